@@ -1,0 +1,1 @@
+//! The words of Tegata: pure rules, no I/O, no clock.

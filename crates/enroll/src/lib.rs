@@ -1,0 +1,1 @@
+//! From an invitation or an old certificate to a new certificate.

@@ -1,0 +1,1 @@
+//! What a product embeds: certificate, token, binding and status, checked at every request.

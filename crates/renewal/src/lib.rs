@@ -1,0 +1,1 @@
+//! The clock-driven passes over the ledger: due, overdue, retired, abandoned.

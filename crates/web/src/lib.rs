@@ -1,0 +1,1 @@
+//! How HTTP, peer certificates, problems and pages are spoken here.
