@@ -1,1 +1,33 @@
-//! The words of Tegata: pure rules, no I/O, no clock.
+//! The words of Tegata.
+//!
+//! Pure rules and the shapes that travel between rooms: no I/O, no async, no clock, no randomness of
+//! its own. Whatever here needs the time takes `now`, whatever needs chance takes an [`Entropy`].
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | who is who | [`id`], [`certificate`], [`device`] |
+//! | when a certificate may be used | [`certificate::standing`] |
+//! | why somebody is refused | [`refusal`] |
+//! | what a token says | [`claims`], signed and verified by [`jws`] |
+//! | how gates learn of a change | [`feed`] |
+
+pub mod certificate;
+pub mod claims;
+pub mod device;
+pub mod encoding;
+pub mod entropy;
+pub mod feed;
+pub mod id;
+pub mod jws;
+pub mod refusal;
+pub mod renewal;
+pub mod thumbprint;
+pub mod timestamp;
+
+pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
+pub use device::{DeviceState, Role};
+pub use entropy::Entropy;
+pub use id::{DeviceId, Installation, InvitationId, IssuerId, SiteId, TenantId};
+pub use refusal::{Language, Refusal};
+pub use thumbprint::Thumbprint;
+pub use timestamp::{Clock, Timestamp};

@@ -1,0 +1,209 @@
+//! The life of a certificate, and the one rule that says whether it may be used.
+
+use crate::device::{DeviceState, text_form};
+use crate::encoding::{from_hex, hex};
+use crate::entropy::{Entropy, bytes};
+use crate::timestamp::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// A serial number: 16 bytes of which 126 bits are random, positive and never shorter than 16 bytes
+/// in DER. Unique within its issuer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Serial([u8; 16]);
+
+impl Serial {
+    /// A new serial. The top bits are 01, so that DER needs neither a leading zero nor fewer bytes.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        let mut serial = bytes::<16>(entropy);
+        serial[0] = (serial[0] & 0x3f) | 0x40;
+        Self(serial)
+    }
+
+    /// From the content bytes of a DER INTEGER.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// From 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::from_slice(&from_hex(text)?)
+    }
+
+    /// The content bytes of the DER INTEGER.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for Serial {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Serial {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a serial number"))
+    }
+}
+
+/// Where one certificate stands in the ledger. Suspension belongs to the device, and expiry to the
+/// clock; neither is written here.
+///
+/// ```text
+/// reserved ─→ issued ─→ delivered ─→ in_use ─→ retiring ─→ retired
+///     │          └──────────→┘ (first use proves delivery)
+///     └────────── any of them ──────────→ revoked
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateState {
+    /// Serial and intended bytes are recorded; the key may have signed, or not.
+    Reserved,
+    /// Signed and recorded.
+    Issued,
+    /// The device said that it has it.
+    Delivered,
+    /// The device has presented it.
+    InUse,
+    /// Its successor is in use; it is accepted until its grace ends.
+    Retiring,
+    /// Its grace has ended: the planned end of an old generation.
+    Retired,
+    /// Taken back.
+    Revoked,
+}
+
+text_form! {
+    CertificateState {
+        Reserved = "reserved",
+        Issued = "issued",
+        Delivered = "delivered",
+        InUse = "in_use",
+        Retiring = "retiring",
+        Retired = "retired",
+        Revoked = "revoked",
+    }
+    RevocationReason {
+        Unspecified = "unspecified",
+        KeyCompromise = "key_compromise",
+        AffiliationChanged = "affiliation_changed",
+        Superseded = "superseded",
+        CessationOfOperation = "cessation_of_operation",
+    }
+}
+
+/// Why a certificate was taken back (RFC 5280 section 5.3.1). `certificateHold` is not here: it is
+/// what a suspended device shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationReason {
+    /// No reason given.
+    Unspecified,
+    /// The key may be in other hands: lost, stolen, copied.
+    KeyCompromise,
+    /// The holder belongs elsewhere now.
+    AffiliationChanged,
+    /// Another certificate took its place.
+    Superseded,
+    /// The terminal is no longer used.
+    CessationOfOperation,
+}
+
+/// The answer to "may this certificate be used now?".
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Yes.
+    Good,
+    /// Never issued to its end: the ledger has no signed bytes.
+    Unissued,
+    /// Its first day has not come.
+    NotYetValid,
+    /// Its last day has passed.
+    Expired,
+    /// A newer generation took over as planned.
+    Retired,
+    /// The device is suspended.
+    Suspended,
+    /// The certificate or its device was revoked.
+    Revoked,
+}
+
+/// The rule. Revocation outweighs suspension, and both outweigh the calendar, so that the answer for a
+/// lost terminal never softens to "expired".
+pub fn standing(
+    device: DeviceState,
+    certificate: CertificateState,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    now: Timestamp,
+) -> Standing {
+    match (device, certificate) {
+        (DeviceState::Revoked, _) | (_, CertificateState::Revoked) => Standing::Revoked,
+        (DeviceState::Suspended, _) => Standing::Suspended,
+        (DeviceState::Retired, _) | (_, CertificateState::Retired) => Standing::Retired,
+        (_, CertificateState::Reserved) => Standing::Unissued,
+        _ if now < not_before => Standing::NotYetValid,
+        _ if now > not_after => Standing::Expired,
+        _ => Standing::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Seeded;
+
+    #[test]
+    fn a_serial_is_sixteen_positive_bytes_in_der() {
+        let entropy = Seeded::new(7);
+        for _ in 0..1000 {
+            let serial = Serial::random(&entropy);
+            assert!((0x40..0x80).contains(&serial.as_bytes()[0]));
+            assert_eq!(Serial::parse(&serial.to_string()), Some(serial));
+        }
+    }
+
+    #[test]
+    fn only_a_living_certificate_of_an_active_device_is_good() {
+        let [before, start, end, after] = [5, 10, 20, 21].map(Timestamp::from_seconds);
+        for &device in DeviceState::ALL {
+            for &certificate in CertificateState::ALL {
+                let good = standing(device, certificate, start, end, start) == Standing::Good;
+                let living = matches!(
+                    certificate,
+                    CertificateState::Issued
+                        | CertificateState::Delivered
+                        | CertificateState::InUse
+                        | CertificateState::Retiring
+                );
+                assert_eq!(good, device == DeviceState::Active && living, "{device} {certificate}");
+                for moment in [before, after] {
+                    assert_ne!(standing(device, certificate, start, end, moment), Standing::Good);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_terminal_stays_revoked_after_its_certificate_would_have_expired() {
+        let [start, end, later] = [10, 20, 99].map(Timestamp::from_seconds);
+        let answer = standing(DeviceState::Revoked, CertificateState::InUse, start, end, later);
+        assert_eq!(answer, Standing::Revoked);
+    }
+}

@@ -1,0 +1,98 @@
+//! The life of a device.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a holder of certificates is to Tegata.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A terminal of a pharmacy: it obtains tokens.
+    Device,
+    /// A gate in front of a product: it reads the feed and introspects tokens.
+    Gate,
+}
+
+/// Where a device stands.
+///
+/// ```text
+/// active ⇄ suspended
+///    └───────┴──→ revoked      (lost, stolen, broken: no way back)
+///    └───────┴──→ retired      (planned end: no way back)
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceState {
+    /// In use.
+    Active,
+    /// Stopped for now; can be resumed.
+    Suspended,
+    /// Stopped for ever.
+    Revoked,
+    /// Laid aside as planned.
+    Retired,
+}
+
+impl DeviceState {
+    /// Whether the device may move from this state to `next`.
+    pub fn may_become(self, next: Self) -> bool {
+        use DeviceState::{Active, Retired, Revoked, Suspended};
+        matches!(
+            (self, next),
+            (Active, Suspended | Revoked | Retired) | (Suspended, Active | Revoked | Retired)
+        )
+    }
+}
+
+macro_rules! text_form {
+    ($($type:ident { $($variant:ident = $text:literal),* $(,)? })*) => {$(
+        impl $type {
+            /// All values, in the order of life.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in the ledger and in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),* }
+            }
+
+            /// From that word.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    )*};
+}
+pub(crate) use text_form;
+
+text_form! {
+    Role { Device = "device", Gate = "gate" }
+    DeviceState { Active = "active", Suspended = "suspended", Revoked = "revoked", Retired = "retired" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_returns_from_revoked_or_retired() {
+        for &next in DeviceState::ALL {
+            assert!(!DeviceState::Revoked.may_become(next));
+            assert!(!DeviceState::Retired.may_become(next));
+        }
+        assert!(DeviceState::Suspended.may_become(DeviceState::Active));
+    }
+
+    #[test]
+    fn the_word_in_json_is_the_word_in_the_ledger() {
+        for &state in DeviceState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+            assert_eq!(DeviceState::parse(state.as_str()), Some(state));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Base 32 for what people may type, base 64 for what machines exchange.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+/// Crockford's alphabet in lower case: no i, l, o or u to misread.
+const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Five bits a character, most significant first, the last character padded with zero bits.
+pub fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity((bytes.len() * 8).div_ceil(5));
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    for &byte in bytes {
+        buffer = (buffer << 8) | u32::from(byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(BASE32[(buffer >> bits) as usize & 31] as char);
+        }
+    }
+    if bits > 0 {
+        text.push(BASE32[(buffer << (5 - bits)) as usize & 31] as char);
+    }
+    text
+}
+
+/// Whether `text` consists of `length` characters of the alphabet.
+pub fn is_base32(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| BASE32.contains(&byte))
+}
+
+/// Base64url without padding (RFC 7515 section 2).
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes, or `None` when the text is not canonical base64url without padding.
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes, or `None` when the text is not canonical padded base64.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Lower-case hexadecimal, two characters a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes, or `None` when the text is not an even number of hexadecimal digits.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let value = |digit: u8| (digit as char).to_digit(16);
+    digits.chunks(2).map(|pair| u8::try_from(value(pair[0])? * 16 + value(pair[1])?).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_bytes_are_thirty_two_readable_characters() {
+        let text = base32(&[0xff; 20]);
+        assert_eq!(text, "z".repeat(32));
+        assert!(is_base32(&text, 32));
+        assert_eq!(base32(&[0; 16]).len(), 26);
+        assert!(!is_base32("ilou", 4));
+    }
+
+    #[test]
+    fn hexadecimal_returns_what_went_in_and_refuses_the_rest() {
+        assert_eq!(from_hex(&hex(&[0, 127, 255])), Some(vec![0, 127, 255]));
+        assert_eq!(from_hex("abc"), None);
+        assert_eq!(from_hex("zz"), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! Names that nobody can mix up: each kind of thing has its own type of identifier.
+
+use crate::encoding::{base32, is_base32};
+use crate::entropy::{Entropy, bytes};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Characters of an identifier: 128 bits in base 32.
+const LENGTH: usize = 26;
+
+macro_rules! identifier {
+    ($(#[$doc:meta] $name:ident;)*) => {$(
+        #[$doc]
+        ///
+        /// 128 random bits, written as 26 characters of base 32.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// A new identifier nobody has used before.
+            pub fn random(entropy: &dyn Entropy) -> Self {
+                Self(base32(&bytes::<16>(entropy)).into())
+            }
+
+            /// From its text; `None` unless it is 26 characters of the alphabet.
+            pub fn parse(text: &str) -> Option<Self> {
+                is_base32(text, LENGTH).then(|| Self(text.into()))
+            }
+
+            /// Its text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| {
+                    serde::de::Error::custom(concat!("not a ", stringify!($name)))
+                })
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = NotAnIdentifier;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::parse(text).ok_or(NotAnIdentifier)
+            }
+        }
+    )*};
+}
+
+/// The text is not 26 characters of base 32.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an identifier is 26 characters of 0-9 and a-z without i, l, o, u")]
+pub struct NotAnIdentifier;
+
+identifier! {
+    /// A legal entity (法人): the wall between customers.
+    TenantId;
+    /// A store (店舗) of a tenant.
+    SiteId;
+    /// A terminal (端末), or a gate, that holds certificates.
+    DeviceId;
+    /// A one-time right to enrol one device.
+    InvitationId;
+    /// An issuing CA.
+    IssuerId;
+}
+
+/// The name of one installation of Tegata: the authority of the URIs in its certificates. Lower-case
+/// letters, digits, dots and hyphens, as a host name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Installation(Box<str>);
+
+impl Installation {
+    /// From its text; `None` unless it reads as a host name of at most 63 characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+        let edges = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = text.as_bytes();
+        (bytes.len() <= 63
+            && bytes.iter().copied().all(allowed)
+            && edges(bytes.first())
+            && edges(bytes.last()))
+        .then(|| Self(text.into()))
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Installation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom("an installation's name reads as a host name"))
+    }
+}
+
+/// The secret of an invitation: 160 random bits, 32 characters. It is handed to one person; the
+/// ledger keeps only [`Code::hash`]. It never prints itself.
+pub struct Code(Zeroizing<String>);
+
+impl Code {
+    /// A new code.
+    pub fn random(entropy: &dyn Entropy) -> Self {
+        Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
+    }
+
+    /// From what somebody typed or a link carried; `None` unless it has the form of a code.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_base32(text, 32).then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The text, for the one link that hands it over.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the ledger keeps. A plain hash suffices: 160 random bits cannot be searched.
+    pub fn hash(&self) -> Vec<u8> {
+        digest(&SHA256, self.0.as_bytes()).as_ref().to_vec()
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Code(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Seeded;
+
+    #[test]
+    fn an_identifier_survives_being_written_and_read() {
+        let id = DeviceId::random(&Seeded::new(1));
+        assert_eq!(DeviceId::parse(id.as_str()), Some(id.clone()));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<DeviceId>(&json).unwrap(), id);
+        assert!(DeviceId::parse("../../etc/passwd").is_none());
+    }
+
+    #[test]
+    fn a_code_never_prints_itself() {
+        let code = Code::random(&Seeded::new(1));
+        assert_eq!(format!("{code:?}"), "Code(…)");
+        assert_eq!(Code::parse(code.reveal()).unwrap().hash(), code.hash());
+    }
+
+    #[test]
+    fn an_installation_reads_as_a_host_name() {
+        assert!(Installation::parse("tegata.example.jp").is_some());
+        for wrong in ["", "-a", "a-", "A", "a/b", "あ"] {
+            assert!(Installation::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}

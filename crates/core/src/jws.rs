@@ -1,0 +1,358 @@
+//! Signed JSON in its compact form (RFC 7515), ES256 only.
+//!
+//! The header is parsed, never searched. Nothing in a header names a key beyond `kid` in a set the
+//! verifier already holds: `jku`, `x5u` and `jwk` are ignored, `crit` is refused, and `alg` must be
+//! the one the key is for.
+
+use crate::encoding::{base64url, from_base64url};
+use ring::digest::{SHA256, digest};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
+use serde::{Deserialize, Serialize};
+
+/// The one algorithm.
+const ALGORITHM: &str = "ES256";
+
+/// The longest text [`KeySet::verify`] looks at, in bytes.
+pub const MAX_LENGTH: usize = 16 * 1024;
+
+/// Why a signed text is not believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JwsError {
+    /// Not three parts of base64url with a JSON header, or too long.
+    #[error("not a compact JWS")]
+    Malformed,
+    /// `alg` is not ES256.
+    #[error("the algorithm is not allowed")]
+    Algorithm,
+    /// `typ` is not the one expected here.
+    #[error("the type is not the one expected")]
+    Type,
+    /// `crit` names extensions nobody here understands.
+    #[error("a critical extension is not understood")]
+    Critical,
+    /// No key in the set has this `kid`.
+    #[error("the key is not known")]
+    UnknownKey,
+    /// The signature does not hold.
+    #[error("the signature does not hold")]
+    Signature,
+}
+
+/// A key that cannot be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a usable P-256 key or key set")]
+pub struct KeyError;
+
+/// A P-256 private key and its name.
+pub struct SigningKey {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+    public: VerifyingKey,
+}
+
+impl SigningKey {
+    /// From PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`KeyError`] unless it is a P-256 private key with its public half.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+        let random = SystemRandom::new();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random).map_err(|_| KeyError)?;
+        let public = VerifyingKey::from_point(pair.public_key().as_ref()).ok_or(KeyError)?;
+        Ok(Self { pair, random, public })
+    }
+
+    /// A new private key as PKCS#8 DER.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the operating system yields no randomness.
+    pub fn generate() -> Result<Vec<u8>, KeyError> {
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .map(|document| document.as_ref().to_vec())
+            .map_err(|_| KeyError)
+    }
+
+    /// The public half.
+    pub fn public(&self) -> &VerifyingKey {
+        &self.public
+    }
+
+    /// Signs a JSON payload as `typ`.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the operating system yields no randomness.
+    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, KeyError> {
+        let header = format!(r#"{{"alg":"{ALGORITHM}","kid":"{}","typ":"{typ}"}}"#, self.public.kid);
+        let mut text = base64url(header.as_bytes());
+        text.push('.');
+        text.push_str(&base64url(payload));
+        let signature = self.pair.sign(&self.random, text.as_bytes()).map_err(|_| KeyError)?;
+        text.push('.');
+        text.push_str(&base64url(signature.as_ref()));
+        Ok(text)
+    }
+}
+
+/// A P-256 public key, named by its RFC 7638 thumbprint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifyingKey {
+    kid: String,
+    point: Vec<u8>,
+}
+
+impl VerifyingKey {
+    /// From an uncompressed point: 65 bytes, the first 0x04.
+    pub fn from_point(point: &[u8]) -> Option<Self> {
+        (point.len() == 65 && point[0] == 4)
+            .then(|| Self { kid: jwk_thumbprint(point), point: point.to_vec() })
+    }
+
+    /// The key's name.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Its JSON form (RFC 7517).
+    pub fn jwk(&self) -> Jwk {
+        Jwk {
+            kty: "EC".into(),
+            crv: Some("P-256".into()),
+            x: Some(base64url(&self.point[1..33])),
+            y: Some(base64url(&self.point[33..])),
+            kid: Some(self.kid.clone()),
+            alg: Some(ALGORITHM.into()),
+            use_: Some("sig".into()),
+        }
+    }
+}
+
+/// RFC 7638: SHA-256 over the required members in order.
+fn jwk_thumbprint(point: &[u8]) -> String {
+    let (x, y) = (base64url(&point[1..33]), base64url(&point[33..]));
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+    base64url(digest(&SHA256, canonical.as_bytes()).as_ref())
+}
+
+/// One key of a set as it travels.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Jwk {
+    pub kty: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alg: Option<String>,
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub use_: Option<String>,
+}
+
+/// A JWK Set as it travels.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Jwks {
+    pub keys: Vec<Jwk>,
+}
+
+/// The keys a verifier believes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<VerifyingKey>,
+}
+
+impl KeySet {
+    /// From keys at hand.
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        Self { keys: keys.into_iter().collect() }
+    }
+
+    /// From a JWK Set. Keys for other algorithms are passed over.
+    ///
+    /// # Errors
+    /// [`KeyError`] for a malformed P-256 key, for a `kid` that stands twice, and for a set without any
+    /// usable key: fail closed rather than believe nothing or anything.
+    pub fn from_jwks(jwks: &Jwks) -> Result<Self, KeyError> {
+        let mut keys: Vec<VerifyingKey> = Vec::new();
+        for jwk in jwks.keys.iter().filter(|jwk| is_es256_signature_key(jwk)) {
+            let key = parse_jwk(jwk).ok_or(KeyError)?;
+            if keys.iter().any(|known| known.kid == key.kid) {
+                return Err(KeyError);
+            }
+            keys.push(key);
+        }
+        if keys.is_empty() { Err(KeyError) } else { Ok(Self { keys }) }
+    }
+
+    /// The set as it travels.
+    pub fn jwks(&self) -> Jwks {
+        Jwks { keys: self.keys.iter().map(VerifyingKey::jwk).collect() }
+    }
+
+    /// The payload of a text signed as `typ` by a key of this set.
+    ///
+    /// # Errors
+    /// [`JwsError`] says which check failed first.
+    pub fn verify(&self, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
+        let parts = Parts::split(text).ok_or(JwsError::Malformed)?;
+        let header: Header =
+            serde_json::from_slice(&decode(parts.header)?).map_err(|_| JwsError::Malformed)?;
+        if header.alg != ALGORITHM {
+            return Err(JwsError::Algorithm);
+        }
+        if header.crit.is_some() {
+            return Err(JwsError::Critical);
+        }
+        if !header.typ.as_deref().is_some_and(|found| is_type(found, typ)) {
+            return Err(JwsError::Type);
+        }
+        let key = self.key(header.kid.as_deref()).ok_or(JwsError::UnknownKey)?;
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &key.point)
+            .verify(parts.signed.as_bytes(), &decode(parts.signature)?)
+            .map_err(|_| JwsError::Signature)?;
+        decode(parts.payload)
+    }
+
+    fn key(&self, kid: Option<&str>) -> Option<&VerifyingKey> {
+        let kid = kid?;
+        self.keys.iter().find(|key| key.kid == kid)
+    }
+}
+
+/// RFC 7515 section 4.1.9: `application/` may be omitted, and media types ignore case.
+fn is_type(found: &str, expected: &str) -> bool {
+    let bare = match found.get(..12) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => &found[12..],
+        _ => found,
+    };
+    bare.eq_ignore_ascii_case(expected)
+}
+
+fn is_es256_signature_key(jwk: &Jwk) -> bool {
+    jwk.kty == "EC"
+        && jwk.crv.as_deref() == Some("P-256")
+        && jwk.alg.as_deref().is_none_or(|alg| alg == ALGORITHM)
+        && jwk.use_.as_deref().is_none_or(|use_| use_ == "sig")
+}
+
+fn parse_jwk(jwk: &Jwk) -> Option<VerifyingKey> {
+    let mut point = vec![4];
+    for coordinate in [&jwk.x, &jwk.y] {
+        let bytes = from_base64url(coordinate.as_deref()?)?;
+        if bytes.len() != 32 {
+            return None;
+        }
+        point.extend_from_slice(&bytes);
+    }
+    Some(VerifyingKey { kid: jwk.kid.clone()?, point })
+}
+
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn split(text: &'a str) -> Option<Self> {
+        if text.len() > MAX_LENGTH {
+            return None;
+        }
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        (!payload.contains('.')).then_some(Self { header, payload, signature, signed })
+    }
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, JwsError> {
+    from_base64url(part).ok_or(JwsError::Malformed)
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SigningKey {
+        SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
+    }
+
+    fn with_header(key: &SigningKey, header: &str, payload: &[u8]) -> String {
+        let signed = format!("{}.{}", base64url(header.as_bytes()), base64url(payload));
+        let signature = key.pair.sign(&key.random, signed.as_bytes()).unwrap();
+        format!("{signed}.{}", base64url(signature.as_ref()))
+    }
+
+    #[test]
+    fn a_verifier_reads_what_the_issuer_signed_through_the_published_set() {
+        let key = key();
+        let text = key.sign("at+jwt", br#"{"a":1}"#).unwrap();
+        let published = serde_json::to_string(&KeySet::new([key.public().clone()]).jwks()).unwrap();
+        let set = KeySet::from_jwks(&serde_json::from_str(&published).unwrap()).unwrap();
+        assert_eq!(set.verify(&text, "at+jwt").unwrap(), br#"{"a":1}"#);
+        assert_eq!(set.verify(&text, "jwt"), Err(JwsError::Type));
+    }
+
+    #[test]
+    fn a_forged_header_convinces_nobody() {
+        let key = key();
+        let set = KeySet::new([key.public().clone()]);
+        let kid = key.public().kid();
+        let check = |header: &str| set.verify(&with_header(&key, header, b"{}"), "at+jwt");
+        assert!(check(&format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"at+jwt"}}"#)).is_ok());
+        assert!(
+            check(&format!(
+                r#"{{"alg":"ES256","kid":"{kid}","typ":"application/AT+JWT","jku":"https://evil"}}"#
+            ))
+            .is_ok()
+        );
+        let refused = [
+            (format!(r#"{{"alg":"none","kid":"{kid}","typ":"at+jwt"}}"#), JwsError::Algorithm),
+            (format!(r#"{{"alg":"HS256","kid":"{kid}","typ":"at+jwt"}}"#), JwsError::Algorithm),
+            (format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"JWT"}}"#), JwsError::Type),
+            (format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#), JwsError::Type),
+            (format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"at+jwt","crit":["x"]}}"#), JwsError::Critical),
+            (r#"{"alg":"ES256","kid":"other","typ":"at+jwt"}"#.into(), JwsError::UnknownKey),
+            (r#"{"alg":"ES256","typ":"at+jwt"}"#.into(), JwsError::UnknownKey),
+            (format!(r#"{{"alg":"none","alg":"ES256","kid":"{kid}","typ":"at+jwt"}}"#), JwsError::Malformed),
+        ];
+        for (header, error) in refused {
+            assert_eq!(check(&header), Err(error), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_anywhere_is_noticed() {
+        let key = key();
+        let set = KeySet::new([key.public().clone()]);
+        let text = key.sign("at+jwt", br#"{"sub":"device:x"}"#).unwrap();
+        for position in 0..text.len() {
+            let mut changed = text.clone().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            assert!(set.verify(std::str::from_utf8(&changed).unwrap(), "at+jwt").is_err(), "{position}");
+        }
+    }
+
+    #[test]
+    fn a_key_set_with_a_name_twice_or_without_a_key_is_refused() {
+        let jwk = key().public().jwk();
+        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![jwk.clone(), jwk] }), Err(KeyError));
+        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![] }), Err(KeyError));
+    }
+}

@@ -1,0 +1,280 @@
+//! Why somebody is refused, in words they can act on and a code support can look up.
+//!
+//! Every refusal of the house is in the one table below. A code is a promise: it never changes its
+//! meaning and is never used again for another.
+
+use serde::{Deserialize, Serialize};
+
+/// The language of a reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Japanese, the language of the staff.
+    #[default]
+    Ja,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The tag of RFC 5646.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Ja => "ja",
+            Self::En => "en",
+        }
+    }
+
+    /// From a tag such as `en`, `en-GB` or `ja-JP`.
+    pub fn parse(tag: &str) -> Option<Self> {
+        match tag.split('-').next()?.trim().to_ascii_lowercase().as_str() {
+            "ja" => Some(Self::Ja),
+            "en" => Some(Self::En),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident $code:literal $status:literal {
+        ja: $ja_title:literal, $ja_advice:literal;
+        en: $en_title:literal, $en_advice:literal;
+    })*) => {
+        /// One reason to refuse.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Refusal { $($(#[$doc])* $name),* }
+
+        impl Refusal {
+            /// All of them, for the documentation and the tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code support looks up.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            /// What happened, in a few words.
+            pub const fn title(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Self::$name, Language::Ja) => $ja_title, (Self::$name, Language::En) => $en_title),*
+                }
+            }
+
+            /// What the reader can do about it.
+            pub const fn advice(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $((Self::$name, Language::Ja) => $ja_advice, (Self::$name, Language::En) => $en_advice),*
+                }
+            }
+
+            /// From its code.
+            pub fn from_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|refusal| refusal.code() == code)
+            }
+        }
+    };
+}
+
+refusals! {
+    /// The connection carries no client certificate.
+    NoCertificate "C-01" 401 {
+        ja: "この端末の証明書が提示されていません", "証明書をこの端末に入れてから、もう一度開いてください。入れたばかりのときは、ブラウザをいったん閉じて開き直してください。";
+        en: "This device did not present a certificate", "Put the certificate on this device and open the page again. If you have just installed it, close the browser once and reopen it.";
+    }
+    /// The certificate was not issued by a trusted CA, or its path does not hold.
+    ForeignCertificate "C-02" 401 {
+        ja: "別の発行元の証明書が提示されました", "この通行手形の証明書を選び直してください。見当たらないときは、管理者に新しい招待を依頼してください。";
+        en: "A certificate of another authority was presented", "Choose the certificate issued by this installation. If there is none, ask your administrator for a new invitation.";
+    }
+    /// Issued by our CA by its signature, yet not in the ledger.
+    UnknownCertificate "C-03" 401 {
+        ja: "台帳にない証明書です", "使わずに、コードをサポートへお知らせください。";
+        en: "The ledger does not know this certificate", "Do not use it; tell support this code.";
+    }
+    /// Past its last day.
+    CertificateExpired "C-04" 401 {
+        ja: "証明書の有効期限が切れています", "管理者に新しい招待を依頼してください。";
+        en: "The certificate has expired", "Ask your administrator for a new invitation.";
+    }
+    /// Before its first day.
+    CertificateNotYetValid "C-05" 401 {
+        ja: "証明書の有効期間がまだ始まっていません", "端末の日付と時刻を確かめてください。";
+        en: "The certificate is not valid yet", "Check the date and time of this device.";
+    }
+    /// Revoked for ever.
+    CertificateRevoked "C-06" 401 {
+        ja: "この端末の証明書は失効しています", "紛失などの届け出により停止されました。心当たりがないときは、コードを添えて管理者へご連絡ください。";
+        en: "The certificate of this device has been revoked", "It was stopped, for example after a report of loss. If that surprises you, tell your administrator this code.";
+    }
+    /// Suspended for now.
+    DeviceSuspended "C-07" 401 {
+        ja: "この端末は一時停止中です", "管理者が停止を解除すると、同じ証明書のまま使えます。";
+        en: "This device is suspended", "Once your administrator resumes it, the same certificate works again.";
+    }
+    /// An old generation after its grace.
+    CertificateRetired "C-08" 401 {
+        ja: "新しい証明書に切り替え済みの、古い証明書です", "ブラウザを開き直し、新しい証明書を選んでください。";
+        en: "This is an old certificate; a newer one has taken over", "Reopen the browser and choose the newer certificate.";
+    }
+    /// A gate's certificate where a device is expected.
+    NotADevice "C-09" 403 {
+        ja: "端末用の証明書ではありません", "端末の証明書でやり直してください。";
+        en: "This is not a device's certificate", "Use the certificate of a device.";
+    }
+    /// A device's certificate where a gate is expected.
+    NotAGate "C-10" 403 {
+        ja: "関所(ゲート)用の証明書ではありません", "ゲートの証明書でやり直してください。";
+        en: "This is not a gate's certificate", "Use the certificate of a gate.";
+    }
+    /// No such invitation.
+    InvitationUnknown "I-01" 404 {
+        ja: "招待が見つかりません", "リンクが途中で切れていないか確かめ、だめなときは新しい招待を依頼してください。";
+        en: "There is no such invitation", "Check that the link is complete; if it is, ask for a new invitation.";
+    }
+    /// The invitation has been used, with another key.
+    InvitationUsed "I-02" 409 {
+        ja: "この招待は使用済みです", "招待は一度だけ使えます。別の端末には新しい招待を依頼してください。";
+        en: "This invitation has been used", "An invitation works once. Ask for another one for another device.";
+    }
+    /// The invitation is too old.
+    InvitationExpired "I-03" 410 {
+        ja: "招待の期限が切れています", "新しい招待を依頼してください。";
+        en: "This invitation has expired", "Ask for a new invitation.";
+    }
+    /// The invitation was withdrawn.
+    InvitationWithdrawn "I-04" 410 {
+        ja: "この招待は取り消されています", "新しい招待を依頼してください。";
+        en: "This invitation has been withdrawn", "Ask for a new invitation.";
+    }
+    /// The request for a certificate cannot be read.
+    CsrMalformed "K-01" 400 {
+        ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";
+        en: "The certificate request cannot be read", "Send one PKCS#10 request, DER in base64.";
+    }
+    /// The request is longer than any honest one.
+    CsrTooLarge "K-02" 413 {
+        ja: "証明書の申請データが大きすぎます", "ページを開き直して、もう一度お試しください。";
+        en: "The certificate request is too large", "Send a request of at most 8 KiB.";
+    }
+    /// The profile does not allow this kind of key.
+    KeyNotAllowed "K-03" 400 {
+        ja: "この種類の鍵は使えません", "別のブラウザでお試しください。";
+        en: "This kind of key is not allowed", "Use a key type that the profile allows, such as P-256.";
+    }
+    /// The request is not signed by the key inside it.
+    CsrNotSigned "K-04" 400 {
+        ja: "申請の署名が正しくありません", "ページを開き直して、もう一度お試しください。";
+        en: "The request is not signed by its own key", "Sign the request with the key it contains.";
+    }
+    /// The key was used by another device before.
+    KeyReused "K-05" 409 {
+        ja: "この鍵はすでに使われています", "ページを開き直すと、新しい鍵が作られます。";
+        en: "This key has been used before", "Make a fresh key for every certificate.";
+    }
+    /// The renewed certificate's device cannot receive another one now.
+    RenewalNotPossible "K-06" 409 {
+        ja: "この証明書からは更新できません", "この端末のいちばん新しい証明書で更新してください。";
+        en: "This certificate cannot be renewed", "Renew with the newest working certificate of this device.";
+    }
+    /// The body is not what the route expects.
+    RequestMalformed "R-01" 400 {
+        ja: "送られた内容を読み取れません", "入力の形式を確かめてください。";
+        en: "The request cannot be read", "Check the body against the description of this route.";
+    }
+    /// The body is over the limit.
+    RequestTooLarge "R-02" 413 {
+        ja: "送られた内容が大きすぎます", "64 KiB 以内にしてください。";
+        en: "The request is too large", "Send at most 64 KiB.";
+    }
+    /// No such page.
+    NotFound "R-03" 404 {
+        ja: "ページが見つかりません", "アドレスを確かめてください。";
+        en: "There is no such page", "Check the address.";
+    }
+    /// The route exists, with another method.
+    MethodNotAllowed "R-04" 405 {
+        ja: "この操作はできません", "アドレスと操作の種類を確かめてください。";
+        en: "This method is not allowed here", "Use a method named in the Allow header.";
+    }
+    /// The TLS server name and the Host header differ (RFC 9110 section 15.5.20).
+    Misdirected "R-05" 421 {
+        ja: "接続先の名前が一致しません", "ページを開き直してください。";
+        en: "The host does not match the connection", "Open a new connection for this host.";
+    }
+    /// A page of another site sent this request.
+    ForeignOrigin "R-06" 403 {
+        ja: "別のサイトからの操作は受け付けません", "正しいページから操作してください。";
+        en: "Requests from another site are refused", "Use this installation's own pages.";
+    }
+    /// The content type is not one the route reads.
+    MediaType "R-07" 415 {
+        ja: "この形式のデータは受け付けません", "application/json で送ってください。";
+        en: "This media type is not accepted", "Send application/json.";
+    }
+    /// The ledger or a key cannot be reached: nothing was done.
+    Unavailable "S-01" 503 {
+        ja: "ただいま処理できません", "しばらくしてから、もう一度お試しください。続くときはコードをお知らせください。";
+        en: "The service cannot do this right now", "Try again shortly. If it goes on, tell support this code.";
+    }
+    /// A fault of ours.
+    Internal "S-02" 500 {
+        ja: "システムの内部で問題が起きました", "コードを添えてサポートへご連絡ください。";
+        en: "Something went wrong on our side", "Tell support this code.";
+    }
+    /// The gate has not heard from the platform for longer than it may.
+    GateStale "G-01" 503 {
+        ja: "証明書の最新状態を確認できません", "しばらくしてから、もう一度お試しください。";
+        en: "The gate's knowledge of revocations is too old", "Try again shortly; the gate must reach the platform first.";
+    }
+    /// No token where one is needed.
+    TokenMissing "G-02" 401 {
+        ja: "アクセストークンがありません", "アプリを開き直してください。";
+        en: "There is no access token", "Send the token in the Authorization header as Bearer.";
+    }
+    /// The token is malformed, expired, for another audience, or not from the issuer.
+    TokenInvalid "G-03" 401 {
+        ja: "アクセストークンが正しくないか、期限が切れています", "アプリを開き直してください。";
+        en: "The access token is not valid here or has ended", "Obtain a new token for this product.";
+    }
+    /// The token is bound to another certificate.
+    TokenNotBound "G-04" 401 {
+        ja: "アクセストークンがこの端末の証明書のものではありません", "アプリを開き直してください。";
+        en: "The access token belongs to another certificate", "Obtain a token with the certificate that this connection presents.";
+    }
+    /// The token itself was revoked.
+    TokenRevoked "G-05" 401 {
+        ja: "アクセストークンは取り消されています", "アプリを開き直してください。";
+        en: "The access token has been revoked", "Obtain a new token.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn support_finds_exactly_one_reason_for_a_code() {
+        let codes: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+        for &refusal in Refusal::ALL {
+            assert_eq!(Refusal::from_code(refusal.code()), Some(refusal));
+            assert!((400..600).contains(&refusal.status()));
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_happened_and_what_to_do_in_both_languages() {
+        for &refusal in Refusal::ALL {
+            for language in [Language::Ja, Language::En] {
+                assert!(!refusal.title(language).is_empty() && !refusal.advice(language).is_empty());
+            }
+            assert!(!refusal.title(Language::Ja).is_ascii(), "{refusal:?}");
+        }
+    }
+}
