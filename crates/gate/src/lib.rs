@@ -1,1 +1,59 @@
 //! What a product embeds: certificate, token, binding and status, checked at every request.
+//!
+//! A [`Gate`] follows the platform's feed of status changes and decides about requests from memory. It
+//! outlives the platform up to a declared staleness (ten seconds unless told otherwise) and then refuses
+//! everybody: it fails closed.
+//!
+//! ```ignore
+//! use tegata_gate::{Config, Gate, GateLayer, PeerCertificate, Policy, Source, Verified};
+//!
+//! let policy = Policy::new("https://ca.example.jp", "rezept");
+//! let trust = tegata_gate::trust_from_pem_file("tls_ca.pem".as_ref())?;
+//! let gate = Gate::connect(Config::new(policy, "/etc/rezept/gate", trust)?, clock, entropy)?;
+//! gate.ready().await;
+//!
+//! async fn hello(Extension(verified): Extension<Arc<Verified>>) -> String {
+//!     format!("hello, {}", verified.device())
+//! }
+//! let app = axum::Router::new().route("/", get(hello))
+//!     .layer(GateLayer::new(gate, Source::Connection));
+//! // For each TLS connection, before its requests reach `app`, its leaf goes into the extensions:
+//! // request.extensions_mut().insert(PeerCertificate::from_der(leaf));
+//! ```
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | what is checked | [`Policy`], [`Gate::check`] |
+//! | where the certificate comes from | [`certificate`] |
+//! | products in other languages | [`forward_auth`] |
+//! | how an answer looks | [`problem`], [`bearer`] |
+
+pub mod bearer;
+pub mod certificate;
+pub mod forward_auth;
+pub mod problem;
+
+mod backoff;
+mod cache;
+mod check;
+mod client;
+mod config;
+mod feed;
+mod follow;
+mod gate;
+mod keys;
+mod layer;
+mod lines;
+mod moment;
+mod network;
+mod receipts;
+mod signed_line;
+mod state;
+mod store;
+
+pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source};
+pub use check::{Policy, Verified};
+pub use config::{Config, ConfigError, trust_from_pem_file};
+pub use gate::{Gate, Status};
+pub use layer::{GateFuture, GateLayer, GateService};
+pub use network::{Network, NotANetwork};

@@ -1,0 +1,122 @@
+//! How a token comes in and how a refusal goes out (RFC 6750).
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tegata_core::{Language, Refusal};
+
+/// The access token of a request.
+///
+/// # Errors
+/// [`Refusal::TokenMissing`] without a Bearer header; [`Refusal::TokenInvalid`] for two of them, for one
+/// that is not a `b64token`, and for any request with a token in its query (RFC 6750 section 2.3): such
+/// a token is in logs and histories already, so it is refused even beside a good header.
+pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
+    if query.is_some_and(names_a_token) {
+        return Err(Refusal::TokenInvalid);
+    }
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Refusal::TokenMissing)?;
+    if values.next().is_some() {
+        return Err(Refusal::TokenInvalid);
+    }
+    let value = value.to_str().map_err(|_| Refusal::TokenInvalid)?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::TokenMissing);
+    }
+    let token = token.trim_matches(' ');
+    if is_b64token(token) { Ok(token) } else { Err(Refusal::TokenInvalid) }
+}
+
+/// The `WWW-Authenticate` of a refusal; `None` when another token or certificate would not help
+/// (503). A request without a token gets the bare challenge (RFC 6750 section 3.1).
+pub fn www_authenticate(refusal: Refusal) -> Option<HeaderValue> {
+    if refusal.status() != StatusCode::UNAUTHORIZED.as_u16() {
+        return None;
+    }
+    if refusal == Refusal::TokenMissing {
+        return Some(HeaderValue::from_static("Bearer"));
+    }
+    let (code, title) = (refusal.code(), refusal.title(Language::En));
+    HeaderValue::try_from(format!(r#"Bearer error="invalid_token", error_description="{code} {title}""#)).ok()
+}
+
+fn names_a_token(query: &str) -> bool {
+    query.split(['&', ';']).any(|pair| {
+        let name = pair.split('=').next().unwrap_or_default();
+        percent_decoded(name).is_none_or(|name| name == b"access_token")
+    })
+}
+
+fn is_b64token(token: &str) -> bool {
+    let body = token.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && body.bytes().all(allowed)
+}
+
+/// The bytes behind `%XX` escapes; `None` when an escape is cut off or not hexadecimal.
+pub(crate) fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let mut digit = || (bytes.next()? as char).to_digit(16);
+        decoded.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn a_product_finds_the_token_only_in_one_bearer_header() {
+        assert_eq!(token(&headers(&["Bearer a.b.c"]), None), Ok("a.b.c"));
+        assert_eq!(token(&headers(&["bEARER   a.b.c"]), Some("page=2")), Ok("a.b.c"));
+        for missing in [&[][..], &["Basic YTpi"], &["DPoP a.b.c"], &[""]] {
+            assert_eq!(token(&headers(missing), None), Err(Refusal::TokenMissing), "{missing:?}");
+        }
+        for invalid in
+            [&["Bearer"][..], &["Bearer "], &["Bearer a b"], &["Bearer ="], &["Bearer a", "Bearer a"]]
+        {
+            assert_eq!(token(&headers(invalid), None), Err(Refusal::TokenInvalid), "{invalid:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_address_is_refused_even_beside_a_good_header() {
+        for query in ["access_token=a", "x=1&access_token=a", "access%5Ftoken=a", "x;access_token", "%zz=1"] {
+            assert_eq!(
+                token(&headers(&["Bearer a.b.c"]), Some(query)),
+                Err(Refusal::TokenInvalid),
+                "{query}"
+            );
+            assert_eq!(token(&headers(&[]), Some(query)), Err(Refusal::TokenInvalid), "{query}");
+        }
+        assert_eq!(token(&headers(&["Bearer a.b.c"]), Some("q=access_token")), Ok("a.b.c"));
+    }
+
+    #[test]
+    fn whoever_sent_no_token_gets_a_bare_challenge_and_everybody_else_a_code() {
+        assert_eq!(www_authenticate(Refusal::TokenMissing).unwrap(), "Bearer");
+        assert_eq!(www_authenticate(Refusal::GateStale), None);
+        for &refusal in Refusal::ALL.iter().filter(|refusal| refusal.status() == 401) {
+            let value = www_authenticate(refusal).unwrap();
+            let description = value.to_str().unwrap().split_once("error_description=\"");
+            if let Some((_, description)) = description {
+                let text = description.strip_suffix('"').unwrap();
+                assert!(text.starts_with(refusal.code()) && !text.contains(['"', '\\']), "{text}");
+            } else {
+                assert_eq!(refusal, Refusal::TokenMissing);
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A bounded memory of tokens whose signature has been verified.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use tegata_core::Thumbprint;
+
+const SHARDS: usize = 16;
+
+/// Values by the SHA-256 of a token, so that no token stays in memory. Each shard keeps two
+/// generations: when the young one is full it becomes the old one, and what nobody asked for since
+/// is dropped. Neither a look-up nor an insertion ever walks the map.
+pub(crate) struct Cache<V> {
+    shards: Vec<Mutex<Shard<V>>>,
+    per_generation: usize,
+}
+
+struct Shard<V> {
+    young: HashMap<Thumbprint, V>,
+    old: HashMap<Thumbprint, V>,
+}
+
+impl<V: Clone> Cache<V> {
+    /// A cache that holds at most about `capacity` values.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new() });
+        Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            per_generation: capacity.div_ceil(2 * SHARDS).max(1),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &Thumbprint) -> Option<V> {
+        let mut shard = self.shard(key);
+        if let Some(value) = shard.young.get(key) {
+            return Some(value.clone());
+        }
+        let value = shard.old.remove(key)?;
+        self.put(&mut shard, *key, value.clone());
+        Some(value)
+    }
+
+    pub(crate) fn insert(&self, key: Thumbprint, value: V) {
+        let mut shard = self.shard(&key);
+        self.put(&mut shard, key, value);
+    }
+
+    fn put(&self, shard: &mut Shard<V>, key: Thumbprint, value: V) {
+        if shard.young.len() >= self.per_generation {
+            shard.old = std::mem::take(&mut shard.young);
+        }
+        shard.young.insert(key, value);
+    }
+
+    fn shard(&self, key: &Thumbprint) -> std::sync::MutexGuard<'_, Shard<V>> {
+        let index = usize::from(key.as_bytes()[0]) % SHARDS;
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_tokens_does_not_grow_the_memory() {
+        let cache = Cache::new(64);
+        for number in 0..10_000_u32 {
+            cache.insert(Thumbprint::of(&number.to_be_bytes()), number);
+        }
+        let kept =
+            (0..10_000_u32).filter(|number| cache.get(&Thumbprint::of(&number.to_be_bytes())).is_some());
+        assert!((1..=64).contains(&kept.count()));
+    }
+
+    #[test]
+    fn a_token_in_use_outlives_those_that_passed_by() {
+        let cache = Cache::new(64);
+        let key = Thumbprint::of(b"in use");
+        cache.insert(key, 1_u32);
+        for number in 0..10_000_u32 {
+            cache.insert(Thumbprint::of(&number.to_be_bytes()), number);
+            assert_eq!(cache.get(&key), Some(1));
+        }
+    }
+}

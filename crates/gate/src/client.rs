@@ -1,0 +1,175 @@
+//! Just enough of an HTTPS client: one HTTP/1.1 connection at a time.
+
+use crate::config::{ConfigError, Identity};
+use http::header::{ACCEPT, HOST};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::client::{ClientConfig, Resumption};
+use rustls::time_provider::TimeProvider;
+use rustls::{RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::{ServerName, UnixTime};
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::Clock;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// How long a connection or an answer's head may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The longest document read at once, in bytes.
+const MAX_DOCUMENT: usize = 256 * 1024;
+
+static VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// Why the platform could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error("the platform does not answer in time")]
+    Timeout,
+    #[error("no connection: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("HTTP: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("the platform answers {0}")]
+    Status(StatusCode),
+    #[error("the platform's answer cannot be read")]
+    Malformed,
+}
+
+/// Opens connections as one party: anonymous, or with a certificate.
+pub(crate) struct Client {
+    tls: TlsConnector,
+}
+
+impl Client {
+    /// Sessions are never resumed: a resumed one skips the check of the certificates.
+    pub(crate) fn new(
+        trust: RootCertStore,
+        clock: Arc<dyn Clock>,
+        identity: Option<Identity>,
+    ) -> Result<Self, ConfigError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(Calendar(clock)))
+            .with_protocol_versions(&VERSIONS)?
+            .with_root_certificates(trust);
+        let mut config = match identity {
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key)?,
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    pub(crate) async fn open(&self, uri: &Uri) -> Result<Connection, ClientError> {
+        timeout(PATIENCE, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
+    }
+
+    /// Fetches a small JSON document over a connection of its own.
+    pub(crate) async fn get_json<T: DeserializeOwned>(&self, uri: &Uri) -> Result<T, ClientError> {
+        let mut connection = self.open(uri).await?;
+        let response = connection.get(uri, "application/json").await?;
+        let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
+        let body = timeout(PATIENCE, body).await.map_err(|_| ClientError::Timeout)?;
+        let body = body.map_err(|_| ClientError::Malformed)?.to_bytes();
+        serde_json::from_slice(&body).map_err(|_| ClientError::Malformed)
+    }
+
+    async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
+        let host = uri.host().ok_or(ClientError::Malformed)?.trim_matches(['[', ']']);
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| ClientError::Malformed)?;
+        let tcp = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
+        tcp.set_nodelay(true)?;
+        let tls = self.tls.connect(name, tcp).await?;
+        let (sender, driver) = handshake(TokioIo::new(tls)).await?;
+        let driver = tokio::spawn(async move {
+            // An error here shows as an error of the request or the body it cut short.
+            let _ = driver.await;
+        });
+        Ok(Connection { sender, _driver: AbortOnDrop(driver) })
+    }
+}
+
+/// One open connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    _driver: AbortOnDrop,
+}
+
+impl Connection {
+    pub(crate) async fn get(&mut self, uri: &Uri, accept: &str) -> Result<Response<Incoming>, ClientError> {
+        let accept = HeaderValue::from_str(accept).map_err(|_| ClientError::Malformed)?;
+        let mut request = Request::new(Full::default());
+        request.headers_mut().insert(ACCEPT, accept);
+        let response = self.send(uri, request).await?;
+        if response.status() == StatusCode::OK {
+            Ok(response)
+        } else {
+            Err(ClientError::Status(response.status()))
+        }
+    }
+
+    /// Posts JSON and reads the answer to its end, so that the connection can be used again.
+    pub(crate) async fn post(&mut self, uri: &Uri, json: Vec<u8>) -> Result<StatusCode, ClientError> {
+        let mut request = Request::new(Full::from(json));
+        *request.method_mut() = Method::POST;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        let response = self.send(uri, request).await?;
+        let status = response.status();
+        let rest = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
+        let rest = timeout(PATIENCE, rest).await.map_err(|_| ClientError::Timeout)?;
+        rest.map_err(|_| ClientError::Malformed)?;
+        Ok(status)
+    }
+
+    async fn send(
+        &mut self,
+        uri: &Uri,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = path.parse().map_err(|_| ClientError::Malformed)?;
+        let host = uri.authority().ok_or(ClientError::Malformed)?.as_str();
+        let host = HeaderValue::from_str(host).map_err(|_| ClientError::Malformed)?;
+        request.headers_mut().insert(HOST, host);
+        let answer = async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        };
+        Ok(timeout(PATIENCE, answer).await.map_err(|_| ClientError::Timeout)??)
+    }
+}
+
+/// A task that ends with its owner.
+pub(crate) struct AbortOnDrop(pub(crate) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// TLS asks the same clock as everybody else.
+struct Calendar(Arc<dyn Clock>);
+
+impl TimeProvider for Calendar {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.now().seconds()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+impl fmt::Debug for Calendar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Calendar")
+    }
+}

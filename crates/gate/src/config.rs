@@ -1,0 +1,120 @@
+//! What a gate must be told.
+
+use crate::check::Policy;
+use http::Uri;
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+
+/// A gate cannot be built from this.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The issuer or the metadata address is not an https URL.
+    #[error("{0} is not an https URL")]
+    NotHttps(String),
+    /// The trust anchors cannot be read.
+    #[error("no trust anchor in {0}")]
+    Trust(String),
+    /// The gate's own certificate or key cannot be read.
+    #[error("no certificate chain and key in {0}: {1}")]
+    Identity(PathBuf, String),
+    /// TLS refuses the key, the chain or the anchors.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Everything a gate must be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Issuer, audience and tolerances.
+    pub policy: Policy,
+    /// Where the issuer's metadata is (RFC 8414).
+    pub metadata: Uri,
+    /// Who verifies the platform's servers.
+    pub trust: RootCertStore,
+    /// The folder with the gate's own `key.pem` and `chain.pem`, read again at every connection, so
+    /// that a renewal needs no restart.
+    pub identity: PathBuf,
+    /// Where to keep what was heard, so that a restarted gate can serve while the platform is away. A
+    /// folder that only the gate may write: what lies there is checked against the keys that lie
+    /// beside it.
+    pub state: Option<PathBuf>,
+    /// How many verified tokens to remember, about 1 kB each.
+    pub cached_tokens: usize,
+}
+
+impl Config {
+    /// A gate for one audience of one issuer; the metadata is where RFC 8414 section 3 puts it.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotHttps`] when the issuer is not an https URL.
+    pub fn new(
+        policy: Policy,
+        identity: impl Into<PathBuf>,
+        trust: RootCertStore,
+    ) -> Result<Self, ConfigError> {
+        let metadata = well_known(&policy.issuer)?;
+        Ok(Self { policy, metadata, trust, identity: identity.into(), state: None, cached_tokens: 10_000 })
+    }
+}
+
+/// The trust anchors of a PEM file: at least one.
+///
+/// # Errors
+/// [`ConfigError::Trust`] when the file has none or cannot be read.
+pub fn trust_from_pem_file(path: &Path) -> Result<RootCertStore, ConfigError> {
+    let failed = || ConfigError::Trust(path.display().to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| failed())? {
+        roots.add(certificate.map_err(|_| failed())?).map_err(|_| failed())?;
+    }
+    if roots.is_empty() { Err(failed()) } else { Ok(roots) }
+}
+
+/// The gate's chain, leaf first, and its key.
+pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+pub(crate) fn read_identity(folder: &Path) -> Result<Identity, ConfigError> {
+    let failed =
+        |error: rustls_pki_types::pem::Error| ConfigError::Identity(folder.to_owned(), error.to_string());
+    let chain = CertificateDer::pem_file_iter(folder.join("chain.pem")).map_err(failed)?;
+    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).map_err(failed)?;
+    Ok((chain, key))
+}
+
+/// RFC 8414 section 3.1: the well-known segment goes between the host and the issuer's path.
+fn well_known(issuer: &str) -> Result<Uri, ConfigError> {
+    let failed = || ConfigError::NotHttps(issuer.to_owned());
+    let rest = issuer.strip_prefix("https://").ok_or_else(failed)?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = path.trim_end_matches('/');
+    let metadata = format!("https://{host}/.well-known/oauth-authorization-server{path}");
+    require_https(&metadata).map_err(|_| failed())
+}
+
+/// An absolute https URL with a host.
+pub(crate) fn require_https(url: &str) -> Result<Uri, ConfigError> {
+    let failed = || ConfigError::NotHttps(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| failed())?;
+    let is_https = uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty());
+    if is_https { Ok(uri) } else { Err(failed()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_is_where_rfc_8414_puts_it() {
+        let at = |issuer: &str| well_known(issuer).map(|uri| uri.to_string()).ok();
+        let expected = "https://ca.example:8443/.well-known/oauth-authorization-server";
+        assert_eq!(at("https://ca.example:8443").as_deref(), Some(expected));
+        assert_eq!(at("https://ca.example:8443/").as_deref(), Some(expected));
+        assert_eq!(at("https://ca.example:8443/a/b"), Some(format!("{expected}/a/b")));
+        for wrong in ["http://ca.example", "ca.example", "https://", "https:///x"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+}

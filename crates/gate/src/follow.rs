@@ -1,0 +1,176 @@
+//! Following the feed: connect, believe, apply, acknowledge; and again.
+
+use crate::backoff::Backoff;
+use crate::client::{AbortOnDrop, Client, ClientError};
+use crate::config::{Config, ConfigError, read_identity, require_https};
+use crate::feed::{Feed, FeedError, Line};
+use crate::keys::Keys;
+use crate::lines::{Lines, LinesError};
+use crate::receipts::Receipts;
+use crate::state::{State, Stopwatch};
+use crate::store::Store;
+use http::Uri;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use std::io;
+use std::sync::Arc;
+use tegata_core::Entropy;
+use tegata_core::jws::{JwsError, KeySet};
+use tracing::{info, warn};
+
+const FEED_TYPE: &str = "application/vnd.tegata.feed";
+
+/// Why a connection ended, or never began.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    #[error("the metadata is of another issuer: {0}")]
+    Issuer(String),
+    #[error("the answer is not a feed")]
+    NotAFeed,
+    #[error("a shorter snapshot is due")]
+    SnapshotDue,
+}
+
+/// The part of the issuer's metadata (RFC 8414) that a gate needs.
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    jwks_uri: String,
+    tegata_feed_endpoint: String,
+    tegata_receipt_endpoint: String,
+}
+
+pub(crate) struct Follower {
+    pub(crate) config: Config,
+    pub(crate) state: Arc<State>,
+    pub(crate) time: Arc<Stopwatch>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Follower {
+    /// Follows until the task is aborted.
+    pub(crate) async fn run(self) {
+        let feed = Feed::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
+        let store = self.config.state.clone().map(Store::new);
+        let mut session = Session { feed, store, backoff: Backoff::new() };
+        self.restore(&mut session).await;
+        loop {
+            let error = match self.follow(&mut session).await {
+                Ok(never) => match never {},
+                Err(error) => error,
+            };
+            self.state.set_connected(false);
+            warn!(%error, "the feed is interrupted");
+            tokio::time::sleep(session.backoff.next(&*self.entropy)).await;
+        }
+    }
+
+    /// Believes what lies on disk as far as it can be believed: every line is verified as if it came
+    /// from the wire, and its age is what its signature says.
+    async fn restore(&self, session: &mut Session) {
+        let Some(store) = &session.store else { return };
+        let remembered = match store.read().await {
+            Ok(remembered) => remembered,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) => return warn!(%error, "what was kept on disk cannot be read"),
+        };
+        let Ok(keys) = KeySet::from_jwks(&remembered.keys) else {
+            return warn!("the keys kept on disk cannot be used");
+        };
+        self.state.set_keys(keys);
+        for line in &remembered.lines {
+            if let Err(error) = session.feed.take(line, self.time.moment()) {
+                return warn!(%error, "a line kept on disk is not believed");
+            }
+        }
+        info!("resumed from disk");
+    }
+
+    async fn follow(&self, session: &mut Session) -> Result<std::convert::Infallible, FollowError> {
+        let anonymous = Client::new(self.config.trust.clone(), self.time.clock(), None)?;
+        let identity = read_identity(&self.config.identity)?;
+        let client = Client::new(self.config.trust.clone(), self.time.clock(), Some(identity))?;
+        let metadata = self.metadata(&anonymous).await?;
+        let jwks_uri = require_https(&metadata.jwks_uri)?;
+        let keys = Keys::new(anonymous, jwks_uri, Arc::clone(&self.state), self.config.state.clone());
+        keys.fetch().await?;
+        let endpoint = require_https(&metadata.tegata_feed_endpoint)?;
+        let receipt_endpoint = require_https(&metadata.tegata_receipt_endpoint)?;
+        let (mut lines, _connection) = open(&client, &endpoint).await?;
+
+        session.feed.begin();
+        let first = lines.next().await?;
+        self.believe(session, &keys, &first).await?;
+        self.state.set_connected(true);
+        info!("the feed is connected");
+        let receipts = Receipts::new(client, receipt_endpoint, self.state.applied());
+        let _receipts = AbortOnDrop(tokio::spawn(receipts.run()));
+        let keys = Arc::new(keys);
+        let _keys = AbortOnDrop(tokio::spawn(Arc::clone(&keys).run()));
+        loop {
+            let line = lines.next().await?;
+            self.believe(session, &keys, &line).await?;
+        }
+    }
+
+    async fn metadata(&self, client: &Client) -> Result<Metadata, FollowError> {
+        let metadata: Metadata = client.get_json(&self.config.metadata).await?;
+        if metadata.issuer == self.config.policy.issuer {
+            Ok(metadata)
+        } else {
+            Err(FollowError::Issuer(metadata.issuer))
+        }
+    }
+
+    async fn believe(&self, session: &mut Session, keys: &Keys, line: &str) -> Result<(), FollowError> {
+        let taken = match session.feed.take(line, self.time.moment()) {
+            Err(FeedError::Signature(JwsError::UnknownKey)) => {
+                keys.fetch_unless_recent().await?;
+                session.feed.take(line, self.time.moment())?
+            }
+            taken => taken?,
+        };
+        if taken == Line::Heartbeat {
+            session.backoff.reset();
+        }
+        session.keep(taken, line).await
+    }
+}
+
+/// What outlives a connection.
+struct Session {
+    feed: Feed,
+    store: Option<Store>,
+    backoff: Backoff,
+}
+
+impl Session {
+    /// A disk that fails costs the next restart its memory, not the gate its feed.
+    async fn keep(&mut self, taken: Line, line: &str) -> Result<(), FollowError> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let kept = match taken {
+            Line::Snapshot => store.snapshot(line).await,
+            Line::Event => store.event(line).await,
+            Line::Heartbeat => store.heartbeat(line).await,
+        };
+        if let Err(error) = kept {
+            warn!(%error, "the feed cannot be kept on disk");
+        }
+        if store.is_due_for_a_snapshot() { Err(FollowError::SnapshotDue) } else { Ok(()) }
+    }
+}
+
+async fn open(client: &Client, endpoint: &Uri) -> Result<(Lines, crate::client::Connection), FollowError> {
+    let mut connection = client.open(endpoint).await?;
+    let response = connection.get(endpoint, FEED_TYPE).await?;
+    let is_feed = response.headers().get(CONTENT_TYPE).is_some_and(|found| found == FEED_TYPE);
+    if is_feed { Ok((Lines::new(response.into_body()), connection)) } else { Err(FollowError::NotAFeed) }
+}

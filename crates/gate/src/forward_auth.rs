@@ -1,0 +1,189 @@
+//! The gate as a small HTTP service, for proxies that ask before they pass a request on
+//! (`auth_request` of nginx), whatever language the product is written in.
+//!
+//! `GET /check` answers 204 with `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site` and
+//! `Tegata-Generation`, or the refusal with `Tegata-Refusal: CODE`. `GET /health` answers
+//! `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it refuses
+//! everybody.
+
+use crate::certificate::HeaderSource;
+use crate::check::Verified;
+use crate::gate::Gate;
+use crate::problem;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::json;
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::Refusal;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+/// The address the proxy's client asked for: a token in its query is refused.
+const ORIGINAL_URI: &str = "x-original-uri";
+
+/// Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// How long open requests may take after the shutdown began.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How the service finds certificates, and whom it answers.
+#[derive(Clone, Debug)]
+pub struct ForwardAuth {
+    /// Where the proxy puts the certificate. Nobody but the proxies trusted there gets an answer from
+    /// `/check`.
+    pub certificates: HeaderSource,
+}
+
+/// Answers until `shutdown` completes, then ends the open requests.
+///
+/// # Errors
+/// When the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    gate: Gate,
+    config: ForwardAuth,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let config = Arc::new(config);
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => converse(stream, peer.ip(), &gate, &config, &graceful),
+            Err(error) if is_about_one_connection(&error) => debug!(%error, "a connection was not accepted"),
+            Err(error) => {
+                warn!(%error, "no connection can be accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let _ = timeout(FAREWELL, graceful.shutdown()).await;
+    Ok(())
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn converse(
+    stream: TcpStream,
+    peer: IpAddr,
+    gate: &Gate,
+    config: &Arc<ForwardAuth>,
+    graceful: &GracefulShutdown,
+) {
+    let _ = stream.set_nodelay(true);
+    let (gate, config) = (gate.clone(), Arc::clone(config));
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let response = answer(&gate, &config, peer, &request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            debug!(%error, "a proxy's connection broke off");
+        }
+    });
+}
+
+/// The answer to one request from this peer.
+pub fn answer<B>(
+    gate: &Gate,
+    config: &ForwardAuth,
+    peer: IpAddr,
+    request: &Request<B>,
+) -> Response<Full<Bytes>> {
+    let refuse = |refusal| problem::response(refusal, request.headers());
+    let is_trusted = config.certificates.trusts(peer);
+    match (request.uri().path(), request.method()) {
+        ("/check" | "/health", method) if !matches!(*method, Method::GET | Method::HEAD) => {
+            let mut response = refuse(Refusal::MethodNotAllowed);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+        }
+        ("/check", _) if is_trusted => match check(gate, config, peer, request.headers()) {
+            Ok(verified) => admitted(&verified),
+            Err(refusal) => refuse(refusal),
+        },
+        ("/health", _) if is_trusted || peer.to_canonical().is_loopback() => health(gate),
+        ("/check" | "/health", _) => stranger(),
+        _ => refuse(Refusal::NotFound),
+    }
+}
+
+fn check(
+    gate: &Gate,
+    config: &ForwardAuth,
+    peer: IpAddr,
+    headers: &HeaderMap,
+) -> Result<Arc<Verified>, Refusal> {
+    let presented = config.certificates.presented(headers, Some(peer)).map_err(|error| {
+        warn!(%error, %peer, "the proxy is not configured as this gate expects");
+        Refusal::NoCertificate
+    })?;
+    let original = headers.get(ORIGINAL_URI).map(HeaderValue::as_bytes).unwrap_or_default();
+    let original = String::from_utf8_lossy(original);
+    gate.check(headers, original.split_once('?').map(|(_, query)| query), presented)
+}
+
+fn admitted(verified: &Verified) -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let generation = verified.generation().to_string();
+    for (name, value) in [
+        ("tegata-device", verified.device().as_str()),
+        ("tegata-tenant", verified.tenant().as_str()),
+        ("tegata-site", verified.site().as_str()),
+        ("tegata-generation", &generation),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+fn health(gate: &Gate) -> Response<Full<Bytes>> {
+    let status = gate.status();
+    let body = json!({
+        "seq": status.seq,
+        "age_ms": status.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        "connected": status.connected,
+    });
+    let mut response = empty(if status.deciding { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE });
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = Full::from(body.to_string());
+    response
+}
+
+/// Nothing to learn here.
+fn stranger() -> Response<Full<Bytes>> {
+    empty(StatusCode::FORBIDDEN)
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,151 @@
+//! The gate itself.
+
+use crate::bearer;
+use crate::check::{Gatekeeper, Verified};
+use crate::client::Client;
+use crate::config::{Config, ConfigError, read_identity};
+use crate::follow::Follower;
+use crate::state::{State, Stopwatch};
+use http::HeaderMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tegata_core::{Clock, Entropy, Refusal, Thumbprint};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Checks requests with what the platform's feed says. Clones are handles of the same gate; when the
+/// last one is dropped, the gate stops following.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+struct Inner {
+    gatekeeper: Gatekeeper,
+    state: Arc<State>,
+    time: Arc<Stopwatch>,
+    follower: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How a gate is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// The last event applied; `None` before the first snapshot.
+    pub seq: Option<u64>,
+    /// How old the knowledge may be; `None` when there is none.
+    pub age: Option<Duration>,
+    /// Whether the feed is open.
+    pub connected: bool,
+    /// Whether the gate decides. If not, it refuses everybody with [`Refusal::GateStale`].
+    pub deciding: bool,
+}
+
+impl Gate {
+    /// Starts to follow the feed, in the background of the current tokio runtime. The platform need not
+    /// be there yet: until its first word everybody is refused.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the gate's own certificate and key cannot be used.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn connect(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, ConfigError> {
+        let identity = read_identity(&config.identity)?;
+        Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity))?;
+        let state = Arc::new(State::default());
+        let time = Arc::new(Stopwatch::new(clock));
+        let gatekeeper = Gatekeeper::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);
+        let follower = Follower { config, state: Arc::clone(&state), time: Arc::clone(&time), entropy };
+        let follower = Mutex::new(Some(tokio::spawn(follower.run())));
+        Ok(Self(Arc::new(Inner { gatekeeper, state, time, follower })))
+    }
+
+    /// Waits for the first snapshot, from the platform or from disk.
+    pub async fn ready(&self) {
+        let mut applied = self.0.state.applied();
+        let _ = applied.wait_for(Option::is_some).await;
+    }
+
+    /// The decision about one request: its headers, its query, and the certificate its connection
+    /// presented.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with; [`crate::problem::response`] makes the answer.
+    pub fn check(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        presented: Option<Thumbprint>,
+    ) -> Result<Arc<Verified>, Refusal> {
+        let token = bearer::token(headers, query)?;
+        self.0.gatekeeper.check(token, presented, self.0.time.moment())
+    }
+
+    /// Whether somebody who passed is denied by now. A connection that lives longer than one request
+    /// asks this again, or waits for [`Gate::until_denied`].
+    ///
+    /// # Errors
+    /// The [`Refusal`] that ends it.
+    pub fn recheck(&self, verified: &Verified) -> Result<(), Refusal> {
+        self.0.gatekeeper.fresh(self.0.time.moment())?;
+        self.0.gatekeeper.standing(verified)
+    }
+
+    /// Completes as soon as the device, the certificate or the token is denied, with the reason: the
+    /// moment to close a live connection. It says nothing about the token's expiry and about a gate that
+    /// has grown stale: whether those end a connection too is for the product to decide.
+    pub async fn until_denied(&self, verified: &Verified) -> Refusal {
+        let mut changes = self.changes();
+        loop {
+            if let Err(refusal) = self.0.gatekeeper.standing(verified) {
+                return refusal;
+            }
+            if changes.changed().await.is_err() {
+                return Refusal::GateStale;
+            }
+        }
+    }
+
+    /// Wakes at every change of what is denied, with the number of the last event: for products that
+    /// keep a list of their connections and go through it with [`Gate::recheck`].
+    pub fn changes(&self) -> watch::Receiver<Option<u64>> {
+        self.0.state.applied()
+    }
+
+    /// How the gate is now.
+    pub fn status(&self) -> Status {
+        let moment = self.0.time.moment();
+        Status {
+            seq: *self.0.state.applied().borrow(),
+            age: self.0.state.age(moment),
+            connected: self.0.state.is_connected(),
+            deciding: self.0.gatekeeper.fresh(moment).is_ok(),
+        }
+    }
+
+    /// The audience this gate stands for.
+    pub fn audience(&self) -> &str {
+        &self.0.gatekeeper.policy().audience
+    }
+
+    /// Stops following and waits until the connections are closed. The gate goes on deciding until its
+    /// knowledge is too old.
+    pub async fn shutdown(&self) {
+        let follower = self.0.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(follower) = follower {
+            follower.abort();
+            let _ = follower.await;
+            self.0.state.set_connected(false);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            follower.abort();
+        }
+    }
+}

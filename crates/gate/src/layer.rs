@@ -1,0 +1,128 @@
+//! The gate as a tower layer, for axum, hyper, tonic: every request of every connection is checked, so
+//! kept-alive and HTTP/2 connections of a denied device are of no use to it.
+
+use crate::certificate::{PeerAddress, Source, strip};
+use crate::gate::Gate;
+use crate::problem;
+use http::{Extensions, Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Bytes;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tegata_core::{Refusal, Thumbprint};
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::warn;
+
+/// Puts a [`Gate`] in front of a service. Handlers find an `Arc<Verified>` in the request's extensions.
+#[derive(Clone)]
+pub struct GateLayer {
+    gate: Gate,
+    source: Arc<Source>,
+    peer: PeerOf,
+}
+
+/// How to find the address of whoever opened the connection.
+type PeerOf = fn(&Extensions) -> Option<IpAddr>;
+
+impl GateLayer {
+    /// A layer that looks for certificates in `source`.
+    pub fn new(gate: Gate, source: Source) -> Self {
+        let peer: PeerOf = |extensions| extensions.get::<PeerAddress>().map(|peer| peer.0);
+        Self { gate, source: Arc::new(source), peer }
+    }
+
+    /// Where the framework keeps the peer's address, if not in a [`PeerAddress`]; for axum
+    /// `|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())`.
+    #[must_use]
+    pub fn with_peer(mut self, peer: PeerOf) -> Self {
+        self.peer = peer;
+        self
+    }
+}
+
+impl<S> Layer<S> for GateLayer {
+    type Service = GateService<S>;
+
+    fn layer(&self, inner: S) -> GateService<S> {
+        GateService { layer: self.clone(), inner }
+    }
+}
+
+/// A service behind a gate.
+#[derive(Clone)]
+pub struct GateService<S> {
+    layer: GateLayer,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for GateService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<Either<Full<Bytes>, R>>;
+    type Error = S::Error;
+    type Future = GateFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.layer.admit(&mut request) {
+            Ok(()) => GateFuture::Admitted(Box::pin(self.inner.call(request))),
+            Err(refusal) => {
+                GateFuture::Refused(Some(Box::new(problem::response(refusal, request.headers()))))
+            }
+        }
+    }
+}
+
+impl GateLayer {
+    fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Refusal> {
+        let presented = self.presented(request)?;
+        strip(request.headers_mut(), &self.source);
+        let verified = self.gate.check(request.headers(), request.uri().query(), presented)?;
+        request.extensions_mut().insert(verified);
+        Ok(())
+    }
+
+    fn presented<B>(&self, request: &Request<B>) -> Result<Option<Thumbprint>, Refusal> {
+        let peer = (self.peer)(request.extensions());
+        let presented = self.source.presented(request.extensions(), request.headers(), peer);
+        presented.map_err(|error| {
+            warn!(%error, ?peer, "a trusted proxy is not configured as this gate expects");
+            Refusal::NoCertificate
+        })
+    }
+}
+
+/// The answer of a service behind a gate.
+pub enum GateFuture<F> {
+    /// On to the service.
+    Admitted(Pin<Box<F>>),
+    /// The refusal, until it is taken.
+    Refused(Option<Box<Response<Full<Bytes>>>>),
+}
+
+impl<F, R, E> Future for GateFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<Either<Full<Bytes>, R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Admitted(inner) => {
+                inner.as_mut().poll(context).map(|answer| answer.map(|response| response.map(Either::Right)))
+            }
+            Self::Refused(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response.map(Either::Left))),
+                None => Poll::Pending,
+            },
+        }
+    }
+}

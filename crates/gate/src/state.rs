@@ -1,0 +1,154 @@
+//! What a gate knows, published so that readers never wait for the writer.
+
+use crate::moment::{Heard, Moment};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tegata_core::feed::{Denials, Event, Gap};
+use tegata_core::jws::KeySet;
+use tegata_core::{Clock, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// What every check reads. Only the [`Writer`] changes the denials.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) denials: ArcSwap<Denials>,
+    heard: ArcSwapOption<Heard>,
+    keys: ArcSwap<KeySet>,
+    /// Somebody met a key that is not in the set.
+    pub(crate) keys_wanted: Notify,
+    pub(crate) connected: AtomicBool,
+    applied: watch::Sender<Option<u64>>,
+}
+
+impl State {
+    pub(crate) fn keys(&self) -> Arc<KeySet> {
+        self.keys.load_full()
+    }
+
+    /// Replaces the keys. An equal set changes nothing: what was verified with the set in place
+    /// stays verified.
+    pub(crate) fn set_keys(&self, keys: KeySet) {
+        if **self.keys.load() != keys {
+            self.keys.store(Arc::new(keys));
+        }
+    }
+
+    /// When the platform last spoke; `None` before its first word.
+    pub(crate) fn heard(&self) -> Option<Heard> {
+        self.heard.load().as_deref().copied()
+    }
+
+    /// How old the knowledge is; `None` when there is none.
+    pub(crate) fn age(&self, moment: Moment) -> Option<Duration> {
+        self.heard().map(|heard| heard.age(moment))
+    }
+
+    pub(crate) fn hear(&self, heard: Heard) {
+        self.heard.store(Some(Arc::new(heard)));
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
+    }
+
+    /// The number of the last event applied, `None` before the first snapshot; wakes at each change.
+    pub(crate) fn applied(&self) -> watch::Receiver<Option<u64>> {
+        self.applied.subscribe()
+    }
+}
+
+/// The one that applies changes. It owns a second copy of the denials: a change goes into the copy
+/// nobody reads, the copies change places, and the other one catches up before its next turn. So a
+/// change costs the same whatever the number of denials, at the price of keeping them twice.
+pub(crate) struct Writer {
+    state: Arc<State>,
+    spare: Arc<Denials>,
+    missed: Option<Step>,
+}
+
+enum Step {
+    Event(Event),
+    Forget(Timestamp),
+}
+
+impl Writer {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        let spare = Arc::new(Denials::clone(&state.denials.load()));
+        Self { state, spare, missed: None }
+    }
+
+    pub(crate) fn replace(&mut self, denials: Denials) {
+        self.spare = Arc::new(denials.clone());
+        self.missed = None;
+        self.state.denials.store(Arc::new(denials));
+        self.announce();
+    }
+
+    /// Applies the next event; one applied before changes nothing.
+    pub(crate) fn apply(&mut self, event: Event) -> Result<(), Gap> {
+        if event.seq <= self.state.denials.load().seq() {
+            return Ok(());
+        }
+        self.step(Step::Event(event))?;
+        self.announce();
+        Ok(())
+    }
+
+    /// Drops what ended before `until`.
+    pub(crate) fn forget(&mut self, until: Timestamp) {
+        let _ = self.step(Step::Forget(until));
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Gap> {
+        // A reader that still holds the spare from before it was swapped out makes this a copy.
+        let spare = Arc::make_mut(&mut self.spare);
+        if let Some(missed) = self.missed.take() {
+            missed.apply_to(spare)?;
+        }
+        step.apply_to(spare)?;
+        self.missed = Some(step);
+        self.spare = self.state.denials.swap(Arc::clone(&self.spare));
+        Ok(())
+    }
+
+    fn announce(&self) {
+        self.state.applied.send_replace(Some(self.state.denials.load().seq()));
+    }
+}
+
+impl Step {
+    fn apply_to(&self, denials: &mut Denials) -> Result<(), Gap> {
+        match self {
+            Self::Event(event) => denials.apply(event)?,
+            Self::Forget(until) => denials.forget(*until),
+        }
+        Ok(())
+    }
+}
+
+/// The gate's own reading of time.
+pub(crate) struct Stopwatch {
+    clock: Arc<dyn Clock>,
+    started: Instant,
+}
+
+impl Stopwatch {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, started: Instant::now() }
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), uptime: self.started.elapsed() }
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+}
