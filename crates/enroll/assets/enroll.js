@@ -1,0 +1,66 @@
+// The portal's enrolment page: an invitation's code becomes a certificate on this device.
+import { post, Refusal } from './api.js';
+import { offerCeremony } from './begin.js';
+import { isWrongBrowser } from './platform.js';
+import { byId, date, fill, language, show, tell } from './view.js';
+
+// Crockford's base32 in lower case, 160 bits.
+const CODE = /^[0-9a-hjkmnp-tv-z]{32}$/;
+
+const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
+
+start(location.hash.slice(1).trim().toLowerCase());
+
+function start(code) {
+  addEventListener('hashchange', () => location.reload());
+  if (!code) return show('no-code');
+  keepCodeInLanguageLink(code);
+  if (!isWrongBrowser(navigator)) return open(code);
+  // The code stays in the address here, so that "open in another browser" takes it along.
+  byId('continue-anyway').addEventListener('click', () => open(code));
+  byId('other-browser').href = `?openExternalBrowser=1#${code}`;
+  return show('wrong-browser');
+}
+
+async function open(code) {
+  // Neither the history nor somebody looking over the shoulder needs the code.
+  history.replaceState(null, '', location.pathname + location.search);
+  show('opening');
+  try {
+    if (!CODE.test(code)) throw Refusal.local('cut-link', false);
+    if (!globalThis.crypto?.subtle) throw Refusal.local('unsupported', false);
+    welcome(code, await api('invitations/open', { code }));
+  } catch (refusal) {
+    refuse(code, refusal);
+  }
+}
+
+function welcome(code, invitation) {
+  const { tenant, site, label, subject, expires_at: expires, probe_pattern: probePattern } = invitation;
+  fill({ tenant, site, label, expires: date(expires) });
+  offerCeremony({
+    subject,
+    names: [site, label],
+    probePattern,
+    probeAtOnce: true,
+    submit: (csr) => api('enrollments', { code, csr }),
+    deliver: (thumbprint) => api('deliveries', { code, thumbprint }),
+  });
+  show('ready');
+}
+
+function refuse(code, failure) {
+  const refusal = failure instanceof Refusal ? failure : Refusal.local('unreadable', true);
+  tell(byId('opening-problem'), refusal);
+  const again = byId('open-again');
+  again.hidden = !refusal.retry;
+  again.onclick = () => open(code);
+  show('refused');
+}
+
+/** Changing the language reloads the page, and the code is no longer in the address. */
+function keepCodeInLanguageLink(code) {
+  byId('language')?.addEventListener('click', (event) => {
+    event.currentTarget.hash = code;
+  });
+}

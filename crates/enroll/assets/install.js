@@ -1,0 +1,104 @@
+// What follows once the parcel exists, the same for a first certificate and for a renewal: save the file, copy
+// the password, follow the steps, and see that the certificate works.
+import { fileName } from './ceremony.js';
+import { Refusal } from './api.js';
+import { platformOf } from './platform.js';
+import { waitForProof } from './probe.js';
+import { byId, date, fill, say, show, tell } from './view.js';
+
+const P12 = 'application/x-pkcs12';
+const DELIVERY_PAUSE_MS = 5_000;
+const DELIVERY_ATTEMPTS = 24;
+
+/**
+ * `parcel`: of a ceremony. `names`: for the file name. `probePattern`: where to ask. `deliver()`: tells the server
+ * that the certificate arrived. `probeAtOnce`: false where an older certificate is present, because then every
+ * question opens the browser's chooser over the steps that the reader is following.
+ */
+export function startInstallation({ parcel, names, probePattern, deliver, probeAtOnce }) {
+  const name = fileName(names, parcel.serial);
+  const url = URL.createObjectURL(new Blob([parcel.file], { type: P12 }));
+  fill({ 'file-name': name, 'certificate-name': parcel.name, 'not-after': date(parcel.notAfter) });
+  offerFile(url, name);
+  offerPassword(parcel.password);
+  offerSteps();
+  show('install');
+  byId('download').click();
+  deliverPatiently(deliver);
+
+  const ask = () => proveInstallation({ probePattern, thumbprint: parcel.thumbprint, forget: () => forget(url) });
+  byId('check').addEventListener('click', ask);
+  if (probeAtOnce) ask();
+  else say('proof', 'proof-ready');
+}
+
+async function proveInstallation({ probePattern, thumbprint, forget }) {
+  const button = byId('check');
+  const problem = byId('proof-problem');
+  button.disabled = true;
+  problem.hidden = true;
+  say('proof', 'proof-waiting');
+  const outcome = await waitForProof({
+    pattern: probePattern,
+    thumbprint,
+    onRefusal: (refusal) => tell(problem, refusal),
+  });
+  if (outcome === 'proved') {
+    forget();
+    show('done');
+    return;
+  }
+  button.disabled = false;
+  say('proof', `proof-${outcome}`);
+}
+
+function offerFile(url, name) {
+  const link = byId('download');
+  link.href = url;
+  link.download = name;
+}
+
+function offerPassword(password) {
+  byId('password').textContent = password;
+  byId('copy').addEventListener('click', async () => {
+    try {
+      await navigator.clipboard.writeText(password);
+      say('copied', 'copy-done');
+    } catch {
+      getSelection().selectAllChildren(byId('password'));
+      say('copied', 'copy-by-hand');
+    }
+  });
+}
+
+function offerSteps() {
+  const choice = byId('platform');
+  choice.value = platformOf(navigator);
+  const choose = () => {
+    for (const steps of document.querySelectorAll('[data-platform]')) {
+      steps.hidden = steps.dataset.platform !== choice.value;
+    }
+  };
+  choice.addEventListener('change', choose);
+  choose();
+}
+
+/** A lost notice must not disturb the reader: it is repeated quietly, and only a real refusal is shown. */
+async function deliverPatiently(deliver) {
+  for (let attempt = 0; attempt < DELIVERY_ATTEMPTS; attempt++) {
+    try {
+      return await deliver();
+    } catch (problem) {
+      if (!(problem instanceof Refusal && problem.retry)) return tell(byId('delivery-problem'), problem);
+    }
+    await new Promise((resolve) => { setTimeout(resolve, DELIVERY_PAUSE_MS); });
+  }
+  return tell(byId('delivery-problem'), Refusal.local('offline', true));
+}
+
+/** Neither the key nor its password stays in the page once it is no longer needed. */
+function forget(url) {
+  URL.revokeObjectURL(url);
+  byId('download').removeAttribute('href');
+  byId('password').textContent = '';
+}

@@ -1,0 +1,18 @@
+// The device's own page: its certificate, shown by the server, brings forth the next one.
+import { post } from './api.js';
+import { offerCeremony } from './begin.js';
+import { byId, language } from './view.js';
+
+const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
+
+const device = byId('device')?.dataset;
+if (device) {
+  offerCeremony({
+    subject: device.subject,
+    names: [device.site, device.label],
+    probePattern: device.probePattern,
+    probeAtOnce: false,
+    submit: (csr) => api('renewals', { csr }),
+    deliver: (thumbprint) => api('deliveries', { thumbprint }),
+  });
+}

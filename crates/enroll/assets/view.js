@@ -1,0 +1,57 @@
+// The few things the pages do to their document. Every text is in the document already, in the reader's
+// language: scripts only show, hide and fill in.
+
+export const byId = (id) => document.getElementById(id);
+
+export const language = () => document.documentElement.lang;
+
+/** Shows one of the page's states and hides the others; a screen reader is led to its heading. */
+export function show(state) {
+  for (const section of document.querySelectorAll('[data-state]')) section.hidden = section.dataset.state !== state;
+  document.body.dataset.now = state;
+  const heading = document.querySelector(`[data-state="${state}"] h1, [data-state="${state}"] h2`);
+  heading?.setAttribute('tabindex', '-1');
+  heading?.focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+/** Puts values wherever the document asks for them by name. */
+export function fill(values) {
+  for (const [name, value] of Object.entries(values)) {
+    for (const place of document.querySelectorAll(`[data-fill="${name}"]`)) place.textContent = value;
+  }
+}
+
+/** A text that the server put into the document for later use. */
+export function text(name) {
+  return document.querySelector(`[data-text="${name}"]`).textContent;
+}
+
+/** Tells progress in one line that screen readers follow. */
+export function say(id, name) {
+  const line = byId(id);
+  line.textContent = text(name);
+  line.dataset.said = name;
+}
+
+export function date(rfc3339) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: 'long' }).format(new Date(rfc3339));
+}
+
+/** Fills a problem box with a refusal, from the server or from the page itself. */
+export function tell(box, refusal) {
+  const { title, detail, code } = refusal.local ? localProblem(refusal.local) : refusal;
+  box.querySelector('[data-problem="title"]').textContent = title;
+  box.querySelector('[data-problem="detail"]').textContent = detail ?? '';
+  box.querySelector('[data-problem="code"]').textContent = code ?? '';
+  box.hidden = false;
+}
+
+function localProblem(name) {
+  const source = document.querySelector(`[data-local-problem="${name}"]`);
+  return {
+    title: source.querySelector('dt').textContent,
+    detail: source.querySelector('dd').textContent,
+    code: source.dataset.code,
+  };
+}
