@@ -37,7 +37,7 @@ async function open(code) {
 
 function welcome(code, invitation) {
   const { tenant, site, label, subject, expires_at: expires, probe_pattern: probePattern } = invitation;
-  fill({ tenant, site, label, expires: date(expires) });
+  fill({ tenant, site, label, expires: date(expires, 'short') });
   offerCeremony({
     subject,
     names: [site, label],

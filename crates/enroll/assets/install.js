@@ -41,8 +41,9 @@ async function proveInstallation({ probePattern, thumbprint, forget }) {
   const outcome = await waitForProof({
     pattern: probePattern,
     thumbprint,
-    onRefusal: (refusal) => tell(problem, refusal),
+    onRefusal: (refusal) => { if (refusal) tell(problem, refusal); else problem.hidden = true; },
   });
+  if (outcome === 'other') problem.hidden = true;
   if (outcome === 'proved') {
     forget();
     show('done');
@@ -96,7 +97,7 @@ async function deliverPatiently(deliver) {
   return tell(byId('delivery-problem'), Refusal.local('offline', true));
 }
 
-/** Neither the key nor its password stays in the page once it is no longer needed. */
+/** Takes the file and its password off the page once they have done their work. */
 function forget(url) {
   URL.revokeObjectURL(url);
   byId('download').removeAttribute('href');

@@ -11,8 +11,8 @@ const NO_CERTIFICATE = 'C-01';
 /**
  * Asks until this certificate answers. Resolves to
  * `'proved'`; `'other'`: another certificate was presented, and asking on would only open the chooser again and
- * again; or `'silent'`: nothing in ten minutes. `onRefusal(refusal)` hears of every refusal that asking again
- * will not cure by itself.
+ * again; or `'silent'`: nothing in ten minutes. After every other answer `onRefusal` is told what stands in the way
+ * now: a refusal that importing the certificate will not cure, or undefined.
  */
 export async function waitForProof({ pattern, thumbprint, onRefusal, now = Date.now, pause = sleep, ask = askOnce }) {
   const end = now() + GIVE_UP_MS;
@@ -20,7 +20,7 @@ export async function waitForProof({ pattern, thumbprint, onRefusal, now = Date.
     const answer = await ask(pattern);
     if (answer.thumbprint === thumbprint) return 'proved';
     if (answer.thumbprint) return 'other';
-    if (answer.refusal?.code && answer.refusal.code !== NO_CERTIFICATE) onRefusal(answer.refusal);
+    onRefusal(isGrave(answer.refusal) ? answer.refusal : undefined);
     await pause(wait);
   }
   return 'silent';
@@ -52,5 +52,7 @@ export function probeUrl(pattern, crypto = globalThis.crypto) {
   const nonce = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return pattern.replace('{nonce}', nonce);
 }
+
+const isGrave = (refusal) => refusal?.code !== undefined && refusal.code !== NO_CERTIFICATE;
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });

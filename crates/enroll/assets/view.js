@@ -34,13 +34,17 @@ export function say(id, name) {
   line.dataset.said = name;
 }
 
-export function date(rfc3339) {
-  return new Intl.DateTimeFormat(language(), { dateStyle: 'long' }).format(new Date(rfc3339));
+/** In the reader's words and time zone. `timeStyle` adds the time of day. */
+export function date(rfc3339, timeStyle) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: 'long', timeStyle }).format(new Date(rfc3339));
 }
 
 /** Fills a problem box with a refusal, from the server or from the page itself. */
 export function tell(box, refusal) {
   const { title, detail, code } = refusal.local ? localProblem(refusal.local) : refusal;
+  // A screen reader need not hear the same refusal at every attempt.
+  if (!box.hidden && box.dataset.code === code) return;
+  box.dataset.code = code;
   box.querySelector('[data-problem="title"]').textContent = title;
   box.querySelector('[data-problem="detail"]').textContent = detail ?? '';
   box.querySelector('[data-problem="code"]').textContent = code ?? '';
