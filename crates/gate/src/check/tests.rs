@@ -1,1 +1,291 @@
+//! What a product may rely on, whatever the network does.
 
+use super::*;
+use crate::moment::Heard;
+use crate::state::Writer;
+use serde_json::{Value, json};
+use tegata_core::encoding::base64url;
+use tegata_core::entropy::Seeded;
+use tegata_core::feed::{Change, Event};
+use tegata_core::jws::SigningKey;
+
+const ISSUER: &str = "https://ca.example";
+const NOW: i64 = 1_800_000_000;
+
+struct World {
+    key: SigningKey,
+    state: Arc<State>,
+    writer: Writer,
+    gate: Gatekeeper,
+    device: DeviceId,
+    tenant: TenantId,
+    site: SiteId,
+}
+
+fn certificate() -> Thumbprint {
+    Thumbprint::of(b"certificate")
+}
+
+fn at(second: i64) -> Moment {
+    let uptime = Duration::from_secs(u64::try_from(second).unwrap());
+    Moment { now: Timestamp::from_seconds(NOW + second), uptime }
+}
+
+fn new_key() -> SigningKey {
+    SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
+}
+
+impl World {
+    fn new() -> Self {
+        let key = new_key();
+        let state = Arc::new(State::default());
+        state.set_keys(KeySet::new([key.public().clone()]));
+        state.hear(Heard::new(Timestamp::from_seconds(NOW), at(0)));
+        let writer = Writer::new(Arc::clone(&state));
+        let gate = Gatekeeper::new(Policy::new(ISSUER, "rezept"), Arc::clone(&state), 100);
+        let entropy = Seeded::new(1);
+        let (device, tenant, site) =
+            (DeviceId::random(&entropy), TenantId::random(&entropy), SiteId::random(&entropy));
+        Self { key, state, writer, gate, device, tenant, site }
+    }
+
+    fn claims(&self) -> Value {
+        json!({
+            "iss": ISSUER, "sub": format!("device:{}", self.device), "aud": "rezept",
+            "client_id": self.device, "iat": NOW, "exp": NOW + 300, "jti": "token-1",
+            "cnf": { "x5t#S256": certificate() },
+            "tenant": self.tenant, "site": self.site, "device": self.device, "generation": 1,
+        })
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        self.key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
+    }
+
+    fn token(&self) -> String {
+        self.sign(&self.claims())
+    }
+
+    /// A token with some claims replaced; `null` removes one.
+    fn token_with(&self, changes: Value) -> String {
+        let mut claims = self.claims();
+        let Value::Object(changes) = changes else { panic!("changes are an object") };
+        for (name, value) in changes {
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(&name);
+            } else {
+                claims[name] = value;
+            }
+        }
+        self.sign(&claims)
+    }
+
+    fn check(&self, token: &str) -> Result<(), Refusal> {
+        self.gate.check(token, Some(certificate()), at(0)).map(drop)
+    }
+
+    fn happen(&mut self, change: Change) {
+        let seq = self.state.denials.load().seq() + 1;
+        self.writer.apply(Event { seq, at: Timestamp::from_seconds(NOW), change }).unwrap();
+    }
+}
+
+#[test]
+fn a_good_token_with_its_certificate_passes_and_says_who_asks() {
+    let world = World::new();
+    let verified = world.gate.check(&world.token(), Some(certificate()), at(0)).unwrap();
+    assert_eq!(verified.device(), &world.device);
+    assert_eq!((verified.tenant(), verified.site()), (&world.tenant, &world.site));
+    assert_eq!((verified.generation(), verified.thumbprint()), (1, &certificate()));
+}
+
+#[test]
+fn a_bound_token_is_nothing_without_its_certificate() {
+    let world = World::new();
+    let token = world.token();
+    for _warm in 0..2 {
+        assert_eq!(world.gate.check(&token, None, at(0)), Err(Refusal::NoCertificate));
+        // A certificate of another device, of the same key, or of the next generation has another
+        // thumbprint; nothing else about it is looked at.
+        let other = Some(Thumbprint::of(b"same key, other certificate"));
+        assert_eq!(world.gate.check(&token, other, at(0)), Err(Refusal::TokenNotBound));
+        assert_eq!(world.check(&token), Ok(()));
+    }
+}
+
+#[test]
+fn a_token_without_exactly_one_known_confirmation_is_refused() {
+    let world = World::new();
+    let thumbprint = certificate().to_string();
+    for cnf in [
+        json!(null),
+        json!({}),
+        json!({ "jkt": thumbprint }),
+        json!({ "x5t#S256": thumbprint, "jkt": thumbprint }),
+        json!({ "x5t#S256": thumbprint, "unknown": 1 }),
+        json!({ "x5t#S256": &thumbprint[..42] }),
+        json!({ "x5t#S256": format!("{thumbprint}=") }),
+        json!("x"),
+    ] {
+        assert_eq!(
+            world.check(&world.token_with(json!({ "cnf": cnf }))),
+            Err(Refusal::TokenInvalid),
+            "{cnf}"
+        );
+    }
+    let twice = world.claims().to_string();
+    let twice = twice.replacen('{', &format!(r#"{{"cnf":{{"x5t#S256":"{thumbprint}"}},"#), 1);
+    let token = world.key.sign(ACCESS_TOKEN, twice.as_bytes()).unwrap();
+    assert_eq!(world.check(&token), Err(Refusal::TokenInvalid));
+}
+
+#[test]
+fn only_this_issuer_and_this_audience_exactly_are_believed() {
+    let world = World::new();
+    for changes in [
+        json!({ "iss": "https://ca.example/" }),
+        json!({ "iss": "https://CA.example" }),
+        json!({ "iss": "https://evil.example" }),
+        json!({ "iss": null }),
+        json!({ "aud": "other" }),
+        json!({ "aud": "rezept " }),
+        json!({ "aud": ["rezept"] }),
+        json!({ "aud": null }),
+        json!({ "sub": "device:other" }),
+        json!({ "sub": world.device }),
+        json!({ "client_id": "other" }),
+        json!({ "exp": null }),
+        json!({ "iat": null }),
+        json!({ "jti": null }),
+        json!({ "exp": "soon" }),
+    ] {
+        let token = world.token_with(changes.clone());
+        assert_eq!(world.check(&token), Err(Refusal::TokenInvalid), "{changes}");
+    }
+}
+
+#[test]
+fn clocks_may_differ_by_ten_seconds_and_not_by_a_minute() {
+    let world = World::new();
+    for claim in ["iat", "nbf"] {
+        for (ahead, accepted) in [(0, true), (10, true), (11, false), (60, false), (3600, false)] {
+            let token = world.token_with(json!({ claim: NOW + ahead }));
+            assert_eq!(world.check(&token).is_ok(), accepted, "{claim} {ahead}");
+        }
+    }
+    assert_eq!(world.check(&world.token_with(json!({ "nbf": i64::MAX }))), Err(Refusal::TokenInvalid));
+}
+
+#[test]
+fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
+    let world = World::new();
+    let token = world.token_with(json!({ "exp": NOW + 5 }));
+    let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
+    assert_eq!([check(0), check(4)], [Ok(()), Ok(())]);
+    assert_eq!(check(5), Err(Refusal::TokenInvalid));
+    assert_eq!(check(6), Err(Refusal::TokenInvalid));
+    assert_eq!(check(4), Ok(()), "remembered, and within its time");
+}
+
+#[test]
+fn another_kind_of_signed_text_is_no_access_token() {
+    let world = World::new();
+    let payload = world.claims().to_string();
+    for typ in ["JWT", "tegata-feed+jwt", "logout+jwt", "id_token", ""] {
+        let text = world.key.sign(typ, payload.as_bytes()).unwrap();
+        assert_eq!(world.check(&text), Err(Refusal::TokenInvalid), "{typ}");
+    }
+    let stranger = new_key().sign(ACCESS_TOKEN, payload.as_bytes()).unwrap();
+    assert_eq!(world.check(&stranger), Err(Refusal::TokenInvalid));
+}
+
+#[test]
+fn no_header_talks_a_gate_into_another_algorithm_or_key() {
+    let world = World::new();
+    let token = world.token();
+    let (_, rest) = token.split_once('.').unwrap();
+    let (payload, signature) = rest.split_once('.').unwrap();
+    let kid = world.key.public().kid();
+    let jwk = serde_json::to_value(new_key().public().jwk()).unwrap();
+    for header in [
+        json!({ "alg": "none", "typ": "at+jwt", "kid": kid }),
+        json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid }),
+        json!({ "alg": "ES384", "typ": "at+jwt", "kid": kid }),
+        json!({ "alg": "ES256", "typ": "at+jwt", "kid": "unknown" }),
+        json!({ "alg": "ES256", "typ": "at+jwt" }),
+        json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid, "jwk": jwk }),
+        json!({ "alg": "ES256", "typ": "at+jwt", "jku": "https://evil.example", "x5u": "https://evil.example" }),
+    ] {
+        let header = base64url(header.to_string().as_bytes());
+        for signature in [signature, ""] {
+            let forged = format!("{header}.{payload}.{signature}");
+            assert_eq!(world.check(&forged), Err(Refusal::TokenInvalid));
+        }
+    }
+    assert_eq!(world.check(&token), Ok(()));
+}
+
+#[test]
+fn a_denial_bites_at_the_next_request_however_warm_the_token() {
+    let until = Timestamp::from_seconds(NOW + 1000);
+    let device = World::new().device;
+    let of_device = |reason| Change::DeviceDenied { device: device.clone(), reason };
+    let denials = [
+        (of_device(Denial::Suspended), Refusal::DeviceSuspended),
+        (of_device(Denial::Revoked), Refusal::CertificateRevoked),
+        (
+            Change::CertificateDenied { thumbprint: certificate(), reason: Denial::Retired, until },
+            Refusal::CertificateRetired,
+        ),
+        (Change::TokenDenied { jti: "token-1".into(), until }, Refusal::TokenRevoked),
+    ];
+    for (change, refusal) in denials {
+        let mut world = World::new();
+        let token = world.token();
+        assert_eq!((world.check(&token), world.check(&token)), (Ok(()), Ok(())));
+        world.happen(change);
+        assert_eq!(world.check(&token), Err(refusal));
+    }
+}
+
+#[test]
+fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
+    let mut world = World::new();
+    let token = world.token();
+    let device = world.device.clone();
+    world.happen(Change::DeviceDenied { device: DeviceId::random(&Seeded::new(9)), reason: Denial::Revoked });
+    assert_eq!(world.check(&token), Ok(()));
+    world.happen(Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended });
+    assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
+    world.happen(Change::DeviceAllowed { device });
+    assert_eq!(world.check(&token), Ok(()));
+}
+
+#[test]
+fn a_gate_that_hears_nothing_for_ten_seconds_refuses_everybody_until_it_hears_again() {
+    let world = World::new();
+    let token = world.token();
+    let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
+    assert_eq!([check(0), check(10)], [Ok(()), Ok(())]);
+    assert_eq!(check(11), Err(Refusal::GateStale));
+    world.state.hear(Heard::new(Timestamp::from_seconds(NOW + 12), at(12)));
+    assert_eq!(check(12), Ok(()));
+}
+
+#[test]
+fn a_gate_that_never_heard_anything_refuses_everybody() {
+    let world = World::new();
+    let gate = Gatekeeper::new(Policy::new(ISSUER, "rezept"), Arc::new(State::default()), 100);
+    assert_eq!(gate.check(&world.token(), Some(certificate()), at(0)), Err(Refusal::GateStale));
+}
+
+#[test]
+fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
+    let world = World::new();
+    let token = world.token();
+    assert_eq!(world.check(&token), Ok(()));
+    world.state.set_keys(KeySet::new([world.key.public().clone()]));
+    assert_eq!(world.check(&token), Ok(()));
+    world.state.set_keys(KeySet::new([new_key().public().clone()]));
+    assert_eq!(world.check(&token), Err(Refusal::TokenInvalid));
+}

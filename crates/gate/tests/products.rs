@@ -1,0 +1,237 @@
+//! The gate as products meet it: as a layer, and as a service beside a proxy.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use support::client::{Client, escaped};
+use support::{Party, Platform, device};
+use tegata_core::feed::{Change, Denial};
+use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
+use tegata_gate::{Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, Source, Verified};
+use tokio::net::TcpListener;
+use tower_layer::Layer;
+use tower_service::Service;
+
+const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+struct World {
+    platform: Platform,
+    gate: Gate,
+    party: Party,
+    bearer: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let platform = Platform::start().await;
+        let gate = platform.gate().await;
+        let party = platform.authority.client();
+        let bearer = format!("Bearer {}", platform.token(&device(), party.thumbprint()));
+        Self { platform, gate, party, bearer }
+    }
+
+    fn request(&self) -> Request<String> {
+        Request::get("/orders").header("authorization", &self.bearer).body(String::new()).unwrap()
+    }
+
+    async fn revoke(&self) {
+        self.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
+        let mut changes = self.gate.changes();
+        let revoked = changes.wait_for(|seq| *seq == Some(1));
+        support::within(Duration::from_secs(1), revoked).await.unwrap();
+    }
+}
+
+/// Answers with the device the gate let through, and with the headers that came along.
+#[derive(Clone)]
+struct Product;
+
+impl Service<Request<String>> for Product {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<String>) -> Self::Future {
+        let verified = request.extensions().get::<Arc<Verified>>().expect("the gate names the device");
+        let mut response = Response::new(verified.device().to_string());
+        *response.headers_mut() = request.headers().clone();
+        ready(Ok(response))
+    }
+}
+
+struct Seen {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+async fn ask(layer: &GateLayer, request: Request<String>) -> Seen {
+    let response = layer.layer(Product).call(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    Seen { status: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+#[tokio::test]
+async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_certificates() {
+    let world = World::new().await;
+    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let mut request = world.request();
+    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    request.headers_mut().insert("client-cert", ":forged:".parse().unwrap());
+    request.headers_mut().insert("tegata-device", "forged".parse().unwrap());
+    let seen = ask(&layer, request).await;
+    assert_eq!((seen.status, seen.body), (200, device().to_string()));
+    assert!(!seen.headers.contains_key("client-cert") && !seen.headers.contains_key("tegata-device"));
+}
+
+#[tokio::test]
+async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_runs() {
+    let world = World::new().await;
+    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let mut request = world.request();
+    request.headers_mut().insert("accept-language", "en".parse().unwrap());
+    let seen = ask(&layer, request).await;
+    assert_eq!(
+        (seen.status, &seen.headers["content-type"]),
+        (401, &"application/problem+json".parse().unwrap())
+    );
+    let problem: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(
+        (&problem["code"], &problem["lang"], &problem["status"]),
+        (&"C-01".into(), &"en".into(), &401.into())
+    );
+
+    let bare = Request::get("/").body(String::new()).unwrap();
+    let seen = ask(&layer, bare).await;
+    assert_eq!((seen.status, &seen.headers["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+    let problem: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(problem["lang"], "ja");
+}
+
+#[tokio::test]
+async fn every_request_is_checked_again_also_on_one_connection() {
+    let world = World::new().await;
+    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let request = || {
+        let mut request = world.request();
+        request.extensions_mut().insert(PeerCertificate(world.party.thumbprint()));
+        request
+    };
+    let mut service = layer.layer(Product);
+    assert_eq!(service.call(request()).await.unwrap().status(), 200);
+    world.revoke().await;
+    assert_eq!(service.call(request()).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_certificate_header_counts_only_from_the_proxy() {
+    let world = World::new().await;
+    let source = Source::Header(HeaderSource::nginx(Network::loopback()));
+    let layer = GateLayer::new(world.gate.clone(), source);
+    let ask_from = async |peer: Option<&str>, certificate: &str| {
+        let mut request = world.request();
+        request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+        }
+        // An extension that this source does not read.
+        request.extensions_mut().insert(PeerCertificate(world.party.thumbprint()));
+        ask(&layer, request).await.status
+    };
+    let certificate = escaped(&world.party.certificate_pem);
+    assert_eq!(ask_from(Some("127.0.0.1"), &certificate).await, 200);
+    assert_eq!(ask_from(Some("192.0.2.1"), &certificate).await, 401);
+    assert_eq!(ask_from(None, &certificate).await, 401);
+    assert_eq!(ask_from(Some("127.0.0.1"), "garbage").await, 401);
+    assert_eq!(ask_from(Some("127.0.0.1"), "").await, 401);
+}
+
+#[tokio::test]
+async fn a_framework_may_keep_the_address_where_it_likes() {
+    #[derive(Clone)]
+    struct ConnectInfo(IpAddr);
+    let world = World::new().await;
+    let source = Source::Header(HeaderSource::nginx(Network::loopback()));
+    let layer = GateLayer::new(world.gate.clone(), source)
+        .with_peer(|extensions| extensions.get::<ConnectInfo>().map(|info| info.0));
+    let mut request = world.request();
+    let certificate = escaped(&world.party.certificate_pem);
+    request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
+    request.extensions_mut().insert(ConnectInfo(PROXY));
+    assert_eq!(ask(&layer, request).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
+    let world = World::new().await;
+    let config = ForwardAuth { certificates: HeaderSource::nginx(vec!["10.0.0.0/8".parse().unwrap()]) };
+    let ask = |peer: &str, path: &str, method: Method| {
+        let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
+        let certificate = escaped(&world.party.certificate_pem).parse().unwrap();
+        request.headers_mut().insert("authorization", world.bearer.parse().unwrap());
+        request.headers_mut().insert("x-client-cert", certificate);
+        answer(&world.gate, &config, peer.parse().unwrap(), &request)
+    };
+    let admitted = ask("10.0.0.7", "/check", Method::GET);
+    assert_eq!(admitted.status(), 204);
+    assert_eq!(admitted.headers()["tegata-device"], device().as_str());
+    assert_eq!(admitted.headers()["tegata-generation"], "3");
+    assert!(
+        admitted.headers().contains_key("tegata-tenant") && admitted.headers().contains_key("tegata-site")
+    );
+    for stranger in ["127.0.0.1", "192.0.2.1"] {
+        let refused = ask(stranger, "/check", Method::GET);
+        assert_eq!(
+            (refused.status().as_u16(), refused.headers().contains_key("tegata-device")),
+            (403, false)
+        );
+    }
+    assert_eq!(ask("192.0.2.1", "/health", Method::GET).status(), 403);
+    assert_eq!(ask("127.0.0.1", "/health", Method::GET).status(), 200);
+    assert_eq!(ask("10.0.0.7", "/check", Method::POST).status(), 405);
+    assert_eq!(ask("10.0.0.7", "/elsewhere", Method::GET).status(), 404);
+}
+
+#[tokio::test]
+async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
+    let world = World::new().await;
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = async { drop(stopped.await) };
+    let service = tokio::spawn(serve(listener, world.gate.clone(), config, shutdown));
+    let mut client = Client::plain(port).await;
+
+    let health = client.get("/health", &[]).await;
+    let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
+    assert_eq!((health.status.as_u16(), &told["seq"], &told["connected"]), (200, &0.into(), &true.into()));
+    assert!(told["age_ms"].as_u64().unwrap() < 2500);
+
+    world.platform.go_away().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let health = client.get("/health", &[]).await;
+    let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
+    assert_eq!((health.status.as_u16(), &told["connected"]), (503, &false.into()));
+    let certificate = escaped(&world.party.certificate_pem);
+    let headers = [("authorization", &*world.bearer), ("x-client-cert", &certificate)];
+    let check = client.get("/check", &headers).await;
+    assert_eq!((check.status.as_u16(), check.header("tegata-refusal")), (503, "G-01"));
+
+    drop(stop);
+    support::within(Duration::from_secs(1), service).await.unwrap().unwrap();
+}

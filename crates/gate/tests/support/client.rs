@@ -1,0 +1,89 @@
+//! A client of a product: one connection, many requests.
+
+use super::Party;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+pub struct Client(SendRequest<Empty<Bytes>>);
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+pub fn tls(roots: RootCertStore, party: Option<&Party>) -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match party {
+        Some(party) => config.with_client_auth_cert(vec![party.certificate.clone()], party.key()).unwrap(),
+        None => config.with_no_client_auth(),
+    })
+}
+
+impl Client {
+    /// Plain HTTP.
+    pub async fn plain(port: u16) -> Self {
+        Self::speak(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await
+    }
+
+    /// HTTPS; also says whether the session was resumed.
+    pub async fn secure(port: u16, tls: Arc<ClientConfig>) -> (Self, bool) {
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let stream = TlsConnector::from(tls).connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+        let resumed = stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+        (Self::speak(stream).await, resumed)
+    }
+
+    async fn speak<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static>(
+        stream: S,
+    ) -> Self {
+        let (sender, driver) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(async move {
+            let _ = driver.await;
+        });
+        Self(sender)
+    }
+
+    pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::get(path).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.0.ready().await.unwrap();
+        let response = self.0.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A certificate as `$ssl_client_escaped_cert` writes it.
+pub fn escaped(pem: &str) -> String {
+    use std::fmt::Write;
+    pem.bytes().fold(String::new(), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() {
+            escaped.push(char::from(byte));
+        } else {
+            write!(escaped, "%{byte:02X}").unwrap();
+        }
+        escaped
+    })
+}

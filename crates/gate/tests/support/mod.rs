@@ -1,0 +1,273 @@
+//! A platform small enough to be told to lie, fall silent and go away.
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
+
+pub mod client;
+mod server;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tegata_core::claims::ACCESS_TOKEN;
+use tegata_core::entropy::Seeded;
+use tegata_core::feed::{Change, Denials, Event, FEED, FeedClaims, FeedMessage};
+use tegata_core::jws::{KeySet, SigningKey};
+use tegata_core::{Clock, DeviceId, SiteId, TenantId, Thumbprint, Timestamp};
+use tegata_gate::{Config, Gate, Policy};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub const AUDIENCE: &str = "rezept";
+
+/// A clock that runs like any other, from a day in 2027, and can be moved.
+pub struct TestClock {
+    started: Instant,
+    offset: AtomicI64,
+}
+
+impl TestClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { started: Instant::now(), offset: AtomicI64::new(0) })
+    }
+
+    pub fn move_by(&self, seconds: i64) {
+        self.offset.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let start = Timestamp::from_seconds(1_800_000_000 + self.offset.load(Ordering::Relaxed));
+        start.plus(self.started.elapsed())
+    }
+}
+
+/// A certificate with its key.
+pub struct Party {
+    pub certificate: CertificateDer<'static>,
+    pub certificate_pem: String,
+    pub key_pem: String,
+}
+
+impl Party {
+    pub fn thumbprint(&self) -> Thumbprint {
+        Thumbprint::of(&self.certificate)
+    }
+
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        use rustls_pki_types::pem::PemObject;
+        PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).unwrap()
+    }
+}
+
+/// One CA for everybody.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "test CA");
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        roots
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Party {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.into()]).unwrap();
+        params.extended_key_usages = vec![usage];
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Party {
+            certificate: certificate.der().clone(),
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+        }
+    }
+
+    pub fn client(&self) -> Party {
+        self.issue("client", ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    pub fn server(&self) -> Party {
+        self.issue("localhost", ExtendedKeyUsagePurpose::ServerAuth)
+    }
+}
+
+/// What the platform says, and what it was told.
+pub struct Facts {
+    pub truth: Denials,
+    pub events: Vec<Event>,
+    pub key: SigningKey,
+    /// The keys of the JWK Set.
+    pub published: KeySet,
+    /// The issuer named in the metadata and in the lines.
+    pub claimed: (String, String),
+    pub silent: bool,
+    pub receipts: Vec<u64>,
+    pub jwks_fetched: u32,
+}
+
+pub struct Platform {
+    pub authority: Authority,
+    pub clock: Arc<TestClock>,
+    pub issuer: String,
+    facts: Arc<Mutex<Facts>>,
+    changed: watch::Sender<u64>,
+    server: Mutex<Option<server::Server>>,
+    port: u16,
+    identity: TempDir,
+    tls: Arc<rustls::ServerConfig>,
+}
+
+pub fn new_key() -> SigningKey {
+    SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
+}
+
+impl Platform {
+    pub async fn start() -> Self {
+        let authority = Authority::new();
+        let identity = tempfile::tempdir().unwrap();
+        let gate = authority.client();
+        std::fs::write(identity.path().join("key.pem"), &gate.key_pem).unwrap();
+        std::fs::write(identity.path().join("chain.pem"), &gate.certificate_pem).unwrap();
+        let tls = server::tls(&authority);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let issuer = format!("https://localhost:{port}");
+        let key = new_key();
+        let facts = Facts {
+            truth: Denials::default(),
+            events: Vec::new(),
+            published: KeySet::new([key.public().clone()]),
+            key,
+            claimed: (issuer.clone(), issuer.clone()),
+            silent: false,
+            receipts: Vec::new(),
+            jwks_fetched: 0,
+        };
+        let platform = Self {
+            authority,
+            clock: TestClock::new(),
+            issuer,
+            facts: Arc::new(Mutex::new(facts)),
+            changed: watch::Sender::new(0),
+            server: Mutex::new(None),
+            port,
+            identity,
+            tls,
+        };
+        platform.open(listener);
+        platform
+    }
+
+    fn open(&self, listener: tokio::net::TcpListener) {
+        let voice = server::Voice {
+            facts: Arc::clone(&self.facts),
+            changed: self.changed.subscribe(),
+            clock: self.clock.clone(),
+            origin: format!("https://localhost:{}", self.port),
+        };
+        *self.server.lock().unwrap() = Some(server::Server::open(listener, Arc::clone(&self.tls), voice));
+    }
+
+    /// Every connection breaks, and nobody answers any more.
+    pub async fn go_away(&self) {
+        let server = self.server.lock().unwrap().take();
+        if let Some(server) = server {
+            server.close().await;
+        }
+    }
+
+    pub async fn come_back(&self) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.open(listener);
+    }
+
+    pub fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap()
+    }
+
+    pub fn config(&self) -> Config {
+        let mut policy = Policy::new(&self.issuer, AUDIENCE);
+        policy.max_staleness = Duration::from_millis(2500);
+        Config::new(policy, self.identity.path(), self.authority.roots()).unwrap()
+    }
+
+    pub fn gate_with(&self, config: Config) -> Gate {
+        Gate::connect(config, self.clock.clone(), Arc::new(Seeded::new(1))).unwrap()
+    }
+
+    pub async fn gate(&self) -> Gate {
+        let gate = self.gate_with(self.config());
+        within(Duration::from_secs(5), gate.ready()).await;
+        gate
+    }
+
+    pub fn identity(&self) -> &Path {
+        self.identity.path()
+    }
+
+    pub fn happen(&self, change: Change) {
+        let mut facts = self.facts();
+        let event = Event { seq: facts.truth.seq() + 1, at: self.clock.now(), change };
+        facts.truth.apply(&event).unwrap();
+        facts.events.push(event);
+        let seq = facts.truth.seq();
+        drop(facts);
+        self.changed.send_replace(seq);
+    }
+
+    pub fn token(&self, device: &DeviceId, certificate: Thumbprint) -> String {
+        let entropy = Seeded::new(7);
+        let now = self.clock.now().seconds();
+        let claims = json!({
+            "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
+            "client_id": device, "iat": now, "exp": now + 300, "jti": "token",
+            "cnf": { "x5t#S256": certificate }, "device": device, "generation": 3,
+            "tenant": TenantId::random(&entropy), "site": SiteId::random(&entropy),
+        });
+        self.facts().key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
+    }
+}
+
+impl Facts {
+    pub fn line(&self, message: FeedMessage) -> String {
+        let claims = FeedClaims { iss: self.claimed.1.clone(), message };
+        self.key.sign(FEED, &serde_json::to_vec(&claims).unwrap()).unwrap() + "\n"
+    }
+}
+
+pub fn device() -> DeviceId {
+    DeviceId::random(&Seeded::new(42))
+}
+
+pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, future).await.expect("it takes too long")
+}
+
+/// Waits until something holds, at most five seconds.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..250 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never: {what}");
+}
