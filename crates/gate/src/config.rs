@@ -19,6 +19,9 @@ pub enum ConfigError {
     /// The gate's own certificate or key cannot be read.
     #[error("no certificate chain and key in {0}: {1}")]
     Identity(PathBuf, String),
+    /// The folder for what was heard is not there.
+    #[error("{0} is not a folder")]
+    State(PathBuf),
     /// TLS refuses the key, the chain or the anchors.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
@@ -36,9 +39,9 @@ pub struct Config {
     /// The folder with the gate's own `key.pem` and `chain.pem`, read again at every connection, so
     /// that a renewal needs no restart.
     pub identity: PathBuf,
-    /// Where to keep what was heard, so that a restarted gate can serve while the platform is away. A
-    /// folder that only the gate may write: what lies there is checked against the keys that lie
-    /// beside it.
+    /// Where to keep what was heard, so that a restarted gate can serve while the platform is away. An
+    /// existing folder that only the gate may write: what lies there is checked against the keys that
+    /// lie beside it.
     pub state: Option<PathBuf>,
     /// How many verified tokens to remember, about 1 kB each.
     pub cached_tokens: usize,

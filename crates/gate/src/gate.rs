@@ -43,7 +43,7 @@ impl Gate {
     /// be there yet: until its first word everybody is refused.
     ///
     /// # Errors
-    /// [`ConfigError`] when the gate's own certificate and key cannot be used.
+    /// [`ConfigError`] when the gate's own certificate and key cannot be used, or its folder is missing.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -54,6 +54,9 @@ impl Gate {
     ) -> Result<Self, ConfigError> {
         let identity = read_identity(&config.identity)?;
         Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity))?;
+        if let Some(folder) = config.state.as_ref().filter(|folder| !folder.is_dir()) {
+            return Err(ConfigError::State(folder.clone()));
+        }
         let state = Arc::new(State::default());
         let time = Arc::new(Stopwatch::new(clock));
         let gatekeeper = Gatekeeper::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);

@@ -208,7 +208,7 @@ proptest! {
         let mut truth = Denials::default();
         let mut second = 1;
         feed.take(&platform.snapshot(&truth, second), at(second)).unwrap();
-        let (mut lose, mut twice) = (false, false);
+        let (mut lose, mut twice, mut lost) = (false, false, false);
         for fate in fates.into_iter().chain([Fate::Heartbeat]) {
             second += 1;
             let line = match fate {
@@ -223,13 +223,16 @@ proptest! {
                 Fate::Reconnects => { feed.begin(); platform.snapshot(&truth, second) }
             };
             if std::mem::take(&mut lose) {
+                lost = true;
                 continue;
             }
             let times = 1 + usize::from(std::mem::take(&mut twice));
             for _ in 0..times {
-                if feed.take(&line, at(second)).is_err() {
+                if let Err(error) = feed.take(&line, at(second)) {
+                    prop_assert!(lost, "nothing was lost, yet: {error}");
                     feed.begin();
                     feed.take(&platform.snapshot(&truth, second), at(second)).unwrap();
+                    lost = false;
                 }
             }
             // Fresh knowledge is complete knowledge.

@@ -121,6 +121,7 @@ pub struct Facts {
     pub silent: bool,
     pub receipts: Vec<u64>,
     pub jwks_fetched: u32,
+    pub feeds_opened: u32,
 }
 
 pub struct Platform {
@@ -160,6 +161,7 @@ impl Platform {
             silent: false,
             receipts: Vec::new(),
             jwks_fetched: 0,
+            feeds_opened: 0,
         };
         let platform = Self {
             authority,

@@ -90,6 +90,7 @@ async fn answer(request: Request<Incoming>, voice: Voice, has_certificate: bool)
             text(&serde_json::to_string(&facts.published.jwks()).unwrap())
         }
         (Method::GET, "/feed") if has_certificate => {
+            voice.facts.lock().unwrap().feeds_opened += 1;
             let mut response = Response::new(voice.feed().boxed());
             response.headers_mut().insert("content-type", "application/vnd.tegata.feed".parse().unwrap());
             response
