@@ -1,0 +1,307 @@
+//! From a checked request to exact bytes, and from those bytes to a certificate.
+//!
+//! [`prepare`] rehearses the certificate with a key nobody trusts and lints the result; what it returns
+//! can be recorded and then signed once. Only the issuing function calls [`Prepared::sign`].
+
+use crate::csr::ParsedRequest;
+use crate::der::{self, Reader};
+use crate::endpoints::Endpoints;
+use crate::issuer::Issuer;
+use crate::keys::KeyError;
+use crate::lint::{Expected, Finding, lint};
+use crate::oid;
+use crate::profile::Profile;
+use crate::subject::Holder;
+use rcgen::{
+    CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
+};
+use std::time::Duration;
+use tegata_core::{IssuerId, Refusal, Serial, Thumbprint, Timestamp};
+
+/// Why no certificate was made.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The requester can do something about it.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The profile is for devices and the holder a gate, or the other way round.
+    #[error("the profile is for another kind of holder: choose the profile of the holder's role")]
+    WrongRole,
+    /// The issuing CA has ended or not begun.
+    #[error("the issuing CA is not valid now: renew it before issuing")]
+    IssuerNotValid,
+    /// The certificate was not prepared for this CA.
+    #[error("the certificate was prepared for another issuing CA")]
+    WrongIssuer,
+    /// The certificate could not be written.
+    #[error("the certificate could not be written: {0}")]
+    Encoding(String),
+    /// The certificate would break a rule: a fault of ours or of the configuration. Nothing was signed.
+    #[error("the certificate would break these rules, so it was not signed: {}", list(.0))]
+    Lint(Vec<Finding>),
+    /// The signed bytes are not the prepared ones.
+    #[error("the signed certificate differs from the prepared one: stop issuing and tell the operators")]
+    Altered,
+    /// The key did not work.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The exact bytes of a certificate to be, linted but unsigned. There is one for each intention: it
+/// cannot be copied, and signing consumes it.
+#[derive(Debug)]
+pub struct Prepared {
+    issuer: IssuerId,
+    tbs: Vec<u8>,
+    serial: Serial,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    key_hash: [u8; 32],
+}
+
+/// A certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedCertificate {
+    /// Its DER.
+    pub der: Vec<u8>,
+    /// Its name everywhere in the house.
+    pub thumbprint: Thumbprint,
+    /// Its serial.
+    pub serial: Serial,
+}
+
+/// Builds and lints the certificate that `issuer` is to sign.
+///
+/// It lives as long as the profile says, but neither begins before nor ends after its issuer.
+///
+/// # Errors
+/// [`IssueError::Refused`] when the profile does not allow the key; anything else is ours to mend.
+pub fn prepare(
+    issuer: &Issuer,
+    endpoints: &Endpoints,
+    profile: &Profile,
+    holder: &Holder<'_>,
+    request: &ParsedRequest,
+    serial: Serial,
+    now: Timestamp,
+) -> Result<Prepared, IssueError> {
+    if profile.role() != holder.role {
+        return Err(IssueError::WrongRole);
+    }
+    if !profile.allows(request.key_type()) {
+        return Err(IssueError::Refused(Refusal::KeyNotAllowed));
+    }
+    let (not_before, not_after) = validity(issuer, profile, now)?;
+    let expected = Expected {
+        issuer,
+        endpoints,
+        serial,
+        not_before,
+        not_after,
+        longest: profile.validity(),
+        common_name: profile.common_name().render(holder),
+        organization: profile.organization(),
+        uri: holder.uri(),
+        request,
+    };
+    let rehearsed = parameters(&expected)?
+        .signed_by(request, issuer.rehearsal())
+        .map_err(|error| IssueError::Encoding(error.to_string()))?;
+    let findings = lint(rehearsed.der(), &expected);
+    if !findings.is_empty() {
+        return Err(IssueError::Lint(findings));
+    }
+    let tbs = tbs_of(rehearsed.der()).ok_or(IssueError::Altered)?.to_vec();
+    Ok(Prepared {
+        issuer: issuer.id().clone(),
+        tbs,
+        serial,
+        not_before,
+        not_after,
+        key_hash: request.key_hash(),
+    })
+}
+
+impl Prepared {
+    /// The DER `TBSCertificate` that will be signed, to be recorded before it is.
+    pub fn tbs(&self) -> &[u8] {
+        &self.tbs
+    }
+
+    /// The serial.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// The first second.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
+    /// The last second.
+    pub fn not_after(&self) -> Timestamp {
+        self.not_after
+    }
+
+    /// SHA-256 of the `SubjectPublicKeyInfo`.
+    pub fn key_hash(&self) -> [u8; 32] {
+        self.key_hash
+    }
+
+    /// Signs exactly the prepared bytes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the issuing function is its only caller"))]
+    pub(crate) fn sign(self, issuer: &Issuer) -> Result<SignedCertificate, IssueError> {
+        if issuer.id() != &self.issuer {
+            return Err(IssueError::WrongIssuer);
+        }
+        let der = issuer.sign(&self.tbs)?;
+        let intact = x509_parser::parse_x509_certificate(&der)
+            .is_ok_and(|(rest, parsed)| rest.is_empty() && parsed.tbs_certificate.as_ref() == self.tbs);
+        if !intact {
+            return Err(IssueError::Altered);
+        }
+        Ok(SignedCertificate { thumbprint: Thumbprint::of(&der), der, serial: self.serial })
+    }
+}
+
+/// RFC 5280 section 4.1.2.5: both ends are included.
+fn validity(
+    issuer: &Issuer,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), IssueError> {
+    if now < issuer.not_before() || now > issuer.not_after() {
+        return Err(IssueError::IssuerNotValid);
+    }
+    let begin = now.whole_second().minus(profile.backdate());
+    let end = begin.plus(profile.validity()).minus(Duration::from_secs(1));
+    Ok((begin.max(issuer.not_before()), end.min(issuer.not_after())))
+}
+
+pub(crate) fn parameters(expected: &Expected<'_>) -> Result<CertificateParams, IssueError> {
+    let mut params = CertificateParams::default();
+    params.serial_number = Some(SerialNumber::from_slice(expected.serial.as_bytes()));
+    params.not_before = expected.not_before.date_time();
+    params.not_after = expected.not_after.date_time();
+    params.distinguished_name = DistinguishedName::new();
+    if let Some(organization) = expected.organization {
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+    }
+    params.distinguished_name.push(DnType::CommonName, expected.common_name.as_str());
+    let uri = expected.uri.as_str().try_into();
+    params.subject_alt_names =
+        vec![SanType::URI(uri.map_err(|error: rcgen::Error| IssueError::Encoding(error.to_string()))?)];
+    // NoCa would leave out both basicConstraints and the SubjectKeyIdentifier.
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.crl_distribution_points =
+        vec![CrlDistributionPoint { uris: vec![expected.endpoints.crl().to_owned()] }];
+    params.use_authority_key_identifier_extension = true;
+    params.key_identifier_method = KeyIdMethod::PreSpecified(expected.request.key_identifier());
+    params.custom_extensions = vec![authority_information(expected.endpoints)];
+    Ok(params)
+}
+
+/// `AuthorityInfoAccess` (RFC 5280 section 4.2.2.1).
+fn authority_information(endpoints: &Endpoints) -> CustomExtension {
+    let description = |method: &[u8], url: &str| {
+        let location = der::element(der::tag::context(6), &[url.as_bytes()]);
+        der::sequence(&[&der::element(der::tag::OID, &[method]), &location])
+    };
+    let content = der::sequence(&[
+        &description(oid::AD_OCSP, endpoints.ocsp()),
+        &description(oid::AD_CA_ISSUERS, endpoints.certificate()),
+    ]);
+    CustomExtension::from_oid_content(oid::AUTHORITY_INFO_ACCESS, content)
+}
+
+/// The first element inside a certificate.
+fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
+    let outer = Reader::single(certificate, der::tag::SEQUENCE).ok()?;
+    Reader::new(outer.content).expect(der::tag::SEQUENCE).ok().map(|tbs| tbs.whole)
+}
+
+fn list(findings: &[Finding]) -> String {
+    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::world::{NOW, World, request};
+    use std::collections::HashSet;
+    use tegata_core::Role;
+    use tegata_core::entropy::Seeded;
+
+    #[test]
+    fn what_is_signed_is_what_was_prepared() {
+        let world = World::new();
+        let prepared = world.prepare("本店", "受付PC").unwrap();
+        let (tbs, serial) = (prepared.tbs().to_vec(), prepared.serial());
+        let signed = prepared.sign(&world.issuing).unwrap();
+        assert_eq!(tbs_of(&signed.der).unwrap(), tbs);
+        assert_eq!((signed.serial, signed.thumbprint), (serial, Thumbprint::of(&signed.der)));
+    }
+
+    #[test]
+    fn the_rehearsal_is_worth_nothing_to_whoever_steals_it() {
+        let world = World::new();
+        assert_ne!(world.issuing.rehearsal().key().0.public_point(), world.issuing.signer().public_point());
+    }
+
+    #[test]
+    fn another_ca_does_not_sign_what_was_prepared_for_this_one() {
+        let world = World::new();
+        let prepared = world.prepare("本店", "受付PC").unwrap();
+        assert_eq!(prepared.sign(&world.root).unwrap_err(), IssueError::WrongIssuer);
+    }
+
+    #[test]
+    fn a_key_the_profile_does_not_name_is_refused() {
+        let world = World::new();
+        let refused = world.prepare_with(&request(&rcgen::PKCS_ED25519), NOW).unwrap_err();
+        assert_eq!(refused, IssueError::Refused(Refusal::KeyNotAllowed));
+    }
+
+    #[test]
+    fn a_gate_does_not_get_a_devices_certificate() {
+        let world = World::new();
+        let holder = Holder { role: Role::Gate, ..world.holder("", "edge") };
+        let refused = prepare(
+            &world.issuing,
+            &world.endpoints,
+            &world.device_profile,
+            &holder,
+            &request(&rcgen::PKCS_ECDSA_P256_SHA256),
+            Serial::random(&Seeded::new(9)),
+            NOW,
+        );
+        assert_eq!(refused.unwrap_err(), IssueError::WrongRole);
+    }
+
+    #[test]
+    fn a_certificate_ends_no_later_than_its_issuer() {
+        let world = World::new();
+        let near_the_end = world.issuing.not_after().minus(Duration::from_hours(1));
+        let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let prepared = world.prepare_with(&request, near_the_end).unwrap();
+        assert_eq!(prepared.not_after(), world.issuing.not_after());
+        let too_late = world.issuing.not_after().plus(Duration::from_secs(1));
+        assert_eq!(world.prepare_with(&request, too_late).unwrap_err(), IssueError::IssuerNotValid);
+    }
+
+    #[test]
+    fn three_years_of_days_each_give_a_certificate_that_passes_the_lint() {
+        let world = World::new();
+        let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let mut seen = HashSet::new();
+        for day in 0..3 * 365 {
+            let now = NOW.plus(Duration::from_secs(day * 86_400 + day));
+            let prepared = world.prepare_with(&request, now).unwrap();
+            assert!(prepared.not_before() <= now && now < prepared.not_after());
+            assert!(seen.insert(prepared.serial()));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What the CA makes, judged by programs that others wrote.
+//!
+//! These tests live inside the crate because signing a certificate is not reachable from outside: in
+//! the program only the issuing function does it.
+
+mod openssl;
+mod pkilint;
+pub(crate) mod tools;
+pub(crate) mod world;

@@ -1,0 +1,244 @@
+//! OpenSSL and `GnuTLS` agree with what this CA makes.
+
+use super::tools::{certtool, openssl, run};
+use super::world::{NOW, World, key, pem, request, text};
+use crate::authority::create_server;
+use crate::crl::{CrlReason, Edition, Revoked, build_crl};
+use crate::keys::{LocalKey, seal};
+use crate::ocsp::{OcspRequest, OcspStatus};
+use crate::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+use tegata_core::entropy::Seeded;
+
+const MONTH: Duration = Duration::from_hours(720);
+
+/// The time in which OpenSSL shall look at what was made at [`NOW`].
+fn at_now() -> String {
+    (NOW.seconds() + 60).to_string()
+}
+
+fn crl(world: &World, entries: Vec<Revoked>) -> Vec<u8> {
+    let edition = Edition { number: 41, this_update: NOW, next_update: NOW.plus(MONTH) };
+    build_crl(&world.issuing, world.endpoints.crl(), edition, entries).unwrap().into_der()
+}
+
+/// What `openssl verify -crl_check` says of a device certificate under a CRL with these entries.
+fn verify(world: &World, device: &[u8], entries: Vec<Revoked>) -> (bool, String) {
+    let [root, issuing] = [&world.root, &world.issuing].map(super::super::issuer::Issuer::certificate);
+    let roots = world.pem_file("root.pem", &[root]);
+    let chain = world.pem_file("issuing.pem", &[issuing]);
+    let device = world.pem_file("device.pem", &[device]);
+    let list = world.file("list.crl", &crl(world, entries));
+    let at = at_now();
+    let arguments = [
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslclient",
+        "-crl_check",
+        "-attime",
+        &at,
+        "-CAfile",
+        text(&roots),
+        "-untrusted",
+        text(&chain),
+        "-CRLfile",
+        text(&list),
+        text(&device),
+    ];
+    let output = run("openssl", arguments, b"", "apt-get install openssl");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn openssl_accepts_a_device_until_the_crl_names_it() {
+    let world = World::new();
+    let (device, other) = (world.issue("本店", "受付PC"), world.issue("本店", "調剤室"));
+    let entry = |serial, reason| Revoked { serial, at: NOW, reason };
+    let unconcerned = vec![entry(other.serial, CrlReason::KeyCompromise)];
+    let (accepted, said) = verify(&world, &device.der, unconcerned);
+    assert!(accepted, "{said}");
+    assert!(verify(&world, &device.der, vec![]).0);
+    for reason in [CrlReason::Unspecified, CrlReason::KeyCompromise, CrlReason::CertificateHold] {
+        let (accepted, said) = verify(&world, &device.der, vec![entry(device.serial, reason)]);
+        assert!(!accepted && said.contains("certificate revoked"), "{said}");
+    }
+}
+
+#[test]
+fn openssl_verifies_the_crl_itself() {
+    let world = World::new();
+    let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
+    let list = world.file("list.crl", &crl(&world, vec![]));
+    let arguments = [
+        "crl",
+        "-inform",
+        "DER",
+        "-in",
+        text(&list),
+        "-CAfile",
+        text(&issuing),
+        "-verify",
+        "-noout",
+        "-text",
+    ];
+    let output = openssl(arguments);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("verify OK"));
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    for expected in
+        ["X509v3 CRL Number: \n                41", "Only User Certificates", "No Revoked Certificates"]
+    {
+        assert!(printed.contains(expected), "{printed}");
+    }
+}
+
+/// What `openssl ocsp` says when our answer to its own request is `status`.
+fn ocsp(world: &World, options: &[&str], status: OcspStatus) -> String {
+    let device = world.issue("本店", "受付PC");
+    let leaf = world.pem_file("device.pem", &[&device.der]);
+    let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
+    let chain = world.pem_file("chain.pem", &[world.issuing.certificate(), world.root.certificate()]);
+    let asked = world.file("request.der", b"");
+    let about = ["-issuer", text(&issuing), "-cert", text(&leaf)];
+    let ask = ["ocsp", "-reqout", text(&asked)].into_iter().chain(options.iter().copied()).chain(about);
+    openssl(ask);
+    let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
+    let answered = request
+        .answer(&world.issuing, NOW, MONTH, |serial| {
+            assert_eq!(*serial, device.serial);
+            Ok(status)
+        })
+        .unwrap();
+    let answer: PathBuf = world.file("response.der", &answered);
+    let at = at_now();
+    let check =
+        ["ocsp", "-respin", text(&answer), "-reqin", text(&asked), "-attime", &at, "-CAfile", text(&chain)];
+    // -reqin carries the nonce to compare with; the certificate names what to print.
+    let output = openssl(check.into_iter().chain(options.iter().copied()).chain(about));
+    let said =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    assert!(said.contains("Response verify OK"), "{said}");
+    said
+}
+
+#[test]
+fn openssl_believes_our_ocsp_answers_with_either_hash_with_and_without_nonce() {
+    let world = World::new();
+    for options in
+        [["-sha1", "-nonce"], ["-sha256", "-nonce"], ["-sha1", "-no_nonce"], ["-sha256", "-no_nonce"]]
+    {
+        let said = ocsp(&world, &options, OcspStatus::Good);
+        assert!(said.contains(": good"), "{said}");
+        assert!(!said.contains("WARNING"), "{said}");
+    }
+}
+
+#[test]
+fn openssl_reads_why_and_when_from_our_ocsp_answers() {
+    let world = World::new();
+    let revoked = |reason| OcspStatus::Revoked { at: NOW, reason };
+    for (status, expected) in [
+        (revoked(CrlReason::KeyCompromise), "Reason: keyCompromise"),
+        (revoked(CrlReason::CertificateHold), "Reason: certificateHold"),
+        (revoked(CrlReason::Unspecified), "Revocation Time: Jul  1 00:00:00 2026 GMT"),
+        (OcspStatus::Unknown, ": unknown"),
+    ] {
+        let said = ocsp(&world, &["-sha256", "-nonce"], status);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn gnutls_builds_the_chain_too() {
+    let world = World::new();
+    let device = world.issue("本店", "受付PC");
+    let chain = pem(&[&device.der, world.issuing.certificate(), world.root.certificate()]);
+    // certtool knows no other time than the machine's: the verdict on everything but the calendar counts.
+    let output = run("certtool", ["--verify-chain"], chain.as_bytes(), "apt-get install gnutls-bin");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let verdict = said.lines().rfind(|line| line.contains("Chain verification output")).unwrap_or(&said);
+    let only_time = verdict.contains("not yet") || verdict.contains("expired");
+    assert!(verdict.contains("Verified.") || only_time, "{said}");
+    assert!(!verdict.contains("signature"), "{said}");
+}
+
+#[test]
+fn openssl_opens_a_sealed_key_with_its_passphrase_and_only_with_it() {
+    let world = World::new();
+    let secret = Secret::passphrase("correct horse battery").unwrap();
+    let sealed = seal(&LocalKey::generate().unwrap(), &secret, &Seeded::new(1)).unwrap();
+    let path = world.file("key.pem", sealed.as_bytes());
+    let read = |pass| ["pkey", "-in", text(&path), "-noout", "-text", "-passin", pass].map(str::to_owned);
+    let output = openssl(read("pass:correct horse battery"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("NIST CURVE: P-256"));
+    assert!(!run("openssl", read("pass:wrong horse battery"), b"", "").status.success());
+}
+
+#[test]
+fn a_browser_reaches_the_listeners_by_each_of_their_names() {
+    let world = World::new();
+    let names = ["localhost", "*.probe.localhost", "127.0.0.1"];
+    let server = create_server(&names, &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let (ca, leaf) = (
+        world.pem_file("server-ca.pem", &[world.server.certificate()]),
+        world.pem_file("server.pem", &[&server]),
+    );
+    let at = at_now();
+    let verify = |name: &str, value: &str| {
+        let arguments = [
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            "sslserver",
+            "-attime",
+            &at,
+            "-CAfile",
+            text(&ca),
+            name,
+            value,
+            text(&leaf),
+        ];
+        run("openssl", arguments, b"", "apt-get install openssl").status.success()
+    };
+    assert!(verify("-verify_hostname", "localhost"));
+    assert!(verify("-verify_hostname", "0123456789abcdef.probe.localhost"));
+    assert!(verify("-verify_ip", "127.0.0.1"));
+    assert!(!verify("-verify_hostname", "probe.localhost"));
+}
+
+#[test]
+fn a_device_certificate_serves_no_server_and_a_server_certificate_no_device() {
+    let world = World::new();
+    let device = world.issue("本店", "受付PC");
+    let server = create_server(&["localhost"], &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let at = at_now();
+    let accepted = |purpose: &str, ca: &[&[u8]], leaf: &[u8]| {
+        let (ca, leaf) = (world.pem_file("ca.pem", ca), world.pem_file("leaf.pem", &[leaf]));
+        let arguments = ["verify", "-purpose", purpose, "-attime", &at, "-CAfile", text(&ca), text(&leaf)];
+        run("openssl", arguments, b"", "apt-get install openssl").status.success()
+    };
+    let (issuing, root) = (world.issuing.certificate(), world.root.certificate());
+    assert!(accepted("sslclient", &[issuing, root], &device.der));
+    assert!(!accepted("sslserver", &[issuing, root], &device.der));
+    assert!(accepted("sslserver", &[world.server.certificate()], &server));
+    assert!(!accepted("sslclient", &[world.server.certificate()], &server));
+}
+
+#[test]
+fn certtool_and_openssl_read_every_kind_of_key_a_profile_may_allow() {
+    let world = World::new();
+    let all = crate::Profile::parse(
+        "all.toml",
+        "role = \"device\"\nkeys = [\"p256\", \"p384\", \"ed25519\"]\nvalidity_days = 30\nbackdate_minutes = 5\n\
+         [subject]\ncommon_name = \"{label}\"\norganization = \"テスト薬局\"\n",
+    )
+    .unwrap();
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
+        let prepared = world.prepare_for(&all, &world.holder("", "PC"), &request(algorithm), NOW).unwrap();
+        let device = prepared.sign(&world.issuing).unwrap();
+        let (accepted, said) = verify(&world, &device.der, vec![]);
+        assert!(accepted, "{said}");
+        certtool(["--certificate-info"], pem(&[&device.der]).as_bytes());
+    }
+}

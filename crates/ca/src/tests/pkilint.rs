@@ -1,0 +1,79 @@
+//! pkilint, which knows the RFCs clause by clause, has nothing to say about what this CA makes.
+
+use super::tools::pkilint;
+use super::world::{NOW, World, key, request, text};
+use crate::authority::create_server;
+use crate::crl::{CrlReason, Edition, Revoked, build_crl};
+use crate::ocsp::{OcspRequest, OcspStatus};
+use crate::subject::Holder;
+use std::ffi::OsStr;
+use std::time::Duration;
+use tegata_core::{Role, Serial};
+
+const MONTH: Duration = Duration::from_hours(720);
+
+#[test]
+fn every_kind_of_certificate_passes() {
+    let world = World::new();
+    let device = world.issue("本店", "受付PC").der;
+    let gate = Holder { role: Role::Gate, ..world.holder("", "レセコン入口") };
+    let gate = world
+        .prepare_for(&world.gate_profile, &gate, &request(&rcgen::PKCS_ECDSA_P256_SHA256), NOW)
+        .and_then(|prepared| prepared.sign(&world.issuing))
+        .unwrap()
+        .der;
+    let names = ["localhost", "*.probe.localhost", "127.0.0.1"];
+    let server = create_server(&names, &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let [root, issuing, server_ca] =
+        [&world.root, &world.issuing, &world.server].map(|ca| ca.certificate().to_vec());
+    for (name, der) in [
+        ("root", root),
+        ("issuing", issuing),
+        ("server-ca", server_ca),
+        ("device", device),
+        ("gate", gate),
+        ("server", server),
+    ] {
+        pkilint("lint_pkix_cert", &[], &world.pem_file(name, &[&der]));
+    }
+}
+
+#[test]
+fn crls_pass_full_and_empty() {
+    let world = World::new();
+    let reasons = [
+        CrlReason::Unspecified,
+        CrlReason::KeyCompromise,
+        CrlReason::AffiliationChanged,
+        CrlReason::Superseded,
+        CrlReason::CessationOfOperation,
+        CrlReason::CertificateHold,
+    ];
+    let entries = reasons.map(|reason| Revoked { serial: Serial::random(&world.entropy), at: NOW, reason });
+    for (name, entries) in [("full.crl", entries.to_vec()), ("empty.crl", vec![])] {
+        let edition = Edition { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
+        let crl = build_crl(&world.issuing, world.endpoints.crl(), edition, entries).unwrap();
+        let options = ["-t", "CRL", "-p", "PKIX"].map(OsStr::new);
+        pkilint("lint_crl", &options, &world.file(name, crl.der()));
+    }
+}
+
+#[test]
+fn ocsp_answers_pass() {
+    let world = World::new();
+    let device = world.issue("本店", "受付PC");
+    let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
+    let leaf = world.pem_file("device.pem", &[&device.der]);
+    for (nonce, status) in [
+        ("-nonce", OcspStatus::Good),
+        ("-no_nonce", OcspStatus::Unknown),
+        ("-nonce", OcspStatus::Revoked { at: NOW, reason: CrlReason::CertificateHold }),
+    ] {
+        let asked = world.file("request.der", b"");
+        let ask = ["ocsp", nonce, "-reqout", text(&asked), "-issuer", text(&issuing), "-cert", text(&leaf)];
+        super::tools::openssl(ask);
+        let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
+        let answer = request.answer(&world.issuing, NOW, MONTH, |_| Ok(status)).unwrap();
+        pkilint("lint_ocsp_response", &[], &world.file("response.der", &answer));
+    }
+}
