@@ -128,7 +128,9 @@ pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length = parts.iter().map(|part| part.len()).sum();
     let mut out = Vec::with_capacity(length + 6);
     write_header(&mut out, tag, length);
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out
 }
 

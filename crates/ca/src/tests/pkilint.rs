@@ -6,9 +6,15 @@ use crate::authority::create_server;
 use crate::crl::{CrlReason, Edition, Revoked, build_crl};
 use crate::ocsp::{OcspRequest, OcspStatus};
 use crate::subject::Holder;
-use std::ffi::OsStr;
 use std::time::Duration;
 use tegata_core::{Role, Serial};
+
+/// pkilint takes a URI for well-formed only if its scheme is one of nine (http, ssh, …), whatever RFC 3986
+/// section 3.1 says; it refuses `spiffe:` and `urn:` as well. Nothing else is overlooked.
+fn is_about_our_scheme(finding: &str) -> bool {
+    finding
+        .starts_with(r#"pkix.invalid_uri_syntax (ERROR): Invalid URI syntax: "tegata://tegata.example.jp/"#)
+}
 
 const MONTH: Duration = Duration::from_hours(720);
 
@@ -22,7 +28,8 @@ fn every_kind_of_certificate_passes() {
         .and_then(|prepared| prepared.sign(&world.issuing))
         .unwrap()
         .der;
-    let names = ["localhost", "*.probe.localhost", "127.0.0.1"];
+    // pkilint knows no wildcards (RFC 9525 section 6.3) and no names of one label; OpenSSL's test has both.
+    let names = ["portal.example.jp", "device.example.jp", "127.0.0.1", "::1"];
     let server = create_server(&names, &key(), &world.server, 90, NOW, &world.entropy).unwrap();
     let [root, issuing, server_ca] =
         [&world.root, &world.issuing, &world.server].map(|ca| ca.certificate().to_vec());
@@ -34,7 +41,9 @@ fn every_kind_of_certificate_passes() {
         ("gate", gate),
         ("server", server),
     ] {
-        pkilint("lint_pkix_cert", &[], &world.pem_file(name, &[&der]));
+        let findings = pkilint("lint_pkix_cert", &[], &world.pem_file(name, &[&der]));
+        let serious: Vec<_> = findings.iter().filter(|finding| !is_about_our_scheme(finding)).collect();
+        assert!(serious.is_empty(), "{name}: {serious:?}");
     }
 }
 
@@ -53,8 +62,8 @@ fn crls_pass_full_and_empty() {
     for (name, entries) in [("full.crl", entries.to_vec()), ("empty.crl", vec![])] {
         let edition = Edition { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
         let crl = build_crl(&world.issuing, world.endpoints.crl(), edition, entries).unwrap();
-        let options = ["-t", "CRL", "-p", "PKIX"].map(OsStr::new);
-        pkilint("lint_crl", &options, &world.file(name, crl.der()));
+        let findings = pkilint("lint_crl", &["-t", "CRL", "-p", "PKIX"], &world.file(name, crl.der()));
+        assert!(findings.is_empty(), "{name}: {findings:?}");
     }
 }
 
@@ -74,6 +83,7 @@ fn ocsp_answers_pass() {
         super::tools::openssl(ask);
         let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
         let answer = request.answer(&world.issuing, NOW, MONTH, |_| Ok(status)).unwrap();
-        pkilint("lint_ocsp_response", &[], &world.file("response.der", &answer));
+        let findings = pkilint("lint_ocsp_response", &[], &world.file("response.der", &answer));
+        assert!(findings.is_empty(), "{findings:?}");
     }
 }

@@ -20,11 +20,23 @@ pub(crate) fn certtool<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, 
     succeed("certtool", arguments, input, "apt-get install gnutls-bin")
 }
 
-/// Runs one of pkilint's linters and expects no finding of severity ERROR or worse, and no WARNING either.
-pub(crate) fn pkilint(linter: &str, arguments: &[&OsStr], document: &Path) {
-    let fixed = ["lint", "-s", "WARNING", "-f", "TEXT"].map(OsStr::new);
-    let arguments = fixed.iter().chain(arguments).copied().chain([document.as_os_str()]);
-    succeed(PKILINT_PROGRAMS.join(linter), arguments, b"", "python3 -m pip install pkilint");
+/// Runs one of pkilint's linters: its findings from WARNING up, one a line, `code (SEVERITY): …`.
+pub(crate) fn pkilint(linter: &str, options: &[&str], document: &Path) -> Vec<String> {
+    let fixed = ["lint", "-s", "WARNING", "-f", "TEXT"];
+    let arguments = fixed.iter().chain(options).map(OsStr::new).chain([document.as_os_str()]);
+    let output = run(PKILINT_PROGRAMS.join(linter), arguments, b"", "python3 -m pip install pkilint");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let is_finding =
+        |line: &&str| ["FATAL", "ERROR", "WARNING"].iter().any(|word| line.contains(&format!("({word})")));
+    let findings: Vec<_> = said.lines().filter(is_finding).map(|line| line.trim().to_owned()).collect();
+    // A linter that fell over has no findings either: it must have come to an end it calls clean.
+    assert!(
+        output.stderr.is_empty() && output.status.success() == findings.is_empty(),
+        "{linter} said {}:\n{said}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    findings
 }
 
 /// Runs any program and returns what it did.

@@ -15,6 +15,7 @@ use tegata_core::{DeviceId, Installation, IssuerId, Role, Serial, Timestamp};
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_782_864_000_250);
 
 pub(crate) struct World {
+    now: Timestamp,
     pub(crate) root: Issuer,
     pub(crate) issuing: Issuer,
     pub(crate) server: Issuer,
@@ -29,20 +30,26 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::at(NOW)
+    }
+
+    /// Created at another time, for programs that know only the machine's.
+    pub(crate) fn at(now: Timestamp) -> Self {
         let entropy = Seeded::new(1);
         let load = |certificate: Vec<u8>, key| {
-            Issuer::load(IssuerId::random(&entropy), certificate, key, NOW).unwrap()
+            Issuer::load(IssuerId::random(&entropy), certificate, key, now).unwrap()
         };
         let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
         let [root_key, issuing_key, server_key] = [(); 3].map(|()| key());
-        let root = create_root(name("Tegata Root"), &root_key, 7300, NOW, &entropy).unwrap();
+        let root = create_root(name("Tegata Root"), &root_key, 7300, now, &entropy).unwrap();
         let root = load(root, root_key);
-        let issuing = create_issuing(name("Tegata 端末"), &issuing_key, &root, 3650, NOW, &entropy).unwrap();
+        let issuing = create_issuing(name("Tegata 端末"), &issuing_key, &root, 3650, now, &entropy).unwrap();
         let issuing = load(issuing, issuing_key);
         let server =
-            create_server_authority(name("Tegata Server"), &server_key, 3650, NOW, &entropy).unwrap();
+            create_server_authority(name("Tegata Server"), &server_key, 3650, now, &entropy).unwrap();
         let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
         Self {
+            now,
             endpoints: Endpoints::new("http://pki.example.jp", issuing.id()).unwrap(),
             server: load(server, server_key),
             root,
@@ -62,7 +69,7 @@ impl World {
 
     pub(crate) fn prepare(&self, site: &str, label: &str) -> Result<Prepared, IssueError> {
         let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
-        self.prepare_for(&self.device_profile, &self.holder(site, label), &request, NOW)
+        self.prepare_for(&self.device_profile, &self.holder(site, label), &request, self.now)
     }
 
     pub(crate) fn prepare_with(
