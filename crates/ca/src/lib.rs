@@ -6,7 +6,7 @@
 //! | creating CAs and server certificates | [`authority`] |
 //! | a CA at work | [`issuer`], [`endpoints`] |
 //! | what certificates look like | [`profile`], [`subject`] |
-//! | from a request to a certificate | [`csr`], [`prepare`], [`lint`] |
+//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`] |
 //! | saying what was taken back | [`crl`], [`ocsp`] |
 //!
 //! What is not fixed here comes as an argument: the time, randomness, the ledger's answers.

@@ -1,7 +1,7 @@
 //! From a checked request to exact bytes, and from those bytes to a certificate.
 //!
 //! [`prepare`] rehearses the certificate with a key nobody trusts and lints the result; what it returns
-//! can be recorded and then signed once. Only the issuing function calls [`Prepared::sign`].
+//! can be recorded and then signed once. Only the issuing function may sign it.
 
 use crate::csr::ParsedRequest;
 use crate::der::{self, Reader};
