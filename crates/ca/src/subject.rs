@@ -24,9 +24,9 @@ pub struct Holder<'a> {
 }
 
 impl Holder<'_> {
-    /// The identity in the certificate: `tegata://{installation}/{device|gate}/{id}`.
+    /// The identity in the certificate: `https://{installation}/{device|gate}/{id}`.
     pub fn uri(&self) -> String {
-        format!("tegata://{}/{}/{}", self.installation.as_str(), self.role, self.device)
+        format!("https://{}/{}/{}", self.installation.as_str(), self.role, self.device)
     }
 }
 

@@ -36,6 +36,14 @@ impl Serial {
     }
 }
 
+impl TryFrom<Vec<u8>> for Serial {
+    type Error = std::array::TryFromSliceError;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        bytes.as_slice().try_into().map(Self)
+    }
+}
+
 impl fmt::Display for Serial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&hex(&self.0))

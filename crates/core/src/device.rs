@@ -44,6 +44,11 @@ impl DeviceState {
     }
 }
 
+/// The text is none of the words this type knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not a word of this type")]
+pub struct UnknownWord;
+
 macro_rules! text_form {
     ($($type:ident { $($variant:ident = $text:literal),* $(,)? })*) => {$(
         impl $type {
@@ -58,6 +63,14 @@ macro_rules! text_form {
             /// From that word.
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = $crate::device::UnknownWord;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::parse(&text).ok_or($crate::device::UnknownWord)
             }
         }
 

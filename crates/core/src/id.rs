@@ -51,6 +51,14 @@ macro_rules! identifier {
             }
         }
 
+        impl TryFrom<String> for $name {
+            type Error = NotAnIdentifier;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::parse(&text).ok_or(NotAnIdentifier)
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = NotAnIdentifier;
 
@@ -80,7 +88,8 @@ identifier! {
 }
 
 /// The name of one installation of Tegata: the authority of the URIs in its certificates. Lower-case
-/// letters, digits, dots and hyphens, as a host name.
+/// letters, digits and hyphens in at least two labels, as a host name: relying parties' linters refuse a
+/// URI whose authority has one label only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Installation(Box<str>);
@@ -93,6 +102,8 @@ impl Installation {
         let edges = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
         let bytes = text.as_bytes();
         (bytes.len() <= 63
+            && text.contains('.')
+            && !text.contains("..")
             && bytes.iter().copied().all(allowed)
             && edges(bytes.first())
             && edges(bytes.last()))
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn an_installation_reads_as_a_host_name() {
         assert!(Installation::parse("tegata.example.jp").is_some());
-        for wrong in ["", "-a", "a-", "A", "a/b", "あ"] {
+        for wrong in ["", "-a.b", "a.b-", "A.b", "a/b.c", "a..b", "localhost", "あ.jp"] {
             assert!(Installation::parse(wrong).is_none(), "{wrong}");
         }
     }

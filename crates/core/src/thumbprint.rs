@@ -32,6 +32,14 @@ impl Thumbprint {
     }
 }
 
+impl TryFrom<Vec<u8>> for Thumbprint {
+    type Error = std::array::TryFromSliceError;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        bytes.as_slice().try_into().map(Self)
+    }
+}
+
 impl fmt::Display for Thumbprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&base64url(&self.0))

@@ -1,12 +1,11 @@
 //! What a follower believes, line by line.
 
 use crate::moment::{Heard, Moment};
-use crate::signed_line;
 use crate::state::{State, Writer};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_core::feed::{Denials, Event, FeedClaims, FeedMessage, Gap, Snapshot};
+use tegata_core::feed::{Denials, Event, FEED, FeedClaims, FeedMessage, Gap, Snapshot};
 use tegata_core::jws::JwsError;
 
 /// What has ended is kept this much longer, for gates whose clock is a little slow.
@@ -66,7 +65,7 @@ impl Feed {
 
     /// Believes and applies one line, or says why not and changes nothing.
     pub(crate) fn take(&mut self, line: &str, moment: Moment) -> Result<Line, FeedError> {
-        let payload = signed_line::verify(&self.state.keys(), line)?;
+        let payload = self.state.keys().verify_up_to(line, FEED, crate::lines::MAX_LINE)?;
         let claims: FeedClaims = serde_json::from_slice(&payload).map_err(|_| FeedError::Malformed)?;
         if claims.iss != self.issuer {
             return Err(FeedError::Issuer);

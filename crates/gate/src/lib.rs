@@ -47,7 +47,6 @@ mod lines;
 mod moment;
 mod network;
 mod receipts;
-mod signed_line;
 mod state;
 mod store;
 

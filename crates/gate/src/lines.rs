@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 const LONGEST_SILENCE: Duration = Duration::from_secs(4);
 
 /// The longest line, in bytes: a snapshot of two million denials.
-const MAX_LINE: usize = 256 * 1024 * 1024;
+pub(crate) const MAX_LINE: usize = 256 * 1024 * 1024;
 
 /// Why there is no next line.
 #[derive(Debug, thiserror::Error)]

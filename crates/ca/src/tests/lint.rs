@@ -59,7 +59,7 @@ fn every_rule_notices_when_it_is_broken() {
         ("KeyUsage with", |p| p.key_usages.clear()),
         ("SubjectAltName", |p| p.subject_alt_names.push(SanType::DnsName("a.jp".try_into().unwrap()))),
         ("SubjectAltName", |p| {
-            p.subject_alt_names = vec![SanType::URI("tegata://x/device/y".try_into().unwrap())];
+            p.subject_alt_names = vec![SanType::URI("https://x/device/y".try_into().unwrap())];
         }),
         ("BasicConstraints", |p| p.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(0))),
         ("BasicConstraints", |p| p.is_ca = IsCa::NoCa),
