@@ -1,0 +1,144 @@
+//! The audit log: append-only, each entry chained to its predecessor by SHA-256.
+
+use crate::engine::on_read;
+use crate::{Ledger, Result};
+use ring::digest::{Context, SHA256};
+use std::fmt;
+use tegata_core::{DeviceId, InvitationId, Timestamp};
+
+/// Who did it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// Whoever held an invitation.
+    Invitation(InvitationId),
+    /// A device or a gate, by its certificate.
+    Device(DeviceId),
+    /// A person at the machine itself, by the name of the account.
+    Operator(String),
+    /// A pass of the program, by its name.
+    System(&'static str),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invitation(id) => write!(formatter, "invitation:{id}"),
+            Self::Device(id) => write!(formatter, "device:{id}"),
+            Self::Operator(name) => write!(formatter, "operator:{name}"),
+            Self::System(name) => write!(formatter, "system:{name}"),
+        }
+    }
+}
+
+/// One line of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditEntry {
+    /// Its place, from 1 without gaps.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The JSON that was hashed, exactly.
+    pub entry: String,
+}
+
+/// Where the chain breaks.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AuditFault {
+    /// An entry is missing.
+    #[error("audit entry {0} is missing")]
+    Missing(u64),
+    /// An entry or its hash was changed.
+    #[error("audit entry {0} was changed")]
+    Changed(u64),
+    /// The log ends before its head: entries were cut off.
+    #[error("the audit log ends at {0}, but the head says more was written")]
+    Truncated(u64),
+}
+
+/// SHA-256 over the predecessor's hash and the entry.
+pub(crate) fn next_hash(previous: &[u8], entry: &str) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(previous);
+    context.update(entry.as_bytes());
+    context.finish().as_ref().to_vec()
+}
+
+/// Rows read at a time by [`Ledger::verify_audit`].
+const PAGE: i64 = 1000;
+
+impl Ledger {
+    /// Entries after `after`, at most `limit`, oldest first.
+    pub async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>> {
+        let rows = self.audit_page(i64::try_from(after).unwrap_or(i64::MAX), i64::from(limit)).await?;
+        Ok(rows.into_iter().map(AuditRow::entry).collect())
+    }
+
+    /// What happened to one device, newest first.
+    pub async fn audit_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditEntry>> {
+        let rows: Vec<AuditRow> = on_read!(self, connection => {
+            sqlx::query_as("SELECT seq, at, entry, hash FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
+                .bind(device.as_str())
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?
+        });
+        Ok(rows.into_iter().map(AuditRow::entry).collect())
+    }
+
+    /// Walks the whole chain. Gives the number of entries, or where it breaks first.
+    pub async fn verify_audit(&self) -> Result<std::result::Result<u64, AuditFault>> {
+        let (head_seq, head_hash) = self.audit_head().await?;
+        let (mut seq, mut hash) = (0i64, vec![0u8; 32]);
+        while seq < head_seq {
+            let page = self.audit_page(seq, PAGE.min(head_seq - seq)).await?;
+            if page.is_empty() {
+                return Ok(Err(AuditFault::Truncated(seq.unsigned_abs())));
+            }
+            for row in page {
+                seq += 1;
+                if row.seq != seq {
+                    return Ok(Err(AuditFault::Missing(seq.unsigned_abs())));
+                }
+                hash = next_hash(&hash, &row.entry);
+                if row.hash != hash {
+                    return Ok(Err(AuditFault::Changed(seq.unsigned_abs())));
+                }
+            }
+        }
+        Ok(if hash == head_hash {
+            Ok(seq.unsigned_abs())
+        } else {
+            Err(AuditFault::Changed(seq.unsigned_abs()))
+        })
+    }
+
+    async fn audit_head(&self) -> Result<(i64, Vec<u8>)> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as("SELECT audit_seq, audit_hash FROM head WHERE id = 1").fetch_one(connection).await?
+        }))
+    }
+
+    async fn audit_page(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as("SELECT seq, at, entry, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+                .bind(after)
+                .bind(limit)
+                .fetch_all(connection)
+                .await?
+        }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AuditRow {
+    seq: i64,
+    at: i64,
+    entry: String,
+    hash: Vec<u8>,
+}
+
+impl AuditRow {
+    fn entry(self) -> AuditEntry {
+        AuditEntry { seq: self.seq.unsigned_abs(), at: self.at.into(), entry: self.entry }
+    }
+}

@@ -1,0 +1,265 @@
+//! Writing certificates down: the intention first, the signed bytes after.
+
+use crate::audit::Actor;
+use crate::engine::on_transaction;
+use crate::group::Operation;
+use crate::{LedgerError, Result, Transaction};
+use serde_json::json;
+use tegata_core::feed::{Change, Denial};
+use tegata_core::{
+    DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint, Timestamp,
+};
+
+/// What the key is about to sign, and by what right. As an [`Operation`] it reserves the serial, and gives the
+/// generation.
+#[derive(Debug)]
+pub struct Intent {
+    /// Which CA.
+    pub issuer: IssuerId,
+    /// The serial to reserve.
+    pub serial: Serial,
+    /// For which device.
+    pub device: DeviceId,
+    /// SHA-256 of the public key.
+    pub key_hash: [u8; 32],
+    /// The exact bytes to be signed.
+    pub tbs: Vec<u8>,
+    /// First second of validity.
+    pub not_before: Timestamp,
+    /// Last second of validity.
+    pub not_after: Timestamp,
+    /// By what right.
+    pub origin: Origin,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// By what right a certificate is issued.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// An open invitation: it is claimed, and the device comes into being.
+    Invitation {
+        /// Which.
+        invitation: InvitationId,
+        /// Whose device.
+        tenant: TenantId,
+        /// Where it stands.
+        site: SiteId,
+        /// What it is.
+        role: Role,
+        /// What it is called.
+        label: String,
+    },
+    /// An invitation this key has claimed, whose first attempt ended between intention and signature.
+    Again(InvitationId),
+    /// An older certificate of the device, presented now.
+    Renewal(Thumbprint),
+}
+
+/// The signed bytes of a reserved certificate, to be stored.
+#[derive(Debug)]
+pub struct Complete {
+    /// Which CA.
+    pub issuer: IssuerId,
+    /// Which serial.
+    pub serial: Serial,
+    /// For which device.
+    pub device: DeviceId,
+    /// Who asked.
+    pub actor: Actor,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// Its thumbprint.
+    pub thumbprint: Thumbprint,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Origin {
+    /// Who is acting.
+    pub fn actor(&self, device: &DeviceId) -> Actor {
+        match self {
+            Self::Invitation { invitation, .. } | Self::Again(invitation) => {
+                Actor::Invitation(invitation.clone())
+            }
+            Self::Renewal(_) => Actor::Device(device.clone()),
+        }
+    }
+}
+
+impl Operation for Intent {
+    type Output = u32;
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(self, transaction: &mut Transaction) -> Result<u32> {
+        transaction.refuse_reused_key(&self).await?;
+        match &self.origin {
+            Origin::Invitation { invitation, tenant, site, role, label } => {
+                transaction.add_device(&self.device, tenant, site, *role, label).await?;
+                transaction.claim(invitation, &self.key_hash, &self.device).await?;
+            }
+            Origin::Again(_) => transaction.abandon_of(&self.device).await?,
+            Origin::Renewal(from) => transaction.supersede_pending(&self.device, from).await?,
+        }
+        let generation = transaction.next_generation(&self.device).await?;
+        transaction.insert_reserved(&self, generation).await?;
+        let detail = json!({
+            "issuer": self.issuer, "serial": self.serial, "generation": generation,
+            "not_after": self.not_after, "origin": self.origin.name(),
+        });
+        let actor = self.origin.actor(&self.device);
+        transaction.audit(&actor, "certificate.reserved", Some(&self.device), detail).await?;
+        u32::try_from(generation).map_err(|_| LedgerError::Unreadable("certificate.generation"))
+    }
+}
+
+impl Operation for Complete {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
+        let now = transaction.now.millis();
+        let completed = on_transaction!(transaction.engine, connection => {
+            sqlx::query(
+                "UPDATE certificate SET state = 'issued', der = $3, thumbprint = $4, issued_at = $5 \
+                 WHERE issuer = $1 AND serial = $2 AND state = 'reserved'",
+            )
+            .bind(self.issuer.as_str())
+            .bind(self.serial.as_bytes().to_vec())
+            .bind(self.der)
+            .bind(self.thumbprint.as_bytes().to_vec())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if completed != 1 {
+            return Err(LedgerError::Guard("the certificate is no longer reserved"));
+        }
+        let detail = json!({"issuer": self.issuer, "serial": self.serial, "thumbprint": self.thumbprint});
+        transaction.audit(&self.actor, "certificate.issued", Some(&self.device), detail).await
+    }
+}
+
+impl Origin {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Invitation { .. } => "invitation",
+            Self::Again(_) => "invitation again",
+            Self::Renewal(_) => "renewal",
+        }
+    }
+}
+
+/// Issuer, serial, thumbprint, state, end of validity.
+type Newer = (String, Vec<u8>, Option<Vec<u8>>, String, i64);
+
+impl Transaction {
+    /// A key belongs to one certificate. The exception is [`Origin::Again`], whose first attempt reserved
+    /// the same key.
+    async fn refuse_reused_key(&mut self, intent: &Intent) -> Result<()> {
+        let rows: Vec<(String, String)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT device, state FROM certificate WHERE key_hash = $1")
+                .bind(intent.key_hash.to_vec())
+                .fetch_all(connection)
+                .await?
+        });
+        let again = matches!(intent.origin, Origin::Again(_));
+        let own_attempt = |(device, state): &(String, String)| {
+            again && device == intent.device.as_str() && matches!(state.as_str(), "reserved" | "revoked")
+        };
+        if rows.iter().all(own_attempt) { Ok(()) } else { Err(LedgerError::Refused(Refusal::KeyReused)) }
+    }
+
+    /// Renewal starts from the newest certificate in use; newer ones that were never used are taken back, so that
+    /// a lost answer leaves nothing behind.
+    async fn supersede_pending(&mut self, device: &DeviceId, from: &Thumbprint) -> Result<()> {
+        let newer: Vec<Newer> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT c.issuer, c.serial, c.thumbprint, c.state, c.not_after FROM certificate c \
+                 JOIN certificate f ON f.device = c.device \
+                 WHERE c.device = $1 AND f.thumbprint = $2 AND f.state IN ('issued', 'delivered', 'in_use') \
+                 AND c.generation >= f.generation ORDER BY c.generation",
+            )
+            .bind(device.as_str())
+            .bind(from.as_bytes().to_vec())
+            .fetch_all(connection)
+            .await?
+        });
+        let mut rows = newer.into_iter();
+        let starts_here = rows.next().is_some();
+        let pending: Vec<_> = rows.filter(|row| row.3 != "revoked").collect();
+        if !starts_here
+            || pending.iter().any(|row| !matches!(row.3.as_str(), "reserved" | "issued" | "delivered"))
+        {
+            return Err(LedgerError::Refused(Refusal::RenewalNotPossible));
+        }
+        for (issuer, serial, thumbprint, _, not_after) in pending {
+            self.take_back(&issuer, &serial).await?;
+            if let Some(thumbprint) = thumbprint.as_deref().and_then(Thumbprint::from_slice) {
+                let until = Timestamp::from_millis(not_after);
+                self.feed(Change::CertificateDenied { thumbprint, reason: Denial::Revoked, until }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn abandon_of(&mut self, device: &DeviceId) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $2 \
+                 WHERE device = $1 AND state = 'reserved'",
+            )
+            .bind(device.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    async fn take_back(&mut self, issuer: &str, serial: &[u8]) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $3 \
+                 WHERE issuer = $1 AND serial = $2 AND state IN ('reserved', 'issued', 'delivered')",
+            )
+            .bind(issuer)
+            .bind(serial.to_vec())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    async fn insert_reserved(&mut self, intent: &Intent, generation: i64) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO certificate (issuer, serial, device, generation, state, key_hash, tbs, not_before, not_after, \
+                 reserved_at) VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7, $8, $9)",
+            )
+            .bind(intent.issuer.as_str())
+            .bind(intent.serial.as_bytes().to_vec())
+            .bind(intent.device.as_str())
+            .bind(generation)
+            .bind(intent.key_hash.to_vec())
+            .bind(intent.tbs.clone())
+            .bind(intent.not_before.millis())
+            .bind(intent.not_after.millis())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! Reading certificates.
+
+use crate::engine::on_read;
+use crate::{Ledger, Result};
+use tegata_core::{
+    CertificateState, DeviceId, DeviceState, IssuerId, RevocationReason, Role, Serial, SiteId, Standing,
+    TenantId, Thumbprint, Timestamp,
+};
+
+/// A certificate as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct Certificate {
+    #[sqlx(try_from = "String")]
+    pub issuer: IssuerId,
+    #[sqlx(try_from = "Vec<u8>")]
+    pub serial: Serial,
+    #[sqlx(try_from = "String")]
+    pub device: DeviceId,
+    pub generation: i64,
+    #[sqlx(try_from = "String")]
+    pub state: CertificateState,
+    pub key_hash: Vec<u8>,
+    pub tbs: Vec<u8>,
+    pub der: Option<Vec<u8>>,
+    #[sqlx(try_from = "i64")]
+    pub not_before: Timestamp,
+    #[sqlx(try_from = "i64")]
+    pub not_after: Timestamp,
+    #[sqlx(try_from = "i64")]
+    pub reserved_at: Timestamp,
+}
+
+impl Certificate {
+    /// Its thumbprint, once it is signed.
+    pub fn thumbprint(&self) -> Option<Thumbprint> {
+        self.der.as_deref().map(Thumbprint::of)
+    }
+}
+
+/// A certificate together with its holder: what is asked of every request.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct Holding {
+    #[sqlx(try_from = "Vec<u8>")]
+    pub thumbprint: Thumbprint,
+    #[sqlx(try_from = "Vec<u8>")]
+    pub serial: Serial,
+    #[sqlx(try_from = "String")]
+    pub device: DeviceId,
+    pub generation: i64,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    #[sqlx(try_from = "String")]
+    pub tenant: TenantId,
+    #[sqlx(try_from = "String")]
+    pub site: SiteId,
+    #[sqlx(try_from = "String")]
+    pub device_state: DeviceState,
+    #[sqlx(try_from = "String")]
+    pub state: CertificateState,
+    #[sqlx(try_from = "i64")]
+    pub not_before: Timestamp,
+    #[sqlx(try_from = "i64")]
+    pub not_after: Timestamp,
+}
+
+impl Holding {
+    /// Whether it may be used now.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        tegata_core::certificate::standing(
+            self.device_state,
+            self.state,
+            self.not_before,
+            self.not_after,
+            now,
+        )
+    }
+}
+
+/// A certificate that a CRL names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ended {
+    /// Its serial.
+    pub serial: Serial,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why; nothing for a suspended device, whose certificates are on hold.
+    pub reason: Option<RevocationReason>,
+}
+
+/// A certificate whose renewal is worth a word.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct Due {
+    #[sqlx(try_from = "String")]
+    pub device: DeviceId,
+    pub label: String,
+    pub site_name: String,
+    pub generation: i64,
+    #[sqlx(try_from = "i64")]
+    pub not_before: Timestamp,
+    #[sqlx(try_from = "i64")]
+    pub not_after: Timestamp,
+}
+
+impl Ledger {
+    /// The signed certificate with this thumbprint and its holder.
+    pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<Holding>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT c.thumbprint, c.serial, c.device, c.generation, d.role, d.tenant, d.site, \
+                 d.state AS device_state, c.state, c.not_before, c.not_after \
+                 FROM certificate c JOIN device d ON d.id = c.device WHERE c.thumbprint = $1",
+            )
+            .bind(thumbprint.as_bytes().to_vec())
+            .fetch_optional(connection)
+            .await?
+        }))
+    }
+
+    /// All certificates of a device, oldest first.
+    pub async fn certificates_of(&self, device: &DeviceId) -> Result<Vec<Certificate>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, device, generation, state, key_hash, tbs, der, not_before, not_after, reserved_at \
+                 FROM certificate WHERE device = $1 ORDER BY generation",
+            )
+            .bind(device.as_str())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// Every certificate after a place in the ledger, a page at a time, for re-auditing.
+    pub async fn certificates_after(
+        &self,
+        device: &str,
+        generation: i64,
+        limit: u32,
+    ) -> Result<Vec<Certificate>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, device, generation, state, key_hash, tbs, der, not_before, not_after, reserved_at \
+                 FROM certificate WHERE (device, generation) > ($1, $2) ORDER BY device, generation LIMIT $3",
+            )
+            .bind(device)
+            .bind(generation)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// What OCSP says of a serial: nothing when it was never signed; otherwise whether it has ended.
+    pub async fn status_of(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<Option<Ended>>> {
+        let row: Option<EndedRow> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
+                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
+                 WHERE c.issuer = $1 AND c.serial = $2 AND (c.der IS NOT NULL OR c.state = 'revoked')",
+            )
+            .bind(issuer.as_str())
+            .bind(serial.as_bytes().to_vec())
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(row.map(EndedRow::ended))
+    }
+
+    /// What the CRL of an issuer names: all that has ended and would still be valid by its dates. Reserved
+    /// certificates that were given up are among them: their key may have signed.
+    pub async fn ended(&self, issuer: &IssuerId, now: Timestamp) -> Result<Vec<Ended>> {
+        let rows: Vec<EndedRow> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
+                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
+                 WHERE c.issuer = $1 AND c.not_after >= $2 \
+                 AND (c.state IN ('retired', 'revoked') OR d.state <> 'active')",
+            )
+            .bind(issuer.as_str())
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
+        });
+        Ok(rows.into_iter().filter_map(EndedRow::ended).collect())
+    }
+
+    /// The newest living certificates of active devices that end before `before`.
+    pub async fn ending_before(&self, before: Timestamp) -> Result<Vec<Due>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT c.device, d.label, s.name AS site_name, c.generation, c.not_before, c.not_after \
+                 FROM certificate c JOIN device d ON d.id = c.device JOIN site s ON s.id = d.site \
+                 WHERE c.not_after < $1 AND c.state IN ('issued', 'delivered', 'in_use') AND d.state = 'active' \
+                 AND NOT EXISTS (SELECT 1 FROM certificate n WHERE n.device = c.device AND n.generation > c.generation \
+                 AND n.state = 'in_use') ORDER BY c.not_after",
+            )
+            .bind(before.millis())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct EndedRow {
+    #[sqlx(try_from = "Vec<u8>")]
+    serial: Serial,
+    #[sqlx(try_from = "String")]
+    state: CertificateState,
+    reason: Option<String>,
+    ended_at: Option<i64>,
+    #[sqlx(try_from = "String")]
+    device_state: DeviceState,
+    device_reason: Option<String>,
+    changed_at: i64,
+}
+
+impl EndedRow {
+    /// A certificate's own end comes first; the device's state covers whatever is left.
+    fn ended(self) -> Option<Ended> {
+        let word = |text: Option<String>| {
+            text.as_deref().and_then(RevocationReason::parse).unwrap_or(RevocationReason::Unspecified)
+        };
+        let changed = Timestamp::from_millis(self.changed_at);
+        let (at, reason) = match (self.state, self.device_state) {
+            (CertificateState::Retired, _) => {
+                (self.ended_at.into_time(changed), Some(RevocationReason::Superseded))
+            }
+            (CertificateState::Revoked, _) => (self.ended_at.into_time(changed), Some(word(self.reason))),
+            (_, DeviceState::Suspended) => (changed, None),
+            (_, DeviceState::Revoked | DeviceState::Retired) => (changed, Some(word(self.device_reason))),
+            (_, DeviceState::Active) => return None,
+        };
+        Some(Ended { serial: self.serial, at, reason })
+    }
+}
+
+trait IntoTime {
+    fn into_time(self, otherwise: Timestamp) -> Timestamp;
+}
+
+impl IntoTime for Option<i64> {
+    fn into_time(self, otherwise: Timestamp) -> Timestamp {
+        self.map_or(otherwise, Timestamp::from_millis)
+    }
+}

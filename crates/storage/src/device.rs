@@ -1,0 +1,215 @@
+//! Devices and gates: who they are, and the switch that stops them.
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::json;
+use tegata_core::feed::{Change, Denial};
+use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, Timestamp};
+
+/// A device or a gate as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct Device {
+    #[sqlx(try_from = "String")]
+    pub id: DeviceId,
+    #[sqlx(try_from = "String")]
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    #[sqlx(try_from = "String")]
+    pub site: SiteId,
+    pub site_name: String,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    pub label: String,
+    #[sqlx(try_from = "String")]
+    pub state: DeviceState,
+    /// Why it was stopped, where it was.
+    pub reason: Option<String>,
+    /// The newest generation ever reserved.
+    pub generation: i64,
+    #[sqlx(try_from = "i64")]
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    #[sqlx(try_from = "i64")]
+    pub changed_at: Timestamp,
+}
+
+/// What can be done to a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceAction {
+    /// Stop it for now.
+    Suspend,
+    /// Let a suspended one go on.
+    Resume,
+    /// Stop it for ever.
+    Revoke(RevocationReason),
+    /// Lay it aside as planned.
+    Retire,
+}
+
+impl Ledger {
+    /// One device.
+    pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT d.id, d.tenant, t.name AS tenant_name, d.site, s.name AS site_name, d.role, d.label, \
+                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
+                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site WHERE d.id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?
+        }))
+    }
+
+    /// Devices whose identifier, label, site or tenant contains `text` (all for an empty text), by tenant,
+    /// site and label.
+    pub async fn devices(&self, text: &str) -> Result<Vec<Device>> {
+        let pattern = format!("%{}%", text.replace(['%', '_'], ""));
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT d.id, d.tenant, t.name AS tenant_name, d.site, s.name AS site_name, d.role, d.label, \
+                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
+                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
+                 WHERE d.id LIKE $1 OR d.label LIKE $1 OR s.name LIKE $1 OR t.name LIKE $1 \
+                 ORDER BY t.name, s.name, d.label, d.id",
+            )
+            .bind(pattern)
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+}
+
+impl Transaction {
+    /// Suspends, resumes, revokes or retires a device: one guarded update, one event, one audit entry. Gives the
+    /// number of the event that gates acknowledge.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the device does not exist or its state does not allow the move.
+    pub async fn act_on_device(
+        &mut self,
+        id: &DeviceId,
+        action: DeviceAction,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let next = action.target();
+        let mut moved = 0;
+        for &from in DeviceState::ALL.iter().filter(|from| from.may_become(next)) {
+            moved += self.move_device(id, from, next, action.reason()).await?;
+        }
+        if moved != 1 {
+            return Err(LedgerError::Guard("the device is not in a state that allows this"));
+        }
+        let change = match action.denial() {
+            Some(reason) => Change::DeviceDenied { device: id.clone(), reason },
+            None => Change::DeviceAllowed { device: id.clone() },
+        };
+        let event = self.feed(change).await?;
+        let detail = json!({"event": event.seq, "reason": action.reason(), "note": note});
+        self.audit(actor, action.name(), Some(id), detail).await?;
+        Ok(event.seq)
+    }
+
+    async fn move_device(
+        &mut self,
+        id: &DeviceId,
+        from: DeviceState,
+        to: DeviceState,
+        reason: Option<&'static str>,
+    ) -> Result<u64> {
+        let now = self.now.millis();
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE device SET state = $3, reason = $4, changed_at = $5 WHERE id = $1 AND state = $2",
+            )
+            .bind(id.as_str())
+            .bind(from.as_str())
+            .bind(to.as_str())
+            .bind(reason)
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        }))
+    }
+
+    pub(crate) async fn add_device(
+        &mut self,
+        id: &DeviceId,
+        tenant: &TenantId,
+        site: &SiteId,
+        role: Role,
+        label: &str,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO device (id, tenant, site, role, label, state, generation, created_at, changed_at) \
+                 VALUES ($1, $2, $3, $4, $5, 'active', 0, $6, $6)",
+            )
+            .bind(id.as_str())
+            .bind(tenant.as_str())
+            .bind(site.as_str())
+            .bind(role.as_str())
+            .bind(label)
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// The next generation number of an active device. Numbers of failed attempts are not used again.
+    pub(crate) async fn next_generation(&mut self, id: &DeviceId) -> Result<i64> {
+        let row: Option<(i64,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE device SET generation = generation + 1 WHERE id = $1 AND state = 'active' RETURNING generation",
+            )
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(|(generation,)| generation)
+            .ok_or(LedgerError::Refused(tegata_core::Refusal::RenewalNotPossible))
+    }
+}
+
+impl DeviceAction {
+    const fn target(self) -> DeviceState {
+        match self {
+            Self::Suspend => DeviceState::Suspended,
+            Self::Resume => DeviceState::Active,
+            Self::Revoke(_) => DeviceState::Revoked,
+            Self::Retire => DeviceState::Retired,
+        }
+    }
+
+    const fn denial(self) -> Option<Denial> {
+        match self {
+            Self::Suspend => Some(Denial::Suspended),
+            Self::Resume => None,
+            Self::Revoke(_) => Some(Denial::Revoked),
+            Self::Retire => Some(Denial::Retired),
+        }
+    }
+
+    const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Revoke(reason) => Some(reason.as_str()),
+            Self::Retire => Some(RevocationReason::CessationOfOperation.as_str()),
+            Self::Suspend | Self::Resume => None,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Suspend => "device.suspended",
+            Self::Resume => "device.resumed",
+            Self::Revoke(_) => "device.revoked",
+            Self::Retire => "device.retired",
+        }
+    }
+}

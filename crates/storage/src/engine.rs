@@ -1,0 +1,128 @@
+//! The two engines, and the one place that knows there are two.
+
+use crate::LedgerError;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How long a writer waits for another process's transaction to end.
+const BUSY: Duration = Duration::from_secs(10);
+
+#[derive(Clone)]
+pub(crate) enum Engine {
+    /// Writes go through one connection, so that writers of this process queue up in order instead of
+    /// colliding at the file lock.
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+pub(crate) enum EngineTransaction {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// Expands `body` once for each engine, with `$connection` as that engine's connection: one SQL text, and
+/// the driver chosen by type.
+macro_rules! on_transaction {
+    ($transaction:expr, $connection:ident => $body:expr) => {
+        match &mut $transaction {
+            $crate::engine::EngineTransaction::Sqlite(inner) => {
+                let $connection = &mut **inner;
+                $body
+            }
+            $crate::engine::EngineTransaction::Postgres(inner) => {
+                let $connection = &mut **inner;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_transaction;
+
+/// As [`on_transaction`], on a connection for reading.
+macro_rules! on_read {
+    ($ledger:expr, $connection:ident => $body:expr) => {
+        match &$ledger.engine {
+            $crate::engine::Engine::Sqlite { read, .. } => {
+                let mut acquired = read.acquire().await?;
+                let $connection = &mut *acquired;
+                $body
+            }
+            $crate::engine::Engine::Postgres(pool) => {
+                let mut acquired = pool.acquire().await?;
+                let $connection = &mut *acquired;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_read;
+
+impl Engine {
+    pub(crate) async fn open(url: &str) -> Result<Self, LedgerError> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?;
+            Ok(Self::Postgres(PgPoolOptions::new().max_connections(16).connect_with(options).await?))
+        } else {
+            Err(LedgerError::Url)
+        }
+    }
+
+    /// WAL with synchronous FULL: with NORMAL a power cut loses acknowledged writes.
+    async fn open_sqlite(url: &str) -> Result<Self, LedgerError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        Ok(Self::Sqlite { write, read })
+    }
+
+    pub(crate) async fn migrate(&self) -> Result<(), LedgerError> {
+        let migrator = sqlx::migrate!();
+        match self {
+            Self::Sqlite { write, .. } => migrator.run(write).await,
+            Self::Postgres(pool) => migrator.run(pool).await,
+        }
+        .map_err(LedgerError::Migration)
+    }
+
+    pub(crate) async fn begin(&self) -> Result<EngineTransaction, LedgerError> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => EngineTransaction::Sqlite(write.begin().await?),
+            Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin().await?),
+        })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl EngineTransaction {
+    pub(crate) async fn commit(self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(inner) => inner.commit().await?,
+            Self::Postgres(inner) => inner.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! The feed as it stands in the ledger, and the memory of what is denied.
+
+use crate::engine::on_read;
+use crate::{Ledger, LedgerError, Result};
+use tegata_core::feed::{Denial, Denials, Event, Snapshot};
+use tegata_core::{DeviceId, DeviceState, Thumbprint, Timestamp};
+
+/// Events read at a time.
+const PAGE: i64 = 1000;
+
+impl Ledger {
+    /// The last event's number.
+    pub async fn feed_head(&self) -> Result<u64> {
+        let (seq,): (i64,) = on_read!(self, connection => {
+            sqlx::query_as("SELECT feed_seq FROM head WHERE id = 1").fetch_one(connection).await?
+        });
+        Ok(seq.unsigned_abs())
+    }
+
+    /// Events after `after`, oldest first, a page at a time.
+    pub async fn feed_after(&self, after: u64) -> Result<Vec<Event>> {
+        let rows: Vec<(i64, i64, String)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT seq, at, change FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2")
+                .bind(i64::try_from(after).unwrap_or(i64::MAX))
+                .bind(PAGE)
+                .fetch_all(connection)
+                .await?
+        });
+        rows.into_iter()
+            .map(|(seq, at, change)| {
+                let change =
+                    serde_json::from_str(&change).map_err(|_| LedgerError::Unreadable("feed.change"))?;
+                Ok(Event { seq: seq.unsigned_abs(), at: at.into(), change })
+            })
+            .collect()
+    }
+
+    /// Everything denied now, from the states themselves. The states may be newer than the number read first;
+    /// the events in between are then applied again, and the last one wins, so the result is that of the last event.
+    pub async fn denials(&self, now: Timestamp) -> Result<Denials> {
+        let seq = self.feed_head().await?;
+        let snapshot = Snapshot {
+            seq,
+            at: now,
+            devices: self.denied_devices().await?,
+            certificates: self.denied_certificates(now).await?,
+            tokens: self.denied_tokens(now).await?,
+        };
+        let mut denials = Denials::from(snapshot);
+        loop {
+            let events = self.feed_after(denials.seq()).await?;
+            if events.is_empty() {
+                return Ok(denials);
+            }
+            for event in &events {
+                denials.apply(event).map_err(|_| LedgerError::Unreadable("feed.seq has a gap"))?;
+            }
+        }
+    }
+
+    async fn denied_devices(&self) -> Result<Vec<(DeviceId, Denial)>> {
+        let rows: Vec<(String, String)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT id, state FROM device WHERE state <> 'active'").fetch_all(connection).await?
+        });
+        rows.iter()
+            .map(|(id, state)| {
+                let id = DeviceId::parse(id).ok_or(LedgerError::Unreadable("device.id"))?;
+                let denial = match DeviceState::parse(state) {
+                    Some(DeviceState::Suspended) => Denial::Suspended,
+                    Some(DeviceState::Retired) => Denial::Retired,
+                    _ => Denial::Revoked,
+                };
+                Ok((id, denial))
+            })
+            .collect()
+    }
+
+    async fn denied_certificates(&self, now: Timestamp) -> Result<Vec<(Thumbprint, Denial, Timestamp)>> {
+        let rows: Vec<(Vec<u8>, String, i64)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT thumbprint, state, not_after FROM certificate \
+                 WHERE state IN ('retired', 'revoked') AND thumbprint IS NOT NULL AND not_after >= $1",
+            )
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.iter()
+            .map(|(thumbprint, state, not_after)| {
+                let thumbprint = Thumbprint::from_slice(thumbprint)
+                    .ok_or(LedgerError::Unreadable("certificate.thumbprint"))?;
+                let denial = if state == "retired" { Denial::Retired } else { Denial::Revoked };
+                Ok((thumbprint, denial, Timestamp::from_millis(*not_after)))
+            })
+            .collect()
+    }
+
+    async fn denied_tokens(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+        let rows: Vec<(String, i64)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT jti, until FROM denied_token WHERE until >= $1")
+                .bind(now.millis())
+                .fetch_all(connection)
+                .await?
+        });
+        Ok(rows.into_iter().map(|(jti, until)| (jti, until.into())).collect())
+    }
+}

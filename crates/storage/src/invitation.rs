@@ -1,0 +1,204 @@
+//! Invitations: a one-time right to enrol one device, kept as the hash of its code.
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::json;
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
+
+/// Where an invitation stands. Expiry is the clock's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InvitationState {
+    /// Not used yet.
+    Open,
+    /// Used by one key for one device.
+    Claimed,
+    /// Taken back.
+    Withdrawn,
+}
+
+/// An invitation to write.
+pub struct NewInvitation<'a> {
+    /// Its identifier.
+    pub id: InvitationId,
+    /// Its secret; only the hash is stored.
+    pub code: &'a Code,
+    /// For whom.
+    pub tenant: TenantId,
+    /// For which store.
+    pub site: SiteId,
+    /// For a device or a gate.
+    pub role: Role,
+    /// What the device will be called.
+    pub label: String,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// An invitation as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    pub site: SiteId,
+    pub site_name: String,
+    pub role: Role,
+    pub label: String,
+    pub state: InvitationState,
+    pub expires_at: Timestamp,
+    /// The key that claimed it.
+    pub key_hash: Option<Vec<u8>>,
+    /// The device it became.
+    pub device: Option<DeviceId>,
+}
+
+impl Invitation {
+    /// Whether the holder of `key_hash` may still enrol with it, or why not. A key that has claimed it may
+    /// come again until it expires: its answer may have been lost.
+    pub fn admits(&self, key_hash: Option<&[u8]>, now: Timestamp) -> std::result::Result<(), Refusal> {
+        match self.state {
+            InvitationState::Withdrawn => Err(Refusal::InvitationWithdrawn),
+            InvitationState::Claimed if key_hash.is_none() || key_hash != self.key_hash.as_deref() => {
+                Err(Refusal::InvitationUsed)
+            }
+            _ if now > self.expires_at => Err(Refusal::InvitationExpired),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Ledger {
+    /// The invitation with this code.
+    pub async fn find_invitation(&self, code: &Code) -> Result<Option<Invitation>> {
+        let row: Option<Row> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
+                 i.expires_at, i.key_hash, i.device \
+                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
+                 WHERE i.code_hash = $1",
+            )
+            .bind(code.hash())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(TryInto::try_into).transpose()
+    }
+}
+
+impl Transaction {
+    /// Writes an invitation.
+    pub async fn invite(&mut self, new: &NewInvitation<'_>, actor: &Actor) -> Result<()> {
+        let now = self.now.millis();
+        let inserted = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO invitation (id, code_hash, tenant, site, role, label, state, created_at, expires_at) \
+                 SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8 FROM site s WHERE s.tenant = $3 AND s.id = $4",
+            )
+            .bind(new.id.as_str())
+            .bind(new.code.hash())
+            .bind(new.tenant.as_str())
+            .bind(new.site.as_str())
+            .bind(new.role.as_str())
+            .bind(new.label.as_str())
+            .bind(now)
+            .bind(new.expires_at.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if inserted != 1 {
+            return Err(LedgerError::Guard("the site does not belong to the tenant"));
+        }
+        let detail = json!({
+            "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "expires_at": new.expires_at,
+        });
+        self.audit(actor, "invitation.added", None, detail).await
+    }
+
+    /// Takes an unused invitation back.
+    pub async fn withdraw_invitation(&mut self, id: &InvitationId, actor: &Actor) -> Result<()> {
+        let withdrawn = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open'")
+                .bind(id.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if withdrawn != 1 {
+            return Err(LedgerError::Guard("the invitation is not open"));
+        }
+        self.audit(actor, "invitation.withdrawn", None, json!({"invitation": id})).await
+    }
+
+    /// Claims an open invitation for a key and a device; one of any number of claimants wins.
+    pub(crate) async fn claim(
+        &mut self,
+        id: &InvitationId,
+        key_hash: &[u8],
+        device: &DeviceId,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        let claimed = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE invitation SET state = 'claimed', key_hash = $2, device = $3 \
+                 WHERE id = $1 AND state = 'open' AND expires_at >= $4",
+            )
+            .bind(id.as_str())
+            .bind(key_hash.to_vec())
+            .bind(device.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if claimed == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::InvitationUsed)) }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(try_from = "String")]
+    id: InvitationId,
+    #[sqlx(try_from = "String")]
+    tenant: TenantId,
+    tenant_name: String,
+    #[sqlx(try_from = "String")]
+    site: SiteId,
+    site_name: String,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    label: String,
+    state: String,
+    expires_at: i64,
+    key_hash: Option<Vec<u8>>,
+    device: Option<String>,
+}
+
+impl TryFrom<Row> for Invitation {
+    type Error = LedgerError;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let state = match row.state.as_str() {
+            "open" => InvitationState::Open,
+            "claimed" => InvitationState::Claimed,
+            "withdrawn" => InvitationState::Withdrawn,
+            _ => return Err(LedgerError::Unreadable("invitation.state")),
+        };
+        Ok(Self {
+            id: row.id,
+            tenant: row.tenant,
+            tenant_name: row.tenant_name,
+            site: row.site,
+            site_name: row.site_name,
+            role: row.role,
+            label: row.label,
+            state,
+            expires_at: row.expires_at.into(),
+            key_hash: row.key_hash,
+            device: row.device.as_deref().and_then(DeviceId::parse),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Receipts: what each surface has applied.
+
+use crate::engine::{on_read, on_transaction};
+use crate::group::Operation;
+use crate::{Ledger, Result, Transaction};
+use tegata_core::Timestamp;
+
+/// A surface's receipt. It is an acknowledgement, not a state change, so it has no audit entry.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct ReceiptRow {
+    /// `token`, `introspection`, `ocsp`, `crl:{issuer}` or `gate:{id}`.
+    pub surface: String,
+    /// The last event it has applied.
+    #[sqlx(try_from = "i64")]
+    pub seq: Seq,
+    /// When it applied it.
+    #[sqlx(try_from = "i64")]
+    pub applied_at: Timestamp,
+    /// When it was last heard of.
+    #[sqlx(try_from = "i64")]
+    pub seen_at: Timestamp,
+}
+
+/// A place in the feed as the ledger counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Seq(pub u64);
+
+impl From<i64> for Seq {
+    fn from(seq: i64) -> Self {
+        Self(seq.unsigned_abs())
+    }
+}
+
+struct Acknowledge {
+    surface: String,
+    seq: u64,
+    at: Timestamp,
+}
+
+impl Ledger {
+    /// Notes that `surface` has applied everything up to `seq`. Never goes backwards.
+    pub async fn acknowledge(&self, surface: impl Into<String>, seq: u64, at: Timestamp) -> Result<()> {
+        self.group(Acknowledge { surface: surface.into(), seq, at }).await
+    }
+
+    /// All receipts, by surface.
+    pub async fn receipts(&self) -> Result<Vec<ReceiptRow>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as("SELECT surface, seq, applied_at, seen_at FROM receipt ORDER BY surface")
+                .fetch_all(connection)
+                .await?
+        }))
+    }
+}
+
+impl Operation for Acknowledge {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
+        on_transaction!(transaction.engine, connection => {
+            sqlx::query(
+                "INSERT INTO receipt (surface, seq, applied_at, seen_at) VALUES ($1, $2, $3, $3) \
+                 ON CONFLICT (surface) DO UPDATE SET seen_at = $3, \
+                 applied_at = CASE WHEN receipt.seq < $2 THEN $3 ELSE receipt.applied_at END, \
+                 seq = CASE WHEN receipt.seq < $2 THEN $2 ELSE receipt.seq END",
+            )
+            .bind(self.surface)
+            .bind(i64::try_from(self.seq).unwrap_or(i64::MAX))
+            .bind(self.at.millis())
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! The memory of the ledger on the token path.
+//!
+//! What never changes of a certificate ([`Facts`]) is remembered at first sight; what may change is the set of
+//! denials, kept fresh by following the feed. While the feed is stale, the ledger itself is asked; when that fails
+//! too, nobody is let in.
+
+use crate::{Holding, Ledger, LedgerError, Result};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tegata_core::feed::{Denial, Denials, Event};
+use tegata_core::{Clock, DeviceId, Role, Serial, SiteId, Standing, TenantId, Thumbprint, Timestamp};
+use tokio::sync::broadcast;
+
+/// How often the feed is looked at when nobody in this process has written to it.
+const PERIOD: Duration = Duration::from_millis(25);
+
+/// From which age on the ledger is asked instead of the memory.
+const STALE: Duration = Duration::from_secs(1);
+
+/// How many certificates are remembered; beyond it the memory starts anew.
+const REMEMBERED: usize = 1 << 20;
+
+/// What never changes of a certificate and its holder.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Facts {
+    pub thumbprint: Thumbprint,
+    pub serial: Serial,
+    pub device: DeviceId,
+    pub generation: u32,
+    pub role: Role,
+    pub tenant: TenantId,
+    pub site: SiteId,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    used: AtomicBool,
+}
+
+/// How far the memory follows the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Freshness {
+    /// The last event applied.
+    pub seq: u64,
+    /// When the ledger was last heard.
+    pub at: Timestamp,
+}
+
+/// The memory.
+pub struct Status {
+    ledger: Ledger,
+    facts: RwLock<HashMap<Thumbprint, Arc<Facts>>>,
+    denials: RwLock<Denials>,
+    fresh_at: AtomicI64,
+    events: broadcast::Sender<Arc<Event>>,
+}
+
+impl Status {
+    /// Loads what is denied.
+    pub async fn load(ledger: Ledger, now: Timestamp) -> Result<Arc<Self>> {
+        let denials = ledger.denials(now).await?;
+        Ok(Arc::new(Self {
+            ledger,
+            facts: RwLock::default(),
+            denials: RwLock::new(denials),
+            fresh_at: AtomicI64::new(now.millis()),
+            events: broadcast::channel(1024).0,
+        }))
+    }
+
+    /// Follows the feed for ever. A failing ledger makes the memory stale, never wrong.
+    pub async fn follow(self: Arc<Self>, clock: Arc<dyn Clock>) {
+        loop {
+            let woken = self.ledger.wake.notified();
+            if let Err(error) = self.catch_up(clock.now()).await {
+                tracing::warn!(%error, "the status memory cannot follow the ledger");
+            }
+            let _ = tokio::time::timeout(PERIOD, woken).await;
+        }
+    }
+
+    /// Applies what the ledger has written since.
+    pub async fn catch_up(&self, now: Timestamp) -> Result<()> {
+        while self.ledger.feed_head().await? > self.freshness().seq {
+            for event in self.ledger.feed_after(self.freshness().seq).await? {
+                write(&self.denials)
+                    .apply(&event)
+                    .map_err(|_| LedgerError::Unreadable("feed.seq has a gap"))?;
+                // Nobody listening is fine: gates take a snapshot when they come.
+                let _ = self.events.send(Arc::new(event));
+            }
+        }
+        self.fresh_at.store(now.millis(), Ordering::Release);
+        Ok(())
+    }
+
+    /// How far the memory is.
+    pub fn freshness(&self) -> Freshness {
+        Freshness {
+            seq: read(&self.denials).seq(),
+            at: Timestamp::from_millis(self.fresh_at.load(Ordering::Acquire)),
+        }
+    }
+
+    /// What is denied now, with the events that follow it: nothing falls in between.
+    pub fn subscribe(&self) -> (Denials, broadcast::Receiver<Arc<Event>>) {
+        let denials = read(&self.denials);
+        (denials.clone(), self.events.subscribe())
+    }
+
+    /// The certificate with this thumbprint and its standing now; nothing when the ledger has never issued it.
+    pub async fn standing(
+        &self,
+        thumbprint: &Thumbprint,
+        now: Timestamp,
+    ) -> Result<Option<(Arc<Facts>, Standing)>> {
+        if now.since(self.freshness().at) > STALE {
+            return self.standing_by_ledger(thumbprint, now).await;
+        }
+        let Some(facts) = self.facts(thumbprint).await? else { return Ok(None) };
+        let denial = read(&self.denials).denial(&facts.device, thumbprint);
+        let standing = match denial {
+            Some(Denial::Revoked) => Standing::Revoked,
+            Some(Denial::Suspended) => Standing::Suspended,
+            Some(Denial::Retired) => Standing::Retired,
+            None if now < facts.not_before => Standing::NotYetValid,
+            None if now > facts.not_after => Standing::Expired,
+            None => Standing::Good,
+        };
+        Ok(Some((facts, standing)))
+    }
+
+    /// Whether a token was taken back. Only as fresh as the memory: callers look at [`Status::freshness`].
+    pub fn token_denied(&self, jti: &str) -> bool {
+        read(&self.denials).token_denied(jti)
+    }
+
+    /// Drops what has ended.
+    pub fn forget(&self, now: Timestamp) {
+        write(&self.denials).forget(now);
+    }
+
+    /// Writes down that the device has presented the certificate, the first time it does.
+    pub async fn note_use(&self, facts: &Facts, retire_at: Timestamp, now: Timestamp) -> Result<()> {
+        if facts.used.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut transaction = self.ledger.begin(now).await?;
+        transaction.mark_used(&facts.thumbprint, retire_at).await?;
+        transaction.commit().await?;
+        facts.used.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<Facts>>> {
+        if let Some(facts) = read(&self.facts).get(thumbprint) {
+            return Ok(Some(facts.clone()));
+        }
+        let Some(holding) = self.ledger.holding(thumbprint).await? else { return Ok(None) };
+        let facts = Arc::new(Facts::from(&holding));
+        let mut remembered = write(&self.facts);
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        Ok(Some(remembered.entry(*thumbprint).or_insert(facts).clone()))
+    }
+
+    async fn standing_by_ledger(
+        &self,
+        thumbprint: &Thumbprint,
+        now: Timestamp,
+    ) -> Result<Option<(Arc<Facts>, Standing)>> {
+        let holding = self.ledger.holding(thumbprint).await?;
+        Ok(holding.map(|holding| (Arc::new(Facts::from(&holding)), holding.standing(now))))
+    }
+}
+
+impl From<&Holding> for Facts {
+    fn from(holding: &Holding) -> Self {
+        use tegata_core::CertificateState::{Delivered, Issued, Reserved};
+        Self {
+            thumbprint: holding.thumbprint,
+            serial: holding.serial,
+            device: holding.device.clone(),
+            generation: u32::try_from(holding.generation).unwrap_or(u32::MAX),
+            role: holding.role,
+            tenant: holding.tenant.clone(),
+            site: holding.site.clone(),
+            not_before: holding.not_before,
+            not_after: holding.not_after,
+            used: AtomicBool::new(!matches!(holding.state, Reserved | Issued | Delivered)),
+        }
+    }
+}
+
+/// A poisoned lock means a panic between two whole steps: the data behind it is still whole.
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,66 @@
+//! What the ledger remembers of tokens: that they were issued, and which were taken back.
+
+use crate::audit::Actor;
+use crate::engine::on_transaction;
+use crate::{Result, Transaction};
+use serde_json::json;
+use tegata_core::feed::Change;
+use tegata_core::{DeviceId, Timestamp};
+
+/// A token about to be handed out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IssuedToken {
+    /// Its name.
+    pub jti: String,
+    /// To whom.
+    pub device: DeviceId,
+    /// To which certificate of it.
+    pub generation: u32,
+    /// For which product.
+    pub audience: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Transaction {
+    /// One entry for all tokens of a group: one state change, made by one transaction. A token that stands alone is
+    /// found under its device; a group is found by walking the log.
+    pub(crate) async fn record_tokens(&mut self, tokens: &[IssuedToken]) -> Result<()> {
+        let device = match tokens {
+            [] => return Ok(()),
+            [only] => Some(only.device.clone()),
+            _ => None,
+        };
+        let list: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                json!([token.at.millis(), token.device, token.generation, token.audience, token.jti])
+            })
+            .collect();
+        self.audit(&Actor::System("token"), "token.issued", device.as_ref(), json!({"tokens": list})).await
+    }
+
+    /// Takes a token back. Once more changes nothing.
+    pub async fn deny_token(
+        &mut self,
+        jti: &str,
+        until: Timestamp,
+        device: &DeviceId,
+        actor: &Actor,
+    ) -> Result<Option<u64>> {
+        let added = on_transaction!(self.engine, connection => {
+            sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
+                .bind(jti)
+                .bind(until.millis())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if added == 0 {
+            return Ok(None);
+        }
+        let event = self.feed(Change::TokenDenied { jti: jti.to_owned(), until }).await?;
+        self.audit(actor, "token.revoked", Some(device), json!({"jti": jti, "event": event.seq})).await?;
+        Ok(Some(event.seq))
+    }
+}
