@@ -1,1 +1,39 @@
 //! End to end: the real binary against real clients.
+//!
+//! | to | use |
+//! |---|---|
+//! | start, stop, kill and command an installation | [`Installation`] |
+//! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
+//! | enrol a machine | [`Identity`] |
+//! | sit in front of Chromium | [`Browser`] |
+//! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`] |
+//! | run a client that others wrote | [`clients`] |
+//!
+//! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
+//! shown when a test fails.
+
+pub mod clients;
+pub mod csr;
+pub mod openssl;
+pub mod policy;
+pub mod ports;
+pub mod stopwatch;
+
+mod binary;
+mod browser;
+mod command;
+mod curl;
+mod gate;
+mod identity;
+mod installation;
+mod nginx;
+mod process;
+
+pub use browser::{Browser, Download};
+pub use command::{Outcome, run, run_in};
+pub use curl::{Answer, Curl};
+pub use gate::GateProcess;
+pub use identity::Identity;
+pub use installation::Installation;
+pub use nginx::Nginx;
+pub use process::Process;

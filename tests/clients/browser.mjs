@@ -1,0 +1,109 @@
+// Drives one Chromium: commands come in as lines of JSON, answers go out as lines of JSON.
+//   node browser.mjs HOME
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+const DESKTOP = { width: 1024, height: 768 };
+const PHONE = { width: 390, height: 844 };
+const PATIENCE_MS = 20_000;
+const ARGUMENTS = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+const [home] = process.argv.slice(2);
+const downloads = [];
+let complaints = [];
+let context;
+let page;
+
+const commands = {
+  start: open,
+  async reopen() {
+    await context.close();
+    await open();
+  },
+  go: ({ url }) => page.goto(url, { waitUntil: 'load' }).then(nothing),
+  see: ({ selector }) => page.waitForSelector(selector, { state: 'visible' }).then(nothing),
+  reach: ({ selector }) => page.waitForSelector(selector, { state: 'attached' }).then(nothing),
+  click: ({ selector }) => page.click(selector),
+  text: ({ selector }) => page.textContent(selector),
+  address: () => page.url(),
+  download,
+  picture,
+  complaints() {
+    const all = complaints;
+    complaints = [];
+    return all;
+  },
+  close: () => context?.close(),
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  const answer = await obey(command);
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  if (command.do === 'close') break;
+}
+await context?.close();
+
+async function obey(command) {
+  try {
+    return { ok: (await commands[command.do](command)) ?? null };
+  } catch (error) {
+    return { error: `${error.message}\nat ${page?.url()}\n${complaints.join('\n')}` };
+  }
+}
+
+async function open() {
+  context = await chromium.launchPersistentContext(join(home, 'profile'), {
+    executablePath: '/usr/bin/chromium',
+    // Only root has to do without the sandbox.
+    chromiumSandbox: process.getuid() !== 0,
+    args: ARGUMENTS,
+    env: { ...process.env, HOME: home },
+    acceptDownloads: true,
+    locale: 'ja-JP',
+    viewport: DESKTOP,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  page = context.pages()[0] ?? (await context.newPage());
+  page.on('download', (file) => downloads.push(file));
+  // Leaving a page that still holds a password asks first.
+  page.on('dialog', (dialog) => dialog.accept());
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    // A refused probe is an error to the console and an answer to the page.
+    if (message.type() === 'error' && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
+  });
+}
+
+async function download() {
+  for (let waited = 0; downloads.length === 0; waited += 50) {
+    if (waited > PATIENCE_MS) throw new Error('no file was offered');
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+  const file = downloads.shift();
+  const folder = join(home, 'Downloads');
+  mkdirSync(folder, { recursive: true });
+  const name = file.suggestedFilename();
+  const path = join(folder, name);
+  await file.saveAs(path);
+  return { path, name };
+}
+
+async function picture({ folder, name }) {
+  for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+    await page.setViewportSize(viewport);
+    await page.screenshot({ path: join(folder, `${name}.${size}.png`), fullPage: true });
+  }
+  await page.setViewportSize(DESKTOP);
+}
+
+function nothing() {}

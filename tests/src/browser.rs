@@ -1,0 +1,146 @@
+//! Chromium with its own certificate store, driven as a person would.
+
+use crate::clients::node;
+use crate::command::run;
+use crate::installation::Installation;
+use crate::policy::Policy;
+use crate::ports;
+use crate::process::Process;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A browser with one tab. The certificates it presents come from its NSS database, chosen by a managed policy; the
+/// library that drives it has no part in that.
+#[derive(Debug)]
+pub struct Browser {
+    driver: Process,
+    home: TempDir,
+    screenshots: PathBuf,
+    _policy: Policy,
+}
+
+/// A file that the browser saved.
+#[derive(Clone, Debug)]
+pub struct Download {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name that a person sees.
+    pub name: String,
+}
+
+impl Browser {
+    /// A fresh browser of somebody who has never been here, and trusts the installation's HTTPS.
+    #[must_use]
+    pub fn open(installation: &Installation) -> Self {
+        let port = ports::of(&installation.device);
+        let hosts = ["localhost", "127.0.0.1", "[*.]probe.localhost"];
+        let policy = Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")));
+        let home = tempfile::Builder::new().prefix("tegata-home-").tempdir().expect("a folder");
+        create_certificate_store(home.path(), &installation.tls_ca);
+        let mut command = node("browser.mjs");
+        command.env("HOME", home.path()).env_remove("XDG_DATA_HOME").arg(home.path());
+        let driver = Process::start("Chromium", &mut command, &home.path().join("driver.log"));
+        let mut browser = Self { driver, home, screenshots: screenshots(), _policy: policy };
+        browser.tell(&json!({ "do": "start" }));
+        browser
+    }
+
+    /// Closes the browser and opens it again: same person, same certificates.
+    pub fn reopen(&mut self) {
+        self.tell(&json!({ "do": "reopen" }));
+    }
+
+    /// Goes to an address.
+    pub fn go(&mut self, url: &str) {
+        self.tell(&json!({ "do": "go", "url": url }));
+    }
+
+    /// Waits until something of this CSS selector is visible.
+    pub fn see(&mut self, selector: &str) {
+        self.tell(&json!({ "do": "see", "selector": selector }));
+    }
+
+    /// Waits until the page is in this state, as `body[data-now]` says.
+    pub fn reach(&mut self, state: &str) {
+        self.tell(&json!({ "do": "reach", "selector": format!("body[data-now={state}]") }));
+    }
+
+    /// Clicks.
+    pub fn click(&mut self, selector: &str) {
+        self.tell(&json!({ "do": "click", "selector": selector }));
+    }
+
+    /// The text of the first element of this selector.
+    pub fn text(&mut self, selector: &str) -> String {
+        let text = self.tell(&json!({ "do": "text", "selector": selector }));
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The address in the address bar.
+    pub fn address(&mut self) -> String {
+        self.tell(&json!({ "do": "address" })).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The next file that the page offers, saved.
+    pub fn download(&mut self) -> Download {
+        let saved = self.tell(&json!({ "do": "download" }));
+        let text = |name: &str| saved[name].as_str().expect("a saved file").to_owned();
+        Download { path: text("path").into(), name: text("name") }
+    }
+
+    /// Imports a PKCS#12 file with its password, as the steps on the page say.
+    pub fn import(&self, file: &Path, password: &str) {
+        let store = store(self.home.path());
+        run("pk12util", &["-i", &file.display().to_string(), "-d", &store, "-W", password]);
+    }
+
+    /// Pictures of the page on a desktop and on a phone, in `target/screenshots`.
+    pub fn picture(&mut self, name: &str) {
+        let folder = self.screenshots.display().to_string();
+        self.tell(&json!({ "do": "picture", "folder": folder, "name": name }));
+    }
+
+    /// Errors of the page's scripts and violations of its content security policy since the last time.
+    pub fn complaints(&mut self) -> Vec<String> {
+        let complaints = self.tell(&json!({ "do": "complaints" }));
+        let texts = complaints.as_array().into_iter().flatten();
+        texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    }
+
+    fn tell(&mut self, command: &Value) -> Value {
+        writeln!(self.driver.input(), "{command}").expect("the driver listens");
+        let line = self.driver.line();
+        let mut answer: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        assert!(answer["error"].is_null(), "{command}: {}", answer["error"].as_str().unwrap_or_default());
+        answer["ok"].take()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Killing the driver alone would leave Chromium behind.
+        let _ = writeln!(self.driver.input(), "{}", json!({ "do": "close" }));
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.driver.line()));
+    }
+}
+
+/// An empty NSS database where Chromium looks first, with the server's CA as the only addition.
+fn create_certificate_store(home: &Path, tls_ca: &Path) {
+    std::fs::create_dir_all(home.join(".pki/nssdb")).expect("a folder");
+    let store = store(home);
+    run("certutil", &["-N", "-d", &store, "--empty-password"]);
+    let anchor = tls_ca.display().to_string();
+    run("certutil", &["-A", "-d", &store, "-n", "tls", "-t", "C,,", "-i", &anchor]);
+}
+
+fn store(home: &Path) -> String {
+    format!("sql:{}", home.join(".pki/nssdb").display())
+}
+
+fn screenshots() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}

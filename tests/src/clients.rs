@@ -1,0 +1,24 @@
+//! Clients that others wrote, from the npm registry, and the scripts in `tests/clients` that run them.
+
+use crate::command::Outcome;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// `node tests/clients/SCRIPT` with one JSON argument; its answer is one line of JSON.
+pub fn run(script: &str, argument: &Value) -> Value {
+    Outcome::of(node(script).arg(argument.to_string())).good().json()
+}
+
+/// Node with one of the scripts, whose packages must be there.
+pub(crate) fn node(script: &str) -> Command {
+    let folder = folder();
+    assert!(folder.join("node_modules").is_dir(), "run `npm ci` in {}", folder.display());
+    let mut command = Command::new("node");
+    command.arg(folder.join(script)).current_dir(folder);
+    command
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients")
+}

@@ -1,0 +1,57 @@
+//! Requests for certificates, honest and otherwise, made by openssl.
+
+use crate::command::run_in;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::path::Path;
+
+/// An honest P-256 request, base64 of DER.
+pub fn honest() -> String {
+    encoded(&with_key(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]))
+}
+
+/// A request for a key that no profile here allows.
+pub fn with_rsa_key() -> String {
+    encoded(&with_key(&["-newkey", "rsa:2048"]))
+}
+
+/// A request for a curve that no profile here allows.
+pub fn with_secp256k1_key() -> String {
+    encoded(&with_key(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"]))
+}
+
+/// An honest request whose signature belongs to another one: the bits of both are sound.
+pub fn signed_by_another_key() -> String {
+    let mut der = with_key(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    let last = der.last_mut().expect("a request");
+    *last ^= 1;
+    encoded(&der)
+}
+
+/// Over the limit for requests, and under the one for bodies.
+pub fn too_large() -> String {
+    encoded(&[0x30; 9 * 1024])
+}
+
+/// Base64, but of nothing in particular.
+pub fn nonsense() -> String {
+    encoded(b"this is not a request")
+}
+
+/// Base64.
+pub fn encoded(der: &[u8]) -> String {
+    STANDARD.encode(der)
+}
+
+fn with_key(key: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixed = [
+        "req", "-new", "-nodes", "-subj", "/CN=test", "-outform", "DER", "-out", "csr.der", "-keyout", "key",
+    ];
+    run_in(folder.path(), "openssl", &[&fixed, key].concat());
+    read(&folder.path().join("csr.der"))
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).expect("openssl's output")
+}

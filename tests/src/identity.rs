@@ -1,0 +1,68 @@
+//! A machine that was enrolled from the command line.
+
+use crate::binary::tegata;
+use crate::command::Outcome;
+use crate::installation::{Installation, text_of};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A folder with `key.pem`, `cert.pem` and `chain.pem`, and what it stands for.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The device's identifier, which is its OAuth client too.
+    pub device: String,
+    /// Which certificate of the device.
+    pub generation: u64,
+    /// Hexadecimal.
+    pub serial: String,
+    /// SHA-256 of the certificate, base64url.
+    pub thumbprint: String,
+}
+
+impl Identity {
+    /// `tegata enroll INVITATION`.
+    pub fn enroll(installation: &Installation, invitation: &str, name: &str) -> Self {
+        let folder = installation.folder("identities").join(name);
+        let mut command = Command::new(tegata());
+        command.arg("enroll").arg(invitation).arg("--out").arg(&folder);
+        command.arg("--tls-ca").arg(&installation.tls_ca).arg("--json");
+        Self::told(folder, &Outcome::of(&mut command).good().json())
+    }
+
+    /// `tegata renew`, into the same folder.
+    #[must_use]
+    pub fn renew(&self, installation: &Installation) -> Self {
+        let mut command = Command::new(tegata());
+        command.arg("renew").arg(&self.folder).arg("--tls-ca").arg(&installation.tls_ca).arg("--json");
+        Self::told(self.folder.clone(), &Outcome::of(&mut command).good().json())
+    }
+
+    /// A copy of its files that a renewal leaves alone.
+    #[must_use]
+    pub fn kept_aside(&self) -> Self {
+        let folder = self.folder.with_extension(format!("generation-{}", self.generation));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for name in ["key.pem", "cert.pem", "chain.pem"] {
+            std::fs::copy(self.folder.join(name), folder.join(name)).expect("a copy");
+        }
+        Self { folder, ..self.clone() }
+    }
+
+    /// The path of one of its files.
+    pub fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    fn told(folder: PathBuf, told: &Value) -> Self {
+        Self {
+            folder,
+            device: text_of(told, "device"),
+            generation: told["generation"].as_u64().expect("a generation"),
+            serial: text_of(told, "serial"),
+            thumbprint: text_of(told, "thumbprint"),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! An installation of one's own: `tegata dev` in a folder that is gone when the test is over.
+
+use crate::binary::tegata;
+use crate::command::Outcome;
+use crate::curl::Curl;
+use crate::gate::GateProcess;
+use crate::identity::Identity;
+use crate::ports;
+use crate::process::Process;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A running installation.
+#[derive(Debug)]
+pub struct Installation {
+    // Before the folder, so that the server is gone first.
+    server: Process,
+    /// Where people and JSON clients go.
+    pub portal: String,
+    /// Where a certificate is asked for.
+    pub device: String,
+    /// Where CRL, OCSP and CA certificates are.
+    pub public: String,
+    /// The issuer of tokens.
+    pub issuer: String,
+    /// The root, PEM.
+    pub ca: PathBuf,
+    /// Root and issuing CA, PEM.
+    pub chain: PathBuf,
+    /// What verifies the HTTPS listeners, PEM.
+    pub tls_ca: PathBuf,
+    /// A link nobody has used yet.
+    pub invitation: String,
+    folder: TempDir,
+}
+
+impl Installation {
+    /// Starts a new one on free ports, and waits until it serves.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("tegata-e2e-").tempdir().expect("a folder");
+        let (server, ready) =
+            serve(folder.path(), &["--portal-port", "0", "--device-port", "0", "--public-port", "0"]);
+        let text = |name: &str| text_of(&ready, name);
+        Self {
+            server,
+            portal: text("portal"),
+            device: text("device"),
+            public: text("public"),
+            issuer: text("issuer"),
+            ca: text("ca").into(),
+            chain: text("chain").into(),
+            tls_ca: text("tls_ca").into(),
+            invitation: text("invitation"),
+            folder,
+        }
+    }
+
+    /// The server, gone without a farewell.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// The server once more, with the same ports and the same data.
+    pub fn start_again(&mut self) {
+        self.kill();
+        let port = |url: &str| ports::of(url).to_string();
+        let (portal, device, public) = (port(&self.portal), port(&self.device), port(&self.public));
+        let arguments = ["--portal-port", &portal, "--device-port", &device, "--public-port", &public];
+        let (server, ready) = serve(&self.data(), &arguments);
+        assert_eq!(text_of(&ready, "issuer"), self.issuer, "the issuer is the same after a restart");
+        self.server = server;
+        self.invitation = text_of(&ready, "invitation");
+    }
+
+    /// What the server wrote to standard error.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    /// The folder of its data.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// A folder of the test's own that lives as long as the installation.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.folder.path().join("of-the-test").join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    /// A command on this installation: `tegata ARGUMENTS --data DIR --json`.
+    pub fn command(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(
+            Command::new(tegata()).args(arguments).arg("--data").arg(self.folder.path()).arg("--json"),
+        )
+    }
+
+    /// The JSON of a command that must succeed.
+    pub fn tell(&self, arguments: &[&str]) -> Value {
+        self.command(arguments).good().json()
+    }
+
+    /// A fresh invitation for a device.
+    pub fn invite(&self, label: &str) -> String {
+        text_of(&self.tell(&["invite", "--label", label]), "invitation")
+    }
+
+    /// A fresh invitation for a gate.
+    pub fn invite_gate(&self, name: &str) -> String {
+        text_of(&self.tell(&["invite", "--gate", name]), "invitation")
+    }
+
+    /// A device, invited and enrolled from a command line.
+    pub fn enroll(&self, label: &str) -> Identity {
+        Identity::enroll(self, &self.invite(label), label)
+    }
+
+    /// A gate's certificate.
+    pub fn enroll_gate(&self, name: &str) -> Identity {
+        Identity::enroll(self, &self.invite_gate(name), name)
+    }
+
+    /// `tegata gate` for a product.
+    pub fn gate(&self, audience: &str) -> GateProcess {
+        GateProcess::start(self, audience)
+    }
+
+    /// A request to the portal.
+    pub fn at_portal(&self, path: &str) -> Curl {
+        Curl::to(&format!("{}{path}", self.portal)).trusting(&self.tls_ca)
+    }
+
+    /// A request to the listener that asks for certificates.
+    pub fn at_device(&self, path: &str) -> Curl {
+        Curl::to(&format!("{}{path}", self.device)).trusting(&self.tls_ca)
+    }
+
+    /// What the OAuth metadata says under this name.
+    pub fn oauth(&self, name: &str) -> Curl {
+        let metadata = Curl::to(&format!("{}/.well-known/oauth-authorization-server", self.issuer));
+        let metadata = metadata.trusting(&self.tls_ca).send().json();
+        Curl::to(&text_of(&metadata, name)).trusting(&self.tls_ca)
+    }
+}
+
+fn serve(data: &Path, arguments: &[&str]) -> (Process, Value) {
+    let mut command = Command::new(tegata());
+    command.args(["dev", "--json", "--data"]).arg(data).args(arguments);
+    let mut server = Process::start("tegata dev", &mut command, &data.join("server.log"));
+    let ready = server.line();
+    let ready = serde_json::from_str(&ready).unwrap_or_else(|error| panic!("{error} in {ready:?}"));
+    (server, ready)
+}
+
+/// A text of a JSON object.
+pub fn text_of(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("no text {name} in {value}")).to_owned()
+}

@@ -1,0 +1,72 @@
+//! Processes that run until somebody ends them.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread::panicking;
+
+/// A child that is killed when it is dropped. When the test is failing by then, the end of what it wrote to standard
+/// error is shown.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts it; standard error goes to `log`.
+    pub fn start(name: &str, command: &mut Command, log: &Path) -> Self {
+        let errors = File::options().create(true).append(true).open(log).expect("a log file");
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        Self { name: name.to_owned(), child, log: log.to_owned(), output }
+    }
+
+    /// The next line of its standard output.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.output.read_line(&mut line).expect("its output");
+        assert!(read > 0, "{} ended: {}", self.name, self.tail());
+        line
+    }
+
+    /// Its standard input.
+    pub fn input(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().expect("its input")
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it as `kill -9` does: no farewell.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Everything it wrote to standard error.
+    pub fn log(&self) -> String {
+        fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+
+    fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if panicking() {
+            eprintln!("── the end of what {} said:\n{}", self.name, self.tail());
+        }
+    }
+}

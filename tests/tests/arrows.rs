@@ -1,0 +1,165 @@
+//! The arrows of the house: which room may use which. `docs/architecture.md` draws them, and whoever adds a
+//! dependency that is not drawn there is stopped here.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Room and the rooms it may use.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("gate", &["core"]),
+    ("storage", &["core"]),
+    ("ca", &["core", "storage"]),
+    ("web", &["core", "storage"]),
+    ("enroll", &["core", "storage", "web", "ca"]),
+    ("token", &["core", "storage", "web"]),
+    ("renewal", &["core", "storage"]),
+    ("tegata", &["core", "storage", "gate", "ca", "web", "enroll", "token", "renewal"]),
+];
+
+/// A foreign crate and the only rooms that may name it as a dependency of what is built for users.
+const RESERVED: &[(&str, &[&str])] = &[
+    ("sqlx", &["storage"]),
+    ("rcgen", &["ca"]),
+    ("x509-ocsp", &["ca"]),
+    ("axum", &["web", "enroll", "token", "tegata"]),
+    ("tokio-rustls", &["web", "gate", "tegata"]),
+    ("askama", &["web", "enroll"]),
+    ("clap", &["tegata"]),
+    ("tracing-subscriber", &["tegata"]),
+];
+
+/// A room and what must not be anywhere below it.
+const FAR_FROM: &[(&str, &[&str])] = &[
+    ("core", &["tokio", "hyper", "axum", "sqlx", "rcgen", "rustls"]),
+    ("gate", &["sqlx", "rcgen", "axum"]),
+    ("storage", &["axum", "hyper", "rcgen", "x509-parser"]),
+    ("ca", &["axum", "hyper"]),
+    ("token", &["rcgen", "pkcs8", "tegata-ca"]),
+    ("renewal", &["axum", "hyper", "rcgen", "tegata-ca"]),
+];
+
+/// ring is the only provider of cryptography.
+const NOWHERE: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"];
+
+#[test]
+fn every_room_uses_only_rooms_on_the_floors_below() {
+    let house = House::read();
+    let rooms: BTreeSet<_> = ARROWS.iter().map(|(room, _)| format!("tegata-{room}")).collect();
+    let found: BTreeSet<_> = house.rooms().filter(|name| name != "tegata-tests").collect();
+    assert_eq!(found, rooms, "a new room is drawn in docs/architecture.md and listed here");
+    for (room, allowed) in ARROWS {
+        let allowed: BTreeSet<_> = allowed.iter().map(|below| format!("tegata-{below}")).collect();
+        let used = house.declared(&format!("tegata-{room}"));
+        let used: BTreeSet<_> = used.into_iter().filter(|name| rooms.contains(name)).collect();
+        let wrong: Vec<_> = used.difference(&allowed).collect();
+        assert!(wrong.is_empty(), "{room} must not use {wrong:?}");
+    }
+}
+
+#[test]
+fn what_one_room_alone_may_do_no_other_room_can() {
+    let house = House::read();
+    for (foreign, allowed) in RESERVED {
+        for room in house.rooms().filter(|name| name != "tegata-tests") {
+            let short = room.trim_start_matches("tegata-");
+            let uses = house.declared(&room).contains(*foreign);
+            assert!(!uses || allowed.contains(&short), "{short} must not depend on {foreign}");
+        }
+    }
+}
+
+#[test]
+fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
+    let house = House::read();
+    for (room, far) in FAR_FROM {
+        let below = house.below(&format!("tegata-{room}"));
+        for name in *far {
+            assert!(!below.contains(*name), "{name} is below {room}");
+        }
+    }
+}
+
+#[test]
+fn ring_is_the_only_provider_of_cryptography() {
+    let house = House::read();
+    for (name, _) in ARROWS {
+        let below = house.below(&format!("tegata-{name}"));
+        let wrong: Vec<_> = NOWHERE.iter().filter(|banned| below.contains(**banned)).collect();
+        assert!(wrong.is_empty(), "{name} brings {wrong:?} in");
+    }
+    assert!(house.below("tegata-tegata").contains("ring"), "the tree was read");
+}
+
+/// The workspace as cargo resolves it.
+struct House {
+    packages: Vec<Value>,
+    /// Package id → ids of what it is built with, tests left out.
+    edges: BTreeMap<String, Vec<String>>,
+    members: BTreeSet<String>,
+}
+
+impl House {
+    fn read() -> Self {
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--locked"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo's JSON");
+        let nodes = array(&metadata["resolve"]["nodes"]);
+        Self {
+            packages: array(&metadata["packages"]).clone(),
+            edges: nodes.iter().map(|node| (text(&node["id"]), used_by(node))).collect(),
+            members: array(&metadata["workspace_members"]).iter().map(text).collect(),
+        }
+    }
+
+    /// Names of the workspace's own packages.
+    fn rooms(&self) -> impl Iterator<Item = String> {
+        let is_member = |package: &&Value| self.members.contains(&text(&package["id"]));
+        self.packages.iter().filter(is_member).map(|package| text(&package["name"]))
+    }
+
+    /// What a package names as its dependencies, tests left out.
+    fn declared(&self, name: &str) -> BTreeSet<String> {
+        let dependencies = array(&self.package(name)["dependencies"]).iter();
+        let built_in = dependencies.filter(|dependency| dependency["kind"] != "dev");
+        built_in.map(|dependency| text(&dependency["name"])).collect()
+    }
+
+    /// Names of everything that a package is built with, however far down.
+    fn below(&self, name: &str) -> BTreeSet<String> {
+        let mut open = vec![text(&self.package(name)["id"])];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            for used in &self.edges[&id] {
+                if seen.insert(used.clone()) {
+                    open.push(used.clone());
+                }
+            }
+        }
+        let is_seen = |package: &&Value| seen.contains(&text(&package["id"]));
+        self.packages.iter().filter(is_seen).map(|package| text(&package["name"])).collect()
+    }
+
+    fn package(&self, name: &str) -> &Value {
+        self.packages.iter().find(|package| package["name"] == name).expect("a package of this name")
+    }
+}
+
+fn used_by(node: &Value) -> Vec<String> {
+    let is_built_in =
+        |dependency: &&Value| array(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"] != "dev");
+    array(&node["deps"]).iter().filter(is_built_in).map(|dependency| text(&dependency["pkg"])).collect()
+}
+
+fn array(value: &Value) -> &Vec<Value> {
+    value.as_array().expect("an array")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
