@@ -6,16 +6,18 @@
 //! | creating CAs and server certificates | [`authority`] |
 //! | a CA at work | [`issuer`], [`endpoints`] |
 //! | what certificates look like | [`profile`], [`subject`] |
-//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`] |
-//! | saying what was taken back | [`crl`], [`ocsp`] |
+//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`] |
+//! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
 //!
-//! What is not fixed here comes as an argument: the time, randomness, the ledger's answers.
+//! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
+//! ledger; everything else is bytes in, bytes out.
 
 pub mod authority;
 pub mod crl;
 pub mod csr;
 mod der;
 pub mod endpoints;
+pub mod issue;
 pub mod issuer;
 pub mod keys;
 pub mod lint;
@@ -23,6 +25,7 @@ pub mod ocsp;
 mod oid;
 pub mod prepare;
 pub mod profile;
+pub mod publish;
 pub mod secret;
 pub mod subject;
 
@@ -33,10 +36,12 @@ pub use authority::{AuthorityError, AuthorityName};
 pub use crl::{Crl, CrlError, CrlReason, Revoked};
 pub use csr::{KeyType, ParsedRequest};
 pub use endpoints::Endpoints;
+pub use issue::{Authority, Issued, IssuingError, Order, Profiles, Step};
 pub use issuer::{Issuer, IssuerError};
 pub use keys::{KeyError, LocalKey, Signer};
 pub use ocsp::{OcspRequest, OcspStatus};
 pub use prepare::{IssueError, Prepared, SignedCertificate, prepare};
 pub use profile::{Profile, ProfileError};
+pub use publish::PublishError;
 pub use secret::{Secret, SecretError};
 pub use subject::Holder;

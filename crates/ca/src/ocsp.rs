@@ -93,6 +93,11 @@ impl OcspRequest {
         self.nonce.is_none()
     }
 
+    /// The serials asked about, whoever issued them, so that the ledger can be asked before the answer is written.
+    pub fn serials(&self) -> impl Iterator<Item = Serial> {
+        self.certificates.iter().filter_map(|certificate| certificate.serial)
+    }
+
     /// The signed answer, valid for `lifetime` from `now`. Certificates of other issuers are unknown here.
     ///
     /// # Errors

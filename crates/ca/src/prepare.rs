@@ -150,7 +150,6 @@ impl Prepared {
     }
 
     /// Signs exactly the prepared bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the issuing function is its only caller"))]
     pub(crate) fn sign(self, issuer: &Issuer) -> Result<SignedCertificate, IssueError> {
         if issuer.id() != &self.issuer {
             return Err(IssueError::WrongIssuer);

@@ -1,0 +1,202 @@
+//! The one function that makes a certificate exist.
+//!
+//! The order is the promise: whatever is killed between two steps, no certificate exists that the ledger did not
+//! record first, and a requester who comes again is served.
+
+use crate::csr::ParsedRequest;
+use crate::endpoints::Endpoints;
+use crate::issuer::Issuer;
+use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
+use crate::profile::Profile;
+use crate::subject::Holder;
+use tegata_core::{DeviceId, Entropy, Installation, Refusal, Role, Serial, Timestamp};
+use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
+
+/// An issuing CA at work: its key, the rules and the ledger.
+pub struct Authority {
+    issuer: Issuer,
+    endpoints: Endpoints,
+    profiles: Profiles,
+    installation: Installation,
+    pub(crate) ledger: Ledger,
+}
+
+/// One profile for each role.
+#[derive(Clone, Debug)]
+pub struct Profiles {
+    /// For terminals.
+    pub device: Profile,
+    /// For gates.
+    pub gate: Profile,
+}
+
+/// What somebody asks for, and by what right.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The device, new or known.
+    pub device: DeviceId,
+    /// What it is.
+    pub role: Role,
+    /// The display name of its site.
+    pub site: &'a str,
+    /// Its label.
+    pub label: &'a str,
+    /// The key with its proof.
+    pub request: &'a ParsedRequest,
+    /// By what right.
+    pub origin: Origin,
+}
+
+/// A certificate that exists: stored, and about to be handed over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Issued {
+    /// Whose.
+    pub device: DeviceId,
+    /// Which one of its certificates.
+    pub generation: u32,
+    /// The certificate.
+    pub certificate: SignedCertificate,
+    /// Its last second.
+    pub not_after: Timestamp,
+}
+
+/// A step of the order, after it was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The bytes to sign exist in memory and were linted.
+    Prepared,
+    /// The right was used up, the serial reserved and the bytes stored, durably.
+    Reserved,
+    /// The key has signed.
+    Signed,
+    /// The signed bytes are stored, durably.
+    Stored,
+}
+
+/// Why nothing was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuingError {
+    /// The certificate could not be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl IssuingError {
+    /// The refusal to show for it.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Issue(IssueError::Refused(refusal)) => *refusal,
+            Self::Issue(_) => Refusal::Internal,
+            Self::Ledger(error) => error.refusal(),
+        }
+    }
+}
+
+impl Authority {
+    /// An issuing CA at work.
+    pub fn new(
+        issuer: Issuer,
+        endpoints: Endpoints,
+        profiles: Profiles,
+        installation: Installation,
+        ledger: Ledger,
+    ) -> Self {
+        Self { issuer, endpoints, profiles, installation, ledger }
+    }
+
+    /// The CA itself.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Its public URLs.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// What the certificate of this holder will be called in the browser's list.
+    pub fn common_name(&self, role: Role, device: &DeviceId, site: &str, label: &str) -> String {
+        let holder = Holder { installation: &self.installation, role, device, site, label };
+        self.profile(role).common_name().render(&holder)
+    }
+
+    /// Issues a certificate. `witness` hears of every step once it is done.
+    ///
+    /// # Errors
+    /// [`IssuingError`]; whatever it is, no signed certificate has left this function.
+    pub async fn issue(
+        &self,
+        order: Order<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+        witness: &(dyn Fn(Step) + Sync),
+    ) -> Result<Issued, IssuingError> {
+        // Step 1: build and lint the exact bytes. Nothing is written and no right is used up for a request that
+        // cannot succeed.
+        let prepared = self.prepare(&order, Serial::random(entropy), now)?;
+        witness(Step::Prepared);
+
+        // Step 2: in one durable transaction use up the right (an open invitation, a working older certificate), reserve
+        // the serial and store the intended bytes. Of two requests with one right, one passes.
+        let generation = self.ledger.group(self.intent(&order, &prepared, now)).await?;
+        witness(Step::Reserved);
+
+        // Step 3: sign those bytes and compare; `sign` consumes what was prepared, so nothing is signed twice.
+        let not_after = prepared.not_after();
+        let certificate = prepared.sign(&self.issuer)?;
+        witness(Step::Signed);
+
+        // Step 4: store what was signed. Only then does it leave this function. A crash before leaves a reserved
+        // certificate, which the clock-driven pass gives up and puts on the CRL.
+        self.ledger.group(self.completion(&order, &certificate, now)).await?;
+        witness(Step::Stored);
+        Ok(Issued { device: order.device, generation, certificate, not_after })
+    }
+
+    fn prepare(&self, order: &Order<'_>, serial: Serial, now: Timestamp) -> Result<Prepared, IssueError> {
+        let holder = Holder {
+            installation: &self.installation,
+            role: order.role,
+            device: &order.device,
+            site: order.site,
+            label: order.label,
+        };
+        prepare(&self.issuer, &self.endpoints, self.profile(order.role), &holder, order.request, serial, now)
+    }
+
+    fn profile(&self, role: Role) -> &Profile {
+        match role {
+            Role::Device => &self.profiles.device,
+            Role::Gate => &self.profiles.gate,
+        }
+    }
+
+    fn intent(&self, order: &Order<'_>, prepared: &Prepared, now: Timestamp) -> Intent {
+        Intent {
+            issuer: self.issuer.id().clone(),
+            serial: prepared.serial(),
+            device: order.device.clone(),
+            key_hash: prepared.key_hash(),
+            tbs: prepared.tbs().to_vec(),
+            not_before: prepared.not_before(),
+            not_after: prepared.not_after(),
+            origin: order.origin.clone(),
+            at: now,
+        }
+    }
+
+    fn completion(&self, order: &Order<'_>, certificate: &SignedCertificate, now: Timestamp) -> Complete {
+        Complete {
+            issuer: self.issuer.id().clone(),
+            serial: certificate.serial,
+            device: order.device.clone(),
+            actor: order.origin.actor(&order.device),
+            der: certificate.der.clone(),
+            thumbprint: certificate.thumbprint,
+            at: now,
+        }
+    }
+}
