@@ -23,7 +23,7 @@ impl Outcome {
     }
 
     /// The outcome, provided that it is a good one.
-    #[must_use]
+    #[allow(clippy::return_self_not_must_use, reason = "often the promise is all that is wanted")]
     pub fn good(self) -> Self {
         assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self

@@ -144,7 +144,7 @@ impl Answer {
     }
 
     /// The answer, provided that it has this status.
-    #[must_use]
+    #[allow(clippy::return_self_not_must_use, reason = "often the promise is all that is wanted")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
         self

@@ -92,11 +92,18 @@ impl Installation {
         folder
     }
 
+    /// A command on this installation, for somebody else to run: `tegata ARGUMENTS --data DIR --json`.
+    pub fn command_line(&self, arguments: &[&str]) -> Vec<String> {
+        let data = self.folder.path().display().to_string();
+        let program = tegata().display().to_string();
+        let all = [&[&*program], arguments, &["--data", &data, "--json"]].concat();
+        all.into_iter().map(str::to_owned).collect()
+    }
+
     /// A command on this installation: `tegata ARGUMENTS --data DIR --json`.
     pub fn command(&self, arguments: &[&str]) -> Outcome {
-        Outcome::of(
-            Command::new(tegata()).args(arguments).arg("--data").arg(self.folder.path()).arg("--json"),
-        )
+        let line = self.command_line(arguments);
+        Outcome::of(Command::new(&line[0]).args(&line[1..]))
     }
 
     /// The JSON of a command that must succeed.

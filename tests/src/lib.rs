@@ -6,7 +6,9 @@
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
 //! | enrol a machine | [`Identity`] |
 //! | sit in front of Chromium | [`Browser`] |
-//! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`] |
+//! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`], [`Product`] |
+//! | ask for tokens | [`tokens`] |
+//! | let openssl judge | [`openssl`] |
 //! | run a client that others wrote | [`clients`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
@@ -18,6 +20,7 @@ pub mod openssl;
 pub mod policy;
 pub mod ports;
 pub mod stopwatch;
+pub mod tokens;
 
 mod binary;
 mod browser;
@@ -28,6 +31,7 @@ mod identity;
 mod installation;
 mod nginx;
 mod process;
+mod product;
 
 pub use browser::{Browser, Download};
 pub use command::{Outcome, run, run_in};
@@ -35,5 +39,6 @@ pub use curl::{Answer, Curl};
 pub use gate::GateProcess;
 pub use identity::Identity;
 pub use installation::Installation;
-pub use nginx::Nginx;
+pub use nginx::{Nginx, self_signed_server};
 pub use process::Process;
+pub use product::Product;

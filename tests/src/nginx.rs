@@ -1,6 +1,7 @@
 //! nginx as the guide for product teams configures it.
 
 use crate::command::run_in;
+use crate::curl::Curl;
 use crate::installation::Installation;
 use crate::ports;
 use crate::process::Process;
@@ -46,6 +47,13 @@ impl Nginx {
     }
 }
 
+impl Nginx {
+    /// A request to the product behind it.
+    pub fn request(&self, path: &str) -> Curl {
+        Curl::to(&format!("{}{path}", self.origin)).trusting(&self.tls_ca)
+    }
+}
+
 fn recipe(replacements: &[(&str, String)]) -> String {
     let (_, block) = GUIDE.split_once("```nginx\n").expect("the guide has a recipe");
     let (block, _) = block.split_once("```").expect("the recipe ends");
@@ -55,7 +63,8 @@ fn recipe(replacements: &[(&str, String)]) -> String {
     })
 }
 
-fn self_signed_server(folder: &Path) -> PathBuf {
+/// Makes `server.pem` and `server.key` for localhost, and returns what verifies them.
+pub fn self_signed_server(folder: &Path) -> PathBuf {
     let key =
         ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "server.key"];
     let certificate = ["req", "-x509", "-days", "1", "-subj", "/CN=localhost", "-out", "server.pem"];

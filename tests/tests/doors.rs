@@ -1,0 +1,226 @@
+//! Every door tells every actor what they may know, and nothing more.
+
+use serde_json::{Value, json};
+use tegata_tests::openssl::{self, url_after};
+use tegata_tests::{Answer, Curl, Identity, Installation, csr};
+
+/// Who may come to the device listener.
+struct Actors {
+    device: Identity,
+    gate: Identity,
+    suspended: Identity,
+    revoked: Identity,
+    foreign: Foreign,
+}
+
+/// A certificate of another authority.
+struct Foreign {
+    certificate: String,
+    key: String,
+}
+
+/// One route and what each actor is told there: the status, and the code or the OAuth error.
+struct Route {
+    request: fn(&Installation) -> Curl,
+    name: &'static str,
+    /// nobody, device, gate, suspended, revoked, foreign
+    told: [(u16, &'static str); 6],
+}
+
+const TO_DEVICES: [(u16, &str); 6] =
+    [(401, "C-01"), (200, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")];
+const TO_OAUTH_CLIENTS: [(u16, &str); 6] = [
+    (401, "invalid_client"),
+    (200, ""),
+    (401, "invalid_client"),
+    (401, "invalid_client"),
+    (401, "invalid_client"),
+    (401, "invalid_client"),
+];
+
+/// The same to everybody: no secret, or no such thing.
+const fn everybody(status: u16, code: &'static str) -> [(u16, &'static str); 6] {
+    [(status, code); 6]
+}
+
+const ROUTES: &[Route] = &[
+    Route { name: "probe", request: |at| at.at_device("/probe"), told: TO_DEVICES },
+    Route {
+        name: "device page",
+        request: |at| at.at_device("/").header("accept", "text/html"),
+        told: [(401, "C-01"), (200, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+    },
+    Route {
+        name: "renewal of nothing",
+        request: |at| at.at_device("/api/v1/renewals").json(&json!({ "csr": csr::nonsense() })),
+        told: [(401, "C-01"), (400, "K-01"), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+    },
+    Route {
+        name: "delivery of a certificate that is not there",
+        request: |at| at.at_device("/api/v1/deliveries").json(&json!({ "thumbprint": "A".repeat(43) })),
+        told: [(401, "C-01"), (404, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+    },
+    Route {
+        name: "receipt",
+        request: |at| at.oauth("tegata_receipt_endpoint").json(&json!({ "seq": 0 })),
+        told: [(401, "C-01"), (403, "C-10"), (204, ""), (403, ""), (401, "C-06"), (401, "C-02")],
+    },
+    Route {
+        name: "introspection of nothing",
+        request: |at| at.oauth("introspection_endpoint").form(&[("token", "nothing")]),
+        told: TO_OAUTH_CLIENTS,
+    },
+    Route {
+        name: "revocation of nothing",
+        request: |at| at.oauth("revocation_endpoint").form(&[("token", "nothing")]),
+        told: TO_OAUTH_CLIENTS,
+    },
+    Route { name: "no such page", request: |at| at.at_device("/nowhere"), told: everybody(404, "R-03") },
+];
+
+#[test]
+fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
+    let installation = Installation::start();
+    let actors = Actors::gather(&installation);
+    let mut wrong = Vec::new();
+    for route in ROUTES {
+        for (actor, expected) in actors.requests((route.request)(&installation)).into_iter().zip(route.told) {
+            let (name, request) = actor;
+            let told = request.attempt().map(|answer| (answer.status, code_of(&answer)));
+            let expected = (expected.0, expected.1.to_owned());
+            if told.as_ref() != Ok(&expected) {
+                wrong.push(format!("{} to {name}: {told:?}, not {expected:?}", route.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
+    let installation = Installation::start();
+    for (path, status) in [
+        ("/", 200),
+        ("/enroll", 200),
+        ("/.well-known/oauth-authorization-server", 200),
+        ("/.well-known/jwks.json", 200),
+        ("/probe", 404),
+        ("/nowhere", 404),
+        ("/api/v1/renewals", 404),
+    ] {
+        let answer = installation.at_portal(path).send();
+        assert_eq!(answer.status, status, "{path}: {answer}");
+        assert!(!answer.header("content-type").is_empty(), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+    let wrong_method = installation.at_portal("/api/v1/enrollments").send();
+    assert_eq!((wrong_method.status, &*wrong_method.problem()), (405, "R-04"));
+    let handshake = openssl::openssl(&[
+        "s_client",
+        "-connect",
+        &format!("127.0.0.1:{}", tegata_tests::ports::of(&installation.portal)),
+        "-servername",
+        "localhost",
+    ]);
+    assert!(handshake.stdout.contains("No client certificate CA names sent"), "{}", handshake.stdout);
+}
+
+#[test]
+fn pages_run_no_script_but_their_own() {
+    let installation = Installation::start();
+    for page in ["/", "/enroll"] {
+        let answer = installation.at_portal(page).header("accept", "text/html").send().expect(200);
+        let policy = answer.header("content-security-policy");
+        for directive in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(directive), "{page}: {directive} in {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let html = answer.text();
+        assert!(
+            !html.contains("<script>") && !html.contains("<style") && !html.contains(" onclick"),
+            "{html}"
+        );
+    }
+}
+
+impl Actors {
+    fn gather(installation: &Installation) -> Self {
+        let [device, suspended, revoked] =
+            ["good", "suspended", "revoked"].map(|label| installation.enroll(label));
+        installation.tell(&["device", "suspend", &suspended.device]);
+        installation.tell(&["device", "revoke", &revoked.device]);
+        let foreign = Foreign::like(&device);
+        Self { device, gate: installation.enroll_gate("gate"), suspended, revoked, foreign }
+    }
+
+    /// The same request by everybody, in the order of [`Route::told`].
+    fn requests(&self, request: Curl) -> Vec<(&'static str, Curl)> {
+        let mut all = vec![("nobody", request.clone())];
+        let own = [
+            ("device", &self.device),
+            ("gate", &self.gate),
+            ("suspended", &self.suspended),
+            ("revoked", &self.revoked),
+        ];
+        all.extend(own.map(|(name, identity)| (name, request.clone().as_device(identity))));
+        all.push(("foreign", request.presenting(&self.foreign.certificate, &self.foreign.key)));
+        all
+    }
+}
+
+impl Foreign {
+    /// Names the same device, by an authority of its own.
+    fn like(device: &Identity) -> Self {
+        let (certificate, key) = (device.file("foreign.pem"), device.file("foreign.key"));
+        let text = openssl::text(&device.file("cert.pem"));
+        let name = format!("subjectAltName=URI:{}", name_in(&text));
+        let made = openssl::openssl(&[
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "1",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-subj",
+            "/CN=foreign",
+            "-addext",
+            &name,
+            "-addext",
+            "extendedKeyUsage=clientAuth",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ]);
+        made.good();
+        Self { certificate, key }
+    }
+}
+
+/// The URI in the subject's alternative name.
+fn name_in(text: &str) -> String {
+    let (_, names) = text.split_once("Subject Alternative Name").expect("an alternative name");
+    url_after(names, "URI:")
+}
+
+/// The code of a problem, JSON or page, or the error of RFC 6749.
+fn code_of(answer: &Answer) -> String {
+    if answer.header("content-type").starts_with("text/html") {
+        let text = answer.text();
+        let code = text.split_once("class=\"code\"").and_then(|(_, rest)| rest.split_once("<strong>"));
+        return code.map_or_else(String::new, |(_, code)| code.chars().take(4).collect());
+    }
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = body["code"].as_str().or_else(|| body["error"].as_str());
+    code.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,158 @@
+//! A member of staff, a browser, and nobody to help.
+
+use std::path::Path;
+use tegata_tests::{Browser, Curl, Download, Installation, run};
+
+#[test]
+fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() {
+    let installation = Installation::start();
+    let mut browser = Browser::open(&installation);
+
+    browser.go(&installation.portal);
+    browser.see("main");
+    browser.picture("home");
+    browser.go(&installation.invitation);
+    browser.reach("ready");
+    assert!(!browser.address().contains('#'), "the code does not stay in the address bar");
+    browser.picture("enroll-ready");
+    enrol(&mut browser, Some("enroll"));
+
+    browser.go(&format!("{}/", installation.device));
+    browser.see("#device");
+    browser.picture("device-good");
+    let site = browser.text("#device dl");
+    let ledger = installation.tell(&["device", "list"]);
+    assert!(ledger.to_string().contains("active"), "the ledger knows the device: {ledger} {site}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn an_invitation_serves_one_device_and_says_so_to_the_next() {
+    let installation = Installation::start();
+    let mut browser = Browser::open(&installation);
+    browser.go(&installation.invitation);
+    browser.reach("ready");
+    enrol(&mut browser, None);
+
+    browser.reopen();
+    browser.go(&installation.invitation);
+    browser.reach("refused");
+    assert_eq!(browser.text("#opening-problem [data-problem=code]"), "I-02");
+    browser.picture("enroll-refused");
+    browser.go(&format!("{}?lang=en#{}", link(&installation.invitation), "0".repeat(32)));
+    browser.reach("refused");
+    assert_eq!(browser.text("#opening-problem [data-problem=code]"), "I-01");
+    browser.picture("enroll-refused-english");
+    browser.go(&format!("{}/enroll", installation.portal));
+    browser.reach("no-code");
+    browser.picture("enroll-no-code");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
+    let installation = Installation::start();
+    let mut browser = Browser::open(&installation);
+    let device_page = format!("{}/", installation.device);
+    browser.go(&device_page);
+    assert_eq!(browser.text(".problem .code strong"), "C-01");
+    browser.picture("device-without-certificate");
+
+    browser.go(&installation.invitation);
+    browser.reach("ready");
+    enrol(&mut browser, None);
+    let device = only_device(&installation);
+    installation.tell(&["device", "suspend", &device]);
+    browser.reopen();
+    browser.go(&device_page);
+    assert_eq!(browser.text(".problem .code strong"), "C-07");
+    browser.picture("device-suspended");
+    installation.tell(&["device", "revoke", &device]);
+    browser.go(&device_page);
+    assert_eq!(browser.text(".problem .code strong"), "C-06");
+    browser.picture("device-revoked");
+    browser.go(&format!("{}/nowhere", installation.portal));
+    assert_eq!(browser.text(".problem .code strong"), "R-03");
+    browser.picture("no-such-page");
+}
+
+#[test]
+fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_one_has() {
+    let installation = Installation::start();
+    let mut browser = Browser::open(&installation);
+    browser.go(&installation.invitation);
+    browser.reach("ready");
+    let (first, password) = enrol(&mut browser, None);
+    let old = pem_of(&first, &password);
+
+    browser.go(&format!("{}/", installation.device));
+    browser.see("#start");
+    browser.click("#start");
+    let second = browser.download();
+    browser.reach("install");
+    let password = browser.text("#password");
+    browser.picture("renew-install");
+    let new = pem_of(&second, &password);
+    assert_eq!(
+        generation(&installation, &old),
+        1,
+        "an unfinished renewal leaves the old certificate at work"
+    );
+
+    browser.import(&second.path, &password);
+    browser.click("#check");
+    browser.reach("done");
+    browser.picture("renew-done");
+    assert_eq!(generation(&installation, &new), 2);
+    assert_eq!(generation(&installation, &old), 1, "the old certificate has its grace");
+
+    browser.reopen();
+    browser.go(&format!("{}/", installation.device));
+    browser.see("#device");
+    assert!(browser.text("#device dl").contains('2'), "the browser picks the newer one");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// From the ready page to the green one, as the page says, with at most one click on it.
+fn enrol(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
+    browser.click("#start");
+    let file = browser.download();
+    browser.reach("install");
+    let password = browser.text("#password");
+    if let Some(name) = pictures {
+        browser.picture(&format!("{name}-install"));
+    }
+    assert!(Path::new(&file.name).extension().is_some_and(|kind| kind == "p12"), "{file:?}");
+    browser.import(&file.path, &password);
+    browser.reach("done");
+    if let Some(name) = pictures {
+        browser.picture(&format!("{name}-done"));
+    }
+    (file, password)
+}
+
+/// The certificate with its key, for curl.
+fn pem_of(file: &Download, password: &str) -> String {
+    let pem = file.path.with_extension("pem").display().to_string();
+    let p12 = file.path.display().to_string();
+    run("openssl", &["pkcs12", "-in", &p12, "-passin", &format!("pass:{password}"), "-nodes", "-out", &pem]);
+    pem
+}
+
+/// Which generation the device listener sees in this certificate, which must be a good one.
+fn generation(installation: &Installation, pem: &str) -> u64 {
+    let probe: Curl = installation.at_device("/probe").presenting(pem, pem);
+    probe.send().expect(200).json()["generation"].as_u64().expect("a generation")
+}
+
+fn only_device(installation: &Installation) -> String {
+    let list = installation.tell(&["device", "list"]);
+    let devices = list.as_array().or_else(|| list["devices"].as_array()).expect("a list");
+    let mut active = devices.iter().filter(|device| device["state"] == "active");
+    let id = active.next().and_then(|device| device["device"].as_str());
+    id.unwrap_or_else(|| panic!("an active device in {list}")).to_owned()
+}
+
+fn link(invitation: &str) -> &str {
+    invitation.split('#').next().unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! Operators pull the plug, and what was acknowledged is still there.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+use tegata_tests::openssl::{ocsp, ocsp_status};
+use tegata_tests::stopwatch::eventually;
+use tegata_tests::tokens::{PRODUCT, obtain};
+use tegata_tests::{Curl, Installation, csr};
+
+const ENROLMENTS: usize = 12;
+const BEFORE_THE_PLUG: usize = 4;
+
+/// One enrolment by hand: the invitation's code, the request that was sent, and the answer if it came.
+struct Attempt {
+    code: String,
+    csr: String,
+    acknowledged: Option<serde_json::Value>,
+}
+
+#[test]
+fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
+    let mut installation = Installation::start();
+    let invitations: Vec<_> =
+        (0..ENROLMENTS).map(|number| installation.invite(&format!("register-{number}"))).collect();
+    let attempts = kill_in_mid_flight(&mut installation, &invitations);
+    let acknowledged = attempts.iter().filter(|attempt| attempt.acknowledged.is_some()).count();
+    assert!(acknowledged >= BEFORE_THE_PLUG, "the plug was pulled after {BEFORE_THE_PLUG} answers");
+    println!("{acknowledged} of {ENROLMENTS} enrolments were acknowledged before the plug was pulled");
+
+    installation.start_again();
+    installation.command(&["check"]).good();
+    for attempt in &attempts {
+        let again = enrolment(&installation, &attempt.code, &attempt.csr).send().expect(201).json();
+        if let Some(first) = &attempt.acknowledged {
+            assert_eq!(again["certificate"], first["certificate"], "the same answer as before the plug");
+        }
+        let other = enrolment(&installation, &attempt.code, &csr::honest()).send();
+        assert_eq!((other.status, &*other.problem()), (409, "I-02"), "an invitation makes one certificate");
+    }
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was() {
+    let mut installation = Installation::start();
+    let gate = installation.gate(PRODUCT);
+    let (stopped, other) = (installation.enroll("stopped"), installation.enroll("other"));
+    obtain(&installation, &stopped);
+    installation.tell(&["device", "revoke", &stopped.device]);
+    installation.kill();
+    installation.start_again();
+
+    assert_eq!(installation.at_device("/probe").as_device(&stopped).send().expect(401).problem(), "C-06");
+    assert_eq!(ocsp_status(&ocsp(&installation, &stopped)), "revoked");
+    obtain(&installation, &other);
+    eventually("the gate follows again", Duration::from_secs(20), || gate.is_deciding());
+    installation.command(&["check"]).good();
+}
+
+/// Enrols from many sides at once and kills the server after the first few answers.
+fn kill_in_mid_flight(installation: &mut Installation, invitations: &[String]) -> Vec<Attempt> {
+    let answers = AtomicUsize::new(0);
+    let attempts = Mutex::new(Vec::new());
+    let at_portal = installation.at_portal("/api/v1/enrollments");
+    let (queue, requests): (Vec<_>, Vec<_>) =
+        invitations.iter().map(|link| (code(link), csr::honest())).unzip();
+    thread::scope(|scope| {
+        for part in queue.iter().zip(&requests).collect::<Vec<_>>().chunks(ENROLMENTS / 4) {
+            let (part, answers, attempts, at_portal) =
+                (part.to_vec(), &answers, &attempts, at_portal.clone());
+            scope.spawn(move || {
+                for (code, csr) in part {
+                    let sent = with_body(at_portal.clone(), code, csr).attempt();
+                    let acknowledged =
+                        sent.ok().filter(|answer| answer.status == 201).map(|answer| answer.json());
+                    answers.fetch_add(usize::from(acknowledged.is_some()), SeqCst);
+                    let attempt = Attempt { code: code.clone(), csr: csr.clone(), acknowledged };
+                    attempts.lock().expect("no panic").push(attempt);
+                }
+            });
+        }
+        eventually("the first answers", Duration::from_secs(20), || answers.load(SeqCst) >= BEFORE_THE_PLUG);
+        installation.kill();
+    });
+    attempts.into_inner().expect("no panic")
+}
+
+fn enrolment(installation: &Installation, code: &str, csr: &str) -> Curl {
+    with_body(installation.at_portal("/api/v1/enrollments"), code, csr)
+}
+
+fn with_body(request: Curl, code: &str, csr: &str) -> Curl {
+    request.json(&serde_json::json!({ "code": code, "csr": csr }))
+}
+
+fn code(invitation: &str) -> String {
+    invitation.split_once('#').expect("a code in the fragment").1.to_owned()
+}

@@ -1,0 +1,129 @@
+//! Support stops a lost terminal, and every door is shut within the second.
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
+use tegata_tests::stopwatch::{Stopwatch, eventually};
+use tegata_tests::tokens::{PRODUCT, introspect, obtain, request};
+use tegata_tests::{Answer, GateProcess, Identity, Installation, Nginx, Product, clients};
+
+const PROMISE: Duration = Duration::from_secs(1);
+
+/// A device that works everywhere, and everything it works with.
+struct Shop {
+    installation: Installation,
+    device: Identity,
+    token: String,
+    /// Somebody else's device, to ask about tokens with.
+    other: Identity,
+    nginx: Nginx,
+    _gate: GateProcess,
+    _product: Product,
+}
+
+impl Shop {
+    fn open() -> Self {
+        let installation = Installation::start();
+        let gate = installation.gate(PRODUCT);
+        let product = Product::behind_a_proxy();
+        let nginx = Nginx::with_the_recipe(&installation, gate.port, product.port);
+        let (device, other) = (installation.enroll("lost"), installation.enroll("other"));
+        let token = obtain(&installation, &device);
+        Self { installation, device, token, other, nginx, _gate: gate, _product: product }
+    }
+
+    fn at_product(&self) -> Answer {
+        self.nginx.request("/").as_device(&self.device).bearer(&self.token).send()
+    }
+
+    fn probe(&self) -> Answer {
+        self.installation.at_device("/probe").as_device(&self.device).send()
+    }
+
+    fn is_refused_at_the_product(&self) -> bool {
+        self.at_product().status == 401
+    }
+
+    fn works(&self) {
+        self.at_product().expect(200);
+        self.probe().expect(200);
+        request(&self.installation, &self.device).send().expect(200);
+        assert_eq!(introspect(&self.installation, &self.device, &self.token).json()["active"], true);
+        let verified = verify_with_crl(&self.installation, &self.device);
+        assert_eq!(verified.code, 0, "{}", verified.said());
+        assert_eq!(ocsp_status(&ocsp(&self.installation, &self.device)), "good");
+    }
+
+    /// Everywhere, with the reason of `code` where there is room for one.
+    fn is_refused_everywhere(&self, code: &str) {
+        let at_product = self.at_product().expect(401);
+        assert_eq!(at_product.header("tegata-refusal"), code);
+        let probe = self.probe().expect(401);
+        assert_eq!(probe.problem(), code);
+        let refused = request(&self.installation, &self.device).send().expect(401);
+        assert_eq!(refused.json()["error"], "invalid_client", "RFC 6749 section 5.2");
+        let other = introspect(&self.installation, &self.other, &self.token).expect(200);
+        assert_eq!(other.json(), json!({ "active": false }));
+        let verified = verify_with_crl(&self.installation, &self.device);
+        assert!(verified.said().contains("certificate revoked"), "{}", verified.said());
+        assert_eq!(ocsp_status(&ocsp(&self.installation, &self.device)), "revoked");
+    }
+
+    fn command(&self, verb: &str) -> Value {
+        self.installation.tell(&["device", verb, &self.device.device])
+    }
+}
+
+#[test]
+fn a_revoked_device_is_refused_at_every_door_within_a_second_of_the_answer() {
+    let shop = Shop::open();
+    shop.works();
+
+    let clicked = Stopwatch::start();
+    let receipts = shop.command("revoke");
+    let answered = Stopwatch::start();
+    let command = clicked.millis();
+    eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
+    println!(
+        "token → gate 200 → revoke ({command:.0} ms, the whole command) → gate 401 after {:.0} ms more",
+        answered.millis()
+    );
+    println!("receipts: {receipts}");
+    shop.is_refused_everywhere("C-06");
+
+    let again = shop.installation.command(&["device", "resume", &shop.device.device]);
+    assert_ne!(again.code, 0, "a revocation is for ever: {}", again.said());
+    shop.is_refused_everywhere("C-06");
+}
+
+#[test]
+fn a_suspended_device_is_refused_everywhere_and_comes_back_with_the_same_certificate() {
+    let shop = Shop::open();
+    shop.command("suspend");
+    eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
+    shop.is_refused_everywhere("C-07");
+
+    shop.command("resume");
+    eventually("the gate admits again", PROMISE, || shop.at_product().status == 200);
+    shop.works();
+}
+
+#[test]
+fn a_connection_held_open_over_the_revocation_is_of_no_use() {
+    let installation = Installation::start();
+    let device = installation.enroll("held");
+    let seen = clients::run(
+        "held-connection.mjs",
+        &json!({
+            "origin": installation.device,
+            "cert": device.file("chain.pem"),
+            "key": device.file("key.pem"),
+            "ca": installation.tls_ca,
+            "revoke": installation.command_line(&["device", "revoke", &device.device]),
+        }),
+    );
+    assert_eq!(seen["before"], 200, "{seen}");
+    assert_eq!(seen["after"], 401, "on the very same HTTP/2 connection: {seen}");
+    assert_eq!(seen["resumed"], false, "no TLS session outlives its handshake: {seen}");
+    assert_eq!(seen["resuming"], 401, "{seen}");
+}
