@@ -25,6 +25,14 @@ impl Language {
         }
     }
 
+    /// The one of two texts that this reader reads.
+    pub const fn pick<'a>(self, ja: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Ja => ja,
+            Self::En => en,
+        }
+    }
+
     /// From a tag such as `en`, `en-GB` or `ja-JP`.
     pub fn parse(tag: &str) -> Option<Self> {
         match tag.split('-').next()?.trim().to_ascii_lowercase().as_str() {

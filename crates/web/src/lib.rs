@@ -1,1 +1,43 @@
 //! How HTTP, peer certificates, problems and pages are spoken here.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | who may connect, and what a certificate proves | [`tls`], [`path`] |
+//! | who is calling | [`peer`], with the [`context`] all doors share |
+//! | how connections are accepted, limited and closed | [`listener`], [`connection`] |
+//! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
+//! | how a refusal is told | [`problem`] |
+//! | how a body is read | [`body`], [`json`] |
+//! | how a page is shown | [`page`], [`assets`], [`language`] |
+
+pub mod assets;
+pub mod body;
+pub mod connection;
+pub mod context;
+pub mod host;
+pub mod json;
+pub mod language;
+pub mod listener;
+pub mod origin;
+pub mod page;
+pub mod path;
+pub mod peer;
+pub mod probe;
+pub mod problem;
+pub mod site;
+pub mod tls;
+
+pub use assets::Asset;
+pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
+pub use context::{Addresses, Context};
+pub use json::StrictJson;
+pub use language::ReaderLanguage;
+pub use listener::{Limits, Port, serve};
+pub use page::Page;
+pub use path::{Path, TrustedIssuers};
+pub use probe::ProbeHosts;
+pub use problem::{Answer, Problem};
+pub use site::Site;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! What every door of the house holds.
+
+use crate::probe::ProbeHosts;
+use std::sync::Arc;
+use tegata_core::renewal::RenewalPolicy;
+use tegata_core::{Clock, Entropy, Installation, Timestamp};
+use tegata_storage::{Ledger, Status};
+
+/// The addresses under which the installation is reached, without a trailing slash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Addresses {
+    /// HTTPS, never asks for a certificate. Also the OAuth issuer.
+    pub portal: String,
+    /// HTTPS, asks for a certificate.
+    pub device: String,
+    /// HTTP: CRL, OCSP, CA certificates.
+    pub public: String,
+    /// Where a page probes, with a fresh host each time.
+    pub probes: ProbeHosts,
+}
+
+/// Shared by all requests. Cloning shares it.
+#[derive(Clone)]
+pub struct Context {
+    /// The one place a request gets the time from.
+    pub clock: Arc<dyn Clock>,
+    /// The one place a request gets randomness from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The ledger's memory.
+    pub status: Arc<Status>,
+    /// The installation's name.
+    pub installation: Installation,
+    /// Its addresses.
+    pub addresses: Arc<Addresses>,
+    /// The rules of renewal.
+    pub renewal: RenewalPolicy,
+}
+
+impl Context {
+    /// The time of this request.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Addresses {
+    /// The OAuth issuer, exactly as tokens and metadata say it.
+    pub fn issuer(&self) -> &str {
+        &self.portal
+    }
+}

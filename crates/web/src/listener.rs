@@ -1,0 +1,242 @@
+//! Accepting connections, and ending them.
+
+use crate::connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
+use crate::host::plain;
+use crate::listener::activity::{Activity, Counted};
+use crate::tls::DeviceDoor;
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use http::{Extensions, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::{Clock, Thumbprint};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt;
+
+mod activity;
+
+/// How a port is spoken with. What is swapped in holds for connections made afterwards.
+#[derive(Clone)]
+pub enum Port {
+    /// HTTP without TLS.
+    Plain,
+    /// HTTPS that never asks for a certificate.
+    Portal(Arc<ArcSwap<ServerConfig>>),
+    /// HTTPS that asks for a certificate.
+    Device(Arc<ArcSwap<DeviceDoor>>, Arc<dyn Clock>),
+}
+
+/// What no client may exceed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the TCP connection to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// From the first byte of a request to the end of its header, and from the handshake to the first
+    /// request.
+    pub header: Duration,
+    /// Without any request.
+    pub idle: Duration,
+    /// From the wish to close to the cut.
+    pub drain: Duration,
+    /// Connections at one time; others wait in the kernel's queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            drain: Duration::from_secs(10),
+            connections: 4096,
+        }
+    }
+}
+
+/// Serves until `shutdown` is done and the connections have ended or been cut. No failure of one
+/// connection, nor of accepting one, ends it.
+pub async fn serve(
+    tcp: TcpListener,
+    port: Port,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let (closing, closing_seen) = watch::channel(false);
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let house = Arc::new(House { port, router, limits, closing: closing_seen });
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            (permit, stream, peer) = accept(&tcp, &room) => {
+                let house = Arc::clone(&house);
+                connections.spawn(async move {
+                    house.connection(stream, peer).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(tcp);
+    let _ = closing.send(true);
+    let all = async { while connections.join_next().await.is_some() {} };
+    // Each connection cuts itself after the drain time; a handshake may still be running.
+    let _ = timeout(limits.drain + limits.handshake, all).await;
+}
+
+struct House {
+    port: Port,
+    router: Router,
+    limits: Limits,
+    closing: watch::Receiver<bool>,
+}
+
+/// An error here belongs to a client that went away, or says that the process is out of file
+/// descriptors: then others must end first, so it waits a little instead of spinning.
+async fn accept(
+    tcp: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
+    let permit = Arc::clone(room).acquire_owned().await.ok();
+    loop {
+        match tcp.accept().await {
+            Ok((stream, peer)) => return (permit, stream, peer),
+            Err(error) if of_the_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+}
+
+fn of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+impl House {
+    async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+        let _ = stream.set_nodelay(true);
+        let mut facts = Extensions::new();
+        facts.insert(PeerAddress(peer));
+        if matches!(self.port, Port::Plain) {
+            return self.speak(stream, false, facts).await;
+        }
+        match timeout(self.limits.handshake, self.handshake(stream)).await {
+            Ok(Ok(stream)) => {
+                self.learn(&stream, &mut facts);
+                let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                self.speak(stream, h2, facts).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
+            Err(_) => tracing::debug!(%peer, "handshake took too long"),
+        }
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let config = match &self.port {
+            Port::Plain => return Err(io::ErrorKind::Unsupported.into()),
+            Port::Portal(config) => config.load_full(),
+            Port::Device(door, _) => {
+                let name = start.client_hello().server_name().map(plain);
+                door.load().config_for(name.as_deref())
+            }
+        };
+        start.into_stream(config).await
+    }
+
+    fn learn(&self, stream: &TlsStream<TcpStream>, facts: &mut Extensions) {
+        let tls = stream.get_ref().1;
+        facts.insert(ServerName(tls.server_name().map(plain)));
+        if let Port::Device(door, clock) = &self.port {
+            let leaf = tls.peer_certificates().and_then(<[_]>::first);
+            facts.insert(Presented(leaf.map(|der| PeerCertificate {
+                der: Arc::from(der.as_ref()),
+                thumbprint: Thumbprint::of(der),
+                path: door.load().issuers.judge(der, clock.now()),
+            })));
+        }
+    }
+
+    /// The protocol is the one that the handshake agreed on, never guessed from the first bytes: the
+    /// probe hosts must not be spoken to in HTTP/2.
+    async fn speak<IO>(&self, stream: IO, h2: bool, mut facts: Extensions)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let control = ConnectionControl::default();
+        facts.insert(control.clone());
+        let activity = Activity::default();
+        let service = service_fn(|request| answer(self.router.clone(), &facts, &activity, request));
+        let builder = self.builder(h2);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut closing = self.closing.clone();
+        let ended = tokio::select! {
+            result = connection.as_mut() => Some(result),
+            () = control.closed() => None,
+            _ = closing.wait_for(|closing| *closing) => None,
+            () = activity.idle(self.limits.header, self.limits.idle) => None,
+        };
+        let ended = if ended.is_some() {
+            ended
+        } else {
+            connection.as_mut().graceful_shutdown();
+            timeout(self.limits.drain, connection).await.ok()
+        };
+        if let Some(Err(error)) = ended {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    }
+
+    fn builder(&self, h2: bool) -> Builder<TokioExecutor> {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header)
+            .max_buf_size(32 * 1024)
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(100)
+            .max_header_list_size(16 * 1024)
+            .keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_timeout(Duration::from_secs(10));
+        if h2 { builder.http2_only() } else { builder.http1_only() }
+    }
+}
+
+fn answer(
+    router: Router,
+    facts: &Extensions,
+    activity: &Activity,
+    mut request: Request<Incoming>,
+) -> impl Future<Output = Result<http::Response<Body>, std::convert::Infallible>> + Send + use<> {
+    request.extensions_mut().extend(facts.clone());
+    let busy = activity.begin();
+    async move {
+        let response = router.oneshot(request.map(Body::new)).await?;
+        Ok(response.map(|body| Body::new(Counted::new(body, busy))))
+    }
+}

@@ -1,0 +1,40 @@
+//! A page of another site must not act in the name of this one's visitor.
+
+use crate::problem::Problem;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::ORIGIN;
+use http::{HeaderMap, Method};
+use std::sync::Arc;
+use tegata_core::Refusal;
+
+/// The origins whose pages may change something here, such as `https://portal.example`.
+pub type Origins = Arc<[String]>;
+
+/// The layer. Requests of programs carry neither header and pass.
+pub async fn must_be_ours(State(ours): State<Origins>, request: Request, next: Next) -> Response {
+    if is_safe(request.method()) || is_ours(request.headers(), &ours) {
+        return next.run(request).await;
+    }
+    Problem::from(Refusal::ForeignOrigin).into_response()
+}
+
+/// Methods that change nothing (RFC 9110 section 9.2.1). TRACE is not among ours.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Browsers send `Origin` with everything that changes something. `Sec-Fetch-Site: same-site` without
+/// it could come from any neighbour below the same registered domain.
+fn is_ours(headers: &HeaderMap, ours: &[String]) -> bool {
+    let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    let mut origins = headers.get_all(ORIGIN).iter().peekable();
+    let named = origins.peek().is_some();
+    let known = origins.all(|origin| ours.iter().any(|our| origin.as_bytes() == our.as_bytes()));
+    match site {
+        Some(b"cross-site") => false,
+        Some(b"same-origin" | b"none") | None => known,
+        Some(_) => named && known,
+    }
+}

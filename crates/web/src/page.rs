@@ -1,0 +1,79 @@
+//! Pages: one layout, one strict policy.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use tegata_core::{Language, Refusal};
+
+use crate::probe::ProbeHosts;
+
+/// One page in the house's layout.
+#[derive(Debug)]
+pub struct Page {
+    language: Language,
+    title: String,
+    /// `None` when the body's template failed.
+    body: Option<String>,
+    script: Option<String>,
+    connect_to: Option<String>,
+}
+
+impl Page {
+    /// With `body` as the content of `<main>`. Templates escape what they are given.
+    pub fn new(language: Language, title: &str, body: &impl Template) -> Self {
+        let body = body.render().inspect_err(|error| tracing::error!(%error, title, "a page failed")).ok();
+        Self { language, title: title.to_owned(), body, script: None, connect_to: None }
+    }
+
+    /// With a module script, such as `/assets/enroll.js`.
+    #[must_use]
+    pub fn script(mut self, path: &str) -> Self {
+        self.script = Some(path.to_owned());
+        self
+    }
+
+    /// Whose script may ask the probe hosts.
+    #[must_use]
+    pub fn asking(mut self, probes: &ProbeHosts) -> Self {
+        self.connect_to = Some(probes.source());
+        self
+    }
+
+    fn policy(&self) -> String {
+        let probes = self.connect_to.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
+        format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+             connect-src 'self'{probes}; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        )
+    }
+
+    fn html(&self) -> Option<String> {
+        let body = self.body.as_deref()?;
+        let layout =
+            Layout { language: self.language, title: &self.title, body, script: self.script.as_deref() };
+        layout.render().inspect_err(|error| tracing::error!(%error, "the layout failed")).ok()
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let Some(html) = self.html() else {
+            return crate::Problem::from(Refusal::Internal).into_response();
+        };
+        let headers = [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_LANGUAGE, self.language.tag()),
+            (CACHE_CONTROL, "no-store"),
+        ];
+        (headers, [(CONTENT_SECURITY_POLICY, self.policy())], html).into_response()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "layout.html")]
+struct Layout<'a> {
+    language: Language,
+    title: &'a str,
+    body: &'a str,
+    script: Option<&'a str>,
+}

@@ -1,0 +1,170 @@
+//! Whether a presented certificate was issued here.
+//!
+//! The leaf is checked by webpki against the issuing CAs alone: whatever else a client sends along is
+//! not looked at, so nothing but the leaf can match. webpki treats a trust anchor as a name and a key
+//! and never asks whether it may sign certificates or still lives; those questions are answered here,
+//! when the issuers are loaded and by the clock of each connection.
+//!
+//! The end of the leaf's own life is no matter of the path: the ledger's standing rule says "expired",
+//! which a person can act on, where "foreign" would mislead them.
+
+use rustls::DistinguishedName;
+use rustls::crypto::ring::default_provider;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use std::time::Duration;
+use tegata_core::Timestamp;
+use thiserror::Error;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// id-kp-clientAuth, 1.3.6.1.5.5.7.3.2, as the content bytes of its OID. webpki's own constant for
+/// clients also takes a leaf that names no purpose at all.
+const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+
+/// Where a certificate comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// Signed by one of our issuing CAs, for client authentication.
+    Trusted,
+    /// From anywhere else.
+    Foreign,
+}
+
+/// The issuing CAs of this installation.
+#[derive(Debug)]
+pub struct TrustedIssuers(Vec<TrustedIssuer>);
+
+/// Why a CA certificate cannot be an issuer of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum UnfitIssuer {
+    /// Not a certificate.
+    #[error("a CA certificate cannot be read")]
+    Unreadable,
+    /// Basic constraints do not say CA (RFC 5280 section 4.2.1.9).
+    #[error("a CA certificate does not say that it is a CA")]
+    NotACa,
+    /// The key usage lacks keyCertSign (RFC 5280 section 4.2.1.3).
+    #[error("a CA certificate may not sign certificates")]
+    MayNotSign,
+    /// The extended key usage rules client authentication out.
+    #[error("a CA certificate is not for client authentication")]
+    NotForClients,
+    /// The root did not sign it.
+    #[error("an issuing CA certificate is not signed by the root")]
+    NotOfThisRoot,
+}
+
+#[derive(Debug)]
+struct TrustedIssuer {
+    anchor: TrustAnchor<'static>,
+    subject: DistinguishedName,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl TrustedIssuers {
+    /// From the root and the issuing CAs below it. One unfit issuer refuses the whole set: what an
+    /// operator configured and what is trusted must never differ in silence.
+    pub fn new<'a>(root: &[u8], issuing: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, UnfitIssuer> {
+        let root = read(root)?;
+        check_ca(&root)?;
+        let issuers = issuing.into_iter().map(|der| TrustedIssuer::new(&root, der));
+        issuers.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The verdict on a leaf at the time of its connection.
+    pub fn judge(&self, leaf: &[u8], now: Timestamp) -> Path {
+        self.verify(leaf, now).map_or(Path::Foreign, |()| Path::Trusted)
+    }
+
+    /// The names to tell clients, so that they offer certificates of these issuers. Browsers compare
+    /// them with the leaf's issuer: a root's name would make them offer nothing.
+    pub fn hints(&self) -> Vec<DistinguishedName> {
+        self.0.iter().map(|issuer| issuer.subject.clone()).collect()
+    }
+
+    fn verify(&self, leaf: &[u8], now: Timestamp) -> Option<()> {
+        let living: Vec<_> =
+            self.0.iter().filter(|issuer| issuer.lives_at(now)).map(|issuer| issuer.anchor.clone()).collect();
+        let first_day = first_day(leaf)?;
+        let der = CertificateDer::from(leaf);
+        EndEntityCert::try_from(&der)
+            .ok()?
+            .verify_for_usage(
+                default_provider().signature_verification_algorithms.all,
+                &living,
+                &[],
+                first_day,
+                KeyUsage::required(CLIENT_AUTH),
+                None,
+                None,
+            )
+            .ok()
+            .map(drop)
+    }
+}
+
+impl TrustedIssuer {
+    fn new(root: &X509Certificate<'_>, der: &[u8]) -> Result<Self, UnfitIssuer> {
+        let certificate = read(der)?;
+        check_ca(&certificate)?;
+        check_for_clients(&certificate)?;
+        check_signed_by(root, &certificate)?;
+        let anchor = anchor_from_trusted_cert(&CertificateDer::from(der))
+            .map_err(|_| UnfitIssuer::Unreadable)?
+            .to_owned();
+        let window = |certificate: &X509Certificate<'_>| {
+            let validity = certificate.validity();
+            (validity.not_before.timestamp(), validity.not_after.timestamp())
+        };
+        let ((own_start, own_end), (root_start, root_end)) = (window(&certificate), window(root));
+        Ok(Self {
+            anchor,
+            subject: DistinguishedName::from(certificate.subject().as_raw().to_vec()),
+            not_before: Timestamp::from_seconds(own_start.max(root_start)),
+            not_after: Timestamp::from_seconds(own_end.min(root_end)),
+        })
+    }
+
+    fn lives_at(&self, now: Timestamp) -> bool {
+        (self.not_before..=self.not_after).contains(&now.whole_second())
+    }
+}
+
+/// A moment at which the leaf is certainly within its life, so that webpki has nothing to say about it.
+fn first_day(leaf: &[u8]) -> Option<UnixTime> {
+    let seconds = read(leaf).ok()?.validity().not_before.timestamp();
+    Some(UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).ok()?)))
+}
+
+fn read(der: &[u8]) -> Result<X509Certificate<'_>, UnfitIssuer> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Ok(certificate),
+        _ => Err(UnfitIssuer::Unreadable),
+    }
+}
+
+/// An absent key usage allows everything in RFC 5280; ours is always there, so absence is refused.
+fn check_ca(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
+    let constraints = certificate.basic_constraints().map_err(|_| UnfitIssuer::Unreadable)?;
+    if !constraints.is_some_and(|extension| extension.value.ca) {
+        return Err(UnfitIssuer::NotACa);
+    }
+    let usage = certificate.key_usage().map_err(|_| UnfitIssuer::Unreadable)?;
+    if !usage.is_some_and(|extension| extension.value.key_cert_sign()) {
+        return Err(UnfitIssuer::MayNotSign);
+    }
+    Ok(())
+}
+
+fn check_for_clients(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
+    let usage = certificate.extended_key_usage().map_err(|_| UnfitIssuer::Unreadable)?;
+    let allowed = usage.is_none_or(|extension| extension.value.client_auth || extension.value.any);
+    if allowed { Ok(()) } else { Err(UnfitIssuer::NotForClients) }
+}
+
+fn check_signed_by(root: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
+    let named = certificate.issuer().as_raw() == root.subject().as_raw();
+    let signed = certificate.verify_signature(Some(root.public_key())).is_ok();
+    if named && signed { Ok(()) } else { Err(UnfitIssuer::NotOfThisRoot) }
+}

@@ -1,0 +1,59 @@
+//! Who is calling, by certificate.
+//!
+//! TLS has proved that the caller holds the key; the listener has judged the path; here the ledger is asked, at every
+//! request, so that a kept-alive connection does not outlive a revocation.
+
+use crate::connection::PeerCertificate;
+use crate::context::Context;
+use crate::path::Path;
+use std::sync::Arc;
+use tegata_core::{Refusal, Role, Standing};
+use tegata_storage::Facts;
+
+impl Context {
+    /// The holder of the presented certificate, if it may be used now; otherwise why not.
+    ///
+    /// The first time a certificate is presented is written to the ledger: it proves that the certificate arrived, and
+    /// lets the older generation retire.
+    pub async fn caller(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+        let certificate = certificate.ok_or(Refusal::NoCertificate)?;
+        if certificate.path != Path::Trusted {
+            return Err(Refusal::ForeignCertificate);
+        }
+        let now = self.now();
+        let known = self.status.standing(&certificate.thumbprint, now).await.map_err(|error| {
+            tracing::error!(%error, "the standing of a certificate cannot be read");
+            error.refusal()
+        })?;
+        let (facts, standing) = known.ok_or(Refusal::UnknownCertificate)?;
+        refuse(standing)?;
+        let retire_at = self.renewal.retire_at(now);
+        self.status.note_use(&facts, retire_at, now).await.map_err(|error| error.refusal())?;
+        Ok(facts)
+    }
+
+    /// As [`Context::caller`], for devices only.
+    pub async fn device(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+        let facts = self.caller(certificate).await?;
+        if facts.role == Role::Device { Ok(facts) } else { Err(Refusal::NotADevice) }
+    }
+
+    /// As [`Context::caller`], for gates only.
+    pub async fn gate(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+        let facts = self.caller(certificate).await?;
+        if facts.role == Role::Gate { Ok(facts) } else { Err(Refusal::NotAGate) }
+    }
+}
+
+/// Only a good standing passes.
+fn refuse(standing: Standing) -> Result<(), Refusal> {
+    Err(match standing {
+        Standing::Good => return Ok(()),
+        Standing::Unissued => Refusal::UnknownCertificate,
+        Standing::NotYetValid => Refusal::CertificateNotYetValid,
+        Standing::Expired => Refusal::CertificateExpired,
+        Standing::Retired => Refusal::CertificateRetired,
+        Standing::Suspended => Refusal::DeviceSuspended,
+        Standing::Revoked => Refusal::CertificateRevoked,
+    })
+}

@@ -1,0 +1,160 @@
+//! How a refusal is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
+//!
+//! Handlers return [`Answer`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
+//! extensions, and [`render`], which knows the request, writes it in the reader's language and form.
+
+use crate::language::{ReaderLanguage, weighed};
+use crate::page::Page;
+use askama::Template;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use tegata_core::{Language, Refusal};
+
+/// What a handler answers.
+pub type Answer<T> = Result<T, Problem>;
+
+/// A refusal, and what is particular about this one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Why.
+    pub refusal: Refusal,
+    /// What exactly, for developers, in English. Never a value that was sent: it could be a secret.
+    pub detail: Option<String>,
+}
+
+impl Problem {
+    /// With what is particular about it.
+    pub fn with_detail(refusal: Refusal, detail: impl Into<String>) -> Self {
+        Self { refusal, detail: Some(detail.into()) }
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn detail(&self, language: Language) -> String {
+        let advice = self.refusal.advice(language);
+        self.detail.as_ref().map_or_else(|| advice.to_owned(), |detail| format!("{advice} ({detail})"))
+    }
+
+    fn json(&self, language: Language) -> Response {
+        let body = ProblemJson {
+            r#type: "about:blank",
+            title: self.refusal.title(language),
+            status: self.refusal.status(),
+            code: self.refusal.code(),
+            detail: self.detail(language),
+            lang: language.tag(),
+        };
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let headers = [
+            (CONTENT_TYPE, "application/problem+json"),
+            (CONTENT_LANGUAGE, language.tag()),
+            (CACHE_CONTROL, "no-store"),
+        ];
+        (self.status(), headers, text).into_response()
+    }
+
+    fn page(&self, language: Language) -> Response {
+        let title = self.refusal.title(language);
+        let body = ProblemPage { language, title, detail: self.detail(language), code: self.refusal.code() };
+        (self.status(), Page::new(language, title, &body)).into_response()
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, detail: None }
+    }
+}
+
+/// Complete even where [`render`] is not in place: JSON in the default language.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.json(Language::default());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The layer that writes problems in the reader's language and form. A failure that the framework
+/// worded itself, such as an unknown path, becomes a problem too. Headers of the response are kept.
+pub async fn render(request: Request, next: Next) -> Response {
+    let ReaderLanguage(language) = ReaderLanguage::of(request.uri(), request.headers());
+    let as_page = wants_page(request.headers());
+    let without_body = request.method() == Method::HEAD;
+    let response = next.run(request).await;
+    let Some(problem) = problem_of(&response) else { return response };
+    let written = if as_page { problem.page(language) } else { problem.json(language) };
+    let mut written = overlay(&response, written);
+    if without_body {
+        *written.body_mut() = Body::empty();
+    }
+    written
+}
+
+#[derive(Serialize)]
+struct ProblemJson<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: String,
+    lang: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    language: Language,
+    title: &'a str,
+    detail: String,
+    code: &'a str,
+}
+
+/// A person navigates; a script that merely does not mind HTML gets JSON.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let navigates = text("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    let accepts_html = text(ACCEPT.as_str())
+        .is_some_and(|accept| accept.split(',').filter_map(weighed).any(|(media, _)| media == "text/html"));
+    navigates && accepts_html
+}
+
+fn problem_of(response: &Response) -> Option<Problem> {
+    response.extensions().get().cloned().or_else(|| worded_by_the_framework(response).map(Problem::from))
+}
+
+fn worded_by_the_framework(response: &Response) -> Option<Refusal> {
+    let ours = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|media| !media.as_bytes().starts_with(b"text/plain"));
+    match response.status() {
+        _ if ours => None,
+        StatusCode::NOT_FOUND => Some(Refusal::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Refusal::MethodNotAllowed),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Refusal::RequestTooLarge),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(Refusal::MediaType),
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Some(Refusal::RequestMalformed),
+        StatusCode::INTERNAL_SERVER_ERROR => Some(Refusal::Internal),
+        StatusCode::SERVICE_UNAVAILABLE => Some(Refusal::Unavailable),
+        _ => None,
+    }
+}
+
+/// The written problem, with those headers of the original that it does not set itself.
+fn overlay(original: &Response, mut written: Response) -> Response {
+    let mut headers: HeaderMap<HeaderValue> = original.headers().clone();
+    headers.remove(CONTENT_LENGTH);
+    for name in written.headers().keys() {
+        headers.remove(name);
+    }
+    written.headers_mut().extend(headers);
+    written
+}

@@ -1,0 +1,186 @@
+use super::world::{World, connect, get_request, seen, send, send_h2, try_connect};
+use crate::Limits;
+use crate::tls::Versions;
+use http::Request;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, HandshakeKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Short where a test waits for the end, long elsewhere.
+fn limits() -> Limits {
+    Limits { drain: SOON, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn no_session_is_resumed_on_any_listener() {
+    for versions in [Versions::Tls13, Versions::Tls12And13] {
+        let world = World::with(limits(), versions).await;
+        let mut clients = vec![world.client(Some(&world.ours.device), &["http/1.1"])];
+        if versions == Versions::Tls12And13 {
+            clients.push(tls12(&world));
+        }
+        for client in clients {
+            for address in [world.device, world.portal, world.device, world.device] {
+                let (kind, tickets) = handshake(address, &client).await;
+                assert_eq!((kind, tickets), (HandshakeKind::Full, 0));
+            }
+        }
+    }
+}
+
+/// Reads a whole response first, so that tickets sent after the handshake would have arrived.
+async fn handshake(address: SocketAddr, client: &Arc<ClientConfig>) -> (HandshakeKind, u32) {
+    let mut stream = connect(address, "localhost", client).await;
+    let request = b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 404"));
+    let tls = stream.get_ref().1;
+    (tls.handshake_kind().unwrap(), tls.tls13_tickets_received())
+}
+
+fn tls12(world: &World) -> Arc<ClientConfig> {
+    let (chain, key) = world.ours.device.identity();
+    let with_any = world.client(None, &["http/1.1"]);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(world.server_ca().clone()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(with_any.crypto_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    config.alpn_protocols.clone_from(&with_any.alpn_protocols);
+    Arc::new(config)
+}
+
+#[tokio::test]
+async fn tls_1_2_is_spoken_only_where_it_is_wanted() {
+    let modern = World::with(limits(), Versions::Tls13).await;
+    assert!(try_connect(modern.device, "localhost", &tls12(&modern)).await.is_err());
+    let old = World::with(limits(), Versions::Tls12And13).await;
+    assert!(try_connect(old.device, "localhost", &tls12(&old)).await.is_ok());
+}
+
+#[tokio::test]
+async fn http_2_carries_the_certificate_too() {
+    let world = World::start().await;
+    let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
+    let stream = connect(world.device, "localhost", &client).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let request = Request::get("https://localhost/seen").body(String::new()).unwrap();
+    assert_eq!(seen(send_h2(stream, request).await).await.trusted, Some(true));
+}
+
+#[tokio::test]
+async fn a_probe_host_speaks_http_1_alone() {
+    let world = World::start().await;
+    let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
+    let host = "0123456789abcdef.probe.localhost";
+    let stream = connect(world.device, host, &client).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert_eq!(seen(send(stream, get_request(host, "/seen")).await).await.trusted, Some(true));
+}
+
+#[tokio::test]
+async fn a_route_for_devices_never_answers_on_the_portal() {
+    let world = World::start().await;
+    let client = world.client(Some(&world.ours.device), &["http/1.1"]);
+    let stream = connect(world.portal, "localhost", &client).await;
+    assert_eq!(send(stream, get_request("localhost", "/seen")).await.status(), 500);
+}
+
+#[tokio::test]
+async fn a_request_for_another_host_than_the_connections_is_misdirected() {
+    let world = World::start().await;
+    let client = world.client(None, &["http/1.1"]);
+    let status = async |sni: &'static str, host: &'static str| {
+        send(connect(world.device, sni, &client).await, get_request(host, "/seen")).await.status().as_u16()
+    };
+    assert_eq!(status("localhost", "a.probe.localhost").await, 421);
+    assert_eq!(status("localhost", "LOCALHOST.:1234").await, 200);
+    assert_eq!(status("localhost", "localhost@evil").await, 421);
+    assert_eq!(status("a.probe.localhost", "localhost").await, 421);
+    assert_eq!(status("127.0.0.1", "127.0.0.1:9443").await, 200);
+    assert_eq!(status("127.0.0.1", "localhost").await, 421);
+    let h2 = world.client(None, &["h2"]);
+    let request = Request::get("https://a.probe.localhost/seen").body(String::new()).unwrap();
+    assert_eq!(send_h2(connect(world.device, "localhost", &h2).await, request).await.status(), 421);
+}
+
+#[tokio::test]
+async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
+    let world = World::with(Limits { handshake: SOON, ..limits() }, Versions::Tls13).await;
+    let mut stream = TcpStream::connect(world.device).await.unwrap();
+    stream.write_all(&[22, 3, 1]).await.unwrap();
+    assert!(ends(&mut stream).await);
+}
+
+#[tokio::test]
+async fn a_client_that_drips_its_header_is_cut_off() {
+    let world = World::with(Limits { header: SOON, ..limits() }, Versions::Tls13).await;
+    let client = world.client(None, &["http/1.1"]);
+    let mut silent = connect(world.device, "localhost", &client).await;
+    assert!(ends(&mut silent).await);
+    let mut slow = connect(world.device, "localhost", &client).await;
+    slow.write_all(b"GET /seen HTTP/1.1\r\nhost:").await.unwrap();
+    assert!(ends(&mut slow).await);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
+    let world = World::with(Limits { idle: SOON, ..limits() }, Versions::Tls13).await;
+    let client = world.client(None, &["http/1.1"]);
+    let stream = connect(world.device, "localhost", &client).await;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for _ in 0..4 {
+        let response = sender.send_request(get_request("localhost", "/seen")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        drop(http_body_util::BodyExt::collect(response).await.unwrap());
+        tokio::time::sleep(SOON / 2).await;
+    }
+    assert!(timeout(PATIENCE, connection).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_handler_can_end_its_connection() {
+    let world = World::start().await;
+    let client = world.client(None, &["h2"]);
+    let stream = connect(world.device, "localhost", &client).await;
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::get("https://localhost/close").body(String::new()).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+    assert!(timeout(PATIENCE, connection).await.is_ok());
+}
+
+#[tokio::test]
+async fn shutting_down_ends_connections_and_the_listener() {
+    let mut world = World::with(limits(), Versions::Tls13).await;
+    let mut stream = connect(world.device, "localhost", &world.client(None, &["http/1.1"])).await;
+    world.shut_down();
+    assert!(ends(&mut stream).await);
+    for served in std::mem::take(&mut world.served) {
+        timeout(PATIENCE, served).await.unwrap().unwrap();
+    }
+    assert!(TcpStream::connect(world.device).await.is_err());
+}
+
+/// Whether the other end closes, cleanly or not, without an answer of HTTP 200.
+async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
+    let mut answer = Vec::new();
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    ended.is_ok() && !answer.starts_with(b"HTTP/1.1 200")
+}

@@ -1,0 +1,4 @@
+mod connections;
+mod paths;
+mod requests;
+mod world;

@@ -1,0 +1,150 @@
+use super::world::{
+    Hierarchy, Made, NOW, World, ca_params, connect, get_request, leaf_params, rooted, seen, send, signed,
+};
+use crate::path::UnfitIssuer;
+use crate::{Path, TrustedIssuers};
+use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd};
+use tegata_core::{Thumbprint, Timestamp};
+
+#[tokio::test]
+async fn a_visitor_without_a_certificate_is_heard() {
+    let seen = World::start().await.ask(None).await;
+    assert_eq!((seen.thumbprint, seen.trusted), (None, None));
+}
+
+#[tokio::test]
+async fn a_device_of_ours_is_known_by_the_thumbprint_of_its_leaf() {
+    let world = World::start().await;
+    let seen = world.ask(Some(&world.ours.device)).await;
+    assert_eq!(seen.thumbprint, Some(Thumbprint::of(&world.ours.device.der).to_string()));
+    assert_eq!(seen.trusted, Some(true));
+}
+
+#[tokio::test]
+async fn a_device_of_somebody_else_is_heard_and_called_foreign() {
+    let world = World::start().await;
+    let foreign = Hierarchy::new();
+    assert_eq!(world.ask(Some(&foreign.device)).await.trusted, Some(false));
+    assert_eq!(world.ask(Some(&rooted(leaf_params("Self")))).await.trusted, Some(false));
+}
+
+#[tokio::test]
+async fn only_the_leaf_counts_whatever_a_client_sends_along() {
+    let world = World::start().await;
+    let foreign = Hierarchy::new().device;
+    let (mut chain, key) = foreign.identity();
+    chain.extend([&world.ours.device, &world.ours.issuing, &world.ours.root].map(|made| made.der.clone()));
+    let client = world.client_with(Some((chain, key)), &["http/1.1"]);
+    let stream = connect(world.device, "localhost", &client).await;
+    let seen = seen(send(stream, get_request("localhost", "/seen")).await).await;
+    assert_eq!(seen.thumbprint, Some(Thumbprint::of(&foreign.der).to_string()));
+    assert_eq!(seen.trusted, Some(false));
+}
+
+#[tokio::test]
+async fn a_stolen_certificate_without_its_key_gets_no_answer() {
+    let world = World::start().await;
+    let (chain, _) = world.ours.device.identity();
+    let (_, key) = Hierarchy::new().device.identity();
+    let key = rustls::crypto::ring::sign::any_ecdsa_type(&key).unwrap();
+    let mut client = (*world.client(None, &["http/1.1"])).clone();
+    let forged = rustls::sign::CertifiedKey::new(chain, key);
+    client.client_auth_cert_resolver = std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(forged));
+    // TLS 1.3: the client has finished before the server looks, so the refusal shows when it reads.
+    let stream = connect(world.device, "localhost", &std::sync::Arc::new(client)).await;
+    let (mut stream, mut answer) = (stream, Vec::new());
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
+    assert!(read.is_err() && answer.is_empty());
+}
+
+#[test]
+fn a_leaf_is_ours_only_for_client_authentication_and_if_it_is_no_ca() {
+    let ours = Hierarchy::new();
+    let verdict = |params| ours.issuers().judge(&signed(params, &ours.issuing).der, NOW);
+    let mut params = leaf_params("Server");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    assert_eq!(verdict(params.clone()), Path::Foreign);
+    params.extended_key_usages.clear();
+    assert_eq!(verdict(params.clone()), Path::Foreign);
+    let mut ca = ca_params("Below");
+    ca.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    assert_eq!(verdict(ca), Path::Foreign);
+    assert_eq!(verdict(leaf_params("Device")), Path::Trusted);
+    assert_eq!(ours.issuers().judge(b"nonsense", NOW), Path::Foreign);
+}
+
+#[test]
+fn a_certificate_below_another_ca_of_our_root_is_foreign() {
+    let ours = Hierarchy::new();
+    let direct = signed(leaf_params("Direct"), &ours.root);
+    let below = signed(ca_params("Below"), &ours.issuing);
+    let deep = signed(leaf_params("Deep"), &below);
+    for leaf in [direct, deep] {
+        assert_eq!(ours.issuers().judge(&leaf.der, NOW), Path::Foreign);
+    }
+}
+
+#[test]
+fn an_impostor_with_the_name_of_our_issuer_is_foreign() {
+    let ours = Hierarchy::new();
+    let impostor = rooted(ca_params("Issuing"));
+    assert_eq!(ours.issuers().judge(&signed(leaf_params("Device"), &impostor).der, NOW), Path::Foreign);
+}
+
+#[test]
+fn an_expired_leaf_is_still_ours_so_that_it_can_be_told_to_have_expired() {
+    let ours = Hierarchy::new();
+    let mut params = leaf_params("Old");
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 1, 1);
+    assert_eq!(ours.issuers().judge(&signed(params, &ours.issuing).der, NOW), Path::Trusted);
+}
+
+#[test]
+fn an_issuer_past_its_life_or_its_roots_vouches_for_nobody() {
+    let late = Timestamp::from_seconds(1_900_000_000); // 2030-03-17
+    let ours = Hierarchy::new();
+    assert_eq!(ours.issuers().judge(&ours.device.der, late), Path::Foreign);
+    assert_eq!(ours.issuers().judge(&ours.device.der, Timestamp::from_seconds(1_700_000_000)), Path::Foreign);
+    let mut long = ca_params("Long");
+    long.not_after = date_time_ymd(2040, 1, 1);
+    let outlives = signed(long, &ours.root);
+    let issuers = TrustedIssuers::new(&ours.root.der, [outlives.der.as_ref()]).unwrap();
+    let device = signed(leaf_params("Device"), &outlives);
+    assert_eq!(issuers.judge(&device.der, NOW), Path::Trusted);
+    assert_eq!(issuers.judge(&device.der, late), Path::Foreign);
+}
+
+#[test]
+fn a_ca_that_may_not_sign_certificates_never_becomes_an_issuer() {
+    let root = rooted(ca_params("Root"));
+    let load = |issuing: &Made| TrustedIssuers::new(&root.der, [issuing.der.as_ref()]).map(drop);
+    let unfit = |change: fn(&mut rcgen::CertificateParams)| {
+        let mut params = ca_params("Issuing");
+        change(&mut params);
+        load(&signed(params, &root)).unwrap_err()
+    };
+    assert_eq!(unfit(|ca| ca.key_usages = vec![KeyUsagePurpose::CrlSign]), UnfitIssuer::MayNotSign);
+    assert_eq!(unfit(|ca| ca.key_usages.clear()), UnfitIssuer::MayNotSign);
+    assert_eq!(unfit(|ca| ca.is_ca = IsCa::ExplicitNoCa), UnfitIssuer::NotACa);
+    let server_only = |ca: &mut rcgen::CertificateParams| {
+        ca.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    assert_eq!(unfit(server_only), UnfitIssuer::NotForClients);
+    assert_eq!(load(&rooted(ca_params("Root"))).unwrap_err(), UnfitIssuer::NotOfThisRoot);
+    assert_eq!(load(&signed(ca_params("Issuing"), &root)), Ok(()));
+}
+
+#[tokio::test]
+async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
+    let world = World::start().await;
+    let mut params = ca_params("Weak");
+    params.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let weak = signed(params, &world.ours.issuing);
+    let leaf = signed(leaf_params("Device"), &weak);
+    let (mut chain, key) = leaf.identity();
+    chain.push(weak.der.clone());
+    let client = world.client_with(Some((chain, key)), &["http/1.1"]);
+    let stream = connect(world.device, "localhost", &client).await;
+    assert_eq!(seen(send(stream, get_request("localhost", "/seen")).await).await.trusted, Some(false));
+}
