@@ -4,7 +4,12 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread::panicking;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, panicking};
+use std::time::Duration;
+
+/// Longer than anything here honestly takes.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A child that is killed when it is dropped. When the test is failing by then, the end of what it wrote to standard
 /// error is shown.
@@ -13,7 +18,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
-    output: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Process {
@@ -22,16 +27,21 @@ impl Process {
         let errors = File::options().create(true).append(true).open(log).expect("a log file");
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        Self { name: name.to_owned(), child, log: log.to_owned(), output }
+        let lines = lines_of(child.stdout.take().expect("its output"));
+        Self { name: name.to_owned(), child, log: log.to_owned(), lines }
     }
 
     /// The next line of its standard output.
+    ///
+    /// # Panics
+    /// When none comes.
     pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        let read = self.output.read_line(&mut line).expect("its output");
-        assert!(read > 0, "{} ended: {}", self.name, self.tail());
-        line
+        self.next_line().unwrap_or_else(|| panic!("{} has nothing to say: {}", self.name, self.tail()))
+    }
+
+    /// The next line of its standard output, unless it ended or takes too long.
+    pub fn next_line(&mut self) -> Option<String> {
+        self.lines.recv_timeout(PATIENCE).ok()
     }
 
     /// Its standard input.
@@ -69,4 +79,16 @@ impl Drop for Process {
             eprintln!("── the end of what {} said:\n{}", self.name, self.tail());
         }
     }
+}
+
+fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }

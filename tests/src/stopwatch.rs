@@ -1,5 +1,6 @@
 //! Real time, which an end-to-end test has to live in.
 
+use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,11 @@ impl Stopwatch {
     pub fn millis(self) -> f64 {
         self.elapsed().as_secs_f64() * 1000.0
     }
+}
+
+/// Says what was measured, also when the test passes and its output is not shown.
+pub fn report(measured: &str) {
+    let _ = writeln!(std::io::stderr(), "measured: {measured}");
 }
 
 /// Waits until something is so, and fails when it is not in time.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status};
-use tegata_tests::stopwatch::eventually;
+use tegata_tests::stopwatch::{eventually, report};
 use tegata_tests::tokens::{PRODUCT, obtain};
 use tegata_tests::{Curl, Installation, csr};
 
@@ -27,7 +27,9 @@ fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
     let attempts = kill_in_mid_flight(&mut installation, &invitations);
     let acknowledged = attempts.iter().filter(|attempt| attempt.acknowledged.is_some()).count();
     assert!(acknowledged >= BEFORE_THE_PLUG, "the plug was pulled after {BEFORE_THE_PLUG} answers");
-    println!("{acknowledged} of {ENROLMENTS} enrolments were acknowledged before the plug was pulled");
+    report(&format!(
+        "{acknowledged} of {ENROLMENTS} enrolments were acknowledged before the plug was pulled"
+    ));
 
     installation.start_again();
     installation.command(&["check"]).good();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
-use tegata_tests::stopwatch::{Stopwatch, eventually};
+use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{PRODUCT, introspect, obtain, request};
 use tegata_tests::{Answer, GateProcess, Identity, Installation, Nginx, Product, clients};
 
@@ -84,11 +84,11 @@ fn a_revoked_device_is_refused_at_every_door_within_a_second_of_the_answer() {
     let answered = Stopwatch::start();
     let command = clicked.millis();
     eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
-    println!(
-        "token → gate 200 → revoke ({command:.0} ms, the whole command) → gate 401 after {:.0} ms more",
-        answered.millis()
-    );
-    println!("receipts: {receipts}");
+    let refused = answered.millis();
+    report(&format!(
+        "token → gate 200 → revoke, answered after {command:.0} ms → gate 401 {refused:.0} ms later"
+    ));
+    report(&format!("receipts of the revocation: {receipts}"));
     shop.is_refused_everywhere("C-06");
 
     let again = shop.installation.command(&["device", "resume", &shop.device.device]);
