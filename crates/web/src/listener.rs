@@ -47,10 +47,10 @@ pub enum Port {
 pub struct Limits {
     /// From the TCP connection to the end of the TLS handshake.
     pub handshake: Duration,
-    /// From the first byte of a request to the end of its header, and from the handshake to the first
-    /// request.
+    /// From the moment a request may be sent to the end of its header. hyper's clock runs between two
+    /// requests as well, so an HTTP/1.1 connection that waits longer than this for its next one is closed.
     pub header: Duration,
-    /// Without any request.
+    /// Without any request, once there was one: the shorter of this and `header` in HTTP/1.1.
     pub idle: Duration,
     /// From the wish to close to the cut.
     pub drain: Duration,

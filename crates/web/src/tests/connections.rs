@@ -138,7 +138,8 @@ async fn a_client_that_drips_its_header_is_cut_off() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
-    let world = World::with(Limits { idle: SOON, ..limits() }, Versions::Tls13).await;
+    let limits = Limits { idle: SOON, header: 6 * PATIENCE, ..limits() };
+    let world = World::with(limits, Versions::Tls13).await;
     let client = world.client(None, &["http/1.1"]);
     let stream = connect(world.device, "localhost", &client).await;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -150,6 +151,17 @@ async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
         tokio::time::sleep(SOON / 2).await;
     }
     assert!(timeout(PATIENCE, connection).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_waits_for_another_to_end() {
+    let world = World::with(Limits { connections: 1, ..limits() }, Versions::Tls13).await;
+    let client = world.client(None, &["http/1.1"]);
+    let first = connect(world.device, "localhost", &client).await;
+    assert!(timeout(SOON, try_connect(world.device, "localhost", &client)).await.is_err());
+    drop(first);
+    let second = timeout(PATIENCE, try_connect(world.device, "localhost", &client)).await;
+    assert!(second.unwrap().is_ok());
 }
 
 #[tokio::test]
