@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tegata_tests::openssl::{self, url_after};
+use tegata_tests::tokens::PRODUCT;
 use tegata_tests::{Answer, Curl, Identity, Installation, csr};
 
 /// Who may come to the device listener.
@@ -13,69 +14,91 @@ struct Actors {
     foreign: Foreign,
 }
 
+/// One of them.
+struct Actor {
+    name: &'static str,
+    client_id: String,
+    /// Certificate and key, where there is one.
+    pair: Option<[String; 2]>,
+}
+
 /// A certificate of another authority.
 struct Foreign {
     certificate: String,
     key: String,
 }
 
-/// One route and what each actor is told there: the status, and the code or the OAuth error.
+/// One route and what each actor is told there: the status and the code.
 struct Route {
-    request: fn(&Installation) -> Curl,
     name: &'static str,
-    /// nobody, device, gate, suspended, revoked, foreign
-    told: [(u16, &'static str); 6],
+    /// The request of a client that calls itself by the second argument.
+    request: fn(&Installation, &str) -> Curl,
+    told: Told,
 }
 
-const TO_DEVICES: [(u16, &str); 6] =
-    [(401, "C-01"), (200, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")];
-const TO_OAUTH_CLIENTS: [(u16, &str); 6] = [
-    (401, "invalid_client"),
-    (200, ""),
-    (401, "invalid_client"),
-    (401, "invalid_client"),
-    (401, "invalid_client"),
-    (401, "invalid_client"),
-];
+/// To nobody, a device, a gate, a suspended device, a revoked one, and a certificate of another authority.
+type Told = [(u16, &'static str); 6];
 
-/// The same to everybody: no secret, or no such thing.
-const fn everybody(status: u16, code: &'static str) -> [(u16, &'static str); 6] {
-    [(status, code); 6]
+const NOBODY: (u16, &str) = (401, "C-01");
+const SUSPENDED: (u16, &str) = (401, "C-07");
+const REVOKED: (u16, &str) = (401, "C-06");
+const FOREIGN: (u16, &str) = (401, "C-02");
+
+/// Devices and gates are told something, everybody else why not.
+const fn to_clients(device: (u16, &'static str), gate: (u16, &'static str)) -> Told {
+    [NOBODY, device, gate, SUSPENDED, REVOKED, FOREIGN]
 }
 
 const ROUTES: &[Route] = &[
-    Route { name: "probe", request: |at| at.at_device("/probe"), told: TO_DEVICES },
+    Route { name: "probe", request: |at, _| at.at_device("/probe"), told: to_clients((200, ""), (200, "")) },
     Route {
         name: "device page",
-        request: |at| at.at_device("/").header("accept", "text/html"),
-        told: [(401, "C-01"), (200, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+        request: |at, _| at.at_device("/").header("accept", "text/html"),
+        told: to_clients((200, ""), (200, "")),
     },
     Route {
-        name: "renewal of nothing",
-        request: |at| at.at_device("/api/v1/renewals").json(&json!({ "csr": csr::nonsense() })),
-        told: [(401, "C-01"), (400, "K-01"), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+        name: "renewal for nonsense",
+        request: |at, _| at.at_device("/api/v1/renewals").json(&json!({ "csr": csr::nonsense() })),
+        told: to_clients((400, "K-01"), (400, "K-01")),
     },
     Route {
-        name: "delivery of a certificate that is not there",
-        request: |at| at.at_device("/api/v1/deliveries").json(&json!({ "thumbprint": "A".repeat(43) })),
-        told: [(401, "C-01"), (404, ""), (403, "C-09"), (401, "C-07"), (401, "C-06"), (401, "C-02")],
+        name: "delivery of somebody else's certificate",
+        request: |at, _| at.at_device("/api/v1/deliveries").json(&json!({ "thumbprint": "A".repeat(43) })),
+        told: to_clients((400, "R-01"), (400, "R-01")),
     },
     Route {
-        name: "receipt",
-        request: |at| at.oauth("tegata_receipt_endpoint").json(&json!({ "seq": 0 })),
-        told: [(401, "C-01"), (403, "C-10"), (204, ""), (403, ""), (401, "C-06"), (401, "C-02")],
+        name: "token",
+        request: |at, client| {
+            let fields = [("grant_type", "client_credentials"), ("client_id", client), ("resource", PRODUCT)];
+            at.oauth("token_endpoint").form(&fields)
+        },
+        told: to_clients((200, ""), (400, "C-09")),
     },
     Route {
         name: "introspection of nothing",
-        request: |at| at.oauth("introspection_endpoint").form(&[("token", "nothing")]),
-        told: TO_OAUTH_CLIENTS,
+        request: |at, client| {
+            at.oauth("introspection_endpoint").form(&[("token", "nothing"), ("client_id", client)])
+        },
+        told: to_clients((200, ""), (200, "")),
     },
     Route {
         name: "revocation of nothing",
-        request: |at| at.oauth("revocation_endpoint").form(&[("token", "nothing")]),
-        told: TO_OAUTH_CLIENTS,
+        request: |at, client| {
+            at.oauth("revocation_endpoint").form(&[("token", "nothing"), ("client_id", client)])
+        },
+        told: to_clients((200, ""), (200, "")),
     },
-    Route { name: "no such page", request: |at| at.at_device("/nowhere"), told: everybody(404, "R-03") },
+    Route {
+        name: "receipt",
+        request: |at, _| at.oauth("tegata_receipt_endpoint").json(&json!({ "seq": 0 })),
+        told: to_clients((403, "C-10"), (204, "")),
+    },
+    Route { name: "no such page", request: |at, _| at.at_device("/nowhere"), told: [(404, "R-03"); 6] },
+    Route {
+        name: "enrolment, which belongs to the portal",
+        request: |at, _| at.at_device("/api/v1/enrollments").json(&json!({ "code": "", "csr": "" })),
+        told: [(404, "R-03"); 6],
+    },
 ];
 
 #[test]
@@ -84,12 +107,12 @@ fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
     let actors = Actors::gather(&installation);
     let mut wrong = Vec::new();
     for route in ROUTES {
-        for (actor, expected) in actors.requests((route.request)(&installation)).into_iter().zip(route.told) {
-            let (name, request) = actor;
+        for (actor, expected) in actors.all().into_iter().zip(route.told) {
+            let request = actor.present((route.request)(&installation, &actor.client_id));
             let told = request.attempt().map(|answer| (answer.status, code_of(&answer)));
             let expected = (expected.0, expected.1.to_owned());
             if told.as_ref() != Ok(&expected) {
-                wrong.push(format!("{} to {name}: {told:?}, not {expected:?}", route.name));
+                wrong.push(format!("{} to {}: {told:?}, not {expected:?}", route.name, actor.name));
             }
         }
     }
@@ -160,18 +183,32 @@ impl Actors {
         Self { device, gate: installation.enroll_gate("gate"), suspended, revoked, foreign }
     }
 
-    /// The same request by everybody, in the order of [`Route::told`].
-    fn requests(&self, request: Curl) -> Vec<(&'static str, Curl)> {
-        let mut all = vec![("nobody", request.clone())];
-        let own = [
-            ("device", &self.device),
-            ("gate", &self.gate),
-            ("suspended", &self.suspended),
-            ("revoked", &self.revoked),
-        ];
-        all.extend(own.map(|(name, identity)| (name, request.clone().as_device(identity))));
-        all.push(("foreign", request.presenting(&self.foreign.certificate, &self.foreign.key)));
-        all
+    /// In the order of [`Told`]. Whoever has no name here goes by the good device's.
+    fn all(&self) -> [Actor; 6] {
+        let own = |name, identity: &Identity| Actor {
+            name,
+            client_id: identity.device.clone(),
+            pair: Some([identity.file("chain.pem"), identity.file("key.pem")]),
+        };
+        let client_id = self.device.device.clone();
+        let foreign = [self.foreign.certificate.clone(), self.foreign.key.clone()];
+        [
+            Actor { name: "nobody", client_id: client_id.clone(), pair: None },
+            own("a device", &self.device),
+            own("a gate", &self.gate),
+            own("a suspended device", &self.suspended),
+            own("a revoked device", &self.revoked),
+            Actor { name: "another authority's", client_id, pair: Some(foreign) },
+        ]
+    }
+}
+
+impl Actor {
+    fn present(&self, request: Curl) -> Curl {
+        match &self.pair {
+            Some([certificate, key]) => request.presenting(certificate, key),
+            None => request,
+        }
     }
 }
 
