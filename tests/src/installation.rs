@@ -33,6 +33,8 @@ pub struct Installation {
     pub tls_ca: PathBuf,
     /// A link nobody has used yet.
     pub invitation: String,
+    /// What tokens are for, as the configuration has it.
+    pub product: String,
     folder: TempDir,
 }
 
@@ -54,6 +56,7 @@ impl Installation {
             chain: text("chain").into(),
             tls_ca: text("tls_ca").into(),
             invitation: text("invitation"),
+            product: first_product(folder.path()),
             folder,
         }
     }
@@ -131,8 +134,13 @@ impl Installation {
         Identity::enroll(self, &self.invite_gate(name), name)
     }
 
-    /// `tegata gate` for a product.
-    pub fn gate(&self, audience: &str) -> GateProcess {
+    /// `tegata gate` for the product.
+    pub fn gate(&self) -> GateProcess {
+        GateProcess::start(self, &self.product)
+    }
+
+    /// `tegata gate` for another audience than tokens have here.
+    pub fn gate_for(&self, audience: &str) -> GateProcess {
         GateProcess::start(self, audience)
     }
 
@@ -161,6 +169,13 @@ fn serve(data: &Path, arguments: &[&str]) -> (Process, Value) {
     let ready = server.line();
     let ready = serde_json::from_str(&ready).unwrap_or_else(|error| panic!("{error} in {ready:?}"));
     (server, ready)
+}
+
+fn first_product(data: &Path) -> String {
+    let config = std::fs::read_to_string(data.join("tegata.toml")).expect("the configuration");
+    let (_, product) = config.split_once("[[product]]").expect("a product");
+    let audience = product.lines().find_map(|line| line.strip_prefix("audience = "));
+    audience.expect("its audience").trim_matches('"').to_owned()
 }
 
 /// A text of a JSON object.

@@ -4,16 +4,17 @@ use crate::curl::{Answer, Curl};
 use crate::identity::Identity;
 use crate::installation::Installation;
 
-/// The product that tokens here are for.
-pub const PRODUCT: &str = "https://rezept.example";
-
-/// A token request of this device for [`PRODUCT`].
+/// A token request of this device for the product.
 pub fn request(installation: &Installation, device: &Identity) -> Curl {
-    let fields = [("grant_type", "client_credentials"), ("client_id", &device.device), ("resource", PRODUCT)];
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &device.device),
+        ("resource", &installation.product),
+    ];
     installation.oauth("token_endpoint").as_device(device).form(&fields)
 }
 
-/// A token for [`PRODUCT`].
+/// A token for the product.
 pub fn obtain(installation: &Installation, device: &Identity) -> String {
     let answer = request(installation, device).send().expect(200);
     answer.json()["access_token"].as_str().expect("a token").to_owned()

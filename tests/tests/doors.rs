@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tegata_tests::openssl::{self, url_after};
-use tegata_tests::tokens::PRODUCT;
 use tegata_tests::{Answer, Curl, Identity, Installation, csr};
 
 /// Who may come to the device listener.
@@ -69,7 +68,8 @@ const ROUTES: &[Route] = &[
     Route {
         name: "token",
         request: |at, client| {
-            let fields = [("grant_type", "client_credentials"), ("client_id", client), ("resource", PRODUCT)];
+            let fields =
+                [("grant_type", "client_credentials"), ("client_id", client), ("resource", &at.product)];
             at.oauth("token_endpoint").form(&fields)
         },
         told: to_clients((200, ""), (400, "C-09")),

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::tokens::{PRODUCT, obtain};
+use tegata_tests::tokens::obtain;
 use tegata_tests::{Answer, Curl, Installation, Nginx, Product, self_signed_server};
 
 #[test]
 fn behind_nginx_a_product_in_any_language_learns_who_is_there_and_nobody_else_comes_through() {
     let mut installation = Installation::start();
-    let mut gate = installation.gate(PRODUCT);
+    let mut gate = installation.gate();
     let product = Product::behind_a_proxy();
     let nginx = Nginx::with_the_recipe(&installation, gate.port, product.port);
     let (device, other) = (installation.enroll("register-1"), installation.enroll("register-2"));
@@ -53,7 +53,7 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
     let tls_ca = self_signed_server(&folder);
     let certificate = [&*folder.join("server.pem"), &*folder.join("server.key")];
     let gate = installation.enroll_gate("embedded");
-    let product = Product::with_the_gate_inside(&installation, &gate, PRODUCT, certificate);
+    let product = Product::with_the_gate_inside(&installation, &gate, &installation.product, certificate);
     let (device, other) = (installation.enroll("register-1"), installation.enroll("register-2"));
     let token = obtain(&installation, &device);
     let request = || Curl::to(&format!("https://localhost:{}/", product.port)).trusting(&tls_ca);
@@ -75,7 +75,7 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
 #[test]
 fn a_token_for_another_product_is_of_no_use() {
     let installation = Installation::start();
-    let gate = installation.gate("https://another.example");
+    let gate = installation.gate_for("https://another.example");
     let product = Product::behind_a_proxy();
     let nginx = Nginx::with_the_recipe(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");

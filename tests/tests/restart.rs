@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status};
 use tegata_tests::stopwatch::{eventually, report};
-use tegata_tests::tokens::{PRODUCT, obtain};
+use tegata_tests::tokens::obtain;
 use tegata_tests::{Curl, Installation, csr};
 
 const ENROLMENTS: usize = 12;
@@ -47,7 +47,7 @@ fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
 #[test]
 fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was() {
     let mut installation = Installation::start();
-    let gate = installation.gate(PRODUCT);
+    let gate = installation.gate();
     let (stopped, other) = (installation.enroll("stopped"), installation.enroll("other"));
     obtain(&installation, &stopped);
     installation.tell(&["device", "revoke", &stopped.device]);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
-use tegata_tests::tokens::{PRODUCT, introspect, obtain, request};
+use tegata_tests::tokens::{introspect, obtain, request};
 use tegata_tests::{Answer, GateProcess, Identity, Installation, Nginx, Product, clients};
 
 const PROMISE: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ struct Shop {
 impl Shop {
     fn open() -> Self {
         let installation = Installation::start();
-        let gate = installation.gate(PRODUCT);
+        let gate = installation.gate();
         let product = Product::behind_a_proxy();
         let nginx = Nginx::with_the_recipe(&installation, gate.port, product.port);
         let (device, other) = (installation.enroll("lost"), installation.enroll("other"));

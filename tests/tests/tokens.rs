@@ -1,7 +1,6 @@
 //! Product teams take an OAuth library from the shelf, point it at the issuer, and it works.
 
 use serde_json::{Value, json};
-use tegata_tests::tokens::PRODUCT;
 use tegata_tests::{Identity, Installation, clients};
 
 #[test]
@@ -39,7 +38,7 @@ fn holds_its_promise(client: &str) {
 
 fn claims_are_right(claims: &Value, installation: &Installation, device: &Identity) {
     assert_eq!(claims["iss"], *installation.issuer);
-    assert_eq!(claims["aud"], PRODUCT);
+    assert_eq!(claims["aud"], *installation.product);
     assert_eq!(claims["client_id"], *device.device);
     assert_eq!(claims["device"], *device.device);
     assert_eq!(claims["generation"], device.generation);
@@ -66,7 +65,7 @@ fn asked(installation: &Installation, device: &Identity) -> Value {
     json!({
         "issuer": installation.issuer,
         "device": device.device,
-        "resource": PRODUCT,
+        "resource": installation.product,
         "cert": device.file("chain.pem"),
         "key": device.file("key.pem"),
         "ca": installation.tls_ca,
