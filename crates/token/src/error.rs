@@ -1,0 +1,157 @@
+//! Refusals in the form of RFC 6749 section 5.2.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
+use serde::Serialize;
+use tegata_core::{Language, Refusal};
+use tegata_storage::LedgerError;
+use tegata_web::Problem;
+
+/// Every answer of the OAuth endpoints concerns one client at one moment.
+pub(crate) const NOT_STORED: [(http::HeaderName, &str); 3] =
+    [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+
+/// Why an OAuth request is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OAuthError {
+    status: StatusCode,
+    error: &'static str,
+    refusal: Refusal,
+    /// What exactly is wrong with the request, in English without quotes or backslashes (RFC 6749 section 5.2).
+    fault: Option<&'static str>,
+}
+
+impl OAuthError {
+    /// The request itself is at fault.
+    pub(crate) const fn invalid_request(fault: &'static str) -> Self {
+        Self::of_protocol("invalid_request", fault)
+    }
+
+    /// The client could not be told who it claims to be.
+    pub(crate) const fn invalid_client(fault: &'static str) -> Self {
+        Self { status: StatusCode::UNAUTHORIZED, ..Self::of_protocol("invalid_client", fault) }
+    }
+
+    /// A grant other than the one there is.
+    pub(crate) const fn unsupported_grant_type(fault: &'static str) -> Self {
+        Self::of_protocol("unsupported_grant_type", fault)
+    }
+
+    /// A scope where there are none.
+    pub(crate) const fn invalid_scope(fault: &'static str) -> Self {
+        Self::of_protocol("invalid_scope", fault)
+    }
+
+    /// No product of ours (RFC 8707 section 2).
+    pub(crate) const fn invalid_target(fault: &'static str) -> Self {
+        Self::of_protocol("invalid_target", fault)
+    }
+
+    /// The same with another code for support.
+    pub(crate) const fn because(self, refusal: Refusal) -> Self {
+        Self { refusal, ..self }
+    }
+
+    /// The `error` member.
+    #[cfg(test)]
+    pub(crate) const fn error(&self) -> &'static str {
+        self.error
+    }
+
+    const fn of_protocol(error: &'static str, fault: &'static str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error, refusal: Refusal::RequestMalformed, fault: Some(fault) }
+    }
+
+    fn description(&self) -> String {
+        let text = Language::En;
+        match self.fault {
+            Some(fault) => format!("{}: {fault}.", self.refusal.code()),
+            None => {
+                format!("{}: {}. {}", self.refusal.code(), self.refusal.title(text), self.refusal.advice(text))
+            }
+        }
+    }
+
+    fn description_ja(&self) -> String {
+        let text = Language::Ja;
+        format!("{}: {}。{}", self.refusal.code(), self.refusal.title(text), self.refusal.advice(text))
+    }
+}
+
+impl From<Refusal> for OAuthError {
+    fn from(refusal: Refusal) -> Self {
+        let (status, error) = match refusal {
+            Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Refusal::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+            Refusal::NotADevice | Refusal::NotAGate | Refusal::TokenNotBound => {
+                (StatusCode::BAD_REQUEST, "unauthorized_client")
+            }
+            Refusal::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
+            Refusal::RequestMalformed | Refusal::MediaType => (StatusCode::BAD_REQUEST, "invalid_request"),
+            _ => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        };
+        Self { status, error, refusal, fault: None }
+    }
+}
+
+impl From<Problem> for OAuthError {
+    fn from(problem: Problem) -> Self {
+        problem.refusal.into()
+    }
+}
+
+impl From<LedgerError> for OAuthError {
+    fn from(error: LedgerError) -> Self {
+        tracing::error!(%error, "the ledger did not do its part of an OAuth request");
+        error.refusal().into()
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = Body {
+            error: self.error,
+            error_description: self.description(),
+            error_description_ja: self.description_ja(),
+            code: self.refusal.code(),
+        };
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.status, NOT_STORED, text).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    error_description: String,
+    error_description_ja: String,
+    code: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_can_be_said_in_the_characters_oauth_allows() {
+        for &refusal in Refusal::ALL {
+            let description = OAuthError::from(refusal).description();
+            let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            assert!(description.bytes().all(allowed), "{description}");
+            assert!(description.starts_with(refusal.code()));
+        }
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_never_told_as_the_client_s() {
+        for refusal in [Refusal::Unavailable, Refusal::Internal] {
+            assert!(OAuthError::from(refusal).status.is_server_error());
+        }
+        assert_eq!(OAuthError::from(Refusal::CertificateRevoked).status, StatusCode::UNAUTHORIZED);
+    }
+}

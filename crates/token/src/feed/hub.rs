@@ -1,0 +1,160 @@
+//! One follower of the status memory in this process, many gates that listen to it.
+
+use crate::feed::line::Line;
+use crate::tokens::Tokens;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tegata_core::feed::Event;
+use tokio::sync::Semaphore;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// How often gates hear that the platform lives.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Lines that a gate may fall behind before it is cut off.
+const BACKLOG: usize = 1024;
+
+/// Snapshots written at one time.
+const SNAPSHOTS: usize = 2;
+
+/// From an interruption to the next attempt.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Signs each event and each heartbeat once and hands the lines to all gates.
+///
+/// It never leaves out an event: when it misses one, it hangs up on everybody, and the gates begin anew with a
+/// snapshot.
+#[derive(Debug)]
+pub struct FeedHub {
+    lines: Mutex<Option<Sender<Line>>>,
+    pub(crate) snapshots: Semaphore,
+}
+
+impl Default for FeedHub {
+    fn default() -> Self {
+        Self { lines: Mutex::default(), snapshots: Semaphore::new(SNAPSHOTS) }
+    }
+}
+
+/// Why the gates are hung up on.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error("an event of the status memory was missed")]
+    Missed,
+    #[error("a line cannot be signed")]
+    Unsigned,
+}
+
+impl FeedHub {
+    /// Serves the feed until the task is dropped; then all gates are hung up on. Until it runs, gates are refused.
+    pub async fn run(tokens: Arc<Tokens>) {
+        let hub = Arc::clone(tokens.feed());
+        let _closed = CloseOnDrop(Arc::clone(&hub));
+        loop {
+            let Err(error) = hub.follow(&tokens).await;
+            hub.close();
+            tracing::error!(%error, "the feed is interrupted");
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends all streams, so that the server can shut down; gates try again elsewhere or later.
+    pub fn close(&self) {
+        *self.lines() = None;
+    }
+
+    /// Lines from now on; nothing while the hub does not run.
+    pub(crate) fn listen(&self) -> Option<Receiver<Line>> {
+        self.lines().as_ref().map(Sender::subscribe)
+    }
+
+    /// The hub takes its place in the sequence before anybody can listen: a listener's snapshot is never behind it.
+    async fn follow(&self, tokens: &Tokens) -> Result<std::convert::Infallible, Interrupted> {
+        let (seq, events) = {
+            let (denials, events) = tokens.context.status.subscribe();
+            (denials.seq(), events)
+        };
+        let lines = channel(BACKLOG).0;
+        *self.lines() = Some(lines.clone());
+        let mut voice = Voice { tokens, lines, events, seq, said: Timestamp::default() };
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = voice.events.recv() => match event {
+                    Ok(event) => voice.tell(event)?,
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => return Err(Interrupted::Missed),
+                },
+                _ = beat.tick() => voice.beat()?,
+            }
+        }
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, Option<Sender<Line>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct CloseOnDrop(Arc<FeedHub>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// One uninterrupted sequence of lines.
+struct Voice<'a> {
+    tokens: &'a Tokens,
+    lines: Sender<Line>,
+    events: Receiver<Arc<Event>>,
+    /// The last event told.
+    seq: u64,
+    /// The date of the last heartbeat.
+    said: Timestamp,
+}
+
+impl Voice<'_> {
+    fn tell(&mut self, event: Arc<Event>) -> Result<(), Interrupted> {
+        if event.seq <= self.seq {
+            return Ok(());
+        }
+        if event.seq != self.seq + 1 {
+            return Err(Interrupted::Missed);
+        }
+        self.seq = event.seq;
+        let line = Line::event(self.tokens, event);
+        self.say(line.map_err(|_| Interrupted::Unsigned)?);
+        Ok(())
+    }
+
+    /// Says "by `at` there was nothing after `seq`" when that is so: the date is read first, then everything that the
+    /// memory had applied by then is told. A stale memory, a clock set back, or an event still on its way here make
+    /// silence instead, and gates that hear nothing fail closed.
+    fn beat(&mut self) -> Result<(), Interrupted> {
+        let Ok(at) = self.tokens.fresh_at(self.tokens.context.now()) else { return Ok(()) };
+        let applied = self.tokens.context.status.freshness().seq;
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.tell(event)?,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return Err(Interrupted::Missed),
+            }
+        }
+        if self.seq < applied || at < self.said {
+            return Ok(());
+        }
+        self.said = at;
+        let line = Line::heartbeat(self.tokens, self.seq, at);
+        self.say(line.map_err(|_| Interrupted::Unsigned)?);
+        Ok(())
+    }
+
+    /// Nobody listening is fine.
+    fn say(&self, line: Line) {
+        let _ = self.lines.send(line);
+    }
+}

@@ -1,0 +1,130 @@
+//! `application/x-www-form-urlencoded`, read strictly.
+
+use crate::error::OAuthError;
+use tegata_core::Refusal;
+
+/// Parameters that RFC 8707 section 2 lets a client repeat; all others come once (RFC 6749 section 3.2).
+const REPEATABLE: &str = "resource";
+
+/// The parameters of a request. One without a value counts as absent (RFC 6749 section 3.2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Of a body.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+        let malformed = || OAuthError::invalid_request("The body is not a form in UTF-8");
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+            let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+            let value = pair.get(equals + 1..).unwrap_or_default();
+            let name = decode(&pair[..equals]).ok_or_else(malformed)?;
+            let value = decode(value).ok_or_else(malformed)?;
+            if name != REPEATABLE && pairs.iter().any(|(known, _)| *known == name) {
+                return Err(OAuthError::invalid_request("A parameter is sent twice"));
+            }
+            pairs.push((name, value));
+        }
+        pairs.retain(|(_, value)| !value.is_empty());
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The value of a parameter that must be there.
+    pub(crate) fn require(&self, name: &str, otherwise: &'static str) -> Result<&str, OAuthError> {
+        self.get(name).ok_or_else(|| OAuthError::invalid_request(otherwise))
+    }
+
+    /// All values of a parameter.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Whether a content type is the one of forms, in UTF-8 where it says so.
+pub(crate) fn check_media_type(value: Option<&str>) -> Result<(), OAuthError> {
+    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+    let is_form =
+        parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+    let is_utf8 = parts.all(|parameter| {
+        parameter.eq_ignore_ascii_case("charset=utf-8") || parameter.eq_ignore_ascii_case("charset=\"utf-8\"")
+    });
+    if is_form && is_utf8 {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_request("Send application/x-www-form-urlencoded").because(Refusal::MediaType))
+    }
+}
+
+fn decode(text: &[u8]) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter();
+    while let Some(&byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => hexadecimal(*rest.next()?)? << 4 | hexadecimal(*rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encode(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_encodes_is_read_back(pairs in proptest::collection::btree_map(".+", ".+", 0..6)) {
+            let body = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+            let form = Form::parse(body.collect::<Vec<_>>().join("&").as_bytes()).unwrap();
+            for (name, value) in &pairs {
+                prop_assert_eq!(form.get(name), Some(value.as_str()));
+            }
+        }
+
+        #[test]
+        fn no_body_makes_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Form::parse(&body);
+        }
+    }
+
+    #[test]
+    fn a_parameter_sent_twice_is_refused_even_when_one_is_empty() {
+        for body in ["a=1&a=1", "a=1&a=", "a&a=1", "%61=1&a=2"] {
+            assert_eq!(Form::parse(body.as_bytes()).unwrap_err().error(), "invalid_request", "{body}");
+        }
+        let form = Form::parse(b"resource=a&resource=b").unwrap();
+        assert_eq!(form.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_counts_as_absent() {
+        let form = Form::parse(b"scope=&client_secret&x=a+b%3d&").unwrap();
+        assert_eq!((form.get("scope"), form.get("client_secret"), form.get("x")), (None, None, Some("a b=")));
+    }
+
+    #[test]
+    fn half_an_escape_or_another_charset_is_refused() {
+        for body in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=\xff", b"%c3=1"] {
+            assert!(Form::parse(body).is_err(), "{body:?}");
+        }
+        assert!(check_media_type(Some("application/x-www-form-urlencoded; charset=UTF-8")).is_ok());
+        for wrong in [None, Some("application/json"), Some("application/x-www-form-urlencoded;charset=shift_jis")] {
+            assert!(check_media_type(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The token endpoint.
+
+use crate::client::Call;
+use crate::error::{NOT_STORED, OAuthError};
+use crate::form::Form;
+use crate::tokens::Tokens;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation, device_subject};
+use tegata_core::encoding::base64url;
+use tegata_core::entropy::bytes;
+use tegata_core::{Refusal, Role, Timestamp};
+use tegata_storage::{Facts, IssuedToken};
+
+pub(crate) async fn token(
+    State(tokens): State<Arc<Tokens>>,
+    request: Request,
+) -> Result<Response, OAuthError> {
+    let call = Call::read(&tokens.context, request).await?;
+    if call.client.role != Role::Device {
+        return Err(Refusal::NotADevice.into());
+    }
+    check_grant(&call.form)?;
+    let audience = tokens.audience(&call.form)?;
+    let now = tokens.context.now();
+    let claims = tokens.claims(&call.client, audience, now);
+    tokens.context.ledger.record_token(record_of(&claims, now)).await?;
+    // While the record was on its way to the disk, the device may have been stopped.
+    call.authenticate_again(&tokens.context).await?;
+    tokens.granted(&claims)
+}
+
+fn check_grant(form: &Form) -> Result<(), OAuthError> {
+    let grant = form.require("grant_type", "grant_type is missing")?;
+    if grant != "client_credentials" {
+        return Err(OAuthError::unsupported_grant_type("The only grant is client_credentials"));
+    }
+    match form.get("scope") {
+        None => Ok(()),
+        Some(_) => Err(OAuthError::invalid_scope("There are no scopes")),
+    }
+}
+
+impl Tokens {
+    /// A token does not outlive its certificate.
+    fn claims(&self, device: &Facts, audience: &str, now: Timestamp) -> AccessClaims {
+        AccessClaims {
+            iss: self.issuer().to_owned(),
+            sub: device_subject(&device.device),
+            aud: audience.to_owned(),
+            client_id: device.device.to_string(),
+            iat: now.seconds(),
+            exp: now.plus(self.lifetime).min(device.not_after).seconds(),
+            jti: base64url(&bytes::<16>(&*self.context.entropy)),
+            cnf: Confirmation { x5t_s256: device.thumbprint },
+            tenant: device.tenant.clone(),
+            site: device.site.clone(),
+            device: device.device.clone(),
+            generation: device.generation,
+        }
+    }
+
+    /// Nothing in it needs escaping: the token is base64url and dots.
+    fn granted(&self, claims: &AccessClaims) -> Result<Response, OAuthError> {
+        let token = self.keys.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
+        let lifetime = claims.exp - claims.iat;
+        let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}}}"#);
+        Ok((NOT_STORED, body).into_response())
+    }
+}
+
+fn record_of(claims: &AccessClaims, at: Timestamp) -> IssuedToken {
+    IssuedToken {
+        jti: claims.jti.clone(),
+        device: claims.device.clone(),
+        generation: claims.generation,
+        audience: claims.aud.clone(),
+        at,
+    }
+}

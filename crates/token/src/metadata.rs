@@ -1,0 +1,105 @@
+//! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
+
+use crate::tokens::Tokens;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Serialize;
+use std::sync::Arc;
+use tegata_core::jws::KeySet;
+use tegata_web::Addresses;
+
+pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const JWKS: &str = "/.well-known/jwks.json";
+pub(crate) const TOKEN: &str = "/oauth/token";
+pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
+pub(crate) const REVOCATION: &str = "/oauth/revoke";
+pub(crate) const FEED: &str = "/feed";
+pub(crate) const RECEIPTS: &str = "/feed/receipts";
+
+const METHODS: [&str; 1] = ["tls_client_auth"];
+
+/// Written once: they change only with the configuration.
+pub(crate) struct Documents {
+    metadata: Bytes,
+    jwks: Bytes,
+}
+
+impl Documents {
+    pub(crate) fn new(addresses: &Addresses, keys: &KeySet) -> Self {
+        Self { metadata: written(&Metadata::of(addresses)), jwks: written(&keys.jwks()) }
+    }
+}
+
+pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
+    public(tokens.documents.metadata.clone(), "application/json")
+}
+
+pub(crate) async fn jwks(State(tokens): State<Arc<Tokens>>) -> Response {
+    public(tokens.documents.jwks.clone(), "application/jwk-set+json")
+}
+
+/// A cache may keep it for a minute: shorter than the time between publishing a key and signing with it.
+fn public(document: Bytes, media_type: &'static str) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=60")], document).into_response()
+}
+
+fn written(document: &impl Serialize) -> Bytes {
+    serde_json::to_vec(document).unwrap_or_default().into()
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    issuer: &'a str,
+    #[serde(flatten)]
+    endpoints: Endpoints,
+    /// The same addresses: the portal has no such endpoints. For clients that look here (RFC 8705 section 5).
+    mtls_endpoint_aliases: Endpoints,
+    jwks_uri: String,
+    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    introspection_endpoint_auth_methods_supported: [&'static str; 1],
+    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    tls_client_certificate_bound_access_tokens: bool,
+    tegata_feed_endpoint: String,
+    tegata_receipt_endpoint: String,
+}
+
+#[derive(Serialize)]
+struct Endpoints {
+    token_endpoint: String,
+    introspection_endpoint: String,
+    revocation_endpoint: String,
+}
+
+impl<'a> Metadata<'a> {
+    fn of(addresses: &'a Addresses) -> Self {
+        let device = &addresses.device;
+        Self {
+            issuer: addresses.issuer(),
+            endpoints: Endpoints::at(device),
+            mtls_endpoint_aliases: Endpoints::at(device),
+            jwks_uri: format!("{}{JWKS}", addresses.portal),
+            response_types_supported: [],
+            grant_types_supported: ["client_credentials"],
+            token_endpoint_auth_methods_supported: METHODS,
+            introspection_endpoint_auth_methods_supported: METHODS,
+            revocation_endpoint_auth_methods_supported: METHODS,
+            tls_client_certificate_bound_access_tokens: true,
+            tegata_feed_endpoint: format!("{device}{FEED}"),
+            tegata_receipt_endpoint: format!("{device}{RECEIPTS}"),
+        }
+    }
+}
+
+impl Endpoints {
+    fn at(device: &str) -> Self {
+        Self {
+            token_endpoint: format!("{device}{TOKEN}"),
+            introspection_endpoint: format!("{device}{INTROSPECTION}"),
+            revocation_endpoint: format!("{device}{REVOCATION}"),
+        }
+    }
+}

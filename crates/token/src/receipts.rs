@@ -1,0 +1,40 @@
+//! Receipts of gates: what each of them refuses by now.
+
+use crate::tokens::Tokens;
+use axum::extract::State;
+use http::StatusCode;
+use std::sync::Arc;
+use tegata_core::Refusal;
+use tegata_core::feed::Receipt;
+use tegata_storage::{LedgerError, Result};
+use tegata_web::problem::Answer;
+use tegata_web::{Presented, Problem, StrictJson};
+
+/// For gates only. 204 once it is durable.
+pub(crate) async fn receive(
+    State(tokens): State<Arc<Tokens>>,
+    presented: Presented,
+    StrictJson(receipt): StrictJson<Receipt>,
+) -> Answer<StatusCode> {
+    let gate = tokens.context.gate(presented.0.as_ref()).await?;
+    if !tokens.has_happened(receipt.seq).await.map_err(told)? {
+        let detail = "seq is beyond the last event of the feed";
+        return Err(Problem::with_detail(Refusal::RequestMalformed, detail));
+    }
+    let surface = format!("gate:{}", gate.device);
+    let now = tokens.context.now();
+    tokens.context.ledger.acknowledge(surface, receipt.seq, now).await.map_err(told)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Tokens {
+    /// The memory knows of nearly all; another process of the installation may have told the gate of a newer one.
+    async fn has_happened(&self, seq: u64) -> Result<bool> {
+        Ok(seq <= self.context.status.freshness().seq || seq <= self.context.ledger.feed_head().await?)
+    }
+}
+
+fn told(error: LedgerError) -> Refusal {
+    tracing::error!(%error, "a receipt cannot be kept");
+    error.refusal()
+}

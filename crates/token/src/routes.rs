@@ -1,0 +1,29 @@
+//! The routes, by listener.
+
+use crate::tokens::Tokens;
+use crate::{feed, introspection, issuance, metadata, receipts, revocation};
+use axum::Router;
+use axum::routing::{get, post};
+use std::sync::Arc;
+
+/// For the portal: what anybody may discover.
+pub fn portal_router(tokens: Arc<Tokens>) -> Router {
+    discovery().with_state(tokens)
+}
+
+/// For the device listener: the endpoints of clients and gates.
+pub fn device_router(tokens: Arc<Tokens>) -> Router {
+    discovery()
+        .route(metadata::TOKEN, post(issuance::token))
+        .route(metadata::INTROSPECTION, post(introspection::introspect))
+        .route(metadata::REVOCATION, post(revocation::revoke))
+        .route(metadata::FEED, get(feed::feed))
+        .route(metadata::RECEIPTS, post(receipts::receive))
+        .with_state(tokens)
+}
+
+fn discovery() -> Router<Arc<Tokens>> {
+    Router::new()
+        .route(metadata::METADATA, get(metadata::metadata))
+        .route(metadata::JWKS, get(metadata::jwks))
+}

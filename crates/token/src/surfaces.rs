@@ -1,0 +1,51 @@
+//! The platform's own receipts: its token endpoint and introspection refuse what the status memory refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::feed::Event;
+use tegata_storage::Result;
+use tegata_web::Context;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::{sleep, timeout};
+
+/// What answers from the status memory.
+const SURFACES: [&str; 2] = ["token", "introspection"];
+
+/// A receipt is due at least this often, as a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// From a failure to the next attempt.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Writes receipts for the surfaces of this process: at the start, after every change, and every five seconds. Runs
+/// until the status memory is gone or the task is dropped.
+pub async fn acknowledge_loop(context: Context) {
+    let (_, mut events) = context.status.subscribe();
+    loop {
+        if let Err(error) = acknowledge(&context).await {
+            tracing::warn!(%error, "the platform's own receipts cannot be kept");
+            sleep(RETRY).await;
+            continue;
+        }
+        match timeout(SIGN_OF_LIFE, events.recv()).await {
+            Ok(Err(RecvError::Closed)) => return,
+            Ok(Ok(_) | Err(RecvError::Lagged(_))) => pass_over(&mut events),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The memory has applied an event before anybody hears of it, so what it has reached by now is what is acknowledged.
+async fn acknowledge(context: &Context) -> Result<()> {
+    let seq = context.status.freshness().seq;
+    for surface in SURFACES {
+        context.ledger.acknowledge(surface, seq, context.now()).await?;
+    }
+    Ok(())
+}
+
+/// One receipt stands for all events that came together.
+fn pass_over(events: &mut Receiver<Arc<Event>>) {
+    while matches!(events.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
+}

@@ -1,0 +1,156 @@
+//! What the OAuth endpoints share.
+
+use crate::error::OAuthError;
+use crate::feed::FeedHub;
+use crate::form::Form;
+use crate::metadata::Documents;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
+use tegata_core::{Refusal, Timestamp};
+use tegata_web::Context;
+use thiserror::Error;
+
+/// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
+pub(crate) const STALE: Duration = Duration::from_secs(1);
+
+/// The longest life of a token. It has to stay below the grace of a renewal, and short enough that nobody comes to
+/// rely on it in place of the feed.
+const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
+
+/// A product that tokens are for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Product {
+    /// Its name, as `aud` carries it. An absolute URI if clients are to ask by `resource` (RFC 8707).
+    pub audience: String,
+    /// Whether a request that names no product is for this one. At most one is.
+    pub default: bool,
+}
+
+/// The key that signs, and all keys that gates may meet.
+pub struct Keys {
+    signing: SigningKey,
+    published: KeySet,
+}
+
+/// A configuration that cannot be served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum Misconfigured {
+    /// No product, one without a name, or one that stands twice.
+    #[error("products need names, each its own, and there must be one at least")]
+    Products,
+    /// More than one default product.
+    #[error("more than one product is the default")]
+    Defaults,
+    /// A lifetime under a second or over an hour.
+    #[error("tokens live from one second to one hour")]
+    Lifetime,
+}
+
+/// The authorization server. Requests share it.
+pub struct Tokens {
+    pub(crate) context: Context,
+    pub(crate) keys: Keys,
+    pub(crate) lifetime: Duration,
+    pub(crate) documents: Documents,
+    feed: Arc<FeedHub>,
+    products: Vec<Product>,
+}
+
+impl Keys {
+    /// `signing` signs from now on. `others` are published and believed as well: keys of the past whose tokens still
+    /// live, and keys of the future that gates should know in time.
+    pub fn new(signing: SigningKey, others: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let own = signing.public().clone();
+        let others = others.into_iter().filter(|key| key.kid() != own.kid());
+        let published = KeySet::new(std::iter::once(own.clone()).chain(others.collect::<Vec<_>>()));
+        Self { signing, published }
+    }
+
+    /// All of them.
+    pub fn published(&self) -> &KeySet {
+        &self.published
+    }
+
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let payload = serde_json::to_vec(claims).map_err(|_| KeyError)?;
+        self.signing.sign(typ, &payload)
+    }
+
+    pub(crate) fn verify(&self, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
+        self.published.verify(text, typ)
+    }
+}
+
+impl Tokens {
+    /// # Errors
+    /// [`Misconfigured`] says what cannot be served.
+    pub fn new(
+        context: Context,
+        keys: Keys,
+        products: Vec<Product>,
+        lifetime: Duration,
+    ) -> Result<Arc<Self>, Misconfigured> {
+        check_products(&products)?;
+        if !(Duration::from_secs(1)..=LONGEST_LIFETIME).contains(&lifetime) {
+            return Err(Misconfigured::Lifetime);
+        }
+        let documents = Documents::new(&context.addresses, keys.published());
+        Ok(Arc::new(Self { context, keys, lifetime, documents, feed: Arc::default(), products }))
+    }
+
+    /// What carries the feed to the gates. Somebody has to run it: [`FeedHub::run`].
+    pub fn feed(&self) -> &Arc<FeedHub> {
+        &self.feed
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.context.addresses.issuer()
+    }
+
+    /// The product that a request is for.
+    pub(crate) fn audience(&self, form: &Form) -> Result<&str, OAuthError> {
+        let mut resources = form.all("resource");
+        let (resource, another) = (resources.next(), resources.next());
+        if another.is_some() {
+            return Err(OAuthError::invalid_target("A token is for one resource"));
+        }
+        let wanted = match (resource, form.get("audience")) {
+            (Some(resource), Some(audience)) if resource != audience => {
+                return Err(OAuthError::invalid_target("resource and audience name different products"));
+            }
+            (resource, audience) => resource.or(audience),
+        };
+        let found = self.products.iter().find(|product| match wanted {
+            Some(wanted) => product.audience == wanted,
+            None => product.default,
+        });
+        found.map(|product| product.audience.as_str()).ok_or(match wanted {
+            Some(_) => OAuthError::invalid_target("There is no such product"),
+            None => OAuthError::invalid_target("Name the product by resource or audience"),
+        })
+    }
+
+    pub(crate) fn knows_product(&self, audience: &str) -> bool {
+        self.products.iter().any(|product| product.audience == audience)
+    }
+
+    /// When the memory last heard the ledger, if that is recent enough to be believed at `now`.
+    pub(crate) fn fresh_at(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let at = self.context.status.freshness().at;
+        if now.since(at) <= STALE { Ok(at) } else { Err(Refusal::Unavailable) }
+    }
+}
+
+fn check_products(products: &[Product]) -> Result<(), Misconfigured> {
+    let unnamed = products.iter().any(|product| product.audience.is_empty());
+    let twice = products.iter().enumerate().any(|(place, product)| {
+        products[..place].iter().any(|earlier| earlier.audience == product.audience)
+    });
+    if products.is_empty() || unnamed || twice {
+        return Err(Misconfigured::Products);
+    }
+    let defaults = products.iter().filter(|product| product.default).count();
+    if defaults <= 1 { Ok(()) } else { Err(Misconfigured::Defaults) }
+}
