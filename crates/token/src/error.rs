@@ -60,7 +60,12 @@ impl OAuthError {
     }
 
     const fn of_protocol(error: &'static str, fault: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error, refusal: Refusal::RequestMalformed, fault: Some(fault) }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error,
+            refusal: Refusal::RequestMalformed,
+            fault: Some(fault),
+        }
     }
 
     fn description(&self) -> String {
@@ -68,7 +73,12 @@ impl OAuthError {
         match self.fault {
             Some(fault) => format!("{}: {fault}.", self.refusal.code()),
             None => {
-                format!("{}: {}. {}", self.refusal.code(), self.refusal.title(text), self.refusal.advice(text))
+                format!(
+                    "{}: {}. {}",
+                    self.refusal.code(),
+                    self.refusal.title(text),
+                    self.refusal.advice(text)
+                )
             }
         }
     }

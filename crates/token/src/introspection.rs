@@ -60,12 +60,12 @@ impl Tokens {
 }
 
 fn active(claims: &AccessClaims) -> Result<String, OAuthError> {
-    let answer = Active { active: true, token_type: "Bearer", claims };
+    let answer = Living { active: true, token_type: "Bearer", claims };
     serde_json::to_string(&answer).map_err(|_| Refusal::Internal.into())
 }
 
 #[derive(Serialize)]
-struct Active<'a> {
+struct Living<'a> {
     active: bool,
     token_type: &'static str,
     #[serde(flatten)]

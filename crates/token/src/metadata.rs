@@ -69,9 +69,12 @@ struct Metadata<'a> {
 
 #[derive(Serialize)]
 struct Endpoints {
-    token_endpoint: String,
-    introspection_endpoint: String,
-    revocation_endpoint: String,
+    #[serde(rename = "token_endpoint")]
+    token: String,
+    #[serde(rename = "introspection_endpoint")]
+    introspection: String,
+    #[serde(rename = "revocation_endpoint")]
+    revocation: String,
 }
 
 impl<'a> Metadata<'a> {
@@ -97,9 +100,9 @@ impl<'a> Metadata<'a> {
 impl Endpoints {
     fn at(device: &str) -> Self {
         Self {
-            token_endpoint: format!("{device}{TOKEN}"),
-            introspection_endpoint: format!("{device}{INTROSPECTION}"),
-            revocation_endpoint: format!("{device}{REVOCATION}"),
+            token: format!("{device}{TOKEN}"),
+            introspection: format!("{device}{INTROSPECTION}"),
+            revocation: format!("{device}{REVOCATION}"),
         }
     }
 }

@@ -17,13 +17,13 @@ pub(crate) async fn receive(
     StrictJson(receipt): StrictJson<Receipt>,
 ) -> Answer<StatusCode> {
     let gate = tokens.context.gate(presented.0.as_ref()).await?;
-    if !tokens.has_happened(receipt.seq).await.map_err(told)? {
+    if !tokens.has_happened(receipt.seq).await.map_err(|error| told(&error))? {
         let detail = "seq is beyond the last event of the feed";
         return Err(Problem::with_detail(Refusal::RequestMalformed, detail));
     }
     let surface = format!("gate:{}", gate.device);
     let now = tokens.context.now();
-    tokens.context.ledger.acknowledge(surface, receipt.seq, now).await.map_err(told)?;
+    tokens.context.ledger.acknowledge(surface, receipt.seq, now).await.map_err(|error| told(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -34,7 +34,7 @@ impl Tokens {
     }
 }
 
-fn told(error: LedgerError) -> Refusal {
+fn told(error: &LedgerError) -> Refusal {
     tracing::error!(%error, "a receipt cannot be kept");
     error.refusal()
 }

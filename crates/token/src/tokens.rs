@@ -145,9 +145,10 @@ impl Tokens {
 
 fn check_products(products: &[Product]) -> Result<(), Misconfigured> {
     let unnamed = products.iter().any(|product| product.audience.is_empty());
-    let twice = products.iter().enumerate().any(|(place, product)| {
-        products[..place].iter().any(|earlier| earlier.audience == product.audience)
-    });
+    let twice = products
+        .iter()
+        .enumerate()
+        .any(|(place, product)| products[..place].iter().any(|earlier| earlier.audience == product.audience));
     if products.is_empty() || unnamed || twice {
         return Err(Misconfigured::Products);
     }

@@ -1,0 +1,63 @@
+//! Line 60 of what a conformance run checks.
+
+use crate::tests::world::{DEVICE, PORTAL, World};
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tegata_core::Role;
+use tegata_core::claims::ACCESS_TOKEN;
+use tegata_core::jws::{Jwks, KeySet};
+use tower::ServiceExt;
+
+async fn get(door: Router, path: &str) -> Value {
+    let response = door.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status().as_u16(), 200, "{path}");
+    assert!(response.headers()["content-type"].to_str().unwrap().ends_with("json"));
+    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn everything_is_found_from_the_issuer() {
+    let world = World::new().await;
+    let metadata = get(world.portal(), "/.well-known/oauth-authorization-server").await;
+    assert_eq!(metadata, get(world.device_door(), "/.well-known/oauth-authorization-server").await);
+    assert_eq!(metadata["issuer"], PORTAL, "exactly (RFC 8414 section 3.3)");
+    assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
+    assert_eq!(metadata["grant_types_supported"], json!(["client_credentials"]));
+    assert_eq!(metadata["response_types_supported"], json!([]));
+    for endpoint in ["token", "introspection", "revocation"] {
+        let (url, methods) =
+            (format!("{endpoint}_endpoint"), format!("{endpoint}_endpoint_auth_methods_supported"));
+        assert!(metadata[&url].as_str().unwrap().starts_with(&format!("{DEVICE}/")), "{metadata}");
+        assert_eq!(metadata["mtls_endpoint_aliases"][&url], metadata[&url]);
+        assert_eq!(metadata[methods], json!(["tls_client_auth"]));
+    }
+    assert_eq!(metadata["jwks_uri"], format!("{PORTAL}/.well-known/jwks.json"));
+    assert_eq!(metadata["tegata_feed_endpoint"], format!("{DEVICE}/feed"));
+    assert_eq!(metadata["tegata_receipt_endpoint"], format!("{DEVICE}/feed/receipts"));
+}
+
+#[tokio::test]
+async fn the_published_keys_verify_a_token_and_hold_no_secret() {
+    let world = World::new().await;
+    let device = world.enroll(Role::Device).await;
+    let published = get(world.portal(), "/.well-known/jwks.json").await;
+    for key in published["keys"].as_array().unwrap() {
+        assert!(key.get("d").is_none());
+        assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&json!("EC"), &json!("sig"), &json!("ES256")));
+    }
+    let jwks: Jwks = serde_json::from_value(published).unwrap();
+    let token = world.obtain(&device).await;
+    assert!(KeySet::from_jwks(&jwks).unwrap().verify(&token, ACCESS_TOKEN).is_ok());
+}
+
+#[tokio::test]
+async fn the_portal_has_no_endpoint_that_needs_a_certificate() {
+    let world = World::new().await;
+    for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/feed/receipts", "/feed"] {
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        assert_eq!(world.portal().oneshot(request).await.unwrap().status().as_u16(), 404, "{path}");
+    }
+}

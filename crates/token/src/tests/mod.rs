@@ -1,0 +1,7 @@
+mod discovery;
+mod feed;
+mod introspection;
+mod issuance;
+mod revocation;
+mod surfaces;
+mod world;

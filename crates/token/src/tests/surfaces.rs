@@ -1,0 +1,35 @@
+use crate::acknowledge_loop;
+use crate::tests::world::World;
+use std::time::Duration;
+use tegata_core::Role;
+use tegata_storage::{DeviceAction, ReceiptRow};
+use tokio::time::sleep;
+
+async fn receipts(world: &World) -> Vec<(String, u64)> {
+    let rows = world.context.ledger.receipts().await.unwrap();
+    rows.into_iter().map(|ReceiptRow { surface, seq, .. }| (surface, seq.0)).collect()
+}
+
+async fn until_receipts_say(world: &World, seq: u64) {
+    let wanted = vec![("introspection".to_owned(), seq), ("token".to_owned(), seq)];
+    for _ in 0..2000 {
+        if receipts(world).await == wanted {
+            return;
+        }
+        sleep(Duration::from_millis(2)).await;
+    }
+    panic!("never {wanted:?}: {:?}", receipts(world).await);
+}
+
+#[tokio::test]
+async fn support_sees_that_token_endpoint_and_introspection_refuse_by_now() {
+    let world = World::new().await;
+    let device = world.enroll(Role::Device).await;
+    let running = tokio::spawn(acknowledge_loop(world.context.clone()));
+    until_receipts_say(&world, 0).await;
+    world.act(&device, DeviceAction::Suspend).await;
+    until_receipts_say(&world, 1).await;
+    world.fill_feed(50, &device).await;
+    until_receipts_say(&world, 51).await;
+    running.abort();
+}
