@@ -4,7 +4,6 @@ use crate::feed::line::Line;
 use crate::tokens::Tokens;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tegata_core::Timestamp;
 use tegata_core::feed::Event;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -79,7 +78,7 @@ impl FeedHub {
         };
         let lines = channel(BACKLOG).0;
         *self.lines() = Some(lines.clone());
-        let mut voice = Voice { tokens, lines, events, seq, said: Timestamp::default() };
+        let mut voice = Voice { tokens, lines, events, seq };
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -113,8 +112,6 @@ struct Voice<'a> {
     events: Receiver<Arc<Event>>,
     /// The last event told.
     seq: u64,
-    /// The date of the last heartbeat.
-    said: Timestamp,
 }
 
 impl Voice<'_> {
@@ -132,8 +129,8 @@ impl Voice<'_> {
     }
 
     /// Says "by `at` there was nothing after `seq`" when that is so: the date is read first, then everything that the
-    /// memory had applied by then is told. A stale memory, a clock set back, or an event still on its way here make
-    /// silence instead, and gates that hear nothing fail closed.
+    /// memory had applied by then is told. A stale memory or an event still on its way here make silence instead, and
+    /// gates that hear nothing fail closed.
     fn beat(&mut self) -> Result<(), Interrupted> {
         let Ok(at) = self.tokens.fresh_at(self.tokens.context.now()) else { return Ok(()) };
         let applied = self.tokens.context.status.freshness().seq;
@@ -144,10 +141,9 @@ impl Voice<'_> {
                 Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return Err(Interrupted::Missed),
             }
         }
-        if self.seq < applied || at < self.said {
+        if self.seq < applied {
             return Ok(());
         }
-        self.said = at;
         let line = Line::heartbeat(self.tokens, self.seq, at);
         self.say(line.map_err(|_| Interrupted::Unsigned)?);
         Ok(())

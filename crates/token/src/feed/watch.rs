@@ -46,7 +46,7 @@ impl Watch {
                     self.seq = event.seq;
                     return Some(line.text);
                 }
-                // Said before the snapshot was taken: to this gate it is old.
+                // Said before the snapshot was taken, or by a clock that was set back: a gate would take offence.
                 Meaning::Heartbeat { seq, at } if seq != self.seq || at < self.at => {}
                 Meaning::Heartbeat { at, .. } => {
                     self.at = at;
@@ -61,6 +61,86 @@ impl Watch {
             Change::DeviceDenied { device, .. } => *device == self.gate.device,
             Change::CertificateDenied { thumbprint, .. } => *thumbprint == self.gate.thumbprint,
             Change::DeviceAllowed { .. } | Change::TokenDenied { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::world::{Holder, START, World};
+    use std::time::Duration;
+    use tegata_core::feed::{Denial, Event};
+    use tegata_core::{DeviceId, Role, Thumbprint};
+    use tokio::sync::broadcast::{Sender, channel};
+
+    /// A gate whose snapshot contained five events at START, while the lines since the third were waiting.
+    async fn watch(world: &World, gate: &Holder) -> (Sender<Line>, Watch) {
+        let facts = world.context.gate(Some(&gate.certificate)).await.unwrap();
+        let (lines, receiver) = channel(16);
+        (lines, Watch::new(receiver, facts, 5, START, world.context.clock.clone()))
+    }
+
+    fn event(seq: u64, change: Change) -> Line {
+        let event = Event { seq, at: START, change };
+        Line { meaning: Meaning::Event(Arc::new(event)), text: format!("event {seq}").into() }
+    }
+
+    fn token(seq: u64) -> Line {
+        event(seq, Change::TokenDenied { jti: "t".into(), until: START })
+    }
+
+    fn heartbeat(seq: u64, at: Timestamp) -> Line {
+        let text = format!("heartbeat {seq} {}", at.seconds() - START.seconds());
+        Line { meaning: Meaning::Heartbeat { seq, at }, text: text.into() }
+    }
+
+    #[tokio::test]
+    async fn what_the_snapshot_contains_is_not_said_again() {
+        let world = World::new().await;
+        let gate = world.enroll(Role::Gate).await;
+        let (lines, mut watch) = watch(&world, &gate).await;
+        let later = START.plus(Duration::from_secs(1));
+        let earlier = START.minus(Duration::from_secs(1));
+        for line in [
+            token(4),
+            heartbeat(4, later),
+            token(5),
+            heartbeat(5, earlier),
+            heartbeat(5, later),
+            heartbeat(5, START),
+            token(6),
+            heartbeat(6, later),
+        ] {
+            lines.send(line).unwrap();
+        }
+        drop(lines);
+        let mut heard = Vec::new();
+        while let Some(line) = watch.next().await {
+            heard.push(String::from_utf8(line.to_vec()).unwrap());
+        }
+        assert_eq!(heard, ["heartbeat 5 1", "event 6", "heartbeat 6 1"]);
+    }
+
+    #[tokio::test]
+    async fn only_a_denial_of_the_gate_itself_ends_its_stream() {
+        let world = World::new().await;
+        let gate = world.enroll(Role::Gate).await;
+        let denied =
+            |device: &DeviceId| Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended };
+        let retired =
+            |thumbprint| Change::CertificateDenied { thumbprint, reason: Denial::Retired, until: START };
+        let other = DeviceId::random(&*world.context.entropy);
+        for (change, goes_on) in [
+            (denied(&other), true),
+            (retired(Thumbprint::of(b"other")), true),
+            (Change::DeviceAllowed { device: gate.id.clone() }, true),
+            (denied(&gate.id), false),
+            (retired(gate.certificate.thumbprint), false),
+        ] {
+            let (lines, mut watch) = watch(&world, &gate).await;
+            lines.send(event(6, change.clone())).unwrap();
+            assert_eq!(watch.next().await.is_some(), goes_on, "{change:?}");
         }
     }
 }
