@@ -4,4 +4,4 @@ mod introspection;
 mod issuance;
 mod revocation;
 mod surfaces;
-mod world;
+pub(crate) mod world;
