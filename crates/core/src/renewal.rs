@@ -31,6 +31,11 @@ impl RenewalPolicy {
         two_thirds.max(not_after.minus(DAY * self.due_days))
     }
 
+    /// No certificate is due earlier than this before its end.
+    pub fn longest_notice(&self) -> Duration {
+        DAY * self.due_days
+    }
+
     /// When an old generation retires whose successor was first used at `successor_used`.
     pub fn retire_at(&self, successor_used: Timestamp) -> Timestamp {
         successor_used.plus(DAY * self.grace_days)

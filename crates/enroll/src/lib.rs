@@ -1,1 +1,42 @@
-//! From an invitation or an old certificate to a new certificate.
+//! From an invitation, or an old certificate, to a new certificate.
+//!
+//! - [`Desk`] turns rights into certificates; it knows no HTTP.
+//! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.
+//! - [`device_routes`] is what a device sees: its page, renewal, and the probe.
+//!
+//! The key is made where it stays: the page in `assets/`, or `tegata enroll`, sends a PKCS#10 request and nothing else.
+
+mod api;
+mod assets;
+mod desk;
+mod pages;
+mod probe;
+mod throttle;
+
+pub use desk::Desk;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+/// Routes of the portal listener.
+pub fn portal_routes(desk: Desk) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/enroll", get(pages::enroll))
+        .route("/api/v1/invitations/open", post(api::open))
+        .route("/api/v1/enrollments", post(api::enroll))
+        .route("/api/v1/deliveries", post(api::deliver_invited))
+        .with_state(desk)
+        .merge(assets::routes())
+}
+
+/// Routes of the device listener.
+pub fn device_routes(desk: Desk) -> Router {
+    Router::new()
+        .route("/", get(pages::device))
+        .route("/probe", get(probe::get))
+        .route("/api/v1/renewals", post(api::renew))
+        .route("/api/v1/deliveries", post(api::deliver))
+        .with_state(desk)
+        .merge(assets::routes())
+}

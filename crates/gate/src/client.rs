@@ -31,27 +31,32 @@ static VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rus
 
 /// Why the platform could not be asked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
+pub enum ClientError {
+    /// Nothing came in time.
     #[error("the platform does not answer in time")]
     Timeout,
+    /// TCP or TLS failed.
     #[error("no connection: {0}")]
     Connect(#[from] std::io::Error),
+    /// HTTP failed.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
+    /// Another status than the one expected.
     #[error("the platform answers {0}")]
     Status(StatusCode),
+    /// The answer, or the address asked, makes no sense.
     #[error("the platform's answer cannot be read")]
     Malformed,
 }
 
 /// Opens connections as one party: anonymous, or with a certificate.
-pub(crate) struct Client {
+pub struct Client {
     tls: TlsConnector,
 }
 
 impl Client {
     /// Sessions are never resumed: a resumed one skips the check of the certificates.
-    pub(crate) fn new(
+    pub fn new(
         trust: RootCertStore,
         clock: Arc<dyn Clock>,
         identity: Option<Identity>,
@@ -74,13 +79,24 @@ impl Client {
     }
 
     /// Fetches a small JSON document over a connection of its own.
-    pub(crate) async fn get_json<T: DeserializeOwned>(&self, uri: &Uri) -> Result<T, ClientError> {
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came, or another than 200.
+    pub async fn get_json<T: DeserializeOwned>(&self, uri: &Uri) -> Result<T, ClientError> {
         let mut connection = self.open(uri).await?;
         let response = connection.get(uri, "application/json").await?;
         let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
         let body = timeout(PATIENCE, body).await.map_err(|_| ClientError::Timeout)?;
         let body = body.map_err(|_| ClientError::Malformed)?.to_bytes();
         serde_json::from_slice(&body).map_err(|_| ClientError::Malformed)
+    }
+
+    /// Posts JSON over a connection of its own, and reads the answer whatever its status.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came; a refusal is an answer.
+    pub async fn post_json(&self, uri: &Uri, json: Vec<u8>) -> Result<(StatusCode, Bytes), ClientError> {
+        self.open(uri).await?.post_for_answer(uri, json).await
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
@@ -119,6 +135,14 @@ impl Connection {
 
     /// Posts JSON and reads the answer to its end, so that the connection can be used again.
     pub(crate) async fn post(&mut self, uri: &Uri, json: Vec<u8>) -> Result<StatusCode, ClientError> {
+        self.post_for_answer(uri, json).await.map(|(status, _)| status)
+    }
+
+    async fn post_for_answer(
+        &mut self,
+        uri: &Uri,
+        json: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let mut request = Request::new(Full::from(json));
         *request.method_mut() = Method::POST;
         let json = HeaderValue::from_static("application/json");
@@ -127,8 +151,7 @@ impl Connection {
         let status = response.status();
         let rest = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
         let rest = timeout(PATIENCE, rest).await.map_err(|_| ClientError::Timeout)?;
-        rest.map_err(|_| ClientError::Malformed)?;
-        Ok(status)
+        Ok((status, rest.map_err(|_| ClientError::Malformed)?.to_bytes()))
     }
 
     async fn send(

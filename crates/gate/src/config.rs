@@ -76,9 +76,13 @@ pub fn trust_from_pem_file(path: &Path) -> Result<RootCertStore, ConfigError> {
 }
 
 /// The gate's chain, leaf first, and its key.
-pub(crate) type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-pub(crate) fn read_identity(folder: &Path) -> Result<Identity, ConfigError> {
+/// The chain and key of a folder made by `tegata enroll`: `chain.pem` and `key.pem`.
+///
+/// # Errors
+/// [`ConfigError::Identity`] when one of them cannot be read.
+pub fn read_identity(folder: &Path) -> Result<Identity, ConfigError> {
     let failed =
         |error: rustls_pki_types::pem::Error| ConfigError::Identity(folder.to_owned(), error.to_string());
     let chain = CertificateDer::pem_file_iter(folder.join("chain.pem")).map_err(failed)?;

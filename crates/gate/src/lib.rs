@@ -36,7 +36,7 @@ pub mod problem;
 mod backoff;
 mod cache;
 mod check;
-mod client;
+pub mod client;
 mod config;
 mod feed;
 mod follow;
@@ -52,7 +52,7 @@ mod store;
 
 pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source};
 pub use check::{Policy, Verified};
-pub use config::{Config, ConfigError, trust_from_pem_file};
+pub use config::{Config, ConfigError, Identity, read_identity, trust_from_pem_file};
 pub use gate::{Gate, Status};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use network::{Network, NotANetwork};

@@ -1,1 +1,45 @@
-//! The clock-driven passes over the ledger: due, overdue, retired, abandoned.
+//! The clock-driven pass over the ledger: who is due, what retires, what is given up.
+//!
+//! The pass has no input but time and is idempotent: run twice, or by two processes, it does the work of once. It
+//! notifies nobody itself; whoever runs it reads the [`Report`].
+
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tegata_core::renewal::RenewalPolicy;
+use tegata_storage::{Due, Ledger, Result};
+
+/// After this time a reserved certificate is given up. Far longer than any honest issuing takes.
+const ABANDON_AFTER: Duration = Duration::from_mins(10);
+
+/// What one pass found and did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// Old generations whose grace had ended: they are refused from now on.
+    pub retired: usize,
+    /// Certificates that were reserved and never completed: on the CRL from now on.
+    pub abandoned: usize,
+    /// Newest certificates that should be renewed now, the most urgent first.
+    pub due: Vec<Due>,
+    /// Newest certificates that ended without a successor, the oldest first: these devices are locked out and need a
+    /// new invitation.
+    pub overdue: Vec<Due>,
+}
+
+/// Runs the pass at `now`.
+pub async fn pass(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Result<Report> {
+    let mut transaction = ledger.begin(now).await?;
+    let retired = transaction.retire_due().await?;
+    let abandoned = transaction.abandon_reserved(now.minus(ABANDON_AFTER)).await?;
+    transaction.commit().await?;
+    let (due, overdue) = due(ledger, policy, now).await?;
+    Ok(Report { retired, abandoned, due, overdue })
+}
+
+/// Which devices should renew now, and which are too late. Changes nothing.
+pub async fn due(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Result<(Vec<Due>, Vec<Due>)> {
+    let horizon = now.plus(policy.longest_notice());
+    let candidates = ledger.ending_before(horizon).await?;
+    let (overdue, alive): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|due| due.not_after < now);
+    let due = alive.into_iter().filter(|due| policy.due_at(due.not_before, due.not_after) <= now).collect();
+    Ok((due, overdue))
+}

@@ -1,7 +1,8 @@
 //! The audit log: append-only, each entry chained to its predecessor by SHA-256.
 
 use crate::engine::on_read;
-use crate::{Ledger, Result};
+use crate::group::Operation;
+use crate::{Ledger, Result, Transaction};
 use ring::digest::{Context, SHA256};
 use std::fmt;
 use tegata_core::{DeviceId, InvitationId, Timestamp};
@@ -11,6 +12,8 @@ use tegata_core::{DeviceId, InvitationId, Timestamp};
 pub enum Actor {
     /// Whoever held an invitation.
     Invitation(InvitationId),
+    /// Nobody known.
+    Anonymous,
     /// A device or a gate, by its certificate.
     Device(DeviceId),
     /// A person at the machine itself, by the name of the account.
@@ -23,6 +26,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invitation(id) => write!(formatter, "invitation:{id}"),
+            Self::Anonymous => formatter.write_str("anonymous"),
             Self::Device(id) => write!(formatter, "device:{id}"),
             Self::Operator(name) => write!(formatter, "operator:{name}"),
             Self::System(name) => write!(formatter, "system:{name}"),
@@ -61,6 +65,33 @@ pub(crate) fn next_hash(previous: &[u8], entry: &str) -> Vec<u8> {
     context.update(previous);
     context.update(entry.as_bytes());
     context.finish().as_ref().to_vec()
+}
+
+/// An audit entry of its own, for what was refused: nothing else is written.
+#[derive(Debug)]
+pub struct Note {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: &'static str,
+    /// Concerning which device.
+    pub device: Option<DeviceId>,
+    /// No secret, nothing about a person.
+    pub detail: serde_json::Value,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Operation for Note {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
+        transaction.audit(&self.actor, self.action, self.device.as_ref(), self.detail).await
+    }
 }
 
 /// Rows read at a time by [`Ledger::verify_audit`].

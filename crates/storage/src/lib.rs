@@ -25,7 +25,7 @@ mod tenant;
 mod token;
 mod transaction;
 
-pub use audit::{Actor, AuditEntry, AuditFault};
+pub use audit::{Actor, AuditEntry, AuditFault, Note};
 pub use certificate::{Certificate, Complete, Due, Ended, Holding, Intent, Origin};
 pub use crl::StoredCrl;
 pub use device::{Device, DeviceAction};

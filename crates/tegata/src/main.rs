@@ -1,2 +1,78 @@
-//! The program.
-fn main() {}
+//! The program: command line, configuration, listeners, wiring, background passes.
+//!
+//! Only here is a clock read, the environment looked at, and a file opened.
+
+mod check;
+mod cli;
+mod client;
+mod config;
+mod csr;
+mod device;
+mod failure;
+mod gate;
+mod house;
+mod init;
+mod invite;
+mod keys;
+mod loops;
+mod machine;
+mod pem;
+mod public;
+mod running;
+mod serve;
+mod system;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+use machine::Machine;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(&Failure::wrong(error)),
+    };
+    match runtime.block_on(run(&cli, &Machine::real())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(&failure),
+    }
+}
+
+async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
+    let place = &cli.place;
+    match &cli.command {
+        Command::Dev(options) => serve::dev(place, options, machine).await,
+        Command::Init(options) => {
+            std::fs::create_dir_all(&place.data).map_err(Failure::wrong)?;
+            init::init(&place.data, options, machine).await?;
+            eprintln!(
+                "made {}; start it with: tegata serve --data {}",
+                place.file().display(),
+                place.data.display()
+            );
+            Ok(())
+        }
+        Command::Serve => serve::serve(place, machine).await,
+        Command::Check(output) => check::run(place, output.json, machine).await,
+        Command::Device(command) => device::run(place, command, machine).await,
+        Command::Invite(options) => invite::run(place, options, machine).await,
+        Command::Enroll(options) => client::enroll(options, machine).await,
+        Command::Renew(options) => client::renew(options, machine).await,
+        Command::Gate(options) => gate::run(options, machine).await,
+    }
+}
+
+/// Logs go to standard error; `TEGATA_LOG` chooses what, as `info,tegata_web=debug`.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("TEGATA_LOG").unwrap_or_else(|_| EnvFilter::new("warn,tegata=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+fn end(failure: &Failure) -> ExitCode {
+    eprintln!("tegata: {failure}");
+    ExitCode::from(failure.exit_code())
+}

@@ -1,0 +1,158 @@
+//! The JSON API of enrolment and renewal.
+
+use crate::desk::{Desk, HandedOver};
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderName};
+use serde::{Deserialize, Serialize};
+use tegata_core::encoding::base64;
+use tegata_core::{DeviceId, Refusal, Role, Serial, Thumbprint, Timestamp};
+use tegata_storage::Actor;
+use tegata_web::{Answer, Presented, StrictJson};
+
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
+/// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Open {
+    code: String,
+}
+
+/// For whom an invitation is, so that the person can see it before using it.
+#[derive(Serialize)]
+pub(crate) struct Opened {
+    tenant: String,
+    site: String,
+    label: String,
+    role: Role,
+    expires_at: Timestamp,
+    subject: String,
+    device_origin: String,
+    probe_pattern: String,
+}
+
+/// `POST {portal}/api/v1/enrollments`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Enroll {
+    code: String,
+    csr: String,
+}
+
+/// `POST {device}/api/v1/renewals`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Renew {
+    csr: String,
+}
+
+/// A certificate with what its holder needs to install and to name it.
+#[derive(Serialize)]
+pub(crate) struct Enrolled {
+    device: DeviceId,
+    generation: u32,
+    serial: Serial,
+    thumbprint: Thumbprint,
+    not_after: Timestamp,
+    certificate: String,
+    chain: Vec<String>,
+    name: String,
+}
+
+/// `POST {portal}/api/v1/deliveries`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeliverInvited {
+    code: String,
+    thumbprint: String,
+}
+
+/// `POST {device}/api/v1/deliveries`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Deliver {
+    thumbprint: String,
+}
+
+pub(crate) async fn open(
+    State(desk): State<Desk>,
+    StrictJson(body): StrictJson<Open>,
+) -> Answer<impl IntoResponse> {
+    let invitation = desk.open(&body.code).await?;
+    let addresses = &desk.context.addresses;
+    // The device's identifier is not known yet; no profile of a device names it.
+    let nobody = DeviceId::random(desk.context.entropy.as_ref());
+    let subject =
+        desk.authority.common_name(invitation.role, &nobody, &invitation.site_name, &invitation.label);
+    let opened = Opened {
+        tenant: invitation.tenant_name,
+        site: invitation.site_name,
+        label: invitation.label,
+        role: invitation.role,
+        expires_at: invitation.expires_at,
+        subject,
+        device_origin: addresses.device.clone(),
+        probe_pattern: addresses.probes.pattern(),
+    };
+    Ok((NO_STORE, Json(opened)))
+}
+
+pub(crate) async fn enroll(
+    State(desk): State<Desk>,
+    StrictJson(body): StrictJson<Enroll>,
+) -> Answer<impl IntoResponse> {
+    let handed_over = desk.enroll(&body.code, &body.csr).await?;
+    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over))))
+}
+
+pub(crate) async fn renew(
+    State(desk): State<Desk>,
+    Presented(certificate): Presented,
+    StrictJson(body): StrictJson<Renew>,
+) -> Answer<impl IntoResponse> {
+    let old = desk.context.caller(certificate.as_ref()).await?;
+    let handed_over = desk.renew(&old, &body.csr).await?;
+    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over))))
+}
+
+pub(crate) async fn deliver_invited(
+    State(desk): State<Desk>,
+    StrictJson(body): StrictJson<DeliverInvited>,
+) -> Answer<StatusCode> {
+    check_thumbprint(&body.thumbprint)?;
+    desk.deliver_invited(&body.code, &body.thumbprint).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(crate) async fn deliver(
+    State(desk): State<Desk>,
+    Presented(certificate): Presented,
+    StrictJson(body): StrictJson<Deliver>,
+) -> Answer<StatusCode> {
+    let caller = desk.context.caller(certificate.as_ref()).await?;
+    check_thumbprint(&body.thumbprint)?;
+    desk.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check_thumbprint(text: &str) -> Result<(), Refusal> {
+    Thumbprint::parse(text).map(|_| ()).ok_or(Refusal::RequestMalformed)
+}
+
+impl Enrolled {
+    fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Self {
+        Self {
+            device: issued.device,
+            generation: issued.generation,
+            serial: issued.certificate.serial,
+            thumbprint: issued.certificate.thumbprint,
+            not_after: issued.not_after,
+            certificate: base64(&issued.certificate.der),
+            chain: vec![base64(desk.authority.issuer().certificate())],
+            name,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The desk where rights are turned into certificates: no HTTP here.
+
+use crate::throttle::Throttle;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_ca::{Authority, Issued, Order, ParsedRequest, SignedCertificate};
+use tegata_core::encoding::from_base64;
+use tegata_core::id::Code;
+use tegata_core::{CertificateState, DeviceId, Refusal, Timestamp};
+use tegata_storage::{Actor, Certificate, Device, Facts, Invitation, LedgerError, Note, Origin};
+use tegata_web::Context;
+
+/// A request that arrives while the first one with the same key is still being served is asked to come again; after
+/// this time the first is taken for dead.
+const IN_PROGRESS: Duration = Duration::from_secs(10);
+
+/// The longest base64 of a certificate request: 8 KiB of DER and its padding.
+const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
+
+/// The desk. Cloning shares it.
+#[derive(Clone)]
+pub struct Desk {
+    pub(crate) context: Context,
+    pub(crate) authority: Arc<Authority>,
+    refusals: Arc<Throttle>,
+}
+
+/// A certificate handed over, with the name the browser's list will show.
+#[derive(Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) issued: Issued,
+    pub(crate) name: String,
+}
+
+impl Desk {
+    /// A desk that issues with `authority`.
+    pub fn new(context: Context, authority: Arc<Authority>) -> Self {
+        Self { context, authority, refusals: Arc::new(Throttle::per_second(20)) }
+    }
+
+    /// The invitation behind a code, if it can still be used.
+    pub(crate) async fn open(&self, code: &str) -> Result<Invitation, Refusal> {
+        let invitation = self.find(code).await?;
+        invitation.admits(None, self.context.now())?;
+        Ok(invitation)
+    }
+
+    /// Turns an invitation into a certificate. The same key may come again with the same code, until the invitation
+    /// expires: its first answer may have been lost on the way.
+    pub(crate) async fn enroll(&self, code: &str, request: &str) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
+        let invitation = match self.find(code).await {
+            Ok(invitation) => invitation,
+            Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
+        };
+        let actor = Actor::Invitation(invitation.id.clone());
+        match self.enroll_invited(&invitation, request, now).await {
+            Ok(handed_over) => Ok(handed_over),
+            Err(refusal) => Err(self.refused(actor, invitation.device.clone(), refusal, now).await),
+        }
+    }
+
+    /// Turns a working certificate into its successor.
+    pub(crate) async fn renew(&self, old: &Facts, request: &str) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
+        match self.renew_known(old, request, now).await {
+            Ok(handed_over) => Ok(handed_over),
+            Err(refusal) => {
+                let actor = Actor::Device(old.device.clone());
+                Err(self.refused(actor, Some(old.device.clone()), refusal, now).await)
+            }
+        }
+    }
+
+    /// Notes that a certificate obtained with this code has arrived.
+    pub(crate) async fn deliver_invited(&self, code: &str, certificate: &str) -> Result<(), Refusal> {
+        let invitation = self.find(code).await?;
+        let device = invitation.device.clone().ok_or(Refusal::RequestMalformed)?;
+        self.deliver(&device, certificate, Actor::Invitation(invitation.id)).await
+    }
+
+    /// Notes that a certificate of this device has arrived.
+    pub(crate) async fn deliver(
+        &self,
+        device: &DeviceId,
+        certificate: &str,
+        actor: Actor,
+    ) -> Result<(), Refusal> {
+        let ledger = &self.context.ledger;
+        let certificates = ledger.certificates_of(device).await.map_err(refusal)?;
+        let thumbprint = certificates
+            .iter()
+            .filter_map(Certificate::thumbprint)
+            .find(|thumbprint| thumbprint.to_string() == certificate)
+            .ok_or(Refusal::RequestMalformed)?;
+        let mut transaction = ledger.begin(self.context.now()).await.map_err(refusal)?;
+        transaction.mark_delivered(&thumbprint, &actor).await.map_err(refusal)?;
+        transaction.commit().await.map_err(refusal)
+    }
+
+    /// The device behind a certificate.
+    pub(crate) async fn device(&self, id: &DeviceId) -> Result<Device, Refusal> {
+        self.context.ledger.device(id).await.map_err(refusal)?.ok_or(Refusal::Internal)
+    }
+
+    async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
+        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        self.context.ledger.find_invitation(&code).await.map_err(refusal)?.ok_or(Refusal::InvitationUnknown)
+    }
+
+    async fn enroll_invited(
+        &self,
+        invitation: &Invitation,
+        request: &str,
+        now: Timestamp,
+    ) -> Result<HandedOver, Refusal> {
+        let request = parse(request)?;
+        invitation.admits(Some(&request.key_hash()), now)?;
+        let (device, origin) = match &invitation.device {
+            Some(device) => match self.earlier(device, &request, now).await? {
+                Some(issued) => return Ok(self.named(issued, invitation)),
+                None => (device.clone(), Origin::Again(invitation.id.clone())),
+            },
+            None => (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation)),
+        };
+        let order = Order {
+            device,
+            role: invitation.role,
+            site: &invitation.site_name,
+            label: &invitation.label,
+            request: &request,
+            origin,
+        };
+        Ok(self.named(self.issue(order, now).await?, invitation))
+    }
+
+    async fn renew_known(&self, old: &Facts, request: &str, now: Timestamp) -> Result<HandedOver, Refusal> {
+        let request = parse(request)?;
+        let device = self.device(&old.device).await?;
+        let name = self.authority.common_name(old.role, &old.device, &device.site_name, &device.label);
+        if let Some(issued) = self.earlier(&old.device, &request, now).await? {
+            // The very certificate that asks is no renewal.
+            let fresh = issued.certificate.thumbprint != old.thumbprint;
+            return if fresh { Ok(HandedOver { issued, name }) } else { Err(Refusal::KeyReused) };
+        }
+        let order = Order {
+            device: old.device.clone(),
+            role: old.role,
+            site: &device.site_name,
+            label: &device.label,
+            request: &request,
+            origin: Origin::Renewal(old.thumbprint),
+        };
+        Ok(HandedOver { issued: self.issue(order, now).await?, name })
+    }
+
+    /// What was already issued to this device for this key and has not been used: the answer that was lost.
+    async fn earlier(
+        &self,
+        device: &DeviceId,
+        request: &ParsedRequest,
+        now: Timestamp,
+    ) -> Result<Option<Issued>, Refusal> {
+        let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
+        let own = certificates.into_iter().rev().find(|known| known.key_hash == request.key_hash());
+        match own {
+            Some(known)
+                if known.state == CertificateState::Reserved
+                    && now.since(known.reserved_at) < IN_PROGRESS =>
+            {
+                Err(Refusal::Unavailable)
+            }
+            Some(known) if matches!(known.state, CertificateState::Issued | CertificateState::Delivered) => {
+                Ok(issued_again(known))
+            }
+            Some(known) if !matches!(known.state, CertificateState::Reserved | CertificateState::Revoked) => {
+                Err(Refusal::InvitationUsed)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn issue(&self, order: Order<'_>, now: Timestamp) -> Result<Issued, Refusal> {
+        let witness = |step| tracing::trace!(?step, "issuing");
+        self.authority.issue(order, now, self.context.entropy.as_ref(), &witness).await.map_err(|error| {
+            tracing::warn!(%error, "a certificate was not issued");
+            error.refusal()
+        })
+    }
+
+    fn named(&self, issued: Issued, invitation: &Invitation) -> HandedOver {
+        let Invitation { role, site_name, label, .. } = invitation;
+        HandedOver { name: self.authority.common_name(*role, &issued.device, site_name, label), issued }
+    }
+
+    /// One audit line for a refusal, the only thing it writes. A flood of refusals is cut: the log is for reading.
+    async fn refused(
+        &self,
+        actor: Actor,
+        device: Option<DeviceId>,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
+        if !self.refusals.admits(now) {
+            tracing::warn!(code = refusal.code(), "refusals arrive faster than they are written down");
+            return refusal;
+        }
+        let note = Note {
+            actor,
+            action: "certificate.refused",
+            device,
+            detail: json!({"code": refusal.code()}),
+            at: now,
+        };
+        if let Err(error) = self.context.ledger.group(note).await {
+            tracing::error!(%error, "a refusal could not be written down");
+        }
+        refusal
+    }
+}
+
+fn parse(request: &str) -> Result<ParsedRequest, Refusal> {
+    if request.len() > LONGEST_REQUEST {
+        return Err(Refusal::CsrTooLarge);
+    }
+    ParsedRequest::parse(&from_base64(request).ok_or(Refusal::CsrMalformed)?)
+}
+
+fn first_time(invitation: &Invitation) -> Origin {
+    Origin::Invitation {
+        invitation: invitation.id.clone(),
+        tenant: invitation.tenant.clone(),
+        site: invitation.site.clone(),
+        role: invitation.role,
+        label: invitation.label.clone(),
+    }
+}
+
+fn issued_again(known: Certificate) -> Option<Issued> {
+    let thumbprint = known.thumbprint()?;
+    Some(Issued {
+        device: known.device,
+        generation: u32::try_from(known.generation).ok()?,
+        certificate: SignedCertificate { der: known.der?, thumbprint, serial: known.serial },
+        not_after: known.not_after,
+    })
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn refusal(error: LedgerError) -> Refusal {
+    tracing::error!(%error, "the ledger did not answer the desk");
+    error.refusal()
+}

@@ -1,0 +1,241 @@
+//! The command line.
+
+use crate::gate::GateOptions;
+use crate::house::Place;
+use crate::invite::DEFAULT_DAYS;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use tegata_core::{DeviceId, RevocationReason};
+
+/// Certificates for the devices of a pharmacy: issued with one click, checked at every request, stopped within a second.
+///
+/// Begin with `tegata dev`: it makes an installation in ./data, starts the server, and shows an invitation to open in a
+/// browser. Commands act on the installation in --data DIR. Exit codes: 0 good, 1 something is wrong, 2 misuse.
+#[derive(Parser)]
+#[command(name = "tegata", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub place: Place,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a local installation, making it first if need be, and show an invitation
+    Dev(DevOptions),
+    /// Make a new installation: root and issuing CA, ledger, first tenant and site, tegata.toml
+    Init(InitOptions),
+    /// Run an installation
+    Serve,
+    /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
+    Check(Output),
+    /// Devices and gates: find, show, stop
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Make an invitation: a link that works once
+    Invite(InviteOptions),
+    /// Obtain a certificate on this machine with an invitation; the key is made here
+    Enroll(EnrollOptions),
+    /// Renew the certificate in DIR with a fresh key, by the old certificate
+    Renew(RenewOptions),
+    /// Run a gate that answers a proxy's question whether a request may pass
+    Gate(GateOptions),
+}
+
+#[derive(Args)]
+pub struct Output {
+    /// JSON on standard output, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DevOptions {
+    /// When ready, one JSON line on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Port of the portal; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub portal_port: Option<u16>,
+    /// Port of the device listener; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub device_port: Option<u16>,
+    /// Port of the public listener; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub public_port: Option<u16>,
+}
+
+#[derive(Args)]
+pub struct InitOptions {
+    /// Host name you own; it goes into the URIs of certificates and must never change
+    #[arg(long, default_value = "tegata.localhost")]
+    pub name: String,
+    /// Host by which browsers reach the portal and the device listener
+    #[arg(long, default_value = "localhost")]
+    pub host: String,
+    /// http:// address, without a port, of the public listener; written into certificates
+    #[arg(long, default_value = "http://127.0.0.1")]
+    pub public: String,
+    /// Where the ledger is: sqlite:PATH or postgres://…
+    #[arg(long, default_value = "sqlite:ledger.db")]
+    pub storage: String,
+    /// Name of the first tenant (法人), also in the CAs' names
+    #[arg(long, default_value = "あおば薬局グループ")]
+    pub tenant_name: String,
+    /// Name of its first site (店舗)
+    #[arg(long, default_value = "本店")]
+    pub site_name: String,
+    /// Audience of the first product
+    #[arg(long, default_value = "https://product.localhost")]
+    pub audience: String,
+    /// Port of the portal
+    #[arg(long, default_value_t = 8443)]
+    pub portal_port: u16,
+    /// Port of the device listener
+    #[arg(long, default_value_t = 9443)]
+    pub device_port: u16,
+    /// Port of the public listener
+    #[arg(long, default_value_t = 8080)]
+    pub public_port: u16,
+    /// Protects the keys instead of the file unlock.key; asked for again at every start
+    #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
+    pub passphrase: Option<String>,
+}
+
+impl InitOptions {
+    /// What `tegata dev` makes.
+    pub fn for_development() -> Self {
+        Self {
+            name: "tegata.localhost".into(),
+            host: "localhost".into(),
+            public: "http://127.0.0.1".into(),
+            storage: "sqlite:ledger.db".into(),
+            tenant_name: "あおば薬局グループ".into(),
+            site_name: "本店".into(),
+            audience: "https://product.localhost".into(),
+            portal_port: 8443,
+            device_port: 9443,
+            public_port: 8080,
+            passphrase: None,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub enum DeviceCommand {
+    /// List devices and gates
+    List {
+        /// Part of an identifier, label, site or tenant
+        #[arg(default_value = "")]
+        text: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one with its certificates and history
+    Show {
+        /// Its identifier
+        device: DeviceId,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Stop it for now; `resume` lets it go on with the same certificate
+    Suspend(Stop),
+    /// Let a suspended one go on
+    Resume(Stop),
+    /// Stop it for ever: device, certificates, tokens and connections
+    Revoke {
+        #[command(flatten)]
+        stop: Stop,
+        /// Why
+        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
+        reason: Reason,
+    },
+}
+
+#[derive(Args)]
+pub struct Stop {
+    /// Its identifier
+    pub device: DeviceId,
+    /// Why, or a ticket number; kept in the audit log. No names of persons
+    #[arg(long, default_value = "")]
+    pub note: String,
+    /// How long to wait for the receipts of all surfaces, in milliseconds
+    #[arg(long, default_value_t = 5000)]
+    pub wait_ms: u64,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Reasons of RFC 5280 section 5.3.1 that a person can give.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Reason {
+    /// Lost, stolen or copied
+    KeyCompromise,
+    /// Belongs elsewhere now
+    AffiliationChanged,
+    /// Replaced by another device
+    Superseded,
+    /// No longer used
+    CessationOfOperation,
+    /// Not said
+    Unspecified,
+}
+
+impl From<Reason> for RevocationReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::KeyCompromise => Self::KeyCompromise,
+            Reason::AffiliationChanged => Self::AffiliationChanged,
+            Reason::Superseded => Self::Superseded,
+            Reason::CessationOfOperation => Self::CessationOfOperation,
+            Reason::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct InviteOptions {
+    /// Name or identifier of the site; not needed where there is only one
+    #[arg(long)]
+    pub site: Option<String>,
+    /// What the device is called, in the browser's list too. No names of persons
+    #[arg(long, default_value = "端末")]
+    pub label: String,
+    /// Invite a gate of this name instead of a device
+    #[arg(long, value_name = "NAME", conflicts_with = "label")]
+    pub gate: Option<String>,
+    /// How many days it waits
+    #[arg(long, default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub days: u32,
+    /// Address of the portal for the link, where it is not the configured one
+    #[arg(long, value_name = "URL")]
+    pub portal: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct EnrollOptions {
+    /// The invitation link
+    pub invitation: String,
+    /// Folder for key.pem, cert.pem and chain.pem; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// PEM file that verifies the server; without it the system's trust is used
+    #[arg(long, value_name = "PEM")]
+    pub tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Args)]
+pub struct RenewOptions {
+    /// Folder made by `tegata enroll`
+    pub dir: PathBuf,
+    /// PEM file that verifies the server; without it what `enroll` used
+    #[arg(long, value_name = "PEM")]
+    pub tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}

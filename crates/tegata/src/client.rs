@@ -1,0 +1,205 @@
+//! `tegata enroll` and `tegata renew`: the kitting and server-room way in. The key is made here and stays here.
+
+use crate::cli::{EnrollOptions, RenewOptions};
+use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use crate::{csr, pem};
+use http::{StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tegata_ca::{LocalKey, Signer, secret};
+use tegata_core::encoding::{base64, from_base64};
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, Serial, Thumbprint};
+use tegata_gate::client::Client;
+
+/// Which server a folder's certificate belongs to, so that `renew` needs nothing but the folder.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Origin {
+    device: String,
+    tls_ca: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    device_origin: String,
+}
+
+#[derive(Deserialize)]
+struct Enrolled {
+    device: DeviceId,
+    generation: u32,
+    serial: Serial,
+    thumbprint: Thumbprint,
+    certificate: String,
+    chain: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    title: String,
+    code: String,
+    detail: String,
+}
+
+/// Obtains a first certificate with an invitation.
+pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Failure> {
+    let (portal, code) = read_link(&options.invitation)?;
+    if options.out.join("cert.pem").exists() {
+        return Err(Failure::misuse(format!(
+            "{} holds a certificate already: use another folder, or renew",
+            options.out.display()
+        )));
+    }
+    let tls_ca =
+        options.tls_ca.as_deref().map(fs::canonicalize).transpose().doing("cannot find the --tls-ca file")?;
+    let client = client(tls_ca.as_deref(), None, machine)?;
+    let ask = |path: &str, body| post(&client, format!("{portal}{path}"), body);
+    let opened: Opened = read(&ask("/api/v1/invitations/open", json!({"code": code.reveal()})).await?)?;
+    fs::create_dir_all(&options.out).doing("cannot make the folder")?;
+
+    // The key is written before it is used: if the answer is lost, the same key may come again.
+    let pkcs8 = pending_key(&options.out)?;
+    let csr = csr::build(&pkcs8)?;
+    let body = json!({"code": code.reveal(), "csr": base64(&csr)});
+    let enrolled: Enrolled = read(&ask("/api/v1/enrollments", body).await?)?;
+    store(&options.out, &enrolled)?;
+    let origin = Origin { device: opened.device_origin, tls_ca };
+    fs::write(options.out.join("origin.json"), json!(origin).to_string())
+        .doing("cannot write origin.json")?;
+    let delivered = json!({"code": code.reveal(), "thumbprint": enrolled.thumbprint});
+    ask("/api/v1/deliveries", delivered).await?;
+    report(&enrolled, &options.out, options.output.json);
+    Ok(())
+}
+
+/// Obtains the next generation by the present one.
+pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Failure> {
+    let origin = fs::read(options.dir.join("origin.json"))
+        .map_err(|_| Failure::misuse(format!("{} was not made by `tegata enroll`", options.dir.display())))?;
+    let origin: Origin = serde_json::from_slice(&origin).doing("origin.json cannot be read")?;
+    let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
+    finish_interrupted(&options.dir)?;
+    let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
+    let old = client(tls_ca, Some(identity), machine)?;
+    let pkcs8 = pending_key(&options.dir)?;
+    let body = json!({"csr": base64(&csr::build(&pkcs8)?)});
+    let enrolled: Enrolled = read(&post(&old, format!("{}/api/v1/renewals", origin.device), body).await?)?;
+    store(&options.dir, &enrolled)?;
+    let delivered = json!({"thumbprint": enrolled.thumbprint});
+    post(&old, format!("{}/api/v1/deliveries", origin.device), delivered).await?;
+    // Presented once, the new certificate is proved to work; only now may the old one begin to retire.
+    let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
+    let probe: Uri = format!("{}/probe", origin.device).parse().doing("the device address is not a URL")?;
+    let _: serde_json::Value = client(tls_ca, Some(identity), machine)?
+        .get_json(&probe)
+        .await
+        .doing("the new certificate does not work yet")?;
+    report(&enrolled, &options.dir, options.output.json);
+    Ok(())
+}
+
+fn read_link(link: &str) -> Result<(String, Code), Failure> {
+    let wrong = || Failure::misuse("that is no invitation link: it looks like https://HOST/enroll#CODE");
+    let (address, code) = link.split_once('#').ok_or_else(wrong)?;
+    let portal =
+        address.strip_suffix("/enroll").filter(|portal| portal.starts_with("https://")).ok_or_else(wrong)?;
+    Ok((portal.to_owned(), Code::parse(code).ok_or_else(wrong)?))
+}
+
+fn client(
+    tls_ca: Option<&Path>,
+    identity: Option<tegata_gate::Identity>,
+    machine: &Machine,
+) -> Result<Client, Failure> {
+    let file = tls_ca.unwrap_or(Path::new("/etc/ssl/certs/ca-certificates.crt"));
+    let trust = tegata_gate::trust_from_pem_file(file).map_err(Failure::misuse)?;
+    Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)
+}
+
+async fn post(client: &Client, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
+    let uri: Uri = url.parse().doing("the address is not a URL")?;
+    let (status, answer) =
+        client.post_json(&uri, body.to_string().into_bytes()).await.doing("the server cannot be reached")?;
+    if status.is_success() { Ok(answer.to_vec()) } else { Err(refused(status, &answer)) }
+}
+
+fn refused(status: StatusCode, answer: &[u8]) -> Failure {
+    match serde_json::from_slice::<Problem>(answer) {
+        Ok(problem) => Failure::wrong(format!("{}: {}. {}", problem.code, problem.title, problem.detail)),
+        Err(_) => Failure::wrong(format!("the server answers {status}")),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(answer).doing("the server's answer cannot be read")
+}
+
+/// The key of the certificate being asked for: the one of an unfinished attempt, or a fresh one.
+fn pending_key(folder: &Path) -> Result<Vec<u8>, Failure> {
+    let file = folder.join("key.pending.pem");
+    if !file.exists() {
+        let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
+        secret::write_private_file(&file, pem::encode("PRIVATE KEY", &pkcs8).as_bytes())
+            .doing("cannot write the key")?;
+    }
+    let text = secret::read_private_file(&file).doing("cannot read the key")?;
+    pem::decode(&text)
+        .ok_or_else(|| Failure::wrong(format!("{} is not a PEM key: remove it", file.display())))
+}
+
+/// A renewal that was stopped between the two last steps of [`store`]: the certificate is in place, its key is not.
+fn finish_interrupted(folder: &Path) -> Result<(), Failure> {
+    let pending = folder.join("key.pending.pem");
+    if !pending.exists() {
+        return Ok(());
+    }
+    let key = LocalKey::from_pkcs8(&pending_key(folder)?).doing("cannot use the key")?;
+    let certificate = fs::read(folder.join("cert.pem")).doing("cannot read cert.pem")?;
+    let der = pem::decode(&certificate).ok_or_else(|| Failure::wrong("cert.pem is not PEM"))?;
+    let (_, certificate) =
+        x509_parser::parse_x509_certificate(&der).doing("cert.pem is not a certificate")?;
+    if certificate.public_key().raw == key.public_key_info() {
+        fs::rename(pending, folder.join("key.pem")).doing("cannot put the key in place")?;
+    }
+    Ok(())
+}
+
+/// Puts certificate and key in place, the key last. [`finish_interrupted`] mends what a crash in between leaves.
+fn store(folder: &Path, enrolled: &Enrolled) -> Result<(), Failure> {
+    let decode =
+        |text: &str| from_base64(text).ok_or_else(|| Failure::wrong("the server's answer is not base64"));
+    let leaf = decode(&enrolled.certificate)?;
+    if Thumbprint::of(&leaf) != enrolled.thumbprint {
+        return Err(Failure::wrong("the server's certificate is not the one it names"));
+    }
+    let mut chain = crate::init::pem(&[&leaf]);
+    for issuer in &enrolled.chain {
+        chain.push_str(&crate::init::pem(&[&decode(issuer)?]));
+    }
+    replace(&folder.join("chain.pem"), &chain)?;
+    replace(&folder.join("cert.pem"), &crate::init::pem(&[&leaf]))?;
+    fs::rename(folder.join("key.pending.pem"), folder.join("key.pem")).doing("cannot put the key in place")
+}
+
+fn replace(file: &Path, text: &str) -> Result<(), Failure> {
+    let fresh = file.with_extension("new");
+    fs::write(&fresh, text).doing("cannot write the certificate")?;
+    fs::rename(&fresh, file).doing("cannot put the certificate in place")
+}
+
+fn report(enrolled: &Enrolled, folder: &Path, as_json: bool) {
+    let Enrolled { device, generation, serial, thumbprint, .. } = enrolled;
+    if as_json {
+        println!(
+            "{}",
+            json!({"device": device, "generation": generation, "serial": serial, "thumbprint": thumbprint})
+        );
+    } else {
+        println!("device {device}, generation {generation}, serial {serial}");
+        println!("certificate and key are in {}", folder.display());
+    }
+}

@@ -1,0 +1,288 @@
+//! `tegata.toml`: one file, unknown keys refused with their line.
+
+use crate::failure::{Doing, Failure};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tegata_core::Installation;
+use tegata_core::renewal::RenewalPolicy;
+
+/// What an operator decides. Relative paths are relative to the folder of the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub installation: InstallationConfig,
+    pub storage: StorageConfig,
+    pub keys: KeysConfig,
+    pub portal: DoorConfig,
+    pub device: DeviceConfig,
+    pub public: PublicConfig,
+    #[serde(default)]
+    pub tokens: TokensConfig,
+    #[serde(default)]
+    pub renewal: RenewalPolicy,
+    /// Each product that tokens are for. The first is the default.
+    #[serde(rename = "product")]
+    pub products: Vec<ProductConfig>,
+    /// Where the paths begin; not in the file.
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallationConfig {
+    /// The authority of the URIs in certificates: a host name the operator owns.
+    pub name: Installation,
+    /// The folder with the certificate profiles.
+    pub profiles: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageConfig {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// The folder with the encrypted keys.
+    pub folder: PathBuf,
+    /// A file of mode 0600 that unlocks them. Without it, the passphrase is in `TEGATA_PASSPHRASE`.
+    pub unlock: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DoorConfig {
+    pub listen: SocketAddr,
+    /// How browsers reach it, without a trailing slash.
+    pub url: String,
+    /// PEM, leaf first.
+    pub certificate: PathBuf,
+    /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    pub listen: SocketAddr,
+    pub url: String,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// All hosts one label below this name lead to the device listener too: pages probe there.
+    pub probe_suffix: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicConfig {
+    pub listen: SocketAddr,
+    /// Written into certificates: it must stay true as long as they live.
+    pub url: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokensConfig {
+    /// How long an access token lives.
+    pub lifetime_seconds: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductConfig {
+    /// The `aud` of its tokens and the `resource` that asks for them.
+    pub audience: String,
+}
+
+impl Default for TokensConfig {
+    fn default() -> Self {
+        Self { lifetime_seconds: 300 }
+    }
+}
+
+impl Config {
+    /// Reads the file.
+    pub fn read(file: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::misuse(format!(
+                "cannot read {}: {error}. `tegata init --data DIR` makes one",
+                file.display()
+            ))
+        })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder).map_err(|error| Failure::misuse(format!("{}: {error}", file.display())))
+    }
+
+    fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+        let mut config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let folder = std::path::absolute(folder).map_err(|error| error.to_string())?;
+        config.folder = folder;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (key, url) in [("portal.url", &self.portal.url), ("device.url", &self.device.url)] {
+            if !url.starts_with("https://") || url.ends_with('/') {
+                return Err(format!("{key} must begin with https:// and end without a slash"));
+            }
+        }
+        if self.products.is_empty() {
+            return Err("name at least one [[product]] with its audience".into());
+        }
+        if !(30..=3600).contains(&self.tokens.lifetime_seconds) {
+            return Err("tokens.lifetime_seconds must lie between 30 and 3600".into());
+        }
+        Ok(())
+    }
+
+    /// Reads what is about to be written to a folder.
+    pub fn check_text(text: &str, folder: &Path) -> Result<Self, Failure> {
+        Self::parse(text, folder).map_err(Failure::misuse)
+    }
+
+    /// A path of the file as the program uses it.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The folder of the file.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The ledger's URL with a relative SQLite path made absolute.
+    pub fn ledger_url(&self) -> String {
+        match self.storage.url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", self.path(Path::new(path)).display()),
+            None => self.storage.url.clone(),
+        }
+    }
+
+    /// The profile file of a role.
+    pub fn profile_text(&self, name: &str) -> Result<(String, String), Failure> {
+        let file = self.path(&self.installation.profiles).join(name);
+        let text =
+            std::fs::read_to_string(&file).doing(format!("cannot read the profile {}", file.display()))?;
+        Ok((file.display().to_string(), text))
+    }
+}
+
+/// The file that `tegata init` writes.
+pub struct Template<'a> {
+    pub installation: &'a str,
+    pub storage: &'a str,
+    pub unlock: bool,
+    pub host: &'a str,
+    pub public: &'a str,
+    pub ports: [u16; 3],
+    pub audience: &'a str,
+}
+
+impl Template<'_> {
+    /// Its text, explained.
+    pub fn render(&self) -> String {
+        let Self { installation, storage, host, public, ports: [portal, device, open], audience, .. } = self;
+        let unlock = if self.unlock {
+            "# Unlocks the keys. Mode 0600; keep a copy elsewhere. Without this line the passphrase is read from\n\
+             # the environment variable TEGATA_PASSPHRASE.\nunlock = \"unlock.key\"\n"
+        } else {
+            "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
+        };
+        format!(
+            r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
+
+[installation]
+# The authority of the URIs in certificates: a host name you own. It must never change.
+name = "{installation}"
+# Certificate profiles: device.toml and gate.toml.
+profiles = "ca-config"
+
+[storage]
+# sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+url = "{storage}"
+
+[keys]
+folder = "keys"
+{unlock}
+# HTTPS, never asks for a certificate: pages, API, OAuth metadata. Its URL is the OAuth issuer.
+[portal]
+listen = "127.0.0.1:{portal}"
+url = "https://{host}:{portal}"
+certificate = "tls/portal.pem"
+key = "tls/portal.key"
+
+# HTTPS, asks for a certificate: tokens, renewal, probe, feed. Another host or port than the portal's.
+[device]
+listen = "127.0.0.1:{device}"
+url = "https://{host}:{device}"
+certificate = "tls/device.pem"
+key = "tls/device.key"
+# Every name one label below it leads to this listener too; its certificate covers *.SUFFIX.
+probe_suffix = "probe.{host}"
+
+# HTTP: CRL, OCSP, CA certificates. This URL is written into certificates: it must stay true while they live.
+[public]
+listen = "127.0.0.1:{open}"
+url = "{public}:{open}"
+
+[tokens]
+lifetime_seconds = 300
+
+[renewal]
+# A certificate is due this many days before its end (short ones at two thirds of their life).
+due_days = 30
+# How long the old generation still works after the new one was used.
+grace_days = 7
+
+# What tokens are for. The first is the default when a client names no resource.
+[[product]]
+audience = "{audience}"
+"#
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template() -> String {
+        Template {
+            installation: "tegata.example.jp",
+            storage: "sqlite:ledger.db",
+            unlock: true,
+            host: "localhost",
+            public: "http://127.0.0.1",
+            ports: [1, 2, 3],
+            audience: "https://product.example.jp",
+        }
+        .render()
+    }
+
+    #[test]
+    fn an_operator_can_start_from_what_init_writes() {
+        let config = Config::parse(&template(), Path::new("/data")).unwrap();
+        assert_eq!(config.ledger_url(), "sqlite:/data/ledger.db");
+        assert_eq!(config.renewal, RenewalPolicy::default());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_line() {
+        let text = template().replace("due_days", "due_day");
+        let error = Config::parse(&text, Path::new("/data")).unwrap_err();
+        let line = text.lines().position(|line| line.starts_with("due_day ")).unwrap() + 1;
+        assert!(error.contains(&format!("line {line}")) && error.contains("due_day"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_would_not_work_is_refused() {
+        let text = template().replace("https://localhost:1", "http://localhost:1");
+        assert!(Config::parse(&text, Path::new("/data")).unwrap_err().contains("portal.url"));
+    }
+}

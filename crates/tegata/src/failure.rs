@@ -1,0 +1,46 @@
+//! How a command ends badly: a sentence that says what to do, and an exit code.
+
+use std::fmt::Display;
+
+/// Something is wrong (exit code 1), or the command was used wrongly (exit code 2).
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Found or met something wrong.
+    #[error("{0}")]
+    Wrong(String),
+    /// Misuse.
+    #[error("{0}")]
+    Misuse(String),
+}
+
+impl Failure {
+    /// Something is wrong.
+    pub fn wrong(message: impl Display) -> Self {
+        Self::Wrong(message.to_string())
+    }
+
+    /// The command was used wrongly.
+    pub fn misuse(message: impl Display) -> Self {
+        Self::Misuse(message.to_string())
+    }
+
+    /// The exit code that scripts rely on.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Wrong(_) => 1,
+            Self::Misuse(_) => 2,
+        }
+    }
+}
+
+/// Says what was being done when it went wrong.
+pub trait Doing<T> {
+    /// As `"cannot read the ledger: …"`.
+    fn doing(self, what: impl Display) -> Result<T, Failure>;
+}
+
+impl<T, E: Display> Doing<T> for Result<T, E> {
+    fn doing(self, what: impl Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::wrong(format!("{what}: {error}")))
+    }
+}

@@ -1,0 +1,80 @@
+//! `tegata gate`: forward authentication for proxies.
+
+use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tegata_gate::forward_auth::{self, ForwardAuth};
+use tegata_gate::{Config, Gate, HeaderSource, Network, Policy, trust_from_pem_file};
+use tokio::net::TcpListener;
+
+#[derive(Args)]
+pub struct GateOptions {
+    /// The OAuth issuer: the portal's URL
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    /// The product behind the gate, as tokens name it
+    #[arg(long, value_name = "URL")]
+    pub audience: String,
+    /// Folder of the gate's own certificate, made by `tegata enroll` with a `tegata invite --gate` link
+    #[arg(long, value_name = "DIR")]
+    pub identity: PathBuf,
+    /// PEM file that verifies the platform's listeners
+    #[arg(long, value_name = "PEM")]
+    pub tls_ca: PathBuf,
+    /// Where proxies ask; /check and /health
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+    /// Folder to keep what was heard, so that a restart does not need the platform
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How the proxy hands the client certificate over
+    #[arg(long, value_enum, default_value_t = HeaderFormat::Nginx)]
+    pub certificate_header: HeaderFormat,
+    /// Address or network of a proxy that is believed; may be repeated
+    #[arg(long, value_name = "CIDR", default_value = "127.0.0.1")]
+    pub trusted: Vec<Network>,
+    /// How old the gate's knowledge may become before it refuses everybody, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub max_staleness: u64,
+}
+
+/// The one format in which the certificate arrives.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum HeaderFormat {
+    /// X-Client-Cert with nginx's $ssl_client_escaped_cert
+    Nginx,
+    /// Client-Cert of RFC 9440
+    Rfc9440,
+}
+
+/// Runs the gate until it is told to stop.
+pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure> {
+    let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
+        .map_err(Failure::misuse)?;
+    let listener =
+        TcpListener::bind(options.listen).await.doing(format!("cannot listen at {}", options.listen))?;
+    let trusted = options.trusted.clone();
+    let certificates = match options.certificate_header {
+        HeaderFormat::Nginx => HeaderSource::nginx(trusted),
+        HeaderFormat::Rfc9440 => HeaderSource::rfc9440(trusted),
+    };
+    eprintln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
+    let stop = crate::serve::told_to_stop();
+    forward_auth::serve(listener, gate, ForwardAuth { certificates }, stop)
+        .await
+        .doing("the gate's listener failed")
+}
+
+fn config(options: &GateOptions) -> Result<Config, Failure> {
+    let mut policy = Policy::new(options.issuer.as_str(), options.audience.as_str());
+    policy.max_staleness = std::time::Duration::from_secs(options.max_staleness);
+    let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
+    let mut config = Config::new(policy, &options.identity, trust).map_err(Failure::misuse)?;
+    if let Some(state) = &options.state {
+        std::fs::create_dir_all(state).doing("cannot make the state folder")?;
+    }
+    config.state.clone_from(&options.state);
+    Ok(config)
+}

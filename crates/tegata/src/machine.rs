@@ -1,0 +1,28 @@
+//! What a command gets from the machine it runs on.
+
+use crate::system::{SystemClock, SystemEntropy};
+use std::sync::Arc;
+use tegata_core::{Clock, Entropy, Timestamp};
+use tegata_storage::Actor;
+
+/// Clock, randomness, and who sits at the machine.
+pub struct Machine {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Machine {
+    pub fn real() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::new()) }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The account's name, for the audit log.
+    pub fn operator(&self) -> Actor {
+        let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        Actor::Operator(name.unwrap_or_else(|| "unknown".into()))
+    }
+}

@@ -1,0 +1,29 @@
+//! Where a development server really listens, when it was started with other ports than the configured ones.
+
+use crate::config::Config;
+use crate::failure::{Doing, Failure};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tegata_web::Addresses;
+
+/// Notes it for other commands on the same folder.
+pub fn write(config: &Config, addresses: &Addresses) -> Result<(), Failure> {
+    let text = json!({"portal": addresses.portal, "device": addresses.device, "public": addresses.public});
+    std::fs::write(file(config), text.to_string()).doing("cannot write running.json")
+}
+
+/// Nothing runs any more. A file left by a crash names a dead port, and the next start overwrites it.
+pub fn remove(config: &Config) {
+    let _ = std::fs::remove_file(file(config));
+}
+
+/// The portal of the running server, if one noted it.
+pub fn portal(config: &Config) -> Option<String> {
+    let text = std::fs::read_to_string(file(config)).ok()?;
+    let noted: Value = serde_json::from_str(&text).ok()?;
+    Some(noted["portal"].as_str()?.to_owned())
+}
+
+fn file(config: &Config) -> PathBuf {
+    config.path(Path::new("running.json"))
+}

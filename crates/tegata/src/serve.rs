@@ -1,0 +1,241 @@
+//! `tegata serve` and `tegata dev`: three listeners and the background passes.
+
+use crate::cli::{DevOptions, InitOptions};
+use crate::config::Config;
+use crate::failure::{Doing, Failure};
+use crate::house::{House, Place, shown};
+use crate::init;
+use crate::invite::{self, Invited};
+use crate::loops;
+use crate::machine::Machine;
+use crate::public::{self, Public};
+use crate::running;
+use arc_swap::ArcSwap;
+use serde_json::json;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::Role;
+use tegata_enroll::Desk;
+use tegata_token::{FeedHub, Keys, Product, Tokens};
+use tegata_web::tls::{DeviceDoor, Versions, portal_config};
+use tegata_web::{Limits, Port, Site, listener};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Serves an installation until it is told to stop.
+pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
+    let config = place.config()?;
+    let doors = Doors::bind(&config).await?;
+    let house = House::open(config, machine).await?;
+    for (door, url) in [
+        ("portal", &house.config.portal.url),
+        ("device", &house.config.device.url),
+        ("public", &house.config.public.url),
+    ] {
+        eprintln!("{door:8}{url}");
+    }
+    run(&house, doors).await
+}
+
+/// A throw-away or local installation, made if it is not there, with an invitation to try at once.
+pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Result<(), Failure> {
+    if !place.file().exists() {
+        std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
+        init::init(&place.data, &InitOptions::for_development(), machine).await?;
+    }
+    let mut config = place.config()?;
+    options.apply(&mut config);
+    let doors = Doors::bind(&config).await?;
+    doors.announce(&mut config)?;
+    let house = House::open(config, machine).await?;
+    let invited =
+        invite::first_site(&house.ledger, &house.context.addresses.portal, Role::Device, machine).await?;
+    running::write(&house.config, &house.context.addresses)?;
+    announce(&house, &invited, options.json);
+    let ended = run(&house, doors).await;
+    running::remove(&house.config);
+    ended
+}
+
+struct Doors {
+    portal: TcpListener,
+    device: TcpListener,
+    public: TcpListener,
+}
+
+impl Doors {
+    async fn bind(config: &Config) -> Result<Self, Failure> {
+        Ok(Self {
+            portal: bind(config.portal.listen).await?,
+            device: bind(config.device.listen).await?,
+            public: bind(config.public.listen).await?,
+        })
+    }
+
+    /// Writes the ports that were found into the addresses, where they are this machine's own.
+    fn announce(&self, config: &mut Config) -> Result<(), Failure> {
+        for (url, listener) in [
+            (&mut config.portal.url, &self.portal),
+            (&mut config.device.url, &self.device),
+            (&mut config.public.url, &self.public),
+        ] {
+            let port = listener.local_addr().doing("cannot read a listener's port")?.port();
+            let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
+            *url = format!("{scheme_and_host}:{port}");
+        }
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.doing(format!("cannot listen at {address}; is another server running?"))
+}
+
+fn announce(house: &House, invited: &Invited, as_json: bool) {
+    let addresses = &house.context.addresses;
+    let file = |name: &str| shown(&house.config.path(Path::new(name)));
+    if as_json {
+        let line = json!({
+            "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
+            "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
+            "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
+        });
+        println!("{line}");
+    } else {
+        println!("Tegata is ready.\n");
+        println!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
+        println!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
+        println!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
+        println!("  data        {}", shown(house.config.folder()));
+        println!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
+        println!(
+            "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
+            invited.link
+        );
+        println!(
+            "It works once, for {} days. More: tegata invite --data {}",
+            invite::DEFAULT_DAYS,
+            shown(house.config.folder())
+        );
+    }
+}
+
+async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
+    let (stop, stopping) = watch::channel(false);
+    let tokens = Tokens::new(
+        house.context.clone(),
+        Keys::new(house.ring.token_key()?, []),
+        products(&house.config),
+        Duration::from_secs(house.config.tokens.lifetime_seconds.into()),
+    )
+    .doing("cannot prepare the token endpoint")?;
+    let mut listeners = listeners(house, doors, &tokens, &stopping)?;
+    let mut passes = JoinSet::new();
+    let clock = house.context.clock.clone();
+    passes.spawn(house.context.status.clone().follow(clock));
+    passes.spawn(loops::publish(house.authority.clone(), house.context.clone()));
+    passes.spawn(loops::renew(house.context.clone()));
+    passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
+    passes.spawn(FeedHub::run(tokens.clone()));
+    let ended = tokio::select! {
+        () = told_to_stop() => Ok(()),
+        Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
+        Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
+    };
+    let _ = stop.send(true);
+    while listeners.join_next().await.is_some() {}
+    passes.shutdown().await;
+    house.ledger.close().await;
+    ended
+}
+
+fn listeners(
+    house: &House,
+    doors: Doors,
+    tokens: &Arc<Tokens>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<JoinSet<()>, Failure> {
+    let desk = Desk::new(house.context.clone(), house.authority.clone());
+    let addresses = &house.context.addresses;
+    let config = &house.config;
+    let portal =
+        tegata_enroll::portal_routes(desk.clone()).merge(tegata_token::portal_router(tokens.clone()));
+    let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
+    let public = public::routes(Public {
+        context: house.context.clone(),
+        authority: house.authority.clone(),
+        issuers: std::iter::once(&house.root).chain(&house.issuing).cloned().collect(),
+    });
+    let identity =
+        |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
+    let portal_tls =
+        portal_config(&identity(&config.portal.certificate, &config.portal.key)?, Versions::Tls13);
+    let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
+    let device_tls = DeviceDoor::new(
+        &identity(&config.device.certificate, &config.device.key)?,
+        Versions::Tls13,
+        house.trusted_issuers()?,
+        addresses.probes.clone(),
+    );
+    let device_tls = device_tls.doing("the device listener's certificate cannot be used")?;
+    let site = |origins: &[&String]| Site {
+        origins: origins.iter().map(ToString::to_string).collect(),
+        hsts: false,
+    };
+    let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
+    let device_port = Port::Device(Arc::new(ArcSwap::from_pointee(device_tls)), house.context.clock.clone());
+    let mut set = JoinSet::new();
+    for (tcp, port, router) in [
+        (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),
+        (doors.device, device_port, site(&[&addresses.device]).around(device)),
+        (doors.public, Port::Plain, site(&[]).around(public)),
+    ] {
+        let mut stopping = stopping.clone();
+        set.spawn(async move {
+            let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
+            listener::serve(tcp, port, router, Limits::default(), stopped).await;
+        });
+    }
+    Ok(set)
+}
+
+/// The first product is the default.
+fn products(config: &Config) -> Vec<Product> {
+    let product = |(place, product): (usize, &crate::config::ProductConfig)| Product {
+        audience: product.audience.clone(),
+        default: place == 0,
+    };
+    config.products.iter().enumerate().map(product).collect()
+}
+
+/// Until SIGTERM or SIGINT.
+pub async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+impl DevOptions {
+    fn apply(&self, config: &mut Config) {
+        let here = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        if let Some(port) = self.portal_port {
+            config.portal.listen = here(port);
+        }
+        if let Some(port) = self.device_port {
+            config.device.listen = here(port);
+        }
+        if let Some(port) = self.public_port {
+            config.public.listen = here(port);
+        }
+    }
+}
