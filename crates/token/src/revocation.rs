@@ -1,10 +1,11 @@
 //! Revocation (RFC 7009).
 
 use crate::client::Call;
-use crate::error::{NOT_STORED, OAuthError};
+use crate::error::OAuthError;
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::AccessClaims;
@@ -35,7 +36,7 @@ pub(crate) async fn revoke(
         }
         tokens.deny(&claims, now).await?;
     }
-    Ok(NOT_STORED.into_response())
+    Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 
 impl Tokens {
