@@ -116,12 +116,12 @@ impl Installation {
 
     /// A fresh invitation for a device.
     pub fn invite(&self, label: &str) -> String {
-        text_of(&self.tell(&["invite", "--label", label]), "invitation")
+        text_of(&self.tell(&["invite", "--label", label]), "url")
     }
 
     /// A fresh invitation for a gate.
     pub fn invite_gate(&self, name: &str) -> String {
-        text_of(&self.tell(&["invite", "--gate", name]), "invitation")
+        text_of(&self.tell(&["invite", "--gate", name]), "url")
     }
 
     /// A device, invited and enrolled from a command line.
