@@ -5,9 +5,9 @@ use crate::tokens::Tokens;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::feed::Event;
-use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{Receiver, Sender, channel};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How often gates hear that the platform lives.
@@ -30,11 +30,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct FeedHub {
     lines: Mutex<Option<Sender<Line>>>,
     pub(crate) snapshots: Semaphore,
+    closed: watch::Sender<bool>,
 }
 
 impl Default for FeedHub {
     fn default() -> Self {
-        Self { lines: Mutex::default(), snapshots: Semaphore::new(SNAPSHOTS) }
+        Self {
+            lines: Mutex::default(),
+            snapshots: Semaphore::new(SNAPSHOTS),
+            closed: watch::Sender::new(false),
+        }
     }
 }
 
@@ -48,26 +53,40 @@ enum Interrupted {
 }
 
 impl FeedHub {
-    /// Serves the feed until the task is dropped; then all gates are hung up on. Until it runs, gates are refused.
+    /// Serves the feed until [`FeedHub::close`], or until the task is dropped; then all gates are hung up on. Until it
+    /// runs, gates are refused.
     pub async fn run(tokens: Arc<Tokens>) {
         let hub = Arc::clone(tokens.feed());
-        let _closed = CloseOnDrop(Arc::clone(&hub));
-        loop {
-            let Err(error) = hub.follow(&tokens).await;
-            hub.close();
-            tracing::error!(%error, "the feed is interrupted");
-            sleep(PAUSE).await;
+        let _quiet = HangUpOnDrop(Arc::clone(&hub));
+        let mut closed = hub.closed.subscribe();
+        tokio::select! {
+            _ = closed.wait_for(|closed| *closed) => {}
+            () = hub.serve(&tokens) => {}
         }
     }
 
-    /// Ends all streams, so that the server can shut down; gates try again elsewhere or later.
+    /// Ends all streams for good, so that the server can shut down without waiting for them. Gates try again elsewhere
+    /// or later.
     pub fn close(&self) {
-        *self.lines() = None;
+        self.closed.send_replace(true);
     }
 
     /// Lines from now on; nothing while the hub does not run.
     pub(crate) fn listen(&self) -> Option<Receiver<Line>> {
         self.lines().as_ref().map(Sender::subscribe)
+    }
+
+    async fn serve(&self, tokens: &Tokens) {
+        loop {
+            let Err(error) = self.follow(tokens).await;
+            self.hang_up();
+            tracing::error!(%error, "the feed is interrupted");
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn hang_up(&self) {
+        *self.lines() = None;
     }
 
     /// The hub takes its place in the sequence before anybody can listen: a listener's snapshot is never behind it.
@@ -97,11 +116,11 @@ impl FeedHub {
     }
 }
 
-struct CloseOnDrop(Arc<FeedHub>);
+struct HangUpOnDrop(Arc<FeedHub>);
 
-impl Drop for CloseOnDrop {
+impl Drop for HangUpOnDrop {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.hang_up();
     }
 }
 

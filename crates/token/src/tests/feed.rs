@@ -230,6 +230,15 @@ async fn only_gates_hear_the_feed() {
 async fn a_server_that_closes_lets_its_gates_go() {
     let (world, gate, _) = world_with_gate().await;
     let mut follower = Gate::connect(&world, &gate).await;
+    world.tokens.feed().close();
+    follower.ends().await;
+    assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_feed_that_is_no_longer_served_lets_its_gates_go() {
+    let (world, gate, _) = world_with_gate().await;
+    let mut follower = Gate::connect(&world, &gate).await;
     world.stop_hub().await;
     follower.ends().await;
     assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
