@@ -125,7 +125,8 @@ async fn change(
     machine: &Machine,
 ) -> Result<u64, Failure> {
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let event = match transaction.act_on_device(&stop.device, action, &stop.note, &machine.operator()).await {
+    let event = match transaction.act_on_device(&stop.device, action, &stop.note, &Machine::operator()).await
+    {
         Ok(event) => event,
         Err(error @ LedgerError::Guard(_)) => {
             return Err(Failure::wrong(format!("{}: {error}; see `tegata device show`", stop.device)));

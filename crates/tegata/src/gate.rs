@@ -43,9 +43,9 @@ pub struct GateOptions {
 /// The one format in which the certificate arrives.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum HeaderFormat {
-    /// X-Client-Cert with nginx's $ssl_client_escaped_cert
+    /// `X-Client-Cert` with nginx's `$ssl_client_escaped_cert`
     Nginx,
-    /// Client-Cert of RFC 9440
+    /// `Client-Cert` of RFC 9440
     Rfc9440,
 }
 

@@ -175,7 +175,7 @@ async fn record(
     machine: &Machine,
 ) -> Result<(), Failure> {
     let entropy = machine.entropy.as_ref();
-    let actor = machine.operator();
+    let actor = Machine::operator();
     let tenant = Tenant { id: TenantId::random(entropy), name: options.tenant_name.clone() };
     let site =
         Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: options.site_name.clone() };

@@ -84,7 +84,7 @@ async fn invite(
     };
     let what = "cannot write the invitation";
     let mut transaction = ledger.begin(now).await.doing(what)?;
-    transaction.invite(&new, &machine.operator()).await.doing(what)?;
+    transaction.invite(&new, &Machine::operator()).await.doing(what)?;
     transaction.commit().await.doing(what)?;
     Ok(Invited {
         invitation: new.id,

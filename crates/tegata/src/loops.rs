@@ -52,15 +52,17 @@ pub async fn renew(context: Context) {
         turns.tick().await;
         let now = context.now();
         match tegata_renewal::pass(&context.ledger, &context.renewal, now).await {
-            Ok(report) => tracing::info!(
-                retired = report.retired,
-                abandoned = report.abandoned,
-                due = report.due.len(),
-                overdue = report.overdue.len(),
-                "renewal pass"
-            ),
+            Ok(report) => say(&report),
             Err(error) => tracing::error!(%error, "the renewal pass failed"),
         }
         context.status.forget(now);
+    }
+}
+
+/// Worth a line when somebody may have to act on it, or something was done.
+fn say(report: &tegata_renewal::Report) {
+    let (due, overdue) = (report.due.len(), report.overdue.len());
+    if report.retired + report.abandoned + due + overdue > 0 {
+        tracing::info!(retired = report.retired, abandoned = report.abandoned, due, overdue, "renewal pass");
     }
 }

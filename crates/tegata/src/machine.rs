@@ -21,7 +21,7 @@ impl Machine {
     }
 
     /// The account's name, for the audit log.
-    pub fn operator(&self) -> Actor {
+    pub fn operator() -> Actor {
         let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
         Actor::Operator(name.unwrap_or_else(|| "unknown".into()))
     }

@@ -26,6 +26,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
 use machine::Machine;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -69,7 +70,8 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
 /// Logs go to standard error; `TEGATA_LOG` chooses what, as `info,tegata_web=debug`.
 fn start_log() {
     let filter = EnvFilter::try_from_env("TEGATA_LOG").unwrap_or_else(|_| EnvFilter::new("warn,tegata=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
 }
 
 fn end(failure: &Failure) -> ExitCode {
