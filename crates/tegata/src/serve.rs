@@ -145,6 +145,8 @@ async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
         Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
     };
+    // Feeds have no end of their own; gates come back elsewhere or later.
+    tokens.feed().close();
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
