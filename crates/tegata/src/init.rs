@@ -6,6 +6,7 @@ use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::authority::{self, AuthorityName};
@@ -43,13 +44,19 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
     record(&ledger, &authorities, options, machine).await?;
     ledger.close().await;
     // Written last: a folder with this file is a whole installation.
-    fs::write(&file, text).doing("cannot write tegata.toml")?;
+    // It may hold the password of a database.
+    secret::write_private_file(&file, text.as_bytes()).doing("cannot write tegata.toml")?;
     Config::read(&file)
 }
 
 fn make_folders(data: &Path) -> Result<(), Failure> {
-    for folder in ["keys", "ca", "tls", "ca-config"] {
-        fs::create_dir_all(data.join(folder)).doing("cannot make the data folder")?;
+    let make = |folder: &str, mode: u32| {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(mode).create(data.join(folder)).doing("cannot make the data folder")
+    };
+    make("keys", 0o700)?;
+    for folder in ["ca", "tls", "ca-config"] {
+        make(folder, 0o755)?;
     }
     Ok(())
 }
