@@ -1,0 +1,207 @@
+//! An installation with a CA and a ledger of its own, on either engine. Other crates' tests use it too.
+#![allow(dead_code)]
+
+mod place;
+
+pub use place::Place;
+
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_ca::authority::{self, AuthorityName};
+use tegata_ca::{
+    Authority, Endpoints, Issued, Issuer, IssuingError, LocalKey, Order, ParsedRequest, Profile, Profiles,
+    Signer,
+};
+use tegata_core::entropy::Seeded;
+use tegata_core::id::Code;
+use tegata_core::{
+    DeviceId, Entropy, Installation, InvitationId, IssuerId, Role, SiteId, TenantId, Timestamp,
+};
+use tegata_storage::{
+    Actor, Invitation, IssuerKind, Ledger, NewInvitation, Origin, Site, StoredIssuer, Tenant,
+};
+
+/// 2026-07-01T00:00:00.250Z
+pub const NOW: Timestamp = Timestamp::from_millis(1_782_864_000_250);
+pub const DAY: Duration = Duration::from_hours(24);
+pub const OPERATOR: Actor = Actor::System("test");
+
+/// Runs each promise once on SQLite and once on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($(#[$doc:meta])* $promise:ident),* $(,)?) => {$(
+        mod $promise {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$promise(super::support::Place::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$promise(super::support::Place::postgres().await).await;
+            }
+        }
+    )*};
+}
+
+/// The opened installation.
+pub struct House {
+    pub ledger: Ledger,
+    pub authority: Arc<Authority>,
+    pub entropy: Arc<Seeded>,
+    pub place: Place,
+}
+
+impl House {
+    /// A new installation.
+    pub async fn found(place: Place) -> Self {
+        let entropy = Arc::new(Seeded::new(1));
+        let ledger = Ledger::open(place.url()).await.unwrap();
+        let issuers = make_authorities(&place, &*entropy);
+        let tenant = Tenant { id: TenantId::random(&*entropy), name: "あおば薬局グループ".into() };
+        let site = Site { id: SiteId::random(&*entropy), tenant: tenant.id.clone(), name: "本店".into() };
+        let mut transaction = ledger.begin(NOW).await.unwrap();
+        for issuer in &issuers {
+            transaction.add_issuer(issuer, &OPERATOR).await.unwrap();
+        }
+        transaction.add_tenant(&tenant, &OPERATOR).await.unwrap();
+        transaction.add_site(&site, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        Self::furnish(place, ledger, entropy).await
+    }
+
+    /// The same installation in another process, or another time in this one.
+    pub async fn reopen(place: Place, seed: u64) -> Self {
+        let ledger = Ledger::open(place.url()).await.unwrap();
+        Self::furnish(place, ledger, Arc::new(Seeded::new(seed))).await
+    }
+
+    async fn furnish(place: Place, ledger: Ledger, entropy: Arc<Seeded>) -> Self {
+        let issuers = ledger.issuers().await.unwrap();
+        let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
+        let key = load_key(&std::fs::read(place.file("issuing.key")).unwrap());
+        let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
+        let authority = Arc::new(Authority::new(
+            issuer,
+            Endpoints::new("http://pki.example.jp", &issuing.id).unwrap(),
+            profiles(),
+            installation(),
+            ledger.clone(),
+        ));
+        Self { ledger, authority, entropy, place }
+    }
+
+    /// A new invitation for the first site, good for a day.
+    pub async fn invite(&self, role: Role, now: Timestamp) -> (Code, Invitation) {
+        let code = Code::random(&*self.entropy);
+        let tenant = self.ledger.tenants().await.unwrap().remove(0);
+        let site = self.ledger.sites(&tenant.id).await.unwrap().remove(0);
+        let new = NewInvitation {
+            id: InvitationId::random(&*self.entropy),
+            code: &code,
+            tenant: tenant.id,
+            site: site.id,
+            role,
+            label: "受付PC".into(),
+            expires_at: now.plus(DAY),
+        };
+        let mut transaction = self.ledger.begin(now).await.unwrap();
+        transaction.invite(&new, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        let invitation = self.invitation(&code).await;
+        (code, invitation)
+    }
+
+    pub async fn invitation(&self, code: &Code) -> Invitation {
+        self.ledger.find_invitation(code).await.unwrap().unwrap()
+    }
+
+    /// Issues to a device as the desk does.
+    pub async fn issue(
+        &self,
+        device: &DeviceId,
+        origin: Origin,
+        request: &ParsedRequest,
+        now: Timestamp,
+    ) -> Result<Issued, IssuingError> {
+        self.authority.issue(order(device, origin, request), now, &*self.entropy, &|_| ()).await
+    }
+
+    /// A new device with its first certificate.
+    pub async fn enroll(&self, now: Timestamp) -> Issued {
+        let (_, invitation) = self.invite(Role::Device, now).await;
+        let device = DeviceId::random(&*self.entropy);
+        self.issue(&device, first_time(&invitation), &request(), now).await.unwrap()
+    }
+
+    /// The next generation of a device.
+    pub async fn renew(&self, old: &Issued, now: Timestamp) -> Result<Issued, IssuingError> {
+        let origin = Origin::Renewal(old.certificate.thumbprint);
+        self.issue(&old.device, origin, &request(), now).await
+    }
+
+    /// The device has presented it; `retire_at` ends the grace of older ones.
+    pub async fn present(&self, certificate: &Issued, retire_at: Timestamp, now: Timestamp) {
+        let mut transaction = self.ledger.begin(now).await.unwrap();
+        transaction.mark_used(&certificate.certificate.thumbprint, retire_at).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+}
+
+pub fn order<'a>(device: &DeviceId, origin: Origin, request: &'a ParsedRequest) -> Order<'a> {
+    Order { device: device.clone(), role: Role::Device, site: "本店", label: "受付PC", request, origin }
+}
+
+pub fn first_time(invitation: &Invitation) -> Origin {
+    Origin::Invitation {
+        invitation: invitation.id.clone(),
+        tenant: invitation.tenant.clone(),
+        site: invitation.site.clone(),
+        role: invitation.role,
+        label: invitation.label.clone(),
+    }
+}
+
+pub fn installation() -> Installation {
+    Installation::parse("tegata.example.jp").unwrap()
+}
+
+/// A request for a fresh P-256 key.
+pub fn request() -> ParsedRequest {
+    ParsedRequest::parse(&csr(&rcgen::PKCS_ECDSA_P256_SHA256)).unwrap()
+}
+
+/// A PKCS#10 request for a fresh key, DER.
+pub fn csr(algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
+    let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+    rcgen::CertificateParams::default().serialize_request(&key).unwrap().der().to_vec()
+}
+
+fn profiles() -> Profiles {
+    let profile = |text| Profile::parse("test.toml", text).unwrap();
+    Profiles {
+        device: profile(include_str!("../../../../ca-config/device.toml")),
+        gate: profile(include_str!("../../../../ca-config/gate.toml")),
+    }
+}
+
+fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
+    let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
+    let root_key = load_key(&LocalKey::generate().unwrap());
+    let root = authority::create_root(name("Tegata Root"), &root_key, 7300, NOW, entropy).unwrap();
+    let root_id = IssuerId::random(entropy);
+    let root_issuer = Issuer::load(root_id.clone(), root.clone(), root_key, NOW).unwrap();
+    let pkcs8 = LocalKey::generate().unwrap();
+    std::fs::write(place.file("issuing.key"), &*pkcs8).unwrap();
+    let name = name("Tegata Issuing");
+    let issuing =
+        authority::create_issuing(name, &load_key(&pkcs8), &root_issuer, 3650, NOW, entropy).unwrap();
+    [
+        StoredIssuer { id: root_id, kind: IssuerKind::Root, certificate: root },
+        StoredIssuer { id: IssuerId::random(entropy), kind: IssuerKind::Issuing, certificate: issuing },
+    ]
+}
+
+fn load_key(pkcs8: &[u8]) -> Arc<dyn Signer> {
+    Arc::new(LocalKey::from_pkcs8(pkcs8).unwrap())
+}
