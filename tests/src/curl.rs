@@ -57,6 +57,13 @@ impl Curl {
         self
     }
 
+    /// Any option of curl's without a value.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Self {
+        self.arguments.push(name.to_owned());
+        self
+    }
+
     /// One more header.
     #[must_use]
     pub fn header(self, name: &str, value: &str) -> Self {

@@ -62,6 +62,19 @@ fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
     assert_eq!(language(asked.json(&json!({ "code": code })).header("accept-language", "ja")), "en");
 }
 
+#[test]
+fn a_refusal_is_read_however_early_it_comes() {
+    let installation = Installation::start();
+    let body = json!({ "nonsense": "a".repeat(16 * 1024) });
+    for protocol in ["--http2", "--http1.1"] {
+        for _ in 0..20 {
+            // The answer is known before the body has arrived.
+            let request = installation.at_portal("/api/v1/nothing").json(&body).flag(protocol);
+            assert_eq!(request.send().expect(404).problem(), "R-03", "{protocol}");
+        }
+    }
+}
+
 fn code(invitation: &str) -> String {
     invitation.split_once('#').expect("a code in the fragment").1.to_owned()
 }

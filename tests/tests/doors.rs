@@ -86,7 +86,7 @@ const ROUTES: &[Route] = &[
         request: |at, client| {
             at.oauth("revocation_endpoint").form(&[("token", "nothing"), ("client_id", client)])
         },
-        told: to_clients((200, ""), (200, "")),
+        told: to_clients((200, ""), (400, "C-09")),
     },
     Route {
         name: "receipt",
@@ -117,6 +117,23 @@ fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_feed_of_denials_is_for_gates_alone() {
+    let installation = Installation::start();
+    let actors = Actors::gather(&installation);
+    // HEAD, because the answer to a gate has no end.
+    let feed = || installation.oauth("tegata_feed_endpoint").flag("--head");
+    let told = actors.all().map(|actor| (actor.name, actor.present(feed()).send().status));
+    for (name, status) in told {
+        let expected = match name {
+            "a gate" => 200,
+            "a device" => 403,
+            _ => 401,
+        };
+        assert_eq!(status, expected, "{name}");
+    }
 }
 
 #[test]

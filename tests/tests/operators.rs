@@ -1,0 +1,91 @@
+//! Operators and their scripts rely on exit codes, on JSON, and on being told what is wrong.
+
+use std::os::unix::fs::PermissionsExt;
+use tegata_tests::{Installation, run};
+
+#[test]
+fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_misused() {
+    let installation = Installation::start();
+    let device = installation.enroll("register-1");
+    assert_eq!(installation.command(&["check"]).code, 0);
+    let listed = installation.tell(&["device", "list"]);
+    assert_eq!(listed[0]["device"], *device.device);
+    let shown = installation.tell(&["device", "show", &device.device]);
+    assert_eq!(shown["certificates"][0]["thumbprint"], *device.thumbprint);
+    assert_eq!(shown["certificates"][0]["standing"], "good");
+
+    let nobody = "0".repeat(26);
+    assert_eq!(installation.command(&["device", "show", &nobody]).code, 1);
+    assert_eq!(installation.command(&["device", "show", "nobody"]).code, 2);
+    assert_eq!(installation.command(&["device", "paint", &device.device]).code, 2);
+}
+
+#[test]
+fn an_audit_log_that_somebody_edited_does_not_pass_the_check() {
+    let mut installation = Installation::start();
+    let device = installation.enroll("register-1");
+    installation.tell(&["device", "suspend", &device.device]);
+    installation.kill();
+    let ledger = installation.data().join("ledger.db").display().to_string();
+    let edit = "\
+import sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1])
+edited = ledger.execute(\"UPDATE audit SET entry = replace(entry, 'suspended', 'resumed') WHERE entry LIKE '%suspended%'\").rowcount
+ledger.commit()
+print(edited)";
+    assert_ne!(run("python3", &["-c", edit, &ledger]).trim(), "0", "there was something to edit");
+    let check = installation.command(&["check"]);
+    assert_eq!(check.code, 1, "{}", check.said());
+    assert!(check.said().contains("audit"), "{}", check.said());
+}
+
+#[test]
+fn a_misspelt_setting_is_refused_with_its_line() {
+    let installation = Installation::start();
+    let file = installation.data().join("tegata.toml");
+    let text = std::fs::read_to_string(&file).expect("the configuration");
+    let line = text.lines().position(|line| line.starts_with("lifetime_seconds")).expect("the setting") + 1;
+    std::fs::write(&file, text.replace("lifetime_seconds", "lifetime_second")).expect("a file");
+    let check = installation.command(&["check"]);
+    assert_eq!(check.code, 2, "{}", check.said());
+    assert!(check.said().contains("lifetime_second"), "{}", check.said());
+    assert!(check.said().contains(&format!("line {line}")), "{}", check.said());
+}
+
+#[test]
+fn a_server_room_renews_from_the_command_line_and_is_never_without_a_certificate() {
+    let installation = Installation::start();
+    let first = installation.enroll("server-1");
+    let mode = std::fs::metadata(first.folder.join("key.pem")).expect("the key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads the key");
+    let old = first.kept_aside();
+    let new = first.renew(&installation);
+    assert_eq!((new.device, new.generation), (old.device.clone(), 2));
+    assert_ne!(
+        std::fs::read(new.folder.join("key.pem")).ok(),
+        std::fs::read(old.folder.join("key.pem")).ok()
+    );
+
+    let generation = |identity| {
+        let probe = installation.at_device("/probe").as_device(identity).send().expect(200);
+        probe.json()["generation"].as_u64()
+    };
+    assert_eq!(generation(&first), Some(2));
+    assert_eq!(generation(&old), Some(1), "the old generation has its grace");
+    installation.tell(&["device", "revoke", &old.device]);
+    for identity in [&old, &first] {
+        let refused = installation.at_device("/probe").as_device(identity).send().expect(401);
+        assert_eq!(refused.problem(), "C-06", "a revocation takes every generation");
+    }
+}
+
+#[test]
+fn two_installations_do_not_know_each_other() {
+    let (ours, theirs) = (Installation::start(), Installation::start());
+    let stranger = theirs.enroll("register-1");
+    let refused = ours.at_device("/probe").as_device(&stranger).send().expect(401);
+    assert_eq!(refused.problem(), "C-02");
+    let renewal = ours.at_device("/api/v1/renewals").as_device(&stranger);
+    let body = serde_json::json!({ "csr": tegata_tests::csr::honest() });
+    assert_eq!(renewal.json(&body).send().expect(401).problem(), "C-02");
+}
