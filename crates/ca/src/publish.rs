@@ -31,7 +31,7 @@ pub enum PublishError {
 
 impl Authority {
     /// Publishes a CRL if the feed has moved since the last one, or the last one is an hour old. Gives the
-    /// last event that the published list contains.
+    /// last event that the published list, whoever published it, contains.
     pub async fn publish_crl(&self, now: Timestamp) -> Result<u64, PublishError> {
         // The number of the feed is read before the facts, so the list contains at least what it says.
         let seq = self.ledger.feed_head().await?;
@@ -58,13 +58,29 @@ impl Authority {
             next_update: edition.next_update,
             der: crl.into_der(),
         };
-        let mut transaction = self.ledger.begin(now).await?;
-        if transaction.publish_crl(self.issuer().id(), &stored).await? {
-            let detail = json!({"issuer": self.issuer().id(), "number": edition.number, "entries": entries, "event": seq});
-            transaction.audit(&Actor::System("crl"), "crl.published", None, detail).await?;
-            transaction.commit().await?;
+        if self.replace_crl(&stored, entries, now).await? {
+            return Ok(seq);
         }
-        Ok(seq)
+        // Another publisher was faster, and its list may contain less than was read here: nothing is claimed for it.
+        let out = self.ledger.crl(self.issuer().id()).await?;
+        Ok(out.map_or(0, |crl| crl.seq))
+    }
+
+    async fn replace_crl(
+        &self,
+        crl: &StoredCrl,
+        entries: usize,
+        now: Timestamp,
+    ) -> Result<bool, PublishError> {
+        let mut transaction = self.ledger.begin(now).await?;
+        if !transaction.publish_crl(self.issuer().id(), crl).await? {
+            return Ok(false);
+        }
+        let detail =
+            json!({"issuer": self.issuer().id(), "number": crl.number, "entries": entries, "event": crl.seq});
+        transaction.audit(&Actor::System("crl"), "crl.published", None, detail).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Answers an OCSP request from the ledger as it is now. Always an `OCSPResponse`.
