@@ -176,12 +176,12 @@ fn store(folder: &Path, enrolled: &Enrolled) -> Result<(), Failure> {
     if Thumbprint::of(&leaf) != enrolled.thumbprint {
         return Err(Failure::wrong("the server's certificate is not the one it names"));
     }
-    let mut chain = crate::init::pem(&[&leaf]);
+    let mut chain = pem::certificates(&[&leaf]);
     for issuer in &enrolled.chain {
-        chain.push_str(&crate::init::pem(&[&decode(issuer)?]));
+        chain.push_str(&pem::certificates(&[&decode(issuer)?]));
     }
     replace(&folder.join("chain.pem"), &chain)?;
-    replace(&folder.join("cert.pem"), &crate::init::pem(&[&leaf]))?;
+    replace(&folder.join("cert.pem"), &pem::certificates(&[&leaf]))?;
     fs::rename(folder.join("key.pending.pem"), folder.join("key.pem")).doing("cannot put the key in place")
 }
 

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::servers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tegata_ca::{Authority, Endpoints, Issuer, Profile, Profiles};
@@ -59,6 +60,7 @@ impl House {
     pub async fn open(config: Config, machine: &Machine) -> Result<Self, Failure> {
         let ledger = open_ledger(&config).await?;
         let ring = KeyRing::open(&config)?;
+        servers::renew_due(&config, &ring, machine)?;
         let (roots, issuing): (Vec<_>, Vec<_>) = ledger
             .issuers()
             .await

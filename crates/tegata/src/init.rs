@@ -5,20 +5,18 @@ use crate::config::{Config, Template};
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::{pem, servers};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::Arc;
 use tegata_ca::authority::{self, AuthorityName};
-use tegata_ca::{Issuer, LocalKey, Secret, Signer, secret};
-use tegata_core::{Entropy, IssuerId, SiteId, TenantId, Timestamp};
+use tegata_ca::{Issuer, Secret, secret};
+use tegata_core::{IssuerId, SiteId, TenantId};
 use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
 
-/// Lives of the CAs and of the listeners' certificates, in days.
+/// Lives of the CAs, in days.
 const ROOT_DAYS: u32 = 20 * 365;
 const ISSUING_DAYS: u32 = 10 * 365;
-const SERVER_AUTHORITY_DAYS: u32 = 10 * 365;
-const SERVER_DAYS: u32 = 397;
 
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),
@@ -124,9 +122,11 @@ fn make_authorities(
     .doing(CA)?;
     ring.create("token", entropy)?;
 
-    fs::write(data.join("ca/root.pem"), pem(&[&root])).doing("cannot write the root certificate")?;
-    fs::write(data.join("ca/chain.pem"), pem(&[&root, &issuing])).doing("cannot write the chain")?;
-    make_servers(data, config, options, ring, machine)?;
+    fs::write(data.join("ca/root.pem"), pem::certificates(&[&root]))
+        .doing("cannot write the root certificate")?;
+    fs::write(data.join("ca/chain.pem"), pem::certificates(&[&root, &issuing]))
+        .doing("cannot write the chain")?;
+    servers::create(config, &options.tenant_name, &options.host, ring, machine)?;
     Ok(vec![
         StoredIssuer { id: root_id, kind: IssuerKind::Root, certificate: root },
         StoredIssuer { id: issuing_id, kind: IssuerKind::Issuing, certificate: issuing },
@@ -134,46 +134,6 @@ fn make_authorities(
 }
 
 const CA: &str = "cannot make a CA";
-
-/// The issuing CA may sign client certificates only, so the listeners' certificates come from a CA of their own. In
-/// production a public CA's take their place in `tegata.toml`.
-fn make_servers(
-    data: &Path,
-    config: &Config,
-    options: &InitOptions,
-    ring: &KeyRing,
-    machine: &Machine,
-) -> Result<(), Failure> {
-    let (now, entropy) = (machine.now(), machine.entropy.as_ref());
-    let key = ring.create("server", entropy)?;
-    let name = AuthorityName { organization: &options.tenant_name, common_name: "Tegata Server CA" };
-    let der =
-        authority::create_server_authority(name, &key, SERVER_AUTHORITY_DAYS, now, entropy).doing(CA)?;
-    fs::write(data.join("tls/ca.pem"), pem(&[&der])).doing("cannot write the server CA")?;
-    let server_ca = Issuer::load(IssuerId::random(entropy), der, key, now).doing(CA)?;
-    let probes = format!("*.{}", config.device.probe_suffix);
-    let hosts = [options.host.as_str(), "127.0.0.1", "::1"];
-    make_server(data, "portal", &hosts, &server_ca, ring, now, entropy)?;
-    make_server(data, "device", &[&hosts[..], &[probes.as_str()]].concat(), &server_ca, ring, now, entropy)
-}
-
-fn make_server(
-    data: &Path,
-    name: &str,
-    hosts: &[&str],
-    server_ca: &Issuer,
-    ring: &KeyRing,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<(), Failure> {
-    let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
-    let key: Arc<dyn Signer> = Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?);
-    let der = authority::create_server(hosts, &key, server_ca, SERVER_DAYS, now, entropy)
-        .doing("cannot make a listener's certificate")?;
-    ring.write_elsewhere(&data.join(format!("tls/{name}.key")), &pkcs8, entropy)?;
-    fs::write(data.join(format!("tls/{name}.pem")), pem(&[&der]))
-        .doing("cannot write a listener's certificate")
-}
 
 async fn record(
     ledger: &Ledger,
@@ -196,9 +156,4 @@ async fn record(
     let done = serde_json::json!({"installation": options.name});
     transaction.audit(&Actor::System("init"), "installation.made", None, done).await.doing(what)?;
     transaction.commit().await.doing(what)
-}
-
-/// Certificates as PEM, in order.
-pub fn pem(certificates: &[&[u8]]) -> String {
-    certificates.iter().map(|der| crate::pem::encode("CERTIFICATE", der)).collect()
 }

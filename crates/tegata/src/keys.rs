@@ -84,7 +84,7 @@ impl KeyRing {
         self.folder.join(format!("{name}.pem"))
     }
 
-    /// Encrypts a key and writes it to a place outside the folder.
+    /// Encrypts a key and writes it to a place outside the folder that must not exist.
     pub fn write_elsewhere(&self, file: &Path, pkcs8: &[u8], entropy: &dyn Entropy) -> Result<(), Failure> {
         let sealed = keys::seal(pkcs8, &self.secret, entropy).doing("cannot encrypt a key")?;
         secret::write_private_file(file, sealed.as_bytes()).doing("cannot write a key")

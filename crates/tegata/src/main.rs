@@ -20,6 +20,7 @@ mod pem;
 mod public;
 mod running;
 mod serve;
+mod servers;
 mod system;
 
 use clap::Parser;

@@ -10,6 +10,11 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
+/// Certificates, in order.
+pub fn certificates(certificates: &[&[u8]]) -> String {
+    certificates.iter().map(|der| encode("CERTIFICATE", der)).collect()
+}
+
 /// The content of the first block.
 pub fn decode(pem: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(pem).ok()?;
