@@ -3,6 +3,8 @@
 //!
 //! A test starts itself again as a victim: a process that issues with the same ledger and key, and ends with SIGKILL.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::os::unix::process::ExitStatusExt;
