@@ -107,7 +107,7 @@ impl Ledger {
     /// What happened to one device, newest first.
     pub async fn audit_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditEntry>> {
         let rows: Vec<AuditRow> = on_read!(self, connection => {
-            sqlx::query_as("SELECT seq, at, entry, hash FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
+            sqlx::query_as("SELECT seq, at, device, entry, hash FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
                 .bind(device.as_str())
                 .bind(i64::from(limit))
                 .fetch_all(connection)
@@ -118,7 +118,7 @@ impl Ledger {
 
     /// Walks the whole chain. Gives the number of entries, or where it breaks first.
     pub async fn verify_audit(&self) -> Result<std::result::Result<u64, AuditFault>> {
-        let (head_seq, head_hash) = self.audit_head().await?;
+        let (head_seq, head_hash, last) = self.audit_head().await?;
         let (mut seq, mut hash) = (0i64, vec![0u8; 32]);
         while seq < head_seq {
             let page = self.audit_page(seq, PAGE.min(head_seq - seq)).await?;
@@ -131,27 +131,34 @@ impl Ledger {
                     return Ok(Err(AuditFault::Missing(seq.unsigned_abs())));
                 }
                 hash = next_hash(&hash, &row.entry);
-                if row.hash != hash {
+                if row.hash != hash || !row.is_filed_as_it_says() {
                     return Ok(Err(AuditFault::Changed(seq.unsigned_abs())));
                 }
             }
         }
-        Ok(if hash == head_hash {
+        Ok(if last > head_seq {
+            Err(AuditFault::Changed(head_seq.unsigned_abs() + 1))
+        } else if hash == head_hash {
             Ok(seq.unsigned_abs())
         } else {
             Err(AuditFault::Changed(seq.unsigned_abs()))
         })
     }
 
-    async fn audit_head(&self) -> Result<(i64, Vec<u8>)> {
+    /// The head, and the last entry there is: in one statement, as writers go on.
+    async fn audit_head(&self) -> Result<(i64, Vec<u8>, i64)> {
         Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT audit_seq, audit_hash FROM head WHERE id = 1").fetch_one(connection).await?
+            sqlx::query_as(
+                "SELECT audit_seq, audit_hash, COALESCE((SELECT MAX(seq) FROM audit), 0) FROM head WHERE id = 1",
+            )
+            .fetch_one(connection)
+            .await?
         }))
     }
 
     async fn audit_page(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>> {
         Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT seq, at, entry, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+            sqlx::query_as("SELECT seq, at, device, entry, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
                 .bind(after)
                 .bind(limit)
                 .fetch_all(connection)
@@ -164,11 +171,27 @@ impl Ledger {
 struct AuditRow {
     seq: i64,
     at: i64,
+    device: Option<String>,
     entry: String,
     hash: Vec<u8>,
 }
 
+/// The part of an entry that its row repeats, to be found by.
+#[derive(serde::Deserialize)]
+struct Filed {
+    seq: i64,
+    at: Timestamp,
+    device: Option<String>,
+}
+
 impl AuditRow {
+    /// Only the entry is hashed, so the columns beside it must say the same.
+    fn is_filed_as_it_says(&self) -> bool {
+        serde_json::from_str::<Filed>(&self.entry).is_ok_and(|filed| {
+            filed.seq == self.seq && filed.at.millis() == self.at && filed.device == self.device
+        })
+    }
+
     fn entry(self) -> AuditEntry {
         AuditEntry { seq: self.seq.unsigned_abs(), at: self.at.into(), entry: self.entry }
     }

@@ -64,15 +64,18 @@ impl Ledger {
     }
 
     /// Devices whose identifier, label, site or tenant contains `text` (all for an empty text), by tenant,
-    /// site and label.
+    /// site and label. Latin letters match in either case.
     pub async fn devices(&self, text: &str) -> Result<Vec<Device>> {
-        let pattern = format!("%{}%", text.replace(['%', '_'], ""));
+        // PostgreSQL escapes with a backslash unless told otherwise, SQLite with nothing.
+        let escaped = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let pattern = format!("%{escaped}%");
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT d.id, d.tenant, t.name AS tenant_name, d.site, s.name AS site_name, d.role, d.label, \
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE d.id LIKE $1 OR d.label LIKE $1 OR s.name LIKE $1 OR t.name LIKE $1 \
+                 WHERE LOWER(d.id) LIKE LOWER($1) ESCAPE '!' OR LOWER(d.label) LIKE LOWER($1) ESCAPE '!' \
+                 OR LOWER(s.name) LIKE LOWER($1) ESCAPE '!' OR LOWER(t.name) LIKE LOWER($1) ESCAPE '!' \
                  ORDER BY t.name, s.name, d.label, d.id",
             )
             .bind(pattern)

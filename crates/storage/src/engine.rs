@@ -5,12 +5,15 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Connection, Postgres, Sqlite};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// How long a writer waits for another process's transaction to end.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// Takes the right to write at once, and never within another transaction.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 #[derive(Clone)]
 pub(crate) enum Engine {
@@ -78,6 +81,10 @@ impl Engine {
     }
 
     /// WAL with synchronous FULL: with NORMAL a power cut loses acknowledged writes.
+    ///
+    /// A full disk makes SQLite end a transaction by itself, and the driver then counts it as still open: what follows
+    /// would be nested in it and never committed. Such a connection is thrown away, and [`BEGIN`] fails where one
+    /// slipped through.
     async fn open_sqlite(url: &str) -> Result<Self, LedgerError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
@@ -85,7 +92,11 @@ impl Engine {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
+            .connect_with(options.clone())
+            .await?;
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self::Sqlite { write, read })
     }
@@ -101,7 +112,7 @@ impl Engine {
 
     pub(crate) async fn begin(&self) -> Result<EngineTransaction, LedgerError> {
         Ok(match self {
-            Self::Sqlite { write, .. } => EngineTransaction::Sqlite(write.begin().await?),
+            Self::Sqlite { write, .. } => EngineTransaction::Sqlite(write.begin_with(BEGIN).await?),
             Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin().await?),
         })
     }
@@ -124,5 +135,31 @@ impl EngineTransaction {
             Self::Postgres(inner) => inner.commit().await?,
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_writes_through_to_the_disk_and_holds_foreign_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+        let Ok(Engine::Sqlite { write, read }) = Engine::open(&url).await else { panic!("SQLite opens") };
+        for pool in [&write, &read] {
+            assert_eq!(pragma::<String>(pool, "PRAGMA journal_mode").await, "wal");
+            assert_eq!(pragma::<i64>(pool, "PRAGMA synchronous").await, 2, "FULL");
+            assert_eq!(pragma::<i64>(pool, "PRAGMA foreign_keys").await, 1);
+        }
+        assert_eq!(write.options().get_max_connections(), 1);
+        assert!(sqlx::query("CREATE TABLE t (n BIGINT)").execute(&read).await.is_err(), "readers only read");
+    }
+
+    async fn pragma<T>(pool: &SqlitePool, query: &'static str) -> T
+    where
+        T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite> + Send + Unpin,
+    {
+        sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
     }
 }

@@ -5,7 +5,9 @@ use crate::engine::{Engine, on_transaction};
 use crate::token::IssuedToken;
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Result};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tegata_core::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -162,17 +164,26 @@ async fn within_savepoint(
         let refused = again(&error);
         return Err((error, Box::new(move |_| operation.refuse(refused))));
     }
-    let Outcome { keep, tell } = operation.apply(transaction).await;
+    // A panic must not take the writer with it; how far the operation came is unknown, so the group is given up.
+    let Ok(Outcome { keep, tell }) = AssertUnwindSafe(operation.apply(transaction)).catch_unwind().await
+    else {
+        return Err((LedgerError::Guard("an operation panicked"), Box::new(drop)));
+    };
     let end = if keep {
         execute(transaction, "RELEASE SAVEPOINT operation").await
     } else {
         transaction.head = head;
-        execute(transaction, "ROLLBACK TO SAVEPOINT operation").await
+        undo(transaction).await
     };
     match end {
         Ok(()) => Ok(tell),
         Err(error) => Err((error, tell)),
     }
+}
+
+async fn undo(transaction: &mut Transaction) -> Result<()> {
+    execute(transaction, "ROLLBACK TO SAVEPOINT operation").await?;
+    execute(transaction, "RELEASE SAVEPOINT operation").await
 }
 
 async fn execute(transaction: &mut Transaction, statement: &'static str) -> Result<()> {

@@ -133,7 +133,7 @@ impl Transaction {
         self.audit(actor, "invitation.withdrawn", None, json!({"invitation": id})).await
     }
 
-    /// Claims an open invitation for a key and a device; one of any number of claimants wins.
+    /// Claims an open invitation for a key and a device as it names it; one of any number of claimants wins.
     pub(crate) async fn claim(
         &mut self,
         id: &InvitationId,
@@ -144,7 +144,9 @@ impl Transaction {
         let claimed = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE invitation SET state = 'claimed', key_hash = $2, device = $3 \
-                 WHERE id = $1 AND state = 'open' AND expires_at >= $4",
+                 WHERE id = $1 AND state = 'open' AND expires_at >= $4 AND EXISTS (SELECT 1 FROM device d \
+                 WHERE d.id = $3 AND d.tenant = invitation.tenant AND d.site = invitation.site \
+                 AND d.role = invitation.role AND d.label = invitation.label)",
             )
             .bind(id.as_str())
             .bind(key_hash.to_vec())
@@ -154,7 +156,53 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if claimed == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::InvitationUsed)) }
+        if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+    }
+
+    /// Lets the key that has claimed an invitation come again for the same device.
+    pub(crate) async fn claim_again(
+        &mut self,
+        id: &InvitationId,
+        key_hash: &[u8],
+        device: &DeviceId,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        let confirmed = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE invitation SET state = 'claimed' \
+                 WHERE id = $1 AND state = 'claimed' AND key_hash = $2 AND device = $3 AND expires_at >= $4",
+            )
+            .bind(id.as_str())
+            .bind(key_hash.to_vec())
+            .bind(device.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if confirmed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+    }
+
+    /// The transaction holds the right to write, so what it reads now is what stopped the claim. The order is that of
+    /// [`Invitation::admits`].
+    async fn why_not_claimed(&mut self, id: &InvitationId, key_hash: &[u8]) -> Result<LedgerError> {
+        let row: Option<(String, Option<Vec<u8>>, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT state, key_hash, expires_at FROM invitation WHERE id = $1")
+                .bind(id.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        let Some((state, claimed_by, expires_at)) = row else {
+            return Ok(LedgerError::Refused(Refusal::InvitationUnknown));
+        };
+        let refusal = match state.as_str() {
+            "withdrawn" => Refusal::InvitationWithdrawn,
+            "claimed" if claimed_by.as_deref() != Some(key_hash) => Refusal::InvitationUsed,
+            _ if expires_at < self.now.millis() => Refusal::InvitationExpired,
+            "claimed" => Refusal::InvitationUsed,
+            _ => return Ok(LedgerError::Guard("the invitation does not name this device")),
+        };
+        Ok(LedgerError::Refused(refusal))
     }
 }
 

@@ -64,7 +64,8 @@ impl Operation for Acknowledge {
         on_transaction!(transaction.engine, connection => {
             sqlx::query(
                 "INSERT INTO receipt (surface, seq, applied_at, seen_at) VALUES ($1, $2, $3, $3) \
-                 ON CONFLICT (surface) DO UPDATE SET seen_at = $3, \
+                 ON CONFLICT (surface) DO UPDATE SET \
+                 seen_at = CASE WHEN receipt.seen_at < $3 THEN $3 ELSE receipt.seen_at END, \
                  applied_at = CASE WHEN receipt.seq < $2 THEN $3 ELSE receipt.applied_at END, \
                  seq = CASE WHEN receipt.seq < $2 THEN $2 ELSE receipt.seq END",
             )

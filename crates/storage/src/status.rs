@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::feed::{Denial, Denials, Event};
 use tegata_core::{Clock, DeviceId, Role, Serial, SiteId, Standing, TenantId, Thumbprint, Timestamp};
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 
 /// How often the feed is looked at when nobody in this process has written to it.
 const PERIOD: Duration = Duration::from_millis(25);
@@ -53,6 +53,8 @@ pub struct Status {
     facts: RwLock<HashMap<Thumbprint, Arc<Facts>>>,
     denials: RwLock<Denials>,
     fresh_at: AtomicI64,
+    /// One at a time follows the feed, so that subscribers hear each event once and in order.
+    following: Mutex<()>,
     events: broadcast::Sender<Arc<Event>>,
 }
 
@@ -65,6 +67,7 @@ impl Status {
             facts: RwLock::default(),
             denials: RwLock::new(denials),
             fresh_at: AtomicI64::new(now.millis()),
+            following: Mutex::default(),
             events: broadcast::channel(1024).0,
         }))
     }
@@ -82,11 +85,12 @@ impl Status {
 
     /// Applies what the ledger has written since.
     pub async fn catch_up(&self, now: Timestamp) -> Result<()> {
+        let _following = self.following.lock().await;
         while self.ledger.feed_head().await? > self.freshness().seq {
             for event in self.ledger.feed_after(self.freshness().seq).await? {
-                write(&self.denials)
-                    .apply(&event)
-                    .map_err(|_| LedgerError::Unreadable("feed.seq has a gap"))?;
+                // Told under the same lock: whoever subscribes has the event in the snapshot or in the stream.
+                let mut denials = write(&self.denials);
+                denials.apply(&event).map_err(|_| LedgerError::Unreadable("feed.seq has a gap"))?;
                 // Nobody listening is fine: gates take a snapshot when they come.
                 let _ = self.events.send(Arc::new(event));
             }
@@ -115,7 +119,7 @@ impl Status {
         thumbprint: &Thumbprint,
         now: Timestamp,
     ) -> Result<Option<(Arc<Facts>, Standing)>> {
-        if now.since(self.freshness().at) > STALE {
+        if self.is_stale(now) {
             return self.standing_by_ledger(thumbprint, now).await;
         }
         let Some(facts) = self.facts(thumbprint).await? else { return Ok(None) };
@@ -151,6 +155,12 @@ impl Status {
         transaction.commit().await?;
         facts.used.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Too old, or from the future: after a clock was set back nobody knows how old.
+    fn is_stale(&self, now: Timestamp) -> bool {
+        let at = self.freshness().at;
+        now.since(at).max(at.since(now)) > STALE
     }
 
     async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<Facts>>> {

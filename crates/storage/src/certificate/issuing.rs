@@ -101,8 +101,11 @@ impl Operation for Intent {
                 transaction.add_device(&self.device, tenant, site, *role, label).await?;
                 transaction.claim(invitation, &self.key_hash, &self.device).await?;
             }
-            Origin::Again(_) => transaction.abandon_of(&self.device).await?,
-            Origin::Renewal(from) => transaction.supersede_pending(&self.device, from).await?,
+            Origin::Again(invitation) => {
+                transaction.claim_again(invitation, &self.key_hash, &self.device).await?;
+                transaction.take_back(&self, 0).await?;
+            }
+            Origin::Renewal(from) => transaction.supersede_pending(&self, from).await?,
         }
         let generation = transaction.next_generation(&self.device).await?;
         transaction.insert_reserved(&self, generation).await?;
@@ -124,17 +127,21 @@ impl Operation for Complete {
     }
 
     async fn apply(self, transaction: &mut Transaction) -> Result<()> {
+        if Thumbprint::of(&self.der) != self.thumbprint {
+            return Err(LedgerError::Guard("the thumbprint is not that of the certificate"));
+        }
         let now = transaction.now.millis();
         let completed = on_transaction!(transaction.engine, connection => {
             sqlx::query(
                 "UPDATE certificate SET state = 'issued', der = $3, thumbprint = $4, issued_at = $5 \
-                 WHERE issuer = $1 AND serial = $2 AND state = 'reserved'",
+                 WHERE issuer = $1 AND serial = $2 AND device = $6 AND state = 'reserved'",
             )
             .bind(self.issuer.as_str())
             .bind(self.serial.as_bytes().to_vec())
             .bind(self.der)
             .bind(self.thumbprint.as_bytes().to_vec())
             .bind(now)
+            .bind(self.device.as_str())
             .execute(connection)
             .await?
             .rows_affected()
@@ -157,9 +164,6 @@ impl Origin {
     }
 }
 
-/// Issuer, serial, thumbprint, state, end of validity.
-type Newer = (String, Vec<u8>, Option<Vec<u8>>, String, i64);
-
 impl Transaction {
     /// A key belongs to one certificate. The exception is [`Origin::Again`], whose first attempt reserved
     /// the same key.
@@ -179,65 +183,56 @@ impl Transaction {
 
     /// Renewal starts from the newest certificate in use; newer ones that were never used are taken back, so that
     /// a lost answer leaves nothing behind.
-    async fn supersede_pending(&mut self, device: &DeviceId, from: &Thumbprint) -> Result<()> {
-        let newer: Vec<Newer> = on_transaction!(self.engine, connection => {
+    async fn supersede_pending(&mut self, intent: &Intent, from: &Thumbprint) -> Result<()> {
+        let rows: Vec<(i64, String)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT c.issuer, c.serial, c.thumbprint, c.state, c.not_after FROM certificate c \
-                 JOIN certificate f ON f.device = c.device \
+                "SELECT c.generation, c.state FROM certificate c JOIN certificate f ON f.device = c.device \
                  WHERE c.device = $1 AND f.thumbprint = $2 AND f.state IN ('issued', 'delivered', 'in_use') \
                  AND c.generation >= f.generation ORDER BY c.generation",
             )
-            .bind(device.as_str())
+            .bind(intent.device.as_str())
             .bind(from.as_bytes().to_vec())
             .fetch_all(connection)
             .await?
         });
-        let mut rows = newer.into_iter();
-        let starts_here = rows.next().is_some();
-        let pending: Vec<_> = rows.filter(|row| row.3 != "revoked").collect();
-        if !starts_here
-            || pending.iter().any(|row| !matches!(row.3.as_str(), "reserved" | "issued" | "delivered"))
-        {
+        let Some(((from, _), newer)) = rows.split_first() else {
+            return Err(LedgerError::Refused(Refusal::RenewalNotPossible));
+        };
+        let never_used = |(_, state): &(i64, String)| {
+            matches!(state.as_str(), "reserved" | "issued" | "delivered" | "revoked")
+        };
+        if !newer.iter().all(never_used) {
             return Err(LedgerError::Refused(Refusal::RenewalNotPossible));
         }
-        for (issuer, serial, thumbprint, _, not_after) in pending {
-            self.take_back(&issuer, &serial).await?;
+        self.take_back(intent, *from).await
+    }
+
+    /// Revokes what the device holds beyond a generation: one entry each, and an event where it was signed.
+    async fn take_back(&mut self, intent: &Intent, after: i64) -> Result<()> {
+        let now = self.now.millis();
+        let mut taken: Vec<(i64, Vec<u8>, Option<Vec<u8>>, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $3 \
+                 WHERE device = $1 AND generation > $2 AND state IN ('reserved', 'issued', 'delivered') \
+                 RETURNING generation, serial, thumbprint, not_after",
+            )
+            .bind(intent.device.as_str())
+            .bind(after)
+            .bind(now)
+            .fetch_all(connection)
+            .await?
+        });
+        taken.sort_unstable();
+        let actor = intent.origin.actor(&intent.device);
+        for (generation, serial, thumbprint, not_after) in taken {
             if let Some(thumbprint) = thumbprint.as_deref().and_then(Thumbprint::from_slice) {
                 let until = Timestamp::from_millis(not_after);
                 self.feed(Change::CertificateDenied { thumbprint, reason: Denial::Revoked, until }).await?;
             }
+            let detail =
+                json!({"serial": Serial::from_slice(&serial), "generation": generation, "by": intent.serial});
+            self.audit(&actor, "certificate.superseded", Some(&intent.device), detail).await?;
         }
-        Ok(())
-    }
-
-    async fn abandon_of(&mut self, device: &DeviceId) -> Result<()> {
-        let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $2 \
-                 WHERE device = $1 AND state = 'reserved'",
-            )
-            .bind(device.as_str())
-            .bind(now)
-            .execute(connection)
-            .await?;
-        });
-        Ok(())
-    }
-
-    async fn take_back(&mut self, issuer: &str, serial: &[u8]) -> Result<()> {
-        let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $3 \
-                 WHERE issuer = $1 AND serial = $2 AND state IN ('reserved', 'issued', 'delivered')",
-            )
-            .bind(issuer)
-            .bind(serial.to_vec())
-            .bind(now)
-            .execute(connection)
-            .await?;
-        });
         Ok(())
     }
 

@@ -152,13 +152,15 @@ impl Ledger {
         }))
     }
 
-    /// What OCSP says of a serial: nothing when it was never signed; otherwise whether it has ended.
+    /// What OCSP says of a serial: nothing when it was never signed; otherwise whether it has ended. It has ended
+    /// wherever [`Ledger::ended`] names it, signed or not.
     pub async fn status_of(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<Option<Ended>>> {
         let row: Option<EndedRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
                  d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
-                 WHERE c.issuer = $1 AND c.serial = $2 AND (c.der IS NOT NULL OR c.state = 'revoked')",
+                 WHERE c.issuer = $1 AND c.serial = $2 \
+                 AND (c.der IS NOT NULL OR c.state = 'revoked' OR d.state <> 'active')",
             )
             .bind(issuer.as_str())
             .bind(serial.as_bytes().to_vec())

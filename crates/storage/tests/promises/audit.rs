@@ -1,0 +1,169 @@
+//! The audit log: one entry a change, and nobody edits it unseen.
+
+use crate::engines::on_both_engines;
+use crate::house::{DAY, House, day, operator};
+use futures_util::future::join;
+use tegata_core::RevocationReason::KeyCompromise;
+use tegata_storage::{AuditFault, DeviceAction, Origin};
+
+on_both_engines! {
+    async fn one_change_is_one_entry(house: House) {
+        let before = house.audited().await;
+        let (device, first) = house.enrol(day(0)).await;
+        house.present(&first, day(0)).await;
+        house.present(&first, day(0)).await;
+        let lost = house.renew(&device, first, day(1)).await.unwrap();
+        house.ledger.group(house.intent(&device, Origin::Renewal(first), day(2))).await.unwrap();
+        let third = house.renew(&device, first, day(3)).await.unwrap();
+        for _ in 0..2 {
+            let delivered = async |transaction: &mut tegata_storage::Transaction| {
+                transaction.mark_delivered(&third, &operator()).await
+            };
+            house.write(day(3), delivered).await.unwrap();
+        }
+        house.present(&third, day(3)).await;
+        house.retire_due(day(20)).await;
+        house.act(&device, DeviceAction::Suspend, day(21)).await.unwrap();
+        house.act(&device, DeviceAction::Resume, day(21)).await.unwrap();
+        house.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.unwrap();
+        assert!(house.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.is_err());
+        assert!(!house.present(&lost, day(21)).await);
+        assert_eq!(
+            house.actions_after(before).await,
+            [
+                "invitation.added",
+                "certificate.reserved",
+                "certificate.issued",
+                "certificate.used",
+                "certificate.reserved",
+                "certificate.issued",
+                "certificate.superseded",
+                "certificate.reserved",
+                "certificate.superseded",
+                "certificate.reserved",
+                "certificate.issued",
+                "certificate.delivered",
+                "certificate.used",
+                "certificate.retired",
+                "device.suspended",
+                "device.resumed",
+                "device.revoked",
+            ]
+        );
+        house.audited().await;
+    }
+
+    async fn every_ended_certificate_has_its_entry(house: House) {
+        let invited = house.invite("受付PC", day(0)).await;
+        let device = tegata_core::DeviceId::random(&house.entropy);
+        let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
+        let key_hash = intent.key_hash;
+        house.ledger.group(intent).await.unwrap();
+        let before = house.audited().await;
+        let mut again = house.intent(&device, Origin::Again(invited.id), day(0));
+        again.key_hash = key_hash;
+        house.ledger.group(again).await.unwrap();
+        assert_eq!(house.actions_after(before).await, ["certificate.superseded", "certificate.reserved"]);
+        let late = day(1);
+        house.write(late, async |transaction| transaction.abandon_reserved(late.plus(DAY)).await).await.unwrap();
+        assert_eq!(house.actions_after(before + 2).await, ["certificate.abandoned"]);
+    }
+
+    async fn what_happened_to_a_device_is_found_under_it(house: House) {
+        let (device, first) = house.enrol(day(0)).await;
+        house.enrol(day(0)).await;
+        house.present(&first, day(1)).await;
+        let entries = house.ledger.audit_of(&device, 10).await.unwrap();
+        let actions: Vec<_> = entries.iter().map(|entry| crate::house::action(&entry.entry)).collect();
+        assert_eq!(actions, ["certificate.used", "certificate.issued", "certificate.reserved"]);
+        assert_eq!(house.ledger.audit_of(&device, 1).await.unwrap(), entries[..1]);
+    }
+
+    async fn an_entry_that_was_edited_is_found(house: House) {
+        let entries = busy(house).await;
+        house.place.tamper("UPDATE audit SET entry = REPLACE(entry, 'operator:test', 'operator:else') WHERE seq = 2").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(2)));
+        assert!(entries > 3);
+    }
+
+    async fn a_hash_that_was_edited_is_found(house: House) {
+        busy(house).await;
+        house.place.tamper("UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 1) WHERE seq = 3").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(3)));
+    }
+
+    async fn an_entry_filed_under_another_time_or_device_is_found(house: House) {
+        busy(house).await;
+        house.place.tamper("UPDATE audit SET at = at - 1 WHERE seq = 4").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(4)));
+        house.place.tamper("UPDATE audit SET at = at + 1 WHERE seq = 4").await;
+        assert!(verdict(house).await.is_ok());
+        let hidden = house.place.tamper("UPDATE audit SET device = NULL WHERE seq = 5 AND device IS NOT NULL").await;
+        assert_eq!(hidden, 1);
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(5)));
+    }
+
+    async fn an_entry_that_was_removed_is_found(house: House) {
+        busy(house).await;
+        house.place.tamper("DELETE FROM audit WHERE seq = 3").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Missing(3)));
+    }
+
+    async fn entries_that_were_cut_off_are_found(house: House) {
+        let entries = busy(house).await;
+        house.place.tamper("DELETE FROM audit WHERE seq > (SELECT MAX(seq) - 2 FROM audit)").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Truncated(entries - 2)));
+        house.place.tamper("DELETE FROM audit").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Truncated(0)));
+    }
+
+    async fn entries_that_were_appended_are_found(house: House) {
+        let entries = busy(house).await;
+        house.place.tamper("INSERT INTO audit (seq, at, device, entry, hash) \
+            SELECT seq + 1, at, device, entry, hash FROM audit ORDER BY seq DESC LIMIT 1").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries + 1)));
+    }
+
+    async fn a_head_that_was_set_back_is_found(house: House) {
+        let entries = busy(house).await;
+        house.place.tamper("UPDATE head SET audit_seq = audit_seq - 1, \
+            audit_hash = (SELECT hash FROM audit WHERE seq = audit_seq - 1)").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries)));
+    }
+
+    async fn a_long_log_is_walked_to_its_end(house: House) {
+        let before = house.audited().await;
+        house.write(day(0), async |transaction| {
+            for count in 0..2100 {
+                transaction.audit(&operator(), "test.noted", None, serde_json::json!({"count": count})).await?;
+            }
+            Ok(())
+        }).await.unwrap();
+        assert_eq!(house.audited().await, before + 2100);
+        house.place.tamper("DELETE FROM audit WHERE seq = 2050").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Missing(2050)));
+    }
+
+    async fn verification_does_not_trip_over_writers(house: House) {
+        let writing = async {
+            for _ in 0..20 {
+                house.enrol(day(0)).await;
+            }
+        };
+        let verifying = async {
+            for _ in 0..40 {
+                house.audited().await;
+            }
+        };
+        join(writing, verifying).await;
+    }
+}
+
+async fn busy(house: &House) -> u64 {
+    house.enrol(day(0)).await;
+    house.audited().await
+}
+
+async fn verdict(house: &House) -> Result<u64, AuditFault> {
+    house.ledger.verify_audit().await.unwrap()
+}

@@ -1,0 +1,161 @@
+//! When the machine fails: nothing acknowledged is lost, and the ledger goes on when it can.
+
+use crate::engines::{Place, run};
+use crate::house::{House, day, operator, visit};
+use sqlx::{Connection, PgConnection};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tegata_core::TenantId;
+use tegata_core::entropy::Seeded;
+use tegata_storage::{Actor, Ledger, LedgerError, Note, Tenant};
+
+const FULL_DISK: &str = "TEGATA_TEST_FULL_DISK";
+
+/// A small file system of its own, in a mount namespace of its own, that a filler file fills.
+#[test]
+fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let test = std::env::current_exe().expect("this test");
+    let script = "mount -t tmpfs -o size=4m tmpfs \"$1\" && exec \"$0\" --ignored --exact faults::on_a_disk_that_fills";
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .args([test.as_os_str(), folder.path().as_os_str()])
+        .env(FULL_DISK, folder.path())
+        .output()
+        .expect("unshare of util-linux is needed to fill a disk");
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "the disk was not filled, or the ledger did not bear it:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+#[ignore = "runs within a_full_disk_loses_nothing_that_was_acknowledged"]
+fn on_a_disk_that_fills() {
+    let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
+    run(async {
+        let url = format!("sqlite:{}", folder.join("ledger.db").display());
+        let ledger = Ledger::open(&url).await.expect("a ledger while there is room");
+        let entropy = Seeded::new(1);
+        for round in 0..3 {
+            fill(&folder);
+            let acknowledged = write_until_full(&ledger, &entropy).await;
+            let tenants = ledger.tenants().await.expect("reading needs no room");
+            assert!(acknowledged.iter().all(|name| tenants.iter().any(|tenant| tenant.name == *name)));
+            std::fs::remove_file(folder.join("filler")).expect("room again");
+            add(&ledger, &entropy).await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+            ledger.verify_audit().await.unwrap().expect("an unbroken chain");
+        }
+        let before = ledger.tenants().await.unwrap();
+        ledger.close().await;
+        let again = Ledger::open(&url).await.unwrap();
+        assert_eq!(again.tenants().await.unwrap(), before);
+        again.verify_audit().await.unwrap().expect("an unbroken chain");
+    });
+}
+
+#[test]
+fn a_cut_connection_is_an_error_and_the_next_writer_is_served() {
+    visit(Place::postgres(), async |house: &House| {
+        let before = house.audited().await;
+        let mut transaction = house.ledger.begin(day(1)).await.unwrap();
+        transaction.audit(&operator(), "test.noted", None, serde_json::Value::Null).await.unwrap();
+        cut(house).await;
+        assert!(matches!(transaction.commit().await, Err(LedgerError::Engine(_))));
+        assert_eq!(house.audited().await, before, "what was not committed is not there");
+        house.ledger.group(note()).await.expect("the next writer is served");
+        assert_eq!(house.audited().await, before + 1);
+    });
+}
+
+#[test]
+fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
+    visit(Place::postgres(), async |house: &House| {
+        let before = house.audited().await;
+        let held = house.ledger.begin(day(1)).await.unwrap();
+        let waiting: Vec<_> = (0..8)
+            .map(|_| {
+                let ledger = house.ledger.clone();
+                tokio::spawn(async move { ledger.group(note()).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cut(house).await;
+        drop(held);
+        let mut acknowledged = 0;
+        for waiter in waiting {
+            let outcome =
+                tokio::time::timeout(Duration::from_secs(30), waiter).await.expect("an answer").unwrap();
+            acknowledged += u64::from(outcome.is_ok());
+        }
+        assert!(acknowledged < 8, "the group that was cut is told");
+        assert_eq!(house.audited().await, before + acknowledged, "told is not written");
+        house.ledger.group(note()).await.expect("the next group is served");
+        assert_eq!(house.audited().await, before + acknowledged + 1);
+    });
+}
+
+fn note() -> Note {
+    Note {
+        actor: Actor::System("test"),
+        action: "test.noted",
+        device: None,
+        detail: serde_json::Value::Null,
+        at: day(1),
+    }
+}
+
+/// Cuts every connection of the house's ledger, and waits until the server has let go of them.
+async fn cut(house: &House) {
+    let Place::Postgres { server, schema } = &house.place else {
+        unreachable!("SQLite has no connection to cut")
+    };
+    let mut connection = PgConnection::connect(server).await.expect("a connection");
+    let sessions: Vec<(bool,)> = sqlx::query_as(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1",
+    )
+    .bind(schema)
+    .fetch_all(&mut connection)
+    .await
+    .expect("the right to cut connections");
+    assert!(!sessions.is_empty());
+}
+
+async fn add(ledger: &Ledger, entropy: &Seeded) -> Result<String, LedgerError> {
+    let id = TenantId::random(entropy);
+    let name = format!("{id} {}", "店".repeat(200));
+    let mut transaction = ledger.begin(day(1)).await?;
+    transaction.add_tenant(&Tenant { id, name: name.clone() }, &operator()).await?;
+    transaction.commit().await?;
+    Ok(name)
+}
+
+/// The names of those whose writing was acknowledged; the disk is full afterwards.
+async fn write_until_full(ledger: &Ledger, entropy: &Seeded) -> Vec<String> {
+    let (mut acknowledged, mut failures) = (Vec::new(), 0);
+    while failures < 5 {
+        match add(ledger, entropy).await {
+            Ok(name) => acknowledged.push(name),
+            Err(error) => {
+                assert_eq!(error.refusal(), tegata_core::Refusal::Unavailable, "{error}");
+                failures += 1;
+            }
+        }
+        assert!(acknowledged.len() < 5000, "the disk does not fill");
+    }
+    acknowledged
+}
+
+/// Leaves room for a few dozen writes.
+fn fill(folder: &Path) {
+    let mut filler = Vec::new();
+    let path = folder.join("filler");
+    while std::fs::write(&path, &filler).is_ok() {
+        filler.resize(filler.len() + 64 * 1024, 1);
+    }
+    filler.truncate(filler.len().saturating_sub(4 * 64 * 1024));
+    std::fs::write(&path, &filler).expect("a filler that fits");
+}

@@ -1,0 +1,251 @@
+//! A furnished ledger: one tenant with one site, one issuing CA, and what staff do all day.
+
+use crate::engines::{Place, run};
+use std::time::Duration;
+use tegata_core::entropy::{Seeded, bytes};
+use tegata_core::feed::Denials;
+use tegata_core::id::Code;
+use tegata_core::{
+    CertificateState, DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
+    Timestamp,
+};
+use tegata_storage::{
+    Actor, Certificate, Complete, DeviceAction, Intent, IssuerKind, Ledger, LedgerError, NewInvitation,
+    Origin, Result, Site, StoredIssuer, Tenant, Transaction,
+};
+
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+pub(crate) const YEAR: Duration = Duration::from_hours(24 * 365);
+pub(crate) const GRACE: Duration = Duration::from_hours(24 * 7);
+
+/// Midnight of the day `days` after the house was opened.
+pub(crate) fn day(days: u32) -> Timestamp {
+    Timestamp::from_seconds(1_767_225_600).plus(DAY * days)
+}
+
+pub(crate) fn operator() -> Actor {
+    Actor::Operator("test".into())
+}
+
+pub(crate) struct House {
+    pub(crate) place: Place,
+    pub(crate) ledger: Ledger,
+    pub(crate) entropy: Seeded,
+    pub(crate) issuer: IssuerId,
+    pub(crate) tenant: TenantId,
+    pub(crate) site: SiteId,
+}
+
+/// An invitation with its secret.
+pub(crate) struct Invited {
+    pub(crate) id: InvitationId,
+    pub(crate) code: Code,
+}
+
+/// Opens a house, does `promise` in it, and clears up behind it when it held.
+pub(crate) fn visit(place: Place, promise: impl AsyncFnOnce(&House)) {
+    run(async {
+        let house = House::open(place).await;
+        promise(&house).await;
+        house.ledger.close().await;
+        house.place.clear().await;
+    });
+}
+
+impl House {
+    pub(crate) async fn open(place: Place) -> Self {
+        place.prepare().await;
+        let ledger = Ledger::open(&place.url()).await.expect("a new ledger");
+        let entropy = Seeded::new(1);
+        let house = Self {
+            ledger,
+            issuer: IssuerId::random(&entropy),
+            tenant: TenantId::random(&entropy),
+            site: SiteId::random(&entropy),
+            entropy,
+            place,
+        };
+        house.furnish().await.expect("a furnished ledger");
+        house
+    }
+
+    async fn furnish(&self) -> Result<()> {
+        let issuer = StoredIssuer {
+            id: self.issuer.clone(),
+            kind: IssuerKind::Issuing,
+            certificate: b"an issuing CA".to_vec(),
+        };
+        let tenant = Tenant { id: self.tenant.clone(), name: "あおば薬局".into() };
+        let site = Site { id: self.site.clone(), tenant: self.tenant.clone(), name: "本店".into() };
+        self.write(day(0), async |transaction| {
+            transaction.add_issuer(&issuer, &operator()).await?;
+            transaction.add_tenant(&tenant, &operator()).await?;
+            transaction.add_site(&site, &operator()).await
+        })
+        .await
+    }
+
+    /// One transaction, committed unless `body` fails.
+    pub(crate) async fn write<T>(
+        &self,
+        now: Timestamp,
+        body: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
+    ) -> Result<T> {
+        let mut transaction = self.ledger.begin(now).await?;
+        let output = body(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(output)
+    }
+
+    pub(crate) async fn invite(&self, label: &str, now: Timestamp) -> Invited {
+        let code = Code::random(&self.entropy);
+        let new = NewInvitation {
+            id: InvitationId::random(&self.entropy),
+            code: &code,
+            tenant: self.tenant.clone(),
+            site: self.site.clone(),
+            role: Role::Device,
+            label: label.into(),
+            expires_at: now.plus(DAY),
+        };
+        self.write(now, async |transaction| transaction.invite(&new, &operator()).await)
+            .await
+            .expect("an invitation");
+        Invited { id: new.id, code }
+    }
+
+    pub(crate) fn by_invitation(&self, invitation: &InvitationId) -> Origin {
+        Origin::Invitation {
+            invitation: invitation.clone(),
+            tenant: self.tenant.clone(),
+            site: self.site.clone(),
+            role: Role::Device,
+            label: "受付PC".into(),
+        }
+    }
+
+    /// An intention with a new key and a new serial, for a year.
+    pub(crate) fn intent(&self, device: &DeviceId, origin: Origin, now: Timestamp) -> Intent {
+        Intent {
+            issuer: self.issuer.clone(),
+            serial: Serial::random(&self.entropy),
+            device: device.clone(),
+            key_hash: bytes(&self.entropy),
+            tbs: bytes::<64>(&self.entropy).to_vec(),
+            not_before: now,
+            not_after: now.plus(YEAR),
+            origin,
+            at: now,
+        }
+    }
+
+    /// The signed bytes for an intention.
+    pub(crate) fn signed(&self, device: &DeviceId, serial: Serial, now: Timestamp) -> Complete {
+        let der = bytes::<96>(&self.entropy).to_vec();
+        Complete {
+            issuer: self.issuer.clone(),
+            serial,
+            device: device.clone(),
+            actor: Actor::Device(device.clone()),
+            thumbprint: Thumbprint::of(&der),
+            der,
+            at: now,
+        }
+    }
+
+    /// The whole way of an intention, up to the issued certificate.
+    pub(crate) async fn issue(&self, intent: Intent) -> Result<Thumbprint> {
+        let complete = self.signed(&intent.device, intent.serial, intent.at);
+        let thumbprint = complete.thumbprint;
+        self.ledger.group(intent).await?;
+        self.ledger.group(complete).await?;
+        Ok(thumbprint)
+    }
+
+    /// A new device with its first certificate, issued and not yet used.
+    pub(crate) async fn enrol(&self, now: Timestamp) -> (DeviceId, Thumbprint) {
+        let invited = self.invite("受付PC", now).await;
+        let device = DeviceId::random(&self.entropy);
+        let intent = self.intent(&device, self.by_invitation(&invited.id), now);
+        let thumbprint = self.issue(intent).await.expect("a first certificate");
+        (device, thumbprint)
+    }
+
+    pub(crate) async fn renew(
+        &self,
+        device: &DeviceId,
+        from: Thumbprint,
+        now: Timestamp,
+    ) -> Result<Thumbprint> {
+        self.issue(self.intent(device, Origin::Renewal(from), now)).await
+    }
+
+    /// The device presents the certificate; its elders have the usual grace.
+    pub(crate) async fn present(&self, thumbprint: &Thumbprint, now: Timestamp) -> bool {
+        self.write(now, async |transaction| transaction.mark_used(thumbprint, now.plus(GRACE)).await)
+            .await
+            .expect("a noted use")
+    }
+
+    pub(crate) async fn retire_due(&self, now: Timestamp) -> usize {
+        self.write(now, Transaction::retire_due).await.expect("a pass")
+    }
+
+    pub(crate) async fn act(&self, device: &DeviceId, action: DeviceAction, now: Timestamp) -> Result<u64> {
+        self.write(now, async |transaction| transaction.act_on_device(device, action, "", &operator()).await)
+            .await
+    }
+
+    pub(crate) async fn certificates(&self, device: &DeviceId) -> Vec<Certificate> {
+        self.ledger.certificates_of(device).await.expect("the certificates")
+    }
+
+    /// The states of a device's certificates, oldest generation first.
+    pub(crate) async fn states(&self, device: &DeviceId) -> Vec<CertificateState> {
+        self.certificates(device).await.iter().map(|certificate| certificate.state).collect()
+    }
+
+    /// Everything the feed has ever said, applied in order: fails at a gap.
+    pub(crate) async fn folded(&self) -> Denials {
+        let mut denials = Denials::default();
+        loop {
+            let events = self.ledger.feed_after(denials.seq()).await.expect("events");
+            if events.is_empty() {
+                return denials;
+            }
+            for event in &events {
+                denials.apply(event).expect("no gap");
+            }
+        }
+    }
+
+    /// Entries of the audit log; the chain must hold.
+    pub(crate) async fn audited(&self) -> u64 {
+        self.ledger.verify_audit().await.expect("the log").expect("an unbroken chain")
+    }
+
+    /// The actions in the audit log after an entry.
+    pub(crate) async fn actions_after(&self, seq: u64) -> Vec<String> {
+        let entries = self.ledger.audit_entries(seq, 10_000).await.expect("the log");
+        entries.iter().map(|entry| action(&entry.entry)).collect()
+    }
+}
+
+pub(crate) fn action(entry: &str) -> String {
+    let entry: serde_json::Value = serde_json::from_str(entry).expect("an entry is JSON");
+    entry["action"].as_str().expect("an entry has an action").to_owned()
+}
+
+/// The refusal behind an error.
+pub(crate) fn refusal<T>(result: Result<T>) -> Refusal {
+    match result {
+        Err(LedgerError::Refused(refusal)) => refusal,
+        Err(other) => panic!("a refusal was due, not: {other}"),
+        Ok(_) => panic!("a refusal was due"),
+    }
+}
+
+/// Whether a guard held somebody up.
+pub(crate) fn guarded<T>(result: &Result<T>) -> bool {
+    matches!(result, Err(LedgerError::Guard(_)))
+}

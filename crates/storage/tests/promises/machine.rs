@@ -1,0 +1,271 @@
+//! The state machine of certificates under any interleaving: what must hold after every step.
+
+use crate::engines::{Place, runtime};
+use crate::house::{DAY, GRACE, House, day, operator};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tegata_core::CertificateState::{self, InUse, Reserved, Retired, Retiring};
+use tegata_core::RevocationReason::KeyCompromise;
+use tegata_core::{DeviceId, DeviceState, InvitationId, Standing, Thumbprint, Timestamp};
+use tegata_storage::{Certificate, DeviceAction, Holding, Origin, Result, Status};
+
+/// One step of somebody. Numbers pick a certificate among those the device has.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Again,
+    Renew(usize),
+    Complete(usize),
+    Deliver(usize),
+    Use(usize),
+    RetireDue,
+    Abandon,
+    Suspend,
+    Resume,
+    Revoke,
+    Retire,
+    DenyToken(u8),
+    Wait(u32),
+}
+
+#[test]
+fn no_interleaving_breaks_the_ledger_on_sqlite() {
+    interleave(48, Place::sqlite);
+}
+
+#[test]
+fn no_interleaving_breaks_the_ledger_on_postgresql() {
+    interleave(6, Place::postgres);
+}
+
+fn interleave(cases: u32, place: fn() -> Place) {
+    let runtime = runtime();
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let steps = prop::collection::vec((0..2usize, step()), 1..40);
+    TestRunner::new(config)
+        .run(&steps, |steps| {
+            runtime.block_on(live(place(), &steps));
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = 0..4usize;
+    prop_oneof![
+        1 => Just(Step::Again),
+        5 => pick.clone().prop_map(Step::Renew),
+        6 => pick.clone().prop_map(Step::Complete),
+        2 => pick.clone().prop_map(Step::Deliver),
+        6 => pick.prop_map(Step::Use),
+        3 => Just(Step::RetireDue),
+        1 => Just(Step::Abandon),
+        2 => Just(Step::Suspend),
+        3 => Just(Step::Resume),
+        1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Revoke } else { Step::Suspend }),
+        1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Retire } else { Step::Resume }),
+        1 => (0..4u8).prop_map(Step::DenyToken),
+        4 => (1..60u32).prop_map(Step::Wait),
+    ]
+}
+
+/// Two devices in one house, and the clock on its wall.
+struct Life {
+    house: House,
+    status: Arc<Status>,
+    now: Timestamp,
+    devices: [Enrolled; 2],
+    entries: u64,
+    issued: Vec<Thumbprint>,
+    used: HashMap<Thumbprint, Timestamp>,
+}
+
+struct Enrolled {
+    id: DeviceId,
+    invitation: InvitationId,
+    key_hash: [u8; 32],
+}
+
+async fn live(place: Place, steps: &[(usize, Step)]) {
+    let house = House::open(place).await;
+    let devices = [enrol(&house).await, enrol(&house).await];
+    let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+    let entries = house.audited().await;
+    let mut life =
+        Life { house, status, now: day(0), devices, entries, issued: Vec::new(), used: HashMap::new() };
+    for &(device, step) in steps {
+        life.entries += life.take(device, step).await;
+        life.check(step).await;
+    }
+    life.house.ledger.close().await;
+    life.house.place.clear().await;
+}
+
+async fn enrol(house: &House) -> Enrolled {
+    let invitation = house.invite("受付PC", day(0)).await.id;
+    let id = DeviceId::random(&house.entropy);
+    let intent = house.intent(&id, house.by_invitation(&invitation), day(0));
+    let key_hash = intent.key_hash;
+    house.ledger.group(intent).await.unwrap();
+    Enrolled { id, invitation, key_hash }
+}
+
+impl Life {
+    /// Takes the step and gives how many certificates, devices or tokens it moved: as many audit entries are due.
+    async fn take(&mut self, device: usize, step: Step) -> u64 {
+        let (house, now) = (&self.house, self.now);
+        let Enrolled { id, invitation, key_hash } = &self.devices[device];
+        let certificates = house.certificates(id).await;
+        let picked = |pick: usize| {
+            let newest_first = certificates.len().checked_sub(1 + pick % certificates.len().max(1));
+            newest_first.map(|index| &certificates[index])
+        };
+        let print =
+            |pick| picked(pick).and_then(Certificate::thumbprint).unwrap_or(Thumbprint::of(b"unknown"));
+        let reserved = certificates.iter().filter(|one| one.state == Reserved).count() as u64;
+        match step {
+            Step::Again => {
+                let mut intent = house.intent(id, Origin::Again(invitation.clone()), now);
+                intent.key_hash = *key_hash;
+                match house.ledger.group(intent).await {
+                    Ok(_) => 1 + reserved,
+                    Err(_) => 0,
+                }
+            }
+            Step::Renew(pick) => {
+                let from = print(pick);
+                let start = certificates.iter().position(|one| one.thumbprint() == Some(from));
+                let pending = certificates.iter().skip(start.map_or(0, |start| start + 1));
+                let superseded = pending.filter(|one| !is_over(one.state)).count() as u64;
+                match house.ledger.group(house.intent(id, Origin::Renewal(from), now)).await {
+                    Ok(_) => 1 + superseded,
+                    Err(_) => 0,
+                }
+            }
+            Step::Complete(pick) => {
+                let Some(certificate) = picked(pick) else { return 0 };
+                let signed = house.signed(id, certificate.serial, now);
+                let thumbprint = signed.thumbprint;
+                let done = count(&house.ledger.group(signed).await);
+                self.issued.extend((done == 1).then_some(thumbprint));
+                done
+            }
+            Step::Deliver(pick) => {
+                let print = print(pick);
+                let delivered = house
+                    .write(now, async |transaction| transaction.mark_delivered(&print, &operator()).await)
+                    .await;
+                u64::from(delivered.unwrap())
+            }
+            Step::Use(pick) => {
+                let print = print(pick);
+                // Doors ask before they note.
+                match house.ledger.holding(&print).await.unwrap() {
+                    Some(held) if held.standing(now) == Standing::Good => {
+                        let first = house.present(&print, now).await;
+                        self.used.extend(first.then_some((print, now)));
+                        u64::from(first)
+                    }
+                    _ => 0,
+                }
+            }
+            Step::RetireDue => house.retire_due(now).await as u64,
+            Step::Abandon => {
+                let before = now.minus(DAY);
+                let abandoned =
+                    house.write(now, async |transaction| transaction.abandon_reserved(before).await).await;
+                abandoned.unwrap() as u64
+            }
+            Step::Suspend => count(&house.act(id, DeviceAction::Suspend, now).await),
+            Step::Resume => count(&house.act(id, DeviceAction::Resume, now).await),
+            Step::Revoke => count(&house.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
+            Step::Retire => count(&house.act(id, DeviceAction::Retire, now).await),
+            Step::DenyToken(name) => {
+                let jti = format!("token-{name}");
+                let denied = house
+                    .write(now, async |transaction| {
+                        transaction.deny_token(&jti, now.plus(DAY), id, &operator()).await
+                    })
+                    .await;
+                u64::from(denied.unwrap().is_some())
+            }
+            Step::Wait(days) => {
+                self.now = now.plus(DAY * days);
+                0
+            }
+        }
+    }
+
+    async fn check(&self, step: Step) {
+        assert_eq!(self.house.audited().await, self.entries, "one entry a change after {step:?}");
+        self.status.catch_up(self.now).await.unwrap();
+        let mut folded = self.house.folded().await;
+        folded.forget(self.now);
+        assert_eq!(self.house.ledger.denials(self.now).await.unwrap(), folded, "after {step:?}");
+        for thumbprint in &self.issued {
+            let held = self.house.ledger.holding(thumbprint).await.unwrap();
+            self.check_standing(&held.expect("a certificate has its row"), step).await;
+        }
+        for device in &self.devices {
+            self.check_device(&device.id, step).await;
+        }
+        self.check_list().await;
+    }
+
+    /// The memory says what the ledger says, and nothing good of a stopped device.
+    async fn check_standing(&self, held: &Holding, step: Step) {
+        let by_ledger = held.standing(self.now);
+        let (_, remembered) = self.status.standing(&held.thumbprint, self.now).await.unwrap().unwrap();
+        if self.now <= held.not_after {
+            assert_eq!(remembered, by_ledger, "after {step:?}");
+        }
+        assert!(remembered != Standing::Good || by_ledger == Standing::Good, "after {step:?}");
+        let stopped = held.device_state != DeviceState::Active;
+        assert!(!stopped || by_ledger != Standing::Good, "a stopped device after {step:?}");
+    }
+
+    async fn check_device(&self, id: &DeviceId, step: Step) {
+        let device = self.house.ledger.device(id).await.unwrap().unwrap();
+        let certificates = self.house.certificates(id).await;
+        let generations: Vec<_> = certificates.iter().map(|one| one.generation).collect();
+        assert_eq!(generations, (1..=device.generation).collect::<Vec<_>>(), "after {step:?}");
+        let in_use: Vec<_> = certificates.iter().filter(|one| one.state == InUse).collect();
+        let ever = certificates.iter().any(|one| matches!(one.state, InUse | Retiring | Retired));
+        assert_eq!(in_use.len(), usize::from(ever), "one generation is in use after {step:?}");
+        let elders = certificates.iter().filter(|one| matches!(one.state, Retiring | Retired));
+        for elder in elders {
+            assert!(elder.generation < in_use[0].generation, "no elder without a successor after {step:?}");
+        }
+        if matches!(step, Step::RetireDue)
+            && let Some(used) = in_use.first().and_then(|one| self.used.get(&one.thumbprint()?))
+            && used.plus(GRACE) <= self.now
+        {
+            assert!(certificates.iter().all(|one| one.state != Retiring), "grace has ended");
+        }
+    }
+
+    /// Whatever is over and not expired is on the list, and nothing else.
+    async fn check_list(&self) {
+        let mut listed: Vec<_> = self.house.ledger.ended(&self.house.issuer, self.now).await.unwrap();
+        listed.sort_by_key(|one| one.serial);
+        let mut expected = Vec::new();
+        for device in &self.devices {
+            let state = self.house.ledger.device(&device.id).await.unwrap().unwrap().state;
+            let over = |one: &Certificate| is_over(one.state) || state != DeviceState::Active;
+            let certificates = self.house.certificates(&device.id).await;
+            let current = certificates.into_iter().filter(|one| one.not_after >= self.now && over(one));
+            expected.extend(current.map(|one| one.serial));
+        }
+        expected.sort();
+        assert_eq!(listed.into_iter().map(|one| one.serial).collect::<Vec<_>>(), expected);
+    }
+}
+
+fn is_over(state: CertificateState) -> bool {
+    matches!(state, CertificateState::Retired | CertificateState::Revoked)
+}
+
+fn count<T>(result: &Result<T>) -> u64 {
+    u64::from(result.is_ok())
+}

@@ -1,0 +1,17 @@
+//! What the rest of the house may rely on, each promise on both engines: SQLite in a file of its own and PostgreSQL
+//! in a schema of its own. `TEGATA_TEST_POSTGRES` names the server (`postgres://…`); without it those tests fail.
+
+mod audit;
+mod devices;
+mod engines;
+mod faults;
+mod feed;
+mod group;
+mod house;
+mod invitations;
+mod issuing;
+mod life;
+mod lookups;
+mod machine;
+mod publishing;
+mod status;
