@@ -37,7 +37,8 @@ pub async fn pass(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Re
 
 /// Which devices should renew now, and which are too late. Changes nothing.
 pub async fn due(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Result<(Vec<Due>, Vec<Due>)> {
-    let horizon = now.plus(policy.longest_notice());
+    // The ledger is asked for what ends before the horizon; what ends in that very moment is due as well.
+    let horizon = now.plus(policy.longest_notice()).plus(Duration::from_millis(1));
     let candidates = ledger.ending_before(horizon).await?;
     let (overdue, alive): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|due| due.not_after < now);
     let due = alive.into_iter().filter(|due| policy.due_at(due.not_before, due.not_after) <= now).collect();
