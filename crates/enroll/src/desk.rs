@@ -55,7 +55,17 @@ impl Desk {
             Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
         };
         let actor = Actor::Invitation(invitation.id.clone());
-        match self.enroll_invited(&invitation, request, now).await {
+        let mut result = self.enroll_invited(&invitation, request, now).await;
+        if result.is_err() && invitation.device.is_none() {
+            // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
+            match self.find(code).await {
+                Ok(claimed) if claimed.device.is_some() => {
+                    result = self.enroll_invited(&claimed, request, now).await;
+                }
+                _ => {}
+            }
+        }
+        match result {
             Ok(handed_over) => Ok(handed_over),
             Err(refusal) => Err(self.refused(actor, invitation.device.clone(), refusal, now).await),
         }
@@ -118,7 +128,7 @@ impl Desk {
         let request = parse(request)?;
         invitation.admits(Some(&request.key_hash()), now)?;
         let (device, origin) = match &invitation.device {
-            Some(device) => match self.earlier(device, &request, now).await? {
+            Some(device) => match self.earlier(device, &request, Refusal::InvitationUsed, now).await? {
                 Some(issued) => return Ok(self.named(issued, invitation)),
                 None => (device.clone(), Origin::Again(invitation.id.clone())),
             },
@@ -139,10 +149,8 @@ impl Desk {
         let request = parse(request)?;
         let device = self.device(&old.device).await?;
         let name = self.authority.common_name(old.role, &old.device, &device.site_name, &device.label);
-        if let Some(issued) = self.earlier(&old.device, &request, now).await? {
-            // The very certificate that asks is no renewal.
-            let fresh = issued.certificate.thumbprint != old.thumbprint;
-            return if fresh { Ok(HandedOver { issued, name }) } else { Err(Refusal::KeyReused) };
+        if let Some(issued) = self.earlier(&old.device, &request, Refusal::KeyReused, now).await? {
+            return Ok(HandedOver { issued, name });
         }
         let order = Order {
             device: old.device.clone(),
@@ -155,11 +163,13 @@ impl Desk {
         Ok(HandedOver { issued: self.issue(order, now).await?, name })
     }
 
-    /// What was already issued to this device for this key and has not been used: the answer that was lost.
+    /// What was already issued to this device for this key and has not been used: the answer that was lost. A key whose
+    /// certificate has been used, as that of the certificate that asks has been, is refused with `used`.
     async fn earlier(
         &self,
         device: &DeviceId,
         request: &ParsedRequest,
+        used: Refusal,
         now: Timestamp,
     ) -> Result<Option<Issued>, Refusal> {
         let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
@@ -175,7 +185,7 @@ impl Desk {
                 Ok(issued_again(known))
             }
             Some(known) if !matches!(known.state, CertificateState::Reserved | CertificateState::Revoked) => {
-                Err(Refusal::InvitationUsed)
+                Err(used)
             }
             _ => Ok(None),
         }

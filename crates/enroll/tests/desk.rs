@@ -1,0 +1,311 @@
+//! What a person with an invitation, a device with a certificate, and an operator reading the log may rely on at the
+//! desk.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../ca/tests/support/mod.rs"]
+mod support;
+mod world;
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{DAY, NOW};
+use tegata_core::encoding::{base64, from_base64};
+use tegata_core::{CertificateState, DeviceId, Refusal, RevocationReason, Role, Thumbprint};
+use tegata_storage::DeviceAction;
+use tegata_web::Path;
+use world::{DEVICE, PORTAL, World, fresh_csr, is_problem};
+
+#[tokio::test]
+async fn an_invitation_becomes_a_certificate_that_the_probe_recognises() {
+    let world = World::new().await;
+    let code = world.invite(Role::Device).await;
+    let opened = world.portal("/api/v1/invitations/open", &json!({"code": code})).await;
+    assert_eq!(opened.status, StatusCode::OK);
+    assert_eq!(opened.json["subject"], "本店 受付PC");
+    assert_eq!(opened.headers["cache-control"], "no-store");
+
+    let answer = world.enroll(&code, &fresh_csr()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    assert_eq!((&answer.json["generation"], &answer.json["name"]), (&json!(1), &json!("本店 受付PC")));
+    let certificate = world.certificate(&answer);
+    let probe = world.probe(Some(&certificate), Some(PORTAL)).await;
+    assert_eq!(probe.status, StatusCode::OK);
+    for key in ["device", "generation", "serial", "thumbprint"] {
+        assert_eq!(probe.json[key], answer.json[key], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_gates_invitation_yields_a_gate() {
+    let world = World::new().await;
+    let answer = world.enroll(&world.invite(Role::Gate).await, &fresh_csr()).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
+    assert_eq!(world.house.ledger.device(&device).await.unwrap().unwrap().role, Role::Gate);
+    let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
+    let uri = format!("https://tegata.example.jp/gate/{device}");
+    assert!(der.windows(uri.len()).any(|window| window == uri.as_bytes()));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_to_the_same_key_until_the_certificate_is_used() {
+    let world = World::new().await;
+    let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
+    let first = world.enroll(&code, &csr).await;
+    let before = world.house.place.content().await;
+    world.clock.set(NOW.plus(DAY - Duration::from_secs(1)));
+    let again = world.enroll(&code, &csr).await;
+    assert_eq!((again.status, &again.json), (StatusCode::CREATED, &first.json));
+    assert_eq!(world.house.place.content().await, before, "and nothing is written for it");
+
+    world.probe(Some(&world.certificate(&first)), None).await;
+    world.refuses(Refusal::InvitationUsed, world.enrolling(&code, &csr)).await;
+}
+
+#[tokio::test]
+async fn a_delivery_is_noted_once_and_only_for_ones_own_certificate() {
+    let world = World::new().await;
+    let (code, other) = (world.invite(Role::Device).await, world.invite(Role::Device).await);
+    let answer = world.enroll(&code, &fresh_csr()).await;
+    let foreign = world.enroll(&other, &fresh_csr()).await;
+    let deliver = |thumbprint: &Value| json!({"code": code, "thumbprint": thumbprint});
+    let path = "/api/v1/deliveries";
+    for _ in 0..2 {
+        let noted = world.portal(path, &deliver(&answer.json["thumbprint"])).await;
+        assert_eq!(noted.status, StatusCode::NO_CONTENT);
+    }
+    let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
+    let rows = world.house.ledger.certificates_of(&device).await.unwrap();
+    assert_eq!(rows[0].state, CertificateState::Delivered);
+    assert_eq!(world.audited("certificate.delivered").await, 1);
+    for thumbprint in [&foreign.json["thumbprint"], &json!("x"), &json!("")] {
+        let body = deliver(thumbprint).to_string();
+        world.refuses(Refusal::RequestMalformed, world::post(path, body)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_gives_the_next_generation_and_a_lost_answer_is_given_again() {
+    let world = World::new().await;
+    let first = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
+    let old = world.certificate(&first);
+    let csr = fresh_csr();
+    let renewed = world.renew(&old, &csr).await;
+    assert_eq!((renewed.status, &renewed.json["generation"]), (StatusCode::CREATED, &json!(2)));
+    assert_eq!(renewed.json["device"], first.json["device"]);
+    assert_eq!(world.renew(&old, &csr).await.json, renewed.json);
+    let body = json!({"thumbprint": renewed.json["thumbprint"]}).to_string();
+    let noted = world.send(world::presenting(world::post("/api/v1/deliveries", body), &old)).await;
+    assert_eq!(noted.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn an_unusable_request_is_refused_and_leaves_the_invitation_open() {
+    let world = World::new().await;
+    let code = world.invite(Role::Device).await;
+    let good = from_base64(&fresh_csr()).unwrap();
+    let mut unsigned = good.clone();
+    // The last octet belongs to the signature.
+    *unsigned.last_mut().unwrap() ^= 1;
+    let p384 = support::csr(&rcgen::PKCS_ECDSA_P384_SHA384);
+    for (refusal, csr) in [
+        (Refusal::CsrMalformed, String::new()),
+        (Refusal::CsrMalformed, "not base64!".into()),
+        (Refusal::CsrMalformed, base64(b"not a request")),
+        (Refusal::CsrMalformed, base64(&good[..good.len() - 1])),
+        (Refusal::CsrMalformed, base64(&[&good[..], &[0]].concat())),
+        (Refusal::CsrTooLarge, base64(&vec![0x30; 8193])),
+        (Refusal::CsrTooLarge, "A".repeat(40_000)),
+        (Refusal::CsrNotSigned, base64(&unsigned)),
+        (Refusal::KeyNotAllowed, base64(&p384)),
+        (Refusal::KeyNotAllowed, base64(&world::rsa_csr())),
+    ] {
+        world.refuses(refusal, world.enrolling(&code, &csr)).await;
+    }
+    assert_eq!(world.enroll(&code, &base64(&good)).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_invitation_that_is_not_good_says_why() {
+    let world = World::new().await;
+    let [used, expired, withdrawn] = [
+        world.invite(Role::Device).await,
+        world.invite(Role::Device).await,
+        world.invite(Role::Device).await,
+    ];
+    assert_eq!(world.enroll(&used, &fresh_csr()).await.status, StatusCode::CREATED);
+    world.withdraw(&withdrawn).await;
+    let unknown = "0".repeat(32);
+    for (refusal, code) in [
+        (Refusal::InvitationUsed, used.as_str()),
+        (Refusal::InvitationWithdrawn, &withdrawn),
+        (Refusal::InvitationUnknown, &unknown),
+        (Refusal::InvitationUnknown, "short"),
+        (Refusal::InvitationUnknown, ""),
+    ] {
+        world.refuses(refusal, world.enrolling(code, &fresh_csr())).await;
+        let open = json!({"code": code}).to_string();
+        world.refuses(refusal, world::post("/api/v1/invitations/open", open)).await;
+    }
+    world.clock.set(NOW.plus(DAY).plus(Duration::from_millis(1)));
+    world.refuses(Refusal::InvitationExpired, world.enrolling(&expired, &fresh_csr())).await;
+}
+
+#[tokio::test]
+async fn a_key_serves_one_certificate_only() {
+    let world = World::new().await;
+    let csr = fresh_csr();
+    let first = world.enroll(&world.invite(Role::Device).await, &csr).await;
+    let second = world.invite(Role::Device).await;
+    world.refuses(Refusal::KeyReused, world.enrolling(&second, &csr)).await;
+    let old = world.certificate(&first);
+    world.probe(Some(&old), None).await;
+    world.refuses(Refusal::KeyReused, world::renewing(&old, &csr)).await;
+    assert_eq!(world.enroll(&second, &fresh_csr()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_good_neither_renews_nor_passes_the_probe() {
+    let world = World::new().await;
+    let mut holders = Vec::new();
+    for _ in 0..5 {
+        let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
+        holders.push(world.certificate(&answer));
+        world.probe(holders.last(), None).await;
+    }
+    let [good, revoked, suspended, laid_aside, superseded] = holders.try_into().unwrap();
+    world.act(&revoked, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    world.act(&suspended, DeviceAction::Suspend).await;
+    world.act(&laid_aside, DeviceAction::Retire).await;
+    world.supersede(&superseded).await;
+    let mut foreign = good.clone();
+    foreign.path = Path::Foreign;
+    let mut unknown = good.clone();
+    unknown.thumbprint = Thumbprint::of(b"signed by our key, yet nowhere written down");
+    for (refusal, certificate) in [
+        (Refusal::CertificateRevoked, &revoked),
+        (Refusal::DeviceSuspended, &suspended),
+        (Refusal::CertificateRetired, &laid_aside),
+        (Refusal::CertificateRetired, &superseded),
+        (Refusal::ForeignCertificate, &foreign),
+        (Refusal::UnknownCertificate, &unknown),
+    ] {
+        world.refuses(refusal, world::renewing(certificate, &fresh_csr())).await;
+        world.refuses(refusal, world::probing(Some(certificate), Some(PORTAL))).await;
+    }
+    world.refuses(Refusal::NoCertificate, world::probing(None, Some(PORTAL))).await;
+    world.pass_time(DAY * 366).await;
+    world.refuses(Refusal::CertificateExpired, world::renewing(&good, &fresh_csr())).await;
+    world.refuses(Refusal::CertificateExpired, world::probing(Some(&good), None)).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_what_the_route_reads_is_refused() {
+    let world = World::new().await;
+    let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
+    let path = "/api/v1/enrollments";
+    let good = json!({"code": code, "csr": csr}).to_string();
+    let twice = format!(r#"{{"code":"{code}","code":"{code}","csr":"{csr}"}}"#);
+    let long = format!(r#"{{"code":"{code}","csr":"{}"}}"#, "A".repeat(70_000));
+    for (refusal, body) in [
+        (Refusal::RequestMalformed, String::new()),
+        (Refusal::RequestMalformed, "{".into()),
+        (Refusal::RequestMalformed, good.replace("csr", "CSR")),
+        (Refusal::RequestMalformed, json!({"code": code, "csr": csr, "role": "gate"}).to_string()),
+        (Refusal::RequestMalformed, json!({"code": code, "csr": 5}).to_string()),
+        (Refusal::RequestMalformed, json!({"code": code}).to_string()),
+        (Refusal::RequestMalformed, twice),
+        (Refusal::RequestMalformed, format!("{good}{good}")),
+        (Refusal::RequestTooLarge, long),
+    ] {
+        let answer = world.refuses(refusal, world::post(path, body)).await;
+        assert!(!answer.text.contains(&code), "a code is never said back");
+    }
+    for media in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
+        let mut request = world::post(path, good.clone());
+        request.headers_mut().insert("content-type", media.parse().unwrap());
+        world.refuses(Refusal::MediaType, request).await;
+    }
+    for (name, value) in
+        [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+    {
+        let mut request = world::post(path, good.clone());
+        request.headers_mut().insert(name, value.parse().unwrap());
+        world.refuses(Refusal::ForeignOrigin, request).await;
+    }
+    let mut ours = world::post(path, good);
+    ours.headers_mut().insert("origin", PORTAL.parse().unwrap());
+    assert_eq!(world.send(ours).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_sixteen_keys_at_once_one_gets_the_invitation() {
+    let world = World::new().await;
+    let code = world.invite(Role::Device).await;
+    let requests: Vec<_> = (0..16).map(|_| world.enrolling(&code, &fresh_csr())).collect();
+    let answers =
+        futures_util::future::join_all(requests.into_iter().map(|request| world.spawn(request))).await;
+    let (given, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!((given.len(), refused.len()), (1, 15));
+    refused.iter().for_each(|answer| is_problem(answer, Refusal::InvitationUsed));
+    assert_eq!(world.certificates().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_key_sent_sixteen_times_at_once_gets_one_certificate_and_nobody_is_told_to_give_up() {
+    let world = World::new().await;
+    let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
+    let requests: Vec<_> = (0..16).map(|_| world.enrolling(&code, &csr)).collect();
+    let answers =
+        futures_util::future::join_all(requests.into_iter().map(|request| world.spawn(request))).await;
+    let settled = world.enroll(&code, &csr).await;
+    assert_eq!(settled.status, StatusCode::CREATED);
+    for answer in &answers {
+        match answer.status {
+            StatusCode::CREATED => assert_eq!(answer.json, settled.json),
+            _ => is_problem(answer, Refusal::Unavailable),
+        }
+    }
+    assert!(answers.iter().any(|answer| answer.status == StatusCode::CREATED));
+    assert_eq!(world.certificates().await, 1);
+}
+
+#[tokio::test]
+async fn only_our_own_pages_can_read_the_probe() {
+    let world = World::new().await;
+    let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
+    let certificate = world.certificate(&answer);
+    for presented in [Some(&certificate), None] {
+        for ours in [PORTAL, DEVICE] {
+            let probe = world.probe(presented, Some(ours)).await;
+            assert_eq!(probe.headers["access-control-allow-origin"], ours);
+            assert_eq!(probe.headers["access-control-allow-credentials"], "true");
+        }
+        for other in
+            [None, Some("https://evil.example"), Some("null"), Some("https://portal.example.evil.example")]
+        {
+            let probe = world.probe(presented, other).await;
+            assert!(!probe.headers.contains_key("access-control-allow-origin"), "{other:?}");
+            assert!(!probe.headers.contains_key("access-control-allow-credentials"), "{other:?}");
+            assert_eq!(probe.headers["vary"], "origin");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_does_not_drown_the_log() {
+    let world = World::new().await;
+    let code = "0".repeat(32);
+    for _ in 0..1000 {
+        let answer = world.enroll(&code, "").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    }
+    let lines = world.audited("certificate.refused").await;
+    assert!((1..=20).contains(&lines), "{lines} lines in one second");
+    world.pass_time(Duration::from_secs(1)).await;
+    world.enroll(&code, "").await;
+    assert_eq!(world.audited("certificate.refused").await, lines + 1, "the next second begins anew");
+}

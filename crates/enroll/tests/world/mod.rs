@@ -1,0 +1,253 @@
+//! The desk behind its doors, with a clock that stands until it is moved.
+
+use crate::support::{House, NOW, OPERATOR, Place, csr, request};
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tegata_core::encoding::{base64, from_base64};
+use tegata_core::id::Code;
+use tegata_core::renewal::RenewalPolicy;
+use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
+use tegata_enroll::{Desk, device_routes, portal_routes};
+use tegata_storage::{DeviceAction, Origin, Status};
+use tegata_web::{Addresses, Context, Path, PeerCertificate, Presented, ProbeHosts, Site};
+use tower::ServiceExt;
+
+pub const PORTAL: &str = "https://portal.example";
+pub const DEVICE: &str = "https://device.example";
+
+pub struct World {
+    pub house: House,
+    pub clock: Arc<HandClock>,
+    status: Arc<Status>,
+    portal: Router,
+    device: Router,
+}
+
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub json: Value,
+}
+
+pub struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl HandClock {
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.millis(), Ordering::SeqCst);
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let house = House::found(Place::sqlite()).await;
+        let clock = Arc::new(HandClock(AtomicI64::new(NOW.millis())));
+        let status = Status::load(house.ledger.clone(), NOW).await.unwrap();
+        let context = Context {
+            clock: clock.clone(),
+            entropy: house.entropy.clone(),
+            ledger: house.ledger.clone(),
+            status: status.clone(),
+            installation: crate::support::installation(),
+            addresses: Arc::new(Addresses {
+                portal: PORTAL.into(),
+                device: DEVICE.into(),
+                public: "http://pki.example.jp".into(),
+                probes: ProbeHosts::new("probe.example", 443),
+            }),
+            renewal: RenewalPolicy::default(),
+        };
+        let desk = Desk::new(context, house.authority.clone());
+        let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false };
+        let (portal, device) =
+            (site().around(portal_routes(desk.clone())), site().around(device_routes(desk)));
+        Self { house, clock, status, portal, device }
+    }
+
+    /// The code of a new invitation.
+    pub async fn invite(&self, role: Role) -> String {
+        self.house.invite(role, self.clock.now()).await.0.reveal().to_owned()
+    }
+
+    pub async fn withdraw(&self, code: &str) {
+        let invitation = self.house.invitation(&Code::parse(code).unwrap()).await;
+        let mut transaction = self.house.ledger.begin(NOW).await.unwrap();
+        transaction.withdraw_invitation(&invitation.id, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    pub async fn act(&self, certificate: &PeerCertificate, action: DeviceAction) {
+        let holding = self.house.ledger.holding(&certificate.thumbprint).await.unwrap().unwrap();
+        let mut transaction = self.house.ledger.begin(NOW).await.unwrap();
+        transaction.act_on_device(&holding.device, action, "", &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        self.status.catch_up(self.clock.now()).await.unwrap();
+    }
+
+    /// A next generation takes over, and the grace is over.
+    pub async fn supersede(&self, certificate: &PeerCertificate) {
+        let ledger = &self.house.ledger;
+        let holding = ledger.holding(&certificate.thumbprint).await.unwrap().unwrap();
+        let origin = Origin::Renewal(certificate.thumbprint);
+        let next = self.house.issue(&holding.device, origin, &request(), NOW).await.unwrap();
+        self.house.present(&next, NOW, NOW).await;
+        let mut transaction = ledger.begin(NOW).await.unwrap();
+        assert_eq!(transaction.retire_due().await.unwrap(), 1);
+        transaction.commit().await.unwrap();
+        self.status.catch_up(self.clock.now()).await.unwrap();
+    }
+
+    pub async fn pass_time(&self, by: Duration) {
+        self.clock.set(self.clock.now().plus(by));
+        self.status.catch_up(self.clock.now()).await.unwrap();
+    }
+
+    pub async fn portal(&self, path: &str, body: &Value) -> Answered {
+        self.send(post(path, body.to_string())).await
+    }
+
+    pub fn enrolling(&self, code: &str, csr: &str) -> Request<Body> {
+        post("/api/v1/enrollments", json!({"code": code, "csr": csr}).to_string())
+    }
+
+    pub async fn enroll(&self, code: &str, csr: &str) -> Answered {
+        self.send(self.enrolling(code, csr)).await
+    }
+
+    pub async fn renew(&self, old: &PeerCertificate, csr: &str) -> Answered {
+        self.send(renewing(old, csr)).await
+    }
+
+    pub async fn probe(&self, certificate: Option<&PeerCertificate>, origin: Option<&str>) -> Answered {
+        self.send(probing(certificate, origin)).await
+    }
+
+    /// The certificate of an answer, as the listener hands it on.
+    pub fn certificate(&self, answer: &Answered) -> PeerCertificate {
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
+        let thumbprint = Thumbprint::of(&der);
+        assert_eq!(answer.json["thumbprint"], thumbprint.to_string());
+        PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted }
+    }
+
+    /// Sends it through the device's door if it says something about a certificate, else through the portal's.
+    pub async fn send(&self, request: Request<Body>) -> Answered {
+        answer(self.door(&request), request).await
+    }
+
+    /// As [`World::send`], on a task of its own.
+    pub async fn spawn(&self, request: Request<Body>) -> Answered {
+        tokio::spawn(answer(self.door(&request), request)).await.unwrap()
+    }
+
+    fn door(&self, request: &Request<Body>) -> Router {
+        let presents = request.extensions().get::<Presented>().is_some();
+        if presents { self.device.clone() } else { self.portal.clone() }
+    }
+
+    /// The request is refused with this code in both languages, and the ledger is as before but for the audit log.
+    pub async fn refuses(&self, refusal: Refusal, request: Request<Body>) -> Answered {
+        let before = self.house.place.content().await;
+        let lines = self.lines().await;
+        let (mut parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let mut last = None;
+        for tag in ["ja", "en"] {
+            parts.headers.insert("accept-language", tag.parse().unwrap());
+            let answer = self.send(Request::from_parts(parts.clone(), Body::from(body.clone()))).await;
+            is_problem(&answer, refusal);
+            assert_eq!(answer.json["lang"], tag);
+            last = Some(answer);
+        }
+        assert_eq!(self.house.place.content().await, before, "{refusal:?} changed the ledger");
+        assert!(self.lines().await <= lines + 2, "{refusal:?}: one line each at most");
+        last.unwrap()
+    }
+
+    /// How many audit lines tell of this action.
+    pub async fn audited(&self, action: &str) -> usize {
+        let entries = self.house.ledger.audit_entries(0, 100_000).await.unwrap();
+        let wanted = json!(action);
+        let entries = entries.iter().map(|line| serde_json::from_str::<Value>(&line.entry).unwrap());
+        entries.filter(|entry| entry["action"] == wanted).count()
+    }
+
+    pub async fn certificates(&self) -> usize {
+        self.house.ledger.certificates_after("", 0, 1000).await.unwrap().len()
+    }
+
+    async fn lines(&self) -> u64 {
+        self.house.ledger.verify_audit().await.unwrap().expect("the audit chain is whole")
+    }
+}
+
+/// A whole problem: status, code, and the text in the language it names.
+pub fn is_problem(answer: &Answered, refusal: Refusal) {
+    let expected = (refusal.status(), json!(refusal.code()));
+    assert_eq!((answer.status.as_u16(), answer.json["code"].clone()), expected, "{}", answer.text);
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert_eq!(answer.json["status"], refusal.status());
+    let language = Language::parse(answer.json["lang"].as_str().unwrap()).unwrap();
+    assert_eq!(answer.json["title"], refusal.title(language));
+    assert!(answer.json["detail"].as_str().unwrap().starts_with(refusal.advice(language)));
+}
+
+pub fn post(path: &str, body: String) -> Request<Body> {
+    Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+pub fn renewing(old: &PeerCertificate, csr: &str) -> Request<Body> {
+    presenting(post("/api/v1/renewals", json!({"csr": csr}).to_string()), old)
+}
+
+pub fn probing(certificate: Option<&PeerCertificate>, origin: Option<&str>) -> Request<Body> {
+    let mut request = Request::get("/probe");
+    if let Some(origin) = origin {
+        request = request.header("origin", origin);
+    }
+    let mut request = request.body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Presented(certificate.cloned()));
+    request
+}
+
+pub fn presenting(mut request: Request<Body>, certificate: &PeerCertificate) -> Request<Body> {
+    request.extensions_mut().insert(Presented(Some(certificate.clone())));
+    request
+}
+
+/// A request for a new P-256 key, as the API takes it.
+pub fn fresh_csr() -> String {
+    base64(&csr(&rcgen::PKCS_ECDSA_P256_SHA256))
+}
+
+/// A sound request of a key that the profile does not allow; ring makes no RSA keys.
+pub fn rsa_csr() -> Vec<u8> {
+    let arguments =
+        ["req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=x"];
+    let output = Command::new("openssl").args(arguments).args(["-outform", "DER"]).output();
+    let output = output.expect("apt-get install openssl");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+async fn answer(door: Router, request: Request<Body>) -> Answered {
+    let response = door.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let json = serde_json::from_str(&text).unwrap_or_default();
+    Answered { status: parts.status, headers: parts.headers, text, json }
+}
