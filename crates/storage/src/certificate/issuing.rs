@@ -164,6 +164,9 @@ impl Origin {
     }
 }
 
+/// Generation, serial, thumbprint, end of validity.
+type Taken = (i64, Vec<u8>, Option<Vec<u8>>, i64);
+
 impl Transaction {
     /// A key belongs to one certificate. The exception is [`Origin::Again`], whose first attempt reserved
     /// the same key.
@@ -210,7 +213,7 @@ impl Transaction {
     /// Revokes what the device holds beyond a generation: one entry each, and an event where it was signed.
     async fn take_back(&mut self, intent: &Intent, after: i64) -> Result<()> {
         let now = self.now.millis();
-        let mut taken: Vec<(i64, Vec<u8>, Option<Vec<u8>>, i64)> = on_transaction!(self.engine, connection => {
+        let mut taken: Vec<Taken> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $3 \
                  WHERE device = $1 AND generation > $2 AND state IN ('reserved', 'issued', 'delivered') \

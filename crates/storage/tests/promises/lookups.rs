@@ -10,7 +10,7 @@ on_both_engines! {
         let device = named(house, "Reception_PC 100% \\ 受付").await;
         let other = named(house, "調剤室 iPad").await;
         for text in ["reception_pc", "RECEPTION", "_pc", "100%", "\\", "受付", device.as_str()] {
-            assert_eq!(found(house, text).await, [device.clone()], "{text}");
+            assert_eq!(found(house, text).await, std::slice::from_ref(&device), "{text}");
         }
         for text in ["", "本店", "あおば", "%薬局"] {
             let expected = if text.starts_with('%') { 0 } else { 2 };

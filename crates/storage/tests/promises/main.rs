@@ -1,6 +1,8 @@
 //! What the rest of the house may rely on, each promise on both engines: SQLite in a file of its own and PostgreSQL
 //! in a schema of its own. `TEGATA_TEST_POSTGRES` names the server (`postgres://…`); without it those tests fail.
 
+#![allow(clippy::unwrap_used)]
+
 mod audit;
 mod devices;
 mod engines;
