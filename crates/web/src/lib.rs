@@ -17,6 +17,7 @@ pub mod context;
 pub mod host;
 pub mod json;
 pub mod language;
+mod leftover;
 pub mod listener;
 pub mod origin;
 pub mod page;

@@ -2,6 +2,7 @@
 
 use crate::connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 use crate::host::plain;
+use crate::leftover::Leftover;
 use crate::listener::activity::{Activity, Counted};
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
@@ -236,7 +237,7 @@ fn answer(
     request.extensions_mut().extend(facts.clone());
     let busy = activity.begin();
     async move {
-        let response = router.oneshot(request.map(Body::new)).await?;
+        let response = router.oneshot(request.map(|body| Body::new(Leftover::new(body)))).await?;
         Ok(response.map(|body| Body::new(Counted::new(body, busy))))
     }
 }
