@@ -8,6 +8,7 @@ mod support;
 use std::time::Duration;
 use support::{DAY, House, NOW, Place};
 use tegata_ca::Issued;
+use tegata_core::CertificateState::{InUse, Retired};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
 use tegata_renewal::{Report, pass};
@@ -61,7 +62,6 @@ async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: Pla
     }
     assert_eq!((renewals, current.generation), (3, 4));
     let states = states(&house, &current).await;
-    use CertificateState::{InUse, Retired};
     assert_eq!(states, [Retired, Retired, Retired, InUse]);
     house.ledger.verify_audit().await.unwrap().unwrap();
 }

@@ -81,8 +81,8 @@ impl Place {
             let rows = format!("SELECT {} FROM {table} ORDER BY rowid", columns.join(" || ',' || "));
             let rows: Vec<(String,)> =
                 sqlx::query_as(AssertSqlSafe(rows)).fetch_all(&mut connection).await.unwrap();
-            content.push_str(&format!("{table}: {}\n", rows.len()));
-            rows.iter().for_each(|(row,)| content.push_str(&format!("  {row}\n")));
+            content.extend([table, ":\n".into()]);
+            content.extend(rows.into_iter().map(|(row,)| row + "\n"));
         }
         content
     }

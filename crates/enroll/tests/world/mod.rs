@@ -119,12 +119,8 @@ impl World {
         self.send(post(path, body.to_string())).await
     }
 
-    pub fn enrolling(&self, code: &str, csr: &str) -> Request<Body> {
-        post("/api/v1/enrollments", json!({"code": code, "csr": csr}).to_string())
-    }
-
     pub async fn enroll(&self, code: &str, csr: &str) -> Answered {
-        self.send(self.enrolling(code, csr)).await
+        self.send(enrolling(code, csr)).await
     }
 
     pub async fn renew(&self, old: &PeerCertificate, csr: &str) -> Answered {
@@ -133,15 +129,6 @@ impl World {
 
     pub async fn probe(&self, certificate: Option<&PeerCertificate>, origin: Option<&str>) -> Answered {
         self.send(probing(certificate, origin)).await
-    }
-
-    /// The certificate of an answer, as the listener hands it on.
-    pub fn certificate(&self, answer: &Answered) -> PeerCertificate {
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
-        let thumbprint = Thumbprint::of(&der);
-        assert_eq!(answer.json["thumbprint"], thumbprint.to_string());
-        PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted }
     }
 
     /// Sends it through the device's door if it says something about a certificate, else through the portal's.
@@ -195,6 +182,15 @@ impl World {
     }
 }
 
+/// The certificate of an answer, as the listener hands it on.
+pub fn certificate(answer: &Answered) -> PeerCertificate {
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
+    let thumbprint = Thumbprint::of(&der);
+    assert_eq!(answer.json["thumbprint"], thumbprint.to_string());
+    PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted }
+}
+
 /// A whole problem: status, code, and the text in the language it names.
 pub fn is_problem(answer: &Answered, refusal: Refusal) {
     let expected = (refusal.status(), json!(refusal.code()));
@@ -208,6 +204,10 @@ pub fn is_problem(answer: &Answered, refusal: Refusal) {
 
 pub fn post(path: &str, body: String) -> Request<Body> {
     Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()
+}
+
+pub fn enrolling(code: &str, csr: &str) -> Request<Body> {
+    post("/api/v1/enrollments", json!({"code": code, "csr": csr}).to_string())
 }
 
 pub fn renewing(old: &PeerCertificate, csr: &str) -> Request<Body> {
