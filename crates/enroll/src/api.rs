@@ -113,7 +113,7 @@ pub(crate) async fn renew(
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<Renew>,
 ) -> Answer<impl IntoResponse> {
-    let old = desk.context.caller(certificate.as_ref()).await?;
+    let old = desk.renewing(certificate.as_ref()).await?;
     let handed_over = desk.renew(&old, &body.csr).await?;
     Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over))))
 }

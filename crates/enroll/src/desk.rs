@@ -9,7 +9,7 @@ use tegata_core::encoding::from_base64;
 use tegata_core::id::Code;
 use tegata_core::{CertificateState, DeviceId, Refusal, Timestamp};
 use tegata_storage::{Actor, Certificate, Device, Facts, Invitation, LedgerError, Note, Origin};
-use tegata_web::Context;
+use tegata_web::{Context, Path, PeerCertificate};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
 /// this time the first is taken for dead.
@@ -71,6 +71,21 @@ impl Desk {
         }
     }
 
+    /// The holder of the certificate that asks to be renewed. That a stopped device tries is worth a line of its own.
+    pub(crate) async fn renewing(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<Facts>, Refusal> {
+        match self.context.caller(certificate).await {
+            Ok(facts) => Ok(facts),
+            Err(refusal) => {
+                let device = self.holder(certificate).await;
+                let actor = device.clone().map_or(Actor::Anonymous, Actor::Device);
+                Err(self.refused(actor, device, refusal, self.context.now()).await)
+            }
+        }
+    }
+
     /// Turns a working certificate into its successor.
     pub(crate) async fn renew(&self, old: &Facts, request: &str) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
@@ -112,6 +127,12 @@ impl Desk {
     /// The device behind a certificate.
     pub(crate) async fn device(&self, id: &DeviceId) -> Result<Device, Refusal> {
         self.context.ledger.device(id).await.map_err(refusal)?.ok_or(Refusal::Internal)
+    }
+
+    /// Whose certificate it is, whatever its standing.
+    async fn holder(&self, certificate: Option<&PeerCertificate>) -> Option<DeviceId> {
+        let certificate = certificate.filter(|certificate| certificate.path == Path::Trusted)?;
+        Some(self.context.ledger.holding(&certificate.thumbprint).await.ok()??.device)
     }
 
     async fn find(&self, code: &str) -> Result<Invitation, Refusal> {

@@ -196,6 +196,8 @@ async fn a_certificate_that_is_not_good_neither_renews_nor_passes_the_probe() {
         world.refuses(refusal, world::probing(Some(certificate), Some(PORTAL))).await;
     }
     world.refuses(Refusal::NoCertificate, world::probing(None, Some(PORTAL))).await;
+    assert_eq!(world.refusals_of(&revoked).await, 2, "the operator can see that a lost terminal asked");
+    assert_eq!(world.refusals_of(&good).await, 0, "a foreign certificate is nobody's");
     world.pass_time(DAY * 366).await;
     world.refuses(Refusal::CertificateExpired, world::renewing(&good, &fresh_csr())).await;
     world.refuses(Refusal::CertificateExpired, world::probing(Some(&good), None)).await;

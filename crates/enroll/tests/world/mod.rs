@@ -173,6 +173,13 @@ impl World {
         entries.filter(|entry| entry["action"] == wanted).count()
     }
 
+    /// How many refusals stand in the log of a certificate's device.
+    pub async fn refusals_of(&self, certificate: &PeerCertificate) -> usize {
+        let holding = self.house.ledger.holding(&certificate.thumbprint).await.unwrap().unwrap();
+        let entries = self.house.ledger.audit_of(&holding.device, 1000).await.unwrap();
+        entries.iter().filter(|line| line.entry.contains("certificate.refused")).count()
+    }
+
     pub async fn certificates(&self) -> usize {
         self.house.ledger.certificates_after("", 0, 1000).await.unwrap().len()
     }
