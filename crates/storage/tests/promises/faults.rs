@@ -2,7 +2,7 @@
 
 use crate::engines::{Place, run};
 use crate::house::{House, day, operator, visit};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -75,16 +75,19 @@ fn a_cut_connection_is_an_error_and_the_next_writer_is_served() {
 fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
     visit(Place::postgres(), async |house: &House| {
         let before = house.audited().await;
-        let held = house.ledger.begin(day(1)).await.unwrap();
+        let mut stranger = PgConnection::connect(&server(house)).await.unwrap();
+        let head = AssertSqlSafe(format!("UPDATE {}.head SET id = 1", schema(house)));
+        sqlx::raw_sql("BEGIN").execute(&mut stranger).await.unwrap();
+        sqlx::query(head).execute(&mut stranger).await.unwrap();
         let waiting: Vec<_> = (0..8)
             .map(|_| {
                 let ledger = house.ledger.clone();
                 tokio::spawn(async move { ledger.group(note()).await })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until_a_writer_waits(house).await;
         cut(house).await;
-        drop(held);
+        sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.unwrap();
         let mut acknowledged = 0;
         for waiter in waiting {
             let outcome =
@@ -110,18 +113,45 @@ fn note() -> Note {
 
 /// Cuts every connection of the house's ledger, and waits until the server has let go of them.
 async fn cut(house: &House) {
-    let Place::Postgres { server, schema } = &house.place else {
-        unreachable!("SQLite has no connection to cut")
-    };
-    let mut connection = PgConnection::connect(server).await.expect("a connection");
+    let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
     let sessions: Vec<(bool,)> = sqlx::query_as(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1",
     )
-    .bind(schema)
+    .bind(schema(house))
     .fetch_all(&mut connection)
     .await
     .expect("the right to cut connections");
     assert!(!sessions.is_empty());
+}
+
+async fn until_a_writer_waits(house: &House) {
+    let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
+    for _ in 0..1000 {
+        let waiting: Vec<(i32,)> = sqlx::query_as(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
+        )
+        .bind(schema(house))
+        .fetch_all(&mut connection)
+        .await
+        .expect("the sessions");
+        if !waiting.is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("no writer waits");
+}
+
+fn server(house: &House) -> String {
+    let Place::Postgres { server, .. } = &house.place else {
+        unreachable!("SQLite has no connection to cut")
+    };
+    server.clone()
+}
+
+fn schema(house: &House) -> &str {
+    let Place::Postgres { schema, .. } = &house.place else { unreachable!("SQLite has no schema") };
+    schema
 }
 
 async fn add(ledger: &Ledger, entropy: &Seeded) -> Result<String, LedgerError> {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tegata_core::CertificateState::{self, InUse, Reserved, Retired, Retiring};
+use tegata_core::CertificateState::{self, Delivered, InUse, Issued, Reserved, Retired, Retiring, Revoked};
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::{DeviceId, DeviceState, InvitationId, Standing, Thumbprint, Timestamp};
 use tegata_storage::{Certificate, DeviceAction, Holding, Origin, Result, Status};
@@ -42,7 +42,7 @@ fn no_interleaving_breaks_the_ledger_on_postgresql() {
 fn interleave(cases: u32, place: fn() -> Place) {
     let runtime = runtime();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
-    let steps = prop::collection::vec((0..2usize, step()), 1..40);
+    let steps = prop::collection::vec((0..2usize, step()), 1..80);
     TestRunner::new(config)
         .run(&steps, |steps| {
             runtime.block_on(live(place(), &steps));
@@ -79,6 +79,9 @@ struct Life {
     entries: u64,
     issued: Vec<Thumbprint>,
     used: HashMap<Thumbprint, Timestamp>,
+    /// Where everything stood after the step before.
+    certificates: HashMap<(DeviceId, i64), CertificateState>,
+    stood: HashMap<DeviceId, DeviceState>,
 }
 
 struct Enrolled {
@@ -92,8 +95,21 @@ async fn live(place: Place, steps: &[(usize, Step)]) {
     let devices = [enrol(&house).await, enrol(&house).await];
     let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
     let entries = house.audited().await;
-    let mut life =
-        Life { house, status, now: day(0), devices, entries, issued: Vec::new(), used: HashMap::new() };
+    let mut life = Life {
+        house,
+        status,
+        now: day(0),
+        devices,
+        entries,
+        issued: Vec::new(),
+        used: HashMap::new(),
+        certificates: HashMap::new(),
+        stood: HashMap::new(),
+    };
+    // The first device is at work already; the second has only just asked.
+    for step in [Step::Complete(0), Step::Use(0)] {
+        life.entries += life.take(0, step).await;
+    }
     for &(device, step) in steps {
         life.entries += life.take(device, step).await;
         life.check(step).await;
@@ -197,7 +213,7 @@ impl Life {
         }
     }
 
-    async fn check(&self, step: Step) {
+    async fn check(&mut self, step: Step) {
         assert_eq!(self.house.audited().await, self.entries, "one entry a change after {step:?}");
         self.status.catch_up(self.now).await.unwrap();
         let mut folded = self.house.folded().await;
@@ -211,6 +227,22 @@ impl Life {
             self.check_device(&device.id, step).await;
         }
         self.check_list().await;
+        self.check_ways(step).await;
+    }
+
+    /// Nothing moves but forward, and nothing comes back from where there is no way back.
+    async fn check_ways(&mut self, step: Step) {
+        for Enrolled { id, .. } in &self.devices {
+            let state = self.house.ledger.device(id).await.unwrap().unwrap().state;
+            let before = self.stood.insert(id.clone(), state).unwrap_or(state);
+            assert!(before == state || before.may_become(state), "{before} → {state} after {step:?}");
+            for certificate in self.house.certificates(id).await {
+                let state = certificate.state;
+                let place = (id.clone(), certificate.generation);
+                let before = self.certificates.insert(place, state).unwrap_or(state);
+                assert!(before == state || may_become(before, state), "{before} → {state} after {step:?}");
+            }
+        }
     }
 
     /// The memory says what the ledger says, and nothing good of a stopped device.
@@ -262,8 +294,19 @@ impl Life {
     }
 }
 
+fn may_become(from: CertificateState, to: CertificateState) -> bool {
+    match from {
+        Reserved => matches!(to, Issued | Revoked),
+        Issued => matches!(to, Delivered | InUse | Retiring | Revoked),
+        Delivered => matches!(to, InUse | Retiring | Revoked),
+        InUse => to == Retiring,
+        Retiring => to == Retired,
+        Retired | Revoked => false,
+    }
+}
+
 fn is_over(state: CertificateState) -> bool {
-    matches!(state, CertificateState::Retired | CertificateState::Revoked)
+    matches!(state, Retired | Revoked)
 }
 
 fn count<T>(result: &Result<T>) -> u64 {
