@@ -5,6 +5,7 @@ use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
+use std::time::Duration;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{
     DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint, Timestamp,
@@ -164,24 +165,33 @@ impl Origin {
     }
 }
 
+/// A reservation older than this was left by a crash.
+const IN_PROGRESS: Duration = Duration::from_secs(10);
+
 /// Generation, serial, thumbprint, end of validity.
 type Taken = (i64, Vec<u8>, Option<Vec<u8>>, i64);
 
 impl Transaction {
-    /// A key belongs to one certificate. The exception is [`Origin::Again`], whose first attempt reserved
-    /// the same key.
+    /// A key belongs to one certificate. What the same device reserved and never received is no certificate yet: after
+    /// a crash the same key may come again. A renewal whose twin is still being served waits for it, though, and does not
+    /// take its reservation away.
     async fn refuse_reused_key(&mut self, intent: &Intent) -> Result<()> {
-        let rows: Vec<(String, String)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT device, state FROM certificate WHERE key_hash = $1")
-                .bind(intent.key_hash.to_vec())
-                .fetch_all(connection)
-                .await?
-        });
-        let again = matches!(intent.origin, Origin::Again(_));
-        let own_attempt = |(device, state): &(String, String)| {
-            again && device == intent.device.as_str() && matches!(state.as_str(), "reserved" | "revoked")
+        let in_progress = match intent.origin {
+            Origin::Renewal(_) => intent.at.minus(IN_PROGRESS).millis(),
+            Origin::Invitation { .. } | Origin::Again(_) => i64::MAX,
         };
-        if rows.iter().all(own_attempt) { Ok(()) } else { Err(LedgerError::Refused(Refusal::KeyReused)) }
+        let used: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT device FROM certificate WHERE key_hash = $1 \
+                 AND (der IS NOT NULL OR device <> $2 OR (state = 'reserved' AND reserved_at > $3)) LIMIT 1",
+            )
+            .bind(intent.key_hash.to_vec())
+            .bind(intent.device.as_str())
+            .bind(in_progress)
+            .fetch_optional(connection)
+            .await?
+        });
+        if used.is_none() { Ok(()) } else { Err(LedgerError::Refused(Refusal::KeyReused)) }
     }
 
     /// Renewal starts from the newest certificate in use; newer ones that were never used are taken back, so that

@@ -101,6 +101,23 @@ on_both_engines! {
         assert_eq!(Refusal::KeyReused.code(), "K-05");
     }
 
+    async fn a_renewal_that_died_before_it_was_signed_may_come_again_with_its_key(house: House) {
+        let (device, first) = house.enrol(day(0)).await;
+        house.present(&first, day(0)).await;
+        let died = house.intent(&device, Origin::Renewal(first), day(1));
+        let key_hash = died.key_hash;
+        house.ledger.group(died).await.unwrap();
+        let again = |at| {
+            let mut again = house.intent(&device, Origin::Renewal(first), at);
+            again.key_hash = key_hash;
+            again
+        };
+        let twin = house.ledger.group(again(day(1))).await;
+        assert_eq!(refusal(twin), Refusal::KeyReused, "the first may still be signed");
+        assert_eq!(house.ledger.group(again(day(2))).await.unwrap(), 3);
+        assert_eq!(house.states(&device).await, [InUse, Revoked, Reserved]);
+    }
+
     async fn a_renewal_whose_answer_was_lost_is_superseded_by_the_next(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
