@@ -1,0 +1,114 @@
+//! HTTPS as the load speaks it: HTTP/1.1, TLS 1.3, and never a resumed session.
+
+use crate::Outcome;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore, version};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Whose servers are believed.
+pub struct Trust(Arc<RootCertStore>);
+
+/// What a client presents: its chain, leaf first, and its key.
+pub struct Identity {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// A request that can be sent any number of times.
+#[derive(Clone)]
+pub struct Post {
+    /// Path and nothing else.
+    pub path: &'static str,
+    pub media_type: &'static str,
+    pub body: Bytes,
+    /// The only status that is a success.
+    pub expected: StatusCode,
+}
+
+/// A server, as one client speaks to it.
+#[derive(Clone)]
+pub struct Address {
+    port: u16,
+    tls: TlsConnector,
+}
+
+/// An open connection.
+pub struct Connection {
+    host: String,
+    requests: SendRequest<Full<Bytes>>,
+}
+
+impl Trust {
+    /// Reads PEM files.
+    pub fn read(files: &[&Path]) -> Outcome<Self> {
+        let mut roots = RootCertStore::empty();
+        for file in files {
+            for certificate in CertificateDer::pem_file_iter(file)? {
+                roots.add(certificate?)?;
+            }
+        }
+        Ok(Self(Arc::new(roots)))
+    }
+}
+
+impl Address {
+    /// Reads the port of `url`; the host is always this machine.
+    pub fn new(url: &str, trust: &Trust, identity: Option<&Identity>) -> Outcome<Self> {
+        let port = url.parse::<Uri>()?.port_u16().ok_or("an address without a port")?;
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&version::TLS13])?
+            .with_root_certificates(Arc::clone(&trust.0));
+        let mut config = match identity {
+            Some(own) => builder.with_client_auth_cert(own.chain.clone(), own.key.clone_key())?,
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(Self { port, tls: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// A full handshake.
+    pub async fn connect(&self) -> Outcome<Connection> {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        tcp.set_nodelay(true)?;
+        let stream = self.tls.connect(ServerName::try_from("localhost")?, tcp).await?;
+        let (requests, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Connection { host: format!("localhost:{}", self.port), requests })
+    }
+}
+
+impl Connection {
+    /// Sends the request and reads its answer to the end.
+    ///
+    /// # Errors
+    /// Any status but the expected one is an error: nothing is gained by measuring refusals.
+    pub async fn post(&mut self, post: &Post) -> Outcome<Bytes> {
+        let request = Request::post(post.path)
+            .header(HOST, &self.host)
+            .header(CONTENT_TYPE, post.media_type)
+            .body(Full::new(post.body.clone()))?;
+        self.requests.ready().await?;
+        let response = self.requests.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        if status == post.expected {
+            Ok(body)
+        } else {
+            Err(format!("{} answers {status}: {}", post.path, String::from_utf8_lossy(&body)).into())
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Keys, requests and invitations made beforehand, so that only the server works while it is measured.
+
+use crate::Outcome;
+use crate::client::{Address, Identity, Post, Trust};
+use crate::servers::Tegata;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use ring::rand::{SecureRandom, SystemRandom};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tegata_core::id::Code;
+use tegata_core::{Entropy, InvitationId, Role, Timestamp};
+use tegata_storage::{Actor, Ledger, NewInvitation, Transaction};
+
+/// Different devices in a load of tokens.
+const DEVICES: usize = 16;
+
+/// A device with a certificate.
+pub struct Device {
+    pub id: String,
+    pub identity: Identity,
+}
+
+/// Enrols some devices as anybody would.
+pub async fn enroll(tegata: &Tegata, trust: &Trust) -> Outcome<Vec<Device>> {
+    let mut portal = Address::new(&tegata.portal, trust, None)?.connect().await?;
+    let mut devices = Vec::with_capacity(DEVICES);
+    for code in invite(tegata, DEVICES).await? {
+        let key = KeyPair::generate()?;
+        let answer = portal.post(&enrollment(&code, &request(&key)?)).await?;
+        devices.push(Device::new(&serde_json::from_slice(&answer)?, &key)?);
+    }
+    Ok(devices)
+}
+
+/// The enrolments of so many new devices, ready to be sent.
+pub async fn enrollments(tegata: &Tegata, count: usize) -> Outcome<Vec<Post>> {
+    let codes = invite(tegata, count).await?;
+    codes.iter().map(|code| Ok(enrollment(code, &request(&KeyPair::generate()?)?))).collect()
+}
+
+/// The DER of a request: a key and its proof.
+pub fn request(key: &KeyPair) -> Outcome<Vec<u8>> {
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = DistinguishedName::new();
+    Ok(parameters.serialize_request(key)?.der().to_vec())
+}
+
+impl Device {
+    fn new(enrolled: &Value, key: &KeyPair) -> Outcome<Self> {
+        let issuers = enrolled["chain"].as_array().ok_or("an enrolment without a chain")?;
+        let chain = std::iter::once(&enrolled["certificate"]).chain(issuers);
+        let chain = chain.map(|der| Ok(CertificateDer::from(STANDARD.decode(text(der)?)?)));
+        Ok(Self {
+            id: text(&enrolled["device"])?.to_owned(),
+            identity: Identity {
+                chain: chain.collect::<Outcome<_>>()?,
+                key: PrivateKeyDer::try_from(key.serialize_der())?,
+            },
+        })
+    }
+}
+
+fn text(value: &Value) -> Outcome<&str> {
+    Ok(value.as_str().ok_or("an enrolment that cannot be read")?)
+}
+
+fn enrollment(code: &Code, request: &[u8]) -> Post {
+    let body = json!({ "code": code.reveal(), "csr": STANDARD.encode(request) });
+    Post {
+        path: "/api/v1/enrollments",
+        media_type: "application/json",
+        body: Bytes::from(body.to_string()),
+        expected: StatusCode::CREATED,
+    }
+}
+
+/// Writes invitations into the ledger as `tegata invite` does, all in one transaction.
+async fn invite(tegata: &Tegata, count: usize) -> Outcome<Vec<Code>> {
+    let ledger = Ledger::open(&tegata.ledger_url()).await?;
+    let now = now()?;
+    let codes: Vec<_> = (0..count).map(|_| Code::random(&Random)).collect();
+    let mut transaction = ledger.begin(now).await?;
+    write(&ledger, &mut transaction, &codes, now).await?;
+    transaction.commit().await?;
+    ledger.close().await;
+    Ok(codes)
+}
+
+async fn write(
+    ledger: &Ledger,
+    transaction: &mut Transaction,
+    codes: &[Code],
+    now: Timestamp,
+) -> Outcome<()> {
+    let tenants = ledger.tenants().await?;
+    let sites = ledger.sites(&tenants.first().ok_or("no tenant")?.id).await?;
+    let site = sites.first().ok_or("no site")?;
+    for code in codes {
+        let invitation = NewInvitation {
+            id: InvitationId::random(&Random),
+            code,
+            tenant: site.tenant.clone(),
+            site: site.id.clone(),
+            role: Role::Device,
+            label: "受付PC".to_owned(),
+            expires_at: now.plus(Duration::from_hours(1)),
+        };
+        transaction.invite(&invitation, &Actor::Operator("bench".to_owned())).await?;
+    }
+    Ok(())
+}
+
+struct Random;
+
+impl Entropy for Random {
+    fn fill(&self, buffer: &mut [u8]) {
+        SystemRandom::new().fill(buffer).expect("randomness");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server that reads the invitations goes by the same clock")]
+fn now() -> Outcome<Timestamp> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
+}

@@ -1,0 +1,98 @@
+//! The two servers, each a process of its own that ends with its handle.
+
+use crate::Outcome;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// The product, with an installation of its own.
+pub struct Tegata {
+    process: Server,
+    pub portal: String,
+    pub device: String,
+    pub tls_ca: PathBuf,
+    /// Root and issuing CA, PEM.
+    pub chain: PathBuf,
+    folder: TempDir,
+}
+
+/// The limit.
+pub struct Limit {
+    process: Server,
+    pub url: String,
+    pub tls_ca: PathBuf,
+    _folder: TempDir,
+}
+
+impl Tegata {
+    pub fn start(program: &Path) -> Outcome<Self> {
+        let folder = folder()?;
+        let mut command = Command::new(program);
+        command.args(["dev", "--json", "--portal-port", "0", "--device-port", "0", "--public-port", "0"]);
+        let (process, ready) = Server::start(command.arg("--data").arg(folder.path()))?;
+        Ok(Self {
+            process,
+            portal: text(&ready, "portal")?,
+            device: text(&ready, "device")?,
+            tls_ca: text(&ready, "tls_ca")?.into(),
+            chain: text(&ready, "chain")?.into(),
+            folder,
+        })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    pub fn ledger_url(&self) -> String {
+        format!("sqlite:{}", self.folder.path().join("ledger.db").display())
+    }
+}
+
+impl Limit {
+    /// Believes clients whose certificates come from `devices`, as PEM.
+    pub fn start(devices: &Path) -> Outcome<Self> {
+        let folder = folder()?;
+        let tls_ca = folder.path().join("server.pem");
+        let mut command = Command::new(std::env::current_exe()?);
+        let (process, ready) = Server::start(command.arg("limit").arg(devices).arg(&tls_ca))?;
+        Ok(Self { process, url: text(&ready, "url")?, tls_ca, _folder: folder })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
+struct Server(Child);
+
+impl Server {
+    /// Waits for the line that says where it listens.
+    fn start(command: &mut Command) -> Outcome<(Self, Value)> {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut server =
+            Self(child.map_err(|error| format!("{}: {error}", command.get_program().display()))?);
+        let output = server.0.stdout.take().ok_or("a server without output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let ready = serde_json::from_str(&line).map_err(|_| format!("a server does not start: {line:?}"))?;
+        Ok((server, ready))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn folder() -> Outcome<TempDir> {
+    Ok(tempfile::Builder::new().prefix("tegata-bench-").tempdir()?)
+}
+
+fn text(value: &Value, name: &str) -> Outcome<String> {
+    Ok(value[name].as_str().ok_or_else(|| format!("no {name} in {value}"))?.to_owned())
+}

@@ -1,0 +1,71 @@
+//! Tokens: the same load on the product and on the limit, in turn.
+
+use crate::Outcome;
+use crate::client::{Address, Post, Trust};
+use crate::devices::Device;
+use crate::load::{self, Bounds, Clients};
+use crate::report::Row;
+use crate::rounds::{ROUNDS, cost, median};
+use crate::servers::{Limit, Tegata};
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use std::time::Duration;
+
+/// Enough for the records of many tokens to reach the disk together.
+const KEPT_ALIVE: usize = 64;
+
+/// Handshakes at one time.
+const HANDSHAKES: usize = 16;
+
+const ROUND: Bounds = Bounds { requests: 200_000, time: Duration::from_millis(2500) };
+const WARM_UP: Bounds = Bounds { requests: 2_000, time: Duration::from_millis(500) };
+
+/// A token on a connection that has been there before.
+pub async fn kept_alive(tegata: &Tegata, limit: &Limit, trust: &Trust, devices: &[Device]) -> Outcome<Row> {
+    let product = clients(&tegata.device, trust, devices, KEPT_ALIVE)?;
+    let least = clients(&limit.url, trust, devices, KEPT_ALIVE)?;
+    let (mut us, mut limit_us) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        us.push(kept_alive_round(tegata.pid(), &product).await?);
+        limit_us.push(kept_alive_round(limit.pid(), &least).await?);
+    }
+    Ok(Row { path: "token kept alive", us: median(us), limit_us: median(limit_us) })
+}
+
+/// A token with a full handshake before it.
+pub async fn new_connection(
+    tegata: &Tegata,
+    limit: &Limit,
+    trust: &Trust,
+    devices: &[Device],
+) -> Outcome<Row> {
+    let product = clients(&tegata.device, trust, devices, HANDSHAKES)?;
+    let least = clients(&limit.url, trust, devices, HANDSHAKES)?;
+    let (mut us, mut limit_us) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        us.push(cost(tegata.pid(), load::new_connections(product.clone(), ROUND)).await?);
+        limit_us.push(cost(limit.pid(), load::new_connections(least.clone(), ROUND)).await?);
+    }
+    Ok(Row { path: "token new connection", us: median(us), limit_us: median(limit_us) })
+}
+
+/// Handshakes and the first requests of a connection are over before the measurement begins.
+async fn kept_alive_round(pid: u32, clients: &Clients) -> Outcome<f64> {
+    load::kept_alive(load::connect(clients).await?, WARM_UP).await?;
+    let connections = load::connect(clients).await?;
+    cost(pid, load::kept_alive(connections, ROUND)).await
+}
+
+fn clients(url: &str, trust: &Trust, devices: &[Device], count: usize) -> Outcome<Clients> {
+    let each = devices.iter().cycle().take(count);
+    each.map(|device| Ok((Address::new(url, trust, Some(&device.identity))?, request(device)))).collect()
+}
+
+fn request(device: &Device) -> Post {
+    Post {
+        path: "/oauth/token",
+        media_type: "application/x-www-form-urlencoded",
+        body: Bytes::from(format!("grant_type=client_credentials&client_id={}", device.id)),
+        expected: StatusCode::OK,
+    }
+}
