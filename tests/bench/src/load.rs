@@ -89,7 +89,6 @@ struct Budget {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Budget {
-    #[expect(clippy::disallowed_methods, reason = "a measurement lasts as long as it lasts")]
     fn new(bounds: Bounds) -> Self {
         let end = Instant::now() + bounds.time;
         Self { taken: Arc::default(), requests: bounds.requests, end, cut: end + PATIENCE }
@@ -99,7 +98,6 @@ impl Budget {
         self.take().is_some()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a measurement lasts as long as it lasts")]
     fn take(&self) -> Option<u32> {
         let place = self.taken.load(Ordering::Relaxed);
         if place >= self.requests || Instant::now() >= self.end {
