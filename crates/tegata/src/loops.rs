@@ -10,8 +10,11 @@ use tokio::time::{interval, sleep};
 /// How often the renewal pass looks at the ledger.
 const RENEWAL_PERIOD: Duration = Duration::from_mins(1);
 
-/// How often the CRL is compared with the feed. A comparison is one small read.
-const CRL_PERIOD: Duration = Duration::from_millis(50);
+/// How often the status memory is asked whether the feed has moved since the last CRL.
+const CRL_PERIOD: Duration = Duration::from_millis(20);
+
+/// How often the published CRL is looked at without news: it may have grown old.
+const CRL_LOOK: Duration = Duration::from_mins(1);
 
 /// How long to wait after a failure.
 const RECOVERY: Duration = Duration::from_secs(1);
@@ -22,26 +25,37 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// Publishes a CRL at once when something has ended, and every hour anyway; then gives the receipts of the CRL and of
 /// OCSP, which reads the ledger itself.
 pub async fn publish(authority: Arc<Authority>, context: Context) {
-    let crl = format!("crl:{}", authority.issuer().id());
-    let (mut acknowledged, mut spoken) = (None, Timestamp::from_millis(0));
+    let surfaces = [format!("crl:{}", authority.issuer().id()), "ocsp".to_owned()];
+    let mut published: Option<u64> = None;
+    let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
     loop {
         let now = context.now();
-        match authority.publish_crl(now).await {
-            Ok(seq) if acknowledged != Some(seq) || now.since(spoken) >= SIGN_OF_LIFE => {
-                for surface in [crl.as_str(), "ocsp"] {
-                    if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
-                        tracing::warn!(%error, surface, "a receipt could not be written");
-                    }
+        let has_news = published.is_none_or(|seq| seq < context.status.freshness().seq);
+        if has_news || now.since(looked) >= CRL_LOOK {
+            match authority.publish_crl(now).await {
+                Ok(seq) => (published, looked) = (Some(seq), now),
+                Err(error) => {
+                    tracing::error!(%error, "the CRL could not be published");
+                    sleep(RECOVERY).await;
+                    continue;
                 }
-                (acknowledged, spoken) = (Some(seq), now);
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "the CRL could not be published");
-                sleep(RECOVERY).await;
             }
         }
+        if let Some(seq) = published
+            && (has_news || now.since(spoken) >= SIGN_OF_LIFE)
+        {
+            acknowledge(&context, &surfaces, seq).await;
+            spoken = now;
+        }
         sleep(CRL_PERIOD).await;
+    }
+}
+
+async fn acknowledge(context: &Context, surfaces: &[String], seq: u64) {
+    for surface in surfaces {
+        if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
+            tracing::warn!(%error, surface, "a receipt could not be written");
+        }
     }
 }
 
