@@ -4,7 +4,8 @@
 //! The kind of key comes from the `SubjectPublicKeyInfo`, never from the signature's algorithm. Only the
 //! one canonical encoding of a key is accepted, so that the same key always has the same hash.
 
-use crate::der::{Malformed, Reader, octets_of_bit_string, tag};
+use crate::der::{self, Malformed, Reader, octets_of_bit_string, tag};
+use crate::keys::{KeyError, Signer, sign_structure};
 use crate::oid;
 use ring::digest::{SHA256, digest};
 use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
@@ -191,9 +192,23 @@ fn verification(key: KeyType, algorithm: &[u8]) -> Option<&'static dyn Verificat
     })
 }
 
+/// A request (RFC 2986) for a key of this machine, with an empty subject: a public key with a proof, nothing more. What
+/// the certificate says is the server's to decide.
+///
+/// # Errors
+/// [`KeyError`] when the key does not sign.
+pub fn request_for(key: &dyn Signer) -> Result<Vec<u8>, KeyError> {
+    let version = der::unsigned(0);
+    let empty_name = der::sequence(&[]);
+    let no_attributes = der::element(tag::constructed(0), &[]);
+    let info = der::sequence(&[&version, &empty_name, &key.public_key_info(), &no_attributes]);
+    sign_structure(key, &info)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::LocalKey;
     use crate::tests::tools::openssl;
     use proptest::prelude::*;
     use std::sync::LazyLock;
@@ -202,6 +217,13 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         rcgen::CertificateParams::default().serialize_request(&key).unwrap().der().to_vec()
     });
+
+    #[test]
+    fn the_ca_reads_the_request_and_finds_it_signed_by_its_key() {
+        let key = LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap();
+        let request = ParsedRequest::parse(&request_for(&key).unwrap()).unwrap();
+        assert_eq!(request.public_key_info(), key.public_key_info());
+    }
 
     /// A request made by openssl from options such as `-newkey ec -pkeyopt …`.
     fn from_openssl(options: &str) -> Vec<u8> {

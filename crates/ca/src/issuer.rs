@@ -1,7 +1,7 @@
 //! A CA as it works: its certificate together with its key.
 
-use crate::keys::{KeyError, LocalKey, Signer};
-use crate::{der, oid};
+use crate::keys::{self, KeyError, LocalKey, Signer};
+use crate::oid;
 use rcgen::{CertificateParams, KeyUsagePurpose};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
@@ -144,10 +144,9 @@ impl Issuer {
         &self.rehearsal
     }
 
-    /// Signs a to-be-signed structure and wraps it: SEQUENCE { tbs, signatureAlgorithm, signature }.
+    /// Signs a to-be-signed structure and wraps it.
     pub(crate) fn sign(&self, tbs: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature = self.signer.sign(tbs)?;
-        Ok(der::sequence(&[tbs, oid::ECDSA_WITH_SHA256, &der::bit_string(&signature)]))
+        keys::sign_structure(self.signer.as_ref(), tbs)
     }
 
     /// Whether a signature by this CA holds.

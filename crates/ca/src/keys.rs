@@ -129,6 +129,13 @@ pub fn open(pem: &str, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, KeyError> 
     Ok(opened.to_bytes())
 }
 
+/// Signs a to-be-signed structure and wraps it: SEQUENCE { tbs, signatureAlgorithm, signature }. Certificates and
+/// requests have this form alike.
+pub(crate) fn sign_structure(signer: &dyn Signer, tbs: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let signature = signer.sign(tbs)?;
+    Ok(der::sequence(&[tbs, oid::ECDSA_WITH_SHA256, &der::bit_string(&signature)]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

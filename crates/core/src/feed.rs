@@ -5,6 +5,7 @@
 //! compact JWS a line. [`Denials`] is what anybody who follows the feed keeps in memory: the platform's
 //! own token endpoint and every gate use the same fold.
 
+use crate::device::DeviceState;
 use crate::id::DeviceId;
 use crate::thumbprint::Thumbprint;
 use crate::timestamp::Timestamp;
@@ -24,6 +25,16 @@ pub enum Denial {
     Revoked,
     /// As planned.
     Retired,
+}
+
+impl From<Denial> for DeviceState {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Suspended => Self::Suspended,
+            Denial::Revoked => Self::Revoked,
+            Denial::Retired => Self::Retired,
+        }
+    }
 }
 
 /// One change of status.

@@ -9,8 +9,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tegata_core::feed::{Denial, Denials, Event};
-use tegata_core::{Clock, DeviceId, Role, Serial, SiteId, Standing, TenantId, Thumbprint, Timestamp};
+use tegata_core::certificate::standing;
+use tegata_core::feed::{Denials, Event};
+use tegata_core::{
+    CertificateState, Clock, DeviceId, DeviceState, Role, Serial, SiteId, Standing, TenantId, Thumbprint,
+    Timestamp,
+};
 use tokio::sync::{Mutex, broadcast};
 
 /// How often the feed is looked at when nobody in this process has written to it.
@@ -124,14 +128,9 @@ impl Status {
         }
         let Some(facts) = self.facts(thumbprint).await? else { return Ok(None) };
         let denial = read(&self.denials).denial(&facts.device, thumbprint);
-        let standing = match denial {
-            Some(Denial::Revoked) => Standing::Revoked,
-            Some(Denial::Suspended) => Standing::Suspended,
-            Some(Denial::Retired) => Standing::Retired,
-            None if now < facts.not_before => Standing::NotYetValid,
-            None if now > facts.not_after => Standing::Expired,
-            None => Standing::Good,
-        };
+        // Whoever is denied, by device or by certificate, stands as a device in that state does.
+        let device = denial.map_or(DeviceState::Active, DeviceState::from);
+        let standing = standing(device, CertificateState::Issued, facts.not_before, facts.not_after, now);
         Ok(Some((facts, standing)))
     }
 

@@ -3,7 +3,7 @@
 use crate::cli::{EnrollOptions, RenewOptions};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::{csr, pem};
+use crate::pem;
 use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -63,7 +63,7 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
 
     // The key is written before it is used: if the answer is lost, the same key may come again.
     let pkcs8 = pending_key(&options.out)?;
-    let csr = csr::build(&pkcs8)?;
+    let csr = request(&pkcs8)?;
     let body = json!({"code": code.reveal(), "csr": base64(&csr)});
     let enrolled: Enrolled = read(&ask("/api/v1/enrollments", body).await?)?;
     store(&options.out, &enrolled)?;
@@ -86,7 +86,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
     let old = client(tls_ca, Some(identity), machine)?;
     let pkcs8 = pending_key(&options.dir)?;
-    let body = json!({"csr": base64(&csr::build(&pkcs8)?)});
+    let body = json!({"csr": base64(&request(&pkcs8)?)});
     let enrolled: Enrolled = read(&post(&old, format!("{}/api/v1/renewals", origin.device), body).await?)?;
     store(&options.dir, &enrolled)?;
     let delivered = json!({"thumbprint": enrolled.thumbprint});
@@ -136,6 +136,11 @@ fn refused(status: StatusCode, answer: &[u8]) -> Failure {
 
 fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(answer).doing("the server's answer cannot be read")
+}
+
+fn request(pkcs8: &[u8]) -> Result<Vec<u8>, Failure> {
+    let key = LocalKey::from_pkcs8(pkcs8).doing("cannot use the key")?;
+    tegata_ca::csr::request_for(&key).doing("cannot sign the request")
 }
 
 /// The key of the certificate being asked for: the one of an unfinished attempt, or a fresh one.

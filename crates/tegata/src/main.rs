@@ -6,7 +6,6 @@ mod check;
 mod cli;
 mod client;
 mod config;
-mod csr;
 mod device;
 mod failure;
 mod gate;

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
-use tegata_core::Refusal;
+use tegata_core::{Refusal, Role};
 use tegata_storage::Facts;
 use tegata_web::{Context, Presented, body};
 
@@ -37,6 +37,12 @@ impl Call {
         }
         let client = authenticate(context, &form, &presented).await?;
         Ok(Self { form, client, presented })
+    }
+
+    /// As [`Call::read`], where only devices have business: tokens are theirs.
+    pub(crate) async fn read_from_device(context: &Context, request: Request) -> Result<Self, OAuthError> {
+        let call = Self::read(context, request).await?;
+        if call.client.role == Role::Device { Ok(call) } else { Err(Refusal::NotADevice.into()) }
     }
 
     /// Whether the sender may still go on.

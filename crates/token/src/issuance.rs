@@ -10,17 +10,14 @@ use std::sync::Arc;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
-use tegata_core::{Refusal, Role, Timestamp};
+use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{Facts, IssuedToken};
 
 pub(crate) async fn token(
     State(tokens): State<Arc<Tokens>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = Call::read(&tokens.context, request).await?;
-    if call.client.role != Role::Device {
-        return Err(Refusal::NotADevice.into());
-    }
+    let call = Call::read_from_device(&tokens.context, request).await?;
     check_grant(&call.form)?;
     let audience = tokens.audience(&call.form)?;
     let now = tokens.context.now();

@@ -9,7 +9,7 @@ use http::header::CACHE_CONTROL;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::AccessClaims;
-use tegata_core::{Refusal, Role, Timestamp};
+use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{Actor, Status};
 use tokio::time::{sleep, timeout};
 
@@ -23,10 +23,7 @@ pub(crate) async fn revoke(
     State(tokens): State<Arc<Tokens>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = Call::read(&tokens.context, request).await?;
-    if call.client.role != Role::Device {
-        return Err(Refusal::NotADevice.into());
-    }
+    let call = Call::read_from_device(&tokens.context, request).await?;
     let text = call.form.require("token", "token is missing")?;
     let now = tokens.context.now();
     // A token nobody knows, or that has ended, is as good as revoked (RFC 7009 section 2.2).
