@@ -137,7 +137,7 @@ pub fn build_crl(
 const LONGEST_HEADER: usize = 6;
 
 /// An entry with a `UTCTime` and a reason.
-const LONGEST_USUAL_ENTRY: usize = 49;
+const LONGEST_USUAL_ENTRY: usize = 53;
 
 /// A list in the making. Its head is written last, when the lengths are known, into room kept for it:
 /// the entries are never moved.
@@ -207,8 +207,9 @@ fn append_entry(out: &mut Vec<u8>, entry: &Revoked, time: &[u8]) {
         der[end..end + bytes.len()].copy_from_slice(bytes);
         end += bytes.len();
     };
-    put(&[tag::SEQUENCE, 0, tag::INTEGER, 16]);
-    put(entry.serial.as_bytes());
+    let serial = entry.serial.as_bytes();
+    put(&[tag::SEQUENCE, 0, tag::INTEGER, serial.len().to_le_bytes()[0]]);
+    put(serial);
     put(time);
     if entry.reason != CrlReason::Unspecified {
         put(&REASON);
@@ -333,7 +334,8 @@ mod tests {
         let world = World::new();
         for count in [0, 1, 3, 1000, 3000] {
             let entries = entries(count);
-            let crl = build_crl(&world.issuing, world.endpoints.crl(), edition(7), entries.clone()).unwrap();
+            let crl =
+                build_crl(&world.issuing, &world.endpoints.crl(0), edition(7), entries.clone()).unwrap();
             let (rest, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
             assert!(rest.is_empty());
             assert_eq!(read.crl_number().unwrap().to_string(), "7");
@@ -352,7 +354,7 @@ mod tests {
     #[test]
     fn a_list_changed_anywhere_does_not_read_back() {
         let world = World::new();
-        let crl = build_crl(&world.issuing, world.endpoints.crl(), edition(7), entries(3)).unwrap();
+        let crl = build_crl(&world.issuing, &world.endpoints.crl(0), edition(7), entries(3)).unwrap();
         for at in crl.start..crl.buffer.len() {
             let mut changed = crl.clone();
             changed.buffer[at] ^= 1;
@@ -381,7 +383,7 @@ mod tests {
     fn a_list_that_is_stale_when_born_is_refused() {
         let world = World::new();
         let stale = Edition { next_update: NOW, ..edition(1) };
-        let refused = build_crl(&world.issuing, world.endpoints.crl(), stale, []);
+        let refused = build_crl(&world.issuing, &world.endpoints.crl(0), stale, []);
         assert_eq!(refused, Err(CrlError::Edition));
     }
 }

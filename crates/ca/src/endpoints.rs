@@ -1,12 +1,14 @@
 //! Where relying parties find what belongs to an issuer: these URLs are written into its certificates
 //! and must stay true as long as the last of them lives.
 
-use tegata_core::IssuerId;
+use tegata_core::{IssuerId, Serial};
 
 /// The public URLs of one issuer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoints {
+    /// Without number and ending.
     crl: String,
+    shards: u16,
     ocsp: String,
     certificate: String,
 }
@@ -20,8 +22,9 @@ pub struct Endpoints {
 pub struct BadBase(String);
 
 impl Endpoints {
-    /// The URLs below the public listener's address, such as `http://pki.example.jp`.
-    pub fn new(base: &str, issuer: &IssuerId) -> Result<Self, BadBase> {
+    /// The URLs below the public listener's address, such as `http://pki.example.jp`, of an issuer with so many
+    /// CRLs.
+    pub fn new(base: &str, issuer: &IssuerId, shards: u16) -> Result<Self, BadBase> {
         let trimmed = base.strip_suffix('/').unwrap_or(base);
         let host = trimmed.strip_prefix("http://").unwrap_or_default();
         let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
@@ -29,15 +32,31 @@ impl Endpoints {
             return Err(BadBase(base.to_owned()));
         }
         Ok(Self {
-            crl: format!("{trimmed}/crl/{issuer}.crl"),
+            crl: format!("{trimmed}/crl/{issuer}"),
+            shards: shards.max(1),
             ocsp: format!("{trimmed}/ocsp/{issuer}"),
             certificate: format!("{trimmed}/ca/{issuer}.cer"),
         })
     }
 
-    /// The CRL, DER.
-    pub fn crl(&self) -> &str {
-        &self.crl
+    /// The CRL of a shard, DER. The first has no number: an issuer with one CRL needs none.
+    pub fn crl(&self, shard: u16) -> String {
+        match shard {
+            0 => format!("{}.crl", self.crl),
+            _ => format!("{}-{shard}.crl", self.crl),
+        }
+    }
+
+    /// How many CRLs there are.
+    pub fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    /// The shard for a serial: every issuance chooses by chance, and the choice stays in the certificate.
+    pub fn shard_of(&self, serial: &Serial) -> u16 {
+        let bytes = serial.as_bytes();
+        let tail = [bytes[bytes.len() / 2], bytes[bytes.len() - 1]];
+        u16::from_le_bytes(tail) % self.shards
     }
 
     /// The OCSP responder.
@@ -59,9 +78,10 @@ mod tests {
     #[test]
     fn a_public_address_that_would_not_work_for_years_is_refused() {
         let id = IssuerId::random(&Seeded::new(1));
-        let endpoints = Endpoints::new("http://pki.example.jp/", &id).unwrap();
-        assert_eq!(endpoints.crl(), format!("http://pki.example.jp/crl/{id}.crl"));
-        assert!(Endpoints::new("http://127.0.0.1:8080", &id).is_ok());
+        let endpoints = Endpoints::new("http://pki.example.jp/", &id, 2).unwrap();
+        assert_eq!(endpoints.crl(0), format!("http://pki.example.jp/crl/{id}.crl"));
+        assert_eq!(endpoints.crl(1), format!("http://pki.example.jp/crl/{id}-1.crl"));
+        assert!(Endpoints::new("http://127.0.0.1:8080", &id, 1).is_ok());
         for wrong in [
             "",
             "http://",
@@ -71,7 +91,7 @@ mod tests {
             "http://a b",
             "http://あ",
         ] {
-            assert!(Endpoints::new(wrong, &id).is_err(), "{wrong}");
+            assert!(Endpoints::new(wrong, &id, 1).is_err(), "{wrong}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::issuer::Issuer;
 use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
 use crate::profile::Profile;
 use crate::subject::Holder;
-use tegata_core::{DeviceId, Entropy, Installation, Refusal, Role, Serial, Timestamp};
+use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
 use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
 
 /// An issuing CA at work: its key, the rules and the ledger.
@@ -50,6 +50,8 @@ pub struct Order<'a> {
 /// A certificate that exists: stored, and about to be handed over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Issued {
+    /// By which CA.
+    pub issuer: IssuerId,
     /// Whose.
     pub device: DeviceId,
     /// Which one of its certificates.
@@ -153,7 +155,13 @@ impl Authority {
         // certificate, which the clock-driven pass gives up and puts on the CRL.
         self.ledger.group(self.completion(&order, &certificate, now)).await?;
         witness(Step::Stored);
-        Ok(Issued { device: order.device, generation, certificate, not_after })
+        Ok(Issued {
+            issuer: self.issuer.id().clone(),
+            device: order.device,
+            generation,
+            certificate,
+            not_after,
+        })
     }
 
     fn prepare(&self, order: &Order<'_>, serial: Serial, now: Timestamp) -> Result<Prepared, IssueError> {
@@ -178,6 +186,7 @@ impl Authority {
         Intent {
             issuer: self.issuer.id().clone(),
             serial: prepared.serial(),
+            shard: prepared.shard(),
             device: order.device.clone(),
             key_hash: prepared.key_hash(),
             tbs: prepared.tbs().to_vec(),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | keys in use and at rest | [`keys`], [`secret`] |
 //! | creating CAs and server certificates | [`authority`] |
-//! | a CA at work | [`issuer`], [`endpoints`] |
+//! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`authorities`] |
 //! | what certificates look like | [`profile`], [`subject`] |
 //! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`] |
 //! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
@@ -12,6 +12,7 @@
 //! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
 //! ledger; everything else is bytes in, bytes out.
 
+pub mod authorities;
 pub mod authority;
 pub mod crl;
 pub mod csr;
@@ -32,6 +33,7 @@ pub mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::{Authorities, Post};
 pub use authority::{AuthorityError, AuthorityName};
 pub use crl::{Crl, CrlError, CrlReason, Revoked};
 pub use csr::{KeyType, ParsedRequest};

@@ -55,6 +55,7 @@ pub struct Prepared {
     issuer: IssuerId,
     tbs: Vec<u8>,
     serial: Serial,
+    shard: u16,
     not_before: Timestamp,
     not_after: Timestamp,
     key_hash: [u8; 32],
@@ -93,9 +94,11 @@ pub fn prepare(
         return Err(IssueError::Refused(Refusal::KeyNotAllowed));
     }
     let (not_before, not_after) = validity(issuer, profile, now)?;
+    let shard = endpoints.shard_of(&serial);
     let expected = Expected {
         issuer,
         endpoints,
+        crl: endpoints.crl(shard),
         serial,
         not_before,
         not_after,
@@ -117,6 +120,7 @@ pub fn prepare(
         issuer: issuer.id().clone(),
         tbs,
         serial,
+        shard,
         not_before,
         not_after,
         key_hash: request.key_hash(),
@@ -132,6 +136,11 @@ impl Prepared {
     /// The serial.
     pub fn serial(&self) -> Serial {
         self.serial
+    }
+
+    /// Which CRL will name it once it ends.
+    pub fn shard(&self) -> u16 {
+        self.shard
     }
 
     /// The first second.
@@ -195,8 +204,7 @@ pub(crate) fn parameters(expected: &Expected<'_>) -> Result<CertificateParams, I
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.crl_distribution_points =
-        vec![CrlDistributionPoint { uris: vec![expected.endpoints.crl().to_owned()] }];
+    params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![expected.crl.clone()] }];
     params.use_authority_key_identifier_extension = true;
     params.key_identifier_method = KeyIdMethod::PreSpecified(expected.request.key_identifier());
     params.custom_extensions = vec![authority_information(expected.endpoints)];

@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
 use tegata_core::{Serial, Timestamp};
-use tegata_storage::{Actor, Ended, LedgerError, StoredCrl};
+use tegata_storage::{Actor, Ended, LedgerError, Shard, StoredCrl};
 
 /// How long a CRL may be used.
 const CRL_LIFE: Duration = Duration::from_hours(24);
@@ -24,60 +24,77 @@ pub enum PublishError {
     /// The list could not be made.
     #[error("the CRL could not be made: {0}")]
     Crl(#[from] CrlError),
+    /// Another publisher was faster with a list that contains less.
+    #[error("another publisher put out an older list meanwhile: it is made again at the next turn")]
+    Overtaken,
     /// The ledger did not answer.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
 impl Authority {
-    /// Publishes a CRL if the feed has moved since the last one, or the last one is an hour old. Gives the
-    /// last event that the published list, whoever published it, contains.
-    pub async fn publish_crl(&self, now: Timestamp) -> Result<u64, PublishError> {
-        // The number of the feed is read before the facts, so the list contains at least what it says.
+    /// Publishes a CRL for every shard whose entries have changed since its last one, or whose last one is an hour old.
+    /// Gives the last event that all published lists, whoever published them, contain.
+    pub async fn publish_crls(&self, now: Timestamp) -> Result<u64, PublishError> {
+        // The number of the feed is read before the shards: what they say is at least as new.
         let seq = self.ledger.feed_head().await?;
-        let current = self.ledger.crl(self.issuer().id()).await?;
-        if let Some(current) = &current
-            && current.seq >= seq
-            && now.since(current.this_update) < CRL_PERIOD
-        {
-            return Ok(current.seq);
+        for shard in self.ledger.shards(self.issuer().id()).await? {
+            if is_due(&shard, now) {
+                self.publish_shard(&shard, now).await?;
+            }
         }
-        let ended = self.ledger.ended(self.issuer().id(), now).await?;
-        let entries = ended.len();
+        Ok(seq)
+    }
+
+    /// The revision of the shard was read before its facts, so the list contains at least what it says.
+    async fn publish_shard(&self, shard: &Shard, now: Timestamp) -> Result<(), PublishError> {
+        let mut entries = Vec::new();
+        let since = now.minus(CRL_LIFE);
+        let mut visit = |ended: Ended| entries.push(Revoked::from(ended));
+        self.ledger.ended(self.issuer().id(), shard.number, since, &mut visit).await?;
+        let count = entries.len();
         let edition = Edition {
-            number: current.map_or(0, |crl| crl.number) + 1,
+            number: shard.published.map_or(0, |published| published.number) + 1,
             this_update: now.whole_second(),
             next_update: now.whole_second().plus(CRL_LIFE),
         };
-        let crl =
-            build_crl(self.issuer(), self.endpoints().crl(), edition, ended.into_iter().map(Revoked::from))?;
+        let crl = build_crl(self.issuer(), &self.endpoints().crl(shard.number), edition, entries)?;
         let stored = StoredCrl {
             number: edition.number,
-            seq,
+            revision: shard.revision,
             this_update: edition.this_update,
             next_update: edition.next_update,
             der: crl.into_der(),
         };
-        if self.replace_crl(&stored, entries, now).await? {
-            return Ok(seq);
+        if !self.replace_crl(shard.number, &stored, count, now).await? {
+            return self.is_out(shard).await;
         }
-        // Another publisher was faster, and its list may contain less than was read here: nothing is claimed for it.
-        let out = self.ledger.crl(self.issuer().id()).await?;
-        Ok(out.map_or(0, |crl| crl.seq))
+        Ok(())
+    }
+
+    /// Another publisher was faster, and its list may contain less than was read here: then nothing is claimed.
+    async fn is_out(&self, wanted: &Shard) -> Result<(), PublishError> {
+        let shards = self.ledger.shards(self.issuer().id()).await?;
+        let out = shards.iter().find(|shard| shard.number == wanted.number).and_then(|shard| shard.published);
+        match out {
+            Some(out) if out.revision >= wanted.revision => Ok(()),
+            _ => Err(PublishError::Overtaken),
+        }
     }
 
     async fn replace_crl(
         &self,
+        shard: u16,
         crl: &StoredCrl,
         entries: usize,
         now: Timestamp,
     ) -> Result<bool, PublishError> {
+        let issuer = self.issuer().id();
         let mut transaction = self.ledger.begin(now).await?;
-        if !transaction.publish_crl(self.issuer().id(), crl).await? {
+        if !transaction.publish_crl(issuer, shard, crl).await? {
             return Ok(false);
         }
-        let detail =
-            json!({"issuer": self.issuer().id(), "number": crl.number, "entries": entries, "event": crl.seq});
+        let detail = json!({"issuer": issuer, "shard": shard, "number": crl.number, "entries": entries});
         transaction.audit(&Actor::System("crl"), "crl.published", None, detail).await?;
         transaction.commit().await?;
         Ok(true)
@@ -99,17 +116,27 @@ impl Authority {
     async fn ocsp_status(&self, serial: &Serial) -> Result<OcspStatus, OcspError> {
         match self.ledger.status_of(self.issuer().id(), serial).await {
             Ok(None) => Ok(OcspStatus::Unknown),
-            Ok(Some(None)) => Ok(OcspStatus::Good),
-            Ok(Some(Some(ended))) => {
-                let Revoked { at, reason, .. } = ended.into();
-                Ok(OcspStatus::Revoked { at, reason })
-            }
+            Ok(Some(known)) => Ok(match known.ended() {
+                None => OcspStatus::Good,
+                Some(ended) => {
+                    let Revoked { at, reason, .. } = ended.clone().into();
+                    OcspStatus::Revoked { at, reason }
+                }
+            }),
             Err(error) => {
                 tracing::error!(%error, "OCSP cannot ask the ledger");
                 Err(OcspError::TryLater)
             }
         }
     }
+}
+
+/// Entries that left the list would still be expected on one more (RFC 5280 section 5.1.2.6 asks for one regular list
+/// after the end of a certificate), so lists look back by their own life.
+fn is_due(shard: &Shard, now: Timestamp) -> bool {
+    shard.published.is_none_or(|published| {
+        published.revision < shard.revision || now.since(published.this_update) >= CRL_PERIOD
+    })
 }
 
 impl From<Ended> for Revoked {

@@ -238,7 +238,7 @@ fn is_as_intended(house: &House, row: &Certificate) {
 }
 
 async fn is_on_the_crl(house: &House, row: &Certificate, now: Timestamp) {
-    let ended = house.ledger.ended(&row.issuer, now).await.unwrap();
+    let ended = house.ended(now).await;
     assert!(ended.iter().any(|ended| ended.serial == row.serial), "a lost serial is on the CRL");
 }
 

@@ -8,7 +8,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::HashMap;
 use std::time::Duration;
 use support::{House, NOW, OPERATOR, Place, first_time, order, request};
-use tegata_ca::{Issued, OcspRequest, Step};
+use tegata_ca::{Issued, OcspRequest, PublishError, Step};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::DeviceAction;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -103,13 +103,19 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
     let publishing = [&house, &other, &house, &other].map(|house| {
         let (authority, ledger) = (house.authority.clone(), house.ledger.clone());
         tokio::spawn(async move {
-            let (mut number, mut seq) = (0, 0);
+            let (mut number, mut revision) = (0, 0);
             for _ in 0..30 {
-                let claimed = authority.publish_crl(NOW).await.unwrap();
-                let out = ledger.crl(authority.issuer().id()).await.unwrap().unwrap();
-                assert!(claimed <= out.seq, "{claimed} was claimed, the list ends at {}", out.seq);
-                assert!(out.number >= number && out.seq >= seq, "the list went back");
-                (number, seq) = (out.number, out.seq);
+                let wanted = ledger.shards(authority.issuer().id()).await.unwrap()[0].revision;
+                let claimed = authority.publish_crls(NOW).await;
+                let out = ledger.crl(authority.issuer().id(), 0).await.unwrap().unwrap();
+                match claimed {
+                    Ok(_) => {
+                        assert!(out.revision >= wanted, "claimed {wanted}, the list has {}", out.revision);
+                    }
+                    Err(error) => assert!(matches!(error, PublishError::Overtaken), "{error}"),
+                }
+                assert!(out.number >= number && out.revision >= revision, "the list went back");
+                (number, revision) = (out.number, out.revision);
                 tokio::task::yield_now().await;
             }
         })
@@ -159,7 +165,7 @@ async fn without_a_ledger_nothing_is_good(place: Place) {
     let asked = ask_for(&house, &device.certificate.serial);
     let answer = house.authority.ocsp(asked, NOW).await;
     assert_eq!(answer, [0x30, 3, 0x0a, 1, 3], "tryLater (RFC 6960 section 4.2.1), and nothing else");
-    assert!(house.authority.publish_crl(NOW).await.is_err());
+    assert!(house.authority.publish_crls(NOW).await.is_err());
 }
 
 struct List {
@@ -172,9 +178,11 @@ struct List {
 
 /// The list that is out after a publisher's turn, read by somebody else's parser.
 async fn publish(house: &House, now: Timestamp) -> List {
-    let claimed = house.authority.publish_crl(now).await.unwrap();
-    let stored = house.ledger.crl(house.authority.issuer().id()).await.unwrap().unwrap();
-    assert_eq!((claimed, stored.seq), (stored.seq, house.ledger.feed_head().await.unwrap()));
+    let claimed = house.authority.publish_crls(now).await.unwrap();
+    let issuer = house.authority.issuer().id();
+    let stored = house.ledger.crl(issuer, 0).await.unwrap().unwrap();
+    assert_eq!(claimed, house.ledger.feed_head().await.unwrap());
+    assert_eq!(stored.revision, house.ledger.shards(issuer).await.unwrap()[0].revision);
     let (rest, crl) = CertificateRevocationList::from_der(&stored.der).unwrap();
     assert!(rest.is_empty());
     let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();

@@ -7,46 +7,66 @@ use crate::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// A serial number: 16 bytes of which 126 bits are random, positive and never shorter than 16 bytes
-/// in DER. Unique within its issuer.
+/// A serial number: the content bytes of a DER INTEGER, 1 to 20 of them (RFC 5280 section 4.1.2.2). Unique
+/// within its issuer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Serial([u8; 16]);
+pub struct Serial {
+    // Unused bytes are zero, so that the derived comparisons hold.
+    bytes: [u8; Self::LONGEST],
+    length: u8,
+}
+
+/// The bytes cannot be a serial number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a serial number has 1 to 20 bytes")]
+pub struct BadSerial;
 
 impl Serial {
-    /// A new serial. The top bits are 01, so that DER needs neither a leading zero nor fewer bytes.
+    /// The most bytes a serial may have.
+    pub const LONGEST: usize = 20;
+
+    /// A new serial: 16 bytes of which 126 bits are random, positive and never shorter in DER. The top bits are 01,
+    /// so that DER needs neither a leading zero nor fewer bytes. Those of CAs taken over may be shorter or longer.
     pub fn random(entropy: &dyn Entropy) -> Self {
         let mut serial = bytes::<16>(entropy);
         serial[0] = (serial[0] & 0x3f) | 0x40;
-        Self(serial)
+        let mut all = [0; Self::LONGEST];
+        all[..16].copy_from_slice(&serial);
+        Self { bytes: all, length: 16 }
     }
 
     /// From the content bytes of a DER INTEGER.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
+        if bytes.is_empty() || bytes.len() > Self::LONGEST {
+            return None;
+        }
+        let mut all = [0; Self::LONGEST];
+        all[..bytes.len()].copy_from_slice(bytes);
+        Some(Self { bytes: all, length: bytes.len().to_le_bytes()[0] })
     }
 
-    /// From 32 hexadecimal digits.
+    /// From hexadecimal digits, two a byte.
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_slice(&from_hex(text)?)
     }
 
     /// The content bytes of the DER INTEGER.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
     }
 }
 
 impl TryFrom<Vec<u8>> for Serial {
-    type Error = std::array::TryFromSliceError;
+    type Error = BadSerial;
 
     fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
-        bytes.as_slice().try_into().map(Self)
+        Self::from_slice(&bytes).ok_or(BadSerial)
     }
 }
 
 impl fmt::Display for Serial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&hex(&self.0))
+        formatter.write_str(&hex(self.as_bytes()))
     }
 }
 
@@ -117,10 +137,11 @@ text_form! {
 
 /// Why a certificate was taken back (RFC 5280 section 5.3.1). `certificateHold` is not here: it is
 /// what a suspended device shows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
     /// No reason given.
+    #[default]
     Unspecified,
     /// The key may be in other hands: lost, stolen, copied.
     KeyCompromise,
@@ -185,6 +206,16 @@ mod tests {
             assert!((0x40..0x80).contains(&serial.as_bytes()[0]));
             assert_eq!(Serial::parse(&serial.to_string()), Some(serial));
         }
+    }
+
+    #[test]
+    fn serials_of_other_authorities_keep_their_length() {
+        for text in ["01", "0100", "00ff", "7fffffffffffffffffffffffffffffffffffffff"] {
+            assert_eq!(Serial::parse(text).unwrap().to_string(), text);
+        }
+        assert_ne!(Serial::parse("01"), Serial::parse("0100"));
+        assert_eq!(Serial::parse(""), None);
+        assert_eq!(Serial::parse(&"01".repeat(21)), None);
     }
 
     #[test]

@@ -189,6 +189,11 @@ refusals! {
         ja: "この証明書からは更新できません", "この端末のいちばん新しい証明書で更新してください。";
         en: "This certificate cannot be renewed", "Renew with the newest working certificate of this device.";
     }
+    /// The key is known to be in other hands.
+    KeyBlocked "K-07" 403 {
+        ja: "この鍵は漏えいが届け出られているため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
+        en: "This key is blocked because it was reported as compromised", "Make a fresh key. If this surprises you, tell support this code.";
+    }
     /// The body is not what the route expects.
     RequestMalformed "R-01" 400 {
         ja: "送られた内容を読み取れません", "入力の形式を確かめてください。";
@@ -233,6 +238,11 @@ refusals! {
     Internal "S-02" 500 {
         ja: "システムの内部で問題が起きました", "コードを添えてサポートへご連絡ください。";
         en: "Something went wrong on our side", "Tell support this code.";
+    }
+    /// The tenant's policy asks for an issuing CA of its own, and there is none at work.
+    NoIssuer "S-03" 503 {
+        ja: "この法人の証明書を発行する認証局がありません", "コードを添えてサポートへご連絡ください。";
+        en: "There is no issuing CA at work for this tenant", "Tell support this code.";
     }
     /// The gate has not heard from the platform for longer than it may.
     GateStale "G-01" 503 {

@@ -85,8 +85,13 @@ pub(crate) async fn open(
     let addresses = &desk.context.addresses;
     // The device's identifier is not known yet; no profile of a device names it.
     let nobody = DeviceId::random(desk.context.entropy.as_ref());
-    let subject =
-        desk.authority.common_name(invitation.role, &nobody, &invitation.site_name, &invitation.label);
+    let subject = desk.common_name(
+        &invitation.tenant,
+        invitation.role,
+        &nobody,
+        &invitation.site_name,
+        &invitation.label,
+    )?;
     let opened = Opened {
         tenant: invitation.tenant_name,
         site: invitation.site_name,
@@ -105,7 +110,7 @@ pub(crate) async fn enroll(
     StrictJson(body): StrictJson<Enroll>,
 ) -> Answer<impl IntoResponse> {
     let handed_over = desk.enroll(&body.code, &body.csr).await?;
-    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over))))
+    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over)?)))
 }
 
 pub(crate) async fn renew(
@@ -115,7 +120,7 @@ pub(crate) async fn renew(
 ) -> Answer<impl IntoResponse> {
     let old = desk.renewing(certificate.as_ref()).await?;
     let handed_over = desk.renew(&old, &body.csr).await?;
-    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over))))
+    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over)?)))
 }
 
 pub(crate) async fn deliver_invited(
@@ -143,16 +148,16 @@ fn check_thumbprint(text: &str) -> Result<(), Refusal> {
 }
 
 impl Enrolled {
-    fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Self {
-        Self {
+    fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
+        Ok(Self {
             device: issued.device,
             generation: issued.generation,
             serial: issued.certificate.serial,
             thumbprint: issued.certificate.thumbprint,
             not_after: issued.not_after,
             certificate: base64(&issued.certificate.der),
-            chain: vec![base64(desk.authority.issuer().certificate())],
+            chain: desk.chain(&issued.issuer)?,
             name,
-        }
+        })
     }
 }

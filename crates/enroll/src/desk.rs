@@ -4,10 +4,10 @@ use crate::throttle::Throttle;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Authority, Issued, Order, ParsedRequest, SignedCertificate};
-use tegata_core::encoding::from_base64;
+use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
+use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
-use tegata_core::{CertificateState, DeviceId, Refusal, Timestamp};
+use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, TenantId, Timestamp};
 use tegata_storage::{Actor, Certificate, Device, Facts, Invitation, LedgerError, Note, Origin};
 use tegata_web::{Context, Path, PeerCertificate};
 
@@ -22,7 +22,7 @@ const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 #[derive(Clone)]
 pub struct Desk {
     pub(crate) context: Context,
-    pub(crate) authority: Arc<Authority>,
+    pub(crate) authorities: Arc<Authorities>,
     refusals: Arc<Throttle>,
 }
 
@@ -34,9 +34,9 @@ pub(crate) struct HandedOver {
 }
 
 impl Desk {
-    /// A desk that issues with `authority`.
-    pub fn new(context: Context, authority: Arc<Authority>) -> Self {
-        Self { context, authority, refusals: Arc::new(Throttle::per_second(20)) }
+    /// A desk that issues with the CA of each tenant.
+    pub fn new(context: Context, authorities: Arc<Authorities>) -> Self {
+        Self { context, authorities, refusals: Arc::new(Throttle::per_second(20)) }
     }
 
     /// The invitation behind a code, if it can still be used.
@@ -124,6 +124,24 @@ impl Desk {
         transaction.commit().await.map_err(refusal)
     }
 
+    /// What the certificate of this holder will be called in the browser's list.
+    pub(crate) fn common_name(
+        &self,
+        tenant: &TenantId,
+        role: Role,
+        device: &DeviceId,
+        site: &str,
+        label: &str,
+    ) -> Result<String, Refusal> {
+        Ok(self.authorities.for_tenant(tenant)?.common_name(role, device, site, label))
+    }
+
+    /// What a server must be shown with a certificate: the CAs between it and the root.
+    pub(crate) fn chain(&self, issuer: &IssuerId) -> Result<Vec<String>, Refusal> {
+        let authority = self.authorities.get(issuer).ok_or(Refusal::Internal)?;
+        Ok(vec![base64(authority.issuer().certificate())])
+    }
+
     /// The device behind a certificate.
     pub(crate) async fn device(&self, id: &DeviceId) -> Result<Device, Refusal> {
         self.context.ledger.device(id).await.map_err(refusal)?.ok_or(Refusal::Internal)
@@ -150,7 +168,7 @@ impl Desk {
         invitation.admits(Some(&request.key_hash()), now)?;
         let (device, origin) = match &invitation.device {
             Some(device) => match self.earlier(device, &request, Refusal::InvitationUsed, now).await? {
-                Some(issued) => return Ok(self.named(issued, invitation)),
+                Some(issued) => return self.named(issued, invitation),
                 None => (device.clone(), Origin::Again(invitation.id.clone())),
             },
             None => (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation)),
@@ -163,13 +181,13 @@ impl Desk {
             request: &request,
             origin,
         };
-        Ok(self.named(self.issue(order, now).await?, invitation))
+        self.named(self.issue(order, &invitation.tenant, now).await?, invitation)
     }
 
     async fn renew_known(&self, old: &Facts, request: &str, now: Timestamp) -> Result<HandedOver, Refusal> {
         let request = parse(request)?;
         let device = self.device(&old.device).await?;
-        let name = self.authority.common_name(old.role, &old.device, &device.site_name, &device.label);
+        let name = self.common_name(&old.tenant, old.role, &old.device, &device.site_name, &device.label)?;
         if let Some(issued) = self.earlier(&old.device, &request, Refusal::KeyReused, now).await? {
             return Ok(HandedOver { issued, name });
         }
@@ -181,7 +199,7 @@ impl Desk {
             request: &request,
             origin: Origin::Renewal(old.thumbprint),
         };
-        Ok(HandedOver { issued: self.issue(order, now).await?, name })
+        Ok(HandedOver { issued: self.issue(order, &old.tenant, now).await?, name })
     }
 
     /// What was already issued to this device for this key and has not been used: the answer that was lost. A key whose
@@ -212,17 +230,18 @@ impl Desk {
         }
     }
 
-    async fn issue(&self, order: Order<'_>, now: Timestamp) -> Result<Issued, Refusal> {
+    async fn issue(&self, order: Order<'_>, tenant: &TenantId, now: Timestamp) -> Result<Issued, Refusal> {
+        let authority = self.authorities.for_tenant(tenant)?;
         let witness = |step| tracing::trace!(?step, "issuing");
-        self.authority.issue(order, now, self.context.entropy.as_ref(), &witness).await.map_err(|error| {
+        authority.issue(order, now, self.context.entropy.as_ref(), &witness).await.map_err(|error| {
             tracing::warn!(%error, "a certificate was not issued");
             error.refusal()
         })
     }
 
-    fn named(&self, issued: Issued, invitation: &Invitation) -> HandedOver {
-        let Invitation { role, site_name, label, .. } = invitation;
-        HandedOver { name: self.authority.common_name(*role, &issued.device, site_name, label), issued }
+    fn named(&self, issued: Issued, invitation: &Invitation) -> Result<HandedOver, Refusal> {
+        let Invitation { tenant, role, site_name, label, .. } = invitation;
+        Ok(HandedOver { name: self.common_name(tenant, *role, &issued.device, site_name, label)?, issued })
     }
 
     /// One audit line for a refusal, the only thing it writes. A flood of refusals is cut: the log is for reading.
@@ -271,6 +290,7 @@ fn first_time(invitation: &Invitation) -> Origin {
 fn issued_again(known: Certificate) -> Option<Issued> {
     let thumbprint = known.thumbprint()?;
     Some(Issued {
+        issuer: known.issuer,
         device: known.device,
         generation: u32::try_from(known.generation).ok()?,
         certificate: SignedCertificate { der: known.der?, thumbprint, serial: known.serial },

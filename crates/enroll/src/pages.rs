@@ -96,7 +96,13 @@ async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, R
     let device = desk.device(&facts.device).await?;
     let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
     Ok(Shown {
-        subject: desk.authority.common_name(facts.role, &facts.device, &device.site_name, &device.label),
+        subject: desk.common_name(
+            &facts.tenant,
+            facts.role,
+            &facts.device,
+            &device.site_name,
+            &device.label,
+        )?,
         tenant: device.tenant_name,
         site: device.site_name,
         label: device.label,

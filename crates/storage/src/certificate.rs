@@ -3,6 +3,8 @@
 mod ending;
 mod issuing;
 mod reading;
+mod revoking;
 
 pub use issuing::{Complete, Intent, Origin};
-pub use reading::{Certificate, Due, Ended, Holding};
+pub use reading::{Certificate, Due, Ended, Holding, SerialStatus};
+pub use revoking::{Lineage, Revoked};

@@ -106,6 +106,7 @@ impl Transaction {
         if moved != 1 {
             return Err(LedgerError::Guard("the device is not in a state that allows this"));
         }
+        self.touch_shards_of(id).await?;
         let change = match action.denial() {
             Some(reason) => Change::DeviceDenied { device: id.clone(), reason },
             None => Change::DeviceAllowed { device: id.clone() },

@@ -19,22 +19,28 @@ mod feed;
 mod group;
 mod invitation;
 mod issuer;
+mod key;
 mod receipt;
+mod responder;
 mod status;
 mod tenant;
 mod token;
 mod transaction;
 
 pub use audit::{Actor, AuditEntry, AuditFault, Note};
-pub use certificate::{Certificate, Complete, Due, Ended, Holding, Intent, Origin};
-pub use crl::StoredCrl;
+pub use certificate::{
+    Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus,
+};
+pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};
 pub use group::Operation;
 pub use invitation::{Invitation, InvitationState, NewInvitation};
-pub use issuer::{IssuerKind, StoredIssuer};
+pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
+pub use key::BlockedKey;
 pub use receipt::{ReceiptRow, Seq};
+pub use responder::Responder;
 pub use status::{Facts, Freshness, Status};
-pub use tenant::{Site, Tenant};
+pub use tenant::{Issuing, Site, Tenant};
 pub use token::IssuedToken;
 pub use transaction::Transaction;
 

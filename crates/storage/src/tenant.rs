@@ -2,7 +2,7 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId};
 
@@ -14,6 +14,48 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its display name.
     pub name: String,
+    /// Whose issuing CAs serve it.
+    #[sqlx(try_from = "String")]
+    pub issuing: Issuing,
+}
+
+impl Tenant {
+    /// A tenant that the shared issuing CAs serve.
+    pub fn new(id: TenantId, name: impl Into<String>) -> Self {
+        Self { id, name: name.into(), issuing: Issuing::Pool }
+    }
+}
+
+/// Whose issuing CAs serve a tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Issuing {
+    /// The shared ones.
+    #[default]
+    Pool,
+    /// Its own alone: without one at work, it gets no certificates.
+    Silo,
+}
+
+impl Issuing {
+    /// The word in the ledger and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pool => "pool",
+            Self::Silo => "silo",
+        }
+    }
+}
+
+impl TryFrom<String> for Issuing {
+    type Error = LedgerError;
+
+    fn try_from(word: String) -> Result<Self> {
+        match word.as_str() {
+            "pool" => Ok(Self::Pool),
+            "silo" => Ok(Self::Silo),
+            _ => Err(LedgerError::Unreadable("tenant.issuing")),
+        }
+    }
 }
 
 /// A store (店舗).
@@ -33,7 +75,7 @@ impl Ledger {
     /// All tenants, by name.
     pub async fn tenants(&self) -> Result<Vec<Tenant>> {
         Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT id, name FROM tenant ORDER BY name").fetch_all(connection).await?
+            sqlx::query_as("SELECT id, name, issuing FROM tenant ORDER BY name").fetch_all(connection).await?
         }))
     }
 
@@ -53,14 +95,36 @@ impl Transaction {
     pub async fn add_tenant(&mut self, tenant: &Tenant, actor: &Actor) -> Result<()> {
         let now = self.now.millis();
         on_transaction!(self.engine, connection => {
-            sqlx::query("INSERT INTO tenant (id, name, created_at) VALUES ($1, $2, $3)")
+            sqlx::query("INSERT INTO tenant (id, name, issuing, created_at) VALUES ($1, $2, $3, $4)")
                 .bind(tenant.id.as_str())
                 .bind(tenant.name.as_str())
+                .bind(tenant.issuing.as_str())
                 .bind(now)
                 .execute(connection)
                 .await?;
         });
-        self.audit(actor, "tenant.added", None, json!({"tenant": tenant.id, "name": tenant.name})).await
+        let detail = json!({"tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str()});
+        self.audit(actor, "tenant.added", None, detail).await
+    }
+
+    /// Decides whose issuing CAs serve a tenant from now on. Certificates that exist stay as they are.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such tenant.
+    pub async fn set_issuing(&mut self, tenant: &TenantId, issuing: Issuing, actor: &Actor) -> Result<()> {
+        let changed = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE tenant SET issuing = $2 WHERE id = $1")
+                .bind(tenant.as_str())
+                .bind(issuing.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if changed != 1 {
+            return Err(LedgerError::Guard("there is no such tenant"));
+        }
+        let detail = json!({"tenant": tenant, "issuing": issuing.as_str()});
+        self.audit(actor, "tenant.issuing", None, detail).await
     }
 
     /// Adds a site to its tenant.

@@ -183,19 +183,21 @@ async fn crls(
     issuers: &[StoredIssuer],
     now: Timestamp,
 ) -> Result<Result<String, String>, Failure> {
-    let head = ledger.feed_head().await.doing("cannot read the feed")?;
-    for issuer in issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing) {
-        let Some(crl) = ledger.crl(&issuer.id).await.doing("cannot read the CRL")? else {
-            return Ok(Ok("none yet: a server publishes the first one when it starts".into()));
-        };
-        if crl.next_update < now {
-            return Ok(Err(format!("the CRL of {} ended at {}: start a server", issuer.id, crl.next_update)));
-        }
-        if crl.seq < head {
-            return Ok(Ok(format!(
-                "number {} lacks the last events: a server publishes the next",
-                crl.number
-            )));
+    for issuer in issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.is_trusted()) {
+        for shard in ledger.shards(&issuer.id).await.doing("cannot read the CRLs")? {
+            let Some(crl) = shard.published else {
+                return Ok(Ok("none yet: a server publishes the first ones when it starts".into()));
+            };
+            if crl.next_update < now {
+                let (issuer, ended) = (&issuer.id, crl.next_update);
+                return Ok(Err(format!("a CRL of {issuer} ended at {ended}: start a server")));
+            }
+            if crl.revision < shard.revision {
+                let number = crl.number;
+                return Ok(Ok(format!(
+                    "number {number} lacks the last changes: a server publishes the next"
+                )));
+            }
         }
     }
     Ok(Ok("up to date".into()))

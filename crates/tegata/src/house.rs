@@ -7,8 +7,8 @@ use crate::machine::Machine;
 use crate::servers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tegata_ca::{Authority, Endpoints, Issuer, Profile, Profiles};
-use tegata_storage::{IssuerKind, Ledger, Status, StoredIssuer};
+use tegata_ca::{Authorities, Authority, Endpoints, Issuer, Post, Profile, Profiles};
+use tegata_storage::{IssuerKind, IssuerState, Issuing, Ledger, Status, StoredIssuer};
 use tegata_web::{Addresses, Context, ProbeHosts, TrustedIssuers};
 
 /// Which installation a command acts on.
@@ -46,7 +46,7 @@ pub struct House {
     pub ring: KeyRing,
     pub root: StoredIssuer,
     pub issuing: Vec<StoredIssuer>,
-    pub authority: Arc<Authority>,
+    pub authorities: Arc<Authorities>,
     pub context: Context,
 }
 
@@ -68,20 +68,46 @@ impl House {
             .into_iter()
             .partition(|issuer| issuer.kind == IssuerKind::Root);
         let root = roots.into_iter().next().ok_or_else(|| Failure::wrong(NO_CA))?;
-        let newest = issuing.last().ok_or_else(|| Failure::wrong(NO_CA))?;
-        let authority = Arc::new(open_authority(&config, newest, &ring, &ledger, machine)?);
+        if issuing.is_empty() {
+            return Err(Failure::wrong(NO_CA));
+        }
+        let authorities = open_authorities(&config, &issuing, &ring, &ledger, machine).await?;
         let context = open_context(&config, &ledger, machine).await?;
-        Ok(Self { config, ledger, ring, root, issuing, authority, context })
+        Ok(Self { config, ledger, ring, root, issuing, authorities, context })
     }
 
     /// Whose certificates the device listener takes for ours.
     pub fn trusted_issuers(&self) -> Result<TrustedIssuers, Failure> {
-        let issuing = self.issuing.iter().map(|issuer| issuer.certificate.as_slice());
+        let trusted = self.issuing.iter().filter(|issuer| issuer.is_trusted());
+        let issuing = trusted.map(|issuer| issuer.certificate.as_slice());
         TrustedIssuers::new(&self.root.certificate, issuing).doing("an issuing CA cannot be trusted")
     }
 }
 
 const NO_CA: &str = "the ledger has no CA: `tegata init` makes an installation";
+
+/// Every CA of ours that still publishes, oldest first.
+async fn open_authorities(
+    config: &Config,
+    issuing: &[StoredIssuer],
+    ring: &KeyRing,
+    ledger: &Ledger,
+    machine: &Machine,
+) -> Result<Arc<Authorities>, Failure> {
+    let mut posts = Vec::new();
+    for issuer in issuing.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing) {
+        if issuer.is_trusted() {
+            posts.push(Post {
+                authority: Arc::new(open_authority(config, issuer, ring, ledger, machine)?),
+                tenant: issuer.tenant.clone(),
+                at_work: issuer.state == IssuerState::Active,
+            });
+        }
+    }
+    let tenants = ledger.tenants().await.doing("cannot read the tenants")?;
+    let silos = tenants.into_iter().filter(|tenant| tenant.issuing == Issuing::Silo).map(|tenant| tenant.id);
+    Ok(Arc::new(Authorities::new(posts, silos.collect())))
+}
 
 fn open_authority(
     config: &Config,
@@ -93,7 +119,7 @@ fn open_authority(
     let signer = ring.signer(&KeyRing::issuing(&issuer.id))?;
     let loaded = Issuer::load(issuer.id.clone(), issuer.certificate.clone(), signer, machine.now())
         .doing("the issuing CA cannot be used")?;
-    let endpoints = Endpoints::new(&config.public.url, &issuer.id).map_err(Failure::misuse)?;
+    let endpoints = Endpoints::new(&config.public.url, &issuer.id, issuer.shards).map_err(Failure::misuse)?;
     let profiles = Profiles { device: profile(config, "device.toml")?, gate: profile(config, "gate.toml")? };
     Ok(Authority::new(loaded, endpoints, profiles, config.installation.name.clone(), ledger.clone()))
 }

@@ -128,8 +128,8 @@ fn make_authorities(
         .doing("cannot write the chain")?;
     servers::create(config, &options.tenant_name, &options.host, ring, machine)?;
     Ok(vec![
-        StoredIssuer { id: root_id, kind: IssuerKind::Root, certificate: root },
-        StoredIssuer { id: issuing_id, kind: IssuerKind::Issuing, certificate: issuing },
+        StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
+        StoredIssuer::new(issuing_id, IssuerKind::Issuing, issuing, Some(root_id)),
     ])
 }
 
@@ -143,7 +143,7 @@ async fn record(
 ) -> Result<(), Failure> {
     let entropy = machine.entropy.as_ref();
     let actor = Machine::operator();
-    let tenant = Tenant { id: TenantId::random(entropy), name: options.tenant_name.clone() };
+    let tenant = Tenant::new(TenantId::random(entropy), options.tenant_name.as_str());
     let site =
         Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: options.site_name.clone() };
     let what = "cannot write the ledger";

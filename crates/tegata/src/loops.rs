@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::Authority;
+use tegata_ca::{Authorities, PublishError};
 use tegata_core::Timestamp;
 use tegata_web::Context;
 use tokio::time::{interval, sleep};
@@ -24,15 +24,14 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Publishes a CRL at once when something has ended, and every hour anyway; then gives the receipts of the CRL and of
 /// OCSP, which reads the ledger itself.
-pub async fn publish(authority: Arc<Authority>, context: Context) {
-    let surfaces = [format!("crl:{}", authority.issuer().id()), "ocsp".to_owned()];
+pub async fn publish(authorities: Arc<Authorities>, context: Context) {
     let mut published: Option<u64> = None;
     let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
     loop {
         let now = context.now();
         let has_news = published.is_none_or(|seq| seq < context.status.freshness().seq);
         if has_news || now.since(looked) >= CRL_LOOK {
-            match authority.publish_crl(now).await {
+            match publish_all(&authorities, now).await {
                 Ok(seq) => (published, looked) = (Some(seq), now),
                 Err(error) => {
                     tracing::error!(%error, "the CRL could not be published");
@@ -44,11 +43,25 @@ pub async fn publish(authority: Arc<Authority>, context: Context) {
         if let Some(seq) = published
             && (has_news || now.since(spoken) >= SIGN_OF_LIFE)
         {
-            acknowledge(&context, &surfaces, seq).await;
+            acknowledge(&context, &surfaces(&authorities), seq).await;
             spoken = now;
         }
         sleep(CRL_PERIOD).await;
     }
+}
+
+/// The lowest of what the CAs say: a receipt is for all of them.
+async fn publish_all(authorities: &Authorities, now: Timestamp) -> Result<u64, PublishError> {
+    let mut least = u64::MAX;
+    for authority in authorities.all() {
+        least = least.min(authority.publish_crls(now).await?);
+    }
+    Ok(least)
+}
+
+fn surfaces(authorities: &Authorities) -> Vec<String> {
+    let lists = authorities.all().into_iter().map(|authority| format!("crl:{}", authority.issuer().id()));
+    lists.chain(["ocsp".to_owned()]).collect()
 }
 
 async fn acknowledge(context: &Context, surfaces: &[String], seq: u64) {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
-use tegata_ca::{Authority, OcspRequest};
+use tegata_ca::{Authorities, Authority, OcspRequest};
 use tegata_core::{IssuerId, Refusal};
 use tegata_storage::StoredIssuer;
 use tegata_web::{Answer, Context, body};
@@ -19,7 +19,7 @@ const LONGEST_OCSP: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct Public {
     pub context: Context,
-    pub authority: Arc<Authority>,
+    pub authorities: Arc<Authorities>,
     pub issuers: Arc<[StoredIssuer]>,
 }
 
@@ -34,8 +34,8 @@ pub fn routes(public: Public) -> Router {
 }
 
 async fn crl(State(public): State<Public>, Path(file): Path<String>) -> Answer<Response> {
-    let issuer = issuer_of(&file, ".crl")?;
-    let crl = public.context.ledger.crl(&issuer).await.map_err(|error| error.refusal())?;
+    let (issuer, shard) = shard_of(&file)?;
+    let crl = public.context.ledger.crl(&issuer, shard).await.map_err(|error| error.refusal())?;
     let crl = crl.ok_or(Refusal::NotFound)?;
     // Short: a revocation must be seen at once by whoever asks again.
     let headers =
@@ -55,9 +55,9 @@ async fn ocsp(
     Path(issuer): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    check_issuer(&public, &issuer)?;
+    let authority = authority(&public, &issuer)?;
     let body = body::read(request.into_body(), LONGEST_OCSP).await?;
-    Ok(answer(&public, OcspRequest::parse(&body)).await)
+    Ok(answer(&public, &authority, OcspRequest::parse(&body)).await)
 }
 
 /// RFC 6960 appendix A.1: the request, in base64, is the rest of the path.
@@ -65,18 +65,31 @@ async fn ocsp_in_path(
     State(public): State<Public>,
     Path((issuer, request)): Path<(String, String)>,
 ) -> Answer<Response> {
-    check_issuer(&public, &issuer)?;
-    Ok(answer(&public, OcspRequest::from_path(&request)).await)
+    let authority = authority(&public, &issuer)?;
+    Ok(answer(&public, &authority, OcspRequest::from_path(&request)).await)
 }
 
-async fn answer(public: &Public, request: Result<OcspRequest, tegata_ca::ocsp::OcspError>) -> Response {
-    let der = public.authority.ocsp(request, public.context.now()).await;
+async fn answer(
+    public: &Public,
+    authority: &Authority,
+    request: Result<OcspRequest, tegata_ca::ocsp::OcspError>,
+) -> Response {
+    let der = authority.ocsp(request, public.context.now()).await;
     ([(CONTENT_TYPE, "application/ocsp-response"), (CACHE_CONTROL, "no-store")], der).into_response()
 }
 
-fn check_issuer(public: &Public, id: &str) -> Result<(), Refusal> {
-    let known = IssuerId::parse(id).is_some_and(|id| &id == public.authority.issuer().id());
-    if known { Ok(()) } else { Err(Refusal::NotFound) }
+fn authority(public: &Public, id: &str) -> Result<Arc<Authority>, Refusal> {
+    IssuerId::parse(id).and_then(|id| public.authorities.get(&id)).ok_or(Refusal::NotFound)
+}
+
+/// `ISSUER.crl` or `ISSUER-SHARD.crl`, as [`tegata_ca::Endpoints::crl`] writes it.
+fn shard_of(file: &str) -> Result<(IssuerId, u16), Refusal> {
+    let name = file.strip_suffix(".crl").ok_or(Refusal::NotFound)?;
+    let (issuer, shard) = match name.split_once('-') {
+        Some((issuer, shard)) => (issuer, shard.parse().map_err(|_| Refusal::NotFound)?),
+        None => (name, 0),
+    };
+    Ok((IssuerId::parse(issuer).ok_or(Refusal::NotFound)?, shard))
 }
 
 fn issuer_of(file: &str, ending: &str) -> Result<IssuerId, Refusal> {

@@ -136,7 +136,7 @@ async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
-    passes.spawn(loops::publish(house.authority.clone(), house.context.clone()));
+    passes.spawn(loops::publish(house.authorities.clone(), house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
     passes.spawn(FeedHub::run(tokens.clone()));
@@ -160,7 +160,7 @@ fn listeners(
     tokens: &Arc<Tokens>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
-    let desk = Desk::new(house.context.clone(), house.authority.clone());
+    let desk = Desk::new(house.context.clone(), house.authorities.clone());
     let addresses = &house.context.addresses;
     let config = &house.config;
     let portal =
@@ -168,7 +168,7 @@ fn listeners(
     let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),
-        authority: house.authority.clone(),
+        authorities: house.authorities.clone(),
         issuers: std::iter::once(&house.root).chain(&house.issuing).cloned().collect(),
     });
     let identity =

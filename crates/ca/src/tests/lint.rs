@@ -20,6 +20,7 @@ fn findings(spoil: Spoil) -> Vec<String> {
     let expected = Expected {
         issuer: &world.issuing,
         endpoints: &world.endpoints,
+        crl: world.endpoints.crl(0),
         serial: Serial::random(&world.entropy),
         not_before,
         not_after,
@@ -91,6 +92,7 @@ fn the_lint_notices_another_issuer_another_key_and_noise() {
     let prepared = |issuer| Expected {
         issuer,
         endpoints: &world.endpoints,
+        crl: world.endpoints.crl(0),
         serial: Serial::random(&world.entropy),
         not_before: NOW.whole_second(),
         not_after: NOW.whole_second().plus(Duration::from_mins(1)),

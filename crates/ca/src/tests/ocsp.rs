@@ -71,7 +71,7 @@ fn every_certificate_in_a_request_is_answered_and_only_ours_are_looked_up() {
     let ids = [
         certificate_id(&world.root, false, &[9; 16]),
         certificate_id(&world.issuing, false, ours.as_bytes()),
-        certificate_id(&world.issuing, true, &[1]),
+        certificate_id(&world.issuing, true, &[1; 21]),
     ];
     let mut asked = Vec::new();
     let answer = OcspRequest::parse(&request(&ids, None))

@@ -53,7 +53,7 @@ fn crls_pass_full_and_empty() {
     let entries = reasons.map(|reason| Revoked { serial: Serial::random(&world.entropy), at: NOW, reason });
     for (name, entries) in [("full.crl", entries.to_vec()), ("empty.crl", vec![])] {
         let edition = Edition { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
-        let crl = build_crl(&world.issuing, world.endpoints.crl(), edition, entries).unwrap();
+        let crl = build_crl(&world.issuing, &world.endpoints.crl(0), edition, entries).unwrap();
         let findings = pkilint("lint_crl", &["-t", "CRL", "-p", "PKIX"], &world.file(name, crl.der()));
         assert!(findings.is_empty(), "{name}: {findings:?}");
     }

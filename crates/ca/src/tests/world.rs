@@ -50,7 +50,7 @@ impl World {
         let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
         Self {
             now,
-            endpoints: Endpoints::new("http://pki.example.jp", issuing.id()).unwrap(),
+            endpoints: Endpoints::new("http://pki.example.jp", issuing.id(), 1).unwrap(),
             server: load(server, server_key),
             root,
             issuing,

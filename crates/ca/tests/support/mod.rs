@@ -18,7 +18,7 @@ use tegata_core::{
     DeviceId, Entropy, Installation, InvitationId, IssuerId, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    Actor, Invitation, IssuerKind, Ledger, NewInvitation, Origin, Site, StoredIssuer, Tenant,
+    Actor, Ended, Invitation, IssuerKind, Ledger, NewInvitation, Origin, Site, StoredIssuer, Tenant,
 };
 
 /// 2026-07-01T00:00:00.250Z
@@ -58,7 +58,7 @@ impl House {
         let entropy = Arc::new(Seeded::new(1));
         let ledger = Ledger::open(place.url()).await.unwrap();
         let issuers = make_authorities(&place, &*entropy);
-        let tenant = Tenant { id: TenantId::random(&*entropy), name: "あおば薬局グループ".into() };
+        let tenant = Tenant::new(TenantId::random(&*entropy), "あおば薬局グループ");
         let site = Site { id: SiteId::random(&*entropy), tenant: tenant.id.clone(), name: "本店".into() };
         let mut transaction = ledger.begin(NOW).await.unwrap();
         for issuer in &issuers {
@@ -83,7 +83,7 @@ impl House {
         let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
         let authority = Arc::new(Authority::new(
             issuer,
-            Endpoints::new("http://pki.example.jp", &issuing.id).unwrap(),
+            Endpoints::new("http://pki.example.jp", &issuing.id, issuing.shards).unwrap(),
             profiles(),
             installation(),
             ledger.clone(),
@@ -125,6 +125,16 @@ impl House {
         now: Timestamp,
     ) -> Result<Issued, IssuingError> {
         self.authority.issue(order(device, origin, request), now, &*self.entropy, &|_| ()).await
+    }
+
+    /// What the CRL should name.
+    pub async fn ended(&self, now: Timestamp) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        let issuer = self.authority.issuer().id();
+        for shard in 0..self.authority.endpoints().shards() {
+            self.ledger.ended(issuer, shard, now, &mut |one| ended.push(one)).await.unwrap();
+        }
+        ended
     }
 
     /// A new device with its first certificate.
@@ -197,8 +207,8 @@ fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
     let issuing =
         authority::create_issuing(name, &load_key(&pkcs8), &root_issuer, 3650, NOW, entropy).unwrap();
     [
-        StoredIssuer { id: root_id, kind: IssuerKind::Root, certificate: root },
-        StoredIssuer { id: IssuerId::random(entropy), kind: IssuerKind::Issuing, certificate: issuing },
+        StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
+        StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, issuing, Some(root_id)),
     ]
 }
 

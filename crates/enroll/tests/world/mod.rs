@@ -6,10 +6,12 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tegata_ca::{Authorities, Post};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::renewal::RenewalPolicy;
@@ -70,7 +72,8 @@ impl World {
             }),
             renewal: RenewalPolicy::default(),
         };
-        let desk = Desk::new(context, house.authority.clone());
+        let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
+        let desk = Desk::new(context, Arc::new(Authorities::new(vec![post], HashSet::new())));
         let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false };
         let (portal, device) =
             (site().around(portal_routes(desk.clone())), site().around(device_routes(desk)));

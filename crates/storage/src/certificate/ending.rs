@@ -4,6 +4,7 @@ use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
+use std::collections::BTreeSet;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, Thumbprint, Timestamp};
 
@@ -62,16 +63,18 @@ impl Transaction {
     /// Retires what is due. Gives how many.
     pub async fn retire_due(&mut self) -> Result<usize> {
         let now = self.now.millis();
-        let rows: Vec<(String, Vec<u8>, i64, i64)> = on_transaction!(self.engine, connection => {
+        let rows: Vec<(String, Vec<u8>, i64, i64, String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE certificate SET state = 'retired', ended_at = $1, reason = 'superseded' \
-                 WHERE state = 'retiring' AND retire_at <= $1 RETURNING device, thumbprint, generation, not_after",
+                 WHERE state = 'retiring' AND retire_at <= $1 \
+                 RETURNING device, thumbprint, generation, not_after, issuer, shard",
             )
             .bind(now)
             .fetch_all(connection)
             .await?
         });
-        for (device, thumbprint, generation, not_after) in &rows {
+        self.touch_shards(rows.iter().map(|(.., issuer, shard)| (issuer.as_str(), *shard))).await?;
+        for (device, thumbprint, generation, not_after, ..) in &rows {
             let device = DeviceId::parse(device).ok_or(LedgerError::Unreadable("certificate.device"))?;
             let thumbprint = Thumbprint::from_slice(thumbprint)
                 .ok_or(LedgerError::Unreadable("certificate.thumbprint"))?;
@@ -87,22 +90,36 @@ impl Transaction {
     /// and storing may have left signed bytes that nobody recorded. Gives how many.
     pub async fn abandon_reserved(&mut self, before: Timestamp) -> Result<usize> {
         let now = self.now.millis();
-        let rows: Vec<(String, i64)> = on_transaction!(self.engine, connection => {
+        let rows: Vec<(String, i64, String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE certificate SET state = 'revoked', ended_at = $2, reason = 'superseded' \
-                 WHERE state = 'reserved' AND reserved_at < $1 RETURNING device, generation",
+                 WHERE state = 'reserved' AND reserved_at < $1 RETURNING device, generation, issuer, shard",
             )
             .bind(before.millis())
             .bind(now)
             .fetch_all(connection)
             .await?
         });
-        for (device, generation) in &rows {
+        self.touch_shards(rows.iter().map(|(.., issuer, shard)| (issuer.as_str(), *shard))).await?;
+        for (device, generation, ..) in &rows {
             let device = DeviceId::parse(device).ok_or(LedgerError::Unreadable("certificate.device"))?;
             let detail = json!({"generation": generation});
             self.audit(&Actor::System("renewal"), "certificate.abandoned", Some(&device), detail).await?;
         }
         Ok(rows.len())
+    }
+}
+
+impl Transaction {
+    /// The entries of these shards have changed: each is told once.
+    pub(super) async fn touch_shards<'a>(
+        &mut self,
+        shards: impl Iterator<Item = (&'a str, i64)>,
+    ) -> Result<()> {
+        for (issuer, shard) in shards.collect::<BTreeSet<_>>() {
+            self.touch_shard(issuer, shard).await?;
+        }
+        Ok(())
     }
 }
 

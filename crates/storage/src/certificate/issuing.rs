@@ -19,6 +19,8 @@ pub struct Intent {
     pub issuer: IssuerId,
     /// The serial to reserve.
     pub serial: Serial,
+    /// Which of the CA's CRLs names it once it ends: its URL is in the bytes.
+    pub shard: u16,
     /// For which device.
     pub device: DeviceId,
     /// SHA-256 of the public key.
@@ -96,20 +98,23 @@ impl Operation for Intent {
     }
 
     async fn apply(self, transaction: &mut Transaction) -> Result<u32> {
+        transaction.refuse_blocked_key(&self.key_hash).await?;
         transaction.refuse_reused_key(&self).await?;
-        match &self.origin {
+        let parent = match &self.origin {
             Origin::Invitation { invitation, tenant, site, role, label } => {
                 transaction.add_device(&self.device, tenant, site, *role, label).await?;
                 transaction.claim(invitation, &self.key_hash, &self.device).await?;
+                None
             }
             Origin::Again(invitation) => {
                 transaction.claim_again(invitation, &self.key_hash, &self.device).await?;
                 transaction.take_back(&self, 0).await?;
+                None
             }
-            Origin::Renewal(from) => transaction.supersede_pending(&self, from).await?,
-        }
+            Origin::Renewal(from) => Some(transaction.supersede_pending(&self, from).await?),
+        };
         let generation = transaction.next_generation(&self.device).await?;
-        transaction.insert_reserved(&self, generation).await?;
+        transaction.insert_reserved(&self, generation, parent).await?;
         let detail = json!({
             "issuer": self.issuer, "serial": self.serial, "generation": generation,
             "not_after": self.not_after, "origin": self.origin.name(),
@@ -195,8 +200,8 @@ impl Transaction {
     }
 
     /// Renewal starts from the newest certificate in use; newer ones that were never used are taken back, so that
-    /// a lost answer leaves nothing behind.
-    async fn supersede_pending(&mut self, intent: &Intent, from: &Thumbprint) -> Result<()> {
+    /// a lost answer leaves nothing behind. Gives the generation it starts from.
+    async fn supersede_pending(&mut self, intent: &Intent, from: &Thumbprint) -> Result<i64> {
         let rows: Vec<(i64, String)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT c.generation, c.state FROM certificate c JOIN certificate f ON f.device = c.device \
@@ -217,7 +222,8 @@ impl Transaction {
         if !newer.iter().all(never_used) {
             return Err(LedgerError::Refused(Refusal::RenewalNotPossible));
         }
-        self.take_back(intent, *from).await
+        self.take_back(intent, *from).await?;
+        Ok(*from)
     }
 
     /// Revokes what the device holds beyond a generation: one entry each, and an event where it was signed.
@@ -235,6 +241,9 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
+        if !taken.is_empty() {
+            self.touch_shards_of(&intent.device).await?;
+        }
         taken.sort_unstable();
         let actor = intent.origin.actor(&intent.device);
         for (generation, serial, thumbprint, not_after) in taken {
@@ -249,25 +258,28 @@ impl Transaction {
         Ok(())
     }
 
-    async fn insert_reserved(&mut self, intent: &Intent, generation: i64) -> Result<()> {
+    /// Only for a CA that issues: a process that has not heard of its rest is stopped here.
+    async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
         let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
+        let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO certificate (issuer, serial, device, generation, state, key_hash, tbs, not_before, not_after, \
-                 reserved_at) VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7, $8, $9)",
+                "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs,                  not_before, not_after, reserved_at) SELECT i.id, $2, $3, $4, $5, $6, 'reserved', $7, $8, $9, $10, $11                  FROM issuer i WHERE i.id = $1 AND i.state = 'active'",
             )
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())
+            .bind(i64::from(intent.shard))
             .bind(intent.device.as_str())
             .bind(generation)
+            .bind(parent)
             .bind(intent.key_hash.to_vec())
             .bind(intent.tbs.clone())
             .bind(intent.not_before.millis())
             .bind(intent.not_after.millis())
             .bind(now)
             .execute(connection)
-            .await?;
+            .await?
+            .rows_affected()
         });
-        Ok(())
+        if inserted == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::NoIssuer)) }
     }
 }

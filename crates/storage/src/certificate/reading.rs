@@ -2,6 +2,7 @@
 
 use crate::engine::on_read;
 use crate::{Ledger, Result};
+use futures_util::TryStreamExt;
 use tegata_core::{
     CertificateState, DeviceId, DeviceState, IssuerId, RevocationReason, Role, Serial, SiteId, Standing,
     TenantId, Thumbprint, Timestamp,
@@ -15,9 +16,13 @@ pub struct Certificate {
     pub issuer: IssuerId,
     #[sqlx(try_from = "Vec<u8>")]
     pub serial: Serial,
+    /// Which of the CA's CRLs names it once it ends.
+    pub shard: i64,
     #[sqlx(try_from = "String")]
     pub device: DeviceId,
     pub generation: i64,
+    /// The generation it was renewed from.
+    pub parent: Option<i64>,
     #[sqlx(try_from = "String")]
     pub state: CertificateState,
     pub key_hash: Vec<u8>,
@@ -123,7 +128,7 @@ impl Ledger {
     pub async fn certificates_of(&self, device: &DeviceId) -> Result<Vec<Certificate>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT issuer, serial, device, generation, state, key_hash, tbs, der, not_before, not_after, reserved_at \
+                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, not_after, reserved_at \
                  FROM certificate WHERE device = $1 ORDER BY generation",
             )
             .bind(device.as_str())
@@ -141,7 +146,7 @@ impl Ledger {
     ) -> Result<Vec<Certificate>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT issuer, serial, device, generation, state, key_hash, tbs, der, not_before, not_after, reserved_at \
+                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, not_after, reserved_at \
                  FROM certificate WHERE (device, generation) > ($1, $2) ORDER BY device, generation LIMIT $3",
             )
             .bind(device)
@@ -152,13 +157,14 @@ impl Ledger {
         }))
     }
 
-    /// What OCSP says of a serial: nothing when it was never signed; otherwise whether it has ended. It has ended
-    /// wherever [`Ledger::ended`] names it, signed or not.
-    pub async fn status_of(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<Option<Ended>>> {
-        let row: Option<EndedRow> = on_read!(self, connection => {
+    /// What OCSP says of a serial: nothing when it was never signed. It has ended wherever [`Ledger::ended`] names
+    /// it, signed or not.
+    pub async fn status_of(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<SerialStatus>> {
+        let row: Option<StatusRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
-                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
+                 d.changed_at, d.id AS device, c.thumbprint, c.not_after \
+                 FROM certificate c JOIN device d ON d.id = c.device \
                  WHERE c.issuer = $1 AND c.serial = $2 \
                  AND (c.der IS NOT NULL OR c.state = 'revoked' OR d.state <> 'active')",
             )
@@ -167,25 +173,68 @@ impl Ledger {
             .fetch_optional(connection)
             .await?
         });
-        Ok(row.map(EndedRow::ended))
+        match row {
+            Some(row) => Ok(Some(row.into())),
+            None => Ok(self.lost(issuer, serial).await?.map(SerialStatus::Lost)),
+        }
     }
 
-    /// What the CRL of an issuer names: all that has ended and would still be valid by its dates. Reserved
-    /// certificates that were given up are among them: their key may have signed.
-    pub async fn ended(&self, issuer: &IssuerId, now: Timestamp) -> Result<Vec<Ended>> {
-        let rows: Vec<EndedRow> = on_read!(self, connection => {
+    async fn lost(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<Ended>> {
+        let row: Option<LostRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
-                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
-                 WHERE c.issuer = $1 AND c.not_after >= $2 \
-                 AND (c.state IN ('retired', 'revoked') OR d.state <> 'active')",
+                "SELECT serial, ended_at, reason FROM lost_certificate WHERE issuer = $1 AND serial = $2",
             )
             .bind(issuer.as_str())
-            .bind(now.millis())
-            .fetch_all(connection)
+            .bind(serial.as_bytes().to_vec())
+            .fetch_optional(connection)
             .await?
         });
-        Ok(rows.into_iter().filter_map(EndedRow::ended).collect())
+        Ok(row.map(Ended::from))
+    }
+
+    /// What the CRL of a shard names: all that has ended and was still valid by its dates at `since`, handed to
+    /// `visit` one by one and never held together. Reserved certificates that were given up are among them: their key
+    /// may have signed.
+    pub async fn ended(
+        &self,
+        issuer: &IssuerId,
+        shard: u16,
+        since: Timestamp,
+        visit: &mut (dyn FnMut(Ended) + Send),
+    ) -> Result<()> {
+        on_read!(self, connection => {
+            let mut rows = sqlx::query_as::<_, EndedRow>(
+                "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
+                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
+                 WHERE c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state IN ('retired', 'revoked') \
+                 UNION ALL \
+                 SELECT c.serial, c.state, c.reason, c.ended_at, d.state, d.reason, d.changed_at \
+                 FROM device d JOIN certificate c ON c.device = d.id WHERE d.state <> 'active' \
+                 AND c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state NOT IN ('retired', 'revoked')",
+            )
+            .bind(issuer.as_str())
+            .bind(i64::from(shard))
+            .bind(since.millis())
+            .fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                row.ended().into_iter().for_each(&mut *visit);
+            }
+        });
+        on_read!(self, connection => {
+            let mut rows = sqlx::query_as::<_, LostRow>(
+                "SELECT l.serial, l.ended_at, l.reason FROM lost_certificate l \
+                 WHERE l.issuer = $1 AND l.shard = $2 AND l.not_after >= $3 AND NOT EXISTS \
+                 (SELECT 1 FROM certificate c WHERE c.issuer = l.issuer AND c.serial = l.serial)",
+            )
+            .bind(issuer.as_str())
+            .bind(i64::from(shard))
+            .bind(since.millis())
+            .fetch(connection);
+            while let Some(row) = rows.try_next().await? {
+                visit(row.into());
+            }
+        });
+        Ok(())
     }
 
     /// The newest living certificates of active devices that end before `before`.
@@ -202,6 +251,72 @@ impl Ledger {
             .fetch_all(connection)
             .await?
         }))
+    }
+}
+
+/// What OCSP can say of a serial.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SerialStatus {
+    /// A certificate of the ledger.
+    Known {
+        /// Whose.
+        device: DeviceId,
+        /// Once it is signed.
+        thumbprint: Option<Thumbprint>,
+        /// Its last second.
+        not_after: Timestamp,
+        /// Whether and how it has ended.
+        ended: Option<Ended>,
+    },
+    /// Revoked after the backup from which this ledger was restored.
+    Lost(Ended),
+}
+
+impl SerialStatus {
+    /// Whether and how it has ended.
+    pub fn ended(&self) -> Option<&Ended> {
+        match self {
+            Self::Known { ended, .. } => ended.as_ref(),
+            Self::Lost(ended) => Some(ended),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct StatusRow {
+    #[sqlx(flatten)]
+    ended: EndedRow,
+    #[sqlx(try_from = "String")]
+    device: DeviceId,
+    thumbprint: Option<Vec<u8>>,
+    #[sqlx(try_from = "i64")]
+    not_after: Timestamp,
+}
+
+impl From<StatusRow> for SerialStatus {
+    fn from(row: StatusRow) -> Self {
+        Self::Known {
+            device: row.device,
+            thumbprint: row.thumbprint.as_deref().and_then(Thumbprint::from_slice),
+            not_after: row.not_after,
+            ended: row.ended.ended(),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct LostRow {
+    #[sqlx(try_from = "Vec<u8>")]
+    serial: Serial,
+    #[sqlx(try_from = "i64")]
+    ended_at: Timestamp,
+    reason: Option<String>,
+}
+
+impl From<LostRow> for Ended {
+    fn from(row: LostRow) -> Self {
+        let reason = row.reason.as_deref().map(|word| RevocationReason::parse(word).unwrap_or_default());
+        Self { serial: row.serial, at: row.ended_at, reason }
     }
 }
 
@@ -222,9 +337,8 @@ struct EndedRow {
 impl EndedRow {
     /// A certificate's own end comes first; the device's state covers whatever is left.
     fn ended(self) -> Option<Ended> {
-        let word = |text: Option<String>| {
-            text.as_deref().and_then(RevocationReason::parse).unwrap_or(RevocationReason::Unspecified)
-        };
+        let word =
+            |text: Option<String>| text.as_deref().and_then(RevocationReason::parse).unwrap_or_default();
         let changed = Timestamp::from_millis(self.changed_at);
         let (at, reason) = match (self.state, self.device_state) {
             (CertificateState::Retired, _) => {

@@ -61,7 +61,7 @@ on_both_engines! {
                 assert_eq!(holding.standing(day(1)), standing);
             }
         }
-        let ended = house.ledger.ended(&house.issuer, day(1)).await.unwrap();
+        let ended = house.ended(day(1)).await;
         assert_eq!(ended.len(), 2);
         assert!(ended.iter().all(|one| one.reason == Some(RevocationReason::KeyCompromise)));
     }
@@ -70,12 +70,12 @@ on_both_engines! {
         let (device, _) = house.enrol(day(0)).await;
         let serial = house.certificates(&device).await[0].serial;
         house.act(&device, Suspend, day(1)).await.unwrap();
-        let held = house.ledger.status_of(&house.issuer, &serial).await.unwrap().unwrap().unwrap();
+        let held = house.said(&serial).await.unwrap().unwrap();
         assert_eq!((held.at, held.reason), (day(1), None));
-        assert_eq!(house.ledger.ended(&house.issuer, day(1)).await.unwrap(), [held]);
+        assert_eq!(house.ended(day(1)).await, [held]);
         house.act(&device, Resume, day(2)).await.unwrap();
-        assert_eq!(house.ledger.status_of(&house.issuer, &serial).await.unwrap(), Some(None));
-        assert!(house.ledger.ended(&house.issuer, day(2)).await.unwrap().is_empty());
+        assert_eq!(house.said(&serial).await, Some(None));
+        assert!(house.ended(day(2)).await.is_empty());
     }
 
     async fn the_list_and_the_responder_agree_about_every_serial(house: House) {
@@ -85,9 +85,9 @@ on_both_engines! {
             house.renew(&device, first, day(0)).await.unwrap();
             house.ledger.group(house.intent(&device, Origin::Renewal(first), day(0))).await.unwrap();
             house.act(&device, action, day(1)).await.unwrap();
-            let listed = house.ledger.ended(&house.issuer, day(1)).await.unwrap();
+            let listed = house.ended(day(1)).await;
             for certificate in house.certificates(&device).await {
-                let said = house.ledger.status_of(&house.issuer, &certificate.serial).await.unwrap();
+                let said = house.said(&certificate.serial).await;
                 let named = listed.iter().find(|one| one.serial == certificate.serial).cloned();
                 assert_eq!(said, Some(named), "{action:?} {}", certificate.state);
             }

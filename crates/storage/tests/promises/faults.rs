@@ -158,7 +158,7 @@ async fn add(ledger: &Ledger, entropy: &Seeded) -> Result<String, LedgerError> {
     let id = TenantId::random(entropy);
     let name = format!("{id} {}", "店".repeat(200));
     let mut transaction = ledger.begin(day(1)).await?;
-    transaction.add_tenant(&Tenant { id, name: name.clone() }, &operator()).await?;
+    transaction.add_tenant(&Tenant::new(id, name.clone()), &operator()).await?;
     transaction.commit().await?;
     Ok(name)
 }

@@ -180,7 +180,7 @@ async fn everybody_waits() {
 
 fn add(house: &House, end: End) -> Add {
     let id = TenantId::random(&house.entropy);
-    Add { tenant: Tenant { name: id.to_string(), id }, end }
+    Add { tenant: Tenant::new(id.clone(), id.to_string()), end }
 }
 
 fn token(device: &DeviceId, count: u32) -> IssuedToken {

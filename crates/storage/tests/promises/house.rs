@@ -10,8 +10,8 @@ use tegata_core::{
     Timestamp,
 };
 use tegata_storage::{
-    Actor, Certificate, Complete, DeviceAction, Intent, IssuerKind, Ledger, LedgerError, NewInvitation,
-    Origin, Result, Site, StoredIssuer, Tenant, Transaction,
+    Actor, Certificate, Complete, DeviceAction, Ended, Intent, IssuerKind, Ledger, LedgerError,
+    NewInvitation, Origin, Result, Site, StoredIssuer, Tenant, Transaction,
 };
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -70,12 +70,9 @@ impl House {
     }
 
     async fn furnish(&self) -> Result<()> {
-        let issuer = StoredIssuer {
-            id: self.issuer.clone(),
-            kind: IssuerKind::Issuing,
-            certificate: b"an issuing CA".to_vec(),
-        };
-        let tenant = Tenant { id: self.tenant.clone(), name: "あおば薬局".into() };
+        let issuer =
+            StoredIssuer::new(self.issuer.clone(), IssuerKind::Issuing, b"an issuing CA".to_vec(), None);
+        let tenant = Tenant::new(self.tenant.clone(), "あおば薬局");
         let site = Site { id: self.site.clone(), tenant: self.tenant.clone(), name: "本店".into() };
         self.write(day(0), async |transaction| {
             transaction.add_issuer(&issuer, &operator()).await?;
@@ -95,6 +92,19 @@ impl House {
         let output = body(&mut transaction).await?;
         transaction.commit().await?;
         Ok(output)
+    }
+
+    /// What the list of the issuer should name.
+    pub(crate) async fn ended(&self, since: Timestamp) -> Vec<Ended> {
+        let mut ended = Vec::new();
+        self.ledger.ended(&self.issuer, 0, since, &mut |one| ended.push(one)).await.expect("the list");
+        ended
+    }
+
+    /// What the responder should say: nothing of the unknown.
+    pub(crate) async fn said(&self, serial: &Serial) -> Option<Option<Ended>> {
+        let status = self.ledger.status_of(&self.issuer, serial).await.expect("a status");
+        status.map(|status| status.ended().cloned())
     }
 
     pub(crate) async fn invite(&self, label: &str, now: Timestamp) -> Invited {
@@ -129,6 +139,7 @@ impl House {
         Intent {
             issuer: self.issuer.clone(),
             serial: Serial::random(&self.entropy),
+            shard: 0,
             device: device.clone(),
             key_hash: bytes(&self.entropy),
             tbs: bytes::<64>(&self.entropy).to_vec(),

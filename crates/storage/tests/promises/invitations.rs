@@ -10,7 +10,7 @@ use tegata_storage::{InvitationState, LedgerError, NewInvitation, Origin, Site, 
 on_both_engines! {
     async fn tenants_and_sites_are_found_again(house: House) {
         let tenants = house.ledger.tenants().await.unwrap();
-        assert_eq!(tenants, [Tenant { id: house.tenant.clone(), name: "あおば薬局".into() }]);
+        assert_eq!(tenants, [Tenant::new(house.tenant.clone(), "あおば薬局")]);
         let sites = house.ledger.sites(&house.tenant).await.unwrap();
         assert_eq!(sites, [Site { id: house.site.clone(), tenant: house.tenant.clone(), name: "本店".into() }]);
     }
@@ -28,7 +28,7 @@ on_both_engines! {
     }
 
     async fn nobody_is_invited_to_a_site_of_another_tenant(house: House) {
-        let other = Tenant { id: TenantId::random(&house.entropy), name: "別の法人".into() };
+        let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         house.write(day(0), async |transaction| transaction.add_tenant(&other, &operator()).await).await.unwrap();
         let code = Code::random(&house.entropy);
         let new = NewInvitation {
@@ -46,7 +46,7 @@ on_both_engines! {
     }
 
     async fn an_invitation_admits_only_to_the_site_it_names(house: House) {
-        let other = Tenant { id: TenantId::random(&house.entropy), name: "別の法人".into() };
+        let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         let shop = Site { id: SiteId::random(&house.entropy), tenant: other.id.clone(), name: "別の店".into() };
         house.write(day(0), async |transaction| {
             transaction.add_tenant(&other, &operator()).await?;

@@ -279,7 +279,7 @@ impl Life {
 
     /// Whatever is over and not expired is on the list, and nothing else.
     async fn check_list(&self) {
-        let mut listed: Vec<_> = self.house.ledger.ended(&self.house.issuer, self.now).await.unwrap();
+        let mut listed: Vec<_> = self.house.ended(self.now).await;
         listed.sort_by_key(|one| one.serial);
         let mut expected = Vec::new();
         for device in &self.devices {

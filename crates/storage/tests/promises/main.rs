@@ -16,4 +16,5 @@ mod life;
 mod lookups;
 mod machine;
 mod publishing;
+mod revoking;
 mod status;

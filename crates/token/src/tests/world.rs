@@ -195,6 +195,7 @@ impl World {
         let intent = Intent {
             issuer: self.issuer.clone(),
             serial,
+            shard: 0,
             device: device.clone(),
             key_hash: bytes(entropy),
             tbs: der.clone(),
@@ -350,9 +351,8 @@ pub fn products() -> Vec<Product> {
 }
 
 async fn furnish(ledger: &Ledger, entropy: &Seeded) -> (IssuerId, TenantId, SiteId) {
-    let issuer =
-        StoredIssuer { id: IssuerId::random(entropy), kind: IssuerKind::Issuing, certificate: vec![1] };
-    let tenant = Tenant { id: TenantId::random(entropy), name: "あおば薬局グループ".into() };
+    let issuer = StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, vec![1], None);
+    let tenant = Tenant::new(TenantId::random(entropy), "あおば薬局グループ");
     let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "本店".into() };
     let mut transaction = ledger.begin(START).await.unwrap();
     transaction.add_issuer(&issuer, &OPERATOR).await.unwrap();

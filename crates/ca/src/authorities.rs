@@ -1,0 +1,73 @@
+//! The issuing CAs of an installation: which one serves whom.
+
+use crate::issue::Authority;
+use arc_swap::ArcSwap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tegata_core::{IssuerId, Refusal, TenantId};
+
+/// All CAs that still publish. Those at work issue; those at rest only say what they have taken back.
+pub struct Authorities {
+    house: ArcSwap<House>,
+}
+
+/// A CA and the post it holds.
+#[derive(Clone)]
+pub struct Post {
+    /// The CA.
+    pub authority: Arc<Authority>,
+    /// The only tenant it issues for; none for a shared one.
+    pub tenant: Option<TenantId>,
+    /// Whether it issues.
+    pub at_work: bool,
+}
+
+struct House {
+    /// Oldest first.
+    posts: Vec<Post>,
+    /// Tenants that are served by their own CAs alone.
+    silos: HashSet<TenantId>,
+}
+
+impl Authorities {
+    /// From the CAs, oldest first, and the tenants that are served by their own alone.
+    pub fn new(posts: Vec<Post>, silos: HashSet<TenantId>) -> Self {
+        Self { house: ArcSwap::from_pointee(House { posts, silos }) }
+    }
+
+    /// Takes over what the ledger says now. What is being issued meanwhile goes on with the CA it began with; the
+    /// ledger refuses it if that CA has come to rest.
+    pub fn replace(&self, posts: Vec<Post>, silos: HashSet<TenantId>) {
+        self.house.store(Arc::new(House { posts, silos }));
+    }
+
+    /// The CA that issues for a tenant: the newest of its own at work, or else of the shared ones if its policy
+    /// allows.
+    ///
+    /// # Errors
+    /// [`Refusal::NoIssuer`] when there is none.
+    pub fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<Authority>, Refusal> {
+        let house = self.house.load();
+        let newest = |own: Option<&TenantId>| {
+            house.posts.iter().rev().find(|post| post.at_work && post.tenant.as_ref() == own)
+        };
+        let shared = || if house.silos.contains(tenant) { None } else { newest(None) };
+        let post = newest(Some(tenant)).or_else(shared).ok_or(Refusal::NoIssuer)?;
+        Ok(post.authority.clone())
+    }
+
+    /// The CA with this identifier.
+    pub fn get(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
+        self.house
+            .load()
+            .posts
+            .iter()
+            .find(|post| post.authority.issuer().id() == issuer)
+            .map(|post| post.authority.clone())
+    }
+
+    /// All of them, oldest first.
+    pub fn all(&self) -> Vec<Arc<Authority>> {
+        self.house.load().posts.iter().map(|post| post.authority.clone()).collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! Certificates of OCSP responders: written down before the CA signs, as those of devices are.
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::json;
+use tegata_core::{IssuerId, Serial, Timestamp};
+
+/// An OCSP responder's certificate as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct Responder {
+    /// Which CA.
+    #[sqlx(try_from = "String")]
+    pub issuer: IssuerId,
+    /// Its serial.
+    #[sqlx(try_from = "Vec<u8>")]
+    pub serial: Serial,
+    /// The bytes the CA was asked to sign.
+    pub tbs: Vec<u8>,
+    /// The certificate, DER, once it is signed.
+    pub der: Option<Vec<u8>>,
+    /// Its last second.
+    #[sqlx(try_from = "i64")]
+    pub not_after: Timestamp,
+}
+
+impl Ledger {
+    /// All responders of a CA, oldest first.
+    pub async fn responders(&self, issuer: &IssuerId) -> Result<Vec<Responder>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, tbs, der, not_after FROM responder WHERE issuer = $1 ORDER BY reserved_at, serial",
+            )
+            .bind(issuer.as_str())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+}
+
+impl Transaction {
+    /// Reserves the serial and records the bytes to be signed.
+    pub async fn reserve_responder(
+        &mut self,
+        issuer: &IssuerId,
+        serial: &Serial,
+        tbs: &[u8],
+        not_after: Timestamp,
+        actor: &Actor,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO responder (issuer, serial, tbs, not_after, reserved_at) VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(issuer.as_str())
+            .bind(serial.as_bytes().to_vec())
+            .bind(tbs.to_vec())
+            .bind(not_after.millis())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        let detail = json!({"issuer": issuer, "serial": serial, "not_after": not_after});
+        self.audit(actor, "responder.reserved", None, detail).await
+    }
+
+    /// Stores the signed certificate of a reserved serial.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the serial is not reserved.
+    pub async fn complete_responder(
+        &mut self,
+        issuer: &IssuerId,
+        serial: &Serial,
+        der: &[u8],
+        actor: &Actor,
+    ) -> Result<()> {
+        let completed = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE responder SET der = $3 WHERE issuer = $1 AND serial = $2 AND der IS NULL")
+                .bind(issuer.as_str())
+                .bind(serial.as_bytes().to_vec())
+                .bind(der.to_vec())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if completed != 1 {
+            return Err(LedgerError::Guard("the responder's certificate is not reserved"));
+        }
+        self.audit(actor, "responder.issued", None, json!({"issuer": issuer, "serial": serial})).await
+    }
+}
