@@ -78,9 +78,14 @@ impl House {
 
     /// Whose certificates the device listener takes for ours.
     pub fn trusted_issuers(&self) -> Result<TrustedIssuers, Failure> {
-        let trusted = self.issuing.iter().filter(|issuer| issuer.is_trusted());
-        let issuing = trusted.map(|issuer| issuer.certificate.as_slice());
-        TrustedIssuers::new(&self.root.certificate, issuing).doing("an issuing CA cannot be trusted")
+        let trusted = |kind| {
+            let of_kind =
+                self.issuing.iter().filter(move |issuer| issuer.kind == kind && issuer.is_trusted());
+            of_kind.map(|issuer| issuer.certificate.as_slice())
+        };
+        let roots = [self.root.certificate.as_slice()];
+        TrustedIssuers::new(roots, trusted(IssuerKind::Issuing), trusted(IssuerKind::Foreign))
+            .doing("an issuing CA cannot be trusted")
     }
 }
 

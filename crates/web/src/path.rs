@@ -5,6 +5,9 @@
 //! and never asks whether it may sign certificates or still lives; those questions are answered here,
 //! when the issuers are loaded and by the clock of each connection.
 //!
+//! A CA taken over from another authority stands beside them, below no root of ours. That a leaf is signed by it
+//! opens nothing: the ledger holds the few certificates of it that were taken over, and refuses all others.
+//!
 //! The end of the leaf's own life is no matter of the path: the ledger's standing rule says "expired",
 //! which a person can act on, where "foreign" would mislead them.
 
@@ -24,7 +27,7 @@ const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 /// Where a certificate comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Path {
-    /// Signed by one of our issuing CAs, for client authentication.
+    /// Signed by one of our issuing CAs, or one taken over, for client authentication.
     Trusted,
     /// From anywhere else.
     Foreign,
@@ -49,8 +52,8 @@ pub enum UnfitIssuer {
     /// The extended key usage rules client authentication out.
     #[error("a CA certificate is not for client authentication")]
     NotForClients,
-    /// The root did not sign it.
-    #[error("an issuing CA certificate is not signed by the root")]
+    /// No root of ours signed it.
+    #[error("an issuing CA certificate is not signed by a root of this installation")]
     NotOfThisRoot,
 }
 
@@ -63,13 +66,23 @@ struct TrustedIssuer {
 }
 
 impl TrustedIssuers {
-    /// From the root and the issuing CAs below it. One unfit issuer refuses the whole set: what an
-    /// operator configured and what is trusted must never differ in silence.
-    pub fn new<'a>(root: &[u8], issuing: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, UnfitIssuer> {
-        let root = read(root)?;
-        check_ca(&root)?;
-        let issuers = issuing.into_iter().map(|der| TrustedIssuer::new(&root, der));
-        issuers.collect::<Result<_, _>>().map(Self)
+    /// From the roots, the issuing CAs below them, and those taken over from other authorities. One unfit issuer
+    /// refuses the whole set: what an operator configured and what is trusted must never differ in silence.
+    pub fn new<'a>(
+        roots: impl IntoIterator<Item = &'a [u8]>,
+        issuing: impl IntoIterator<Item = &'a [u8]>,
+        foreign: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, UnfitIssuer> {
+        let roots = roots.into_iter().map(read_ca).collect::<Result<Vec<_>, _>>()?;
+        let below = |der| {
+            let issuer = read_ca(der)?;
+            let root =
+                roots.iter().find(|root| is_signed_by(root, &issuer)).ok_or(UnfitIssuer::NotOfThisRoot)?;
+            TrustedIssuer::new(der, Some(root))
+        };
+        let own = issuing.into_iter().map(below);
+        let foreign = foreign.into_iter().map(|der| TrustedIssuer::new(der, None));
+        own.chain(foreign).collect::<Result<_, _>>().map(Self)
     }
 
     /// The verdict on a leaf at the time of its connection.
@@ -105,11 +118,10 @@ impl TrustedIssuers {
 }
 
 impl TrustedIssuer {
-    fn new(root: &X509Certificate<'_>, der: &[u8]) -> Result<Self, UnfitIssuer> {
-        let certificate = read(der)?;
-        check_ca(&certificate)?;
+    /// It lives no longer than the root above it, where there is one.
+    fn new(der: &[u8], root: Option<&X509Certificate<'_>>) -> Result<Self, UnfitIssuer> {
+        let certificate = read_ca(der)?;
         check_for_clients(&certificate)?;
-        check_signed_by(root, &certificate)?;
         let anchor = anchor_from_trusted_cert(&CertificateDer::from(der))
             .map_err(|_| UnfitIssuer::Unreadable)?
             .to_owned();
@@ -117,7 +129,8 @@ impl TrustedIssuer {
             let validity = certificate.validity();
             (validity.not_before.timestamp(), validity.not_after.timestamp())
         };
-        let ((own_start, own_end), (root_start, root_end)) = (window(&certificate), window(root));
+        let (own_start, own_end) = window(&certificate);
+        let (root_start, root_end) = root.map_or((own_start, own_end), window);
         Ok(Self {
             anchor,
             subject: DistinguishedName::from(certificate.subject().as_raw().to_vec()),
@@ -145,7 +158,8 @@ fn read(der: &[u8]) -> Result<X509Certificate<'_>, UnfitIssuer> {
 }
 
 /// An absent key usage allows everything in RFC 5280; ours is always there, so absence is refused.
-fn check_ca(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
+fn read_ca(der: &[u8]) -> Result<X509Certificate<'_>, UnfitIssuer> {
+    let certificate = read(der)?;
     let constraints = certificate.basic_constraints().map_err(|_| UnfitIssuer::Unreadable)?;
     if !constraints.is_some_and(|extension| extension.value.ca) {
         return Err(UnfitIssuer::NotACa);
@@ -154,7 +168,7 @@ fn check_ca(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
     if !usage.is_some_and(|extension| extension.value.key_cert_sign()) {
         return Err(UnfitIssuer::MayNotSign);
     }
-    Ok(())
+    Ok(certificate)
 }
 
 fn check_for_clients(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
@@ -163,8 +177,7 @@ fn check_for_clients(certificate: &X509Certificate<'_>) -> Result<(), UnfitIssue
     if allowed { Ok(()) } else { Err(UnfitIssuer::NotForClients) }
 }
 
-fn check_signed_by(root: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> Result<(), UnfitIssuer> {
-    let named = certificate.issuer().as_raw() == root.subject().as_raw();
-    let signed = certificate.verify_signature(Some(root.public_key())).is_ok();
-    if named && signed { Ok(()) } else { Err(UnfitIssuer::NotOfThisRoot) }
+fn is_signed_by(root: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
+    certificate.issuer().as_raw() == root.subject().as_raw()
+        && certificate.verify_signature(Some(root.public_key())).is_ok()
 }

@@ -109,7 +109,7 @@ fn an_issuer_past_its_life_or_its_roots_vouches_for_nobody() {
     let mut long = ca_params("Long");
     long.not_after = date_time_ymd(2040, 1, 1);
     let outlives = signed(long, &ours.root);
-    let issuers = TrustedIssuers::new(&ours.root.der, [outlives.der.as_ref()]).unwrap();
+    let issuers = TrustedIssuers::new([ours.root.der.as_ref()], [outlives.der.as_ref()], []).unwrap();
     let device = signed(leaf_params("Device"), &outlives);
     assert_eq!(issuers.judge(&device.der, NOW), Path::Trusted);
     assert_eq!(issuers.judge(&device.der, late), Path::Foreign);
@@ -118,7 +118,8 @@ fn an_issuer_past_its_life_or_its_roots_vouches_for_nobody() {
 #[test]
 fn a_ca_that_may_not_sign_certificates_never_becomes_an_issuer() {
     let root = rooted(ca_params("Root"));
-    let load = |issuing: &Made| TrustedIssuers::new(&root.der, [issuing.der.as_ref()]).map(drop);
+    let load =
+        |issuing: &Made| TrustedIssuers::new([root.der.as_ref()], [issuing.der.as_ref()], []).map(drop);
     let unfit = |change: fn(&mut rcgen::CertificateParams)| {
         let mut params = ca_params("Issuing");
         change(&mut params);
@@ -147,4 +148,35 @@ async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
     let client = world.client_with(Some((chain, key)), &["http/1.1"]);
     let stream = connect(world.device, "localhost", &client).await;
     assert_eq!(seen(send(stream, get_request("localhost", "/seen")).await).await.trusted, Some(false));
+}
+
+#[test]
+fn a_ca_taken_over_vouches_for_its_devices_beside_ours_and_below_no_root_of_ours() {
+    let (ours, theirs) = (Hierarchy::new(), Hierarchy::new());
+    let roots = [ours.root.der.as_ref()];
+    let alone = TrustedIssuers::new(roots, [ours.issuing.der.as_ref()], []).unwrap();
+    assert_eq!(alone.judge(&theirs.device.der, NOW), Path::Foreign);
+    let both =
+        TrustedIssuers::new(roots, [ours.issuing.der.as_ref()], [theirs.issuing.der.as_ref()]).unwrap();
+    assert_eq!(both.judge(&theirs.device.der, NOW), Path::Trusted);
+    assert_eq!(both.judge(&ours.device.der, NOW), Path::Trusted);
+    assert_eq!(both.hints().len(), 2, "browsers offer certificates of both");
+    let as_ours = TrustedIssuers::new(roots, [theirs.issuing.der.as_ref()], []);
+    assert_eq!(as_ours.unwrap_err(), UnfitIssuer::NotOfThisRoot);
+}
+
+#[test]
+fn a_ca_taken_over_must_be_a_ca_that_may_sign_for_clients() {
+    let root = rooted(ca_params("Root"));
+    let unfit = |change: fn(&mut rcgen::CertificateParams)| {
+        let mut params = ca_params("Other");
+        change(&mut params);
+        TrustedIssuers::new([root.der.as_ref()], [], [rooted(params).der.as_ref()]).unwrap_err()
+    };
+    assert_eq!(unfit(|ca| ca.key_usages.clear()), UnfitIssuer::MayNotSign);
+    assert_eq!(unfit(|ca| ca.is_ca = IsCa::ExplicitNoCa), UnfitIssuer::NotACa);
+    let server_only = |ca: &mut rcgen::CertificateParams| {
+        ca.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    assert_eq!(unfit(server_only), UnfitIssuer::NotForClients);
 }

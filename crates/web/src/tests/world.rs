@@ -93,7 +93,7 @@ impl Hierarchy {
     }
 
     pub fn issuers(&self) -> TrustedIssuers {
-        TrustedIssuers::new(&self.root.der, [self.issuing.der.as_ref()]).unwrap()
+        TrustedIssuers::new([self.root.der.as_ref()], [self.issuing.der.as_ref()], []).unwrap()
     }
 }
 
