@@ -10,6 +10,14 @@ pub fn honest() -> String {
     encoded(&with_key(&["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]))
 }
 
+/// An honest request for a key that lies in a file.
+pub fn for_key(key: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixed = ["req", "-new", "-subj", "/CN=test", "-outform", "DER", "-out", "csr.der", "-key", key];
+    run_in(folder.path(), "openssl", &fixed);
+    encoded(&read(&folder.path().join("csr.der")))
+}
+
 /// A request for a key that no profile here allows.
 pub fn with_rsa_key() -> String {
     encoded(&with_key(&["-newkey", "rsa:2048"]))

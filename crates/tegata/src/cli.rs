@@ -1,8 +1,11 @@
 //! The command line.
 
+use crate::certificate::CertificateCommand;
 use crate::gate::GateOptions;
 use crate::house::Place;
 use crate::invite::DEFAULT_DAYS;
+use crate::key::KeyCommand;
+use crate::proof::Proof;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tegata_core::{DeviceId, RevocationReason};
@@ -33,6 +36,12 @@ pub enum Command {
     /// Devices and gates: find, show, stop
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Single certificates: find, show, revoke with what was renewed from them
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
+    /// Keys in other hands: block for ever, list
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Make an invitation: a link that works once
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
@@ -157,14 +166,8 @@ pub enum DeviceCommand {
 pub struct Stop {
     /// Its identifier
     pub device: DeviceId,
-    /// Why, or a ticket number; kept in the audit log. No names of persons
-    #[arg(long, default_value = "")]
-    pub note: String,
-    /// How long to wait for the receipts of all surfaces, in milliseconds
-    #[arg(long, default_value_t = 5000)]
-    pub wait_ms: u64,
     #[command(flatten)]
-    pub output: Output,
+    pub proof: Proof,
 }
 
 /// Reasons of RFC 5280 section 5.3.1 that a person can give.

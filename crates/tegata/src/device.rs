@@ -4,18 +4,10 @@ use crate::cli::{DeviceCommand, Stop};
 use crate::failure::{Doing, Failure};
 use crate::house::Place;
 use crate::machine::Machine;
-use serde::Serialize;
+use crate::proof::Stopping;
 use serde_json::{Value, json};
-use std::time::Duration;
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
-use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError, ReceiptRow};
-use tokio::time::sleep;
-
-/// A surface that was heard of within this time is expected to give its receipt.
-const ALIVE: Duration = Duration::from_secs(15);
-
-/// How often the receipts are looked at.
-const LOOK: Duration = Duration::from_millis(10);
+use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError};
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {
@@ -102,20 +94,10 @@ fn certificate(device: &Device, known: &Certificate, now: Timestamp) -> Value {
     })
 }
 
-/// One surface's proof.
-#[derive(Serialize)]
-struct Proof {
-    surface: String,
-    /// From the moment the change was durable; nothing when no receipt came.
-    milliseconds: Option<i64>,
-}
-
 async fn act(ledger: &Ledger, stop: &Stop, action: DeviceAction, machine: &Machine) -> Result<(), Failure> {
-    let expected = alive(ledger, machine.now()).await?;
+    let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
     let event = change(ledger, stop, action, machine).await?;
-    let durable = machine.now();
-    let proofs = receipts(ledger, &expected, event, durable, stop.wait_ms, machine).await?;
-    report(stop, event, &proofs, machine.now())
+    stopping.report(&json!({"device": stop.device}), stop.device.as_str(), event).await
 }
 
 async fn change(
@@ -125,8 +107,8 @@ async fn change(
     machine: &Machine,
 ) -> Result<u64, Failure> {
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let event = match transaction.act_on_device(&stop.device, action, &stop.note, &Machine::operator()).await
-    {
+    let note = &stop.proof.note;
+    let event = match transaction.act_on_device(&stop.device, action, note, &Machine::operator()).await {
         Ok(event) => event,
         Err(error @ LedgerError::Guard(_)) => {
             return Err(Failure::wrong(format!("{}: {error}; see `tegata device show`", stop.device)));
@@ -135,72 +117,4 @@ async fn change(
     };
     transaction.commit().await.doing("the change is not durable; nothing was changed")?;
     Ok(event)
-}
-
-/// The surfaces that a running server and its gates have shown lately.
-async fn alive(ledger: &Ledger, now: Timestamp) -> Result<Vec<String>, Failure> {
-    let receipts = ledger.receipts().await.doing(READ)?;
-    let lately = receipts.into_iter().filter(|receipt| now.since(receipt.seen_at) < ALIVE);
-    Ok(lately.map(|receipt| receipt.surface).collect())
-}
-
-async fn receipts(
-    ledger: &Ledger,
-    expected: &[String],
-    event: u64,
-    durable: Timestamp,
-    wait_ms: u64,
-    machine: &Machine,
-) -> Result<Vec<Proof>, Failure> {
-    let deadline = durable.plus(Duration::from_millis(wait_ms));
-    loop {
-        let known = ledger.receipts().await.doing(READ)?;
-        let proofs: Vec<_> = expected.iter().map(|surface| proof(surface, &known, event, durable)).collect();
-        if proofs.iter().all(|proof| proof.milliseconds.is_some()) || machine.now() >= deadline {
-            return Ok(proofs);
-        }
-        sleep(LOOK).await;
-    }
-}
-
-fn proof(surface: &str, known: &[ReceiptRow], event: u64, durable: Timestamp) -> Proof {
-    let receipt = known.iter().find(|receipt| receipt.surface == surface && receipt.seq.0 >= event);
-    Proof {
-        surface: surface.to_owned(),
-        milliseconds: receipt.map(|receipt| (receipt.applied_at.millis() - durable.millis()).max(0)),
-    }
-}
-
-fn report(stop: &Stop, event: u64, proofs: &[Proof], now: Timestamp) -> Result<(), Failure> {
-    let missing: Vec<_> = proofs
-        .iter()
-        .filter(|proof| proof.milliseconds.is_none())
-        .map(|proof| proof.surface.as_str())
-        .collect();
-    if stop.output.json {
-        let slowest = proofs.iter().filter_map(|proof| proof.milliseconds).max();
-        println!(
-            "{}",
-            json!({"device": stop.device, "event": event, "at": now, "receipts": proofs, "slowest_ms": slowest})
-        );
-    } else {
-        println!("{}: recorded as event {event}, durable", stop.device);
-        for proof in proofs {
-            match proof.milliseconds {
-                Some(milliseconds) => println!("  {:40} {milliseconds:5} ms", proof.surface),
-                None => println!("  {:40} no receipt", proof.surface),
-            }
-        }
-        if proofs.is_empty() {
-            println!("  no server is running: it takes effect when one starts, before it answers anybody");
-        }
-    }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::wrong(format!(
-            "no receipt yet from {}: the change holds, but these may still let the device in until their staleness ends",
-            missing.join(", ")
-        )))
-    }
 }

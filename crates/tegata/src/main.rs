@@ -2,6 +2,7 @@
 //!
 //! Only here is a clock read, the environment looked at, and a file opened.
 
+mod certificate;
 mod check;
 mod cli;
 mod client;
@@ -12,10 +13,12 @@ mod gate;
 mod house;
 mod init;
 mod invite;
+mod key;
 mod keys;
 mod loops;
 mod machine;
 mod pem;
+mod proof;
 mod public;
 mod running;
 mod serve;
@@ -60,6 +63,8 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Serve => serve::serve(place, machine).await,
         Command::Check(output) => check::run(place, output.json, machine).await,
         Command::Device(command) => device::run(place, command, machine).await,
+        Command::Certificate(command) => certificate::run(place, command, machine).await,
+        Command::Key(command) => key::run(place, command, machine).await,
         Command::Invite(options) => invite::run(place, options, machine).await,
         Command::Enroll(options) => client::enroll(options, machine).await,
         Command::Renew(options) => client::renew(options, machine).await,

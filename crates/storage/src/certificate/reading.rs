@@ -110,6 +110,20 @@ pub struct Due {
 }
 
 impl Ledger {
+    /// Every certificate with this serial, thumbprint or hash of its public key.
+    pub async fn find_certificates(&self, bytes: &[u8]) -> Result<Vec<Certificate>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, \
+                 not_after, reserved_at FROM certificate WHERE serial = $1 OR thumbprint = $1 OR key_hash = $1 \
+                 ORDER BY device, generation",
+            )
+            .bind(bytes.to_vec())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
     /// The signed certificate with this thumbprint and its holder.
     pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<Holding>> {
         Ok(on_read!(self, connection => {

@@ -1,0 +1,163 @@
+//! `tegata certificate …`: single certificates.
+
+use crate::cli::{Output, Reason};
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::machine::Machine;
+use crate::pem;
+use crate::proof::{Proof, Stopping};
+use serde_json::{Value, json};
+use std::path::Path;
+use tegata_core::encoding::{from_hex, hex};
+use tegata_core::{RevocationReason, Thumbprint};
+use tegata_storage::{Certificate, Ledger, LedgerError, Lineage};
+
+/// What can be done with single certificates.
+#[derive(clap::Subcommand)]
+pub enum CertificateCommand {
+    /// Find by serial, thumbprint, hash of the public key, or the certificate's own file
+    Show {
+        /// Serial or hash in hex, x5t#S256, or a PEM or DER file
+        which: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Revoke one; the device keeps its others. For a key in other hands also what was renewed from it
+    Revoke {
+        /// Serial or hash in hex, x5t#S256, or a PEM or DER file
+        which: String,
+        /// Why
+        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
+        reason: Reason,
+        /// Leave what was renewed from it alone, though its key may be in other hands
+        #[arg(long)]
+        keep_descendants: bool,
+        /// Take along what was renewed from it, whatever the reason
+        #[arg(long, conflicts_with = "keep_descendants")]
+        with_descendants: bool,
+        #[command(flatten)]
+        proof: Proof,
+    },
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &CertificateCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger().await?;
+    let result = match command {
+        CertificateCommand::Show { which, output } => show(&ledger, which, output.json).await,
+        CertificateCommand::Revoke { which, reason, keep_descendants, with_descendants, proof } => {
+            let reason = (*reason).into();
+            let lineage = match (keep_descendants, with_descendants) {
+                (true, _) => Lineage::This,
+                (_, true) => Lineage::Whole,
+                _ => Lineage::of(reason),
+            };
+            revoke(&ledger, which, reason, lineage, proof, machine).await
+        }
+    };
+    ledger.close().await;
+    result
+}
+
+async fn show(ledger: &Ledger, which: &str, as_json: bool) -> Result<(), Failure> {
+    let found = find(ledger, which).await?;
+    if as_json {
+        println!("{}", Value::Array(found.iter().map(describe).collect()));
+        return Ok(());
+    }
+    for known in &found {
+        println!(
+            "{}  generation {}  {:9}  serial {}  until {}",
+            known.device, known.generation, known.state, known.serial, known.not_after
+        );
+        if let Some(thumbprint) = known.thumbprint() {
+            println!("  x5t#S256 {thumbprint}");
+        }
+        println!("  public key (SHA-256) {}", hex(&known.key_hash));
+        println!("  issuer {}, CRL {}", known.issuer, known.shard);
+        if let Some(parent) = known.parent {
+            println!("  renewed from generation {parent}");
+        }
+    }
+    Ok(())
+}
+
+fn describe(known: &Certificate) -> Value {
+    json!({
+        "device": known.device, "generation": known.generation, "parent": known.parent, "state": known.state,
+        "issuer": known.issuer, "shard": known.shard, "serial": known.serial, "thumbprint": known.thumbprint(),
+        "key": hex(&known.key_hash), "not_before": known.not_before, "not_after": known.not_after,
+    })
+}
+
+async fn revoke(
+    ledger: &Ledger,
+    which: &str,
+    reason: RevocationReason,
+    lineage: Lineage,
+    proof: &Proof,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let found = find(ledger, which).await?;
+    let signed: Vec<_> = found.iter().filter_map(Certificate::thumbprint).collect();
+    let [thumbprint] = signed.as_slice() else {
+        return Err(Failure::misuse(
+            "several certificates or none were signed under this name: give the thumbprint of one; \
+             `tegata key block` stops all of a key",
+        ));
+    };
+    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let revoked = transaction
+        .revoke_certificate(thumbprint, reason, lineage, &proof.note, &Machine::operator())
+        .await
+        .map_err(|error| match error {
+            LedgerError::Guard(_) => Failure::wrong(format!("{thumbprint}: {error}")),
+            other => Failure::wrong(other),
+        })?;
+    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    let what = json!({"thumbprint": thumbprint, "certificates": revoked.certificates});
+    let name = format!("{} certificates beginning with {thumbprint}", revoked.certificates);
+    stopping.report(&what, &name, revoked.event).await
+}
+
+const READ: &str = "cannot read the ledger";
+
+async fn find(ledger: &Ledger, which: &str) -> Result<Vec<Certificate>, Failure> {
+    let found = ledger.find_certificates(&name(which)?).await.doing(READ)?;
+    if found.is_empty() { Err(Failure::wrong("the ledger has no such certificate")) } else { Ok(found) }
+}
+
+/// The bytes by which the ledger knows what a person names.
+fn name(which: &str) -> Result<Vec<u8>, Failure> {
+    if let Some(thumbprint) = Thumbprint::parse(which) {
+        return Ok(thumbprint.as_bytes().to_vec());
+    }
+    let digits: String = which.chars().filter(|character| *character != ':').collect();
+    if let Some(bytes) = from_hex(&digits).filter(|bytes| !bytes.is_empty()) {
+        return Ok(bytes);
+    }
+    let file = std::fs::read(Path::new(which)).map_err(|error| {
+        Failure::misuse(format!("{which:?} is no serial, hash or thumbprint, and no file: {error}"))
+    })?;
+    let der = pem::decode(&file).unwrap_or(file);
+    Ok(Thumbprint::of(&der).as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn support_may_paste_what_it_sees() {
+        let thumbprint = Thumbprint::of(b"a certificate");
+        assert_eq!(name(&thumbprint.to_string()).unwrap(), thumbprint.as_bytes());
+        assert_eq!(name("4A:0b:FF").unwrap(), [0x4a, 0x0b, 0xff]);
+        assert_eq!(name("4a0bff").unwrap(), [0x4a, 0x0b, 0xff]);
+        assert!(name("no such file").is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cert.pem");
+        std::fs::write(&file, pem::encode("CERTIFICATE", b"a certificate")).unwrap();
+        assert_eq!(name(file.to_str().unwrap()).unwrap(), thumbprint.as_bytes());
+    }
+}

@@ -1,0 +1,111 @@
+//! `tegata key …`: keys that are in other hands.
+
+use crate::cli::Output;
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::machine::Machine;
+use crate::pem;
+use crate::proof::{Proof, Stopping};
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use std::path::Path;
+use tegata_ca::public_key_of_private;
+use tegata_core::encoding::{from_hex, hex};
+use tegata_storage::Ledger;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+/// What can be done with keys.
+#[derive(clap::Subcommand)]
+pub enum KeyCommand {
+    /// Block a key for ever: revoke every certificate with it and with what was renewed from them, refuse it always
+    Block {
+        /// The key: a file with a certificate, a request, a public key or the found private key (PEM or DER), or the
+        /// SHA-256 of the public key in hex
+        key: String,
+        #[command(flatten)]
+        proof: Proof,
+    },
+    /// List blocked keys
+    List(Output),
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &KeyCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger().await?;
+    let result = match command {
+        KeyCommand::Block { key, proof } => block(&ledger, key, proof, machine).await,
+        KeyCommand::List(output) => list(&ledger, output.json).await,
+    };
+    ledger.close().await;
+    result
+}
+
+async fn block(ledger: &Ledger, key: &str, proof: &Proof, machine: &Machine) -> Result<(), Failure> {
+    let key = hash_of(key)?;
+    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let revoked = transaction
+        .block_key(&key, &proof.note, &Machine::operator())
+        .await
+        .doing("the key is not blocked")?;
+    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    let what = json!({"key": hex(&key), "certificates": revoked.certificates});
+    let name = format!("key {} blocked, {} certificates revoked", hex(&key), revoked.certificates);
+    stopping.report(&what, &name, revoked.event).await
+}
+
+async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
+    let keys = ledger.blocked_keys().await.doing(READ)?;
+    if as_json {
+        let described =
+            keys.iter().map(|key| json!({"key": hex(&key.key_hash), "note": key.note, "at": key.at}));
+        println!("{}", Value::Array(described.collect()));
+        return Ok(());
+    }
+    for key in &keys {
+        println!("{}  since {}  {}", hex(&key.key_hash), key.at, key.note);
+    }
+    if keys.is_empty() {
+        println!("no key is blocked");
+    }
+    Ok(())
+}
+
+const READ: &str = "cannot read the ledger";
+
+/// SHA-256 of the `SubjectPublicKeyInfo` of whatever a person has at hand.
+fn hash_of(key: &str) -> Result<[u8; 32], Failure> {
+    if let Some(hash) = from_hex(key).and_then(|bytes| bytes.try_into().ok()) {
+        return Ok(hash);
+    }
+    let file = std::fs::read(Path::new(key))
+        .map_err(|error| Failure::misuse(format!("{key:?} is no SHA-256 in hex, and no file: {error}")))?;
+    let der = pem::decode(&file).unwrap_or(file);
+    let info = public_key_info(&der).ok_or_else(|| {
+        Failure::misuse(format!(
+            "{key} holds no certificate, request, public key or unencrypted PKCS#8 private key; turn other forms into \
+             one with `openssl pkey -pubout`"
+        ))
+    })?;
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, &info).as_ref());
+    Ok(hash)
+}
+
+fn public_key_info(der: &[u8]) -> Option<Vec<u8>> {
+    if let Ok(([], certificate)) = X509Certificate::from_der(der) {
+        return Some(certificate.public_key().raw.to_vec());
+    }
+    if let Ok(([], request)) = X509CertificationRequest::from_der(der) {
+        return Some(request.certification_request_info.subject_pki.raw.to_vec());
+    }
+    if let Some(public) = public_key_of_private(der) {
+        return Some(public);
+    }
+    match SubjectPublicKeyInfo::from_der(der) {
+        Ok(([], info)) => Some(info.raw.to_vec()),
+        _ => None,
+    }
+}
