@@ -119,30 +119,19 @@ impl Ledger {
     /// Walks the whole chain. Gives the number of entries, or where it breaks first.
     pub async fn verify_audit(&self) -> Result<std::result::Result<u64, AuditFault>> {
         let (head_seq, head_hash, last) = self.audit_head().await?;
-        let (mut seq, mut hash) = (0i64, vec![0u8; 32]);
-        while seq < head_seq {
-            let page = self.audit_page(seq, PAGE.min(head_seq - seq)).await?;
+        let mut chain = Chain::default();
+        while chain.seq < head_seq {
+            let page = self.audit_page(chain.seq, PAGE.min(head_seq - chain.seq)).await?;
             if page.is_empty() {
-                return Ok(Err(AuditFault::Truncated(seq.unsigned_abs())));
+                return Ok(Err(AuditFault::Truncated(chain.seq.unsigned_abs())));
             }
-            for row in page {
-                seq += 1;
-                if row.seq != seq {
-                    return Ok(Err(AuditFault::Missing(seq.unsigned_abs())));
-                }
-                hash = next_hash(&hash, &row.entry);
-                if row.hash != hash || !row.is_filed_as_it_says() {
-                    return Ok(Err(AuditFault::Changed(seq.unsigned_abs())));
+            for row in &page {
+                if let Err(fault) = chain.follow(row) {
+                    return Ok(Err(fault));
                 }
             }
         }
-        Ok(if last > head_seq {
-            Err(AuditFault::Changed(head_seq.unsigned_abs() + 1))
-        } else if hash == head_hash {
-            Ok(seq.unsigned_abs())
-        } else {
-            Err(AuditFault::Changed(seq.unsigned_abs()))
-        })
+        Ok(chain.end(head_seq, &head_hash, last))
     }
 
     /// The head, and the last entry there is: in one statement, as writers go on.
@@ -167,8 +156,56 @@ impl Ledger {
     }
 }
 
+/// The chain as far as it was followed.
+pub(crate) struct Chain {
+    seq: i64,
+    hash: Vec<u8>,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { seq: 0, hash: vec![0; 32] }
+    }
+}
+
+impl Chain {
+    pub(crate) fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// One entry further.
+    pub(crate) fn follow(&mut self, row: &AuditRow) -> std::result::Result<(), AuditFault> {
+        self.seq += 1;
+        if row.seq != self.seq {
+            return Err(AuditFault::Missing(self.seq.unsigned_abs()));
+        }
+        self.hash = next_hash(&self.hash, &row.entry);
+        if row.hash == self.hash && row.is_filed_as_it_says() {
+            Ok(())
+        } else {
+            Err(AuditFault::Changed(self.seq.unsigned_abs()))
+        }
+    }
+
+    /// Whether the head agrees, and nothing comes after it.
+    pub(crate) fn end(
+        self,
+        head_seq: i64,
+        head_hash: &[u8],
+        last: i64,
+    ) -> std::result::Result<u64, AuditFault> {
+        if last > head_seq {
+            Err(AuditFault::Changed(head_seq.unsigned_abs() + 1))
+        } else if self.hash == head_hash {
+            Ok(self.seq.unsigned_abs())
+        } else {
+            Err(AuditFault::Changed(self.seq.unsigned_abs()))
+        }
+    }
+}
+
 #[derive(sqlx::FromRow)]
-struct AuditRow {
+pub(crate) struct AuditRow {
     seq: i64,
     at: i64,
     device: Option<String>,
@@ -192,7 +229,7 @@ impl AuditRow {
         })
     }
 
-    fn entry(self) -> AuditEntry {
+    pub(crate) fn entry(self) -> AuditEntry {
         AuditEntry { seq: self.seq.unsigned_abs(), at: self.at.into(), entry: self.entry }
     }
 }

@@ -15,6 +15,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Takes the right to write at once, and never within another transaction.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// PostgreSQL's words for what every reading transaction of SQLite is.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 #[derive(Clone)]
 pub(crate) enum Engine {
     /// Writes go through one connection, so that writers of this process queue up in order instead of
@@ -115,6 +118,24 @@ impl Engine {
             Self::Sqlite { write, .. } => EngineTransaction::Sqlite(write.begin_with(BEGIN).await?),
             Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin().await?),
         })
+    }
+
+    /// A transaction that only reads, and reads one and the same state from its first statement to its end.
+    pub(crate) async fn snapshot(&self) -> Result<EngineTransaction, LedgerError> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => EngineTransaction::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin_with(SNAPSHOT).await?),
+        })
+    }
+
+    /// The clock of the machine that PostgreSQL runs on; SQLite runs on this one.
+    pub(crate) async fn clock(&self) -> Result<Option<tegata_core::Timestamp>, LedgerError> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let (millis,): (i64,) =
+            sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
+                .fetch_one(pool)
+                .await?;
+        Ok(Some(millis.into()))
     }
 
     pub(crate) async fn close(&self) {

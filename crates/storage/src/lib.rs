@@ -17,6 +17,7 @@ mod device;
 mod engine;
 mod feed;
 mod group;
+mod inspection;
 mod invitation;
 mod issuer;
 mod key;
@@ -34,6 +35,9 @@ pub use certificate::{
 pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};
 pub use group::Operation;
+pub use inspection::{
+    FiledCertificate, FiledDevice, FiledEvent, FiledResponder, Heads, Inspection, Latest, Orphan, Suspicious,
+};
 pub use invitation::{Invitation, InvitationState, NewInvitation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;

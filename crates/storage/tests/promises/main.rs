@@ -10,6 +10,7 @@ mod faults;
 mod feed;
 mod group;
 mod house;
+mod inspecting;
 mod invitations;
 mod issuing;
 mod life;
