@@ -4,7 +4,9 @@ mod ending;
 mod issuing;
 mod reading;
 mod revoking;
+mod taking_over;
 
 pub use issuing::{Complete, Intent, Origin};
 pub use reading::{Certificate, Due, Ended, Holding, SerialStatus};
 pub use revoking::{Lineage, Revoked};
+pub use taking_over::TakenOver;

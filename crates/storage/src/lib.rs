@@ -30,7 +30,7 @@ mod transaction;
 
 pub use audit::{Actor, AuditEntry, AuditFault, Note};
 pub use certificate::{
-    Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus,
+    Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
 };
 pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};

@@ -3,6 +3,7 @@
 use crate::certificate::CertificateCommand;
 use crate::gate::GateOptions;
 use crate::house::Place;
+use crate::import::ImportCommand;
 use crate::invite::DEFAULT_DAYS;
 use crate::key::KeyCommand;
 use crate::proof::Proof;
@@ -42,6 +43,9 @@ pub enum Command {
     /// Keys in other hands: block for ever, list
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Take over the devices of another authority's CA
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Make an invitation: a link that works once
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
@@ -234,8 +238,11 @@ pub struct EnrollOptions {
 
 #[derive(Args)]
 pub struct RenewOptions {
-    /// Folder made by `tegata enroll`
+    /// Folder made by `tegata enroll`, or any with key.pem, cert.pem and chain.pem
     pub dir: PathBuf,
+    /// Address of the device listener, where the folder does not know it
+    #[arg(long, value_name = "URL")]
+    pub device: Option<String>,
     /// PEM file that verifies the server; without it what `enroll` used
     #[arg(long, value_name = "PEM")]
     pub tls_ca: Option<PathBuf>,

@@ -78,9 +78,7 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
 
 /// Obtains the next generation by the present one.
 pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Failure> {
-    let origin = fs::read(options.dir.join("origin.json"))
-        .map_err(|_| Failure::misuse(format!("{} was not made by `tegata enroll`", options.dir.display())))?;
-    let origin: Origin = serde_json::from_slice(&origin).doing("origin.json cannot be read")?;
+    let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
     let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
@@ -100,6 +98,22 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
         .doing("the new certificate does not work yet")?;
     report(&enrolled, &options.dir, options.output.json);
     Ok(())
+}
+
+/// Where a folder's certificate is renewed: as `enroll` wrote it down, or as somebody says who brings a certificate from
+/// another authority.
+fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
+    if let Some(device) = &options.device {
+        return Ok(Origin { device: device.trim_end_matches('/').to_owned(), tls_ca: None });
+    }
+    let file = options.dir.join("origin.json");
+    let origin = fs::read(&file).map_err(|_| {
+        let folder = options.dir.display();
+        Failure::misuse(format!(
+            "{folder} was not made by `tegata enroll`: name the server with --device URL"
+        ))
+    })?;
+    serde_json::from_slice(&origin).doing("origin.json cannot be read")
 }
 
 fn read_link(link: &str) -> Result<(String, Code), Failure> {

@@ -97,7 +97,7 @@ async fn invite(
 }
 
 /// A label becomes part of the name in the browser's list.
-fn check_label(label: &str) -> Result<(), Failure> {
+pub fn check_label(label: &str) -> Result<(), Failure> {
     let fine =
         !label.trim().is_empty() && label.chars().count() <= 64 && !label.chars().any(char::is_control);
     if fine {

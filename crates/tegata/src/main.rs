@@ -11,6 +11,7 @@ mod device;
 mod failure;
 mod gate;
 mod house;
+mod import;
 mod init;
 mod invite;
 mod key;
@@ -65,6 +66,7 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Device(command) => device::run(place, command, machine).await,
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,
+        Command::Import(command) => import::run(place, command, machine).await,
         Command::Invite(options) => invite::run(place, options, machine).await,
         Command::Enroll(options) => client::enroll(options, machine).await,
         Command::Renew(options) => client::renew(options, machine).await,

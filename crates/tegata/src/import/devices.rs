@@ -1,0 +1,256 @@
+//! Devices from a list.
+
+use super::DevicesOptions;
+use super::crl::Revocations;
+use super::foreign::{self, ForeignCa, ForeignCertificate};
+use crate::failure::{Doing, Failure};
+use crate::invite::check_label;
+use crate::machine::Machine;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::HashSet;
+use std::path::Path;
+use tegata_core::{DeviceId, IssuerId, Language, SiteId, Timestamp};
+use tegata_storage::{IssuerKind, Ledger, LedgerError, Site, StoredIssuer, TakenOver, Tenant, Transaction};
+
+/// One line of the list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    certificate: String,
+    site: String,
+    label: String,
+}
+
+/// What became of a line.
+#[derive(Serialize)]
+struct Report {
+    line: u64,
+    certificate: String,
+    outcome: Outcome,
+    device: Option<DeviceId>,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    TakenOver,
+    Known,
+    Refused,
+}
+
+/// What all lines have in common.
+struct Migration<'a> {
+    ledger: &'a Ledger,
+    ca: ForeignCa,
+    issuer: StoredIssuer,
+    /// Not in the ledger yet.
+    is_new: bool,
+    tenant: Tenant,
+    sites: Vec<Site>,
+    folder: &'a Path,
+    perform: bool,
+    machine: &'a Machine,
+}
+
+pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &Machine) -> Result<(), Failure> {
+    let lines = read_list(&options.devices)?;
+    let ca = ForeignCa::read(&options.ca)?;
+    let revocations = match &options.crl {
+        Some(file) => Some(Revocations::read(file, &ca.certificate, options.stale_crl, machine.now())?),
+        None => None,
+    };
+    let migration = Migration::prepare(ledger, ca, options, machine).await?;
+    let mut reports = Vec::with_capacity(lines.len());
+    let mut seen = HashSet::new();
+    for (number, line) in lines {
+        reports.push(migration.take(number, line, &mut seen).await?);
+        progress(reports.len(), options.output.json);
+    }
+    let revoked = match &revocations {
+        Some(list) if options.perform => {
+            list.apply(ledger, &migration.issuer.id, "", machine).await?.entries.len()
+        }
+        _ => 0,
+    };
+    report(&migration, &reports, revoked, options.output.json)
+}
+
+fn read_list(file: &Path) -> Result<Vec<(u64, Line)>, Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", file.display())))?;
+    if std::str::from_utf8(&bytes).is_err() {
+        let file = file.display();
+        return Err(Failure::misuse(format!("{file} is not UTF-8: save it as \"CSV UTF-8\"")));
+    }
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes.as_slice());
+    let mut lines = Vec::new();
+    for (number, line) in reader.deserialize().enumerate() {
+        // The first line has the names of the columns.
+        let number = number as u64 + 2;
+        let line = line.map_err(|error| Failure::misuse(format!("{}:{number}: {error}", file.display())))?;
+        lines.push((number, line));
+    }
+    Ok(lines)
+}
+
+impl<'a> Migration<'a> {
+    async fn prepare(
+        ledger: &'a Ledger,
+        ca: ForeignCa,
+        options: &'a DevicesOptions,
+        machine: &'a Machine,
+    ) -> Result<Self, Failure> {
+        let tenant = find_tenant(ledger, options.tenant.as_deref()).await?;
+        let sites = ledger.sites(&tenant.id).await.doing(READ)?;
+        let issuers = ledger.issuers().await.doing(READ)?;
+        let known = issuers.into_iter().find(|issuer| issuer.certificate == ca.certificate);
+        let is_new = known.is_none();
+        let issuer = known.unwrap_or_else(|| {
+            let id = IssuerId::random(machine.entropy.as_ref());
+            StoredIssuer::new(id, IssuerKind::Foreign, ca.certificate.clone(), None)
+        });
+        if issuer.kind != IssuerKind::Foreign {
+            return Err(Failure::misuse("this CA is one of ours: its devices are in the ledger already"));
+        }
+        if !issuer.is_trusted() {
+            return Err(Failure::misuse(
+                "this CA was taken over and has ended: its devices need invitations",
+            ));
+        }
+        if is_new && options.perform {
+            let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+            transaction.add_issuer(&issuer, &Machine::operator()).await.doing(WRITE)?;
+            transaction.commit().await.doing(WRITE)?;
+        }
+        let folder = options.devices.parent().unwrap_or(Path::new("."));
+        let perform = options.perform;
+        Ok(Self { ledger, ca, issuer, is_new, tenant, sites, folder, perform, machine })
+    }
+
+    /// One line, one transaction: a list that breaks off in the middle can be given again.
+    async fn take(&self, number: u64, line: Line, seen: &mut HashSet<[u8; 32]>) -> Result<Report, Failure> {
+        let refused = |detail: String| Report {
+            line: number,
+            certificate: line.certificate.clone(),
+            outcome: Outcome::Refused,
+            device: None,
+            detail,
+        };
+        let now = self.machine.now();
+        let read = || -> Result<(ForeignCertificate, SiteId), String> {
+            let der =
+                foreign::read(&self.folder.join(&line.certificate)).map_err(|error| error.to_string())?;
+            check_label(&line.label).map_err(|error| error.to_string())?;
+            Ok((self.ca.certificate(der, now)?, self.site(&line.site)?))
+        };
+        let (certificate, site) = match read() {
+            Ok(read) => read,
+            Err(detail) => return Ok(refused(detail)),
+        };
+        if !seen.insert(certificate.key_hash) {
+            return Ok(refused("the same key stands on an earlier line".into()));
+        }
+        let taken = self.taken_over(certificate, site, &line.label);
+        match self.write(&taken, now).await {
+            Ok(news) => Ok(Report {
+                line: number,
+                certificate: line.certificate.clone(),
+                outcome: if news { Outcome::TakenOver } else { Outcome::Known },
+                device: (news && self.perform).then_some(taken.device),
+                detail: format!("until {}", taken.not_after),
+            }),
+            Err(LedgerError::Refused(refusal)) => {
+                Ok(refused(format!("{} {}", refusal.code(), refusal.title(Language::En))))
+            }
+            Err(error) => Err(Failure::wrong(format!("line {number}: {error}"))),
+        }
+    }
+
+    fn taken_over(&self, certificate: ForeignCertificate, site: SiteId, label: &str) -> TakenOver {
+        TakenOver {
+            device: DeviceId::random(self.machine.entropy.as_ref()),
+            tenant: self.tenant.id.clone(),
+            site,
+            label: label.to_owned(),
+            issuer: self.issuer.id.clone(),
+            serial: certificate.serial,
+            key_hash: certificate.key_hash,
+            tbs: certificate.tbs,
+            der: certificate.der,
+            not_before: certificate.not_before,
+            not_after: certificate.not_after,
+        }
+    }
+
+    /// A rehearsal does the same and does not commit.
+    async fn write(&self, taken: &TakenOver, now: Timestamp) -> Result<bool, LedgerError> {
+        let mut transaction = self.ledger.begin(now).await?;
+        self.rehearse_issuer(&mut transaction).await?;
+        let news = transaction.take_over(taken, &Machine::operator()).await?;
+        if self.perform {
+            transaction.commit().await?;
+        }
+        Ok(news)
+    }
+
+    async fn rehearse_issuer(&self, transaction: &mut Transaction) -> Result<(), LedgerError> {
+        if self.is_new && !self.perform {
+            transaction.add_issuer(&self.issuer, &Machine::operator()).await?;
+        }
+        Ok(())
+    }
+
+    fn site(&self, name: &str) -> Result<SiteId, String> {
+        let found = self.sites.iter().find(|site| site.name == name || site.id.as_str() == name);
+        found.map(|site| site.id.clone()).ok_or_else(|| {
+            format!("{} has no site {name:?}: add it with `tegata site add`", self.tenant.name)
+        })
+    }
+}
+
+const READ: &str = "cannot read the ledger";
+const WRITE: &str = "cannot write the ledger";
+
+async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant, Failure> {
+    let mut tenants = ledger.tenants().await.doing(READ)?;
+    if let Some(wanted) = wanted {
+        tenants.retain(|tenant| tenant.name == wanted || tenant.id.as_str() == wanted);
+    }
+    match (tenants.len(), wanted) {
+        (1, _) => Ok(tenants.remove(0)),
+        (_, Some(wanted)) => Err(Failure::misuse(format!("there is no tenant {wanted:?}"))),
+        (_, None) => Err(Failure::misuse("there are several tenants: name one with --tenant")),
+    }
+}
+
+fn progress(done: usize, quiet: bool) {
+    if !quiet && done.is_multiple_of(1000) {
+        eprintln!("{done} lines");
+    }
+}
+
+fn report(
+    migration: &Migration<'_>,
+    reports: &[Report],
+    revoked: usize,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let count = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
+    let (taken, known, refused) = (count(Outcome::TakenOver), count(Outcome::Known), count(Outcome::Refused));
+    if as_json {
+        let answer = json!({
+            "performed": migration.perform, "issuer": migration.issuer.id, "taken_over": taken, "known": known,
+            "refused": refused, "revoked": revoked, "lines": reports,
+        });
+        println!("{answer}");
+    } else {
+        for report in reports.iter().filter(|report| report.outcome == Outcome::Refused) {
+            println!("line {}  {}  refused: {}", report.line, report.certificate, report.detail);
+        }
+        let done = if migration.perform { "taken over" } else { "would be taken over (add --perform)" };
+        println!("{taken} {done}, {known} known already, {refused} refused, {revoked} revoked by the CRL");
+    }
+    if refused == 0 { Ok(()) } else { Err(Failure::wrong(format!("{refused} lines were refused"))) }
+}
