@@ -25,6 +25,7 @@ const WORKSHOPS: &[&str] = &["tegata-tests", "tegata-bench"];
 const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &["storage"]),
     ("rcgen", &["ca"]),
+    ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
     ("axum", &["web", "enroll", "token", "tegata"]),
     ("tokio-rustls", &["web", "gate", "tegata"]),

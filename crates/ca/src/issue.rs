@@ -6,15 +6,17 @@
 use crate::csr::ParsedRequest;
 use crate::endpoints::Endpoints;
 use crate::issuer::Issuer;
+use crate::keys::KeyError;
 use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
 use crate::profile::Profile;
 use crate::subject::Holder;
+use std::sync::Arc;
 use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
 use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
 
 /// An issuing CA at work: its key, the rules and the ledger.
 pub struct Authority {
-    issuer: Issuer,
+    issuer: Arc<Issuer>,
     endpoints: Endpoints,
     profiles: Profiles,
     installation: Installation,
@@ -106,7 +108,7 @@ impl Authority {
         installation: Installation,
         ledger: Ledger,
     ) -> Self {
-        Self { issuer, endpoints, profiles, installation, ledger }
+        Self { issuer: Arc::new(issuer), endpoints, profiles, installation, ledger }
     }
 
     /// The CA itself.
@@ -148,7 +150,7 @@ impl Authority {
 
         // Step 3: sign those bytes and compare; `sign` consumes what was prepared, so nothing is signed twice.
         let not_after = prepared.not_after();
-        let certificate = prepared.sign(&self.issuer)?;
+        let certificate = self.signing(|issuer| prepared.sign(issuer)).await?;
         witness(Step::Signed);
 
         // Step 4: store what was signed. Only then does it leave this function. A crash before leaves a reserved
@@ -162,6 +164,25 @@ impl Authority {
             certificate,
             not_after,
         })
+    }
+
+    /// Does `work`, which signs once, where a key that waits for its device holds nobody else up.
+    ///
+    /// Whoever stops waiting stops neither the work nor the device; nobody learns of the signature then.
+    pub(crate) async fn signing<T, E>(
+        &self,
+        work: impl FnOnce(&Issuer) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<KeyError> + Send + 'static,
+    {
+        if !self.issuer.signer().blocks() {
+            return work(&self.issuer);
+        }
+        let issuer = self.issuer.clone();
+        let signed = tokio::task::spawn_blocking(move || work(&issuer)).await;
+        signed.unwrap_or_else(|_| Err(KeyError::Signing.into()))
     }
 
     fn prepare(&self, order: &Order<'_>, serial: Serial, now: Timestamp) -> Result<Prepared, IssueError> {

@@ -1,38 +1,42 @@
-//! Private keys: in use behind [`Signer`], at rest as PKCS#8 sealed with a passphrase.
-//!
-//! At rest a key is an `EncryptedPrivateKeyInfo` (RFC 5958 section 3) under PBES2 with scrypt and
-//! AES-256-CBC (RFC 8018, RFC 7914), in PEM, which `openssl pkey` reads too.
+//! Private keys, wherever they live, behind [`Signer`]: sealed in a file ([`LocalKey`], [`seal`], [`open`]) or on a
+//! PKCS#11 token that never gives them away ([`pkcs11`]).
+
+mod local;
+pub mod pkcs11;
+mod sealed;
+
+pub use local::LocalKey;
+pub use sealed::{open, seal};
 
 use crate::der;
 use crate::oid;
-use crate::secret::Secret;
-use pkcs8::pkcs5::pbes2;
-use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, PrivateKeyInfo, SecretDocument};
 use ring::digest::{SHA256, digest};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
-use tegata_core::Entropy;
-use tegata_core::entropy::bytes;
-use zeroize::Zeroizing;
+use std::path::PathBuf;
 
-/// The PEM label of a sealed key (RFC 7468 section 11).
-const LABEL: &str = "ENCRYPTED PRIVATE KEY";
-
-/// scrypt's cost: N = 2^14, r = 8, p = 5 takes 16 MiB and about 0.2 s to unlock. OpenSSL refuses to
-/// spend more than 32 MiB, so a larger N would lock its users out.
-const SCRYPT: (u8, u32, u32) = (14, 8, 5);
-
-/// A private key that signs with ECDSA on P-256 and SHA-256. The local key is one; a PKCS#11 token or a
-/// key service can be another.
+/// A private key that signs with ECDSA on P-256 and SHA-256.
+///
+/// A cloud KMS fits as well. It gives two things: the public point, fetched once when the key is opened (AWS
+/// `GetPublicKey`, Google `getPublicKey` and Azure `getKey` give a `SubjectPublicKeyInfo` or x and y), and signatures
+/// over the SHA-256 digest of the message (`ECDSA_SHA_256` with `MessageType=DIGEST`, `EC_SIGN_P256_SHA256`, `ES256`;
+/// Azure's r‖s needs the ASN.1 form). It says [`blocks`](Signer::blocks), so its `sign` may wait for the network; it
+/// puts a deadline of seconds on every call, repeats only what the service says may be repeated, and holds its
+/// credentials so that they never appear in an error. What it cannot do becomes a [`KeyError`]: nothing is cached, and
+/// a caller who comes again tries anew.
 pub trait Signer: Send + Sync {
-    /// The public key as an uncompressed point: 65 bytes, the first 0x04.
+    /// The public key as an uncompressed point: 65 bytes, the first 0x04. Known without asking the device.
     fn public_point(&self) -> &[u8];
 
     /// The ASN.1 form of a signature over `message` (RFC 5480 appendix A, ECDSA-Sig-Value).
     ///
     /// # Errors
-    /// [`KeyError::Signing`] when the key cannot be used now.
+    /// [`KeyError`] when the key cannot be used now. Nothing was signed then, or nobody learned of it.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError>;
+
+    /// Whether [`sign`](Signer::sign) may wait for a device or a network: then servers call it on a thread that may
+    /// block, and it must come to an end by itself. It may be called from many threads at once.
+    fn blocks(&self) -> bool {
+        false
+    }
 
     /// The public key as DER `SubjectPublicKeyInfo`.
     fn public_key_info(&self) -> Vec<u8> {
@@ -49,7 +53,10 @@ pub trait Signer: Send + Sync {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum KeyError {
     /// The text is not a sealed key.
-    #[error("this is not a sealed private key: expected PEM that begins with -----BEGIN {LABEL}-----")]
+    #[error(
+        "this is not a sealed private key: expected PEM that begins with -----BEGIN {label}-----",
+        label = sealed::LABEL
+    )]
     NotSealed,
     /// Wrong secret, or a damaged file.
     #[error(
@@ -58,7 +65,7 @@ pub enum KeyError {
     )]
     WrongSecret,
     /// It opened, but holds another kind of key.
-    #[error("not a P-256 private key in PKCS#8: create one with `tegata init`")]
+    #[error("not a P-256 private key: create one with `tegata init`")]
     NotP256,
     /// Sealing failed.
     #[error("the key could not be sealed")]
@@ -66,67 +73,79 @@ pub enum KeyError {
     /// The key, or the device that holds it, did not sign.
     #[error("the key could not sign: check that its store is reachable and that the machine has randomness")]
     Signing,
-}
-
-/// A key in this process's memory.
-pub struct LocalKey {
-    pair: EcdsaKeyPair,
-    random: SystemRandom,
-}
-
-impl LocalKey {
-    /// A new key as PKCS#8 DER, to be sealed. Its randomness is the operating system's: ring takes no other.
-    pub fn generate() -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
-            .map(|document| Zeroizing::new(document.as_ref().to_vec()))
-            .map_err(|_| KeyError::Signing)
-    }
-
-    /// From PKCS#8 DER.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let random = SystemRandom::new();
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random)
-            .map(|pair| Self { pair, random })
-            .map_err(|_| KeyError::NotP256)
-    }
-}
-
-impl Signer for LocalKey {
-    fn public_point(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature = self.pair.sign(&self.random, message).map_err(|_| KeyError::Signing)?;
-        Ok(signature.as_ref().to_vec())
-    }
-}
-
-/// Seals a PKCS#8 key of any kind; the result is PEM.
-pub fn seal(pkcs8: &[u8], secret: &Secret, entropy: &dyn Entropy) -> Result<String, KeyError> {
-    let (log_n, r, p) = SCRYPT;
-    let cost = pkcs8::pkcs5::scrypt::Params::new(log_n, r, p, 32).map_err(|_| KeyError::Sealing)?;
-    let (salt, iv) = (bytes::<16>(entropy), bytes::<16>(entropy));
-    let parameters = pbes2::Parameters::scrypt_aes256cbc(cost, &salt, &iv).map_err(|_| KeyError::Sealing)?;
-    let sealed = PrivateKeyInfo::try_from(pkcs8)
-        .and_then(|key| key.encrypt_with_params(parameters, secret.as_bytes()))
-        .map_err(|_| KeyError::Sealing)?;
-    let pem = sealed.to_pem(LABEL, LineEnding::LF).map_err(|_| KeyError::Sealing)?;
-    Ok(pem.to_string())
-}
-
-/// Opens a sealed key: its PKCS#8 DER, for [`LocalKey::from_pkcs8`], a TLS listener, or
-/// `tegata_core::jws::SigningKey::from_pkcs8`.
-pub fn open(pem: &str, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let (label, sealed) = SecretDocument::from_pem(pem).map_err(|_| KeyError::NotSealed)?;
-    if label != LABEL {
-        return Err(KeyError::NotSealed);
-    }
-    let sealed = EncryptedPrivateKeyInfo::try_from(sealed.as_bytes()).map_err(|_| KeyError::NotSealed)?;
-    let opened = sealed.decrypt(secret.as_bytes()).map_err(|_| KeyError::WrongSecret)?;
-    // Wrong padding is noticed above; one wrong secret in 256 passes it and yields noise.
-    PrivateKeyInfo::try_from(opened.as_bytes()).map_err(|_| KeyError::WrongSecret)?;
-    Ok(opened.to_bytes())
+    /// The library that speaks to the token does not load.
+    #[error(
+        "the PKCS#11 module {path} cannot be used ({reason}): name the vendor's library for this machine",
+        path = path.display()
+    )]
+    Module {
+        /// The library.
+        path: PathBuf,
+        /// What the loader or the library said.
+        reason: String,
+    },
+    /// No token of this label, or several.
+    #[error(
+        "the PKCS#11 module shows {count} tokens named {token:?} (it shows: {shown}): connect the device, start its \
+         service, or correct the label"
+    )]
+    NoToken {
+        /// The label wanted.
+        token: String,
+        /// How many have it.
+        count: usize,
+        /// The labels there are.
+        shown: String,
+    },
+    /// The token did not accept the PIN. Final for this process.
+    #[error(
+        "the token {0:?} refused the PIN; it is not tried again, because tokens lock themselves: correct the PIN and \
+         start anew"
+    )]
+    PinRefused(String),
+    /// One wrong PIN would lock the token. Nothing was sent.
+    #[error(
+        "the token {0:?} has one try left before its PIN is locked, and a program does not spend it: log in once with \
+         the vendor's tool and the right PIN, then start anew"
+    )]
+    PinLastTry(String),
+    /// No PIN is accepted any more. Final for this process.
+    #[error(
+        "the PIN of the token {0:?} is locked or has expired: set a new one with the vendor's tool and the security \
+         officer's PIN, then start anew"
+    )]
+    PinLocked(String),
+    /// The object is not on the token, or several are.
+    #[error(
+        "the token {token:?} holds {count} private keys with a public key, label {label:?} and identifier {id}: restore \
+         the key from the token's backup, or correct the file that names it"
+    )]
+    NoKey {
+        /// The token.
+        token: String,
+        /// The label wanted.
+        label: String,
+        /// The identifier wanted, in hex.
+        id: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// The token made a key that could leave it.
+    #[error(
+        "the token {0:?} does not keep keys to itself: it made one that can be exported, which was removed"
+    )]
+    Exportable(String),
+    /// The token failed, a new session too.
+    #[error(
+        "the token {token:?} did not do it ({reason}), nor in a new session: check the device and its service; the \
+         next use tries anew"
+    )]
+    Token {
+        /// The token.
+        token: String,
+        /// Which function answered what.
+        reason: String,
+    },
 }
 
 /// Signs a to-be-signed structure and wraps it: SEQUENCE { tbs, signatureAlgorithm, signature }. Certificates and
@@ -134,48 +153,4 @@ pub fn open(pem: &str, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, KeyError> 
 pub(crate) fn sign_structure(signer: &dyn Signer, tbs: &[u8]) -> Result<Vec<u8>, KeyError> {
     let signature = signer.sign(tbs)?;
     Ok(der::sequence(&[tbs, oid::ECDSA_WITH_SHA256, &der::bit_string(&signature)]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-    use tegata_core::entropy::Seeded;
-
-    fn secret() -> Secret {
-        Secret::passphrase("correct horse battery").unwrap()
-    }
-
-    #[test]
-    fn whoever_holds_the_secret_gets_the_key_back_and_nobody_else() {
-        let key = LocalKey::generate().unwrap();
-        let sealed = seal(&key, &secret(), &Seeded::new(1)).unwrap();
-        assert_eq!(open(&sealed, &secret()).unwrap(), key);
-        let other = Secret::passphrase("correct horse batterz").unwrap();
-        assert_eq!(open(&sealed, &other), Err(KeyError::WrongSecret));
-        assert_eq!(open("-----BEGIN PRIVATE KEY-----", &other), Err(KeyError::NotSealed));
-    }
-
-    #[test]
-    fn two_seals_of_one_key_share_no_salt() {
-        let key = LocalKey::generate().unwrap();
-        let entropy = Seeded::new(1);
-        assert_ne!(seal(&key, &secret(), &entropy), seal(&key, &secret(), &entropy));
-    }
-
-    #[test]
-    fn a_signature_holds_under_the_public_point() {
-        let key = LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap();
-        let signature = key.sign(b"message").unwrap();
-        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_point());
-        assert!(public.verify(b"message", &signature).is_ok());
-        assert!(public.verify(b"massage", &signature).is_err());
-    }
-
-    #[test]
-    fn the_token_room_reads_the_same_keys() {
-        let sealed = seal(&LocalKey::generate().unwrap(), &secret(), &Seeded::new(1)).unwrap();
-        let opened = open(&sealed, &secret()).unwrap();
-        assert!(tegata_core::jws::SigningKey::from_pkcs8(&opened).is_ok());
-    }
 }

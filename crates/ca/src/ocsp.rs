@@ -3,6 +3,7 @@
 use crate::crl::CrlReason;
 use crate::der::{self, Malformed, Reader, tag};
 use crate::issuer::Issuer;
+use crate::keys::KeyError;
 use crate::oid;
 use std::time::Duration;
 use tegata_core::encoding::from_base64;
@@ -54,6 +55,13 @@ impl OcspError {
     /// The answer in DER.
     pub const fn response(self) -> [u8; 5] {
         [tag::SEQUENCE, 3, tag::ENUMERATED, 1, self as u8]
+    }
+}
+
+impl From<KeyError> for OcspError {
+    fn from(error: KeyError) -> Self {
+        tracing::error!(%error, "the OCSP key did not sign");
+        Self::InternalError
     }
 }
 
@@ -123,7 +131,7 @@ impl OcspRequest {
             answers.extend(der::sequence(&[&certificate.whole, &status_der(status), &times]));
         }
         let data = self.response_data(issuer, now, &answers);
-        let basic = issuer.sign(&data).map_err(|_| OcspError::InternalError)?;
+        let basic = issuer.sign(&data)?;
         Ok(successful(&basic))
     }
 

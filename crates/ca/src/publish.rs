@@ -2,6 +2,7 @@
 
 use crate::crl::{CrlError, CrlReason, Edition, Revoked, build_crl};
 use crate::issue::Authority;
+use crate::issuer::Issuer;
 use crate::ocsp::{self, OcspError, OcspRequest, OcspStatus};
 use serde_json::json;
 use std::collections::HashMap;
@@ -58,7 +59,8 @@ impl Authority {
             this_update: now.whole_second(),
             next_update: now.whole_second().plus(CRL_LIFE),
         };
-        let crl = build_crl(self.issuer(), &self.endpoints().crl(shard.number), edition, entries)?;
+        let url = self.endpoints().crl(shard.number);
+        let crl = self.signing(move |issuer| build_crl(issuer, &url, edition, entries)).await?;
         let stored = StoredCrl {
             number: edition.number,
             revision: shard.revision,
@@ -109,8 +111,9 @@ impl Authority {
                 known.insert(serial, status);
             }
         }
-        let lookup = |serial: &Serial| known.get(serial).copied().unwrap_or(Err(OcspError::TryLater));
-        ocsp::answer(request, self.issuer(), now, OCSP_LIFE, lookup)
+        let lookup = move |serial: &Serial| known.get(serial).copied().unwrap_or(Err(OcspError::TryLater));
+        let answer = move |issuer: &Issuer| Ok(ocsp::answer(request, issuer, now, OCSP_LIFE, lookup));
+        self.signing(answer).await.unwrap_or_else(|error: OcspError| error.response().to_vec())
     }
 
     async fn ocsp_status(&self, serial: &Serial) -> Result<OcspStatus, OcspError> {

@@ -28,6 +28,9 @@ pub enum SecretError {
     /// OpenSSL would read only a part of it.
     #[error("the passphrase contains a line break or a NUL: put it on one line")]
     NotOneLine,
+    /// Nothing that a token would take.
+    #[error("this is not a PIN: put it on one line of text")]
+    NotAPin,
     /// Others can read the file.
     #[error("{path} may be read by others (mode {mode:04o}): run `chmod 600 {path}`", path = path.display())]
     Exposed {

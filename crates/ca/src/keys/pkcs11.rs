@@ -1,0 +1,148 @@
+//! Keys on a PKCS#11 token: an HSM, a smart card, or `SoftHSM`.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | the library, the PIN, and why it is sent so rarely | [`module`] |
+//! | sessions, and what happens when they are lost | [`token`] |
+//! | a key at work | [`TokenKey`] |
+
+pub(crate) mod encoding;
+mod generating;
+pub mod module;
+pub mod token;
+
+pub use module::Pin;
+pub use token::Token;
+
+use super::{KeyError, Signer};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+use ring::digest::{SHA256, digest};
+use std::sync::{Arc, Mutex, PoisonError};
+use tegata_core::encoding::hex;
+use token::Fault;
+
+/// Which object on a token: its `CKA_LABEL` and `CKA_ID`, which private and public key share.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyName {
+    /// For people.
+    pub label: String,
+    /// Random, 16 bytes for keys made here; never twice on one token.
+    pub id: Vec<u8>,
+}
+
+/// A key on a token. It signs by `CKM_ECDSA` over a digest made here, so a long list never travels to the device.
+pub struct TokenKey {
+    token: Arc<Token>,
+    name: KeyName,
+    point: Vec<u8>,
+    /// The private key's handle, and the generation of sessions it was found in.
+    handle: Mutex<Option<(u64, ObjectHandle)>>,
+}
+
+impl TokenKey {
+    /// Makes a P-256 key that cannot leave the token, and sees that it signs.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that was made nevertheless is of no use to anybody and may be deleted.
+    pub fn generate(token: &Arc<Token>, name: KeyName) -> Result<Self, KeyError> {
+        generating::generate(token, &name)?;
+        let key = Self::find(token, name)?;
+        generating::try_out(&key)?;
+        Ok(key)
+    }
+
+    /// Finds a key by label and identifier, private and public half.
+    pub fn find(token: &Arc<Token>, name: KeyName) -> Result<Self, KeyError> {
+        let point = token.run(|session, _| {
+            private_key(session, token, &name)?;
+            public_point(session, token, &name)
+        })?;
+        Ok(Self { token: token.clone(), name, point, handle: Mutex::new(None) })
+    }
+
+    /// Which object it is.
+    pub fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// A handle holds as long as no session was lost: a token that comes back numbers its objects anew.
+    fn handle(&self, session: &Session, generation: u64) -> Result<ObjectHandle, Fault> {
+        let mut known = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, handle)) = *known
+            && of == generation
+        {
+            return Ok(handle);
+        }
+        let handle = private_key(session, &self.token, &self.name)?;
+        *known = Some((generation, handle));
+        Ok(handle)
+    }
+}
+
+impl Signer for TokenKey {
+    fn public_point(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let digest = digest(&SHA256, message);
+        let raw = self.token.run(|session, generation| {
+            let key = self.handle(session, generation)?;
+            Ok(session.sign(&Mechanism::Ecdsa, key, digest.as_ref())?)
+        })?;
+        encoding::signature(&raw).ok_or_else(|| self.token.trouble("C_Sign gave no P-256 signature"))
+    }
+
+    fn blocks(&self) -> bool {
+        true
+    }
+}
+
+fn private_key(session: &Session, token: &Token, name: &KeyName) -> Result<ObjectHandle, Fault> {
+    one_object(session, token, name, ObjectClass::PRIVATE_KEY)
+}
+
+/// The public half says on which curve the key is.
+fn public_point(session: &Session, token: &Token, name: &KeyName) -> Result<Vec<u8>, Fault> {
+    let object = one_object(session, token, name, ObjectClass::PUBLIC_KEY)?;
+    let (mut curve, mut point) = (None, None);
+    for attribute in session.get_attributes(object, &[AttributeType::EcParams, AttributeType::EcPoint])? {
+        match attribute {
+            Attribute::EcParams(found) => curve = Some(found),
+            Attribute::EcPoint(found) => point = Some(found),
+            _ => {}
+        }
+    }
+    if curve.as_deref() != Some(encoding::P256) {
+        return Err(KeyError::NotP256.into());
+    }
+    let point = point.as_deref().and_then(encoding::point).ok_or(KeyError::NotP256)?;
+    Ok(point.to_vec())
+}
+
+fn one_object(
+    session: &Session,
+    token: &Token,
+    name: &KeyName,
+    class: ObjectClass,
+) -> Result<ObjectHandle, Fault> {
+    let wanted = [
+        Attribute::Class(class),
+        Attribute::KeyType(KeyType::EC),
+        Attribute::Token(true),
+        Attribute::Label(name.label.clone().into_bytes()),
+        Attribute::Id(name.id.clone()),
+    ];
+    let found = session.find_objects(&wanted)?;
+    match found.as_slice() {
+        [object] => Ok(*object),
+        [] => Err(Fault::Hidden(no_key(token, name, 0))),
+        _ => Err(no_key(token, name, found.len()).into()),
+    }
+}
+
+fn no_key(token: &Token, name: &KeyName, count: usize) -> KeyError {
+    KeyError::NoKey { token: token.label().to_owned(), label: name.label.clone(), id: hex(&name.id), count }
+}
