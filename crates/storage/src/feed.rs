@@ -10,10 +10,15 @@ const PAGE: i64 = 1000;
 
 impl Ledger {
     /// The last event's number.
+    ///
+    /// # Errors
+    /// [`LedgerError::WentBack`] when somebody restored a backup beneath this process.
     pub async fn feed_head(&self) -> Result<u64> {
-        let (seq,): (i64,) = on_read!(self, connection => {
-            sqlx::query_as("SELECT feed_seq FROM head WHERE id = 1").fetch_one(connection).await?
+        let newest = self.shared.newest();
+        let (seq, audit_seq): (i64, i64) = on_read!(self, connection => {
+            sqlx::query_as("SELECT feed_seq, audit_seq FROM head WHERE id = 1").fetch_one(connection).await?
         });
+        self.shared.refuse_older(audit_seq, newest)?;
         Ok(seq.unsigned_abs())
     }
 
@@ -26,13 +31,7 @@ impl Ledger {
                 .fetch_all(connection)
                 .await?
         });
-        rows.into_iter()
-            .map(|(seq, at, change)| {
-                let change =
-                    serde_json::from_str(&change).map_err(|_| LedgerError::Unreadable("feed.change"))?;
-                Ok(Event { seq: seq.unsigned_abs(), at: at.into(), change })
-            })
-            .collect()
+        rows.into_iter().map(event).collect()
     }
 
     /// Everything denied now, from the states themselves. The states may be newer than the number read first;
@@ -75,11 +74,15 @@ impl Ledger {
             .collect()
     }
 
+    /// Those that the ledger lost at a restore are among them: gates may hold tokens for them.
     async fn denied_certificates(&self, now: Timestamp) -> Result<Vec<(Thumbprint, Denial, Timestamp)>> {
         let rows: Vec<(Vec<u8>, String, i64)> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT thumbprint, state, not_after FROM certificate \
-                 WHERE state IN ('retired', 'revoked') AND thumbprint IS NOT NULL AND not_after >= $1",
+                 WHERE state IN ('retired', 'revoked') AND thumbprint IS NOT NULL AND not_after >= $1 \
+                 UNION ALL SELECT l.thumbprint, CASE WHEN l.reason IS NULL THEN 'suspended' ELSE 'revoked' END, \
+                 l.not_after FROM lost_certificate l WHERE l.thumbprint IS NOT NULL AND l.not_after >= $1 AND NOT EXISTS \
+                 (SELECT 1 FROM certificate c WHERE c.thumbprint = l.thumbprint)",
             )
             .bind(now.millis())
             .fetch_all(connection)
@@ -89,7 +92,11 @@ impl Ledger {
             .map(|(thumbprint, state, not_after)| {
                 let thumbprint = Thumbprint::from_slice(thumbprint)
                     .ok_or(LedgerError::Unreadable("certificate.thumbprint"))?;
-                let denial = if state == "retired" { Denial::Retired } else { Denial::Revoked };
+                let denial = match state.as_str() {
+                    "retired" => Denial::Retired,
+                    "suspended" => Denial::Suspended,
+                    _ => Denial::Revoked,
+                };
                 Ok((thumbprint, denial, Timestamp::from_millis(*not_after)))
             })
             .collect()
@@ -104,4 +111,10 @@ impl Ledger {
         });
         Ok(rows.into_iter().map(|(jti, until)| (jti, until.into())).collect())
     }
+}
+
+/// A row of the feed: number, time, change.
+pub(crate) fn event((seq, at, change): (i64, i64, String)) -> Result<Event> {
+    let change = serde_json::from_str(&change).map_err(|_| LedgerError::Unreadable("feed.change"))?;
+    Ok(Event { seq: seq.unsigned_abs(), at: at.into(), change })
 }

@@ -3,14 +3,14 @@
 
 use crate::engine::{Engine, on_transaction};
 use crate::token::IssuedToken;
-use crate::transaction::Transaction;
+use crate::transaction::{Shared, Transaction};
 use crate::{Ledger, LedgerError, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tegata_core::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// Operations in one transaction at most.
 const GROUP: usize = 256;
@@ -97,20 +97,20 @@ impl Ledger {
     }
 }
 
-pub(crate) fn start(engine: Engine, wake: Arc<Notify>) -> Sender {
+pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> Sender {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP);
         while receiver.recv_many(&mut group, GROUP).await > 0 {
-            commit(&engine, &wake, std::mem::take(&mut group)).await;
+            commit(&engine, &shared, std::mem::take(&mut group)).await;
         }
     });
     sender
 }
 
-async fn commit(engine: &Engine, wake: &Arc<Notify>, group: Vec<Waiting>) {
+async fn commit(engine: &Engine, shared: &Arc<Shared>, group: Vec<Waiting>) {
     let latest = group.iter().map(Waiting::now).max().unwrap_or_default();
-    let mut transaction = match Transaction::begin(engine, wake.clone(), latest).await {
+    let mut transaction = match Transaction::begin(engine, shared, latest).await {
         Ok(transaction) => transaction,
         Err(error) => return refuse_all(group, &error),
     };

@@ -235,6 +235,7 @@ impl Transaction {
         if moved != 1 {
             return Err(LedgerError::Guard("the CA is not in a state that allows this"));
         }
+        self.log_issuer(id, to.as_str(), written);
         if to == IssuerState::Revoked {
             self.touch_parent(id).await?;
         }

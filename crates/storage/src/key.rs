@@ -47,6 +47,9 @@ impl Transaction {
             .await?
             .rows_affected()
         });
+        if added == 1 {
+            self.log_blocked_key(key_hash, note);
+        }
         let revoked = self.revoke_certificates_with(key_hash, note, actor).await?;
         if added == 1 || revoked.certificates > 0 {
             let detail = json!({"key": hex(key_hash), "revoked": revoked.certificates, "note": note});

@@ -22,7 +22,9 @@ mod invitation;
 mod issuer;
 mod key;
 mod receipt;
+mod replay;
 mod responder;
+mod revocation_log;
 mod status;
 mod tenant;
 mod token;
@@ -43,14 +45,17 @@ pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use receipt::{ReceiptRow, Seq};
 pub use responder::Responder;
+pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use status::{Facts, Freshness, Status};
 pub use tenant::{Issuing, Site, Tenant};
 pub use token::IssuedToken;
 pub use transaction::Transaction;
 
 use engine::Engine;
+use revocation_log::RevocationLog;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tegata_core::{Entropy, Timestamp};
+use transaction::Shared;
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +78,14 @@ pub enum LedgerError {
     /// The requester can do something about it.
     #[error("refused: {}", .0.code())]
     Refused(tegata_core::Refusal),
+    /// The revocation log is not to be believed, or cannot be written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The ledger is older than it was: somebody restored a backup while this process was running.
+    #[error(
+        "the ledger is older than it was a moment ago: it was restored beneath this process, which must be started again"
+    )]
+    WentBack,
     /// The writer of grouped operations has stopped.
     #[error("the ledger is closing")]
     Closing,
@@ -83,7 +96,9 @@ impl LedgerError {
     pub fn refusal(&self) -> tegata_core::Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
-            Self::Engine(_) | Self::Closing => tegata_core::Refusal::Unavailable,
+            Self::Engine(_) | Self::Closing | Self::Log(_) | Self::WentBack => {
+                tegata_core::Refusal::Unavailable
+            }
             _ => tegata_core::Refusal::Internal,
         }
     }
@@ -97,19 +112,57 @@ pub type Result<T, E = LedgerError> = std::result::Result<T, E>;
 pub struct Ledger {
     engine: Engine,
     group: group::Sender,
-    /// Wakes followers in this process when a transaction that wrote to the feed has committed.
-    wake: Arc<Notify>,
+    shared: Arc<Shared>,
 }
 
 impl Ledger {
     /// Opens the ledger at a URL (`sqlite:PATH` or `postgres://…`), creating or updating its schema. Needs a
-    /// tokio runtime, where it keeps one task for grouped writes.
+    /// tokio runtime, where it keeps one task for grouped writes. A ledger that has a revocation log cannot revoke
+    /// when it is opened without it.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_sharing(url, Shared::with(None)).await
+    }
+
+    /// Opens the ledger with its revocation log, and does again whatever the log says and the ledger lacks because it
+    /// was restored from a backup. A ledger that never had a log begins one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Log`] when the log is missing, another's, or tells another story.
+    pub async fn open_with(
+        url: &str,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let log = RevocationLog::at(place);
+        let ledger = Self::open_sharing(url, Shared::with(Some(log))).await?;
+        if let Some(log) = &ledger.shared.log {
+            ledger.join_log(log, now, entropy).await?;
+        }
+        Ok(ledger)
+    }
+
+    /// As [`Ledger::open_with`], for a ledger whose log is lost: it begins another, with all that the ledger knows.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] when there is a file at the place of the log.
+    pub async fn open_with_new_log(
+        url: &str,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let ledger = Self::open_sharing(url, Shared::with(None)).await?;
+        ledger.forget_log(&RevocationLog::at(place), now).await?;
+        ledger.close().await;
+        Self::open_with(url, place, now, entropy).await
+    }
+
+    async fn open_sharing(url: &str, shared: Arc<Shared>) -> Result<Self> {
         let engine = Engine::open(url).await?;
         engine.migrate().await?;
-        let wake = Arc::new(Notify::new());
-        let group = group::start(engine.clone(), wake.clone());
-        let ledger = Self { engine, group, wake };
+        let group = group::start(engine.clone(), shared.clone());
+        let ledger = Self { engine, group, shared };
         ledger.plant_head().await?;
         Ok(ledger)
     }

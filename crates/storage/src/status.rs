@@ -76,11 +76,16 @@ impl Status {
         }))
     }
 
-    /// Follows the feed for ever. A failing ledger makes the memory stale, never wrong.
+    /// Follows the feed. A failing ledger makes the memory stale, never wrong; it ends when the ledger has become another
+    /// one, of which this memory knows nothing.
     pub async fn follow(self: Arc<Self>, clock: Arc<dyn Clock>) {
         loop {
-            let woken = self.ledger.wake.notified();
+            let woken = self.ledger.shared.wake.notified();
             if let Err(error) = self.catch_up(clock.now()).await {
+                if matches!(error, LedgerError::WentBack) {
+                    tracing::error!(%error, "nobody is let in by what this process remembers");
+                    return self.forget_everything();
+                }
                 tracing::warn!(%error, "the status memory cannot follow the ledger");
             }
             let _ = tokio::time::timeout(PERIOD, woken).await;
@@ -90,6 +95,10 @@ impl Status {
     /// Applies what the ledger has written since.
     pub async fn catch_up(&self, now: Timestamp) -> Result<()> {
         let _following = self.following.lock().await;
+        let applied = self.freshness().seq;
+        if self.ledger.feed_head().await? < applied {
+            return Err(LedgerError::WentBack);
+        }
         while self.ledger.feed_head().await? > self.freshness().seq {
             for event in self.ledger.feed_after(self.freshness().seq).await? {
                 // Told under the same lock: whoever subscribes has the event in the snapshot or in the stream.
@@ -154,6 +163,12 @@ impl Status {
         transaction.commit().await?;
         facts.used.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// From now on the ledger itself is asked, about whom it knows and who is denied.
+    fn forget_everything(&self) {
+        self.fresh_at.store(i64::MIN, Ordering::Release);
+        write(&self.facts).clear();
     }
 
     /// Too old, or from the future: after a clock was set back nobody knows how old.

@@ -1,0 +1,226 @@
+//! Bringing ledger and revocation log together: when the ledger is opened, and whenever a writer finds the log ahead.
+//!
+//! The log ahead means that the ledger was restored from a backup, or that a commit failed after its lines were
+//! written. Either way the lines are done again, in one transaction, before the caller's. The ledger ahead means that
+//! the log has lost its end, or is new: then it is written from the ledger.
+
+mod applying;
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::revocation_log::{Lines, LogError, LogReport, Logged, Record, RevocationLog, Scan, Wanted};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use applying::Done;
+use serde_json::json;
+use std::sync::Arc;
+use tegata_core::encoding::hex;
+use tegata_core::feed::Event;
+use tegata_core::{Entropy, IssuerId, Timestamp};
+
+/// Events written to the log at a time.
+const PAGE: i64 = 1000;
+
+impl Ledger {
+    /// Brings the ledger and its log together before anybody is answered.
+    pub(crate) async fn join_log(
+        &self,
+        log: &Arc<RevocationLog>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<()> {
+        let mut transaction = Transaction::take_head(&self.engine, self.shared.clone(), now).await?;
+        match (transaction.log_name().await?, log.exists()?) {
+            (Some(_), false) => return Err(LogError::Missing(log.name()).into()),
+            (Some(name), true) if log.header()?.log != name => {
+                return Err(LogError::Foreign(log.name()).into());
+            }
+            (Some(_), true) if transaction.is_at_the_end()? => return Ok(()),
+            (Some(_), true) => {}
+            (None, exists) => transaction.adopt(log, exists, entropy).await?,
+        }
+        transaction.come_together(log).await
+    }
+
+    /// Walks the whole revocation log, and says whether it ends where the ledger does; nothing where it was opened
+    /// without one. A writer at the same moment may make them differ for that moment.
+    ///
+    /// # Errors
+    /// [`LogError::Broken`] where a line does not follow its predecessor.
+    pub async fn verify_log(&self) -> Result<Option<LogReport>> {
+        let Some(log) = self.shared.log.clone() else { return Ok(None) };
+        let (hash,): (Option<Vec<u8>>,) = on_read!(self, connection => {
+            sqlx::query_as("SELECT log_hash FROM head WHERE id = 1").fetch_one(connection).await?
+        });
+        let report = tokio::task::spawn_blocking(move || log.report(hash.as_deref())).await;
+        Ok(Some(report.map_err(|_| LedgerError::Closing)??))
+    }
+
+    /// Forgets the log that is lost, so that the next opening begins another.
+    pub(crate) async fn forget_log(&self, log: &RevocationLog, now: Timestamp) -> Result<()> {
+        if log.exists()? {
+            return Err(LogError::Exists(log.name()).into());
+        }
+        let mut transaction = Transaction::take_head(&self.engine, self.shared.clone(), now).await?;
+        let former = transaction.log_name().await?;
+        transaction.name_log(None).await?;
+        transaction.log_hash = None;
+        transaction.audit(&Actor::System("revocation log"), "log.lost", None, json!({"log": former})).await?;
+        transaction.commit().await
+    }
+}
+
+impl Transaction {
+    /// Whether the ledger contains the log up to its end.
+    pub(crate) fn is_at_the_end(&self) -> Result<bool> {
+        let end = self.pending.end.clone()?;
+        Ok(self.log_hash.as_ref() == Some(&end.hash))
+    }
+
+    /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits.
+    pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>) -> Result<()> {
+        let wanted = Wanted { hash: self.log_hash.clone(), feed_seq: self.feed_seq() };
+        let scan = {
+            let log = log.clone();
+            tokio::task::spawn_blocking(move || log.scan(&wanted))
+                .await
+                .map_err(|_| LedgerError::Closing)??
+        };
+        self.refuse_divergence(log, &scan).await?;
+        let done = self.apply_all(&scan.lacking).await?;
+        self.log_hash = Some(scan.end.hash.clone());
+        self.write_missing(log, &scan).await?;
+        if done.events + done.keys + done.issuers > 0 {
+            let detail =
+                json!({"to": self.feed_seq(), "done": done, "log": self.log_hash.as_deref().map(hex)});
+            self.audit(&Actor::System("revocation log"), "ledger.replayed", None, detail).await?;
+            tracing::warn!(?done, "the ledger was behind its revocation log and has caught up");
+        }
+        self.commit().await
+    }
+
+    /// A ledger that has no log takes the one at its place, if that is of the same installation, or begins one.
+    async fn adopt(&mut self, log: &Arc<RevocationLog>, exists: bool, entropy: &dyn Entropy) -> Result<()> {
+        let name = if exists {
+            let header = log.header()?;
+            if header.installation != log.installation {
+                return Err(LogError::Foreign(log.name()).into());
+            }
+            header.log
+        } else {
+            log.create(self.now, entropy)?.0
+        };
+        self.name_log(Some(&name)).await?;
+        let detail = json!({"log": name, "begun": !exists});
+        self.audit(&Actor::System("revocation log"), "log.adopted", None, detail).await
+    }
+
+    /// The last event that both have is the same, and what the log has beyond it follows without a gap.
+    async fn refuse_divergence(&mut self, log: &RevocationLog, scan: &Scan) -> Result<()> {
+        let diverged = |seq| LedgerError::Log(LogError::Diverged { file: log.name(), seq });
+        if let Some(common) = &scan.common {
+            let own = self.events(common.seq - 1, 1).await?;
+            if own.first() != Some(common) {
+                return Err(diverged(common.seq));
+            }
+        }
+        let mut next = self.feed_seq();
+        for record in &scan.lacking {
+            if let Record::Event(logged) = record {
+                next += 1;
+                if logged.event.seq != next {
+                    return Err(diverged(next));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_all(&mut self, records: &[Record]) -> Result<Done> {
+        let mut done = Done::default();
+        for record in records {
+            self.apply(record, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    /// The log has lost its end, or is new.
+    async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &Scan) -> Result<()> {
+        let mut end = scan.end.clone();
+        let mut last = scan.last;
+        let mut records = self.missing_facts(scan).await?;
+        loop {
+            let events = self.events(last, PAGE).await?;
+            last = events.last().map_or(last, |event| event.seq);
+            for event in events {
+                let logged: Logged = self.describe(event).await?;
+                records.push(Record::Event(logged));
+            }
+            if records.is_empty() {
+                return Ok(());
+            }
+            tracing::warn!(lines = records.len(), "the revocation log was behind the ledger: written again");
+            end = Lines::behind(log.clone(), end, &std::mem::take(&mut records))?.append().await?;
+            self.log_hash = Some(end.hash.clone());
+        }
+    }
+
+    /// Blocked keys and ended CAs of which the log does not speak. A ledger that found its place in the log has none.
+    async fn missing_facts(&mut self, scan: &Scan) -> Result<Vec<Record>> {
+        if scan.found {
+            return Ok(Vec::new());
+        }
+        let (keys, issuers): (
+            Vec<(Vec<u8>, String, i64)>,
+            Vec<(String, String, Option<String>, Option<i64>)>,
+        ) = on_transaction!(self.engine, connection => {
+            (
+                sqlx::query_as("SELECT key_hash, note, at FROM blocked_key ORDER BY at, key_hash")
+                    .fetch_all(&mut *connection)
+                    .await?,
+                sqlx::query_as("SELECT id, state, reason, ended_at FROM issuer WHERE state <> 'active' ORDER BY id")
+                    .fetch_all(connection)
+                    .await?,
+            )
+        });
+        let mut records = Vec::new();
+        for (key, note, at) in keys {
+            let key = hex(&key);
+            if !scan.keys.contains(&key) {
+                records.push(Record::KeyBlocked { key, note, at: at.into() });
+            }
+        }
+        for (id, state, reason, at) in issuers {
+            if !scan.issuers.contains(&(id.clone(), state.clone())) {
+                let issuer = IssuerId::parse(&id).ok_or(LedgerError::Unreadable("issuer.id"))?;
+                let at = at.map_or(self.now, Timestamp::from);
+                records.push(Record::IssuerMoved { issuer, state, reason, at });
+            }
+        }
+        Ok(records)
+    }
+
+    async fn events(&mut self, after: u64, limit: i64) -> Result<Vec<Event>> {
+        let rows: Vec<(i64, i64, String)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT seq, at, change FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2")
+                .bind(i64::try_from(after).unwrap_or(i64::MAX))
+                .bind(limit)
+                .fetch_all(connection)
+                .await?
+        });
+        rows.into_iter().map(crate::feed::event).collect()
+    }
+
+    async fn log_name(&mut self) -> Result<Option<String>> {
+        let (name,): (Option<String>,) = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT revocation_log FROM head WHERE id = 1").fetch_one(connection).await?
+        });
+        Ok(name)
+    }
+
+    async fn name_log(&mut self, name: Option<&str>) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE head SET revocation_log = $1 WHERE id = 1").bind(name).execute(connection).await?;
+        });
+        Ok(())
+    }
+}

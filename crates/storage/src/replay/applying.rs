@@ -1,0 +1,220 @@
+//! Doing again what a line of the log says, in a ledger that may never have heard of its subject.
+
+use crate::engine::on_transaction;
+use crate::revocation_log::{Logged, Named, Record};
+use crate::{LedgerError, Result, Transaction};
+use serde::Serialize;
+use tegata_core::encoding::from_hex;
+use tegata_core::feed::{Change, Denial};
+use tegata_core::{DeviceId, DeviceState, IssuerId, RevocationReason, Thumbprint, Timestamp};
+
+/// What was done again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub(super) struct Done {
+    /// Lines of the feed.
+    pub(super) events: u64,
+    /// Devices that moved.
+    pub(super) devices: u64,
+    /// Certificates of the ledger that ended.
+    pub(super) certificates: u64,
+    /// Certificates that ended and are not in the ledger.
+    pub(super) lost: u64,
+    /// Tokens taken back.
+    pub(super) tokens: u64,
+    /// Keys blocked.
+    pub(super) keys: u64,
+    /// Steps in the life of a CA.
+    pub(super) issuers: u64,
+}
+
+impl Transaction {
+    pub(super) async fn apply(&mut self, record: &Record, done: &mut Done) -> Result<()> {
+        match record {
+            Record::Header(_) => {}
+            Record::Event(logged) => {
+                self.refeed(&logged.event).await?;
+                done.events += 1;
+                self.apply_event(logged, done).await?;
+            }
+            Record::KeyBlocked { key, note, at } => done.keys += self.block_again(key, note, *at).await?,
+            Record::IssuerMoved { issuer, state, reason, at } => {
+                done.issuers += self.move_issuer_again(issuer, state, reason.as_deref(), *at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_event(&mut self, logged: &Logged, done: &mut Done) -> Result<()> {
+        let at = logged.event.at;
+        match &logged.event.change {
+            Change::DeviceDenied { device, reason } => {
+                let state = DeviceState::from(*reason);
+                done.devices += self.move_again(device, state, logged.reason.as_deref(), at).await?;
+                done.lost += self.lose(&logged.certificates, at).await?;
+            }
+            Change::DeviceAllowed { device } => {
+                done.devices += self.move_again(device, DeviceState::Active, None, at).await?;
+                self.release(&logged.certificates).await?;
+            }
+            Change::CertificateDenied { thumbprint, reason, .. } => {
+                done.certificates += self.end_again(logged, thumbprint, *reason).await?;
+                done.lost += self.lose(&logged.certificates, at).await?;
+            }
+            Change::TokenDenied { jti, until } => {
+                done.tokens += self.deny_again(jti, *until).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The backup may be from before any of the device's states, so there is no state it must be in.
+    async fn move_again(
+        &mut self,
+        device: &DeviceId,
+        to: DeviceState,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<u64> {
+        let moved = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1")
+                .bind(device.as_str())
+                .bind(to.as_str())
+                .bind(reason.map(str::to_owned))
+                .bind(at.millis())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        self.touch_shards_of(device).await?;
+        Ok(moved)
+    }
+
+    async fn end_again(&mut self, logged: &Logged, thumbprint: &Thumbprint, denial: Denial) -> Result<u64> {
+        let state = if denial == Denial::Retired { "retired" } else { "revoked" };
+        let mut ended = 0;
+        for named in &logged.certificates {
+            // A backup between intention and signature has the row without its thumbprint.
+            let changed = on_transaction!(self.engine, connection => {
+                sqlx::query(
+                    "UPDATE certificate SET state = $3, reason = $4, ended_at = $5, \
+                     thumbprint = COALESCE(thumbprint, $6) WHERE issuer = $1 AND serial = $2 AND state <> 'revoked'",
+                )
+                .bind(named.issuer.as_str())
+                .bind(named.serial.as_bytes().to_vec())
+                .bind(state)
+                .bind(named.reason.map(RevocationReason::as_str))
+                .bind(logged.event.at.millis())
+                .bind(thumbprint.as_bytes().to_vec())
+                .execute(connection)
+                .await?
+                .rows_affected()
+            });
+            if changed > 0 {
+                self.touch_shard(named.issuer.as_str(), named.shard).await?;
+            }
+            ended += changed;
+        }
+        Ok(ended)
+    }
+
+    /// Remembers the end of certificates that the ledger does not have. One that was only on hold may end for good,
+    /// and never the other way round.
+    async fn lose(&mut self, certificates: &[Named], at: Timestamp) -> Result<u64> {
+        let mut lost = 0;
+        for named in certificates {
+            let changed = on_transaction!(self.engine, connection => {
+                sqlx::query(
+                    "INSERT INTO lost_certificate (issuer, serial, shard, thumbprint, not_after, ended_at, reason) \
+                     SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS \
+                     (SELECT 1 FROM certificate c WHERE c.issuer = $1 AND c.serial = $2) \
+                     ON CONFLICT (issuer, serial) DO UPDATE SET ended_at = $6, reason = $7 \
+                     WHERE lost_certificate.reason IS NULL",
+                )
+                .bind(named.issuer.as_str())
+                .bind(named.serial.as_bytes().to_vec())
+                .bind(named.shard)
+                .bind(named.thumbprint.map(|thumbprint| thumbprint.as_bytes().to_vec()))
+                .bind(named.not_after.millis())
+                .bind(at.millis())
+                .bind(named.reason.map(RevocationReason::as_str))
+                .execute(connection)
+                .await?
+                .rows_affected()
+            });
+            if changed > 0 {
+                self.touch_shard(named.issuer.as_str(), named.shard).await?;
+            }
+            lost += changed;
+        }
+        Ok(lost)
+    }
+
+    /// Their device was resumed: what was on hold is so no longer. Nobody accepts it, for the ledger does not know it.
+    async fn release(&mut self, certificates: &[Named]) -> Result<()> {
+        for named in certificates {
+            on_transaction!(self.engine, connection => {
+                sqlx::query("DELETE FROM lost_certificate WHERE issuer = $1 AND serial = $2 AND reason IS NULL")
+                    .bind(named.issuer.as_str())
+                    .bind(named.serial.as_bytes().to_vec())
+                    .execute(connection)
+                    .await?;
+            });
+            self.touch_shard(named.issuer.as_str(), named.shard).await?;
+        }
+        Ok(())
+    }
+
+    async fn deny_again(&mut self, jti: &str, until: Timestamp) -> Result<u64> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
+                .bind(jti)
+                .bind(until.millis())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }))
+    }
+
+    async fn block_again(&mut self, key: &str, note: &str, at: Timestamp) -> Result<u64> {
+        let key = from_hex(key).ok_or(LedgerError::Unreadable("a key in the revocation log"))?;
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO blocked_key (key_hash, note, at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO NOTHING",
+            )
+            .bind(key)
+            .bind(note)
+            .bind(at.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        }))
+    }
+
+    /// Only forward: the log may be read from its beginning.
+    async fn move_issuer_again(
+        &mut self,
+        issuer: &IssuerId,
+        state: &str,
+        reason: Option<&str>,
+        at: Timestamp,
+    ) -> Result<u64> {
+        let ended_at = (state == "retired" || state == "revoked").then_some(at.millis());
+        let moved = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE issuer SET state = $2, reason = $3, ended_at = $4 WHERE id = $1 AND state <> $2 \
+                 AND (state = 'active' OR (state = 'resting' AND $2 IN ('retired', 'revoked')))",
+            )
+            .bind(issuer.as_str())
+            .bind(state)
+            .bind(reason.map(str::to_owned))
+            .bind(ended_at)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if moved > 0 && state == "revoked" {
+            self.touch_parent(issuer).await?;
+        }
+        Ok(moved)
+    }
+}

@@ -1,0 +1,157 @@
+//! What a restore must not forget, kept outside of the ledger: a file that only grows, on another disk.
+//!
+//! Every event of the feed, every blocked key and every step in the life of a CA is a line there before the ledger
+//! commits it. A ledger that was restored from a backup is older than the log, sees it by the hash of the last line it
+//! contains, and does again what it lacks ([`crate::replay`]) before anybody is answered.
+//!
+//! The order is the promise:
+//! 1. A writer holds the ledger's only right to write, and the ledger contains the log up to its end.
+//! 2. Its lines are written behind that end, which must not have moved, and synced.
+//! 3. The ledger commits.
+//!
+//! What ends between 2 and 3 is in the log and not in the ledger. It was never acknowledged, but it was asked for: the
+//! next writer does it before anything else.
+
+mod file;
+mod reading;
+mod record;
+mod writing;
+
+pub use reading::LogReport;
+pub(crate) use reading::{Scan, Wanted};
+pub(crate) use record::{BEGINNING, Header, Logged, Named, Record, VERSION};
+pub(crate) use writing::{Lines, Pending};
+
+use file::{Extent, LogFile};
+use record::Sealed;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use tegata_core::Installation;
+
+/// Where the log of an installation is.
+#[derive(Clone, Copy, Debug)]
+pub struct LogPlace<'a> {
+    /// The file. Its folder must exist.
+    pub file: &'a Path,
+    /// Whose it is: another installation's is refused.
+    pub installation: &'a Installation,
+}
+
+/// Why the revocation log was not written or not believed. Each says what to do.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LogError {
+    /// The medium failed.
+    #[error("the revocation log {file} cannot be used: {error}. Without it nothing is revoked")]
+    Medium {
+        /// Which.
+        file: String,
+        /// What the system said.
+        error: String,
+    },
+    /// There is none where one should be.
+    #[error(
+        "the revocation log {0} is missing. Put it back, or correct `log` under [revocations]. If it is lost for ever \
+         and this ledger was not restored from a backup, `tegata revocations new-log` begins another"
+    )]
+    Missing(String),
+    /// It belongs to another ledger.
+    #[error("{0} is the revocation log of another installation: correct `log` under [revocations]")]
+    Foreign(String),
+    /// There is one where none should be.
+    #[error("{0} exists: name another file for the new revocation log, or move this one away")]
+    Exists(String),
+    /// The file is no such log, or of a later version.
+    #[error("{0} is no revocation log that this version can read")]
+    Unreadable(String),
+    /// A line was changed or taken away.
+    #[error(
+        "line {line} of the revocation log {file} does not follow its predecessor: it was changed, or lines before it \
+         were taken away. Put back a copy of the log that is whole"
+    )]
+    Broken {
+        /// Which.
+        file: String,
+        /// Counted from 1.
+        line: u64,
+    },
+    /// Ledger and log both went on without each other.
+    #[error(
+        "the ledger and the revocation log {file} disagree about event {seq}: one of them went on without the other. \
+         Keep both, and restore a backup of the ledger from before that event: the log brings it up to date"
+    )]
+    Diverged {
+        /// Which.
+        file: String,
+        /// The first event known to differ, at the latest.
+        seq: u64,
+    },
+    /// Somebody else wrote at the same moment.
+    #[error("the revocation log has moved on meanwhile: try again")]
+    Moved,
+    /// A ledger with a log was opened without it.
+    #[error("this ledger has a revocation log and was opened without it: nothing can be revoked")]
+    NotOpened,
+}
+
+/// The log, opened.
+pub(crate) struct RevocationLog {
+    file: LogFile,
+    pub(crate) installation: Installation,
+    /// The end as it was last seen.
+    seen: Mutex<Option<End>>,
+}
+
+/// The end of the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct End {
+    extent: Extent,
+    /// The hash of the last whole line.
+    pub(crate) hash: Vec<u8>,
+    /// A crash left a piece of a line there.
+    is_torn: bool,
+}
+
+impl RevocationLog {
+    pub(crate) fn at(place: &LogPlace<'_>) -> Self {
+        Self {
+            file: LogFile::new(place.file),
+            installation: place.installation.clone(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn name(&self) -> String {
+        self.file.path().display().to_string()
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file.path().to_owned()
+    }
+
+    pub(crate) fn exists(&self) -> Result<bool, LogError> {
+        Ok(self.file.extent().map_err(|error| self.failed(&error))?.is_some())
+    }
+
+    /// The end as it is now. One look at the file's size while nobody else writes.
+    pub(crate) fn end(&self) -> Result<End, LogError> {
+        let extent = self.file.extent().map_err(|error| self.failed(&error))?;
+        let extent = extent.ok_or_else(|| LogError::Missing(self.name()))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(end) = seen.as_ref().filter(|end| end.extent == extent) {
+            return Ok(end.clone());
+        }
+        let end = self.read_end(extent)?;
+        *seen = Some(end.clone());
+        Ok(end)
+    }
+
+    fn remember(&self, end: &End) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(end.clone());
+    }
+
+    fn failed(&self, error: &io::Error) -> LogError {
+        LogError::Medium { file: self.name(), error: error.to_string() }
+    }
+}

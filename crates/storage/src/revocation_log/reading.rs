@@ -1,0 +1,177 @@
+//! Reading the log: its end, and what a ledger lacks.
+
+use super::{BEGINNING, End, Header, LogError, Record, RevocationLog, Sealed, VERSION};
+use crate::revocation_log::file::Extent;
+use std::collections::HashSet;
+use tegata_core::feed::Event;
+
+/// Bytes read first to find the last line. It is read again with more when that line is longer.
+const PAGE: u64 = 1 << 16;
+
+/// What a ledger knows of its place in the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    /// The last line it contains.
+    pub(crate) hash: Option<Vec<u8>>,
+    /// The last event of its feed.
+    pub(crate) feed_seq: u64,
+}
+
+/// The log, read from end to end.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) end: End,
+    /// What the ledger lacks, oldest first. Without its place in the log: all events beyond its feed, and all other
+    /// records there are, which can be done twice.
+    pub(crate) lacking: Vec<Record>,
+    /// Whether the ledger's last line is in the log.
+    pub(crate) found: bool,
+    /// The last event that both should have.
+    pub(crate) common: Option<Event>,
+    /// The last event of the log.
+    pub(crate) last: u64,
+    /// The keys and CAs that the log speaks of, each with the CA's last state.
+    pub(crate) keys: HashSet<String>,
+    pub(crate) issuers: HashSet<(String, String)>,
+}
+
+/// The log as an auditor sees it: every line follows its predecessor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogReport {
+    /// Where it is.
+    pub file: std::path::PathBuf,
+    /// Lines, the first included.
+    pub lines: u64,
+    /// Its last event.
+    pub last_event: u64,
+    /// Pieces of lines that a crash left.
+    pub torn: u64,
+    /// Whether it ends where the ledger says.
+    pub agrees: bool,
+}
+
+impl RevocationLog {
+    pub(crate) fn header(&self) -> Result<Header, LogError> {
+        let mut lines = self.file.lines(0).map_err(|error| self.failed(&error))?;
+        let first = lines.next().transpose().map_err(|error| self.failed(&error))?;
+        let sealed = first.as_deref().and_then(Sealed::parse).filter(|sealed| sealed.follows(&BEGINNING));
+        match sealed.and_then(|sealed| sealed.record()) {
+            Some(Record::Header(header)) if header.version == VERSION => Ok(header),
+            _ => Err(LogError::Unreadable(self.name())),
+        }
+    }
+
+    /// Walks the whole chain, and collects what a ledger lacks.
+    pub(crate) fn scan(&self, wanted: &Wanted) -> Result<Scan, LogError> {
+        let end = self.end()?;
+        let mut scan = Scan::new(end);
+        let hash = self.walk(|sealed, line| {
+            let record = sealed
+                .record()
+                .ok_or_else(|| LogError::Unreadable(format!("{} line {line}", self.name())))?;
+            scan.take(record, wanted);
+            if wanted.hash.as_ref() == Some(&sealed.hash) {
+                scan.found = true;
+                scan.lacking.clear();
+            }
+            Ok(())
+        })?;
+        // Somebody wrote while it was read.
+        if hash.0 != scan.end.hash {
+            return Err(LogError::Moved);
+        }
+        Ok(scan)
+    }
+
+    /// Walks the whole chain.
+    pub(crate) fn report(&self, expected: Option<&[u8]>) -> Result<LogReport, LogError> {
+        self.header()?;
+        let (mut lines, mut last_event) = (0, 0);
+        let (hash, torn) = self.walk(|sealed, _| {
+            lines += 1;
+            if let Some(Record::Event(logged)) = sealed.record() {
+                last_event = logged.event.seq;
+            }
+            Ok(())
+        })?;
+        let agrees = expected == Some(hash.as_slice());
+        Ok(LogReport { file: self.path(), lines, last_event, torn, agrees })
+    }
+
+    /// Gives the hash of the last line, and how many pieces of lines there are.
+    fn walk(
+        &self,
+        mut visit: impl FnMut(&Sealed, u64) -> Result<(), LogError>,
+    ) -> Result<(Vec<u8>, u64), LogError> {
+        let (mut hash, mut torn) = (BEGINNING.to_vec(), 0);
+        for (line, number) in self.file.lines(0).map_err(|error| self.failed(&error))?.zip(1..) {
+            let line = line.map_err(|error| self.failed(&error))?;
+            // A piece of a line that a crash left stands in nobody's way: its successor follows its predecessor.
+            let Some(sealed) = Sealed::parse(&line) else {
+                torn += u64::from(!line.is_empty());
+                continue;
+            };
+            if !sealed.follows(&hash) {
+                return Err(LogError::Broken { file: self.name(), line: number });
+            }
+            visit(&sealed, number)?;
+            hash = sealed.hash;
+        }
+        Ok((hash, torn))
+    }
+
+    /// The last whole line, found from behind.
+    pub(super) fn read_end(&self, extent: Extent) -> Result<End, LogError> {
+        let mut page = PAGE;
+        loop {
+            let from = extent.size.saturating_sub(page);
+            let bytes = self.file.read(from, extent.size).map_err(|error| self.failed(&error))?;
+            let is_torn = bytes.last().is_some_and(|byte| *byte != b'\n');
+            // The first piece may have begun before the page.
+            let whole = if from == 0 {
+                0
+            } else {
+                bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1)
+            };
+            if let Some(sealed) = bytes[whole..].rsplit(|byte| *byte == b'\n').find_map(Sealed::parse) {
+                return Ok(End { extent, hash: sealed.hash, is_torn });
+            }
+            if from == 0 {
+                return Err(LogError::Unreadable(self.name()));
+            }
+            page *= 4;
+        }
+    }
+}
+
+impl Scan {
+    fn new(end: End) -> Self {
+        Self {
+            end,
+            lacking: Vec::new(),
+            found: false,
+            common: None,
+            last: 0,
+            keys: HashSet::new(),
+            issuers: HashSet::new(),
+        }
+    }
+
+    fn take(&mut self, record: Record, wanted: &Wanted) {
+        match &record {
+            Record::Header(_) => return,
+            Record::Event(logged) => {
+                self.last = logged.event.seq;
+                if logged.event.seq <= wanted.feed_seq {
+                    self.common = Some(logged.event.clone());
+                    return;
+                }
+            }
+            Record::KeyBlocked { key, .. } => drop(self.keys.insert(key.clone())),
+            Record::IssuerMoved { issuer, state, .. } => {
+                self.issuers.insert((issuer.to_string(), state.clone()));
+            }
+        }
+        self.lacking.push(record);
+    }
+}

@@ -1,0 +1,218 @@
+//! Writing the log: what a transaction has to say there, and when.
+
+use super::{BEGINNING, End, Header, LogError, Logged, Named, Record, RevocationLog, VERSION};
+use crate::engine::on_transaction;
+use crate::{LedgerError, Result, Transaction};
+use std::sync::Arc;
+use tegata_core::encoding::{base32, hex};
+use tegata_core::entropy::bytes;
+use tegata_core::feed::{Change, Event};
+use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, Thumbprint, Timestamp};
+
+/// What a transaction will write to the log, and behind which end.
+pub(crate) struct Pending {
+    /// The ledger has a log.
+    pub(crate) has_log: bool,
+    pub(crate) end: std::result::Result<End, LogError>,
+    records: Vec<Record>,
+}
+
+/// Lines that are ready to be written.
+pub(crate) struct Lines {
+    log: Arc<RevocationLog>,
+    seen: End,
+    text: Vec<u8>,
+    /// Of the last one.
+    pub(crate) hash: Vec<u8>,
+}
+
+type NamedRow = (String, i64, Vec<u8>, Option<Vec<u8>>, i64, i64, String, Option<String>);
+
+impl Pending {
+    /// For a ledger without a log, or one that was opened without it.
+    pub(crate) fn none(has_log: bool) -> Self {
+        Self { has_log, end: Err(LogError::NotOpened), records: Vec::new() }
+    }
+
+    pub(crate) fn behind(end: std::result::Result<End, LogError>) -> Self {
+        Self { has_log: true, end, records: Vec::new() }
+    }
+}
+
+impl Transaction {
+    /// A key that is in other hands goes to the log.
+    pub(crate) fn log_blocked_key(&mut self, key_hash: &[u8; 32], note: &str) {
+        let at = self.now;
+        self.log_record(|| Record::KeyBlocked { key: hex(key_hash), note: note.to_owned(), at });
+    }
+
+    /// A step in the life of a CA goes to the log.
+    pub(crate) fn log_issuer(&mut self, issuer: &IssuerId, state: &str, reason: Option<&str>) {
+        let at = self.now;
+        let reason = reason.map(str::to_owned);
+        self.log_record(|| Record::IssuerMoved {
+            issuer: issuer.clone(),
+            state: state.to_owned(),
+            reason,
+            at,
+        });
+    }
+
+    /// An event goes to the log, with the certificates that it is about as they are now.
+    pub(crate) async fn log_event(&mut self, event: &Event) -> Result<()> {
+        if self.pending.has_log {
+            let logged = self.describe(event.clone()).await?;
+            self.log_record(|| Record::Event(logged));
+        }
+        Ok(())
+    }
+
+    /// How many records hold good is part of the head, so that whatever undoes a part of the transaction undoes them.
+    fn log_record(&mut self, record: impl FnOnce() -> Record) {
+        if self.pending.has_log {
+            self.pending.records.truncate(self.head.records);
+            self.pending.records.push(record());
+            self.head.records = self.pending.records.len();
+        }
+    }
+
+    /// Makes the lines of this transaction; nothing when it has nothing to say.
+    pub(crate) fn seal_records(&mut self) -> Result<Option<Lines>> {
+        self.pending.records.truncate(self.head.records);
+        if self.pending.records.is_empty() {
+            return Ok(None);
+        }
+        let records = std::mem::take(&mut self.pending.records);
+        let seen = self.pending.end.clone()?;
+        let log = self.shared.log.clone().ok_or(LogError::NotOpened)?;
+        Ok(Some(Lines::behind(log, seen, &records)?))
+    }
+
+    /// The event with what a ledger that has never heard of its subject needs to know.
+    pub(crate) async fn describe(&mut self, event: Event) -> Result<Logged> {
+        Ok(match &event.change {
+            Change::DeviceDenied { device, .. } => {
+                let reason = self.reason_of(device).await?;
+                let certificates = self.certificates_held(device, reason.as_deref()).await?;
+                Logged { reason, certificates, event }
+            }
+            Change::DeviceAllowed { device } => {
+                let certificates = self.certificates_held(device, None).await?;
+                Logged { reason: None, certificates, event }
+            }
+            Change::CertificateDenied { thumbprint, .. } => {
+                let certificates = self.certificate_with(thumbprint).await?;
+                Logged { reason: None, certificates, event }
+            }
+            Change::TokenDenied { .. } => Logged { reason: None, certificates: Vec::new(), event },
+        })
+    }
+
+    async fn reason_of(&mut self, device: &DeviceId) -> Result<Option<String>> {
+        let row: Option<(Option<String>,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT reason FROM device WHERE id = $1")
+                .bind(device.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(row.and_then(|(reason,)| reason))
+    }
+
+    /// What the device's own state covers: certificates that have not ended for themselves.
+    async fn certificates_held(&mut self, device: &DeviceId, reason: Option<&str>) -> Result<Vec<Named>> {
+        let reason = reason.map(reason_of_word);
+        let now = self.now.millis();
+        let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT issuer, shard, serial, thumbprint, not_after, generation, device, reason \
+                 FROM certificate WHERE device = $1 AND not_after >= $2 AND state NOT IN ('retired', 'revoked') \
+                 ORDER BY generation",
+            )
+            .bind(device.as_str())
+            .bind(now)
+            .fetch_all(connection)
+            .await?
+        });
+        let named = |row| Named::try_from(row).map(|named| Named { reason, ..named });
+        rows.into_iter().map(named).collect()
+    }
+
+    async fn certificate_with(&mut self, thumbprint: &Thumbprint) -> Result<Vec<Named>> {
+        let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT issuer, shard, serial, thumbprint, not_after, generation, device, reason \
+                 FROM certificate WHERE thumbprint = $1",
+            )
+            .bind(thumbprint.as_bytes().to_vec())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(Named::try_from).collect()
+    }
+}
+
+impl TryFrom<NamedRow> for Named {
+    type Error = LedgerError;
+
+    fn try_from(row: NamedRow) -> Result<Self> {
+        let (issuer, shard, serial, thumbprint, not_after, generation, device, reason) = row;
+        Ok(Self {
+            issuer: IssuerId::parse(&issuer).ok_or(LedgerError::Unreadable("certificate.issuer"))?,
+            shard,
+            serial: Serial::from_slice(&serial).ok_or(LedgerError::Unreadable("certificate.serial"))?,
+            thumbprint: thumbprint.as_deref().and_then(Thumbprint::from_slice),
+            not_after: not_after.into(),
+            reason: reason.as_deref().map(reason_of_word),
+            device: DeviceId::parse(&device).ok_or(LedgerError::Unreadable("certificate.device"))?,
+            generation,
+        })
+    }
+}
+
+fn reason_of_word(word: &str) -> RevocationReason {
+    RevocationReason::parse(word).unwrap_or_default()
+}
+
+impl Lines {
+    pub(crate) fn behind(log: Arc<RevocationLog>, seen: End, records: &[Record]) -> Result<Self> {
+        let mut text = if seen.is_torn { vec![b'\n'] } else { Vec::new() };
+        let mut hash = seen.hash.clone();
+        for record in records {
+            let (line, next) = record.seal(&hash)?;
+            text.extend_from_slice(line.as_bytes());
+            text.push(b'\n');
+            hash = next;
+        }
+        Ok(Self { log, seen, text, hash })
+    }
+
+    /// Writes them, durably. What was begun goes on even if the caller does not wait: the lines are then in the log,
+    /// and the next writer brings the ledger after them.
+    pub(crate) async fn append(self) -> Result<End> {
+        let appended = tokio::task::spawn_blocking(move || self.append_now()).await;
+        Ok(appended.map_err(|_| LedgerError::Closing)??)
+    }
+
+    fn append_now(self) -> std::result::Result<End, LogError> {
+        let extent = self.log.file.append(&self.seen.extent, &self.text);
+        let extent = extent.map_err(|error| self.log.failed(&error))?.ok_or(LogError::Moved)?;
+        let end = End { extent, hash: self.hash, is_torn: false };
+        self.log.remember(&end);
+        Ok(end)
+    }
+}
+
+impl RevocationLog {
+    /// Begins a log with a name nobody has used before. Gives the name and the end.
+    pub(crate) fn create(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, End)> {
+        let name = base32(&bytes::<16>(entropy));
+        let header =
+            Header { version: VERSION, log: name.clone(), installation: self.installation.clone(), at: now };
+        let (mut line, hash) = Record::Header(header).seal(&BEGINNING)?;
+        line.push('\n');
+        let extent = self.file.create(line.as_bytes()).map_err(|error| self.failed(&error))?;
+        let end = End { extent, hash, is_torn: false };
+        self.remember(&end);
+        Ok((name, end))
+    }
+}
