@@ -24,6 +24,25 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// The first 128 bits of a text of the alphabet; characters of another count as 0.
+pub fn base32_bits(text: &str) -> [u8; 16] {
+    let value = |byte: u8| BASE32_VALUES[usize::from(byte)];
+    let bits = text.bytes().take(25).fold(0u128, |bits, byte| (bits << 5) | u128::from(value(byte)));
+    let last = text.as_bytes().get(25).map_or(0, |byte| value(*byte) >> 2);
+    ((bits << 3) | u128::from(last)).to_be_bytes()
+}
+
+/// The value of each character.
+const BASE32_VALUES: [u8; 256] = {
+    let mut values = [0; 256];
+    let mut at = 0u8;
+    while at < 32 {
+        values[BASE32[at as usize] as usize] = at;
+        at += 1;
+    }
+    values
+};
+
 /// Whether `text` consists of `length` characters of the alphabet.
 pub fn is_base32(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| BASE32.contains(&byte))
@@ -78,6 +97,8 @@ mod tests {
         assert_eq!(text, "z".repeat(32));
         assert!(is_base32(&text, 32));
         assert_eq!(base32(&[0; 16]).len(), 26);
+        let bits = *b"\x9d\x00\xff\x01 any 12 more";
+        assert_eq!(base32_bits(&base32(&bits)), bits);
         assert!(!is_base32("ilou", 4));
     }
 

@@ -4,13 +4,21 @@
 //! as a [`FeedMessage`] inside a JWS of type [`FEED`], signed with a key of the issuer's JWK Set, one
 //! compact JWS a line. [`Denials`] is what anybody who follows the feed keeps in memory: the platform's
 //! own token endpoint and every gate use the same fold.
+//!
+//! A snapshot has its devices and certificates as [`Records`]: 20 bytes each, so that a gate takes a million of them
+//! in a tenth of a second and holds them in 20 MB.
 
 use crate::device::DeviceState;
 use crate::id::DeviceId;
 use crate::thumbprint::Thumbprint;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+
+mod denials;
+mod records;
+
+pub use denials::Denials;
+pub use records::{Deny, Records};
 
 /// The JWS `typ` of feed messages: no token can pass for one, and none of them for a token.
 pub const FEED: &str = "tegata-feed+jwt";
@@ -90,10 +98,10 @@ pub struct Snapshot {
     pub seq: u64,
     /// When it was taken.
     pub at: Timestamp,
-    /// Denied devices.
-    pub devices: Vec<(DeviceId, Denial)>,
-    /// Denied certificates with the end of their validity.
-    pub certificates: Vec<(Thumbprint, Denial, Timestamp)>,
+    /// Denied devices, by the 128 bits of their identifier.
+    pub devices: Records,
+    /// Denied certificates, by the first 128 bits of their thumbprint.
+    pub certificates: Records,
     /// Denied tokens with their expiry.
     pub tokens: Vec<(String, Timestamp)>,
 }
@@ -141,102 +149,6 @@ pub struct Gap {
     pub applied: u64,
     /// The number that came.
     pub found: u64,
-}
-
-/// What is denied, at one place in the sequence.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Denials {
-    seq: u64,
-    devices: HashMap<DeviceId, Denial>,
-    certificates: HashMap<Thumbprint, (Denial, Timestamp)>,
-    tokens: HashMap<Box<str>, Timestamp>,
-}
-
-impl From<Snapshot> for Denials {
-    fn from(snapshot: Snapshot) -> Self {
-        Self {
-            seq: snapshot.seq,
-            devices: snapshot.devices.into_iter().collect(),
-            certificates: snapshot
-                .certificates
-                .into_iter()
-                .map(|(thumbprint, denial, until)| (thumbprint, (denial, until)))
-                .collect(),
-            tokens: snapshot.tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
-        }
-    }
-}
-
-impl Denials {
-    /// The last event applied.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Applies the next event. One that was applied before changes nothing.
-    ///
-    /// # Errors
-    /// [`Gap`] when events are missing in between; nothing is applied.
-    pub fn apply(&mut self, event: &Event) -> Result<(), Gap> {
-        if event.seq <= self.seq {
-            return Ok(());
-        }
-        if event.seq != self.seq + 1 {
-            return Err(Gap { applied: self.seq, found: event.seq });
-        }
-        match &event.change {
-            Change::DeviceDenied { device, reason } => {
-                self.devices.insert(device.clone(), *reason);
-            }
-            Change::DeviceAllowed { device } => {
-                self.devices.remove(device);
-            }
-            Change::CertificateDenied { thumbprint, reason, until } => {
-                self.certificates.insert(*thumbprint, (*reason, *until));
-            }
-            Change::TokenDenied { jti, until } => {
-                self.tokens.insert(jti.as_str().into(), *until);
-            }
-        }
-        self.seq = event.seq;
-        Ok(())
-    }
-
-    /// Whether and why this certificate of this device is refused. The device's own denial is named
-    /// first unless the certificate is revoked.
-    pub fn denial(&self, device: &DeviceId, thumbprint: &Thumbprint) -> Option<Denial> {
-        let certificate = self.certificates.get(thumbprint).map(|(denial, _)| *denial);
-        match certificate {
-            Some(Denial::Revoked) => certificate,
-            _ => self.devices.get(device).copied().or(certificate),
-        }
-    }
-
-    /// Whether the token with this `jti` was revoked.
-    pub fn token_denied(&self, jti: &str) -> bool {
-        self.tokens.contains_key(jti)
-    }
-
-    /// Drops what can no longer be presented: certificates and tokens that ended before `now`.
-    pub fn forget(&mut self, now: Timestamp) {
-        self.certificates.retain(|_, (_, until)| *until >= now);
-        self.tokens.retain(|_, until| *until >= now);
-    }
-
-    /// Everything denied, to send or to write to disk.
-    pub fn snapshot(&self, at: Timestamp) -> Snapshot {
-        Snapshot {
-            seq: self.seq,
-            at,
-            devices: self.devices.iter().map(|(device, denial)| (device.clone(), *denial)).collect(),
-            certificates: self
-                .certificates
-                .iter()
-                .map(|(thumbprint, (denial, until))| (*thumbprint, *denial, *until))
-                .collect(),
-            tokens: self.tokens.iter().map(|(jti, until)| (jti.to_string(), *until)).collect(),
-        }
-    }
 }
 
 #[cfg(test)]

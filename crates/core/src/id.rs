@@ -1,6 +1,6 @@
 //! Names that nobody can mix up: each kind of thing has its own type of identifier.
 
-use crate::encoding::{base32, is_base32};
+use crate::encoding::{base32, base32_bits, is_base32};
 use crate::entropy::{Entropy, bytes};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,6 +33,11 @@ macro_rules! identifier {
             /// Its text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// Its 128 bits.
+            pub fn bits(&self) -> [u8; 16] {
+                base32_bits(&self.0)
             }
         }
 

@@ -66,7 +66,7 @@ impl State {
 
 /// The one that applies changes. It owns a second copy of the denials: a change goes into the copy
 /// nobody reads, the copies change places, and the other one catches up before its next turn. So a
-/// change costs the same whatever the number of denials, at the price of keeping them twice.
+/// change costs the same whatever the number of denials; of what is kept twice, the sorted records are shared.
 pub(crate) struct Writer {
     state: Arc<State>,
     spare: Arc<Denials>,
@@ -85,10 +85,15 @@ impl Writer {
     }
 
     pub(crate) fn replace(&mut self, denials: Denials) {
+        self.replace_silently(denials);
+        self.announce();
+    }
+
+    /// Both copies share their sorted records from now on.
+    fn replace_silently(&mut self, denials: Denials) {
         self.spare = Arc::new(denials.clone());
         self.missed = None;
         self.state.denials.store(Arc::new(denials));
-        self.announce();
     }
 
     /// Applies the next event; one applied before changes nothing.
@@ -113,6 +118,12 @@ impl Writer {
             missed.apply_to(spare)?;
         }
         step.apply_to(spare)?;
+        if spare.wants_packing() {
+            spare.pack();
+            let packed = spare.clone();
+            self.replace_silently(packed);
+            return Ok(());
+        }
         self.missed = Some(step);
         self.spare = self.state.denials.swap(Arc::clone(&self.spare));
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};
-use tegata_core::feed::{Denial, Denials, Event, Snapshot};
+use tegata_core::feed::{Denial, Denials, Event};
 use tegata_core::{DeviceId, DeviceState, Thumbprint, Timestamp};
 
 /// Events read at a time.
@@ -38,14 +38,12 @@ impl Ledger {
     /// the events in between are then applied again, and the last one wins, so the result is that of the last event.
     pub async fn denials(&self, now: Timestamp) -> Result<Denials> {
         let seq = self.feed_head().await?;
-        let snapshot = Snapshot {
+        let mut denials = Denials::collect(
             seq,
-            at: now,
-            devices: self.denied_devices().await?,
-            certificates: self.denied_certificates(now).await?,
-            tokens: self.denied_tokens(now).await?,
-        };
-        let mut denials = Denials::from(snapshot);
+            self.denied_devices().await?,
+            self.denied_certificates(now).await?,
+            self.denied_tokens(now).await?,
+        );
         loop {
             let events = self.feed_after(denials.seq()).await?;
             if events.is_empty() {

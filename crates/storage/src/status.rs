@@ -104,6 +104,9 @@ impl Status {
                 // Told under the same lock: whoever subscribes has the event in the snapshot or in the stream.
                 let mut denials = write(&self.denials);
                 denials.apply(&event).map_err(|_| LedgerError::Unreadable("feed.seq has a gap"))?;
+                if denials.wants_packing() {
+                    denials.pack();
+                }
                 // Nobody listening is fine: gates take a snapshot when they come.
                 let _ = self.events.send(Arc::new(event));
             }

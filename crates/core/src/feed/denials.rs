@@ -1,0 +1,276 @@
+//! What anybody who follows the feed keeps in memory.
+
+use super::records::{Deny, Key, Records};
+use super::{Change, Denial, Event, Gap, Snapshot};
+use crate::id::DeviceId;
+use crate::thumbprint::Thumbprint;
+use crate::timestamp::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+
+/// Changes are kept beside the sorted records until they are this many, or this part of them.
+const RECENT: usize = 1024;
+const RECENT_PART: usize = 64;
+
+/// What is denied, at one place in the sequence. Cloning shares everything but the most recent changes.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Denials {
+    seq: u64,
+    devices: Set,
+    certificates: Set,
+    tokens: HashMap<Box<str>, Timestamp>,
+}
+
+impl From<Snapshot> for Denials {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            seq: snapshot.seq,
+            devices: Set::from(snapshot.devices),
+            certificates: Set::from(snapshot.certificates),
+            tokens: snapshot.tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
+        }
+    }
+}
+
+impl Denials {
+    /// From the states themselves, as they are after event `seq`.
+    pub fn collect(
+        seq: u64,
+        devices: impl IntoIterator<Item = (DeviceId, Denial)>,
+        certificates: impl IntoIterator<Item = (Thumbprint, Denial, Timestamp)>,
+        tokens: impl IntoIterator<Item = (String, Timestamp)>,
+    ) -> Self {
+        let devices = devices.into_iter().map(|(device, why)| (device.bits(), Deny::ever(why)));
+        let certificates = certificates
+            .into_iter()
+            .map(|(thumbprint, why, until)| (half(&thumbprint), Deny::until(why, until)));
+        Self {
+            seq,
+            devices: Set::from(Records::collect(devices)),
+            certificates: Set::from(Records::collect(certificates)),
+            tokens: tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
+        }
+    }
+
+    /// The last event applied.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Applies the next event. One that was applied before changes nothing.
+    ///
+    /// # Errors
+    /// [`Gap`] when events are missing in between; nothing is applied.
+    pub fn apply(&mut self, event: &Event) -> Result<(), Gap> {
+        if event.seq <= self.seq {
+            return Ok(());
+        }
+        if event.seq != self.seq + 1 {
+            return Err(Gap { applied: self.seq, found: event.seq });
+        }
+        match &event.change {
+            Change::DeviceDenied { device, reason } => {
+                self.devices.set(device.bits(), Some(Deny::ever(*reason)));
+            }
+            Change::DeviceAllowed { device } => self.devices.set(device.bits(), None),
+            Change::CertificateDenied { thumbprint, reason, until } => {
+                self.certificates.set(half(thumbprint), Some(Deny::until(*reason, *until)));
+            }
+            Change::TokenDenied { jti, until } => {
+                self.tokens.insert(jti.as_str().into(), *until);
+            }
+        }
+        self.seq = event.seq;
+        Ok(())
+    }
+
+    /// Whether and why this certificate of this device is refused. The device's own denial is named
+    /// first unless the certificate is revoked.
+    pub fn denial(&self, device: &DeviceId, thumbprint: &Thumbprint) -> Option<Denial> {
+        let certificate = self.certificates.get(&half(thumbprint)).map(Deny::why);
+        match certificate {
+            Some(Denial::Revoked) => certificate,
+            _ => self.devices.get(&device.bits()).map(Deny::why).or(certificate),
+        }
+    }
+
+    /// Whether the token with this `jti` was revoked.
+    pub fn token_denied(&self, jti: &str) -> bool {
+        self.tokens.contains_key(jti)
+    }
+
+    /// Drops what can no longer be presented: certificates and tokens that ended before `now`. Of many certificates
+    /// it waits until enough have ended to be worth the copy.
+    pub fn forget(&mut self, now: Timestamp) {
+        self.certificates.forget(now);
+        self.tokens.retain(|_, until| *until >= now);
+    }
+
+    /// Whether recent changes have become so many that [`Denials::pack`] is due. It is not done by itself, so that
+    /// whoever holds two copies can share the result.
+    pub fn wants_packing(&self) -> bool {
+        self.devices.wants_packing() || self.certificates.wants_packing()
+    }
+
+    /// Sorts recent changes in among the records.
+    pub fn pack(&mut self) {
+        self.devices.pack();
+        self.certificates.pack();
+    }
+
+    /// Everything denied, to send or to write to disk.
+    pub fn snapshot(&self, at: Timestamp) -> Snapshot {
+        let packed = |set: &Set| {
+            let mut set = set.clone();
+            set.pack();
+            set.records
+        };
+        Snapshot {
+            seq: self.seq,
+            at,
+            devices: packed(&self.devices),
+            certificates: packed(&self.certificates),
+            tokens: self.tokens.iter().map(|(jti, until)| (jti.to_string(), *until)).collect(),
+        }
+    }
+}
+
+/// The first half of a thumbprint.
+fn half(thumbprint: &Thumbprint) -> Key {
+    let mut key = Key::default();
+    key.copy_from_slice(&thumbprint.as_bytes()[..16]);
+    key
+}
+
+/// Sorted records, and what has changed since they were sorted: a denial, or its end.
+#[derive(Clone, Debug, Default)]
+struct Set {
+    records: Records,
+    recent: HashMap<Key, Option<Deny>>,
+}
+
+impl From<Records> for Set {
+    fn from(records: Records) -> Self {
+        Self { records, recent: HashMap::new() }
+    }
+}
+
+impl Set {
+    fn get(&self, key: &Key) -> Option<Deny> {
+        match self.recent.get(key) {
+            Some(word) => *word,
+            None => self.records.get(key),
+        }
+    }
+
+    fn set(&mut self, key: Key, word: Option<Deny>) {
+        self.recent.insert(key, word);
+    }
+
+    fn wants_packing(&self) -> bool {
+        self.recent.len() > RECENT.max(self.records.len() / RECENT_PART)
+    }
+
+    fn pack(&mut self) {
+        if !self.recent.is_empty() {
+            let room = self.records.len() + self.recent.len();
+            self.records = Records::from_sorted(self.merged(), room);
+            self.recent = HashMap::new();
+        }
+    }
+
+    /// A rewrite is worth it for a short list, or when an eighth of a long one is over.
+    fn forget(&mut self, now: Timestamp) {
+        let over = self.records.iter().filter(|(_, deny)| deny.is_over(now)).count();
+        if over > 0 && (self.records.len() < RECENT || over > self.records.len() / 8) {
+            let kept = self.records.iter().filter(|(_, deny)| !deny.is_over(now));
+            self.records = Records::from_sorted(kept, self.records.len() - over);
+        }
+        self.recent.retain(|_, word| word.is_none_or(|deny| !deny.is_over(now)));
+    }
+
+    /// All denials in ascending order of their keys.
+    fn merged(&self) -> impl Iterator<Item = (Key, Deny)> + '_ {
+        let recent: BTreeMap<_, _> = self.recent.iter().map(|(key, word)| (*key, *word)).collect();
+        let mut records = self.records.iter().peekable();
+        let mut recent = recent.into_iter().peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let (key, word) = match (records.peek(), recent.peek()) {
+                    (Some((old, _)), Some((new, _))) if old < new => records.next().map(some)?,
+                    (Some((old, _)), Some((new, _))) => {
+                        if old == new {
+                            records.next();
+                        }
+                        recent.next()?
+                    }
+                    (Some(_), None) => records.next().map(some)?,
+                    (None, _) => recent.next()?,
+                };
+                if let Some(deny) = word {
+                    return Some((key, deny));
+                }
+            }
+        })
+    }
+}
+
+fn some((key, deny): (Key, Deny)) -> (Key, Option<Deny>) {
+    (key, Some(deny))
+}
+
+/// Two sets are equal when they deny the same, however it is kept.
+impl PartialEq for Set {
+    fn eq(&self, other: &Self) -> bool {
+        self.merged().eq(other.merged())
+    }
+}
+
+impl Eq for Set {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{Seeded, bytes};
+
+    #[test]
+    fn packing_changes_nothing_that_anybody_can_see() {
+        let entropy = Seeded::new(3);
+        let keys: Vec<Key> = (0..50).map(|_| bytes(&entropy)).collect();
+        let mut set = Set::default();
+        let mut truth = BTreeMap::new();
+        for turn in 0..2000 {
+            let key = keys[usize::from(bytes::<1>(&entropy)[0]) % keys.len()];
+            let word =
+                (turn % 3 != 0).then(|| Deny::until(Denial::Revoked, Timestamp::from_seconds(turn * 60)));
+            set.set(key, word);
+            match word {
+                Some(deny) => truth.insert(key, deny),
+                None => truth.remove(&key),
+            };
+            if turn % 37 == 0 {
+                let before = set.clone();
+                set.pack();
+                assert_eq!(set, before);
+                assert!(set.recent.is_empty());
+            }
+            assert!(keys.iter().all(|key| set.get(key) == truth.get(key).copied()));
+        }
+        assert_eq!(set.merged().collect::<BTreeMap<_, _>>(), truth);
+    }
+
+    #[test]
+    fn a_long_list_is_rewritten_when_enough_of_it_is_over_and_a_short_one_at_once() {
+        let entropy = Seeded::new(4);
+        let entry = |minute: i64| {
+            (bytes::<16>(&entropy), Deny::until(Denial::Retired, Timestamp::from_seconds(minute * 60)))
+        };
+        let mut long = Set::from(Records::collect((0..8000).map(entry)));
+        long.forget(Timestamp::from_seconds(100 * 60));
+        assert_eq!(long.records.len(), 8000);
+        long.forget(Timestamp::from_seconds(2000 * 60));
+        assert_eq!(long.records.len(), 6000);
+        let mut short = Set::from(Records::collect((0..8).map(entry)));
+        short.forget(Timestamp::from_seconds(60));
+        assert_eq!(short.records.len(), 7);
+    }
+}
