@@ -37,7 +37,7 @@ pub fn create(
     machine: &Machine,
 ) -> Result<(), Failure> {
     let (now, entropy) = (machine.now(), machine.entropy.as_ref());
-    let key = ring.create(KEY, entropy)?;
+    let key = ring.create_file(KEY, entropy)?;
     let name = AuthorityName { organization, common_name: "Tegata Server CA" };
     let der = authority::create_server_authority(name, &key, AUTHORITY_DAYS, now, entropy)
         .doing("cannot make the CA of the listeners")?;

@@ -1,4 +1,5 @@
 //! Keys on a token, tried on `SoftHSM`.
+#![allow(clippy::unwrap_used)]
 
 mod soft;
 
@@ -201,7 +202,9 @@ fn a_token_that_is_gone_is_named_and_used_again_when_it_is_back(module: &Path) {
 fn a_wrong_pin_is_sent_once_in_the_life_of_a_process(module: &Path) {
     let wrong = "1111-1111";
     let open = |pin: &str| Token::open(module, LABEL, Pin::new(pin).unwrap()).err();
-    let refused = Some(KeyError::PinRefused(LABEL.into()));
+    let error = KeyError::PinRefused(LABEL.into());
+    let text = error.to_string();
+    let refused = Some(error);
     assert_eq!(open(wrong), refused);
     // Were it sent once more, it would be taken now.
     Other::beside(module).set_pin(wrong);
@@ -209,7 +212,6 @@ fn a_wrong_pin_is_sent_once_in_the_life_of_a_process(module: &Path) {
     let session = Other::beside(module).session();
     session.login(UserType::User, Some(&AuthPin::from(wrong))).unwrap();
     assert_eq!(open(wrong), refused, "not even when somebody else is logged in");
-    let text = refused.unwrap().to_string();
     assert!(text.contains("correct the PIN") && !text.contains(wrong), "{text}");
 }
 

@@ -153,11 +153,11 @@ impl Token {
         let mut sessions = self.lock();
         sessions.lent -= 1;
         let is_present = sessions.generation == generation;
-        match fault {
-            // After an error an operation may be left open in the session.
-            Some(_) => drop(session),
-            None if is_present => sessions.idle.push(session),
-            None => drop(session),
+        if fault.is_none() && is_present {
+            sessions.idle.push(session);
+        } else {
+            // Closed: after an error an operation may be left open in it.
+            drop(session);
         }
         if let Some(fault) = fault.filter(|_| is_present) {
             self.lose(&mut sessions, fault);
