@@ -142,6 +142,11 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Opens the ledger to look at it and its revocation log as they are, without bringing the two together.
+    pub async fn open_beside(url: &str, place: &LogPlace<'_>) -> Result<Self> {
+        Self::open_sharing(url, Shared::with(Some(RevocationLog::at(place)))).await
+    }
+
     /// As [`Ledger::open_with`], for a ledger whose log is lost: it begins another, with all that the ledger knows.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::Inspection;
 use crate::Result;
 use crate::engine::on_transaction;
-use tegata_core::Timestamp;
+use tegata_core::{IssuerId, Timestamp};
 
 /// A certificate with what its device says of it. Columns of the device are missing where the device is.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -142,6 +142,18 @@ impl Inspection {
             .fetch_all(connection)
             .await?
         }))
+    }
+
+    /// Whether any certificate names this list.
+    pub async fn names_shard(&mut self, issuer: &IssuerId, shard: u16) -> Result<bool> {
+        let found: Option<(i64,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT generation FROM certificate WHERE issuer = $1 AND shard = $2 LIMIT 1")
+                .bind(issuer.as_str())
+                .bind(i64::from(shard))
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(found.is_some())
     }
 
     /// The newest time written in each table.
