@@ -55,7 +55,7 @@ impl Authority {
         self.ledger.ended(self.issuer().id(), shard.number, since, &mut visit).await?;
         let count = entries.len();
         let edition = Edition {
-            number: shard.published.map_or(0, |published| published.number) + 1,
+            number: next_number(shard, now),
             this_update: now.whole_second(),
             next_update: now.whole_second().plus(CRL_LIFE),
         };
@@ -132,6 +132,13 @@ impl Authority {
             }
         }
     }
+}
+
+/// Higher than any before (RFC 5280 section 5.2.3), those that a ledger restored from a backup has forgotten included:
+/// the time has gone on since.
+fn next_number(shard: &Shard, now: Timestamp) -> u64 {
+    let next = shard.published.map_or(0, |published| published.number) + 1;
+    next.max(now.millis().unsigned_abs())
 }
 
 /// Entries that left the list would still be expected on one more (RFC 5280 section 5.1.2.6 asks for one regular list

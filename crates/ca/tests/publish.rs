@@ -35,19 +35,19 @@ async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: Pla
     let house = House::found(place).await;
     let (lost, paused, good) = (house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await);
     let first = publish(&house, NOW).await;
-    assert_eq!((first.number, first.entries.len()), (1, 0));
+    assert_eq!(first.entries.len(), 0);
 
     act(&house, &lost, LOST, NOW.plus(MINUTE)).await;
     act(&house, &paused, DeviceAction::Suspend, NOW.plus(MINUTE)).await;
     let second = publish(&house, NOW.plus(MINUTE)).await;
-    assert_eq!(second.number, 2);
+    assert!(second.number > first.number);
     let expected =
         HashMap::from([(lost.certificate.serial, KEY_COMPROMISE), (paused.certificate.serial, HOLD)]);
     assert_eq!(second.entries, expected);
 
     act(&house, &paused, DeviceAction::Resume, NOW.plus(MINUTE * 2)).await;
     let third = publish(&house, NOW.plus(MINUTE * 2)).await;
-    assert_eq!(third.number, 3);
+    assert!(third.number > second.number);
     assert_eq!(third.entries, HashMap::from([(lost.certificate.serial, KEY_COMPROMISE)]));
     assert!(!third.entries.contains_key(&good.certificate.serial));
 
@@ -85,12 +85,12 @@ async fn nothing_new_is_published_within_the_hour_unless_something_ended(place: 
     assert_eq!(house.ledger.verify_audit().await.unwrap(), Ok(entries), "and nothing was written down");
 
     let hourly = publish(&house, NOW.plus(MINUTE * 60)).await;
-    assert_eq!(hourly.number, 2);
+    assert!(hourly.number > first.number);
     assert!(hourly.this_update > first.this_update && hourly.next_update > first.next_update);
     assert!(hourly.next_update.since(hourly.this_update) > MINUTE * 60, "the next hour is covered");
 
     act(&house, &device, LOST, NOW.plus(MINUTE * 61)).await;
-    assert_eq!(publish(&house, NOW.plus(MINUTE * 61)).await.number, 3);
+    assert!(publish(&house, NOW.plus(MINUTE * 61)).await.number > hourly.number);
 }
 
 async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: Place) {
@@ -128,7 +128,8 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
     }
     let last = publish(&house, NOW).await;
     assert_eq!(last.entries.len(), devices.len());
-    assert!(last.number <= 1 + devices.len() as u64, "a number for each change at most");
+    let first = NOW.millis().unsigned_abs();
+    assert!(last.number <= first + devices.len() as u64, "a number for each change at most");
 }
 
 async fn ocsp_says_what_the_ledger_says(place: Place) {

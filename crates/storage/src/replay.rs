@@ -169,18 +169,15 @@ impl Transaction {
         if scan.found {
             return Ok(Vec::new());
         }
-        let (keys, issuers): (
-            Vec<(Vec<u8>, String, i64)>,
-            Vec<(String, String, Option<String>, Option<i64>)>,
-        ) = on_transaction!(self.engine, connection => {
-            (
-                sqlx::query_as("SELECT key_hash, note, at FROM blocked_key ORDER BY at, key_hash")
-                    .fetch_all(&mut *connection)
-                    .await?,
-                sqlx::query_as("SELECT id, state, reason, ended_at FROM issuer WHERE state <> 'active' ORDER BY id")
-                    .fetch_all(connection)
-                    .await?,
-            )
+        let keys: Vec<(Vec<u8>, String, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT key_hash, note, at FROM blocked_key ORDER BY at, key_hash")
+                .fetch_all(connection)
+                .await?
+        });
+        let issuers: Vec<(String, String, Option<String>, Option<i64>)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT id, state, reason, ended_at FROM issuer WHERE state <> 'active' ORDER BY id")
+                .fetch_all(connection)
+                .await?
         });
         let mut records = Vec::new();
         for (key, note, at) in keys {

@@ -42,7 +42,7 @@ pub enum CertificateCommand {
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &CertificateCommand, machine: &Machine) -> Result<(), Failure> {
-    let ledger = place.ledger().await?;
+    let ledger = place.ledger(machine).await?;
     let result = match command {
         CertificateCommand::Show { which, output } => show(&ledger, which, output.json).await,
         CertificateCommand::Revoke { which, reason, keep_descendants, with_descendants, proof } => {

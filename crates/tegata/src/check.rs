@@ -2,9 +2,10 @@
 
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
-use crate::house::{Place, open_ledger};
+use crate::house::Place;
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::revocations::open_ledger;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
@@ -37,7 +38,7 @@ struct Finding {
 /// Runs all checks.
 pub async fn run(place: &Place, as_json: bool, machine: &Machine) -> Result<(), Failure> {
     let config = place.config()?;
-    let ledger = open_ledger(&config).await?;
+    let ledger = open_ledger(&config, machine).await?;
     let findings = look(&config, &ledger, machine.now()).await?;
     ledger.close().await;
     let wrong = findings.iter().filter(|finding| !finding.ok).count();
@@ -155,12 +156,12 @@ fn key_files(config: &Config, issuers: &[StoredIssuer]) -> Result<String, String
         }
         count += 1;
     }
-    let root = if ring.place("root").exists() {
+    let root = if ring.file("root").exists() {
         "; the root key lies here too: take it offline for production"
     } else {
         ""
     };
-    Ok(format!("{count} keys open{root}"))
+    Ok(format!("{count} keys open with the secret{root}"))
 }
 
 fn listeners(config: &Config, now: Timestamp) -> Result<String, String> {

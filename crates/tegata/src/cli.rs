@@ -7,6 +7,7 @@ use crate::import::ImportCommand;
 use crate::invite::DEFAULT_DAYS;
 use crate::key::KeyCommand;
 use crate::proof::Proof;
+use crate::revocations::RevocationsCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tegata_core::{DeviceId, RevocationReason};
@@ -46,6 +47,9 @@ pub enum Command {
     /// Take over the devices of another authority's CA
     #[command(subcommand)]
     Import(ImportCommand),
+    /// The revocation log, which restoring a backup of the ledger does not undo
+    #[command(subcommand)]
+    Revocations(RevocationsCommand),
     /// Make an invitation: a link that works once
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
@@ -93,6 +97,9 @@ pub struct InitOptions {
     /// Where the ledger is: sqlite:PATH or postgres://…
     #[arg(long, default_value = "sqlite:ledger.db")]
     pub storage: String,
+    /// Where the revocation log is, which must outlive the ledger: on another disk
+    #[arg(long, value_name = "PATH", default_value = "revocations.log")]
+    pub revocations: String,
     /// Name of the first tenant (法人), also in the CAs' names
     #[arg(long, default_value = "あおば薬局グループ")]
     pub tenant_name: String,
@@ -114,22 +121,6 @@ pub struct InitOptions {
     /// Protects the keys instead of the file unlock.key; asked for again at every start
     #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
     pub passphrase: Option<String>,
-    #[command(flatten)]
-    pub token: TokenOptions,
-}
-
-/// A PKCS#11 token for the keys of root and issuing CA, instead of files.
-#[derive(Args, Default)]
-pub struct TokenOptions {
-    /// Make the CA keys on a PKCS#11 token: the vendor's library, as /usr/lib/softhsm/libsofthsm2.so
-    #[arg(long = "pkcs11-module", value_name = "PATH", requires = "label")]
-    pub module: Option<PathBuf>,
-    /// Label of the token
-    #[arg(id = "label", long = "pkcs11-token", value_name = "LABEL", requires = "module")]
-    pub label: Option<String>,
-    /// File of mode 0600 with the token's PIN; without it `TEGATA_PIN` is used, now and at every start
-    #[arg(long = "pkcs11-pin", value_name = "FILE", requires = "module")]
-    pub pin: Option<PathBuf>,
 }
 
 impl InitOptions {
@@ -140,6 +131,7 @@ impl InitOptions {
             host: "localhost".into(),
             public: "http://127.0.0.1".into(),
             storage: "sqlite:ledger.db".into(),
+            revocations: "revocations.log".into(),
             tenant_name: "あおば薬局グループ".into(),
             site_name: "本店".into(),
             audience: "https://product.localhost".into(),
@@ -147,7 +139,6 @@ impl InitOptions {
             device_port: 9443,
             public_port: 8080,
             passphrase: None,
-            token: TokenOptions::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError};
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {
-    let ledger = place.ledger().await?;
+    let ledger = place.ledger(machine).await?;
     let result = match command {
         DeviceCommand::List { text, output } => list(&ledger, text, output.json).await,
         DeviceCommand::Show { device, output } => show(&ledger, device, output.json, machine.now()).await,

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::revocations::open_ledger;
 use crate::servers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,8 +35,8 @@ impl Place {
     }
 
     /// The ledger alone: enough to list, invite, stop.
-    pub async fn ledger(&self) -> Result<Ledger, Failure> {
-        open_ledger(&self.config()?).await
+    pub async fn ledger(&self, machine: &Machine) -> Result<Ledger, Failure> {
+        open_ledger(&self.config()?, machine).await
     }
 }
 
@@ -50,15 +51,10 @@ pub struct House {
     pub context: Context,
 }
 
-/// Opens the ledger.
-pub async fn open_ledger(config: &Config) -> Result<Ledger, Failure> {
-    Ledger::open(&config.ledger_url()).await.doing("cannot open the ledger")
-}
-
 impl House {
     /// Opens an installation. The root key is not needed.
     pub async fn open(config: Config, machine: &Machine) -> Result<Self, Failure> {
-        let ledger = open_ledger(&config).await?;
+        let ledger = open_ledger(&config, machine).await?;
         let ring = KeyRing::open(&config)?;
         servers::renew_due(&config, &ring, machine)?;
         let (roots, issuing): (Vec<_>, Vec<_>) = ledger

@@ -60,7 +60,7 @@ pub struct CrlOptions {
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &ImportCommand, machine: &Machine) -> Result<(), Failure> {
-    let ledger = place.ledger().await?;
+    let ledger = place.ledger(machine).await?;
     let result = match command {
         ImportCommand::Devices(options) => devices::run(&ledger, options, machine).await,
         ImportCommand::Crl(options) => crl::run(&ledger, options, machine).await,

@@ -1,14 +1,15 @@
 //! `tegata init`: keys, certificates, ledger and configuration of a new installation.
 
-use crate::cli::{InitOptions, TokenOptions};
-use crate::config::{Config, Pkcs11Config, Template};
+use crate::cli::InitOptions;
+use crate::config::{Config, Template};
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::revocations::open_ledger;
 use crate::{pem, servers};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tegata_ca::authority::{self, AuthorityName};
 use tegata_ca::{Issuer, Secret, secret};
 use tegata_core::{IssuerId, SiteId, TenantId};
@@ -32,20 +33,32 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
             file.display()
         )));
     }
+    refuse_known_log(data, options)?;
     make_folders(data)?;
     write_profiles(data)?;
-    let token = token(&options.token)?;
-    let text = template(options, token.as_ref()).render();
+    let ring = KeyRing::new(data.join("keys"), unlock_secret(data, options, machine)?);
+    let text = template(options).render();
     let config = Config::check_text(&text, data)?;
-    let ring = KeyRing::new(&config, unlock_secret(data, options, machine)?);
     let authorities = make_authorities(data, &config, options, &ring, machine)?;
-    let ledger = Ledger::open(&config.ledger_url()).await.doing("cannot open the ledger")?;
+    let ledger = open_ledger(&config, machine).await?;
     record(&ledger, &authorities, options, machine).await?;
     ledger.close().await;
     // Written last: a folder with this file is a whole installation.
     // It may hold the password of a database.
     secret::write_private_file(&file, text.as_bytes()).doing("cannot write tegata.toml")?;
     Config::read(&file)
+}
+
+/// A log that is there already is another installation's: its revocations are none of this one's.
+fn refuse_known_log(data: &Path, options: &InitOptions) -> Result<(), Failure> {
+    let log = data.join(&options.revocations);
+    if log.exists() {
+        return Err(Failure::misuse(format!(
+            "{} exists: a new installation begins a new revocation log",
+            log.display()
+        )));
+    }
+    Ok(())
 }
 
 fn make_folders(data: &Path) -> Result<(), Failure> {
@@ -82,19 +95,11 @@ fn unlock_secret(data: &Path, options: &InitOptions, machine: &Machine) -> Resul
     Secret::from_file(&file).doing("cannot read the unlock file")
 }
 
-/// Paths were given from where the command runs; in the file they begin elsewhere.
-fn token(options: &TokenOptions) -> Result<Option<Pkcs11Config>, Failure> {
-    let (Some(module), Some(label)) = (&options.module, &options.label) else { return Ok(None) };
-    let absolute = |path: &PathBuf| std::path::absolute(path).doing("cannot tell where this folder is");
-    let pin = options.pin.as_ref().map(absolute).transpose()?;
-    Ok(Some(Pkcs11Config { module: absolute(module)?, token: label.clone(), pin }))
-}
-
-fn template<'a>(options: &'a InitOptions, token: Option<&'a Pkcs11Config>) -> Template<'a> {
+fn template(options: &InitOptions) -> Template<'_> {
     Template {
-        token,
         installation: &options.name,
         storage: &options.storage,
+        revocations: &options.revocations,
         unlock: options.passphrase.is_none(),
         host: &options.host,
         public: &options.public,
@@ -130,7 +135,7 @@ fn make_authorities(
         entropy,
     )
     .doing(CA)?;
-    ring.create_file("token", entropy)?;
+    ring.create("token", entropy)?;
 
     fs::write(data.join("ca/root.pem"), pem::certificates(&[&root]))
         .doing("cannot write the root certificate")?;

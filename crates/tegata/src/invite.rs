@@ -30,7 +30,7 @@ pub struct Invited {
 /// Writes an invitation and shows its link, once.
 pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> Result<(), Failure> {
     let config = place.config()?;
-    let ledger = place.ledger().await?;
+    let ledger = place.ledger(machine).await?;
     let site = find_site(&ledger, options.site.as_deref()).await?;
     let (role, label) = match &options.gate {
         Some(name) => (Role::Gate, name.clone()),

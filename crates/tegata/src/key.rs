@@ -33,7 +33,7 @@ pub enum KeyCommand {
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &KeyCommand, machine: &Machine) -> Result<(), Failure> {
-    let ledger = place.ledger().await?;
+    let ledger = place.ledger(machine).await?;
     let result = match command {
         KeyCommand::Block { key, proof } => block(&ledger, key, proof, machine).await,
         KeyCommand::List(output) => list(&ledger, output.json).await,

@@ -21,6 +21,7 @@ mod machine;
 mod pem;
 mod proof;
 mod public;
+mod revocations;
 mod running;
 mod serve;
 mod servers;
@@ -67,6 +68,7 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,
         Command::Import(command) => import::run(place, command, machine).await,
+        Command::Revocations(command) => revocations::run(place, *command, machine).await,
         Command::Invite(options) => invite::run(place, options, machine).await,
         Command::Enroll(options) => client::enroll(options, machine).await,
         Command::Renew(options) => client::renew(options, machine).await,

@@ -1,9 +1,11 @@
 //! Doing again what a line of the log says, in a ledger that may never have heard of its subject.
 
+use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::revocation_log::{Logged, Named, Record};
 use crate::{LedgerError, Result, Transaction};
 use serde::Serialize;
+use serde_json::json;
 use tegata_core::encoding::from_hex;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, DeviceState, IssuerId, RevocationReason, Thumbprint, Timestamp};
@@ -45,47 +47,44 @@ impl Transaction {
     }
 
     async fn apply_event(&mut self, logged: &Logged, done: &mut Done) -> Result<()> {
-        let at = logged.event.at;
         match &logged.event.change {
             Change::DeviceDenied { device, reason } => {
                 let state = DeviceState::from(*reason);
-                done.devices += self.move_again(device, state, logged.reason.as_deref(), at).await?;
-                done.lost += self.lose(&logged.certificates, at).await?;
+                done.devices += self.move_again(device, state, logged).await?;
+                done.lost += self.lose(logged).await?;
             }
             Change::DeviceAllowed { device } => {
-                done.devices += self.move_again(device, DeviceState::Active, None, at).await?;
+                done.devices += self.move_again(device, DeviceState::Active, logged).await?;
                 self.release(&logged.certificates).await?;
             }
             Change::CertificateDenied { thumbprint, reason, .. } => {
                 done.certificates += self.end_again(logged, thumbprint, *reason).await?;
-                done.lost += self.lose(&logged.certificates, at).await?;
+                done.lost += self.lose(logged).await?;
             }
             Change::TokenDenied { jti, until } => {
-                done.tokens += self.deny_again(jti, *until).await?;
+                done.tokens += self.deny_again(jti, *until, logged.event.seq).await?;
             }
         }
         Ok(())
     }
 
     /// The backup may be from before any of the device's states, so there is no state it must be in.
-    async fn move_again(
-        &mut self,
-        device: &DeviceId,
-        to: DeviceState,
-        reason: Option<&str>,
-        at: Timestamp,
-    ) -> Result<u64> {
+    async fn move_again(&mut self, device: &DeviceId, to: DeviceState, logged: &Logged) -> Result<u64> {
         let moved = on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1")
                 .bind(device.as_str())
                 .bind(to.as_str())
-                .bind(reason.map(str::to_owned))
-                .bind(at.millis())
+                .bind(logged.reason.clone())
+                .bind(logged.event.at.millis())
                 .execute(connection)
                 .await?
                 .rows_affected()
         });
-        self.touch_shards_of(device).await?;
+        if moved > 0 {
+            self.touch_shards_of(device).await?;
+            let detail = json!({"event": logged.event.seq, "reason": logged.reason, "at": logged.event.at});
+            self.audit(&LOG, moved_to(to), Some(device), detail).await?;
+        }
         Ok(moved)
     }
 
@@ -111,6 +110,9 @@ impl Transaction {
             });
             if changed > 0 {
                 self.touch_shard(named.issuer.as_str(), named.shard).await?;
+                let action =
+                    if denial == Denial::Retired { "certificate.retired" } else { "certificate.revoked" };
+                self.audit(&LOG, action, Some(&named.device), detail(named, logged)).await?;
             }
             ended += changed;
         }
@@ -119,9 +121,9 @@ impl Transaction {
 
     /// Remembers the end of certificates that the ledger does not have. One that was only on hold may end for good,
     /// and never the other way round.
-    async fn lose(&mut self, certificates: &[Named], at: Timestamp) -> Result<u64> {
+    async fn lose(&mut self, logged: &Logged) -> Result<u64> {
         let mut lost = 0;
-        for named in certificates {
+        for named in &logged.certificates {
             let changed = on_transaction!(self.engine, connection => {
                 sqlx::query(
                     "INSERT INTO lost_certificate (issuer, serial, shard, thumbprint, not_after, ended_at, reason) \
@@ -135,7 +137,7 @@ impl Transaction {
                 .bind(named.shard)
                 .bind(named.thumbprint.map(|thumbprint| thumbprint.as_bytes().to_vec()))
                 .bind(named.not_after.millis())
-                .bind(at.millis())
+                .bind(logged.event.at.millis())
                 .bind(named.reason.map(RevocationReason::as_str))
                 .execute(connection)
                 .await?
@@ -143,6 +145,7 @@ impl Transaction {
             });
             if changed > 0 {
                 self.touch_shard(named.issuer.as_str(), named.shard).await?;
+                self.audit(&LOG, "certificate.lost", Some(&named.device), detail(named, logged)).await?;
             }
             lost += changed;
         }
@@ -164,30 +167,38 @@ impl Transaction {
         Ok(())
     }
 
-    async fn deny_again(&mut self, jti: &str, until: Timestamp) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
+    async fn deny_again(&mut self, jti: &str, until: Timestamp, event: u64) -> Result<u64> {
+        let denied = on_transaction!(self.engine, connection => {
             sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
                 .bind(jti)
                 .bind(until.millis())
                 .execute(connection)
                 .await?
                 .rows_affected()
-        }))
+        });
+        if denied > 0 {
+            self.audit(&LOG, "token.revoked", None, json!({"jti": jti, "event": event})).await?;
+        }
+        Ok(denied)
     }
 
     async fn block_again(&mut self, key: &str, note: &str, at: Timestamp) -> Result<u64> {
-        let key = from_hex(key).ok_or(LedgerError::Unreadable("a key in the revocation log"))?;
-        Ok(on_transaction!(self.engine, connection => {
+        let key_hash = from_hex(key).ok_or(LedgerError::Unreadable("a key in the revocation log"))?;
+        let blocked = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO blocked_key (key_hash, note, at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO NOTHING",
             )
-            .bind(key)
+            .bind(key_hash)
             .bind(note)
             .bind(at.millis())
             .execute(connection)
             .await?
             .rows_affected()
-        }))
+        });
+        if blocked > 0 {
+            self.audit(&LOG, "key.blocked", None, json!({"key": key, "note": note, "at": at})).await?;
+        }
+        Ok(blocked)
     }
 
     /// Only forward: the log may be read from its beginning.
@@ -212,9 +223,32 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if moved > 0 && state == "revoked" {
-            self.touch_parent(issuer).await?;
+        if moved > 0 {
+            if state == "revoked" {
+                self.touch_parent(issuer).await?;
+            }
+            let detail = json!({"issuer": issuer, "state": state, "reason": reason, "at": at});
+            self.audit(&LOG, "issuer.moved", None, detail).await?;
         }
         Ok(moved)
+    }
+}
+
+/// Who does it again.
+const LOG: Actor = Actor::System("revocation log");
+
+fn detail(named: &Named, logged: &Logged) -> serde_json::Value {
+    json!({
+        "issuer": named.issuer, "serial": named.serial, "thumbprint": named.thumbprint,
+        "generation": named.generation, "reason": named.reason, "event": logged.event.seq, "at": logged.event.at,
+    })
+}
+
+const fn moved_to(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::Active => "device.resumed",
+        DeviceState::Suspended => "device.suspended",
+        DeviceState::Revoked => "device.revoked",
+        DeviceState::Retired => "device.retired",
     }
 }

@@ -94,7 +94,7 @@ impl Transaction {
             Change::DeviceDenied { device, .. } => {
                 let reason = self.reason_of(device).await?;
                 let certificates = self.certificates_held(device, reason.as_deref()).await?;
-                Logged { reason, certificates, event }
+                Logged { event, reason, certificates }
             }
             Change::DeviceAllowed { device } => {
                 let certificates = self.certificates_held(device, None).await?;
