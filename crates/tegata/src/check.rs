@@ -156,12 +156,12 @@ fn key_files(config: &Config, issuers: &[StoredIssuer]) -> Result<String, String
         }
         count += 1;
     }
-    let root = if ring.file("root").exists() {
+    let root = if ring.place("root").exists() {
         "; the root key lies here too: take it offline for production"
     } else {
         ""
     };
-    Ok(format!("{count} keys open with the secret{root}"))
+    Ok(format!("{count} keys open{root}"))
 }
 
 fn listeners(config: &Config, now: Timestamp) -> Result<String, String> {

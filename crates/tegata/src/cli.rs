@@ -121,6 +121,22 @@ pub struct InitOptions {
     /// Protects the keys instead of the file unlock.key; asked for again at every start
     #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
     pub passphrase: Option<String>,
+    #[command(flatten)]
+    pub token: TokenOptions,
+}
+
+/// A PKCS#11 token for the keys of root and issuing CA, instead of files.
+#[derive(Args, Default)]
+pub struct TokenOptions {
+    /// Make the CA keys on a PKCS#11 token: the vendor's library, as /usr/lib/softhsm/libsofthsm2.so
+    #[arg(long = "pkcs11-module", value_name = "PATH", requires = "label")]
+    pub module: Option<PathBuf>,
+    /// Label of the token
+    #[arg(id = "label", long = "pkcs11-token", value_name = "LABEL", requires = "module")]
+    pub label: Option<String>,
+    /// File of mode 0600 with the token's PIN; without it `TEGATA_PIN` is used, now and at every start
+    #[arg(long = "pkcs11-pin", value_name = "FILE", requires = "module")]
+    pub pin: Option<PathBuf>,
 }
 
 impl InitOptions {
@@ -139,6 +155,7 @@ impl InitOptions {
             device_port: 9443,
             public_port: 8080,
             passphrase: None,
+            token: TokenOptions::default(),
         }
     }
 }

@@ -61,6 +61,32 @@ pub struct KeysConfig {
     pub folder: PathBuf,
     /// A file of mode 0600 that unlocks them. Without it, the passphrase is in `TEGATA_PASSPHRASE`.
     pub unlock: Option<PathBuf>,
+    /// Where keys of new CAs are made.
+    #[serde(default)]
+    pub new: NewKeys,
+    /// The token that holds keys of CAs.
+    pub pkcs11: Option<Pkcs11Config>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NewKeys {
+    /// In the folder, encrypted.
+    #[default]
+    File,
+    /// On the token.
+    Pkcs11,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pkcs11Config {
+    /// The vendor's library.
+    pub module: PathBuf,
+    /// The label of the token.
+    pub token: String,
+    /// A file of mode 0600 with the user's PIN. Without it, the PIN is in `TEGATA_PIN`.
+    pub pin: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -147,6 +173,9 @@ impl Config {
                 return Err(format!("{key} must begin with https:// and end without a slash"));
             }
         }
+        if self.keys.new == NewKeys::Pkcs11 && self.keys.pkcs11.is_none() {
+            return Err("keys.new is \"pkcs11\": say which token under [keys.pkcs11]".into());
+        }
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
@@ -199,6 +228,7 @@ pub struct Template<'a> {
     pub storage: &'a str,
     pub revocations: &'a str,
     pub unlock: bool,
+    pub token: Option<&'a Pkcs11Config>,
     pub host: &'a str,
     pub public: &'a str,
     pub ports: [u16; 3],
@@ -216,6 +246,7 @@ impl Template<'_> {
         } else {
             "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
         };
+        let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
 
@@ -237,7 +268,7 @@ log = "{revocations}"
 
 [keys]
 folder = "keys"
-{unlock}
+{unlock}{token}
 # HTTPS, never asks for a certificate: pages, API, OAuth metadata. Its URL is the OAuth issuer.
 [portal]
 listen = "127.0.0.1:{portal}"
@@ -276,12 +307,40 @@ audience = "{audience}"
     }
 }
 
+fn token_section(token: &Pkcs11Config) -> String {
+    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let path = |path: &Path| text(&path.display().to_string());
+    let pin = match &token.pin {
+        Some(file) => format!(
+            "# The user's PIN, on one line. Mode 0600; keep a copy elsewhere.\npin = {}\n",
+            path(file)
+        ),
+        None => "# The PIN is read from the environment variable TEGATA_PIN.\n".to_owned(),
+    };
+    format!(
+        "# Keys of new CAs are made on the token: \"pkcs11\", or in the folder: \"file\".\n\
+         new = \"pkcs11\"\n\n\
+         [keys.pkcs11]\n\
+         # The vendor's library and the token's label. Keys never leave the token: back it up by its own means.\n\
+         module = {}\n\
+         token = {}\n\
+         {pin}",
+        path(&token.module),
+        text(&token.token),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn template() -> String {
+        template_with(None)
+    }
+
+    fn template_with(token: Option<&Pkcs11Config>) -> String {
         Template {
+            token,
             installation: "tegata.example.jp",
             storage: "sqlite:ledger.db",
             revocations: "revocations.log",
@@ -299,6 +358,26 @@ mod tests {
         let config = Config::parse(&template(), Path::new("/data")).unwrap();
         assert_eq!(config.ledger_url(), "sqlite:/data/ledger.db");
         assert_eq!(config.renewal, RenewalPolicy::default());
+    }
+
+    #[test]
+    fn an_operator_can_start_with_a_token_of_any_name() {
+        let token = Pkcs11Config {
+            module: "/opt/the \"vendor\"/lib.so".into(),
+            token: "薬局 \\ \"CA\"".into(),
+            pin: Some("pin".into()),
+        };
+        let config = Config::parse(&template_with(Some(&token)), Path::new("/data")).unwrap();
+        assert_eq!(config.keys.new, NewKeys::Pkcs11);
+        let read = config.keys.pkcs11.unwrap();
+        assert_eq!((read.module, read.token, read.pin), (token.module, token.token, token.pin));
+    }
+
+    #[test]
+    fn new_keys_go_to_files_unless_a_token_is_named() {
+        assert_eq!(Config::parse(&template(), Path::new("/data")).unwrap().keys.new, NewKeys::File);
+        let text = template().replace("[keys]\n", "[keys]\nnew = \"pkcs11\"\n");
+        assert!(Config::parse(&text, Path::new("/data")).unwrap_err().contains("[keys.pkcs11]"));
     }
 
     #[test]

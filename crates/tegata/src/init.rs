@@ -1,7 +1,7 @@
 //! `tegata init`: keys, certificates, ledger and configuration of a new installation.
 
-use crate::cli::InitOptions;
-use crate::config::{Config, Template};
+use crate::cli::{InitOptions, TokenOptions};
+use crate::config::{Config, Pkcs11Config, Template};
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
@@ -9,7 +9,7 @@ use crate::revocations::open_ledger;
 use crate::{pem, servers};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tegata_ca::authority::{self, AuthorityName};
 use tegata_ca::{Issuer, Secret, secret};
 use tegata_core::{IssuerId, SiteId, TenantId};
@@ -36,9 +36,10 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
     refuse_known_log(data, options)?;
     make_folders(data)?;
     write_profiles(data)?;
-    let ring = KeyRing::new(data.join("keys"), unlock_secret(data, options, machine)?);
-    let text = template(options).render();
+    let token = token(&options.token)?;
+    let text = template(options, token.as_ref()).render();
     let config = Config::check_text(&text, data)?;
+    let ring = KeyRing::new(&config, unlock_secret(data, options, machine)?);
     let authorities = make_authorities(data, &config, options, &ring, machine)?;
     let ledger = open_ledger(&config, machine).await?;
     record(&ledger, &authorities, options, machine).await?;
@@ -95,8 +96,17 @@ fn unlock_secret(data: &Path, options: &InitOptions, machine: &Machine) -> Resul
     Secret::from_file(&file).doing("cannot read the unlock file")
 }
 
-fn template(options: &InitOptions) -> Template<'_> {
+/// Paths were given from where the command runs; in the file they begin elsewhere.
+fn token(options: &TokenOptions) -> Result<Option<Pkcs11Config>, Failure> {
+    let (Some(module), Some(label)) = (&options.module, &options.label) else { return Ok(None) };
+    let absolute = |path: &PathBuf| std::path::absolute(path).doing("cannot tell where this folder is");
+    let pin = options.pin.as_ref().map(absolute).transpose()?;
+    Ok(Some(Pkcs11Config { module: absolute(module)?, token: label.clone(), pin }))
+}
+
+fn template<'a>(options: &'a InitOptions, token: Option<&'a Pkcs11Config>) -> Template<'a> {
     Template {
+        token,
         installation: &options.name,
         storage: &options.storage,
         revocations: &options.revocations,
@@ -135,7 +145,7 @@ fn make_authorities(
         entropy,
     )
     .doing(CA)?;
-    ring.create("token", entropy)?;
+    ring.create_file("token", entropy)?;
 
     fs::write(data.join("ca/root.pem"), pem::certificates(&[&root]))
         .doing("cannot write the root certificate")?;
