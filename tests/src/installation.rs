@@ -35,6 +35,8 @@ pub struct Installation {
     pub invitation: String,
     /// What tokens are for, as the configuration has it.
     pub product: String,
+    /// What every command of it finds in its environment, beside what the test has.
+    environment: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -43,8 +45,14 @@ impl Installation {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("tegata-e2e-").tempdir().expect("a folder");
-        let (server, ready) =
-            serve(folder.path(), &["--portal-port", "0", "--device-port", "0", "--public-port", "0"]);
+        Self::start_in(folder, Vec::new())
+    }
+
+    /// The same in a folder where something may be already, with more in its environment.
+    #[must_use]
+    pub fn start_in(folder: TempDir, environment: Vec<(String, String)>) -> Self {
+        let ports = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"];
+        let (server, ready) = serve(folder.path(), &ports, &environment);
         let text = |name: &str| text_of(&ready, name);
         Self {
             server,
@@ -57,6 +65,7 @@ impl Installation {
             tls_ca: text("tls_ca").into(),
             invitation: text("invitation"),
             product: first_product(folder.path()),
+            environment,
             folder,
         }
     }
@@ -72,7 +81,7 @@ impl Installation {
         let port = |url: &str| ports::of(url).to_string();
         let (portal, device, public) = (port(&self.portal), port(&self.device), port(&self.public));
         let arguments = ["--portal-port", &portal, "--device-port", &device, "--public-port", &public];
-        let (server, ready) = serve(&self.data(), &arguments);
+        let (server, ready) = serve(&self.data(), &arguments, &self.environment);
         assert_eq!(text_of(&ready, "issuer"), self.issuer, "the issuer is the same after a restart");
         self.server = server;
         self.invitation = text_of(&ready, "invitation");
@@ -106,7 +115,7 @@ impl Installation {
     /// A command on this installation: `tegata ARGUMENTS --data DIR --json`.
     pub fn command(&self, arguments: &[&str]) -> Outcome {
         let line = self.command_line(arguments);
-        Outcome::of(Command::new(&line[0]).args(&line[1..]))
+        Outcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
     }
 
     /// The JSON of a command that must succeed.
@@ -162,9 +171,9 @@ impl Installation {
     }
 }
 
-fn serve(data: &Path, arguments: &[&str]) -> (Process, Value) {
+fn serve(data: &Path, arguments: &[&str], environment: &[(String, String)]) -> (Process, Value) {
     let mut command = Command::new(tegata());
-    command.args(["dev", "--json", "--data"]).arg(data).args(arguments);
+    command.args(["dev", "--json", "--data"]).arg(data).args(arguments).envs(environment.iter().cloned());
     let mut server = Process::start("tegata dev", &mut command, &data.join("server.log"));
     let ready = server.line();
     let ready = serde_json::from_str(&ready).unwrap_or_else(|error| panic!("{error} in {ready:?}"));

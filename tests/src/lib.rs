@@ -9,6 +9,7 @@
 //! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`], [`Product`] |
 //! | ask for tokens | [`tokens`] |
 //! | let openssl judge | [`openssl`] |
+//! | keep the CA keys in an HSM | [`Hsm`] |
 //! | run a client that others wrote | [`clients`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
@@ -27,16 +28,19 @@ mod browser;
 mod command;
 mod curl;
 mod gate;
+mod hsm;
 mod identity;
 mod installation;
 mod nginx;
 mod process;
 mod product;
 
+pub use binary::tegata;
 pub use browser::{Browser, Download};
 pub use command::{Outcome, run, run_in};
 pub use curl::{Answer, Curl};
 pub use gate::GateProcess;
+pub use hsm::Hsm;
 pub use identity::Identity;
 pub use installation::Installation;
 pub use nginx::{Nginx, self_signed_server};
