@@ -111,6 +111,16 @@ impl Gate {
         }
     }
 
+    /// The number of the last event applied.
+    pub(crate) fn status_seq(&self) -> Option<u64> {
+        *self.0.state.applied().borrow()
+    }
+
+    /// Whether the feed denies somebody who passed, however old the feed is.
+    pub(crate) fn standing(&self, verified: &Verified) -> Result<(), Refusal> {
+        self.0.gatekeeper.standing(verified)
+    }
+
     /// Wakes at every change of what is denied, with the number of the last event: for products that
     /// keep a list of their connections and go through it with [`Gate::recheck`].
     pub fn changes(&self) -> watch::Receiver<Option<u64>> {

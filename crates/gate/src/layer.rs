@@ -1,8 +1,11 @@
 //! The gate as a tower layer, for axum, hyper, tonic: every request of every connection is checked, so
-//! kept-alive and HTTP/2 connections of a denied device are of no use to it.
+//! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
+//! the device is denied does not leave, or ends where it is.
 
 use crate::certificate::{PeerAddress, Source, strip};
+use crate::check::Verified;
 use crate::gate::Gate;
+use crate::guarded::Guarded;
 use crate::problem;
 use http::{Extensions, Request, Response};
 use http_body_util::{Either, Full};
@@ -12,7 +15,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tegata_core::{Refusal, Thumbprint};
+use tegata_core::{Language, Refusal, Thumbprint};
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::warn;
@@ -63,7 +66,7 @@ impl<S, B, R> Service<Request<B>> for GateService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
-    type Response = Response<Either<Full<Bytes>, R>>;
+    type Response = Response<Either<Full<Bytes>, Guarded<R>>>;
     type Error = S::Error;
     type Future = GateFuture<S::Future>;
 
@@ -73,7 +76,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.layer.admit(&mut request) {
-            Ok(()) => GateFuture::Admitted(Box::pin(self.inner.call(request))),
+            Ok(verified) => {
+                let language = problem::language(request.headers());
+                let inner = Box::pin(self.inner.call(request));
+                GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, language }
+            }
             Err(refusal) => {
                 GateFuture::Refused(Some(Box::new(problem::response(refusal, request.headers()))))
             }
@@ -82,12 +89,12 @@ where
 }
 
 impl GateLayer {
-    fn admit<B>(&self, request: &mut Request<B>) -> Result<(), Refusal> {
+    fn admit<B>(&self, request: &mut Request<B>) -> Result<Arc<Verified>, Refusal> {
         let presented = self.presented(request)?;
         strip(request.headers_mut(), &self.source);
         let verified = self.gate.check(request.headers(), request.uri().query(), presented)?;
-        request.extensions_mut().insert(verified);
-        Ok(())
+        request.extensions_mut().insert(Arc::clone(&verified));
+        Ok(verified)
     }
 
     fn presented<B>(&self, request: &Request<B>) -> Result<Option<Thumbprint>, Refusal> {
@@ -103,7 +110,16 @@ impl GateLayer {
 /// The answer of a service behind a gate.
 pub enum GateFuture<F> {
     /// On to the service.
-    Admitted(Pin<Box<F>>),
+    Admitted {
+        /// What it does. It is never broken off: it may be in the middle of something.
+        inner: Pin<Box<F>>,
+        /// Asked again when the answer is there.
+        gate: Gate,
+        /// Who asked.
+        verified: Arc<Verified>,
+        /// What they read.
+        language: Language,
+    },
     /// The refusal, until it is taken.
     Refused(Option<Box<Response<Full<Bytes>>>>),
 }
@@ -112,17 +128,30 @@ impl<F, R, E> Future for GateFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
-    type Output = Result<Response<Either<Full<Bytes>, R>>, E>;
+    type Output = Result<Response<Either<Full<Bytes>, Guarded<R>>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
-            Self::Admitted(inner) => {
-                inner.as_mut().poll(context).map(|answer| answer.map(|response| response.map(Either::Right)))
+            Self::Admitted { inner, gate, verified, language } => {
+                inner.as_mut().poll(context).map_ok(|response| answer(response, gate, verified, *language))
             }
             Self::Refused(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response.map(Either::Left))),
                 None => Poll::Pending,
             },
         }
+    }
+}
+
+/// The service's answer, or the refusal if the device was denied meanwhile.
+fn answer<R>(
+    response: Response<R>,
+    gate: &Gate,
+    verified: &Arc<Verified>,
+    language: Language,
+) -> Response<Either<Full<Bytes>, Guarded<R>>> {
+    match gate.standing(verified) {
+        Ok(()) => response.map(|body| Either::Right(Guarded::new(body, gate.clone(), Arc::clone(verified)))),
+        Err(refusal) => problem::response_in(language, refusal).map(Either::Left),
     }
 }

@@ -41,6 +41,7 @@ mod config;
 mod feed;
 mod follow;
 mod gate;
+mod guarded;
 mod keys;
 mod layer;
 mod lines;
@@ -54,5 +55,6 @@ pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source
 pub use check::{Policy, Verified};
 pub use config::{Config, ConfigError, Identity, read_identity, trust_from_pem_file};
 pub use gate::{Gate, Status};
+pub use guarded::{Cut, Guarded};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use network::{Network, NotANetwork};

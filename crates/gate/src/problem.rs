@@ -13,7 +13,11 @@ pub(crate) const REFUSAL: HeaderName = HeaderName::from_static("tegata-refusal")
 
 /// `application/problem+json` (RFC 9457) in the reader's language, with the challenge where one helps.
 pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
-    let language = language(request);
+    response_in(language(request), refusal)
+}
+
+/// As [`response`], for a reader whose language is known.
+pub(crate) fn response_in(language: Language, refusal: Refusal) -> Response<Full<Bytes>> {
     let body = json!({
         "type": "about:blank",
         "title": refusal.title(language),
@@ -38,7 +42,7 @@ pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> 
 }
 
 /// The language the reader likes best of those there are (RFC 9110 section 12.5.4).
-fn language(request: &HeaderMap) -> Language {
+pub(crate) fn language(request: &HeaderMap) -> Language {
     let accepted = request.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
     let mut best = (0.0, Language::default());
     for item in accepted.flat_map(|value| value.split(',')) {

@@ -4,11 +4,13 @@
 mod support;
 
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Bytes, Frame};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use support::client::{Client, escaped};
@@ -17,6 +19,7 @@ use tegata_core::feed::{Change, Denial};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
 use tegata_gate::{Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, Source, Verified};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -70,6 +73,30 @@ impl Service<Request<String>> for Product {
         ready(Ok(response))
     }
 }
+
+/// Streams for ever what it is handed.
+#[derive(Clone)]
+struct Streaming(Arc<Mutex<Option<mpsc::Receiver<&'static str>>>>);
+
+impl Service<Request<String>> for Streaming {
+    type Response = Response<StreamBody<BoxStream>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<String>) -> Self::Future {
+        let words = self.0.lock().unwrap().take().unwrap();
+        let frames = futures_util::stream::unfold(words, async |mut words| {
+            words.recv().await.map(|word| (Ok(Frame::data(Bytes::from(word))), words))
+        });
+        ready(Ok(Response::new(StreamBody::new(Box::pin(frames)))))
+    }
+}
+
+type BoxStream = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
 struct Seen {
     status: u16,
@@ -234,4 +261,41 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
 
     drop(stop);
     support::within(Duration::from_secs(1), service).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_say() {
+    let world = World::new().await;
+    let (say, words) = mpsc::channel(4);
+    let service = GateLayer::new(world.gate.clone(), Source::Connection)
+        .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
+    let mut request = world.request();
+    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    let mut body = { service }.call(request).await.unwrap().into_body();
+    say.send("before").await.unwrap();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "before");
+
+    let waiting = tokio::spawn(async move { (body.frame().await.unwrap().is_err(), body) });
+    tokio::task::yield_now().await;
+    world.revoke().await;
+    let (cut, mut body) = support::within(Duration::from_secs(1), waiting).await.unwrap();
+    assert!(cut, "the reader that waits is woken and hung up on");
+    say.send("after").await.unwrap();
+    assert!(body.frame().await.unwrap().is_err(), "what was said since does not leave");
+}
+
+#[tokio::test]
+async fn an_answer_does_not_leave_when_its_device_was_denied_while_it_was_made() {
+    let world = World::new().await;
+    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let mut request = world.request();
+    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    let answer = layer.layer(Product).call(request);
+    world.revoke().await;
+    let answer = answer.await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["tegata-refusal"]),
+        (401, &"C-06".parse().unwrap())
+    );
 }
