@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
+/// The name of a backup beside a SQLite ledger.
+const BACKUP: &str = "backup.db";
+
 const VARIABLE: &str = "TEGATA_TEST_POSTGRES";
 
 /// Turns each `async fn` into two tests, one an engine.
@@ -73,6 +76,126 @@ impl Place {
     pub(crate) async fn clear(&self) {
         if let Self::Postgres { server, schema } = self {
             administer(server, &format!("DROP SCHEMA {schema} CASCADE")).await;
+            administer(server, &format!("DROP SCHEMA IF EXISTS {schema}_backup CASCADE")).await;
+        }
+    }
+
+    /// A copy of the ledger as it is now, while it is in use.
+    pub(crate) async fn backup(&self) {
+        match self {
+            Self::Sqlite(folder) => {
+                let _ = std::fs::remove_file(folder.path().join(BACKUP));
+                let copy = format!("VACUUM INTO '{}'", folder.path().join(BACKUP).display());
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+                sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut connection).await.expect("a backup");
+                connection.close().await.expect("a closed connection");
+            }
+            Self::Postgres { server, schema } => {
+                administer(server, &format!("DROP SCHEMA IF EXISTS {schema}_backup CASCADE")).await;
+                administer(server, &format!("CREATE SCHEMA {schema}_backup")).await;
+                for table in tables(server, schema).await {
+                    administer(
+                        server,
+                        &format!("CREATE TABLE {schema}_backup.{table} AS TABLE {schema}.{table}"),
+                    )
+                    .await;
+                }
+            }
+        }
+    }
+
+    /// The ledger as it was at the backup. On SQLite nobody may have it open.
+    pub(crate) async fn restore(&self) {
+        match self {
+            Self::Sqlite(folder) => {
+                for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+                    let _ = std::fs::remove_file(folder.path().join(name));
+                }
+                std::fs::copy(folder.path().join(BACKUP), folder.path().join("ledger.db"))
+                    .expect("a restored file");
+            }
+            Self::Postgres { server, schema } => {
+                let tables = tables(server, schema).await;
+                let all: Vec<_> = tables.iter().map(|table| format!("{schema}.{table}")).collect();
+                let begin = format!(
+                    "BEGIN; SET LOCAL session_replication_role = replica; TRUNCATE {}",
+                    all.join(", ")
+                );
+                let copies = tables.iter().map(|table| {
+                    format!("INSERT INTO {schema}.{table} SELECT * FROM {schema}_backup.{table}")
+                });
+                let script: Vec<_> = std::iter::once(begin).chain(copies).chain(["COMMIT".into()]).collect();
+                let mut connection = PgConnection::connect(server).await.expect("a connection");
+                sqlx::raw_sql(AssertSqlSafe(script.join("; ")))
+                    .execute(&mut connection)
+                    .await
+                    .expect("a restore");
+                connection.close().await.expect("a closed connection");
+            }
+        }
+    }
+
+    /// The ledger as it was at the backup, while somebody has it open.
+    pub(crate) async fn restore_beneath(&self) {
+        let Self::Sqlite(folder) = self else { return self.restore().await };
+        let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+        let attach = format!("ATTACH '{}' AS backup", folder.path().join(BACKUP).display());
+        sqlx::raw_sql(AssertSqlSafe(attach)).execute(&mut connection).await.expect("the backup");
+        let tables: Vec<(String,)> = sqlx::query_as(
+            "SELECT name FROM backup.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .expect("the tables");
+        let begin = "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE".to_owned();
+        let copies = tables.iter().map(|(table,)| {
+            format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM backup.{table}")
+        });
+        let script: Vec<_> = std::iter::once(begin).chain(copies).chain(["COMMIT".into()]).collect();
+        sqlx::raw_sql(AssertSqlSafe(script.join("; "))).execute(&mut connection).await.expect("a restore");
+        connection.close().await.expect("a closed connection");
+    }
+
+    /// From now on every commit that has something for the revocation log fails, at its very end.
+    pub(crate) async fn forbid_commits(&self) {
+        let script = match self {
+            Self::Sqlite(_) => {
+                "CREATE TABLE never (id BIGINT PRIMARY KEY); \
+                 CREATE TABLE fault (id BIGINT REFERENCES never (id) DEFERRABLE INITIALLY DEFERRED); \
+                 CREATE TRIGGER fault AFTER UPDATE OF log_hash ON head WHEN NEW.log_hash IS NOT OLD.log_hash \
+                 BEGIN INSERT INTO fault (id) VALUES (1); END"
+            }
+            Self::Postgres { .. } => {
+                "CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; \
+                 CREATE CONSTRAINT TRIGGER fault AFTER UPDATE ON head DEFERRABLE INITIALLY DEFERRED FOR EACH ROW \
+                 WHEN (NEW.log_hash IS DISTINCT FROM OLD.log_hash) EXECUTE FUNCTION fault()"
+            }
+        };
+        self.script(script).await;
+    }
+
+    pub(crate) async fn allow_commits(&self) {
+        let script = match self {
+            Self::Sqlite(_) => "DROP TRIGGER fault; DROP TABLE fault; DROP TABLE never",
+            Self::Postgres { .. } => "DROP TRIGGER fault ON head; DROP FUNCTION fault()",
+        };
+        self.script(script).await;
+    }
+
+    /// Several statements behind the ledger's back.
+    pub(crate) async fn script(&self, script: &str) {
+        let text = AssertSqlSafe(script.to_owned());
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+                sqlx::raw_sql(text).execute(&mut connection).await.expect(script);
+                connection.close().await.expect("a closed connection");
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.expect("a connection");
+                sqlx::raw_sql(text).execute(&mut connection).await.expect(script);
+                connection.close().await.expect("a closed connection");
+            }
         }
     }
 
@@ -102,6 +225,17 @@ pub(crate) fn runtime() -> Runtime {
 /// Runs one test's future to its end.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     runtime().block_on(future)
+}
+
+async fn tables(server: &str, schema: &str) -> Vec<String> {
+    let mut connection = PgConnection::connect(server).await.expect("a connection");
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT tablename::text FROM pg_tables WHERE schemaname = $1")
+        .bind(schema)
+        .fetch_all(&mut connection)
+        .await
+        .expect("the tables");
+    connection.close().await.expect("a closed connection");
+    rows.into_iter().map(|(name,)| name).collect()
 }
 
 async fn administer(server: &str, statement: &str) {

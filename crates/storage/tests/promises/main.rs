@@ -17,5 +17,6 @@ mod life;
 mod lookups;
 mod machine;
 mod publishing;
+mod restoring;
 mod revoking;
 mod status;

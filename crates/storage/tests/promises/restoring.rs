@@ -1,0 +1,441 @@
+//! A restore does not un-revoke: what was acknowledged after the backup holds, though the restored ledger has never
+//! heard of it.
+
+use crate::engines::{Place, run};
+use crate::house::{DAY, House, day, operator};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tegata_core::RevocationReason::{KeyCompromise, Superseded};
+use tegata_core::entropy::bytes;
+use tegata_core::{
+    DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, Thumbprint, Timestamp,
+};
+use tegata_storage::{
+    DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result, Status,
+    StoredIssuer,
+};
+use tempfile::TempDir;
+
+/// A house with a revocation log on what stands for another disk.
+pub(crate) struct Kept {
+    pub(crate) house: House,
+    disk: TempDir,
+}
+
+impl Kept {
+    pub(crate) async fn open(place: Place) -> Self {
+        let mut kept = Self { house: House::open(place).await, disk: tempfile::tempdir().expect("a disk") };
+        kept.reopen(day(0)).await.expect("a ledger that begins a log");
+        kept
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.disk.path().join("revocations.log")
+    }
+
+    /// Opens the ledger again, as a server that starts.
+    pub(crate) async fn reopen(&mut self, now: Timestamp) -> Result<()> {
+        self.house.ledger.close().await;
+        self.house.ledger = self.open_another(now).await?;
+        Ok(())
+    }
+
+    /// Another process.
+    pub(crate) async fn open_another(&self, now: Timestamp) -> Result<Ledger> {
+        let (log, url) = (self.log(), self.house.place.url());
+        let installation = Installation::parse("tegata.example.jp").expect("a name");
+        let place = LogPlace { file: &log, installation: &installation };
+        Ledger::open_with(&url, &place, now, &self.house.entropy).await
+    }
+
+    /// Stops, restores the backup, and starts.
+    pub(crate) async fn restore(&mut self, now: Timestamp) -> Result<()> {
+        self.house.ledger.close().await;
+        self.house.place.restore().await;
+        self.reopen(now).await
+    }
+
+    pub(crate) async fn clear(self) {
+        self.house.ledger.close().await;
+        self.house.place.clear().await;
+    }
+
+    async fn stop(&self, device: &DeviceId, action: DeviceAction, now: Timestamp) {
+        self.house.act(device, action, now).await.expect("a stopped device");
+    }
+
+    async fn state(&self, device: &DeviceId) -> Option<DeviceState> {
+        self.house.ledger.device(device).await.unwrap().map(|device| device.state)
+    }
+
+    async fn serial(&self, device: &DeviceId) -> Serial {
+        self.house.certificates(device).await.last().expect("a certificate").serial
+    }
+
+    /// Why the list names it, and the responder says the same.
+    async fn listed(&self, serial: &Serial, now: Timestamp) -> Option<Option<RevocationReason>> {
+        let listed = self.house.ended(now).await.into_iter().find(|ended| ended.serial == *serial);
+        let said = self.house.said(serial).await.flatten();
+        assert_eq!(
+            listed.as_ref().map(|ended| ended.reason),
+            said.map(|ended| ended.reason),
+            "list and responder"
+        );
+        listed.map(|ended| ended.reason)
+    }
+}
+
+macro_rules! on_both_engines {
+    ($(async fn $name:ident($kept:ident: Kept) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[allow(unused_mut)]
+            async fn promise(place: Place) {
+                let mut $kept = Kept::open(place).await;
+                $body
+                $kept.clear().await;
+            }
+
+            #[test]
+            fn on_sqlite() {
+                run(promise(Place::sqlite()));
+            }
+
+            #[test]
+            fn on_postgresql() {
+                run(promise(Place::postgres()));
+            }
+        }
+    )*};
+}
+
+on_both_engines! {
+    async fn what_was_stopped_after_the_backup_stays_stopped(kept: Kept) {
+        let mut known = Vec::new();
+        for _ in 0..5 {
+            known.push(kept.house.enrol(day(0)).await);
+        }
+        let resting = another_issuer(&kept).await;
+        kept.stop(&known[3].0, DeviceAction::Suspend, day(0)).await;
+        kept.house.place.backup().await;
+
+        kept.stop(&known[0].0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        revoke(&kept, &known[1].1, day(1)).await;
+        kept.stop(&known[2].0, DeviceAction::Suspend, day(1)).await;
+        kept.stop(&known[2].0, DeviceAction::Resume, day(1)).await;
+        kept.stop(&known[3].0, DeviceAction::Resume, day(1)).await;
+        kept.stop(&known[4].0, DeviceAction::Suspend, day(1)).await;
+        let lost = kept.house.enrol(day(1)).await;
+        let lost_serial = kept.serial(&lost.0).await;
+        kept.stop(&lost.0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        let held = kept.house.enrol(day(1)).await;
+        let held_serial = kept.serial(&held.0).await;
+        kept.stop(&held.0, DeviceAction::Suspend, day(1)).await;
+        let blocked: [u8; 32] = bytes(&kept.house.entropy);
+        let now = day(1);
+        kept.house.write(now, async |writing| writing.block_key(&blocked, "found", &operator()).await).await.unwrap();
+        kept.house.write(now, async |writing| writing.deny_token("jti", day(9), &known[2].0, &operator()).await).await.unwrap();
+        kept.house.write(now, async |writing| {
+            writing.move_issuer(&resting, IssuerState::Resting, Superseded, "", &operator()).await?;
+            writing.move_issuer(&resting, IssuerState::Revoked, KeyCompromise, "", &operator()).await
+        }).await.unwrap();
+        let (before, head) = (kept.house.folded().await, kept.house.ledger.feed_head().await.unwrap());
+
+        kept.restore(day(2)).await.unwrap();
+        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), head, "gates go on where they were");
+        assert_eq!(kept.house.folded().await, before);
+        let states = [DeviceState::Revoked, DeviceState::Active, DeviceState::Active, DeviceState::Active, DeviceState::Suspended];
+        for ((device, _), state) in known.iter().zip(states) {
+            assert_eq!(kept.state(device).await, Some(state));
+        }
+        assert_eq!(kept.state(&lost.0).await, None);
+        let serials = [kept.serial(&known[0].0).await, kept.serial(&known[1].0).await, kept.serial(&known[4].0).await];
+        for serial in serials.iter().take(2).chain([&lost_serial]) {
+            assert_eq!(kept.listed(serial, day(2)).await, Some(Some(KeyCompromise)));
+        }
+        for serial in [&serials[2], &held_serial] {
+            assert_eq!(kept.listed(serial, day(2)).await, Some(None), "on hold");
+        }
+        assert_eq!(kept.house.ended(day(2)).await.len(), 5, "and nothing else");
+        is_refused_by_the_memory(&kept, &[&known[0], &known[1], &known[4]], &[&known[2], &known[3]]).await;
+        let denials = kept.house.ledger.denials(day(2)).await.unwrap();
+        for (device, thumbprint) in [&lost, &held] {
+            assert!(denials.denial(device, thumbprint).is_some(), "who takes a snapshot now hears of it");
+        }
+        assert!(denials.token_denied("jti"));
+        let keys = kept.house.ledger.blocked_keys().await.unwrap();
+        assert!(keys.iter().any(|key| key.key_hash == blocked && key.note == "found"));
+        let issuers = kept.house.ledger.issuers().await.unwrap();
+        assert!(issuers.iter().any(|issuer| issuer.id == resting && issuer.state == IssuerState::Revoked));
+        kept.house.audited().await;
+        let actions = kept.house.actions_after(0).await;
+        assert_eq!(actions.last().map(String::as_str), Some("ledger.replayed"));
+        assert_eq!(actions.iter().filter(|action| *action == "certificate.lost").count(), 2);
+        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        assert!(report.agrees && report.torn == 0 && report.last_event == head, "{report:?}");
+    }
+
+    async fn a_ledger_may_be_restored_again_and_again_and_from_any_backup(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        kept.restore(day(2)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
+        kept.stop(&device, DeviceAction::Resume, day(3)).await;
+        kept.restore(day(4)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Active), "stopped and let in again");
+        kept.house.place.backup().await;
+        kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(5)).await;
+        kept.restore(day(6)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked));
+        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), 3);
+        kept.house.folded().await;
+        kept.house.audited().await;
+    }
+
+    async fn opening_a_ledger_that_lacks_nothing_writes_nothing(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        let (audited, log) = (kept.house.audited().await, std::fs::read(kept.log()).unwrap());
+        kept.reopen(day(2)).await.unwrap();
+        assert_eq!(kept.house.audited().await, audited);
+        assert_eq!(std::fs::read(kept.log()).unwrap(), log);
+    }
+
+    async fn a_log_that_lost_its_end_is_written_again(kept: Kept) {
+        let (device, thumbprint) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        revoke(&kept, &thumbprint, day(1)).await;
+        let short = std::fs::read(kept.log()).unwrap();
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        let blocked: [u8; 32] = bytes(&kept.house.entropy);
+        kept.house.write(day(1), async |writing| writing.block_key(&blocked, "", &operator()).await).await.unwrap();
+        std::fs::write(kept.log(), &short).unwrap();
+        kept.reopen(day(2)).await.unwrap();
+        kept.restore(day(3)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
+        assert_eq!(kept.house.ledger.blocked_keys().await.unwrap().len(), 1);
+        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), 2);
+        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+    }
+
+    async fn a_ledger_from_before_it_had_a_log_takes_the_log_up(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        kept.house.place.tamper("UPDATE head SET revocation_log = NULL, log_hash = NULL").await;
+        kept.reopen(day(2)).await.unwrap();
+        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+        let (other, _) = kept.house.enrol(day(2)).await;
+        kept.stop(&other, DeviceAction::Suspend, day(2)).await;
+    }
+
+    async fn a_log_that_cannot_be_this_ledgers_is_refused(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        kept.stop(&device, DeviceAction::Resume, day(1)).await;
+        let whole = std::fs::read_to_string(kept.log()).unwrap();
+        std::fs::rename(kept.log(), kept.log().with_extension("aside")).unwrap();
+        is_log_fault(kept.reopen(day(2)).await, |fault| matches!(fault, LogError::Missing(_)));
+        std::fs::write(kept.log(), "").unwrap();
+        is_log_fault(kept.reopen(day(2)).await, |fault| matches!(fault, LogError::Unreadable(_)));
+        std::fs::write(kept.log(), others_log().await).unwrap();
+        is_log_fault(kept.reopen(day(2)).await, |fault| matches!(fault, LogError::Foreign(_)));
+        // The ledger sees the end only; who looks at the whole sees what is in the middle.
+        std::fs::write(kept.log(), whole.replacen("\"suspended\"", "\"retired\"", 1)).unwrap();
+        kept.reopen(day(2)).await.unwrap();
+        let looked = kept.house.ledger.verify_log().await.map(|_| ());
+        is_log_fault(looked, |fault| matches!(fault, LogError::Broken { line: 2, .. }));
+        std::fs::write(kept.log(), &whole).unwrap();
+        kept.reopen(day(2)).await.unwrap();
+        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+    }
+
+    async fn two_stories_of_one_ledger_are_not_mixed(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        let told = std::fs::read(kept.log()).unwrap();
+        // The log is restored with the ledger, and both go on from there: what a clone of an installation does.
+        let first_line = told.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        std::fs::write(kept.log(), &told[..first_line]).unwrap();
+        kept.restore(day(2)).await.unwrap();
+        kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(2)).await;
+        std::fs::write(kept.log(), &told).unwrap();
+        is_log_fault(kept.reopen(day(3)).await, |fault| matches!(fault, LogError::Diverged { seq: 1, .. }));
+        // The way out that the message names.
+        kept.restore(day(3)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
+    }
+
+    async fn what_a_crash_cut_off_is_passed_over(kept: Kept) {
+        use std::io::Write;
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        let mut file = std::fs::OpenOptions::new().append(true).open(kept.log()).unwrap();
+        file.write_all(b"{\"record\":\"event\",\"event\":{\"se").unwrap();
+        kept.stop(&device, DeviceAction::Resume, day(1)).await;
+        kept.reopen(day(2)).await.unwrap();
+        kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(2)).await;
+        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        assert_eq!((report.torn, report.agrees), (1, true));
+        kept.restore(day(3)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked));
+    }
+
+    async fn a_lost_log_is_replaced_only_on_demand(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        kept.house.place.backup().await;
+        let (url, log) = (kept.house.place.url(), kept.log());
+        let installation = Installation::parse("tegata.example.jp").unwrap();
+        let place = LogPlace { file: &log, installation: &installation };
+        let early = Ledger::open_with_new_log(&url, &place, day(2), &kept.house.entropy).await.map(|_| ());
+        is_log_fault(early, |fault| matches!(fault, LogError::Exists(_)));
+        std::fs::remove_file(&log).unwrap();
+        Ledger::open_with_new_log(&url, &place, day(2), &kept.house.entropy).await.unwrap().close().await;
+        kept.reopen(day(3)).await.unwrap();
+        kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(3)).await;
+        // The backup knows the former log by its name, so it does not mistake the new one for it.
+        is_log_fault(kept.restore(day(4)).await, |fault| matches!(fault, LogError::Foreign(_)));
+    }
+
+    async fn without_its_log_a_ledger_does_not_revoke_in_silence(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        let without = Ledger::open(&kept.house.place.url()).await.unwrap();
+        let mut writing = without.begin(day(1)).await.unwrap();
+        writing.act_on_device(&device, DeviceAction::Suspend, "", &operator()).await.unwrap();
+        is_log_fault(writing.commit().await, |fault| matches!(fault, LogError::NotOpened));
+        without.close().await;
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Active), "the refused change is undone");
+
+        std::fs::rename(kept.log(), kept.log().with_extension("away")).unwrap();
+        let refused = kept.house.act(&device, DeviceAction::Suspend, day(1)).await.map(|_| ());
+        is_log_fault(refused, |fault| matches!(fault, LogError::Missing(_)));
+        kept.house.enrol(day(1)).await;
+        std::fs::rename(kept.log().with_extension("away"), kept.log()).unwrap();
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+    }
+
+    async fn several_processes_write_one_log(kept: Kept) {
+        let mut devices = Vec::new();
+        for _ in 0..12 {
+            devices.push(kept.house.enrol(day(0)).await.0);
+        }
+        kept.house.place.backup().await;
+        let other = kept.open_another(day(1)).await.unwrap();
+        let stopping = |ledger: Ledger, devices: Vec<DeviceId>| tokio::spawn(async move {
+            for device in devices {
+                let mut writing = ledger.begin(day(1)).await.unwrap();
+                writing.act_on_device(&device, DeviceAction::Revoke(KeyCompromise), "", &operator()).await.unwrap();
+                writing.commit().await.unwrap();
+            }
+        });
+        let (one, two) = devices.split_at(6);
+        let both = [stopping(kept.house.ledger.clone(), one.to_vec()), stopping(other.clone(), two.to_vec())];
+        for writer in both {
+            writer.await.unwrap();
+        }
+        other.close().await;
+        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        assert_eq!((report.last_event, report.agrees), (12, true));
+        kept.restore(day(2)).await.unwrap();
+        for device in &devices {
+            assert_eq!(kept.state(device).await, Some(DeviceState::Revoked));
+        }
+    }
+
+    async fn what_was_in_the_log_and_not_committed_is_done_by_the_next_writer(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        let (other, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.forbid_commits().await;
+        let failed = kept.house.act(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        assert!(failed.is_err(), "nothing is acknowledged");
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Active));
+        kept.house.place.allow_commits().await;
+        kept.stop(&other, DeviceAction::Suspend, day(1)).await;
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked), "it was asked for, and it is in the log");
+        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        assert_eq!((report.last_event, report.agrees), (2, true));
+        kept.house.folded().await;
+        kept.house.audited().await;
+    }
+
+    async fn a_process_notices_that_its_ledger_was_restored_beneath_it(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        let (stranger, thumbprint) = kept.house.enrol(day(0)).await;
+        let status = Status::load(kept.house.ledger.clone(), day(0)).await.unwrap();
+        assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_some());
+        kept.stop(&device, DeviceAction::Suspend, day(0)).await;
+        status.catch_up(day(0)).await.unwrap();
+        kept.house.place.restore_beneath().await;
+        assert!(matches!(status.catch_up(day(0)).await, Err(LedgerError::WentBack)));
+        assert!(matches!(kept.house.ledger.begin(day(0)).await.map(|_| ()), Err(LedgerError::WentBack)));
+        assert!(matches!(kept.house.ledger.feed_head().await, Err(LedgerError::WentBack)));
+        tokio::time::timeout(DAY, Arc::clone(&status).follow(Arc::new(Stopped))).await.expect("it follows no more");
+        assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_none(), "nobody knows {stranger} now");
+        kept.reopen(day(1)).await.unwrap();
+        assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
+    }
+}
+
+struct Stopped;
+
+impl tegata_core::Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        day(0)
+    }
+}
+
+async fn another_issuer(kept: &Kept) -> IssuerId {
+    let id = IssuerId::random(&kept.house.entropy);
+    let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"another CA".to_vec(), None);
+    kept.house.write(day(0), async |writing| writing.add_issuer(&issuer, &operator()).await).await.unwrap();
+    id
+}
+
+async fn revoke(kept: &Kept, thumbprint: &Thumbprint, now: Timestamp) {
+    kept.house
+        .write(now, async |writing| {
+            writing.revoke_certificate(thumbprint, KeyCompromise, Lineage::Whole, "", &operator()).await
+        })
+        .await
+        .expect("a revoked certificate");
+}
+
+async fn is_refused_by_the_memory(
+    kept: &Kept,
+    refused: &[&(DeviceId, Thumbprint)],
+    accepted: &[&(DeviceId, Thumbprint)],
+) {
+    let status = Status::load(kept.house.ledger.clone(), day(2)).await.unwrap();
+    for (expected, certificates) in [(false, refused), (true, accepted)] {
+        for (_, thumbprint) in certificates {
+            let (_, standing) =
+                status.standing(thumbprint, day(2)).await.unwrap().expect("a known certificate");
+            assert_eq!(standing == Standing::Good, expected);
+        }
+    }
+}
+
+/// The log of another installation.
+async fn others_log() -> Vec<u8> {
+    let mut kept =
+        Kept { house: House::open(Place::sqlite()).await, disk: tempfile::tempdir().expect("a disk") };
+    // Chance repeats in tests, and the name of a log is chance.
+    bytes::<32>(&kept.house.entropy);
+    kept.reopen(day(0)).await.unwrap();
+    let log = std::fs::read(kept.log()).unwrap();
+    kept.clear().await;
+    log
+}
+
+fn is_log_fault(result: Result<()>, expected: impl Fn(&LogError) -> bool) {
+    match result {
+        Err(LedgerError::Log(fault)) if expected(&fault) => {}
+        other => panic!("another fault was due than {other:?}"),
+    }
+}
