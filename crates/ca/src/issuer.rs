@@ -1,7 +1,8 @@
 //! A CA as it works: its certificate together with its key.
 
-use crate::keys::{self, KeyError, LocalKey, Signer};
+use crate::keys::{self, KeyError, Signer};
 use crate::oid;
+use crate::rehearsal::{self, Rehearsal};
 use rcgen::{CertificateParams, KeyUsagePurpose};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
@@ -60,8 +61,8 @@ pub struct Issuer {
     not_after: Timestamp,
     signer: Arc<dyn Signer>,
     ocsp_names: [OcspName; 2],
-    /// Issues what is to be linted: this CA's name and key identifier on a key nobody trusts.
-    rehearsal: rcgen::Issuer<'static, RcgenKey>,
+    /// Issues what is to be linted: this CA's name and key identifier, and no key.
+    rehearsal: rcgen::Issuer<'static, Rehearsal>,
 }
 
 impl Issuer {
@@ -82,8 +83,7 @@ impl Issuer {
                 not_after: facts.not_after,
             });
         }
-        let throwaway = LocalKey::from_pkcs8(&LocalKey::generate()?)?;
-        let rehearsal = rcgen_issuer(&certificate, Arc::new(throwaway))?;
+        let rehearsal = rehearsal::issuer(&certificate)?;
         let Facts { subject, key_identifier, not_before, not_after, .. } = facts;
         let name = |hash, algorithm| OcspName::new(hash, algorithm, &subject, signer.public_point());
         let ocsp_names = [name(oid::SHA1, &SHA1_FOR_LEGACY_USE_ONLY), name(oid::SHA256, &SHA256)];
@@ -140,7 +140,7 @@ impl Issuer {
         &self.signer
     }
 
-    pub(crate) fn rehearsal(&self) -> &rcgen::Issuer<'static, RcgenKey> {
+    pub(crate) fn rehearsal(&self) -> &rcgen::Issuer<'static, Rehearsal> {
         &self.rehearsal
     }
 
@@ -191,17 +191,17 @@ impl OcspName {
     }
 }
 
-/// What `Issuer` needs to know of its certificate.
-struct Facts {
-    subject: Vec<u8>,
-    public_key_info: Vec<u8>,
-    key_identifier: Vec<u8>,
-    not_before: Timestamp,
-    not_after: Timestamp,
+/// What is to be known of a CA's certificate.
+pub(crate) struct Facts {
+    pub(crate) subject: Vec<u8>,
+    pub(crate) public_key_info: Vec<u8>,
+    pub(crate) key_identifier: Vec<u8>,
+    pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
 }
 
 impl Facts {
-    fn read(der: &[u8]) -> Result<Self, IssuerError> {
+    pub(crate) fn read(der: &[u8]) -> Result<Self, IssuerError> {
         let (rest, certificate) =
             x509_parser::parse_x509_certificate(der).map_err(|_| IssuerError::Malformed)?;
         if !rest.is_empty() {

@@ -5,13 +5,14 @@
 //! | keys in use and at rest | [`keys`], [`secret`] |
 //! | creating CAs and server certificates | [`authority`] |
 //! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`authorities`] |
-//! | what certificates look like | [`profile`], [`subject`] |
-//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`] |
+//! | what certificates look like | [`profile`], [`policy`], [`subject`] |
+//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`], [`audit`] |
 //! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
 //!
 //! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
 //! ledger; everything else is bytes in, bytes out.
 
+pub mod audit;
 pub mod authorities;
 pub mod authority;
 pub mod crl;
@@ -24,10 +25,14 @@ pub mod keys;
 pub mod lint;
 pub mod ocsp;
 mod oid;
+pub mod policy;
 pub mod prepare;
 mod private_key;
 pub mod profile;
+mod public_key;
 pub mod publish;
+mod rehearsal;
+mod rsa;
 pub mod secret;
 pub mod subject;
 
@@ -37,15 +42,16 @@ mod tests;
 pub use authorities::{Authorities, Post};
 pub use authority::{AuthorityError, AuthorityName};
 pub use crl::{Crl, CrlError, CrlReason, Revoked};
-pub use csr::{KeyType, ParsedRequest};
+pub use csr::ParsedRequest;
 pub use endpoints::Endpoints;
 pub use issue::{Authority, Issued, IssuingError, Order, Profiles, Step};
 pub use issuer::{Issuer, IssuerError};
 pub use keys::{KeyError, LocalKey, Signer};
 pub use ocsp::{OcspRequest, OcspStatus};
-pub use private_key::public_key_of_private;
 pub use prepare::{IssueError, Prepared, SignedCertificate, prepare};
+pub use private_key::public_key_of_private;
 pub use profile::{Profile, ProfileError};
+pub use public_key::{KeyType, PublicKey};
 pub use publish::PublishError;
 pub use secret::{Secret, SecretError};
 pub use subject::Holder;

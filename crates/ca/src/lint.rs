@@ -1,208 +1,195 @@
-//! Every MUST a device certificate can break, checked on the rehearsed certificate before the real key
-//! signs. The lint reads the DER with another library than the one that wrote it.
+//! Every MUST that a device certificate can break: of RFC 5280 sections 4.1 and 4.2, whose sections the findings name,
+//! and of this house. Checked before the real key signs, and again whenever somebody looks at what was issued.
+//!
+//! The lint reads DER with other code than wrote it: rcgen writes, x509-parser and the strict reader here read.
 
-use crate::csr::ParsedRequest;
+mod encoding;
+mod extensions;
+mod subject;
+
 use crate::endpoints::Endpoints;
-use crate::issuer::Issuer;
 use crate::oid;
-use crate::subject::LONGEST;
+use crate::profile::Profile;
+use crate::public_key::PublicKey;
+use ring::digest::{SHA256, digest};
 use std::fmt;
 use std::time::Duration;
 use tegata_core::{Serial, Timestamp};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::{
-    DistributionPointName, GeneralName, ParsedExtension, ParsedExtension as Extension, X509Extension,
-};
-use x509_parser::x509::X509Version;
+use x509_parser::x509::{AlgorithmIdentifier, X509Version};
 
 /// What the certificate must say.
 pub(crate) struct Expected<'a> {
-    pub(crate) issuer: &'a Issuer,
+    pub(crate) parent: Parent<'a>,
     pub(crate) endpoints: &'a Endpoints,
+    pub(crate) profile: &'a Profile,
     /// The URL of the one CRL that will name it.
     pub(crate) crl: String,
     pub(crate) serial: Serial,
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
-    pub(crate) longest: Duration,
-    pub(crate) common_name: String,
-    pub(crate) organization: Option<&'a str>,
+    /// Nothing when labels have changed since it was issued.
+    pub(crate) common_name: Option<String>,
     pub(crate) uri: String,
-    pub(crate) request: &'a ParsedRequest,
+    /// SHA-256 of the `SubjectPublicKeyInfo`.
+    pub(crate) key_hash: &'a [u8],
 }
 
-/// A rule the certificate would break, with its section of RFC 5280 where it has one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Finding(&'static str);
+/// What a certificate repeats of its issuer.
+#[derive(Clone, Copy)]
+pub(crate) struct Parent<'a> {
+    pub(crate) subject: &'a [u8],
+    pub(crate) key_identifier: &'a [u8],
+    pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
+}
 
-impl fmt::Display for Finding {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0)
+/// What a finding is measured by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// RFC 5280, or what this house wants of every certificate.
+    Rule,
+    /// What was intended, and recorded in the ledger.
+    Record,
+    /// Today's profile and public address: a certificate from before they were changed may differ and be sound.
+    Settings,
+}
+
+macro_rules! findings {
+    ($($kind:ident { $($name:ident $text:literal)* })*) => {
+        /// Something the certificate should have and has not.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum Finding { $($($name),*),* }
+
+        impl Finding {
+            /// All that there can be.
+            pub const ALL: &'static [Self] = &[$($(Self::$name),*),*];
+
+            /// What it is measured by.
+            pub fn kind(self) -> Kind {
+                match self { $($(Self::$name => Kind::$kind),*),* }
+            }
+
+            /// What the certificate should have, with the section of RFC 5280 that wants it if there is one.
+            pub fn text(self) -> &'static str {
+                match self { $($(Self::$name => $text),*),* }
+            }
+        }
+    };
+}
+
+findings! {
+    Rule {
+        Encoding "one X.509 certificate in DER (4.1)"
+        Version "version 3 (4.1.2.1)"
+        SerialForm "a positive serial of at most 20 octets (4.1.2.2)"
+        Algorithm "ecdsa-with-SHA256 inside and outside (4.1.1.2)"
+        IssuerName "the issuer's subject, byte by byte (4.1.2.4)"
+        TimeForm "UTCTime through 2049 and GeneralizedTime from 2050, to the second, in Z (4.1.2.5)"
+        Order "an end that is not before the begin (4.1.2.5)"
+        IssuersLife "a life within the issuer's"
+        SubjectMissing "a subject, because SubjectAltName is not critical (4.1.2.6)"
+        SubjectForm "subject values of 1 to 64 visible characters in UTF8String or PrintableString (4.1.2.4, A.1)"
+        SubjectTypes "one common name, at most one organisation and one country, each alone in its place"
+        KeyForm "a sound key in its one form (4.1.2.7)"
+        UniqueIdentifiers "no unique identifiers (4.1.2.8)"
+        ExtensionTwice "no extension twice (4.2)"
+        OtherExtension "no extensions but those of this house"
+        AuthorityKey "AuthorityKeyIdentifier with the issuer's key identifier alone, not critical (4.2.1.1)"
+        SubjectKey "SubjectKeyIdentifier by RFC 7093 method 1, not critical (4.2.1.2)"
+        KeyUsage "critical KeyUsage with digitalSignature, and at most keyEncipherment for RSA (4.2.1.3)"
+        Policies "CertificatePolicies, not critical: every policy once, its qualifiers in their form (4.2.1.4)"
+        AlternativeName "SubjectAltName with one https URI, not critical (4.2.1.6)"
+        BasicConstraints "critical BasicConstraints with CA:FALSE (4.2.1.9)"
+        ExtendedKeyUsage "ExtendedKeyUsage with clientAuth alone, not critical (4.2.1.12)"
+        DistributionPoint "one CRL distribution point with one URL, not critical (4.2.1.13)"
+        InformationAccess "AuthorityInfoAccess with OCSP and caIssuers of the issuer, not critical (4.2.2.1)"
+        Signature "a signature of the issuer's (4.1.1.3)"
+    }
+    Record {
+        Intended "the bytes that were recorded before signing"
+        Serial "the reserved serial"
+        Validity "the intended validity"
+        Key "the requested key, byte by byte"
+        CommonName "the intended common name"
+        Holder "the holder's URI"
+        Shard "the CRL of its shard"
+    }
+    Settings {
+        Life "a life no longer than the profile's"
+        KeyType "a key that the profile allows"
+        KeyEncipherment "keyEncipherment if the profile wants it"
+        ProfileSubject "the profile's organisation and country"
+        ProfilePolicies "the profile's policies"
+        Address "URLs at the public address"
     }
 }
 
-/// The rules that are broken: none in a good certificate.
-pub(crate) fn lint(der: &[u8], expected: &Expected<'_>) -> Vec<Finding> {
-    let Ok(([], certificate)) = x509_parser::parse_x509_certificate(der) else {
-        return vec![Finding("one X.509 certificate in DER (4.1)")];
-    };
-    let mut checks = fields(&certificate, expected);
-    checks.extend(subject(&certificate, expected));
-    checks.extend(extensions(&certificate, expected));
-    checks.into_iter().filter(|(holds, _)| !holds).map(|(_, rule)| Finding(rule)).collect()
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.text())
+    }
 }
 
-type Check = (bool, &'static str);
+/// What is wrong: nothing in a good certificate. Whether its signature holds is not looked at.
+pub(crate) fn lint(der: &[u8], expected: &Expected<'_>) -> Vec<Finding> {
+    let parsed = x509_parser::parse_x509_certificate(der);
+    let (true, Ok(([], certificate))) = (encoding::is_der(der), parsed) else {
+        return vec![Finding::Encoding];
+    };
+    let mut checks = Vec::from(fields(&certificate, expected));
+    checks.extend(life(der, &certificate, expected));
+    checks.extend(key(&certificate, expected));
+    checks.extend(subject::checks(certificate.subject(), expected));
+    checks.extend(extensions::checks(&certificate, expected));
+    checks.into_iter().filter(|(holds, _)| !holds).map(|(_, finding)| finding).collect()
+}
 
-fn fields(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> Vec<Check> {
+/// Whether it holds, and what to say otherwise.
+type Check = (bool, Finding);
+
+fn fields(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 6] {
     let tbs = &certificate.tbs_certificate;
     let serial = tbs.raw_serial();
+    let is_positive = serial.first().is_some_and(|first| *first < 0x80) && serial != [0];
+    let is_ecdsa = |algorithm: &AlgorithmIdentifier<'_>| {
+        algorithm.algorithm.as_bytes() == &oid::ECDSA_WITH_SHA256[4..] && algorithm.parameters.is_none()
+    };
+    [
+        (tbs.version() == X509Version::V3, Finding::Version),
+        (is_positive && serial.len() <= 20, Finding::SerialForm),
+        (serial == expected.serial.as_bytes(), Finding::Serial),
+        (is_ecdsa(&tbs.signature) && is_ecdsa(&certificate.signature_algorithm), Finding::Algorithm),
+        (tbs.issuer().as_raw() == expected.parent.subject, Finding::IssuerName),
+        (tbs.issuer_uid.is_none() && tbs.subject_uid.is_none(), Finding::UniqueIdentifiers),
+    ]
+}
+
+/// RFC 5280 section 4.1.2.5: both ends belong to the life.
+fn life(der: &[u8], certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 5] {
     let validity = certificate.validity();
     let begin = Timestamp::from_seconds(validity.not_before.timestamp());
     let end = Timestamp::from_seconds(validity.not_after.timestamp());
     let life = end.since(begin) + Duration::from_secs(1);
-    let issuer = expected.issuer;
-    let ecdsa = |algorithm: &x509_parser::x509::AlgorithmIdentifier<'_>| {
-        let oid = algorithm.algorithm.as_bytes();
-        oid == &oid::ECDSA_WITH_SHA256[4..] && algorithm.parameters.is_none()
-    };
-    vec![
-        (tbs.version() == X509Version::V3, "version 3 (4.1.2.1)"),
-        (
-            serial.len() <= 20 && serial.first().is_some_and(|first| *first < 0x80),
-            "a positive serial of at most 20 octets (4.1.2.2)",
-        ),
-        (serial == expected.serial.as_bytes(), "the reserved serial"),
-        (
-            ecdsa(&tbs.signature) && ecdsa(&certificate.signature_algorithm),
-            "ecdsa-with-SHA256 inside and outside (4.1.1.2)",
-        ),
-        (tbs.issuer().as_raw() == issuer.subject(), "the issuer's subject, byte by byte (4.1.2.4)"),
-        ((begin, end) == (expected.not_before, expected.not_after), "the intended validity (4.1.2.5)"),
-        (begin < end && life <= expected.longest, "a life no longer than the profile's"),
-        (begin >= issuer.not_before() && end <= issuer.not_after(), "a life within the issuer's"),
-        (
-            tbs.public_key().raw == expected.request.public_key_info(),
-            "the requested key, byte by byte (4.1.2.7)",
-        ),
-        (tbs.issuer_uid.is_none() && tbs.subject_uid.is_none(), "no unique identifiers (4.1.2.8)"),
+    let parent = expected.parent;
+    [
+        (encoding::has_sound_times(der), Finding::TimeForm),
+        (begin <= end, Finding::Order),
+        (begin >= parent.not_before && end <= parent.not_after, Finding::IssuersLife),
+        ((begin, end) == (expected.not_before, expected.not_after), Finding::Validity),
+        (life <= expected.profile.validity(), Finding::Life),
     ]
 }
 
-fn subject(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> Vec<Check> {
-    let subject = certificate.subject();
-    let only = |values: Vec<&x509_parser::x509::AttributeTypeAndValue<'_>>, text: Option<&str>| {
-        values.iter().map(|value| value.as_str().ok()).collect::<Vec<_>>()
-            == text.map(Some).into_iter().collect::<Vec<_>>()
-    };
-    let values: Vec<_> = subject.iter_attributes().collect();
-    let fits = |value: &&x509_parser::x509::AttributeTypeAndValue<'_>| {
-        value.as_str().is_ok_and(|text| (1..=LONGEST).contains(&text.chars().count()))
-    };
-    vec![
-        (values.iter().all(fits), "subject values of 1 to 64 characters (appendix A.1)"),
-        (only(subject.iter_common_name().collect(), Some(&expected.common_name)), "the intended common name"),
-        (only(subject.iter_organization().collect(), expected.organization), "the intended organisation"),
-        (values.len() == 1 + usize::from(expected.organization.is_some()), "nothing else in the subject"),
+fn key(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 3] {
+    let info = certificate.public_key().raw;
+    let key = PublicKey::read(info).ok();
+    [
+        (key.is_some(), Finding::KeyForm),
+        (digest(&SHA256, info).as_ref() == expected.key_hash, Finding::Key),
+        (key.is_none_or(|key| expected.profile.allows(&key)), Finding::KeyType),
     ]
-}
-
-/// Each extension is expected once, with one criticality and one value.
-fn extensions(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> Vec<Check> {
-    let all = certificate.extensions();
-    let once = |critical: bool, value: &dyn Fn(&Extension<'_>) -> Option<bool>| {
-        let mut found =
-            all.iter().filter_map(|extension| Some((extension, value(extension.parsed_extension())?)));
-        matches!((found.next(), found.next()), (Some((extension, true)), None) if extension.critical == critical)
-    };
-    vec![
-        (all.len() == 8, "exactly the eight extensions of this profile"),
-        (no_duplicates(all), "no extension twice (4.2)"),
-        (
-            once(false, &|found| authority_key(found, expected.issuer.key_identifier())),
-            "AuthorityKeyIdentifier with the issuer's key identifier alone (4.2.1.1)",
-        ),
-        (
-            once(false, &|found| subject_key(found, &expected.request.key_identifier())),
-            "SubjectKeyIdentifier by RFC 7093 method 1 (4.2.1.2)",
-        ),
-        (once(true, &key_usage), "critical KeyUsage with digitalSignature alone (4.2.1.3)"),
-        (
-            once(false, &|found| alternative_name(found, &expected.uri)),
-            "SubjectAltName with the holder's URI alone (4.2.1.6)",
-        ),
-        (once(true, &not_a_ca), "critical BasicConstraints with CA:FALSE (4.2.1.9)"),
-        (once(false, &client_auth), "ExtendedKeyUsage with clientAuth alone (4.2.1.12)"),
-        (
-            once(false, &|found| distribution_point(found, &expected.crl)),
-            "one CRL distribution point with the issuer's URL (4.2.1.13)",
-        ),
-        (
-            once(false, &|found| information_access(found, expected.endpoints)),
-            "AuthorityInfoAccess with OCSP and caIssuers (4.2.2.1)",
-        ),
-    ]
-}
-
-fn no_duplicates(extensions: &[X509Extension<'_>]) -> bool {
-    extensions.iter().enumerate().all(|(at, one)| extensions[..at].iter().all(|other| other.oid != one.oid))
-}
-
-fn authority_key(found: &Extension<'_>, identifier: &[u8]) -> Option<bool> {
-    let ParsedExtension::AuthorityKeyIdentifier(authority) = found else { return None };
-    let alone = authority.authority_cert_issuer.is_none() && authority.authority_cert_serial.is_none();
-    Some(alone && authority.key_identifier.as_ref().is_some_and(|key| key.0 == identifier))
-}
-
-fn subject_key(found: &Extension<'_>, identifier: &[u8]) -> Option<bool> {
-    let ParsedExtension::SubjectKeyIdentifier(key) = found else { return None };
-    Some(key.0 == identifier)
-}
-
-fn key_usage(found: &Extension<'_>) -> Option<bool> {
-    let ParsedExtension::KeyUsage(usage) = found else { return None };
-    Some(usage.flags == 1)
-}
-
-fn alternative_name(found: &Extension<'_>, uri: &str) -> Option<bool> {
-    let ParsedExtension::SubjectAlternativeName(names) = found else { return None };
-    Some(matches!(names.general_names.as_slice(), [GeneralName::URI(found)] if *found == uri))
-}
-
-fn not_a_ca(found: &Extension<'_>) -> Option<bool> {
-    let ParsedExtension::BasicConstraints(constraints) = found else { return None };
-    Some(!constraints.ca && constraints.path_len_constraint.is_none())
-}
-
-fn client_auth(found: &Extension<'_>) -> Option<bool> {
-    let ParsedExtension::ExtendedKeyUsage(usage) = found else { return None };
-    let others = usage.any
-        || usage.server_auth
-        || usage.code_signing
-        || usage.email_protection
-        || usage.time_stamping
-        || usage.ocsp_signing
-        || !usage.other.is_empty();
-    Some(usage.client_auth && !others)
-}
-
-fn distribution_point(found: &Extension<'_>, url: &str) -> Option<bool> {
-    let ParsedExtension::CRLDistributionPoints(points) = found else { return None };
-    let [point] = points.points.as_slice() else { return Some(false) };
-    let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { return Some(false) };
-    let named = matches!(names.as_slice(), [GeneralName::URI(found)] if *found == url);
-    Some(named && point.reasons.is_none() && point.crl_issuer.is_none())
-}
-
-fn information_access(found: &Extension<'_>, endpoints: &Endpoints) -> Option<bool> {
-    let ParsedExtension::AuthorityInfoAccess(access) = found else { return None };
-    let wanted = [(oid::AD_OCSP, endpoints.ocsp()), (oid::AD_CA_ISSUERS, endpoints.certificate())];
-    let exact = access.accessdescs.len() == wanted.len()
-        && access.accessdescs.iter().zip(wanted).all(|(description, (method, url))| {
-            description.access_method.as_bytes() == method
-                && matches!(&description.access_location, GeneralName::URI(found) if *found == url)
-        });
-    Some(exact)
 }
 
 #[cfg(test)]

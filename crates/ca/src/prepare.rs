@@ -1,6 +1,6 @@
 //! From a checked request to exact bytes, and from those bytes to a certificate.
 //!
-//! [`prepare`] rehearses the certificate with a key nobody trusts and lints the result; what it returns
+//! [`prepare`] rehearses the certificate without a key and lints the result; what it returns
 //! can be recorded and then signed once. Only the issuing function may sign it.
 
 use crate::csr::ParsedRequest;
@@ -8,12 +8,14 @@ use crate::der::{self, Reader};
 use crate::endpoints::Endpoints;
 use crate::issuer::Issuer;
 use crate::keys::KeyError;
-use crate::lint::{Expected, Finding, lint};
+use crate::lint::{Expected, Finding, Parent, lint};
 use crate::oid;
+use crate::policy::Policy;
 use crate::profile::Profile;
+use crate::public_key::PublicKey;
 use crate::subject::Holder;
 use rcgen::{
-    CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,
+    CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
 };
 use std::time::Duration;
@@ -90,41 +92,33 @@ pub fn prepare(
     if profile.role() != holder.role {
         return Err(IssueError::WrongRole);
     }
-    if !profile.allows(request.key_type()) {
+    if !profile.allows(request.key()) {
         return Err(IssueError::Refused(Refusal::KeyNotAllowed));
     }
     let (not_before, not_after) = validity(issuer, profile, now)?;
     let shard = endpoints.shard_of(&serial);
+    let key_hash = request.key_hash();
     let expected = Expected {
-        issuer,
+        parent: parent(issuer),
         endpoints,
+        profile,
         crl: endpoints.crl(shard),
         serial,
         not_before,
         not_after,
-        longest: profile.validity(),
-        common_name: profile.common_name().render(holder),
-        organization: profile.organization(),
+        common_name: Some(profile.common_name().render(holder)),
         uri: holder.uri(),
-        request,
+        key_hash: &key_hash,
     };
-    let rehearsed = parameters(&expected)?
-        .signed_by(request, issuer.rehearsal())
+    let rehearsed = parameters(&expected, request.key())?
+        .signed_by(request.key(), issuer.rehearsal())
         .map_err(|error| IssueError::Encoding(error.to_string()))?;
     let findings = lint(rehearsed.der(), &expected);
     if !findings.is_empty() {
         return Err(IssueError::Lint(findings));
     }
     let tbs = tbs_of(rehearsed.der()).ok_or(IssueError::Altered)?.to_vec();
-    Ok(Prepared {
-        issuer: issuer.id().clone(),
-        tbs,
-        serial,
-        shard,
-        not_before,
-        not_after,
-        key_hash: request.key_hash(),
-    })
+    Ok(Prepared { issuer: issuer.id().clone(), tbs, serial, shard, not_before, not_after, key_hash })
 }
 
 impl Prepared {
@@ -164,9 +158,7 @@ impl Prepared {
             return Err(IssueError::WrongIssuer);
         }
         let der = issuer.sign(&self.tbs)?;
-        let intact = x509_parser::parse_x509_certificate(&der)
-            .is_ok_and(|(rest, parsed)| rest.is_empty() && parsed.tbs_certificate.as_ref() == self.tbs);
-        if !intact {
+        if tbs_of(&der) != Some(&self.tbs) {
             return Err(IssueError::Altered);
         }
         Ok(SignedCertificate { thumbprint: Thumbprint::of(&der), der, serial: self.serial })
@@ -187,28 +179,52 @@ fn validity(
     Ok((begin.max(issuer.not_before()), end.min(issuer.not_after())))
 }
 
-pub(crate) fn parameters(expected: &Expected<'_>) -> Result<CertificateParams, IssueError> {
+fn parent(issuer: &Issuer) -> Parent<'_> {
+    Parent {
+        subject: issuer.subject(),
+        key_identifier: issuer.key_identifier(),
+        not_before: issuer.not_before(),
+        not_after: issuer.not_after(),
+    }
+}
+
+fn parameters(expected: &Expected<'_>, key: &PublicKey) -> Result<CertificateParams, IssueError> {
+    let encoding = |error: rcgen::Error| IssueError::Encoding(error.to_string());
+    let profile = expected.profile;
     let mut params = CertificateParams::default();
     params.serial_number = Some(SerialNumber::from_slice(expected.serial.as_bytes()));
     params.not_before = expected.not_before.date_time();
     params.not_after = expected.not_after.date_time();
     params.distinguished_name = DistinguishedName::new();
-    if let Some(organization) = expected.organization {
+    if let Some(country) = profile.country() {
+        let country = DnValue::PrintableString(country.try_into().map_err(encoding)?);
+        params.distinguished_name.push(DnType::CountryName, country);
+    }
+    if let Some(organization) = profile.organization() {
         params.distinguished_name.push(DnType::OrganizationName, organization);
     }
-    params.distinguished_name.push(DnType::CommonName, expected.common_name.as_str());
-    let uri = expected.uri.as_str().try_into();
-    params.subject_alt_names =
-        vec![SanType::URI(uri.map_err(|error: rcgen::Error| IssueError::Encoding(error.to_string()))?)];
+    params.distinguished_name.push(DnType::CommonName, expected.common_name.as_deref().unwrap_or_default());
+    params.subject_alt_names = vec![SanType::URI(expected.uri.as_str().try_into().map_err(encoding)?)];
     // NoCa would leave out both basicConstraints and the SubjectKeyIdentifier.
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    if profile.key_encipherment(key.key_type()) {
+        params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+    }
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![expected.crl.clone()] }];
     params.use_authority_key_identifier_extension = true;
-    params.key_identifier_method = KeyIdMethod::PreSpecified(expected.request.key_identifier());
+    params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
     params.custom_extensions = vec![authority_information(expected.endpoints)];
+    params.custom_extensions.extend(certificate_policies(profile.policies()));
     Ok(params)
+}
+
+/// `CertificatePolicies` (RFC 5280 section 4.2.1.4), of which there is at least one or no extension.
+fn certificate_policies(policies: &[Policy]) -> Option<CustomExtension> {
+    let list: Vec<u8> = policies.iter().flat_map(Policy::der).collect();
+    let extension = || CustomExtension::from_oid_content(oid::CERTIFICATE_POLICIES, der::sequence(&[&list]));
+    (!policies.is_empty()).then(extension)
 }
 
 /// `AuthorityInfoAccess` (RFC 5280 section 4.2.2.1).
@@ -238,6 +254,7 @@ fn list(findings: &[Finding]) -> String {
 mod tests {
     use super::*;
     use crate::tests::world::{NOW, World, request};
+    use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
     use std::collections::HashSet;
     use tegata_core::Role;
     use tegata_core::entropy::Seeded;
@@ -255,7 +272,13 @@ mod tests {
     #[test]
     fn the_rehearsal_is_worth_nothing_to_whoever_steals_it() {
         let world = World::new();
-        assert_ne!(world.issuing.rehearsal().key().0.public_point(), world.issuing.signer().public_point());
+        let key = request(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let rehearsed = CertificateParams::default().signed_by(key.key(), world.issuing.rehearsal()).unwrap();
+        let (_, parsed) = x509_parser::parse_x509_certificate(rehearsed.der()).unwrap();
+        assert!(!world.issuing.verifies(tbs_of(rehearsed.der()).unwrap(), &parsed.signature_value.data));
+        let own =
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &parsed.public_key().subject_public_key.data);
+        assert!(own.verify(tbs_of(rehearsed.der()).unwrap(), &parsed.signature_value.data).is_err());
     }
 
     #[test]

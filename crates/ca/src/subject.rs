@@ -1,11 +1,16 @@
 //! The subject of a certificate: what a person sees in the browser's list of certificates. It helps to
 //! choose the right one and says nothing about who the person is.
 
-use std::fmt::Write;
 use tegata_core::{DeviceId, Installation, Role};
 
 /// The longest common name (RFC 5280 appendix A.1, ub-common-name) and organisation, in characters.
 pub(crate) const LONGEST: usize = 64;
+
+/// Fewer characters of a typed name would not tell one terminal from another.
+const LEAST_ROOM: usize = 16;
+
+/// The length of a [`DeviceId`], in characters.
+const DEVICE_LENGTH: usize = 26;
 
 /// Who a certificate is for. The names come from the tenant; they are display text, not identity:
 /// identity is the URI in the SAN.
@@ -26,8 +31,12 @@ pub struct Holder<'a> {
 impl Holder<'_> {
     /// The identity in the certificate: `https://{installation}/{device|gate}/{id}`.
     pub fn uri(&self) -> String {
-        format!("https://{}/{}/{}", self.installation.as_str(), self.role, self.device)
+        uri(self.installation, self.role, self.device)
     }
+}
+
+pub(crate) fn uri(installation: &Installation, role: Role, device: &DeviceId) -> String {
+    format!("https://{}/{role}/{device}", installation.as_str())
 }
 
 /// How a common name is made, such as `{site} {label}`.
@@ -43,11 +52,11 @@ enum Part {
 }
 
 impl Template {
-    /// From its text with `{site}`, `{label}` and `{device}` in it.
+    /// From its text with `{site}`, `{label}` and `{device}` in it; a gate has no `{site}`.
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, role: Role) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -69,23 +78,73 @@ impl Template {
         if parts.iter().all(|part| matches!(part, Part::Text(_))) {
             return Err("every certificate would have the same name: use {site}, {label} or {device}".into());
         }
-        Ok(Self(parts))
+        if role == Role::Gate && parts.contains(&Part::Site) {
+            return Err("a gate has no site, so {site} would always be empty: use {label} or {device}".into());
+        }
+        let template = Self(parts);
+        if template.least_length() > LONGEST {
+            return Err(format!(
+                "the fixed text leaves less than {LEAST_ROOM} of {LONGEST} characters for a name, or {{device}} would be \
+                 cut: shorten it (RFC 5280 appendix A.1, ub-common-name)"
+            ));
+        }
+        Ok(template)
     }
 
-    /// The common name: at most 64 characters, none of them invisible; the device's identifier when
-    /// nothing else is left.
+    /// What a name takes at least, with [`LEAST_ROOM`] for the names that are typed.
+    fn least_length(&self) -> usize {
+        let is_typed = self.0.iter().any(|part| matches!(part, Part::Site | Part::Label));
+        self.0.iter().map(Part::fixed_length).sum::<usize>() + if is_typed { LEAST_ROOM } else { 0 }
+    }
+
+    /// The common name: at most 64 characters, none of them invisible; the device's identifier when nothing else is
+    /// left. Long names are cut evenly, so that a long site does not push the label out.
     pub fn render(&self, holder: &Holder<'_>) -> String {
+        let mut typed: Vec<String> =
+            self.0.iter().filter_map(|part| part.typed(holder)).map(displayable).collect();
+        let fixed: usize = self.0.iter().map(Part::fixed_length).sum();
+        cut_evenly(&mut typed, LONGEST.saturating_sub(fixed));
+        let mut typed = typed.into_iter();
         let mut name = String::new();
         for part in &self.0 {
-            let _ = match part {
-                Part::Text(text) => name.write_str(text),
-                Part::Site => name.write_str(holder.site),
-                Part::Label => name.write_str(holder.label),
-                Part::Device => name.write_str(holder.device.as_str()),
-            };
+            match part {
+                Part::Text(text) => name.push_str(text),
+                Part::Device => name.push_str(holder.device.as_str()),
+                Part::Site | Part::Label => name.extend(typed.next()),
+            }
         }
         let name = displayable(&name);
         if name.is_empty() { holder.device.to_string() } else { name }
+    }
+}
+
+impl Part {
+    fn fixed_length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.chars().count(),
+            Self::Device => DEVICE_LENGTH,
+            Self::Site | Self::Label => 0,
+        }
+    }
+
+    fn typed<'a>(&self, holder: &Holder<'a>) -> Option<&'a str> {
+        match self {
+            Self::Site => Some(holder.site),
+            Self::Label => Some(holder.label),
+            Self::Text(_) | Self::Device => None,
+        }
+    }
+}
+
+/// Makes `names` fit into `room` characters together. What a short one leaves, a long one may use.
+fn cut_evenly(names: &mut [String], mut room: usize) {
+    let mut shortest_first: Vec<&mut String> = names.iter_mut().collect();
+    shortest_first.sort_by_key(|name| name.chars().count());
+    let mut waiting = shortest_first.len();
+    for name in shortest_first {
+        *name = name.chars().take(room / waiting).collect();
+        room -= name.chars().count();
+        waiting -= 1;
     }
 }
 
@@ -124,7 +183,7 @@ mod tests {
         let installation = Installation::parse("tegata.example.jp").unwrap();
         let device = DeviceId::random(&Seeded::new(1));
         let holder = Holder { installation: &installation, role: Role::Device, device: &device, site, label };
-        Template::parse(template).unwrap().render(&holder)
+        Template::parse(template, Role::Device).unwrap().render(&holder)
     }
 
     #[test]
@@ -135,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_does_not_push_the_others_out() {
+        let (long, longer) = ("長".repeat(40), "名".repeat(90));
+        assert_eq!(render("{site} {label}", &longer, "受付PC"), format!("{} 受付PC", "名".repeat(59)));
+        assert_eq!(
+            render("{site} {label}", &longer, &long),
+            format!("{} {}", "名".repeat(32), "長".repeat(31))
+        );
+        let device = DeviceId::random(&Seeded::new(1)).to_string();
+        assert!(render("{site} {label} {device}", &longer, &long).ends_with(&device));
+        assert_eq!(device.chars().count(), DEVICE_LENGTH);
+    }
+
+    #[test]
     fn a_name_that_turns_itself_around_is_straightened() {
         assert_eq!(render("{label}", "", "PC\u{202e}drowssap\u{0}\n1"), "PC drowssap 1");
     }
@@ -142,17 +214,19 @@ mod tests {
     #[test]
     fn a_template_with_a_mistake_is_refused() {
         for wrong in ["", "always the same", "{person}", "{site", "site}", "{site}\u{7}"] {
-            assert!(Template::parse(wrong).is_err(), "{wrong:?}");
+            assert!(Template::parse(wrong, Role::Device).is_err(), "{wrong:?}");
         }
     }
 
     proptest! {
         #[test]
         fn whatever_a_tenant_types_fits_a_certificate(site in ".{0,80}", label in ".{0,80}") {
-            let name = render("{site} {label}", &site, &label);
-            prop_assert!((1..=LONGEST).contains(&name.chars().count()));
-            prop_assert!(!name.chars().any(is_invisible));
-            prop_assert_eq!(name.trim(), &name);
+            for template in ["{site} {label}", "{label}", "端末 {label}/{site} {device}", "{site}{site}{label}"] {
+                let name = render(template, &site, &label);
+                prop_assert!((1..=LONGEST).contains(&name.chars().count()));
+                prop_assert!(!name.chars().any(is_invisible));
+                prop_assert_eq!(name.trim(), &name);
+            }
         }
     }
 }
