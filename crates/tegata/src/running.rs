@@ -19,9 +19,18 @@ pub fn remove(config: &Config) {
 
 /// The portal of the running server, if one noted it.
 pub fn portal(config: &Config) -> Option<String> {
+    noted(config, "portal")
+}
+
+/// Its public address.
+pub fn public(config: &Config) -> Option<String> {
+    noted(config, "public")
+}
+
+fn noted(config: &Config, door: &str) -> Option<String> {
     let text = std::fs::read_to_string(file(config)).ok()?;
     let noted: Value = serde_json::from_str(&text).ok()?;
-    Some(noted["portal"].as_str()?.to_owned())
+    Some(noted[door].as_str()?.to_owned())
 }
 
 fn file(config: &Config) -> PathBuf {

@@ -1,0 +1,265 @@
+//! What the audit log and the feed claim, against what the rows say.
+//!
+//! Both sides are as large as the installation is old, and neither fits into memory. So each is walked once and every
+//! claim is added to one of a few thousand sums, on one side and subtracted on the other: what is claimed on both sides
+//! leaves nothing. Only the sums that are left over are looked into, claim by claim, in a second walk.
+//!
+//! The hash is keyed by chance, so nobody can write rows whose claims cancel each other.
+
+use ring::digest::{Context, SHA256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tegata_core::Entropy;
+use tegata_core::entropy::bytes;
+
+/// What is compared with what.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Relation {
+    /// Reservations in the audit log and all certificates.
+    Reserved,
+    /// Issuances in the audit log and signed certificates.
+    Issued,
+    /// Ends in the audit log and ended certificates.
+    Ended,
+    /// Suspensions and ends in the audit log and devices that are not active.
+    Device,
+    /// Events of the feed and ended certificates that were signed.
+    AnnouncedCertificate,
+    /// Events of the feed and devices that are not active.
+    AnnouncedDevice,
+}
+
+/// Something that one side says of one thing: nothing takes back what was said before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claim {
+    pub relation: Relation,
+    pub key: String,
+    pub value: Option<String>,
+}
+
+/// A thing of which the two sides do not say the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    pub relation: Relation,
+    pub key: String,
+    /// What audit log or feed say.
+    pub told: Option<String>,
+    /// What the rows say.
+    pub filed: Option<String>,
+}
+
+/// Sums of each relation.
+const BUCKETS: usize = 4096;
+
+/// Sums of all relations that are looked into: with a million certificates some 30,000 claims.
+const LOOKED_INTO: usize = 128;
+
+/// The first walk.
+pub struct Sums {
+    seed: [u8; 32],
+    buckets: HashMap<Relation, Vec<u128>>,
+    /// Values that may be taken back: those of suspended devices.
+    standing: HashMap<(Relation, u128), String>,
+}
+
+/// The second walk, through the sums that were left over.
+pub struct Differences {
+    seed: [u8; 32],
+    open: HashSet<(Relation, usize)>,
+    /// Whether there were more.
+    pub is_complete: bool,
+    told: BTreeMap<(Relation, String), String>,
+    filed: BTreeMap<(Relation, String), String>,
+}
+
+impl Sums {
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        Self { seed: bytes(entropy), buckets: HashMap::new(), standing: HashMap::new() }
+    }
+
+    /// A claim of the audit log or the feed, in order.
+    pub fn tell(&mut self, claim: &Claim) {
+        let Claim { relation, key, value } = claim;
+        if matches!(relation, Relation::Device | Relation::AnnouncedDevice) {
+            let (name, _) = hash(&self.seed, key, "");
+            if let Some(earlier) = self.standing.remove(&(*relation, name)) {
+                self.add(*relation, key, &earlier, u128::wrapping_sub);
+            }
+            if value.as_deref() == Some(SUSPENDED) {
+                self.standing.insert((*relation, name), SUSPENDED.into());
+            }
+        }
+        if let Some(value) = value {
+            self.add(*relation, key, value, u128::wrapping_add);
+        }
+    }
+
+    /// A claim of a row.
+    pub fn file(&mut self, claim: &Claim) {
+        if let Some(value) = &claim.value {
+            self.add(claim.relation, &claim.key, value, u128::wrapping_sub);
+        }
+    }
+
+    /// What is left over; nothing when both sides say the same.
+    pub fn left_over(self) -> Option<Differences> {
+        let left = |(relation, sums): (&Relation, &Vec<u128>)| {
+            let relation = *relation;
+            let places = sums.iter().enumerate().filter(|(_, sum)| **sum != 0);
+            places.map(|(place, _)| (relation, place)).collect::<Vec<_>>()
+        };
+        let mut open: Vec<_> = self.buckets.iter().flat_map(left).collect();
+        // A few of each relation rather than all of one.
+        open.sort_unstable_by_key(|(relation, place)| (*place, *relation));
+        let is_complete = open.len() <= LOOKED_INTO;
+        open.truncate(LOOKED_INTO);
+        (!open.is_empty()).then(|| Differences {
+            seed: self.seed,
+            open: open.into_iter().collect(),
+            is_complete,
+            told: BTreeMap::new(),
+            filed: BTreeMap::new(),
+        })
+    }
+
+    fn add(&mut self, relation: Relation, key: &str, value: &str, step: fn(u128, u128) -> u128) {
+        let (sum, bucket) = hash(&self.seed, key, value);
+        let sums = self.buckets.entry(relation).or_insert_with(|| vec![0; BUCKETS]);
+        sums[bucket] = step(sums[bucket], sum);
+    }
+}
+
+/// A device's state that can be taken back.
+pub const SUSPENDED: &str = "suspended";
+
+impl Differences {
+    /// A claim of the audit log or the feed, in order: the last one holds.
+    pub fn tell(&mut self, claim: Claim) {
+        if self.is_open(&claim) {
+            note(&mut self.told, claim);
+        }
+    }
+
+    /// A claim of a row.
+    pub fn file(&mut self, claim: Claim) {
+        if self.is_open(&claim) {
+            note(&mut self.filed, claim);
+        }
+    }
+
+    /// What the two sides do not say alike.
+    pub fn found(mut self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        for ((relation, key), told) in self.told {
+            let filed = self.filed.remove(&(relation, key.clone()));
+            if filed.as_ref() != Some(&told) {
+                found.push(Difference { relation, key, told: Some(told), filed });
+            }
+        }
+        let rest = self.filed.into_iter();
+        found.extend(rest.map(|((relation, key), filed)| Difference {
+            relation,
+            key,
+            told: None,
+            filed: Some(filed),
+        }));
+        found
+    }
+
+    fn is_open(&self, claim: &Claim) -> bool {
+        self.open.contains(&(claim.relation, hash(&self.seed, &claim.key, "").1))
+    }
+}
+
+fn note(side: &mut BTreeMap<(Relation, String), String>, claim: Claim) {
+    let place = (claim.relation, claim.key);
+    match claim.value {
+        Some(value) => drop(side.insert(place, value)),
+        None => drop(side.remove(&place)),
+    }
+}
+
+/// What to add for a claim, and to which sum: that of the key alone, so that all claims of a thing meet.
+fn hash(seed: &[u8], key: &str, value: &str) -> (u128, usize) {
+    let mut context = Context::new(&SHA256);
+    context.update(seed);
+    context.update(key.as_bytes());
+    let place = context.clone().finish();
+    let bucket = usize::from(u16::from_le_bytes([place.as_ref()[0], place.as_ref()[1]])) % BUCKETS;
+    context.update(&[0]);
+    context.update(value.as_bytes());
+    let sum = context.finish();
+    let sum = sum.as_ref().iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte));
+    (sum, bucket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tegata_core::entropy::Seeded;
+
+    fn claim(relation: Relation, key: &str, value: Option<&str>) -> Claim {
+        Claim { relation, key: key.into(), value: value.map(Into::into) }
+    }
+
+    /// Both walks over both sides.
+    fn compare(told: &[Claim], filed: &[Claim]) -> Vec<Difference> {
+        let mut sums = Sums::new(&Seeded::new(1));
+        for claim in told {
+            sums.tell(claim);
+        }
+        for claim in filed {
+            sums.file(claim);
+        }
+        let Some(mut differences) = sums.left_over() else { return vec![] };
+        told.iter().cloned().for_each(|claim| differences.tell(claim));
+        filed.iter().cloned().for_each(|claim| differences.file(claim));
+        differences.found()
+    }
+
+    #[test]
+    fn two_sides_that_say_the_same_leave_nothing_to_look_into() {
+        let many: Vec<_> =
+            (0..10_000).map(|n| claim(Relation::Issued, &n.to_string(), Some("thumbprint"))).collect();
+        let mut reversed = many.clone();
+        reversed.reverse();
+        let mut sums = Sums::new(&Seeded::new(1));
+        for claim in &many {
+            sums.tell(claim);
+        }
+        for claim in &reversed {
+            sums.file(claim);
+        }
+        assert!(sums.left_over().is_none());
+    }
+
+    #[test]
+    fn what_was_taken_back_and_said_again_counts_as_it_stands_last() {
+        let said = |value| claim(Relation::Device, "d", value);
+        let told = [said(Some("suspended")), said(None), said(Some("suspended")), said(Some("revoked"))];
+        assert_eq!(compare(&told, &[said(Some("revoked"))]), []);
+        assert_eq!(compare(&told[..3], &[said(Some("suspended"))]), []);
+        assert_eq!(compare(&told[..2], &[]), []);
+        assert_eq!(compare(&told, &[]).len(), 1, "let in again behind the back of the log");
+    }
+
+    #[test]
+    fn one_certificate_among_thousands_that_one_side_does_not_know_is_named() {
+        let many: Vec<_> =
+            (0..5000).map(|n| claim(Relation::Issued, &n.to_string(), Some("thumbprint"))).collect();
+        let (known, missing) = (&many[1..], &many[0]);
+        let [found] = <[_; 1]>::try_from(compare(&many, known)).unwrap();
+        assert_eq!((found.key, found.filed), (missing.key.clone(), None));
+        let [found] = <[_; 1]>::try_from(compare(known, &many)).unwrap();
+        assert_eq!((found.key, found.told), (missing.key.clone(), None));
+        let mut altered = many.clone();
+        altered[7].value = Some("another".into());
+        let [found] = <[_; 1]>::try_from(compare(&many, &altered)).unwrap();
+        assert_eq!((found.key, found.filed.as_deref()), ("7".into(), Some("another")));
+    }
+
+    #[test]
+    fn a_certificate_that_ended_twice_is_no_difference() {
+        let ended = claim(Relation::Ended, "d/1", Some("ended"));
+        assert_eq!(compare(&[ended.clone(), ended.clone()], &[ended]), []);
+    }
+}

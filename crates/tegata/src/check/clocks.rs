@@ -1,0 +1,120 @@
+//! This machine's clock against what the ledger was written with, the database's clock, and a running server's.
+
+use super::Look;
+use super::code::Code;
+use crate::failure::{Doing, Failure};
+use crate::running;
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// More than this apart, clocks do not agree: gates and tokens count in seconds.
+const APART: Duration = Duration::from_secs(2);
+
+/// A date in HTTP has no fraction of a second.
+const APART_IN_HTTP: Duration = Duration::from_secs(3);
+
+/// How long a server is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest head of an answer that is read, in bytes.
+const HEAD: usize = 8 * 1024;
+
+/// Compares the clocks.
+pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+    let now = look.machine.now();
+    for latest in look.inspection.latest_times().await.doing("cannot read the ledger's times")? {
+        if latest.at > now.plus(APART) {
+            // The audit log is written with every change: its last entry is the last that this clock said.
+            let (code, subject) = match latest.table {
+                "audit" => (Code::ClockBehind, "this machine".to_owned()),
+                table => (Code::FutureRow, format!("table {table}")),
+            };
+            look.report.add(code, subject, format!("it is {now} here, and {} was written", latest.at));
+        }
+    }
+    let asked = look.machine.now();
+    let engine = look.ledger.engine_clock().await.doing("cannot ask the database what time it is")?;
+    if let Some(clock) = engine {
+        apart(look, Code::ClockDatabase, "the database", clock, asked, APART);
+    }
+    let asked = look.machine.now();
+    let server = server_clock(&public_address(look)).await;
+    if let Some(clock) = server {
+        apart(look, Code::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
+    }
+    let others = [engine.map(|_| "database"), server.map(|_| "server")];
+    let others: Vec<_> = others.into_iter().flatten().collect();
+    look.report.area(
+        "clocks",
+        if others.is_empty() {
+            "nothing was written later than now; no other clock to compare".to_owned()
+        } else {
+            format!("nothing was written later than now; {} agrees", others.join(" and "))
+        },
+    );
+    Ok(())
+}
+
+/// The answer was made between the question and now.
+fn apart(look: &mut Look<'_>, code: Code, who: &str, clock: Timestamp, asked: Timestamp, limit: Duration) {
+    let answered = look.machine.now();
+    if clock.plus(limit) < asked || clock > answered.plus(limit) {
+        look.report.add(code, who, format!("it says {clock}, this machine {answered}"));
+    }
+}
+
+fn public_address(look: &Look<'_>) -> String {
+    running::public(look.config).unwrap_or_else(|| look.config.public.url.clone())
+}
+
+/// The `Date` of whatever answers at the public address; nothing where no server runs.
+async fn server_clock(address: &str) -> Option<Timestamp> {
+    let uri: http::Uri = address.parse().ok()?;
+    let host = uri.host()?.trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(80);
+    let head = timeout(PATIENCE, async {
+        let mut stream = TcpStream::connect((host, port)).await.ok()?;
+        let request = format!("HEAD / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut head = Vec::new();
+        stream.take(HEAD as u64).read_to_end(&mut head).await.ok()?;
+        Some(head)
+    });
+    date_of(&String::from_utf8(head.await.ok()??).ok()?)
+}
+
+fn date_of(head: &str) -> Option<Timestamp> {
+    let line = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("date").then(|| value.trim().to_owned())
+    };
+    http_date(&head.lines().find_map(line)?)
+}
+
+/// IMF-fixdate (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let fields: Vec<_> = text.split_once(", ")?.1.split(' ').collect();
+    let [day, month, year, time, "GMT"] = fields.as_slice() else { return None };
+    let month = MONTHS.iter().position(|name| name == month)? + 1;
+    Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read_to_the_second() {
+        let head =
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n";
+        assert_eq!(date_of(head), Timestamp::parse("1994-11-06T08:49:37Z"));
+        for none in ["HTTP/1.1 200 OK\r\n\r\n", "date: yesterday", "date: Sun, 06 Foo 1994 08:49:37 GMT"] {
+            assert_eq!(date_of(none), None);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Keys: there, closed to others, opened by the secret, and each belonging to its CA.
+
+use super::Look;
+use super::code::Code;
+use super::files;
+use crate::keys::KeyRing;
+use std::path::Path;
+use tegata_storage::{IssuerKind, StoredIssuer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// Looks at the folder, the secret, and every key the server needs.
+pub fn look(look: &mut Look<'_>) {
+    let folder = look.config.path(&look.config.keys.folder);
+    files::closed(&mut look.report, &folder, 0o700, Code::KeyExposed);
+    if let Some(unlock) = &look.config.keys.unlock {
+        let unlock = look.config.path(unlock);
+        private(look, &unlock, "the unlock file");
+    }
+    let ring = match KeyRing::open(look.config) {
+        Ok(ring) => ring,
+        Err(error) => {
+            look.report.add(Code::KeyUnusable, "secret", error);
+            return look.report.area("keys", "the secret cannot be read: no key was opened");
+        }
+    };
+    private(look, &ring.file("token"), "the key that signs tokens");
+    if let Err(error) = ring.token_key() {
+        unusable(look, &ring.file("token"), &error.to_string());
+    }
+    let issuers = look.issuers.clone();
+    let ours = issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.is_trusted());
+    let mut count = 1;
+    for issuer in ours {
+        issuing(look, &ring, issuer);
+        count += 1;
+    }
+    if ring.place("root").exists() {
+        private(look, &ring.place("root"), "the root's key");
+        look.report.add(
+            Code::RootKeyOnline,
+            ring.place("root").display(),
+            "the root's key lies on this machine",
+        );
+    }
+    look.report.area("keys", format!("{count} keys open with the secret"));
+}
+
+/// The file that is the key, or the one that names it where it is in hardware.
+fn issuing(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) {
+    let name = KeyRing::issuing(&issuer.id);
+    let file = ring.place(&name);
+    if file.exists() {
+        private(look, &file, "the key of a CA");
+    }
+    let signer = match ring.signer(&name) {
+        Ok(signer) => signer,
+        Err(error) => return unusable(look, &file, &error.to_string()),
+    };
+    let certificate = X509Certificate::from_der(&issuer.certificate);
+    if certificate.is_ok_and(|(_, certificate)| certificate.public_key().raw != signer.public_key_info()) {
+        look.report.add(Code::KeyForeign, file.display(), format!("it is not the key of CA {}", issuer.id));
+    }
+}
+
+/// A file that only its owner reads, and that is the server's.
+fn private(look: &mut Look<'_>, file: &Path, what: &str) {
+    if files::closed(&mut look.report, file, 0o600, Code::KeyExposed) {
+        files::owned(look, file, what);
+    }
+}
+
+/// What is missing and what does not open are two things. A file that is open to others was found already.
+fn unusable(look: &mut Look<'_>, file: &Path, error: &str) {
+    if !file.exists() {
+        look.report.add(Code::KeyMissing, file.display(), error);
+    } else if !files::is_open_to_others(file, 0o600) {
+        look.report.add(Code::KeyUnusable, file.display(), error);
+    }
+}

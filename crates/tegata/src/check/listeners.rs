@@ -1,0 +1,47 @@
+//! Certificates of the HTTPS listeners.
+
+use super::Look;
+use super::code::Code;
+use crate::keys::KeyRing;
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tegata_web::tls::{Versions, portal_config};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// A certificate that ends within this time is replaced now. The server's own CA renews a month ahead.
+const NOTICE: Duration = Duration::from_hours(14 * 24);
+
+/// Looks at both.
+pub fn look(look: &mut Look<'_>) {
+    let ring = KeyRing::open(look.config).ok();
+    let config = look.config;
+    for (name, chain, key) in [
+        ("portal", &config.portal.certificate, &config.portal.key),
+        ("device", &config.device.certificate, &config.device.key),
+    ] {
+        let chain = config.path(chain);
+        // Without the secret nothing opens, which was found before.
+        let Some(ring) = &ring else { continue };
+        let identity = match ring.server_identity(&chain, &config.path(key)) {
+            Ok(identity) => identity,
+            Err(error) => {
+                look.report.add(Code::ListenerCertificate, name, error);
+                continue;
+            }
+        };
+        let leaf = identity.chain.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
+        if let Err(error) = portal_config(&identity, Versions::Tls13) {
+            look.report.add(Code::ListenerCertificate, name, format!("certificate and key: {error}"));
+        }
+        match X509Certificate::from_der(&leaf) {
+            Ok((_, certificate)) => {
+                let end = Timestamp::from_seconds(certificate.validity().not_after.timestamp());
+                if end.since(look.now) < NOTICE {
+                    look.report.add(Code::ListenerEnding, name, format!("{} ends at {end}", chain.display()));
+                }
+            }
+            Err(_) => look.report.add(Code::ListenerCertificate, name, "the certificate cannot be read"),
+        }
+    }
+    look.report.area("listeners", "certificates and keys in order");
+}

@@ -1,0 +1,56 @@
+//! The revocation log: whole, as far as the ledger, and not on the ledger's disk.
+
+use super::Look;
+use super::code::Code;
+use super::files;
+use std::path::Path;
+use std::time::Duration;
+use tegata_storage::{LedgerError, LogReport};
+use tokio::time::sleep;
+
+/// A writer writes the log before the ledger: for that moment the two differ.
+const ATTEMPTS: usize = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Walks the log.
+pub async fn look(look: &mut Look<'_>) {
+    let file = look.config.revocation_log();
+    match verified(look).await {
+        Ok(Some(report)) => {
+            if !report.agrees {
+                let detail = format!("it ends at event {}, not where the ledger does", report.last_event);
+                look.report.add(Code::RevocationLog, file.display(), detail);
+            }
+            together(look, &file);
+            let LogReport { lines, torn, .. } = report;
+            look.report.area("revocation log", format!("{lines} lines, chain whole, {torn} torn by crashes"));
+        }
+        Ok(None) => {}
+        Err(error) => {
+            look.report.add(Code::RevocationLog, file.display(), error);
+            look.report.area("revocation log", "it was not compared with the ledger");
+        }
+    }
+}
+
+async fn verified(look: &Look<'_>) -> Result<Option<LogReport>, LedgerError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let report = look.ledger.verify_log().await?;
+        if attempts == ATTEMPTS || report.as_ref().is_none_or(|report| report.agrees) {
+            return Ok(report);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// PostgreSQL's disk is not known here.
+fn together(look: &mut Look<'_>, file: &Path) {
+    let url = look.config.ledger_url();
+    let Some(ledger) = url.strip_prefix("sqlite:") else { return };
+    let devices = [Path::new(ledger), file].map(files::device_of);
+    if devices[0].is_some() && devices[0] == devices[1] {
+        look.report.add(Code::RevocationLogTogether, file.display(), "ledger and log lie on one device");
+    }
+}
