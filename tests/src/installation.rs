@@ -75,6 +75,11 @@ impl Installation {
         self.server.kill();
     }
 
+    /// Whether the server still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.server.is_running()
+    }
+
     /// The server once more, with the same ports and the same data.
     pub fn start_again(&mut self) {
         self.kill();
@@ -115,6 +120,13 @@ impl Installation {
     /// A command on this installation: `tegata ARGUMENTS --data DIR --json`.
     pub fn command(&self, arguments: &[&str]) -> Outcome {
         let line = self.command_line(arguments);
+        Outcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
+    }
+
+    /// The same for commands that speak to people only: `tegata ARGUMENTS --data DIR`.
+    pub fn command_without_json(&self, arguments: &[&str]) -> Outcome {
+        let mut line = self.command_line(arguments);
+        line.pop();
         Outcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
     }
 

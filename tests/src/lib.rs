@@ -10,6 +10,7 @@
 //! | ask for tokens | [`tokens`] |
 //! | let openssl judge | [`openssl`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
+//! | back up a ledger and restore it | [`Storehouse`] |
 //! | run a client that others wrote | [`clients`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
@@ -34,6 +35,7 @@ mod installation;
 mod nginx;
 mod process;
 mod product;
+mod storehouse;
 
 pub use binary::tegata;
 pub use browser::{Browser, Download};
@@ -46,3 +48,4 @@ pub use installation::Installation;
 pub use nginx::{Nginx, self_signed_server};
 pub use process::Process;
 pub use product::Product;
+pub use storehouse::Storehouse;

@@ -1,0 +1,150 @@
+//! Operators restore a backup, and nobody who was stopped since comes in again.
+
+use std::time::Duration;
+use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl, verify_with_crl};
+use tegata_tests::stopwatch::eventually;
+use tegata_tests::tokens::{obtain, request};
+use tegata_tests::{Identity, Installation, Storehouse};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn what_was_stopped_after_the_backup_stays_stopped_on_sqlite() {
+    stays_stopped(&Storehouse::sqlite());
+}
+
+#[test]
+fn what_was_stopped_after_the_backup_stays_stopped_on_postgresql() {
+    stays_stopped(&Storehouse::postgres());
+}
+
+fn stays_stopped(storehouse: &Storehouse) {
+    let mut installation = storehouse.installation(Vec::new());
+    let gate = installation.gate();
+    let enroll = |label: &str| installation.enroll(label);
+    let (revoked, single, held, paused, good) =
+        (enroll("revoked"), enroll("single"), enroll("held"), enroll("paused"), enroll("good"));
+    storehouse.backup(&installation);
+
+    installation.tell(&["device", "revoke", &revoked.device]);
+    installation.tell(&["certificate", "revoke", &single.thumbprint]);
+    installation.tell(&["device", "suspend", &held.device]);
+    installation.tell(&["device", "suspend", &paused.device]);
+    installation.tell(&["device", "resume", &paused.device]);
+    let (late, stranger) = (installation.enroll("late"), installation.enroll("stranger"));
+    obtain(&installation, &stranger);
+    installation.tell(&["device", "revoke", &late.device]);
+    let stopped = [&revoked, &single, &held, &late];
+    for device in stopped {
+        is_refused(&installation, device, "revoked");
+    }
+    let number = crl_number(&good);
+
+    installation.kill();
+    storehouse.restore(&installation);
+    installation.start_again();
+    // The first words of the server are said here, before anything else could bring it up to date.
+    for device in stopped {
+        is_refused(&installation, device, "revoked");
+    }
+    is_refused(&installation, &stranger, "unknown");
+    for device in [&good, &paused] {
+        obtain(&installation, device);
+        assert_eq!(ocsp_status(&ocsp(&installation, device)), "good");
+        let verified = verify_with_crl(&installation, device);
+        assert_eq!(verified.code, 0, "{}", verified.said());
+    }
+    assert!(crl_number(&good) > number, "the number of the list went back");
+    eventually("the gate follows the same feed", PATIENCE, || gate.is_deciding());
+    let receipts = installation.tell(&["device", "suspend", &paused.device]).to_string();
+    assert!(receipts.contains(&format!("gate:{}", gate.id)), "{receipts}");
+    installation.command(&["check"]).good();
+
+    // Once more, now with the log ahead by more, and then with nothing to do.
+    installation.kill();
+    storehouse.restore(&installation);
+    installation.start_again();
+    for device in stopped.into_iter().chain([&paused]) {
+        is_refused(&installation, device, "revoked");
+    }
+    installation.start_again();
+    is_refused(&installation, &revoked, "revoked");
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn a_server_whose_ledger_is_restored_beneath_it_stops() {
+    let storehouse = Storehouse::sqlite();
+    let mut installation = storehouse.installation(Vec::new());
+    storehouse.backup(&installation);
+    let (stranger, lost) = (installation.enroll("stranger"), installation.enroll("lost"));
+    obtain(&installation, &stranger);
+    installation.tell(&["device", "revoke", &lost.device]);
+    storehouse.restore_beneath(&installation);
+    eventually("the server is gone", PATIENCE, || !installation.is_running());
+    assert!(installation.log().contains("restored beneath this process"), "{}", installation.log());
+    installation.start_again();
+    is_refused(&installation, &lost, "revoked");
+    is_refused(&installation, &stranger, "unknown");
+}
+
+#[test]
+fn without_its_log_an_installation_says_what_to_do() {
+    let storehouse = Storehouse::sqlite();
+    let mut installation = storehouse.installation(Vec::new());
+    let device = installation.enroll("lost");
+    let (log, aside) = (storehouse.log(), storehouse.log().with_extension("aside"));
+    std::fs::rename(&log, &aside).expect("a moved file");
+    let refused = installation.command(&["device", "revoke", &device.device]);
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("is missing") && refused.stderr.contains("new-log"),
+        "{}",
+        refused.stderr
+    );
+    // The server that is running goes on, for it lacks nothing.
+    obtain(&installation, &device);
+    std::fs::rename(&aside, &log).expect("a moved file");
+    installation.tell(&["device", "revoke", &device.device]);
+
+    installation.kill();
+    std::fs::remove_file(&log).expect("a lost file");
+    let begun = installation.command_without_json(&["revocations", "new-log"]).good();
+    assert!(begun.stdout.contains("begins"), "{}", begun.stdout);
+    installation.start_again();
+    is_refused(&installation, &device, "revoked");
+    let log = std::fs::read_to_string(&log).expect("the new log");
+    assert!(log.contains(&device.serial) && log.contains(&device.device), "{log}");
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn another_installations_log_is_refused() {
+    let (storehouse, other) = (Storehouse::sqlite(), Storehouse::sqlite());
+    let installation = storehouse.installation(Vec::new());
+    drop(other.installation(Vec::new()));
+    std::fs::copy(other.log(), storehouse.log()).expect("the wrong file");
+    let refused = installation.command(&["device", "list"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("of another installation"), "{}", refused.stderr);
+}
+
+/// At the token endpoint, at the probe, by OCSP and, unless nobody knows of it, by the CRL.
+fn is_refused(installation: &Installation, device: &Identity, status: &str) {
+    assert_eq!(ocsp_status(&ocsp(installation, device)), status, "{}", device.folder.display());
+    let refused = request(installation, device).send();
+    assert_eq!(refused.status, 401, "{}", device.folder.display());
+    assert_eq!(installation.at_device("/probe").as_device(device).send().status, 401);
+    if status == "revoked" {
+        let verified = verify_with_crl(installation, device);
+        assert!(verified.said().contains("certificate revoked"), "{}", verified.said());
+    }
+}
+
+fn crl_number(identity: &Identity) -> u128 {
+    let file = fetch_crl(identity).display().to_string();
+    let said = openssl(&["crl", "-in", &file, "-noout", "-crlnumber"]).good().stdout;
+    let (_, number) =
+        said.trim().split_once("=0x").or_else(|| said.trim().split_once('=')).expect("a number");
+    u128::from_str_radix(number, 16).expect("a number")
+}
