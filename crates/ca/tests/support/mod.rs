@@ -67,19 +67,33 @@ impl House {
         transaction.add_tenant(&tenant, &OPERATOR).await.unwrap();
         transaction.add_site(&site, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
-        Self::furnish(place, ledger, entropy).await
+        Self::furnish(place, ledger, entropy, |key| key).await
     }
 
     /// The same installation in another process, or another time in this one.
     pub async fn reopen(place: Place, seed: u64) -> Self {
-        let ledger = Ledger::open(place.url()).await.unwrap();
-        Self::furnish(place, ledger, Arc::new(Seeded::new(seed))).await
+        Self::reopen_with(place, seed, |key| key).await
     }
 
-    async fn furnish(place: Place, ledger: Ledger, entropy: Arc<Seeded>) -> Self {
+    /// The same with something around the issuing key.
+    pub async fn reopen_with(
+        place: Place,
+        seed: u64,
+        wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+    ) -> Self {
+        let ledger = Ledger::open(place.url()).await.unwrap();
+        Self::furnish(place, ledger, Arc::new(Seeded::new(seed)), wrap).await
+    }
+
+    async fn furnish(
+        place: Place,
+        ledger: Ledger,
+        entropy: Arc<Seeded>,
+        wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+    ) -> Self {
         let issuers = ledger.issuers().await.unwrap();
         let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
-        let key = load_key(&std::fs::read(place.file("issuing.key")).unwrap());
+        let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
         let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
         let authority = Arc::new(Authority::new(
             issuer,

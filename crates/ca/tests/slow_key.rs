@@ -1,0 +1,119 @@
+//! A key in a device far away: it takes its time, and sometimes it does not answer.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{House, NOW, Place, first_time, request};
+use tegata_ca::{IssueError, IssuingError, KeyError, OcspRequest, PublishError, Signer};
+use tegata_core::encoding::base64;
+use tegata_core::{DeviceId, Role};
+use tokio::sync::mpsc;
+
+/// The longest that the key waits to be told, so that a fault ends the test.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Signs when it is told to, and fails when it is told that.
+struct Remote {
+    key: Arc<dyn Signer>,
+    asked: mpsc::UnboundedSender<()>,
+    told: Mutex<Receiver<bool>>,
+}
+
+impl Signer for Remote {
+    fn public_point(&self) -> &[u8] {
+        self.key.public_point()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.asked.send(()).unwrap();
+        let goes = self.told.lock().unwrap().recv_timeout(PATIENCE).unwrap_or(false);
+        if goes { self.key.sign(message) } else { Err(KeyError::Signing) }
+    }
+
+    fn blocks(&self) -> bool {
+        true
+    }
+}
+
+struct Device {
+    asked: mpsc::UnboundedReceiver<()>,
+    tell: Sender<bool>,
+}
+
+impl Device {
+    /// Answers one question, on the thread on which the server does everything else.
+    async fn answer(&mut self, goes: bool) {
+        self.asked.recv().await.unwrap();
+        self.tell.send(goes).unwrap();
+    }
+}
+
+async fn house() -> (House, Device) {
+    let place = House::found(Place::sqlite()).await.place;
+    let ((asking, asked), (tell, told)) = (mpsc::unbounded_channel(), channel());
+    let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn Signer>;
+    (House::reopen_with(place, 2, wrap).await, Device { asked, tell })
+}
+
+#[tokio::test]
+async fn while_the_key_takes_its_time_everything_else_goes_on() {
+    let (house, mut device) = house().await;
+    let (issued, ()) = tokio::join!(house.enroll(NOW), device.answer(true));
+    assert!(!issued.certificate.der.is_empty());
+    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
+    published.unwrap();
+    assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_some());
+    let question = question(&house);
+    let (answer, ()) = tokio::join!(house.authority.ocsp(Ok(question), NOW), device.answer(true));
+    assert_eq!(status(&answer), SUCCESSFUL);
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() {
+    let (house, mut device) = house().await;
+    let (_, invitation) = house.invite(Role::Device, NOW).await;
+    let (id, csr) = (DeviceId::random(&*house.entropy), request());
+    let issue = || house.issue(&id, first_time(&invitation), &csr, NOW);
+    let (issued, ()) = tokio::join!(issue(), device.answer(false));
+    assert!(matches!(issued, Err(IssuingError::Issue(IssueError::Key(KeyError::Signing)))));
+    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(false));
+    assert!(matches!(published, Err(PublishError::Crl(_))));
+    assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_none());
+    let (answer, ()) = tokio::join!(house.authority.ocsp(Ok(question(&house)), NOW), device.answer(false));
+    assert_eq!(status(&answer), INTERNAL_ERROR);
+
+    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
+    published.unwrap();
+    let (issued, ()) = tokio::join!(house.enroll(NOW), device.answer(true));
+    assert!(!issued.certificate.der.is_empty());
+}
+
+/// RFC 6960 section 4.2.1, `OCSPResponseStatus`.
+const SUCCESSFUL: u8 = 0;
+const INTERNAL_ERROR: u8 = 2;
+
+fn status(response: &[u8]) -> u8 {
+    let at = response.windows(2).position(|window| window == [0x0a, 1]).unwrap();
+    response[at + 2]
+}
+
+/// About a certificate that was never issued.
+fn question(house: &House) -> OcspRequest {
+    let (issuer, file) = (house.place.file("issuing.pem"), house.place.file("question"));
+    let pem = base64(house.authority.issuer().certificate());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+    std::fs::write(&issuer, pem).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl
+        .args(["ocsp", "-no_nonce", "-issuer"])
+        .arg(&issuer)
+        .args(["-serial", "0x1234", "-reqout"])
+        .arg(&file);
+    let output = openssl.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    OcspRequest::parse(&std::fs::read(file).unwrap()).unwrap()
+}
