@@ -276,7 +276,7 @@ fn a_certificate_that_is_not_what_was_recorded_is_found() {
         (
             "no certificate",
             &|copy| copy.sql("UPDATE certificate SET der = x'00' WHERE device = :plain"),
-            &["certificate-unreadable"],
+            &["certificate-misfiled", "certificate-unreadable"],
         ),
         (
             "another intention",

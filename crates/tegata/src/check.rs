@@ -69,10 +69,9 @@ impl Look<'_> {
         foreign.map(|issuer| issuer.id.to_string()).collect()
     }
 
-    /// What certificates may name: the configured address, and where a development server listens.
-    fn public_addresses(&self) -> HashSet<String> {
-        let running = running::public(self.config);
-        std::iter::once(self.config.public.url.clone()).chain(running).collect()
+    /// What certificates name: where a development server listens, or the configured address.
+    fn public_address(&self) -> String {
+        running::public(self.config).unwrap_or_else(|| self.config.public.url.clone())
     }
 }
 

@@ -4,12 +4,12 @@ use super::code::Code;
 use super::{Look, PAGE, profiles};
 use crate::failure::{Doing, Failure};
 use ring::digest::{SHA256, digest};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 use tegata_ca::Endpoints;
-use tegata_core::{IssuerId, Thumbprint, Timestamp};
+use tegata_ca::audit::{self, IssuerCertificate};
+use tegata_core::{Thumbprint, Timestamp};
 use tegata_storage::{FiledCertificate, IssuerKind, StoredIssuer};
-use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A certificate reserved longer ago was left by a crash, and the pass that gives it up is not running.
@@ -18,50 +18,58 @@ const RESERVED: Duration = Duration::from_mins(30);
 /// The same for old generations whose grace has ended.
 const RETIRING: Duration = Duration::from_hours(1);
 
-/// Public addresses told apart; more of them are counted with the last.
-const ADDRESSES: usize = 8;
-
 /// Walks all certificates.
 pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let what = "cannot read certificates";
     let issuers = look.issuers.clone();
-    let authorities = Authorities::read(&issuers);
+    let address = look.public_address();
+    let authorities: HashMap<_, _> = issuers
+        .iter()
+        .filter_map(|issuer| Some((issuer.id.as_str(), Authority::read(issuer, &address)?)))
+        .collect();
     let total = look.inspection.count_certificates().await.doing(what)?;
-    let mut visit = Visit { living: Living::default(), addresses: BTreeMap::new() };
+    let mut visit = Visit::default();
     let (mut device, mut generation, mut count) = (String::new(), 0, 0u64);
     loop {
         let page = look.inspection.certificates(&device, generation, PAGE).await.doing(what)?;
         let Some(last) = page.last() else { break };
         (device, generation) = (last.device.clone(), last.generation);
         for row in &page {
-            visit.one(look, row, &authorities);
+            visit.one(look, row, authorities.get(row.issuer.as_str()));
             count += 1;
         }
         look.progress.at("certificates", count, total);
     }
-    visit.end(look);
+    visit.end(look, &address);
     look.report.area("certificates", format!("{count} certificates, bytes as intended and as recorded"));
     Ok(())
 }
 
-/// Certificates of the CAs, read once.
-struct Authorities<'a>(HashMap<&'a str, (&'a StoredIssuer, X509Certificate<'a>)>);
+/// A CA, read once for all that it issued.
+struct Authority<'a> {
+    stored: &'a StoredIssuer,
+    certificate: X509Certificate<'a>,
+    /// What the lint needs of one of ours.
+    own: Option<(IssuerCertificate, Endpoints)>,
+}
 
-impl<'a> Authorities<'a> {
-    fn read(issuers: &'a [StoredIssuer]) -> Self {
-        let read = |issuer: &'a StoredIssuer| {
-            let (_, certificate) = X509Certificate::from_der(&issuer.certificate).ok()?;
-            Some((issuer.id.as_str(), (issuer, certificate)))
-        };
-        Self(issuers.iter().filter_map(read).collect())
+impl<'a> Authority<'a> {
+    fn read(stored: &'a StoredIssuer, address: &str) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(&stored.certificate).ok()?;
+        let own = (stored.kind == IssuerKind::Issuing).then(|| {
+            let endpoints = Endpoints::new(address, &stored.id, stored.shards).ok()?;
+            Some((IssuerCertificate::read(&stored.certificate).ok()?, endpoints))
+        });
+        Some(Self { stored, certificate, own: own.flatten() })
     }
 }
 
 /// What is remembered from row to row.
+#[derive(Default)]
 struct Visit {
     living: Living,
-    /// How many certificates name which public address.
-    addresses: BTreeMap<String, u64>,
+    /// How many certificates name another public address.
+    elsewhere: u64,
 }
 
 /// Generations of one device that somebody may hold and use.
@@ -73,77 +81,65 @@ struct Living {
 }
 
 impl Visit {
-    fn one(&mut self, look: &mut Look<'_>, row: &FiledCertificate, authorities: &Authorities<'_>) {
+    fn one(&mut self, look: &mut Look<'_>, row: &FiledCertificate, authority: Option<&Authority<'_>>) {
         self.living.one(look, row);
         row_alone(look, row);
         let Some(der) = &row.der else { return };
-        let subject = name(row);
-        let Ok((rest, certificate)) = X509Certificate::from_der(der) else {
-            return look.report.add(
-                Code::CertificateUnreadable,
-                subject,
-                "the stored bytes are no certificate",
-            );
-        };
-        if !rest.is_empty() {
-            look.report.add(Code::CertificateUnreadable, &subject, "something follows the certificate");
-        }
-        if certificate.tbs_certificate.as_ref() != row.tbs {
-            look.report.add(Code::CertificateAltered, &subject, "the signed bytes are not the intended ones");
-        }
-        if let Some(fault) = misfiled(row, &certificate, der) {
-            look.report.add(Code::CertificateMisfiled, &subject, fault);
+        if row.thumbprint.as_deref() != Some(Thumbprint::of(der).as_bytes().as_slice()) {
+            look.report.add(Code::CertificateMisfiled, name(row), "the thumbprint is another certificate's");
         }
         // An unknown CA is an orphan, found elsewhere.
-        let Some((issuer, authority)) = authorities.0.get(row.issuer.as_str()) else { return };
-        if certificate.verify_signature(Some(authority.public_key())).is_err() {
-            look.report.add(Code::CertificateForged, &subject, format!("CA {} did not sign it", row.issuer));
-        }
-        if issuer.kind == IssuerKind::Issuing {
-            self.names(look, row, &certificate);
-            profiles::lint(look, row, issuer, &certificate);
-        }
-    }
-
-    fn end(&mut self, look: &mut Look<'_>) {
-        self.living.turn(look);
-        let known = look.public_addresses();
-        for (address, count) in &self.addresses {
-            if !known.contains(address) {
-                look.report.add(
-                    Code::CertificateAddress,
-                    address,
-                    format!("{count} certificates name it, and it is not [public] url"),
-                );
+        let Some(authority) = authority else { return };
+        match (&authority.own, profiles::record_of(look, row)) {
+            (Some((issuer, endpoints)), Some((profile, record))) => {
+                for finding in audit::certificate(der, issuer, &profile, endpoints, &record) {
+                    match profiles::code_of(finding) {
+                        Code::CertificateAddress => self.elsewhere += 1,
+                        code => look.report.add(code, name(row), format!("it lacks {finding}")),
+                    }
+                }
             }
+            _ => bytes_alone(look, row, der, authority),
         }
     }
 
-    /// The holder in the certificate is the device of the row, and the list in it the one of the shard.
-    fn names(&mut self, look: &mut Look<'_>, row: &FiledCertificate, certificate: &X509Certificate<'_>) {
-        let holder = format!("https://{}/device/{}", look.config.installation.name.as_str(), row.device);
-        if holder_of(certificate) != Some(&holder) {
-            look.report.add(Code::CertificateMisnamed, name(row), "its SubjectAltName is not its device's");
+    fn end(&mut self, look: &mut Look<'_>, address: &str) {
+        self.living.turn(look);
+        if self.elsewhere > 0 {
+            let detail = format!("{} certificates name another address", self.elsewhere);
+            look.report.add(Code::CertificateAddress, address, detail);
         }
-        let (Some(issuer), Some(list)) = (IssuerId::parse(&row.issuer), list_of(certificate)) else {
-            return look.report.add(Code::CertificateMisnamed, name(row), "it names no list of revocations");
-        };
-        let Some((address, _)) = list.split_once("/crl/") else {
-            return look.report.add(
-                Code::CertificateMisnamed,
-                name(row),
-                "the list it names is not one of ours",
-            );
-        };
-        let shard = u16::try_from(row.shard).unwrap_or(u16::MAX);
-        let expected = Endpoints::new(address, &issuer, 1).map(|endpoints| endpoints.crl(shard));
-        if expected.as_deref().ok() != Some(list) {
-            let detail = format!("it names {list}, and its end would be on shard {}", row.shard);
-            look.report.add(Code::CertificateMisnamed, name(row), detail);
-        }
-        if self.addresses.len() < ADDRESSES || self.addresses.contains_key(address) {
-            *self.addresses.entry(address.to_owned()).or_default() += 1;
-        }
+    }
+}
+
+/// Where no profile of ours applies: another authority's certificate, or a profile that does not load.
+fn bytes_alone(look: &mut Look<'_>, row: &FiledCertificate, der: &[u8], authority: &Authority<'_>) {
+    let Ok(([], certificate)) = X509Certificate::from_der(der) else {
+        return look.report.add(
+            Code::CertificateUnreadable,
+            name(row),
+            "the stored bytes are no certificate",
+        );
+    };
+    if certificate.tbs_certificate.as_ref() != row.tbs {
+        look.report.add(Code::CertificateAltered, name(row), "the signed bytes are not the intended ones");
+    }
+    if certificate.verify_signature(Some(authority.certificate.public_key())).is_err() {
+        let detail = format!("CA {} did not sign it", authority.stored.id);
+        look.report.add(Code::CertificateForged, name(row), detail);
+    }
+    let validity = certificate.validity();
+    let seconds = |millis: i64| Timestamp::from_millis(millis).seconds();
+    let described = certificate.raw_serial() == row.serial
+        && validity.not_before.timestamp() == seconds(row.not_before)
+        && validity.not_after.timestamp() == seconds(row.not_after)
+        && digest(&SHA256, certificate.public_key().raw).as_ref() == row.key_hash;
+    if !described {
+        look.report.add(
+            Code::CertificateMisfiled,
+            name(row),
+            "serial, validity or key are not the recorded ones",
+        );
     }
 }
 
@@ -209,49 +205,4 @@ fn row_alone(look: &mut Look<'_>, row: &FiledCertificate) {
         let at = Timestamp::from_millis(at);
         look.report.add(Code::RetirementOverdue, &subject, format!("its grace ended at {at}"));
     }
-}
-
-/// The first column that does not describe the certificate.
-fn misfiled(row: &FiledCertificate, certificate: &X509Certificate<'_>, der: &[u8]) -> Option<&'static str> {
-    let validity = certificate.validity();
-    let seconds = |millis: i64| Timestamp::from_millis(millis).seconds();
-    let thumbprint = row.thumbprint.as_deref().and_then(Thumbprint::from_slice);
-    [
-        (certificate.raw_serial() == row.serial, "the serial is not the reserved one"),
-        (thumbprint == Some(Thumbprint::of(der)), "the thumbprint is another certificate's"),
-        (validity.not_before.timestamp() == seconds(row.not_before), "the beginning of validity differs"),
-        (validity.not_after.timestamp() == seconds(row.not_after), "the end of validity differs"),
-        (
-            digest(&SHA256, certificate.public_key().raw).as_ref() == row.key_hash,
-            "the key is not the recorded one",
-        ),
-    ]
-    .into_iter()
-    .find_map(|(holds, fault)| (!holds).then_some(fault))
-}
-
-fn holder_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a str> {
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectAlternativeName(names) => match names.general_names.as_slice() {
-            [GeneralName::URI(uri)] => Some(*uri),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-fn list_of<'a>(certificate: &X509Certificate<'a>) -> Option<&'a str> {
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::CRLDistributionPoints(points) => match points.points.as_slice() {
-            [point] => match &point.distribution_point {
-                Some(DistributionPointName::FullName(names)) => match names.as_slice() {
-                    [GeneralName::URI(uri)] => Some(*uri),
-                    _ => None,
-                },
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    })
 }

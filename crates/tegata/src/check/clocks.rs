@@ -3,7 +3,6 @@
 use super::Look;
 use super::code::Code;
 use crate::failure::{Doing, Failure};
-use crate::running;
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,7 +40,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         apart(look, Code::ClockDatabase, "the database", clock, asked, APART);
     }
     let asked = look.machine.now();
-    let server = server_clock(&public_address(look)).await;
+    let server = server_clock(&look.public_address()).await;
     if let Some(clock) = server {
         apart(look, Code::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
     }
@@ -64,10 +63,6 @@ fn apart(look: &mut Look<'_>, code: Code, who: &str, clock: Timestamp, asked: Ti
     if clock.plus(limit) < asked || clock > answered.plus(limit) {
         look.report.add(code, who, format!("it says {clock}, this machine {answered}"));
     }
-}
-
-fn public_address(look: &Look<'_>) -> String {
-    running::public(look.config).unwrap_or_else(|| look.config.public.url.clone())
 }
 
 /// The `Date` of whatever answers at the public address; nothing where no server runs.
