@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tegata_core::Timestamp;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// Operations in one transaction at most.
 const GROUP: usize = 256;
@@ -102,7 +103,9 @@ pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> Sender {
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP);
         while receiver.recv_many(&mut group, GROUP).await > 0 {
+            let (operations, begun) = (group.len(), Instant::now());
             commit(&engine, &shared, std::mem::take(&mut group)).await;
+            shared.commits.note(operations, begun.elapsed());
         }
     });
     sender

@@ -12,6 +12,7 @@
 
 mod audit;
 mod certificate;
+mod commits;
 mod crl;
 mod device;
 mod engine;
@@ -34,6 +35,7 @@ pub use audit::{Actor, AuditEntry, AuditFault, Note};
 pub use certificate::{
     Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
 };
+pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};
 pub use group::Operation;

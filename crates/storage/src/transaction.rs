@@ -1,6 +1,7 @@
 //! A write transaction: it knows its time, holds the head of both chains, and writes it back at commit.
 
 use crate::audit::{Actor, next_hash};
+use crate::commits::Commits;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
 use crate::revocation_log::{Pending, RevocationLog};
 use crate::{Ledger, LedgerError, Result};
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     /// Wakes followers in this process when a transaction that wrote to the feed has committed.
     pub(crate) wake: Notify,
     pub(crate) log: Option<Arc<RevocationLog>>,
+    pub(crate) commits: Commits,
     /// The last entry of the audit log that this process knows to be durable.
     newest: AtomicI64,
 }

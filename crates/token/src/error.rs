@@ -131,6 +131,8 @@ impl IntoResponse for OAuthError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
         }
+        // For whoever counts refusals at the door.
+        response.extensions_mut().insert(self.refusal);
         response
     }
 }

@@ -19,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tegata_core::{Clock, Thumbprint};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -80,6 +81,18 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
+    serve_counting(tcp, port, router, limits, Arc::default(), shutdown).await;
+}
+
+/// The same, with the number of open connections kept in `open`.
+pub async fn serve_counting(
+    tcp: TcpListener,
+    port: Port,
+    router: Router,
+    limits: Limits,
+    open: Arc<AtomicUsize>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let (closing, closing_seen) = watch::channel(false);
     let room = Arc::new(Semaphore::new(limits.connections));
     let house = Arc::new(House { port, router, limits, closing: closing_seen });
@@ -90,9 +103,11 @@ pub async fn serve(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (permit, stream, peer) = accept(&tcp, &room) => {
-                let house = Arc::clone(&house);
+                let (house, open) = (Arc::clone(&house), Arc::clone(&open));
                 connections.spawn(async move {
+                    open.fetch_add(1, Ordering::Relaxed);
                     house.connection(stream, peer).await;
+                    open.fetch_sub(1, Ordering::Relaxed);
                     drop(permit);
                 });
             }
