@@ -10,7 +10,8 @@ use crate::keys::KeyError;
 use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
 use crate::profile::Profile;
 use crate::subject::Holder;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
 use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
 
@@ -21,6 +22,8 @@ pub struct Authority {
     profiles: Profiles,
     installation: Installation,
     pub(crate) ledger: Ledger,
+    /// Shards whose published list is known to have the scope that certificates name.
+    pub(crate) scoped: Mutex<HashSet<u16>>,
 }
 
 /// One profile for each role.
@@ -108,7 +111,8 @@ impl Authority {
         installation: Installation,
         ledger: Ledger,
     ) -> Self {
-        Self { issuer: Arc::new(issuer), endpoints, profiles, installation, ledger }
+        let scoped = Mutex::default();
+        Self { issuer: Arc::new(issuer), endpoints, profiles, installation, ledger, scoped }
     }
 
     /// The CA itself.

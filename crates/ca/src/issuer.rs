@@ -161,11 +161,6 @@ impl Issuer {
         self.ocsp_names.iter().any(|own| own.hash == hash && own.name == name && own.key == key)
     }
 
-    /// The SHA-1 hash of its public key: how it names itself as a responder (RFC 6960 section 4.2.1).
-    pub(crate) fn responder_key_hash(&self) -> &[u8] {
-        &self.ocsp_names[0].key
-    }
-
     /// The name that rcgen writes as the issuer.
     fn rehearsed_name(&self) -> Result<Vec<u8>, IssuerError> {
         let certificate = CertificateParams::default()

@@ -41,13 +41,13 @@ mod tests;
 
 pub use authorities::{Authorities, Post};
 pub use authority::{AuthorityError, AuthorityName};
-pub use crl::{Crl, CrlError, CrlReason, Revoked};
+pub use crl::{Crl, CrlBuilder, CrlError, CrlReason, Revoked};
 pub use csr::ParsedRequest;
 pub use endpoints::Endpoints;
 pub use issue::{Authority, Issued, IssuingError, Order, Profiles, Step};
 pub use issuer::{Issuer, IssuerError};
 pub use keys::{KeyError, LocalKey, Signer};
-pub use ocsp::{OcspRequest, OcspStatus};
+pub use ocsp::{OcspAnswer, OcspRequest, OcspStatus, Responders};
 pub use prepare::{IssueError, Prepared, SignedCertificate, prepare};
 pub use private_key::public_key_of_private;
 pub use profile::{Profile, ProfileError};

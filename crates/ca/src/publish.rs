@@ -1,23 +1,23 @@
-//! Making visible what the ledger knows to have ended: CRL and OCSP.
+//! Making visible what the ledger knows to have ended: the CRL of every shard. OCSP is in [`crate::ocsp`].
 
-use crate::crl::{CrlError, CrlReason, Edition, Revoked, build_crl};
+use crate::crl::{Crl, CrlBuilder, CrlError, CrlReason, Edition, Revoked, Scope, scope_of};
 use crate::issue::Authority;
-use crate::issuer::Issuer;
-use crate::ocsp::{self, OcspError, OcspRequest, OcspStatus};
+use ring::digest::{SHA256, digest};
 use serde_json::json;
-use std::collections::HashMap;
+use std::sync::PoisonError;
 use std::time::Duration;
-use tegata_core::{Serial, Timestamp};
+use tegata_core::{IssuerId, Timestamp};
 use tegata_storage::{Actor, Ended, LedgerError, Shard, StoredCrl};
 
 /// How long a CRL may be used.
 const CRL_LIFE: Duration = Duration::from_hours(24);
 
-/// After which age a CRL is replaced though nothing changed: verifiers that fetch late still find a fresh one.
+/// After which age at the latest a CRL is replaced though nothing changed: verifiers that fetch late still find a fresh
+/// one.
 const CRL_PERIOD: Duration = Duration::from_hours(1);
 
-/// How long an OCSP answer may be used. Short, because a revocation bites at once.
-const OCSP_LIFE: Duration = Duration::from_mins(5);
+/// How far another publisher's clock may be ahead of ours.
+const CLOCKS_APART: Duration = Duration::from_mins(5);
 
 /// Why no CRL was published. The previous one stays.
 #[derive(Debug, thiserror::Error)]
@@ -34,43 +34,57 @@ pub enum PublishError {
 }
 
 impl Authority {
-    /// Publishes a CRL for every shard whose entries have changed since its last one, or whose last one is an hour old.
+    /// Publishes a CRL for every shard whose entries have changed since its last one, or whose last one has grown old.
     /// Gives the last event that all published lists, whoever published them, contain.
+    ///
+    /// # Errors
+    /// The first failure of a shard. The others were published all the same.
     pub async fn publish_crls(&self, now: Timestamp) -> Result<u64, PublishError> {
         // The number of the feed is read before the shards: what they say is at least as new.
         let seq = self.ledger.feed_head().await?;
-        for shard in self.ledger.shards(self.issuer().id()).await? {
-            if is_due(&shard, now) {
-                self.publish_shard(&shard, now).await?;
+        let issuer = self.issuer().id();
+        let mut failure = None;
+        for shard in self.ledger.shards(issuer).await? {
+            if is_due(issuer, &shard, now)
+                && let Err(error) = self.publish_shard(&shard, now).await
+            {
+                tracing::warn!(%issuer, shard = shard.number, %error, "a CRL was not published");
+                failure.get_or_insert(error);
             }
         }
-        Ok(seq)
+        failure.map_or(Ok(seq), Err)
     }
 
     /// The revision of the shard was read before its facts, so the list contains at least what it says.
     async fn publish_shard(&self, shard: &Shard, now: Timestamp) -> Result<(), PublishError> {
-        let mut entries = Vec::new();
-        let since = now.minus(CRL_LIFE);
-        let mut visit = |ended: Ended| entries.push(Revoked::from(ended));
-        self.ledger.ended(self.issuer().id(), shard.number, since, &mut visit).await?;
-        let count = entries.len();
-        let edition = Edition {
-            number: next_number(shard, now),
-            this_update: now.whole_second(),
-            next_update: now.whole_second().plus(CRL_LIFE),
-        };
+        self.keeps_its_scope(shard).await?;
+        let edition = next_edition(shard, now)?;
         let url = self.endpoints().crl(shard.number);
-        let crl = self.signing(move |issuer| build_crl(issuer, &url, edition, entries)).await?;
-        let stored = StoredCrl {
-            number: edition.number,
-            revision: shard.revision,
-            this_update: edition.this_update,
-            next_update: edition.next_update,
-            der: crl.into_der(),
-        };
-        if !self.replace_crl(shard.number, &stored, count, now).await? {
+        let mut list = CrlBuilder::new(self.issuer(), Scope::EndEntities(&url), edition)?;
+        let mut visit = |ended: Ended| list.push(&ended.into());
+        self.ledger.ended(self.issuer().id(), shard.number, now.minus(CRL_LIFE), &mut visit).await?;
+        let crl = self.signing(move |issuer| list.finish(issuer)).await?;
+        if !self.replace_crl(shard, crl, now).await? {
             return self.is_out(shard).await;
         }
+        Ok(())
+    }
+
+    /// Whoever checks a certificate takes only the list whose scope is the certificate's distribution point, so the
+    /// scope of a shard never changes. The list that is out is looked at once: its successors come from here, or from
+    /// publishers that look as well.
+    async fn keeps_its_scope(&self, shard: &Shard) -> Result<(), PublishError> {
+        let known = || self.scoped.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.published.is_none() || known().contains(&shard.number) {
+            return Ok(());
+        }
+        let url = self.endpoints().crl(shard.number);
+        if let Some(out) = self.ledger.crl(self.issuer().id(), shard.number).await?
+            && scope_of(&out.der) != Some(&Scope::EndEntities(&url).der())
+        {
+            return Err(CrlError::Moved.into());
+        }
+        known().insert(shard.number);
         Ok(())
     }
 
@@ -84,54 +98,36 @@ impl Authority {
         }
     }
 
-    async fn replace_crl(
-        &self,
-        shard: u16,
-        crl: &StoredCrl,
-        entries: usize,
-        now: Timestamp,
-    ) -> Result<bool, PublishError> {
+    async fn replace_crl(&self, shard: &Shard, crl: Crl, now: Timestamp) -> Result<bool, PublishError> {
+        let (edition, entries) = (crl.edition(), crl.entries());
+        let stored = StoredCrl {
+            number: edition.number,
+            revision: shard.revision,
+            this_update: edition.this_update,
+            next_update: edition.next_update,
+            der: crl.into_der(),
+        };
         let issuer = self.issuer().id();
         let mut transaction = self.ledger.begin(now).await?;
-        if !transaction.publish_crl(issuer, shard, crl).await? {
+        if !transaction.publish_crl(issuer, shard.number, &stored).await? {
             return Ok(false);
         }
-        let detail = json!({"issuer": issuer, "shard": shard, "number": crl.number, "entries": entries});
+        let detail =
+            json!({"issuer": issuer, "shard": shard.number, "number": edition.number, "entries": entries});
         transaction.audit(&Actor::System("crl"), "crl.published", None, detail).await?;
         transaction.commit().await?;
         Ok(true)
     }
+}
 
-    /// Answers an OCSP request from the ledger as it is now. Always an `OCSPResponse`.
-    pub async fn ocsp(&self, request: Result<OcspRequest, OcspError>, now: Timestamp) -> Vec<u8> {
-        let mut known = HashMap::new();
-        if let Ok(request) = &request {
-            for serial in request.serials() {
-                let status = self.ocsp_status(&serial).await;
-                known.insert(serial, status);
-            }
-        }
-        let lookup = move |serial: &Serial| known.get(serial).copied().unwrap_or(Err(OcspError::TryLater));
-        let answer = move |issuer: &Issuer| Ok(ocsp::answer(request, issuer, now, OCSP_LIFE, lookup));
-        self.signing(answer).await.unwrap_or_else(|error: OcspError| error.response().to_vec())
+/// The list after the one that is out. It is never dated before that one, so that no verifier sees time run backwards.
+fn next_edition(shard: &Shard, now: Timestamp) -> Result<Edition, CrlError> {
+    let out = shard.published.map_or(now, |published| published.this_update);
+    if out.since(now) > CLOCKS_APART {
+        return Err(CrlError::Clock(out));
     }
-
-    async fn ocsp_status(&self, serial: &Serial) -> Result<OcspStatus, OcspError> {
-        match self.ledger.status_of(self.issuer().id(), serial).await {
-            Ok(None) => Ok(OcspStatus::Unknown),
-            Ok(Some(known)) => Ok(match known.ended() {
-                None => OcspStatus::Good,
-                Some(ended) => {
-                    let Revoked { at, reason, .. } = ended.clone().into();
-                    OcspStatus::Revoked { at, reason }
-                }
-            }),
-            Err(error) => {
-                tracing::error!(%error, "OCSP cannot ask the ledger");
-                Err(OcspError::TryLater)
-            }
-        }
-    }
+    let this_update = now.max(out).whole_second();
+    Ok(Edition { number: next_number(shard, now), this_update, next_update: this_update.plus(CRL_LIFE) })
 }
 
 /// Higher than any before (RFC 5280 section 5.2.3), those that a ledger restored from a backup has forgotten included:
@@ -143,10 +139,20 @@ fn next_number(shard: &Shard, now: Timestamp) -> u64 {
 
 /// Entries that left the list would still be expected on one more (RFC 5280 section 5.1.2.6 asks for one regular list
 /// after the end of a certificate), so lists look back by their own life.
-fn is_due(shard: &Shard, now: Timestamp) -> bool {
+fn is_due(issuer: &IssuerId, shard: &Shard, now: Timestamp) -> bool {
     shard.published.is_none_or(|published| {
-        published.revision < shard.revision || now.since(published.this_update) >= CRL_PERIOD
+        let period = period(issuer, shard.number, published.number);
+        published.revision < shard.revision || now.since(published.this_update) >= period
     })
+}
+
+/// The age at which a list that still holds is replaced: between half of [`CRL_PERIOD`] and all of it. Lists that came
+/// out together, as at the first start, come due apart. The same for every publisher, after a restart too.
+fn period(issuer: &IssuerId, shard: u16, number: u64) -> Duration {
+    let hash = digest(&SHA256, format!("{issuer} {shard} {number}").as_bytes());
+    let chance = u32::from_le_bytes([hash.as_ref()[0], hash.as_ref()[1], hash.as_ref()[2], 0]);
+    let half = CRL_PERIOD / 2;
+    half + half.mul_f64(f64::from(chance) / f64::from(1 << 24))
 }
 
 impl From<Ended> for Revoked {
@@ -156,5 +162,20 @@ impl From<Ended> for Revoked {
             at: ended.at,
             reason: ended.reason.map_or(CrlReason::CertificateHold, CrlReason::from),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use tegata_core::entropy::Seeded;
+
+    #[test]
+    fn lists_that_came_out_together_come_due_apart_and_none_late() {
+        let issuer = IssuerId::random(&Seeded::new(1));
+        let periods: HashSet<_> = (0..128).map(|shard| period(&issuer, shard, 1).as_secs()).collect();
+        assert!(periods.len() > 100, "{} of 128 seconds differ", periods.len());
+        assert!(periods.iter().all(|seconds| (1800..=3600).contains(seconds)));
     }
 }

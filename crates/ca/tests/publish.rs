@@ -1,15 +1,14 @@
-//! What whoever reads the CRL or asks the OCSP responder may rely on.
+//! What whoever reads the CRL may rely on.
 
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use support::{House, NOW, OPERATOR, Place, first_time, order, request};
-use tegata_ca::{Issued, OcspRequest, PublishError, Step};
-use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
+use support::{House, NOW, OPERATOR, Place};
+use tegata_ca::{CrlError, Issued, PublishError};
+use tegata_core::{RevocationReason, Serial, Timestamp};
 use tegata_storage::DeviceAction;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
@@ -25,10 +24,13 @@ const HOLD: u8 = 6;
 on_both_engines!(
     a_revocation_is_on_the_next_list_and_a_resumed_device_is_not,
     an_old_generation_is_listed_as_superseded,
-    nothing_new_is_published_within_the_hour_unless_something_ended,
+    nothing_new_is_published_within_half_an_hour_unless_something_ended,
     publishers_at_once_never_go_back_and_never_claim_what_is_not_out,
-    ocsp_says_what_the_ledger_says,
-    without_a_ledger_nothing_is_good,
+    a_list_whose_address_certificates_do_not_name_is_not_published,
+    a_list_is_never_dated_before_the_last_one,
+    a_shard_that_fails_holds_no_other_up,
+    a_certificate_is_on_the_list_it_names_and_on_no_other,
+    without_a_ledger_nothing_is_published,
 );
 
 async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: Place) {
@@ -73,12 +75,12 @@ async fn an_old_generation_is_listed_as_superseded(place: Place) {
     assert_eq!(list.entries, HashMap::from([(old.certificate.serial, SUPERSEDED)]));
 }
 
-async fn nothing_new_is_published_within_the_hour_unless_something_ended(place: Place) {
+async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: Place) {
     let house = House::found(place).await;
     let device = house.enroll(NOW).await;
     let first = publish(&house, NOW).await;
     let entries = house.ledger.verify_audit().await.unwrap().unwrap();
-    for minutes in [0, 1, 30, 59] {
+    for minutes in [0, 1, 15, 29] {
         let same = publish(&house, NOW.plus(MINUTE * minutes)).await;
         assert_eq!(same.der, first.der, "after {minutes} minutes");
     }
@@ -132,40 +134,81 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
     assert!(last.number <= first + devices.len() as u64, "a number for each change at most");
 }
 
-async fn ocsp_says_what_the_ledger_says(place: Place) {
-    let house = House::found(place).await;
-    let [good, lost, paused, laid_aside] =
-        [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
-    let later = NOW.plus(MINUTE);
-    act(&house, &lost, LOST, later).await;
-    act(&house, &paused, DeviceAction::Suspend, later).await;
-    act(&house, &laid_aside, DeviceAction::Retire, later).await;
-    let ask =
-        async |serial: &Serial| status(&house.authority.ocsp(ask_for(&house, serial), later).await, serial);
-    assert_eq!(ask(&good.certificate.serial).await, Said::Good);
-    assert_eq!(ask(&lost.certificate.serial).await, Said::Revoked(Some(KEY_COMPROMISE)));
-    assert_eq!(ask(&paused.certificate.serial).await, Said::Revoked(Some(HOLD)));
-    assert!(matches!(ask(&laid_aside.certificate.serial).await, Said::Revoked(_)));
-    assert_eq!(ask(&Serial::random(&*house.entropy)).await, Said::Unknown);
-
-    act(&house, &paused, DeviceAction::Resume, later).await;
-    assert_eq!(ask(&paused.certificate.serial).await, Said::Good, "answers are never from a memory");
-
-    let reserved = reserve(&house).await;
-    assert_eq!(ask(&reserved).await, Said::Unknown, "what was never signed is not good");
-    let mut transaction = house.ledger.begin(later).await.unwrap();
-    transaction.abandon_reserved(later).await.unwrap();
-    transaction.commit().await.unwrap();
-    assert_eq!(ask(&reserved).await, Said::Revoked(Some(SUPERSEDED)), "what may have been signed is bad");
-}
-
-async fn without_a_ledger_nothing_is_good(place: Place) {
+async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: Place) {
     let house = House::found(place).await;
     let device = house.enroll(NOW).await;
+    let first = publish(&house, NOW).await;
+    act(&house, &device, LOST, NOW).await;
+
+    let moved = house.at("http://elsewhere.example.jp").await;
+    let refused = moved.publish_crls(NOW).await;
+    assert!(matches!(refused, Err(PublishError::Crl(CrlError::Moved))), "{refused:?}");
+    let out = house.ledger.crl(moved.issuer().id(), 0).await.unwrap().unwrap();
+    assert_eq!(out.number, first.number, "the list that is out stays");
+    assert_eq!(publish(&house, NOW).await.entries.len(), 1);
+}
+
+async fn a_list_is_never_dated_before_the_last_one(place: Place) {
+    let house = House::found(place).await;
+    let [one, two] = [house.enroll(NOW).await, house.enroll(NOW).await];
+    let first = publish(&house, NOW.plus(MINUTE)).await;
+    act(&house, &one, LOST, NOW).await;
+    let second = publish(&house, NOW).await;
+    assert_eq!(
+        (second.this_update, second.entries.len()),
+        (first.this_update, 1),
+        "a minute back is no matter"
+    );
+
+    act(&house, &two, LOST, NOW).await;
+    let refused = house.authority.publish_crls(NOW.minus(MINUTE * 10)).await;
+    assert!(matches!(refused, Err(PublishError::Crl(CrlError::Clock(_)))), "{refused:?}");
+}
+
+async fn a_shard_that_fails_holds_no_other_up(place: Place) {
+    let house = House::found_with(place, 4).await;
+    publish_all(&house, NOW).await.unwrap();
+    let mut devices = Vec::new();
+    while devices.iter().map(|device| shard_of(&house, device)).collect::<HashSet<_>>().len() < 4 {
+        devices.push(house.enroll(NOW).await);
+    }
+    for device in &devices {
+        act(&house, device, LOST, NOW.plus(MINUTE)).await;
+    }
+    let issuer = house.authority.issuer().id().clone();
+    damage_list(&house, 1).await;
+    // A publisher that has not seen the list yet looks at it, and does not follow what is none.
+    let fresh = house.at("http://pki.example.jp").await;
+    assert!(fresh.publish_crls(NOW.plus(MINUTE)).await.is_err(), "no receipt while one is not out");
+    let shards = house.ledger.shards(&issuer).await.unwrap();
+    let behind = shards.iter().filter(|shard| shard.published.unwrap().revision < shard.revision);
+    assert_eq!(behind.map(|shard| shard.number).collect::<Vec<_>>(), [1]);
+}
+
+async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: Place) {
+    let house = House::found_with(place, 8).await;
+    let mut devices = Vec::new();
+    for _ in 0..24 {
+        let device = house.enroll(NOW).await;
+        act(&house, &device, LOST, NOW).await;
+        devices.push(device);
+    }
+    publish_all(&house, NOW).await.unwrap();
+    for device in &devices {
+        let (_, certificate) = X509Certificate::from_der(&device.certificate.der).unwrap();
+        for shard in 0..8 {
+            let url = house.authority.endpoints().crl(shard);
+            let is_named = contains(certificate.as_raw(), url.as_bytes());
+            let list = read(&house, shard).await;
+            assert!(contains(&list.der, url.as_bytes()), "the list says its own address");
+            assert_eq!(list.entries.contains_key(&device.certificate.serial), is_named, "shard {shard}");
+        }
+    }
+}
+
+async fn without_a_ledger_nothing_is_published(place: Place) {
+    let house = House::found(place).await;
     house.ledger.close().await;
-    let asked = ask_for(&house, &device.certificate.serial);
-    let answer = house.authority.ocsp(asked, NOW).await;
-    assert_eq!(answer, [0x30, 3, 0x0a, 1, 3], "tryLater (RFC 6960 section 4.2.1), and nothing else");
     assert!(house.authority.publish_crls(NOW).await.is_err());
 }
 
@@ -177,13 +220,25 @@ struct List {
     der: Vec<u8>,
 }
 
-/// The list that is out after a publisher's turn, read by somebody else's parser.
+/// The list that is out after a publisher's turn.
 async fn publish(house: &House, now: Timestamp) -> List {
-    let claimed = house.authority.publish_crls(now).await.unwrap();
-    let issuer = house.authority.issuer().id();
-    let stored = house.ledger.crl(issuer, 0).await.unwrap().unwrap();
+    let claimed = publish_all(house, now).await.unwrap();
     assert_eq!(claimed, house.ledger.feed_head().await.unwrap());
-    assert_eq!(stored.revision, house.ledger.shards(issuer).await.unwrap()[0].revision);
+    read(house, 0).await
+}
+
+async fn publish_all(house: &House, now: Timestamp) -> Result<u64, PublishError> {
+    let claimed = house.authority.publish_crls(now).await?;
+    for shard in house.ledger.shards(house.authority.issuer().id()).await? {
+        assert_eq!(shard.published.unwrap().revision, shard.revision);
+    }
+    Ok(claimed)
+}
+
+/// The list that is out, read by somebody else's parser.
+async fn read(house: &House, shard: u16) -> List {
+    let issuer = house.authority.issuer().id();
+    let stored = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
     let (rest, crl) = CertificateRevocationList::from_der(&stored.der).unwrap();
     assert!(rest.is_empty());
     let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();
@@ -202,59 +257,27 @@ async fn publish(house: &House, now: Timestamp) -> List {
     }
 }
 
+async fn damage_list(house: &House, shard: u16) {
+    let issuer = house.authority.issuer().id();
+    let mut list = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
+    list.number += 1;
+    list.der.truncate(100);
+    let mut transaction = house.ledger.begin(NOW).await.unwrap();
+    assert!(transaction.publish_crl(issuer, shard, &list).await.unwrap());
+    transaction.commit().await.unwrap();
+}
+
+fn shard_of(house: &House, device: &Issued) -> u16 {
+    house.authority.endpoints().shard_of(&device.certificate.serial)
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    // The URL of the first shard is no prefix of another's: it ends in .crl.
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
 async fn act(house: &House, certificate: &Issued, action: DeviceAction, now: Timestamp) {
     let mut transaction = house.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
-}
-
-/// Leaves a certificate reserved, as a requester that goes away in the middle does.
-async fn reserve(house: &House) -> Serial {
-    let (_, invitation) = house.invite(Role::Device, NOW).await;
-    let device = DeviceId::random(&*house.entropy);
-    let (authority, entropy, id) = (house.authority.clone(), house.entropy.clone(), device.clone());
-    let cut_short = tokio::spawn(async move {
-        let witness = |step| assert_ne!(step, Step::Reserved, "cut short on purpose");
-        let request = request();
-        authority.issue(order(&id, first_time(&invitation), &request), NOW, &*entropy, &witness).await
-    });
-    assert!(cut_short.await.unwrap_err().is_panic());
-    house.ledger.certificates_of(&device).await.unwrap()[0].serial
-}
-
-/// A request of RFC 6960 section 4.1.1 for one certificate, with SHA-1 as clients send it.
-fn ask_for(house: &House, serial: &Serial) -> Result<OcspRequest, tegata_ca::ocsp::OcspError> {
-    let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();
-    let hash = |bytes: &[u8]| tlv(0x04, &[digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()]);
-    let sha1 = tlv(0x30, &[&[0x06, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0]]);
-    let (name, key) = (hash(issuer.subject().as_raw()), hash(&issuer.public_key().subject_public_key.data));
-    let id = tlv(0x30, &[&sha1, &name, &key, &tlv(0x02, &[serial.as_bytes()])]);
-    OcspRequest::parse(&tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&id])])])]))
-}
-
-#[derive(PartialEq, Eq, Debug)]
-enum Said {
-    Good,
-    Revoked(Option<u8>),
-    Unknown,
-}
-
-/// The certStatus, which follows the serial in the only `SingleResponse` (RFC 6960 section 4.2.1).
-fn status(response: &[u8], serial: &Serial) -> Said {
-    let serial = serial.as_bytes();
-    let at = response.windows(serial.len()).position(|window| window == serial);
-    match &response[at.expect("an answer about this serial") + serial.len()..] {
-        [0x80, 0, ..] => Said::Good,
-        [0x82, 0, ..] => Said::Unknown,
-        // A GeneralizedTime of 17 octets, then [0] { ENUMERATED reason } of 5.
-        [0xa1, 22, rest @ ..] => Said::Revoked(Some(rest[21])),
-        [0xa1, 17, ..] => Said::Revoked(None),
-        other => panic!("no status: {:02x?}", &other[..4]),
-    }
-}
-
-/// One element of DER, shorter than 128 octets.
-fn tlv(tag: u8, content: &[&[u8]]) -> Vec<u8> {
-    let content = content.concat();
-    [&[tag, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
 }

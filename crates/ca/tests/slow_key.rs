@@ -1,8 +1,10 @@
 //! A key in a device far away: it takes its time, and sometimes it does not answer.
 #![allow(clippy::unwrap_used)]
 
+mod asking;
 mod support;
 
+use asking::Desk;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -67,9 +69,11 @@ async fn while_the_key_takes_its_time_everything_else_goes_on() {
     let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
     published.unwrap();
     assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_some());
-    let question = question(&house);
-    let (answer, ()) = tokio::join!(house.authority.ocsp(Ok(question), NOW), device.answer(true));
-    assert_eq!(status(&answer), SUCCESSFUL);
+    let (desk, question) = (Desk::open(&house, NOW).await, question(&house));
+    let ask = || desk.responders.answer(&house.authority, Ok(question.clone()), NOW);
+    let (answer, ()) = tokio::join!(ask(), device.answer(true));
+    assert_eq!(status(&answer.der), SUCCESSFUL);
+    assert_eq!(status(&ask().await.der), SUCCESSFUL, "the CA's key signs for the responder once");
 }
 
 #[tokio::test]
@@ -83,8 +87,13 @@ async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() 
     let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(false));
     assert!(matches!(published, Err(PublishError::Crl(_))));
     assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_none());
-    let (answer, ()) = tokio::join!(house.authority.ocsp(Ok(question(&house)), NOW), device.answer(false));
-    assert_eq!(status(&answer), INTERNAL_ERROR);
+    let (desk, question) = (Desk::open(&house, NOW).await, question(&house));
+    let ask = |now| desk.responders.answer(&house.authority, Ok(question.clone()), now);
+    let (answer, ()) = tokio::join!(ask(NOW), device.answer(false));
+    assert_eq!(status(&answer.der), TRY_LATER);
+    assert_eq!(status(&ask(NOW).await.der), TRY_LATER, "and not every question tries the key");
+    let (answer, ()) = tokio::join!(ask(NOW.plus(Duration::from_secs(1))), device.answer(true));
+    assert_eq!(status(&answer.der), SUCCESSFUL);
 
     let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
     published.unwrap();
@@ -94,7 +103,7 @@ async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() 
 
 /// RFC 6960 section 4.2.1, `OCSPResponseStatus`.
 const SUCCESSFUL: u8 = 0;
-const INTERNAL_ERROR: u8 = 2;
+const TRY_LATER: u8 = 3;
 
 fn status(response: &[u8]) -> u8 {
     let at = response.windows(2).position(|window| window == [0x0a, 1]).unwrap();

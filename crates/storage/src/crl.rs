@@ -66,6 +66,18 @@ impl Ledger {
         }))
     }
 
+    /// The number of the newest CRL of a shard.
+    pub async fn crl_number(&self, issuer: &IssuerId, shard: u16) -> Result<Option<u64>> {
+        let row: Option<(i64,)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT number FROM crl WHERE issuer = $1 AND shard = $2")
+                .bind(issuer.as_str())
+                .bind(i64::from(shard))
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(row.map(|(number,)| number.unsigned_abs()))
+    }
+
     /// The shards of an issuer, by number.
     pub async fn shards(&self, issuer: &IssuerId) -> Result<Vec<Shard>> {
         let rows: Vec<ShardRow> = on_read!(self, connection => {

@@ -151,6 +151,17 @@ impl Status {
         read(&self.denials).token_denied(jti)
     }
 
+    /// The last event applied, unless the memory is too old to be asked.
+    pub fn heard(&self, now: Timestamp) -> Option<u64> {
+        let Freshness { seq, at } = self.freshness();
+        (now.since(at).max(at.since(now)) <= STALE).then_some(seq)
+    }
+
+    /// Whether a certificate of a device is denied. Only as fresh as the memory: callers look at [`Status::heard`].
+    pub fn is_denied(&self, device: &DeviceId, thumbprint: &Thumbprint) -> bool {
+        read(&self.denials).denial(device, thumbprint).is_some()
+    }
+
     /// Drops what has ended.
     pub fn forget(&self, now: Timestamp) {
         write(&self.denials).forget(now);
@@ -176,8 +187,7 @@ impl Status {
 
     /// Too old, or from the future: after a clock was set back nobody knows how old.
     fn is_stale(&self, now: Timestamp) -> bool {
-        let at = self.freshness().at;
-        now.since(at).max(at.since(now)) > STALE
+        self.heard(now).is_none()
     }
 
     async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<Facts>>> {

@@ -1,11 +1,14 @@
 //! The background passes of a server. Each is idempotent, and a failure is tried again at the next turn.
 
+use crate::public::Lists;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Authorities, PublishError};
-use tegata_core::Timestamp;
+use tegata_ca::{Authorities, Responders};
+use tegata_core::{IssuerId, Timestamp};
 use tegata_web::Context;
-use tokio::time::{interval, sleep};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
 
 /// How often the renewal pass looks at the ledger.
 const RENEWAL_PERIOD: Duration = Duration::from_mins(1);
@@ -16,25 +19,55 @@ const CRL_PERIOD: Duration = Duration::from_millis(20);
 /// How often the published CRL is looked at without news: it may have grown old.
 const CRL_LOOK: Duration = Duration::from_mins(1);
 
+/// How often it is looked whether an OCSP responder is due for a successor.
+const RESPONDER_LOOK: Duration = Duration::from_mins(1);
+
 /// How long to wait after a failure.
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// How often surfaces without news say that they are there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
-/// Publishes a CRL at once when something has ended, and every hour anyway; then gives the receipts of the CRL and of
-/// OCSP, which reads the ledger itself.
-pub async fn publish(authorities: Arc<Authorities>, context: Context) {
+/// Publishes for every CA: each on its own, so that one whose key does not answer holds no other up. Ends when one of
+/// them breaks.
+pub async fn publish(authorities: Arc<Authorities>, lists: Arc<Lists>, context: Context) {
+    let mut publishers = JoinSet::new();
+    let mut started = HashSet::new();
+    loop {
+        for authority in authorities.all() {
+            let id = authority.issuer().id();
+            if started.insert(id.clone()) {
+                let (authorities, lists, context) = (authorities.clone(), lists.clone(), context.clone());
+                publishers.spawn(publish_for(id.clone(), authorities, lists, context));
+            }
+        }
+        match timeout(RECOVERY, publishers.join_next()).await {
+            Ok(Some(Ok(id))) => {
+                started.remove(&id);
+            }
+            Ok(Some(Err(_))) => return,
+            Ok(None) => sleep(RECOVERY).await,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Publishes a CA's CRLs at once when something has ended, and every hour anyway; then gives the receipt. Ends with the
+/// CA.
+async fn publish_for(id: IssuerId, authorities: Arc<Authorities>, lists: Arc<Lists>, context: Context) -> IssuerId {
     let mut published: Option<u64> = None;
     let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
-    loop {
+    while let Some(authority) = authorities.get(&id) {
         let now = context.now();
         let has_news = published.is_none_or(|seq| seq < context.status.freshness().seq);
         if has_news || now.since(looked) >= CRL_LOOK {
-            match publish_all(&authorities, now).await {
+            let outcome = authority.publish_crls(now).await;
+            // Some shards are out even if others failed.
+            lists.question(&id);
+            match outcome {
                 Ok(seq) => (published, looked) = (Some(seq), now),
                 Err(error) => {
-                    tracing::error!(%error, "the CRL could not be published");
+                    tracing::error!(issuer = %id, %error, "not every CRL could be published");
                     sleep(RECOVERY).await;
                     continue;
                 }
@@ -43,32 +76,42 @@ pub async fn publish(authorities: Arc<Authorities>, context: Context) {
         if let Some(seq) = published
             && (has_news || now.since(spoken) >= SIGN_OF_LIFE)
         {
-            acknowledge(&context, &surfaces(&authorities), seq).await;
+            acknowledge(&context, &format!("crl:{id}"), seq).await;
             spoken = now;
+        }
+        sleep(CRL_PERIOD).await;
+    }
+    id
+}
+
+/// Sees to it that every CA has an OCSP responder, and gives the receipt of OCSP: its answers are never older than the
+/// memory of the ledger.
+pub async fn respond(authorities: Arc<Authorities>, responders: Arc<Responders>, context: Context) {
+    let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
+    let mut heard = None;
+    loop {
+        let now = context.now();
+        if now.since(looked) >= RESPONDER_LOOK {
+            for authority in authorities.all() {
+                if let Err(error) = responders.appoint(&authority, now).await {
+                    let issuer = authority.issuer().id();
+                    tracing::error!(%issuer, %error, "no new OCSP responder was appointed");
+                }
+            }
+            looked = now;
+        }
+        let seq = context.status.freshness().seq;
+        if heard != Some(seq) || now.since(spoken) >= SIGN_OF_LIFE {
+            acknowledge(&context, "ocsp", seq).await;
+            (heard, spoken) = (Some(seq), now);
         }
         sleep(CRL_PERIOD).await;
     }
 }
 
-/// The lowest of what the CAs say: a receipt is for all of them.
-async fn publish_all(authorities: &Authorities, now: Timestamp) -> Result<u64, PublishError> {
-    let mut least = u64::MAX;
-    for authority in authorities.all() {
-        least = least.min(authority.publish_crls(now).await?);
-    }
-    Ok(least)
-}
-
-fn surfaces(authorities: &Authorities) -> Vec<String> {
-    let lists = authorities.all().into_iter().map(|authority| format!("crl:{}", authority.issuer().id()));
-    lists.chain(["ocsp".to_owned()]).collect()
-}
-
-async fn acknowledge(context: &Context, surfaces: &[String], seq: u64) {
-    for surface in surfaces {
-        if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
-            tracing::warn!(%error, surface, "a receipt could not be written");
-        }
+async fn acknowledge(context: &Context, surface: &str, seq: u64) {
+    if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
+        tracing::warn!(%error, surface, "a receipt could not be written");
     }
 }
 

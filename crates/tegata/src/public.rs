@@ -1,19 +1,24 @@
 //! The public listener: what certificates point to. Plain HTTP, because whoever checks a certificate cannot first
 //! check another one; everything here is signed.
 
+mod answer;
+mod lists;
+mod ocsp;
+
+pub use lists::Lists;
+
+use answer::{Representation, respond};
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
-use tegata_ca::{Authorities, Authority, OcspRequest};
+use tegata_ca::{Authorities, Responders};
 use tegata_core::{IssuerId, Refusal};
 use tegata_storage::StoredIssuer;
-use tegata_web::{Answer, Context, body};
-
-/// The longest OCSP request read, in bytes.
-const LONGEST_OCSP: usize = 64 * 1024;
+use tegata_web::{Answer, Context};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -21,6 +26,8 @@ pub struct Public {
     pub context: Context,
     pub authorities: Arc<Authorities>,
     pub issuers: Arc<[StoredIssuer]>,
+    pub lists: Arc<Lists>,
+    pub responders: Arc<Responders>,
 }
 
 /// The routes below the public address.
@@ -28,19 +35,26 @@ pub fn routes(public: Public) -> Router {
     Router::new()
         .route("/crl/{file}", get(crl))
         .route("/ca/{file}", get(certificate))
-        .route("/ocsp/{issuer}", post(ocsp))
-        .route("/ocsp/{issuer}/{*request}", get(ocsp_in_path))
+        .route("/ocsp/{issuer}", post(ocsp::in_body))
+        .route("/ocsp/{issuer}/{*request}", get(ocsp::in_path))
         .with_state(public)
 }
 
-async fn crl(State(public): State<Public>, Path(file): Path<String>) -> Answer<Response> {
+async fn crl(State(public): State<Public>, Path(file): Path<String>, headers: HeaderMap) -> Answer<Response> {
     let (issuer, shard) = shard_of(&file)?;
-    let crl = public.context.ledger.crl(&issuer, shard).await.map_err(|error| error.refusal())?;
-    let crl = crl.ok_or(Refusal::NotFound)?;
-    // Short: a revocation must be seen at once by whoever asks again.
-    let headers =
-        [(CONTENT_TYPE, "application/pkix-crl"), (CACHE_CONTROL, "public, max-age=1, must-revalidate")];
-    Ok((headers, crl.der).into_response())
+    let now = public.context.now();
+    let found = public.lists.get(&public.context.ledger, &issuer, shard, now).await;
+    let list = found.map_err(|error| error.refusal())?.ok_or(Refusal::NotFound)?;
+    let representation = Representation {
+        media_type: "application/pkix-crl",
+        bytes: list.der.clone(),
+        tag: &list.tag,
+        modified: list.this_update,
+        expires: None,
+        // Short: a revocation must be seen at once by whoever asks again. Asking again is cheap: 304 if nothing is new.
+        cache_control: "public, max-age=1, must-revalidate",
+    };
+    Ok(respond(representation, &headers, now))
 }
 
 async fn certificate(State(public): State<Public>, Path(file): Path<String>) -> Answer<Response> {
@@ -48,38 +62,6 @@ async fn certificate(State(public): State<Public>, Path(file): Path<String>) -> 
     let issuer = public.issuers.iter().find(|issuer| issuer.id == id).ok_or(Refusal::NotFound)?;
     let headers = [(CONTENT_TYPE, "application/pkix-cert"), (CACHE_CONTROL, "public, max-age=86400")];
     Ok((headers, issuer.certificate.clone()).into_response())
-}
-
-async fn ocsp(
-    State(public): State<Public>,
-    Path(issuer): Path<String>,
-    request: Request,
-) -> Answer<Response> {
-    let authority = authority(&public, &issuer)?;
-    let body = body::read(request.into_body(), LONGEST_OCSP).await?;
-    Ok(answer(&public, &authority, OcspRequest::parse(&body)).await)
-}
-
-/// RFC 6960 appendix A.1: the request, in base64, is the rest of the path.
-async fn ocsp_in_path(
-    State(public): State<Public>,
-    Path((issuer, request)): Path<(String, String)>,
-) -> Answer<Response> {
-    let authority = authority(&public, &issuer)?;
-    Ok(answer(&public, &authority, OcspRequest::from_path(&request)).await)
-}
-
-async fn answer(
-    public: &Public,
-    authority: &Authority,
-    request: Result<OcspRequest, tegata_ca::ocsp::OcspError>,
-) -> Response {
-    let der = authority.ocsp(request, public.context.now()).await;
-    ([(CONTENT_TYPE, "application/ocsp-response"), (CACHE_CONTROL, "no-store")], der).into_response()
-}
-
-fn authority(public: &Public, id: &str) -> Result<Arc<Authority>, Refusal> {
-    IssuerId::parse(id).and_then(|id| public.authorities.get(&id)).ok_or(Refusal::NotFound)
 }
 
 /// `ISSUER.crl` or `ISSUER-SHARD.crl`, as [`tegata_ca::Endpoints::crl`] writes it.

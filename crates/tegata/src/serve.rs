@@ -8,7 +8,7 @@ use crate::init;
 use crate::invite::{self, Invited};
 use crate::loops;
 use crate::machine::Machine;
-use crate::public::{self, Public};
+use crate::public::{self, Lists, Public};
 use crate::running;
 use arc_swap::ArcSwap;
 use serde_json::json;
@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_ca::Responders;
 use tegata_core::Role;
 use tegata_enroll::Desk;
 use tegata_token::{FeedHub, Keys, Product, Tokens};
@@ -132,11 +133,14 @@ async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
         Duration::from_secs(house.config.tokens.lifetime_seconds.into()),
     )
     .doing("cannot prepare the token endpoint")?;
-    let mut listeners = listeners(house, doors, &tokens, &stopping)?;
+    let lists = Arc::new(Lists::default());
+    let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
+    let mut listeners = listeners(house, doors, &tokens, (&lists, &responders), &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
-    passes.spawn(loops::publish(house.authorities.clone(), house.context.clone()));
+    passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
+    passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
     passes.spawn(FeedHub::run(tokens.clone()));
@@ -158,6 +162,7 @@ fn listeners(
     house: &House,
     doors: Doors,
     tokens: &Arc<Tokens>,
+    (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
     let desk = Desk::new(house.context.clone(), house.authorities.clone());
@@ -169,6 +174,8 @@ fn listeners(
     let public = public::routes(Public {
         context: house.context.clone(),
         authorities: house.authorities.clone(),
+        lists: lists.clone(),
+        responders: responders.clone(),
         issuers: std::iter::once(&house.root).chain(&house.issuing).cloned().collect(),
     });
     let identity =

@@ -1,10 +1,17 @@
 //! What an OCSP client may rely on. Agreement with openssl and pkilint is tested beside this file.
 
+use super::request::read_extensions;
+use super::response::nonce_extension;
 use super::*;
+use crate::der;
+use crate::issuer::Issuer;
+use crate::oid;
 use crate::tests::world::{NOW, World};
 use proptest::prelude::*;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use std::sync::LazyLock;
+use std::time::Duration;
+use tegata_core::Serial;
 use tegata_core::encoding::base64;
 use tegata_core::entropy::Seeded;
 
@@ -49,9 +56,10 @@ static SAMPLE: LazyLock<(World, Vec<u8>)> = LazyLock::new(|| {
 fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
     let world = World::new();
     let ids = [certificate_id(&world.issuing, true, serial().as_bytes())];
-    let asked = |nonce: &[u8]| {
+    let responder = world.responder();
+    let asked = |nonce: &[u8]| -> Result<_, OcspError> {
         let request = OcspRequest::parse(&request(&ids, Some(nonce)))?;
-        request.answer(&world.issuing, NOW, LIFETIME, |_| Ok(OcspStatus::Good))
+        Ok(responder.voice().say(&request, &[OcspStatus::Good], NOW, LIFETIME)?)
     };
     for length in [1, 16, 32] {
         assert!(contains(&asked(&vec![7; length]).unwrap(), &nonce_extension(&vec![7; length])));
@@ -65,40 +73,57 @@ fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
 }
 
 #[test]
-fn every_certificate_in_a_request_is_answered_and_only_ours_are_looked_up() {
+fn every_certificate_in_a_request_is_answered_in_its_place() {
     let world = World::new();
-    let ours = serial();
     let ids = [
         certificate_id(&world.root, false, &[9; 16]),
-        certificate_id(&world.issuing, false, ours.as_bytes()),
+        certificate_id(&world.issuing, false, serial().as_bytes()),
         certificate_id(&world.issuing, true, &[1; 21]),
     ];
-    let mut asked = Vec::new();
-    let answer = OcspRequest::parse(&request(&ids, None))
-        .unwrap()
-        .answer(&world.issuing, NOW, LIFETIME, |serial| {
-            asked.push(*serial);
-            Ok(OcspStatus::Good)
-        })
-        .unwrap();
-    assert_eq!(asked, [ours]);
+    let request = OcspRequest::parse(&request(&ids, None)).unwrap();
+    let statuses = [
+        OcspStatus::Unknown,
+        OcspStatus::Good,
+        OcspStatus::Revoked { at: NOW, reason: CrlReason::KeyCompromise },
+    ];
+    let answer = world.responder().voice().say(&request, &statuses, NOW, LIFETIME).unwrap();
     let followed_by = |id: &Vec<u8>, status: &[u8]| contains(&answer, &[id.as_slice(), status].concat());
     assert!(followed_by(&ids[0], &[0x82, 0]));
     assert!(followed_by(&ids[1], &[0x80, 0]));
-    assert!(followed_by(&ids[2], &[0x82, 0]));
+    assert!(followed_by(&ids[2], &[0xa1, 22]));
 }
 
 #[test]
-fn nothing_is_signed_for_certificates_of_others_or_when_the_ledger_is_out_of_reach() {
+fn only_what_everybody_would_get_alike_may_be_given_again() {
     let world = World::new();
-    let good = |_: &Serial| Ok(OcspStatus::Good);
-    let foreign = request(&[certificate_id(&world.root, false, &[9; 16])], None);
-    let answer_to = |der: &[u8]| answer(OcspRequest::parse(der), &world.issuing, NOW, LIFETIME, good);
-    assert_eq!(answer_to(&foreign), [0x30, 3, 0x0a, 1, 6]);
-    assert_eq!(answer_to(b"noise"), [0x30, 3, 0x0a, 1, 1]);
-    let ours = OcspRequest::parse(&SAMPLE.1);
-    let (issuer, later) = (&SAMPLE.0.issuing, |_: &Serial| Err(OcspError::TryLater));
-    assert_eq!(answer(ours, issuer, NOW, LIFETIME, later), [0x30, 3, 0x0a, 1, 3]);
+    let id = certificate_id(&world.issuing, true, serial().as_bytes());
+    let parse = |ids: &[Vec<u8>], nonce| OcspRequest::parse(&request(ids, nonce)).unwrap();
+    let one = std::slice::from_ref(&id);
+    assert!(parse(one, None).single().is_some());
+    assert!(parse(one, Some(&[7; 32])).single().is_none());
+    assert!(parse(&[id.clone(), id.clone()], None).single().is_none());
+}
+
+#[test]
+fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
+    let world = World::new();
+    let responder = world.responder();
+    let (_, certificate) = x509_parser::parse_x509_certificate(&responder.certificate).unwrap();
+    let (_, issuer) = x509_parser::parse_x509_certificate(world.issuing.certificate()).unwrap();
+    certificate.verify_signature(Some(issuer.public_key())).unwrap();
+    let purpose = certificate.extended_key_usage().unwrap().unwrap().value;
+    assert!(purpose.ocsp_signing && !purpose.client_auth && !certificate.is_ca());
+
+    let week = Duration::from_hours(7 * 24);
+    assert!(!responder.is_due(NOW) && !responder.is_due(NOW.plus(week - Duration::from_hours(1))));
+    assert!(responder.is_due(NOW.plus(week)));
+    assert!(responder.covers(NOW.plus(week), week - LIFETIME));
+    assert!(!responder.covers(NOW.plus(week * 2), LIFETIME));
+
+    let end = world.issuing.not_after();
+    let last = Candidate::new(&world.issuing, serial(), end.minus(LIFETIME)).unwrap();
+    assert_eq!(last.not_after, end, "no responder outlives its CA");
+    assert!(Candidate::new(&world.issuing, serial(), end).is_err());
 }
 
 #[test]
@@ -140,15 +165,16 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_request_gets_an_answer_that_is_still_an_answer(
+    fn a_damaged_request_is_refused_or_asks_about_something(
         at in any::<prop::sample::Index>(), change in 1..=255u8,
     ) {
-        let (world, request) = &*SAMPLE;
+        let (_, request) = &*SAMPLE;
         let mut request = request.clone();
         let at = at.index(request.len());
         request[at] ^= change;
-        let answered =
-            answer(OcspRequest::parse(&request), &world.issuing, NOW, LIFETIME, |_| Ok(OcspStatus::Good));
-        prop_assert!(Reader::single(&answered, tag::SEQUENCE).is_ok());
+        match OcspRequest::parse(&request) {
+            Ok(parsed) => prop_assert!(!parsed.certificates.is_empty()),
+            Err(error) => prop_assert_eq!(error, OcspError::MalformedRequest),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::tools::{certtool, openssl, run};
 use super::world::{NOW, World, key, pem, request, text};
 use crate::authority::create_server;
-use crate::crl::{CrlReason, Edition, Revoked, build_crl};
+use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
 use crate::keys::{LocalKey, seal};
 use crate::ocsp::{OcspRequest, OcspStatus};
 use crate::secret::Secret;
@@ -21,7 +21,9 @@ fn at_now() -> String {
 
 fn crl(world: &World, entries: Vec<Revoked>) -> Vec<u8> {
     let edition = Edition { number: 41, this_update: NOW, next_update: NOW.plus(MONTH) };
-    build_crl(&world.issuing, &world.endpoints.crl(0), edition, entries).unwrap().into_der()
+    build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition, entries)
+        .unwrap()
+        .into_der()
 }
 
 /// What `openssl verify -crl_check` says of a device certificate under a CRL with these entries.
@@ -105,12 +107,7 @@ fn ocsp(world: &World, options: &[&str], status: OcspStatus) -> String {
     let ask = ["ocsp", "-reqout", text(&asked)].into_iter().chain(options.iter().copied()).chain(about);
     openssl(ask);
     let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
-    let answered = request
-        .answer(&world.issuing, NOW, MONTH, |serial| {
-            assert_eq!(*serial, device.serial);
-            Ok(status)
-        })
-        .unwrap();
+    let answered = world.responder().voice().say(&request, &[status], NOW, MONTH).unwrap();
     let answer: PathBuf = world.file("response.der", &answered);
     let at = at_now();
     // The request read back keeps its nonce, which openssl compares, only if no new one is added.

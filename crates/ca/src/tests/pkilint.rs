@@ -3,12 +3,13 @@
 use super::tools::pkilint;
 use super::world::{NOW, World, key, request, text};
 use crate::authority::create_server;
-use crate::crl::{CrlReason, Edition, Revoked, build_crl};
+use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
 use crate::ocsp::{OcspRequest, OcspStatus};
 use crate::subject::Holder;
 use std::time::Duration;
 use tegata_core::{Role, Serial};
 
+const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(720);
 
 #[test]
@@ -32,6 +33,7 @@ fn every_kind_of_certificate_passes() {
         ("server-ca", server_ca),
         ("device", device),
         ("gate", gate),
+        ("responder", world.responder().certificate),
         ("server", server),
     ] {
         let findings = pkilint("lint_pkix_cert", &[], &world.pem_file(name, &[&der]));
@@ -53,7 +55,8 @@ fn crls_pass_full_and_empty() {
     let entries = reasons.map(|reason| Revoked { serial: Serial::random(&world.entropy), at: NOW, reason });
     for (name, entries) in [("full.crl", entries.to_vec()), ("empty.crl", vec![])] {
         let edition = Edition { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
-        let crl = build_crl(&world.issuing, &world.endpoints.crl(0), edition, entries).unwrap();
+        let crl =
+            build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition, entries).unwrap();
         let findings = pkilint("lint_crl", &["-t", "CRL", "-p", "PKIX"], &world.file(name, crl.der()));
         assert!(findings.is_empty(), "{name}: {findings:?}");
     }
@@ -65,6 +68,7 @@ fn ocsp_answers_pass() {
     let device = world.issue("本店", "受付PC");
     let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
     let leaf = world.pem_file("device.pem", &[&device.der]);
+    let responder = world.responder();
     for (nonce, status) in [
         ("-nonce", OcspStatus::Good),
         ("-no_nonce", OcspStatus::Unknown),
@@ -74,7 +78,7 @@ fn ocsp_answers_pass() {
         let ask = ["ocsp", nonce, "-reqout", text(&asked), "-issuer", text(&issuing), "-cert", text(&leaf)];
         super::tools::openssl(ask);
         let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
-        let answer = request.answer(&world.issuing, NOW, MONTH, |_| Ok(status)).unwrap();
+        let answer = responder.voice().say(&request, &[status], NOW, DAY).unwrap();
         let findings = pkilint("lint_ocsp_response", &[], &world.file("response.der", &answer));
         assert!(findings.is_empty(), "{findings:?}");
     }

@@ -1,6 +1,7 @@
 //! A small installation: root, issuing CA, server CA, profiles, and devices with keys.
 
 use crate::authority::{AuthorityName, create_issuing, create_root, create_server_authority};
+use crate::ocsp::{Candidate, Delegate};
 use crate::{
     Endpoints, Holder, IssueError, Issuer, LocalKey, ParsedRequest, Prepared, Profile, SignedCertificate,
     Signer, prepare,
@@ -92,6 +93,12 @@ impl World {
 
     pub(crate) fn issue(&self, site: &str, label: &str) -> SignedCertificate {
         self.prepare(site, label).unwrap().sign(&self.issuing).unwrap()
+    }
+
+    /// A responder of the issuing CA.
+    pub(crate) fn responder(&self) -> Delegate {
+        let candidate = Candidate::new(&self.issuing, Serial::random(&self.entropy), self.now).unwrap();
+        candidate.sign(&self.issuing).unwrap()
     }
 
     /// A file of this world that other programs can read; it goes when the world does.

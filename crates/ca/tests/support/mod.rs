@@ -55,9 +55,15 @@ pub struct House {
 impl House {
     /// A new installation.
     pub async fn found(place: Place) -> Self {
+        Self::found_with(place, 1).await
+    }
+
+    /// A new installation whose issuing CA has so many CRLs.
+    pub async fn found_with(place: Place, shards: u16) -> Self {
         let entropy = Arc::new(Seeded::new(1));
         let ledger = Ledger::open(place.url()).await.unwrap();
-        let issuers = make_authorities(&place, &*entropy);
+        let mut issuers = make_authorities(&place, &*entropy);
+        issuers[1].shards = shards;
         let tenant = Tenant::new(TenantId::random(&*entropy), "あおば薬局グループ");
         let site = Site { id: SiteId::random(&*entropy), tenant: tenant.id.clone(), name: "本店".into() };
         let mut transaction = ledger.begin(NOW).await.unwrap();
@@ -91,18 +97,13 @@ impl House {
         entropy: Arc<Seeded>,
         wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
     ) -> Self {
-        let issuers = ledger.issuers().await.unwrap();
-        let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
-        let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
-        let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
-        let authority = Arc::new(Authority::new(
-            issuer,
-            Endpoints::new("http://pki.example.jp", &issuing.id, issuing.shards).unwrap(),
-            profiles(),
-            installation(),
-            ledger.clone(),
-        ));
+        let authority = Arc::new(open_authority(&place, &ledger, "http://pki.example.jp", wrap).await);
         Self { ledger, authority, entropy, place }
+    }
+
+    /// The issuing CA under another public address.
+    pub async fn at(&self, base: &str) -> Authority {
+        open_authority(&self.place, &self.ledger, base, |key| key).await
     }
 
     /// A new invitation for the first site, good for a day.
@@ -224,6 +225,20 @@ fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
         StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
         StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, issuing, Some(root_id)),
     ]
+}
+
+async fn open_authority(
+    place: &Place,
+    ledger: &Ledger,
+    base: &str,
+    wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+) -> Authority {
+    let issuers = ledger.issuers().await.unwrap();
+    let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
+    let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
+    let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
+    let endpoints = Endpoints::new(base, &issuing.id, issuing.shards).unwrap();
+    Authority::new(issuer, endpoints, profiles(), installation(), ledger.clone())
 }
 
 fn load_key(pkcs8: &[u8]) -> Arc<dyn Signer> {

@@ -20,6 +20,7 @@ on_both_engines! {
 
     async fn a_published_list_only_goes_forward(house: House) {
         assert_eq!(house.ledger.crl(&house.issuer, 0).await.unwrap(), None);
+        assert_eq!(house.ledger.crl_number(&house.issuer, 0).await.unwrap(), None);
         assert!(publish(house, 1, 10).await);
         for (number, seq) in [(1, 10), (1, 11), (2, 9), (0, 99)] {
             assert!(!publish(house, number, seq).await, "{number} {seq}");
@@ -28,6 +29,7 @@ on_both_engines! {
         assert!(publish(house, 2, 10).await, "the same facts may be published anew");
         assert!(publish(house, 5, 12).await);
         assert_eq!(house.ledger.crl(&house.issuer, 0).await.unwrap(), Some(list(5, 12)));
+        assert_eq!(house.ledger.crl_number(&house.issuer, 0).await.unwrap(), Some(5));
     }
 
     async fn a_token_is_taken_back_once(house: House) {

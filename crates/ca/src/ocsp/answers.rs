@@ -1,0 +1,116 @@
+//! Signed answers, remembered.
+
+use super::OcspStatus;
+use ring::digest::{SHA256, digest};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tegata_core::encoding::hex;
+use tegata_core::{DeviceId, Thumbprint, Timestamp};
+use tegata_storage::Status;
+
+/// How many answers a CA's responder remembers, about 1 kB each: the ones asked for last.
+const REMEMBERED: usize = 1 << 16;
+
+/// A signed answer about one certificate, and what it stands on.
+pub(super) struct Remembered {
+    pub(super) signed: Signed,
+    pub(super) status: OcspStatus,
+    pub(super) grounds: Grounds,
+}
+
+/// The answer itself. Cloning shares it.
+#[derive(Clone)]
+pub(super) struct Signed {
+    pub(super) der: Arc<[u8]>,
+    /// An entity tag, in quotes.
+    pub(super) tag: Arc<str>,
+    pub(super) this_update: Timestamp,
+    pub(super) next_update: Timestamp,
+}
+
+impl Signed {
+    pub(super) fn new(der: &[u8], now: Timestamp) -> Self {
+        let tag = hex(&digest(&SHA256, der).as_ref()[..16]);
+        Self {
+            der: der.into(),
+            tag: format!("\"{tag}\"").into(),
+            this_update: now.whole_second(),
+            next_update: now.plus(LIFE).whole_second(),
+        }
+    }
+}
+
+/// Why an answer is still true, as far as the memory of the ledger can tell.
+pub(super) enum Grounds {
+    /// It says good of a certificate, which it is until it ends or the memory denies it or its device.
+    Undenied { device: DeviceId, thumbprint: Thumbprint, not_after: Timestamp },
+    /// It says since when and why a certificate has ended. That changes with the feed only: nothing was written to it
+    /// since this event.
+    Unmoved { seq: u64 },
+}
+
+impl Remembered {
+    /// Whether it may be given once more by its age alone: for the rest of its life it is good in the client's hands.
+    pub(super) fn is_young(&self, now: Timestamp) -> bool {
+        let Signed { this_update, next_update, .. } = self.signed;
+        now >= this_update && now.since(this_update) < next_update.since(this_update) / 2
+    }
+
+    /// Whether the memory of the ledger says now what it said when this was signed.
+    pub(super) fn still_holds(&self, status: &Status, now: Timestamp) -> bool {
+        let Some(heard) = status.heard(now) else { return false };
+        match &self.grounds {
+            // A denial is forgotten when the certificate has ended; the answer must not outlive it.
+            Grounds::Undenied { device, thumbprint, not_after } => {
+                now <= *not_after && !status.is_denied(device, thumbprint)
+            }
+            Grounds::Unmoved { seq } => heard == *seq,
+        }
+    }
+}
+
+/// The answers asked for last, in two halves: whoever is not asked for while one half fills up is forgotten.
+#[derive(Default)]
+pub(super) struct Answers(RwLock<Halves>);
+
+#[derive(Default)]
+struct Halves {
+    young: HashMap<Box<[u8]>, Arc<Remembered>>,
+    old: HashMap<Box<[u8]>, Arc<Remembered>>,
+}
+
+impl Answers {
+    /// The answer about a `CertID`, as the client wrote it: its hash algorithm is repeated in the answer.
+    pub(super) fn get(&self, id: &[u8]) -> Option<Arc<Remembered>> {
+        let found = {
+            let halves = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = halves.young.get(id) {
+                return Some(found.clone());
+            }
+            halves.old.get(id).cloned()?
+        };
+        self.put(id, found.clone());
+        Some(found)
+    }
+
+    pub(super) fn put(&self, id: &[u8], answer: Arc<Remembered>) {
+        let mut halves = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        halves.young.insert(id.into(), answer);
+        if halves.young.len() >= REMEMBERED / 2 {
+            halves.old = std::mem::take(&mut halves.young);
+        }
+    }
+
+    /// Drops what is too old to be given, and with it what nobody asks about.
+    pub(super) fn forget(&self, now: Timestamp) {
+        let mut halves = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Halves { young, old } = &mut *halves;
+        young.retain(|_, answer| answer.is_young(now));
+        old.retain(|_, answer| answer.is_young(now));
+    }
+}
+
+/// How long an answer may be used. Clients keep it for so long without asking again, so it is what a revocation can
+/// lag behind at a client that caches; those that ask us hear of it at once.
+pub(super) const LIFE: Duration = Duration::from_mins(5);

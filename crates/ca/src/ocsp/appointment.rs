@@ -1,0 +1,43 @@
+//! Making a responder: in the same order as a device's certificate, so that none exists that the ledger did not record
+//! first.
+
+use super::delegate::{Candidate, Delegate};
+use crate::issue::Authority;
+use crate::prepare::IssueError;
+use tegata_core::{Entropy, Serial, Timestamp};
+use tegata_storage::{Actor, LedgerError};
+
+const ACTOR: Actor = Actor::System("ocsp");
+
+/// Why no responder was appointed. One that there is goes on while its certificate lives.
+#[derive(Debug, thiserror::Error)]
+pub enum AppointmentError {
+    /// Its certificate could not be made.
+    #[error("the OCSP responder's certificate could not be made: {0}")]
+    Issue(#[from] IssueError),
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Authority {
+    /// Prepares and lints, records, signs and compares, stores.
+    pub(super) async fn appoint(
+        &self,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Delegate, AppointmentError> {
+        let candidate = Candidate::new(self.issuer(), Serial::random(entropy), now)?;
+        let (issuer, serial) = (self.issuer().id(), candidate.serial);
+        let mut transaction = self.ledger.begin(now).await?;
+        transaction.reserve_responder(issuer, &serial, &candidate.tbs, candidate.not_after, &ACTOR).await?;
+        transaction.commit().await?;
+
+        let delegate = self.signing(move |issuer| candidate.sign(issuer)).await?;
+
+        let mut transaction = self.ledger.begin(now).await?;
+        transaction.complete_responder(issuer, &serial, &delegate.certificate, &ACTOR).await?;
+        transaction.commit().await?;
+        Ok(delegate)
+    }
+}

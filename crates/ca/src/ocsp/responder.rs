@@ -1,0 +1,276 @@
+//! Who answers.
+
+use super::answers::{Answers, Grounds, LIFE, Remembered, Signed};
+use super::appointment::AppointmentError;
+use super::delegate::Delegate;
+use super::request::{CertificateId, OcspRequest};
+use super::{OcspError, OcspStatus};
+use crate::crl::Revoked;
+use crate::issue::Authority;
+use arc_swap::ArcSwapOption;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tegata_core::{Entropy, IssuerId, Serial, Timestamp};
+use tegata_storage::{SerialStatus, Status};
+use tokio::sync::Mutex;
+
+/// After a responder could not be appointed, questions do not try again for so long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The responders of all CAs.
+pub struct Responders {
+    status: Arc<Status>,
+    entropy: Arc<dyn Entropy>,
+    of: RwLock<HashMap<IssuerId, Arc<Responder>>>,
+}
+
+/// Always an `OCSPResponse`.
+#[derive(Clone, Debug)]
+pub struct OcspAnswer {
+    /// Its DER.
+    pub der: Arc<[u8]>,
+    /// How HTTP caches may treat it; none when it is for this client, or for this moment, alone.
+    pub validators: Option<Validators>,
+}
+
+/// What HTTP caches go by (RFC 5019 section 6).
+#[derive(Clone, Debug)]
+pub struct Validators {
+    /// An entity tag, in quotes.
+    pub tag: Arc<str>,
+    /// Since when the answer holds.
+    pub this_update: Timestamp,
+    /// Until when.
+    pub next_update: Timestamp,
+}
+
+impl Responders {
+    /// None is appointed yet; the first question does, or [`Responders::appoint`].
+    pub fn new(status: Arc<Status>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { status, entropy, of: RwLock::default() }
+    }
+
+    /// Sees to it that a CA has a responder, with a new key and certificate when half the life of the old one is over.
+    /// Answers signed before stay valid: they carry the certificate of whoever signed them.
+    pub async fn appoint(&self, authority: &Authority, now: Timestamp) -> Result<(), AppointmentError> {
+        let responder = self.responder(authority);
+        responder.answers.forget(now);
+        responder.appoint(authority, now, &*self.entropy).await.map(drop)
+    }
+
+    /// Answers a request.
+    pub async fn answer(
+        &self,
+        authority: &Authority,
+        request: Result<OcspRequest, OcspError>,
+        now: Timestamp,
+    ) -> OcspAnswer {
+        match self.attempt(authority, request, now).await {
+            Ok(answer) => answer,
+            Err(error) => OcspAnswer::for_now(&error.response()),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        authority: &Authority,
+        request: Result<OcspRequest, OcspError>,
+        now: Timestamp,
+    ) -> Result<OcspAnswer, OcspError> {
+        let request = request?;
+        let issuer = authority.issuer();
+        if !request.certificates.iter().any(|certificate| certificate.is_of(issuer)) {
+            return Err(OcspError::Unauthorized);
+        }
+        let responder = self.responder(authority);
+        match request.single() {
+            Some(id) => responder.answer_again(self, authority, &request, id, now).await,
+            None => responder.answer_afresh(self, authority, &request, now).await,
+        }
+    }
+
+    fn responder(&self, authority: &Authority) -> Arc<Responder> {
+        let id = authority.issuer().id();
+        if let Some(found) = self.of.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return found.clone();
+        }
+        let mut all = self.of.write().unwrap_or_else(PoisonError::into_inner);
+        all.entry(id.clone()).or_default().clone()
+    }
+}
+
+/// The responder of one CA.
+#[derive(Default)]
+struct Responder {
+    delegate: ArcSwapOption<Delegate>,
+    /// One appointment at a time; when the last one failed.
+    appointing: Mutex<Option<Timestamp>>,
+    answers: Answers,
+}
+
+impl Responder {
+    /// An answer that others may get as well: remembered if it still holds.
+    async fn answer_again(
+        &self,
+        house: &Responders,
+        authority: &Authority,
+        request: &OcspRequest,
+        id: &CertificateId,
+        now: Timestamp,
+    ) -> Result<OcspAnswer, OcspError> {
+        let remembered = self.answers.get(&id.whole).filter(|answer| answer.is_young(now));
+        if let Some(answer) = &remembered
+            && answer.still_holds(&house.status, now)
+        {
+            return Ok(OcspAnswer::of(answer));
+        }
+        // What the memory has heard is read before the ledger: the ledger is at least as new.
+        let heard = house.status.heard(now);
+        let Some(serial) = &id.serial else {
+            return self.answer_afresh(house, authority, request, now).await;
+        };
+        let Found { status, known } = authority.ocsp_status(serial).await?;
+        let grounds = known.and_then(|known| grounds(known, heard));
+        let answer = match remembered.filter(|answer| answer.status == status) {
+            // Something else has happened meanwhile, and the signature is still true.
+            Some(answer) => answer.signed.clone(),
+            None => Signed::new(&self.sign(house, authority, request, &[status], now).await?, now),
+        };
+        let Some(grounds) = grounds else { return Ok(OcspAnswer::for_now(&answer.der)) };
+        let answer = Arc::new(Remembered { signed: answer, status, grounds });
+        self.answers.put(&id.whole, answer.clone());
+        Ok(OcspAnswer::of(&answer))
+    }
+
+    /// An answer for this client alone: several certificates, or a nonce.
+    async fn answer_afresh(
+        &self,
+        house: &Responders,
+        authority: &Authority,
+        request: &OcspRequest,
+        now: Timestamp,
+    ) -> Result<OcspAnswer, OcspError> {
+        let mut statuses = Vec::with_capacity(request.certificates.len());
+        for certificate in &request.certificates {
+            statuses.push(match &certificate.serial {
+                Some(serial) if certificate.is_of(authority.issuer()) => {
+                    authority.ocsp_status(serial).await?.status
+                }
+                _ => OcspStatus::Unknown,
+            });
+        }
+        let der = self.sign(house, authority, request, &statuses, now).await?;
+        Ok(OcspAnswer::for_now(&der))
+    }
+
+    async fn sign(
+        &self,
+        house: &Responders,
+        authority: &Authority,
+        request: &OcspRequest,
+        statuses: &[OcspStatus],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, OcspError> {
+        let delegate = match self.delegate.load_full().filter(|delegate| delegate.covers(now, LIFE)) {
+            Some(delegate) => delegate,
+            None => self.appoint_for_a_question(house, authority, now).await?,
+        };
+        Ok(delegate.voice().say(request, statuses, now, LIFE)?)
+    }
+
+    async fn appoint_for_a_question(
+        &self,
+        house: &Responders,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Arc<Delegate>, OcspError> {
+        let failed = *self.appointing.lock().await;
+        if failed.is_some_and(|at| now >= at && now.since(at) < PAUSE) {
+            return Err(OcspError::TryLater);
+        }
+        let appointed = self.appoint(authority, now, &*house.entropy).await.map_err(|error| {
+            tracing::error!(%error, "no OCSP responder was appointed");
+            OcspError::TryLater
+        })?;
+        if appointed.covers(now, LIFE) { Ok(appointed) } else { Err(OcspError::TryLater) }
+    }
+
+    async fn appoint(
+        &self,
+        authority: &Authority,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Arc<Delegate>, AppointmentError> {
+        let mut failed = self.appointing.lock().await;
+        if let Some(delegate) = self.delegate.load_full().filter(|delegate| !delegate.is_due(now)) {
+            return Ok(delegate);
+        }
+        match authority.appoint(now, entropy).await {
+            Ok(delegate) => {
+                let delegate = Arc::new(delegate);
+                self.delegate.store(Some(delegate.clone()));
+                *failed = None;
+                Ok(delegate)
+            }
+            Err(error) => {
+                *failed = Some(now);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl OcspAnswer {
+    fn of(answer: &Remembered) -> Self {
+        let Signed { der, tag, this_update, next_update } = answer.signed.clone();
+        Self { der, validators: Some(Validators { tag, this_update, next_update }) }
+    }
+
+    fn for_now(der: &[u8]) -> Self {
+        Self { der: der.into(), validators: None }
+    }
+}
+
+/// A status as the ledger has it.
+struct Found {
+    status: OcspStatus,
+    known: Option<SerialStatus>,
+}
+
+/// What an answer may be remembered by: nothing that is unknown today is unknown for long.
+fn grounds(known: SerialStatus, heard: Option<u64>) -> Option<Grounds> {
+    match known {
+        SerialStatus::Known { device, thumbprint: Some(thumbprint), not_after, ended: None } => {
+            Some(Grounds::Undenied { device, thumbprint, not_after })
+        }
+        SerialStatus::Known { ended: Some(_), .. } | SerialStatus::Lost(_) => {
+            Some(Grounds::Unmoved { seq: heard? })
+        }
+        SerialStatus::Known { .. } => None,
+    }
+}
+
+impl Authority {
+    async fn ocsp_status(&self, serial: &Serial) -> Result<Found, OcspError> {
+        self.look_up(serial).await.map_err(|error| {
+            tracing::error!(%error, "OCSP cannot ask the ledger");
+            OcspError::TryLater
+        })
+    }
+
+    async fn look_up(&self, serial: &Serial) -> tegata_storage::Result<Found> {
+        let issuer = self.issuer().id();
+        let known = self.ledger.status_of(issuer, serial).await?;
+        let status = match &known {
+            Some(known) => known.ended().map_or(OcspStatus::Good, |ended| {
+                let Revoked { at, reason, .. } = ended.clone().into();
+                OcspStatus::Revoked { at, reason }
+            }),
+            // A responder cannot be revoked (id-pkix-ocsp-nocheck); who asks all the same gets an answer.
+            None if self.ledger.has_responder(issuer, serial).await? => OcspStatus::Good,
+            None => OcspStatus::Unknown,
+        };
+        Ok(Found { status, known })
+    }
+}

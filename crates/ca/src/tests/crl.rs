@@ -1,0 +1,114 @@
+//! What whoever reads a list may rely on.
+
+use super::builder::{extensions, fields};
+use super::reading::reads_back;
+use super::*;
+use crate::issuer::Issuer;
+use crate::tests::world::{NOW, World};
+use proptest::prelude::*;
+use std::time::Duration;
+use tegata_core::entropy::Seeded;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+fn edition(number: u64) -> Edition {
+    Edition { number, this_update: NOW, next_update: NOW.plus(Duration::from_hours(1)) }
+}
+
+fn entries(count: usize) -> Vec<Revoked> {
+    let entropy = Seeded::new(3);
+    let reasons = [CrlReason::Unspecified, CrlReason::KeyCompromise, CrlReason::CertificateHold];
+    let entry = |at: usize| Revoked {
+        serial: Serial::random(&entropy),
+        at: NOW.minus(Duration::from_secs(at as u64)),
+        reason: reasons[at % reasons.len()],
+    };
+    (0..count).map(entry).collect()
+}
+
+fn build(world: &World, entries: Vec<Revoked>) -> Crl {
+    build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition(7), entries).unwrap()
+}
+
+#[test]
+fn every_entry_can_be_found_whatever_the_length_of_the_list() {
+    let world = World::new();
+    for count in [0, 1, 3, 1000, 3000] {
+        let entries = entries(count);
+        let crl = build(&world, entries.clone());
+        let (rest, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
+        assert!(rest.is_empty());
+        assert_eq!(read.crl_number().unwrap().to_string(), "7");
+        let found: Vec<_> = read.iter_revoked_certificates().collect();
+        assert_eq!(found.len(), count);
+        for (found, entry) in found.iter().zip(&entries) {
+            assert_eq!(found.raw_serial(), entry.serial.as_bytes());
+            assert_eq!(found.revocation_date.timestamp(), entry.at.seconds());
+            let reason = found.reason_code().map_or(0, |(_, code)| code.0);
+            assert_eq!(reason, entry.reason as u8);
+        }
+        assert_eq!(crl.clone().into_der(), crl.der());
+    }
+}
+
+#[test]
+fn a_list_changed_anywhere_does_not_read_back() {
+    let world = World::new();
+    let crl = build(&world, entries(3));
+    let scope = Scope::EndEntities(&world.endpoints.crl(0)).der();
+    let fields = fields(&world.issuing, crl.edition());
+    let reads_back = |crl: &Crl, issuer: &Issuer| {
+        let extensions = extensions(&world.issuing, &scope, 7);
+        reads_back(crl, &fields, &extensions, issuer)
+    };
+    for at in crl.start..crl.buffer.len() {
+        let mut changed = crl.clone();
+        changed.buffer[at] ^= 1;
+        assert!(reads_back(&changed, &world.issuing).is_err(), "byte {at}");
+    }
+    assert!(reads_back(&crl, &world.root).is_err());
+}
+
+#[test]
+fn a_list_that_is_stale_when_born_is_refused() {
+    let world = World::new();
+    let stale = Edition { next_update: NOW, ..edition(1) };
+    let refused = build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), stale, []);
+    assert_eq!(refused, Err(CrlError::Edition));
+}
+
+#[test]
+fn a_list_says_which_certificates_it_is_about() {
+    let world = World::new();
+    for scope in [
+        Scope::EndEntities("http://pki.example.jp/crl/a.crl"),
+        Scope::EndEntities("http://pki.example.jp/crl/a-1.crl"),
+        Scope::Authorities("http://pki.example.jp/crl/a.crl"),
+    ] {
+        for entries in [entries(2), vec![]] {
+            let crl = build_crl(&world.root, scope, edition(1), entries).unwrap();
+            assert_eq!(scope_of(crl.der()), Some(scope.der().as_slice()));
+        }
+    }
+    assert_eq!(scope_of(world.root.certificate()), None);
+    assert_eq!(scope_of(b"noise"), None);
+}
+
+proptest! {
+    #[test]
+    fn entries_that_come_one_by_one_make_the_same_list(count in 0usize..200) {
+        let world = World::new();
+        let url = world.endpoints.crl(0);
+        let mut builder = CrlBuilder::new(&world.issuing, Scope::EndEntities(&url), edition(7)).unwrap();
+        let entries = entries(count);
+        entries.iter().for_each(|entry| builder.push(entry));
+        let streamed = builder.finish(&world.issuing).unwrap();
+        let at_once = build(&world, entries);
+        // Signatures differ, what is signed does not.
+        let signed = |crl: &Crl| {
+            let (_, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
+            read.tbs_cert_list.as_ref().to_vec()
+        };
+        prop_assert_eq!(signed(&streamed), signed(&at_once));
+    }
+}

@@ -1,0 +1,72 @@
+//! An OCSP client of few words.
+#![allow(dead_code)]
+
+use crate::support::House;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use std::sync::Arc;
+use tegata_ca::ocsp::OcspError;
+use tegata_ca::{Authority, OcspAnswer, OcspRequest, Responders};
+use tegata_core::{Serial, Timestamp};
+use tegata_storage::Status;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// The responders of a house with the memory they go by. It follows the feed only when told to.
+pub struct Desk {
+    pub status: Arc<Status>,
+    pub responders: Responders,
+}
+
+impl Desk {
+    pub async fn open(house: &House, now: Timestamp) -> Self {
+        let status = Status::load(house.ledger.clone(), now).await.unwrap();
+        Self { responders: Responders::new(status.clone(), house.entropy.clone()), status }
+    }
+
+    /// What the responder says of a serial after the memory has heard of everything.
+    pub async fn ask(&self, authority: &Authority, serial: &Serial, now: Timestamp) -> Said {
+        self.status.catch_up(now).await.unwrap();
+        status(&self.answer(authority, serial, now).await.der, serial)
+    }
+
+    /// The answer as it leaves, by the memory as it is.
+    pub async fn answer(&self, authority: &Authority, serial: &Serial, now: Timestamp) -> OcspAnswer {
+        self.responders.answer(authority, ask_for(authority, serial), now).await
+    }
+}
+
+/// A request of RFC 6960 section 4.1.1 for one certificate, with SHA-1 as clients send it.
+pub fn ask_for(authority: &Authority, serial: &Serial) -> Result<OcspRequest, OcspError> {
+    let (_, issuer) = X509Certificate::from_der(authority.issuer().certificate()).unwrap();
+    let hash = |bytes: &[u8]| tlv(0x04, &[digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()]);
+    let sha1 = tlv(0x30, &[&[0x06, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0]]);
+    let (name, key) = (hash(issuer.subject().as_raw()), hash(&issuer.public_key().subject_public_key.data));
+    let id = tlv(0x30, &[&sha1, &name, &key, &tlv(0x02, &[serial.as_bytes()])]);
+    OcspRequest::parse(&tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&tlv(0x30, &[&id])])])]))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Said {
+    Good,
+    Revoked(Option<u8>),
+    Unknown,
+}
+
+/// The certStatus, which follows the serial in the only `SingleResponse` (RFC 6960 section 4.2.1).
+pub fn status(response: &[u8], serial: &Serial) -> Said {
+    let serial = serial.as_bytes();
+    let at = response.windows(serial.len()).position(|window| window == serial);
+    match &response[at.expect("an answer about this serial") + serial.len()..] {
+        [0x80, 0, ..] => Said::Good,
+        [0x82, 0, ..] => Said::Unknown,
+        // A GeneralizedTime of 17 octets, then [0] { ENUMERATED reason } of 5.
+        [0xa1, 22, rest @ ..] => Said::Revoked(Some(rest[21])),
+        [0xa1, 17, ..] => Said::Revoked(None),
+        other => panic!("no status: {:02x?}", &other[..4]),
+    }
+}
+
+/// One element of DER, shorter than 128 octets.
+fn tlv(tag: u8, content: &[&[u8]]) -> Vec<u8> {
+    let content = content.concat();
+    [&[tag, u8::try_from(content.len()).unwrap()], content.as_slice()].concat()
+}

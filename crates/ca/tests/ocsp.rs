@@ -1,0 +1,179 @@
+//! What whoever asks the OCSP responder may rely on.
+
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+mod support;
+
+use asking::{Desk, Said};
+use std::time::Duration;
+use support::{House, NOW, OPERATOR, Place, first_time, order, request};
+use tegata_ca::{Issued, Step};
+use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
+use tegata_storage::DeviceAction;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const WEEK: Duration = Duration::from_hours(7 * 24);
+const LOST: DeviceAction = DeviceAction::Revoke(RevocationReason::KeyCompromise);
+
+/// Reasons of RFC 5280 section 5.3.1.
+const KEY_COMPROMISE: u8 = 1;
+const SUPERSEDED: u8 = 4;
+const HOLD: u8 = 6;
+
+on_both_engines!(
+    ocsp_says_what_the_ledger_says,
+    an_answer_is_signed_once_and_dropped_at_once_when_something_happens,
+    a_memory_that_has_heard_nothing_for_a_second_is_not_believed,
+    an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten,
+    a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life,
+    without_a_ledger_nothing_is_good,
+);
+
+async fn ocsp_says_what_the_ledger_says(place: Place) {
+    let house = House::found(place).await;
+    let [good, lost, paused, laid_aside] =
+        [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
+    let later = NOW.plus(MINUTE);
+    act(&house, &lost, LOST, later).await;
+    act(&house, &paused, DeviceAction::Suspend, later).await;
+    act(&house, &laid_aside, DeviceAction::Retire, later).await;
+    let desk = Desk::open(&house, later).await;
+    let ask = async |serial: &Serial| desk.ask(&house.authority, serial, later).await;
+    assert_eq!(ask(&good.certificate.serial).await, Said::Good);
+    assert_eq!(ask(&lost.certificate.serial).await, Said::Revoked(Some(KEY_COMPROMISE)));
+    assert_eq!(ask(&paused.certificate.serial).await, Said::Revoked(Some(HOLD)));
+    assert!(matches!(ask(&laid_aside.certificate.serial).await, Said::Revoked(_)));
+    assert_eq!(ask(&Serial::random(&*house.entropy)).await, Said::Unknown);
+
+    act(&house, &paused, DeviceAction::Resume, later).await;
+    assert_eq!(ask(&paused.certificate.serial).await, Said::Good);
+
+    let reserved = reserve(&house).await;
+    assert_eq!(ask(&reserved).await, Said::Unknown, "what was never signed is not good");
+    let mut transaction = house.ledger.begin(later).await.unwrap();
+    transaction.abandon_reserved(later).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(ask(&reserved).await, Said::Revoked(Some(SUPERSEDED)), "what may have been signed is bad");
+}
+
+async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: Place) {
+    let house = House::found(place).await;
+    let [one, other, third] = [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
+    let desk = Desk::open(&house, NOW).await;
+    let (authority, serial) = (&house.authority, &one.certificate.serial);
+    let answer = async |now| {
+        desk.status.catch_up(now).await.unwrap();
+        desk.answer(authority, serial, now).await
+    };
+    let first = answer(NOW).await;
+    let validators = first.validators.clone().unwrap();
+    assert_eq!(validators.this_update, NOW.whole_second());
+    assert_eq!(answer(NOW.plus(MINUTE)).await.der, first.der, "no second signature");
+    act(&house, &other, LOST, NOW.plus(MINUTE)).await;
+    assert_eq!(answer(NOW.plus(MINUTE)).await.der, first.der, "what happens to another is no matter");
+    let later = NOW.plus(MINUTE * 3);
+    assert_ne!(answer(later).await.der, first.der, "half its life is over");
+
+    act(&house, &one, DeviceAction::Suspend, later).await;
+    assert_eq!(desk.ask(authority, serial, later).await, Said::Revoked(Some(HOLD)));
+    let held = answer(later).await;
+    act(&house, &third, LOST, later).await;
+    assert_eq!(answer(later).await.der, held.der, "the same is not signed again");
+    act(&house, &one, DeviceAction::Resume, later).await;
+    assert_eq!(desk.ask(authority, serial, later).await, Said::Good);
+    act(&house, &one, LOST, later).await;
+    assert_eq!(desk.ask(authority, serial, later).await, Said::Revoked(Some(KEY_COMPROMISE)));
+
+    let unknown = desk.answer(authority, &Serial::random(&*house.entropy), NOW).await;
+    assert!(unknown.validators.is_none(), "what is unknown may be issued in a moment");
+}
+
+async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: Place) {
+    let house = House::found(place).await;
+    let device = house.enroll(NOW).await;
+    let desk = Desk::open(&house, NOW).await;
+    let serial = &device.certificate.serial;
+    let ask = async |now| asking::status(&desk.answer(&house.authority, serial, now).await.der, serial);
+    assert_eq!(ask(NOW).await, Said::Good);
+    act(&house, &device, LOST, NOW).await;
+    // The memory is not told. It may be believed for a second, and not longer.
+    assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, Said::Revoked(Some(KEY_COMPROMISE)));
+}
+
+async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: Place) {
+    let house = House::found(place).await;
+    let device = house.enroll(NOW).await;
+    let (serial, end) = (&device.certificate.serial, device.not_after);
+    let before = end.minus(MINUTE);
+    let desk = Desk::open(&house, before).await;
+    assert_eq!(desk.ask(&house.authority, serial, before).await, Said::Good);
+    act(&house, &device, LOST, before).await;
+    let after = end.plus(Duration::from_secs(1));
+    desk.status.catch_up(after).await.unwrap();
+    desk.status.forget(after);
+    assert_eq!(desk.ask(&house.authority, serial, after).await, Said::Revoked(Some(KEY_COMPROMISE)));
+}
+
+async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life(place: Place) {
+    let house = House::found(place).await;
+    let device = house.enroll(NOW).await;
+    let desk = Desk::open(&house, NOW).await;
+    let (authority, serial) = (&house.authority, &device.certificate.serial);
+    let ask = async |serial: &Serial, now: Timestamp| desk.answer(authority, serial, now).await.der;
+    desk.responders.appoint(authority, NOW).await.unwrap();
+    desk.responders.appoint(authority, NOW.plus(WEEK - MINUTE * 61)).await.unwrap();
+    let recorded = house.ledger.responders(authority.issuer().id()).await.unwrap();
+    let [first] = recorded.as_slice() else { panic!("one is enough: {recorded:?}") };
+    let signed = first.der.as_deref().unwrap();
+    let (_, parsed) = X509Certificate::from_der(signed).unwrap();
+    assert_eq!(parsed.tbs_certificate.as_ref(), first.tbs, "what was recorded is what was signed");
+    assert!(contains(&ask(serial, NOW).await, signed), "the answer brings the certificate");
+    assert_eq!(asking::status(&ask(&first.serial, NOW).await, &first.serial), Said::Good);
+
+    let later = NOW.plus(WEEK);
+    desk.responders.appoint(authority, later).await.unwrap();
+    let recorded = house.ledger.responders(authority.issuer().id()).await.unwrap();
+    assert_eq!(recorded.len(), 2);
+    let second = recorded.iter().find(|one| one.serial != first.serial).unwrap();
+    assert!(contains(&ask(serial, later).await, second.der.as_deref().unwrap()));
+    assert!(first.not_after > later.plus(MINUTE * 5), "answers of the old one hold to their end");
+    assert_eq!(asking::status(&ask(&second.serial, later).await, &second.serial), Said::Good);
+}
+
+async fn without_a_ledger_nothing_is_good(place: Place) {
+    let house = House::found(place).await;
+    let device = house.enroll(NOW).await;
+    let desk = Desk::open(&house, NOW).await;
+    let serial = &device.certificate.serial;
+    assert_eq!(desk.ask(&house.authority, serial, NOW).await, Said::Good);
+    house.ledger.close().await;
+    let answer = desk.answer(&house.authority, serial, NOW.plus(MINUTE)).await;
+    assert_eq!(*answer.der, [0x30, 3, 0x0a, 1, 3], "tryLater (RFC 6960 section 4.2.1), and nothing else");
+    assert!(answer.validators.is_none());
+}
+
+async fn act(house: &House, certificate: &Issued, action: DeviceAction, now: Timestamp) {
+    let mut transaction = house.ledger.begin(now).await.unwrap();
+    transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Leaves a certificate reserved, as a requester that goes away in the middle does.
+async fn reserve(house: &House) -> Serial {
+    let (_, invitation) = house.invite(Role::Device, NOW).await;
+    let device = DeviceId::random(&*house.entropy);
+    let (authority, entropy, id) = (house.authority.clone(), house.entropy.clone(), device.clone());
+    let cut_short = tokio::spawn(async move {
+        let witness = |step| assert_ne!(step, Step::Reserved, "cut short on purpose");
+        let request = request();
+        authority.issue(order(&id, first_time(&invitation), &request), NOW, &*entropy, &witness).await
+    });
+    assert!(cut_short.await.unwrap_err().is_panic());
+    house.ledger.certificates_of(&device).await.unwrap()[0].serial
+}
