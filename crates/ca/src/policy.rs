@@ -27,7 +27,7 @@ impl Policy {
     pub(crate) fn new(text: &str) -> Result<Self, String> {
         if encoded(text).is_none() {
             return Err(format!(
-                "{text:?} is not an object identifier: use numbers with dots such as 1.2.392.200000.1, of which the \
+                "{text:?} is not an object identifier: use numbers with dots such as 1.3.6.1.4.1.32473.1, of which the \
                  first is 0, 1 or 2 and under 0 and 1 the second is below 40 (ITU-T X.660)"
             ));
         }

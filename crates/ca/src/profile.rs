@@ -43,7 +43,7 @@ impl Profile {
     /// organization = "Example K.K."   # optional
     /// country = "JP"                  # optional
     /// [[policies]]                    # optional, any number
-    /// oid = "2.999.1"
+    /// oid = "1.3.6.1.4.1.32473.1"
     /// cps = "https://pki.example.jp/cps"      # optional
     /// notice = "For terminals of pharmacies"  # optional
     /// ```

@@ -3,6 +3,7 @@
 //! These tests live inside the crate because signing a certificate is not reachable from outside: in
 //! the program only the issuing function does it.
 
+mod chain;
 pub(crate) mod draft;
 mod openssl;
 mod pkilint;

@@ -20,6 +20,12 @@ pub(crate) fn certtool<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, 
     succeed("certtool", arguments, input, "apt-get install gnutls-bin")
 }
 
+/// Runs Java's keytool, which speaks to a person that is not there: what it says, to whichever stream.
+pub(crate) fn keytool<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
+    let output = run("keytool", arguments, b"", "apt-get install default-jre-headless");
+    [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat()
+}
+
 /// Runs one of pkilint's linters: its findings from WARNING up, one a line, `code (SEVERITY): …`.
 pub(crate) fn pkilint(linter: &str, options: &[&str], document: &Path) -> Vec<String> {
     let fixed = ["lint", "-s", "WARNING", "-f", "TEXT"];

@@ -64,6 +64,11 @@ impl World {
         }
     }
 
+    /// When it was created.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     pub(crate) fn holder<'a>(&'a self, site: &'a str, label: &'a str) -> Holder<'a> {
         Holder { installation: &self.installation, role: Role::Device, device: &self.device, site, label }
     }
