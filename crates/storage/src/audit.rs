@@ -89,8 +89,8 @@ impl Operation for Note {
         self.at
     }
 
-    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
-        transaction.audit(&self.actor, self.action, self.device.as_ref(), self.detail).await
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
+        transaction.audit(&self.actor, self.action, self.device.as_ref(), self.detail.clone()).await
     }
 }
 

@@ -5,6 +5,7 @@ mod issuing;
 mod reading;
 mod revoking;
 mod taking_over;
+mod together;
 
 pub use issuing::{Complete, Intent, Origin};
 pub use reading::{Certificate, Due, Ended, Holding, SerialStatus};

@@ -1,19 +1,36 @@
 //! The two engines, and the one place that knows there are two.
 
+mod writer;
+
 use crate::LedgerError;
+use crate::head::{Ending, Head};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Postgres, Sqlite};
+use sqlx::{Postgres, Sqlite};
 use std::str::FromStr;
 use std::time::Duration;
+use writer::{Writer, Writing};
 
 /// How long a writer waits for another process's transaction to end.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Takes the right to write at once, and never within another transaction.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+macro_rules! head {
+    () => {
+        "SELECT audit_seq, audit_hash, feed_seq, revocation_log IS NOT NULL AS has_log, log_hash FROM head WHERE id = 1"
+    };
+}
+
+/// Takes the right to write at once, and reads the head: in one trip.
+const SQLITE_BEGIN: &str = concat!("BEGIN IMMEDIATE; ", head!());
+
+/// The lock on the head is the right to write.
+const POSTGRES_BEGIN: &str = concat!(head!(), " FOR UPDATE");
+
+/// Plants the head of a new ledger.
+const PLANT: &str =
+    "INSERT INTO head (id, audit_seq, audit_hash, feed_seq) VALUES (1, 0, $1, 0) ON CONFLICT (id) DO NOTHING";
 
 /// PostgreSQL's words for what every reading transaction of SQLite is.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -23,14 +40,16 @@ pub(crate) enum Engine {
     /// Writes go through one connection, so that writers of this process queue up in order instead of
     /// colliding at the file lock.
     Sqlite {
-        write: SqlitePool,
+        write: Writer,
         read: SqlitePool,
     },
     Postgres(PgPool),
 }
 
 pub(crate) enum EngineTransaction {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(Writing),
+    /// A view of the ledger that writes nothing.
+    SqliteSnapshot(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -40,6 +59,10 @@ macro_rules! on_transaction {
     ($transaction:expr, $connection:ident => $body:expr) => {
         match &mut $transaction {
             $crate::engine::EngineTransaction::Sqlite(inner) => {
+                let $connection = &mut **inner;
+                $body
+            }
+            $crate::engine::EngineTransaction::SqliteSnapshot(inner) => {
                 let $connection = &mut **inner;
                 $body
             }
@@ -84,10 +107,6 @@ impl Engine {
     }
 
     /// WAL with synchronous FULL: with NORMAL a power cut loses acknowledged writes.
-    ///
-    /// A full disk makes SQLite end a transaction by itself, and the driver then counts it as still open: what follows
-    /// would be nested in it and never committed. Such a connection is thrown away, and [`BEGIN`] fails where one
-    /// slipped through.
     async fn open_sqlite(url: &str) -> Result<Self, LedgerError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
@@ -95,35 +114,49 @@ impl Engine {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-            .connect_with(options.clone())
-            .await?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self::Sqlite { write, read })
+        let write = Writer::open(options.clone()).await?;
+        // A connection within this process does not die unnoticed.
+        let pool = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
+        Ok(Self::Sqlite { write, read: pool.connect_with(options.read_only(true)).await? })
     }
 
     pub(crate) async fn migrate(&self) -> Result<(), LedgerError> {
         let migrator = sqlx::migrate!();
         match self {
-            Self::Sqlite { write, .. } => migrator.run(write).await,
-            Self::Postgres(pool) => migrator.run(pool).await,
+            Self::Sqlite { write, .. } => {
+                let mut connection = write.take().await?;
+                migrator.run(&mut *connection).await.map_err(LedgerError::Migration)?;
+                sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut *connection).await?;
+                connection.end();
+            }
+            Self::Postgres(pool) => {
+                migrator.run(pool).await.map_err(LedgerError::Migration)?;
+                sqlx::query(PLANT).bind(vec![0u8; 32]).execute(pool).await?;
+            }
         }
-        .map_err(LedgerError::Migration)
+        Ok(())
     }
 
-    pub(crate) async fn begin(&self) -> Result<EngineTransaction, LedgerError> {
+    /// Takes the right to write, and gives the head as the last writer left it.
+    pub(crate) async fn begin(&self) -> Result<(EngineTransaction, Head), LedgerError> {
         Ok(match self {
-            Self::Sqlite { write, .. } => EngineTransaction::Sqlite(write.begin_with(BEGIN).await?),
-            Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin().await?),
+            Self::Sqlite { write, .. } => {
+                let mut connection = write.take().await?;
+                let head = sqlx::query_as(SQLITE_BEGIN).fetch_one(&mut *connection).await?;
+                (EngineTransaction::Sqlite(connection), head)
+            }
+            Self::Postgres(pool) => {
+                let mut transaction = pool.begin().await?;
+                let head = sqlx::query_as(POSTGRES_BEGIN).fetch_one(&mut *transaction).await?;
+                (EngineTransaction::Postgres(transaction), head)
+            }
         })
     }
 
     /// A transaction that only reads, and reads one and the same state from its first statement to its end.
     pub(crate) async fn snapshot(&self) -> Result<EngineTransaction, LedgerError> {
         Ok(match self {
-            Self::Sqlite { read, .. } => EngineTransaction::Sqlite(read.begin().await?),
+            Self::Sqlite { read, .. } => EngineTransaction::SqliteSnapshot(read.begin().await?),
             Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin_with(SNAPSHOT).await?),
         })
     }
@@ -150,10 +183,18 @@ impl Engine {
 }
 
 impl EngineTransaction {
-    pub(crate) async fn commit(self) -> Result<(), LedgerError> {
+    /// Writes the last entries and the head, and makes everything durable.
+    pub(crate) async fn commit(self, ending: Ending<'_>) -> Result<(), LedgerError> {
         match self {
-            Self::Sqlite(inner) => inner.commit().await?,
-            Self::Postgres(inner) => inner.commit().await?,
+            Self::Sqlite(mut connection) => {
+                ending.in_one_trip(&mut connection).await?;
+                connection.end();
+            }
+            Self::SqliteSnapshot(inner) => inner.rollback().await?,
+            Self::Postgres(mut inner) => {
+                ending.step_by_step(&mut inner).await?;
+                inner.commit().await?;
+            }
         }
         Ok(())
     }
@@ -162,25 +203,26 @@ impl EngineTransaction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sqlx::SqliteConnection;
 
     #[tokio::test]
     async fn every_connection_writes_through_to_the_disk_and_holds_foreign_keys() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
         let Ok(Engine::Sqlite { write, read }) = Engine::open(&url).await else { panic!("SQLite opens") };
-        for pool in [&write, &read] {
-            assert_eq!(pragma::<String>(pool, "PRAGMA journal_mode").await, "wal");
-            assert_eq!(pragma::<i64>(pool, "PRAGMA synchronous").await, 2, "FULL");
-            assert_eq!(pragma::<i64>(pool, "PRAGMA foreign_keys").await, 1);
+        let (mut write, mut reading) = (write.take().await.unwrap(), read.acquire().await.unwrap());
+        for connection in [&mut *write, &mut *reading] {
+            assert_eq!(pragma::<String>(connection, "PRAGMA journal_mode").await, "wal");
+            assert_eq!(pragma::<i64>(connection, "PRAGMA synchronous").await, 2, "FULL");
+            assert_eq!(pragma::<i64>(connection, "PRAGMA foreign_keys").await, 1);
         }
-        assert_eq!(write.options().get_max_connections(), 1);
         assert!(sqlx::query("CREATE TABLE t (n BIGINT)").execute(&read).await.is_err(), "readers only read");
     }
 
-    async fn pragma<T>(pool: &SqlitePool, query: &'static str) -> T
+    async fn pragma<T>(connection: &mut SqliteConnection, query: &'static str) -> T
     where
         T: for<'r> sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite> + Send + Unpin,
     {
-        sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
+        sqlx::query_scalar(query).fetch_one(connection).await.unwrap()
     }
 }

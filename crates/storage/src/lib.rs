@@ -18,6 +18,7 @@ mod device;
 mod engine;
 mod feed;
 mod group;
+mod head;
 mod inspection;
 mod invitation;
 mod issuer;
@@ -26,6 +27,7 @@ mod receipt;
 mod replay;
 mod responder;
 mod revocation_log;
+mod rows;
 mod status;
 mod tenant;
 mod token;
@@ -169,26 +171,11 @@ impl Ledger {
         let engine = Engine::open(url).await?;
         engine.migrate().await?;
         let group = group::start(engine.clone(), shared.clone());
-        let ledger = Self { engine, group, shared };
-        ledger.plant_head().await?;
-        Ok(ledger)
+        Ok(Self { engine, group, shared })
     }
 
     /// Waits for the connections to come home. Without it a process that ends is still safe.
     pub async fn close(&self) {
         self.engine.close().await;
-    }
-
-    async fn plant_head(&self) -> Result<()> {
-        let mut transaction = self.engine.begin().await?;
-        engine::on_transaction!(transaction, connection => {
-            sqlx::query(
-                "INSERT INTO head (id, audit_seq, audit_hash, feed_seq) VALUES (1, 0, $1, 0) ON CONFLICT (id) DO NOTHING",
-            )
-            .bind(vec![0u8; 32])
-            .execute(connection)
-            .await?;
-        });
-        transaction.commit().await
     }
 }

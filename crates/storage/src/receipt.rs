@@ -60,7 +60,7 @@ impl Operation for Acknowledge {
         self.at
     }
 
-    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
         on_transaction!(transaction.engine, connection => {
             sqlx::query(
                 "INSERT INTO receipt (surface, seq, applied_at, seen_at) VALUES ($1, $2, $3, $3) \
@@ -69,7 +69,7 @@ impl Operation for Acknowledge {
                  applied_at = CASE WHEN receipt.seq < $2 THEN $3 ELSE receipt.applied_at END, \
                  seq = CASE WHEN receipt.seq < $2 THEN $2 ELSE receipt.seq END",
             )
-            .bind(self.surface)
+            .bind(self.surface.as_str())
             .bind(i64::try_from(self.seq).unwrap_or(i64::MAX))
             .bind(self.at.millis())
             .execute(connection)

@@ -63,7 +63,7 @@ impl Ledger {
         let mut transaction = Transaction::take_head(&self.engine, self.shared.clone(), now).await?;
         let former = transaction.log_name().await?;
         transaction.name_log(None).await?;
-        transaction.log_hash = None;
+        transaction.head.log_hash = None;
         transaction.audit(&Actor::System("revocation log"), "log.lost", None, json!({"log": former})).await?;
         transaction.commit().await
     }
@@ -73,12 +73,12 @@ impl Transaction {
     /// Whether the ledger contains the log up to its end.
     pub(crate) fn is_at_the_end(&self) -> Result<bool> {
         let end = self.pending.end.clone()?;
-        Ok(self.log_hash.as_ref() == Some(&end.hash))
+        Ok(self.head.log_hash.as_ref() == Some(&end.hash))
     }
 
     /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits.
     pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>) -> Result<()> {
-        let wanted = Wanted { hash: self.log_hash.clone(), feed_seq: self.feed_seq() };
+        let wanted = Wanted { hash: self.head.log_hash.clone(), feed_seq: self.feed_seq() };
         let scan = {
             let log = log.clone();
             tokio::task::spawn_blocking(move || log.scan(&wanted))
@@ -87,11 +87,11 @@ impl Transaction {
         };
         self.refuse_divergence(log, &scan).await?;
         let done = self.apply_all(&scan.lacking).await?;
-        self.log_hash = Some(scan.end.hash.clone());
+        self.head.log_hash = Some(scan.end.hash.clone());
         self.write_missing(log, &scan).await?;
         if done.events + done.keys + done.issuers > 0 {
             let detail =
-                json!({"to": self.feed_seq(), "done": done, "log": self.log_hash.as_deref().map(hex)});
+                json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});
             self.audit(&Actor::System("revocation log"), "ledger.replayed", None, detail).await?;
             tracing::warn!(?done, "the ledger was behind its revocation log and has caught up");
         }
@@ -160,7 +160,7 @@ impl Transaction {
             }
             tracing::warn!(lines = records.len(), "the revocation log was behind the ledger: written again");
             end = Lines::behind(log.clone(), end, &std::mem::take(&mut records))?.append().await?;
-            self.log_hash = Some(end.hash.clone());
+            self.head.log_hash = Some(end.hash.clone());
         }
     }
 

@@ -2,7 +2,8 @@
 
 use crate::audit::Actor;
 use crate::engine::on_transaction;
-use crate::{Result, Transaction};
+use crate::group::Operation;
+use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use tegata_core::feed::Change;
 use tegata_core::{DeviceId, Timestamp};
@@ -22,22 +23,42 @@ pub struct IssuedToken {
     pub at: Timestamp,
 }
 
+impl Operation for IssuedToken {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
+        transaction.record_tokens(&[self], Some(&self.device)).await
+    }
+
+    /// One entry for all: one state change, made by one transaction. A token that stands alone is found under its
+    /// device; a group is found by walking the log.
+    async fn apply_all(set: &[&Self], transaction: &mut Transaction) -> Result<Vec<()>> {
+        transaction.now = set.iter().map(|token| token.at).max().unwrap_or_default();
+        transaction.record_tokens(set, None).await?;
+        Ok(vec![(); set.len()])
+    }
+}
+
+impl Ledger {
+    /// Records an issued token and waits until the record is durable.
+    pub async fn record_token(&self, token: IssuedToken) -> Result<()> {
+        self.group(token).await
+    }
+}
+
 impl Transaction {
-    /// One entry for all tokens of a group: one state change, made by one transaction. A token that stands alone is
-    /// found under its device; a group is found by walking the log.
-    pub(crate) async fn record_tokens(&mut self, tokens: &[IssuedToken]) -> Result<()> {
-        let device = match tokens {
-            [] => return Ok(()),
-            [only] => Some(only.device.clone()),
-            _ => None,
-        };
+    async fn record_tokens(&mut self, tokens: &[&IssuedToken], device: Option<&DeviceId>) -> Result<()> {
         let list: Vec<_> = tokens
             .iter()
             .map(|token| {
                 json!([token.at.millis(), token.device, token.generation, token.audience, token.jti])
             })
             .collect();
-        self.audit(&Actor::System("token"), "token.issued", device.as_ref(), json!({"tokens": list})).await
+        self.audit(&Actor::System("token"), "token.issued", device, json!({"tokens": list})).await
     }
 
     /// Takes a token back. Once more changes nothing.

@@ -3,9 +3,12 @@
 use crate::audit::{Actor, next_hash};
 use crate::commits::Commits;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
+use crate::head::{Ending, Entry, Head, insert};
 use crate::revocation_log::{Pending, RevocationLog};
+use crate::rows::MOST;
 use crate::{Ledger, LedgerError, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tegata_core::feed::{Change, Event};
@@ -17,9 +20,10 @@ pub struct Transaction {
     pub(crate) engine: EngineTransaction,
     pub(crate) now: Timestamp,
     pub(crate) head: Head,
-    fed: bool,
-    /// The last line of the revocation log that the ledger contains.
-    pub(crate) log_hash: Option<Vec<u8>>,
+    /// The head as the ledger has it.
+    written: Head,
+    /// Entries that go to the ledger together, at most [`MOST`].
+    entries: Vec<Entry>,
     pub(crate) pending: Pending,
     pub(crate) shared: Arc<Shared>,
 }
@@ -35,13 +39,20 @@ pub(crate) struct Shared {
     newest: AtomicI64,
 }
 
-#[derive(Clone)]
-pub(crate) struct Head {
-    audit_seq: i64,
-    audit_hash: Vec<u8>,
-    feed_seq: i64,
-    /// How many records for the revocation log hold good.
-    pub(crate) records: usize,
+/// What the chain holds of an entry.
+#[derive(Serialize)]
+struct Chained<'a> {
+    seq: i64,
+    at: Timestamp,
+    actor: &'a str,
+    action: &'static str,
+    device: Option<&'a DeviceId>,
+    detail: Value,
+}
+
+/// Where the chains were when something began that may be undone alone.
+pub(crate) struct Savepoint {
+    head: Head,
 }
 
 impl Ledger {
@@ -66,26 +77,17 @@ impl Transaction {
         }
     }
 
-    /// Begins with a write, so that on both engines the transaction holds the only right to write from its
-    /// first statement on and reads nothing that somebody else may be changing.
+    /// Takes the right to write, so that on both engines the transaction reads nothing that somebody else may be
+    /// changing.
     pub(crate) async fn take_head(engine: &Engine, shared: Arc<Shared>, now: Timestamp) -> Result<Self> {
-        let mut engine = engine.begin().await?;
-        let (audit_seq, audit_hash, feed_seq, has_log, log_hash): HeadRow = on_transaction!(engine, connection => {
-            sqlx::query_as(
-                "UPDATE head SET id = 1 WHERE id = 1 \
-                 RETURNING audit_seq, audit_hash, feed_seq, revocation_log IS NOT NULL, log_hash",
-            )
-            .fetch_one(connection)
-            .await?
-        });
-        shared.refuse_older(audit_seq, shared.newest())?;
+        let (engine, head) = engine.begin().await?;
+        shared.refuse_older(head.audit_seq, shared.newest())?;
         // Looked at by whoever holds the right to write: nobody else is writing there.
         let pending = match &shared.log {
             Some(log) => Pending::behind(log.end()),
-            None => Pending::none(has_log),
+            None => Pending::none(head.has_log),
         };
-        let head = Head { audit_seq, audit_hash, feed_seq, records: 0 };
-        Ok(Self { engine, now, head, fed: false, log_hash, pending, shared })
+        Ok(Self { engine, now, written: head.clone(), head, entries: Vec::new(), pending, shared })
     }
 
     /// The time of the transaction.
@@ -101,34 +103,18 @@ impl Transaction {
     /// Makes it durable: when this returns, a power cut does not undo it. What a restore must not forget is in the
     /// revocation log first.
     pub async fn commit(mut self) -> Result<()> {
-        let lines = self.seal_records()?;
-        if let Some(lines) = &lines {
-            self.log_hash = Some(lines.hash.clone());
-        }
-        self.write_head().await?;
-        if let Some(lines) = lines {
+        if let Some(lines) = self.seal_records()? {
+            self.head.log_hash = Some(lines.hash.clone());
+            // Whatever the ledger may say against it, it says before the log is written.
+            self.write_entries().await?;
             lines.append().await?;
         }
-        self.engine.commit().await?;
+        let head = (self.head != self.written).then_some(&self.head);
+        self.engine.commit(Ending { entries: &self.entries, head }).await?;
         self.shared.newest.fetch_max(self.head.audit_seq, Ordering::AcqRel);
-        if self.fed {
+        if self.head.feed_seq != self.written.feed_seq {
             self.shared.wake.notify_waiters();
         }
-        Ok(())
-    }
-
-    async fn write_head(&mut self) -> Result<()> {
-        let Head { audit_seq, audit_hash, feed_seq, .. } = self.head.clone();
-        let log_hash = self.log_hash.clone();
-        on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4 WHERE id = 1")
-                .bind(audit_seq)
-                .bind(audit_hash)
-                .bind(feed_seq)
-                .bind(log_hash)
-                .execute(connection)
-                .await?;
-        });
         Ok(())
     }
 
@@ -140,25 +126,53 @@ impl Transaction {
         device: Option<&DeviceId>,
         detail: Value,
     ) -> Result<()> {
-        let seq = self.head.audit_seq + 1;
-        let entry = json!({
-            "seq": seq, "at": self.now, "actor": actor.to_string(), "action": action,
-            "device": device, "detail": detail,
-        })
-        .to_string();
-        let hash = next_hash(&self.head.audit_hash, &entry);
-        on_transaction!(self.engine, connection => {
-            sqlx::query("INSERT INTO audit (seq, at, device, entry, hash) VALUES ($1, $2, $3, $4, $5)")
-                .bind(seq)
-                .bind(self.now.millis())
-                .bind(device.map(DeviceId::as_str))
-                .bind(entry)
-                .bind(hash.clone())
-                .execute(connection)
-                .await?;
-        });
+        if self.entries.len() == MOST {
+            self.write_entries().await?;
+        }
+        let (seq, at) = (self.head.audit_seq + 1, self.now);
+        let chained = Chained { seq, at, actor: &actor.to_string(), action, device, detail };
+        let text = serde_json::to_string(&chained).map_err(|_| LedgerError::Unreadable("an audit entry"))?;
+        let hash = next_hash(&self.head.audit_hash, &text);
         self.head.audit_seq = seq;
-        self.head.audit_hash = hash;
+        self.head.audit_hash.clone_from(&hash);
+        let device = device.map(ToString::to_string);
+        self.entries.push(Entry { seq, at: at.millis(), device, text, hash });
+        Ok(())
+    }
+
+    /// Begins something that can be undone alone. What came before is written first, so that undoing takes nothing
+    /// of it away.
+    pub(crate) async fn savepoint(&mut self) -> Result<Savepoint> {
+        self.write_entries().await?;
+        self.execute("SAVEPOINT operation").await?;
+        Ok(Savepoint { head: self.head.clone() })
+    }
+
+    /// Keeps what was done since.
+    pub(crate) async fn keep(&mut self) -> Result<()> {
+        self.execute("RELEASE SAVEPOINT operation").await
+    }
+
+    /// Undoes what was done since.
+    pub(crate) async fn undo(&mut self, savepoint: Savepoint) -> Result<()> {
+        self.head = savepoint.head;
+        self.entries.clear();
+        self.execute("ROLLBACK TO SAVEPOINT operation").await?;
+        self.execute("RELEASE SAVEPOINT operation").await
+    }
+
+    async fn execute(&mut self, statement: &'static str) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query(statement).execute(connection).await?;
+        });
+        Ok(())
+    }
+
+    async fn write_entries(&mut self) -> Result<()> {
+        if !self.entries.is_empty() {
+            insert(&mut self.engine, &self.entries).await?;
+            self.entries.clear();
+        }
         Ok(())
     }
 
@@ -184,13 +198,9 @@ impl Transaction {
                 .await?;
         });
         self.head.feed_seq = seq;
-        self.fed = true;
         Ok(())
     }
 }
-
-/// The numbers of the head: audit, its hash, feed, whether there is a revocation log, its last line.
-type HeadRow = (i64, Vec<u8>, i64, bool, Option<Vec<u8>>);
 
 impl Shared {
     /// For a ledger with this revocation log, or none.

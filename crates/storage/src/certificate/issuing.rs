@@ -97,9 +97,9 @@ impl Operation for Intent {
         self.at
     }
 
-    async fn apply(self, transaction: &mut Transaction) -> Result<u32> {
+    async fn apply(&self, transaction: &mut Transaction) -> Result<u32> {
         transaction.refuse_blocked_key(&self.key_hash).await?;
-        transaction.refuse_reused_key(&self).await?;
+        transaction.refuse_reused_key(self).await?;
         let parent = match &self.origin {
             Origin::Invitation { invitation, tenant, site, role, label } => {
                 transaction.add_device(&self.device, tenant, site, *role, label).await?;
@@ -108,20 +108,19 @@ impl Operation for Intent {
             }
             Origin::Again(invitation) => {
                 transaction.claim_again(invitation, &self.key_hash, &self.device).await?;
-                transaction.take_back(&self, 0).await?;
+                transaction.take_back(self, 0).await?;
                 None
             }
-            Origin::Renewal(from) => Some(transaction.supersede_pending(&self, from).await?),
+            Origin::Renewal(from) => Some(transaction.supersede_pending(self, from).await?),
         };
         let generation = transaction.next_generation(&self.device).await?;
-        transaction.insert_reserved(&self, generation, parent).await?;
-        let detail = json!({
-            "issuer": self.issuer, "serial": self.serial, "generation": generation,
-            "not_after": self.not_after, "origin": self.origin.name(),
-        });
-        let actor = self.origin.actor(&self.device);
-        transaction.audit(&actor, "certificate.reserved", Some(&self.device), detail).await?;
+        transaction.insert_reserved(self, generation, parent).await?;
+        transaction.note_reserved(self, generation).await?;
         u32::try_from(generation).map_err(|_| LedgerError::Unreadable("certificate.generation"))
+    }
+
+    async fn apply_all(set: &[&Self], transaction: &mut Transaction) -> Result<Vec<u32>> {
+        transaction.reserve_all(set).await
     }
 }
 
@@ -132,10 +131,8 @@ impl Operation for Complete {
         self.at
     }
 
-    async fn apply(self, transaction: &mut Transaction) -> Result<()> {
-        if Thumbprint::of(&self.der) != self.thumbprint {
-            return Err(LedgerError::Guard("the thumbprint is not that of the certificate"));
-        }
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
+        self.check()?;
         let now = transaction.now.millis();
         let completed = on_transaction!(transaction.engine, connection => {
             sqlx::query(
@@ -144,7 +141,7 @@ impl Operation for Complete {
             )
             .bind(self.issuer.as_str())
             .bind(self.serial.as_bytes().to_vec())
-            .bind(self.der)
+            .bind(self.der.as_slice())
             .bind(self.thumbprint.as_bytes().to_vec())
             .bind(now)
             .bind(self.device.as_str())
@@ -155,8 +152,21 @@ impl Operation for Complete {
         if completed != 1 {
             return Err(LedgerError::Guard("the certificate is no longer reserved"));
         }
-        let detail = json!({"issuer": self.issuer, "serial": self.serial, "thumbprint": self.thumbprint});
-        transaction.audit(&self.actor, "certificate.issued", Some(&self.device), detail).await
+        transaction.note_issued(self).await
+    }
+
+    async fn apply_all(set: &[&Self], transaction: &mut Transaction) -> Result<Vec<()>> {
+        transaction.complete_all(set).await
+    }
+}
+
+impl Complete {
+    pub(super) fn check(&self) -> Result<()> {
+        if Thumbprint::of(&self.der) == self.thumbprint {
+            Ok(())
+        } else {
+            Err(LedgerError::Guard("the thumbprint is not that of the certificate"))
+        }
     }
 }
 
@@ -177,6 +187,22 @@ const IN_PROGRESS: Duration = Duration::from_secs(10);
 type Taken = (i64, Vec<u8>, Option<Vec<u8>>, i64);
 
 impl Transaction {
+    pub(super) async fn note_reserved(&mut self, intent: &Intent, generation: i64) -> Result<()> {
+        let detail = json!({
+            "issuer": intent.issuer, "serial": intent.serial, "generation": generation,
+            "not_after": intent.not_after, "origin": intent.origin.name(),
+        });
+        let actor = intent.origin.actor(&intent.device);
+        self.audit(&actor, "certificate.reserved", Some(&intent.device), detail).await
+    }
+
+    pub(super) async fn note_issued(&mut self, complete: &Complete) -> Result<()> {
+        let detail = json!({
+            "issuer": complete.issuer, "serial": complete.serial, "thumbprint": complete.thumbprint,
+        });
+        self.audit(&complete.actor, "certificate.issued", Some(&complete.device), detail).await
+    }
+
     /// A key belongs to one certificate. What the same device reserved and never received is no certificate yet: after
     /// a crash the same key may come again. A renewal whose twin is still being served waits for it, though, and does not
     /// take its reservation away.
@@ -263,7 +289,9 @@ impl Transaction {
         let now = self.now.millis();
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs,                  not_before, not_after, reserved_at) SELECT i.id, $2, $3, $4, $5, $6, 'reserved', $7, $8, $9, $10, $11                  FROM issuer i WHERE i.id = $1 AND i.state = 'active'",
+                "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs, \
+                 not_before, not_after, reserved_at) SELECT i.id, $2, $3, $4, $5, $6, 'reserved', $7, $8, $9, $10, $11 \
+                 FROM issuer i WHERE i.id = $1 AND i.state = 'active'",
             )
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())

@@ -30,7 +30,7 @@ impl Operation for Add {
         day(1)
     }
 
-    async fn apply(self, transaction: &mut Transaction) -> Result<u64> {
+    async fn apply(&self, transaction: &mut Transaction) -> Result<u64> {
         transaction.add_tenant(&self.tenant, &operator()).await?;
         match self.end {
             End::Well => Ok(transaction.feed_seq()),

@@ -20,3 +20,4 @@ mod publishing;
 mod restoring;
 mod revoking;
 mod status;
+mod together;

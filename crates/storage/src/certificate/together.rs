@@ -1,0 +1,175 @@
+//! Many certificates in few statements. Each statement says how many rows it must change when nobody is refused; when
+//! it changes fewer, [`Operation::apply`](crate::Operation::apply) finds out who is refused and why.
+
+use super::issuing::{Complete, Intent, Origin};
+use crate::engine::on_transaction;
+use crate::rows::{MOST, Statement, bind_rows};
+use crate::{LedgerError, Operation, Result, Transaction};
+use std::collections::HashSet;
+use tegata_core::{InvitationId, Role, SiteId, TenantId};
+
+/// Of a first certificate.
+const FIRST: i64 = 1;
+
+/// Somebody is refused. Nobody is told so: alone, everybody hears the reason.
+const NOT_ALL: LedgerError = LedgerError::Guard("not all of them can be written together");
+
+static DEVICES: Statement = Statement::new(
+    "WITH new (id, tenant, site, role, label, at) AS (VALUES ",
+    6,
+    ") INSERT INTO device (id, tenant, site, role, label, state, generation, created_at, changed_at) \
+     SELECT id, tenant, site, role, label, 'active', 1, at, at FROM new WHERE id IS NOT NULL",
+);
+
+static CLAIMS: Statement = Statement::new(
+    "WITH new (invitation, key_hash, device, at) AS (VALUES ",
+    4,
+    ") UPDATE invitation SET state = 'claimed', key_hash = new.key_hash, device = new.device FROM new, device d \
+     WHERE invitation.id = new.invitation AND invitation.state = 'open' AND invitation.expires_at >= new.at \
+     AND d.id = new.device AND d.tenant = invitation.tenant AND d.site = invitation.site \
+     AND d.role = invitation.role AND d.label = invitation.label",
+);
+
+/// A device that was not there before has no certificate, so a key that anybody has used is another's.
+static RESERVATIONS: Statement = Statement::new(
+    "WITH new (issuer, serial, shard, device, key_hash, tbs, not_before, not_after, at) AS (VALUES ",
+    9,
+    ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
+     not_after, reserved_at) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
+     n.not_before, n.not_after, n.at FROM new n JOIN issuer i ON i.id = n.issuer WHERE i.state = 'active' \
+     AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_hash = n.key_hash) \
+     AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash)",
+);
+
+static COMPLETIONS: Statement = Statement::new(
+    "WITH new (issuer, serial, device, der, thumbprint, at) AS (VALUES ",
+    6,
+    ") UPDATE certificate SET state = 'issued', der = new.der, thumbprint = new.thumbprint, issued_at = new.at \
+     FROM new WHERE certificate.issuer = new.issuer AND certificate.serial = new.serial \
+     AND certificate.device = new.device AND certificate.state = 'reserved'",
+);
+
+/// An intention by an open invitation, with what it says of the device.
+struct Enrolment<'a> {
+    intent: &'a Intent,
+    invitation: &'a InvitationId,
+    tenant: &'a TenantId,
+    site: &'a SiteId,
+    role: Role,
+    label: &'a str,
+}
+
+impl<'a> Enrolment<'a> {
+    fn of(intent: &'a Intent) -> Option<Self> {
+        let Origin::Invitation { invitation, tenant, site, role, label } = &intent.origin else {
+            return None;
+        };
+        Some(Self { intent, invitation, tenant, site, role: *role, label })
+    }
+}
+
+impl Transaction {
+    /// First certificates are reserved together, the others one by one.
+    pub(super) async fn reserve_all(&mut self, set: &[&Intent]) -> Result<Vec<u32>> {
+        // The statements look for a key in the ledger as it was before them.
+        let mut keys = HashSet::with_capacity(set.len());
+        if !set.iter().all(|intent| keys.insert(intent.key_hash)) {
+            return Err(NOT_ALL);
+        }
+        let enrolments: Vec<_> = set.iter().filter_map(|intent| Enrolment::of(intent)).collect();
+        for some in enrolments.chunks(MOST) {
+            self.enrol_all(some).await?;
+        }
+        let mut generations = Vec::with_capacity(set.len());
+        for intent in set {
+            self.now = intent.at;
+            generations.push(match intent.origin {
+                Origin::Invitation { .. } => {
+                    self.note_reserved(intent, FIRST).await?;
+                    1
+                }
+                Origin::Again(_) | Origin::Renewal(_) => intent.apply(self).await?,
+            });
+        }
+        Ok(generations)
+    }
+
+    pub(super) async fn complete_all(&mut self, set: &[&Complete]) -> Result<Vec<()>> {
+        for some in set.chunks(MOST) {
+            let (text, size) = COMPLETIONS.of(some.len());
+            let completed = on_transaction!(self.engine, connection => {
+                bind_rows!(sqlx::query(text), some, size, complete => [
+                    complete.issuer.as_str(),
+                    complete.serial.as_bytes(),
+                    complete.device.as_str(),
+                    complete.der.as_slice(),
+                    complete.thumbprint.as_bytes().as_slice(),
+                    complete.at.millis(),
+                ])
+                .execute(connection)
+                .await?
+                .rows_affected()
+            });
+            all(some, completed)?;
+        }
+        for complete in set {
+            complete.check()?;
+            self.now = complete.at;
+            self.note_issued(complete).await?;
+        }
+        Ok(vec![(); set.len()])
+    }
+
+    async fn enrol_all(&mut self, some: &[Enrolment<'_>]) -> Result<()> {
+        let (text, size) = DEVICES.of(some.len());
+        let added = on_transaction!(self.engine, connection => {
+            bind_rows!(sqlx::query(text), some, size, new => [
+                new.intent.device.as_str(),
+                new.tenant.as_str(),
+                new.site.as_str(),
+                new.role.as_str(),
+                new.label,
+                new.intent.at.millis(),
+            ])
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        all(some, added)?;
+        let (text, size) = CLAIMS.of(some.len());
+        let claimed = on_transaction!(self.engine, connection => {
+            bind_rows!(sqlx::query(text), some, size, new => [
+                new.invitation.as_str(),
+                new.intent.key_hash.as_slice(),
+                new.intent.device.as_str(),
+                new.intent.at.millis(),
+            ])
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        all(some, claimed)?;
+        let (text, size) = RESERVATIONS.of(some.len());
+        let reserved = on_transaction!(self.engine, connection => {
+            bind_rows!(sqlx::query(text), some, size, new => [
+                new.intent.issuer.as_str(),
+                new.intent.serial.as_bytes(),
+                i64::from(new.intent.shard),
+                new.intent.device.as_str(),
+                new.intent.key_hash.as_slice(),
+                new.intent.tbs.as_slice(),
+                new.intent.not_before.millis(),
+                new.intent.not_after.millis(),
+                new.intent.at.millis(),
+            ])
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        all(some, reserved)
+    }
+}
+
+fn all<T>(some: &[T], changed: u64) -> Result<()> {
+    if usize::try_from(changed) == Ok(some.len()) { Ok(()) } else { Err(NOT_ALL) }
+}

@@ -1,0 +1,117 @@
+//! The head of both chains, and how a transaction ends.
+
+use crate::Result;
+use crate::engine::{EngineTransaction, on_transaction};
+use crate::rows::{Statement, bind_rows};
+use sqlx::{PgConnection, SqliteConnection};
+
+/// How far the audit log, the feed and the revocation log are.
+#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Head {
+    pub(crate) audit_seq: i64,
+    pub(crate) audit_hash: Vec<u8>,
+    pub(crate) feed_seq: i64,
+    /// Whether the ledger has a revocation log.
+    pub(crate) has_log: bool,
+    /// The last line of the revocation log that the ledger contains.
+    pub(crate) log_hash: Option<Vec<u8>>,
+    /// How many records of this transaction for the revocation log hold good.
+    #[sqlx(skip)]
+    pub(crate) records: usize,
+}
+
+/// An audit entry on its way to the ledger.
+pub(crate) struct Entry {
+    pub(crate) seq: i64,
+    pub(crate) at: i64,
+    pub(crate) device: Option<String>,
+    pub(crate) text: String,
+    pub(crate) hash: Vec<u8>,
+}
+
+/// The last that a transaction writes. Nothing to write is a transaction that changed neither chain.
+pub(crate) struct Ending<'a> {
+    /// At most [`crate::rows::MOST`].
+    pub(crate) entries: &'a [Entry],
+    /// Where it moved.
+    pub(crate) head: Option<&'a Head>,
+}
+
+macro_rules! entries {
+    () => {
+        ") INSERT INTO audit (seq, at, device, entry, hash) SELECT seq, at, device, entry, hash FROM new \
+         WHERE seq IS NOT NULL"
+    };
+}
+
+macro_rules! head {
+    () => {
+        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4 WHERE id = 1"
+    };
+}
+
+const NEW: &str = "WITH new (seq, at, device, entry, hash) AS (VALUES ";
+const COLUMNS: usize = 5;
+
+static ENTRIES: Statement = Statement::new(NEW, COLUMNS, entries!());
+static ENDING: Statement = Statement::with(4, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
+
+macro_rules! bind_head {
+    ($query:expr, $head:expr) => {
+        $query
+            .bind($head.audit_seq)
+            .bind($head.audit_hash.as_slice())
+            .bind($head.feed_seq)
+            .bind($head.log_hash.as_deref())
+    };
+}
+
+macro_rules! bind_entries {
+    ($query:expr, $entries:expr, $size:expr) => {
+        bind_rows!($query, $entries, $size, entry => [
+            entry.seq,
+            entry.at,
+            entry.device.as_deref(),
+            entry.text.as_str(),
+            entry.hash.as_slice(),
+        ])
+    };
+}
+
+impl Ending<'_> {
+    /// The last statement commits; what stops on the way there has changed nothing.
+    pub(crate) async fn in_one_trip(self, connection: &mut SqliteConnection) -> Result<()> {
+        let Some(head) = self.head else {
+            sqlx::query("COMMIT").execute(connection).await?;
+            return Ok(());
+        };
+        let (text, size) = match self.entries.len() {
+            0 => (concat!(head!(), "; COMMIT"), 0),
+            some => ENDING.of(some),
+        };
+        let query = bind_head!(sqlx::query(text), head);
+        bind_entries!(query, self.entries, size).execute(connection).await?;
+        Ok(())
+    }
+
+    /// All but the commit.
+    pub(crate) async fn step_by_step(self, connection: &mut PgConnection) -> Result<()> {
+        if !self.entries.is_empty() {
+            let (text, size) = ENTRIES.of(self.entries.len());
+            bind_entries!(sqlx::query(text), self.entries, size).execute(&mut *connection).await?;
+        }
+        if let Some(head) = self.head {
+            bind_head!(sqlx::query(head!()), head).execute(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes entries within a transaction, 1 to [`crate::rows::MOST`].
+pub(crate) async fn insert(transaction: &mut EngineTransaction, entries: &[Entry]) -> Result<()> {
+    let (text, size) = ENTRIES.of(entries.len());
+    on_transaction!(*transaction, connection => {
+        bind_entries!(sqlx::query(text), entries, size).execute(connection).await?;
+    });
+    Ok(())
+}
