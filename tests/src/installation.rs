@@ -97,6 +97,16 @@ impl Installation {
         self.server.log()
     }
 
+    /// From the next start on, and for the next commands: another environment.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
+    }
+
+    /// What its commands find in their environment.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// The folder of its data.
     pub fn data(&self) -> PathBuf {
         self.folder.path().to_owned()

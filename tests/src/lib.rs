@@ -11,6 +11,7 @@
 //! | let openssl judge | [`openssl`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
+//! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
@@ -26,6 +27,7 @@ pub mod tokens;
 
 mod binary;
 mod browser;
+mod cluster;
 mod command;
 mod curl;
 mod gate;
@@ -33,12 +35,14 @@ mod hsm;
 mod identity;
 mod installation;
 mod nginx;
+mod power;
 mod process;
 mod product;
 mod storehouse;
 
 pub use binary::tegata;
 pub use browser::{Browser, Download};
+pub use cluster::Cluster;
 pub use command::{Outcome, run, run_in};
 pub use curl::{Answer, Curl};
 pub use gate::GateProcess;
@@ -46,6 +50,7 @@ pub use hsm::Hsm;
 pub use identity::Identity;
 pub use installation::Installation;
 pub use nginx::{Nginx, self_signed_server};
+pub use power::Power;
 pub use process::Process;
 pub use product::Product;
 pub use storehouse::Storehouse;

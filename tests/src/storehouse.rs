@@ -36,25 +36,54 @@ impl Storehouse {
     /// A database on the server that the environment names.
     #[must_use]
     pub fn postgres() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
             panic!("{POSTGRES} must name a PostgreSQL server: without it nothing was tested")
         });
+        Self::postgres_at(&server)
+    }
+
+    /// A database of its own on this server.
+    #[must_use]
+    pub fn postgres_at(server: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("e2e_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let database = Database { server, name };
+        let database = Database { server: server.to_owned(), name };
         database.administer("CREATE DATABASE");
         Self { database: Some(database), disk: tempfile::tempdir().expect("a folder") }
     }
 
     /// A running installation with its ledger here.
     #[must_use]
-    pub fn installation(&self, environment: Vec<(String, String)>) -> Installation {
+    pub fn installation(&self) -> Installation {
+        Installation::start_in(self.furnish(), Vec::new())
+    }
+
+    /// A new installation with its ledger here, not yet running.
+    #[must_use]
+    pub fn furnish(&self) -> TempDir {
         let folder = tempfile::Builder::new().prefix("tegata-e2e-").tempdir().expect("a folder");
         let mut command = Command::new(tegata());
         command.args(["init", "--storage", &self.url(), "--revocations"]).arg(self.log());
-        command.arg("--data").arg(folder.path()).envs(environment.iter().cloned());
-        Outcome::of(&mut command).good();
-        Installation::start_in(folder, environment)
+        Outcome::of(command.arg("--data").arg(folder.path())).good();
+        folder
+    }
+
+    /// The audit log as it is in the ledger.
+    pub fn audit(&self, installation: &Installation) -> String {
+        const ENTRIES: &str = "SELECT entry FROM audit ORDER BY seq";
+        match &self.database {
+            None => python(
+                "import sqlite3, sys
+for (entry,) in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(entry)",
+                &[&installation.data().join("ledger.db"), Path::new(ENTRIES)],
+            ),
+            Some(database) => run("psql", &["-At", "--dbname", &database.url(), "--command", ENTRIES]),
+        }
+    }
+
+    /// The folder of the revocation log.
+    pub fn disk(&self) -> &Path {
+        self.disk.path()
     }
 
     /// The revocation log.
@@ -65,10 +94,10 @@ impl Storehouse {
     /// Copies the ledger while it is in use.
     pub fn backup(&self, installation: &Installation) {
         match &self.database {
-            None => python(
-                "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', (sys.argv[2],))",
-                &[&installation.data().join("ledger.db"), &self.copy()],
-            ),
+            None => {
+                let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', (sys.argv[2],))";
+                python(script, &[&installation.data().join("ledger.db"), &self.copy()]);
+            }
             Some(database) => {
                 let file = self.copy().display().to_string();
                 run("pg_dump", &["--format=custom", "--file", &file, "--dbname", &database.url()]);
@@ -140,6 +169,6 @@ impl Drop for Database {
     }
 }
 
-fn python(script: &str, arguments: &[&Path]) {
-    Outcome::of(Command::new("python3").args(["-c", script]).args(arguments)).good();
+fn python(script: &str, arguments: &[&Path]) -> String {
+    Outcome::of(Command::new("python3").args(["-c", script]).args(arguments)).good().stdout
 }

@@ -19,7 +19,7 @@ fn what_was_stopped_after_the_backup_stays_stopped_on_postgresql() {
 }
 
 fn stays_stopped(storehouse: &Storehouse) {
-    let mut installation = storehouse.installation(Vec::new());
+    let mut installation = storehouse.installation();
     let gate = installation.gate();
     let enroll = |label: &str| installation.enroll(label);
     let (revoked, single, held, paused, good) =
@@ -75,7 +75,7 @@ fn stays_stopped(storehouse: &Storehouse) {
 #[test]
 fn a_server_whose_ledger_is_restored_beneath_it_stops() {
     let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation(Vec::new());
+    let mut installation = storehouse.installation();
     storehouse.backup(&installation);
     let (stranger, lost) = (installation.enroll("stranger"), installation.enroll("lost"));
     obtain(&installation, &stranger);
@@ -91,7 +91,7 @@ fn a_server_whose_ledger_is_restored_beneath_it_stops() {
 #[test]
 fn without_its_log_an_installation_says_what_to_do() {
     let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation(Vec::new());
+    let mut installation = storehouse.installation();
     let device = installation.enroll("lost");
     let (log, aside) = (storehouse.log(), storehouse.log().with_extension("aside"));
     std::fs::rename(&log, &aside).expect("a moved file");
@@ -121,8 +121,8 @@ fn without_its_log_an_installation_says_what_to_do() {
 #[test]
 fn another_installations_log_is_refused() {
     let (storehouse, other) = (Storehouse::sqlite(), Storehouse::sqlite());
-    let installation = storehouse.installation(Vec::new());
-    drop(other.installation(Vec::new()));
+    let installation = storehouse.installation();
+    drop(other.installation());
     std::fs::copy(other.log(), storehouse.log()).expect("the wrong file");
     let refused = installation.command(&["device", "list"]);
     assert_eq!(refused.code, 1);

@@ -1,0 +1,137 @@
+//! A PostgreSQL of one's own, which may be killed.
+
+use crate::command::{Outcome, run};
+use crate::process::Process;
+use crate::stopwatch::eventually;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A cluster in a folder; it listens at a socket there.
+#[derive(Debug)]
+pub struct Cluster {
+    // Before the folder, so that the server is gone first.
+    server: Option<Process>,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// A new one, not yet running. Small segments of its log, for every sync is a copy under [`crate::Power`].
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("tegata-cluster-").tempdir().expect("a folder");
+        if let Some(account) = account() {
+            chown(folder.path(), Some(account), None).expect("a folder of PostgreSQL");
+        }
+        let cluster = Self { server: None, folder };
+        let mut command = cluster.program("initdb");
+        command.args([
+            "--username=tegata",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--wal-segsize=1",
+        ]);
+        Outcome::of(command.arg("--pgdata").arg(cluster.data())).good();
+        cluster
+    }
+
+    /// Starts it, and waits until it answers.
+    pub fn start(&mut self, environment: &[(String, String)]) {
+        let mut command = self.program("postgres");
+        command
+            .arg("-D")
+            .arg(self.data())
+            .arg("-k")
+            .arg(self.folder.path())
+            .args(["-c", "listen_addresses="]);
+        command.envs(environment.iter().cloned());
+        let log = self.folder.path().join("server.log");
+        self.server = Some(Process::start("postgres", &mut command, &log));
+        let socket = self.folder.path().display().to_string();
+        eventually("PostgreSQL answers", Duration::from_secs(30), || {
+            let mut asked = self.program("pg_isready");
+            Outcome::of(asked.args(["-q", "-U", "tegata", "-d", "postgres", "-h", &socket])).code == 0
+        });
+    }
+
+    /// Ends it in order: everything is on the disk.
+    pub fn stop(&mut self) {
+        let mut command = self.program("pg_ctl");
+        Outcome::of(command.arg("stop").arg("--mode=fast").arg("--pgdata").arg(self.data())).good();
+        self.server = None;
+    }
+
+    /// Kills it with all its processes.
+    pub fn kill(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        // The postmaster is the child itself: setpriv and env become what they start.
+        let own = children(server.id());
+        server.kill();
+        for process in own {
+            // Most are gone with their parent.
+            let _ = Outcome::of(Command::new("kill").args(["-9", &process.to_string()]));
+            eventually("a process of PostgreSQL is gone", Duration::from_secs(10), || {
+                !Path::new(&format!("/proc/{process}/exe")).exists()
+            });
+        }
+    }
+
+    /// Where its files are.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A URL of its first database.
+    pub fn url(&self) -> String {
+        let socket = self.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://tegata@{socket}/postgres")
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn program(&self, name: &str) -> Command {
+        let path = programs().join(name);
+        let mut command = if account().is_some() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(path);
+            command
+        } else {
+            Command::new(path)
+        };
+        command.current_dir(self.folder.path()).env("HOME", self.folder.path());
+        command
+    }
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The account that runs it where the test is root.
+fn account() -> Option<u32> {
+    let own = std::fs::metadata("/proc/self").expect("this process").uid();
+    (own == 0).then(|| run("id", &["-u", "postgres"]).trim().parse().expect("a number"))
+}
+
+/// The newest version's programs, which are not on the path in Debian.
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.max_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or(0));
+    newest.map_or_else(PathBuf::new, |entry| entry.path().join("bin"))
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    // It fails where there is none.
+    let listed = Outcome::of(Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]));
+    listed.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect()
+}
