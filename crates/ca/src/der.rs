@@ -2,6 +2,10 @@
 //! and OCSP requests, of which most is to be ignored, and CRLs and OCSP responses, of which there may
 //! be a million entries or a thousand a second.
 
+mod strict;
+
+pub(crate) use strict::is_der;
+
 use tegata_core::Timestamp;
 use time::OffsetDateTime;
 

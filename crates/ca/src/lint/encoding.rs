@@ -1,16 +1,13 @@
-//! Whether bytes are DER (ITU-T X.690 sections 10 and 11), which parsers are more lenient about than signatures are.
+//! Whether a certificate is DER to the last octet, its extensions' values included.
 
-use crate::der::{Malformed, Reader, tag};
-
-/// Nothing in a certificate is nested more deeply.
-const DEEPEST: u8 = 12;
+use crate::der::{self, Malformed, Reader, tag};
 
 /// Whether all of it is DER, the values of extensions included. Every BOOLEAN in a certificate has FALSE as its
 /// default, which DER leaves out: so it must be TRUE.
 pub(super) fn is_der(certificate: &[u8]) -> bool {
-    is_value_der(certificate, DEEPEST)
+    der::is_der(certificate)
         && extension_values(certificate)
-            .is_ok_and(|values| values.iter().all(|value| is_one(value) && is_value_der(value, DEEPEST)))
+            .is_ok_and(|values| values.iter().all(|value| is_one(value) && der::is_der(value)))
 }
 
 /// Whether both times have the form that their year wants (RFC 5280 section 4.1.2.5).
@@ -21,60 +18,6 @@ pub(super) fn has_sound_times(certificate: &[u8]) -> bool {
 fn is_one(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
     reader.element().is_ok() && reader.is_empty()
-}
-
-fn is_value_der(bytes: &[u8], deepest: u8) -> bool {
-    let mut reader = Reader::new(bytes);
-    while !reader.is_empty() {
-        let Ok(element) = reader.element() else { return false };
-        let holds = match element.whole[0] {
-            tag::BOOLEAN => element.content == [0xff],
-            tag::INTEGER | tag::ENUMERATED => is_shortest(element.content),
-            tag::BIT_STRING => is_bit_string(element.content),
-            tag::OID => is_oid(element.content),
-            tag::NULL => element.content.is_empty(),
-            tag::UTF8_STRING => str::from_utf8(element.content).is_ok(),
-            tag::PRINTABLE_STRING => element.content.iter().copied().all(is_printable),
-            tag::IA5_STRING => element.content.is_ascii(),
-            // Of the universal types only SEQUENCE and SET are constructed.
-            first if first & 0x20 != 0 => {
-                (first & 0xc0 != 0 || matches!(first, tag::SEQUENCE | tag::SET))
-                    && deepest > 0
-                    && is_value_der(element.content, deepest - 1)
-            }
-            _ => true,
-        };
-        if !holds {
-            return false;
-        }
-    }
-    true
-}
-
-fn is_shortest(number: &[u8]) -> bool {
-    match number {
-        [] => false,
-        [0, second, ..] => *second >= 0x80,
-        [0xff, second, ..] => *second < 0x80,
-        _ => true,
-    }
-}
-
-fn is_bit_string(content: &[u8]) -> bool {
-    match content {
-        [unused] => *unused == 0,
-        [unused @ 0..=7, .., last] => last.trailing_zeros() >= u32::from(*unused),
-        _ => false,
-    }
-}
-
-fn is_oid(content: &[u8]) -> bool {
-    let begins = content.iter().zip(std::iter::once(&0).chain(content)).filter(|(_, before)| **before < 0x80);
-    content.last().is_some_and(|last| *last < 0x80) && begins.into_iter().all(|(first, _)| *first != 0x80)
-}
-
-fn is_printable(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
 }
 
 fn is_sound_time(time: &[u8]) -> bool {
@@ -138,44 +81,6 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_ber_allows_and_der_does_not_is_noticed() {
-        for wrong in [
-            &[1, 1, 0][..],
-            &[1, 1, 1],
-            &[1, 2, 0xff, 0xff],
-            &[2, 0],
-            &[2, 2, 0, 0x7f],
-            &[2, 2, 0xff, 0x80],
-            &[3, 0],
-            &[3, 1, 1],
-            &[3, 2, 8, 0],
-            &[3, 2, 1, 1],
-            &[5, 1, 0],
-            &[6, 0],
-            &[6, 1, 0x80],
-            &[6, 3, 0x2a, 0x80, 1],
-            &[6, 2, 0x2a, 0x81],
-            &[0x0c, 1, 0xff],
-            &[0x13, 1, b'*'],
-            &[0x16, 1, 0x80],
-            &[0x24, 3, 4, 1, 0],
-            &[0x30, 0x81, 0],
-            &[0x30, 0x80, 0, 0],
-            &[0x30, 3, 1, 1, 0],
-            &[0x30; 20],
-        ] {
-            assert!(!is_value_der(wrong, DEEPEST), "{wrong:?}");
-        }
-        for right in
-            [&[1, 1, 0xff][..], &[2, 2, 0, 0x80], &[3, 2, 7, 0x80], &[6, 2, 0x2a, 0], &[0x31, 2, 5, 0]]
-        {
-            assert!(is_value_der(right, DEEPEST), "{right:?}");
-        }
-        let deep = (0..100).fold(Vec::new(), |inner, _| crate::der::sequence(&[&inner]));
-        assert!(!is_value_der(&deep, DEEPEST));
-    }
 
     #[test]
     fn a_time_has_seconds_and_zone_and_the_form_of_its_year() {

@@ -1,7 +1,7 @@
 //! Reading requests.
 
 use super::{MAX_CERTIFICATES, MAX_LENGTH, OcspError};
-use crate::der::{Malformed, Reader, tag};
+use crate::der::{self, Malformed, Reader, tag};
 use crate::issuer::Issuer;
 use crate::oid;
 use tegata_core::Serial;
@@ -35,6 +35,11 @@ impl OcspRequest {
         Self::parse(&from_base64(&text).ok_or(OcspError::MalformedRequest)?)
     }
 
+    /// The DER of every `CertID` asked about, as it came and as the answer repeats it.
+    pub fn certificate_ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.certificates.iter().map(|certificate| certificate.whole.as_slice())
+    }
+
     /// Whether the answer may be kept and given again: it would be the same for everybody.
     pub fn is_cacheable(&self) -> bool {
         self.nonce.is_none()
@@ -60,8 +65,12 @@ pub(super) struct CertificateId {
 }
 
 impl CertificateId {
-    fn read(der: &[u8]) -> Result<Self, Malformed> {
-        let whole = Reader::single(der, tag::SEQUENCE)?;
+    fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        let whole = Reader::single(bytes, tag::SEQUENCE)?;
+        // The answer repeats these bytes under a signature.
+        if !der::is_der(bytes) {
+            return Err(Malformed);
+        }
         let mut fields = Reader::new(whole.content);
         let mut algorithm = Reader::new(fields.expect(tag::SEQUENCE)?.content);
         let hash = algorithm.expect(tag::OID)?.content.to_vec();

@@ -168,12 +168,17 @@ proptest! {
     fn a_damaged_request_is_refused_or_asks_about_something(
         at in any::<prop::sample::Index>(), change in 1..=255u8,
     ) {
-        let (_, request) = &*SAMPLE;
+        let (world, request) = &*SAMPLE;
         let mut request = request.clone();
         let at = at.index(request.len());
         request[at] ^= change;
         match OcspRequest::parse(&request) {
-            Ok(parsed) => prop_assert!(!parsed.certificates.is_empty()),
+            Ok(parsed) => {
+                prop_assert!(!parsed.certificates.is_empty());
+                let answer = world.responder().voice().say(&parsed, &[OcspStatus::Unknown], NOW, LIFETIME).unwrap();
+                prop_assert!(der::is_der(&answer));
+                prop_assert!(parsed.certificate_ids().all(|id| contains(&answer, id)));
+            }
             Err(error) => prop_assert_eq!(error, OcspError::MalformedRequest),
         }
     }
