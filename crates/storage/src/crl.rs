@@ -148,8 +148,8 @@ impl Transaction {
     pub(crate) async fn touch_shards_of(&mut self, device: &DeviceId) -> Result<()> {
         on_transaction!(self.engine, connection => {
             sqlx::query(
-                "UPDATE shard SET revision = revision + 1 WHERE EXISTS (SELECT 1 FROM certificate c \
-                 WHERE c.device = $1 AND c.issuer = shard.issuer AND c.shard = shard.number)",
+                "UPDATE shard SET revision = revision + 1 WHERE (issuer, number) IN \
+                 (SELECT c.issuer, c.shard FROM certificate c WHERE c.device = $1)",
             )
             .bind(device.as_str())
             .execute(connection)

@@ -115,8 +115,8 @@ impl Ledger {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, \
-                 not_after, reserved_at FROM certificate WHERE serial = $1 OR thumbprint = $1 OR key_hash = $1 \
-                 ORDER BY device, generation",
+                 not_after, reserved_at FROM certificate WHERE (issuer IN (SELECT id FROM issuer) AND serial = $1) \
+                 OR thumbprint = $1 OR key_hash = $1 ORDER BY device, generation",
             )
             .bind(bytes.to_vec())
             .fetch_all(connection)
@@ -217,13 +217,14 @@ impl Ledger {
         visit: &mut (dyn FnMut(Ended) + Send),
     ) -> Result<()> {
         on_read!(self, connection => {
+            // CROSS JOIN: SQLite keeps the order, from the few devices that are stopped to their certificates.
             let mut rows = sqlx::query_as::<_, EndedRow>(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
                  d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
                  WHERE c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state IN ('retired', 'revoked') \
                  UNION ALL \
                  SELECT c.serial, c.state, c.reason, c.ended_at, d.state, d.reason, d.changed_at \
-                 FROM device d JOIN certificate c ON c.device = d.id WHERE d.state <> 'active' \
+                 FROM device d CROSS JOIN certificate c WHERE c.device = d.id AND d.state <> 'active' \
                  AND c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state NOT IN ('retired', 'revoked')",
             )
             .bind(issuer.as_str())

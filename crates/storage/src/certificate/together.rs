@@ -173,3 +173,34 @@ impl Transaction {
 fn all<T>(some: &[T], changed: u64) -> Result<()> {
     if usize::try_from(changed) == Ok(some.len()) { Ok(()) } else { Err(NOT_ALL) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use sqlx::{AssertSqlSafe, Row};
+
+    /// With a million certificates, looking at each of them would stop everybody.
+    #[tokio::test]
+    async fn only_the_new_rows_are_looked_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine =
+            Engine::open(&format!("sqlite:{}", folder.path().join("ledger.db").display())).await.unwrap();
+        engine.migrate().await.unwrap();
+        let (mut transaction, _) = engine.begin().await.unwrap();
+        // The plan of DEVICES also names who refers to a device: SQLite looks there only while a reference dangles.
+        for statement in [&CLAIMS, &RESERVATIONS, &COMPLETIONS] {
+            for rows in [1, MOST] {
+                let (text, _) = statement.of(rows);
+                let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+                let plan: Vec<String> = on_transaction!(transaction, connection => {
+                    let plan = sqlx::query(explain).fetch_all(connection).await.unwrap();
+                    plan.iter().map(|row| row.get("detail")).collect()
+                });
+                for scanned in plan.iter().filter_map(|line| line.strip_prefix("SCAN ")) {
+                    assert!(["new", "n"].contains(&scanned) || scanned.contains("CONSTANT ROW"), "{plan:?}");
+                }
+            }
+        }
+    }
+}
