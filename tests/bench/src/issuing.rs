@@ -15,8 +15,8 @@ use std::time::Duration;
 /// What a durable commit of a certificate may cost when it shares its fsync with fifty others.
 const COMMIT_US: f64 = 10.0;
 
-const CONNECTIONS: usize = 32;
-const CERTIFICATES: usize = 1_000;
+const CONNECTIONS: usize = 64;
+const CERTIFICATES: usize = 2_000;
 const IN_MEMORY: u32 = 6_000;
 const TIME: Duration = Duration::from_secs(6);
 
