@@ -182,6 +182,71 @@ impl Place {
         self.script(script).await;
     }
 
+    /// After so many rows written, whatever the table, every further one is refused.
+    pub(crate) async fn fail_after(&self, writes: u32) {
+        let (table, function) = match self {
+            Self::Sqlite(_) => ("CREATE TABLE fault_left (n BIGINT)", None),
+            Self::Postgres { .. } => (
+                "CREATE TABLE fault_left (n BIGINT)",
+                Some(
+                    "CREATE FUNCTION fault_now() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE l BIGINT; BEGIN \
+                     UPDATE fault_left SET n = n - 1 RETURNING n INTO l; IF l < 0 THEN RAISE 'no'; END IF; \
+                     RETURN COALESCE(NEW, OLD); END $$",
+                ),
+            ),
+        };
+        let mut script = vec![table.to_owned(), format!("INSERT INTO fault_left (n) VALUES ({writes})")];
+        script.extend(function.map(str::to_owned));
+        for (name, event) in self.faults().await {
+            let (_, target) = name.split_once("_on_").expect("a table");
+            script.push(match self {
+                Self::Sqlite(_) => format!(
+                    "CREATE TRIGGER {name} BEFORE {event} ON {target} BEGIN UPDATE fault_left SET n = n - 1; \
+                     SELECT RAISE(ABORT, 'no') WHERE (SELECT n FROM fault_left) < 0; END"
+                ),
+                Self::Postgres { .. } => format!(
+                    "CREATE TRIGGER {name} BEFORE {event} ON {target} FOR EACH ROW EXECUTE FUNCTION fault_now()"
+                ),
+            });
+        }
+        self.script(&script.join("; ")).await;
+    }
+
+    pub(crate) async fn fail_no_more(&self) {
+        let mut script: Vec<_> = match self {
+            Self::Sqlite(_) => {
+                self.faults().await.into_iter().map(|(name, _)| format!("DROP TRIGGER {name}")).collect()
+            }
+            Self::Postgres { .. } => vec!["DROP FUNCTION fault_now() CASCADE".to_owned()],
+        };
+        script.push("DROP TABLE fault_left".to_owned());
+        self.script(&script.join("; ")).await;
+    }
+
+    /// A trigger for each table of the ledger and each kind of write.
+    async fn faults(&self) -> Vec<(String, &'static str)> {
+        let tables = match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+                let rows: Vec<(String,)> = sqlx::query_as(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+                )
+                .fetch_all(&mut connection)
+                .await
+                .expect("the tables");
+                connection.close().await.expect("a closed connection");
+                rows.into_iter().map(|(name,)| name).collect()
+            }
+            Self::Postgres { server, schema } => tables(server, schema).await,
+        };
+        let of_the_ledger =
+            tables.into_iter().filter(|table| !table.starts_with(['_', 'f']) || table == "feed");
+        let events = ["INSERT", "UPDATE", "DELETE"];
+        of_the_ledger
+            .flat_map(|table| events.map(|event| (format!("fault_{event}_on_{table}"), event)))
+            .collect()
+    }
+
     /// Several statements behind the ledger's back.
     pub(crate) async fn script(&self, script: &str) {
         let text = AssertSqlSafe(script.to_owned());

@@ -6,9 +6,11 @@
 mod audit;
 mod devices;
 mod engines;
+mod every_write;
 mod faults;
 mod feed;
 mod group;
+mod histories;
 mod house;
 mod inspecting;
 mod invitations;

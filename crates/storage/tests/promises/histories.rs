@@ -1,0 +1,393 @@
+//! Any history of issuing, renewing, stopping, backups, restores and crashes: no certificate is accepted that the ledger
+//! does not know, or that was ever acknowledged to be revoked; and list, responder, memory and ledger agree.
+
+use crate::engines::{Place, runtime};
+use crate::house::{DAY, day, operator};
+use crate::restoring::Kept;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::{HashMap, HashSet};
+use tegata_core::RevocationReason::{KeyCompromise, Superseded};
+use tegata_core::{
+    CertificateState, DeviceId, DeviceState, IssuerId, Serial, Standing, Thumbprint, Timestamp,
+};
+use tegata_storage::{
+    DeviceAction, IssuerKind, IssuerState, LedgerError, Lineage, Origin, Status, StoredIssuer,
+};
+
+/// One step of somebody. Numbers pick among what there is.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Enrol,
+    /// The process dies between intention and signature, or between signature and answer.
+    EnrolHalf(bool),
+    Renew(usize),
+    RenewHalf(usize, bool),
+    Present(usize),
+    RetireDue,
+    Abandon,
+    RevokeCertificate(usize, bool),
+    BlockKey(usize),
+    Suspend(usize),
+    Resume(usize),
+    RevokeDevice(usize),
+    RetireDevice(usize),
+    DenyToken(u8),
+    /// The CA rests, and another takes its place.
+    RestIssuer,
+    /// A revocation whose commit fails after it was written to the log.
+    FailedRevocation(usize),
+    Backup,
+    Restore,
+    Restart,
+    Wait(u32),
+}
+
+#[test]
+fn no_history_leaves_a_revoked_certificate_accepted_on_sqlite() {
+    tell(32, Place::sqlite);
+}
+
+#[test]
+fn no_history_leaves_a_revoked_certificate_accepted_on_postgresql() {
+    tell(4, Place::postgres);
+}
+
+fn tell(cases: u32, place: fn() -> Place) {
+    let runtime = runtime();
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
+    TestRunner::new(config)
+        .run(&prop::collection::vec(step(), 1..60), |steps| {
+            runtime.block_on(live(place(), &steps));
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = 0..6usize;
+    prop_oneof![
+        5 => Just(Step::Enrol),
+        1 => any::<bool>().prop_map(Step::EnrolHalf),
+        4 => pick.clone().prop_map(Step::Renew),
+        1 => (pick.clone(), any::<bool>()).prop_map(|(pick, signed)| Step::RenewHalf(pick, signed)),
+        5 => pick.clone().prop_map(Step::Present),
+        2 => Just(Step::RetireDue),
+        1 => Just(Step::Abandon),
+        3 => (pick.clone(), any::<bool>()).prop_map(|(pick, whole)| Step::RevokeCertificate(pick, whole)),
+        1 => pick.clone().prop_map(Step::BlockKey),
+        2 => pick.clone().prop_map(Step::Suspend),
+        2 => pick.clone().prop_map(Step::Resume),
+        2 => pick.clone().prop_map(Step::RevokeDevice),
+        1 => pick.clone().prop_map(Step::RetireDevice),
+        1 => (0..4u8).prop_map(Step::DenyToken),
+        1 => Just(Step::RestIssuer),
+        1 => pick.prop_map(Step::FailedRevocation),
+        3 => Just(Step::Backup),
+        3 => Just(Step::Restore),
+        1 => Just(Step::Restart),
+        2 => (1..40u32).prop_map(Step::Wait),
+    ]
+}
+
+/// A certificate that left the house.
+#[derive(Clone, Debug)]
+struct Given {
+    device: DeviceId,
+    issuer: IssuerId,
+    serial: Serial,
+    thumbprint: Thumbprint,
+    key: [u8; 32],
+    not_after: Timestamp,
+}
+
+struct Life {
+    kept: Kept,
+    now: Timestamp,
+    given: Vec<Given>,
+    /// Whatever was acknowledged to have ended for ever.
+    ended: HashSet<Thumbprint>,
+    blocked: HashSet<[u8; 32]>,
+    denied: HashMap<String, Timestamp>,
+    has_backup: bool,
+    head: u64,
+}
+
+async fn live(place: Place, steps: &[Step]) {
+    let kept = Kept::open(place).await;
+    let mut life = Life {
+        kept,
+        now: day(0),
+        given: Vec::new(),
+        ended: HashSet::new(),
+        blocked: HashSet::new(),
+        denied: HashMap::new(),
+        has_backup: false,
+        head: 0,
+    };
+    for &step in [Step::Enrol, Step::Present(0), Step::Enrol].iter().chain(steps) {
+        life.take(step).await;
+        life.remember_the_ended().await;
+        life.check(step).await;
+    }
+    life.kept.clear().await;
+}
+
+impl Life {
+    async fn take(&mut self, step: Step) {
+        let now = self.now;
+        match step {
+            Step::Enrol => self.enrol(2).await,
+            Step::EnrolHalf(signed) => self.enrol(u8::from(signed)).await,
+            Step::Renew(pick) => self.renew(pick, 2).await,
+            Step::RenewHalf(pick, signed) => self.renew(pick, u8::from(signed)).await,
+            Step::Present(pick) => self.present(pick).await,
+            Step::RetireDue => drop(self.kept.house.retire_due(now).await),
+            Step::Abandon => {
+                let abandoned =
+                    async |writing: &mut tegata_storage::Transaction| writing.abandon_reserved(now).await;
+                self.kept.house.write(now, abandoned).await.unwrap();
+            }
+            Step::RevokeCertificate(pick, whole) => self.revoke(pick, whole).await,
+            Step::BlockKey(pick) => self.block(pick).await,
+            Step::Suspend(pick) => self.act(pick, DeviceAction::Suspend).await,
+            Step::Resume(pick) => self.act(pick, DeviceAction::Resume).await,
+            Step::RevokeDevice(pick) => self.act(pick, DeviceAction::Revoke(KeyCompromise)).await,
+            Step::RetireDevice(pick) => self.act(pick, DeviceAction::Retire).await,
+            Step::DenyToken(name) => self.deny_token(name).await,
+            Step::RestIssuer => self.rest_issuer().await,
+            Step::FailedRevocation(pick) => {
+                self.kept.house.place.forbid_commits().await;
+                self.act(pick, DeviceAction::Revoke(KeyCompromise)).await;
+                self.kept.house.place.allow_commits().await;
+            }
+            Step::Backup => {
+                self.kept.house.place.backup().await;
+                self.has_backup = true;
+            }
+            Step::Restore if self.has_backup => {
+                self.kept.restore(now).await.unwrap();
+                self.take_up_the_issuer().await;
+            }
+            Step::Restore | Step::Restart => self.kept.reopen(now).await.unwrap(),
+            Step::Wait(days) => self.now = now.plus(DAY * days),
+        }
+    }
+
+    /// One of the newest certificates, or one that nobody knows.
+    fn picked(&self, pick: usize) -> Option<Given> {
+        let newest_first = self.given.len().checked_sub(1 + pick % self.given.len().max(1));
+        newest_first.map(|index| self.given[index].clone())
+    }
+
+    async fn enrol(&mut self, steps: u8) {
+        let invited = self.kept.house.invite("受付PC", self.now).await;
+        let device = DeviceId::random(&self.kept.house.entropy);
+        let origin = self.kept.house.by_invitation(&invited.id);
+        self.issue(&device, origin, steps).await;
+    }
+
+    async fn renew(&mut self, pick: usize, steps: u8) {
+        if let Some(Given { device, thumbprint, .. }) = self.picked(pick)
+            && self.is_let_in(&thumbprint).await
+        {
+            self.issue(&device, Origin::Renewal(thumbprint), steps).await;
+        }
+    }
+
+    /// Without steps the process dies once the serial is reserved, with one before anybody has the answer.
+    async fn issue(&mut self, device: &DeviceId, origin: Origin, steps: u8) {
+        let house = &self.kept.house;
+        let intent = house.intent(device, origin, self.now);
+        let (issuer, serial, key, not_after) =
+            (intent.issuer.clone(), intent.serial, intent.key_hash, intent.not_after);
+        assert!(!self.blocked.contains(&key));
+        if house.ledger.group(intent).await.is_err() || steps == 0 {
+            return;
+        }
+        let signed = house.signed(device, serial, self.now);
+        let signed = tegata_storage::Complete { issuer: issuer.clone(), ..signed };
+        let thumbprint = signed.thumbprint;
+        if house.ledger.group(signed).await.is_ok() || steps == 1 {
+            self.given.push(Given { device: device.clone(), issuer, serial, thumbprint, key, not_after });
+        }
+    }
+
+    /// Doors ask before they note.
+    async fn present(&mut self, pick: usize) {
+        if let Some(Given { thumbprint, .. }) = self.picked(pick)
+            && self.is_let_in(&thumbprint).await
+        {
+            self.kept.house.present(&thumbprint, self.now).await;
+        }
+    }
+
+    async fn revoke(&mut self, pick: usize, whole: bool) {
+        let Some(Given { thumbprint, .. }) = self.picked(pick) else { return };
+        let lineage = if whole { Lineage::Whole } else { Lineage::This };
+        let revoked = self
+            .kept
+            .house
+            .write(self.now, async |writing| {
+                writing.revoke_certificate(&thumbprint, KeyCompromise, lineage, "", &operator()).await
+            })
+            .await;
+        if revoked.is_ok() {
+            self.ended.insert(thumbprint);
+        }
+    }
+
+    async fn block(&mut self, pick: usize) {
+        let Some(Given { key, thumbprint, .. }) = self.picked(pick) else { return };
+        let known = self.kept.house.ledger.holding(&thumbprint).await.unwrap().is_some();
+        self.kept
+            .house
+            .write(self.now, async |writing| writing.block_key(&key, "", &operator()).await)
+            .await
+            .unwrap();
+        self.blocked.insert(key);
+        self.ended.extend(known.then_some(thumbprint));
+    }
+
+    async fn act(&mut self, pick: usize, action: DeviceAction) {
+        let Some(Given { device, .. }) = self.picked(pick) else { return };
+        let done = self.kept.house.act(&device, action, self.now).await;
+        if done.is_ok() && matches!(action, DeviceAction::Revoke(_) | DeviceAction::Retire) {
+            let its = self.given.iter().filter(|given| given.device == device).map(|given| given.thumbprint);
+            let its: Vec<_> = its.collect();
+            for thumbprint in its {
+                // One from another time is known to nobody, and was not what this was about.
+                if self.kept.house.ledger.holding(&thumbprint).await.unwrap().is_some() {
+                    self.ended.insert(thumbprint);
+                }
+            }
+        }
+    }
+
+    async fn deny_token(&mut self, name: u8) {
+        let Some(Given { device, .. }) = self.picked(0) else { return };
+        let (jti, until) = (format!("token-{name}"), self.now.plus(DAY * 90));
+        let denied = self
+            .kept
+            .house
+            .write(self.now, async |writing| writing.deny_token(&jti, until, &device, &operator()).await)
+            .await;
+        if denied.unwrap().is_some() {
+            self.denied.insert(jti, until);
+        }
+    }
+
+    async fn rest_issuer(&mut self) {
+        let id = IssuerId::random(&self.kept.house.entropy);
+        let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"the next CA".to_vec(), None);
+        let former = self.kept.house.issuer.clone();
+        self.kept
+            .house
+            .write(self.now, async |writing| {
+                writing.add_issuer(&issuer, &operator()).await?;
+                writing.move_issuer(&former, IssuerState::Resting, Superseded, "", &operator()).await
+            })
+            .await
+            .unwrap();
+        self.kept.house.issuer = id;
+    }
+
+    /// A CA that was made after the backup is recorded again, as the ceremony's files allow.
+    async fn take_up_the_issuer(&mut self) {
+        let mut issuers: HashSet<_> = self.given.iter().map(|given| given.issuer.clone()).collect();
+        issuers.insert(self.kept.house.issuer.clone());
+        let known = self.kept.house.ledger.issuers().await.unwrap();
+        for id in issuers.iter().filter(|id| known.iter().all(|issuer| issuer.id != **id)) {
+            let state =
+                if *id == self.kept.house.issuer { IssuerState::Active } else { IssuerState::Resting };
+            let mut issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"again".to_vec(), None);
+            issuer.state = state;
+            self.kept
+                .house
+                .write(self.now, async |writing| writing.add_issuer(&issuer, &operator()).await)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// What the token endpoint would say.
+    async fn is_let_in(&self, thumbprint: &Thumbprint) -> bool {
+        let held = self.kept.house.ledger.holding(thumbprint).await.unwrap();
+        held.is_some_and(|held| held.standing(self.now) == Standing::Good)
+    }
+
+    /// Ends are for ever, whoever brought them about: lineage, retirement, a superseded renewal, a device's end.
+    async fn remember_the_ended(&mut self) {
+        for given in &self.given {
+            if let Some(held) = self.kept.house.ledger.holding(&given.thumbprint).await.unwrap() {
+                let certificate = matches!(held.state, CertificateState::Revoked | CertificateState::Retired);
+                let device = matches!(held.device_state, DeviceState::Revoked | DeviceState::Retired);
+                if certificate || device {
+                    self.ended.insert(given.thumbprint);
+                }
+            }
+        }
+    }
+
+    async fn check(&mut self, step: Step) {
+        let ledger = &self.kept.house.ledger;
+        let head = ledger.feed_head().await.unwrap();
+        assert!(head >= self.head, "the feed went back after {step:?}");
+        self.head = head;
+        assert_eq!(self.kept.house.folded().await.seq(), head, "after {step:?}");
+        self.kept.house.audited().await;
+        let status = Status::load(ledger.clone(), self.now).await.unwrap();
+        let denials = ledger.denials(self.now).await.unwrap();
+        let listed = self.listed().await;
+        for given in &self.given {
+            let remembered = status.standing(&given.thumbprint, self.now).await.unwrap();
+            let accepted = remembered.as_ref().is_some_and(|(_, standing)| *standing == Standing::Good);
+            assert_eq!(accepted, self.is_let_in(&given.thumbprint).await, "memory and ledger after {step:?}");
+            if given.not_after < self.now {
+                assert!(!accepted);
+                continue;
+            }
+            let said = ledger.status_of(&given.issuer, &given.serial).await.unwrap();
+            let ended = said.as_ref().is_some_and(|said| said.ended().is_some());
+            assert_eq!(
+                ended,
+                listed.contains(&given.serial),
+                "responder and list of {given:?} after {step:?}"
+            );
+            assert!(!accepted || (said.is_some() && !ended), "{given:?} is accepted after {step:?}");
+            if self.ended.contains(&given.thumbprint) {
+                assert!(ended && !accepted, "{given:?} came back after {step:?}");
+                let denied = denials.denial(&given.device, &given.thumbprint);
+                assert!(denied.is_some(), "who takes a snapshot does not hear of {given:?} after {step:?}");
+            }
+        }
+        for (jti, until) in &self.denied {
+            assert!(*until < self.now || denials.token_denied(jti), "{jti} came back after {step:?}");
+        }
+        let blocked = ledger.blocked_keys().await.unwrap();
+        assert_eq!(blocked.len(), self.blocked.len(), "blocked keys after {step:?}");
+        self.is_blocked_for_ever(step).await;
+    }
+
+    async fn is_blocked_for_ever(&self, step: Step) {
+        let Some(key) = self.blocked.iter().next() else { return };
+        let house = &self.kept.house;
+        let invited = house.invite("受付PC", self.now).await;
+        let mut intent =
+            house.intent(&DeviceId::random(&house.entropy), house.by_invitation(&invited.id), self.now);
+        intent.key_hash = *key;
+        assert!(matches!(house.ledger.group(intent).await, Err(LedgerError::Refused(_))), "after {step:?}");
+    }
+
+    async fn listed(&self) -> HashSet<Serial> {
+        let mut listed = HashSet::new();
+        let issuers: HashSet<_> = self.given.iter().map(|given| given.issuer.clone()).collect();
+        for issuer in issuers {
+            let mut visit = |ended: tegata_storage::Ended| {
+                listed.insert(ended.serial);
+            };
+            self.kept.house.ledger.ended(&issuer, 0, self.now, &mut visit).await.unwrap();
+        }
+        listed
+    }
+}
