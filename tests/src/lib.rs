@@ -9,6 +9,7 @@
 //! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`], [`Product`] |
 //! | ask for tokens | [`tokens`] |
 //! | let openssl judge | [`openssl`] |
+//! | let auditors of many kinds judge | [`verifiers`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
 //! | cut the power | [`Power`], [`Cluster`] |
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod ports;
 pub mod stopwatch;
 pub mod tokens;
+pub mod verifiers;
 
 mod binary;
 mod browser;

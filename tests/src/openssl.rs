@@ -35,8 +35,13 @@ pub fn fetch_crl(identity: &Identity) -> PathBuf {
     let answer = Curl::to(&crl_url(&identity.file("cert.pem"))).send().expect(200);
     let der = identity.folder.join("fetched.crl");
     std::fs::write(&der, answer.body).expect("a file");
+    pem_of_crl(&der)
+}
+
+/// A CRL in PEM, beside the one in DER.
+pub fn pem_of_crl(der: &Path) -> PathBuf {
     let pem = der.with_extension("crl.pem");
-    run("openssl", &["crl", "-inform", "DER", "-in", &show(&der), "-out", &show(&pem)]);
+    run("openssl", &["crl", "-inform", "DER", "-in", &show(der), "-out", &show(&pem)]);
     pem
 }
 
@@ -85,7 +90,7 @@ pub fn ocsp_status(outcome: &Outcome) -> String {
 }
 
 /// The second certificate of a PEM file: the issuing CA of a chain.
-fn second_certificate(chain: &str) -> String {
+pub fn second_certificate(chain: &str) -> String {
     const END: &str = "-----END CERTIFICATE-----\n";
     let text = std::fs::read_to_string(chain).expect("a chain");
     let mut parts = text.split_inclusive(END);

@@ -123,7 +123,7 @@ async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_i
     let (authority, serial) = (&house.authority, &device.certificate.serial);
     let ask = async |serial: &Serial, now: Timestamp| desk.answer(authority, serial, now).await.der;
     desk.responders.appoint(authority, NOW).await.unwrap();
-    desk.responders.appoint(authority, NOW.plus(WEEK - MINUTE * 61)).await.unwrap();
+    desk.responders.appoint(authority, NOW.plus(WEEK).minus(MINUTE * 61)).await.unwrap();
     let recorded = house.ledger.responders(authority.issuer().id()).await.unwrap();
     let [first] = recorded.as_slice() else { panic!("one is enough: {recorded:?}") };
     let signed = first.der.as_deref().unwrap();

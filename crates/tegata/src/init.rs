@@ -19,6 +19,10 @@ use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
 const ROOT_DAYS: u32 = 20 * 365;
 const ISSUING_DAYS: u32 = 10 * 365;
 
+/// Over how many CRLs the certificates of a new issuing CA are spread. With a million revoked a list is 6 MB: what a
+/// verifier downloads, and what a server holds in memory to make it.
+const ISSUING_SHARDS: u16 = 8;
+
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),
     ("gate.toml", include_str!("../../../ca-config/gate.toml")),
@@ -154,7 +158,10 @@ fn make_authorities(
     servers::create(config, &options.tenant_name, &options.host, ring, machine)?;
     Ok(vec![
         StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
-        StoredIssuer::new(issuing_id, IssuerKind::Issuing, issuing, Some(root_id)),
+        StoredIssuer {
+            shards: ISSUING_SHARDS,
+            ..StoredIssuer::new(issuing_id, IssuerKind::Issuing, issuing, Some(root_id))
+        },
     ])
 }
 

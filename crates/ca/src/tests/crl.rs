@@ -101,7 +101,9 @@ proptest! {
         let url = world.endpoints.crl(0);
         let mut builder = CrlBuilder::new(&world.issuing, Scope::EndEntities(&url), edition(7)).unwrap();
         let entries = entries(count);
-        entries.iter().for_each(|entry| builder.push(entry));
+        for entry in &entries {
+            builder.push(entry);
+        }
         let streamed = builder.finish(&world.issuing).unwrap();
         let at_once = build(&world, entries);
         // Signatures differ, what is signed does not.
