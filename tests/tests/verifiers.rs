@@ -92,7 +92,7 @@ fn nss_agrees_by_ocsp_and_is_on_the_safe_side_by_lists() {
 #[test]
 fn java_agrees() {
     let court = Court::open();
-    let expected: Vec<_> = court.exhibits.iter().map(|exhibit| match exhibit.verdict {
+    let expected = court.exhibits.iter().map(|exhibit| match exhibit.verdict {
         Verdict::Good => "good",
         Verdict::Compromised => "revoked KEY_COMPROMISE",
         Verdict::Held => "revoked CERTIFICATE_HOLD",

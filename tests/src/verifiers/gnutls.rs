@@ -17,8 +17,8 @@ pub fn verify(court: &Court, exhibit: &Exhibit) -> Outcome {
 /// `certtool --verify-crl`: whether the list is the issuing CA's.
 pub fn verify_list(court: &Court, exhibit: &Exhibit) -> Outcome {
     let mut certtool = Command::new("certtool");
-    certtool.args(["--verify-crl", "--inder", "--load-ca-certificate"]).arg(&court.issuing);
-    Outcome::of(certtool.arg("--infile").arg(&exhibit.crl))
+    certtool.args(["--verify-crl", "--load-ca-certificate"]).arg(&court.issuing);
+    Outcome::of(certtool.arg("--infile").arg(openssl::pem_of_crl(&exhibit.crl)))
 }
 
 /// `ocsptool --ask` with a nonce; it verifies the answer and its signer.
