@@ -96,7 +96,16 @@ impl Client {
     /// # Errors
     /// [`ClientError`] when no answer came; a refusal is an answer.
     pub async fn post_json(&self, uri: &Uri, json: Vec<u8>) -> Result<(StatusCode, Bytes), ClientError> {
-        self.open(uri).await?.post_for_answer(uri, json).await
+        self.open(uri).await?.post_for_answer(uri, "application/json", json).await
+    }
+
+    /// Posts a form, already encoded, over a connection of its own, and reads the answer whatever its status.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came; a refusal is an answer.
+    pub async fn post_form(&self, uri: &Uri, form: String) -> Result<(StatusCode, Bytes), ClientError> {
+        let media_type = "application/x-www-form-urlencoded";
+        self.open(uri).await?.post_for_answer(uri, media_type, form.into_bytes()).await
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
@@ -135,18 +144,19 @@ impl Connection {
 
     /// Posts JSON and reads the answer to its end, so that the connection can be used again.
     pub(crate) async fn post(&mut self, uri: &Uri, json: Vec<u8>) -> Result<StatusCode, ClientError> {
-        self.post_for_answer(uri, json).await.map(|(status, _)| status)
+        self.post_for_answer(uri, "application/json", json).await.map(|(status, _)| status)
     }
 
     async fn post_for_answer(
         &mut self,
         uri: &Uri,
-        json: Vec<u8>,
+        media_type: &'static str,
+        body: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let mut request = Request::new(Full::from(json));
+        let mut request = Request::new(Full::from(body));
         *request.method_mut() = Method::POST;
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        let media_type = HeaderValue::from_static(media_type);
+        request.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
         let response = self.send(uri, request).await?;
         let status = response.status();
         let rest = Limited::new(response.into_body(), MAX_DOCUMENT).collect();

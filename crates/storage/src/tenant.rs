@@ -6,6 +6,9 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId};
 
+/// The identifier of the system's own tenant.
+const SYSTEM: &str = "canary00000000000000000000";
+
 /// A legal entity (法人).
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Tenant {
@@ -20,6 +23,17 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The one that the house keeps for itself, to try its own doors. It is nobody's customer.
+    pub fn system() -> Self {
+        let id = TenantId::parse(SYSTEM).unwrap_or_else(|| unreachable!("it is an identifier"));
+        Self::new(id, "canary")
+    }
+
+    /// Whether it is [`Tenant::system`].
+    pub fn is_system(&self) -> bool {
+        self.id.as_str() == SYSTEM
+    }
+
     /// A tenant that the shared issuing CAs serve.
     pub fn new(id: TenantId, name: impl Into<String>) -> Self {
         Self { id, name: name.into(), issuing: Issuing::Pool }

@@ -81,6 +81,9 @@ pub struct DevOptions {
     /// Port of the public listener; 0 for any free one
     #[arg(long, value_name = "N")]
     pub public_port: Option<u16>,
+    /// Port of metrics and health, on loopback; 0 for any free one. Off unless it is given here or configured
+    #[arg(long, value_name = "N")]
+    pub metrics_port: Option<u16>,
 }
 
 #[derive(Args)]

@@ -15,6 +15,9 @@ use tegata_core::id::Code;
 use tegata_core::{DeviceId, Serial, Thumbprint};
 use tegata_gate::client::Client;
 
+/// Where Debian keeps the CAs that the system trusts.
+pub const SYSTEM_TRUST: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Which server a folder's certificate belongs to, so that `renew` needs nothing but the folder.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,14 +31,15 @@ struct Opened {
     device_origin: String,
 }
 
+/// A certificate handed over.
 #[derive(Deserialize)]
-struct Enrolled {
-    device: DeviceId,
-    generation: u32,
-    serial: Serial,
-    thumbprint: Thumbprint,
-    certificate: String,
-    chain: Vec<String>,
+pub struct Enrolled {
+    pub device: DeviceId,
+    pub generation: u32,
+    pub serial: Serial,
+    pub thumbprint: Thumbprint,
+    pub certificate: String,
+    pub chain: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -129,12 +133,13 @@ fn client(
     identity: Option<tegata_gate::Identity>,
     machine: &Machine,
 ) -> Result<Client, Failure> {
-    let file = tls_ca.unwrap_or(Path::new("/etc/ssl/certs/ca-certificates.crt"));
+    let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
     let trust = tegata_gate::trust_from_pem_file(file).map_err(Failure::misuse)?;
     Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)
 }
 
-async fn post(client: &Client, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
+/// Posts JSON; a refusal becomes a failure that says its code.
+pub async fn post(client: &Client, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
     let uri: Uri = url.parse().doing("the address is not a URL")?;
     let (status, answer) =
         client.post_json(&uri, body.to_string().into_bytes()).await.doing("the server cannot be reached")?;
@@ -148,11 +153,13 @@ fn refused(status: StatusCode, answer: &[u8]) -> Failure {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
+/// Reads an answer.
+pub fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(answer).doing("the server's answer cannot be read")
 }
 
-fn request(pkcs8: &[u8]) -> Result<Vec<u8>, Failure> {
+/// A certificate request for a key.
+pub fn request(pkcs8: &[u8]) -> Result<Vec<u8>, Failure> {
     let key = LocalKey::from_pkcs8(pkcs8).doing("cannot use the key")?;
     tegata_ca::csr::request_for(&key).doing("cannot sign the request")
 }

@@ -23,6 +23,9 @@ pub struct Config {
     pub tokens: TokensConfig,
     #[serde(default)]
     pub renewal: RenewalPolicy,
+    pub metrics: Option<MetricsConfig>,
+    #[serde(default)]
+    pub canary: CanaryConfig,
     /// Each product that tokens are for. The first is the default.
     #[serde(rename = "product")]
     pub products: Vec<ProductConfig>,
@@ -129,6 +132,26 @@ pub struct TokensConfig {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Where `/metrics`, `/healthz` and `/readyz` are, over plain HTTP.
+    pub listen: SocketAddr,
+    /// Whether another address than one of loopback is meant.
+    #[serde(default)]
+    pub beyond_loopback: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CanaryConfig {
+    /// How often a device of the system's own is enrolled and stopped; 0 for never. Unless it is said, every 15
+    /// minutes by `tegata serve`, and never by `tegata dev`.
+    pub every_minutes: Option<u32>,
+    /// How long each door may take to refuse what was revoked.
+    pub deadline_seconds: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ProductConfig {
     /// The `aud` of its tokens and the `resource` that asks for them.
     pub audience: String,
@@ -137,6 +160,12 @@ pub struct ProductConfig {
 impl Default for RevocationsConfig {
     fn default() -> Self {
         Self { log: "revocations.log".into() }
+    }
+}
+
+impl Default for CanaryConfig {
+    fn default() -> Self {
+        Self { every_minutes: None, deadline_seconds: 5 }
     }
 }
 
@@ -172,6 +201,17 @@ impl Config {
             if !url.starts_with("https://") || url.ends_with('/') {
                 return Err(format!("{key} must begin with https:// and end without a slash"));
             }
+        }
+        if let Some(metrics) = &self.metrics
+            && !metrics.listen.ip().is_loopback()
+            && !metrics.beyond_loopback
+        {
+            return Err("metrics.listen is not an address of loopback, and what is there has no password: \
+                        say `beyond_loopback = true` if that is meant"
+                .into());
+        }
+        if !(1..=60).contains(&self.canary.deadline_seconds) {
+            return Err("canary.deadline_seconds must lie between 1 and 60".into());
         }
         if self.keys.new == NewKeys::Pkcs11 && self.keys.pkcs11.is_none() {
             return Err("keys.new is \"pkcs11\": say which token under [keys.pkcs11]".into());
@@ -298,6 +338,16 @@ lifetime_seconds = 300
 due_days = 30
 # How long the old generation still works after the new one was used.
 grace_days = 7
+
+# Uncomment for monitoring: /metrics (Prometheus), /healthz, /readyz over plain HTTP on this machine.
+# [metrics]
+# listen = "127.0.0.1:9464"
+
+# A device of the system's own is enrolled, stopped, and watched at every door; 0 for never. `tegata dev` does so
+# only where every_minutes is given.
+# [canary]
+# every_minutes = 15
+# deadline_seconds = 5
 
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::proof::Stopping;
 use serde_json::{Value, json};
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
-use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError};
+use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError, Tenant};
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {
@@ -26,7 +26,10 @@ pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> R
 }
 
 async fn list(ledger: &Ledger, text: &str, as_json: bool) -> Result<(), Failure> {
-    let devices = ledger.devices(text).await.doing(READ)?;
+    let mut devices = ledger.devices(text).await.doing(READ)?;
+    let own = Tenant::system();
+    // The system's own come and go; whoever looks for them says so.
+    devices.retain(|device| device.tenant != own.id || text.contains(&own.name));
     if as_json {
         println!("{}", Value::Array(devices.iter().map(describe).collect()));
         return Ok(());

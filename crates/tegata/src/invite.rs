@@ -111,7 +111,7 @@ pub fn check_label(label: &str) -> Result<(), Failure> {
 async fn find_site(ledger: &Ledger, wanted: Option<&str>) -> Result<Site, Failure> {
     let what = "cannot read the sites";
     let mut sites = Vec::new();
-    for tenant in ledger.tenants().await.doing(what)? {
+    for tenant in ledger.tenants().await.doing(what)?.iter().filter(|tenant| !tenant.is_system()) {
         sites.extend(ledger.sites(&tenant.id).await.doing(what)?);
     }
     let mut found: Vec<_> = sites

@@ -3,6 +3,7 @@
 //! Only here is a clock read, the environment looked at, and a file opened.
 
 mod certificate;
+mod canary;
 mod check;
 mod cli;
 mod client;
@@ -18,7 +19,9 @@ mod key;
 mod keys;
 mod loops;
 mod machine;
+mod metrics;
 mod pem;
+mod plain;
 mod proof;
 mod public;
 mod revocations;

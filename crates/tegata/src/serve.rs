@@ -1,13 +1,15 @@
 //! `tegata serve` and `tegata dev`: three listeners and the background passes.
 
+use crate::canary::{self, Canary};
 use crate::cli::{DevOptions, InitOptions};
-use crate::config::Config;
+use crate::config::{Config, MetricsConfig};
 use crate::failure::{Doing, Failure};
 use crate::house::{House, Place, shown};
 use crate::init;
 use crate::invite::{self, Invited};
 use crate::loops;
 use crate::machine::Machine;
+use crate::metrics::{self, Metrics};
 use crate::public::{self, Lists, Public};
 use crate::running;
 use arc_swap::ArcSwap;
@@ -38,7 +40,7 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
     ] {
         eprintln!("{door:8}{url}");
     }
-    run(&house, doors).await
+    run(&house, doors, house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES)).await
 }
 
 /// A throw-away or local installation, made if it is not there, with an invitation to try at once.
@@ -55,8 +57,8 @@ pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
     let invited =
         invite::first_site(&house.ledger, &house.context.addresses.portal, Role::Device, machine).await?;
     running::write(&house.config, &house.context.addresses)?;
-    announce(&house, &invited, options.json);
-    let ended = run(&house, doors).await;
+    announce(&house, &invited, doors.metrics.as_ref(), options.json);
+    let ended = run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;
     running::remove(&house.config);
     ended
 }
@@ -65,6 +67,7 @@ struct Doors {
     portal: TcpListener,
     device: TcpListener,
     public: TcpListener,
+    metrics: Option<metrics::Listener>,
 }
 
 impl Doors {
@@ -73,6 +76,10 @@ impl Doors {
             portal: bind(config.portal.listen).await?,
             device: bind(config.device.listen).await?,
             public: bind(config.public.listen).await?,
+            metrics: match &config.metrics {
+                Some(metrics) => Some(metrics::Listener::bind(metrics.listen).await?),
+                None => None,
+            },
         })
     }
 
@@ -95,21 +102,27 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.doing(format!("cannot listen at {address}; is another server running?"))
 }
 
-fn announce(house: &House, invited: &Invited, as_json: bool) {
+fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener>, as_json: bool) {
     let addresses = &house.context.addresses;
     let file = |name: &str| shown(&house.config.path(Path::new(name)));
     if as_json {
-        let line = json!({
+        let mut line = json!({
             "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
             "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
             "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
         });
+        if let Some(metrics) = metrics {
+            line["metrics"] = format!("http://{}", metrics.address).into();
+        }
         println!("{line}");
     } else {
         println!("Tegata is ready.\n");
         println!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
         println!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
         println!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
+        if let Some(metrics) = metrics {
+            println!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
+        }
         println!("  data        {}", shown(house.config.folder()));
         println!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
         println!(
@@ -124,7 +137,7 @@ fn announce(house: &House, invited: &Invited, as_json: bool) {
     }
 }
 
-async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
+async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
     let tokens = Tokens::new(
         house.context.clone(),
@@ -135,13 +148,18 @@ async fn run(house: &House, doors: Doors) -> Result<(), Failure> {
     .doing("cannot prepare the token endpoint")?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
-    let mut listeners = listeners(house, doors, &tokens, (&lists, &responders), &stopping)?;
+    let metrics = Metrics::new();
+    let mut listeners = listeners(house, doors, &tokens, (&lists, &responders), &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
     passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
+    passes.spawn(metrics.clone().follow(house.context.clone()));
+    if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
+        passes.spawn(canary.run());
+    }
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
     passes.spawn(FeedHub::run(tokens.clone()));
     let ended = tokio::select! {
@@ -163,6 +181,7 @@ fn listeners(
     doors: Doors,
     tokens: &Arc<Tokens>,
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
+    metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
     let desk = Desk::new(house.context.clone(), house.authorities.clone());
@@ -197,16 +216,26 @@ fn listeners(
     let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let device_port = Port::Device(Arc::new(ArcSwap::from_pointee(device_tls)), house.context.clock.clone());
     let mut set = JoinSet::new();
-    for (tcp, port, router) in [
+    let stopped = || {
+        let mut stopping = stopping.clone();
+        async move { drop(stopping.wait_for(|stop| *stop).await) }
+    };
+    let [portal, device, public] =
+        metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
+    for ((tcp, port, router), (_, open)) in [
         (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),
         (doors.device, device_port, site(&[&addresses.device]).around(device)),
         (doors.public, Port::Plain, site(&[]).around(public)),
-    ] {
-        let mut stopping = stopping.clone();
-        set.spawn(async move {
-            let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
-            listener::serve(tcp, port, router, Limits::default(), stopped).await;
-        });
+    ]
+    .into_iter()
+    .zip(metrics.connections.clone())
+    {
+        let stopped = stopped();
+        set.spawn(listener::serve_counting(tcp, port, router, Limits::default(), open, stopped));
+    }
+    if let Some(listener) = doors.metrics {
+        let (context, authorities) = (house.context.clone(), house.authorities.clone());
+        set.spawn(metrics::serve(listener, metrics.clone(), context, authorities, stopped()));
     }
     Ok(set)
 }
@@ -245,6 +274,9 @@ impl DevOptions {
         }
         if let Some(port) = self.public_port {
             config.public.listen = here(port);
+        }
+        if let Some(port) = self.metrics_port {
+            config.metrics = Some(MetricsConfig { listen: here(port), beyond_loopback: false });
         }
     }
 }

@@ -3,23 +3,15 @@
 use super::Look;
 use super::code::Code;
 use crate::failure::{Doing, Failure};
+use crate::plain;
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 /// More than this apart, clocks do not agree: gates and tokens count in seconds.
 const APART: Duration = Duration::from_secs(2);
 
 /// A date in HTTP has no fraction of a second.
 const APART_IN_HTTP: Duration = Duration::from_secs(3);
-
-/// How long a server is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The longest head of an answer that is read, in bytes.
-const HEAD: usize = 8 * 1024;
 
 /// Compares the clocks.
 pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
@@ -67,18 +59,7 @@ fn apart(look: &mut Look<'_>, code: Code, who: &str, clock: Timestamp, asked: Ti
 
 /// The `Date` of whatever answers at the public address; nothing where no server runs.
 async fn server_clock(address: &str) -> Option<Timestamp> {
-    let uri: http::Uri = address.parse().ok()?;
-    let host = uri.host()?.trim_matches(['[', ']']);
-    let port = uri.port_u16().unwrap_or(80);
-    let head = timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect((host, port)).await.ok()?;
-        let request = format!("HEAD / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut head = Vec::new();
-        stream.take(HEAD as u64).read_to_end(&mut head).await.ok()?;
-        Some(head)
-    });
-    date_of(&String::from_utf8(head.await.ok()??).ok()?)
+    date_of(&plain::head(address).await?.head)
 }
 
 fn date_of(head: &str) -> Option<Timestamp> {

@@ -1,0 +1,231 @@
+//! One life of the canary: enrolled, at work, renewed, revoked, watched, retired.
+
+use super::answers::{self, Spoken};
+use super::device::{Holder, Way};
+use super::{Failed, place};
+use crate::failure::{Doing, Failure};
+use std::path::Path;
+use std::time::Duration;
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
+use tegata_storage::{DeviceAction, Lineage, NewInvitation};
+use tegata_web::Context;
+use tokio::time::{Instant, sleep};
+
+/// How often a door is asked whether it refuses by now.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How often the public address is asked: a list may be large.
+const LIST_LOOK: Duration = Duration::from_millis(50);
+
+/// A gate that was heard of within this time must give its receipt.
+const CONNECTED: Duration = Duration::from_secs(15);
+
+/// How long the invitation can be used.
+const INVITED: Duration = Duration::from_mins(5);
+
+/// A round under way.
+pub struct Round<'a> {
+    context: &'a Context,
+    way: Way<'a>,
+    deadline: Duration,
+    steps: Vec<(&'static str, Duration)>,
+    late: Vec<&'static str>,
+    device: Option<DeviceId>,
+    kept: Vec<Kept>,
+}
+
+/// What was measured.
+pub struct Measured {
+    pub steps: Vec<(&'static str, Duration)>,
+    /// Steps that did not come to an end in time.
+    pub late: Vec<&'static str>,
+}
+
+/// A revoked certificate and the list that must name it until it expires.
+pub struct Kept {
+    pub list: String,
+    pub serial: Vec<u8>,
+    pub not_after: Timestamp,
+}
+
+impl<'a> Round<'a> {
+    pub fn begin(context: &'a Context, trust: &'a Path, deadline: Duration) -> Self {
+        let way = Way { addresses: &context.addresses, trust, clock: context.clock.clone() };
+        Self { context, way, deadline, steps: vec![], late: vec![], device: None, kept: vec![] }
+    }
+
+    /// The whole life. Two generations, because somebody must ask about the token of the one that was revoked.
+    pub async fn run(&mut self) -> Result<(), Failed> {
+        let by = |step: &'static str| move |failure: Failure| (step, failure);
+        let begun = Instant::now();
+        let first = self.enrol().await.map_err(by("enrolment"))?;
+        self.step("enrolment", begun);
+        let begun = Instant::now();
+        let token = self.at_work(&first).await.map_err(by("first_token"))?;
+        self.step("first_token", begun);
+        let begun = Instant::now();
+        let second = self.way.renew(&first).await.map_err(by("renewal"))?;
+        self.way.probe(&second).await.map_err(by("renewal"))?;
+        self.step("renewal", begun);
+        let active = self.way.is_active(&second, &token).await.map_err(by("introspection"))?;
+        if !active {
+            return Err(("introspection", Failure::wrong("a token that was just issued is not active")));
+        }
+        let spoken = Spoken::of(&first.certificate)
+            .ok_or(("enrolment", Failure::wrong("the certificate names no list or no responder")))?;
+        let gates = self.gates().await.map_err(by("gates"))?;
+        let event = self.revoke(&first).await.map_err(by("revocation"))?;
+        self.watch(&first, &second, &token, &spoken, &gates, event).await;
+        Ok(())
+    }
+
+    /// Lays the device aside, so that nothing piles up as active. Gives what went wrong with that.
+    pub async fn clear_up(&mut self) -> Vec<(&'static str, String)> {
+        let Some(device) = &self.device else { return vec![] };
+        let retired = async {
+            let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+            transaction.act_on_device(device, DeviceAction::Retire, "", &place::ACTOR).await?;
+            transaction.commit().await
+        };
+        match retired.await {
+            Ok(()) => vec![],
+            Err(error) => vec![("retirement", error.to_string())],
+        }
+    }
+
+    pub fn measured(&mut self) -> Measured {
+        Measured { steps: std::mem::take(&mut self.steps), late: std::mem::take(&mut self.late) }
+    }
+
+    pub fn into_kept(self) -> Vec<Kept> {
+        self.kept
+    }
+
+    fn step(&mut self, step: &'static str, begun: Instant) {
+        self.steps.push((step, begun.elapsed()));
+    }
+
+    async fn enrol(&mut self) -> Result<Holder, Failure> {
+        let site = place::site(&self.context.ledger, self.context.now()).await?;
+        let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
+        let code = Code::random(entropy);
+        let new = NewInvitation {
+            id: InvitationId::random(entropy),
+            code: &code,
+            tenant: site.tenant.clone(),
+            site: site.id.clone(),
+            role: Role::Device,
+            label: site.name.clone(),
+            expires_at: now.plus(INVITED),
+        };
+        let mut transaction = self.context.ledger.begin(now).await.doing(LEDGER)?;
+        transaction.invite(&new, &place::ACTOR).await.doing(LEDGER)?;
+        transaction.commit().await.doing(LEDGER)?;
+        let holder = self.way.enrol(&code).await?;
+        self.device = Some(holder.device.clone());
+        Ok(holder)
+    }
+
+    async fn at_work(&self, holder: &Holder) -> Result<String, Failure> {
+        self.way.probe(holder).await?;
+        let token = self.way.token(holder).await?;
+        token.ok_or_else(|| Failure::wrong("a working certificate gets no token"))
+    }
+
+    /// The gates that listen.
+    async fn gates(&self) -> Result<Vec<String>, Failure> {
+        let now = self.context.now();
+        let receipts = self.context.ledger.receipts().await.doing(LEDGER)?;
+        let connected = receipts.into_iter().filter(|receipt| now.since(receipt.seen_at) < CONNECTED);
+        Ok(connected.map(|receipt| receipt.surface).filter(|surface| surface.starts_with("gate:")).collect())
+    }
+
+    async fn revoke(&self, holder: &Holder) -> Result<u64, Failure> {
+        let reason = RevocationReason::CessationOfOperation;
+        let mut transaction = self.context.ledger.begin(self.context.now()).await.doing(LEDGER)?;
+        let revoked = transaction
+            .revoke_certificate(&holder.thumbprint, reason, Lineage::This, "", &place::ACTOR)
+            .await
+            .doing(LEDGER)?;
+        transaction.commit().await.doing(LEDGER)?;
+        Ok(revoked.event)
+    }
+
+    /// Asks all doors at once, from the moment the revocation is durable.
+    async fn watch(
+        &mut self,
+        first: &Holder,
+        second: &Holder,
+        token: &str,
+        spoken: &Spoken,
+        expected: &[String],
+        event: u64,
+    ) {
+        let begun = Instant::now();
+        let round = &*self;
+        let (way, deadline) = (&round.way, round.deadline);
+        let until = |pause| Until { begun, deadline, pause };
+        let serial = first.serial.as_bytes();
+        let (token, introspection, ocsp, crl, receipts) = tokio::join!(
+            until(LOOK).holds(|| async move { matches!(way.token(first).await, Ok(None)) }),
+            until(LOOK).holds(|| async move { matches!(way.is_active(second, token).await, Ok(false)) }),
+            until(LIST_LOOK).holds(|| async move {
+                answers::ocsp_status(&spoken.ocsp, &first.issuer, serial).await == Some("revoked")
+            }),
+            until(LIST_LOOK).holds(|| async move {
+                answers::listed(&spoken.list).await.is_some_and(|named| named.contains(serial))
+            }),
+            until(LOOK).holds(|| async move { round.have_acknowledged(expected, event).await }),
+        );
+        for (step, took) in [("token", token), ("introspection", introspection), ("ocsp", ocsp), ("crl", crl)]
+        {
+            self.note(step, took);
+        }
+        if !expected.is_empty() {
+            self.note("gates", receipts);
+        }
+        if crl.is_some() {
+            let (list, serial) = (spoken.list.clone(), serial.to_vec());
+            self.kept.push(Kept { list, serial, not_after: first.not_after });
+        }
+    }
+
+    fn note(&mut self, step: &'static str, took: Option<Duration>) {
+        match took {
+            Some(took) => self.steps.push((step, took)),
+            None => self.late.push(step),
+        }
+    }
+
+    async fn have_acknowledged(&self, gates: &[String], event: u64) -> bool {
+        let Ok(receipts) = self.context.ledger.receipts().await else { return false };
+        gates
+            .iter()
+            .all(|gate| receipts.iter().any(|receipt| receipt.surface == *gate && receipt.seq.0 >= event))
+    }
+}
+
+/// Waiting for something that must become true before a deadline.
+struct Until {
+    begun: Instant,
+    deadline: Duration,
+    pause: Duration,
+}
+
+impl Until {
+    /// How long it took.
+    async fn holds<F: Future<Output = bool>>(self, condition: impl Fn() -> F) -> Option<Duration> {
+        loop {
+            if condition().await {
+                return Some(self.begun.elapsed()).filter(|took| *took <= self.deadline);
+            }
+            if self.begun.elapsed() > self.deadline {
+                return None;
+            }
+            sleep(self.pause).await;
+        }
+    }
+}
+
+const LEDGER: &str = "cannot write the ledger";

@@ -1,0 +1,164 @@
+//! What the running server says of itself, on loopback: `/metrics`, `/healthz`, `/readyz`.
+//!
+//! Rooms know nothing of the exporter. Answers are counted at the doors, by what they say; what only a room sees it
+//! keeps as a plain number; everything else is read from status memory and ledger when somebody asks. Labels name CAs
+//! and codes, never tenants, sites, devices or persons.
+
+mod counting;
+mod gauges;
+mod listener;
+mod ocsp;
+
+pub use counting::counted;
+pub use listener::{Listener, serve};
+pub use ocsp::status_of_answer;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use tegata_core::feed::{Change, Denial};
+use tegata_web::Context;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Name and value of each label.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// A number with a fraction that goes up and down.
+pub type Level = Gauge<f64, AtomicU64>;
+
+/// All that is counted in this process. Cheap to share.
+pub struct Metrics {
+    registry: Registry,
+    certificates_issued: Counter,
+    certificates_refused: Family<Labels, Counter>,
+    tokens_issued: Counter,
+    tokens_refused: Family<Labels, Counter>,
+    introspections: Family<Labels, Counter>,
+    ocsp_answers: Family<Labels, Counter>,
+    changes: Family<Labels, Counter>,
+    /// Open connections of each door.
+    pub connections: [(&'static str, Arc<AtomicUsize>); 3],
+    /// How long each door took to refuse what the canary had revoked, in the last round.
+    pub canary_seconds: Family<Labels, Level>,
+    pub canary_success: Gauge,
+    pub canary_failures: Family<Labels, Counter>,
+    gauges: gauges::Gauges,
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Arc<Self> {
+        let mut registry = Registry::with_prefix("tegata");
+        let gauges = gauges::Gauges::register(&mut registry);
+        let mut metrics = Self {
+            registry,
+            certificates_issued: Counter::default(),
+            certificates_refused: Family::default(),
+            tokens_issued: Counter::default(),
+            tokens_refused: Family::default(),
+            introspections: Family::default(),
+            ocsp_answers: Family::default(),
+            changes: Family::default(),
+            connections: ["portal", "device", "public"].map(|door| (door, Arc::default())),
+            canary_seconds: Family::default(),
+            canary_success: Gauge::default(),
+            canary_failures: Family::default(),
+            gauges,
+        };
+        metrics.register();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "certificates_issued",
+            "Answers that handed a certificate over",
+            self.certificates_issued.clone(),
+        );
+        registry.register(
+            "certificates_refused",
+            "Requests for a certificate that were refused, by code",
+            self.certificates_refused.clone(),
+        );
+        registry.register("tokens_issued", "Access tokens handed out", self.tokens_issued.clone());
+        registry.register(
+            "tokens_refused",
+            "Token requests that were refused, by code",
+            self.tokens_refused.clone(),
+        );
+        registry.register(
+            "introspections",
+            "Introspection requests, by whether they were answered or the code of the refusal",
+            self.introspections.clone(),
+        );
+        registry.register(
+            "ocsp_answers",
+            "OCSP answers, by what they say of the first certificate asked about",
+            self.ocsp_answers.clone(),
+        );
+        registry.register(
+            "status_changes",
+            "Events of the feed seen by this process, by what they change",
+            self.changes.clone(),
+        );
+        registry.register(
+            "canary_seconds",
+            "How long each step of the last canary took: from the revocation to the refusal",
+            self.canary_seconds.clone(),
+        );
+        registry.register(
+            "canary_last_success_timestamp_seconds",
+            "When a canary last went through without an alarm",
+            self.canary_success.clone(),
+        );
+        registry.register(
+            "canary_failures",
+            "Alarms of the canary, by the step that failed",
+            self.canary_failures.clone(),
+        );
+    }
+
+    /// The text that Prometheus reads.
+    pub async fn text(&self, room: &gauges::Room) -> String {
+        self.gauges.refresh(room, &self.connections).await;
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Counts every change of status that this process hears of, whoever made it. Runs until the status memory is gone.
+    pub async fn follow(self: Arc<Self>, context: Context) {
+        let (_, mut events) = context.status.subscribe();
+        loop {
+            match events.recv().await {
+                Ok(event) => drop(self.changes.get_or_create(&name_of(&event.change)).inc()),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+fn name_of(change: &Change) -> Labels {
+    let word = |denial: &Denial| match denial {
+        Denial::Suspended => "suspended",
+        Denial::Revoked => "revoked",
+        Denial::Retired => "retired",
+    };
+    let (what, how) = match change {
+        Change::DeviceDenied { reason, .. } => ("device", word(reason)),
+        Change::DeviceAllowed { .. } => ("device", "resumed"),
+        Change::CertificateDenied { reason, .. } => ("certificate", word(reason)),
+        Change::TokenDenied { .. } => ("token", "revoked"),
+    };
+    vec![("of", what.into()), ("to", how.into())]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The loopback listener: plain HTTP, for the machine itself.
+
+use super::Metrics;
+use super::gauges::Room;
+use crate::failure::{Doing, Failure};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_ca::Authorities;
+use tegata_core::IssuerId;
+use tegata_storage::{LedgerError, Shard};
+use tegata_web::{Context, Limits, Port, listener};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+
+/// How long the ledger may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// From this age on the status memory is not fresh: the token path has been asking the ledger for a while.
+const STALE: Duration = Duration::from_secs(5);
+
+/// A list is published within this time of a change.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// The bound listener.
+pub struct Listener {
+    tcp: TcpListener,
+    pub address: SocketAddr,
+}
+
+impl Listener {
+    pub async fn bind(address: SocketAddr) -> Result<Self, Failure> {
+        let tcp =
+            TcpListener::bind(address).await.doing(format!("cannot listen at {address} for metrics"))?;
+        let address = tcp.local_addr().doing("cannot read the port of the metrics")?;
+        Ok(Self { tcp, address })
+    }
+}
+
+#[derive(Clone)]
+struct House {
+    metrics: Arc<Metrics>,
+    room: Room,
+}
+
+/// Serves until it is told to stop.
+pub async fn serve(
+    listener: Listener,
+    metrics: Arc<Metrics>,
+    context: Context,
+    authorities: Arc<Authorities>,
+    stopped: impl Future<Output = ()> + Send,
+) {
+    let house = House { metrics, room: Room { context, authorities } };
+    let router = Router::new()
+        .route("/metrics", get(metrics_text))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .with_state(house);
+    let limits = Limits { connections: 64, ..Limits::default() };
+    listener::serve(listener.tcp, Port::Plain, router, limits, stopped).await;
+}
+
+async fn metrics_text(State(house): State<House>) -> Response {
+    let text = house.metrics.text(&house.room).await;
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+}
+
+/// Whether requests should be sent here. An alarm of the canary does not make a server unready: nobody would serve.
+async fn ready(State(house): State<House>) -> Response {
+    let faults = faults(&house.room).await;
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let body = json!({"ready": faults.is_empty(), "faults": faults}).to_string();
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn faults(room: &Room) -> Vec<String> {
+    let now = room.context.now();
+    let mut faults = Vec::new();
+    let freshness = room.context.status.freshness();
+    if now.since(freshness.at) > STALE {
+        faults.push(format!("the status memory was fresh at {}", freshness.at));
+    }
+    if room.authorities.all().is_empty() {
+        faults.push("no key of an issuing CA is loaded".to_owned());
+    }
+    match timeout(PATIENCE, late_lists(room)).await {
+        Err(_) => faults.push("the ledger does not answer in time".to_owned()),
+        Ok(Err(error)) => faults.push(format!("the ledger: {error}")),
+        Ok(Ok(late)) => {
+            faults.extend(late.iter().map(|(id, shard)| format!("CRL {shard} of CA {id} is not current")));
+        }
+    }
+    faults
+}
+
+/// Lists that have ended, or still lack after a moment what they lacked before it.
+async fn late_lists(room: &Room) -> Result<Vec<(IssuerId, u16)>, LedgerError> {
+    let mut late = Vec::new();
+    let behind = lists_without(room, &|_, shard| Some(shard.revision)).await?;
+    if behind.is_empty() {
+        return Ok(late);
+    }
+    sleep(MOMENT).await;
+    let still = lists_without(room, &|id, shard| behind.get(&(id.clone(), shard.number)).copied()).await?;
+    late.extend(still.into_keys());
+    Ok(late)
+}
+
+/// Lists that have ended, or lack the revision that `wanted` names.
+async fn lists_without(
+    room: &Room,
+    wanted: &(dyn Fn(&IssuerId, &Shard) -> Option<u64> + Sync),
+) -> Result<BTreeMap<(IssuerId, u16), u64>, LedgerError> {
+    let mut found = BTreeMap::new();
+    for authority in room.authorities.all() {
+        let id = authority.issuer().id();
+        for shard in room.context.ledger.shards(id).await? {
+            let Some(revision) = wanted(id, &shard) else { continue };
+            let is_out = shard
+                .published
+                .is_some_and(|crl| crl.revision >= revision && crl.next_update >= room.context.now());
+            if !is_out {
+                found.insert((id.clone(), shard.number), revision);
+            }
+        }
+    }
+    Ok(found)
+}
