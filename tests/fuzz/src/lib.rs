@@ -1,0 +1,118 @@
+//! What must hold for whatever a stranger sends. libFuzzer calls these functions with what it invents, and an ordinary
+//! test with the seeds and thousands of fixed changes to them, so that they stay true between two hunts.
+
+use rcgen::PublicKeyData;
+use ring::digest::{SHA256, digest};
+use tegata_ca::{KeyType, OcspRequest, ParsedRequest, PublicKey};
+use tegata_core::Refusal;
+use tegata_core::encoding::base64;
+use tegata_core::feed::{Denials, FEED, FeedClaims, FeedMessage};
+use tegata_core::jws::{Jwks, KeySet};
+
+/// A certificate request, or the key in one.
+pub fn csr(data: &[u8]) {
+    match ParsedRequest::parse(data) {
+        Ok(request) => {
+            let info = request.public_key_info();
+            assert!(contains(data, info), "the key is the requester's");
+            assert_eq!(request.key_hash(), digest(&SHA256, info).as_ref());
+            is_sound(request.key());
+            let padded = [data, &[0]].concat();
+            assert!(ParsedRequest::parse(&padded).is_err(), "one request and nothing after it");
+        }
+        Err(refusal) => assert!(
+            [Refusal::CsrTooLarge, Refusal::CsrMalformed, Refusal::KeyNotAllowed, Refusal::CsrNotSigned]
+                .contains(&refusal),
+            "{refusal:?}"
+        ),
+    }
+    if let Ok(key) = PublicKey::read(data) {
+        assert_eq!(key.info(), data, "the key is the whole of it");
+        is_sound(&key);
+    }
+}
+
+/// What a certificate says of a key is what came, octet by octet.
+fn is_sound(key: &PublicKey) {
+    assert_eq!(key.subject_public_key_info(), key.info());
+    assert_eq!(PublicKey::read(key.info()).as_ref(), Ok(key));
+    match key.key_type() {
+        KeyType::P256 | KeyType::Ed25519 => assert_eq!(key.bits(), 256),
+        KeyType::P384 => assert_eq!(key.bits(), 384),
+        KeyType::Rsa => assert!((2048..=4096).contains(&key.bits())),
+    }
+}
+
+/// An OCSP request, by POST and by GET.
+pub fn ocsp(data: &[u8]) {
+    let by_post = OcspRequest::parse(data);
+    let path = base64(data).replace('+', "%2B").replace('/', "%2F").replace('=', "%3d");
+    assert_eq!(OcspRequest::from_path(&path), by_post, "both ways ask the same");
+    if let Ok(text) = str::from_utf8(data) {
+        let _ = OcspRequest::from_path(text);
+    }
+    let Ok(request) = by_post else { return };
+    let ids: Vec<&[u8]> = request.certificate_ids().collect();
+    assert!((1..=32).contains(&ids.len()));
+    assert!(ids.iter().all(|id| contains(data, id)), "the answer repeats what was asked");
+    assert!(OcspRequest::parse(&[data, &[0]].concat()).is_err(), "one request and nothing after it");
+
+    let list: Vec<u8> = ids.iter().flat_map(|id| sequence(id)).collect();
+    let again = sequence(&sequence(&sequence(&list)));
+    let again = OcspRequest::parse(&again).expect("the same question without its ornaments");
+    assert!(again.is_cacheable() && again.certificate_ids().eq(ids));
+}
+
+/// A signed text, believed only if the key's holder signed exactly it.
+pub fn jws(data: &[u8]) {
+    let signed = include_str!("../seeds/jws/signed").trim_end();
+    let keys: Jwks = serde_json::from_str(include_str!("../seeds/feed/jwks")).expect("the seed");
+    let keys = KeySet::from_jwks(&keys).expect("the seed's key");
+    let Ok(text) = str::from_utf8(data) else { return };
+    if keys.verify(text, FEED).is_ok() {
+        assert_eq!(text, signed, "nobody else has the key");
+    }
+}
+
+/// JSON of the feed and of its keys.
+pub fn feed(data: &[u8]) {
+    if let Ok(jwks) = serde_json::from_slice::<Jwks>(data)
+        && let Ok(keys) = KeySet::from_jwks(&jwks)
+    {
+        assert_eq!(KeySet::from_jwks(&keys.jwks()), Ok(keys), "keys travel");
+    }
+    let Ok(claims) = serde_json::from_slice::<FeedClaims>(data) else { return };
+    let text = serde_json::to_vec(&claims).expect("what was read can be written");
+    assert_eq!(serde_json::from_slice::<FeedClaims>(&text).ok().as_ref(), Some(&claims), "messages travel");
+    let mut denials = Denials::default();
+    match claims.message {
+        FeedMessage::Snapshot(snapshot) => {
+            let (seq, at) = (snapshot.seq, snapshot.at);
+            denials = Denials::from(snapshot);
+            assert_eq!(denials.seq(), seq);
+            assert_eq!(Denials::from(denials.snapshot(at)).seq(), seq);
+            denials.forget(at);
+            denials.pack();
+        }
+        FeedMessage::Event(event) => {
+            let follows = event.seq <= 1;
+            assert_eq!(denials.apply(&event).is_ok(), follows, "an event after a gap is not applied");
+        }
+        FeedMessage::Heartbeat { .. } => {}
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// A DER SEQUENCE.
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let significant = &length[content.len().leading_zeros() as usize / 8..];
+    let header = match content.len() {
+        short @ 0..0x80 => vec![0x30, short.to_le_bytes()[0]],
+        _ => [&[0x30, 0x80 | significant.len().to_le_bytes()[0]], significant].concat(),
+    };
+    [&header, content].concat()
+}
