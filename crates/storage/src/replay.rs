@@ -38,7 +38,7 @@ impl Ledger {
             (Some(_), true) => {}
             (None, exists) => transaction.adopt(log, exists, entropy).await?,
         }
-        transaction.come_together(log).await
+        transaction.come_together(log, true).await
     }
 
     /// Walks the whole revocation log, and says whether it ends where the ledger does; nothing where it was opened
@@ -76,8 +76,9 @@ impl Transaction {
         Ok(self.head.log_hash.as_ref() == Some(&end.hash))
     }
 
-    /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits.
-    pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>) -> Result<()> {
+    /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits. A ledger that lacks
+    /// something when it is opened may have been restored; later it is a commit that failed.
+    pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>, is_opening: bool) -> Result<()> {
         let wanted = Wanted { hash: self.head.log_hash.clone(), feed_seq: self.feed_seq() };
         let scan = {
             let log = log.clone();
@@ -90,12 +91,29 @@ impl Transaction {
         self.head.log_hash = Some(scan.end.hash.clone());
         self.write_missing(log, &scan).await?;
         if done.events + done.keys + done.issuers > 0 {
+            if is_opening {
+                self.withdraw_lists().await?;
+            }
             let detail =
                 json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});
             self.audit(&Actor::System("revocation log"), "ledger.replayed", None, detail).await?;
             tracing::warn!(?done, "the ledger was behind its revocation log and has caught up");
         }
         self.commit().await
+    }
+
+    /// Lists were published since the backup, of which the ledger knows nothing. Those it has are shown to nobody again:
+    /// each is made anew, with a number that is higher than any of theirs. Lists of roots stay, for only a ceremony
+    /// makes others.
+    async fn withdraw_lists(&mut self) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM crl WHERE issuer IN (SELECT id FROM issuer WHERE kind = 'issuing' AND custody = 'own')",
+            )
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
     }
 
     /// A ledger that has no log takes the one at its place, if that is of the same installation, or begins one.

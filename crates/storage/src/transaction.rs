@@ -70,7 +70,7 @@ impl Transaction {
             match &shared.log {
                 // A log that cannot be read is an error for those who have something to write there.
                 Some(log) if transaction.pending.end.is_ok() && !transaction.is_at_the_end()? => {
-                    transaction.come_together(log).await?;
+                    transaction.come_together(log, false).await?;
                 }
                 _ => return Ok(transaction),
             }

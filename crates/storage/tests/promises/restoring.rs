@@ -12,7 +12,7 @@ use tegata_core::{
 };
 use tegata_storage::{
     DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result, Status,
-    StoredIssuer,
+    StoredCrl, StoredIssuer,
 };
 use tempfile::TempDir;
 
@@ -119,6 +119,7 @@ on_both_engines! {
         }
         let resting = another_issuer(&kept).await;
         kept.stop(&known[3].0, DeviceAction::Suspend, day(0)).await;
+        publish(&kept, 7).await;
         kept.house.place.backup().await;
 
         kept.stop(&known[0].0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
@@ -145,6 +146,7 @@ on_both_engines! {
 
         kept.restore(day(2)).await.unwrap();
         assert_eq!(kept.house.ledger.feed_head().await.unwrap(), head, "gates go on where they were");
+        assert_eq!(kept.house.ledger.crl(&kept.house.issuer, 0).await.unwrap(), None, "no list from before is shown");
         assert_eq!(kept.house.folded().await, before);
         let states = [DeviceState::Revoked, DeviceState::Active, DeviceState::Active, DeviceState::Active, DeviceState::Suspended];
         for ((device, _), state) in known.iter().zip(states) {
@@ -388,6 +390,15 @@ impl tegata_core::Clock for Stopped {
     fn now(&self) -> Timestamp {
         day(0)
     }
+}
+
+async fn publish(kept: &Kept, number: u64) {
+    let (this_update, next_update) = (day(0), day(1));
+    let crl = StoredCrl { number, revision: 1, this_update, next_update, der: b"a list".to_vec() };
+    let issuer = &kept.house.issuer;
+    let published =
+        kept.house.write(day(0), async |writing| writing.publish_crl(issuer, 0, &crl).await).await;
+    assert!(published.unwrap());
 }
 
 async fn another_issuer(kept: &Kept) -> IssuerId {
