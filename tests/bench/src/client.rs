@@ -27,11 +27,11 @@ pub struct Identity {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// A request that can be sent any number of times.
+/// A request that can be sent any number of times: a POST, or a GET where there is no body.
 #[derive(Clone)]
 pub struct Post {
     /// Path and nothing else.
-    pub path: &'static str,
+    pub path: Arc<str>,
     pub media_type: &'static str,
     pub body: Bytes,
     /// The only status that is a success.
@@ -42,7 +42,8 @@ pub struct Post {
 #[derive(Clone)]
 pub struct Address {
     port: u16,
-    tls: TlsConnector,
+    /// None for HTTP without TLS.
+    tls: Option<TlsConnector>,
 }
 
 /// An open connection.
@@ -77,16 +78,28 @@ impl Address {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { port, tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { port, tls: Some(TlsConnector::from(Arc::new(config))) })
+    }
+
+    /// HTTP without TLS.
+    pub fn plain(url: &str) -> Outcome<Self> {
+        Ok(Self { port: url.parse::<Uri>()?.port_u16().ok_or("an address without a port")?, tls: None })
     }
 
     /// A full handshake.
     pub async fn connect(&self) -> Outcome<Connection> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
         tcp.set_nodelay(true)?;
-        let stream = self.tls.connect(ServerName::try_from("localhost")?, tcp).await?;
-        let (requests, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+        let requests = if let Some(tls) = &self.tls {
+            let stream = tls.connect(ServerName::try_from("localhost")?, tcp).await?;
+            let (requests, connection) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(connection);
+            requests
+        } else {
+            let (requests, connection) = handshake(TokioIo::new(tcp)).await?;
+            tokio::spawn(connection);
+            requests
+        };
         Ok(Connection { host: format!("localhost:{}", self.port), requests })
     }
 }
@@ -97,7 +110,9 @@ impl Connection {
     /// # Errors
     /// Any status but the expected one is an error: nothing is gained by measuring refusals.
     pub async fn post(&mut self, post: &Post) -> Outcome<Bytes> {
-        let request = Request::post(post.path)
+        let request =
+            if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };
+        let request = request
             .header(HOST, &self.host)
             .header(CONTENT_TYPE, post.media_type)
             .body(Full::new(post.body.clone()))?;

@@ -72,7 +72,7 @@ fn text(value: &Value) -> Outcome<&str> {
 fn enrollment(code: &Code, request: &[u8]) -> Post {
     let body = json!({ "code": code.reveal(), "csr": STANDARD.encode(request) });
     Post {
-        path: "/api/v1/enrollments",
+        path: "/api/v1/enrollments".into(),
         media_type: "application/json",
         body: Bytes::from(body.to_string()),
         expected: StatusCode::CREATED,

@@ -1,17 +1,21 @@
 //! What a request costs the server, next to the least that any server could pay for it.
 //!
 //! `tegata-bench TEGATA [--json]` starts that program and the limit server, puts the same load on both in turn, and
-//! reads what each of them used from `/proc`. `tegata-bench limit …` is the limit server itself.
+//! reads what each of them used from `/proc`. `tegata-bench limit …` and
+//! `tegata-bench still …` are the limit servers themselves, `tegata-bench lists …` is a process whose memory is measured.
 
+mod answers;
 mod client;
 mod cpu;
 mod devices;
 mod issuing;
 mod limit;
+mod lists;
 mod load;
 mod report;
 mod rounds;
 mod servers;
+mod still;
 mod tokens;
 
 use client::Trust;
@@ -30,6 +34,8 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["limit", devices, identity] => limit::serve(devices.as_ref(), identity.as_ref()).await,
+        ["still", answer] => still::serve(answer.as_ref()).await,
+        ["lists", shards] => lists::make_once(shards),
         [tegata] => compare(tegata.into(), false).await,
         [tegata, "--json"] => compare(tegata.into(), true).await,
         _ => Err(USAGE.into()),
@@ -49,13 +55,16 @@ async fn compare(program: PathBuf, as_json: bool) -> Outcome<()> {
     let trust = Trust::read(&[&tegata.tls_ca, &limit.tls_ca])?;
     let sign_us = cpu::signature()?;
     let devices = devices::enroll(&tegata, &trust).await?;
-    let rows = [
+    let mut rows = vec![
         tokens::kept_alive(&tegata, &limit, &trust, &devices).await?,
         tokens::new_connection(&tegata, &limit, &trust, &devices).await?,
         issuing::issue(&tegata, &trust).await?,
     ];
+    rows.extend(answers::rows(&tegata, &devices).await?);
+    rows.extend(lists::rows()?);
+    let memory = lists::memory()?;
     // Both ends of the run, because a shared machine changes its pace.
     let sign_us = f64::midpoint(sign_us, cpu::signature()?);
-    print!("{}", if as_json { Row::json(&rows) } else { Row::table(&rows, sign_us) });
+    print!("{}", if as_json { Row::json(&rows, &memory) } else { Row::table(&rows, &memory, sign_us) });
     Ok(())
 }

@@ -10,14 +10,21 @@ pub struct Row {
     pub limit_us: f64,
 }
 
+/// What something takes at its peak, above the process without it.
+pub struct Memory {
+    pub path: &'static str,
+    pub bytes: u64,
+    pub entries: u32,
+}
+
 impl Row {
     fn ratio(&self) -> f64 {
         self.us / self.limit_us
     }
 
-    /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`
-    pub fn json(rows: &[Self]) -> String {
-        let rows: Vec<_> = rows
+    /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`, and `{"path":…,"bytes":…,"bytes_per_entry":…}` for memory.
+    pub fn json(rows: &[Self], memory: &[Memory]) -> String {
+        let mut rows: Vec<_> = rows
             .iter()
             .map(|row| {
                 json!({
@@ -25,11 +32,14 @@ impl Row {
                 })
             })
             .collect();
+        rows.extend(memory.iter().map(
+            |one| json!({"path": one.path, "bytes": one.bytes, "bytes_per_entry": round(one.per_entry())}),
+        ));
         format!("{}\n", json!(rows))
     }
 
     /// With a column in units of one signature, which took `sign_us`.
-    pub fn table(rows: &[Self], sign_us: f64) -> String {
+    pub fn table(rows: &[Self], memory: &[Memory], sign_us: f64) -> String {
         let mut text = format!("{:24}{:>10}{:>10}{:>8}{:>8}\n", "path", "µs", "limit µs", "ratio", "signs");
         for row in rows {
             let (us, limit, ratio, signs) = (row.us, row.limit_us, row.ratio(), row.us / sign_us);
@@ -39,7 +49,18 @@ impl Row {
             text,
             "one P-256 signature of ring: {sign_us:.1} µs, measured before and after the rows"
         );
+        for one in memory {
+            let (megabytes, each) = (one.bytes / 1_000_000, one.per_entry());
+            let _ = writeln!(text, "{:24}{megabytes:>7} MB at the peak, {each:.1} bytes an entry", one.path);
+        }
         text
+    }
+}
+
+impl Memory {
+    #[expect(clippy::cast_precision_loss, reason = "far fewer bytes than a double counts")]
+    fn per_entry(&self) -> f64 {
+        self.bytes as f64 / f64::from(self.entries)
     }
 }
 

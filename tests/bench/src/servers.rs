@@ -12,6 +12,7 @@ pub struct Tegata {
     process: Server,
     pub portal: String,
     pub device: String,
+    pub public: String,
     pub tls_ca: PathBuf,
     /// Root and issuing CA, PEM.
     pub chain: PathBuf,
@@ -36,6 +37,7 @@ impl Tegata {
             process,
             portal: text(&ready, "portal")?,
             device: text(&ready, "device")?,
+            public: text(&ready, "public")?,
             tls_ca: text(&ready, "tls_ca")?.into(),
             chain: text(&ready, "chain")?.into(),
             folder,
@@ -59,6 +61,29 @@ impl Limit {
         let mut command = Command::new(std::env::current_exe()?);
         let (process, ready) = Server::start(command.arg("limit").arg(devices).arg(&tls_ca))?;
         Ok(Self { process, url: text(&ready, "url")?, tls_ca, _folder: folder })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
+/// The limit of what is the same for everybody.
+pub struct Still {
+    process: Server,
+    pub url: String,
+    _folder: TempDir,
+}
+
+impl Still {
+    /// Gives this answer.
+    pub fn start(answer: &[u8]) -> Outcome<Self> {
+        let folder = folder()?;
+        let file = folder.path().join("answer");
+        std::fs::write(&file, answer)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        let (process, ready) = Server::start(command.arg("still").arg(&file))?;
+        Ok(Self { process, url: text(&ready, "url")?, _folder: folder })
     }
 
     pub fn pid(&self) -> u32 {

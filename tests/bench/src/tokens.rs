@@ -63,7 +63,7 @@ fn clients(url: &str, trust: &Trust, devices: &[Device], count: usize) -> Outcom
 
 fn request(device: &Device) -> Post {
     Post {
-        path: "/oauth/token",
+        path: "/oauth/token".into(),
         media_type: "application/x-www-form-urlencoded",
         body: Bytes::from(format!("grant_type=client_credentials&client_id={}", device.id)),
         expected: StatusCode::OK,

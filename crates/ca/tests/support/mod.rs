@@ -106,6 +106,25 @@ impl House {
         open_authority(&self.place, &self.ledger, base, |key| key).await
     }
 
+    /// Another issuing CA, recorded and at work. Its certificate is its own: who stands above it is no matter here.
+    pub async fn another_authority(&self, shards: u16, now: Timestamp) -> Authority {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&key).unwrap().der().to_vec();
+        let id = IssuerId::random(&*self.entropy);
+        let issuer =
+            Issuer::load(id.clone(), certificate.clone(), load_key(&key.serialize_der()), now).unwrap();
+        let stored =
+            StoredIssuer { shards, ..StoredIssuer::new(id.clone(), IssuerKind::Issuing, certificate, None) };
+        let mut transaction = self.ledger.begin(now).await.unwrap();
+        transaction.add_issuer(&stored, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        let endpoints = Endpoints::new("http://pki.example.jp", &id, shards).unwrap();
+        Authority::new(issuer, endpoints, profiles(), installation(), self.ledger.clone())
+    }
+
     /// A new invitation for the first site, good for a day.
     pub async fn invite(&self, role: Role, now: Timestamp) -> (Code, Invitation) {
         let code = Code::random(&*self.entropy);

@@ -1,0 +1,226 @@
+//! Whatever happens in whatever order: the lists, the responder and the ledger say the same of every certificate
+//! whenever lists are published, and numbers only grow.
+
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+mod support;
+
+use asking::{Desk, Said};
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use support::{House, NOW, OPERATOR, Place, first_time, order, request};
+use tegata_ca::{Authority, Issued};
+use tegata_core::{DeviceId, IssuerId, RevocationReason, Role, Serial, Timestamp};
+use tegata_storage::{DeviceAction, Ended, IssuerState, LedgerError, Lineage};
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+/// Few, so that lists have several entries and are empty too.
+const SHARDS: u16 = 3;
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Enrol,
+    Act(prop::sample::Index, DeviceAction),
+    RevokeCertificate(prop::sample::Index, RevocationReason),
+    /// An issuing CA comes to rest, and another takes its place.
+    RollCa,
+    /// A responder gets a successor if it is due for one.
+    RollResponder,
+    Wait(Duration),
+    Publish,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let reason = || {
+        prop::sample::select(vec![
+            RevocationReason::Unspecified,
+            RevocationReason::KeyCompromise,
+            RevocationReason::AffiliationChanged,
+            RevocationReason::Superseded,
+            RevocationReason::CessationOfOperation,
+        ])
+    };
+    let action = prop_oneof![
+        3 => Just(DeviceAction::Suspend),
+        3 => Just(DeviceAction::Resume),
+        1 => reason().prop_map(DeviceAction::Revoke),
+        1 => Just(DeviceAction::Retire),
+    ];
+    let minutes = prop_oneof![4 => 0u64..10, 2 => 10u64..120, 1 => Just(4 * 24 * 60)];
+    prop_oneof![
+        4 => Just(Happening::Enrol),
+        8 => (any::<prop::sample::Index>(), action).prop_map(|(at, action)| Happening::Act(at, action)),
+        2 => (any::<prop::sample::Index>(), reason())
+            .prop_map(|(at, reason)| Happening::RevokeCertificate(at, reason)),
+        1 => Just(Happening::RollCa),
+        1 => Just(Happening::RollResponder),
+        3 => minutes.prop_map(|minutes| Happening::Wait(Duration::from_mins(minutes))),
+        4 => Just(Happening::Publish),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn list_responder_and_ledger_agree(happenings in prop::collection::vec(happening(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new().await;
+            for happening in happenings {
+                world.happen(happening).await;
+                world.responder_agrees().await;
+            }
+            world.publish().await;
+        });
+    }
+}
+
+struct World {
+    house: House,
+    desk: Desk,
+    /// The last one issues.
+    authorities: Vec<Arc<Authority>>,
+    issued: Vec<(usize, Issued)>,
+    /// Number and bytes of every list seen last.
+    seen: HashMap<(IssuerId, u16), (u64, Vec<u8>)>,
+    now: Timestamp,
+}
+
+impl World {
+    async fn new() -> Self {
+        let house = House::found_with(Place::sqlite(), SHARDS).await;
+        let desk = Desk::open(&house, NOW).await;
+        let authorities = vec![house.authority.clone()];
+        Self { house, desk, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
+    }
+
+    async fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Enrol => self.enrol().await,
+            Happening::Act(at, action) => self.act(at, action).await,
+            Happening::RevokeCertificate(at, reason) => self.revoke_certificate(at, reason).await,
+            Happening::RollCa => self.roll_ca().await,
+            Happening::RollResponder => {
+                for authority in &self.authorities {
+                    self.desk.responders.appoint(authority, self.now).await.unwrap();
+                }
+            }
+            Happening::Wait(time) => self.now = self.now.plus(time),
+            Happening::Publish => self.publish().await,
+        }
+    }
+
+    async fn enrol(&mut self) {
+        let (_, invitation) = self.house.invite(Role::Device, self.now).await;
+        let device = DeviceId::random(&*self.house.entropy);
+        let place = self.authorities.len() - 1;
+        let (request, entropy) = (request(), self.house.entropy.clone());
+        let order = order(&device, first_time(&invitation), &request);
+        let issued = self.authorities[place].issue(order, self.now, &*entropy, &|_| ()).await.unwrap();
+        self.issued.push((place, issued));
+    }
+
+    /// What the device's state does not allow does not happen.
+    async fn act(&self, at: prop::sample::Index, action: DeviceAction) {
+        let Some((_, issued)) = self.chosen(at) else { return };
+        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        match transaction.act_on_device(&issued.device, action, "", &OPERATOR).await {
+            Ok(_) => transaction.commit().await.unwrap(),
+            Err(LedgerError::Guard(_) | LedgerError::Refused(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn revoke_certificate(&self, at: prop::sample::Index, reason: RevocationReason) {
+        let Some((_, issued)) = self.chosen(at) else { return };
+        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        let thumbprint = &issued.certificate.thumbprint;
+        match transaction.revoke_certificate(thumbprint, reason, Lineage::This, "", &OPERATOR).await {
+            Ok(_) => transaction.commit().await.unwrap(),
+            Err(LedgerError::Guard(_) | LedgerError::Refused(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn roll_ca(&mut self) {
+        let old = self.authorities.last().unwrap().issuer().id().clone();
+        self.authorities.push(Arc::new(self.house.another_authority(SHARDS, self.now).await));
+        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        let (rest, reason) = (IssuerState::Resting, RevocationReason::Unspecified);
+        transaction.move_issuer(&old, rest, reason, "", &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    fn chosen(&self, at: prop::sample::Index) -> Option<&(usize, Issued)> {
+        (!self.issued.is_empty()).then(|| at.get(&self.issued))
+    }
+
+    async fn responder_agrees(&self) {
+        for (place, issued) in &self.issued {
+            let (authority, serial) = (&self.authorities[*place], &issued.certificate.serial);
+            let status = self.house.ledger.status_of(authority.issuer().id(), serial).await.unwrap();
+            let ledger = status.expect("issued").ended().map_or(Said::Good, said);
+            assert_eq!(self.desk.ask(authority, serial, self.now).await, ledger, "of {serial}");
+        }
+    }
+
+    async fn publish(&mut self) {
+        for authority in self.authorities.clone() {
+            authority.publish_crls(self.now).await.unwrap();
+            for shard in 0..SHARDS {
+                self.list_agrees(&authority, shard).await;
+            }
+        }
+        self.responder_agrees().await;
+    }
+
+    async fn list_agrees(&mut self, authority: &Authority, shard: u16) {
+        let id = authority.issuer().id();
+        let list = self.house.ledger.crl(id, shard).await.unwrap().unwrap();
+        assert!(list.next_update > self.now && list.this_update <= self.now);
+        let before = self.seen.insert((id.clone(), shard), (list.number, list.der.clone()));
+        if let Some((number, der)) = before {
+            assert!(list.number > number || (list.number == number && list.der == der));
+        }
+        let (_, read) = CertificateRevocationList::from_der(&list.der).unwrap();
+        let listed: HashMap<_, _> = read
+            .iter_revoked_certificates()
+            .map(|entry| {
+                let reason = entry.reason_code().map(|(_, code)| code.0);
+                (Serial::from_slice(entry.raw_serial()).unwrap(), Said::Revoked(reason))
+            })
+            .collect();
+        // A list that says nothing new stays; it may still name what has left since.
+        let mut expected = HashMap::new();
+        let mut visit = |ended: Ended| {
+            expected.insert(ended.serial, said(&ended));
+        };
+        let since = list.this_update.minus(Duration::from_hours(24));
+        self.house.ledger.ended(id, shard, since, &mut visit).await.unwrap();
+        assert_eq!(listed, expected, "of shard {shard}");
+        for (place, issued) in &self.issued {
+            let serial = &issued.certificate.serial;
+            if self.authorities[*place].issuer().id() == id && authority.endpoints().shard_of(serial) == shard
+            {
+                let by_list = listed.get(serial).copied().unwrap_or(Said::Good);
+                assert_eq!(self.desk.ask(authority, serial, self.now).await, by_list, "of {serial}");
+            }
+        }
+    }
+}
+
+/// As a verifier reads it: no reason is no reason code.
+fn said(ended: &Ended) -> Said {
+    Said::Revoked(match ended.reason {
+        None => Some(6),
+        Some(RevocationReason::Unspecified) => None,
+        Some(RevocationReason::KeyCompromise) => Some(1),
+        Some(RevocationReason::AffiliationChanged) => Some(3),
+        Some(RevocationReason::Superseded) => Some(4),
+        Some(RevocationReason::CessationOfOperation) => Some(5),
+    })
+}
