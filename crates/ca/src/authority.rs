@@ -12,11 +12,13 @@
 //! The root publishes no CRL, so the issuing certificate names none: a lost issuing CA is answered by
 //! replacing the root in the few places that trust it.
 
+use crate::der;
 use crate::issuer::{CA_KEY_USAGES, Issuer, IssuerError, RcgenKey, rcgen_issuer};
 use crate::keys::{KeyError, Signer};
+use crate::oid;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -99,7 +101,15 @@ pub fn create_issuing(
     let mut params = authority(name, key, days, now, entropy)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.custom_extensions = vec![any_policy()];
     signed_by(params, key, root)
+}
+
+/// Without it the policies that profiles name would count for nobody (RFC 5280 section 6.1.3 (e)). Which ones they
+/// name is decided after the CA was made.
+fn any_policy() -> CustomExtension {
+    let policy = der::sequence(&[&der::element(der::tag::OID, &[oid::ANY_POLICY])]);
+    CustomExtension::from_oid_content(oid::CERTIFICATE_POLICIES, der::sequence(&[&policy]))
 }
 
 /// The self-signed CA of the HTTPS listeners.

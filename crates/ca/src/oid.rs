@@ -29,6 +29,8 @@ pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// id-ce-certificatePolicies, in the form rcgen takes.
 pub(crate) const CERTIFICATE_POLICIES: &[u64] = &[2, 5, 29, 32];
+/// anyPolicy.
+pub(crate) const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0x00];
 /// id-pe-authorityInfoAccess, in the form rcgen takes.
 pub(crate) const AUTHORITY_INFO_ACCESS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
 /// id-ad-ocsp.

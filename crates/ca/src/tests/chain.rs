@@ -94,7 +94,11 @@ fn openssl_verifies_each_chain_and_reads_what_the_profile_chose() {
         };
         assert!(verify(&["-purpose", "sslclient"]), "{name}");
         assert!(!verify(&["-purpose", "sslserver"]), "{name}");
+        // Whoever insists on a policy is satisfied by those the profile names, and by no others.
         let has_policies = !profile.policies().is_empty();
+        assert_eq!(verify(&["-explicit_policy", "-policy", "1.3.6.1.4.1.32473.1"]), has_policies, "{name}");
+        assert!(!verify(&["-explicit_policy", "-policy", "1.3.6.1.4.1.32473.9"]), "{name}");
+
         let said = openssl(["x509", "-noout", "-text", "-nameopt", "utf8", "-in", text(&leaf)]).stdout;
         let said = String::from_utf8_lossy(&said).into_owned();
         let is_rsa = name == "RSA";
