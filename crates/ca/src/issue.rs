@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::subject::Holder;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
 use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
 
@@ -142,9 +143,37 @@ impl Authority {
         entropy: &dyn Entropy,
         witness: &(dyn Fn(Step) + Sync),
     ) -> Result<Issued, IssuingError> {
+        self.issue_by(self.profile(order.role), order, now, entropy, witness).await
+    }
+
+    /// The same for a certificate that is to end within `longest` from now: the house tries its own doors with such,
+    /// and they leave its lists soon.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`].
+    pub async fn issue_within(
+        &self,
+        longest: Duration,
+        order: Order<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+        witness: &(dyn Fn(Step) + Sync),
+    ) -> Result<Issued, IssuingError> {
+        let profile = self.profile(order.role).ending_within(longest);
+        self.issue_by(&profile, order, now, entropy, witness).await
+    }
+
+    async fn issue_by(
+        &self,
+        profile: &Profile,
+        order: Order<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+        witness: &(dyn Fn(Step) + Sync),
+    ) -> Result<Issued, IssuingError> {
         // Step 1: build and lint the exact bytes. Nothing is written and no right is used up for a request that
         // cannot succeed.
-        let prepared = self.prepare(&order, Serial::random(entropy), now)?;
+        let prepared = self.prepare(profile, &order, Serial::random(entropy), now)?;
         witness(Step::Prepared);
 
         // Step 2: in one durable transaction use up the right (an open invitation, a working older certificate), reserve
@@ -189,7 +218,13 @@ impl Authority {
         signed.unwrap_or_else(|_| Err(KeyError::Signing.into()))
     }
 
-    fn prepare(&self, order: &Order<'_>, serial: Serial, now: Timestamp) -> Result<Prepared, IssueError> {
+    fn prepare(
+        &self,
+        profile: &Profile,
+        order: &Order<'_>,
+        serial: Serial,
+        now: Timestamp,
+    ) -> Result<Prepared, IssueError> {
         let holder = Holder {
             installation: &self.installation,
             role: order.role,
@@ -197,7 +232,7 @@ impl Authority {
             site: order.site,
             label: order.label,
         };
-        prepare(&self.issuer, &self.endpoints, self.profile(order.role), &holder, order.request, serial, now)
+        prepare(&self.issuer, &self.endpoints, profile, &holder, order.request, serial, now)
     }
 
     fn profile(&self, role: Role) -> &Profile {

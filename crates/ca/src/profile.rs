@@ -87,6 +87,12 @@ impl Profile {
         self.backdate
     }
 
+    /// The same for certificates that end within `longest` from now.
+    #[must_use]
+    pub fn ending_within(&self, longest: Duration) -> Self {
+        Self { validity: self.validity.min(self.backdate + longest), ..self.clone() }
+    }
+
     /// How the common name is made.
     pub fn common_name(&self) -> &Template {
         &self.common_name

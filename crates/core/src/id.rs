@@ -92,6 +92,21 @@ identifier! {
     IssuerId;
 }
 
+/// The tenant that an installation keeps for itself, to try its own doors.
+const SYSTEM: &str = "canary00000000000000000000";
+
+impl TenantId {
+    /// The tenant that an installation keeps for itself: nobody's customer, and no secret.
+    pub fn system() -> Self {
+        Self(SYSTEM.into())
+    }
+
+    /// Whether it is [`TenantId::system`].
+    pub fn is_system(&self) -> bool {
+        &*self.0 == SYSTEM
+    }
+}
+
 /// The name of one installation of Tegata: the authority of the URIs in its certificates. Lower-case
 /// letters, digits and hyphens in at least two labels, as a host name: relying parties' linters refuse a
 /// URI whose authority has one label only.
@@ -173,6 +188,13 @@ mod tests {
         let json = serde_json::to_string(&id).unwrap();
         assert_eq!(serde_json::from_str::<DeviceId>(&json).unwrap(), id);
         assert!(DeviceId::parse("../../etc/passwd").is_none());
+    }
+
+    #[test]
+    fn the_systems_own_tenant_is_read_from_the_ledger_as_any_other() {
+        let own = TenantId::system();
+        assert!(own.is_system());
+        assert_eq!(TenantId::parse(own.as_str()), Some(own));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use tegata_web::{Context, Path, PeerCertificate};
 /// this time the first is taken for dead.
 const IN_PROGRESS: Duration = Duration::from_secs(10);
 
+/// How long certificates of the system's own tenant live: it is revoked at once, and its entries leave the lists.
+const SYSTEM_LIFE: Duration = Duration::from_hours(1);
+
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
 const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
@@ -233,7 +236,13 @@ impl Desk {
     async fn issue(&self, order: Order<'_>, tenant: &TenantId, now: Timestamp) -> Result<Issued, Refusal> {
         let authority = self.authorities.for_tenant(tenant)?;
         let witness = |step| tracing::trace!(?step, "issuing");
-        authority.issue(order, now, self.context.entropy.as_ref(), &witness).await.map_err(|error| {
+        let entropy = self.context.entropy.as_ref();
+        let issued = if tenant.is_system() {
+            authority.issue_within(SYSTEM_LIFE, order, now, entropy, &witness).await
+        } else {
+            authority.issue(order, now, entropy, &witness).await
+        };
+        issued.map_err(|error| {
             tracing::warn!(%error, "a certificate was not issued");
             error.refusal()
         })

@@ -6,9 +6,6 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId};
 
-/// The identifier of the system's own tenant.
-const SYSTEM: &str = "canary00000000000000000000";
-
 /// A legal entity (法人).
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Tenant {
@@ -25,13 +22,12 @@ pub struct Tenant {
 impl Tenant {
     /// The one that the house keeps for itself, to try its own doors. It is nobody's customer.
     pub fn system() -> Self {
-        let id = TenantId::parse(SYSTEM).unwrap_or_else(|| unreachable!("it is an identifier"));
-        Self::new(id, "canary")
+        Self::new(TenantId::system(), "canary")
     }
 
     /// Whether it is [`Tenant::system`].
     pub fn is_system(&self) -> bool {
-        self.id.as_str() == SYSTEM
+        self.id.is_system()
     }
 
     /// A tenant that the shared issuing CAs serve.

@@ -21,6 +21,7 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use tegata_core::feed::{Change, Denial};
+use tegata_storage::Ledger;
 use tegata_web::Context;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -51,9 +52,9 @@ pub struct Metrics {
 
 impl Metrics {
     /// Everything at zero.
-    pub fn new() -> Arc<Self> {
+    pub fn new(ledger: &Ledger) -> Arc<Self> {
         let mut registry = Registry::with_prefix("tegata");
-        let gauges = gauges::Gauges::register(&mut registry);
+        let gauges = gauges::Gauges::register(&mut registry, ledger);
         let mut metrics = Self {
             registry,
             certificates_issued: Counter::default(),

@@ -148,7 +148,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     .doing("cannot prepare the token endpoint")?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
-    let metrics = Metrics::new();
+    let metrics = Metrics::new(&house.ledger);
     let mut listeners = listeners(house, doors, &tokens, (&lists, &responders), &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();

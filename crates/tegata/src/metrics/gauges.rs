@@ -1,15 +1,18 @@
 //! Numbers that are read when somebody asks: from the status memory, from the ledger, from the certificates.
 
 use super::{Labels, Level};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tegata_ca::Authorities;
 use tegata_core::Timestamp;
-use tegata_storage::{COMMIT_BOUNDS, CommitCounts, IssuerKind, StoredIssuer};
+use tegata_storage::{COMMIT_BOUNDS, IssuerKind, Ledger, StoredIssuer};
 use tegata_web::Context;
 use tokio::sync::Mutex;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -42,22 +45,16 @@ pub struct Gauges {
     ca_days: Family<Labels, Level>,
     renewals: Family<Labels, Level>,
     connections: Family<Labels, Level>,
-    commits: Counter,
-    operations: Counter,
-    commit_seconds: Counter<f64, AtomicU64>,
-    commit_classes: Family<Labels, Counter>,
-    /// When renewals were counted last, and the commits already added.
-    last: Mutex<Last>,
+    /// When renewals were counted last.
+    due_at: Mutex<Timestamp>,
 }
 
-#[derive(Default)]
-struct Last {
-    due: Timestamp,
-    commits: Option<CommitCounts>,
-}
+/// The writer of grouped operations: its numbers are told as they are.
+struct Writer(Ledger);
 
 impl Gauges {
-    pub fn register(registry: &mut Registry) -> Self {
+    pub fn register(registry: &mut Registry, ledger: &Ledger) -> Self {
+        registry.register_collector(Box::new(Writer(ledger.clone())));
         let own = Self::default();
         registry.register("ledger_up", "1 when the ledger answered this request", own.up.clone());
         registry.register("feed_seq", "The last event of the feed applied here", own.feed_seq.clone());
@@ -83,20 +80,12 @@ impl Gauges {
             own.renewals.clone(),
         );
         registry.register("connections_open", "Open connections of each door", own.connections.clone());
-        registry.register("ledger_commits", "Group commits", own.commits.clone());
-        registry.register("ledger_operations", "Operations in group commits", own.operations.clone());
-        registry.register("ledger_commit_seconds", "Time spent in group commits", own.commit_seconds.clone());
-        registry.register(
-            "ledger_commits_by_duration",
-            "Group commits that took at most so many seconds, and longer than the class before",
-            own.commit_classes.clone(),
-        );
         own
     }
 
     /// Reads everything anew. What the ledger does not answer keeps its last value, and `ledger_up` says so.
     pub async fn refresh(&self, room: &Room, doors: &[(&'static str, Arc<AtomicUsize>)]) {
-        let mut last = self.last.lock().await;
+        let mut due_at = self.due_at.lock().await;
         let now = room.context.now();
         let freshness = room.context.status.freshness();
         self.feed_seq.set(number(freshness.seq));
@@ -105,33 +94,17 @@ impl Gauges {
             let open = open.load(Ordering::Relaxed);
             self.connections.get_or_create(&vec![("door", (*door).into())]).set(number(open as u64));
         }
-        self.commits(&mut last, room.context.ledger.commits());
-        let read = self.read_ledger(room, &mut last, freshness.seq, now).await;
+        let read = self.read_ledger(room, &mut due_at, freshness.seq, now).await;
         if let Err(error) = &read {
             tracing::warn!(%error, "the ledger did not answer the metrics");
         }
         self.up.set(if read.is_ok() { 1.0 } else { 0.0 });
     }
 
-    /// The room counts from its beginning, and so do counters: what came since the last look is added.
-    fn commits(&self, last: &mut Last, now: CommitCounts) {
-        let zero = CommitCounts { groups: 0, operations: 0, micros: 0, classes: [0; COMMIT_BOUNDS.len()] };
-        let before = last.commits.take().unwrap_or(zero);
-        self.commits.inc_by(now.groups - before.groups);
-        self.operations.inc_by(now.operations - before.operations);
-        self.commit_seconds.inc_by(Duration::from_micros(now.micros - before.micros).as_secs_f64());
-        for (class, bound) in COMMIT_BOUNDS.iter().enumerate() {
-            let bound = Duration::from_micros(*bound).as_secs_f64().to_string();
-            let counter = self.commit_classes.get_or_create(&vec![("at_most", bound)]).clone();
-            counter.inc_by(now.classes[class] - before.classes[class]);
-        }
-        last.commits = Some(now);
-    }
-
     async fn read_ledger(
         &self,
         room: &Room,
-        last: &mut Last,
+        due_at: &mut Timestamp,
         seq: u64,
         now: Timestamp,
     ) -> tegata_storage::Result<()> {
@@ -149,12 +122,12 @@ impl Gauges {
                 self.crl_behind.get_or_create(&labels).set(behind);
             }
         }
-        if now.since(last.due) >= DUE_PERIOD {
+        if now.since(*due_at) >= DUE_PERIOD {
             let (due, overdue) = tegata_renewal::due(ledger, &room.context.renewal, now).await?;
             for (state, count) in [("due", due.len()), ("overdue", overdue.len())] {
                 self.renewals.get_or_create(&vec![("state", state.into())]).set(number(count as u64));
             }
-            last.due = now;
+            *due_at = now;
         }
         Ok(())
     }
@@ -184,6 +157,30 @@ impl Gauges {
         if issuer.kind != IssuerKind::Foreign {
             self.ca_days.get_or_create(&labels).set((signed_seconds(end, now) / 86_400.0).floor());
         }
+    }
+}
+
+impl Collector for Writer {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let commits = self.0.commits();
+        let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
+        let mut classes: Vec<_> = COMMIT_BOUNDS.into_iter().map(seconds).zip(commits.classes).collect();
+        classes
+            .push((f64::INFINITY, commits.groups - commits.classes.iter().sum::<u64>().min(commits.groups)));
+        let help = "Duration of group commits";
+        encoder
+            .encode_descriptor("ledger_commit_seconds", help, None, MetricType::Histogram)?
+            .encode_histogram::<NoLabelSet>(seconds(commits.micros), commits.groups, &classes, None)?;
+        let help = "Operations in group commits: divided by the number of commits, the size of a group";
+        encoder
+            .encode_descriptor("ledger_operations", help, None, MetricType::Counter)?
+            .encode_counter::<NoLabelSet, _, u64>(&commits.operations, None)
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Writer")
     }
 }
 

@@ -1,0 +1,179 @@
+//! Operators see how the server is doing, and hear when a revocation does not bite, before anybody is hurt.
+
+use serde_json::Value;
+use std::fs;
+use std::time::Duration;
+use tegata_tests::stopwatch::eventually;
+use tegata_tests::{Answer, Curl, Installation, ports, run};
+
+/// Long enough for a first round with its deadlines.
+const ROUND: Duration = Duration::from_secs(40);
+
+/// An installation whose server is told to watch itself.
+struct Watched {
+    installation: Installation,
+    address: String,
+}
+
+impl Watched {
+    /// Turns the canary and the metrics on. The server rests: the caller starts it again.
+    fn over(mut installation: Installation) -> Self {
+        installation.kill();
+        let port = ports::free();
+        let file = installation.data().join("tegata.toml");
+        let text = fs::read_to_string(&file).expect("the configuration");
+        let more =
+            format!("[canary]\nevery_minutes = 1\n\n[metrics]\nlisten = \"127.0.0.1:{port}\"\n\n[[product]]");
+        fs::write(&file, text.replacen("[[product]]", &more, 1)).expect("a file");
+        Self { installation, address: format!("http://127.0.0.1:{port}") }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        Curl::to(&format!("{}{path}", self.address)).send()
+    }
+
+    /// The values of a number by its whole name with labels, as it is written.
+    fn number(&self, name: &str) -> Option<f64> {
+        let text = self.get("/metrics").expect(200).text();
+        let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(found, _)| found == name))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
+}
+
+#[test]
+fn a_canary_reports_how_soon_every_door_refuses_what_was_revoked() {
+    let installation = Installation::start();
+    let gate = installation.gate();
+    let tenant = sql(&installation, "SELECT id FROM tenant");
+    let mut watched = Watched::over(installation);
+    watched.installation.start_again();
+    eventually("a canary went through", ROUND, || {
+        watched.number("tegata_canary_last_success_timestamp_seconds").is_some_and(|at| at > 0.0)
+    });
+    for step in ["token", "introspection", "ocsp", "crl", "gates"] {
+        let took = watched.number(&format!("tegata_canary_seconds{{step=\"{step}\"}}"));
+        assert!(took.is_some_and(|took| took < 5.0), "{step}: {took:?}");
+    }
+    let text = watched.get("/metrics").expect(200).text();
+    assert!(!text.contains("tegata_canary_failures_total{"), "{text}");
+    for (name, least) in [
+        ("tegata_certificates_issued_total", 2.0),
+        ("tegata_tokens_issued_total", 1.0),
+        ("tegata_tokens_refused_total{code=\"C-06\"}", 1.0),
+        ("tegata_introspections_total{result=\"answered\"}", 2.0),
+        ("tegata_ocsp_answers_total{status=\"revoked\"}", 1.0),
+        ("tegata_status_changes_total{of=\"certificate\",to=\"revoked\"}", 1.0),
+        ("tegata_gates_connected", 1.0),
+        ("tegata_ledger_up", 1.0),
+        ("tegata_ledger_commit_seconds_count", 1.0),
+    ] {
+        assert!(watched.number(name).is_some_and(|value| value >= least), "{name} in {text}");
+    }
+    for secret in [gate.id.as_str(), tenant.trim()] {
+        assert!(!text.contains(secret), "no name of a customer or a device: {text}");
+    }
+    assert_eq!(watched.get("/healthz").expect(200).text().trim(), "alive");
+    assert_eq!(watched.get("/readyz").expect(200).json()["ready"], true);
+}
+
+#[test]
+fn a_canary_leaves_nothing_behind_that_works_or_that_customers_see() {
+    let mut watched = Watched::over(Installation::start());
+    watched.installation.start_again();
+    eventually("a canary went through", ROUND, || {
+        watched.number("tegata_canary_last_success_timestamp_seconds").is_some_and(|at| at > 0.0)
+    });
+    let installation = &watched.installation;
+    assert_eq!(installation.tell(&["device", "list"]), Value::Array(vec![]));
+    let own = installation.tell(&["device", "list", "canary"]);
+    assert!(own.as_array().is_some_and(|own| own.iter().all(|device| device["state"] == "retired")), "{own}");
+    assert!(
+        installation.invite("front desk").starts_with("https://"),
+        "there is still only one site to invite to"
+    );
+    let longest = sql(installation, "SELECT MAX(not_after - reserved_at) FROM certificate");
+    assert_eq!(longest.trim().parse::<i64>().expect("a number") / 3_600_000, 0, "they leave the lists soon");
+    let report = installation.command(&["check"]).good().json();
+    assert_eq!(report["wrong"], 0, "{report}");
+}
+
+#[test]
+fn a_list_that_is_not_published_any_more_raises_the_alarm() {
+    let mut watched = Watched::over(Installation::start());
+    let trigger = "CREATE TRIGGER closed BEFORE UPDATE ON crl BEGIN SELECT RAISE(ABORT, 'closed'); END";
+    sql(&watched.installation, trigger);
+    watched.installation.start_again();
+    eventually("the alarm", ROUND, || {
+        watched.number("tegata_canary_failures_total{step=\"crl\"}") >= Some(1.0)
+    });
+    assert!(
+        watched.installation.log().contains("canary: what was revoked is not refused"),
+        "the log says so"
+    );
+    assert_eq!(watched.number("tegata_canary_last_success_timestamp_seconds"), Some(0.0));
+    // The other doors refuse all the same.
+    let token = watched.number("tegata_canary_seconds{step=\"token\"}");
+    assert!(token.is_some_and(|took| took < 5.0), "{token:?}");
+    assert_eq!(watched.get("/healthz").expect(200).text().trim(), "alive");
+    let ready = watched.get("/readyz").expect(503).json();
+    assert!(ready["faults"].to_string().contains("CRL"), "{ready}");
+}
+
+#[test]
+fn a_canary_that_cannot_enter_raises_the_alarm_and_the_server_goes_on() {
+    let mut watched = Watched::over(Installation::start());
+    // It takes the listeners for somebody else's now.
+    let data = watched.installation.data();
+    run(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=another",
+            "-keyout",
+            "/dev/null",
+            "-out",
+            &data.join("tls/ca.pem").display().to_string(),
+        ],
+    );
+    watched.installation.start_again();
+    eventually("the alarm", ROUND, || {
+        watched.number("tegata_canary_failures_total{step=\"enrolment\"}") >= Some(1.0)
+    });
+    assert_eq!(watched.get("/readyz").expect(200).json()["ready"], true);
+}
+
+#[test]
+fn metrics_are_off_unless_they_are_asked_for_and_stay_on_the_machine() {
+    let mut watched = Watched::over(Installation::start());
+    let file = watched.installation.data().join("tegata.toml");
+    let text = fs::read_to_string(&file).expect("the configuration");
+    let port = ports::of(&watched.address);
+    let everywhere = text.replace(&format!("127.0.0.1:{port}"), &format!("0.0.0.0:{port}"));
+    fs::write(&file, &everywhere).expect("a file");
+    let refused = watched.installation.command(&["check"]);
+    assert_eq!(refused.code, 2, "{}", refused.said());
+    assert!(refused.said().contains("beyond_loopback"), "{}", refused.said());
+
+    let section = format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n\n");
+    assert!(text.contains(&section), "{text}");
+    fs::write(&file, text.replacen(&section, "", 1)).expect("a file");
+    watched.installation.start_again();
+    assert!(Curl::to(&format!("{}/metrics", watched.address)).attempt().is_err(), "nobody listens there");
+}
+
+fn sql(installation: &Installation, statement: &str) -> String {
+    const SCRIPT: &str = "\
+import sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1])
+for row in ledger.execute(sys.argv[2]): print(row[0])
+ledger.commit()";
+    let ledger = installation.data().join("ledger.db").display().to_string();
+    run("python3", &["-c", SCRIPT, &ledger, statement])
+}
