@@ -1,7 +1,7 @@
 //! OpenSSL and `GnuTLS` agree with what this CA makes.
 
 use super::tools::{certtool, openssl, run};
-use super::world::{NOW, World, key, pem, request, text};
+use super::world::{NOW, World, key, pem, text};
 use crate::authority::create_server;
 use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
 use crate::keys::{LocalKey, seal};
@@ -220,22 +220,4 @@ fn a_device_certificate_serves_no_server_and_a_server_certificate_no_device() {
     assert!(!accepted("sslserver", &[issuing, root], &device.der));
     assert!(accepted("sslserver", &[world.server.certificate()], &server));
     assert!(!accepted("sslclient", &[world.server.certificate()], &server));
-}
-
-#[test]
-fn certtool_and_openssl_read_every_kind_of_key_a_profile_may_allow() {
-    let world = World::new();
-    let all = crate::Profile::parse(
-        "all.toml",
-        "role = \"device\"\nkeys = [\"p256\", \"p384\", \"ed25519\"]\nvalidity_days = 30\nbackdate_minutes = 5\n\
-         [subject]\ncommon_name = \"{label}\"\norganization = \"テスト薬局\"\n",
-    )
-    .unwrap();
-    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
-        let prepared = world.prepare_for(&all, &world.holder("", "PC"), &request(algorithm), NOW).unwrap();
-        let device = prepared.sign(&world.issuing).unwrap();
-        let (accepted, said) = verify(&world, &device.der, vec![]);
-        assert!(accepted, "{said}");
-        certtool(["--certificate-info"], pem(&[&device.der]).as_bytes());
-    }
 }
