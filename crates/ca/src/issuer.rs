@@ -261,6 +261,6 @@ pub(crate) fn rcgen_issuer(
         .map_err(|_| IssuerError::Malformed)
 }
 
-/// What a CA's key may do. digitalSignature is for the OCSP responses it signs itself.
+/// What a CA's key may do. digitalSignature is what verifiers of OCSP ask of a CA that answers itself; ours appoints a responder.
 pub(crate) const CA_KEY_USAGES: [KeyUsagePurpose; 3] =
     [KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

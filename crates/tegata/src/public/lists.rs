@@ -113,3 +113,49 @@ impl From<StoredCrl> for List {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tegata_core::IssuerId;
+    use tegata_core::entropy::Seeded;
+    use tegata_storage::{Actor, IssuerKind, StoredIssuer};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_782_864_000);
+
+    async fn publish(ledger: &Ledger, issuer: &IssuerId, number: u64) {
+        let (this_update, next_update) = (NOW, NOW.plus(UNQUESTIONED * 3600));
+        let list =
+            StoredCrl { number, revision: 1, this_update, next_update, der: number.to_be_bytes().into() };
+        let mut transaction = ledger.begin(NOW).await.unwrap();
+        assert!(transaction.publish_crl(issuer, 0, &list).await.unwrap());
+        transaction.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_newer_list_is_given_at_once_when_it_is_ours_and_within_a_second_when_another_process_made_it()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("ledger").display());
+        let ledger = Ledger::open(&url).await.unwrap();
+        let issuer = IssuerId::random(&Seeded::new(1));
+        let stored = StoredIssuer::new(issuer.clone(), IssuerKind::Issuing, vec![0], None);
+        let mut transaction = ledger.begin(NOW).await.unwrap();
+        transaction.add_issuer(&stored, &Actor::System("test")).await.unwrap();
+        transaction.commit().await.unwrap();
+
+        let lists = Lists::default();
+        let given =
+            async |now: Timestamp| lists.get(&ledger, &issuer, 0, now).await.unwrap().map(|list| list.number);
+        assert_eq!(given(NOW).await, None);
+        publish(&ledger, &issuer, 1).await;
+        assert_eq!(given(NOW).await, Some(1));
+        publish(&ledger, &issuer, 2).await;
+        assert_eq!(given(NOW).await, Some(1), "nobody has said that there is a newer one");
+        assert_eq!(given(NOW.plus(UNQUESTIONED)).await, Some(2));
+        publish(&ledger, &issuer, 3).await;
+        lists.question(&issuer);
+        assert_eq!(given(NOW.plus(UNQUESTIONED)).await, Some(3));
+        assert_eq!(given(NOW).await, Some(3), "a clock set back does not bring an old list back");
+    }
+}
