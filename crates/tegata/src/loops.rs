@@ -54,7 +54,12 @@ pub async fn publish(authorities: Arc<Authorities>, lists: Arc<Lists>, context: 
 
 /// Publishes a CA's CRLs at once when something has ended, and every hour anyway; then gives the receipt. Ends with the
 /// CA.
-async fn publish_for(id: IssuerId, authorities: Arc<Authorities>, lists: Arc<Lists>, context: Context) -> IssuerId {
+async fn publish_for(
+    id: IssuerId,
+    authorities: Arc<Authorities>,
+    lists: Arc<Lists>,
+    context: Context,
+) -> IssuerId {
     let mut published: Option<u64> = None;
     let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
     while let Some(authority) = authorities.get(&id) {

@@ -2,8 +2,8 @@
 //!
 //! Only here is a clock read, the environment looked at, and a file opened.
 
-mod certificate;
 mod canary;
+mod certificate;
 mod check;
 mod cli;
 mod client;
