@@ -9,7 +9,11 @@ use crate::keys::KeyError;
 use crate::oid;
 use tegata_core::Timestamp;
 
-/// Identifier and length octets of anything below 4 GiB.
+/// Identifier and length octets of what is between 64 KiB and 16 MiB long, as a list of some thousand to some hundred
+/// thousand entries is: then the head fits exactly into the room kept for it.
+const USUAL_HEADER: usize = 5;
+
+/// Those of anything longer, up to 4 GiB.
 const LONGEST_HEADER: usize = 6;
 
 /// Builds the list of an issuer for `scope` from entries at hand.
@@ -28,8 +32,8 @@ pub fn build_crl(
     builder.finish(issuer)
 }
 
-/// A list in the making. Its head is written last, when the lengths are known, into room kept for it: the entries are
-/// never moved.
+/// A list in the making. Its head is written last, when the lengths are known, into room kept for it, so that the entries
+/// are not moved.
 pub struct CrlBuilder {
     buffer: Vec<u8>,
     start: usize,
@@ -56,7 +60,7 @@ impl CrlBuilder {
             return Err(CrlError::Edition);
         }
         let fields = fields(issuer, edition);
-        let start = fields.len() + 3 * LONGEST_HEADER;
+        let start = fields.len() + 3 * USUAL_HEADER;
         Ok(Self {
             buffer: vec![0; start],
             start,
@@ -70,6 +74,10 @@ impl CrlBuilder {
 
     /// Makes room for so many bytes of entries at once, where their number can be guessed.
     pub fn reserve(&mut self, bytes: usize) {
+        if self.entries == 0 && bytes >= 1 << 24 {
+            self.start = self.fields.len() + 3 * LONGEST_HEADER;
+            self.buffer = vec![0; self.start];
+        }
         self.buffer.reserve(bytes + self.extensions.len() + 128);
     }
 
@@ -107,18 +115,28 @@ impl CrlBuilder {
     }
 
     fn prepend_fields(&mut self) {
+        let fields = std::mem::take(&mut self.fields);
+        self.prepend(&fields);
+        self.fields = fields;
+    }
+
+    /// Only a list that is much longer than was expected is moved to make room.
+    fn prepend(&mut self, bytes: &[u8]) {
+        if self.start < bytes.len() {
+            let room = bytes.len() + 3 * LONGEST_HEADER;
+            self.buffer.splice(..self.start, std::iter::repeat_n(0, room));
+            self.start = room;
+        }
         let end = self.start;
-        self.start -= self.fields.len();
-        self.buffer[self.start..end].copy_from_slice(&self.fields);
+        self.start -= bytes.len();
+        self.buffer[self.start..end].copy_from_slice(bytes);
     }
 
     /// A SEQUENCE header for everything from `self.start` up to `end`.
     fn enclose(&mut self, end: usize) {
         let mut header = Vec::with_capacity(LONGEST_HEADER);
         der::write_header(&mut header, tag::SEQUENCE, end - self.start);
-        let after = self.start;
-        self.start -= header.len();
-        self.buffer[self.start..after].copy_from_slice(&header);
+        self.prepend(&header);
     }
 }
 

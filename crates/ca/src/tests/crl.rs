@@ -33,6 +33,7 @@ fn build(world: &World, entries: Vec<Revoked>) -> Crl {
 #[test]
 fn every_entry_can_be_found_whatever_the_length_of_the_list() {
     let world = World::new();
+    // The last one is beyond 64 KiB; each has a head of another length.
     for count in [0, 1, 3, 1000, 3000] {
         let entries = entries(count);
         let crl = build(&world, entries.clone());
@@ -48,6 +49,25 @@ fn every_entry_can_be_found_whatever_the_length_of_the_list() {
             assert_eq!(reason, entry.reason as u8);
         }
         assert_eq!(crl.clone().into_der(), crl.der());
+    }
+}
+
+#[test]
+fn a_list_longer_than_expected_is_whole_all_the_same() {
+    let world = World::new();
+    let entry = entries(1)[0];
+    let whole = |builder: CrlBuilder, count: usize| {
+        let crl = builder.finish(&world.issuing).unwrap();
+        let (rest, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
+        assert_eq!((rest.len(), read.iter_revoked_certificates().count()), (0, count));
+        assert_eq!(crl.clone().into_der(), crl.der());
+    };
+    let url = world.endpoints.crl(0);
+    for (reserved, count) in [(0, 360_000), (1 << 24, 360_000), (1 << 24, 1)] {
+        let mut builder = CrlBuilder::new(&world.issuing, Scope::EndEntities(&url), edition(7)).unwrap();
+        builder.reserve(reserved);
+        (0..count).for_each(|_| builder.push(&entry));
+        whole(builder, count);
     }
 }
 
