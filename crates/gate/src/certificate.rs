@@ -4,14 +4,15 @@
 //! proxy does and passes it on in a header. A header is believed in one configured format, from a
 //! configured peer, and never otherwise.
 
-use crate::bearer::percent_decoded;
+mod format;
+mod xfcc;
+
+pub use format::{Format, Malformed, Told};
+
 use crate::network::Network;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use http::{Extensions, HeaderMap, HeaderName};
 use std::net::IpAddr;
 use tegata_core::Thumbprint;
-use tegata_core::encoding::from_base64;
 
 /// The certificate of the connection a request came in on. A product that terminates TLS puts it into
 /// the extensions of every request of a connection whose client presented (and proved) one.
@@ -49,31 +50,39 @@ pub struct HeaderSource {
     pub trusted_proxies: Vec<Network>,
 }
 
-/// The forms in which proxies write a certificate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// URL-escaped PEM: `$ssl_client_escaped_cert` of nginx.
-    Nginx,
-    /// `:base64 of DER:` (RFC 9440 section 2.1).
-    Rfc9440,
-}
-
-/// The header of the trusted proxy is not one certificate in the configured format.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the certificate header is not one certificate in the configured format")]
-pub struct Malformed;
-
 impl HeaderSource {
     /// nginx's `$ssl_client_escaped_cert` in `X-Client-Cert`.
     pub fn nginx(trusted_proxies: Vec<Network>) -> Self {
-        let name = HeaderName::from_static("x-client-cert");
-        Self { name, format: Format::Nginx, trusted_proxies }
+        Self::in_header("x-client-cert", Format::EscapedPem, trusted_proxies)
     }
 
     /// `Client-Cert` as RFC 9440 has it.
     pub fn rfc9440(trusted_proxies: Vec<Network>) -> Self {
-        let name = HeaderName::from_static("client-cert");
-        Self { name, format: Format::Rfc9440, trusted_proxies }
+        Self::in_header("client-cert", Format::Rfc9440, trusted_proxies)
+    }
+
+    /// Envoy's `X-Forwarded-Client-Cert`, which it must write anew (`SANITIZE_SET`).
+    pub fn envoy(trusted_proxies: Vec<Network>) -> Self {
+        Self::in_header("x-forwarded-client-cert", Format::Xfcc, trusted_proxies)
+    }
+
+    /// `X-Amzn-Mtls-Clientcert` of an AWS application load balancer in passthrough mode.
+    pub fn alb(trusted_proxies: Vec<Network>) -> Self {
+        Self::in_header("x-amzn-mtls-clientcert", Format::EscapedPemChain, trusted_proxies)
+    }
+
+    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS application load balancer in verify mode.
+    pub fn alb_verify(trusted_proxies: Vec<Network>) -> Self {
+        Self::in_header("x-amzn-mtls-clientcert-leaf", Format::EscapedPem, trusted_proxies)
+    }
+
+    /// `X-Forwarded-Tls-Client-Cert` of Traefik's `passTLSClientCert` with `pem`.
+    pub fn traefik(trusted_proxies: Vec<Network>) -> Self {
+        Self::in_header("x-forwarded-tls-client-cert", Format::Bare, trusted_proxies)
+    }
+
+    fn in_header(name: &'static str, format: Format, trusted_proxies: Vec<Network>) -> Self {
+        Self { name: HeaderName::from_static(name), format, trusted_proxies }
     }
 
     /// Whether certificates from this peer are believed.
@@ -81,16 +90,12 @@ impl HeaderSource {
         self.trusted_proxies.iter().any(|network| network.contains(peer))
     }
 
-    /// The certificate, or `None` when there is no such header, an empty one, or an untrusted peer:
+    /// What the peer says, or `None` when there is no such header, an empty one, or an untrusted peer:
     /// what strangers claim is not even read.
     ///
     /// # Errors
     /// [`Malformed`] when a trusted peer sent anything but one certificate.
-    pub fn presented(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Thumbprint>, Malformed> {
+    pub fn told(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Option<Told>, Malformed> {
         if !peer.is_some_and(|peer| self.trusts(peer)) {
             return Ok(None);
         }
@@ -98,9 +103,21 @@ impl HeaderSource {
         match (values.next(), values.next()) {
             (None, _) => Ok(None),
             (Some(value), None) if value.is_empty() => Ok(None),
-            (Some(value), None) => self.format.parse(value).map(Some).ok_or(Malformed),
+            (Some(value), None) => self.format.read(value).map(Some),
             (Some(_), Some(_)) => Err(Malformed),
         }
+    }
+
+    /// The certificate of [`Self::told`].
+    ///
+    /// # Errors
+    /// [`Malformed`], as there.
+    pub fn presented(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Option<Thumbprint>, Malformed> {
+        Ok(self.told(headers, peer)?.map(|told| told.thumbprint()))
     }
 }
 
@@ -120,25 +137,6 @@ impl Source {
             Self::Header(source) => source.presented(headers, peer),
         }
     }
-}
-
-impl Format {
-    fn parse(self, value: &HeaderValue) -> Option<Thumbprint> {
-        let text = value.to_str().ok()?;
-        match self {
-            Self::Nginx => one_pem(&percent_decoded(text)?),
-            Self::Rfc9440 => {
-                let der = from_base64(text.trim_matches(' ').strip_prefix(':')?.strip_suffix(':')?)?;
-                (!der.is_empty()).then(|| Thumbprint::of(&der))
-            }
-        }
-    }
-}
-
-fn one_pem(pem: &[u8]) -> Option<Thumbprint> {
-    let mut certificates = CertificateDer::pem_slice_iter(pem);
-    let certificate = certificates.next()?.ok()?;
-    certificates.next().is_none().then(|| Thumbprint::of(&certificate))
 }
 
 /// Headers that say something about a client's certificate, to some proxy or some product.

@@ -51,7 +51,7 @@ mod receipts;
 mod state;
 mod store;
 
-pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source};
+pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source, Told};
 pub use check::{Policy, Verified};
 pub use config::{Config, ConfigError, Identity, read_identity, trust_from_pem_file};
 pub use gate::{Gate, Status};
