@@ -10,6 +10,7 @@
 //! | ask for tokens | [`tokens`] |
 //! | let openssl judge | [`openssl`] |
 //! | let auditors of many kinds judge | [`verifiers`] |
+//! | hold a ceremony on the hierarchy of CAs | [`Ceremony`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
 //! | cut the power | [`Power`], [`Cluster`] |
@@ -29,6 +30,7 @@ pub mod verifiers;
 
 mod binary;
 mod browser;
+mod ceremony;
 mod cluster;
 mod command;
 mod curl;
@@ -45,6 +47,7 @@ mod storehouse;
 pub use binary::tegata;
 pub use browser::{Browser, Download};
 pub use cluster::Cluster;
+pub use ceremony::{Act, Ceremony};
 pub use command::{Outcome, run, run_in};
 pub use curl::{Answer, Curl};
 pub use gate::GateProcess;

@@ -62,6 +62,41 @@ pub fn verify_with_crl(installation: &Installation, identity: &Identity) -> Outc
     ])
 }
 
+/// `openssl verify -crl_check_all` of a device and its issuing CA, each by the list that its certificate names, with the
+/// root as the only anchor.
+pub fn verify_to_the_root(installation: &Installation, identity: &Identity) -> Outcome {
+    let issuing = identity.folder.join("issuing.pem");
+    std::fs::write(&issuing, second_certificate(&identity.file("chain.pem"))).expect("a file");
+    let lists: String = [identity.file("cert.pem"), show(&issuing)]
+        .iter()
+        .map(|certificate| {
+            // The server of a test may have other ports than its certificates name.
+            let url = crl_url(certificate);
+            let (_, path) = url.split_once("/crl/").expect("the place of a list");
+            let answer = Curl::to(&format!("{}/crl/{path}", installation.public)).send().expect(200);
+            let der = identity.folder.join(path);
+            std::fs::write(&der, answer.body).expect("a file");
+            std::fs::read_to_string(pem_of_crl(&der)).expect("a list")
+        })
+        .collect();
+    let all = identity.folder.join("lists.pem");
+    std::fs::write(&all, lists).expect("a file");
+    openssl(&[
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslclient",
+        "-CAfile",
+        &show(&installation.ca),
+        "-untrusted",
+        &show(&issuing),
+        "-crl_check_all",
+        "-CRLfile",
+        &show(&all),
+        &identity.file("cert.pem"),
+    ])
+}
+
 /// `openssl ocsp` against the responder that the certificate names.
 pub fn ocsp(installation: &Installation, identity: &Identity) -> Outcome {
     let certificate = identity.file("cert.pem");

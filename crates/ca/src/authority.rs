@@ -9,16 +9,15 @@
 //!
 //! The issuing CA carries no `OCSPSigning` although it signs its own OCSP responses: RFC 6960 section
 //! 4.2.2.2 needs none for that, and with it the CA could answer for the *root's* other certificates.
-//! The root publishes no CRL, so the issuing certificate names none: a lost issuing CA is answered by
-//! replacing the root in the few places that trust it.
+//! It names the root's CRL, which says when an issuing CA was revoked, and where the root's certificate is.
 
-use crate::der;
-use crate::issuer::{CA_KEY_USAGES, Issuer, IssuerError, RcgenKey, rcgen_issuer};
+use crate::issuer::{CA_KEY_USAGES, Facts, Issuer, IssuerError, RcgenKey, rcgen_issuer};
 use crate::keys::{KeyError, Signer};
-use crate::oid;
+use crate::public_key::{KeyType, PublicKey};
+use crate::{der, oid, rehearsal};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -45,6 +44,14 @@ pub enum AuthorityError {
         "{0:?} is not the name of a server: use a DNS name, a wildcard such as *.example.jp, or an IP address"
     )]
     ServerName(String),
+    /// A CA's key is of another kind than CAs have here.
+    #[error("the key of a CA must be P-256, and this one is {0}")]
+    KeyType(KeyType),
+    /// An address that cannot stand in a certificate.
+    #[error(
+        "{0:?} cannot be written into a certificate: use http:// and printable ASCII without spaces, at most 255"
+    )]
+    Address(String),
     /// No name at all.
     #[error("a server certificate needs at least one name")]
     NoServerName,
@@ -76,33 +83,60 @@ pub struct AuthorityName<'a> {
     pub common_name: &'a str,
 }
 
+/// How long a new certificate lives, and from when.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// Whole days, both ends included.
+    pub days: u32,
+    /// When it is made.
+    pub now: Timestamp,
+    /// Where its serial comes from.
+    pub entropy: &'a dyn Entropy,
+}
+
+/// Where a root's CRL and certificate are found by whoever checks what it signed: http:// URLs.
+#[derive(Clone, Copy, Debug)]
+pub struct RootAddresses<'a> {
+    /// Its CRL.
+    pub crl: &'a str,
+    /// Its certificate.
+    pub certificate: &'a str,
+}
+
 /// The self-signed root above the issuing CAs.
 pub fn create_root(
     name: AuthorityName<'_>,
     key: &Arc<dyn Signer>,
-    days: u32,
-    now: Timestamp,
-    entropy: &dyn Entropy,
+    terms: Terms<'_>,
 ) -> Result<Vec<u8>, AuthorityError> {
-    let mut params = authority(name, key, days, now, entropy)?;
+    let mut params = authority(name, &PublicKey::of(key.as_ref()), terms)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     self_signed(&params, key)
 }
 
-/// A CA for devices and gates, signed by `root`.
+/// A CA for devices and gates, signed by `root`. Its key may be far away: only its public half is needed.
 pub fn create_issuing(
     name: AuthorityName<'_>,
-    key: &Arc<dyn Signer>,
+    key: &PublicKey,
     root: &Issuer,
-    days: u32,
-    now: Timestamp,
-    entropy: &dyn Entropy,
+    addresses: RootAddresses<'_>,
+    terms: Terms<'_>,
 ) -> Result<Vec<u8>, AuthorityError> {
-    let mut params = authority(name, key, days, now, entropy)?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    params.custom_extensions = vec![any_policy()];
-    signed_by(params, key, root)
+    signed_by(issuing(name, key, addresses, terms)?, key, root)
+}
+
+/// What [`create_issuing`] would sign, with a signature that is worth nothing: to be read before the root's key is
+/// fetched. The serial is another one each time.
+pub fn rehearse_issuing(
+    name: AuthorityName<'_>,
+    key: &PublicKey,
+    root: &[u8],
+    addresses: RootAddresses<'_>,
+    terms: Terms<'_>,
+) -> Result<Vec<u8>, AuthorityError> {
+    let facts = Facts::read(root)?;
+    let params = below(issuing(name, key, addresses, terms)?, facts.not_before, facts.not_after)?;
+    Ok(params.signed_by(key, &rehearsal::issuer(root)?).map_err(encoding)?.der().to_vec())
 }
 
 /// Without it the policies that profiles name would count for nobody (RFC 5280 section 6.1.3 (e)). Which ones they
@@ -116,11 +150,9 @@ fn any_policy() -> CustomExtension {
 pub fn create_server_authority(
     name: AuthorityName<'_>,
     key: &Arc<dyn Signer>,
-    days: u32,
-    now: Timestamp,
-    entropy: &dyn Entropy,
+    terms: Terms<'_>,
 ) -> Result<Vec<u8>, AuthorityError> {
-    let mut params = authority(name, key, days, now, entropy)?;
+    let mut params = authority(name, &PublicKey::of(key.as_ref()), terms)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     self_signed(&params, key)
@@ -132,48 +164,77 @@ pub fn create_server(
     names: &[&str],
     key: &Arc<dyn Signer>,
     authority: &Issuer,
-    days: u32,
-    now: Timestamp,
-    entropy: &dyn Entropy,
+    terms: Terms<'_>,
 ) -> Result<Vec<u8>, AuthorityError> {
     if names.is_empty() {
         return Err(AuthorityError::NoServerName);
     }
-    let mut params = validity(days, MAX_SERVER_DAYS, now)?;
+    let mut params = validity(terms, MAX_SERVER_DAYS)?;
     params.subject_alt_names = names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
     // A common name repeats one of the SANs or is left out (RFC 9525 section 6.1: nobody reads it).
     if let Some(name) = names.iter().find(|name| name.len() <= LONGEST_NAME) {
         params.distinguished_name.push(DnType::CommonName, *name);
     }
-    params.serial_number = Some(serial(entropy));
+    params.serial_number = Some(serial(terms.entropy));
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_identifier_method = KeyIdMethod::PreSpecified(key.key_identifier());
-    signed_by(params, key, authority)
+    signed_by(params, &RcgenKey(key.clone()), authority)
+}
+
+fn issuing(
+    name: AuthorityName<'_>,
+    key: &PublicKey,
+    addresses: RootAddresses<'_>,
+    terms: Terms<'_>,
+) -> Result<CertificateParams, AuthorityError> {
+    let mut params = authority(name, key, terms)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.crl_distribution_points =
+        vec![CrlDistributionPoint { uris: vec![address(addresses.crl)?.to_owned()] }];
+    params.custom_extensions = vec![ca_issuers(address(addresses.certificate)?), any_policy()];
+    Ok(params)
+}
+
+/// `AuthorityInfoAccess` with the one place of the signer's certificate (RFC 5280 section 4.2.2.1).
+fn ca_issuers(url: &str) -> CustomExtension {
+    let location = der::element(der::tag::context(6), &[url.as_bytes()]);
+    let description = der::sequence(&[&der::element(der::tag::OID, &[oid::AD_CA_ISSUERS]), &location]);
+    CustomExtension::from_oid_content(oid::AUTHORITY_INFO_ACCESS, der::sequence(&[&description]))
+}
+
+/// Not https: whoever checks a certificate cannot first check another one (RFC 5280 section 8).
+fn address(url: &str) -> Result<&str, AuthorityError> {
+    let host = url.strip_prefix("http://").unwrap_or_default();
+    let fits = !host.is_empty() && url.len() <= 255 && host.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits { Ok(url) } else { Err(AuthorityError::Address(url.to_owned())) }
 }
 
 /// What every CA certificate has in common.
 fn authority(
     name: AuthorityName<'_>,
-    key: &Arc<dyn Signer>,
-    days: u32,
-    now: Timestamp,
-    entropy: &dyn Entropy,
+    key: &PublicKey,
+    terms: Terms<'_>,
 ) -> Result<CertificateParams, AuthorityError> {
     /// Longer than any algorithm should be trusted.
     const MAX_DAYS: u32 = 40 * 366;
-    let mut params = validity(days, MAX_DAYS, now)?;
+    if key.key_type() != KeyType::P256 {
+        return Err(AuthorityError::KeyType(key.key_type()));
+    }
+    let mut params = validity(terms, MAX_DAYS)?;
     params.distinguished_name.push(DnType::OrganizationName, checked_name(name.organization)?);
     params.distinguished_name.push(DnType::CommonName, checked_name(name.common_name)?);
-    params.serial_number = Some(serial(entropy));
+    params.serial_number = Some(serial(terms.entropy));
     params.key_usages = CA_KEY_USAGES.to_vec();
-    params.key_identifier_method = KeyIdMethod::PreSpecified(key.key_identifier());
+    params.key_identifier_method = KeyIdMethod::PreSpecified(key.identifier());
     Ok(params)
 }
 
 /// Valid for `days` including the first and the last second (RFC 5280 section 4.1.2.5).
-fn validity(days: u32, max_days: u32, now: Timestamp) -> Result<CertificateParams, AuthorityError> {
+fn validity(terms: Terms<'_>, max_days: u32) -> Result<CertificateParams, AuthorityError> {
+    let Terms { days, now, .. } = terms;
     if !(1..=max_days).contains(&days) {
         return Err(AuthorityError::Validity(max_days));
     }
@@ -223,18 +284,28 @@ fn self_signed(params: &CertificateParams, key: &Arc<dyn Signer>) -> Result<Vec<
 }
 
 fn signed_by(
-    mut params: CertificateParams,
-    key: &Arc<dyn Signer>,
+    params: CertificateParams,
+    key: &impl PublicKeyData,
     issuer: &Issuer,
 ) -> Result<Vec<u8>, AuthorityError> {
-    if params.not_after > issuer.not_after().date_time() {
-        return Err(AuthorityError::OutlivesIssuer(issuer.not_after()));
-    }
-    params.not_before = params.not_before.max(issuer.not_before().date_time());
-    params.use_authority_key_identifier_extension = true;
+    let params = below(params, issuer.not_before(), issuer.not_after())?;
     let parent = rcgen_issuer(issuer.certificate(), issuer.signer().clone())?;
-    let certificate = params.signed_by(&RcgenKey(key.clone()), &parent).map_err(encoding)?;
+    let certificate = params.signed_by(key, &parent).map_err(encoding)?;
     Ok(certificate.der().to_vec())
+}
+
+/// Within the life of the CA that signs.
+fn below(
+    mut params: CertificateParams,
+    not_before: Timestamp,
+    not_after: Timestamp,
+) -> Result<CertificateParams, AuthorityError> {
+    if params.not_after > not_after.date_time() {
+        return Err(AuthorityError::OutlivesIssuer(not_after));
+    }
+    params.not_before = params.not_before.max(not_before.date_time());
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 #[allow(clippy::needless_pass_by_value)]
@@ -251,12 +322,21 @@ mod tests {
     use crate::tests::world::{self, NOW};
     use tegata_core::entropy::Seeded;
 
+    const ADDRESSES: RootAddresses<'_> = RootAddresses {
+        crl: "http://pki.example.jp/crl/root.crl",
+        certificate: "http://pki.example.jp/ca/root.cer",
+    };
+
+    fn terms(days: u32, entropy: &Seeded) -> Terms<'_> {
+        Terms { days, now: NOW, entropy }
+    }
+
     #[test]
     fn a_server_has_only_names_a_browser_would_accept() {
         let world = world::World::new();
         let key = world::key();
-        let create =
-            |names: &[&str], days| create_server(names, &key, &world.server, days, NOW, &Seeded::new(5));
+        let entropy = Seeded::new(5);
+        let create = |names: &[&str], days| create_server(names, &key, &world.server, terms(days, &entropy));
         assert!(create(&["localhost", "*.probe.localhost", "127.0.0.1", "::1"], MAX_SERVER_DAYS).is_ok());
         for wrong in ["", "*", "a..b", "-a.jp", "A.jp", "a b", "x.*.jp", "*x.jp", "薬局.jp"] {
             assert_eq!(create(&[wrong], 90), Err(AuthorityError::ServerName(wrong.into())));
@@ -269,15 +349,52 @@ mod tests {
     fn no_certificate_outlives_its_issuer() {
         let world = world::World::new();
         let name = AuthorityName { organization: "O", common_name: "C" };
-        let created = create_issuing(name, &world::key(), &world.root, 40 * 366, NOW, &Seeded::new(6));
+        let key = PublicKey::of(world::key().as_ref());
+        let entropy = Seeded::new(6);
+        let long = terms(40 * 366, &entropy);
+        let created = create_issuing(name, &key, &world.root, ADDRESSES, long);
         assert!(matches!(created, Err(AuthorityError::OutlivesIssuer(_))));
+        let rehearsed = rehearse_issuing(name, &key, world.root.certificate(), ADDRESSES, long);
+        assert!(matches!(rehearsed, Err(AuthorityError::OutlivesIssuer(_))));
+    }
+
+    #[test]
+    fn what_is_read_before_is_what_is_signed_after() {
+        let world = world::World::new();
+        let name = AuthorityName { organization: "O", common_name: "C" };
+        let key = PublicKey::of(world::key().as_ref());
+        // Two sources of the same bytes: the serials are alike.
+        let [first, second] = [Seeded::new(8), Seeded::new(8)];
+        let root = world.root.certificate();
+        let rehearsed = rehearse_issuing(name, &key, root, ADDRESSES, terms(365, &first)).unwrap();
+        let created = create_issuing(name, &key, &world.root, ADDRESSES, terms(365, &second)).unwrap();
+        let tbs = |der: &[u8]| {
+            x509_parser::parse_x509_certificate(der).unwrap().1.tbs_certificate.as_ref().to_vec()
+        };
+        assert_eq!(tbs(&rehearsed), tbs(&created));
+        let text = String::from_utf8_lossy(&created).into_owned();
+        assert!(text.contains(ADDRESSES.crl) && text.contains(ADDRESSES.certificate));
+    }
+
+    #[test]
+    fn a_ca_has_addresses_that_can_be_fetched() {
+        let world = world::World::new();
+        let name = AuthorityName { organization: "O", common_name: "C" };
+        let key = PublicKey::of(world::key().as_ref());
+        let entropy = Seeded::new(9);
+        for wrong in ["", "http://", "https://pki.example.jp/root.crl", "http://a b", "http://薬局.jp/"] {
+            let addresses = RootAddresses { crl: wrong, ..ADDRESSES };
+            let created = create_issuing(name, &key, &world.root, addresses, terms(365, &entropy));
+            assert_eq!(created, Err(AuthorityError::Address(wrong.into())));
+        }
     }
 
     #[test]
     fn a_ca_has_a_readable_name() {
+        let entropy = Seeded::new(7);
         for wrong in ["", " padded", "line\nbreak", &"長".repeat(65)] {
             let name = AuthorityName { organization: "O", common_name: wrong };
-            let created = create_root(name, &world::key(), 365, NOW, &Seeded::new(7));
+            let created = create_root(name, &world::key(), terms(365, &entropy));
             assert_eq!(created, Err(AuthorityError::Name(wrong.to_owned())));
         }
     }

@@ -22,6 +22,8 @@ pub enum CrlReason {
     Unspecified = 0,
     /// The key may be in other hands.
     KeyCompromise = 1,
+    /// The key of a CA may be in other hands. Only on a root's list.
+    AuthorityCompromise = 2,
     /// The holder belongs elsewhere now.
     AffiliationChanged = 3,
     /// Another certificate took its place.
@@ -72,20 +74,21 @@ pub struct Edition {
 pub enum Scope<'a> {
     /// Devices and gates whose certificates name this URL.
     EndEntities(&'a str),
-    /// CAs whose certificates name this URL: what a root publishes.
-    Authorities(&'a str),
+    /// All CAs that it has signed: what a root publishes. It names no address, because it has one list only, and
+    /// because a verifier that asks about the root itself, whose certificate names no list, would refuse it.
+    Authorities,
 }
 
 impl Scope<'_> {
     /// The value of the `IssuingDistributionPoint`. A list with another one is not about the same certificates.
     pub(crate) fn der(self) -> Vec<u8> {
-        let (url, only) = match self {
-            Self::EndEntities(url) => (url, tag::context(1)),
-            Self::Authorities(url) => (url, tag::context(2)),
+        let url = match self {
+            Self::EndEntities(url) => url,
+            Self::Authorities => return der::sequence(&[&der::element(tag::context(2), &[&[0xff]])]),
         };
         let uri = der::element(tag::context(6), &[url.as_bytes()]);
         let name = der::element(tag::constructed(0), &[&der::element(tag::constructed(0), &[&uri])]);
-        der::sequence(&[&name, &der::element(only, &[&[0xff]])])
+        der::sequence(&[&name, &der::element(tag::context(1), &[&[0xff]])])
     }
 }
 

@@ -4,6 +4,7 @@
 //! of a key is accepted, so that the same key always has the same hash.
 
 use crate::der::{Malformed, Reader, octets_of_bit_string, tag};
+use crate::keys::Signer;
 use crate::{oid, rsa};
 use ring::digest::{SHA256, digest};
 use ring::signature::{self, VerificationAlgorithm};
@@ -56,6 +57,13 @@ impl PublicKey {
         let (algorithm, key) = split(info).map_err(|_| Refusal::CsrMalformed)?;
         let (key_type, bits) = kind(algorithm, key)?;
         Ok(Self { key_type, bits, info: info.to_vec(), key: info.len() - key.len() })
+    }
+
+    /// The public half of a key that signs.
+    pub fn of(signer: &dyn Signer) -> Self {
+        let info = signer.public_key_info();
+        let key = info.len() - signer.public_point().len();
+        Self { key_type: KeyType::P256, bits: 256, info, key }
     }
 
     /// The kind of key.

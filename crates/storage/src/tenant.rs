@@ -89,6 +89,15 @@ impl Ledger {
         }))
     }
 
+    /// The tenants that are served by their own CAs alone.
+    pub async fn silos(&self) -> Result<Vec<TenantId>> {
+        let rows: Vec<(String,)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT id FROM tenant WHERE issuing = 'silo' ORDER BY id").fetch_all(connection).await?
+        });
+        let read = |id| TenantId::try_from(id).map_err(|_| LedgerError::Unreadable("tenant.id"));
+        rows.into_iter().map(|(id,)| read(id)).collect()
+    }
+
     /// The sites of a tenant, by name.
     pub async fn sites(&self, tenant: &TenantId) -> Result<Vec<Site>> {
         Ok(on_read!(self, connection => {

@@ -92,7 +92,7 @@ pub async fn run(place: &Place, as_json: bool, machine: &Machine) -> Result<(), 
 }
 
 /// Opening a SQLite ledger would make one where none is, and joining it to its log would change it.
-async fn open(config: &Config) -> Result<Ledger, Failure> {
+pub async fn open(config: &Config) -> Result<Ledger, Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let path = url.strip_prefix("sqlite:").map(|path| path.split('?').next().unwrap_or(path));
     if let Some(path) = path.filter(|path| !Path::new(path).exists()) {

@@ -1,13 +1,16 @@
 //! The command line.
 
+use crate::ceremony::CeremonyOptions;
 use crate::certificate::CertificateCommand;
 use crate::gate::GateOptions;
 use crate::house::Place;
 use crate::import::ImportCommand;
 use crate::invite::DEFAULT_DAYS;
+use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::proof::Proof;
 use crate::revocations::RevocationsCommand;
+use crate::tenant::{SiteCommand, TenantCommand};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tegata_core::{DeviceId, RevocationReason};
@@ -35,6 +38,17 @@ pub enum Command {
     Serve,
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
     Check(Output),
+    /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
+    Ceremony(CeremonyOptions),
+    /// CAs: list, show
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
+    /// Tenants (法人): add, list
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Sites (店舗): add, list
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// Devices and gates: find, show, stop
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -103,6 +117,9 @@ pub struct InitOptions {
     /// Where the revocation log is, which must outlive the ledger: on another disk
     #[arg(long, value_name = "PATH", default_value = "revocations.log")]
     pub revocations: String,
+    /// Make no CA: the first one comes from a root elsewhere, by `tegata ceremony`
+    #[arg(long, conflicts_with = "label")]
+    pub without_ca: bool,
     /// Name of the first tenant (法人), also in the CAs' names
     #[arg(long, default_value = "あおば薬局グループ")]
     pub tenant_name: String,
@@ -151,6 +168,7 @@ impl InitOptions {
             public: "http://127.0.0.1".into(),
             storage: "sqlite:ledger.db".into(),
             revocations: "revocations.log".into(),
+            without_ca: false,
             tenant_name: "あおば薬局グループ".into(),
             site_name: "本店".into(),
             audience: "https://product.localhost".into(),

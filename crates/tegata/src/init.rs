@@ -1,17 +1,20 @@
 //! `tegata init`: keys, certificates, ledger and configuration of a new installation.
 
+use crate::ceremony::list::{RootList, USUAL_DAYS};
+use crate::ceremony::root::NewRoot;
 use crate::cli::{InitOptions, TokenOptions};
 use crate::config::{Config, Pkcs11Config, Template};
 use crate::failure::{Doing, Failure};
+use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
 use crate::machine::Machine;
 use crate::revocations::open_ledger;
-use crate::{pem, servers};
+use crate::servers;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use tegata_ca::authority::{self, AuthorityName};
-use tegata_ca::{Issuer, Secret, secret};
+use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
+use tegata_ca::{Endpoints, PublicKey, Secret, secret};
 use tegata_core::{IssuerId, SiteId, TenantId};
 use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
 
@@ -21,7 +24,7 @@ const ISSUING_DAYS: u32 = 10 * 365;
 
 /// Over how many CRLs the certificates of a new issuing CA are spread. With a million revoked a list is 6 MB: what a
 /// verifier downloads, and what a server holds in memory to make it.
-const ISSUING_SHARDS: u16 = 8;
+pub const ISSUING_SHARDS: u16 = 8;
 
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),
@@ -44,9 +47,13 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
     let text = template(options, token.as_ref()).render();
     let config = Config::check_text(&text, data)?;
     let ring = KeyRing::new(&config, unlock_secret(data, options, machine)?);
-    let authorities = make_authorities(data, &config, options, &ring, machine)?;
+    let authorities =
+        if options.without_ca { None } else { Some(make_authorities(&config, options, &ring, machine)?) };
+    ring.create_file("token", machine.entropy.as_ref())?;
+    servers::create(&config, &options.tenant_name, &options.host, &ring, machine)?;
     let ledger = open_ledger(&config, machine).await?;
-    record(&ledger, &authorities, options, machine).await?;
+    record(&ledger, authorities.as_ref(), options, machine).await?;
+    write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
     ledger.close().await;
     // Written last: a folder with this file is a whole installation.
     // It may hold the password of a database.
@@ -122,54 +129,56 @@ fn template<'a>(options: &'a InitOptions, token: Option<&'a Pkcs11Config>) -> Te
     }
 }
 
+/// Root and first issuing CA, with the root's first list.
+struct Authorities {
+    root: StoredIssuer,
+    issuing: StoredIssuer,
+    list: RootList,
+}
+
 fn make_authorities(
-    data: &Path,
     config: &Config,
     options: &InitOptions,
     ring: &KeyRing,
     machine: &Machine,
-) -> Result<Vec<StoredIssuer>, Failure> {
+) -> Result<Authorities, Failure> {
     let (now, entropy) = (machine.now(), machine.entropy.as_ref());
     let name = |common_name| AuthorityName { organization: &options.tenant_name, common_name };
+    let terms = |days| Terms { days, now, entropy };
     let root_key = ring.create("root", entropy)?;
-    let root = authority::create_root(name("Tegata Root"), &root_key, ROOT_DAYS, now, entropy).doing(CA)?;
-    let root_id = IssuerId::random(entropy);
-    let root_issuer = Issuer::load(root_id.clone(), root.clone(), root_key, now).doing(CA)?;
+    let public = &config.public.url;
+    let NewRoot { issuer: root, list } =
+        NewRoot::make(name("Tegata Root"), root_key, USUAL_DAYS, terms(ROOT_DAYS))?;
 
-    let issuing_id = IssuerId::random(entropy);
-    let issuing_key = ring.create(&KeyRing::issuing(&issuing_id), entropy)?;
+    let id = IssuerId::random(entropy);
+    let key = ring.create(&KeyRing::issuing(&id), entropy)?;
     // The name tells issuing CAs of one installation apart, in a browser's list too.
-    let issuing_name = format!("Tegata Issuing {}", &issuing_id.as_str()[..6]);
+    let issuing_name = format!("Tegata Issuing {}", &id.as_str()[..6]);
+    let endpoints = Endpoints::new(public, root.id(), 1).map_err(Failure::misuse)?;
     let issuing = authority::create_issuing(
         name(&issuing_name),
-        &issuing_key,
-        &root_issuer,
-        ISSUING_DAYS,
-        now,
-        entropy,
+        &PublicKey::of(key.as_ref()),
+        &root,
+        RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() },
+        terms(ISSUING_DAYS),
     )
     .doing(CA)?;
-    ring.create_file("token", entropy)?;
-
-    fs::write(data.join("ca/root.pem"), pem::certificates(&[&root]))
-        .doing("cannot write the root certificate")?;
-    fs::write(data.join("ca/chain.pem"), pem::certificates(&[&root, &issuing]))
-        .doing("cannot write the chain")?;
-    servers::create(config, &options.tenant_name, &options.host, ring, machine)?;
-    Ok(vec![
-        StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
-        StoredIssuer {
+    let parent = Some(root.id().clone());
+    Ok(Authorities {
+        root: StoredIssuer::new(root.id().clone(), IssuerKind::Root, root.certificate().to_vec(), None),
+        issuing: StoredIssuer {
             shards: ISSUING_SHARDS,
-            ..StoredIssuer::new(issuing_id, IssuerKind::Issuing, issuing, Some(root_id))
+            ..StoredIssuer::new(id, IssuerKind::Issuing, issuing, parent)
         },
-    ])
+        list,
+    })
 }
 
 const CA: &str = "cannot make a CA";
 
 async fn record(
     ledger: &Ledger,
-    issuers: &[StoredIssuer],
+    authorities: Option<&Authorities>,
     options: &InitOptions,
     machine: &Machine,
 ) -> Result<(), Failure> {
@@ -180,8 +189,10 @@ async fn record(
         Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: options.site_name.clone() };
     let what = "cannot write the ledger";
     let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
-    for issuer in issuers {
-        transaction.add_issuer(issuer, &actor).await.doing(what)?;
+    if let Some(Authorities { root, issuing, list }) = authorities {
+        transaction.add_issuer(root, &actor).await.doing(what)?;
+        transaction.add_issuer(issuing, &actor).await.doing(what)?;
+        transaction.publish_crl(&root.id, 0, &list.stored(1)).await.doing(what)?;
     }
     transaction.add_tenant(&tenant, &actor).await.doing(what)?;
     transaction.add_site(&site, &actor).await.doing(what)?;

@@ -9,7 +9,7 @@
 
 mod hardware;
 
-use crate::config::{Config, NewKeys};
+use crate::config::{Config, KeysConfig, NewKeys};
 use crate::failure::{Doing, Failure};
 use hardware::Hardware;
 use rustls_pki_types::pem::PemObject;
@@ -34,19 +34,28 @@ pub struct KeyRing {
 impl KeyRing {
     /// Finds the secret where the configuration says. No token is asked before one of its keys is wanted.
     pub fn open(config: &Config) -> Result<Self, Failure> {
-        let secret = match &config.keys.unlock {
+        Self::open_at(config.folder(), &config.keys)
+    }
+
+    /// The same where no installation is: paths begin at `base`.
+    pub fn open_at(base: &Path, keys: &KeysConfig) -> Result<Self, Failure> {
+        let secret = match &keys.unlock {
             Some(file) => {
-                Secret::from_file(&config.path(file)).doing("cannot read the file that unlocks the keys")?
+                Secret::from_file(&base.join(file)).doing("cannot read the file that unlocks the keys")?
             }
             None => passphrase()?,
         };
-        Ok(Self::new(config, secret))
+        Ok(Self::with(base, keys, secret))
     }
 
-    /// The same with a secret at hand.
+    /// The keys of an installation with a secret at hand.
     pub fn new(config: &Config, secret: Secret) -> Self {
-        let hardware = config.keys.pkcs11.as_ref().map(|token| Hardware::new(config, token));
-        Self { folder: config.path(&config.keys.folder), secret, new: config.keys.new, hardware }
+        Self::with(config.folder(), &config.keys, secret)
+    }
+
+    fn with(base: &Path, keys: &KeysConfig, secret: Secret) -> Self {
+        let hardware = keys.pkcs11.as_ref().map(|token| Hardware::new(base, token));
+        Self { folder: base.join(&keys.folder), secret, new: keys.new, hardware }
     }
 
     /// Makes the key of a CA where the configuration wants new ones, under a name that has none. Gives it ready to sign.
@@ -66,6 +75,30 @@ impl KeyRing {
         Ok(Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?))
     }
 
+    /// Whether a key of this name could be made: the name is plain and free, the folder there.
+    pub fn must_take(&self, name: &str) -> Result<(), Failure> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || !name.bytes().all(is_plain) {
+            return Err(Failure::misuse(format!("{name:?} cannot be the name of a key: use a-z, 0-9 and -")));
+        }
+        if self.file(name).exists() || self.reference(name).exists() {
+            return Err(Failure::misuse(format!("the key {name} exists already")));
+        }
+        if !self.folder.is_dir() {
+            let folder = self.folder.display();
+            return Err(Failure::misuse(format!("there is no folder {folder}: make it with mode 0700")));
+        }
+        Ok(())
+    }
+
+    /// Where a new key of this name would be, for people.
+    pub fn new_place(&self, name: &str) -> String {
+        match self.new {
+            NewKeys::File => self.file(name).display().to_string(),
+            NewKeys::Pkcs11 => format!("the PKCS#11 token, named by {}", self.reference(name).display()),
+        }
+    }
+
     /// A key ready to sign, wherever it lives.
     pub fn signer(&self, name: &str) -> Result<Arc<dyn Signer>, Failure> {
         let (file, reference) = (self.file(name), self.reference(name));
@@ -81,6 +114,16 @@ impl KeyRing {
                 Ok(Arc::new(LocalKey::from_pkcs8(&pkcs8).doing(format!("cannot use the key {name}"))?))
             }
         }
+    }
+
+    /// Takes a key away that was just made and came to nothing.
+    pub fn discard(&self, name: &str) -> Result<(), Failure> {
+        let (file, reference) = (self.file(name), self.reference(name));
+        if reference.exists() {
+            self.hardware(name)?.destroy(&reference)?;
+            return std::fs::remove_file(&reference).doing("cannot take the name of a key away");
+        }
+        std::fs::remove_file(&file).doing("cannot take a key away")
     }
 
     /// The file that is the key or names it; where the key would be a file, if there is none.

@@ -3,6 +3,7 @@
 //! Only here is a clock read, the environment looked at, and a file opened.
 
 mod canary;
+mod ceremony;
 mod certificate;
 mod check;
 mod cli;
@@ -11,10 +12,12 @@ mod config;
 mod device;
 mod failure;
 mod gate;
+mod hierarchy;
 mod house;
 mod import;
 mod init;
 mod invite;
+mod issuer;
 mod key;
 mod keys;
 mod loops;
@@ -29,6 +32,7 @@ mod running;
 mod serve;
 mod servers;
 mod system;
+mod tenant;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -67,6 +71,10 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         }
         Command::Serve => serve::serve(place, machine).await,
         Command::Check(output) => check::run(place, output.json, machine).await,
+        Command::Ceremony(options) => ceremony::run(place, options, machine).await,
+        Command::Issuer(command) => issuer::run(place, command, machine).await,
+        Command::Tenant(command) => tenant::run(place, command, machine).await,
+        Command::Site(command) => tenant::run_site(place, command, machine).await,
         Command::Device(command) => device::run(place, command, machine).await,
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,

@@ -7,6 +7,7 @@ mod ocsp;
 
 pub use lists::Lists;
 
+use crate::hierarchy::Hierarchy;
 use answer::{Representation, respond};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -17,7 +18,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 use tegata_ca::{Authorities, Responders};
 use tegata_core::{IssuerId, Refusal};
-use tegata_storage::StoredIssuer;
 use tegata_web::{Answer, Context};
 
 /// What the routes need.
@@ -25,7 +25,7 @@ use tegata_web::{Answer, Context};
 pub struct Public {
     pub context: Context,
     pub authorities: Arc<Authorities>,
-    pub issuers: Arc<[StoredIssuer]>,
+    pub hierarchy: Arc<Hierarchy>,
     pub lists: Arc<Lists>,
     pub responders: Arc<Responders>,
 }
@@ -59,9 +59,9 @@ async fn crl(State(public): State<Public>, Path(file): Path<String>, headers: He
 
 async fn certificate(State(public): State<Public>, Path(file): Path<String>) -> Answer<Response> {
     let id = issuer_of(&file, ".cer")?;
-    let issuer = public.issuers.iter().find(|issuer| issuer.id == id).ok_or(Refusal::NotFound)?;
+    let certificate = public.hierarchy.certificate(&id).ok_or(Refusal::NotFound)?;
     let headers = [(CONTENT_TYPE, "application/pkix-cert"), (CACHE_CONTROL, "public, max-age=86400")];
-    Ok((headers, issuer.certificate.clone()).into_response())
+    Ok((headers, certificate).into_response())
 }
 
 /// `ISSUER.crl` or `ISSUER-SHARD.crl`, as [`tegata_ca::Endpoints::crl`] writes it.

@@ -45,13 +45,14 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
 
 /// A throw-away or local installation, made if it is not there, with an invitation to try at once.
 pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Result<(), Failure> {
-    if !place.file().exists() {
-        std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
-        init::init(&place.data, &InitOptions::for_development(), machine).await?;
-    }
-    let mut config = place.config()?;
-    options.apply(&mut config);
-    let doors = Doors::bind(&config).await?;
+    let (mut config, doors) = if place.file().exists() {
+        let mut config = place.config()?;
+        options.apply(&mut config);
+        let doors = Doors::bind(&config).await?;
+        (config, doors)
+    } else {
+        make_installation(place, options, machine).await?
+    };
     doors.announce(&mut config)?;
     let house = House::open(config, machine).await?;
     let invited =
@@ -61,6 +62,28 @@ pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
     let ended = run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;
     running::remove(&house.config);
     ended
+}
+
+/// The ports are found first: addresses are written into the CAs that are made.
+async fn make_installation(
+    place: &Place,
+    options: &DevOptions,
+    machine: &Machine,
+) -> Result<(Config, Doors), Failure> {
+    let mut init = InitOptions::for_development();
+    let doors = Doors {
+        portal: bind(here(options.portal_port.unwrap_or(init.portal_port))).await?,
+        device: bind(here(options.device_port.unwrap_or(init.device_port))).await?,
+        public: bind(here(options.public_port.unwrap_or(init.public_port))).await?,
+        metrics: match options.metrics_port {
+            Some(port) => Some(metrics::Listener::bind(here(port)).await?),
+            None => None,
+        },
+    };
+    [init.portal_port, init.device_port, init.public_port] = doors.ports()?;
+    std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
+    init::init(&place.data, &init, machine).await?;
+    Ok((place.config()?, doors))
 }
 
 struct Doors {
@@ -83,19 +106,27 @@ impl Doors {
         })
     }
 
+    fn ports(&self) -> Result<[u16; 3], Failure> {
+        let port = |listener: &TcpListener| Ok(listener.local_addr().doing(PORT)?.port());
+        Ok([port(&self.portal)?, port(&self.device)?, port(&self.public)?])
+    }
+
     /// Writes the ports that were found into the addresses, where they are this machine's own.
     fn announce(&self, config: &mut Config) -> Result<(), Failure> {
-        for (url, listener) in [
-            (&mut config.portal.url, &self.portal),
-            (&mut config.device.url, &self.device),
-            (&mut config.public.url, &self.public),
-        ] {
-            let port = listener.local_addr().doing("cannot read a listener's port")?.port();
+        let urls = [&mut config.portal.url, &mut config.device.url, &mut config.public.url];
+        for (url, port) in urls.into_iter().zip(self.ports()?) {
             let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
             *url = format!("{scheme_and_host}:{port}");
         }
         Ok(())
     }
+}
+
+const PORT: &str = "cannot read a listener's port";
+
+/// A port of this machine alone.
+fn here(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -195,31 +226,38 @@ fn listeners(
         authorities: house.authorities.clone(),
         lists: lists.clone(),
         responders: responders.clone(),
-        issuers: std::iter::once(&house.root).chain(&house.issuing).cloned().collect(),
+        hierarchy: house.hierarchy.clone(),
     });
     let identity =
         |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
     let portal_tls =
         portal_config(&identity(&config.portal.certificate, &config.portal.key)?, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
-    let device_tls = DeviceDoor::new(
-        &identity(&config.device.certificate, &config.device.key)?,
-        Versions::Tls13,
-        house.trusted_issuers()?,
-        addresses.probes.clone(),
-    );
-    let device_tls = device_tls.doing("the device listener's certificate cannot be used")?;
+    let device_identity = identity(&config.device.certificate, &config.device.key)?;
+    let probes = addresses.probes.clone();
+    let make_door = move |issuers| {
+        DeviceDoor::new(&device_identity, Versions::Tls13, issuers, probes.clone())
+            .doing("the device listener's certificate cannot be used")
+    };
+    let door = Arc::new(ArcSwap::from_pointee(make_door(house.hierarchy.trusted_issuers()?)?));
     let site = |origins: &[&String]| Site {
         origins: origins.iter().map(ToString::to_string).collect(),
         hsts: false,
     };
     let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
-    let device_port = Port::Device(Arc::new(ArcSwap::from_pointee(device_tls)), house.context.clock.clone());
+    let device_port = Port::Device(door.clone(), house.context.clock.clone());
     let mut set = JoinSet::new();
     let stopped = || {
         let mut stopping = stopping.clone();
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     };
+    let (follow, until) = (house.hierarchy.clone().follow(door, make_door), stopped());
+    set.spawn(async move {
+        tokio::select! {
+            () = follow => {}
+            () = until => {}
+        }
+    });
     let [portal, device, public] =
         metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
     for ((tcp, port, router), (_, open)) in [
@@ -265,7 +303,6 @@ pub async fn told_to_stop() {
 
 impl DevOptions {
     fn apply(&self, config: &mut Config) {
-        let here = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         if let Some(port) = self.portal_port {
             config.portal.listen = here(port);
         }

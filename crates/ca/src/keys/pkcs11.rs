@@ -62,6 +62,18 @@ impl TokenKey {
         Ok(Self { token: token.clone(), name, point, handle: Mutex::new(None) })
     }
 
+    /// Destroys both halves, for ever: for a key that came to nothing.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the key is there still, or half of it.
+    pub fn destroy(self) -> Result<(), KeyError> {
+        self.token.run_writing(|session| {
+            let name = &self.name;
+            session.destroy_object(one_object(session, &self.token, name, ObjectClass::PRIVATE_KEY)?)?;
+            Ok(session.destroy_object(one_object(session, &self.token, name, ObjectClass::PUBLIC_KEY)?)?)
+        })
+    }
+
     /// Which object it is.
     pub fn name(&self) -> &KeyName {
         &self.name

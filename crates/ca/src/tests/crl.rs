@@ -103,7 +103,7 @@ fn a_list_says_which_certificates_it_is_about() {
     for scope in [
         Scope::EndEntities("http://pki.example.jp/crl/a.crl"),
         Scope::EndEntities("http://pki.example.jp/crl/a-1.crl"),
-        Scope::Authorities("http://pki.example.jp/crl/a.crl"),
+        Scope::Authorities,
     ] {
         for entries in [entries(2), vec![]] {
             let crl = build_crl(&world.root, scope, edition(1), entries).unwrap();

@@ -2,7 +2,7 @@
 
 use super::tools::{certtool, openssl, run};
 use super::world::{NOW, World, key, pem, text};
-use crate::authority::create_server;
+use crate::authority::{Terms, create_server};
 use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
 use crate::keys::{LocalKey, seal};
 use crate::ocsp::{OcspRequest, OcspStatus};
@@ -176,7 +176,9 @@ fn openssl_opens_a_sealed_key_with_its_passphrase_and_only_with_it() {
 fn a_browser_reaches_the_listeners_by_each_of_their_names() {
     let world = World::new();
     let names = ["localhost", "*.probe.localhost", "127.0.0.1"];
-    let server = create_server(&names, &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let server =
+        create_server(&names, &key(), &world.server, Terms { days: 90, now: NOW, entropy: &world.entropy })
+            .unwrap();
     let (ca, leaf) = (
         world.pem_file("server-ca.pem", &[world.server.certificate()]),
         world.pem_file("server.pem", &[&server]),
@@ -208,7 +210,13 @@ fn a_browser_reaches_the_listeners_by_each_of_their_names() {
 fn a_device_certificate_serves_no_server_and_a_server_certificate_no_device() {
     let world = World::new();
     let device = world.issue("本店", "受付PC");
-    let server = create_server(&["localhost"], &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let server = create_server(
+        &["localhost"],
+        &key(),
+        &world.server,
+        Terms { days: 90, now: NOW, entropy: &world.entropy },
+    )
+    .unwrap();
     let at = at_now();
     let accepted = |purpose: &str, ca: &[&[u8]], leaf: &[u8]| {
         let (ca, leaf) = (world.pem_file("ca.pem", ca), world.pem_file("leaf.pem", &[leaf]));

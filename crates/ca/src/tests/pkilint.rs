@@ -2,7 +2,7 @@
 
 use super::tools::pkilint;
 use super::world::{NOW, World, key, request, text};
-use crate::authority::create_server;
+use crate::authority::{Terms, create_server};
 use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
 use crate::ocsp::{OcspRequest, OcspStatus};
 use crate::subject::Holder;
@@ -24,7 +24,9 @@ fn every_kind_of_certificate_passes() {
         .der;
     // pkilint knows no wildcards (RFC 9525 section 6.3) and no names of one label; OpenSSL's test has both.
     let names = ["portal.example.jp", "device.example.jp", "127.0.0.1", "::1"];
-    let server = create_server(&names, &key(), &world.server, 90, NOW, &world.entropy).unwrap();
+    let server =
+        create_server(&names, &key(), &world.server, Terms { days: 90, now: NOW, entropy: &world.entropy })
+            .unwrap();
     let [root, issuing, server_ca] =
         [&world.root, &world.issuing, &world.server].map(|ca| ca.certificate().to_vec());
     for (name, der) in [

@@ -1,10 +1,12 @@
 //! A small installation: root, issuing CA, server CA, profiles, and devices with keys.
 
-use crate::authority::{AuthorityName, create_issuing, create_root, create_server_authority};
+use crate::authority::{
+    AuthorityName, RootAddresses, Terms, create_issuing, create_root, create_server_authority,
+};
 use crate::ocsp::{Candidate, Delegate};
 use crate::{
-    Endpoints, Holder, IssueError, Issuer, LocalKey, ParsedRequest, Prepared, Profile, SignedCertificate,
-    Signer, prepare,
+    Endpoints, Holder, IssueError, Issuer, LocalKey, ParsedRequest, Prepared, Profile, PublicKey,
+    SignedCertificate, Signer, prepare,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -14,6 +16,12 @@ use tegata_core::{DeviceId, Installation, IssuerId, Role, Serial, Timestamp};
 
 /// 2026-07-01T00:00:00Z, with a fraction that no certificate can express.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_782_864_000_250);
+
+/// Where the root publishes.
+pub(crate) const ADDRESSES: RootAddresses<'_> = RootAddresses {
+    crl: "http://pki.example.jp/crl/root.crl",
+    certificate: "http://pki.example.jp/ca/root.cer",
+};
 
 pub(crate) struct World {
     now: Timestamp,
@@ -41,13 +49,15 @@ impl World {
             Issuer::load(IssuerId::random(&entropy), certificate, key, now).unwrap()
         };
         let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
+        let terms = |days| Terms { days, now, entropy: &entropy };
         let [root_key, issuing_key, server_key] = [(); 3].map(|()| key());
-        let root = create_root(name("Tegata Root"), &root_key, 7300, now, &entropy).unwrap();
+        let root = create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
         let root = load(root, root_key);
-        let issuing = create_issuing(name("Tegata 端末"), &issuing_key, &root, 3650, now, &entropy).unwrap();
+        let issuing_name = name("Tegata 端末");
+        let public = PublicKey::of(issuing_key.as_ref());
+        let issuing = create_issuing(issuing_name, &public, &root, ADDRESSES, terms(3650)).unwrap();
         let issuing = load(issuing, issuing_key);
-        let server =
-            create_server_authority(name("Tegata Server"), &server_key, 3650, now, &entropy).unwrap();
+        let server = create_server_authority(name("Tegata Server"), &server_key, terms(3650)).unwrap();
         let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
         Self {
             now,

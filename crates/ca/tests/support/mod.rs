@@ -7,10 +7,10 @@ pub use place::Place;
 
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::authority::{self, AuthorityName};
+use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
 use tegata_ca::{
     Authority, Endpoints, Issued, Issuer, IssuingError, LocalKey, Order, ParsedRequest, Profile, Profiles,
-    Signer,
+    PublicKey, Signer,
 };
 use tegata_core::entropy::Seeded;
 use tegata_core::id::Code;
@@ -231,15 +231,21 @@ fn profiles() -> Profiles {
 
 fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
     let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
+    let terms = |days| Terms { days, now: NOW, entropy };
     let root_key = load_key(&LocalKey::generate().unwrap());
-    let root = authority::create_root(name("Tegata Root"), &root_key, 7300, NOW, entropy).unwrap();
+    let root = authority::create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
     let root_id = IssuerId::random(entropy);
     let root_issuer = Issuer::load(root_id.clone(), root.clone(), root_key, NOW).unwrap();
     let pkcs8 = LocalKey::generate().unwrap();
     std::fs::write(place.file("issuing.key"), &*pkcs8).unwrap();
     let name = name("Tegata Issuing");
+    let issuing_key = PublicKey::of(load_key(&pkcs8).as_ref());
+    let addresses = RootAddresses {
+        crl: "http://pki.example.jp/crl/root.crl",
+        certificate: "http://pki.example.jp/ca/root.cer",
+    };
     let issuing =
-        authority::create_issuing(name, &load_key(&pkcs8), &root_issuer, 3650, NOW, entropy).unwrap();
+        authority::create_issuing(name, &issuing_key, &root_issuer, addresses, terms(3650)).unwrap();
     [
         StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
         StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, issuing, Some(root_id)),

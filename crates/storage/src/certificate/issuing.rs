@@ -284,14 +284,17 @@ impl Transaction {
         Ok(())
     }
 
-    /// Only for a CA that issues: a process that has not heard of its rest is stopped here.
+    /// Only for a CA that issues, and for this tenant: a process that has not heard of its rest, or of the tenant's
+    /// policy, is stopped here.
     async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
         let now = self.now.millis();
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs, \
-                 not_before, not_after, reserved_at) SELECT i.id, $2, $3, $4, $5, $6, 'reserved', $7, $8, $9, $10, $11 \
-                 FROM issuer i WHERE i.id = $1 AND i.state = 'active'",
+                 not_before, not_after, reserved_at) SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11 \
+                 FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant \
+                 WHERE i.id = $1 AND i.state = 'active' \
+                 AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool'))",
             )
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())

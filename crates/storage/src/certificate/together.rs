@@ -36,7 +36,9 @@ static RESERVATIONS: Statement = Statement::new(
     9,
     ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
      not_after, reserved_at) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
-     n.not_before, n.not_after, n.at FROM new n JOIN issuer i ON i.id = n.issuer WHERE i.state = 'active' \
+     n.not_before, n.not_after, n.at FROM new n JOIN issuer i ON i.id = n.issuer \
+     JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant \
+     WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
      AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_hash = n.key_hash) \
      AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash)",
 );

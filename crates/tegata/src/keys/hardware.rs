@@ -2,7 +2,7 @@
 //!
 //! `NAME.pkcs11` in the keys folder says which object of the token is the key NAME. It holds no secret.
 
-use crate::config::{Config, Pkcs11Config};
+use crate::config::Pkcs11Config;
 use crate::failure::{Doing, Failure};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -36,12 +36,12 @@ struct Reference {
 }
 
 impl Hardware {
-    /// The token of the configuration; nothing is asked of it yet.
-    pub fn new(config: &Config, token: &Pkcs11Config) -> Self {
+    /// The token of the configuration, whose paths begin at `base`; nothing is asked of it yet.
+    pub fn new(base: &Path, token: &Pkcs11Config) -> Self {
         Self {
-            module: config.path(&token.module),
+            module: base.join(&token.module),
             label: token.token.clone(),
-            pin: token.pin.as_ref().map(|file| config.path(file)),
+            pin: token.pin.as_ref().map(|file| base.join(file)),
             token: Mutex::new(None),
         }
     }
@@ -65,12 +65,21 @@ impl Hardware {
 
     /// The key that the file names.
     pub fn signer(&self, file: &Path) -> Result<Arc<dyn Signer>, Failure> {
+        Ok(Arc::new(self.key(file)?))
+    }
+
+    /// Destroys the key that the file names.
+    pub fn destroy(&self, file: &Path) -> Result<(), Failure> {
+        self.key(file)?.destroy().doing(format!("cannot take the key of {} off the token", file.display()))
+    }
+
+    fn key(&self, file: &Path) -> Result<TokenKey, Failure> {
         let text = fs::read_to_string(file).doing(format!("cannot read {}", file.display()))?;
         let wrong = |error: String| Failure::misuse(format!("{}: {error}", file.display()));
         let reference: Reference = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let id = from_hex(&reference.id).ok_or_else(|| wrong("id must be hexadecimal".into()))?;
         let key = TokenKey::find(&self.token()?, KeyName { label: reference.label, id });
-        Ok(Arc::new(key.doing(format!("cannot use the key of {}", file.display()))?))
+        key.doing(format!("cannot use the key of {}", file.display()))
     }
 
     fn token(&self) -> Result<Arc<Token>, Failure> {

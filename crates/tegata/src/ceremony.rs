@@ -1,0 +1,103 @@
+//! `tegata ceremony ACT.toml`: acts on the hierarchy of CAs, each described in one file that can be reviewed, signed
+//! off and kept.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | the file of an act | [`script`] |
+//! | what is said and written down about it | [`transcript`], [`fields`] |
+//! | why nothing is left half done | [`outputs`] |
+//! | lists of revoked issuing CAs | [`list`] |
+//! | a CA before it is taken in | [`candidate`] |
+//! | the acts | [`root`], [`request`], [`sign`], [`install`], [`create`], [`lists`], [`ending`], [`tenant`] |
+//!
+//! Every act first finds out all that it will do, from inputs alone; a dry run ends there. What it makes goes to new
+//! files, and into the ledger in one transaction.
+
+pub mod candidate;
+mod create;
+mod ending;
+mod fields;
+mod install;
+pub mod list;
+mod lists;
+mod outputs;
+mod request;
+pub mod root;
+mod scene;
+mod script;
+mod sign;
+mod tenant;
+mod transcript;
+
+use crate::failure::Failure;
+use crate::house::Place;
+use crate::machine::Machine;
+use scene::Scene;
+use script::{Act, Script};
+use serde_json::json;
+use std::path::PathBuf;
+use transcript::Transcript;
+
+/// What can be said about a ceremony beside its file.
+#[derive(clap::Args)]
+pub struct CeremonyOptions {
+    /// The file that describes the act; examples are in ca-config/ceremony
+    #[arg(value_name = "ACT.toml")]
+    pub file: PathBuf,
+    /// Do it. Without this, only what would be done is shown
+    #[arg(long)]
+    pub perform: bool,
+    /// Go on only if the SHA-256 of the file is this one, which everybody present has compared
+    #[arg(long, value_name = "SHA256")]
+    pub expect: Option<String>,
+    /// Write a transcript to this new file: one JSON object a line, never a secret
+    #[arg(long, value_name = "FILE")]
+    pub transcript: Option<PathBuf>,
+    /// The lines of the transcript on standard output, for scripts
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) -> Result<(), Failure> {
+    let script = Script::read(&options.file)?;
+    if let Some(expected) = &options.expect
+        && !expected.eq_ignore_ascii_case(&script.sha256)
+    {
+        let (file, found) = (options.file.display(), &script.sha256);
+        return Err(Failure::misuse(format!("{file} is not what was expected: its SHA-256 is {found}")));
+    }
+    let mut transcript = Transcript::open(options.transcript.as_deref(), options.json, machine)?;
+    transcript.say(
+        "ceremony",
+        &json!({
+            "act": script.name, "file": script.file.display().to_string(), "sha256": script.sha256,
+            "tool": concat!("tegata ", env!("CARGO_PKG_VERSION")), "why": script.why,
+            "present": script.present, "perform": options.perform,
+        }),
+    )?;
+    let mut scene = Scene::new(place, &script, options.perform, machine, transcript);
+    let ended = act(&script.act, &mut scene).await;
+    let result = match &ended {
+        Ok(()) if options.perform => json!({"result": "done"}),
+        Ok(()) => json!({"result": "rehearsed", "next": "nothing was changed; add --perform to do it"}),
+        Err(error) => json!({"result": "failed", "error": error.to_string()}),
+    };
+    scene.say("end", &result).and(ended)
+}
+
+async fn act(act: &Act, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    match act {
+        Act::CreateRoot(details) => root::create(details, scene),
+        Act::RequestIssuing(details) => request::request(details, scene).await,
+        Act::SignIssuing(details) => sign::sign(details, scene),
+        Act::InstallIssuing(details) => install::install(details, scene).await,
+        Act::CreateIssuing(details) => create::create(details, scene).await,
+        Act::SignRootCrl(details) => lists::sign(details, scene),
+        Act::InstallRootCrl(details) => lists::install(details, scene).await,
+        Act::RestIssuing(details) => ending::rest(details, scene).await,
+        Act::RetireIssuing(details) => ending::retire(details, scene).await,
+        Act::RevokeIssuing(details) => ending::revoke(details, scene).await,
+        Act::TenantIssuing(details) => tenant::issuing(details, scene).await,
+    }
+}

@@ -1,0 +1,168 @@
+//! `create-issuing`: request, signature and installation in one, where the root's key is at hand.
+
+use super::candidate::name_is_new;
+use super::fields::{self, Open};
+use super::install::{Arrival, Post};
+use super::list::{NextList, RootList, USUAL_DAYS};
+use super::lists::{revision_of, revoked_below};
+use super::outputs::Outputs;
+use super::request::usual_shards;
+use super::root::usual_key;
+use super::scene::Scene;
+use crate::config::Config;
+use crate::failure::{Doing, Failure};
+use crate::hierarchy::write_anchors;
+use crate::keys::KeyRing;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
+use tegata_ca::{Endpoints, Issuer, LocalKey, PublicKey, Signer};
+use tegata_core::IssuerId;
+use tegata_storage::{IssuerKind, Ledger, StoredIssuer};
+
+/// What is to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateIssuing {
+    organization: String,
+    common_name: String,
+    days: u32,
+    #[serde(default)]
+    tenant: Option<String>,
+    #[serde(default = "usual_shards")]
+    shards: u16,
+    /// Not needed where there is only one.
+    #[serde(default)]
+    root: Option<IssuerId>,
+    #[serde(default = "usual_key")]
+    root_key: String,
+    #[serde(default = "usual_days")]
+    list_days: u32,
+}
+
+fn usual_days() -> u32 {
+    USUAL_DAYS
+}
+
+/// What was found out before.
+struct Ground {
+    root: StoredIssuer,
+    endpoints: Endpoints,
+    list: NextList,
+    revision: u64,
+    post: Post,
+}
+
+pub async fn create(details: &CreateIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    let config = scene.config()?;
+    let ledger = scene.ledger(&config).await?;
+    let ground = details.examine(&config, &ledger, scene).await?;
+    details.plan(&ground, scene)?;
+    let ring = KeyRing::open(&config)?;
+    // Before a key is made: without the root's there is nothing to do.
+    let root_key = ring.signer(&details.root_key)?;
+    let root = Issuer::load(ground.root.id.clone(), ground.root.certificate.clone(), root_key, scene.now);
+    let root = root.doing("the root cannot sign")?;
+    if !scene.perform {
+        return Ok(());
+    }
+    let id = IssuerId::random(scene.machine.entropy.as_ref());
+    let name = KeyRing::issuing(&id);
+    let mut outputs = Outputs::default();
+    let key = ring.create(&name, scene.machine.entropy.as_ref())?;
+    outputs.has_key(&ring, &name);
+    let certificate = details.sign(&key, &root, &ground.endpoints, scene)?;
+    let issuing = StoredIssuer {
+        tenant: ground.post.tenant,
+        shards: ground.post.shards,
+        ..StoredIssuer::new(id.clone(), IssuerKind::Issuing, certificate, Some(ground.root.id))
+    };
+    let list = ground.list.sign(&root)?;
+    let arrival = Arrival { root: None, issuing, list, revision: ground.revision, list_is_out: false };
+    arrival.record(&ledger, scene).await?;
+    outputs.keep();
+    write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
+    let made = fields::certificate(&arrival.issuing.certificate, Open::Nothing);
+    scene.say("made", &json!({"issuer": id, "certificate": made, "list": arrival.list.facts()}))
+}
+
+impl CreateIssuing {
+    async fn examine(&self, config: &Config, ledger: &Ledger, scene: &Scene<'_>) -> Result<Ground, Failure> {
+        let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
+        name_is_new(&issuers, &self.organization, &self.common_name)?;
+        let root = self.root(&issuers)?;
+        let endpoints = Endpoints::new(&config.public.url, &root.id, 1).map_err(Failure::misuse)?;
+        let post = Post::of(ledger, self.tenant.as_deref(), self.shards).await?;
+        let revision = revision_of(ledger, &root.id).await?;
+        let mut list = match ledger.crl(&root.id, 0).await.doing("cannot read the root's list")? {
+            Some(out) => {
+                let out = RootList::read(out.der, &root.certificate);
+                let out = out.map_err(|error| Failure::wrong(format!("the root's present list: {error}")))?;
+                NextList::after(&out, self.list_days, scene.now)?
+            }
+            None => NextList::first(self.list_days, scene.now),
+        };
+        for entry in revoked_below(&issuers, &root.id)? {
+            list.add(entry);
+        }
+        Ok(Ground { root, endpoints, list, revision, post })
+    }
+
+    fn root(&self, issuers: &[StoredIssuer]) -> Result<StoredIssuer, Failure> {
+        let mut roots = issuers.iter().filter(|issuer| {
+            issuer.kind == IssuerKind::Root && self.root.as_ref().is_none_or(|wanted| *wanted == issuer.id)
+        });
+        match (roots.next(), roots.next()) {
+            (Some(root), None) => Ok(root.clone()),
+            (None, _) => Err(Failure::misuse("the ledger has no such root: begin with create-root")),
+            _ => Err(Failure::misuse("there are several roots: name one as root")),
+        }
+    }
+
+    fn plan(&self, ground: &Ground, scene: &mut Scene<'_>) -> Result<(), Failure> {
+        let throwaway =
+            LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
+        let rehearsed = authority::rehearse_issuing(
+            self.name(),
+            &PublicKey::of(&throwaway),
+            &ground.root.certificate,
+            RootAddresses { crl: &ground.endpoints.crl(0), certificate: ground.endpoints.certificate() },
+            self.terms(scene),
+        );
+        let rehearsed = rehearsed.doing("the root cannot sign this")?;
+        let Post { tenant, shards } = &ground.post;
+        scene.plan("make a key", &json!({"kind": "P-256"}))?;
+        scene.plan(
+            "install an issuing CA",
+            &json!({
+                "below": ground.root.id, "tenant": tenant, "shards": shards,
+                "certificate": fields::certificate(&rehearsed, Open::SerialAndKey),
+            }),
+        )?;
+        scene.plan("install the root's list", &ground.list.facts())
+    }
+
+    fn sign(
+        &self,
+        key: &Arc<dyn Signer>,
+        root: &Issuer,
+        endpoints: &Endpoints,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<u8>, Failure> {
+        let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
+        let public = PublicKey::of(key.as_ref());
+        let signed = authority::create_issuing(self.name(), &public, root, addresses, self.terms(scene));
+        let signed = signed.doing("the root did not sign this")?;
+        super::candidate::examine(&signed, root.certificate(), addresses, scene.now)?;
+        Ok(signed)
+    }
+
+    fn name(&self) -> AuthorityName<'_> {
+        AuthorityName { organization: &self.organization, common_name: &self.common_name }
+    }
+
+    fn terms<'a>(&self, scene: &Scene<'a>) -> Terms<'a> {
+        Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    }
+}

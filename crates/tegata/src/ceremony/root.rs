@@ -1,0 +1,100 @@
+//! `create-root`: a root on a machine that no network reaches.
+
+use super::fields::{self, Open};
+use super::list::{NextList, RootList, root_id};
+use super::outputs::Outputs;
+use super::scene::Scene;
+use crate::config::KeysConfig;
+use crate::failure::{Doing, Failure};
+use crate::keys::KeyRing;
+use crate::pem;
+use serde::Deserialize;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tegata_ca::authority::{self, AuthorityName, Terms};
+use tegata_ca::{Issuer, LocalKey, Signer};
+
+/// The name of a root's key where nothing else is said.
+pub fn usual_key() -> String {
+    "root".to_owned()
+}
+
+/// What is to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRoot {
+    organization: String,
+    common_name: String,
+    days: u32,
+    /// How long its first list is good.
+    list_days: u32,
+    #[serde(default = "usual_key")]
+    key: String,
+    certificate: PathBuf,
+    list: PathBuf,
+    keys: KeysConfig,
+}
+
+/// A root that can sign, and its first list.
+pub struct NewRoot {
+    pub issuer: Issuer,
+    pub list: RootList,
+}
+
+impl NewRoot {
+    /// From a key that is its own from now on.
+    pub fn make(
+        name: AuthorityName<'_>,
+        key: Arc<dyn Signer>,
+        list_days: u32,
+        terms: Terms<'_>,
+    ) -> Result<Self, Failure> {
+        let certificate = authority::create_root(name, &key, terms).doing("cannot make the root")?;
+        let id = root_id(&certificate)?;
+        let issuer = Issuer::load(id, certificate, key, terms.now).doing("the new root cannot be used")?;
+        let list = NextList::first(list_days, terms.now).sign(&issuer)?;
+        Ok(Self { issuer, list })
+    }
+}
+
+pub fn create(details: &CreateRoot, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.list)?);
+    let ring = scene.keys(&details.keys)?;
+    ring.must_take(&details.key)?;
+    plan(details, &ring, scene)?;
+    if !scene.perform {
+        return Ok(());
+    }
+    let mut outputs = Outputs::default();
+    let key = ring.create(&details.key, scene.machine.entropy.as_ref())?;
+    outputs.has_key(&ring, &details.key);
+    let root = details.make(key, scene)?;
+    scene.write(&mut outputs, &certificate, pem::certificates(&[root.issuer.certificate()]).as_bytes())?;
+    scene.write(&mut outputs, &list, &root.list.der)?;
+    let made = fields::certificate(root.issuer.certificate(), Open::Nothing);
+    scene.say("made", &json!({"root": root.issuer.id(), "certificate": made, "list": root.list.facts()}))?;
+    outputs.keep();
+    Ok(())
+}
+
+fn plan(details: &CreateRoot, ring: &KeyRing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    let throwaway =
+        LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
+    let root = details.make(Arc::new(throwaway), scene)?;
+    scene.plan(
+        "make a key",
+        &json!({"name": details.key, "kind": "P-256", "in": ring.new_place(&details.key)}),
+    )?;
+    let certificate = fields::certificate(root.issuer.certificate(), Open::SerialAndKey);
+    scene.plan("sign a root certificate", &certificate)?;
+    scene.plan("sign its first list", &root.list.facts())
+}
+
+impl CreateRoot {
+    fn make(&self, key: Arc<dyn Signer>, scene: &Scene<'_>) -> Result<NewRoot, Failure> {
+        let name = AuthorityName { organization: &self.organization, common_name: &self.common_name };
+        let terms = Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() };
+        NewRoot::make(name, key, self.list_days, terms)
+    }
+}

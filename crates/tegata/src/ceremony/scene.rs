@@ -1,0 +1,120 @@
+//! Where an act takes place: its file, its inputs, the machine, and the transcript.
+
+use super::outputs::{Outputs, must_be_new};
+use super::script::Script;
+use super::transcript::Transcript;
+use crate::check;
+use crate::config::{Config, KeysConfig};
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::keys::KeyRing;
+use crate::machine::Machine;
+use crate::pem;
+use crate::revocations::open_ledger;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tegata_core::Timestamp;
+use tegata_core::encoding::hex;
+use tegata_storage::Ledger;
+
+/// A performance or a rehearsal.
+pub struct Scene<'a> {
+    pub script: &'a Script,
+    pub perform: bool,
+    pub machine: &'a Machine,
+    pub now: Timestamp,
+    place: &'a Place,
+    transcript: Transcript,
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(
+        place: &'a Place,
+        script: &'a Script,
+        perform: bool,
+        machine: &'a Machine,
+        transcript: Transcript,
+    ) -> Self {
+        Self { script, perform, machine, now: machine.now(), place, transcript }
+    }
+
+    /// Says one thing, to those present and to the transcript.
+    pub fn say(&mut self, what: &str, facts: &Value) -> Result<(), Failure> {
+        self.transcript.say(what, facts)
+    }
+
+    /// What is about to be done, or would be.
+    pub fn plan(&mut self, deed: &str, facts: &Value) -> Result<(), Failure> {
+        let what = if self.perform { deed.to_owned() } else { format!("would {deed}") };
+        self.say(&what, facts)
+    }
+
+    /// An input as it is in its file. Its hash is noted before anything is made of it.
+    pub fn read(&mut self, what: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+        let path = self.script.path(file);
+        let bytes = std::fs::read(&path)
+            .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", path.display())))?;
+        self.say(
+            "input",
+            &json!({"is": what, "file": path.display().to_string(), "sha256": sha256(&bytes)}),
+        )?;
+        Ok(bytes)
+    }
+
+    /// The same, out of its PEM.
+    pub fn read_der(&mut self, what: &str, file: &Path) -> Result<Vec<u8>, Failure> {
+        let bytes = self.read(what, file)?;
+        Ok(pem::decode(&bytes).unwrap_or(bytes))
+    }
+
+    /// A file that will be written: it must not exist.
+    pub fn new_file(&self, file: &Path) -> Result<PathBuf, Failure> {
+        let path = self.script.path(file);
+        must_be_new(&path).map(|()| path)
+    }
+
+    /// Writes what was made, and notes its hash.
+    pub fn write(&mut self, outputs: &mut Outputs<'_>, path: &Path, content: &[u8]) -> Result<(), Failure> {
+        outputs.write(path, content)?;
+        self.say("wrote", &json!({"file": path.display().to_string(), "sha256": sha256(content)}))
+    }
+
+    /// The keys that an act names itself, where no installation is.
+    pub fn keys(&self, keys: &KeysConfig) -> Result<KeyRing, Failure> {
+        KeyRing::open_at(self.script.folder(), keys)
+    }
+
+    /// The installation's configuration.
+    pub fn config(&self) -> Result<Config, Failure> {
+        self.place.config()
+    }
+
+    /// The installation's ledger. A rehearsal looks at it as it is.
+    pub async fn ledger(&self, config: &Config) -> Result<Ledger, Failure> {
+        if self.perform { open_ledger(config, self.machine).await } else { check::open(config).await }
+    }
+
+    /// What every audit entry of an act says of it.
+    pub fn detail(&self, more: &Value) -> Value {
+        let mut detail = json!({"act": self.script.name, "script": self.script.sha256});
+        if let (Some(detail), Some(more)) = (detail.as_object_mut(), more.as_object()) {
+            detail.extend(more.clone());
+        }
+        detail
+    }
+
+    /// The audit entry of an act that changes nothing else in the ledger.
+    pub async fn note(&self, ledger: &Ledger, more: &Value) -> Result<(), Failure> {
+        const WHAT: &str = "cannot write the audit log";
+        let mut transaction = ledger.begin(self.now).await.doing(WHAT)?;
+        let detail = self.detail(more);
+        transaction.audit(&Machine::operator(), "ceremony.performed", None, detail).await.doing(WHAT)?;
+        transaction.commit().await.doing(WHAT)
+    }
+}
+
+/// In hex, as `sha256sum` writes it.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
+}

@@ -1,0 +1,185 @@
+//! The file of an act: TOML, unknown keys refused with their line.
+
+use crate::ceremony::create::CreateIssuing;
+use crate::ceremony::ending::{RestIssuing, RetireIssuing, RevokeIssuing};
+use crate::ceremony::install::InstallIssuing;
+use crate::ceremony::lists::{InstallRootCrl, SignRootCrl};
+use crate::ceremony::request::RequestIssuing;
+use crate::ceremony::root::CreateRoot;
+use crate::ceremony::sign::SignIssuing;
+use crate::ceremony::tenant::TenantIssuing;
+use crate::failure::Failure;
+use ring::digest::{SHA256, digest};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use tegata_core::encoding::hex;
+
+/// An act as it was written down.
+pub struct Script {
+    pub file: PathBuf,
+    /// Of the file, in hex.
+    pub sha256: String,
+    pub name: ActName,
+    pub why: String,
+    pub present: Vec<Person>,
+    pub act: Act,
+}
+
+/// Somebody who takes part. This is no certificate: names are welcome.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub role: String,
+    pub name: String,
+}
+
+/// What is done, with its details.
+pub enum Act {
+    CreateRoot(CreateRoot),
+    RequestIssuing(RequestIssuing),
+    SignIssuing(SignIssuing),
+    InstallIssuing(InstallIssuing),
+    CreateIssuing(CreateIssuing),
+    SignRootCrl(SignRootCrl),
+    InstallRootCrl(InstallRootCrl),
+    RestIssuing(RestIssuing),
+    RetireIssuing(RetireIssuing),
+    RevokeIssuing(RevokeIssuing),
+    TenantIssuing(TenantIssuing),
+}
+
+/// The word in the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActName {
+    CreateRoot,
+    RequestIssuing,
+    SignIssuing,
+    InstallIssuing,
+    CreateIssuing,
+    SignRootCrl,
+    InstallRootCrl,
+    RestIssuing,
+    RetireIssuing,
+    RevokeIssuing,
+    TenantIssuing,
+}
+
+/// The whole file, once it is known which act it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document<T> {
+    act: ActName,
+    why: String,
+    present: Vec<Person>,
+    details: T,
+}
+
+impl Script {
+    /// Reads the file.
+    pub fn read(file: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", file.display())))?;
+        Self::parse(file, &text).map_err(|error| Failure::misuse(format!("{}: {error}", file.display())))
+    }
+
+    /// Paths in the file begin at its folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder().join(path)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            act: ActName,
+        }
+        let Head { act } = toml::from_str(text).map_err(|error| error.to_string())?;
+        match act {
+            ActName::CreateRoot => Self::whole(file, text, Act::CreateRoot),
+            ActName::RequestIssuing => Self::whole(file, text, Act::RequestIssuing),
+            ActName::SignIssuing => Self::whole(file, text, Act::SignIssuing),
+            ActName::InstallIssuing => Self::whole(file, text, Act::InstallIssuing),
+            ActName::CreateIssuing => Self::whole(file, text, Act::CreateIssuing),
+            ActName::SignRootCrl => Self::whole(file, text, Act::SignRootCrl),
+            ActName::InstallRootCrl => Self::whole(file, text, Act::InstallRootCrl),
+            ActName::RestIssuing => Self::whole(file, text, Act::RestIssuing),
+            ActName::RetireIssuing => Self::whole(file, text, Act::RetireIssuing),
+            ActName::RevokeIssuing => Self::whole(file, text, Act::RevokeIssuing),
+            ActName::TenantIssuing => Self::whole(file, text, Act::TenantIssuing),
+        }
+    }
+
+    fn whole<T: DeserializeOwned>(file: &Path, text: &str, act: fn(T) -> Act) -> Result<Self, String> {
+        let Document { act: name, why, present, details } =
+            toml::from_str::<Document<T>>(text).map_err(|error| error.to_string())?;
+        if why.trim().is_empty() {
+            return Err("why is empty: say why this is done".into());
+        }
+        if present.is_empty() {
+            return Err("nobody is present: name at least one person and role under [[present]]".into());
+        }
+        let sha256 = hex(digest(&SHA256, text.as_bytes()).as_ref());
+        Ok(Self { file: file.to_owned(), sha256, name, why, present, act: act(details) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLES: [(&str, &str); 11] = [
+        ("create-root", include_str!("../../../../ca-config/ceremony/create-root.toml")),
+        ("request-issuing", include_str!("../../../../ca-config/ceremony/request-issuing.toml")),
+        ("sign-issuing", include_str!("../../../../ca-config/ceremony/sign-issuing.toml")),
+        ("install-issuing", include_str!("../../../../ca-config/ceremony/install-issuing.toml")),
+        ("create-issuing", include_str!("../../../../ca-config/ceremony/create-issuing.toml")),
+        ("sign-root-crl", include_str!("../../../../ca-config/ceremony/sign-root-crl.toml")),
+        ("install-root-crl", include_str!("../../../../ca-config/ceremony/install-root-crl.toml")),
+        ("rest-issuing", include_str!("../../../../ca-config/ceremony/rest-issuing.toml")),
+        ("retire-issuing", include_str!("../../../../ca-config/ceremony/retire-issuing.toml")),
+        ("revoke-issuing", include_str!("../../../../ca-config/ceremony/revoke-issuing.toml")),
+        ("tenant-issuing", include_str!("../../../../ca-config/ceremony/tenant-issuing.toml")),
+    ];
+
+    fn error(text: &str) -> String {
+        Script::parse(Path::new("act.toml"), text).err().expect("an error")
+    }
+
+    #[test]
+    fn an_operator_can_begin_with_the_example_of_every_act() {
+        for (name, text) in EXAMPLES {
+            let script =
+                Script::parse(Path::new("act.toml"), text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(serde_json::to_value(script.name).unwrap(), name);
+            assert_eq!(script.sha256.len(), 64);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_is_named_with_its_line_in_every_act() {
+        for (name, text) in EXAMPLES {
+            let text = text.replace("[details]", "[details]\ndayz = 7");
+            let line = text.lines().position(|line| line == "dayz = 7").unwrap() + 1;
+            let error = error(&text);
+            assert!(error.contains(&format!("line {line}")) && error.contains("dayz"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_act_says_why_and_who() {
+        let (_, text) = EXAMPLES[7];
+        let why = text.lines().find(|line| line.starts_with("why")).unwrap();
+        assert!(error(&text.replace(why, "why = \" \"")).contains("why"));
+        let (before, after) = text.split_once("[[present]]").unwrap();
+        let (_, details) = after.split_once("[details]").unwrap();
+        assert!(error(&format!("{before}[details]{details}")).contains("present"));
+        assert!(error(&format!("present = []\n{before}[details]{details}")).contains("nobody is present"));
+        assert!(error("act = \"dance\"").contains("line 1"));
+    }
+}

@@ -1,0 +1,111 @@
+//! `sign-issuing`: the root signs an issuing CA, where its key is.
+
+use super::candidate;
+use super::fields::{self, Open};
+use super::list::{NextList, RootList, root_id};
+use super::outputs::Outputs;
+use super::root::usual_key;
+use super::scene::{Scene, sha256};
+use crate::config::KeysConfig;
+use crate::failure::{Doing, Failure};
+use crate::pem;
+use serde::Deserialize;
+use serde_json::json;
+use std::path::PathBuf;
+use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
+use tegata_ca::{Issuer, ParsedRequest};
+
+/// What is to be signed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIssuing {
+    root: PathBuf,
+    /// The root's present list.
+    list: PathBuf,
+    new_list: PathBuf,
+    list_days: u32,
+    request: PathBuf,
+    /// Of the file, so that no other request takes its place on the way.
+    request_sha256: String,
+    organization: String,
+    common_name: String,
+    days: u32,
+    list_address: String,
+    root_address: String,
+    certificate: PathBuf,
+    #[serde(default = "usual_key")]
+    key: String,
+    keys: KeysConfig,
+}
+
+/// What the root is about to sign.
+struct Intention {
+    root: Vec<u8>,
+    request: ParsedRequest,
+    list: NextList,
+}
+
+pub fn sign(details: &SignIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.new_list)?);
+    let intention = details.examine(scene)?;
+    let rehearsed = authority::rehearse_issuing(
+        details.name(),
+        intention.request.key(),
+        &intention.root,
+        details.addresses(),
+        details.terms(scene),
+    );
+    let rehearsed = rehearsed.doing("the root cannot sign this")?;
+    scene.plan("sign an issuing certificate", &fields::certificate(&rehearsed, Open::Serial))?;
+    scene.plan("sign the root's next list", &intention.list.facts())?;
+    if !scene.perform {
+        return Ok(());
+    }
+    let ring = scene.keys(&details.keys)?;
+    let key = ring.signer(&details.key)?;
+    let root = Issuer::load(root_id(&intention.root)?, intention.root, key, scene.now);
+    let root = root.doing("the root cannot sign")?;
+    let (name, terms) = (details.name(), details.terms(scene));
+    let signed = authority::create_issuing(name, intention.request.key(), &root, details.addresses(), terms);
+    let signed = signed.doing("the root did not sign this")?;
+    candidate::examine(&signed, root.certificate(), details.addresses(), scene.now)?;
+    let next = intention.list.sign(&root)?;
+    let mut outputs = Outputs::default();
+    scene.write(&mut outputs, &certificate, pem::certificates(&[&signed]).as_bytes())?;
+    scene.write(&mut outputs, &list, &next.der)?;
+    let made = fields::certificate(&signed, Open::Nothing);
+    scene.say("made", &json!({"certificate": made, "list": next.facts()}))?;
+    outputs.keep();
+    Ok(())
+}
+
+impl SignIssuing {
+    fn examine(&self, scene: &mut Scene<'_>) -> Result<Intention, Failure> {
+        let root = scene.read_der("the root's certificate", &self.root)?;
+        let list = scene.read_der("the root's present list", &self.list)?;
+        let file = scene.read("the request", &self.request)?;
+        if !sha256(&file).eq_ignore_ascii_case(&self.request_sha256) {
+            return Err(Failure::wrong("the request is not the one whose SHA-256 was written down"));
+        }
+        let der = pem::decode(&file).unwrap_or(file);
+        let request = ParsedRequest::parse(&der).map_err(|refusal| {
+            let why = refusal.title(tegata_core::Language::En);
+            Failure::wrong(format!("the request cannot be used ({}): {why}", refusal.code()))
+        })?;
+        let list = RootList::read(list, &root)
+            .map_err(|error| Failure::wrong(format!("the present list: {error}")))?;
+        Ok(Intention { root, request, list: NextList::after(&list, self.list_days, scene.now)? })
+    }
+
+    fn name(&self) -> AuthorityName<'_> {
+        AuthorityName { organization: &self.organization, common_name: &self.common_name }
+    }
+
+    fn addresses(&self) -> RootAddresses<'_> {
+        RootAddresses { crl: &self.list_address, certificate: &self.root_address }
+    }
+
+    fn terms<'a>(&self, scene: &Scene<'a>) -> Terms<'a> {
+        Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    }
+}

@@ -1,0 +1,210 @@
+//! `tegata tenant …` and `tegata site …`: who is served, and where.
+
+use crate::cli::Output;
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::machine::Machine;
+use serde_json::{Value, json};
+use tegata_core::{SiteId, TenantId};
+use tegata_storage::{Issuing, Ledger, Site, Tenant};
+
+/// The longest name of a tenant or site.
+const LONGEST: usize = 100;
+
+/// What can be done with tenants.
+#[derive(clap::Subcommand)]
+pub enum TenantCommand {
+    /// Add a tenant (法人)
+    Add {
+        /// Its name
+        name: String,
+        /// Serve it by CAs of its own alone; until one is installed it gets no certificates
+        #[arg(long)]
+        silo: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List tenants
+    List(Output),
+}
+
+/// What can be done with sites.
+#[derive(clap::Subcommand)]
+pub enum SiteCommand {
+    /// Add a site (店舗)
+    Add {
+        /// Its name
+        name: String,
+        /// Name or identifier of its tenant; not needed where there is only one
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List sites
+    List {
+        /// Of this tenant alone: name or identifier
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let result = match command {
+        TenantCommand::Add { name, silo, output } => add(&ledger, name, *silo, output.json, machine).await,
+        TenantCommand::List(output) => list(&ledger, output.json).await,
+    };
+    ledger.close().await;
+    result
+}
+
+/// Runs the command.
+pub async fn run_site(place: &Place, command: &SiteCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let result = match command {
+        SiteCommand::Add { name, tenant, output } => {
+            add_site(&ledger, name, tenant.as_deref(), output.json, machine).await
+        }
+        SiteCommand::List { tenant, output } => list_sites(&ledger, tenant.as_deref(), output.json).await,
+    };
+    ledger.close().await;
+    result
+}
+
+/// The one tenant that is meant, by name or identifier.
+pub async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant, Failure> {
+    let mut tenants = ledger.tenants().await.doing(READ)?;
+    if let Some(wanted) = wanted {
+        tenants.retain(|tenant| tenant.name == wanted || tenant.id.as_str() == wanted);
+    }
+    match (tenants.len(), wanted) {
+        (1, _) => Ok(tenants.remove(0)),
+        (_, Some(wanted)) => Err(Failure::misuse(format!("there is no tenant {wanted:?}"))),
+        (_, None) => Err(Failure::misuse("there are several tenants, or none: name one")),
+    }
+}
+
+const READ: &str = "cannot read the ledger";
+const WRITE: &str = "nothing was added";
+
+async fn add(
+    ledger: &Ledger,
+    name: &str,
+    silo: bool,
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    check_name(name)?;
+    if ledger.tenants().await.doing(READ)?.iter().any(|known| known.name == name) {
+        return Err(Failure::misuse(format!("there is a tenant {name:?} already")));
+    }
+    let issuing = if silo { Issuing::Silo } else { Issuing::Pool };
+    let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(machine.entropy.as_ref()), name) };
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    transaction.add_tenant(&tenant, &Machine::operator()).await.doing(WRITE)?;
+    transaction.commit().await.doing(WRITE)?;
+    if as_json {
+        println!("{}", describe(&tenant));
+    } else {
+        println!("{}  {}", tenant.id, tenant.name);
+        if silo {
+            println!("it gets no certificates until a CA is installed for it: tegata ceremony");
+        }
+    }
+    Ok(())
+}
+
+async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
+    let tenants = ledger.tenants().await.doing(READ)?;
+    if as_json {
+        println!("{}", Value::Array(tenants.iter().map(describe).collect()));
+        return Ok(());
+    }
+    for tenant in &tenants {
+        println!("{}  {:4}  {}", tenant.id, tenant.issuing.as_str(), tenant.name);
+    }
+    Ok(())
+}
+
+async fn add_site(
+    ledger: &Ledger,
+    name: &str,
+    tenant: Option<&str>,
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    check_name(name)?;
+    let tenant = find_tenant(ledger, tenant).await?;
+    if ledger.sites(&tenant.id).await.doing(READ)?.iter().any(|known| known.name == name) {
+        return Err(Failure::misuse(format!("{} has a site {name:?} already", tenant.name)));
+    }
+    let site = Site {
+        id: SiteId::random(machine.entropy.as_ref()),
+        tenant: tenant.id.clone(),
+        name: name.to_owned(),
+    };
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
+    transaction.commit().await.doing(WRITE)?;
+    if as_json {
+        println!("{}", describe_site(&site, &tenant));
+    } else {
+        println!("{}  {}  {}", site.id, tenant.name, site.name);
+    }
+    Ok(())
+}
+
+async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let tenants = match tenant {
+        Some(_) => vec![find_tenant(ledger, tenant).await?],
+        None => ledger.tenants().await.doing(READ)?,
+    };
+    let mut described = Vec::new();
+    for tenant in &tenants {
+        for site in ledger.sites(&tenant.id).await.doing(READ)? {
+            if !as_json {
+                println!("{}  {}  {}", site.id, tenant.name, site.name);
+            }
+            described.push(describe_site(&site, tenant));
+        }
+    }
+    if as_json {
+        println!("{}", Value::Array(described));
+    }
+    Ok(())
+}
+
+fn describe(tenant: &Tenant) -> Value {
+    json!({"tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str()})
+}
+
+fn describe_site(site: &Site, tenant: &Tenant) -> Value {
+    json!({"site": site.id, "name": site.name, "tenant": tenant.id, "tenant_name": tenant.name})
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let fits = (1..=LONGEST).contains(&name.chars().count());
+    if fits && name.trim() == name && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Failure::misuse(format!(
+        "a name has 1 to {LONGEST} characters, no spaces around it and no control characters"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_readable() {
+        assert!(check_name("あおば薬局グループ").is_ok());
+        for wrong in ["", " a", "a\n", &"長".repeat(101)] {
+            assert!(check_name(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
