@@ -46,8 +46,8 @@ mod storehouse;
 
 pub use binary::tegata;
 pub use browser::{Browser, Download};
-pub use cluster::Cluster;
 pub use ceremony::{Act, Ceremony};
+pub use cluster::Cluster;
 pub use command::{Outcome, run, run_in};
 pub use curl::{Answer, Curl};
 pub use gate::GateProcess;
