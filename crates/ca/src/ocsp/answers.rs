@@ -12,9 +12,9 @@ use tegata_storage::Status;
 /// How many answers a CA's responder remembers, about 1 kB each: the ones asked for last.
 const REMEMBERED: usize = 1 << 16;
 
-/// A signed answer about one certificate, and what it stands on.
+/// What is true of one certificate, what that stands on, and the answer that says so once somebody has asked for it.
 pub(super) struct Remembered {
-    pub(super) signed: Signed,
+    pub(super) signed: Option<Signed>,
     pub(super) status: OcspStatus,
     pub(super) grounds: Grounds,
 }
@@ -39,22 +39,30 @@ impl Signed {
             next_update: now.plus(LIFE).whole_second(),
         }
     }
+
+    /// Whether it may be given once more by its age alone: for the rest of its life it is good in the client's hands.
+    pub(super) fn is_young(&self, now: Timestamp) -> bool {
+        let life = self.next_update.since(self.this_update);
+        now >= self.this_update && now.since(self.this_update) < life / 2
+    }
 }
 
-/// Why an answer is still true, as far as the memory of the ledger can tell.
+/// Why a status is still true, as far as the memory of the ledger can tell.
+#[derive(Clone)]
 pub(super) enum Grounds {
     /// It says good of a certificate, which it is until it ends or the memory denies it or its device.
     Undenied { device: DeviceId, thumbprint: Thumbprint, not_after: Timestamp },
     /// It says since when and why a certificate has ended. That changes with the feed only: nothing was written to it
     /// since this event.
     Unmoved { seq: u64 },
+    /// It cannot tell: the ledger is asked.
+    None,
 }
 
 impl Remembered {
-    /// Whether it may be given once more by its age alone: for the rest of its life it is good in the client's hands.
-    pub(super) fn is_young(&self, now: Timestamp) -> bool {
-        let Signed { this_update, next_update, .. } = self.signed;
-        now >= this_update && now.since(this_update) < next_update.since(this_update) / 2
+    /// The same with an answer.
+    pub(super) fn with(&self, signed: Signed) -> Arc<Self> {
+        Arc::new(Self { signed: Some(signed), status: self.status, grounds: self.grounds.clone() })
     }
 
     /// Whether the memory of the ledger says now what it said when this was signed.
@@ -66,6 +74,7 @@ impl Remembered {
                 now <= *not_after && !status.is_denied(device, thumbprint)
             }
             Grounds::Unmoved { seq } => heard == *seq,
+            Grounds::None => false,
         }
     }
 }
@@ -106,8 +115,10 @@ impl Answers {
     pub(super) fn forget(&self, now: Timestamp) {
         let mut halves = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let Halves { young, old } = &mut *halves;
-        young.retain(|_, answer| answer.is_young(now));
-        old.retain(|_, answer| answer.is_young(now));
+        let is_asked_for =
+            |known: &Arc<Remembered>| known.signed.as_ref().is_some_and(|signed| signed.is_young(now));
+        young.retain(|_, known| is_asked_for(known));
+        old.retain(|_, known| is_asked_for(known));
     }
 }
 

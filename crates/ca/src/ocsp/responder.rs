@@ -119,28 +119,18 @@ impl Responder {
         id: &CertificateId,
         now: Timestamp,
     ) -> Result<OcspAnswer, OcspError> {
-        let remembered = self.answers.get(&id.whole).filter(|answer| answer.is_young(now));
-        if let Some(answer) = &remembered
-            && answer.still_holds(&house.status, now)
-        {
-            return Ok(OcspAnswer::of(answer));
+        let known = self.known(house, authority, id, now).await?;
+        if let Some(signed) = known.signed.as_ref().filter(|signed| signed.is_young(now)) {
+            return Ok(OcspAnswer::of(signed));
         }
-        // What the memory has heard is read before the ledger: the ledger is at least as new.
-        let heard = house.status.heard(now);
-        let Some(serial) = &id.serial else {
-            return self.answer_afresh(house, authority, request, now).await;
-        };
-        let Found { status, known } = authority.ocsp_status(serial).await?;
-        let grounds = known.and_then(|known| grounds(known, heard));
-        let answer = match remembered.filter(|answer| answer.status == status) {
-            // Something else has happened meanwhile, and the signature is still true.
-            Some(answer) => answer.signed.clone(),
-            None => Signed::new(&self.sign(house, authority, request, &[status], now).await?, now),
-        };
-        let Some(grounds) = grounds else { return Ok(OcspAnswer::for_now(&answer.der)) };
-        let answer = Arc::new(Remembered { signed: answer, status, grounds });
-        self.answers.put(&id.whole, answer.clone());
-        Ok(OcspAnswer::of(&answer))
+        let der = self.sign(house, authority, request, &[known.status], now).await?;
+        if matches!(known.grounds, Grounds::None) {
+            return Ok(OcspAnswer::for_now(&der));
+        }
+        let signed = Signed::new(&der, now);
+        let answer = OcspAnswer::of(&signed);
+        self.answers.put(&id.whole, known.with(signed));
+        Ok(answer)
     }
 
     /// An answer for this client alone: several certificates, or a nonce.
@@ -152,16 +142,45 @@ impl Responder {
         now: Timestamp,
     ) -> Result<OcspAnswer, OcspError> {
         let mut statuses = Vec::with_capacity(request.certificates.len());
-        for certificate in &request.certificates {
-            statuses.push(match &certificate.serial {
-                Some(serial) if certificate.is_of(authority.issuer()) => {
-                    authority.ocsp_status(serial).await?.status
-                }
-                _ => OcspStatus::Unknown,
+        for id in &request.certificates {
+            statuses.push(if id.is_of(authority.issuer()) {
+                self.known(house, authority, id, now).await?.status
+            } else {
+                OcspStatus::Unknown
             });
         }
         let der = self.sign(house, authority, request, &statuses, now).await?;
         Ok(OcspAnswer::for_now(&der))
+    }
+
+    /// What is true of a certificate of this CA: as remembered, if the memory of the ledger still says so, or else as the
+    /// ledger says.
+    async fn known(
+        &self,
+        house: &Responders,
+        authority: &Authority,
+        id: &CertificateId,
+        now: Timestamp,
+    ) -> Result<Arc<Remembered>, OcspError> {
+        let remembered = self.answers.get(&id.whole);
+        if let Some(known) = remembered.as_ref().filter(|known| known.still_holds(&house.status, now)) {
+            return Ok(known.clone());
+        }
+        // What the memory has heard is read before the ledger: the ledger is at least as new.
+        let heard = house.status.heard(now);
+        let found = match &id.serial {
+            Some(serial) => authority.ocsp_status(serial).await?,
+            None => Found { status: OcspStatus::Unknown, known: None },
+        };
+        let grounds = found.known.map_or(Grounds::None, |known| grounds(known, heard));
+        // Something else has happened meanwhile, and what was signed is still true.
+        let signed = remembered.filter(|known| known.status == found.status);
+        let signed = signed.and_then(|known| known.signed.clone());
+        let known = Arc::new(Remembered { signed, status: found.status, grounds });
+        if !matches!(known.grounds, Grounds::None) {
+            self.answers.put(&id.whole, known.clone());
+        }
+        Ok(known)
     }
 
     async fn sign(
@@ -222,8 +241,8 @@ impl Responder {
 }
 
 impl OcspAnswer {
-    fn of(answer: &Remembered) -> Self {
-        let Signed { der, tag, this_update, next_update } = answer.signed.clone();
+    fn of(answer: &Signed) -> Self {
+        let Signed { der, tag, this_update, next_update } = answer.clone();
         Self { der, validators: Some(Validators { tag, this_update, next_update }) }
     }
 
@@ -238,16 +257,16 @@ struct Found {
     known: Option<SerialStatus>,
 }
 
-/// What an answer may be remembered by: nothing that is unknown today is unknown for long.
-fn grounds(known: SerialStatus, heard: Option<u64>) -> Option<Grounds> {
-    match known {
-        SerialStatus::Known { device, thumbprint: Some(thumbprint), not_after, ended: None } => {
-            Some(Grounds::Undenied { device, thumbprint, not_after })
+/// What a status may be remembered by: nothing that is unknown today is unknown for long.
+fn grounds(known: SerialStatus, heard: Option<u64>) -> Grounds {
+    match (known, heard) {
+        (SerialStatus::Known { device, thumbprint: Some(thumbprint), not_after, ended: None }, _) => {
+            Grounds::Undenied { device, thumbprint, not_after }
         }
-        SerialStatus::Known { ended: Some(_), .. } | SerialStatus::Lost(_) => {
-            Some(Grounds::Unmoved { seq: heard? })
+        (SerialStatus::Known { ended: Some(_), .. } | SerialStatus::Lost(_), Some(seq)) => {
+            Grounds::Unmoved { seq }
         }
-        SerialStatus::Known { .. } => None,
+        _ => Grounds::None,
     }
 }
 
