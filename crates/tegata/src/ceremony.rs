@@ -101,3 +101,6 @@ async fn act(act: &Act, scene: &mut Scene<'_>) -> Result<(), Failure> {
         Act::TenantIssuing(details) => tenant::issuing(details, scene).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

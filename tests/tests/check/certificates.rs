@@ -1,6 +1,6 @@
 //! Certificates and the rows around them.
 
-use crate::furnished::{Copy, each};
+use crate::furnished::{Copy, FURNISHED, each};
 use std::fs;
 
 #[test]
@@ -55,7 +55,10 @@ fn a_certificate_that_is_not_what_was_recorded_is_found() {
         ),
         (
             "another public address",
-            &|copy| fs::remove_file(copy.path("running.json")).expect("the development server's own address"),
+            &|copy| {
+                fs::remove_file(copy.path("running.json")).expect("where the server listened");
+                copy.edit("tegata.toml", &FURNISHED.public, "http://pki.example.jp");
+            },
             &["certificate-address"],
         ),
         (

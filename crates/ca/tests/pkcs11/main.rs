@@ -22,6 +22,7 @@ on_a_token![
     ring_and_openssl_verify_what_the_token_signed,
     a_key_is_found_by_its_whole_name_only,
     nobody_takes_the_key_out,
+    a_key_that_came_to_nothing_is_gone,
     signing_goes_on_after_a_logout,
     signing_goes_on_after_the_library_was_finalised,
     signing_goes_on_after_all_sessions_were_closed,
@@ -117,6 +118,16 @@ fn nobody_takes_the_key_out(module: &Path) {
     let softened = session.update_attributes(key, &[Attribute::Extractable(true)]);
     assert!(softened.is_err(), "what cannot be exported stays so");
     signs(&made);
+}
+
+fn a_key_that_came_to_nothing_is_gone(module: &Path) {
+    let token = open(module);
+    let (kept, unwanted) =
+        (TokenKey::generate(&token, name(1)).unwrap(), TokenKey::generate(&token, name(2)).unwrap());
+    unwanted.destroy().unwrap();
+    assert!(matches!(TokenKey::find(&token, name(2)), Err(KeyError::NoKey { count: 0, .. })));
+    signs(&kept);
+    signs(&TokenKey::generate(&token, name(2)).unwrap());
 }
 
 fn signing_goes_on_after_a_logout(module: &Path) {

@@ -110,9 +110,10 @@ pub async fn revoke(details: &RevokeIssuing, scene: &mut Scene<'_>) -> Result<()
         write_anchors(&config, &ledger.issuers().await.doing(READ)?);
         scene.say("revoked", &revoked)?;
     }
+    let Some(root) = &issuer.parent else { return Ok(()) };
     let next = "the root's list does not say so yet: hold sign-root-crl where the root's key is, with this CA as \
                 revoked, then install-root-crl here";
-    scene.say("next", &json!({"text": next, "root": issuer.parent}))
+    scene.say("next", &json!({"text": next, "root": root}))
 }
 
 const READ: &str = "cannot read the ledger";
