@@ -1,17 +1,19 @@
-//! The gate as a small HTTP service, for proxies that ask before they pass a request on
-//! (`auth_request` of nginx), whatever language the product is written in.
+//! The gate as a small HTTP service, for proxies that ask before they pass a request on (`auth_request`
+//! of nginx, `forwardAuth` of Traefik, `forward_auth` of Caddy, `ext_authz` of Envoy), whatever language
+//! the product is written in.
 //!
-//! `GET /check` answers 204 with `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site` and
-//! `Tegata-Generation`, or the refusal with `Tegata-Refusal: CODE`. `GET /health` answers
-//! `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it refuses
-//! everybody.
+//! `/check`, and every path below it, by any method, answers 200 with `Tegata-Device`, `Tegata-Tenant`,
+//! `Tegata-Site` and `Tegata-Generation`, or the refusal with `Tegata-Refusal: CODE`. `GET /health`
+//! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
+//! refuses everybody.
 
 use crate::certificate::HeaderSource;
 use crate::check::Verified;
 use crate::gate::Gate;
+use crate::introduction::introduce;
 use crate::problem;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
@@ -29,8 +31,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-/// The address the proxy's client asked for: a token in its query is refused.
-const ORIGINAL_URI: &str = "x-original-uri";
+/// Where proxies write the address their client asked for: a token in its query is refused. Envoy puts
+/// it below `/check` instead. A client that writes one of these itself can only be refused for it.
+const ORIGINAL_URI: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
 
 /// Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
 const IDLE: Duration = Duration::from_secs(75);
@@ -116,50 +119,63 @@ pub fn answer<B>(
 ) -> Response<Full<Bytes>> {
     let refuse = |refusal| problem::response(refusal, request.headers());
     let is_trusted = config.certificates.trusts(peer);
-    match (request.uri().path(), request.method()) {
-        ("/check" | "/health", method) if !matches!(*method, Method::GET | Method::HEAD) => {
+    match (route(request.uri().path()), request.method()) {
+        (Some(Route::Check), _) if is_trusted => match check(gate, config, peer, request) {
+            Ok(verified) => admitted(&verified),
+            Err(refusal) => refuse(refusal),
+        },
+        (Some(Route::Health), method) if !matches!(*method, Method::GET | Method::HEAD) => {
             let mut response = refuse(Refusal::MethodNotAllowed);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
-        ("/check", _) if is_trusted => match check(gate, config, peer, request.headers()) {
-            Ok(verified) => admitted(&verified),
-            Err(refusal) => refuse(refusal),
-        },
-        ("/health", _) if is_trusted || peer.to_canonical().is_loopback() => health(gate),
-        ("/check" | "/health", _) => stranger(),
-        _ => refuse(Refusal::NotFound),
+        (Some(Route::Health), _) if is_trusted || peer.to_canonical().is_loopback() => health(gate),
+        (Some(_), _) => stranger(),
+        (None, _) => refuse(Refusal::NotFound),
     }
 }
 
-fn check(
+enum Route {
+    Check,
+    Health,
+}
+
+fn route(path: &str) -> Option<Route> {
+    match path {
+        "/health" => Some(Route::Health),
+        "/check" => Some(Route::Check),
+        below if below.starts_with("/check/") => Some(Route::Check),
+        _ => None,
+    }
+}
+
+fn check<B>(
     gate: &Gate,
     config: &ForwardAuth,
     peer: IpAddr,
-    headers: &HeaderMap,
+    request: &Request<B>,
 ) -> Result<Arc<Verified>, Refusal> {
+    let headers = request.headers();
     let presented = config.certificates.presented(headers, Some(peer)).map_err(|error| {
         warn!(%error, %peer, "the proxy is not configured as this gate expects");
         Refusal::NoCertificate
     })?;
-    let original = headers.get(ORIGINAL_URI).map(HeaderValue::as_bytes).unwrap_or_default();
-    let original = String::from_utf8_lossy(original);
-    gate.check(headers, original.split_once('?').map(|(_, query)| query), presented)
+    gate.check(headers, Some(&queries(request)), presented)
 }
 
+/// Everything that may be the query of the original request, as one query.
+fn queries<B>(request: &Request<B>) -> String {
+    let named = ORIGINAL_URI.iter().flat_map(|name| request.headers().get_all(*name));
+    let named = named.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let named = named.filter_map(|uri| uri.split_once('?').map(|(_, query)| query.to_owned()));
+    let own = request.uri().query().map(str::to_owned);
+    own.into_iter().chain(named).collect::<Vec<_>>().join("&")
+}
+
+/// With 200: Envoy takes no other status for a yes.
 fn admitted(verified: &Verified) -> Response<Full<Bytes>> {
-    let mut response = empty(StatusCode::NO_CONTENT);
-    let generation = verified.generation().to_string();
-    for (name, value) in [
-        ("tegata-device", verified.device().as_str()),
-        ("tegata-tenant", verified.tenant().as_str()),
-        ("tegata-site", verified.site().as_str()),
-        ("tegata-generation", &generation),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(HeaderName::from_static(name), value);
-        }
-    }
+    let mut response = empty(StatusCode::OK);
+    introduce(verified, response.headers_mut());
     response
 }
 

@@ -42,6 +42,7 @@ mod feed;
 mod follow;
 mod gate;
 mod guarded;
+mod introduction;
 mod keys;
 mod layer;
 mod lines;

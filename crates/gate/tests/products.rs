@@ -214,7 +214,7 @@ async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
         answer(&world.gate, &config, peer.parse().unwrap(), &request)
     };
     let admitted = ask("10.0.0.7", "/check", Method::GET);
-    assert_eq!(admitted.status(), 204);
+    assert_eq!(admitted.status(), 200);
     assert_eq!(admitted.headers()["tegata-device"], device().as_str());
     assert_eq!(admitted.headers()["tegata-generation"], "3");
     assert!(
@@ -229,8 +229,42 @@ async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
     }
     assert_eq!(ask("192.0.2.1", "/health", Method::GET).status(), 403);
     assert_eq!(ask("127.0.0.1", "/health", Method::GET).status(), 200);
-    assert_eq!(ask("10.0.0.7", "/check", Method::POST).status(), 405);
-    assert_eq!(ask("10.0.0.7", "/elsewhere", Method::GET).status(), 404);
+    assert_eq!(ask("10.0.0.7", "/health", Method::POST).status(), 405);
+    for elsewhere in ["/elsewhere", "/checked", "/", "/Check"] {
+        assert_eq!(ask("10.0.0.7", elsewhere, Method::GET).status(), 404, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_may_ask_with_the_original_method_and_path() {
+    let world = World::new().await;
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
+    let ask = |method: Method, path: &str, told: &[(&str, &str)]| {
+        let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
+        let certificate = escaped(&world.party.certificate_pem).parse().unwrap();
+        request.headers_mut().insert("authorization", world.bearer.parse().unwrap());
+        request.headers_mut().insert("x-client-cert", certificate);
+        for (name, value) in told {
+            let name: http::HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        answer(&world.gate, &config, "127.0.0.1".parse().unwrap(), &request).status().as_u16()
+    };
+    for method in
+        [Method::GET, Method::POST, Method::OPTIONS, Method::DELETE, Method::from_bytes(b"PROPFIND").unwrap()]
+    {
+        assert_eq!(ask(method.clone(), "/check/orders/7?page=2", &[]), 200, "{method}");
+        assert_eq!(ask(method, "/check/orders?access_token=x", &[]), 401, "a token in the address");
+    }
+    for name in ["x-original-uri", "x-forwarded-uri"] {
+        assert_eq!(ask(Method::GET, "/check", &[(name, "/orders?page=2")]), 200);
+        assert_eq!(ask(Method::GET, "/check", &[(name, "/orders?a=b&access_token=x")]), 401, "{name}");
+        assert_eq!(
+            ask(Method::GET, "/check", &[(name, "/"), (name, "/?access_token=x")]),
+            401,
+            "the second one too"
+        );
+    }
 }
 
 #[tokio::test]

@@ -45,8 +45,30 @@ pub struct GateOptions {
 pub enum HeaderFormat {
     /// `X-Client-Cert` with nginx's `$ssl_client_escaped_cert`
     Nginx,
-    /// `Client-Cert` of RFC 9440
+    /// `Client-Cert` of RFC 9440: `HAProxy`, Caddy
     Rfc9440,
+    /// `X-Forwarded-Client-Cert` of Envoy
+    Envoy,
+    /// `X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through
+    Alb,
+    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies
+    AlbVerify,
+    /// `X-Forwarded-Tls-Client-Cert` of Traefik
+    Traefik,
+}
+
+impl HeaderFormat {
+    /// The header as these proxies write it.
+    fn from_peers(self, trusted: Vec<Network>) -> HeaderSource {
+        match self {
+            Self::Nginx => HeaderSource::nginx(trusted),
+            Self::Rfc9440 => HeaderSource::rfc9440(trusted),
+            Self::Envoy => HeaderSource::envoy(trusted),
+            Self::Alb => HeaderSource::alb(trusted),
+            Self::AlbVerify => HeaderSource::alb_verify(trusted),
+            Self::Traefik => HeaderSource::traefik(trusted),
+        }
+    }
 }
 
 /// Runs the gate until it is told to stop.
@@ -55,11 +77,7 @@ pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure
         .map_err(Failure::misuse)?;
     let listener =
         TcpListener::bind(options.listen).await.doing(format!("cannot listen at {}", options.listen))?;
-    let trusted = options.trusted.clone();
-    let certificates = match options.certificate_header {
-        HeaderFormat::Nginx => HeaderSource::nginx(trusted),
-        HeaderFormat::Rfc9440 => HeaderSource::rfc9440(trusted),
-    };
+    let certificates = options.certificate_header.from_peers(options.trusted.clone());
     eprintln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
     let stop = crate::serve::told_to_stop();
     forward_auth::serve(listener, gate, ForwardAuth { certificates }, stop)
