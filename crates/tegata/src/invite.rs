@@ -56,7 +56,8 @@ pub async fn first_site(
     role: Role,
     machine: &Machine,
 ) -> Result<Invited, Failure> {
-    let site = find_site(ledger, None).await?;
+    let site = sites(ledger).await?.into_iter().next();
+    let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
     invite(ledger, portal, &site, role, "受付PC", DEFAULT_DAYS, machine).await
 }
 
@@ -109,12 +110,8 @@ pub fn check_label(label: &str) -> Result<(), Failure> {
 
 /// The site with this name or identifier; the only one, where there is only one.
 async fn find_site(ledger: &Ledger, wanted: Option<&str>) -> Result<Site, Failure> {
-    let what = "cannot read the sites";
-    let mut sites = Vec::new();
-    for tenant in ledger.tenants().await.doing(what)?.iter().filter(|tenant| !tenant.is_system()) {
-        sites.extend(ledger.sites(&tenant.id).await.doing(what)?);
-    }
-    let mut found: Vec<_> = sites
+    let mut found: Vec<_> = sites(ledger)
+        .await?
         .into_iter()
         .filter(|site| wanted.is_none_or(|wanted| site.name == wanted || site.id.as_str() == wanted))
         .collect();
@@ -124,4 +121,14 @@ async fn find_site(ledger: &Ledger, wanted: Option<&str>) -> Result<Site, Failur
         (_, None) => Err(Failure::misuse("there are several sites: name one with --site")),
         (_, Some(_)) => Err(Failure::misuse("several sites have this name: use the identifier")),
     }
+}
+
+/// All sites of customers.
+async fn sites(ledger: &Ledger) -> Result<Vec<Site>, Failure> {
+    let what = "cannot read the sites";
+    let mut sites = Vec::new();
+    for tenant in ledger.tenants().await.doing(what)?.iter().filter(|tenant| !tenant.is_system()) {
+        sites.extend(ledger.sites(&tenant.id).await.doing(what)?);
+    }
+    Ok(sites)
 }

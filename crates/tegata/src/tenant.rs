@@ -75,17 +75,24 @@ pub async fn run_site(place: &Place, command: &SiteCommand, machine: &Machine) -
     result
 }
 
-/// The one tenant that is meant, by name or identifier.
+/// The one customer that is meant, by name or identifier.
 pub async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant, Failure> {
-    let mut tenants = ledger.tenants().await.doing(READ)?;
+    let mut tenants = customers(ledger).await?;
     if let Some(wanted) = wanted {
         tenants.retain(|tenant| tenant.name == wanted || tenant.id.as_str() == wanted);
     }
     match (tenants.len(), wanted) {
         (1, _) => Ok(tenants.remove(0)),
         (_, Some(wanted)) => Err(Failure::misuse(format!("there is no tenant {wanted:?}"))),
-        (_, None) => Err(Failure::misuse("there are several tenants, or none: name one")),
+        (_, None) => Err(Failure::misuse("there are several tenants, or none: name one with --tenant")),
     }
+}
+
+/// Everybody but the system itself.
+async fn customers(ledger: &Ledger) -> Result<Vec<Tenant>, Failure> {
+    let mut tenants = ledger.tenants().await.doing(READ)?;
+    tenants.retain(|tenant| !tenant.is_system());
+    Ok(tenants)
 }
 
 const READ: &str = "cannot read the ledger";
@@ -119,7 +126,7 @@ async fn add(
 }
 
 async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
-    let tenants = ledger.tenants().await.doing(READ)?;
+    let tenants = customers(ledger).await?;
     if as_json {
         println!("{}", Value::Array(tenants.iter().map(describe).collect()));
         return Ok(());
@@ -161,7 +168,7 @@ async fn add_site(
 async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
     let tenants = match tenant {
         Some(_) => vec![find_tenant(ledger, tenant).await?],
-        None => ledger.tenants().await.doing(READ)?,
+        None => customers(ledger).await?,
     };
     let mut described = Vec::new();
     for tenant in &tenants {

@@ -6,16 +6,16 @@ use tegata_tests::{Ceremony, Identity, Installation, csr};
 
 #[test]
 fn a_silo_and_the_pool_never_share_a_ca() {
-    let installation = Installation::start();
+    let mut installation = Installation::start();
     let ceremony = Ceremony::of(&installation);
     installation.tell(&["tenant", "add", "みどり薬局", "--silo"]);
     installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     assert_eq!(installation.command(&["tenant", "add", "みどり薬局"]).code, 2, "a name is a name");
-    let invitation = || {
+    let invitation = |installation: &Installation| {
         let invited = installation.tell(&["invite", "--site", "駅前店", "--label", "pc"]);
         invited["url"].as_str().expect("a link").to_owned()
     };
-    let link = invitation();
+    let link = invitation(&installation);
     let code = link.split_once('#').expect("a code").1;
     let asked = serde_json::json!({ "code": code, "csr": csr::honest() });
     let refused = installation.at_portal("/api/v1/enrollments").json(&asked).send();
@@ -27,7 +27,7 @@ fn a_silo_and_the_pool_never_share_a_ca() {
         let answer = installation.at_portal("/api/v1/enrollments").json(&asked).send();
         (answer.status == 201).then_some(())
     });
-    let silo = Identity::enroll(&installation, &invitation(), "silo");
+    let silo = Identity::enroll(&installation, &invitation(&installation), "silo");
     let pool = installation.command(&["invite", "--site", "本店", "--label", "pc"]).good().json();
     let pool = Identity::enroll(&installation, pool["url"].as_str().expect("a link"), "pool");
     assert!(issuer_of(&silo).contains("Midori CA"), "{}", issuer_of(&silo));
@@ -45,4 +45,7 @@ fn a_silo_and_the_pool_never_share_a_ca() {
         .refused("no CA of its own");
     ceremony.act("tenant-issuing", "tenant = \"みどり薬局\"\nissuing = \"pool\"\n").done();
     obtain(&installation, &silo);
+    installation.start_again();
+    obtain(&installation, &silo);
+    obtain(&installation, &pool);
 }

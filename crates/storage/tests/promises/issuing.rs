@@ -1,11 +1,11 @@
 //! Certificates: recorded before they are signed, and one key for each.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, day, guarded, refusal};
+use crate::house::{DAY, day, guarded, operator, refusal};
 use tegata_core::CertificateState::{InUse, Issued, Reserved, Revoked};
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, IssuerId, Refusal, Standing, Thumbprint};
-use tegata_storage::{DeviceAction, LedgerError, Origin};
+use tegata_core::{DeviceId, IssuerId, Refusal, Standing, TenantId, Thumbprint};
+use tegata_storage::{DeviceAction, IssuerKind, Issuing, LedgerError, Origin, StoredIssuer, Tenant};
 
 on_both_engines! {
     async fn what_is_signed_was_recorded_before(house: House) {
@@ -74,6 +74,41 @@ on_both_engines! {
         intent.issuer = IssuerId::random(&house.entropy);
         assert!(matches!(house.ledger.group(intent).await, Err(LedgerError::Refused(Refusal::NoIssuer))));
         assert_eq!(house.states(&device).await, [Issued]);
+    }
+
+    async fn a_silo_gets_nothing_from_the_shared_issuers_nor_from_another_tenants(house: House) {
+        let (device, first) = house.enrol(day(0)).await;
+        let other = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
+        let issuer = |tenant: &TenantId| {
+            let id = IssuerId::random(&house.entropy);
+            let certificate = id.as_str().as_bytes().to_vec();
+            StoredIssuer { tenant: Some(tenant.clone()), ..StoredIssuer::new(id, IssuerKind::Issuing, certificate, None) }
+        };
+        let (own, others) = (issuer(&house.tenant), issuer(&other.id));
+        house
+            .write(day(1), async |transaction| {
+                transaction.add_tenant(&other, &operator()).await?;
+                transaction.add_issuer(&own, &operator()).await?;
+                transaction.add_issuer(&others, &operator()).await?;
+                transaction.set_issuing(&house.tenant, Issuing::Silo, &operator()).await
+            })
+            .await
+            .unwrap();
+        assert_eq!(house.ledger.silos().await.unwrap(), std::slice::from_ref(&house.tenant));
+        // A process that has not heard of it yet still asks the shared one, for new devices and known ones.
+        for issuer in [&house.issuer, &others.id] {
+            let invited = house.invite("受付PC", day(1)).await;
+            let new = DeviceId::random(&house.entropy);
+            let mut enrolment = house.intent(&new, house.by_invitation(&invited.id), day(1));
+            enrolment.issuer = issuer.clone();
+            assert_eq!(refusal(house.ledger.group(enrolment).await), Refusal::NoIssuer);
+            let mut renewal = house.intent(&device, Origin::Renewal(first), day(1));
+            renewal.issuer = issuer.clone();
+            assert_eq!(refusal(house.ledger.group(renewal).await), Refusal::NoIssuer);
+        }
+        let mut renewal = house.intent(&device, Origin::Renewal(first), day(1));
+        renewal.issuer = own.id.clone();
+        assert_eq!(house.ledger.group(renewal).await.unwrap(), 2);
     }
 
     async fn generations_count_up(house: House) {

@@ -6,6 +6,7 @@ use super::foreign::{self, ForeignCa, ForeignCertificate};
 use crate::failure::{Doing, Failure};
 use crate::invite::check_label;
 use crate::machine::Machine;
+use crate::tenant::find_tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashSet;
@@ -212,18 +213,6 @@ impl<'a> Migration<'a> {
 
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "cannot write the ledger";
-
-async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant, Failure> {
-    let mut tenants = ledger.tenants().await.doing(READ)?;
-    if let Some(wanted) = wanted {
-        tenants.retain(|tenant| tenant.name == wanted || tenant.id.as_str() == wanted);
-    }
-    match (tenants.len(), wanted) {
-        (1, _) => Ok(tenants.remove(0)),
-        (_, Some(wanted)) => Err(Failure::misuse(format!("there is no tenant {wanted:?}"))),
-        (_, None) => Err(Failure::misuse("there are several tenants: name one with --tenant")),
-    }
-}
 
 fn progress(done: usize, quiet: bool) {
     if !quiet && done.is_multiple_of(1000) {
