@@ -1,9 +1,11 @@
 //! The two engines, and the one place that knows there are two.
 
+mod readers;
 mod writer;
 
 use crate::LedgerError;
 use crate::head::{Ending, Head};
+use readers::Readers;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -15,6 +17,9 @@ use writer::{Writer, Writing};
 
 /// How long a writer waits for another process's transaction to end.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// Readers at one time.
+const READERS: u32 = 4;
 
 macro_rules! head {
     () => {
@@ -41,7 +46,9 @@ pub(crate) enum Engine {
     /// colliding at the file lock.
     Sqlite {
         write: Writer,
-        read: SqlitePool,
+        read: Readers,
+        /// For whoever keeps one state of the ledger before their eyes for long.
+        views: SqlitePool,
     },
     Postgres(PgPool),
 }
@@ -80,9 +87,13 @@ macro_rules! on_read {
     ($ledger:expr, $connection:ident => $body:expr) => {
         match &$ledger.engine {
             $crate::engine::Engine::Sqlite { read, .. } => {
-                let mut acquired = read.acquire().await?;
-                let $connection = &mut *acquired;
-                $body
+                let mut acquired = read.take().await?;
+                let output = {
+                    let $connection = &mut *acquired;
+                    $body
+                };
+                acquired.end();
+                output
             }
             $crate::engine::Engine::Postgres(pool) => {
                 let mut acquired = pool.acquire().await?;
@@ -121,9 +132,10 @@ impl Engine {
             // … and is copied from the log to its place after this many pages, not four times as often.
             .pragma("wal_autocheckpoint", "4000");
         let write = Writer::open(options.clone()).await?;
-        // A connection within this process does not die unnoticed.
-        let pool = SqlitePoolOptions::new().max_connections(4).test_before_acquire(false);
-        Ok(Self::Sqlite { write, read: pool.connect_with(options.read_only(true)).await? })
+        let options = options.read_only(true);
+        let read = Readers::open(options.clone(), READERS).await?;
+        let views = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
+        Ok(Self::Sqlite { write, read, views })
     }
 
     pub(crate) async fn migrate(&self) -> Result<(), LedgerError> {
@@ -162,7 +174,7 @@ impl Engine {
     /// A transaction that only reads, and reads one and the same state from its first statement to its end.
     pub(crate) async fn snapshot(&self) -> Result<EngineTransaction, LedgerError> {
         Ok(match self {
-            Self::Sqlite { read, .. } => EngineTransaction::SqliteSnapshot(read.begin().await?),
+            Self::Sqlite { views, .. } => EngineTransaction::SqliteSnapshot(views.begin().await?),
             Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin_with(SNAPSHOT).await?),
         })
     }
@@ -179,7 +191,8 @@ impl Engine {
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { write, read } => {
+            Self::Sqlite { write, read, views } => {
+                views.close().await;
                 read.close().await;
                 write.close().await;
             }
@@ -215,14 +228,33 @@ mod tests {
     async fn every_connection_writes_through_to_the_disk_and_holds_foreign_keys() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let Ok(Engine::Sqlite { write, read }) = Engine::open(&url).await else { panic!("SQLite opens") };
-        let (mut write, mut reading) = (write.take().await.unwrap(), read.acquire().await.unwrap());
+        let Ok(Engine::Sqlite { write, read, .. }) = Engine::open(&url).await else { panic!("SQLite opens") };
+        let (mut write, mut reading) = (write.take().await.unwrap(), read.take().await.unwrap());
         for connection in [&mut *write, &mut *reading] {
             assert_eq!(pragma::<String>(connection, "PRAGMA journal_mode").await, "wal");
             assert_eq!(pragma::<i64>(connection, "PRAGMA synchronous").await, 2, "FULL");
             assert_eq!(pragma::<i64>(connection, "PRAGMA foreign_keys").await, 1);
         }
-        assert!(sqlx::query("CREATE TABLE t (n BIGINT)").execute(&read).await.is_err(), "readers only read");
+        let refused = sqlx::query("CREATE TABLE t (n BIGINT)").execute(&mut *reading).await;
+        assert!(refused.is_err(), "readers only read");
+    }
+
+    #[tokio::test]
+    async fn whoever_breaks_off_reading_takes_their_connection_along_and_leaves_room_for_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
+        let Ok(Engine::Sqlite { read, .. }) = Engine::open(&url).await else { panic!("SQLite opens") };
+        for _ in 0..3 * READERS {
+            let mut broken_off = read.take().await.unwrap();
+            let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";
+            let mut rows = sqlx::query_scalar::<_, i64>(endless).fetch(&mut *broken_off);
+            assert_eq!(futures_util::TryStreamExt::try_next(&mut rows).await.unwrap(), Some(1));
+        }
+        let mut reading = read.take().await.unwrap();
+        assert_eq!(pragma::<i64>(&mut reading, "PRAGMA foreign_keys").await, 1);
+        reading.end();
+        read.close().await;
+        assert!(read.take().await.is_err());
     }
 
     async fn pragma<T>(connection: &mut SqliteConnection, query: &'static str) -> T
