@@ -59,7 +59,7 @@ pub enum HeaderFormat {
 
 impl HeaderFormat {
     /// The header as these proxies write it.
-    fn from_peers(self, trusted: Vec<Network>) -> HeaderSource {
+    fn trusting(self, trusted: Vec<Network>) -> HeaderSource {
         match self {
             Self::Nginx => HeaderSource::nginx(trusted),
             Self::Rfc9440 => HeaderSource::rfc9440(trusted),
@@ -77,7 +77,7 @@ pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure
         .map_err(Failure::misuse)?;
     let listener =
         TcpListener::bind(options.listen).await.doing(format!("cannot listen at {}", options.listen))?;
-    let certificates = options.certificate_header.from_peers(options.trusted.clone());
+    let certificates = options.certificate_header.trusting(options.trusted.clone());
     eprintln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
     let stop = crate::serve::told_to_stop();
     forward_auth::serve(listener, gate, ForwardAuth { certificates }, stop)
