@@ -1,0 +1,205 @@
+"""A server that is gone afterwards, with everything that all lines need."""
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from subprocess import PIPE
+
+from . import wire
+from .authority import SERVER, CA, Authority, openssl, self_signed
+from .gate import Gate
+from .identity import Identity
+from .means import Means
+from .registrations import Registrations
+from .wire import Trust
+
+OTHER_PRODUCT = "https://other-product.localhost"
+START = 60
+ANY_PORTS = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"]
+
+
+class ThrowAway:
+    """`tegata dev` and `tegata gate` in a temporary folder; a context manager that gives the means."""
+
+    def __init__(self, tegata):
+        self.tegata = str(tegata)
+        self.processes = []
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="tegata-conformance-"))
+        self.data = self.folder / "data"
+        try:
+            return self.furnish()
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            end(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def furnish(self):
+        """Clients are registered before the second start: the first one makes the installation."""
+        (self.folder / "clients").mkdir()
+        registrations = Registrations(self.folder / "clients")
+        self.start(*ANY_PORTS)
+        end(self.processes.pop())
+        configuration = self.data / "tegata.toml"
+        first = configuration.read_text(encoding="utf-8") + f'\n[[product]]\naudience = "{OTHER_PRODUCT}"\n'
+        configuration.write_text(first + registrations.configuration(), encoding="utf-8")
+        refused = None
+        try:
+            ready = self.start()
+        except RuntimeError as error:
+            configuration.write_text(first, encoding="utf-8")
+            ready, refused = self.start(), str(error)
+        means = Means(ready["issuer"], Trust(ready["tls_ca"]), "https://product.localhost")
+        means.clients, means.other_resource = registrations.clients, OTHER_PRODUCT
+        means.clients_refused = refused
+        means.configure = lambda two_fields: self.configure(registrations.faulty(two_fields))
+        self.enroll_everybody(means)
+        self.impersonate(means)
+        means.signing_key = self.opened_key("token")
+        means.gates = [self.gate(means)]
+        return means
+
+    def enroll_everybody(self, means):
+        for name in ("device", "other", "revoked", "suspended"):
+            setattr(means, name, self.enroll(name))
+        means.gate = self.enroll("gate", "--gate")
+        means.disposable = [self.enroll(f"disposable-{number}") for number in range(8)]
+        data = ["--data", str(self.data)]
+        means.stop_device = [self.tegata, "device", "revoke", "{device}", *data]
+        means.stop_certificate = [self.tegata, "certificate", "revoke", "{thumbprint}", *data]
+        means.renew = self.renew
+        self.command("device", "revoke", means.revoked.client_id)
+        self.command("device", "suspend", means.suspended.client_id)
+
+    def impersonate(self, means):
+        """Certificates with a device's name that are signed by nobody of ours, or by our issuing key but wrongly."""
+        name = means.device.client_id
+        shown = openssl("x509", "-in", means.device.chain, "-noout", "-ext", "subjectAltName")
+        uri = shown.split("URI:")[1].split(",")[0].strip()
+        means.foreign = self_signed(self.folder / "foreign", "foreign", name)
+        chain = Path(means.device.chain).read_text(encoding="ascii")
+        issuing = self.folder / "issuing.pem"
+        issuing.write_text(chain[chain.index("-----END CERTIFICATE-----") + 26 :].strip() + "\n", encoding="ascii")
+        key = next((self.data / "keys").glob("issuing-*.pem"))
+        genuine = Authority(self.folder / "issuing", certificate=issuing, key=self.opened_key(key.stem))
+        san = f"URI:{uri}"
+        for field, more in (
+            ("expired", {"begins": -9}),
+            ("not_yet_valid", {"begins": 2}),
+            ("serving", {"extensions": SERVER}),
+            ("authority", {"extensions": CA}),
+        ):
+            setattr(means, field, genuine.issue(field, "/CN=device", san=san, client_id=name, **more))
+
+    def start(self, *ports):
+        """Whatever it prints is the line of JSON that says where it is."""
+        log = open(self.folder / "server.log", "ab")  # noqa: SIM115: the process keeps it
+        command = [self.tegata, "dev", "--json", "--data", str(self.data), *ports]
+        process = subprocess.Popen(command, stdout=PIPE, stderr=log, stdin=subprocess.DEVNULL)
+        line = process.stdout.readline()
+        if not line:
+            process.wait(START)
+            raise RuntimeError(f"tegata dev does not start: {self.last_words()}")
+        self.processes.append(process)
+        return json.loads(line)
+
+    def last_words(self):
+        return (self.folder / "server.log").read_text(encoding="utf-8")[-1000:].strip()
+
+    def configure(self, more):
+        """Whether another server starts with this registration, and how it says no."""
+        data = Path(tempfile.mkdtemp(prefix="configured-", dir=self.folder))
+        self.run("init", "--data", str(data))
+        file = data / "tegata.toml"
+        with open(file, "a", encoding="utf-8") as opened:
+            opened.write(more)
+        command = [self.tegata, "dev", "--data", str(data), "--json", *ANY_PORTS]
+        process = subprocess.Popen(command, stdout=PIPE, stderr=PIPE, stdin=subprocess.DEVNULL)
+        if process.stdout.readline():
+            end(process)
+            return True, {"text": "", "names_the_line": False}
+        text = process.communicate()[1].decode()
+        number = 1 + file.read_text(encoding="utf-8").splitlines().index('client_id = "faulty"')
+        near = [f"line {each}" for each in range(number - 1, number + 5)]
+        return False, {"text": text, "names_the_line": any(each in text for each in near)}
+
+    def enroll(self, name, kind="--label"):
+        out = self.folder / "identities" / name
+        invitation = json.loads(self.command("invite", kind, name, "--json"))["url"]
+        tls_ca = str(self.data / "tls" / "ca.pem")
+        told = json.loads(self.run("enroll", invitation, "--out", str(out), "--tls-ca", tls_ca, "--json"))
+        return Identity(out / "chain.pem", out / "key.pem", told["device"])
+
+    def renew(self, identity):
+        """In a copy of its folder: the old certificate is still needed."""
+        before = Path(identity.chain).parent
+        after = before.with_name(f"{before.name}-renewed")
+        shutil.copytree(before, after)
+        self.run("renew", str(after), "--tls-ca", str(self.data / "tls" / "ca.pem"))
+        return Identity(after / "chain.pem", after / "key.pem", identity.client_id)
+
+    def gate(self, means):
+        self.enroll("checkpoint", "--gate")
+        port = free_port()
+        command = [
+            self.tegata, "gate", "--issuer", means.issuer, "--audience", means.resource,
+            "--identity", str(self.folder / "identities" / "checkpoint"), "--tls-ca", means.trust.pem,
+            "--listen", f"127.0.0.1:{port}", "--certificate-header", "rfc9440",
+        ]  # fmt: skip
+        log = open(self.folder / "gate.log", "ab")  # noqa: SIM115: the process keeps it
+        self.processes.append(subprocess.Popen(command, stderr=log, stdout=log, stdin=subprocess.DEVNULL))
+        wait_for(f"http://127.0.0.1:{port}/health")
+        return Gate(f"http://127.0.0.1:{port}/check", means.trust, "rfc9440")
+
+    def opened_key(self, name):
+        """A key of the installation without its lock: it is thrown away with it."""
+        opened = self.folder / f"{name}.opened"
+        unlock = f"file:{self.data / 'unlock.key'}"
+        openssl("pkey", "-in", self.data / "keys" / f"{name}.pem", "-passin", unlock, "-out", opened)
+        return str(opened)
+
+    def command(self, *arguments):
+        return self.run(*arguments, "--data", str(self.data))
+
+    def run(self, *arguments):
+        command = [self.tegata, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+        return done.stdout
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def wait_for(url):
+    until = time.monotonic() + START
+    while True:
+        try:
+            if wire.send(url, Trust()).status == 200:
+                return
+        except Exception:  # noqa: BLE001: not yet
+            pass
+        if time.monotonic() > until:
+            raise RuntimeError(f"{url} does not come up")
+        time.sleep(0.05)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

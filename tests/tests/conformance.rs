@@ -1,0 +1,58 @@
+//! The token endpoint and the gate keep every line of the conformance kit, and the kit is worth something.
+
+use serde_json::Value;
+use std::process::Command;
+use tegata_tests::{Outcome, tegata};
+
+/// Lines about what is not there yet: registered clients, refresh tokens, scopes.
+const MISSING: &[u64] = &[4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 36, 37, 38, 39, 40];
+
+/// Lines that cannot be asked yet: no gate demands a scope.
+const NOT_ASKED: &[u64] = &[52];
+
+/// Codes wait for the login, so the list has gaps: 33 to 35.
+const TOTAL: u64 = 57;
+
+#[test]
+fn a_throw_away_server_keeps_every_line() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/conformance");
+    let outcome = Outcome::of(Command::new(root).arg("--json").env("TEGATA_BIN", tegata()));
+    let said = outcome.json();
+    assert_eq!(numbers(&said["failed"]), MISSING, "{said:#}");
+    assert_eq!(numbers(&said["skipped"]), NOT_ASKED, "{said:#}");
+    assert_eq!(said["total"], TOTAL, "{said:#}");
+    let out_of_order = MISSING.len() + NOT_ASKED.len();
+    assert_eq!(said["passed"], TOTAL - u64::try_from(out_of_order).unwrap(), "{said:#}");
+    assert_eq!(outcome.code, i32::from(!MISSING.is_empty()));
+}
+
+#[test]
+fn a_server_that_says_yes_to_everything_passes_no_line() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/selftest.py");
+    let outcome = Outcome::of(Command::new("python3").arg(script));
+    let said = outcome.json();
+    assert_eq!((&said["passed"], &said["total"]), (&0.into(), &TOTAL.into()), "{}", outcome.stderr);
+    assert_eq!(numbers(&said["failed"]).len() as u64, TOTAL, "skipped: {}", said["skipped"]);
+}
+
+#[test]
+fn what_the_kit_was_not_given_is_skipped_with_the_reason_and_never_passed() {
+    let installation = tegata_tests::Installation::start();
+    let device = installation.enroll("register-1");
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/conformance");
+    let outcome = Outcome::of(
+        Command::new(root)
+            .args(["--json", "--issuer", &installation.issuer, "--cert", &device.file("chain.pem")])
+            .args(["--key", &device.file("key.pem"), "--resource", &installation.product, "--tls-ca"])
+            .arg(&installation.tls_ca)
+            .args(["--only", "1", "3", "20", "41", "53"]),
+    );
+    let said = outcome.good().json();
+    assert_eq!((&said["passed"], numbers(&said["skipped"])), (&2.into(), vec![3, 41, 53]), "{said:#}");
+    let reasons = said["skipped"].as_array().into_iter().flatten();
+    assert!(reasons.map(|line| line["why"].as_str().unwrap()).all(|why| why.starts_with("not given: ")));
+}
+
+fn numbers(lines: &Value) -> Vec<u64> {
+    lines.as_array().into_iter().flatten().filter_map(|line| line["line"].as_u64()).collect()
+}
