@@ -269,6 +269,16 @@ refusals! {
         ja: "アクセストークンは取り消されています", "アプリを開き直してください。";
         en: "The access token has been revoked", "Obtain a new token.";
     }
+    /// The product behind the gate cannot be reached, or breaks off.
+    ProductAway "G-06" 502 {
+        ja: "アプリのサーバーにつながりません", "しばらくしてから、もう一度お試しください。";
+        en: "The product behind the gate does not answer", "Try again shortly; if it lasts, tell support this code.";
+    }
+    /// The product behind the gate takes too long.
+    ProductSlow "G-07" 504 {
+        ja: "アプリのサーバーの応答に時間がかかっています", "しばらくしてから、もう一度お試しください。";
+        en: "The product behind the gate takes too long", "Try again shortly; what was asked may still happen.";
+    }
 }
 
 #[cfg(test)]

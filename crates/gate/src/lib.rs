@@ -25,13 +25,14 @@
 //! |---|---|
 //! | what is checked | [`Policy`], [`Gate::check`] |
 //! | where the certificate comes from | [`certificate`] |
-//! | products in other languages | [`forward_auth`] |
+//! | products in other languages | [`forward_auth`], [`reverse_proxy`] |
 //! | how an answer looks | [`problem`], [`bearer`] |
 
 pub mod bearer;
 pub mod certificate;
 pub mod forward_auth;
 pub mod problem;
+pub mod reverse_proxy;
 
 mod backoff;
 mod cache;

@@ -1,6 +1,7 @@
-//! `tegata gate`: forward authentication for proxies.
+//! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
 use crate::failure::{Doing, Failure};
+use crate::gate::front::FrontOptions;
 use crate::machine::Machine;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::{Config, Gate, HeaderSource, Network, Policy, trust_from_pem_file};
 use tokio::net::TcpListener;
+
+mod front;
 
 #[derive(Args)]
 pub struct GateOptions {
@@ -23,7 +26,7 @@ pub struct GateOptions {
     /// PEM file that verifies the platform's listeners
     #[arg(long, value_name = "PEM")]
     pub tls_ca: PathBuf,
-    /// Where proxies ask; /check and /health
+    /// Where proxies ask (/check and /health), or with --upstream where requests come in
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7070")]
     pub listen: SocketAddr,
     /// Folder to keep what was heard, so that a restart does not need the platform
@@ -38,6 +41,8 @@ pub struct GateOptions {
     /// How old the gate's knowledge may become before it refuses everybody, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub max_staleness: u64,
+    #[command(flatten)]
+    pub front: FrontOptions,
 }
 
 /// The one format in which the certificate arrives.
@@ -75,14 +80,20 @@ impl HeaderFormat {
 pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure> {
     let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
         .map_err(Failure::misuse)?;
-    let listener =
-        TcpListener::bind(options.listen).await.doing(format!("cannot listen at {}", options.listen))?;
     let certificates = options.certificate_header.trusting(options.trusted.clone());
+    if let Some(front) = options.front.open(&certificates)? {
+        let listener = bind(options.listen).await?;
+        return front.run(listener, gate, crate::serve::told_to_stop()).await;
+    }
+    let listener = bind(options.listen).await?;
     eprintln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
-    let stop = crate::serve::told_to_stop();
-    forward_auth::serve(listener, gate, ForwardAuth { certificates }, stop)
+    forward_auth::serve(listener, gate, ForwardAuth { certificates }, crate::serve::told_to_stop())
         .await
         .doing("the gate's listener failed")
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.doing(format!("cannot listen at {address}"))
 }
 
 fn config(options: &GateOptions) -> Result<Config, Failure> {

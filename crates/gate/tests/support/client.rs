@@ -11,7 +11,12 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-pub struct Client(SendRequest<Empty<Bytes>>);
+pub struct Client(Sender);
+
+enum Sender {
+    Http1(SendRequest<Empty<Bytes>>),
+    Http2(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
+}
 
 pub struct Answer {
     pub status: StatusCode,
@@ -52,16 +57,41 @@ impl Client {
         tokio::spawn(async move {
             let _ = driver.await;
         });
-        Self(sender)
+        Self(Sender::Http1(sender))
+    }
+
+    /// HTTP/2 over TLS: requests name their host in the target.
+    pub async fn http2(port: u16, tls: Arc<ClientConfig>) -> Self {
+        let mut tls = ClientConfig::clone(&tls);
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let stream =
+            TlsConnector::from(Arc::new(tls)).connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (sender, driver) =
+            hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(async move {
+            let _ = driver.await;
+        });
+        Self(Sender::Http2(sender))
     }
 
     pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::get(path).header("host", "localhost");
+        let mut request = Request::get(path);
+        if matches!(self.0, Sender::Http1(_)) {
+            request = request.header("host", "localhost");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.0.ready().await.unwrap();
-        let response = self.0.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        let request = request.body(Empty::new()).unwrap();
+        let response = match &mut self.0 {
+            Sender::Http1(sender) => {
+                sender.ready().await.unwrap();
+                sender.send_request(request).await.unwrap()
+            }
+            Sender::Http2(sender) => sender.send_request(request).await.unwrap(),
+        };
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();

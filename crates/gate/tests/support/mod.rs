@@ -2,6 +2,8 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 pub mod client;
+pub mod product;
+pub mod raw;
 mod server;
 
 use rcgen::{

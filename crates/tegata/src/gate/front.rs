@@ -1,0 +1,173 @@
+//! `tegata gate --upstream`: the gate as a proxy of its own.
+
+use crate::failure::{Doing, Failure};
+use arc_swap::ArcSwap;
+use clap::Args;
+use http::Uri;
+use http::uri::Authority;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_gate::forward_auth::{self, ForwardAuth};
+use tegata_gate::reverse_proxy::{self, Front, Limits, ReverseProxy, server_config};
+use tegata_gate::{Gate, HeaderSource};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+/// How often the files of the server certificate are looked at.
+const LOOK: Duration = Duration::from_mins(1);
+
+#[derive(Args)]
+pub struct FrontOptions {
+    /// Stand before this product instead of answering proxies: http://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    upstream: Option<Uri>,
+    /// Speak TLS with this chain (PEM, leaf first); read again when it changes. Without it, the proxy before the
+    /// gate speaks TLS
+    #[arg(long, value_name = "PEM", requires_all = ["upstream", "key", "client_ca"])]
+    certificate: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "PEM", requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Ask clients for certificates of these CAs: root and issuing CA
+    #[arg(long, value_name = "PEM", requires = "certificate")]
+    client_ca: Option<PathBuf>,
+    /// The longest body of a request, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 100, requires = "upstream", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_body: u32,
+    /// How long the product may take to begin its answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "upstream", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    patience: u64,
+    /// Where the machine itself asks for /health
+    #[arg(long, value_name = "ADDR", requires = "upstream")]
+    health: Option<SocketAddr>,
+}
+
+/// A proxy that has read its files.
+pub struct OpenFront {
+    proxy: ReverseProxy,
+    files: Option<Files>,
+    health: Option<SocketAddr>,
+}
+
+/// What TLS is made of.
+#[derive(Clone)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    client_ca: PathBuf,
+}
+
+impl FrontOptions {
+    /// The proxy, if one is wanted. `certificates` is where a proxy before it puts them.
+    pub fn open(&self, certificates: &HeaderSource) -> Result<Option<OpenFront>, Failure> {
+        let Some(upstream) = &self.upstream else { return Ok(None) };
+        let files = match (&self.certificate, &self.key, &self.client_ca) {
+            (Some(certificate), Some(key), Some(client_ca)) => Some(Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: client_ca.clone(),
+            }),
+            _ => None,
+        };
+        let front = match &files {
+            Some(files) => Front::Tls(Arc::new(ArcSwap::from_pointee(files.config()?))),
+            None => Front::Proxy(certificates.clone()),
+        };
+        let limits = Limits {
+            body: usize::try_from(u64::from(self.max_body) * 1024 * 1024).unwrap_or(usize::MAX),
+            answer: Duration::from_secs(self.patience),
+            ..Limits::default()
+        };
+        let proxy = ReverseProxy { upstream: authority(upstream)?, front, limits };
+        Ok(Some(OpenFront { proxy, files, health: self.health }))
+    }
+}
+
+/// Plain HTTP to a host and port: the product is beside the gate, or the network between them is its own.
+fn authority(upstream: &Uri) -> Result<Authority, Failure> {
+    let is_bare = upstream.scheme_str() == Some("http") && matches!(upstream.path(), "" | "/");
+    let authority = upstream.authority().filter(|authority| is_bare && !authority.as_str().contains('@'));
+    let plain = authority.filter(|_| upstream.query().is_none()).cloned();
+    plain.ok_or_else(|| Failure::misuse("--upstream is http://HOST:PORT without a path"))
+}
+
+impl OpenFront {
+    /// Serves until `stop` completes.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        gate: Gate,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        let scheme = if self.files.is_some() { "https" } else { "http" };
+        let address = listener.local_addr().doing("no address")?;
+        eprintln!("gate for {} at {scheme}://{address}, before {}", gate.audience(), self.proxy.upstream);
+        let (front, files) = (self.proxy.front.clone(), self.files);
+        let health = match self.health {
+            Some(address) => Some(super::bind(address).await?),
+            None => None,
+        };
+        let serving = reverse_proxy::serve(listener, gate.clone(), self.proxy, stop);
+        tokio::select! {
+            ended = serving => ended.doing("the gate's listener failed"),
+            ended = tell_health(health, gate) => ended.doing("the health listener failed"),
+            () = renew(front, files) => Ok(()),
+        }
+    }
+}
+
+async fn tell_health(listener: Option<TcpListener>, gate: Gate) -> std::io::Result<()> {
+    let Some(listener) = listener else { return std::future::pending().await };
+    // No proxy is trusted here: nobody is told about tokens.
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Vec::new()) };
+    forward_auth::serve(listener, gate, config, std::future::pending()).await
+}
+
+/// A server certificate is replaced while the gate runs. Files that do not fit together yet change nothing.
+async fn renew(front: Front, files: Option<Files>) {
+    let (Front::Tls(config), Some(files)) = (front, files) else { return std::future::pending().await };
+    let mut known = files.read();
+    loop {
+        sleep(LOOK).await;
+        let now = files.read();
+        if now == known {
+            continue;
+        }
+        match files.config() {
+            Ok(new) => {
+                config.store(Arc::new(new));
+                known = now;
+            }
+            Err(failure) => tracing::warn!(%failure, "the server certificate changed and cannot be used"),
+        }
+    }
+}
+
+impl Files {
+    fn config(&self) -> Result<rustls::ServerConfig, Failure> {
+        server_config(&self.certificate, &self.key, &self.client_ca).map_err(Failure::misuse)
+    }
+
+    fn read(&self) -> Vec<Option<Vec<u8>>> {
+        [&self.certificate, &self.key, &self.client_ca].map(|file| std::fs::read(file).ok()).to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_is_named_by_host_and_port_alone() {
+        let at = |url: &str| authority(&url.parse().unwrap()).map(|authority| authority.to_string()).ok();
+        assert_eq!(at("http://127.0.0.1:8080").as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(at("http://product/").as_deref(), Some("product"));
+        for wrong in
+            ["https://product", "product:8080", "http://product/path", "http://u@product", "http://p/?q"]
+        {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+}
