@@ -14,7 +14,7 @@
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
 //! | cut the power | [`Power`], [`Cluster`] |
-//! | run a client that others wrote | [`clients`] |
+//! | run a client that others wrote | [`clients`], [`strongswan`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
 //! shown when a test fails.
@@ -25,6 +25,7 @@ pub mod openssl;
 pub mod policy;
 pub mod ports;
 pub mod stopwatch;
+pub mod strongswan;
 pub mod tokens;
 pub mod verifiers;
 
@@ -59,3 +60,4 @@ pub use power::Power;
 pub use process::Process;
 pub use product::Product;
 pub use storehouse::Storehouse;
+pub use strongswan::StrongSwan;

@@ -93,6 +93,30 @@ const ROUTES: &[Route] = &[
         request: |at, _| at.oauth("tegata_receipt_endpoint").json(&json!({ "seq": 0 })),
         told: to_clients((403, "C-10"), (204, "")),
     },
+    Route {
+        name: "EST: the CAs",
+        request: |at, _| at.at_device("/.well-known/est/cacerts"),
+        told: [(200, ""); 6],
+    },
+    Route {
+        name: "EST: what a request should look like",
+        request: |at, _| at.at_device("/.well-known/est/csrattrs"),
+        told: [(200, ""); 6],
+    },
+    Route {
+        name: "EST: enrolment without an invitation",
+        request: |at, _| {
+            at.at_device("/.well-known/est/simpleenroll").body("application/pkcs10", csr::honest())
+        },
+        told: [(401, "I-05"); 6],
+    },
+    Route {
+        name: "EST: renewal for nonsense",
+        request: |at, _| {
+            at.at_device("/.well-known/est/simplereenroll").body("application/pkcs10", csr::nonsense())
+        },
+        told: to_clients((400, "K-01"), (400, "K-01")),
+    },
     Route { name: "no such page", request: |at, _| at.at_device("/nowhere"), told: [(404, "R-03"); 6] },
     Route {
         name: "enrolment, which belongs to the portal",

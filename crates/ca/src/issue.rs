@@ -3,6 +3,7 @@
 //! The order is the promise: whatever is killed between two steps, no certificate exists that the ledger did not
 //! record first, and a requester who comes again is served.
 
+use crate::attributes;
 use crate::csr::ParsedRequest;
 use crate::endpoints::Endpoints;
 use crate::issuer::Issuer;
@@ -130,6 +131,11 @@ impl Authority {
     pub fn common_name(&self, role: Role, device: &DeviceId, site: &str, label: &str) -> String {
         let holder = Holder { installation: &self.installation, role, device, site, label };
         self.profile(role).common_name().render(&holder)
+    }
+
+    /// What requests of this role should look like, as EST says it: [`crate::attributes::wanted`].
+    pub fn csr_attributes(&self, role: Role) -> Vec<u8> {
+        attributes::wanted(self.profile(role))
     }
 
     /// Issues a certificate. `witness` hears of every step once it is done.

@@ -7,11 +7,13 @@
 //! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`authorities`] |
 //! | what certificates look like | [`profile`], [`policy`], [`subject`] |
 //! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`], [`audit`] |
+//! | what other protocols want besides | [`pkcs7`], [`attributes`] |
 //! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
 //!
 //! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
 //! ledger; everything else is bytes in, bytes out.
 
+pub mod attributes;
 pub mod audit;
 pub mod authorities;
 pub mod authority;
@@ -25,6 +27,7 @@ pub mod keys;
 pub mod lint;
 pub mod ocsp;
 mod oid;
+pub mod pkcs7;
 pub mod policy;
 pub mod prepare;
 mod private_key;

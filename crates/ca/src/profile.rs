@@ -72,6 +72,17 @@ impl Profile {
         self.keys.contains(&key.key_type()) && is_long_enough
     }
 
+    /// The kind of key it would rather have.
+    pub fn preferred_key(&self) -> KeyType {
+        // A profile without any kind is refused when it is read.
+        self.keys.first().copied().unwrap_or(KeyType::P256)
+    }
+
+    /// The least length of an RSA key, bits.
+    pub fn rsa_bits(&self) -> usize {
+        self.rsa_bits
+    }
+
     /// Whether keys of a kind may also encrypt other keys. Only RSA keys can (RFC 5480 section 3, RFC 8410 section 5).
     pub fn key_encipherment(&self, key: KeyType) -> bool {
         key == KeyType::Rsa && self.rsa_key_encipherment

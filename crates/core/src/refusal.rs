@@ -159,6 +159,11 @@ refusals! {
         ja: "この招待は取り消されています", "新しい招待を依頼してください。";
         en: "This invitation has been withdrawn", "Ask for a new invitation.";
     }
+    /// A door that takes an invitation as a password got none, or one that does not exist.
+    InvitationNotShown "I-05" 401 {
+        ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。だめなときは新しい招待を依頼してください。";
+        en: "No invitation was shown, or there is no such invitation", "Send the invitation's code as the password; if it is refused, ask for a new invitation.";
+    }
     /// The request for a certificate cannot be read.
     CsrMalformed "K-01" 400 {
         ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";

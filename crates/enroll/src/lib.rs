@@ -2,13 +2,14 @@
 //!
 //! - [`Desk`] turns rights into certificates; it knows no HTTP.
 //! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.
-//! - [`device_routes`] is what a device sees: its page, renewal, and the probe.
+//! - [`device_routes`] is what a device sees: its page, renewal, the probe, and EST (RFC 7030).
 //!
 //! The key is made where it stays: the page in `assets/`, or `tegata enroll`, sends a PKCS#10 request and nothing else.
 
 mod api;
 mod assets;
 mod desk;
+mod est;
 mod pages;
 mod probe;
 mod throttle;
@@ -37,6 +38,7 @@ pub fn device_routes(desk: Desk) -> Router {
         .route("/probe", get(probe::get))
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))
-        .with_state(desk)
+        .with_state(desk.clone())
+        .merge(est::routes(desk))
         .merge(assets::routes())
 }

@@ -1,0 +1,48 @@
+//! Certificates in a bag: the degenerate `SignedData` that signs nothing (RFC 5652 section 5.2), which EST and SCEP
+//! hand over.
+
+use crate::der::{self, tag};
+use crate::oid;
+
+/// The `ContentInfo` in DER with these certificates, each DER, and no signature. The certificates are a SET: their order
+/// is that of their bytes, whatever it was.
+pub fn certs_only(certificates: &[&[u8]]) -> Vec<u8> {
+    let mut sorted = certificates.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let nothing_signed = der::sequence(&[&der::element(tag::OID, &[oid::PKCS7_DATA])]);
+    let none = der::element(tag::SET, &[]);
+    let signed_data = der::sequence(&[
+        &der::unsigned(1),
+        &none,
+        &nothing_signed,
+        &der::element(tag::constructed(0), &sorted),
+        &none,
+    ]);
+    let content_type = der::element(tag::OID, &[oid::PKCS7_SIGNED_DATA]);
+    der::sequence(&[&content_type, &der::element(tag::constructed(0), &[&signed_data])])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::tools::openssl;
+    use crate::tests::world::World;
+
+    #[test]
+    fn openssl_takes_out_what_was_put_in() {
+        let world = World::new();
+        let (root, issuing) = (world.root.certificate(), world.issuing.certificate());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bag.p7");
+        for bag in [&[root, issuing][..], &[issuing, root], &[issuing, root, issuing]] {
+            let der = certs_only(bag);
+            assert!(der::is_der(&der));
+            std::fs::write(&file, &der).unwrap();
+            let said = openssl(["pkcs7", "-inform", "DER", "-print_certs", "-in", file.to_str().unwrap()]);
+            let text = String::from_utf8(said.stdout).unwrap();
+            assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 2, "{text}");
+            assert_eq!(der, certs_only(&[root, issuing]), "one set, one encoding");
+        }
+    }
+}
