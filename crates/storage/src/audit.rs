@@ -16,6 +16,8 @@ pub enum Actor {
     Anonymous,
     /// A device or a gate, by its certificate.
     Device(DeviceId),
+    /// A registered OAuth client, by its certificate.
+    Client(String),
     /// A person at the machine itself, by the name of the account.
     Operator(String),
     /// A pass of the program, by its name.
@@ -28,6 +30,7 @@ impl fmt::Display for Actor {
             Self::Invitation(id) => write!(formatter, "invitation:{id}"),
             Self::Anonymous => formatter.write_str("anonymous"),
             Self::Device(id) => write!(formatter, "device:{id}"),
+            Self::Client(id) => write!(formatter, "client:{id}"),
             Self::Operator(name) => write!(formatter, "operator:{name}"),
             Self::System(name) => write!(formatter, "system:{name}"),
         }

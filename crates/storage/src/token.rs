@@ -61,14 +61,15 @@ impl Transaction {
         self.audit(&Actor::System("token"), "token.issued", device, json!({"tokens": list})).await
     }
 
-    /// Takes a token back. Once more changes nothing.
-    pub async fn deny_token(
+    /// Takes a token back, of a device or of a registered client. Once more changes nothing.
+    pub async fn deny_token<'a>(
         &mut self,
         jti: &str,
         until: Timestamp,
-        device: &DeviceId,
+        device: impl Into<Option<&'a DeviceId>>,
         actor: &Actor,
     ) -> Result<Option<u64>> {
+        let device = device.into();
         let added = on_transaction!(self.engine, connection => {
             sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
                 .bind(jti)
@@ -81,7 +82,7 @@ impl Transaction {
             return Ok(None);
         }
         let event = self.feed(Change::TokenDenied { jti: jti.to_owned(), until }).await?;
-        self.audit(actor, "token.revoked", Some(device), json!({"jti": jti, "event": event.seq})).await?;
+        self.audit(actor, "token.revoked", device, json!({"jti": jti, "event": event.seq})).await?;
         Ok(Some(event.seq))
     }
 }

@@ -1,5 +1,9 @@
 //! `tegata.toml`: one file, unknown keys refused with their line.
 
+mod clients;
+
+pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
+
 use crate::failure::{Doing, Failure};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -29,6 +33,11 @@ pub struct Config {
     /// Each product that tokens are for. The first is the default.
     #[serde(rename = "product")]
     pub products: Vec<ProductConfig>,
+    #[serde(default)]
+    pub clients: ClientsConfig,
+    /// Products and programs that are nobody's device.
+    #[serde(default, rename = "client")]
+    pub registered: Vec<ClientConfig>,
     /// Where the paths begin; not in the file.
     #[serde(skip)]
     folder: PathBuf,
@@ -216,6 +225,14 @@ impl Config {
         if self.keys.new == NewKeys::Pkcs11 && self.keys.pkcs11.is_none() {
             return Err("keys.new is \"pkcs11\": say which token under [keys.pkcs11]".into());
         }
+        if let Some(client) = self.registered.iter().find(|client| client.needs_shared_ca())
+            && self.clients.ca.is_none()
+        {
+            let name = &client.client_id;
+            return Err(format!(
+                "client {name}: who issues its certificates? Say `ca` there or under [clients], or `issued_here = true`"
+            ));
+        }
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
@@ -352,6 +369,22 @@ grace_days = 7
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
 audience = "{audience}"
+
+# Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the
+# CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates.
+# [clients]
+# ca = "clients-ca.pem"
+# [[client]]
+# client_id = "stock-batch"
+# token_endpoint_auth_method = "tls_client_auth"
+# tls_client_auth_subject_dn = "CN=stock-batch,O=Aoba"
+# introspects = ["{audience}"]
+# [[client]]
+# client_id = "nightly"
+# token_endpoint_auth_method = "self_signed_tls_client_auth"
+# jwks = "nightly.json"
+# grants = ["client_credentials"]
+# audiences = ["{audience}"]
 "#
         )
     }

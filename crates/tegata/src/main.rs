@@ -8,6 +8,7 @@ mod certificate;
 mod check;
 mod cli;
 mod client;
+mod clients;
 mod config;
 mod device;
 mod failure;

@@ -2,6 +2,7 @@
 
 use crate::canary::{self, Canary};
 use crate::cli::{DevOptions, InitOptions};
+use crate::clients;
 use crate::config::{Config, MetricsConfig};
 use crate::failure::{Doing, Failure};
 use crate::house::{House, Place, shown};
@@ -23,7 +24,7 @@ use tegata_core::Role;
 use tegata_enroll::Desk;
 use tegata_token::{FeedHub, Keys, Product, Tokens};
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
-use tegata_web::{Limits, Port, Site, listener};
+use tegata_web::{Limits, Port, Site, TrustedIssuers, listener};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -177,6 +178,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
         Duration::from_secs(house.config.tokens.lifetime_seconds.into()),
     )
     .doing("cannot prepare the token endpoint")?;
+    tokens.register(clients::registrations(&house.config)?).map_err(Failure::misuse)?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
@@ -187,6 +189,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
+    passes.spawn(clients::follow(house.config.clone(), tokens.clone(), house.context.clone()));
     passes.spawn(metrics.clone().follow(house.context.clone()));
     if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
         passes.spawn(canary.run());
@@ -235,7 +238,9 @@ fn listeners(
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
     let device_identity = identity(&config.device.certificate, &config.device.key)?;
     let probes = addresses.probes.clone();
-    let make_door = move |issuers| {
+    let client_hints = clients::hints(config)?;
+    let make_door = move |issuers: TrustedIssuers| {
+        let issuers = issuers.also_hinting(client_hints.clone());
         DeviceDoor::new(&device_identity, Versions::Tls13, issuers, probes.clone())
             .doing("the device listener's certificate cannot be used")
     };

@@ -2,6 +2,8 @@
 
 use crate::error::OAuthError;
 use crate::form::{Form, check_media_type};
+use crate::registered::Recognized;
+use crate::tokens::Tokens;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
@@ -15,16 +17,23 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// Credentials of other authentication methods (RFC 6749 section 2.3: one method in a request).
 const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
-/// A request of an authenticated client.
+/// A request of an authenticated client: of who has a certificate in the ledger, or of a registered one.
+pub(crate) enum Asked {
+    Holder(Call),
+    Registered(Form, Recognized),
+}
+
+/// A request of a device or a gate.
 pub(crate) struct Call {
     pub(crate) form: Form,
     pub(crate) client: Arc<Facts>,
     presented: Presented,
 }
 
-impl Call {
-    /// Reads the request and authenticates its sender by `tls_client_auth` (RFC 8705 section 2.1).
-    pub(crate) async fn read(context: &Context, request: Request) -> Result<Self, OAuthError> {
+impl Asked {
+    /// Reads the request and authenticates its sender (RFC 8705 section 2).
+    pub(crate) async fn read(tokens: &Tokens, request: Request) -> Result<Self, OAuthError> {
+        let context = &tokens.context;
         let (parts, body) = request.into_parts();
         if parts.uri.query().is_some() {
             return Err(OAuthError::invalid_request("Send parameters in the body, never in the URL"));
@@ -35,14 +44,34 @@ impl Call {
         if OTHER_CREDENTIALS.iter().any(|name| form.get(name).is_some()) {
             return Err(OAuthError::invalid_request("A certificate is the only credential"));
         }
+        if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
+            let client = registration.recognize(context, presented.0.as_ref()).await?;
+            return Ok(Self::Registered(form, client));
+        }
         let client = authenticate(context, &form, &presented).await?;
-        Ok(Self { form, client, presented })
+        Ok(Self::Holder(Call { form, client, presented }))
     }
 
-    /// As [`Call::read`], where only devices have business: tokens are theirs.
-    pub(crate) async fn read_from_device(context: &Context, request: Request) -> Result<Self, OAuthError> {
-        let call = Self::read(context, request).await?;
-        if call.client.role == Role::Device { Ok(call) } else { Err(Refusal::NotADevice.into()) }
+    pub(crate) fn form(&self) -> &Form {
+        match self {
+            Self::Holder(call) => &call.form,
+            Self::Registered(form, _) => form,
+        }
+    }
+
+    /// The sender's `client_id`.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Holder(call) => call.client.device.as_str(),
+            Self::Registered(_, client) => &client.registration.client_id,
+        }
+    }
+}
+
+impl Call {
+    /// The same, where only devices have business: tokens are theirs.
+    pub(crate) fn of_device(self) -> Result<Self, OAuthError> {
+        if self.client.role == Role::Device { Ok(self) } else { Err(Refusal::NotADevice.into()) }
     }
 
     /// Whether the sender may still go on.

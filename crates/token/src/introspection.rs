@@ -1,73 +1,193 @@
-//! Introspection (RFC 7662).
+//! Introspection (RFC 7662), signed where that is asked for (RFC 9701).
 
-use crate::client::Call;
+use crate::client::Asked;
 use crate::error::{NOT_STORED, OAuthError};
+use crate::registered::ClientClaims;
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use std::sync::Arc;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::{Refusal, Role, Standing, Timestamp};
-use tegata_storage::Facts;
-
-/// All that is said of a token that is not active, whatever the reason (RFC 7662 section 2.2).
-const INACTIVE: &str = r#"{"active":false}"#;
 
 pub(crate) async fn introspect(
     State(tokens): State<Arc<Tokens>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = Call::read(&tokens.context, request).await?;
-    let text = call.form.require("token", "token is missing")?;
+    let signed = wants_signature(request.headers());
+    let asked = Asked::read(&tokens, request).await?;
+    let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
     // Whether a token was taken back is known to the memory alone.
     tokens.fresh_at(now)?;
-    let claims = tokens.active(text, now).await?.filter(|claims| {
-        may_ask(&call.client, claims) && call.form.get("audience").is_none_or(|wanted| wanted == claims.aud)
-    });
-    let body = match claims {
-        Some(claims) => active(&claims)?,
-        None => INACTIVE.to_owned(),
-    };
-    Ok((NOT_STORED, body).into_response())
+    let wanted = asked.form().get("audience");
+    let found = tokens
+        .active(text, now)
+        .await?
+        .filter(|own| may_ask(&asked, own) && wanted.is_none_or(|wanted| wanted == own.audience()));
+    if signed { tokens.signed_answer(&asked, found.as_ref(), now) } else { answer(found.as_ref()) }
 }
 
-/// Gates ask about every token, a device about its own.
-fn may_ask(client: &Facts, claims: &AccessClaims) -> bool {
-    client.role == Role::Gate || client.device == claims.device
+/// Gates ask about every token, a registered client about those for its products, and everybody about its own.
+fn may_ask(asked: &Asked, own: &Own) -> bool {
+    let about_others = match asked {
+        Asked::Holder(call) => call.client.role == Role::Gate,
+        Asked::Registered(_, client) => {
+            client.registration.introspects.iter().any(|product| product == own.audience())
+        }
+    };
+    about_others || asked.client_id() == own.client_id()
+}
+
+/// A token that this server issued.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Own {
+    Device(AccessClaims),
+    Client(ClientClaims),
+}
+
+impl Own {
+    fn parse(payload: &[u8]) -> Option<Self> {
+        let of_device = serde_json::from_slice(payload).map(Self::Device);
+        of_device.or_else(|_| serde_json::from_slice(payload).map(Self::Client)).ok()
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Device(claims) => claims.device.as_str(),
+            Self::Client(claims) => &claims.client_id,
+        }
+    }
+
+    pub(crate) fn jti(&self) -> &str {
+        match self {
+            Self::Device(claims) => &claims.jti,
+            Self::Client(claims) => &claims.jti,
+        }
+    }
+
+    pub(crate) fn exp(&self) -> i64 {
+        match self {
+            Self::Device(claims) => claims.exp,
+            Self::Client(claims) => claims.exp,
+        }
+    }
+
+    fn audience(&self) -> &str {
+        match self {
+            Self::Device(claims) => &claims.aud,
+            Self::Client(claims) => &claims.aud,
+        }
+    }
+
+    fn issuer(&self) -> &str {
+        match self {
+            Self::Device(claims) => &claims.iss,
+            Self::Client(claims) => &claims.iss,
+        }
+    }
 }
 
 impl Tokens {
-    /// The claims of a token that this server issued and that may be used now.
-    async fn active(&self, text: &str, now: Timestamp) -> Result<Option<AccessClaims>, OAuthError> {
-        let Some(claims) = self.own(text, now) else { return Ok(None) };
-        let status = &self.context.status;
-        let known = status.standing(&claims.cnf.x5t_s256, now).await?;
-        let good = known.is_some_and(|(holder, standing)| {
-            standing == Standing::Good && holder.role == Role::Device && holder.device == claims.device
-        });
-        let active = good && !status.token_denied(&claims.jti) && self.knows_product(&claims.aud);
-        Ok(active.then_some(claims))
+    /// A token that this server issued and that may be used now.
+    async fn active(&self, text: &str, now: Timestamp) -> Result<Option<Own>, OAuthError> {
+        let Some(own) = self.own(text, now) else { return Ok(None) };
+        let good = match &own {
+            Own::Device(claims) => self.stands(claims, now).await?,
+            Own::Client(claims) => self.stays_registered(claims, now).await?,
+        };
+        let active =
+            good && !self.context.status.token_denied(own.jti()) && self.knows_product(own.audience());
+        Ok(active.then_some(own))
     }
 
-    /// The claims of a token that this server issued and that has not ended.
-    pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<AccessClaims> {
+    async fn stands(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {
+        let known = self.context.status.standing(&claims.cnf.x5t_s256, now).await?;
+        Ok(known.is_some_and(|(holder, standing)| {
+            standing == Standing::Good && holder.role == Role::Device && holder.device == claims.device
+        }))
+    }
+
+    /// The client is registered still, and its certificate has not been ended here or taken out of its JWKS. Of
+    /// certificates from elsewhere nothing more is known than that the token lives no longer than they do.
+    async fn stays_registered(&self, claims: &ClientClaims, now: Timestamp) -> Result<bool, OAuthError> {
+        let Some(registration) = self.clients().get(&claims.client_id) else { return Ok(false) };
+        let known = self.context.status.standing(&claims.cnf.x5t_s256, now).await?;
+        let good = known.is_none_or(|(_, standing)| standing == Standing::Good);
+        Ok(good
+            && registration.audiences.contains(&claims.aud)
+            && registration.may_hold(&claims.cnf.x5t_s256))
+    }
+
+    /// A token that this server issued and that has not ended.
+    pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<Own> {
         let payload = self.keys.verify(text, ACCESS_TOKEN).ok()?;
-        let claims: AccessClaims = serde_json::from_slice(&payload).ok()?;
-        (claims.iss == self.issuer() && now.seconds() < claims.exp).then_some(claims)
+        let own = Own::parse(&payload)?;
+        (own.issuer() == self.issuer() && now.seconds() < own.exp()).then_some(own)
+    }
+
+    /// RFC 9701 section 5: for whoever has to show later what was answered.
+    fn signed_answer(
+        &self,
+        asked: &Asked,
+        found: Option<&Own>,
+        now: Timestamp,
+    ) -> Result<Response, OAuthError> {
+        let statement = Statement {
+            iss: self.issuer(),
+            aud: asked.client_id(),
+            iat: now.seconds(),
+            token_introspection: Finding::of(found),
+        };
+        let text = self.keys.sign(SIGNED, &statement).map_err(|_| Refusal::Internal)?;
+        let headers = [(CONTENT_TYPE, SIGNED_MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
+        Ok((headers, text).into_response())
     }
 }
 
-fn active(claims: &AccessClaims) -> Result<String, OAuthError> {
-    let answer = Living { active: true, token_type: "Bearer", claims };
-    serde_json::to_string(&answer).map_err(|_| Refusal::Internal.into())
+/// The `typ` of a signed answer, and its media type.
+const SIGNED: &str = "token-introspection+jwt";
+const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
+
+/// Whether the client names the signed form, which nobody does by accident.
+fn wants_signature(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let types = accepted.flat_map(|value| value.split(','));
+    types.map(|item| item.split(';').map(str::trim)).any(|mut parts| {
+        let named = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(SIGNED_MEDIA_TYPE));
+        named && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
+}
+
+fn answer(found: Option<&Own>) -> Result<Response, OAuthError> {
+    let body = serde_json::to_string(&Finding::of(found)).map_err(|_| Refusal::Internal)?;
+    Ok((NOT_STORED, body).into_response())
 }
 
 #[derive(Serialize)]
-struct Living<'a> {
+struct Statement<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    token_introspection: Finding<'a>,
+}
+
+/// Of a token that is not active nothing else is said, whatever the reason (RFC 7662 section 2.2).
+#[derive(Serialize)]
+struct Finding<'a> {
     active: bool,
-    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
     #[serde(flatten)]
-    claims: &'a AccessClaims,
+    claims: Option<&'a Own>,
+}
+
+impl<'a> Finding<'a> {
+    fn of(found: Option<&'a Own>) -> Self {
+        Self { active: found.is_some(), token_type: found.map(|_| "Bearer"), claims: found }
+    }
 }

@@ -1,8 +1,9 @@
 //! The token endpoint.
 
-use crate::client::Call;
+use crate::client::Asked;
 use crate::error::{NOT_STORED, OAuthError};
 use crate::form::Form;
+use crate::registered;
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +18,10 @@ pub(crate) async fn token(
     State(tokens): State<Arc<Tokens>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = Call::read_from_device(&tokens.context, request).await?;
+    let call = match Asked::read(&tokens, request).await? {
+        Asked::Holder(call) => call.of_device()?,
+        Asked::Registered(form, client) => return registered::grant(&tokens, &form, &client).await,
+    };
     check_grant(&call.form)?;
     let audience = tokens.audience(&call.form)?;
     let now = tokens.context.now();

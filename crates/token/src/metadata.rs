@@ -18,7 +18,7 @@ pub(crate) const REVOCATION: &str = "/oauth/revoke";
 pub(crate) const FEED: &str = "/feed";
 pub(crate) const RECEIPTS: &str = "/feed/receipts";
 
-const METHODS: [&str; 1] = ["tls_client_auth"];
+const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
 /// Written once: they change only with the configuration.
 pub(crate) struct Documents {
@@ -59,9 +59,10 @@ struct Metadata<'a> {
     jwks_uri: String,
     response_types_supported: [&'static str; 0],
     grant_types_supported: [&'static str; 1],
-    token_endpoint_auth_methods_supported: [&'static str; 1],
-    introspection_endpoint_auth_methods_supported: [&'static str; 1],
-    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_signing_alg_values_supported: [&'static str; 1],
     tls_client_certificate_bound_access_tokens: bool,
     tegata_feed_endpoint: String,
     tegata_receipt_endpoint: String,
@@ -90,6 +91,7 @@ impl<'a> Metadata<'a> {
             token_endpoint_auth_methods_supported: METHODS,
             introspection_endpoint_auth_methods_supported: METHODS,
             revocation_endpoint_auth_methods_supported: METHODS,
+            introspection_signing_alg_values_supported: ["ES256"],
             tls_client_certificate_bound_access_tokens: true,
             tegata_feed_endpoint: format!("{device}{FEED}"),
             tegata_receipt_endpoint: format!("{device}{RECEIPTS}"),

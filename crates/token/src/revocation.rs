@@ -1,15 +1,15 @@
 //! Revocation (RFC 7009).
 
-use crate::client::Call;
+use crate::client::Asked;
 use crate::error::OAuthError;
+use crate::introspection::Own;
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::claims::AccessClaims;
-use tegata_core::{Refusal, Timestamp};
+use tegata_core::{Refusal, Role, Timestamp};
 use tegata_storage::{Actor, Status};
 use tokio::time::{sleep, timeout};
 
@@ -23,15 +23,18 @@ pub(crate) async fn revoke(
     State(tokens): State<Arc<Tokens>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = Call::read_from_device(&tokens.context, request).await?;
-    let text = call.form.require("token", "token is missing")?;
+    let asked = Asked::read(&tokens, request).await?;
+    if matches!(&asked, Asked::Holder(call) if call.client.role != Role::Device) {
+        return Err(Refusal::NotADevice.into());
+    }
+    let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
     // A token nobody knows, or that has ended, is as good as revoked (RFC 7009 section 2.2).
-    if let Some(claims) = tokens.own(text, now) {
-        if claims.device != call.client.device {
+    if let Some(own) = tokens.own(text, now) {
+        if own.client_id() != asked.client_id() {
             return Err(Refusal::TokenNotBound.into());
         }
-        tokens.deny(&claims, now).await?;
+        tokens.deny(&own, now).await?;
     }
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
@@ -39,11 +42,14 @@ pub(crate) async fn revoke(
 impl Tokens {
     /// Durable when it returns; and introspection here knows of it, so that nobody who was told "revoked" is then told
     /// "active". When the memory is slow, gates and introspection still hear of it by the feed.
-    async fn deny(&self, claims: &AccessClaims, now: Timestamp) -> Result<(), OAuthError> {
+    async fn deny(&self, own: &Own, now: Timestamp) -> Result<(), OAuthError> {
+        let (device, actor) = match own {
+            Own::Device(claims) => (Some(&claims.device), Actor::Device(claims.device.clone())),
+            Own::Client(claims) => (None, Actor::Client(claims.client_id.clone())),
+        };
         let mut transaction = self.context.ledger.begin(now).await?;
-        let actor = Actor::Device(claims.device.clone());
-        let until = Timestamp::from_seconds(claims.exp);
-        let event = transaction.deny_token(&claims.jti, until, &claims.device, &actor).await?;
+        let until = Timestamp::from_seconds(own.exp());
+        let event = transaction.deny_token(own.jti(), until, device, &actor).await?;
         transaction.commit().await?;
         if let Some(seq) = event {
             let _ = timeout(PATIENCE, applied(&self.context.status, seq)).await;

@@ -4,8 +4,9 @@ use crate::error::OAuthError;
 use crate::feed::FeedHub;
 use crate::form::Form;
 use crate::metadata::Documents;
+use crate::registered::{Clients, Misregistered, Registration};
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
 use tegata_core::{Refusal, Timestamp};
@@ -48,6 +49,9 @@ pub enum Misconfigured {
     Lifetime,
 }
 
+/// Where no client is registered.
+static NOBODY: LazyLock<Clients> = LazyLock::new(Clients::default);
+
 /// The authorization server. Requests share it.
 pub struct Tokens {
     pub(crate) context: Context,
@@ -56,6 +60,7 @@ pub struct Tokens {
     pub(crate) documents: Documents,
     feed: Arc<FeedHub>,
     products: Vec<Product>,
+    clients: OnceLock<Clients>,
 }
 
 impl Keys {
@@ -97,7 +102,30 @@ impl Tokens {
             return Err(Misconfigured::Lifetime);
         }
         let documents = Documents::new(&context.addresses, keys.published());
-        Ok(Arc::new(Self { context, keys, lifetime, documents, feed: Arc::default(), products }))
+        Ok(Arc::new(Self {
+            context,
+            keys,
+            lifetime,
+            documents,
+            feed: Arc::default(),
+            products,
+            clients: OnceLock::new(),
+        }))
+    }
+
+    /// Registers clients beside devices and gates, once. A second time changes nothing.
+    ///
+    /// # Errors
+    /// [`Misregistered`] says what cannot be served.
+    pub fn register(&self, clients: impl IntoIterator<Item = Registration>) -> Result<(), Misregistered> {
+        let clients = Clients::new(clients, |audience| self.knows_product(audience))?;
+        let _ = self.clients.set(clients);
+        Ok(())
+    }
+
+    /// The registered clients.
+    pub fn clients(&self) -> &Clients {
+        self.clients.get().unwrap_or(&NOBODY)
     }
 
     /// What carries the feed to the gates. Somebody has to run it: [`FeedHub::run`].

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | who may connect, and what a certificate proves | [`tls`], [`path`] |
 //! | who is calling | [`peer`], with the [`context`] all doors share |
+//! | how a registered client is known by its certificate | [`subject`], [`certificate_keys`], [`leaf`] |
 //! | how connections are accepted, limited and closed | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
 //! | how a refusal is told | [`problem`] |
@@ -12,11 +13,13 @@
 
 pub mod assets;
 pub mod body;
+pub mod certificate_keys;
 pub mod connection;
 pub mod context;
 pub mod host;
 pub mod json;
 pub mod language;
+pub mod leaf;
 mod leftover;
 pub mod listener;
 pub mod origin;
@@ -26,9 +29,11 @@ pub mod peer;
 pub mod probe;
 pub mod problem;
 pub mod site;
+pub mod subject;
 pub mod tls;
 
 pub use assets::Asset;
+pub use certificate_keys::CertificateKeys;
 pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use context::{Addresses, Context};
 pub use json::StrictJson;
@@ -39,6 +44,7 @@ pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;
 pub use problem::{Answer, Problem};
 pub use site::Site;
+pub use subject::Subject;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@
 //! The end of the leaf's own life is no matter of the path: the ledger's standing rule says "expired",
 //! which a person can act on, where "foreign" would mislead them.
 
-use rustls::DistinguishedName;
+pub use rustls::DistinguishedName;
 use rustls::crypto::ring::default_provider;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
@@ -35,7 +35,11 @@ pub enum Path {
 
 /// The issuing CAs of this installation.
 #[derive(Debug)]
-pub struct TrustedIssuers(Vec<TrustedIssuer>);
+pub struct TrustedIssuers {
+    issuers: Vec<TrustedIssuer>,
+    /// Names that are told beside those of the issuers.
+    more_hints: Vec<DistinguishedName>,
+}
 
 /// Why a CA certificate cannot be an issuer of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -82,7 +86,19 @@ impl TrustedIssuers {
         };
         let own = issuing.into_iter().map(below);
         let foreign = foreign.into_iter().map(|der| TrustedIssuer::new(der, None));
-        own.chain(foreign).collect::<Result<_, _>>().map(Self)
+        let issuers = own.chain(foreign).collect::<Result<_, _>>()?;
+        Ok(Self { issuers, more_hints: Vec::new() })
+    }
+
+    /// Of CAs that no root of ours knows: those of registered clients. They say nothing about devices.
+    pub fn of_clients<'a>(cas: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, UnfitIssuer> {
+        Self::new([], [], cas)
+    }
+
+    /// The same issuers, with more names in [`TrustedIssuers::hints`].
+    #[must_use]
+    pub fn also_hinting(self, more_hints: Vec<DistinguishedName>) -> Self {
+        Self { more_hints, ..self }
     }
 
     /// The verdict on a leaf at the time of its connection.
@@ -93,12 +109,16 @@ impl TrustedIssuers {
     /// The names to tell clients, so that they offer certificates of these issuers. Browsers compare
     /// them with the leaf's issuer: a root's name would make them offer nothing.
     pub fn hints(&self) -> Vec<DistinguishedName> {
-        self.0.iter().map(|issuer| issuer.subject.clone()).collect()
+        self.issuers.iter().map(|issuer| issuer.subject.clone()).chain(self.more_hints.clone()).collect()
     }
 
     fn verify(&self, leaf: &[u8], now: Timestamp) -> Option<()> {
-        let living: Vec<_> =
-            self.0.iter().filter(|issuer| issuer.lives_at(now)).map(|issuer| issuer.anchor.clone()).collect();
+        let living: Vec<_> = self
+            .issuers
+            .iter()
+            .filter(|issuer| issuer.lives_at(now))
+            .map(|issuer| issuer.anchor.clone())
+            .collect();
         let first_day = first_day(leaf)?;
         let der = CertificateDer::from(leaf);
         EndEntityCert::try_from(&der)

@@ -71,7 +71,7 @@ class Authority:
         first = datetime.now(timezone.utc) + timedelta(days=begins)
         window = [moment.strftime("%Y%m%d%H%M%SZ") for moment in (first, first + timedelta(days=days))]
         openssl(
-            "ca", "-config", self.configuration, "-batch", "-notext", "-in", request, "-out", certificate,
+            "ca", "-config", self.configuration, "-batch", "-notext", "-preserveDN", "-in", request, "-out", certificate,
             "-subj", subject, "-extfile", file, "-startdate", window[0], "-enddate", window[1],
         )  # fmt: skip
         return certificate

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from .identity import Identity
-from .registry import Failed, Skipped
+from .registry import Skipped
 from .wire import Trust
 
 # What may be given, and how it is called when it is missed.
@@ -44,7 +44,6 @@ class Means:
         for name in (*IDENTITIES, *OTHERS):
             setattr(self, name, None)
         self.gates, self.clients, self.disposable = [], {}, []
-        self.clients_refused = None
         self._workshop = tempfile.TemporaryDirectory(prefix="conformance-")
 
     def folder(self, name):
@@ -61,8 +60,6 @@ class Means:
 
     def client(self, kind):
         """A registered client, as `clients` of --means describes it."""
-        if self.clients_refused:
-            raise Failed(f"the server does not take the registration: {self.clients_refused}")
         if kind not in self.clients:
             raise Skipped(f"not given: a client registered by {kind} (clients in --means)")
         return self.clients[kind]

@@ -34,7 +34,8 @@ class Registrations:
     def faulty(self, two_fields):
         """A registration to be refused, and the same one in order."""
         second = 'tls_client_auth_san_dns = "faulty.example"\n' if two_fields else ""
-        return section("faulty", "tls_client_auth", f'tls_client_auth_subject_dn = "CN=faulty"\n{second}')
+        text = f'tls_client_auth_subject_dn = "CN=faulty"\n{second}ca = "{self.ours.certificate}"\n'
+        return section("faulty", "tls_client_auth", text)
 
     def register(self, kind, client_id, field, value, passes, impostors, more=""):
         text = f'tls_client_auth_{field} = {json.dumps(value)}\n{more}'
@@ -47,7 +48,7 @@ class Registrations:
             "subject_dn", "stock-batch", "subject_dn", DN_TEXT, issue("good", DN),
             {
                 "another CN": issue("cn", "/C=JP/O=Aoba Pharmacy/CN=stock-batch2"),
-                "another case of the value's bytes beyond what names allow": issue("space", "/C=JP/O=Aoba Pharmacy/CN=stock batch"),
+                "a space in the place of the hyphen": issue("space", "/C=JP/O=Aoba Pharmacy/CN=stock batch"),
                 "one attribute whose text is the whole name": issue("text", r"/CN=stock-batch,O=Aoba Pharmacy,C=JP"),
                 "the attributes in another order": issue("order", "/CN=stock-batch/O=Aoba Pharmacy/C=JP"),
                 "one attribute more": issue("more", "/C=JP/O=Aoba Pharmacy/OU=Stock/CN=stock-batch"),

@@ -32,8 +32,9 @@ async fn everything_is_found_from_the_issuer() {
             (format!("{endpoint}_endpoint"), format!("{endpoint}_endpoint_auth_methods_supported"));
         assert!(metadata[&url].as_str().unwrap().starts_with(&format!("{DEVICE}/")), "{metadata}");
         assert_eq!(metadata["mtls_endpoint_aliases"][&url], metadata[&url]);
-        assert_eq!(metadata[methods], json!(["tls_client_auth"]));
+        assert_eq!(metadata[methods], json!(["tls_client_auth", "self_signed_tls_client_auth"]));
     }
+    assert_eq!(metadata["introspection_signing_alg_values_supported"], json!(["ES256"]), "RFC 9701");
     assert_eq!(metadata["jwks_uri"], format!("{PORTAL}/.well-known/jwks.json"));
     assert_eq!(metadata["tegata_feed_endpoint"], format!("{DEVICE}/feed"));
     assert_eq!(metadata["tegata_receipt_endpoint"], format!("{DEVICE}/feed/receipts"));

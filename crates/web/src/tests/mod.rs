@@ -1,4 +1,5 @@
 mod connections;
 mod paths;
 mod requests;
+mod subjects;
 mod world;

@@ -1,0 +1,245 @@
+//! Registered clients, as `tegata.toml` has them: names are those of RFC 7591 and RFC 8705.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use tegata_web::Subject;
+use tegata_web::subject::Name;
+
+/// What all registered clients share.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientsConfig {
+    /// PEM: the CAs that issue certificates of registered clients, where a client names no other.
+    pub ca: Option<PathBuf>,
+}
+
+/// One registered client.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct ClientConfig {
+    pub client_id: String,
+    pub method: ClientMethod,
+    pub client_credentials: bool,
+    pub audiences: Vec<String>,
+    pub introspects: Vec<String>,
+    /// As it was written, for the audit log: there is no secret in it.
+    pub written: serde_json::Value,
+}
+
+/// How it is known.
+#[derive(Clone, Debug)]
+pub enum ClientMethod {
+    TlsClientAuth { subject: Subject, ca: ClientCa },
+    SelfSigned { jwks: Jwks },
+}
+
+/// Where a client's own certificates are written down.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Jwks {
+    /// In a file, which is read again whenever it changes.
+    File(PathBuf),
+    /// Here.
+    Inline(serde_json::Value),
+}
+
+/// Who issues its certificates.
+#[derive(Clone, Debug)]
+pub enum ClientCa {
+    /// Those of `[clients]`.
+    Shared,
+    /// This installation.
+    Own,
+    /// The CAs of a file.
+    File(PathBuf),
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    client_id: String,
+    token_endpoint_auth_method: WrittenMethod,
+    tls_client_auth_subject_dn: Option<String>,
+    tls_client_auth_san_dns: Option<String>,
+    tls_client_auth_san_uri: Option<String>,
+    tls_client_auth_san_ip: Option<std::net::IpAddr>,
+    tls_client_auth_san_email: Option<String>,
+    ca: Option<PathBuf>,
+    #[serde(default)]
+    issued_here: bool,
+    jwks: Option<Jwks>,
+    #[serde(default)]
+    grants: Vec<Grant>,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    introspects: Vec<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenMethod {
+    TlsClientAuth,
+    SelfSignedTlsClientAuth,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Grant {
+    ClientCredentials,
+}
+
+impl ClientConfig {
+    /// Whether it counts on the CAs of `[clients]`.
+    pub fn needs_shared_ca(&self) -> bool {
+        matches!(self.method, ClientMethod::TlsClientAuth { ca: ClientCa::Shared, .. })
+    }
+}
+
+impl TryFrom<Written> for ClientConfig {
+    type Error = String;
+
+    fn try_from(mut written: Written) -> Result<Self, String> {
+        let as_written = serde_json::to_value(&written).map_err(|error| error.to_string())?;
+        let method = written.method().map_err(|why| format!("client {}: {why}", written.client_id))?;
+        let client_credentials = !written.grants.is_empty();
+        if client_credentials == written.audiences.is_empty() {
+            let name = &written.client_id;
+            return Err(format!("client {name}: grants and audiences belong together: what may it ask for?"));
+        }
+        Ok(Self {
+            client_id: written.client_id,
+            method,
+            client_credentials,
+            audiences: written.audiences,
+            introspects: written.introspects,
+            written: as_written,
+        })
+    }
+}
+
+impl Written {
+    fn method(&mut self) -> Result<ClientMethod, String> {
+        let mut subjects = self.subjects()?;
+        let count = subjects.len();
+        match (&self.token_endpoint_auth_method, subjects.pop(), self.jwks.take()) {
+            (WrittenMethod::TlsClientAuth, Some(subject), None) if count == 1 => {
+                let ca = self.ca()?;
+                check_issuer(&ca, &subject)?;
+                Ok(ClientMethod::TlsClientAuth { subject, ca })
+            }
+            (WrittenMethod::TlsClientAuth, _, None) => {
+                Err(format!("{SUBJECTS}, and exactly one of them; there are {count}"))
+            }
+            (WrittenMethod::TlsClientAuth, _, Some(_)) => {
+                Err("jwks belongs to self_signed_tls_client_auth".into())
+            }
+            (WrittenMethod::SelfSignedTlsClientAuth, None, Some(jwks)) => {
+                if self.ca.is_some() || self.issued_here {
+                    return Err("a self-signed certificate has no CA".into());
+                }
+                Ok(ClientMethod::SelfSigned { jwks })
+            }
+            (WrittenMethod::SelfSignedTlsClientAuth, ..) => {
+                Err("self_signed_tls_client_auth needs jwks, and nothing about the subject".into())
+            }
+        }
+    }
+
+    fn subjects(&mut self) -> Result<Vec<Subject>, String> {
+        let dn = self.tls_client_auth_subject_dn.take().map(|text| Name::parse(&text).map(Subject::Dn));
+        let subjects = [
+            dn.transpose().map_err(|error| error.to_string())?,
+            self.tls_client_auth_san_dns.take().map(Subject::Dns),
+            self.tls_client_auth_san_uri.take().map(Subject::Uri),
+            self.tls_client_auth_san_ip.take().map(Subject::Ip),
+            self.tls_client_auth_san_email.take().map(Subject::Email),
+        ];
+        Ok(subjects.into_iter().flatten().collect())
+    }
+
+    fn ca(&mut self) -> Result<ClientCa, String> {
+        match (self.ca.take(), self.issued_here) {
+            (Some(_), true) => Err("either ca or issued_here: a client has one issuer".into()),
+            (Some(file), false) => Ok(ClientCa::File(file)),
+            (None, true) => Ok(ClientCa::Own),
+            (None, false) => Ok(ClientCa::Shared),
+        }
+    }
+}
+
+/// Labels of devices are words of their tenants; the URI alone is chosen by the installation, and is one device's.
+fn check_issuer(ca: &ClientCa, subject: &Subject) -> Result<(), String> {
+    match (ca, subject) {
+        (ClientCa::Own, Subject::Uri(_)) | (ClientCa::Shared | ClientCa::File(_), _) => Ok(()),
+        (ClientCa::Own, _) => {
+            Err("issued_here goes with tls_client_auth_san_uri, https://NAME/device/ID: nothing \
+                                   else in certificates of this installation is one holder's alone"
+                .into())
+        }
+    }
+}
+
+const SUBJECTS: &str =
+    "tls_client_auth needs one of tls_client_auth_subject_dn, _san_dns, _san_uri, _san_ip, _san_email";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        client: Vec<ClientConfig>,
+    }
+
+    fn read(text: &str) -> Result<ClientConfig, String> {
+        let text = format!("[[client]]\nclient_id = \"stock\"\n{text}");
+        toml::from_str::<File>(&text).map(|mut file| file.client.remove(0)).map_err(|error| error.to_string())
+    }
+
+    const TLS: &str = "token_endpoint_auth_method = \"tls_client_auth\"\n";
+    const SELF: &str = "token_endpoint_auth_method = \"self_signed_tls_client_auth\"\n";
+
+    #[test]
+    fn an_operator_registers_a_client_by_one_subject_value() {
+        let client = read(&format!(
+            "{TLS}tls_client_auth_san_uri = \"https://a.example/device/1\"\nissued_here = true\n"
+        ))
+        .unwrap();
+        assert!(matches!(
+            client.method,
+            ClientMethod::TlsClientAuth { subject: Subject::Uri(_), ca: ClientCa::Own }
+        ));
+        assert!(!client.client_credentials, "nothing is granted that is not written");
+        let client = read(&format!("{SELF}jwks = \"stock.json\"\n")).unwrap();
+        assert!(matches!(client.method, ClientMethod::SelfSigned { jwks: Jwks::File(_) }));
+        let client =
+            read(&format!("{SELF}jwks = {{keys = [{{kty = \"EC\", x5c = [\"AA==\"]}}]}}\n")).unwrap();
+        assert!(matches!(client.method, ClientMethod::SelfSigned { jwks: Jwks::Inline(_) }));
+    }
+
+    #[test]
+    fn whatever_could_be_meant_in_two_ways_is_refused_with_its_line() {
+        let dn = "tls_client_auth_subject_dn = \"CN=stock\"\n";
+        for wrong in [
+            TLS.to_owned(),
+            format!("{TLS}{dn}tls_client_auth_san_dns = \"stock.example\"\n"),
+            format!("{TLS}{dn}jwks = \"stock.json\"\n"),
+            format!("{TLS}{dn}ca = \"ca.pem\"\nissued_here = true\n"),
+            format!("{TLS}{dn}issued_here = true\n"),
+            format!("{TLS}tls_client_auth_subject_dn = \"stock\"\n"),
+            format!("{TLS}tls_client_auth_san_ip = \"stock.example\"\n"),
+            format!("{TLS}{dn}grants = [\"client_credentials\"]\n"),
+            format!("{TLS}{dn}audiences = [\"https://product.example\"]\n"),
+            format!("{TLS}{dn}grants = [\"password\"]\n"),
+            format!("{TLS}{dn}secret = \"s\"\n"),
+            SELF.to_owned(),
+            format!("{SELF}{dn}"),
+            format!("{SELF}jwks = \"stock.json\"\nca = \"ca.pem\"\n"),
+            "token_endpoint_auth_method = \"client_secret_basic\"\n".to_owned(),
+        ] {
+            let error = read(&wrong).unwrap_err();
+            assert!(error.contains("line "), "{wrong}: {error}");
+        }
+    }
+}

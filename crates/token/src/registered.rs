@@ -1,0 +1,189 @@
+//! Registered clients: products, gates and programs that are nobody's device, known by their own certificates.
+//!
+//! By `tls_client_auth` (RFC 8705 section 2.1) a client is known by one value of its certificate's subject and by the
+//! CA that it registered: the same subject from another CA is somebody else, also when that one is trusted for another
+//! client. By `self_signed_tls_client_auth` (section 2.2) it is known by its JWKS. In both cases nothing but the leaf
+//! is looked at, and a certificate of this installation has to be in good standing in the ledger too.
+
+mod grant;
+
+pub(crate) use grant::{ClientClaims, grant};
+
+use crate::error::OAuthError;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
+use tegata_web::{CertificateKeys, Context, Path, PeerCertificate, Subject, TrustedIssuers, leaf};
+use thiserror::Error;
+
+/// A client as the operator registered it.
+#[derive(Debug)]
+pub struct Registration {
+    /// What it calls itself.
+    pub client_id: String,
+    /// How it is known.
+    pub method: Method,
+    /// Whether it may use `client_credentials`.
+    pub client_credentials: bool,
+    /// The products it may ask tokens for.
+    pub audiences: Vec<String>,
+    /// The products whose tokens it may introspect, whoever holds them.
+    pub introspects: Vec<String>,
+}
+
+/// How a registered client authenticates.
+#[derive(Debug)]
+pub enum Method {
+    /// `tls_client_auth`.
+    TlsClientAuth {
+        /// What the certificate must say.
+        subject: Subject,
+        /// Who must have issued it.
+        issuers: ClientIssuers,
+    },
+    /// `self_signed_tls_client_auth`, by certificates or keys that may be replaced at any time.
+    SelfSigned(RwLock<Arc<CertificateKeys>>),
+}
+
+/// Who issues a client's certificates.
+#[derive(Debug)]
+pub enum ClientIssuers {
+    /// This installation: the certificate is in the ledger.
+    Own,
+    /// CAs of others.
+    Of(Arc<TrustedIssuers>),
+}
+
+/// All registered clients, by name.
+#[derive(Debug, Default)]
+pub struct Clients(HashMap<String, Arc<Registration>>);
+
+/// A registration that cannot be served.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Misregistered {
+    /// Two clients of one name.
+    #[error("the client {0} is registered twice")]
+    Twice(String),
+    /// A name that no client can have.
+    #[error("{0:?} cannot be a client_id: use visible ASCII characters, and not the form of a device's")]
+    Name(String),
+    /// A product that is not configured.
+    #[error("the client {0} names the product {1}, which is not configured")]
+    Product(String, String),
+}
+
+/// A registered client that has just proved who it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Recognized {
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) certificate: PeerCertificate,
+    /// When its certificate ends.
+    pub(crate) not_after: Timestamp,
+}
+
+impl Method {
+    /// `self_signed_tls_client_auth` with these certificates or keys.
+    pub fn self_signed(keys: CertificateKeys) -> Self {
+        Self::SelfSigned(RwLock::new(Arc::new(keys)))
+    }
+}
+
+impl Clients {
+    /// # Errors
+    /// [`Misregistered`] says what cannot be served.
+    pub fn new(
+        registrations: impl IntoIterator<Item = Registration>,
+        is_product: impl Fn(&str) -> bool,
+    ) -> Result<Self, Misregistered> {
+        let mut clients = HashMap::new();
+        for registration in registrations {
+            registration.check(&is_product)?;
+            let name = registration.client_id.clone();
+            if clients.insert(name.clone(), Arc::new(registration)).is_some() {
+                return Err(Misregistered::Twice(name));
+            }
+        }
+        Ok(Self(clients))
+    }
+
+    /// Other certificates or keys for a client by `self_signed_tls_client_auth`, from the next request on.
+    pub fn replace_keys(&self, client_id: &str, keys: CertificateKeys) {
+        let method = self.0.get(client_id).map(|registration| &registration.method);
+        if let Some(Method::SelfSigned(known)) = method {
+            *known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+    }
+
+    pub(crate) fn get(&self, client_id: &str) -> Option<&Arc<Registration>> {
+        self.0.get(client_id)
+    }
+}
+
+impl Registration {
+    /// A device's identifier is a client of its own: no registration can stand in for one.
+    fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), Misregistered> {
+        let name = &self.client_id;
+        let readable = !name.is_empty() && name.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        if !readable || DeviceId::parse(name).is_some() {
+            return Err(Misregistered::Name(name.clone()));
+        }
+        let named = self.audiences.iter().chain(&self.introspects);
+        match named.into_iter().find(|audience| !is_product(audience)) {
+            Some(unknown) => Err(Misregistered::Product(name.clone(), unknown.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a certificate that a token is bound to may still be the client's.
+    pub(crate) fn may_hold(&self, certificate: &Thumbprint) -> bool {
+        match &self.method {
+            Method::TlsClientAuth { .. } => true,
+            Method::SelfSigned(keys) => {
+                keys.read().unwrap_or_else(PoisonError::into_inner).may_contain(certificate)
+            }
+        }
+    }
+
+    /// Whether the presented certificate is this client's, now.
+    pub(crate) async fn recognize(
+        self: &Arc<Self>,
+        context: &Context,
+        presented: Option<&PeerCertificate>,
+    ) -> Result<Recognized, OAuthError> {
+        let certificate = presented.ok_or(Refusal::NoCertificate)?;
+        let now = context.now();
+        let not_after = leaf::in_force(&certificate.der, now)?;
+        if certificate.path == Path::Trusted {
+            context.caller(Some(certificate)).await?;
+        }
+        match &self.method {
+            Method::TlsClientAuth { subject, issuers } => {
+                if !issuers.issued(certificate, now) {
+                    return Err(Refusal::ForeignCertificate.into());
+                }
+                if !subject.matches(&certificate.der) {
+                    return Err(NOT_REGISTERED);
+                }
+            }
+            Method::SelfSigned(keys) => {
+                let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
+                if !keys.contains(&certificate.der) || !leaf::may_be_a_client(&certificate.der) {
+                    return Err(NOT_REGISTERED);
+                }
+            }
+        }
+        Ok(Recognized { registration: Arc::clone(self), certificate: certificate.clone(), not_after })
+    }
+}
+
+const NOT_REGISTERED: OAuthError =
+    OAuthError::invalid_client("The certificate is not one that the client registered");
+
+impl ClientIssuers {
+    fn issued(&self, certificate: &PeerCertificate, now: Timestamp) -> bool {
+        match self {
+            Self::Own => certificate.path == Path::Trusted,
+            Self::Of(issuers) => issuers.judge(&certificate.der, now) == Path::Trusted,
+        }
+    }
+}

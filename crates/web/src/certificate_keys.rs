@@ -1,0 +1,131 @@
+//! The certificates that a client registered as its own: a JWKS (RFC 8705 section 2.2).
+
+use serde::Deserialize;
+use std::collections::HashSet;
+use tegata_core::Thumbprint;
+use tegata_core::encoding::{from_base64, from_base64url};
+use thiserror::Error;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+/// Certificates, where the set has them in `x5c`, and bare public keys, where it has not.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CertificateKeys {
+    certificates: HashSet<Thumbprint>,
+    keys: HashSet<Key>,
+}
+
+/// The text is not a JWKS, or a key in it cannot be compared with a certificate.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("not a JWKS with certificates or public keys: {0}")]
+pub struct NotCertificateKeys(String);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Key {
+    /// The uncompressed point.
+    Ec(Vec<u8>),
+    /// Modulus and exponent.
+    Rsa(Vec<u8>, Vec<u8>),
+}
+
+impl CertificateKeys {
+    /// From a JWKS.
+    ///
+    /// # Errors
+    /// [`NotCertificateKeys`] when one of its keys is of no use, or there is none: a set that is half understood would
+    /// refuse somebody without a word.
+    pub fn from_jwks(text: &str) -> Result<Self, NotCertificateKeys> {
+        let jwks: Jwks = serde_json::from_str(text).map_err(|error| NotCertificateKeys(error.to_string()))?;
+        let mut known = Self::default();
+        for jwk in &jwks.keys {
+            known.add(jwk).ok_or_else(|| {
+                let name = jwk.kid.as_deref().unwrap_or("without kid");
+                NotCertificateKeys(format!("the key {name} has neither a certificate nor a public key"))
+            })?;
+        }
+        if jwks.keys.is_empty() { Err(NotCertificateKeys("it is empty".into())) } else { Ok(known) }
+    }
+
+    /// Whether a leaf is one of them, or of one of the keys.
+    pub fn contains(&self, leaf: &[u8]) -> bool {
+        self.certificates.contains(&Thumbprint::of(leaf))
+            || key_of(leaf).is_some_and(|key| self.keys.contains(&key))
+    }
+
+    /// Whether the holder of a certificate may still be one of them, as far as its thumbprint tells: a bare key has any
+    /// number of certificates.
+    pub fn may_contain(&self, certificate: &Thumbprint) -> bool {
+        self.certificates.contains(certificate) || !self.keys.is_empty()
+    }
+
+    /// The certificates, for the record.
+    pub fn thumbprints(&self) -> impl Iterator<Item = &Thumbprint> {
+        self.certificates.iter()
+    }
+
+    /// How many bare keys there are besides.
+    pub fn bare_keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// A certificate stands for itself alone: another one of the same key is not registered.
+    fn add(&mut self, jwk: &Jwk) -> Option<()> {
+        match &jwk.x5c {
+            Some(chain) => {
+                let leaf = from_base64(chain.first()?)?;
+                key_of(&leaf)?;
+                self.certificates.insert(Thumbprint::of(&leaf));
+            }
+            None => {
+                self.keys.insert(jwk.key()?);
+            }
+        }
+        Some(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kid: Option<String>,
+    kty: String,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x5c: Option<Vec<String>>,
+}
+
+impl Jwk {
+    fn key(&self) -> Option<Key> {
+        let number = |text: &Option<String>| from_base64url(text.as_deref()?);
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256" | "P-384")) => {
+                let (x, y) = (number(&self.x)?, number(&self.y)?);
+                (x.len() == y.len()).then(|| Key::Ec([&[4], &*x, &*y].concat()))
+            }
+            ("RSA", None) => Some(rsa(&number(&self.n)?, &number(&self.e)?)),
+            _ => None,
+        }
+    }
+}
+
+fn key_of(leaf: &[u8]) -> Option<Key> {
+    let Ok(([], certificate)) = X509Certificate::from_der(leaf) else { return None };
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::EC(point) => Some(Key::Ec(point.data().to_vec())),
+        PublicKey::RSA(key) => Some(rsa(key.modulus, key.exponent)),
+        _ => None,
+    }
+}
+
+/// Without the zeros that DER puts before a number and JWK does not.
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Key {
+    let bare = |number: &[u8]| number.iter().copied().skip_while(|&byte| byte == 0).collect();
+    Key::Rsa(bare(modulus), bare(exponent))
+}
