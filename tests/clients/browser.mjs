@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
 const DESKTOP = { width: 1024, height: 768 };
@@ -33,6 +34,7 @@ const commands = {
   see: ({ selector }) => page.waitForSelector(selector, { state: 'visible' }).then(nothing),
   reach: ({ selector }) => page.waitForSelector(selector, { state: 'attached' }).then(nothing),
   click: ({ selector }) => page.click(selector),
+  choose: ({ selector, value }) => page.selectOption(selector, value).then(nothing),
   text: ({ selector }) => page.textContent(selector),
   address: () => page.url(),
   download,
@@ -101,9 +103,20 @@ async function download() {
 async function picture({ folder, name }) {
   for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
     await page.setViewportSize(viewport);
+    // Pictures of later steps load when they are shown.
+    await page.waitForFunction(() => [...document.images].every((image) => image.complete || !image.checkVisibility()));
     await page.screenshot({ path: join(folder, `${name}.${size}.png`), fullPage: true });
+    await checkAccessibility(`${name} (${size})`);
   }
   await page.setViewportSize(DESKTOP);
+}
+
+/** Whoever cannot see the page, or has no mouse, uses it too: WCAG 2.2 A and AA, and good practice. */
+async function checkAccessibility(where) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document));
+  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`);
+  if (told.length > 0) throw new Error(`${where} is not accessible\n${told.join('\n')}`);
 }
 
 function nothing() {}

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 const crates = new URL('../../crates/', import.meta.url).pathname;
-const folder = (path) => readdirSync(join(crates, path)).map((name) => [`${path}/${name}`, readFileSync(join(crates, path, name), 'utf8')]);
+const folder = (path) => readdirSync(join(crates, path)).filter((name) => name.includes('.')).map((name) => [`${path}/${name}`, readFileSync(join(crates, path, name), 'utf8')]);
 const templates = [...folder('enroll/templates'), ...folder('web/templates').filter(([path]) => /layout|problem/.test(path))];
 const scripts = folder('enroll/assets');
 const allTemplates = templates.map(([, text]) => text).join('\n');

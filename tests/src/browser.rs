@@ -72,6 +72,11 @@ impl Browser {
         self.tell(&json!({ "do": "click", "selector": selector }));
     }
 
+    /// Chooses in a list.
+    pub fn choose(&mut self, selector: &str, value: &str) {
+        self.tell(&json!({ "do": "choose", "selector": selector, "value": value }));
+    }
+
     /// The text of the first element of this selector.
     pub fn text(&mut self, selector: &str) -> String {
         let text = self.tell(&json!({ "do": "text", "selector": selector }));
@@ -96,7 +101,7 @@ impl Browser {
         run("pk12util", &["-i", &file.display().to_string(), "-d", &store, "-W", password]);
     }
 
-    /// Pictures of the page on a desktop and on a phone, in `target/screenshots`.
+    /// Pictures of the page on a desktop and on a phone, in `target/screenshots`. Fails where the page is not accessible.
     pub fn picture(&mut self, name: &str) {
         let folder = self.screenshots.display().to_string();
         self.tell(&json!({ "do": "picture", "folder": folder, "name": name }));

@@ -70,6 +70,14 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
     browser.reopen();
     browser.go(&device_page);
     assert_eq!(browser.text(".problem .code strong"), "C-07");
+    assert!(browser.text("#why").contains("停止した日時"));
+    let number = browser.text(".problem .code strong + strong");
+    let found = installation.tell(&["device", "list", &number]);
+    assert_eq!(
+        found[0]["device"],
+        device.as_str(),
+        "support finds the device by the number on the page: {found}"
+    );
     browser.picture("device-suspended");
     installation.tell(&["device", "revoke", &device]);
     browser.go(&device_page);
@@ -124,7 +132,10 @@ fn enrol(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
     browser.reach("install");
     let password = browser.text("#password");
     if let Some(name) = pictures {
-        browser.picture(&format!("{name}-install"));
+        for platform in ["windows", "macos", "ios", "android", "chromeos", "linux"] {
+            browser.choose("#platform", platform);
+            browser.picture(&format!("{name}-install-{platform}"));
+        }
     }
     assert!(Path::new(&file.name).extension().is_some_and(|kind| kind == "p12"), "{file:?}");
     browser.import(&file.path, &password);

@@ -2,6 +2,7 @@
 // the password, follow the steps, and see that the certificate works.
 import { fileName } from './ceremony.js';
 import { Refusal } from './api.js';
+import { countDown } from './countdown.js';
 import { platformOf } from './platform.js';
 import { waitForProof } from './probe.js';
 import { byId, date, fill, say, show, tell } from './view.js';
@@ -23,6 +24,7 @@ export function startInstallation({ parcel, names, probePattern, deliver, probeA
   offerPassword(parcel.password);
   offerSteps();
   show('install');
+  byId('download').addEventListener('click', () => countDown());
   byId('download').click();
   deliverPatiently(deliver);
 
@@ -76,8 +78,8 @@ function offerSteps() {
   const choice = byId('platform');
   choice.value = platformOf(navigator);
   const choose = () => {
-    for (const steps of document.querySelectorAll('[data-platform]')) {
-      steps.hidden = steps.dataset.platform !== choice.value;
+    for (const part of document.querySelectorAll('[data-platform]')) {
+      part.hidden = part.dataset.platform !== choice.value;
     }
   };
   choice.addEventListener('change', choose);

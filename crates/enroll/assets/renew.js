@@ -5,6 +5,8 @@ import { byId, language } from './view.js';
 
 const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
 
+byId('print')?.addEventListener('click', () => print());
+
 const device = byId('device')?.dataset;
 if (device) {
   offerCeremony({

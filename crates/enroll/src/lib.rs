@@ -8,11 +8,15 @@
 
 mod api;
 mod assets;
+mod calendar;
+mod day;
 mod desk;
+mod device_page;
 mod est;
 mod pages;
 mod probe;
 mod throttle;
+mod why;
 
 pub use desk::Desk;
 
@@ -34,7 +38,8 @@ pub fn portal_routes(desk: Desk) -> Router {
 /// Routes of the device listener.
 pub fn device_routes(desk: Desk) -> Router {
     Router::new()
-        .route("/", get(pages::device))
+        .route("/", get(device_page::get))
+        .route("/calendar.ics", get(calendar::get))
         .route("/probe", get(probe::get))
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))

@@ -1,0 +1,110 @@
+//! The page of the device itself: its certificate, or why it is refused.
+
+use crate::day::day;
+use crate::desk::Desk;
+use crate::why::{Fact, number};
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use tegata_core::{Language, Refusal};
+use tegata_storage::Facts;
+use tegata_web::{Page, PeerCertificate, Presented, ReaderLanguage};
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage {
+    language: Language,
+    device: Option<Shown>,
+    problem: Option<ShownProblem>,
+}
+
+struct Shown {
+    tenant: String,
+    site: String,
+    label: String,
+    generation: u32,
+    number: String,
+    not_after: String,
+    due_at: String,
+    subject: String,
+    probe_pattern: String,
+    url: String,
+    due: bool,
+}
+
+struct ShownProblem {
+    title: &'static str,
+    detail: &'static str,
+    code: &'static str,
+    number: Option<String>,
+    facts: Vec<Fact>,
+    now: String,
+}
+
+/// `GET {device}/`.
+pub(crate) async fn get(
+    State(desk): State<Desk>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+) -> Response {
+    let shown = match desk.context.caller(certificate.as_ref()).await {
+        Ok(facts) => show(&desk, &facts, language).await,
+        Err(refusal) => Err(refusal),
+    };
+    match shown {
+        Ok(shown) => page(language, Some(shown), None)
+            .script("/assets/renew.js")
+            .asking(&desk.context.addresses.probes)
+            .into_response(),
+        Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
+    }
+}
+
+async fn refuse(
+    desk: &Desk,
+    certificate: Option<&PeerCertificate>,
+    refusal: Refusal,
+    language: Language,
+) -> Response {
+    let why = desk.why(certificate, refusal, language).await;
+    let problem = ShownProblem {
+        title: refusal.title(language),
+        detail: refusal.advice(language),
+        code: refusal.code(),
+        number: why.number,
+        facts: why.facts,
+        now: desk.context.now().to_string(),
+    };
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, page(language, None, Some(problem)).script("/assets/why.js")).into_response()
+}
+
+fn page(language: Language, device: Option<Shown>, problem: Option<ShownProblem>) -> Page {
+    let title = language.pick("この端末の証明書", "The certificate of this device");
+    Page::new(language, title, &DevicePage { language, device, problem })
+}
+
+async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, Refusal> {
+    let device = desk.device(&facts.device).await?;
+    let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
+    Ok(Shown {
+        subject: desk.common_name(
+            &facts.tenant,
+            facts.role,
+            &facts.device,
+            &device.site_name,
+            &device.label,
+        )?,
+        tenant: device.tenant_name,
+        site: device.site_name,
+        label: device.label,
+        generation: facts.generation,
+        number: number(&facts.device),
+        not_after: day(facts.not_after, language),
+        due_at: day(due_at, language),
+        probe_pattern: desk.context.addresses.probes.pattern(),
+        url: format!("{}/", desk.context.addresses.device),
+        due: due_at <= desk.context.now(),
+    })
+}

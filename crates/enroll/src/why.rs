@@ -1,0 +1,102 @@
+//! What the ledger can tell somebody who was refused, about the certificate in their own hands.
+
+use crate::day::{day, moment};
+use crate::desk::Desk;
+use tegata_core::{DeviceId, DeviceState, Language, Refusal};
+use tegata_storage::{Certificate, Device, Holding, LedgerError};
+use tegata_web::{Path, PeerCertificate};
+
+/// One line: its name and its value, in the reader's language.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+}
+
+/// What is known of a refused certificate.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Why {
+    /// What support types to find the device.
+    pub(crate) number: Option<String>,
+    pub(crate) facts: Vec<Fact>,
+}
+
+/// The beginning of an identifier: short enough to read out, long enough to find one device among millions.
+pub(crate) fn number(device: &DeviceId) -> String {
+    device.as_str().chars().take(8).collect()
+}
+
+impl Desk {
+    /// The circumstances of a refusal. TLS has proved that the caller holds the key, so it learns nothing about anybody
+    /// else. A ledger that does not answer costs the circumstances, never the refusal.
+    pub(crate) async fn why(
+        &self,
+        certificate: Option<&PeerCertificate>,
+        refusal: Refusal,
+        language: Language,
+    ) -> Why {
+        let Some(certificate) = certificate.filter(|certificate| certificate.path == Path::Trusted) else {
+            return Why::default();
+        };
+        match self.refused_holder(certificate).await {
+            Ok(Some((holding, device, certificates))) => Why {
+                number: Some(number(&device.id)),
+                facts: facts(refusal, &holding, &device, &certificates, language),
+            },
+            Ok(None) => Why::default(),
+            Err(error) => {
+                tracing::error!(%error, "the circumstances of a refusal cannot be read");
+                Why::default()
+            }
+        }
+    }
+
+    async fn refused_holder(
+        &self,
+        certificate: &PeerCertificate,
+    ) -> Result<Option<(Holding, Device, Vec<Certificate>)>, LedgerError> {
+        let ledger = &self.context.ledger;
+        let Some(holding) = ledger.holding(&certificate.thumbprint).await? else { return Ok(None) };
+        let Some(device) = ledger.device(&holding.device).await? else { return Ok(None) };
+        let certificates = ledger.certificates_of(&holding.device).await?;
+        Ok(Some((holding, device, certificates)))
+    }
+}
+
+fn facts(
+    refusal: Refusal,
+    holding: &Holding,
+    device: &Device,
+    certificates: &[Certificate],
+    language: Language,
+) -> Vec<Fact> {
+    let fact = |ja, en, value| Fact { name: language.pick(ja, en), value };
+    let mut facts =
+        vec![fact("店舗", "Site", device.site_name.clone()), fact("端末", "Device", device.label.clone())];
+    facts.extend(match refusal {
+        Refusal::CertificateExpired => {
+            Some(fact("期限が切れた日", "Expired on", day(holding.not_after, language)))
+        }
+        Refusal::CertificateNotYetValid => {
+            Some(fact("使えるようになる日時", "Valid from", moment(holding.not_before, language)))
+        }
+        Refusal::DeviceSuspended => {
+            Some(fact("停止した日時", "Suspended on", moment(device.changed_at, language)))
+        }
+        Refusal::CertificateRevoked if device.state != DeviceState::Active => {
+            Some(fact("停止した日時", "Stopped on", moment(device.changed_at, language)))
+        }
+        Refusal::CertificateRetired => {
+            certificates.iter().rfind(|newer| newer.generation > holding.generation).map(|newer| {
+                let day = day(newer.reserved_at, language);
+                let words = match language {
+                    Language::Ja => format!("{day}（第{}世代）", newer.generation),
+                    Language::En => format!("{day} (generation {})", newer.generation),
+                };
+                fact("新しい証明書を入れた日", "Replaced on", words)
+            })
+        }
+        _ => None,
+    });
+    facts
+}
