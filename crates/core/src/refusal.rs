@@ -139,6 +139,11 @@ refusals! {
         ja: "関所(ゲート)用の証明書ではありません", "ゲートの証明書でやり直してください。";
         en: "This is not a gate's certificate", "Use the certificate of a gate.";
     }
+    /// The certificate is not one by which the client that is named is known.
+    NotThisClient "C-12" 401 {
+        ja: "名乗ったクライアントの証明書ではありません", "client_id と、登録した証明書(サブジェクト、発行元、JWKS)を確かめてください。";
+        en: "The certificate is not one of the client that is named", "Check client_id and what is registered for it: subject, issuer, JWKS.";
+    }
     /// No such invitation.
     InvitationUnknown "I-01" 404 {
         ja: "招待が見つかりません", "リンクが途中で切れていないか確かめ、だめなときは新しい招待を依頼してください。";

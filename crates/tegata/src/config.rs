@@ -371,7 +371,8 @@ grace_days = 7
 audience = "{audience}"
 
 # Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the
-# CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates.
+# CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates
+# (jwks, a file or the set itself, or jwks_uri).
 # [clients]
 # ca = "clients-ca.pem"
 # [[client]]

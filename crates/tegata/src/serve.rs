@@ -189,7 +189,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
-    passes.spawn(clients::follow(house.config.clone(), tokens.clone(), house.context.clone()));
+    passes.spawn(clients::follow(&house.config, &tokens, &house.context)?);
     passes.spawn(metrics.clone().follow(house.context.clone()));
     if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
         passes.spawn(canary.run());

@@ -94,7 +94,8 @@ async fn authenticate(
     if client.device.as_str() == client_id {
         Ok(client)
     } else {
-        Err(OAuthError::invalid_client("client_id is not the holder of the certificate"))
+        let error = OAuthError::invalid_client("client_id is not the holder of the certificate");
+        Err(error.because(Refusal::NotThisClient))
     }
 }
 

@@ -42,7 +42,7 @@ mod surfaces;
 mod tokens;
 
 pub use feed::FeedHub;
-pub use registered::{ClientIssuers, Clients, Method, Misregistered, Registration};
+pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use surfaces::acknowledge_loop;
 pub use tokens::{Keys, Misconfigured, Product, Tokens};

@@ -15,6 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
 use tegata_web::{CertificateKeys, Context, Path, PeerCertificate, Subject, TrustedIssuers, leaf};
 use thiserror::Error;
+use tokio::sync::Notify;
 
 /// A client as the operator registered it.
 #[derive(Debug)]
@@ -42,7 +43,15 @@ pub enum Method {
         issuers: ClientIssuers,
     },
     /// `self_signed_tls_client_auth`, by certificates or keys that may be replaced at any time.
-    SelfSigned(RwLock<Arc<CertificateKeys>>),
+    SelfSigned(OwnKeys),
+}
+
+/// What a client vouches for itself with.
+#[derive(Debug, Default)]
+pub struct OwnKeys {
+    known: RwLock<Arc<CertificateKeys>>,
+    /// A certificate came that is not among them.
+    wanted: Notify,
 }
 
 /// Who issues a client's certificates.
@@ -84,7 +93,7 @@ pub(crate) struct Recognized {
 impl Method {
     /// `self_signed_tls_client_auth` with these certificates or keys.
     pub fn self_signed(keys: CertificateKeys) -> Self {
-        Self::SelfSigned(RwLock::new(Arc::new(keys)))
+        Self::SelfSigned(OwnKeys { known: RwLock::new(Arc::new(keys)), wanted: Notify::new() })
     }
 }
 
@@ -108,9 +117,24 @@ impl Clients {
 
     /// Other certificates or keys for a client by `self_signed_tls_client_auth`, from the next request on.
     pub fn replace_keys(&self, client_id: &str, keys: CertificateKeys) {
-        let method = self.0.get(client_id).map(|registration| &registration.method);
-        if let Some(Method::SelfSigned(known)) = method {
-            *known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        if let Some(own) = self.own_keys(client_id) {
+            *own.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+    }
+
+    /// Until a client by `self_signed_tls_client_auth` has presented a certificate that is not known: it may be in the
+    /// set by now. Strangers can bring that about as often as they like.
+    pub async fn keys_wanted(&self, client_id: &str) {
+        match self.own_keys(client_id) {
+            Some(own) => own.wanted.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn own_keys(&self, client_id: &str) -> Option<&OwnKeys> {
+        match &self.0.get(client_id)?.method {
+            Method::SelfSigned(own) => Some(own),
+            Method::TlsClientAuth { .. } => None,
         }
     }
 
@@ -138,9 +162,7 @@ impl Registration {
     pub(crate) fn may_hold(&self, certificate: &Thumbprint) -> bool {
         match &self.method {
             Method::TlsClientAuth { .. } => true,
-            Method::SelfSigned(keys) => {
-                keys.read().unwrap_or_else(PoisonError::into_inner).may_contain(certificate)
-            }
+            Method::SelfSigned(own) => own.now().may_contain(certificate),
         }
     }
 
@@ -165,9 +187,12 @@ impl Registration {
                     return Err(NOT_REGISTERED);
                 }
             }
-            Method::SelfSigned(keys) => {
-                let keys = Arc::clone(&keys.read().unwrap_or_else(PoisonError::into_inner));
-                if !keys.contains(&certificate.der) || !leaf::may_be_a_client(&certificate.der) {
+            Method::SelfSigned(own) => {
+                if !own.now().contains(&certificate.der) {
+                    own.wanted.notify_one();
+                    return Err(NOT_REGISTERED);
+                }
+                if !leaf::may_be_a_client(&certificate.der) {
                     return Err(NOT_REGISTERED);
                 }
             }
@@ -177,7 +202,14 @@ impl Registration {
 }
 
 const NOT_REGISTERED: OAuthError =
-    OAuthError::invalid_client("The certificate is not one that the client registered");
+    OAuthError::invalid_client("The certificate is not one that the client registered")
+        .because(Refusal::NotThisClient);
+
+impl OwnKeys {
+    fn now(&self) -> Arc<CertificateKeys> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl ClientIssuers {
     fn issued(&self, certificate: &PeerCertificate, now: Timestamp) -> bool {

@@ -1,5 +1,6 @@
 //! Registered clients, as `tegata.toml` has them: names are those of RFC 7591 and RFC 8705.
 
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use tegata_web::Subject;
@@ -11,6 +12,8 @@ use tegata_web::subject::Name;
 pub struct ClientsConfig {
     /// PEM: the CAs that issue certificates of registered clients, where a client names no other.
     pub ca: Option<PathBuf>,
+    /// PEM that verifies the servers of every `jwks_uri`, where the system's own trust does not.
+    pub jwks_ca: Option<PathBuf>,
 }
 
 /// One registered client.
@@ -30,17 +33,18 @@ pub struct ClientConfig {
 #[derive(Clone, Debug)]
 pub enum ClientMethod {
     TlsClientAuth { subject: Subject, ca: ClientCa },
-    SelfSigned { jwks: Jwks },
+    SelfSigned(Jwks),
 }
 
 /// Where a client's own certificates are written down.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 pub enum Jwks {
     /// In a file, which is read again whenever it changes.
     File(PathBuf),
-    /// Here.
+    /// In `tegata.toml`.
     Inline(serde_json::Value),
+    /// At the client's own server, which is asked again when a certificate comes that is not known.
+    At(Uri),
 }
 
 /// Who issues its certificates.
@@ -67,13 +71,21 @@ struct Written {
     ca: Option<PathBuf>,
     #[serde(default)]
     issued_here: bool,
-    jwks: Option<Jwks>,
+    jwks: Option<WrittenJwks>,
+    jwks_uri: Option<String>,
     #[serde(default)]
     grants: Vec<Grant>,
     #[serde(default)]
     audiences: Vec<String>,
     #[serde(default)]
     introspects: Vec<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum WrittenJwks {
+    File(PathBuf),
+    Inline(serde_json::Value),
 }
 
 #[derive(Deserialize, Serialize)]
@@ -122,7 +134,8 @@ impl Written {
     fn method(&mut self) -> Result<ClientMethod, String> {
         let mut subjects = self.subjects()?;
         let count = subjects.len();
-        match (&self.token_endpoint_auth_method, subjects.pop(), self.jwks.take()) {
+        let jwks = self.jwks()?;
+        match (&self.token_endpoint_auth_method, subjects.pop(), jwks) {
             (WrittenMethod::TlsClientAuth, Some(subject), None) if count == 1 => {
                 let ca = self.ca()?;
                 check_issuer(&ca, &subject)?;
@@ -132,16 +145,17 @@ impl Written {
                 Err(format!("{SUBJECTS}, and exactly one of them; there are {count}"))
             }
             (WrittenMethod::TlsClientAuth, _, Some(_)) => {
-                Err("jwks belongs to self_signed_tls_client_auth".into())
+                Err("jwks and jwks_uri belong to self_signed_tls_client_auth".into())
             }
             (WrittenMethod::SelfSignedTlsClientAuth, None, Some(jwks)) => {
                 if self.ca.is_some() || self.issued_here {
                     return Err("a self-signed certificate has no CA".into());
                 }
-                Ok(ClientMethod::SelfSigned { jwks })
+                Ok(ClientMethod::SelfSigned(jwks))
             }
             (WrittenMethod::SelfSignedTlsClientAuth, ..) => {
-                Err("self_signed_tls_client_auth needs jwks, and nothing about the subject".into())
+                Err("self_signed_tls_client_auth needs jwks or jwks_uri, and nothing about the subject"
+                    .into())
             }
         }
     }
@@ -156,6 +170,20 @@ impl Written {
             self.tls_client_auth_san_email.take().map(Subject::Email),
         ];
         Ok(subjects.into_iter().flatten().collect())
+    }
+
+    fn jwks(&mut self) -> Result<Option<Jwks>, String> {
+        match (self.jwks.take(), self.jwks_uri.take()) {
+            (Some(_), Some(_)) => Err("either jwks or jwks_uri (RFC 7591 section 2)".into()),
+            (Some(WrittenJwks::File(file)), None) => Ok(Some(Jwks::File(file))),
+            (Some(WrittenJwks::Inline(jwks)), None) => Ok(Some(Jwks::Inline(jwks))),
+            (None, Some(text)) => {
+                let uri: Option<Uri> =
+                    text.parse().ok().filter(|uri: &Uri| uri.scheme_str() == Some("https"));
+                uri.map(|uri| Some(Jwks::At(uri))).ok_or_else(|| "jwks_uri must begin with https://".into())
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     fn ca(&mut self) -> Result<ClientCa, String> {
@@ -173,7 +201,7 @@ fn check_issuer(ca: &ClientCa, subject: &Subject) -> Result<(), String> {
     match (ca, subject) {
         (ClientCa::Own, Subject::Uri(_)) | (ClientCa::Shared | ClientCa::File(_), _) => Ok(()),
         (ClientCa::Own, _) => {
-            Err("issued_here goes with tls_client_auth_san_uri, https://NAME/device/ID: nothing \
+            Err("issued_here goes with tls_client_auth_san_uri, https://NAME/gate/ID: nothing \
                                    else in certificates of this installation is one holder's alone"
                 .into())
         }
@@ -212,10 +240,12 @@ mod tests {
         ));
         assert!(!client.client_credentials, "nothing is granted that is not written");
         let client = read(&format!("{SELF}jwks = \"stock.json\"\n")).unwrap();
-        assert!(matches!(client.method, ClientMethod::SelfSigned { jwks: Jwks::File(_) }));
+        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::File(_))));
         let client =
             read(&format!("{SELF}jwks = {{keys = [{{kty = \"EC\", x5c = [\"AA==\"]}}]}}\n")).unwrap();
-        assert!(matches!(client.method, ClientMethod::SelfSigned { jwks: Jwks::Inline(_) }));
+        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::Inline(_))));
+        let client = read(&format!("{SELF}jwks_uri = \"https://a.example/jwks.json\"\n")).unwrap();
+        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::At(_))));
     }
 
     #[test]
@@ -234,6 +264,9 @@ mod tests {
             format!("{TLS}{dn}grants = [\"password\"]\n"),
             format!("{TLS}{dn}secret = \"s\"\n"),
             SELF.to_owned(),
+            format!("{SELF}jwks_uri = \"http://a.example/jwks.json\"\n"),
+            format!("{SELF}jwks_uri = \"https://a.example/jwks.json\"\njwks = \"stock.json\"\n"),
+            format!("{TLS}{dn}jwks_uri = \"https://a.example/jwks.json\"\n"),
             format!("{SELF}{dn}"),
             format!("{SELF}jwks = \"stock.json\"\nca = \"ca.pem\"\n"),
             "token_endpoint_auth_method = \"client_secret_basic\"\n".to_owned(),

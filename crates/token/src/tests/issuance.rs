@@ -102,7 +102,7 @@ async fn nobody_obtains_a_token_in_the_name_of_another() {
     let impostor = Holder { id: other.id.clone(), certificate: device.certificate.clone() };
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
         let body = format!("grant_type=client_credentials&token=x&client_id={}", impostor.id);
-        world.post(path, Some(&impostor.certificate), body).await.is_error(401, "invalid_client", "R-01");
+        world.post(path, Some(&impostor.certificate), body).await.is_error(401, "invalid_client", "C-12");
     }
 }
 

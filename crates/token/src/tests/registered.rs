@@ -256,12 +256,12 @@ async fn another_certificate_takes_over_without_registering_again_and_the_old_on
     let asked = Asked::new().await;
     let next = self_signed("batch");
     let token = asked.obtain("batch", &asked.batch).await;
-    asked.ask("batch", &next, "").await.is_error(401, "invalid_client", "R-01");
+    asked.ask("batch", &next, "").await.is_error(401, "invalid_client", "C-12");
     asked.world.tokens.clients().replace_keys("batch", keys(&[&asked.batch, &next]));
     asked.obtain("batch", &next).await;
     assert!(asked.is_active("batch", &next, &token).await, "both are registered");
     asked.world.tokens.clients().replace_keys("batch", keys(&[&next]));
-    asked.ask("batch", &asked.batch, "").await.is_error(401, "invalid_client", "R-01");
+    asked.ask("batch", &asked.batch, "").await.is_error(401, "invalid_client", "C-12");
     assert!(!asked.is_active("batch", &next, &token).await);
 }
 

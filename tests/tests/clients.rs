@@ -1,0 +1,215 @@
+//! Product teams register their own programs, which then ask about the tokens they are given.
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tegata_tests::stopwatch::eventually;
+use tegata_tests::{Answer, Identity, Installation, Outcome, Process, ports, tokens};
+
+/// A certificate that vouches for itself, as files.
+struct Own {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Own {
+    fn make(folder: &Path, name: &str) -> Self {
+        let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+        let (out, keyout) = (certificate.display().to_string(), key.display().to_string());
+        let key_options =
+            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", &keyout];
+        let certificate_options =
+            ["-subj", "/CN=batch", "-days", "2", "-addext", "extendedKeyUsage=clientAuth"];
+        let all = [&["req", "-x509", "-out", &out][..], &key_options, &certificate_options].concat();
+        tegata_tests::run("openssl", &all);
+        Self { certificate, key }
+    }
+
+    fn jwks(&self) -> String {
+        let pem = std::fs::read_to_string(&self.certificate).expect("a certificate");
+        let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        json!({"keys": [{"kty": "EC", "x5c": [base64]}]}).to_string()
+    }
+}
+
+/// Whole or not at all: the server may read at any moment.
+fn put(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).expect("a file");
+    std::fs::rename(new, file).expect("in its place");
+}
+
+fn register(installation: &mut Installation, text: &str) {
+    let file = installation.data().join("tegata.toml");
+    let before = std::fs::read_to_string(&file).expect("a configuration");
+    std::fs::write(&file, format!("{before}\n{text}")).expect("a configuration");
+    installation.start_again();
+}
+
+fn introspect(
+    installation: &Installation,
+    client_id: &str,
+    certificate: &str,
+    key: &str,
+    token: &str,
+) -> Answer {
+    let asking = installation.oauth("introspection_endpoint").presenting(certificate, key);
+    asking.form(&[("client_id", client_id), ("token", token)]).send()
+}
+
+fn as_own(installation: &Installation, client_id: &str, own: &Own, token: &str) -> Answer {
+    let (certificate, key) = (own.certificate.display().to_string(), own.key.display().to_string());
+    introspect(installation, client_id, &certificate, &key, token)
+}
+
+fn as_identity(installation: &Installation, client_id: &str, identity: &Identity, token: &str) -> Answer {
+    introspect(installation, client_id, &identity.file("chain.pem"), &identity.file("key.pem"), token)
+}
+
+#[test]
+fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() {
+    let mut installation = Installation::start();
+    let (device, product) = (installation.enroll("register-1"), installation.enroll_gate("rezept"));
+    let uri = format!("https://{}/gate/{}", name_of(&installation), product.device);
+    let audience = installation.product.clone();
+    register(
+        &mut installation,
+        &format!(
+            "[[client]]\nclient_id = \"rezept\"\ntoken_endpoint_auth_method = \"tls_client_auth\"\n\
+             tls_client_auth_san_uri = \"{uri}\"\nissued_here = true\nintrospects = [\"{audience}\"]\n"
+        ),
+    );
+    let token = tokens::obtain(&installation, &device);
+    let answer = as_identity(&installation, "rezept", &product, &token).expect(200).json();
+    assert_eq!((&answer["active"], &answer["device"]), (&json!(true), &json!(device.device)));
+    let impostor = as_identity(&installation, "rezept", &device, &token).expect(401).json();
+    assert_eq!((&impostor["error"], &impostor["code"]), (&json!("invalid_client"), &json!("C-12")));
+
+    let product = product.kept_aside();
+    let renewed =
+        Identity { folder: product.folder.with_file_name("rezept"), ..product.clone() }.renew(&installation);
+    as_identity(&installation, "rezept", &renewed, &token).expect(200);
+    installation.tell(&["device", "revoke", &product.device]);
+    for certificate in [&product, &renewed] {
+        let refused = as_identity(&installation, "rezept", certificate, &token).expect(401).json();
+        assert_eq!(
+            (&refused["error"], &refused["code"]),
+            (&json!("invalid_client"), &json!("C-06")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_knows() {
+    let mut installation = Installation::start();
+    let folder = installation.folder("batch");
+    let (first, second) = (Own::make(&folder, "first"), Own::make(&folder, "second"));
+    let (file, served) = (folder.join("jwks.json"), folder.join("served.json"));
+    put(&file, &first.jwks());
+    put(&served, &first.jwks());
+    let (_server, origin, ca) = serve_files(&folder);
+    let method = "token_endpoint_auth_method = \"self_signed_tls_client_auth\"";
+    let (file_name, ca) = (file.display(), ca.display());
+    register(
+        &mut installation,
+        &format!(
+            "[clients]\njwks_ca = \"{ca}\"\n\
+             [[client]]\nclient_id = \"by-file\"\n{method}\njwks = \"{file_name}\"\n\
+             [[client]]\nclient_id = \"by-server\"\n{method}\njwks_uri = \"{origin}/served.json\"\n\
+             [[client]]\nclient_id = \"written\"\n{method}\n[client.jwks]\n{}\n",
+            inline(&first)
+        ),
+    );
+    as_own(&installation, "written", &first, "x").expect(200);
+    as_own(&installation, "written", &second, "x").expect(401);
+    for (client_id, set) in [("by-file", &file), ("by-server", &served)] {
+        let enters = |own: &Own| as_own(&installation, client_id, own, "x").status == 200;
+        eventually("the first certificate", Duration::from_secs(20), || enters(&first));
+        assert!(!enters(&second), "{client_id}");
+        put(set, "{\"keys\":[]}");
+        assert!(enters(&first), "{client_id}: a set that says nothing changes nothing");
+        put(set, &second.jwks());
+        eventually("the second certificate", Duration::from_secs(20), || enters(&second));
+        assert!(!enters(&first), "{client_id}: what is not in the set is out");
+    }
+    let log = installation.command(&["check"]).good();
+    assert_eq!(log.code, 0, "{}", log.stderr);
+    assert_eq!(known_to_the_log(&installation), ["by-file", "by-file", "by-server", "by-server"]);
+}
+
+#[test]
+fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
+    let installation = Installation::start();
+    let data = installation.folder("another");
+    let at = data.display().to_string();
+    Outcome::of(Command::new(tegata_tests::tegata()).args(["init", "--data", &at])).good();
+    let file = data.join("tegata.toml");
+    let first = std::fs::read_to_string(&file).expect("a configuration");
+    let head = "[[client]]\nclient_id = \"two\"\ntoken_endpoint_auth_method = \"tls_client_auth\"\n";
+    for (text, reason) in [
+        (
+            "ca = \"ca.pem\"\ntls_client_auth_subject_dn = \"CN=a\"\ntls_client_auth_san_dns = \"a.example\"\n",
+            "exactly one",
+        ),
+        ("tls_client_auth_subject_dn = \"CN=a\"\n", "who issues its certificates"),
+        ("ca = \"nowhere.pem\"\ntls_client_auth_subject_dn = \"CN=a\"\n", "nowhere.pem"),
+    ] {
+        std::fs::write(&file, format!("{first}\n{head}{text}")).expect("a configuration");
+        let outcome = Outcome::of(Command::new(tegata_tests::tegata()).args(["serve", "--data", &at]));
+        assert_ne!(outcome.code, 0);
+        assert!(outcome.stderr.contains(reason), "{}", outcome.stderr);
+        if reason == "exactly one" {
+            let line = 1 + first.lines().count() + 1;
+            let named = (line..line + 3).any(|line| outcome.stderr.contains(&format!("line {line}")));
+            assert!(named && outcome.stderr.contains("tegata.toml"), "{}", outcome.stderr);
+        }
+    }
+}
+
+/// Whose certificates were taken over, in order of names.
+fn known_to_the_log(installation: &Installation) -> Vec<String> {
+    let log = installation.data().join("ledger.db").display().to_string();
+    let script = "import sqlite3, sys
+for (entry,) in sqlite3.connect(sys.argv[1]).execute('SELECT entry FROM audit ORDER BY seq'): print(entry)";
+    let said = tegata_tests::run("python3", &["-c", script, &log]);
+    let entries = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let keys = entries.filter(|entry| entry["action"] == "client.keys");
+    let mut clients: Vec<_> =
+        keys.map(|entry| entry["detail"]["client"].as_str().expect("a client").to_owned()).collect();
+    clients.sort();
+    clients
+}
+
+fn inline(own: &Own) -> String {
+    let jwks: Value = serde_json::from_str(&own.jwks()).expect("JSON");
+    format!("keys = [{{kty = \"EC\", x5c = [{}]}}]", jwks["keys"][0]["x5c"][0])
+}
+
+fn name_of(installation: &Installation) -> String {
+    let text = std::fs::read_to_string(installation.data().join("tegata.toml")).expect("a configuration");
+    let line = text.lines().find(|line| line.starts_with("name = ")).expect("a name");
+    line.split('"').nth(1).expect("its text").to_owned()
+}
+
+/// A folder behind HTTPS: the process, its address, and what verifies it.
+fn serve_files(folder: &Path) -> (Process, String, PathBuf) {
+    const SERVER: &str = "import http.server, ssl, sys\n\
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+        context.load_cert_chain('server.pem', 'server.key')\n\
+        server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler)\n\
+        server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+        server.serve_forever()\n";
+    let names = ["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
+    let key =
+        ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "server.key"];
+    let certificate = ["req", "-x509", "-days", "1", "-subj", "/CN=localhost", "-out", "server.pem"];
+    tegata_tests::run_in(folder, "openssl", &[&certificate[..], &names, &key].concat());
+    let (ca, port) = (folder.join("server.pem"), ports::free());
+    let mut command = Command::new("python3");
+    command.args(["-c", SERVER, &port.to_string()]).current_dir(folder);
+    let process = Process::start("a product's server", &mut command, &folder.join("log"));
+    eventually("it listens", Duration::from_secs(10), || ports::answers(port));
+    (process, format!("https://localhost:{port}"), ca)
+}
