@@ -66,6 +66,7 @@ def arguments():
         flag = name.replace("_", "-")
         parser.add_argument(f"--{flag}-cert", metavar="PEM", help=means_of.IDENTITIES[name].split(" (")[0])
         parser.add_argument(f"--{flag}-key", metavar="PEM")
+        parser.add_argument(f"--{flag}-client-id", metavar="ID")
     parser.add_argument("--gate", metavar="URL", action="append", default=[], help="https:// of a gate, or http:// of its check for proxies")
     parser.add_argument("--scoped-gate", metavar="URL", help="a gate that demands a scope")
     parser.add_argument("--gate-header", choices=("rfc9440", "nginx"), default="rfc9440", help="how a proxy hands certificates over")
@@ -85,7 +86,11 @@ def given_means(parser, options):
         if bool(cert) != bool(key):
             parser.error(f"--{prefix.replace('_', '-')}cert and --{prefix.replace('_', '-')}key belong together")
         if cert:
-            setattr(means, name, Identity(cert, key, options.client_id if name == "device" else None))
+            client_id = getattr(options, f"{prefix}client_id")
+            identity = Identity(cert, key, client_id)
+            if not identity.client_id:
+                parser.error(f"{cert} has no SAN URI that ends with the client's name: say --{prefix.replace('_', '-')}client-id")
+            setattr(means, name, identity)
     if not means.device:
         parser.error("--issuer needs --cert and --key at least")
     make_gate = lambda url: Gate(url, means.trust, options.gate_header)  # noqa: E731

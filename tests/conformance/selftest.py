@@ -1,6 +1,8 @@
-"""Whether every line can fail: a server and a gate that say yes to everything must not pass a single one.
+"""Whether every line can fail: a server and a gate that say yes to everything must not pass a single one, nor must
+those that say no to everything.
 
-Prints the same JSON as the kit. Exit code 0 when all lines fail.
+`selftest.py` tries the former, `selftest.py no` the latter. Prints the same JSON as the kit. Exit code 0 when all lines
+fail.
 """
 
 import http.server
@@ -49,13 +51,35 @@ class Yes(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def serve(folder):
+class No(Yes):
+    """Is found like any other server, and refuses everybody and everything."""
+
+    def do_GET(self):  # noqa: N802: the library's name
+        if "check" in self.path:
+            self.refuse({"code": "no"})
+        else:
+            super().do_GET()
+
+    def do_POST(self):  # noqa: N802: the library's name
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.refuse({"error": "invalid_client"})
+
+    def refuse(self, body):
+        text = json.dumps(body).encode()
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Bearer error="invalid_token"')
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def serve(folder, handler):
     """The server behind TLS; gives its address and its CA."""
     certificate, key = folder / "tls.pem", folder / "tls.key"
     make_self_signed(key, certificate, "/CN=localhost", "subjectAltName=DNS:localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Yes)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     url = f"https://localhost:{server.server_address[1]}"
     endpoints = {name: f"{url}/{name}" for name in ("token_endpoint", "introspection_endpoint", "revocation_endpoint")}
@@ -69,7 +93,7 @@ def serve(folder):
     return url, str(certificate)
 
 
-def everything(folder, url, trust):
+def everything(folder, url, trust, handler):
     """Means for every line."""
     people = Authority(folder / "people", "/CN=People")
     numbers = iter(range(1000))
@@ -84,7 +108,7 @@ def everything(folder, url, trust):
     means.disposable = [issue() for _ in range(8)]
     means.stop_device = means.stop_certificate = ["true"]
     means.renew = lambda _: issue()
-    means.configure = lambda two_fields: (True, {"text": "yes", "names_the_line": True})
+    means.configure = lambda two_fields: (handler is Yes, {"text": "said", "names_the_line": True})
     means.signing_key = str(folder / "published.key")
     means.subject_token = {"token": "yes"}
     means.gates = [Gate(f"{url}/check", trust)]
@@ -95,11 +119,13 @@ def everything(folder, url, trust):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        url, tls_ca = serve(folder)
-        server = Server(everything(folder, url, Trust(tls_ca)))
+        handler = No if sys.argv[1:] == ["no"] else Yes
+        url, tls_ca = serve(folder, handler)
+        server = Server(everything(folder, url, Trust(tls_ca), handler))
         # A server that cannot be reached would fail every line too, and prove nothing.
-        assert server.granted(server.means.device)["access_token"] == TOKEN
-        assert server.means.gates[0].admits(server.means.device, TOKEN)
+        device, gate = server.means.device, server.means.gates[0]
+        assert server.ask_token(device).status == (200 if handler is Yes else 401)
+        assert gate.ask(device, TOKEN).status == (200 if handler is Yes else 401)
         results = report.run(server)
     report.write_json(results)
     return 0 if all(result.outcome == report.FAILED for result in results) else 1

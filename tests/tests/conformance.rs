@@ -28,10 +28,19 @@ fn a_throw_away_server_keeps_every_line() {
 
 #[test]
 fn a_server_that_says_yes_to_everything_passes_no_line() {
+    passes_no_line(&[]);
+}
+
+#[test]
+fn a_server_that_says_no_to_everything_passes_no_line() {
+    passes_no_line(&["no"]);
+}
+
+fn passes_no_line(which: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/selftest.py");
-    let outcome = Outcome::of(Command::new("python3").arg(script));
+    let outcome = Outcome::of(Command::new("python3").arg(script).args(which));
     let said = outcome.json();
-    assert_eq!((&said["passed"], &said["total"]), (&0.into(), &TOTAL.into()), "{}", outcome.stderr);
+    assert_eq!((&said["passed"], &said["total"]), (&0.into(), &TOTAL.into()), "{said:#} {}", outcome.stderr);
     assert_eq!(numbers(&said["failed"]).len() as u64, TOTAL, "skipped: {}", said["skipped"]);
 }
 

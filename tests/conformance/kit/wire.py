@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import ssl
 import urllib.parse
 
@@ -9,6 +10,8 @@ from .registry import Failed
 
 FORM = "application/x-www-form-urlencoded"
 PATIENCE = 15
+# What must not stand in a report.
+VALUE = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*")[^"]*')
 
 
 class Answer:
@@ -34,9 +37,8 @@ class Answer:
     def brief(self):
         if self.status == 0:
             return f"refused by TLS ({self.body.decode()})"
-        if b"_token" in self.body:
-            return f"{self.status} with a token in {len(self.body)} bytes"
-        return f"{self.status} {self.body[:200].decode(errors='replace')!r}"
+        text = VALUE.sub(r"\1…", self.body.decode(errors="replace"))
+        return f"{self.status} {text[:200]!r}"
 
 
 class Trust:

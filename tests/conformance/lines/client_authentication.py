@@ -10,13 +10,15 @@ from kit.server import demand_error, demand_refused, eventually
 
 @line(1, "A client without a certificate is refused")
 def no_certificate(server):
-    client_id = server.means.need("device").client_id
-    demand_refused(server.ask_token(None, client_id=client_id), "no certificate")
+    device = server.means.need("device")
+    server.obtain(device)
+    demand_refused(server.ask_token(None, client_id=device.client_id), "no certificate")
 
 
 @line(2, "A request without client_id gets one error, always the same")
 def no_client_id(server):
     device = server.means.need("device")
+    server.obtain(device)
     found = set()
     for parameters in (
         [("grant_type", "client_credentials")],
@@ -34,6 +36,8 @@ def no_client_id(server):
 @line(3, "The client_id of another device is refused")
 def another_client_id(server):
     device, other = server.means.need("device"), server.means.need("other")
+    for identity in (device, other):
+        server.obtain(identity)
     demand_refused(server.ask_token(device, client_id=other.client_id), "another device's client_id")
     demand_refused(server.ask_token(other, client_id=device.client_id), "the other way round")
 
@@ -92,6 +96,7 @@ def out_of_time(server):
 
 @line(13, "A revoked or suspended certificate is refused")
 def stopped(server):
+    server.obtain(server.means.need("device"))
     for name in ("revoked", "suspended"):
         demand_refused(server.ask_token(server.means.need(name)), name)
 
@@ -196,6 +201,7 @@ def refuse_given(server, names, kind):
     client = server.means.clients.get(kind)
     if not given and not client:
         raise Skipped(f"not given: {' or '.join(names)} (--{names[0].replace('_', '-')}-cert …)")
+    server.obtain(server.means.need("device"))
     for name, identity in given.items():
         demand_refused(server.ask_token(identity), name)
     if client:

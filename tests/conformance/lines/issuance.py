@@ -31,6 +31,7 @@ def never_unbound(server):
 @line(22, "DPoP and mTLS together are refused")
 def two_bindings(server):
     device = server.means.need("device")
+    server.obtain(device)
     proof = [("DPoP", f"{jose.part({'typ': 'dpop+jwt', 'alg': 'ES256'})}.{jose.part({'htm': 'POST'})}.c2ln")]
     answer = server.ask_token(device, headers=proof)
     demand(answer.status in (400, 401) and answer.error(), f"not refused: {answer.brief()}")
