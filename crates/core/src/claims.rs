@@ -1,7 +1,9 @@
 //! What an access token says (RFC 9068, bound as RFC 8705 section 3.1).
 
+use crate::encoding::base64url;
 use crate::id::{DeviceId, SiteId, TenantId};
 use crate::thumbprint::Thumbprint;
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 /// The `typ` of an access token (RFC 9068 section 2.1).
@@ -12,7 +14,7 @@ pub const ACCESS_TOKEN: &str = "at+jwt";
 pub struct AccessClaims {
     /// The issuer's URL, exactly as its metadata says it.
     pub iss: String,
-    /// `device:{id}`: the prefix keeps a device's subject apart from any person's.
+    /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device. The prefixes keep the two apart.
     pub sub: String,
     /// The product the token is for.
     pub aud: String,
@@ -34,6 +36,33 @@ pub struct AccessClaims {
     pub device: DeviceId,
     /// Which certificate of the device.
     pub generation: u32,
+    /// Where `sub` is a person: the device that acts for the person (RFC 8693 section 4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Acting>,
+}
+
+/// Who acts for the subject.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acting {
+    /// `device:{id}`.
+    pub sub: String,
+}
+
+impl AccessClaims {
+    /// Whether the token names its device everywhere it has to: as the client, and as the subject or as what acts for a
+    /// person.
+    pub fn names_its_device(&self) -> bool {
+        let device = device_subject(&self.device);
+        let by_itself = self.sub == device && self.act.is_none();
+        let for_a_person = is_person(&self.sub) && self.act.as_ref().is_some_and(|act| act.sub == device);
+        self.client_id == self.device.as_str() && (by_itself || for_a_person)
+    }
+
+    /// The person's subject, where a person uses the device.
+    pub fn person(&self) -> Option<&str> {
+        Some(&*self.sub).filter(|subject| is_person(subject))
+    }
 }
 
 /// RFC 8705's confirmation. A second member is refused: a gate that does not understand a
@@ -49,4 +78,42 @@ pub struct Confirmation {
 /// The subject of a device's tokens.
 pub fn device_subject(device: &DeviceId) -> String {
     format!("device:{device}")
+}
+
+const PERSON: &str = "person:";
+
+/// The subject of a person whom an identity provider calls `name`: `person:` and base64url of SHA-256 over the issuer, a
+/// zero byte, and the name. It says who it is to nobody who does not know both, and never changes.
+pub fn person_subject(issuer: &str, name: &str) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(issuer.as_bytes());
+    context.update(&[0]);
+    context.update(name.as_bytes());
+    format!("{PERSON}{}", base64url(context.finish().as_ref()))
+}
+
+fn is_person(subject: &str) -> bool {
+    subject.starts_with(PERSON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Seeded;
+
+    #[test]
+    fn a_person_has_one_subject_at_one_provider_and_never_a_device_s() {
+        let subject = person_subject("https://idp.example", "staff-1");
+        assert_eq!(subject, person_subject("https://idp.example", "staff-1"));
+        assert_eq!(subject.len(), PERSON.len() + 43);
+        for other in [
+            person_subject("https://idp.example", "staff-2"),
+            person_subject("https://other.example", "staff-1"),
+            person_subject("https://idp.examples", "taff-1"),
+            device_subject(&DeviceId::random(&Seeded::new(1))),
+        ] {
+            assert_ne!(subject, other);
+        }
+        assert!(!subject.contains("staff"));
+    }
 }

@@ -90,6 +90,8 @@ identifier! {
     InvitationId;
     /// An issuing CA.
     IssuerId;
+    /// A family of refresh tokens: all that one grant has become.
+    FamilyId;
 }
 
 /// The tenant that an installation keeps for itself, to try its own doors.

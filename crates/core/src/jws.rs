@@ -4,6 +4,8 @@
 //! verifier already holds: `jku`, `x5u` and `jwk` are ignored, `crit` is refused, and `alg` must be
 //! the one the key is for.
 
+pub mod foreign;
+
 use crate::encoding::{base64url, from_base64url};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;

@@ -27,7 +27,7 @@ pub mod timestamp;
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role};
 pub use entropy::Entropy;
-pub use id::{DeviceId, Installation, InvitationId, IssuerId, SiteId, TenantId};
+pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
 pub use refusal::{Language, Refusal};
 pub use thumbprint::Thumbprint;
 pub use timestamp::{Clock, Timestamp};

@@ -289,6 +289,31 @@ refusals! {
         ja: "アプリのサーバーの応答に時間がかかっています", "しばらくしてから、もう一度お試しください。";
         en: "The product behind the gate takes too long", "Try again shortly; what was asked may still happen.";
     }
+    /// A refresh token that is unknown, another device's, replaced, given back or too old.
+    SessionEnded "T-01" 400 {
+        ja: "この端末でのログインは終了しています", "もう一度ログインしてください。";
+        en: "The sign-in on this device has ended", "Sign in again.";
+    }
+    /// The proof of who the person is does not hold.
+    PersonUnproven "T-02" 400 {
+        ja: "ログインの証明を確認できません", "ログインし直してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "The proof of the person's sign-in does not hold", "Sign in again. If it goes on, tell your administrator this code.";
+    }
+    /// A person of another company or store than the device's.
+    PersonElsewhere "T-03" 403 {
+        ja: "この端末を使える方ではありません", "ご自身の店舗の端末をお使いください。心当たりがないときは、コードを添えて管理者へご連絡ください。";
+        en: "This person and this device do not belong together", "Use a device of your own store. If that surprises you, tell your administrator this code.";
+    }
+    /// The product exists, but not for this tenant or site.
+    ProductNotLicensed "T-04" 403 {
+        ja: "この店舗ではご利用いただけないサービスです", "ご契約の内容を管理者にお確かめください。";
+        en: "This product is not licensed for this store", "Ask your administrator which products the contract covers.";
+    }
+    /// There is no product of this name.
+    ProductUnknown "T-05" 400 {
+        ja: "そのようなサービスはありません", "サービスの名前を確かめてください。";
+        en: "There is no such product", "Name a product by its resource, as the installation's operator has configured it.";
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::state::State;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, device_subject};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
 use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
@@ -53,6 +53,11 @@ impl Verified {
     /// The device that asks.
     pub fn device(&self) -> &DeviceId {
         &self.claims.device
+    }
+
+    /// The person who uses it, by a name that is stable and says nothing; none where the device asks for itself.
+    pub fn person(&self) -> Option<&str> {
+        self.claims.person()
     }
 
     /// The legal entity it belongs to.
@@ -161,10 +166,7 @@ impl Gatekeeper {
     }
 
     fn expects(&self, claims: &AccessClaims) -> bool {
-        claims.iss == self.policy.issuer
-            && claims.aud == self.policy.audience
-            && claims.client_id == claims.device.as_str()
-            && claims.sub == device_subject(&claims.device)
+        claims.iss == self.policy.issuer && claims.aud == self.policy.audience && claims.names_its_device()
     }
 }
 

@@ -83,12 +83,19 @@ impl Client {
     /// # Errors
     /// [`ClientError`] when no answer came, or another than 200.
     pub async fn get_json<T: DeserializeOwned>(&self, uri: &Uri) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.get_bytes(uri).await?).map_err(|_| ClientError::Malformed)
+    }
+
+    /// Fetches a small JSON document as it is, over a connection of its own.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came, or another than 200.
+    pub async fn get_bytes(&self, uri: &Uri) -> Result<Bytes, ClientError> {
         let mut connection = self.open(uri).await?;
         let response = connection.get(uri, "application/json").await?;
         let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
         let body = timeout(PATIENCE, body).await.map_err(|_| ClientError::Timeout)?;
-        let body = body.map_err(|_| ClientError::Malformed)?.to_bytes();
-        serde_json::from_slice(&body).map_err(|_| ClientError::Malformed)
+        Ok(body.map_err(|_| ClientError::Malformed)?.to_bytes())
     }
 
     /// Posts JSON over a connection of its own, and reads the answer whatever its status.

@@ -18,6 +18,8 @@ pub struct Report {
     pub retired: usize,
     /// Certificates that were reserved and never completed: on the CRL from now on.
     pub abandoned: usize,
+    /// Families of refresh tokens that were over: forgotten.
+    pub forgotten: usize,
     /// Newest certificates that should be renewed now, the most urgent first.
     pub due: Vec<Due>,
     /// Newest certificates that ended without a successor, the oldest first: these devices are locked out and need a
@@ -30,9 +32,10 @@ pub async fn pass(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Re
     let mut transaction = ledger.begin(now).await?;
     let retired = transaction.retire_due().await?;
     let abandoned = transaction.abandon_reserved(now.minus(ABANDON_AFTER)).await?;
+    let forgotten = transaction.prune_families().await?;
     transaction.commit().await?;
     let (due, overdue) = due(ledger, policy, now).await?;
-    Ok(Report { retired, abandoned, due, overdue })
+    Ok(Report { retired, abandoned, forgotten, due, overdue })
 }
 
 /// Which devices should renew now, and which are too late. Changes nothing.

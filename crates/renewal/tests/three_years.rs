@@ -150,7 +150,7 @@ async fn turn(house: &House, now: Timestamp) -> Report {
     let policy = RenewalPolicy::default();
     let first = pass(&house.ledger, &policy, now).await.unwrap();
     let second = pass(&house.ledger, &policy, now).await.unwrap();
-    assert_eq!(second, Report { retired: 0, abandoned: 0, ..first.clone() });
+    assert_eq!(second, Report { retired: 0, abandoned: 0, forgotten: 0, ..first.clone() });
     first
 }
 

@@ -16,6 +16,7 @@ mod commits;
 mod crl;
 mod device;
 mod engine;
+mod family;
 mod feed;
 mod group;
 mod head;
@@ -40,6 +41,7 @@ pub use certificate::{
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};
+pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
 pub use inspection::{
     FiledCertificate, FiledDevice, FiledEvent, FiledResponder, Heads, Inspection, Latest, Orphan, Suspicious,

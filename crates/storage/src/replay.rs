@@ -93,6 +93,7 @@ impl Transaction {
         if done.events + done.keys + done.issuers > 0 {
             if is_opening {
                 self.withdraw_lists().await?;
+                self.end_all_families().await?;
             }
             let detail =
                 json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});

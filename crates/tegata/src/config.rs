@@ -1,8 +1,7 @@
 //! `tegata.toml`: one file, unknown keys refused with their line.
 
 mod clients;
-
-pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
+mod tokens;
 
 use crate::failure::{Doing, Failure};
 use serde::Deserialize;
@@ -10,6 +9,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tegata_core::Installation;
 use tegata_core::renewal::RenewalPolicy;
+
+pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
+pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 
 /// What an operator decides. Relative paths are relative to the folder of the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Config {
     /// Products and programs that are nobody's device.
     #[serde(default, rename = "client")]
     pub registered: Vec<ClientConfig>,
+    /// Where the people of a tenant sign in.
+    #[serde(rename = "identity_provider", default)]
+    pub identity_providers: Vec<IdentityProviderConfig>,
     /// Where the paths begin; not in the file.
     #[serde(skip)]
     folder: PathBuf,
@@ -133,13 +138,6 @@ pub struct PublicConfig {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokensConfig {
-    /// How long an access token lives.
-    pub lifetime_seconds: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsConfig {
     /// Where `/metrics`, `/healthz` and `/readyz` are, over plain HTTP.
@@ -159,13 +157,6 @@ pub struct CanaryConfig {
     pub deadline_seconds: u32,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProductConfig {
-    /// The `aud` of its tokens and the `resource` that asks for them.
-    pub audience: String,
-}
-
 impl Default for RevocationsConfig {
     fn default() -> Self {
         Self { log: "revocations.log".into() }
@@ -175,12 +166,6 @@ impl Default for RevocationsConfig {
 impl Default for CanaryConfig {
     fn default() -> Self {
         Self { every_minutes: None, deadline_seconds: 5 }
-    }
-}
-
-impl Default for TokensConfig {
-    fn default() -> Self {
-        Self { lifetime_seconds: 300 }
     }
 }
 
@@ -236,10 +221,8 @@ impl Config {
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
-        if !(30..=3600).contains(&self.tokens.lifetime_seconds) {
-            return Err("tokens.lifetime_seconds must lie between 30 and 3600".into());
-        }
-        Ok(())
+        self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
+        self.tokens.check()
     }
 
     /// Reads what is about to be written to a folder.
@@ -349,6 +332,9 @@ url = "{public}:{open}"
 
 [tokens]
 lifetime_seconds = 300
+# How long a person stays signed in on a device, in any case and without using it.
+refresh_minutes = 960
+refresh_idle_minutes = 180
 
 [renewal]
 # A certificate is due this many days before its end (short ones at two thirds of their life).
@@ -386,6 +372,15 @@ audience = "{audience}"
 # jwks = "nightly.json"
 # grants = ["client_credentials"]
 # audiences = ["{audience}"]
+
+# Where the people of a tenant sign in, for tokens that name person and device. site_claim is the claim with the stores
+# a person works at; without it, all of the tenant's.
+# [[identity_provider]]
+# tenant = "…"
+# issuer = "https://login.example.jp"
+# audience = "…"
+# ca = "PEM, where the system does not trust it"
+# site_claim = "stores"
 "#
         )
     }

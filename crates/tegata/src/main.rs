@@ -34,6 +34,7 @@ mod serve;
 mod servers;
 mod system;
 mod tenant;
+mod tokens;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -13,16 +13,16 @@ use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
 use crate::public::{self, Lists, Public};
 use crate::running;
+use crate::tokens;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_ca::Responders;
 use tegata_core::Role;
 use tegata_enroll::Desk;
-use tegata_token::{FeedHub, Keys, Product, Tokens};
+use tegata_token::{FeedHub, Tokens};
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
 use tegata_web::{Limits, Port, Site, TrustedIssuers, listener};
 use tokio::net::TcpListener;
@@ -171,13 +171,7 @@ fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener
 
 async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
-    let tokens = Tokens::new(
-        house.context.clone(),
-        Keys::new(house.ring.token_key()?, []),
-        products(&house.config),
-        Duration::from_secs(house.config.tokens.lifetime_seconds.into()),
-    )
-    .doing("cannot prepare the token endpoint")?;
+    let tokens = tokens::open(house).await?;
     tokens.register(clients::registrations(&house.config)?).map_err(Failure::misuse)?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
@@ -281,15 +275,6 @@ fn listeners(
         set.spawn(metrics::serve(listener, metrics.clone(), context, authorities, stopped()));
     }
     Ok(set)
-}
-
-/// The first product is the default.
-fn products(config: &Config) -> Vec<Product> {
-    let product = |(place, product): (usize, &crate::config::ProductConfig)| Product {
-        audience: product.audience.clone(),
-        default: place == 0,
-    };
-    config.products.iter().enumerate().map(product).collect()
 }
 
 /// Until SIGTERM or SIGINT.

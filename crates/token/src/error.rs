@@ -53,6 +53,11 @@ impl OAuthError {
         Self { refusal, ..self }
     }
 
+    /// Why, unless the protocol itself is at fault.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.fault.is_none().then_some(self.refusal)
+    }
+
     /// The `error` member.
     #[cfg(test)]
     pub(crate) const fn error(&self) -> &'static str {
@@ -98,7 +103,14 @@ impl From<Refusal> for OAuthError {
                 (StatusCode::BAD_REQUEST, "unauthorized_client")
             }
             Refusal::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
-            Refusal::RequestMalformed | Refusal::MediaType => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Refusal::SessionEnded | Refusal::PersonElsewhere => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Refusal::ProductNotLicensed | Refusal::ProductUnknown => {
+                (StatusCode::BAD_REQUEST, "invalid_target")
+            }
+            // The proof of a person: RFC 8693 section 2.2.2.
+            Refusal::PersonUnproven | Refusal::RequestMalformed | Refusal::MediaType => {
+                (StatusCode::BAD_REQUEST, "invalid_request")
+            }
             _ => (StatusCode::UNAUTHORIZED, "invalid_client"),
         };
         Self { status, error, refusal, fault: None }

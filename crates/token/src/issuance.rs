@@ -1,14 +1,15 @@
 //! The token endpoint.
 
-use crate::client::Asked;
+use crate::client::{Asked, Call};
 use crate::error::{NOT_STORED, OAuthError};
 use crate::form::Form;
 use crate::registered;
 use crate::tokens::Tokens;
+use crate::{exchange, refresh};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation, device_subject};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Acting, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::{Refusal, Timestamp};
@@ -22,21 +23,27 @@ pub(crate) async fn token(
         Asked::Holder(call) => call.of_device()?,
         Asked::Registered(form, client) => return registered::grant(&tokens, &form, &client).await,
     };
-    check_grant(&call.form)?;
+    let grant = call.form.require("grant_type", "grant_type is missing")?;
+    match grant {
+        "client_credentials" => for_the_device(&tokens, &call).await,
+        "refresh_token" => refresh::refresh(&tokens, &call).await,
+        exchange::GRANT => exchange::exchange(&tokens, &call).await,
+        _ => Err(OAuthError::unsupported_grant_type("There is no such grant here")),
+    }
+}
+
+async fn for_the_device(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+    refuse_scope(&call.form)?;
     let audience = tokens.audience(&call.form)?;
     let now = tokens.context.now();
-    let claims = tokens.claims(&call.client, audience, now);
+    let claims = tokens.claims(&call.client, audience, None, now);
     tokens.context.ledger.record_token(record_of(&claims, now)).await?;
     // While the record was on its way to the disk, the device may have been stopped.
     call.authenticate_again(&tokens.context).await?;
-    tokens.granted(&claims)
+    tokens.granted(&claims, "")
 }
 
-fn check_grant(form: &Form) -> Result<(), OAuthError> {
-    let grant = form.require("grant_type", "grant_type is missing")?;
-    if grant != "client_credentials" {
-        return Err(OAuthError::unsupported_grant_type("The only grant is client_credentials"));
-    }
+pub(crate) fn refuse_scope(form: &Form) -> Result<(), OAuthError> {
     match form.get("scope") {
         None => Ok(()),
         Some(_) => Err(OAuthError::invalid_scope("There are no scopes")),
@@ -44,11 +51,19 @@ fn check_grant(form: &Form) -> Result<(), OAuthError> {
 }
 
 impl Tokens {
-    /// A token does not outlive its certificate.
-    fn claims(&self, device: &Facts, audience: &str, now: Timestamp) -> AccessClaims {
+    /// A token does not outlive its certificate. It is the person's where there is one, with the device acting.
+    pub(crate) fn claims(
+        &self,
+        device: &Facts,
+        audience: &str,
+        person: Option<&str>,
+        now: Timestamp,
+    ) -> AccessClaims {
+        let itself = device_subject(&device.device);
         AccessClaims {
             iss: self.issuer().to_owned(),
-            sub: device_subject(&device.device),
+            sub: person.unwrap_or(&itself).to_owned(),
+            act: person.is_some().then_some(Acting { sub: itself }),
             aud: audience.to_owned(),
             client_id: device.device.to_string(),
             iat: now.seconds(),
@@ -62,11 +77,12 @@ impl Tokens {
         }
     }
 
-    /// Nothing in it needs escaping: the token is base64url and dots.
-    fn granted(&self, claims: &AccessClaims) -> Result<Response, OAuthError> {
+    /// `more` are further members, each after a comma. Nothing in it needs escaping: the token is base64url and dots.
+    pub(crate) fn granted(&self, claims: &AccessClaims, more: &str) -> Result<Response, OAuthError> {
         let token = self.keys.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
         let lifetime = claims.exp - claims.iat;
-        let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}}}"#);
+        let body =
+            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{more}}}"#);
         Ok((NOT_STORED, body).into_response())
     }
 }

@@ -11,9 +11,17 @@
 //!   and programs that are nobody's device are registered ([`Registration`]), by one value of their certificate's
 //!   subject or by their own certificates. All of them authenticate by `tls_client_auth` or
 //!   `self_signed_tls_client_auth` (RFC 8705 section 2) and nothing else, at every endpoint. A request without
-//!   `client_id` gets `invalid_client`, whatever else it lacks. One that brings another credential along (a secret, an assertion,
-//!   an `Authorization` or `DPoP` header) gets `invalid_request`.
-//! - The only grant is `client_credentials`, for devices; a gate gets `unauthorized_client`.
+//!   `client_id` gets `invalid_client`, whatever else it lacks. One that brings another credential along (a secret, an
+//!   assertion, an `Authorization` or `DPoP` header) gets `invalid_request`.
+//! - Grants are for devices; a gate gets `unauthorized_client`. `client_credentials` is for the device itself, without a
+//!   refresh token (RFC 6749 section 4.4.3).
+//! - A refresh token belongs to the device, whichever of its certificates it presents by now; the access token is bound
+//!   to that one. Each use replaces it. The one before works once more for a short while, as an answer may be lost; later
+//!   it ends the whole family, access tokens included (RFC 9700 section 4.14.2).
+//! - Token exchange (RFC 8693) takes an ID token, or a JWT access token, of the tenant's identity provider as
+//!   `subject_token`; the actor is the device by its certificate. The token names both: `sub` is the person, by a
+//!   subject that says nothing, `act` and `client_id` are the device. A refresh token comes with it. A proof that does
+//!   not hold gets `invalid_request` (section 2.2.2), a person who does not belong to the device `invalid_grant`.
 //! - There are no scopes: any `scope` gets `invalid_scope`. What a token is for is said by one `resource` (RFC 8707)
 //!   or `audience`: the name of a configured product, or nothing where a default product is configured. Anything else
 //!   gets `invalid_target`.
@@ -29,21 +37,27 @@
 
 mod client;
 mod error;
+mod exchange;
 mod feed;
 mod form;
 mod introspection;
 mod issuance;
 mod metadata;
+mod people;
 mod receipts;
+mod refresh;
 mod registered;
 mod revocation;
 mod routes;
+mod rules;
 mod surfaces;
 mod tokens;
 
 pub use feed::FeedHub;
+pub use people::{Fetch, IdentityProvider};
 pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
+pub use rules::{RefreshRules, Rules};
 pub use surfaces::acknowledge_loop;
 pub use tokens::{Keys, Misconfigured, Product, Tokens};
 

@@ -1,5 +1,6 @@
 //! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
 
+use crate::exchange;
 use crate::tokens::Tokens;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -17,6 +18,8 @@ pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
 pub(crate) const FEED: &str = "/feed";
 pub(crate) const RECEIPTS: &str = "/feed/receipts";
+
+const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRANT];
 
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
@@ -58,7 +61,7 @@ struct Metadata<'a> {
     mtls_endpoint_aliases: Endpoints,
     jwks_uri: String,
     response_types_supported: [&'static str; 0],
-    grant_types_supported: [&'static str; 1],
+    grant_types_supported: &'static [&'static str],
     token_endpoint_auth_methods_supported: [&'static str; 2],
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
@@ -87,7 +90,7 @@ impl<'a> Metadata<'a> {
             mtls_endpoint_aliases: Endpoints::at(device),
             jwks_uri: format!("{}{JWKS}", addresses.portal),
             response_types_supported: [],
-            grant_types_supported: ["client_credentials"],
+            grant_types_supported: &GRANTS,
             token_endpoint_auth_methods_supported: METHODS,
             introspection_endpoint_auth_methods_supported: METHODS,
             revocation_endpoint_auth_methods_supported: METHODS,

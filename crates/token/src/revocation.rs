@@ -3,6 +3,7 @@
 use crate::client::Asked;
 use crate::error::OAuthError;
 use crate::introspection::Own;
+use crate::refresh::{self, RefreshToken};
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +30,11 @@ pub(crate) async fn revoke(
     }
     let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
+    if let Some(presented) = RefreshToken::parse(text) {
+        let event = refresh::give_back(&tokens, &asked, &presented, now).await?;
+        tokens.heard(event).await;
+        return Ok([(CACHE_CONTROL, "no-store")].into_response());
+    }
     // A token nobody knows, or that has ended, is as good as revoked (RFC 7009 section 2.2).
     if let Some(own) = tokens.own(text, now) {
         if own.client_id() != asked.client_id() {
@@ -51,10 +57,15 @@ impl Tokens {
         let until = Timestamp::from_seconds(own.exp());
         let event = transaction.deny_token(own.jti(), until, device, &actor).await?;
         transaction.commit().await?;
+        self.heard(event).await;
+        Ok(())
+    }
+
+    /// Waits until this process's own memory has heard of an event, but not for ever.
+    pub(crate) async fn heard(&self, event: Option<u64>) {
         if let Some(seq) = event {
             let _ = timeout(PATIENCE, applied(&self.context.status, seq)).await;
         }
-        Ok(())
     }
 }
 

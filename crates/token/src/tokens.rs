@@ -4,7 +4,9 @@ use crate::error::OAuthError;
 use crate::feed::FeedHub;
 use crate::form::Form;
 use crate::metadata::Documents;
+use crate::people::People;
 use crate::registered::{Clients, Misregistered, Registration};
+use crate::rules::{RefreshRules, Rules};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
@@ -47,6 +49,11 @@ pub enum Misconfigured {
     /// A lifetime under a second or over an hour.
     #[error("tokens live from one second to one hour")]
     Lifetime,
+    /// Refresh tokens that end before the access tokens they come with, or whose window of grace outlives them.
+    #[error(
+        "refresh tokens live longer than access tokens, and than the time in which a replaced one works again"
+    )]
+    Refresh,
 }
 
 /// Where no client is registered.
@@ -58,6 +65,8 @@ pub struct Tokens {
     pub(crate) keys: Keys,
     pub(crate) lifetime: Duration,
     pub(crate) documents: Documents,
+    pub(crate) refresh: RefreshRules,
+    pub(crate) people: People,
     feed: Arc<FeedHub>,
     products: Vec<Product>,
     clients: OnceLock<Clients>,
@@ -95,18 +104,23 @@ impl Tokens {
         context: Context,
         keys: Keys,
         products: Vec<Product>,
-        lifetime: Duration,
+        rules: impl Into<Rules>,
     ) -> Result<Arc<Self>, Misconfigured> {
+        let Rules { lifetime, refresh, people } = rules.into();
         check_products(&products)?;
         if !(Duration::from_secs(1)..=LONGEST_LIFETIME).contains(&lifetime) {
             return Err(Misconfigured::Lifetime);
         }
+        refresh.check(lifetime)?;
+        let people = People::new(people);
         let documents = Documents::new(&context.addresses, keys.published());
         Ok(Arc::new(Self {
             context,
             keys,
             lifetime,
             documents,
+            refresh,
+            people,
             feed: Arc::default(),
             products,
             clients: OnceLock::new(),

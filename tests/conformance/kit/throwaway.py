@@ -14,6 +14,7 @@ from .authority import SERVER, CA, Authority, openssl, self_signed
 from .gate import Gate
 from .identity import Identity
 from .means import Means
+from .people import People
 from .registrations import Registrations
 from .wire import Trust
 
@@ -47,20 +48,27 @@ class ThrowAway:
         """Clients are registered before the second start: the first one makes the installation."""
         (self.folder / "clients").mkdir()
         registrations = Registrations(self.folder / "clients")
+        people = People(self.folder / "people")
         self.start(*ANY_PORTS)
         end(self.processes.pop())
         configuration = self.data / "tegata.toml"
         with open(configuration, "a", encoding="utf-8") as opened:
             opened.write(f'\n[[product]]\naudience = "{OTHER_PRODUCT}"\n{registrations.configuration()}')
+            opened.write(people.configuration(self.tenant()))
         ready = self.start()
         means = Means(ready["issuer"], Trust(ready["tls_ca"]), "https://product.localhost")
         means.clients, means.other_resource = registrations.clients, OTHER_PRODUCT
         means.configure = lambda two_fields: self.configure(registrations.faulty(two_fields))
         self.enroll_everybody(means)
         self.impersonate(means)
+        means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_key("token")
         means.gates = [self.gate(means)]
         return means
+
+    def tenant(self):
+        """Whose devices are enrolled here: the tenant that the installation began with."""
+        return json.loads(self.command("tenant", "list", "--json"))[0]["tenant"]
 
     def enroll_everybody(self, means):
         for name in ("device", "other", "revoked", "suspended"):

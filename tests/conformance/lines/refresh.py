@@ -51,8 +51,11 @@ def another_certificate(server):
 @line(40, "Where refresh tokens rotate: the previous one works once more at once, then its family dies")
 def rotation(server):
     device = server.means.need("device")
+    # Of a session of its own, which a server may well end for it.
+    altered = begin(server, device)
+    altered = altered[:-1] + ("a" if altered[-1] != "a" else "b")
+    demand_error(refresh(server, device, altered), "invalid_grant", 400)
     first = begin(server, device)
-    demand_error(refresh(server, device, first[:-1] + ("a" if first[-1] != "a" else "b")), "invalid_grant", 400)
     second = granted(server, device, first).get("refresh_token", first)
     if second == first:
         granted(server, device, first)

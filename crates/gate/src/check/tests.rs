@@ -140,6 +140,29 @@ fn a_token_without_exactly_one_known_confirmation_is_refused() {
 }
 
 #[test]
+fn a_person_who_uses_a_device_passes_with_the_device_s_certificate() {
+    let world = World::new();
+    let person = tegata_core::claims::person_subject("https://idp.example", "staff-1");
+    let acting = json!({ "sub": format!("device:{}", world.device) });
+    let token = world.token_with(json!({ "sub": person, "act": acting }));
+    let verified = world.gate.check(&token, Some(certificate()), at(0)).unwrap();
+    assert_eq!((verified.person(), verified.device()), (Some(&*person), &world.device));
+    assert_eq!(world.gate.check(&world.token(), Some(certificate()), at(0)).unwrap().person(), None);
+    for changes in [
+        json!({ "sub": person }),
+        json!({ "sub": person, "act": { "sub": "device:other" } }),
+        json!({ "sub": person, "act": { "sub": person } }),
+        json!({ "sub": person, "act": { "sub": format!("device:{}", world.device), "act": {} } }),
+        json!({ "sub": person, "act": acting, "client_id": "other" }),
+        json!({ "act": acting }),
+        json!({ "sub": "staff-1", "act": acting }),
+    ] {
+        let token = world.token_with(changes.clone());
+        assert_eq!(world.check(&token), Err(Refusal::TokenInvalid), "{changes}");
+    }
+}
+
+#[test]
 fn only_this_issuer_and_this_audience_exactly_are_believed() {
     let world = World::new();
     for changes in [

@@ -7,6 +7,7 @@ mod audit;
 mod devices;
 mod engines;
 mod every_write;
+mod families;
 mod faults;
 mod feed;
 mod group;

@@ -11,8 +11,8 @@ use tegata_core::{
     DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result, Status,
-    StoredCrl, StoredIssuer,
+    DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result,
+    Rotation, Status, StoredCrl, StoredIssuer,
 };
 use tempfile::TempDir;
 
@@ -112,6 +112,17 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
+    async fn refresh_tokens_of_before_the_backup_are_not_believed(kept: Kept) {
+        let session = kept.house.session().await;
+        let (stopped, _) = kept.house.enrol(day(0)).await;
+        kept.house.place.backup().await;
+        kept.house.refresh(&session, &session.first, day(1)).await;
+        kept.stop(&stopped, DeviceAction::Suspend, day(1)).await;
+        kept.restore(day(1)).await.unwrap();
+        let (rotation, _) = kept.house.refresh(&session, &session.first, day(1)).await;
+        assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
+    }
+
     async fn what_was_stopped_after_the_backup_stays_stopped(kept: Kept) {
         let mut known = Vec::new();
         for _ in 0..5 {

@@ -25,7 +25,9 @@ async fn everything_is_found_from_the_issuer() {
     assert_eq!(metadata, get(world.device_door(), "/.well-known/oauth-authorization-server").await);
     assert_eq!(metadata["issuer"], PORTAL, "exactly (RFC 8414 section 3.3)");
     assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
-    assert_eq!(metadata["grant_types_supported"], json!(["client_credentials"]));
+    let grants =
+        json!(["client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"]);
+    assert_eq!(metadata["grant_types_supported"], grants);
     assert_eq!(metadata["response_types_supported"], json!([]));
     for endpoint in ["token", "introspection", "revocation"] {
         let (url, methods) =

@@ -3,7 +3,7 @@
 use crate::tests::world::{
     DEVICE, Holder, LIFETIME, OTHER_PRODUCT, PORTAL, PRODUCT, START, World, YEAR, act, products,
 };
-use crate::{Keys, Misconfigured, Product, Tokens};
+use crate::{Keys, Misconfigured, Product, RefreshRules, Rules, Tokens};
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -220,7 +220,7 @@ async fn only_the_grant_for_machines_and_no_scope() {
     let post = async |body: String| world.post("/oauth/token", Some(&device.certificate), body).await;
     let id = &device.id;
     post(format!("client_id={id}")).await.is_error(400, "invalid_request", "R-01");
-    for grant in ["password", "refresh_token", "authorization_code", "CLIENT_CREDENTIALS"] {
+    for grant in ["password", "implicit", "authorization_code", "CLIENT_CREDENTIALS"] {
         let answer = post(format!("client_id={id}&grant_type={grant}&username=u&password=p")).await;
         answer.is_error(400, "unsupported_grant_type", "R-01");
     }
@@ -290,4 +290,13 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     assert_eq!(refused(defaults, LIFETIME), Some(Misconfigured::Defaults));
     assert_eq!(refused(products(), Duration::from_hours(2)), Some(Misconfigured::Lifetime));
     assert_eq!(refused(products(), LIFETIME), None);
+    let [lifetime, hour] = [LIFETIME, Duration::from_hours(1)];
+    for (refresh_lifetime, idle, grace) in
+        [(hour, LIFETIME / 2, hour / 60), (LIFETIME, hour, hour / 60), (hour, hour, hour)]
+    {
+        let refresh = RefreshRules { lifetime: refresh_lifetime, idle, grace };
+        let rules = Rules { refresh, ..lifetime.into() };
+        let refused = Tokens::new(world.context.clone(), key(), products(), rules).err();
+        assert_eq!(refused, Some(Misconfigured::Refresh));
+    }
 }

@@ -2,6 +2,7 @@ mod discovery;
 mod feed;
 mod introspection;
 mod issuance;
+mod refresh;
 mod registered;
 mod revocation;
 mod surfaces;

@@ -44,8 +44,8 @@ pub struct World {
     follower: JoinHandle<()>,
     hub: JoinHandle<()>,
     issuer: IssuerId,
-    tenant: TenantId,
-    site: SiteId,
+    pub tenant: TenantId,
+    pub site: SiteId,
     _folder: TempDir,
 }
 

@@ -1,0 +1,269 @@
+//! Families of refresh tokens: what a grant has become, from its first value to its end.
+
+mod rotating;
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::group::Operation;
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::json;
+use std::time::Duration;
+use tegata_core::{DeviceId, FamilyId, Timestamp};
+
+pub use rotating::{RotateFamily, Rotation};
+
+/// A family as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Family {
+    /// Its identifier.
+    pub id: FamilyId,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// For which product its access tokens are.
+    pub audience: String,
+    /// The person they name, as a hash; none where the device acts for itself.
+    pub subject: Option<String>,
+    /// Whether it was ended.
+    pub is_ended: bool,
+    /// Its end if nobody uses it, or in any case: whichever is sooner.
+    pub until: Timestamp,
+}
+
+impl Family {
+    /// Whether its current value works at a time.
+    pub fn lives(&self, now: Timestamp) -> bool {
+        !self.is_ended && now < self.until
+    }
+}
+
+/// An access token of a family.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GrantedToken {
+    /// Its name.
+    pub jti: String,
+    /// To which certificate of the device.
+    pub generation: u32,
+    /// Its end.
+    pub until: Timestamp,
+}
+
+/// Why a family is ended before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FamilyEnd {
+    /// Whoever holds it gave it back.
+    Revoked,
+    /// A value came back that had been replaced: somebody has a copy.
+    Replayed,
+}
+
+impl FamilyEnd {
+    /// The word in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Replayed => "replayed",
+        }
+    }
+}
+
+/// A new family, with its first access token.
+#[derive(Clone, Debug)]
+pub struct StartFamily {
+    /// Its identifier.
+    pub id: FamilyId,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// For which product.
+    pub audience: String,
+    /// The person, as a hash.
+    pub subject: Option<String>,
+    /// The hash of its first value.
+    pub current: Vec<u8>,
+    /// How long it lives without being used.
+    pub idle: Duration,
+    /// Its end in any case.
+    pub expires_at: Timestamp,
+    /// Its first access token.
+    pub token: GrantedToken,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Operation for StartFamily {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
+        transaction.start_family(self).await
+    }
+}
+
+impl Ledger {
+    /// The family with this identifier.
+    pub async fn family(&self, id: &FamilyId) -> Result<Option<Family>> {
+        let row: Option<Row> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT id, device, audience, subject, state, idle_until, expires_at FROM token_family WHERE id = $1",
+            )
+            .bind(id.as_str())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(TryInto::try_into).transpose()
+    }
+}
+
+impl Transaction {
+    /// Ends a living family of a device, and the access tokens of it that still live. Gives the last event that gates
+    /// acknowledge, if there were any such tokens; once more changes nothing.
+    pub async fn end_family(
+        &mut self,
+        id: &FamilyId,
+        device: &DeviceId,
+        end: FamilyEnd,
+        actor: &Actor,
+    ) -> Result<Option<u64>> {
+        let ended = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE token_family SET state = 'ended', reason = $3, previous_hash = NULL \
+                 WHERE id = $1 AND device = $2 AND state = 'living'",
+            )
+            .bind(id.as_str())
+            .bind(device.as_str())
+            .bind(end.as_str())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if ended != 1 {
+            return Ok(None);
+        }
+        let detail = json!({"family": id, "reason": end.as_str()});
+        self.audit(actor, "token_family.ended", Some(device), detail).await?;
+        let mut last = None;
+        for (jti, until) in self.living_tokens(id).await? {
+            last = self.deny_token(&jti, until.into(), Some(device), actor).await?.or(last);
+        }
+        Ok(last)
+    }
+
+    /// Forgets families that have ended or whose device is gone for good, and access tokens that have. Gives the number
+    /// of families.
+    pub async fn prune_families(&mut self) -> Result<usize> {
+        let now = self.now.millis();
+        let pruned = on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM granted_token WHERE until <= $1 OR family IN (SELECT id FROM token_family WHERE \
+                 state = 'ended' OR idle_until <= $1 OR expires_at <= $1 \
+                 OR device IN (SELECT id FROM device WHERE state IN ('revoked', 'retired')))")
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query("DELETE FROM token_family WHERE state = 'ended' OR idle_until <= $1 OR expires_at <= $1 \
+                 OR device IN (SELECT id FROM device WHERE state IN ('revoked', 'retired'))")
+                .bind(now)
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if pruned > 0 {
+            let actor = Actor::System("renewal");
+            self.audit(&actor, "token_family.forgotten", None, json!({"families": pruned})).await?;
+        }
+        Ok(usize::try_from(pruned).unwrap_or(usize::MAX))
+    }
+
+    /// A ledger that was restored knows older values than their holders, and not which families were ended since: none
+    /// of them is believed any more.
+    pub(crate) async fn end_all_families(&mut self) -> Result<u64> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE token_family SET state = 'ended', reason = 'restored' WHERE state = 'living'")
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }))
+    }
+
+    async fn start_family(&mut self, new: &StartFamily) -> Result<()> {
+        let now = self.now;
+        let started = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO token_family (id, device, audience, subject, current_hash, state, created_at, idle_until, \
+                 expires_at) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8 FROM device d \
+                 WHERE d.id = $2 AND d.state = 'active'",
+            )
+            .bind(new.id.as_str())
+            .bind(new.device.as_str())
+            .bind(new.audience.as_str())
+            .bind(new.subject.as_deref())
+            .bind(new.current.clone())
+            .bind(now.millis())
+            .bind(now.plus(new.idle).millis())
+            .bind(new.expires_at.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if started != 1 {
+            return Err(LedgerError::Guard("the device is not active"));
+        }
+        self.grant(&new.id, &new.token).await?;
+        let detail = json!({
+            "family": new.id, "audience": new.audience, "person": new.subject.is_some(),
+            "generation": new.token.generation, "jti": new.token.jti, "expires_at": new.expires_at,
+        });
+        let actor = Actor::Device(new.device.clone());
+        self.audit(&actor, "token_family.started", Some(&new.device), detail).await
+    }
+
+    async fn grant(&mut self, family: &FamilyId, token: &GrantedToken) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("INSERT INTO granted_token (jti, family, until) VALUES ($1, $2, $3)")
+                .bind(token.jti.as_str())
+                .bind(family.as_str())
+                .bind(token.until.millis())
+                .execute(connection)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn living_tokens(&mut self, family: &FamilyId) -> Result<Vec<(String, i64)>> {
+        let now = self.now.millis();
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT jti, until FROM granted_token WHERE family = $1 AND until > $2 ORDER BY jti")
+                .bind(family.as_str())
+                .bind(now)
+                .fetch_all(connection)
+                .await?
+        }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    device: String,
+    audience: String,
+    subject: Option<String>,
+    state: String,
+    idle_until: i64,
+    expires_at: i64,
+}
+
+impl TryFrom<Row> for Family {
+    type Error = LedgerError;
+
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
+            id: FamilyId::parse(&row.id).ok_or(LedgerError::Unreadable("token_family.id"))?,
+            device: DeviceId::parse(&row.device).ok_or(LedgerError::Unreadable("token_family.device"))?,
+            audience: row.audience,
+            subject: row.subject,
+            is_ended: row.state != "living",
+            until: row.idle_until.min(row.expires_at).into(),
+        })
+    }
+}

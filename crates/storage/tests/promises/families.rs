@@ -1,0 +1,241 @@
+//! Families of refresh tokens: one value works, a lost answer costs nothing, a copy ends the family.
+
+use crate::engines::on_both_engines;
+use crate::house::{DAY, House, day, guarded, operator};
+use futures_util::future::join_all;
+use std::time::Duration;
+use tegata_core::RevocationReason::KeyCompromise;
+use tegata_core::entropy::bytes;
+use tegata_core::{DeviceId, FamilyId, Timestamp};
+use tegata_storage::{
+    DeviceAction, Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily, Transaction,
+};
+
+const WINDOW: Duration = Duration::from_mins(1);
+const LIFETIME: Duration = Duration::from_mins(5);
+
+/// The start of all families here.
+fn start() -> Timestamp {
+    day(1)
+}
+
+fn seconds(later: u64) -> Timestamp {
+    start().plus(Duration::from_secs(later))
+}
+
+/// A family, and the hash of its first value.
+pub(crate) struct Session {
+    id: FamilyId,
+    pub(crate) device: DeviceId,
+    pub(crate) first: Vec<u8>,
+}
+
+impl House {
+    pub(crate) async fn session(&self) -> Session {
+        let (device, _) = self.enrol(day(0)).await;
+        self.session_of(&device).await
+    }
+
+    async fn session_of(&self, device: &DeviceId) -> Session {
+        let (id, first) = (FamilyId::random(&self.entropy), self.value());
+        self.ledger.group(self.starting(&id, device, &first)).await.unwrap();
+        Session { id, device: device.clone(), first }
+    }
+
+    fn starting(&self, id: &FamilyId, device: &DeviceId, first: &[u8]) -> StartFamily {
+        StartFamily {
+            id: id.clone(),
+            device: device.clone(),
+            audience: "https://product.example".into(),
+            subject: Some("person:hash".into()),
+            current: first.to_vec(),
+            idle: DAY,
+            expires_at: start().plus(DAY * 3),
+            token: self.token(start()),
+            at: start(),
+        }
+    }
+
+    fn value(&self) -> Vec<u8> {
+        bytes::<32>(&self.entropy).to_vec()
+    }
+
+    fn token(&self, at: Timestamp) -> GrantedToken {
+        let jti = tegata_core::encoding::hex(&bytes::<16>(&self.entropy));
+        GrantedToken { jti, generation: 1, until: at.plus(LIFETIME) }
+    }
+
+    /// Presents a value; gives what became of it and the next one.
+    async fn present_value(
+        &self,
+        session: &Session,
+        device: &DeviceId,
+        presented: &[u8],
+        at: Timestamp,
+    ) -> (Rotation, Vec<u8>) {
+        let next = self.value();
+        let rotate = RotateFamily {
+            id: session.id.clone(),
+            device: device.clone(),
+            presented: presented.to_vec(),
+            next: next.clone(),
+            grace: WINDOW,
+            idle: DAY,
+            token: self.token(at),
+            at,
+        };
+        (self.ledger.group(rotate).await.unwrap(), next)
+    }
+
+    /// As [`House::present_value`], by the device the family belongs to.
+    pub(crate) async fn refresh(
+        &self,
+        session: &Session,
+        presented: &[u8],
+        at: Timestamp,
+    ) -> (Rotation, Vec<u8>) {
+        self.present_value(session, &session.device, presented, at).await
+    }
+
+    async fn family(&self, session: &Session) -> Family {
+        self.ledger.family(&session.id).await.unwrap().expect("a family")
+    }
+
+    async fn prune(&self, at: Timestamp) -> usize {
+        self.write(at, Transaction::prune_families).await.unwrap()
+    }
+}
+
+on_both_engines! {
+    async fn each_use_replaces_the_value_and_is_audited(house: House) {
+        let session = house.session().await;
+        let family = house.family(&session).await;
+        assert_eq!((&family.device, family.subject.as_deref()), (&session.device, Some("person:hash")));
+        let before = house.audited().await;
+        let mut value = session.first.clone();
+        for turn in 1..=3 {
+            let (rotation, next) = house.refresh(&session, &value, seconds(turn * 600)).await;
+            assert_eq!(rotation, Rotation::Rotated);
+            value = next;
+        }
+        assert_eq!(house.actions_after(before).await, ["token_family.rotated"; 3]);
+        assert!(house.family(&session).await.lives(seconds(1800)));
+    }
+
+    async fn a_lost_answer_costs_nothing_within_the_window_and_once(house: House) {
+        let session = house.session().await;
+        let (_, lost) = house.refresh(&session, &session.first, seconds(10)).await;
+        let (rotation, second) = house.refresh(&session, &session.first, seconds(69)).await;
+        assert_eq!(rotation, Rotation::Retried);
+        // The answer was late, not lost: two tabs of one device may both have asked.
+        let (rotation, third) = house.refresh(&session, &lost, seconds(69)).await;
+        assert_eq!(rotation, Rotation::Retried);
+        let (rotation, _) = house.refresh(&session, &third, seconds(69)).await;
+        assert_eq!(rotation, Rotation::Rotated);
+        assert_ne!(second, third);
+        let (rotation, _) = house.refresh(&session, &session.first, seconds(69)).await;
+        assert!(matches!(rotation, Rotation::Replayed(Some(_))), "{rotation:?}");
+        assert!(house.family(&session).await.is_ended);
+    }
+
+    async fn a_copy_used_after_the_window_ends_the_family_and_its_access_tokens(house: House) {
+        let session = house.session().await;
+        let (_, current) = house.refresh(&session, &session.first, seconds(200)).await;
+        let before = house.audited().await;
+        let (rotation, _) = house.refresh(&session, &session.first, seconds(260)).await;
+        assert_eq!(rotation, Rotation::Replayed(Some(2)), "both access tokens still lived");
+        assert_eq!(
+            house.actions_after(before).await,
+            ["token_family.ended", "token.revoked", "token.revoked"]
+        );
+        assert_eq!(house.refresh(&session, &current, seconds(260)).await.0, Rotation::Refused);
+        assert_eq!(house.refresh(&session, &session.first, seconds(261)).await.0, Rotation::Refused);
+    }
+
+    async fn a_value_nobody_ever_gave_out_ends_the_family_too(house: House) {
+        let session = house.session().await;
+        let made_up = house.value();
+        let (rotation, _) = house.refresh(&session, &made_up, seconds(400)).await;
+        assert_eq!(rotation, Rotation::Replayed(None), "its access token had ended by itself");
+    }
+
+    async fn another_device_gains_nothing_and_breaks_nothing(house: House) {
+        let session = house.session().await;
+        let (other, _) = house.enrol(day(0)).await;
+        let (rotation, _) = house.present_value(&session, &other, &session.first, seconds(1)).await;
+        assert_eq!(rotation, Rotation::Refused);
+        let end = house.write(seconds(1), async |transaction| {
+            transaction.end_family(&session.id, &other, FamilyEnd::Revoked, &operator()).await
+        }).await.unwrap();
+        assert_eq!(end, None);
+        assert_eq!(house.refresh(&session, &session.first, seconds(2)).await.0, Rotation::Rotated);
+    }
+
+    async fn it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one(house: House) {
+        let session = house.session().await;
+        house.act(&session.device, DeviceAction::Suspend, seconds(1)).await.unwrap();
+        assert_eq!(house.refresh(&session, &session.first, seconds(2)).await.0, Rotation::Refused);
+        house.act(&session.device, DeviceAction::Resume, seconds(3)).await.unwrap();
+        let (rotation, value) = house.refresh(&session, &session.first, seconds(4)).await;
+        assert_eq!(rotation, Rotation::Rotated);
+        house.act(&session.device, DeviceAction::Revoke(KeyCompromise), seconds(5)).await.unwrap();
+        assert_eq!(house.refresh(&session, &value, seconds(6)).await.0, Rotation::Refused);
+        assert_eq!(house.prune(seconds(7)).await, 1);
+        assert_eq!(house.ledger.family(&session.id).await.unwrap(), None);
+    }
+
+    async fn nobody_starts_one_for_a_stopped_device(house: House) {
+        let (device, _) = house.enrol(day(0)).await;
+        house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
+        let id = FamilyId::random(&house.entropy);
+        assert!(guarded(&house.ledger.group(house.starting(&id, &device, &[1])).await));
+        assert_eq!(house.ledger.family(&id).await.unwrap(), None);
+    }
+
+    async fn it_ends_when_it_is_idle_and_in_any_case_at_its_time(house: House) {
+        let [idle, busy] = [house.session().await, house.session().await];
+        let mut value = busy.first.clone();
+        for half_days in 1..6 {
+            let at = start().plus(DAY / 2 * half_days);
+            let (rotation, next) = house.refresh(&busy, &value, at).await;
+            assert_eq!(rotation, Rotation::Rotated);
+            value = next;
+        }
+        assert_eq!(house.refresh(&idle, &idle.first, start().plus(DAY)).await.0, Rotation::Refused);
+        assert_eq!(house.prune(start().plus(DAY)).await, 1);
+        assert_eq!(house.refresh(&busy, &value, start().plus(DAY * 3)).await.0, Rotation::Refused);
+        assert_eq!(house.prune(start().plus(DAY * 3)).await, 1);
+        assert_eq!(house.prune(start().plus(DAY * 3)).await, 0);
+        house.audited().await;
+    }
+
+    async fn whoever_gives_it_back_ends_it_once_and_gates_hear_of_its_tokens(house: House) {
+        let session = house.session().await;
+        let end = async || house.write(seconds(1), async |transaction| {
+            transaction.end_family(&session.id, &session.device, FamilyEnd::Revoked, &operator()).await
+        }).await.unwrap();
+        assert_eq!(end().await, Some(1));
+        assert_eq!(end().await, None);
+        assert_eq!(house.refresh(&session, &session.first, seconds(2)).await.0, Rotation::Refused);
+        assert_eq!(house.folded().await.seq(), 1);
+    }
+
+    async fn of_many_who_bring_one_value_at_once_two_get_on_and_the_others_end_it(house: House) {
+        let session = house.session().await;
+        let all = (0..8).map(|_| house.refresh(&session, &session.first, seconds(1)));
+        let rotations: Vec<_> = join_all(all).await.into_iter().map(|(rotation, _)| rotation).collect();
+        let count = |wanted: fn(&Rotation) -> bool| rotations.iter().filter(|one| wanted(one)).count();
+        assert_eq!(count(|one| *one == Rotation::Rotated), 1);
+        assert_eq!(count(|one| *one == Rotation::Retried), 1);
+        assert_eq!(count(|one| matches!(one, Rotation::Replayed(_))), 1);
+        assert_eq!(count(|one| *one == Rotation::Refused), 5);
+        house.audited().await;
+    }
+
+    async fn no_value_is_kept_anywhere(house: House) {
+        let session = house.session().await;
+        let entries = house.ledger.audit_entries(0, 1000).await.unwrap();
+        assert!(entries.iter().all(|entry| !entry.entry.contains("person:hash")), "nor who the person is");
+        assert!(entries.iter().any(|entry| entry.entry.contains(session.id.as_str())));
+    }
+}

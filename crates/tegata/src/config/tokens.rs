@@ -1,0 +1,109 @@
+//! What an operator decides about tokens, products and where people sign in.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::time::Duration;
+use tegata_token::RefreshRules;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokensConfig {
+    /// How long an access token lives.
+    pub lifetime_seconds: u32,
+    /// How long a person stays signed in on a device, however much it is used.
+    pub refresh_minutes: u32,
+    /// How long so without using it.
+    pub refresh_idle_minutes: u32,
+    /// How long a replaced refresh token works once more, for answers that were lost.
+    pub refresh_grace_seconds: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductConfig {
+    /// The `aud` of its tokens and the `resource` that asks for them.
+    pub audience: String,
+}
+
+/// Where the people of a tenant sign in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityProviderConfig {
+    /// The tenant, by name or identifier.
+    pub tenant: String,
+    /// The provider's issuer; its discovery document is found below it.
+    pub issuer: String,
+    /// What its tokens must be for: usually the client identifier that products sign in with.
+    pub audience: String,
+    /// PEM that verifies its server, where the system's own trust does not.
+    pub ca: Option<PathBuf>,
+    /// The claim that names a person for ever.
+    #[serde(default = "sub")]
+    pub person_claim: String,
+    /// The claim with the sites a person works at, by name or identifier. Without it: all of the tenant's.
+    pub site_claim: Option<String>,
+}
+
+fn sub() -> String {
+    "sub".into()
+}
+
+impl Default for TokensConfig {
+    fn default() -> Self {
+        let RefreshRules { lifetime, idle, grace } = RefreshRules::default();
+        let whole =
+            |duration: Duration, unit: u64| u32::try_from(duration.as_secs() / unit).unwrap_or(u32::MAX);
+        Self {
+            lifetime_seconds: 300,
+            refresh_minutes: whole(lifetime, 60),
+            refresh_idle_minutes: whole(idle, 60),
+            refresh_grace_seconds: whole(grace, 1),
+        }
+    }
+}
+
+impl TokensConfig {
+    /// How refresh tokens live.
+    pub fn refresh(&self) -> RefreshRules {
+        let minutes = |minutes: u32| Duration::from_mins(minutes.into());
+        RefreshRules {
+            lifetime: minutes(self.refresh_minutes),
+            idle: minutes(self.refresh_idle_minutes),
+            grace: Duration::from_secs(self.refresh_grace_seconds.into()),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if !(30..=3600).contains(&self.lifetime_seconds) {
+            return Err("tokens.lifetime_seconds must lie between 30 and 3600".into());
+        }
+        if self.refresh_grace_seconds > 600 {
+            return Err("tokens.refresh_grace_seconds must not be above 600".into());
+        }
+        let idle = u64::from(self.refresh_idle_minutes);
+        if idle * 60 < u64::from(self.lifetime_seconds.max(self.refresh_grace_seconds + 1)) {
+            return Err("tokens.refresh_idle_minutes must be longer than lifetime and grace".into());
+        }
+        if self.refresh_minutes < self.refresh_idle_minutes {
+            return Err("tokens.refresh_minutes must not be shorter than tokens.refresh_idle_minutes".into());
+        }
+        Ok(())
+    }
+}
+
+impl IdentityProviderConfig {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let is_address = |url: &str| {
+            url.parse::<http::Uri>().is_ok_and(|url| {
+                url.scheme_str() == Some("https") && url.host().is_some() && url.query().is_none()
+            })
+        };
+        if !is_address(&self.issuer) || self.issuer.contains('#') {
+            return Err(format!("identity_provider.issuer {} is not an https URL", self.issuer));
+        }
+        if self.audience.is_empty() || self.person_claim.is_empty() {
+            return Err("identity_provider.audience and person_claim must not be empty".into());
+        }
+        Ok(())
+    }
+}

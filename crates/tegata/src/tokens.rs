@@ -1,0 +1,89 @@
+//! The token endpoint of an installation: its products, its rules, and the way to where people sign in.
+
+use crate::client::SYSTEM_TRUST;
+use crate::config::{Config, IdentityProviderConfig, ProductConfig};
+use crate::failure::{Doing, Failure};
+use crate::house::House;
+use http::Uri;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::TenantId;
+use tegata_gate::client::Client;
+use tegata_storage::Tenant;
+use tegata_token::{Fetch, IdentityProvider, Keys, Product, Rules, Tokens};
+
+/// Ready to be served.
+pub async fn open(house: &House) -> Result<Arc<Tokens>, Failure> {
+    let config = &house.config;
+    let known = Known(house.ledger.tenants().await.doing("cannot read the tenants")?);
+    let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
+    let rules = Rules {
+        lifetime: Duration::from_secs(config.tokens.lifetime_seconds.into()),
+        refresh: config.tokens.refresh(),
+        people: people.collect::<Result<_, _>>()?,
+    };
+    let keys = Keys::new(house.ring.token_key()?, []);
+    Tokens::new(house.context.clone(), keys, products(config), rules)
+        .doing("cannot prepare the token endpoint")
+}
+
+/// The tenants there are.
+struct Known(Vec<Tenant>);
+
+impl Known {
+    fn tenant(&self, named: &str) -> Result<TenantId, Failure> {
+        let found = self.0.iter().find(|tenant| tenant.id.as_str() == named || tenant.name == named);
+        found
+            .map(|tenant| tenant.id.clone())
+            .ok_or_else(|| Failure::misuse(format!("tegata.toml names a tenant that is not there: {named}")))
+    }
+}
+
+/// The first product is the default.
+fn products(config: &Config) -> Vec<Product> {
+    let product = |(place, product): (usize, &ProductConfig)| Product {
+        audience: product.audience.clone(),
+        default: place == 0,
+    };
+    config.products.iter().enumerate().map(product).collect()
+}
+
+fn identity_provider(
+    house: &House,
+    known: &Known,
+    configured: &IdentityProviderConfig,
+) -> Result<IdentityProvider, Failure> {
+    let ca = configured.ca.as_ref().map(|file| house.config.path(file));
+    let trust = tegata_gate::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
+    let trust = trust.map_err(Failure::misuse)?;
+    let client = Client::new(trust, house.context.clock.clone(), None).map_err(Failure::wrong)?;
+    Ok(IdentityProvider {
+        tenant: known.tenant(&configured.tenant)?,
+        issuer: configured.issuer.clone(),
+        audience: configured.audience.clone(),
+        person_claim: configured.person_claim.clone(),
+        site_claim: configured.site_claim.clone(),
+        fetch: Arc::new(Web(client)),
+    })
+}
+
+/// Public documents by the small client that gates use, with its limits.
+struct Web(Client);
+
+impl Fetch for Web {
+    fn fetch<'a>(&'a self, url: &'a str) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + 'a>> {
+        Box::pin(async move {
+            let uri: Uri = url.parse().ok()?;
+            match self.0.get_bytes(&uri).await {
+                Ok(document) => Some(document.to_vec()),
+                Err(error) => {
+                    tracing::warn!(url, %error, "an identity provider does not answer");
+                    None
+                }
+            }
+        })
+    }
+}

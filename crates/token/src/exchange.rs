@@ -1,0 +1,82 @@
+//! Token exchange (RFC 8693): a person's sign-in and the device's certificate become one token that names both.
+
+use crate::client::Call;
+use crate::error::OAuthError;
+use crate::issuance::refuse_scope;
+use crate::people::{Kind, Person};
+use crate::refresh;
+use crate::tokens::Tokens;
+use axum::response::Response;
+use serde_json::json;
+use tegata_core::Refusal;
+use tegata_storage::{Actor, Note};
+
+/// The name of the grant.
+pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
+
+/// What is given, whatever is asked for: an access token that is a JWT.
+const REQUESTED: [&str; 2] = [ACCESS_TOKEN_TYPE, "urn:ietf:params:oauth:token-type:jwt"];
+
+/// The grant. The actor is the device, and the certificate its only proof.
+pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+    refuse_scope(&call.form)?;
+    if call.form.get("actor_token").or(call.form.get("actor_token_type")).is_some() {
+        return Err(OAuthError::invalid_request("The actor is the device, by its certificate"));
+    }
+    if call.form.get("requested_token_type").is_some_and(|wanted| !REQUESTED.contains(&wanted)) {
+        return Err(OAuthError::invalid_request("There are access tokens only"));
+    }
+    let audience = tokens.audience(&call.form)?;
+    let person = match recognise(tokens, call).await {
+        Ok(person) => person,
+        Err(error) => return Err(refused(tokens, call, error).await),
+    };
+    let now = tokens.context.now();
+    let claims = tokens.claims(&call.client, audience, Some(&person.subject), now);
+    let refresh_token = refresh::start(tokens, &claims, Some(&person.subject), now).await?;
+    call.authenticate_again(&tokens.context).await?;
+    tokens.granted(&claims, &format!(r#","issued_token_type":"{ACCESS_TOKEN_TYPE}"{refresh_token}"#))
+}
+
+async fn recognise(tokens: &Tokens, call: &Call) -> Result<Person, OAuthError> {
+    let token = call.form.require("subject_token", "subject_token is missing")?;
+    let kind = match call.form.require("subject_token_type", "subject_token_type is missing")? {
+        ID_TOKEN_TYPE => Kind::IdToken,
+        ACCESS_TOKEN_TYPE => Kind::AccessToken,
+        _ => return Err(OAuthError::invalid_request("The subject is an ID token or an access token")),
+    };
+    let now = tokens.context.now();
+    let person = tokens.people.recognise(token, kind, &call.client.tenant, now).await?;
+    if works_here(tokens, call, &person).await? { Ok(person) } else { Err(Refusal::PersonElsewhere.into()) }
+}
+
+async fn works_here(tokens: &Tokens, call: &Call, person: &Person) -> Result<bool, OAuthError> {
+    let Some(sites) = &person.sites else { return Ok(true) };
+    let site = &call.client.site;
+    if sites.iter().any(|named| named == site.as_str()) {
+        return Ok(true);
+    }
+    let device = tokens.context.ledger.device(&call.client.device).await?.ok_or(Refusal::Internal)?;
+    Ok(sites.contains(&device.site_name))
+}
+
+/// That somebody was refused is written down under the device; who it was is not.
+async fn refused(tokens: &Tokens, call: &Call, error: OAuthError) -> OAuthError {
+    if let Some(refusal @ (Refusal::PersonElsewhere | Refusal::PersonUnproven)) = error.refusal() {
+        let device = call.client.device.clone();
+        let note = Note {
+            actor: Actor::Device(device.clone()),
+            action: "token_exchange.refused",
+            device: Some(device),
+            detail: json!({"code": refusal.code()}),
+            at: tokens.context.now(),
+        };
+        if let Err(error) = tokens.context.ledger.group(note).await {
+            return error.into();
+        }
+    }
+    error
+}

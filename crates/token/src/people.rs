@@ -1,0 +1,88 @@
+//! Who a person is, as the identity provider of the tenant says it.
+//!
+//! A provider is found by OIDC Discovery and its keys are kept. Nothing about a person is kept: what leaves
+//! here is a subject that says nothing, and the sites the person may work at.
+
+mod provider;
+mod statement;
+
+use crate::error::OAuthError;
+use futures_util::future::BoxFuture;
+use provider::Provider;
+use std::sync::Arc;
+use tegata_core::jws::foreign::unverified_payload;
+use tegata_core::{Refusal, TenantId, Timestamp};
+
+pub(crate) use statement::Kind;
+
+/// The longest proof looked at, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// Fetches public documents over HTTPS, within a time limit and a size limit of its own. It follows no redirects.
+pub trait Fetch: Send + Sync {
+    /// The body of a 200, or nothing.
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<Vec<u8>>>;
+}
+
+/// Where a tenant's people sign in.
+#[derive(Clone)]
+pub struct IdentityProvider {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The provider's issuer, exactly as its tokens and its discovery document say it.
+    pub issuer: String,
+    /// What its tokens must be for.
+    pub audience: String,
+    /// The claim that names the person for ever; usually `sub`.
+    pub person_claim: String,
+    /// The claim with the sites the person works at, by name or identifier: text or a list. Without one, all of the
+    /// tenant's.
+    pub site_claim: Option<String>,
+    /// The way to it.
+    pub fetch: Arc<dyn Fetch>,
+}
+
+/// A person who was recognised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Person {
+    /// As [`tegata_core::claims::person_subject`] makes it.
+    pub(crate) subject: String,
+    /// Where the person works, unless everywhere.
+    pub(crate) sites: Option<Vec<String>>,
+}
+
+/// All providers.
+#[derive(Default)]
+pub(crate) struct People(Vec<Provider>);
+
+impl People {
+    pub(crate) fn new(providers: impl IntoIterator<Item = IdentityProvider>) -> Self {
+        Self(providers.into_iter().map(Provider::new).collect())
+    }
+
+    /// The person whom a token of this kind is about, at this tenant.
+    pub(crate) async fn recognise(
+        &self,
+        token: &str,
+        kind: Kind,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<Person, OAuthError> {
+        let payload = unverified_payload(token, LONGEST).ok_or(Refusal::PersonUnproven)?;
+        let issuer = statement::issuer_of(&payload).ok_or(Refusal::PersonUnproven)?;
+        let provider = self.provider(&issuer, tenant)?;
+        let text = provider.verify(token, now).await?;
+        Ok(statement::read(&text, kind, &provider.configured, now).ok_or(Refusal::PersonUnproven)?)
+    }
+    /// The tenant's own with this issuer; whoever signs in at another tenant's belongs there.
+    fn provider(&self, issuer: &str, tenant: &TenantId) -> Result<&Provider, Refusal> {
+        let mut refusal = Refusal::PersonUnproven;
+        for provider in self.0.iter().filter(|provider| provider.configured.issuer == issuer) {
+            if provider.configured.tenant == *tenant {
+                return Ok(provider);
+            }
+            refusal = Refusal::PersonElsewhere;
+        }
+        Err(refusal)
+    }
+}

@@ -1,0 +1,128 @@
+//! What a provider's token says, and whether it says it to us, now.
+
+use super::{IdentityProvider, Person};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tegata_core::claims::{ACCESS_TOKEN, person_subject};
+use tegata_core::jws::foreign::ForeignText;
+
+/// How far the provider's clock may be ahead. Ends get no leeway.
+const LEEWAY: Duration = Duration::from_secs(10);
+
+/// A sign-in of longer ago is no proof of who sits there now, whatever the token's end.
+const OLDEST: Duration = Duration::from_hours(24);
+
+/// The longest name of a person (OIDC Core section 2).
+const LONGEST_NAME: usize = 255;
+
+/// Which token of a provider stands for the person (RFC 8693 section 3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    IdToken,
+    AccessToken,
+}
+
+/// Who signed, as the text says by itself.
+pub(super) fn issuer_of(payload: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Issued {
+        iss: String,
+    }
+    serde_json::from_slice::<Issued>(payload).ok().map(|issued| issued.iss)
+}
+
+/// The person, if all that has to be true is.
+pub(super) fn read(
+    text: &ForeignText,
+    kind: Kind,
+    provider: &IdentityProvider,
+    now: Timestamp,
+) -> Option<Person> {
+    let claims: Claims = serde_json::from_slice(&text.payload).ok()?;
+    let good = kind.is_type(text.typ.as_deref())
+        && claims.iss == provider.issuer
+        && claims.is_for(&provider.audience, kind)
+        && claims.is_timely(now)
+        // A logout token looks like an ID token (OIDC Back-Channel Logout section 2.4).
+        && !claims.others.contains_key("events");
+    if !good {
+        return None;
+    }
+    let name = claims.others.get(&provider.person_claim)?.as_str()?;
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return None;
+    }
+    let sites = match &provider.site_claim {
+        Some(claim) => Some(texts(claims.others.get(claim))),
+        None => None,
+    };
+    Some(Person { subject: person_subject(&provider.issuer, name), sites })
+}
+
+impl Kind {
+    /// An ID token often has no type. An access token must say that it is one (RFC 9068 section 2.1), so that neither
+    /// passes for the other.
+    fn is_type(self, typ: Option<&str>) -> bool {
+        match self {
+            Self::IdToken => typ.is_none_or(|typ| typ == "jwt"),
+            Self::AccessToken => typ == Some(ACCESS_TOKEN),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Audience,
+    azp: Option<String>,
+    exp: f64,
+    iat: f64,
+    nbf: Option<f64>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Claims {
+    /// An ID token for several clients, or obtained by another one, is for the client it names as authorized.
+    fn is_for(&self, audience: &str, kind: Kind) -> bool {
+        let all = match &self.aud {
+            Audience::One(one) => std::slice::from_ref(one),
+            Audience::Many(many) => many,
+        };
+        let authorized = match &self.azp {
+            Some(azp) => azp == audience,
+            None => all.len() == 1,
+        };
+        all.iter().any(|one| one == audience) && (kind == Kind::AccessToken || authorized)
+    }
+
+    fn is_timely(&self, now: Timestamp) -> bool {
+        let (horizon, oldest) = (now.plus(LEEWAY), now.minus(OLDEST));
+        let (Some(iat), Some(exp)) = (moment(self.iat), moment(self.exp)) else { return false };
+        let begun = self.nbf.is_none_or(|nbf| moment(nbf).is_some_and(|nbf| nbf <= horizon));
+        now < exp && oldest <= iat && iat <= horizon && begun
+    }
+}
+
+/// A time may have a fraction (RFC 7519 section 2). Whatever lies beyond the year 9999 is none.
+#[allow(clippy::cast_possible_truncation)]
+fn moment(seconds: f64) -> Option<Timestamp> {
+    (0.0..253_402_300_800.0).contains(&seconds).then(|| Timestamp::from_millis((seconds * 1000.0) as i64))
+}
+
+fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(one)) => vec![one.clone()],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}

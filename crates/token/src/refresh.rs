@@ -1,0 +1,168 @@
+//! Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): they belong to the device and outlive its certificates.
+
+use crate::client::{Asked, Call};
+use crate::error::OAuthError;
+use crate::issuance::refuse_scope;
+use crate::tokens::Tokens;
+use axum::response::Response;
+use serde_json::json;
+use tegata_core::claims::AccessClaims;
+use tegata_core::id::Code;
+use tegata_core::{Entropy, FamilyId, Refusal, Timestamp};
+use tegata_storage::{
+    Actor, Family, FamilyEnd, GrantedToken, LedgerError, Note, RotateFamily, Rotation, StartFamily,
+};
+
+/// One value of a family: the family's name, a dot, and 160 random bits. It never prints itself.
+#[derive(Debug)]
+pub(crate) struct RefreshToken {
+    family: FamilyId,
+    secret: Code,
+}
+
+impl RefreshToken {
+    /// `None` unless it has the form of one.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (family, secret) = text.split_once('.')?;
+        Some(Self { family: FamilyId::parse(family)?, secret: Code::parse(secret)? })
+    }
+
+    fn next(family: &FamilyId, entropy: &dyn Entropy) -> Self {
+        Self { family: family.clone(), secret: Code::random(entropy) }
+    }
+
+    /// The member that hands it over.
+    fn member(&self) -> String {
+        format!(r#","refresh_token":"{}.{}""#, self.family, self.secret.reveal())
+    }
+}
+
+/// The grant `refresh_token`.
+pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+    refuse_scope(&call.form)?;
+    let text = call.form.require("refresh_token", "refresh_token is missing")?;
+    let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
+    let now = tokens.context.now();
+    let family = living_family(tokens, call, &presented, now).await?;
+    check_target(tokens, call, &family)?;
+    let claims = tokens.claims(&call.client, &family.audience, family.subject.as_deref(), now);
+    let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
+    rotate(tokens, &claims, &presented, &next, now).await?;
+    call.authenticate_again(&tokens.context).await?;
+    tokens.granted(&claims, &next.member())
+}
+
+/// A family that begins with these claims. Gives the member with its first value.
+pub(crate) async fn start(
+    tokens: &Tokens,
+    claims: &AccessClaims,
+    person: Option<&str>,
+    now: Timestamp,
+) -> Result<String, LedgerError> {
+    let entropy = &*tokens.context.entropy;
+    let first = RefreshToken::next(&FamilyId::random(entropy), entropy);
+    let rules = &tokens.refresh;
+    let start = StartFamily {
+        id: first.family.clone(),
+        device: claims.device.clone(),
+        audience: claims.aud.clone(),
+        subject: person.map(str::to_owned),
+        current: first.secret.hash(),
+        idle: rules.idle,
+        expires_at: now.plus(rules.lifetime),
+        token: granted(claims),
+        at: now,
+    };
+    tokens.context.ledger.group(start).await?;
+    Ok(first.member())
+}
+
+/// Revocation (RFC 7009) of any value of a family ends the family; what is over already is as good as revoked. Gives the
+/// event that gates hear of.
+pub(crate) async fn give_back(
+    tokens: &Tokens,
+    asked: &Asked,
+    presented: &RefreshToken,
+    now: Timestamp,
+) -> Result<Option<u64>, OAuthError> {
+    let ledger = &tokens.context.ledger;
+    let Some(family) = ledger.family(&presented.family).await? else { return Ok(None) };
+    let device = &family.device;
+    if device.as_str() != asked.client_id() {
+        return Err(Refusal::TokenNotBound.into());
+    }
+    let mut transaction = ledger.begin(now).await?;
+    let actor = Actor::Device(device.clone());
+    let event = transaction.end_family(&family.id, device, FamilyEnd::Revoked, &actor).await?;
+    transaction.commit().await?;
+    Ok(event)
+}
+
+/// Another device's attempt is written down: somebody has a copy. It does not end the family, for then anybody who
+/// had read a family's name could.
+async fn living_family(
+    tokens: &Tokens,
+    call: &Call,
+    presented: &RefreshToken,
+    now: Timestamp,
+) -> Result<Family, OAuthError> {
+    let family = tokens.context.ledger.family(&presented.family).await?.ok_or(Refusal::SessionEnded)?;
+    if family.device != call.client.device {
+        let device = call.client.device.clone();
+        let note = Note {
+            actor: Actor::Device(device.clone()),
+            action: "token_family.refused",
+            device: Some(device),
+            detail: json!({"family": family.id, "reason": "another device"}),
+            at: now,
+        };
+        tokens.context.ledger.group(note).await?;
+        return Err(Refusal::SessionEnded.into());
+    }
+    if family.lives(now) { Ok(family) } else { Err(Refusal::SessionEnded.into()) }
+}
+
+/// The product stays the one of the grant (RFC 8707 section 2.2), and has to be licensed still.
+fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(), OAuthError> {
+    let names_one = call.form.get("resource").or(call.form.get("audience")).is_some();
+    if names_one && tokens.audience(&call.form)? != family.audience {
+        return Err(OAuthError::invalid_target("The refresh token is for another product"));
+    }
+    if tokens.knows_product(&family.audience) { Ok(()) } else { Err(Refusal::ProductUnknown.into()) }
+}
+
+async fn rotate(
+    tokens: &Tokens,
+    claims: &AccessClaims,
+    presented: &RefreshToken,
+    next: &RefreshToken,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    let rules = &tokens.refresh;
+    let rotate = RotateFamily {
+        id: presented.family.clone(),
+        device: claims.device.clone(),
+        presented: presented.secret.hash(),
+        next: next.secret.hash(),
+        grace: rules.grace,
+        idle: rules.idle,
+        token: granted(claims),
+        at: now,
+    };
+    match tokens.context.ledger.group(rotate).await? {
+        Rotation::Rotated | Rotation::Retried => Ok(()),
+        Rotation::Refused => Err(Refusal::SessionEnded.into()),
+        Rotation::Replayed(event) => {
+            tokens.heard(event).await;
+            Err(Refusal::SessionEnded.into())
+        }
+    }
+}
+
+fn granted(claims: &AccessClaims) -> GrantedToken {
+    GrantedToken {
+        jti: claims.jti.clone(),
+        generation: claims.generation,
+        until: Timestamp::from_seconds(claims.exp),
+    }
+}

@@ -1,0 +1,231 @@
+//! Lines 36-40 of what a conformance run checks: a refresh token belongs to the device.
+
+use crate::RefreshRules;
+use crate::refresh;
+use crate::tests::world::{Answered, Holder, OTHER_PRODUCT, PRODUCT, World};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tegata_core::claims::{ACCESS_TOKEN, person_subject};
+use tegata_core::{RevocationReason, Role};
+use tegata_storage::DeviceAction;
+
+const REVOKE: &str = "/oauth/revoke";
+
+/// A device where a person has signed in.
+struct Session {
+    world: World,
+    device: Holder,
+    person: String,
+    first: String,
+    /// The access token that came with the first value.
+    access: String,
+}
+
+impl Session {
+    async fn begin() -> Self {
+        let world = World::new().await;
+        let device = world.enroll(Role::Device).await;
+        let person = person_subject("https://idp.example", "staff-1");
+        let now = world.context.now();
+        let facts = world.context.caller(Some(&device.certificate)).await.unwrap();
+        let claims = world.tokens.claims(&facts, PRODUCT, Some(&person), now);
+        let member = refresh::start(&world.tokens, &claims, Some(&person), now).await.unwrap();
+        let first = member.rsplit('"').nth(1).unwrap().to_owned();
+        let access = world.tokens.keys.sign(ACCESS_TOKEN, &claims).unwrap();
+        Self { world, device, person, first, access }
+    }
+
+    async fn ask(&self, holder: &Holder, value: &str, more: &str) -> Answered {
+        let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}{more}", holder.id);
+        self.world.post("/oauth/token", Some(&holder.certificate), body).await
+    }
+
+    /// The answer to a value that must work.
+    async fn refresh(&self, holder: &Holder, value: &str) -> Value {
+        let answer = self.ask(holder, value, "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+
+    /// As [`Session::refresh`], for the next value only.
+    async fn next(&self, value: &str) -> String {
+        self.refresh(&self.device, value).await["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn is_over(&self, value: &str) {
+        self.ask(&self.device, value, "").await.is_error(400, "invalid_grant", "T-01");
+    }
+
+    fn claims(&self, answer: &Value) -> Value {
+        let token = answer["access_token"].as_str().unwrap();
+        serde_json::from_slice(&self.world.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
+    }
+
+    async fn newest_entry(&self) -> Value {
+        let log = self.world.context.ledger.audit_of(&self.device.id, 1).await.unwrap();
+        serde_json::from_str(&log[0].entry).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_person_stays_signed_in_on_the_device_without_the_identity_provider() {
+    let session = Session::begin().await;
+    let answer = session.refresh(&session.device, &session.first).await;
+    assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(300)));
+    let claims = session.claims(&answer);
+    assert_eq!(claims["sub"], session.person);
+    assert_eq!(claims["act"], json!({"sub": format!("device:{}", session.device.id)}));
+    assert_eq!((&claims["aud"], &claims["client_id"]), (&json!(PRODUCT), &json!(session.device.id)));
+    assert_eq!(claims["cnf"]["x5t#S256"], session.device.certificate.thumbprint.to_string());
+
+    let next = answer["refresh_token"].as_str().unwrap();
+    assert_ne!(next, session.first);
+    let secret = next.split_once('.').unwrap().1;
+    assert_eq!(secret.len(), 32, "160 bits");
+    let entry = session.newest_entry().await.to_string();
+    assert!(entry.contains("token_family.rotated") && !entry.contains(secret) && !entry.contains("person:"));
+}
+
+#[tokio::test]
+async fn line_36_another_device_gains_nothing_by_a_copy() {
+    let session = Session::begin().await;
+    let other = session.world.enroll(Role::Device).await;
+    session.ask(&other, &session.first, "").await.is_error(400, "invalid_grant", "T-01");
+    let log = session.world.context.ledger.audit_of(&other.id, 1).await.unwrap();
+    assert!(log[0].entry.contains("token_family.refused"), "{}", log[0].entry);
+    let impostor = Holder { id: session.device.id.clone(), certificate: other.certificate.clone() };
+    session.ask(&impostor, &session.first, "").await.is_error(401, "invalid_client", "R-01");
+    let _ = session.next(&session.first).await;
+}
+
+#[tokio::test]
+async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it() {
+    let session = Session::begin().await;
+    let renewed = session.world.renew(&session.device).await;
+    let answer = session.refresh(&renewed, &session.first).await;
+    let claims = session.claims(&answer);
+    assert_eq!(claims["cnf"]["x5t#S256"], renewed.certificate.thumbprint.to_string());
+    assert_eq!((&claims["generation"], &claims["sub"]), (&json!(2), &json!(session.person)));
+    // Within its grace the old certificate is the device's as well, and gets what is bound to it.
+    let answer = session.refresh(&session.device, answer["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(session.claims(&answer)["generation"], 1);
+}
+
+#[tokio::test]
+async fn line_38_it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one() {
+    let session = Session::begin().await;
+    session.world.act(&session.device, DeviceAction::Suspend).await;
+    session.ask(&session.device, &session.first, "").await.is_error(401, "invalid_client", "C-07");
+    session.world.act(&session.device, DeviceAction::Resume).await;
+    let next = session.next(&session.first).await;
+    let revoke = DeviceAction::Revoke(RevocationReason::KeyCompromise);
+    session.world.act(&session.device, revoke).await;
+    session.ask(&session.device, &next, "").await.is_error(401, "invalid_client", "C-06");
+}
+
+#[tokio::test]
+async fn line_40_a_lost_answer_costs_nothing_and_a_late_copy_ends_the_family() {
+    let session = Session::begin().await;
+    let gate = session.world.enroll(Role::Gate).await;
+    let _lost = session.next(&session.first).await;
+    session.world.advance(Duration::from_secs(59)).await;
+    let current = session.next(&session.first).await;
+    let last = session.refresh(&session.device, &current).await;
+    let token = last["access_token"].as_str().unwrap();
+    assert_eq!(session.world.introspect(&gate, token).await["active"], true);
+
+    session.world.advance(Duration::from_secs(2)).await;
+    session.is_over(&session.first).await;
+    assert_eq!(
+        session.world.introspect(&gate, token).await,
+        json!({"active": false}),
+        "with all that came of it"
+    );
+    session.is_over(last["refresh_token"].as_str().unwrap()).await;
+    let entries = session.world.context.ledger.audit_entries(0, 1000).await.unwrap();
+    assert!(entries.iter().any(|entry| entry.entry.contains(r#""reason":"replayed""#)));
+}
+
+#[tokio::test]
+async fn it_ends_when_nobody_uses_it_and_at_the_end_of_the_day() {
+    let session = Session::begin().await;
+    let rules = RefreshRules::default();
+    session.world.clock.set(session.world.context.now().plus(rules.idle));
+    session.world.advance(Duration::ZERO).await;
+    session.is_over(&session.first).await;
+
+    let session = Session::begin().await;
+    let end = session.world.context.now().plus(rules.lifetime);
+    let mut value = session.first.clone();
+    while session.world.context.now().plus(rules.idle / 2) < end {
+        session.world.advance(rules.idle / 2).await;
+        value = session.next(&value).await;
+    }
+    session.world.advance(rules.idle / 2).await;
+    session.is_over(&value).await;
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_family_and_its_access_tokens_at_once() {
+    let session = Session::begin().await;
+    let (gate, other) = (session.world.enroll(Role::Gate).await, session.world.enroll(Role::Device).await);
+    let answer = session.refresh(&session.device, &session.first).await;
+    let (value, token) =
+        (answer["refresh_token"].as_str().unwrap(), answer["access_token"].as_str().unwrap());
+    let copied = session.world.about(REVOKE, &other, value).await;
+    copied.is_error(400, "unauthorized_client", "G-04");
+    for _ in 0..2 {
+        let answer = session.world.about(REVOKE, &session.device, value).await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
+        for token in [token, &session.access] {
+            assert_eq!(session.world.introspect(&gate, token).await, json!({"active": false}));
+        }
+    }
+    session.is_over(value).await;
+}
+
+#[tokio::test]
+async fn to_gates_a_refresh_token_is_nothing() {
+    let session = Session::begin().await;
+    let gate = session.world.enroll(Role::Gate).await;
+    for asking in [&gate, &session.device] {
+        assert_eq!(session.world.introspect(asking, &session.first).await, json!({"active": false}));
+    }
+    assert_eq!(session.world.introspect(&gate, &session.access).await["active"], true);
+    session.ask(&gate, &session.first, "").await.is_error(400, "unauthorized_client", "C-09");
+}
+
+#[tokio::test]
+async fn it_is_for_the_product_of_its_grant() {
+    let session = Session::begin().await;
+    for other in [OTHER_PRODUCT, "https://unknown.example"] {
+        let answer = session.ask(&session.device, &session.first, &format!("&resource={other}")).await;
+        answer.is_error(400, "invalid_target", "R-01");
+    }
+    session.ask(&session.device, &session.first, "&scope=more").await.is_error(400, "invalid_scope", "R-01");
+    let named = session.ask(&session.device, &session.first, &format!("&resource={PRODUCT}")).await;
+    let value = named.json()["refresh_token"].as_str().unwrap().to_owned();
+    let _ = session.next(&value).await;
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_refused_and_changes_nothing() {
+    let session = Session::begin().await;
+    session.ask(&session.device, "", "").await.is_error(400, "invalid_request", "R-01");
+    let (family, secret) = session.first.split_once('.').unwrap();
+    let unknown = format!("{}.{secret}", "0".repeat(26));
+    for wrong in ["x", family, secret, &format!("{family}."), &format!("{family}.{secret}x"), &unknown] {
+        session.is_over(wrong).await;
+        assert_eq!(session.world.about(REVOKE, &session.device, wrong).await.status, StatusCode::OK);
+    }
+    let _ = session.next(&session.first).await;
+}
+
+#[tokio::test]
+async fn without_the_ledger_nothing_is_refreshed() {
+    let session = Session::begin().await;
+    session.world.context.ledger.close().await;
+    let answer = session.ask(&session.device, &session.first, "").await;
+    answer.is_error(503, "temporarily_unavailable", "S-01");
+}
