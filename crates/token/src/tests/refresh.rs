@@ -95,7 +95,7 @@ async fn line_36_another_device_gains_nothing_by_a_copy() {
     let log = session.world.context.ledger.audit_of(&other.id, 1).await.unwrap();
     assert!(log[0].entry.contains("token_family.refused"), "{}", log[0].entry);
     let impostor = Holder { id: session.device.id.clone(), certificate: other.certificate.clone() };
-    session.ask(&impostor, &session.first, "").await.is_error(401, "invalid_client", "R-01");
+    session.ask(&impostor, &session.first, "").await.is_error(401, "invalid_client", "C-12");
     let _ = session.next(&session.first).await;
 }
 
