@@ -34,6 +34,7 @@ const commands = {
   see: ({ selector }) => page.waitForSelector(selector, { state: 'visible' }).then(nothing),
   reach: ({ selector }) => page.waitForSelector(selector, { state: 'attached' }).then(nothing),
   click: ({ selector }) => page.click(selector),
+  type: ({ selector, value }) => page.fill(selector, value).then(nothing),
   choose: ({ selector, value }) => page.selectOption(selector, value).then(nothing),
   text: ({ selector }) => page.textContent(selector),
   address: () => page.url(),

@@ -72,6 +72,11 @@ impl Browser {
         self.tell(&json!({ "do": "click", "selector": selector }));
     }
 
+    /// Types into a field.
+    pub fn type_in(&mut self, selector: &str, value: &str) {
+        self.tell(&json!({ "do": "type", "selector": selector, "value": value }));
+    }
+
     /// Chooses in a list.
     pub fn choose(&mut self, selector: &str, value: &str) {
         self.tell(&json!({ "do": "choose", "selector": selector, "value": value }));

@@ -31,6 +31,30 @@ fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() 
 }
 
 #[test]
+fn somebody_without_mail_types_the_code_that_was_read_out() {
+    let installation = Installation::start();
+    let invited = installation.tell(&["invite", "--label", "調剤室", "--code"]);
+    let code = invited["code"].as_str().expect("a code").to_owned();
+    let mut browser = Browser::open(&installation);
+    browser.go(&installation.portal);
+    browser.type_in("#code", "0000-0000");
+    browser.click("#code-form button");
+    browser.reach("refused");
+    assert_eq!(browser.text("#opening-problem [data-problem=code]"), "I-10");
+    browser.picture("enroll-wrong-code");
+    browser.go(&installation.portal);
+    browser.type_in("#code", &code.to_lowercase().replace('-', " "));
+    browser.click("#code-form button");
+    browser.reach("ready");
+    assert_eq!(browser.text("[data-fill=label]"), "調剤室");
+    browser.click("summary");
+    browser.see("#qr");
+    browser.picture("enroll-ready-code");
+    enrol(&mut browser, None);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn an_invitation_serves_one_device_and_says_so_to_the_next() {
     let installation = Installation::start();
     let mut browser = Browser::open(&installation);

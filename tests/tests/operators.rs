@@ -1,7 +1,7 @@
 //! Operators and their scripts rely on exit codes, on JSON, and on being told what is wrong.
 
 use std::os::unix::fs::PermissionsExt;
-use tegata_tests::{Installation, run};
+use tegata_tests::{Browser, Installation, run};
 
 #[test]
 fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_misused() {
@@ -88,4 +88,42 @@ fn two_installations_do_not_know_each_other() {
     let renewal = ours.at_device("/api/v1/renewals").as_device(&stranger);
     let body = serde_json::json!({ "csr": tegata_tests::csr::honest() });
     assert_eq!(renewal.json(&body).send().expect(401).problem(), "C-02");
+}
+
+#[test]
+fn whoever_equips_many_stores_invites_from_a_list_and_prints_the_sheets() {
+    let installation = Installation::start();
+    installation.tell(&["site", "add", "駅前店"]);
+    let file = |name: &str| installation.folder("lists").join(name);
+    let (good, wrong, sheets) = (file("good.csv"), file("wrong.csv"), file("sheets.html"));
+    let path = |file: &std::path::Path| file.display().to_string();
+    std::fs::write(&good, "\u{feff}site,label\n本店,レジ1\n駅前店,レジ1\n駅前店,タブレット\n")
+        .expect("a list");
+    std::fs::write(&wrong, "site,label\n本店,レジ1\n隣町店,レジ1\n").expect("a list");
+
+    let refused = installation.command(&["invite", "--csv", &path(&wrong)]);
+    assert_eq!(refused.code, 1, "{}", refused.said());
+    assert!(refused.said().contains("隣町店"), "{}", refused.said());
+
+    let invited = installation.tell(&["invite", "--csv", &path(&good), "--code", "--sheet", &path(&sheets)]);
+    let lines = invited.as_array().expect("a report");
+    let named: Vec<_> =
+        lines.iter().map(|line| (&line["line"], line["site"].as_str().unwrap_or(""))).collect();
+    assert_eq!(named, [(&2.into(), "本店"), (&3.into(), "駅前店"), (&4.into(), "駅前店")]);
+    let link = lines[2]["url"].as_str().expect("a link");
+    let html = std::fs::read_to_string(&sheets).expect("sheets");
+    for line in lines {
+        assert!(html.contains(line["url"].as_str().expect("a link")));
+        assert!(html.contains(line["code"].as_str().expect("a code")));
+    }
+    assert_eq!(std::fs::metadata(&sheets).expect("sheets").permissions().mode() & 0o777, 0o600);
+    let again = installation.command(&["invite", "--csv", &path(&good), "--sheet", &path(&sheets)]);
+    assert_eq!(again.code, 2, "no sheet overwrites another: {}", again.said());
+
+    let mut browser = Browser::open(&installation);
+    browser.go(&format!("file://{}", sheets.display()));
+    browser.picture("invitation-sheets");
+    browser.go(link);
+    browser.reach("ready");
+    assert_eq!(browser.text("[data-fill=site]"), "駅前店");
 }

@@ -21,6 +21,7 @@ pub mod id;
 pub mod jws;
 pub mod refusal;
 pub mod renewal;
+pub mod short_code;
 pub mod thumbprint;
 pub mod timestamp;
 
@@ -29,5 +30,6 @@ pub use device::{DeviceState, Role};
 pub use entropy::Entropy;
 pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
 pub use refusal::{Language, Refusal};
+pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{Clock, Timestamp};

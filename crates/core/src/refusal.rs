@@ -169,6 +169,16 @@ refusals! {
         ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。だめなときは新しい招待を依頼してください。";
         en: "No invitation was shown, or there is no such invitation", "Send the invitation's code as the password; if it is refused, ask for a new invitation.";
     }
+    /// No living invitation has this short code.
+    ShortCodeUnknown "I-10" 404 {
+        ja: "このコードは使えません", "打ち間違いがないか確かめてください。コードは発行からしばらくすると切れます。切れたときは管理者に新しいコードを依頼してください。";
+        en: "This code does not work", "Check the typing. Codes end a while after they are made; ask your administrator for a new one.";
+    }
+    /// Too many wrong short codes from one place, or from everywhere.
+    TooManyGuesses "I-11" 429 {
+        ja: "コードの打ち間違いが続いたため、しばらく受け付けません", "10分ほど待ってから、もう一度入力してください。招待のリンクをお持ちのときは、すぐに使えます。";
+        en: "Too many wrong codes: none is accepted for a while", "Wait ten minutes and type it again. The link of an invitation works at once.";
+    }
     /// The request for a certificate cannot be read.
     CsrMalformed "K-01" 400 {
         ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";

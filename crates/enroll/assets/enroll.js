@@ -2,17 +2,16 @@
 import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
 import { isWrongBrowser } from './platform.js';
+import { codeOf, offerTyping } from './typed.js';
 import { byId, date, fill, language, show, tell } from './view.js';
-
-// Crockford's base32 in lower case, 160 bits.
-const CODE = /^[0-9a-hjkmnp-tv-z]{32}$/;
 
 const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
 
-start(location.hash.slice(1).trim().toLowerCase());
+start(decoded(location.hash.slice(1)).trim());
 
 function start(code) {
   addEventListener('hashchange', () => location.reload());
+  offerTyping();
   if (!code) return show('no-code');
   keepCodeInLanguageLink(code);
   if (!isWrongBrowser(navigator)) return open(code);
@@ -22,21 +21,23 @@ function start(code) {
   return show('wrong-browser');
 }
 
-async function open(code) {
+async function open(text) {
+  const code = codeOf(text);
   // Neither the history nor somebody looking over the shoulder needs the code.
   history.replaceState(null, '', location.pathname + location.search);
   show('opening');
   try {
-    if (!CODE.test(code)) throw Refusal.local('cut-link', false);
+    if (!code) throw Refusal.local('cut-link', false);
     if (!globalThis.crypto?.subtle) throw Refusal.local('unsupported', false);
     welcome(code, await api('invitations/open', { code }));
   } catch (refusal) {
-    refuse(code, refusal);
+    refuse(text, refusal);
   }
 }
 
 function welcome(code, invitation) {
-  const { tenant, site, label, subject, expires_at: expires, probe_pattern: probePattern } = invitation;
+  const { tenant, site, label, subject, expires_at: expires, probe_pattern: probePattern, qr } = invitation;
+  byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
   fill({ tenant, site, label, expires: date(expires, 'short') });
   offerCeremony({
     subject,
@@ -56,6 +57,15 @@ function refuse(code, failure) {
   again.hidden = !refusal.retry;
   again.onclick = () => open(code);
   show('refused');
+}
+
+/** What a browser put behind the # of letters that are not ASCII. */
+function decoded(fragment) {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
 }
 
 /** Changing the language reloads the page, and the code is no longer in the address. */

@@ -1,6 +1,7 @@
 //! The JSON API of enrolment and renewal.
 
 use crate::desk::{Desk, HandedOver};
+use crate::qr::qr_svg;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Refusal, Role, Serial, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, Presented, StrictJson};
+use tegata_web::{Answer, PeerAddress, Presented, StrictJson};
 
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
@@ -32,6 +33,8 @@ pub(crate) struct Opened {
     subject: String,
     device_origin: String,
     probe_pattern: String,
+    /// The link as an SVG, for a tablet that reads it from this screen.
+    qr: String,
 }
 
 /// `POST {portal}/api/v1/enrollments`.
@@ -79,8 +82,10 @@ pub(crate) struct Deliver {
 
 pub(crate) async fn open(
     State(desk): State<Desk>,
+    PeerAddress(guest): PeerAddress,
     StrictJson(body): StrictJson<Open>,
 ) -> Answer<impl IntoResponse> {
+    let desk = desk.with_guest(guest.ip());
     let invitation = desk.open(&body.code).await?;
     let addresses = &desk.context.addresses;
     // The device's identifier is not known yet; no profile of a device names it.
@@ -101,14 +106,17 @@ pub(crate) async fn open(
         subject,
         device_origin: addresses.device.clone(),
         probe_pattern: addresses.probes.pattern(),
+        qr: qr_svg(&format!("{}/enroll#{}", addresses.portal, body.code)).ok_or(Refusal::RequestMalformed)?,
     };
     Ok((NO_STORE, Json(opened)))
 }
 
 pub(crate) async fn enroll(
     State(desk): State<Desk>,
+    PeerAddress(guest): PeerAddress,
     StrictJson(body): StrictJson<Enroll>,
 ) -> Answer<impl IntoResponse> {
+    let desk = desk.with_guest(guest.ip());
     let handed_over = desk.enroll(&body.code, &body.csr).await?;
     Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over)?)))
 }
@@ -125,8 +133,10 @@ pub(crate) async fn renew(
 
 pub(crate) async fn deliver_invited(
     State(desk): State<Desk>,
+    PeerAddress(guest): PeerAddress,
     StrictJson(body): StrictJson<DeliverInvited>,
 ) -> Answer<StatusCode> {
+    let desk = desk.with_guest(guest.ip());
     check_thumbprint(&body.thumbprint)?;
     desk.deliver_invited(&body.code, &body.thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -24,6 +24,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "der.js",
     "des.js",
     "enroll.js",
+    "home.js",
     "install.js",
     "password.js",
     "pkcs12.js",
@@ -31,6 +32,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "probe.js",
     "renew.js",
     "sha1.js",
+    "typed.js",
     "view.js",
     "why.js",
 }

@@ -1,13 +1,15 @@
 //! The desk where rights are turned into certificates: no HTTP here.
 
+use crate::guesses::Guesses;
 use crate::throttle::Throttle;
 use serde_json::json;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
-use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, TenantId, Timestamp};
+use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, ShortCode, TenantId, Timestamp};
 use tegata_storage::{Actor, Certificate, Device, Facts, Invitation, LedgerError, Note, Origin};
 use tegata_web::{Context, Path, PeerCertificate};
 
@@ -27,6 +29,9 @@ pub struct Desk {
     pub(crate) context: Context,
     pub(crate) authorities: Arc<Authorities>,
     refusals: Arc<Throttle>,
+    guesses: Arc<Guesses>,
+    /// Who is at the desk, where the door knows it.
+    guest: Option<IpAddr>,
 }
 
 /// A certificate handed over, with the name the browser's list will show.
@@ -39,7 +44,19 @@ pub(crate) struct HandedOver {
 impl Desk {
     /// A desk that issues with the CA of each tenant.
     pub fn new(context: Context, authorities: Arc<Authorities>) -> Self {
-        Self { context, authorities, refusals: Arc::new(Throttle::per_second(20)) }
+        Self {
+            context,
+            authorities,
+            refusals: Arc::new(Throttle::per_second(20)),
+            guesses: Arc::default(),
+            guest: None,
+        }
+    }
+
+    /// The same desk, for somebody at this address.
+    pub(crate) fn with_guest(mut self, address: IpAddr) -> Self {
+        self.guest = Some(address);
+        self
     }
 
     /// The invitation behind a code, if it can still be used.
@@ -156,9 +173,26 @@ impl Desk {
         Some(self.context.ledger.holding(&certificate.thumbprint).await.ok()??.device)
     }
 
+    /// The invitation behind the code of a link, or behind a short one.
     async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
-        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        self.context.ledger.find_invitation(&code).await.map_err(refusal)?.ok_or(Refusal::InvitationUnknown)
+        if let Some(code) = Code::parse(code) {
+            let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
+            return found.ok_or(Refusal::InvitationUnknown);
+        }
+        self.find_short(ShortCode::parse(code).ok_or(Refusal::InvitationUnknown)?).await
+    }
+
+    /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
+    async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
+        let now = self.context.now();
+        let guess = self.guesses.begin(self.guest, now).ok_or(Refusal::TooManyGuesses)?;
+        let installation = self.context.installation.clone();
+        let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
+        let hash = hash.await.map_err(|_| Refusal::Internal)?;
+        let found = self.context.ledger.find_invitation_by_short_code(&hash, now).await.map_err(refusal)?;
+        let invitation = found.ok_or(Refusal::ShortCodeUnknown)?;
+        guess.was_right();
+        Ok(invitation)
     }
 
     async fn enroll_invited(

@@ -13,15 +13,24 @@ mod day;
 mod desk;
 mod device_page;
 mod est;
+mod guesses;
 mod pages;
 mod probe;
+mod qr;
 mod throttle;
 mod why;
 
 pub use desk::Desk;
+pub use qr::qr_svg;
 
 use axum::Router;
 use axum::routing::{get, post};
+use tegata_core::{Language, Timestamp};
+
+/// A moment in the words of the staff: `2026年11月22日 0:30`, the clock of Japan.
+pub fn in_words(at: Timestamp) -> String {
+    day::moment(at, Language::Ja)
+}
 
 /// Routes of the portal listener.
 pub fn portal_routes(desk: Desk) -> Router {

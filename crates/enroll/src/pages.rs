@@ -23,6 +23,7 @@ struct Enroll<'a> {
 pub(crate) async fn home(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
     let body = Home { language, device_url: &desk.context.addresses.device };
     Page::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
+        .script("/assets/home.js")
 }
 
 pub(crate) async fn enroll(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {

@@ -86,6 +86,27 @@ impl Ledger {
         });
         row.map(TryInto::try_into).transpose()
     }
+
+    /// The invitation with this hash of a short code, while the code lives.
+    pub async fn find_invitation_by_short_code(
+        &self,
+        hash: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Invitation>> {
+        let row: Option<Row> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
+                 i.expires_at, i.key_hash, i.device \
+                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
+                 WHERE i.short_hash = $1 AND i.short_until >= $2",
+            )
+            .bind(hash.to_vec())
+            .bind(now.millis())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(TryInto::try_into).transpose()
+    }
 }
 
 impl Transaction {
@@ -116,6 +137,41 @@ impl Transaction {
             "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "expires_at": new.expires_at,
         });
         self.audit(actor, "invitation.added", None, detail).await
+    }
+
+    /// Gives an open invitation a short code until `until`, in place of an earlier one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the invitation is not open, or another living one has this code.
+    pub async fn set_short_code(
+        &mut self,
+        id: &InvitationId,
+        hash: &[u8],
+        until: Timestamp,
+        actor: &Actor,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        let set = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE invitation SET short_hash = NULL WHERE short_hash = $1 AND short_until < $2")
+                .bind(hash.to_vec())
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query(
+                "UPDATE invitation SET short_hash = $2, short_until = $3 WHERE id = $1 AND state = 'open' \
+                 AND NOT EXISTS (SELECT 1 FROM invitation o WHERE o.short_hash = $2 AND o.id <> $1)",
+            )
+            .bind(id.as_str())
+            .bind(hash.to_vec())
+            .bind(until.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if set != 1 {
+            return Err(LedgerError::Guard("the invitation is not open, or the code is taken"));
+        }
+        self.audit(actor, "invitation.short_code", None, json!({"invitation": id, "until": until})).await
     }
 
     /// Takes an unused invitation back.

@@ -5,7 +5,7 @@ use crate::certificate::CertificateCommand;
 use crate::gate::GateOptions;
 use crate::house::Place;
 use crate::import::ImportCommand;
-use crate::invite::DEFAULT_DAYS;
+use crate::invite::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS};
 use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::proof::Proof;
@@ -261,6 +261,20 @@ pub struct InviteOptions {
     /// How many days it waits
     #[arg(long, default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=90))]
     pub days: u32,
+    /// Make a short code as well, to type on the portal's first page where no mail arrives
+    #[arg(long)]
+    pub code: bool,
+    /// How many minutes the short code lives
+    #[arg(long, value_name = "N", requires = "code", default_value_t = DEFAULT_CODE_MINUTES,
+        value_parser = clap::value_parser!(u32).range(5..=1440))]
+    pub code_minutes: u32,
+    /// Write a sheet to print and hand over: link, QR code, steps. It is a secret, as the link is
+    #[arg(long, value_name = "FILE.html")]
+    pub sheet: Option<PathBuf>,
+    /// Invite every line of a list with the columns site, label and, if need be, role (device or gate). A list with a wrong
+    /// line is reported and nothing is written
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["site", "label", "gate"])]
+    pub csv: Option<PathBuf>,
     /// Address of the portal for the link, where it is not the configured one
     #[arg(long, value_name = "URL")]
     pub portal: Option<String>,

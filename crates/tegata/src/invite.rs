@@ -1,4 +1,7 @@
-//! `tegata invite`: a link that puts a certificate on one device, or on a gate.
+//! `tegata invite`: a link that puts a certificate on one device, or on a gate; many at once from a list.
+
+mod bulk;
+mod sheet;
 
 use crate::cli::InviteOptions;
 use crate::failure::{Doing, Failure};
@@ -8,13 +11,17 @@ use crate::running;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
-use tegata_core::{InvitationId, Role, Timestamp};
-use tegata_storage::{Ledger, NewInvitation, Site};
+use tegata_core::{Installation, InvitationId, Role, ShortCode, Timestamp};
+use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
+use tegata_web::Context;
 
 /// How long an invitation waits, in days, unless told otherwise.
 pub const DEFAULT_DAYS: u32 = 7;
 
-/// What was handed out. The link is a secret: whoever has it first uses it.
+/// How long a short code lives, in minutes, unless told otherwise.
+pub const DEFAULT_CODE_MINUTES: u32 = 60;
+
+/// What was handed out. Link and code are secrets: whoever has them first uses them.
 #[derive(Serialize)]
 pub struct Invited {
     invitation: InvitationId,
@@ -25,76 +32,138 @@ pub struct Invited {
     /// The invitation link.
     #[serde(rename = "url")]
     pub link: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code_until: Option<Timestamp>,
 }
 
-/// Writes an invitation and shows its link, once.
+/// For what an invitation is.
+struct Guest<'a> {
+    site: &'a Site,
+    role: Role,
+    label: &'a str,
+}
+
+/// What all invitations of one call have in common.
+struct Terms<'a> {
+    portal: &'a str,
+    installation: &'a Installation,
+    days: u32,
+    /// With a short code that lives so many minutes.
+    code_minutes: Option<u32>,
+}
+
+/// Writes invitations and shows their links, once.
 pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> Result<(), Failure> {
     let config = place.config()?;
     let ledger = place.ledger(machine).await?;
-    let site = find_site(&ledger, options.site.as_deref()).await?;
-    let (role, label) = match &options.gate {
-        Some(name) => (Role::Gate, name.clone()),
-        None => (Role::Device, options.label.clone()),
-    };
     let running = running::portal(&config);
-    let portal = options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url);
-    let invited = invite(&ledger, portal, &site, role, &label, options.days, machine).await?;
+    let terms = Terms {
+        portal: options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url),
+        installation: &config.installation.name,
+        days: options.days,
+        code_minutes: options.code.then_some(options.code_minutes),
+    };
+    let done = match &options.csv {
+        Some(list) => bulk::run(&ledger, list, &terms, options, machine).await,
+        None => one(&ledger, &terms, options, machine).await,
+    };
     ledger.close().await;
+    done
+}
+
+/// An invitation for the first site, as `tegata dev` shows it.
+pub async fn first_site(context: &Context, role: Role, machine: &Machine) -> Result<Invited, Failure> {
+    let Context { ledger, installation, addresses, .. } = context;
+    let portal = &addresses.portal;
+    let site = sites(ledger).await?.into_iter().next();
+    let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
+    let terms = Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None };
+    invite(ledger, &Guest { site: &site, role, label: "受付PC" }, &terms, machine).await
+}
+
+async fn one(
+    ledger: &Ledger,
+    terms: &Terms<'_>,
+    options: &InviteOptions,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let site = find_site(ledger, options.site.as_deref()).await?;
+    let (role, label) = match &options.gate {
+        Some(name) => (Role::Gate, name),
+        None => (Role::Device, &options.label),
+    };
+    sheet::check_free(options.sheet.as_deref())?;
+    let invited = invite(ledger, &Guest { site: &site, role, label }, terms, machine).await?;
+    if let Some(file) = &options.sheet {
+        sheet::write(file, std::slice::from_ref(&invited))?;
+    }
     if options.output.json {
         println!("{}", serde_json::to_string(&invited).doing("cannot write JSON")?);
-    } else {
-        println!("{}", invited.link);
-        eprintln!("for {label} at {}, once, until {}", invited.site, invited.expires_at);
+        return Ok(());
+    }
+    println!("{}", invited.link);
+    eprintln!("for {label} at {}, once, until {}", invited.site, invited.expires_at);
+    if let (Some(code), Some(until)) = (&invited.code, invited.code_until) {
+        println!("{code}");
+        eprintln!("the code to type at {} is good until {until}", terms.portal);
     }
     Ok(())
 }
 
-/// An invitation for the first site, as `tegata dev` shows it.
-pub async fn first_site(
-    ledger: &Ledger,
-    portal: &str,
-    role: Role,
-    machine: &Machine,
-) -> Result<Invited, Failure> {
-    let site = sites(ledger).await?.into_iter().next();
-    let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
-    invite(ledger, portal, &site, role, "受付PC", DEFAULT_DAYS, machine).await
-}
-
 async fn invite(
     ledger: &Ledger,
-    portal: &str,
-    site: &Site,
-    role: Role,
-    label: &str,
-    days: u32,
+    guest: &Guest<'_>,
+    terms: &Terms<'_>,
     machine: &Machine,
 ) -> Result<Invited, Failure> {
-    check_label(label)?;
-    let entropy = machine.entropy.as_ref();
+    check_label(guest.label)?;
+    let what = "cannot write the invitation";
+    let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
+    let invited = write(&mut transaction, guest, terms, machine).await.doing(what)?;
+    transaction.commit().await.doing(what)?;
+    Ok(invited)
+}
+
+/// Writes one invitation within a transaction.
+async fn write(
+    transaction: &mut Transaction,
+    guest: &Guest<'_>,
+    terms: &Terms<'_>,
+    machine: &Machine,
+) -> Result<Invited, LedgerError> {
+    let (entropy, now) = (machine.entropy.as_ref(), machine.now());
     let code = Code::random(entropy);
-    let now = machine.now();
     let new = NewInvitation {
         id: InvitationId::random(entropy),
         code: &code,
-        tenant: site.tenant.clone(),
-        site: site.id.clone(),
-        role,
-        label: label.to_owned(),
-        expires_at: now.plus(Duration::from_hours(24) * days),
+        tenant: guest.site.tenant.clone(),
+        site: guest.site.id.clone(),
+        role: guest.role,
+        label: guest.label.to_owned(),
+        expires_at: now.plus(Duration::from_hours(24) * terms.days),
     };
-    let what = "cannot write the invitation";
-    let mut transaction = ledger.begin(now).await.doing(what)?;
-    transaction.invite(&new, &Machine::operator()).await.doing(what)?;
-    transaction.commit().await.doing(what)?;
-    Ok(Invited {
+    transaction.invite(&new, &Machine::operator()).await?;
+    let mut invited = Invited {
         invitation: new.id,
-        site: site.name.clone(),
-        role,
-        label: label.to_owned(),
+        site: guest.site.name.clone(),
+        role: guest.role,
+        label: new.label,
         expires_at: new.expires_at,
-        link: format!("{portal}/enroll#{}", code.reveal()),
-    })
+        link: format!("{}/enroll#{}", terms.portal, code.reveal()),
+        code: None,
+        code_until: None,
+    };
+    if let Some(minutes) = terms.code_minutes {
+        let code = ShortCode::random(entropy);
+        let until = now.plus(Duration::from_mins(1) * minutes).min(new.expires_at);
+        let hash = code.hash(terms.installation);
+        transaction.set_short_code(&invited.invitation, &hash, until, &Machine::operator()).await?;
+        invited.code = Some(code.reveal().to_string());
+        invited.code_until = Some(until);
+    }
+    Ok(invited)
 }
 
 /// A label becomes part of the name in the browser's list.

@@ -56,8 +56,7 @@ pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
     };
     doors.announce(&mut config)?;
     let house = House::open(config, machine).await?;
-    let invited =
-        invite::first_site(&house.ledger, &house.context.addresses.portal, Role::Device, machine).await?;
+    let invited = invite::first_site(&house.context, Role::Device, machine).await?;
     running::write(&house.config, &house.context.addresses)?;
     announce(&house, &invited, doors.metrics.as_ref(), options.json);
     let ended = run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;

@@ -18,7 +18,7 @@ use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
 use tegata_enroll::{Desk, device_routes, portal_routes};
 use tegata_storage::{DeviceAction, Origin, Status};
-use tegata_web::{Addresses, Context, Path, PeerCertificate, Presented, ProbeHosts, Site};
+use tegata_web::{Addresses, Context, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
 use tower::ServiceExt;
 
 pub const PORTAL: &str = "https://portal.example";
@@ -254,7 +254,10 @@ pub fn rsa_csr() -> Vec<u8> {
     output.stdout
 }
 
-async fn answer(door: Router, request: Request<Body>) -> Answered {
+async fn answer(door: Router, mut request: Request<Body>) -> Answered {
+    let somebody = PeerAddress(([192, 0, 2, 1], 50_000).into());
+    let known = request.extensions().get().copied().unwrap_or(somebody);
+    request.extensions_mut().insert(known);
     let response = door.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

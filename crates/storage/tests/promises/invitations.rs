@@ -45,6 +45,28 @@ on_both_engines! {
         assert_eq!(house.ledger.find_invitation(&code).await.unwrap(), None);
     }
 
+    async fn a_short_code_finds_its_invitation_for_a_while_and_no_two_living_ones_are_alike(house: House) {
+        let (first, second) = (house.invite("受付PC", day(0)).await, house.invite("レジ", day(0)).await);
+        let hash = [7; 32];
+        let set = async |invited: &Invited, now, until| {
+            house.write(now, async |transaction| {
+                transaction.set_short_code(&invited.id, &hash, until, &operator()).await
+            }).await
+        };
+        set(&first, day(0), day(1)).await.unwrap();
+        let found = async |now| house.ledger.find_invitation_by_short_code(&hash, now).await.unwrap();
+        assert_eq!(found(day(1)).await.map(|found| found.id), Some(first.id.clone()));
+        assert!(guarded(&set(&second, day(1), day(2)).await), "the code lives with another invitation");
+        let after = day(1).plus(std::time::Duration::from_millis(1));
+        assert_eq!(found(after).await, None);
+        set(&second, after, day(2)).await.unwrap();
+        assert_eq!(found(after).await.map(|found| found.id), Some(second.id.clone()));
+        house.write(after, async |transaction| transaction.withdraw_invitation(&second.id, &operator()).await)
+            .await
+            .unwrap();
+        assert!(guarded(&set(&second, after, day(2)).await), "a withdrawn invitation gets no code");
+    }
+
     async fn an_invitation_admits_only_to_the_site_it_names(house: House) {
         let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         let shop = Site { id: SiteId::random(&house.entropy), tenant: other.id.clone(), name: "別の店".into() };

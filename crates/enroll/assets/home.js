@@ -1,0 +1,4 @@
+// The portal's first page.
+import { offerTyping } from './typed.js';
+
+offerTyping();

@@ -1,0 +1,89 @@
+//! What somebody at a shared PC without mail may rely on, and what somebody who guesses may not.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../ca/tests/support/mod.rs"]
+mod support;
+#[allow(dead_code)]
+mod world;
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use serde_json::json;
+use std::time::Duration;
+use support::{NOW, OPERATOR};
+use tegata_core::id::Code;
+use tegata_core::{Refusal, Role, ShortCode};
+use tegata_web::PeerAddress;
+use world::{World, enrolling, fresh_csr, is_problem, post};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test]
+async fn what_was_read_out_is_typed_and_becomes_a_certificate_like_a_link() {
+    let (world, typed, _) = invited().await;
+    let opened = world.portal("/api/v1/invitations/open", &json!({"code": typed})).await;
+    assert_eq!(opened.status, StatusCode::OK, "{}", opened.text);
+    let sloppy = typed.to_lowercase().replace('-', " ").replace('0', "o");
+    let answer = world.enroll(&sloppy, &fresh_csr()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let delivery = json!({"code": typed, "thumbprint": answer.json["thumbprint"]});
+    assert_eq!(world.portal("/api/v1/deliveries", &delivery).await.status, StatusCode::NO_CONTENT);
+    let again = world.enroll(&typed, &fresh_csr()).await;
+    is_problem(&again, Refusal::InvitationUsed);
+}
+
+#[tokio::test]
+async fn a_short_code_ends_before_its_invitation_does() {
+    let (world, typed, link) = invited().await;
+    world.clock.set(NOW.plus(HOUR).plus(Duration::from_millis(1)));
+    world.refuses(Refusal::ShortCodeUnknown, opening(&typed, 1)).await;
+    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn whoever_guesses_is_shut_out_while_links_and_other_places_go_on() {
+    let (world, typed, link) = invited().await;
+    for last in 0..10 {
+        let wrong = format!("0000-000{last}");
+        is_problem(&world.send(opening(&wrong, 1)).await, Refusal::ShortCodeUnknown);
+    }
+    is_problem(&world.send(opening(&typed, 1)).await, Refusal::TooManyGuesses);
+    let mut enrolling = enrolling(&typed, &fresh_csr());
+    enrolling.extensions_mut().insert(from(1));
+    is_problem(&world.send(enrolling).await, Refusal::TooManyGuesses);
+    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
+    assert_eq!(world.send(opening(&typed, 2)).await.status, StatusCode::OK);
+    world.clock.set(NOW.plus(Duration::from_mins(10)));
+    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_withdrawn_invitations_short_code_is_withdrawn_too() {
+    let (world, typed, link) = invited().await;
+    world.withdraw(&link).await;
+    world.refuses(Refusal::InvitationWithdrawn, opening(&typed, 1)).await;
+}
+
+/// A world, an invitation's short code as it is read out, and the code of its link.
+async fn invited() -> (World, String, String) {
+    let world = World::new().await;
+    let link = world.invite(Role::Device).await;
+    let invitation = world.house.invitation(&Code::parse(&link).unwrap()).await;
+    let code = ShortCode::random(world.house.entropy.as_ref());
+    let hash = code.hash(&support::installation());
+    let mut transaction = world.house.ledger.begin(NOW).await.unwrap();
+    transaction.set_short_code(&invitation.id, &hash, NOW.plus(HOUR), &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    (world, code.reveal().to_string(), link)
+}
+
+fn opening(code: &str, place: u8) -> Request<Body> {
+    let mut request = post("/api/v1/invitations/open", json!({"code": code}).to_string());
+    request.extensions_mut().insert(from(place));
+    request
+}
+
+fn from(place: u8) -> PeerAddress {
+    PeerAddress(([192, 0, 2, place], 50_000).into())
+}
