@@ -13,16 +13,37 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct GateProcess {
     process: Process,
-    /// Where it answers, on 127.0.0.1.
+    /// Where it is asked, or with an upstream where requests come in, on 127.0.0.1.
     pub port: u16,
+    /// Where it tells its health.
+    health: u16,
     /// Its own identifier.
     pub id: String,
 }
 
 impl GateProcess {
-    /// Enrols and starts a gate for `audience`, and waits until it decides.
-    pub(crate) fn start(installation: &Installation, audience: &str) -> Self {
+    /// Enrols and starts a gate for `audience` that proxies ask, and waits until it decides. The certificate comes in
+    /// this format.
+    pub(crate) fn asked(installation: &Installation, audience: &str, format: &str) -> Self {
         let port = ports::free();
+        Self::start(installation, audience, format, [port, port], &[])
+    }
+
+    /// The same for a gate that passes requests on to a product on this port.
+    pub(crate) fn before(installation: &Installation, product: u16, format: &str) -> Self {
+        let [port, health] = [ports::free(), ports::free()];
+        let upstream = format!("http://127.0.0.1:{product}");
+        let own = ["--upstream", &upstream, "--health", &format!("127.0.0.1:{health}")];
+        Self::start(installation, &installation.product, format, [port, health], &own)
+    }
+
+    fn start(
+        installation: &Installation,
+        audience: &str,
+        format: &str,
+        [port, health]: [u16; 2],
+        more: &[&str],
+    ) -> Self {
         let name = format!("gate-{port}");
         let identity = installation.enroll_gate(&name);
         let state = installation.folder(&format!("{name}-state"));
@@ -30,16 +51,16 @@ impl GateProcess {
         command.args(["gate", "--issuer", &installation.issuer, "--audience", audience]);
         command.arg("--identity").arg(&identity.folder).arg("--tls-ca").arg(&installation.tls_ca);
         command.arg("--state").arg(&state).arg("--listen").arg(format!("127.0.0.1:{port}"));
-        command.args(["--certificate-header", "nginx", "--trusted", "127.0.0.1"]);
+        command.args(["--certificate-header", format, "--trusted", "127.0.0.1"]).args(more);
         let process = Process::start("tegata gate", &mut command, &state.with_extension("log"));
-        let gate = Self { process, port, id: identity.device };
+        let gate = Self { process, port, health, id: identity.device };
         eventually("the gate decides", Duration::from_secs(20), || gate.is_deciding());
         gate
     }
 
     /// Whether it decides, as its health says.
     pub fn is_deciding(&self) -> bool {
-        let health = Curl::to(&format!("http://127.0.0.1:{}/health", self.port)).attempt();
+        let health = Curl::to(&format!("http://127.0.0.1:{}/health", self.health)).attempt();
         health.is_ok_and(|answer| answer.status == 200)
     }
 

@@ -165,14 +165,24 @@ impl Installation {
         Identity::enroll(self, &self.invite_gate(name), name)
     }
 
-    /// `tegata gate` for the product.
+    /// `tegata gate` for the product, as nginx asks it.
     pub fn gate(&self) -> GateProcess {
-        GateProcess::start(self, &self.product)
+        self.gate_reading("nginx")
+    }
+
+    /// The same for a proxy that writes certificates in another format.
+    pub fn gate_reading(&self, format: &str) -> GateProcess {
+        GateProcess::asked(self, &self.product, format)
+    }
+
+    /// `tegata gate --upstream`: between a proxy that writes certificates in this format and a product on this port.
+    pub fn gate_before(&self, product: u16, format: &str) -> GateProcess {
+        GateProcess::before(self, product, format)
     }
 
     /// `tegata gate` for another audience than tokens have here.
     pub fn gate_for(&self, audience: &str) -> GateProcess {
-        GateProcess::start(self, audience)
+        GateProcess::asked(self, audience, "nginx")
     }
 
     /// A request to the portal.

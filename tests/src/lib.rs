@@ -6,8 +6,9 @@
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
 //! | enrol a machine | [`Identity`] |
 //! | sit in front of Chromium | [`Browser`] |
-//! | put nginx and a gate in front of a product | [`Nginx`], [`Installation::gate`], [`Product`] |
+//! | put a proxy and a gate in front of a product | [`Proxy`], [`Installation::gate`], [`Product`] |
 //! | ask for tokens | [`tokens`] |
+//! | lie in headers | [`forgery`] |
 //! | let openssl judge | [`openssl`] |
 //! | let auditors of many kinds judge | [`verifiers`] |
 //! | hold a ceremony on the hierarchy of CAs | [`Ceremony`] |
@@ -21,9 +22,11 @@
 
 pub mod clients;
 pub mod csr;
+pub mod forgery;
 pub mod openssl;
 pub mod policy;
 pub mod ports;
+pub mod python;
 pub mod stopwatch;
 pub mod strongswan;
 pub mod tokens;
@@ -39,10 +42,10 @@ mod gate;
 mod hsm;
 mod identity;
 mod installation;
-mod nginx;
 mod power;
 mod process;
 mod product;
+mod proxy;
 mod storehouse;
 
 pub use binary::tegata;
@@ -55,9 +58,9 @@ pub use gate::GateProcess;
 pub use hsm::Hsm;
 pub use identity::Identity;
 pub use installation::Installation;
-pub use nginx::{Nginx, self_signed_server};
 pub use power::Power;
 pub use process::Process;
 pub use product::Product;
+pub use proxy::{Proxy, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

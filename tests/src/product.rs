@@ -1,4 +1,4 @@
-//! A sample product twice: behind nginx, knowing nothing of certificates; and with the gate inside.
+//! A sample product twice: behind a proxy, knowing nothing of certificates; and with the gate inside.
 
 use crate::identity::Identity;
 use crate::installation::Installation;
@@ -14,7 +14,7 @@ use rustls::RootCertStore;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -76,11 +76,14 @@ fn foundation() -> (Runtime, TcpListener, u16) {
     (runtime, listener, port)
 }
 
+/// Values of one name are joined, so that a second one shows.
 async fn told_headers(headers: HeaderMap) -> Json<Value> {
-    let told = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes())))
-    };
-    Json(headers.iter().map(told).collect())
+    let mut told = Map::new();
+    for name in headers.keys() {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        told.insert(name.to_string(), values.collect::<Vec<_>>().join(", ").into());
+    }
+    Json(told.into())
 }
 
 async fn who_is_there(Extension(verified): Extension<Arc<Verified>>) -> Json<Value> {

@@ -1,4 +1,4 @@
-//! The recipe of `docs/gates.md`, run by a real nginx. Without nginx these tests fail.
+//! The recipe `docs/recipes/nginx.conf`, run by a real nginx. Without nginx these tests fail.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -20,7 +20,7 @@ use tegata_gate::{HeaderSource, Network};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-const GUIDE: &str = include_str!("../../../docs/gates.md");
+const RECIPE: &str = include_str!("../../../docs/recipes/nginx.conf");
 
 /// nginx in front of a gate and a product that tells which headers it received.
 struct House {
@@ -71,7 +71,7 @@ async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-/// The lines of the guide, with this test's addresses and files.
+/// The lines of the recipe, with this test's addresses and files.
 fn recipe(platform: &Platform, folder: &Path, port: u16, gate: u16, product: u16) -> String {
     let server = platform.authority.server();
     for (name, text) in [
@@ -81,8 +81,6 @@ fn recipe(platform: &Platform, folder: &Path, port: u16, gate: u16, product: u16
     ] {
         std::fs::write(folder.join(name), text).unwrap();
     }
-    let (_, block) = GUIDE.split_once("```nginx\n").expect("the guide has a recipe");
-    let (block, _) = block.split_once("```").unwrap();
     let path = |name: &str| folder.join(name).display().to_string();
     let replacements = [
         ("127.0.0.1:9700", format!("127.0.0.1:{gate}")),
@@ -93,8 +91,8 @@ fn recipe(platform: &Platform, folder: &Path, port: u16, gate: u16, product: u16
         ("/etc/nginx/rezept.key", path("server.key")),
         ("/etc/nginx/tegata-chain.pem", path("chain.pem")),
     ];
-    replacements.iter().fold(block.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "the guide still says {from}");
+    replacements.iter().fold(RECIPE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the recipe still says {from}");
         text.replace(from, to)
     })
 }

@@ -1,7 +1,7 @@
 //! pyhanko-certvalidator from `PyPI`, through `tests/clients/verifiers/pyhanko.py`.
 
 use super::{Court, Exhibit, lines, script};
-use crate::run;
+use crate::python;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -38,16 +38,4 @@ fn verdicts<'a>(
     lines(&mut python)
 }
 
-/// Python in a virtual environment below the target folder, made once; it needs `PyPI` for that.
-static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
-    let test = std::env::current_exe().expect("the path of this test");
-    let target = test.ancestors().nth(3).expect("the target folder");
-    let environment = target.join(PACKAGE.replace("==", "-"));
-    let programs = environment.join("bin");
-    if !programs.join("complete").exists() {
-        run("python3", &["-m", "venv", &environment.display().to_string()]);
-        run(&programs.join("pip").display().to_string(), &["install", "--quiet", PACKAGE]);
-        std::fs::write(programs.join("complete"), "").expect("a file");
-    }
-    programs.join("python")
-});
+static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| python::environment(&[PACKAGE]).join("python"));
