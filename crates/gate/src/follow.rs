@@ -35,7 +35,7 @@ pub(crate) enum FollowError {
     Issuer(String),
     #[error("the answer is not a feed")]
     NotAFeed,
-    #[error("a shorter snapshot is due")]
+    #[error("a shorter snapshot is due, or one by the key that signs now")]
     SnapshotDue,
 }
 
@@ -60,7 +60,7 @@ impl Follower {
     pub(crate) async fn run(self) {
         let feed = Feed::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
         let store = self.config.state.clone().map(Store::new);
-        let mut session = Session { feed, store, backoff: Backoff::new() };
+        let mut session = Session { feed, store, backoff: Backoff::new(), voice: None };
         self.restore(&mut session).await;
         loop {
             let error = match self.follow(&mut session).await {
@@ -141,7 +141,14 @@ impl Follower {
         if taken == Line::Heartbeat {
             session.backoff.reset();
         }
-        session.keep(taken, line).await
+        let is_another_voice = session.hear(taken, line);
+        if is_another_voice {
+            // The key that spoke before may have been withdrawn.
+            self.state.keys_wanted.notify_one();
+        }
+        session.keep(taken, line).await?;
+        // Some day the old key is no longer published; what lies on disk must be believed even then.
+        if is_another_voice && session.store.is_some() { Err(FollowError::SnapshotDue) } else { Ok(()) }
     }
 }
 
@@ -150,9 +157,20 @@ struct Session {
     feed: Feed,
     store: Option<Store>,
     backoff: Backoff,
+    /// The JWS header of this connection's snapshot, which names the key.
+    voice: Option<String>,
 }
 
 impl Session {
+    /// Whether another key speaks than in the snapshot.
+    fn hear(&mut self, taken: Line, line: &str) -> bool {
+        let header = line.split('.').next();
+        if taken == Line::Snapshot {
+            self.voice = header.map(str::to_owned);
+        }
+        self.voice.as_deref() != header
+    }
+
     /// A disk that fails costs the next restart its memory, not the gate its feed.
     async fn keep(&mut self, taken: Line, line: &str) -> Result<(), FollowError> {
         let Some(store) = &mut self.store else { return Ok(()) };

@@ -105,6 +105,39 @@ async fn a_new_signing_key_is_fetched_when_it_is_first_used_and_an_unpublished_o
 }
 
 #[tokio::test]
+async fn what_a_gate_keeps_on_disk_is_believed_after_the_key_that_signed_it_is_gone() {
+    let platform = Platform::start().await;
+    let disk = tempfile::tempdir().unwrap();
+    let mut config = platform.config();
+    config.state = Some(disk.path().into());
+    let gate = platform.gate_with(config.clone());
+    within(Duration::from_secs(5), gate.ready()).await;
+    platform.happen(revoked());
+    eventually("heard", || gate.status().seq == Some(1)).await;
+    {
+        let mut facts = platform.facts();
+        let old = std::mem::replace(&mut facts.key, new_key());
+        facts.published = KeySet::new([facts.key.public().clone(), old.public().clone()]);
+    }
+    eventually("the gate took a snapshot of the new key", || platform.facts().feeds_opened == 2).await;
+    eventually("it follows", || gate.status().connected).await;
+    {
+        let mut facts = platform.facts();
+        facts.published = KeySet::new([facts.key.public().clone()]);
+    }
+    platform.go_away().await;
+    platform.come_back().await;
+    eventually("the gate took the keys without the old one", || platform.facts().feeds_opened == 3).await;
+    eventually("it kept a snapshot beside them", || gate.status().connected).await;
+    gate.shutdown().await;
+    platform.go_away().await;
+    let restarted = platform.gate_with(config);
+    eventually("resumed from disk", || restarted.status().seq == Some(1)).await;
+    let token = platform.token(&device(), certificate());
+    assert_eq!(enter(&restarted, &token), Err(Refusal::CertificateRevoked));
+}
+
+#[tokio::test]
 async fn a_feed_or_metadata_of_another_issuer_changes_nothing() {
     for liar in [0, 1] {
         let platform = Platform::start().await;

@@ -11,6 +11,7 @@ use crate::key::KeyCommand;
 use crate::proof::Proof;
 use crate::revocations::RevocationsCommand;
 use crate::tenant::{SiteCommand, TenantCommand};
+use crate::token_keys::command::TokenKeyCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tegata_core::{DeviceId, RevocationReason};
@@ -58,6 +59,9 @@ pub enum Command {
     /// Keys in other hands: block for ever, list
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Keys that sign tokens and the feed: list, rotate, withdraw
+    #[command(subcommand)]
+    TokenKey(TokenKeyCommand),
     /// Take over the devices of another authority's CA
     #[command(subcommand)]
     Import(ImportCommand),

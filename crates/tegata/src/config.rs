@@ -335,6 +335,8 @@ lifetime_seconds = 300
 # How long a person stays signed in on a device, in any case and without using it.
 refresh_minutes = 960
 refresh_idle_minutes = 180
+# A key signs tokens for this many days, then the next one does, announced in time; 0 for never by itself.
+key_days = 90
 
 [renewal]
 # A certificate is due this many days before its end (short ones at two thirds of their life).

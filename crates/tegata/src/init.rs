@@ -10,6 +10,7 @@ use crate::keys::KeyRing;
 use crate::machine::Machine;
 use crate::revocations::open_ledger;
 use crate::servers;
+use crate::token_keys;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
     let ring = KeyRing::new(&config, unlock_secret(data, options, machine)?);
     let authorities =
         if options.without_ca { None } else { Some(make_authorities(&config, options, &ring, machine)?) };
-    ring.create_file("token", machine.entropy.as_ref())?;
+    token_keys::create(&ring, machine)?;
     servers::create(&config, &options.tenant_name, &options.host, &ring, machine)?;
     let ledger = open_ledger(&config, machine).await?;
     record(&ledger, authorities.as_ref(), options, machine).await?;

@@ -17,8 +17,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tegata_ca::{LocalKey, Secret, Signer, keys, secret};
+use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, IssuerId};
 use tegata_web::tls::ServerIdentity;
+use zeroize::Zeroizing;
 
 /// The environment variable with the passphrase.
 pub const PASSPHRASE: &str = "TEGATA_PASSPHRASE";
@@ -131,10 +133,27 @@ impl KeyRing {
         Some(self.reference(name)).filter(|reference| reference.exists()).unwrap_or_else(|| self.file(name))
     }
 
-    /// The key that signs tokens and the feed.
-    pub fn token_key(&self) -> Result<tegata_core::jws::SigningKey, Failure> {
-        let pkcs8 = self.pkcs8(&self.file("token"))?;
-        tegata_core::jws::SigningKey::from_pkcs8(&pkcs8).doing("cannot use the key that signs tokens")
+    /// A key that signs tokens and the feed.
+    pub fn token_key(&self, name: &str) -> Result<SigningKey, Failure> {
+        let pkcs8 = self.pkcs8(&self.file(name))?;
+        SigningKey::from_pkcs8(&pkcs8).doing(format!("cannot use the key {name}, which signs tokens"))
+    }
+
+    /// Makes a key that signs tokens, under a name that depends on it.
+    pub fn create_token_key(
+        &self,
+        name: impl Fn(&str) -> String,
+        entropy: &dyn Entropy,
+    ) -> Result<SigningKey, Failure> {
+        let pkcs8 = Zeroizing::new(SigningKey::generate().doing("cannot make a key")?);
+        let key = SigningKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?;
+        self.write_elsewhere(&self.file(&name(key.public().kid())), &pkcs8, entropy)?;
+        Ok(key)
+    }
+
+    /// The folder with the files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A listener's chain and key; the key may be encrypted with our secret, or plain.
@@ -163,7 +182,7 @@ impl KeyRing {
         self.folder.join(format!("{name}.pem"))
     }
 
-    /// Encrypts a key and writes it to a place outside the folder that must not exist.
+    /// Encrypts a key and writes it to a place that must not exist.
     pub fn write_elsewhere(&self, file: &Path, pkcs8: &[u8], entropy: &dyn Entropy) -> Result<(), Failure> {
         let sealed = keys::seal(pkcs8, &self.secret, entropy).doing("cannot encrypt a key")?;
         secret::write_private_file(file, sealed.as_bytes()).doing("cannot write a key")

@@ -34,6 +34,7 @@ mod serve;
 mod servers;
 mod system;
 mod tenant;
+mod token_keys;
 mod tokens;
 
 use clap::Parser;
@@ -80,6 +81,7 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Device(command) => device::run(place, command, machine).await,
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,
+        Command::TokenKey(command) => token_keys::command::run(place, command, machine).await,
         Command::Import(command) => import::run(place, command, machine).await,
         Command::Revocations(command) => revocations::run(place, *command, machine).await,
         Command::Invite(options) => invite::run(place, options, machine).await,

@@ -13,6 +13,7 @@ use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
 use crate::public::{self, Lists, Public};
 use crate::running;
+use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
 use serde_json::json;
@@ -170,7 +171,8 @@ fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener
 
 async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
-    let tokens = tokens::open(house).await?;
+    let mut token_keys = TokenKeys::new(house.ring.clone());
+    let tokens = tokens::open(house, token_keys.first(house.context.now())?).await?;
     tokens.register(clients::registrations(&house.config)?).map_err(Failure::misuse)?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
@@ -189,6 +191,8 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     }
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
     passes.spawn(FeedHub::run(tokens.clone()));
+    let age = house.config.tokens.key_age();
+    passes.spawn(token_keys.follow(tokens.clone(), house.context.clone(), age));
     let ended = tokio::select! {
         () = told_to_stop() => Ok(()),
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),

@@ -15,8 +15,8 @@ use tegata_gate::client::Client;
 use tegata_storage::Tenant;
 use tegata_token::{Fetch, IdentityProvider, Keys, Product, Rules, Tokens};
 
-/// Ready to be served.
-pub async fn open(house: &House) -> Result<Arc<Tokens>, Failure> {
+/// Ready to be served with these keys.
+pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
     let config = &house.config;
     let known = Known(house.ledger.tenants().await.doing("cannot read the tenants")?);
     let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
@@ -25,7 +25,6 @@ pub async fn open(house: &House) -> Result<Arc<Tokens>, Failure> {
         refresh: config.tokens.refresh(),
         people: people.collect::<Result<_, _>>()?,
     };
-    let keys = Keys::new(house.ring.token_key()?, []);
     Tokens::new(house.context.clone(), keys, products(config), rules)
         .doing("cannot prepare the token endpoint")
 }

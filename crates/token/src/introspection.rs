@@ -125,7 +125,7 @@ impl Tokens {
 
     /// A token that this server issued and that has not ended.
     pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<Own> {
-        let payload = self.keys.verify(text, ACCESS_TOKEN).ok()?;
+        let payload = self.published().keys.verify(text, ACCESS_TOKEN).ok()?;
         let own = Own::parse(&payload)?;
         (own.issuer() == self.issuer() && now.seconds() < own.exp()).then_some(own)
     }
@@ -143,7 +143,7 @@ impl Tokens {
             iat: now.seconds(),
             token_introspection: Finding::of(found),
         };
-        let text = self.keys.sign(SIGNED, &statement).map_err(|_| Refusal::Internal)?;
+        let text = self.sign(SIGNED, &statement).map_err(|_| Refusal::Internal)?;
         let headers = [(CONTENT_TYPE, SIGNED_MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
         Ok((headers, text).into_response())
     }

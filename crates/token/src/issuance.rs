@@ -79,7 +79,7 @@ impl Tokens {
 
     /// `more` are further members, each after a comma. Nothing in it needs escaping: the token is base64url and dots.
     pub(crate) fn granted(&self, claims: &AccessClaims, more: &str) -> Result<Response, OAuthError> {
-        let token = self.keys.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
+        let token = self.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
         let lifetime = claims.exp - claims.iat;
         let body =
             format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{more}}}"#);

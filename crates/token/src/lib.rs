@@ -42,6 +42,7 @@ mod feed;
 mod form;
 mod introspection;
 mod issuance;
+mod keys;
 mod metadata;
 mod people;
 mod receipts;
@@ -50,16 +51,19 @@ mod registered;
 mod revocation;
 mod routes;
 mod rules;
+mod succession;
 mod surfaces;
 mod tokens;
 
 pub use feed::FeedHub;
+pub use keys::Keys;
 pub use people::{Fetch, IdentityProvider};
 pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, Rules};
+pub use succession::{Disordered, Duty, LastKey, NOTICE, Succession, Term};
 pub use surfaces::acknowledge_loop;
-pub use tokens::{Keys, Misconfigured, Product, Tokens};
+pub use tokens::{Misconfigured, Product, Tokens};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use std::sync::Arc;
-use tegata_core::jws::KeySet;
 use tegata_web::Addresses;
 
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -23,15 +22,14 @@ const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRAN
 
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
-/// Written once: they change only with the configuration.
+/// Written once: it changes only with the configuration.
 pub(crate) struct Documents {
     metadata: Bytes,
-    jwks: Bytes,
 }
 
 impl Documents {
-    pub(crate) fn new(addresses: &Addresses, keys: &KeySet) -> Self {
-        Self { metadata: written(&Metadata::of(addresses)), jwks: written(&keys.jwks()) }
+    pub(crate) fn new(addresses: &Addresses) -> Self {
+        Self { metadata: written(&Metadata::of(addresses)) }
     }
 }
 
@@ -40,15 +38,15 @@ pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
 }
 
 pub(crate) async fn jwks(State(tokens): State<Arc<Tokens>>) -> Response {
-    public(tokens.documents.jwks.clone(), "application/jwk-set+json")
+    public(tokens.published().jwks.clone(), "application/jwk-set+json")
 }
 
-/// A cache may keep it for a minute: shorter than the time between publishing a key and signing with it.
+/// A cache may keep it for a minute: much shorter than the time between publishing a key and signing with it.
 fn public(document: Bytes, media_type: &'static str) -> Response {
     ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=60")], document).into_response()
 }
 
-fn written(document: &impl Serialize) -> Bytes {
+pub(crate) fn written(document: &impl Serialize) -> Bytes {
     serde_json::to_vec(document).unwrap_or_default().into()
 }
 

@@ -3,14 +3,16 @@
 use crate::error::OAuthError;
 use crate::feed::FeedHub;
 use crate::form::Form;
+use crate::keys::{Keys, Published};
 use crate::metadata::Documents;
 use crate::people::People;
 use crate::registered::{Clients, Misregistered, Registration};
 use crate::rules::{RefreshRules, Rules};
+use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
-use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
+use tegata_core::jws::KeyError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_web::Context;
 use thiserror::Error;
@@ -20,7 +22,7 @@ pub(crate) const STALE: Duration = Duration::from_secs(1);
 
 /// The longest life of a token. It has to stay below the grace of a renewal, and short enough that nobody comes to
 /// rely on it in place of the feed.
-const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
+pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
 
 /// A product that tokens are for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,12 +31,6 @@ pub struct Product {
     pub audience: String,
     /// Whether a request that names no product is for this one. At most one is.
     pub default: bool,
-}
-
-/// The key that signs, and all keys that gates may meet.
-pub struct Keys {
-    signing: SigningKey,
-    published: KeySet,
 }
 
 /// A configuration that cannot be served.
@@ -62,7 +58,7 @@ static NOBODY: LazyLock<Clients> = LazyLock::new(Clients::default);
 /// The authorization server. Requests share it.
 pub struct Tokens {
     pub(crate) context: Context,
-    pub(crate) keys: Keys,
+    keys: ArcSwap<Published>,
     pub(crate) lifetime: Duration,
     pub(crate) documents: Documents,
     pub(crate) refresh: RefreshRules,
@@ -70,31 +66,6 @@ pub struct Tokens {
     feed: Arc<FeedHub>,
     products: Vec<Product>,
     clients: OnceLock<Clients>,
-}
-
-impl Keys {
-    /// `signing` signs from now on. `others` are published and believed as well: keys of the past whose tokens still
-    /// live, and keys of the future that gates should know in time.
-    pub fn new(signing: SigningKey, others: impl IntoIterator<Item = VerifyingKey>) -> Self {
-        let own = signing.public().clone();
-        let others = others.into_iter().filter(|key| key.kid() != own.kid());
-        let published = KeySet::new(std::iter::once(own.clone()).chain(others.collect::<Vec<_>>()));
-        Self { signing, published }
-    }
-
-    /// All of them.
-    pub fn published(&self) -> &KeySet {
-        &self.published
-    }
-
-    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-        let payload = serde_json::to_vec(claims).map_err(|_| KeyError)?;
-        self.signing.sign(typ, &payload)
-    }
-
-    pub(crate) fn verify(&self, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
-        self.published.verify(text, typ)
-    }
 }
 
 impl Tokens {
@@ -113,10 +84,10 @@ impl Tokens {
         }
         refresh.check(lifetime)?;
         let people = People::new(people);
-        let documents = Documents::new(&context.addresses, keys.published());
+        let documents = Documents::new(&context.addresses);
         Ok(Arc::new(Self {
             context,
-            keys,
+            keys: ArcSwap::from_pointee(Published::from(keys)),
             lifetime,
             documents,
             refresh,
@@ -140,6 +111,20 @@ impl Tokens {
     /// The registered clients.
     pub fn clients(&self) -> &Clients {
         self.clients.get().unwrap_or(&NOBODY)
+    }
+
+    /// From now on these keys sign and are believed.
+    pub fn set_keys(&self, keys: Keys) {
+        self.keys.store(Arc::new(keys.into()));
+    }
+
+    /// The keys of this moment.
+    pub(crate) fn published(&self) -> Guard<Arc<Published>> {
+        self.keys.load()
+    }
+
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        self.published().keys.sign(typ, claims)
     }
 
     /// What carries the feed to the gates. Somebody has to run it: [`FeedHub::run`].

@@ -4,6 +4,7 @@ use super::Look;
 use super::code::Code;
 use super::files;
 use crate::keys::KeyRing;
+use crate::token_keys;
 use std::path::Path;
 use tegata_storage::{IssuerKind, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -23,13 +24,9 @@ pub fn look(look: &mut Look<'_>) {
             return look.report.area("keys", "the secret cannot be read: no key was opened");
         }
     };
-    private(look, &ring.file("token"), "the key that signs tokens");
-    if let Err(error) = ring.token_key() {
-        unusable(look, &ring.file("token"), &error.to_string());
-    }
+    let mut count = signing_tokens(look, &ring);
     let issuers = look.issuers.clone();
     let ours = issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.is_trusted());
-    let mut count = 1;
     for issuer in ours {
         issuing(look, &ring, issuer);
         count += 1;
@@ -43,6 +40,29 @@ pub fn look(look: &mut Look<'_>) {
         );
     }
     look.report.area("keys", format!("{count} keys open with the secret"));
+}
+
+/// How many keys sign tokens now, soon, or did so recently.
+fn signing_tokens(look: &mut Look<'_>, ring: &KeyRing) -> usize {
+    let succession = match token_keys::names(ring) {
+        Ok(succession) => succession,
+        Err(error) => {
+            look.report.add(Code::KeyUnusable, "token-keys.json", error);
+            return 0;
+        }
+    };
+    for (name, kid) in &succession {
+        let file = ring.file(name);
+        private(look, &file, "the key that signs tokens");
+        match ring.token_key(name) {
+            Err(error) => unusable(look, &file, &error.to_string()),
+            Ok(key) if kid.as_ref().is_some_and(|kid| kid != key.public().kid()) => {
+                look.report.add(Code::KeyForeign, file.display(), "it is not the key of the succession");
+            }
+            Ok(_) => {}
+        }
+    }
+    succession.len()
 }
 
 /// The file that is the key, or the one that names it where it is in hardware.

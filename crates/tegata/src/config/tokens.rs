@@ -16,6 +16,8 @@ pub struct TokensConfig {
     pub refresh_idle_minutes: u32,
     /// How long a replaced refresh token works once more, for answers that were lost.
     pub refresh_grace_seconds: u32,
+    /// How many days a key signs tokens before the next one is made; 0 for until somebody says so.
+    pub key_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -58,6 +60,7 @@ impl Default for TokensConfig {
             refresh_minutes: whole(lifetime, 60),
             refresh_idle_minutes: whole(idle, 60),
             refresh_grace_seconds: whole(grace, 1),
+            key_days: 90,
         }
     }
 }
@@ -71,6 +74,11 @@ impl TokensConfig {
             idle: minutes(self.refresh_idle_minutes),
             grace: Duration::from_secs(self.refresh_grace_seconds.into()),
         }
+    }
+
+    /// How long a key signs, if that has an end.
+    pub fn key_age(&self) -> Option<Duration> {
+        (self.key_days > 0).then(|| Duration::from_hours(24) * self.key_days)
     }
 
     pub(super) fn check(&self) -> Result<(), String> {

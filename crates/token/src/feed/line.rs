@@ -38,7 +38,7 @@ impl Line {
 /// A message as its line.
 pub(crate) fn signed(tokens: &Tokens, message: FeedMessage) -> Result<Bytes, KeyError> {
     let claims = FeedClaims { iss: tokens.issuer().to_owned(), message };
-    let mut line = tokens.keys.sign(FEED, &claims)?;
+    let mut line = tokens.sign(FEED, &claims)?;
     line.push('\n');
     Ok(line.into())
 }

@@ -80,7 +80,7 @@ fn record_of(claims: &ClientClaims, at: Timestamp) -> Note {
 }
 
 fn answer(tokens: &Tokens, claims: &ClientClaims) -> Result<Response, OAuthError> {
-    let token = tokens.keys.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
+    let token = tokens.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
     let lifetime = claims.exp - claims.iat;
     let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
     Ok((NOT_STORED, body.to_string()).into_response())

@@ -1,14 +1,16 @@
 //! Line 60 of what a conformance run checks.
 
+use crate::Keys;
 use crate::tests::world::{DEVICE, PORTAL, World};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tegata_core::Role;
 use tegata_core::claims::ACCESS_TOKEN;
-use tegata_core::jws::{Jwks, KeySet};
+use tegata_core::jws::{Jwks, KeySet, SigningKey};
 use tower::ServiceExt;
 
 async fn get(door: Router, path: &str) -> Value {
@@ -54,6 +56,31 @@ async fn the_published_keys_verify_a_token_and_hold_no_secret() {
     let jwks: Jwks = serde_json::from_value(published).unwrap();
     let token = world.obtain(&device).await;
     assert!(KeySet::from_jwks(&jwks).unwrap().verify(&token, ACCESS_TOKEN).is_ok());
+}
+
+#[tokio::test]
+async fn a_change_of_keys_is_noticed_by_nobody_who_looks_at_the_published_set() {
+    let world = World::new().await;
+    let device = world.enroll(Role::Device).await;
+    let fresh = || Arc::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap());
+    let (old, new) = (fresh(), fresh());
+    world.tokens.set_keys(Keys::new(old.clone(), [new.public().clone()]));
+    let announced = published_set(&world).await;
+    let before = world.obtain(&device).await;
+    world.tokens.set_keys(Keys::new(new.clone(), [old.public().clone()]));
+    let after = world.obtain(&device).await;
+    for keys in [announced, published_set(&world).await] {
+        for token in [&before, &after] {
+            assert!(keys.verify(token, ACCESS_TOKEN).is_ok());
+        }
+    }
+    assert!(KeySet::new([new.public().clone()]).verify(&after, ACCESS_TOKEN).is_ok(), "the new one signs");
+    assert_eq!(world.introspect(&device, &before).await["active"], true);
+}
+
+async fn published_set(world: &World) -> KeySet {
+    let jwks: Jwks = serde_json::from_value(get(world.portal(), "/.well-known/jwks.json").await).unwrap();
+    KeySet::from_jwks(&jwks).unwrap()
 }
 
 #[tokio::test]

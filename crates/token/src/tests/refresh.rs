@@ -32,7 +32,7 @@ impl Session {
         let claims = world.tokens.claims(&facts, PRODUCT, Some(&person), now);
         let member = refresh::start(&world.tokens, &claims, Some(&person), now).await.unwrap();
         let first = member.rsplit('"').nth(1).unwrap().to_owned();
-        let access = world.tokens.keys.sign(ACCESS_TOKEN, &claims).unwrap();
+        let access = world.tokens.sign(ACCESS_TOKEN, &claims).unwrap();
         Self { world, device, person, first, access }
     }
 

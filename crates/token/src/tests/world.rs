@@ -297,7 +297,7 @@ impl World {
     }
 
     pub fn published(&self) -> KeySet {
-        self.tokens.keys.published().clone()
+        self.tokens.published().keys.published().clone()
     }
 }
 

@@ -1,0 +1,122 @@
+//! `tegata token-key …`: the keys that sign tokens, as an operator sees them.
+
+use super::{Change, LOOK, succession};
+use crate::cli::Output;
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::keys::KeyRing;
+use crate::machine::Machine;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tegata_core::Timestamp;
+use tegata_token::{Duty, NOTICE, Succession};
+
+/// What can be done with them.
+#[derive(clap::Subcommand)]
+pub enum TokenKeyCommand {
+    /// List them: which one signs, which one is next, which ones are still believed
+    List(Output),
+    /// Make the next key: published at once, signing after the notice. No client notices
+    Rotate {
+        /// Seconds from publishing to signing. With less than the usual quarter of an hour, verifiers that do not know
+        /// the key yet have to fetch the key set again
+        #[arg(long, value_name = "SECONDS", default_value_t = NOTICE.as_secs(), value_parser = clap::value_parser!(u64).range(..=86400))]
+        notice: u64,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take a key out at once because it is in other hands: every token it signed is refused, clients ask for new ones
+    Withdraw {
+        /// Its name, as `list` shows it
+        kid: String,
+        /// What happened, for the audit log
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &TokenKeyCommand, machine: &Machine) -> Result<(), Failure> {
+    let config = place.config()?;
+    let ring = KeyRing::open(&config)?;
+    let output = match command {
+        TokenKeyCommand::List(output) => output,
+        TokenKeyCommand::Rotate { notice, output } => {
+            rotate(place, &ring, Duration::from_secs(*notice), machine).await?;
+            output
+        }
+        TokenKeyCommand::Withdraw { kid, note, output } => {
+            withdraw(place, &ring, kid, note, machine).await?;
+            output
+        }
+    };
+    show(&succession(&ring)?, machine.now(), output.json);
+    Ok(())
+}
+
+async fn rotate(place: &Place, ring: &KeyRing, notice: Duration, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
+    // A server publishes the key within `LOOK`; before that nobody may meet its signature.
+    let notice = notice.max(LOOK * 2);
+    let outcome = change.appoint(notice, machine.entropy.as_ref()).await;
+    ledger.close().await;
+    outcome.map(drop)
+}
+
+/// When it is the only one, its successor is made in the same breath.
+async fn withdraw(
+    place: &Place,
+    ring: &KeyRing,
+    kid: &str,
+    note: &str,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
+    let terms = change.succession().terms();
+    if terms.iter().all(|term| term.kid != kid) {
+        return Err(Failure::misuse(format!("there is no token key {kid}: see `tegata token-key list`")));
+    }
+    if terms.len() == 1 {
+        change.appoint(Duration::ZERO, machine.entropy.as_ref()).await.doing("cannot make a successor")?;
+    }
+    let outcome = change.withdraw(kid, note).await;
+    ledger.close().await;
+    outcome
+}
+
+fn show(succession: &Succession, now: Timestamp, as_json: bool) {
+    let described: Vec<Value> = succession
+        .terms()
+        .iter()
+        .map(|term| {
+            let (duty, until) = succession.duty(&term.kid, now);
+            json!({
+                "kid": term.kid, "state": name(duty), "published_at": term.published_at,
+                "signs_from": term.signs_from, "until": until,
+            })
+        })
+        .collect();
+    if as_json {
+        println!("{}", Value::Array(described));
+        return;
+    }
+    for key in &described {
+        let until = key["until"].as_str().map(|until| format!("  until {until}")).unwrap_or_default();
+        let [kid, state, from] =
+            ["kid", "state", "signs_from"].map(|member| key[member].as_str().unwrap_or_default());
+        println!("{kid}  {state:10}  signs from {from}{until}");
+    }
+}
+
+const fn name(duty: Duty) -> &'static str {
+    match duty {
+        Duty::Announced => "announced",
+        Duty::Signing => "signing",
+        Duty::Remembered => "remembered",
+        Duty::Ended => "ended",
+    }
+}

@@ -1,0 +1,57 @@
+//! The keys that sign and are believed, exchanged as one while the server runs.
+
+use crate::metadata;
+use axum::body::Bytes;
+use serde::Serialize;
+use std::sync::Arc;
+use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
+
+/// The key that signs, and all keys that gates may meet.
+pub struct Keys {
+    signing: Arc<SigningKey>,
+    published: KeySet,
+}
+
+/// Keys with the document that says so.
+pub(crate) struct Published {
+    pub(crate) keys: Keys,
+    pub(crate) jwks: Bytes,
+}
+
+impl Keys {
+    /// `signing` signs from now on. `others` are published and believed as well: keys of the past whose tokens still
+    /// live, and keys of the future that gates should know in time.
+    pub fn new(signing: impl Into<Arc<SigningKey>>, others: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let signing = signing.into();
+        let own = signing.public().clone();
+        let others = others.into_iter().filter(|key| key.kid() != own.kid());
+        let published = KeySet::new(std::iter::once(own.clone()).chain(others.collect::<Vec<_>>()));
+        Self { signing, published }
+    }
+
+    /// The name of the one that signs.
+    pub fn signing_kid(&self) -> &str {
+        self.signing.public().kid()
+    }
+
+    /// All of them.
+    pub fn published(&self) -> &KeySet {
+        &self.published
+    }
+
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let payload = serde_json::to_vec(claims).map_err(|_| KeyError)?;
+        self.signing.sign(typ, &payload)
+    }
+
+    pub(crate) fn verify(&self, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
+        self.published.verify(text, typ)
+    }
+}
+
+impl From<Keys> for Published {
+    fn from(keys: Keys) -> Self {
+        let jwks = metadata::written(&keys.published().jwks());
+        Self { keys, jwks }
+    }
+}
