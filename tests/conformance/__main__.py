@@ -69,6 +69,7 @@ def arguments():
         parser.add_argument(f"--{flag}-client-id", metavar="ID")
     parser.add_argument("--gate", metavar="URL", action="append", default=[], help="https:// of a gate, or http:// of its check for proxies")
     parser.add_argument("--scoped-gate", metavar="URL", help="a gate that demands a scope")
+    parser.add_argument("--scope", metavar="SCOPE", help="the scope it demands, which --cert may ask for")
     parser.add_argument("--gate-header", choices=("rfc9440", "nginx"), default="rfc9440", help="how a proxy hands certificates over")
     parser.add_argument("--signing-key", metavar="PEM", help=means_of.OTHERS["signing_key"].split(" (")[0])
     parser.add_argument("--subject-token", metavar="JWT", help="a person's ID token that belongs to --cert, for token exchange")
@@ -96,7 +97,7 @@ def given_means(parser, options):
     make_gate = lambda url: Gate(url, means.trust, options.gate_header)  # noqa: E731
     means.gates = [make_gate(url) for url in options.gate]
     means.scoped_gate = make_gate(options.scoped_gate) if options.scoped_gate else None
-    for name in ("signing_key", "other_resource"):
+    for name in ("signing_key", "other_resource", "scope"):
         setattr(means, name, getattr(options, name) or getattr(means, name))
     if options.subject_token:
         means.subject_token = {"token": options.subject_token}

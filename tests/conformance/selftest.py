@@ -112,7 +112,7 @@ def everything(folder, url, trust, handler):
     means.signing_key = str(folder / "published.key")
     means.subject_token = {"token": "yes"}
     means.gates = [Gate(f"{url}/check", trust)]
-    means.scoped_gate = means.gates[0]
+    means.scoped_gate, means.scope = means.gates[0], "yes"
     return means
 
 

@@ -36,6 +36,9 @@ pub struct AccessClaims {
     pub device: DeviceId,
     /// Which certificate of the device.
     pub generation: u32,
+    /// What of the product it is good for, separated by spaces (RFC 9068 section 2.2.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Where `sub` is a person: the device that acts for the person (RFC 8693 section 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Acting>,
@@ -57,6 +60,11 @@ impl AccessClaims {
         let by_itself = self.sub == device && self.act.is_none();
         let for_a_person = is_person(&self.sub) && self.act.as_ref().is_some_and(|act| act.sub == device);
         self.client_id == self.device.as_str() && (by_itself || for_a_person)
+    }
+
+    /// Whether its scope has this one.
+    pub fn has_scope(&self, wanted: &str) -> bool {
+        self.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|one| one == wanted))
     }
 
     /// The person's subject, where a person uses the device.

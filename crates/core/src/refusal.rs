@@ -299,6 +299,11 @@ refusals! {
         ja: "アプリのサーバーの応答に時間がかかっています", "しばらくしてから、もう一度お試しください。";
         en: "The product behind the gate takes too long", "Try again shortly; what was asked may still happen.";
     }
+    /// The token is good, and not for this.
+    ScopeInsufficient "G-08" 403 {
+        ja: "このサービスのこの機能は許可されていません", "必要な許可(スコープ)を付けてトークンを取り直してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "The token does not cover this part of the product", "Ask for a token with the scope that is needed. If it is refused, tell your administrator this code.";
+    }
     /// A refresh token that is unknown, another device's, replaced, given back or too old.
     SessionEnded "T-01" 400 {
         ja: "この端末でのログインは終了しています", "もう一度ログインしてください。";

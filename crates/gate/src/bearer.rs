@@ -29,16 +29,16 @@ pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str,
 }
 
 /// The `WWW-Authenticate` of a refusal; `None` when another token or certificate would not help
-/// (503). A request without a token gets the bare challenge (RFC 6750 section 3.1).
+/// (503, 403 for whom no token is to blame). A request without a token gets the bare challenge (RFC 6750 section 3.1).
 pub fn www_authenticate(refusal: Refusal) -> Option<HeaderValue> {
-    if refusal.status() != StatusCode::UNAUTHORIZED.as_u16() {
-        return None;
-    }
-    if refusal == Refusal::TokenMissing {
-        return Some(HeaderValue::from_static("Bearer"));
-    }
+    let error = match refusal {
+        Refusal::TokenMissing => return Some(HeaderValue::from_static("Bearer")),
+        Refusal::ScopeInsufficient => "insufficient_scope",
+        other if other.status() == StatusCode::UNAUTHORIZED.as_u16() => "invalid_token",
+        _ => return None,
+    };
     let (code, title) = (refusal.code(), refusal.title(Language::En));
-    HeaderValue::try_from(format!(r#"Bearer error="invalid_token", error_description="{code} {title}""#)).ok()
+    HeaderValue::try_from(format!(r#"Bearer error="{error}", error_description="{code} {title}""#)).ok()
 }
 
 fn names_a_token(query: &str) -> bool {
@@ -108,6 +108,8 @@ mod tests {
     fn whoever_sent_no_token_gets_a_bare_challenge_and_everybody_else_a_code() {
         assert_eq!(www_authenticate(Refusal::TokenMissing).unwrap(), "Bearer");
         assert_eq!(www_authenticate(Refusal::GateStale), None);
+        let insufficient = www_authenticate(Refusal::ScopeInsufficient).unwrap();
+        assert!(insufficient.to_str().unwrap().starts_with(r#"Bearer error="insufficient_scope", "#));
         for &refusal in Refusal::ALL.iter().filter(|refusal| refusal.status() == 401) {
             let value = www_authenticate(refusal).unwrap();
             let description = value.to_str().unwrap().split_once("error_description=\"");

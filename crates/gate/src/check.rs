@@ -18,6 +18,8 @@ pub struct Policy {
     pub issuer: String,
     /// The product's name: the only audience accepted.
     pub audience: String,
+    /// What a token's scope must have, all of it (RFC 6750 section 3.1). Usually nothing.
+    pub scopes: Vec<String>,
     /// How far ahead of the gate's clock `iat` and `nbf` may lie. `exp` gets no leeway.
     pub leeway: Duration,
     /// How old the knowledge of revocations may be before everybody is refused.
@@ -31,6 +33,7 @@ impl Policy {
         Self {
             issuer: issuer.into(),
             audience: audience.into(),
+            scopes: Vec::new(),
             leeway: ten_seconds,
             max_staleness: ten_seconds,
         }
@@ -129,6 +132,9 @@ impl Gatekeeper {
             return Err(Refusal::TokenNotBound);
         }
         self.standing(&verified)?;
+        if !self.policy.scopes.iter().all(|wanted| verified.claims.has_scope(wanted)) {
+            return Err(Refusal::ScopeInsufficient);
+        }
         if cold {
             self.cache.insert(name, Remembered { verified: Arc::clone(&verified), keys });
         }

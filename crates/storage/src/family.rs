@@ -23,6 +23,8 @@ pub struct Family {
     pub audience: String,
     /// The person they name, as a hash; none where the device acts for itself.
     pub subject: Option<String>,
+    /// What of the product they may be good for, separated by spaces.
+    pub scope: Option<String>,
     /// Whether it was ended.
     pub is_ended: bool,
     /// Its end if nobody uses it, or in any case: whichever is sooner.
@@ -77,6 +79,8 @@ pub struct StartFamily {
     pub audience: String,
     /// The person, as a hash.
     pub subject: Option<String>,
+    /// What of the product, separated by spaces.
+    pub scope: Option<String>,
     /// The hash of its first value.
     pub current: Vec<u8>,
     /// How long it lives without being used.
@@ -106,7 +110,7 @@ impl Ledger {
     pub async fn family(&self, id: &FamilyId) -> Result<Option<Family>> {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT id, device, audience, subject, state, idle_until, expires_at FROM token_family WHERE id = $1",
+                "SELECT id, device, audience, subject, scope, state, idle_until, expires_at FROM token_family WHERE id = $1",
             )
             .bind(id.as_str())
             .fetch_optional(connection)
@@ -191,7 +195,7 @@ impl Transaction {
         let started = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO token_family (id, device, audience, subject, current_hash, state, created_at, idle_until, \
-                 expires_at) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8 FROM device d \
+                 expires_at, scope) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9 FROM device d \
                  WHERE d.id = $2 AND d.state = 'active'",
             )
             .bind(new.id.as_str())
@@ -202,6 +206,7 @@ impl Transaction {
             .bind(now.millis())
             .bind(now.plus(new.idle).millis())
             .bind(new.expires_at.millis())
+            .bind(new.scope.as_deref())
             .execute(connection)
             .await?
             .rows_affected()
@@ -212,6 +217,7 @@ impl Transaction {
         self.grant(&new.id, &new.token).await?;
         let detail = json!({
             "family": new.id, "audience": new.audience, "person": new.subject.is_some(),
+            "scope": new.scope,
             "generation": new.token.generation, "jti": new.token.jti, "expires_at": new.expires_at,
         });
         let actor = Actor::Device(new.device.clone());
@@ -248,6 +254,7 @@ struct Row {
     device: String,
     audience: String,
     subject: Option<String>,
+    scope: Option<String>,
     state: String,
     idle_until: i64,
     expires_at: i64,
@@ -262,6 +269,7 @@ impl TryFrom<Row> for Family {
             device: DeviceId::parse(&row.device).ok_or(LedgerError::Unreadable("token_family.device"))?,
             audience: row.audience,
             subject: row.subject,
+            scope: row.scope,
             is_ended: row.state != "living",
             until: row.idle_until.min(row.expires_at).into(),
         })

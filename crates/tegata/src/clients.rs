@@ -51,6 +51,7 @@ fn registration(config: &Config, client: &ClientConfig) -> Result<Registration, 
         method,
         client_credentials: client.client_credentials,
         audiences: client.audiences.clone(),
+        scope: client.scope.clone(),
         introspects: client.introspects.clone(),
     })
 }

@@ -20,6 +20,9 @@ pub struct GateOptions {
     /// The product behind the gate, as tokens name it
     #[arg(long, value_name = "URL")]
     pub audience: String,
+    /// What a token's scope must have; may be repeated
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
     /// Folder of the gate's own certificate, made by `tegata enroll` with a `tegata invite --gate` link
     #[arg(long, value_name = "DIR")]
     pub identity: PathBuf,
@@ -98,6 +101,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 
 fn config(options: &GateOptions) -> Result<Config, Failure> {
     let mut policy = Policy::new(options.issuer.as_str(), options.audience.as_str());
+    policy.scopes.clone_from(&options.scope);
     policy.max_staleness = std::time::Duration::from_secs(options.max_staleness);
     let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
     let mut config = Config::new(policy, &options.identity, trust).map_err(Failure::misuse)?;

@@ -2,7 +2,7 @@
 
 use crate::client::Call;
 use crate::error::OAuthError;
-use crate::issuance::refuse_scope;
+use crate::issuance::Terms;
 use crate::people::{Kind, Person};
 use crate::refresh;
 use crate::tokens::Tokens;
@@ -22,7 +22,6 @@ const REQUESTED: [&str; 2] = [ACCESS_TOKEN_TYPE, "urn:ietf:params:oauth:token-ty
 
 /// The grant. The actor is the device, and the certificate its only proof.
 pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
-    refuse_scope(&call.form)?;
     if call.form.get("actor_token").or(call.form.get("actor_token_type")).is_some() {
         return Err(OAuthError::invalid_request("The actor is the device, by its certificate"));
     }
@@ -30,12 +29,13 @@ pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, O
         return Err(OAuthError::invalid_request("There are access tokens only"));
     }
     let audience = tokens.audience(&call.form)?;
+    let scope = tokens.scope(&call.form, audience)?;
     let person = match recognise(tokens, call).await {
         Ok(person) => person,
         Err(error) => return Err(refused(tokens, call, error).await),
     };
     let now = tokens.context.now();
-    let claims = tokens.claims(&call.client, audience, Some(&person.subject), now);
+    let claims = tokens.claims(&call.client, Terms { audience, scope, person: Some(&person.subject) }, now);
     let refresh_token = refresh::start(tokens, &claims, Some(&person.subject), now).await?;
     call.authenticate_again(&tokens.context).await?;
     tokens.granted(&claims, &format!(r#","issued_token_type":"{ACCESS_TOKEN_TYPE}"{refresh_token}"#))

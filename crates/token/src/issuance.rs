@@ -2,10 +2,9 @@
 
 use crate::client::{Asked, Call};
 use crate::error::{NOT_STORED, OAuthError};
-use crate::form::Form;
 use crate::registered;
 use crate::tokens::Tokens;
-use crate::{exchange, refresh};
+use crate::{exchange, refresh, scope};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -33,38 +32,34 @@ pub(crate) async fn token(
 }
 
 async fn for_the_device(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
-    refuse_scope(&call.form)?;
     let audience = tokens.audience(&call.form)?;
+    let scope = tokens.scope(&call.form, audience)?;
     let now = tokens.context.now();
-    let claims = tokens.claims(&call.client, audience, None, now);
+    let claims = tokens.claims(&call.client, Terms { audience, scope, person: None }, now);
     tokens.context.ledger.record_token(record_of(&claims, now)).await?;
     // While the record was on its way to the disk, the device may have been stopped.
     call.authenticate_again(&tokens.context).await?;
     tokens.granted(&claims, "")
 }
 
-pub(crate) fn refuse_scope(form: &Form) -> Result<(), OAuthError> {
-    match form.get("scope") {
-        None => Ok(()),
-        Some(_) => Err(OAuthError::invalid_scope("There are no scopes")),
-    }
+/// What a token is to be for, beside the device.
+pub(crate) struct Terms<'a> {
+    pub(crate) audience: &'a str,
+    pub(crate) scope: Option<String>,
+    pub(crate) person: Option<&'a str>,
 }
 
 impl Tokens {
     /// A token does not outlive its certificate. It is the person's where there is one, with the device acting.
-    pub(crate) fn claims(
-        &self,
-        device: &Facts,
-        audience: &str,
-        person: Option<&str>,
-        now: Timestamp,
-    ) -> AccessClaims {
+    pub(crate) fn claims(&self, device: &Facts, terms: Terms<'_>, now: Timestamp) -> AccessClaims {
+        let Terms { audience, scope, person } = terms;
         let itself = device_subject(&device.device);
         AccessClaims {
             iss: self.issuer().to_owned(),
             sub: person.unwrap_or(&itself).to_owned(),
             act: person.is_some().then_some(Acting { sub: itself }),
             aud: audience.to_owned(),
+            scope,
             client_id: device.device.to_string(),
             iat: now.seconds(),
             exp: now.plus(self.lifetime).min(device.not_after).seconds(),
@@ -81,8 +76,10 @@ impl Tokens {
     pub(crate) fn granted(&self, claims: &AccessClaims, more: &str) -> Result<Response, OAuthError> {
         let token = self.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
         let lifetime = claims.exp - claims.iat;
-        let body =
-            format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{more}}}"#);
+        let scope = scope::member(claims.scope.as_deref());
+        let body = format!(
+            r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{scope}{more}}}"#
+        );
         Ok((NOT_STORED, body).into_response())
     }
 }

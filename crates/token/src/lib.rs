@@ -22,7 +22,7 @@
 //!   `subject_token`; the actor is the device by its certificate. The token names both: `sub` is the person, by a
 //!   subject that says nothing, `act` and `client_id` are the device. A refresh token comes with it. A proof that does
 //!   not hold gets `invalid_request` (section 2.2.2), a person who does not belong to the device `invalid_grant`.
-//! - There are no scopes: any `scope` gets `invalid_scope`. What a token is for is said by one `resource` (RFC 8707)
+//! - A token has the scopes of its product that were asked for, and none unless asked; any other gets `invalid_scope`. What a token is for is said by one `resource` (RFC 8707)
 //!   or `audience`: the name of a configured product, or nothing where a default product is configured. Anything else
 //!   gets `invalid_target`.
 //! - A token ends with its certificate, if that is sooner than its lifetime.
@@ -51,6 +51,7 @@ mod registered;
 mod revocation;
 mod routes;
 mod rules;
+mod scope;
 mod succession;
 mod surfaces;
 mod tokens;

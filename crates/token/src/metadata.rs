@@ -1,12 +1,13 @@
 //! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
 
 use crate::exchange;
-use crate::tokens::Tokens;
+use crate::tokens::{Product, Tokens};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tegata_web::Addresses;
 
@@ -28,8 +29,8 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    pub(crate) fn new(addresses: &Addresses) -> Self {
-        Self { metadata: written(&Metadata::of(addresses)) }
+    pub(crate) fn new(addresses: &Addresses, products: &[Product]) -> Self {
+        Self { metadata: written(&Metadata::of(addresses, products)) }
     }
 }
 
@@ -58,6 +59,9 @@ struct Metadata<'a> {
     /// The same addresses: the portal has no such endpoints. For clients that look here (RFC 8705 section 5).
     mtls_endpoint_aliases: Endpoints,
     jwks_uri: String,
+    /// Of all products.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    scopes_supported: BTreeSet<&'a str>,
     response_types_supported: [&'static str; 0],
     grant_types_supported: &'static [&'static str],
     token_endpoint_auth_methods_supported: [&'static str; 2],
@@ -80,13 +84,18 @@ struct Endpoints {
 }
 
 impl<'a> Metadata<'a> {
-    fn of(addresses: &'a Addresses) -> Self {
+    fn of(addresses: &'a Addresses, products: &'a [Product]) -> Self {
         let device = &addresses.device;
         Self {
             issuer: addresses.issuer(),
             endpoints: Endpoints::at(device),
             mtls_endpoint_aliases: Endpoints::at(device),
             jwks_uri: format!("{}{JWKS}", addresses.portal),
+            scopes_supported: products
+                .iter()
+                .flat_map(|product| &product.scopes)
+                .map(String::as_str)
+                .collect(),
             response_types_supported: [],
             grant_types_supported: &GRANTS,
             token_endpoint_auth_methods_supported: METHODS,

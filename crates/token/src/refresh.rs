@@ -2,7 +2,7 @@
 
 use crate::client::{Asked, Call};
 use crate::error::OAuthError;
-use crate::issuance::refuse_scope;
+use crate::issuance::Terms;
 use crate::tokens::Tokens;
 use axum::response::Response;
 use serde_json::json;
@@ -39,13 +39,14 @@ impl RefreshToken {
 
 /// The grant `refresh_token`.
 pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
-    refuse_scope(&call.form)?;
     let text = call.form.require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
     let now = tokens.context.now();
     let family = living_family(tokens, call, &presented, now).await?;
     check_target(tokens, call, &family)?;
-    let claims = tokens.claims(&call.client, &family.audience, family.subject.as_deref(), now);
+    let (audience, person) = (family.audience.as_str(), family.subject.as_deref());
+    let scope = scope_of(tokens, call, &family)?;
+    let claims = tokens.claims(&call.client, Terms { audience, scope, person }, now);
     let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
     rotate(tokens, &claims, &presented, &next, now).await?;
     call.authenticate_again(&tokens.context).await?;
@@ -67,6 +68,7 @@ pub(crate) async fn start(
         device: claims.device.clone(),
         audience: claims.aud.clone(),
         subject: person.map(str::to_owned),
+        scope: claims.scope.clone(),
         current: first.secret.hash(),
         idle: rules.idle,
         expires_at: now.plus(rules.lifetime),
@@ -129,6 +131,15 @@ fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(), OAu
         return Err(OAuthError::invalid_target("The refresh token is for another product"));
     }
     if tokens.knows_product(&family.audience) { Ok(()) } else { Err(Refusal::ProductUnknown.into()) }
+}
+
+/// That of the grant, or as much of it as is asked for (RFC 6749 section 6).
+fn scope_of(tokens: &Tokens, call: &Call, family: &Family) -> Result<Option<String>, OAuthError> {
+    let granted = family.scope.as_deref().unwrap_or_default();
+    match call.form.get("scope") {
+        Some(_) => tokens.scope_within(&call.form, &family.audience, Some(granted)),
+        None => Ok(tokens.scope_left(granted, &family.audience)),
+    }
 }
 
 async fn rotate(

@@ -28,6 +28,8 @@ pub struct Registration {
     pub client_credentials: bool,
     /// The products it may ask tokens for.
     pub audiences: Vec<String>,
+    /// What of them it may ask for, separated by spaces.
+    pub scope: String,
     /// The products whose tokens it may introspect, whoever holds them.
     pub introspects: Vec<String>,
 }

@@ -8,6 +8,7 @@ use crate::metadata::Documents;
 use crate::people::People;
 use crate::registered::{Clients, Misregistered, Registration};
 use crate::rules::{RefreshRules, Rules};
+use crate::scope::is_scope;
 use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -31,6 +32,8 @@ pub struct Product {
     pub audience: String,
     /// Whether a request that names no product is for this one. At most one is.
     pub default: bool,
+    /// Its scopes: what of it a token may be good for.
+    pub scopes: Vec<String>,
 }
 
 /// A configuration that cannot be served.
@@ -39,6 +42,9 @@ pub enum Misconfigured {
     /// No product, one without a name, or one that stands twice.
     #[error("products need names, each its own, and there must be one at least")]
     Products,
+    /// A scope that is no word in visible ASCII.
+    #[error("a scope is a word in visible ASCII without quotes and backslashes")]
+    Scopes,
     /// More than one default product.
     #[error("more than one product is the default")]
     Defaults,
@@ -84,7 +90,7 @@ impl Tokens {
         }
         refresh.check(lifetime)?;
         let people = People::new(people);
-        let documents = Documents::new(&context.addresses);
+        let documents = Documents::new(&context.addresses, &products);
         Ok(Arc::new(Self {
             context,
             keys: ArcSwap::from_pointee(Published::from(keys)),
@@ -159,6 +165,11 @@ impl Tokens {
         })
     }
 
+    pub(crate) fn scopes_of(&self, audience: &str) -> &[String] {
+        let found = self.products.iter().find(|product| product.audience == audience);
+        found.map_or(&[], |product| &product.scopes)
+    }
+
     pub(crate) fn knows_product(&self, audience: &str) -> bool {
         self.products.iter().any(|product| product.audience == audience)
     }
@@ -178,6 +189,9 @@ fn check_products(products: &[Product]) -> Result<(), Misconfigured> {
         .any(|(place, product)| products[..place].iter().any(|earlier| earlier.audience == product.audience));
     if products.is_empty() || unnamed || twice {
         return Err(Misconfigured::Products);
+    }
+    if !products.iter().flat_map(|product| &product.scopes).all(|scope| is_scope(scope)) {
+        return Err(Misconfigured::Scopes);
     }
     let defaults = products.iter().filter(|product| product.default).count();
     if defaults <= 1 { Ok(()) } else { Err(Misconfigured::Defaults) }

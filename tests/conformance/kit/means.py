@@ -27,6 +27,7 @@ OTHERS = {
     "signing_key": "the key that signs the server's tokens, to forge with it (--signing-key)",
     "gates": "a gate (--gate)",
     "scoped_gate": "a gate that demands a scope (--scoped-gate)",
+    "scope": "the scope that it demands (--scope)",
     "other_resource": "the name of a second product (--other-resource)",
     "subject_token": "a person's token for token exchange (--subject-token)",
     "stop_device": "a command that revokes a device (stop_device in --means)",

@@ -127,8 +127,8 @@ def demand_refused(answer, what):
     """Client authentication failed: `invalid_client` with 401, or TLS that does not take the certificate at all."""
     demand(b"access_token" not in answer.body, f"{what}: a token: {answer.brief()}")
     if answer.status != 0:
-        found = (answer.status, answer.error())
-        demand_equal(found, (401, "invalid_client"), f"{what}: {answer.brief()}")
+        demand_equal(answer.status, 401, f"{what}: {answer.brief()}")
+        demand_equal(answer.error(), "invalid_client", f"{what}: {answer.brief()}")
 
 
 def eventually(holds, seconds, otherwise):

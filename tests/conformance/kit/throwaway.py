@@ -18,6 +18,8 @@ from .people import People
 from .registrations import Registrations
 from .wire import Trust
 
+PRODUCT = "https://product.localhost"
+SCOPE = "conformance.read"
 OTHER_PRODUCT = "https://other-product.localhost"
 START = 60
 ANY_PORTS = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"]
@@ -52,11 +54,14 @@ class ThrowAway:
         self.start(*ANY_PORTS)
         end(self.processes.pop())
         configuration = self.data / "tegata.toml"
+        first = f'audience = "{PRODUCT}"\n'
+        text = configuration.read_text(encoding="utf-8").replace(first, f'{first}scopes = ["{SCOPE}"]\n')
+        configuration.write_text(text, encoding="utf-8")
         with open(configuration, "a", encoding="utf-8") as opened:
             opened.write(f'\n[[product]]\naudience = "{OTHER_PRODUCT}"\n{registrations.configuration()}')
             opened.write(people.configuration(self.tenant()))
         ready = self.start()
-        means = Means(ready["issuer"], Trust(ready["tls_ca"]), "https://product.localhost")
+        means = Means(ready["issuer"], Trust(ready["tls_ca"]), PRODUCT)
         means.clients, means.other_resource = registrations.clients, OTHER_PRODUCT
         means.configure = lambda two_fields: self.configure(registrations.faulty(two_fields))
         self.enroll_everybody(means)
@@ -64,6 +69,7 @@ class ThrowAway:
         means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_key("token")
         means.gates = [self.gate(means)]
+        means.scoped_gate, means.scope = self.gate(means, "--scope", SCOPE), SCOPE
         return means
 
     def tenant(self):
@@ -149,13 +155,14 @@ class ThrowAway:
         self.run("renew", str(after), "--tls-ca", str(self.data / "tls" / "ca.pem"))
         return Identity(after / "chain.pem", after / "key.pem", identity.client_id)
 
-    def gate(self, means):
-        self.enroll("checkpoint", "--gate")
+    def gate(self, means, *more):
         port = free_port()
+        name = f"checkpoint-{port}"
+        self.enroll(name, "--gate")
         command = [
             self.tegata, "gate", "--issuer", means.issuer, "--audience", means.resource,
-            "--identity", str(self.folder / "identities" / "checkpoint"), "--tls-ca", means.trust.pem,
-            "--listen", f"127.0.0.1:{port}", "--certificate-header", "rfc9440",
+            "--identity", str(self.folder / "identities" / name), "--tls-ca", means.trust.pem,
+            "--listen", f"127.0.0.1:{port}", "--certificate-header", "rfc9440", *more,
         ]  # fmt: skip
         log = open(self.folder / "gate.log", "ab")  # noqa: SIM115: the process keeps it
         self.processes.append(subprocess.Popen(command, stderr=log, stdout=log, stdin=subprocess.DEVNULL))

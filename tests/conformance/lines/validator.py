@@ -156,10 +156,14 @@ def places(server, gate):
 @line(52, "An insufficient scope gets 403 insufficient_scope")
 def scope(server):
     gate, device = server.means.need("scoped_gate"), server.means.need("device")
+    enough = server.obtain(device, ("scope", server.means.need("scope")))
+    gate.demand_admitted(device, enough, "a token with the scope")
     answer = gate.ask(device, server.obtain(device))
     demand_equal(answer.status, 403, answer.brief())
     challenge = answer.header("WWW-Authenticate")
     demand('error="insufficient_scope"' in challenge, f"the challenge is {challenge!r}")
+    answer = gate.ask(server.means.other, enough) if server.means.other else None
+    demand(not answer or answer.status == 401, "the scope alone opens it for another device")
 
 
 @at_gates(53, "A revoked token, certificate or device is refused within a second")

@@ -100,6 +100,33 @@ fn a_good_token_with_its_certificate_passes_and_says_who_asks() {
 }
 
 #[test]
+fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
+    let mut world = World::new();
+    let mut policy = Policy::new(ISSUER, "rezept");
+    policy.scopes = vec!["stock.read".into(), "stock.write".into()];
+    world.gate = Gatekeeper::new(policy, Arc::clone(&world.state), 100);
+    for (scope, verdict) in [
+        (Value::Null, Err(Refusal::ScopeInsufficient)),
+        (json!(""), Err(Refusal::ScopeInsufficient)),
+        (json!("stock.read"), Err(Refusal::ScopeInsufficient)),
+        (json!("stock.read stock.writer"), Err(Refusal::ScopeInsufficient)),
+        (json!("stock.write admin stock.read"), Ok(())),
+        (json!(["stock.read", "stock.write"]), Err(Refusal::TokenInvalid)),
+    ] {
+        let token = world.token_with(json!({"scope": scope}));
+        for _warm in 0..2 {
+            assert_eq!(world.check(&token), verdict, "{scope}");
+        }
+    }
+    let stolen = world.gate.check(&world.token(), Some(Thumbprint::of(b"another")), at(0));
+    assert_eq!(
+        stolen,
+        Err(Refusal::TokenNotBound),
+        "whoever may not come in at all is not told what is missing"
+    );
+}
+
+#[test]
 fn a_bound_token_is_nothing_without_its_certificate() {
     let world = World::new();
     let token = world.token();

@@ -48,6 +48,7 @@ impl House {
             device: device.clone(),
             audience: "https://product.example".into(),
             subject: Some("person:hash".into()),
+            scope: Some("stock.read stock.write".into()),
             current: first.to_vec(),
             idle: DAY,
             expires_at: start().plus(DAY * 3),

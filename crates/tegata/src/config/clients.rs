@@ -24,6 +24,7 @@ pub struct ClientConfig {
     pub method: ClientMethod,
     pub client_credentials: bool,
     pub audiences: Vec<String>,
+    pub scope: String,
     pub introspects: Vec<String>,
     /// As it was written, for the audit log: there is no secret in it.
     pub written: serde_json::Value,
@@ -78,6 +79,8 @@ struct Written {
     #[serde(default)]
     audiences: Vec<String>,
     #[serde(default)]
+    scope: String,
+    #[serde(default)]
     introspects: Vec<String>,
 }
 
@@ -124,6 +127,7 @@ impl TryFrom<Written> for ClientConfig {
             method,
             client_credentials,
             audiences: written.audiences,
+            scope: written.scope,
             introspects: written.introspects,
             written: as_written,
         })

@@ -25,6 +25,9 @@ pub struct TokensConfig {
 pub struct ProductConfig {
     /// The `aud` of its tokens and the `resource` that asks for them.
     pub audience: String,
+    /// What of it a token may be good for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
 }
 
 /// Where the people of a tenant sign in.

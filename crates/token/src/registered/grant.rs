@@ -21,6 +21,8 @@ pub(crate) struct ClientClaims {
     pub(crate) iss: String,
     pub(crate) sub: String,
     pub(crate) aud: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
     pub(crate) client_id: String,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
@@ -39,15 +41,13 @@ pub(crate) async fn grant(tokens: &Tokens, form: &Form, client: &Recognized) -> 
     if !registration.client_credentials {
         return Err(Refusal::NotADevice.into());
     }
-    if form.get("scope").is_some() {
-        return Err(OAuthError::invalid_scope("There are no scopes"));
-    }
     let audience = tokens.audience(form)?;
     if !registration.audiences.iter().any(|allowed| allowed == audience) {
         return Err(OAuthError::invalid_target("The client is not registered for this product"));
     }
+    let scope = tokens.scope_within(form, audience, Some(&registration.scope))?;
     let now = tokens.context.now();
-    let claims = claims(tokens, client, audience, now);
+    let claims = claims(tokens, client, audience, scope, now);
     tokens.context.ledger.group(record_of(&claims, now)).await?;
     // While the record was on its way to the disk, the certificate may have been revoked.
     registration.recognize(&tokens.context, Some(&client.certificate)).await?;
@@ -55,12 +55,19 @@ pub(crate) async fn grant(tokens: &Tokens, form: &Form, client: &Recognized) -> 
 }
 
 /// A token does not outlive its certificate.
-fn claims(tokens: &Tokens, client: &Recognized, audience: &str, now: Timestamp) -> ClientClaims {
+fn claims(
+    tokens: &Tokens,
+    client: &Recognized,
+    audience: &str,
+    scope: Option<String>,
+    now: Timestamp,
+) -> ClientClaims {
     let name = &client.registration.client_id;
     ClientClaims {
         iss: tokens.issuer().to_owned(),
         sub: format!("client:{name}"),
         aud: audience.to_owned(),
+        scope,
         client_id: name.clone(),
         iat: now.seconds(),
         exp: now.plus(tokens.lifetime).min(client.not_after).seconds(),
@@ -82,6 +89,9 @@ fn record_of(claims: &ClientClaims, at: Timestamp) -> Note {
 fn answer(tokens: &Tokens, claims: &ClientClaims) -> Result<Response, OAuthError> {
     let token = tokens.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
     let lifetime = claims.exp - claims.iat;
-    let body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
+    let mut body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
+    if let Some(scope) = &claims.scope {
+        body["scope"] = scope.as_str().into();
+    }
     Ok((NOT_STORED, body.to_string()).into_response())
 }

@@ -215,7 +215,7 @@ async fn a_second_credential_beside_the_certificate_is_refused_at_every_endpoint
 }
 
 #[tokio::test]
-async fn only_the_grant_for_machines_and_no_scope() {
+async fn only_the_grant_for_machines_and_no_scope_unless_asked() {
     let (world, device) = world_with_device().await;
     let post = async |body: String| world.post("/oauth/token", Some(&device.certificate), body).await;
     let id = &device.id;
@@ -281,7 +281,11 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     let world = World::new().await;
     let key = || Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), []);
     let refused = |products, lifetime| Tokens::new(world.context.clone(), key(), products, lifetime).err();
-    let product = |audience: &str, default| Product { audience: audience.into(), default };
+    let product = |audience: &str, default| Product { audience: audience.into(), default, scopes: vec![] };
+    for scope in ["", "a b", "a\"", "在庫"] {
+        let odd = Product { scopes: vec![scope.into()], ..product("a", true) };
+        assert_eq!(refused(vec![odd], LIFETIME), Some(Misconfigured::Scopes), "{scope}");
+    }
     assert_eq!(refused(vec![], LIFETIME), Some(Misconfigured::Products));
     assert_eq!(refused(vec![product("", false)], LIFETIME), Some(Misconfigured::Products));
     let twice = vec![product("a", true), product("a", false)];

@@ -5,5 +5,6 @@ mod issuance;
 mod refresh;
 mod registered;
 mod revocation;
+mod scope;
 mod surfaces;
 pub(crate) mod world;

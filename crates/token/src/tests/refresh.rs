@@ -1,6 +1,7 @@
 //! Lines 36-40 of what a conformance run checks: a refresh token belongs to the device.
 
 use crate::RefreshRules;
+use crate::issuance::Terms;
 use crate::refresh;
 use crate::tests::world::{Answered, Holder, OTHER_PRODUCT, PRODUCT, World};
 use http::StatusCode;
@@ -24,12 +25,17 @@ struct Session {
 
 impl Session {
     async fn begin() -> Self {
+        Self::begin_with(None).await
+    }
+
+    async fn begin_with(scope: Option<&str>) -> Self {
         let world = World::new().await;
         let device = world.enroll(Role::Device).await;
         let person = person_subject("https://idp.example", "staff-1");
         let now = world.context.now();
         let facts = world.context.caller(Some(&device.certificate)).await.unwrap();
-        let claims = world.tokens.claims(&facts, PRODUCT, Some(&person), now);
+        let terms = Terms { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
+        let claims = world.tokens.claims(&facts, terms, now);
         let member = refresh::start(&world.tokens, &claims, Some(&person), now).await.unwrap();
         let first = member.rsplit('"').nth(1).unwrap().to_owned();
         let access = world.tokens.sign(ACCESS_TOKEN, &claims).unwrap();
@@ -207,6 +213,22 @@ async fn it_is_for_the_product_of_its_grant() {
     let named = session.ask(&session.device, &session.first, &format!("&resource={PRODUCT}")).await;
     let value = named.json()["refresh_token"].as_str().unwrap().to_owned();
     let _ = session.next(&value).await;
+}
+
+#[tokio::test]
+async fn it_keeps_to_the_scope_of_its_grant() {
+    let session = Session::begin_with(Some("stock.read gone")).await;
+    let refused = session.ask(&session.device, &session.first, "&scope=stock.write").await;
+    refused.is_error(400, "invalid_scope", "R-01");
+    let answer = session.refresh(&session.device, &session.first).await;
+    assert_eq!(answer["scope"], "stock.read", "what the product gave up since is gone");
+    let value = answer["refresh_token"].as_str().unwrap();
+    let narrow = session.ask(&session.device, value, "&scope=stock.read").await.json();
+    assert_eq!(narrow["scope"], "stock.read");
+
+    let plain = Session::begin().await;
+    plain.ask(&plain.device, &plain.first, "&scope=stock.read").await.is_error(400, "invalid_scope", "R-01");
+    assert_eq!(plain.refresh(&plain.device, &plain.first).await.get("scope"), None);
 }
 
 #[tokio::test]

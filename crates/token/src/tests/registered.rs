@@ -82,6 +82,7 @@ fn registration(client_id: &str, method: Method) -> Registration {
         method,
         client_credentials: true,
         audiences: vec![PRODUCT.into()],
+        scope: "stock.read".into(),
         introspects: vec![PRODUCT.into()],
     }
 }
@@ -223,7 +224,15 @@ async fn a_registered_client_s_token_is_bound_and_nobody_s_device() {
     assert!(body.get("device").is_none() && body.get("tenant").is_none());
     let note = &asked.logged("token.issued").await[0];
     assert_eq!((&note["actor"], &note["detail"]["jti"]), (&json!("client:stock"), &body["jti"]));
-    asked.ask("stock", &asked.stock, "&scope=x").await.is_error(400, "invalid_scope", "R-01");
+    for scope in ["x", "stock.write", "stock.read+stock.write"] {
+        let answer = asked.ask("stock", &asked.stock, &format!("&scope={scope}")).await;
+        answer.is_error(400, "invalid_scope", "R-01");
+    }
+    let narrow = asked.ask("stock", &asked.stock, "&scope=stock.read").await.json();
+    assert_eq!(narrow["scope"], "stock.read");
+    let narrow = narrow["access_token"].as_str().unwrap();
+    let found = asked.about(INTROSPECTION, "stock", &asked.stock, narrow).await.json();
+    assert_eq!(found["scope"], "stock.read");
     let other = asked.ask("stock", &asked.stock, &format!("&resource={OTHER_PRODUCT}")).await;
     other.is_error(400, "invalid_target", "R-01");
     asked.ask("mute", &asked.mute, "").await.is_error(400, "unauthorized_client", "C-09");

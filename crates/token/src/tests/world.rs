@@ -31,6 +31,8 @@ use tower::ServiceExt;
 pub const PORTAL: &str = "https://portal.example";
 pub const DEVICE: &str = "https://device.example";
 pub const PRODUCT: &str = "https://rezept.example";
+/// What the default product has; the other one has none.
+pub const SCOPES: [&str; 2] = ["stock.read", "stock.write"];
 pub const OTHER_PRODUCT: &str = "https://stock.example";
 pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const YEAR: Duration = Duration::from_hours(24 * 365);
@@ -346,7 +348,12 @@ fn keys() -> Keys {
 }
 
 pub fn products() -> Vec<Product> {
-    let product = |audience: &str, default| Product { audience: audience.into(), default };
+    let scopes = || SCOPES.map(str::to_owned).to_vec();
+    let product = |audience: &str, default| Product {
+        audience: audience.into(),
+        default,
+        scopes: if default { scopes() } else { vec![] },
+    };
     vec![product(PRODUCT, true), product(OTHER_PRODUCT, false)]
 }
 
