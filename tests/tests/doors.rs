@@ -66,6 +66,11 @@ const ROUTES: &[Route] = &[
         told: to_clients((400, "R-01"), (400, "R-01")),
     },
     Route {
+        name: "handover to a certificate that is not there",
+        request: |at, _| at.at_device("/api/v1/handovers").json(&json!({})),
+        told: to_clients((409, "K-08"), (409, "K-08")),
+    },
+    Route {
         name: "token",
         request: |at, client| {
             let fields =

@@ -139,6 +139,13 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     browser.click("#check");
     browser.reach("done");
     browser.picture("renew-done");
+    browser.go(&format!("{}/", installation.device));
+    browser.see("#device");
+    assert_eq!(
+        browser.text("[data-fact=generation]"),
+        "2",
+        "the browser let go of the old one without being closed"
+    );
     assert_eq!(generation(&installation, &new), 2);
     assert_eq!(generation(&installation, &old), 1, "the old certificate has its grace");
 

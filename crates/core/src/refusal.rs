@@ -214,6 +214,11 @@ refusals! {
         ja: "この鍵は漏えいが届け出られているため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
         en: "This key is blocked because it was reported as compromised", "Make a fresh key. If this surprises you, tell support this code.";
     }
+    /// There is no newer certificate at work that this one could make way for.
+    NothingNewer "K-08" 409 {
+        ja: "新しい証明書がまだ使われていません", "新しい証明書を取り込み、「取り込みを確認する」を押してください。";
+        en: "No newer certificate has been seen at work", "Import the newer certificate and check the import first.";
+    }
     /// The body is not what the route expects.
     RequestMalformed "R-01" 400 {
         ja: "送られた内容を読み取れません", "入力の形式を確かめてください。";

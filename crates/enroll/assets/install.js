@@ -14,9 +14,10 @@ const DELIVERY_ATTEMPTS = 24;
 /**
  * `parcel`: of a ceremony. `names`: for the file name. `probePattern`: where to ask. `deliver()`: tells the server
  * that the certificate arrived. `probeAtOnce`: false where an older certificate is present, because then every
- * question opens the browser's chooser over the steps that the reader is following.
+ * question opens the browser's chooser over the steps that the reader is following. `proved(thumbprint)`: what else has
+ * to happen once the certificate was seen at work.
  */
-export function startInstallation({ parcel, names, probePattern, deliver, probeAtOnce }) {
+export function startInstallation({ parcel, names, probePattern, deliver, probeAtOnce, proved }) {
   const name = fileName(names, parcel.serial);
   const url = URL.createObjectURL(new Blob([parcel.file], { type: P12 }));
   fill({ 'file-name': name, 'certificate-name': parcel.name, 'not-after': date(parcel.notAfter) });
@@ -28,13 +29,18 @@ export function startInstallation({ parcel, names, probePattern, deliver, probeA
   byId('download').click();
   deliverPatiently(deliver);
 
-  const ask = () => proveInstallation({ probePattern, thumbprint: parcel.thumbprint, forget: () => forget(url) });
+  const done = async () => {
+    forget(url);
+    await proved?.(parcel.thumbprint);
+    show('done');
+  };
+  const ask = () => proveInstallation({ probePattern, thumbprint: parcel.thumbprint, done });
   byId('check').addEventListener('click', ask);
   if (probeAtOnce) ask();
   else say('proof', 'proof-ready');
 }
 
-async function proveInstallation({ probePattern, thumbprint, forget }) {
+async function proveInstallation({ probePattern, thumbprint, done }) {
   const button = byId('check');
   const problem = byId('proof-problem');
   button.disabled = true;
@@ -46,11 +52,7 @@ async function proveInstallation({ probePattern, thumbprint, forget }) {
     onRefusal: (refusal) => { if (refusal) tell(problem, refusal); else problem.hidden = true; },
   });
   if (outcome === 'other') problem.hidden = true;
-  if (outcome === 'proved') {
-    forget();
-    show('done');
-    return;
-  }
+  if (outcome === 'proved') return done();
   button.disabled = false;
   say('proof', `proof-${outcome}`);
 }

@@ -1,5 +1,6 @@
 // The device's own page: its certificate, shown by the server, brings forth the next one.
 import { post } from './api.js';
+import { letGo } from './handover.js';
 import { offerCeremony } from './begin.js';
 import { byId, language } from './view.js';
 
@@ -16,5 +17,6 @@ if (device) {
     probeAtOnce: false,
     submit: (csr) => api('renewals', { csr }),
     deliver: (thumbprint) => api('deliveries', { thumbprint }),
+    proved: (thumbprint) => letGo(thumbprint, { release: () => api('handovers', {}) }),
   });
 }

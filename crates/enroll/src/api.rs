@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Refusal, Role, Serial, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, PeerAddress, Presented, StrictJson};
+use tegata_web::{Answer, Choice, ConnectionControl, PeerAddress, Presented, StrictJson};
 
 const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
@@ -150,6 +150,21 @@ pub(crate) async fn deliver(
     let caller = desk.context.caller(certificate.as_ref()).await?;
     check_thumbprint(&body.thumbprint)?;
     desk.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
+/// choose again: this connection ends, and the older certificate is refused once within TLS.
+pub(crate) async fn hand_over(
+    State(desk): State<Desk>,
+    Presented(certificate): Presented,
+    choice: Choice,
+    connection: ConnectionControl,
+) -> Answer<StatusCode> {
+    let caller = desk.context.caller(certificate.as_ref()).await?;
+    desk.check_superseded(&caller).await?;
+    choice.release(desk.context.now());
+    connection.close();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -24,6 +24,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "der.js",
     "des.js",
     "enroll.js",
+    "handover.js",
     "home.js",
     "install.js",
     "password.js",

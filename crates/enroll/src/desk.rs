@@ -144,6 +144,15 @@ impl Desk {
         transaction.commit().await.map_err(refusal)
     }
 
+    /// Whether a newer certificate of the same device has been seen at work, so that this one may be let go.
+    pub(crate) async fn check_superseded(&self, facts: &Facts) -> Result<(), Refusal> {
+        let certificates = self.context.ledger.certificates_of(&facts.device).await.map_err(refusal)?;
+        let newer = certificates.iter().any(|known| {
+            known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
+        });
+        if newer { Ok(()) } else { Err(Refusal::NothingNewer) }
+    }
+
     /// What the certificate of this holder will be called in the browser's list.
     pub(crate) fn common_name(
         &self,

@@ -52,6 +52,7 @@ pub fn device_routes(desk: Desk) -> Router {
         .route("/probe", get(probe::get))
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))
+        .route("/api/v1/handovers", post(api::hand_over))
         .with_state(desk.clone())
         .merge(est::routes(desk))
         .merge(assets::routes())

@@ -14,6 +14,7 @@
 pub mod assets;
 pub mod body;
 pub mod certificate_keys;
+mod choice;
 pub mod connection;
 pub mod context;
 pub mod host;
@@ -34,6 +35,7 @@ pub mod tls;
 
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
+pub use choice::Choice;
 pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use context::{Addresses, Context};
 pub use json::StrictJson;

@@ -1,5 +1,6 @@
 //! Accepting connections, and ending them.
 
+use crate::choice::Choice;
 use crate::connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 use crate::host::plain;
 use crate::leftover::Leftover;
@@ -187,12 +188,17 @@ impl House {
         let tls = stream.get_ref().1;
         facts.insert(ServerName(tls.server_name().map(plain)));
         if let Port::Device(door, clock) = &self.port {
+            let door = door.load();
             let leaf = tls.peer_certificates().and_then(<[_]>::first);
-            facts.insert(Presented(leaf.map(|der| PeerCertificate {
+            let certificate = leaf.map(|der| PeerCertificate {
                 der: Arc::from(der.as_ref()),
                 thumbprint: Thumbprint::of(der),
-                path: door.load().issuers.judge(der, clock.now()),
-            })));
+                path: door.issuers.judge(der, clock.now()),
+            });
+            if let Some(certificate) = &certificate {
+                facts.insert(Choice::new(door.releases.clone(), certificate.thumbprint));
+            }
+            facts.insert(Presented(certificate));
         }
     }
 

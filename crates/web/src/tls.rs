@@ -3,6 +3,7 @@
 //! No session is ever resumed. A resumed session carries the peer's certificate without asking any
 //! verifier again, and an anonymous ticket of one listener could otherwise return on another.
 
+use crate::choice::Releases;
 use crate::path::TrustedIssuers;
 use crate::probe::ProbeHosts;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -10,11 +11,12 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoClientAuth, NoServerSessionStorage};
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme, SupportedProtocolVersion,
-    version,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion, version,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::sync::Arc;
+use tegata_core::Timestamp;
 
 /// The versions of TLS that are spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -41,6 +43,7 @@ pub struct DeviceDoor {
     pub(crate) probe_config: Arc<ServerConfig>,
     pub(crate) probes: ProbeHosts,
     pub(crate) issuers: TrustedIssuers,
+    pub(crate) releases: Arc<Releases>,
 }
 
 /// The portal never asks for a certificate.
@@ -49,22 +52,23 @@ pub fn portal_config(identity: &ServerIdentity, versions: Versions) -> Result<Se
 }
 
 /// The device listener asks for a certificate and takes any, or none.
-pub fn device_config(
+fn device_config(
     identity: &ServerIdentity,
     versions: Versions,
     hints: Vec<DistinguishedName>,
+    releases: Arc<Releases>,
 ) -> Result<ServerConfig, Error> {
-    config(identity, versions, Arc::new(PossessionOnly::new(hints)), &[b"h2", b"http/1.1"])
+    config(identity, versions, Arc::new(PossessionOnly::new(hints, releases)), &[b"h2", b"http/1.1"])
 }
 
 /// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
 /// certificate over one HTTP/2 connection, and a probe is worth something only on its own connection.
-pub fn probe_config(
+fn probe_config(
     identity: &ServerIdentity,
     versions: Versions,
     hints: Vec<DistinguishedName>,
 ) -> Result<ServerConfig, Error> {
-    config(identity, versions, Arc::new(PossessionOnly::new(hints)), &[b"http/1.1"])
+    config(identity, versions, Arc::new(PossessionOnly::new(hints, Arc::default())), &[b"http/1.1"])
 }
 
 impl DeviceDoor {
@@ -75,11 +79,13 @@ impl DeviceDoor {
         issuers: TrustedIssuers,
         probes: ProbeHosts,
     ) -> Result<Self, Error> {
+        let releases = Arc::<Releases>::default();
         Ok(Self {
-            config: Arc::new(device_config(identity, versions, issuers.hints())?),
+            config: Arc::new(device_config(identity, versions, issuers.hints(), releases.clone())?),
             probe_config: Arc::new(probe_config(identity, versions, issuers.hints())?),
             probes,
             issuers,
+            releases,
         })
     }
 
@@ -113,6 +119,10 @@ fn forbid_resumption(config: &mut ServerConfig) {
     config.max_early_data_size = 0;
 }
 
+fn seconds(now: UnixTime) -> Timestamp {
+    Timestamp::from_seconds(now.as_secs().try_into().unwrap_or(i64::MAX))
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -127,16 +137,17 @@ fn supported(versions: Versions) -> &'static [&'static SupportedProtocolVersion]
 
 /// Asks for a proof that the client holds the key of the certificate it presents, and for nothing
 /// else: whoever is refused must be able to read why, so the certificate is judged by
-/// [`TrustedIssuers`] after the handshake.
+/// [`TrustedIssuers`] after the handshake. The one exception is asked for: see [`crate::choice`].
 #[derive(Debug)]
 struct PossessionOnly {
     hints: Vec<DistinguishedName>,
+    releases: Arc<Releases>,
     provider: Arc<CryptoProvider>,
 }
 
 impl PossessionOnly {
-    fn new(hints: Vec<DistinguishedName>) -> Self {
-        Self { hints, provider: provider() }
+    fn new(hints: Vec<DistinguishedName>, releases: Arc<Releases>) -> Self {
+        Self { hints, releases, provider: provider() }
     }
 }
 
@@ -151,10 +162,13 @@ impl ClientCertVerifier for PossessionOnly {
 
     fn verify_client_cert(
         &self,
-        _leaf: &CertificateDer<'_>,
+        leaf: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        if self.releases.takes(leaf, seconds(now)) {
+            return Err(CertificateError::Revoked.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 
