@@ -5,12 +5,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from subprocess import PIPE
 
 from . import wire
-from .authority import SERVER, CA, Authority, openssl, self_signed
+from .authority import CA, SERVER, Authority, make_self_signed, openssl, self_signed
 from .gate import Gate
 from .identity import Identity
 from .means import Means
@@ -23,6 +25,18 @@ SCOPE = "conformance.read"
 OTHER_PRODUCT = "https://other-product.localhost"
 START = 60
 ANY_PORTS = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"]
+
+
+class Product(BaseHTTPRequestHandler):
+    """Whoever comes here was let in by somebody else."""
+
+    def do_GET(self):  # noqa: N802: the library's name
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
 
 
 class ThrowAway:
@@ -68,7 +82,7 @@ class ThrowAway:
         self.impersonate(means)
         means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_key("token")
-        means.gates = [self.gate(means)]
+        means.gates = [self.gate(means), self.front(means, ready["chain"])]
         means.scoped_gate, means.scope = self.gate(means, "--scope", SCOPE), SCOPE
         return means
 
@@ -80,7 +94,7 @@ class ThrowAway:
         for name in ("device", "other", "revoked", "suspended"):
             setattr(means, name, self.enroll(name))
         means.gate = self.enroll("gate", "--gate")
-        means.disposable = [self.enroll(f"disposable-{number}") for number in range(8)]
+        means.disposable = [self.enroll(f"disposable-{number}") for number in range(12)]
         data = ["--data", str(self.data)]
         means.stop_device = [self.tegata, "device", "revoke", "{device}", *data]
         means.stop_certificate = [self.tegata, "certificate", "revoke", "{thumbprint}", *data]
@@ -156,7 +170,27 @@ class ThrowAway:
         return Identity(after / "chain.pem", after / "key.pem", identity.client_id)
 
     def gate(self, means, *more):
+        """One that a proxy asks."""
         port = free_port()
+        self.start_gate(means, port, *more)
+        wait_for(f"http://127.0.0.1:{port}/health")
+        return Gate(f"http://127.0.0.1:{port}/check", means.trust, "rfc9440")
+
+    def front(self, means, chain):
+        """One that is the proxy, before a product that lets everybody in."""
+        port, health = free_port(), free_port()
+        tls, key = self.folder / "front.pem", self.folder / "front.key"
+        make_self_signed(key, tls, "/CN=localhost", "subjectAltName=DNS:localhost")
+        product = HTTPServer(("127.0.0.1", 0), Product)
+        threading.Thread(target=product.serve_forever, daemon=True).start()
+        self.start_gate(
+            means, port, "--upstream", f"http://127.0.0.1:{product.server_address[1]}", "--certificate", str(tls),
+            "--key", str(key), "--client-ca", chain, "--health", f"127.0.0.1:{health}",
+        )  # fmt: skip
+        wait_for(f"http://127.0.0.1:{health}/health")
+        return Gate(f"https://localhost:{port}/", Trust(str(tls)))
+
+    def start_gate(self, means, port, *more):
         name = f"checkpoint-{port}"
         self.enroll(name, "--gate")
         command = [
@@ -166,8 +200,6 @@ class ThrowAway:
         ]  # fmt: skip
         log = open(self.folder / "gate.log", "ab")  # noqa: SIM115: the process keeps it
         self.processes.append(subprocess.Popen(command, stderr=log, stdout=log, stdin=subprocess.DEVNULL))
-        wait_for(f"http://127.0.0.1:{port}/health")
-        return Gate(f"http://127.0.0.1:{port}/check", means.trust, "rfc9440")
 
     def opened_key(self, name):
         """A key of the installation without its lock: it is thrown away with it."""
