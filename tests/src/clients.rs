@@ -13,10 +13,17 @@ pub fn run(script: &str, argument: &Value) -> Value {
 /// Node with one of the scripts, whose packages must be there.
 pub(crate) fn node(script: &str) -> Command {
     let folder = folder();
-    assert!(folder.join("node_modules").is_dir(), "run `npm ci` in {}", folder.display());
+    packages();
     let mut command = Command::new("node");
     command.arg(folder.join(script)).current_dir(folder);
     command
+}
+
+/// The folder of their packages.
+pub(crate) fn packages() -> PathBuf {
+    let packages = folder().join("node_modules");
+    assert!(packages.is_dir(), "run `npm ci` in {}", folder().display());
+    packages
 }
 
 fn folder() -> PathBuf {

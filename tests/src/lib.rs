@@ -6,7 +6,7 @@
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
 //! | enrol a machine | [`Identity`] |
 //! | sit in front of Chromium | [`Browser`] |
-//! | put a proxy and a gate in front of a product | [`Proxy`], [`Installation::gate`], [`Product`] |
+//! | put a proxy and a gate in front of a product | [`Recipe`], [`Installation::gate`], [`Product`] |
 //! | ask for tokens | [`tokens`] |
 //! | lie in headers | [`forgery`] |
 //! | let openssl judge | [`openssl`] |
@@ -45,7 +45,7 @@ mod installation;
 mod power;
 mod process;
 mod product;
-mod proxy;
+mod recipe;
 mod storehouse;
 
 pub use binary::tegata;
@@ -61,6 +61,6 @@ pub use installation::Installation;
 pub use power::Power;
 pub use process::Process;
 pub use product::Product;
-pub use proxy::{Proxy, self_signed_server};
+pub use recipe::{Recipe, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

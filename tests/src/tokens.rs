@@ -9,11 +9,13 @@ use serde_json::Value;
 
 /// A token request of this device for the product.
 pub fn request(installation: &Installation, device: &Identity) -> Curl {
-    let fields = [
-        ("grant_type", "client_credentials"),
-        ("client_id", &device.device),
-        ("resource", &installation.product),
-    ];
+    request_for(installation, device, &installation.product)
+}
+
+/// The same for another product.
+pub fn request_for(installation: &Installation, device: &Identity, product: &str) -> Curl {
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", &*device.device), ("resource", product)];
     installation.oauth("token_endpoint").as_device(device).form(&fields)
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Answer, Curl, Installation, Product, Proxy, self_signed_server};
+use tegata_tests::{Answer, Curl, Installation, Product, Recipe, self_signed_server};
 
 #[test]
 fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_through() {
     let mut installation = Installation::start();
     let gate = installation.gate();
     let product = Product::behind_a_proxy();
-    let nginx = Proxy::nginx(&installation, gate.port, product.port);
+    let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");
     let token = obtain(&installation, &device);
     let request = || nginx.request("/").as_device(&device).bearer(&token);
@@ -56,7 +56,7 @@ fn a_token_for_another_product_is_of_no_use() {
     let installation = Installation::start();
     let gate = installation.gate_for("https://another.example");
     let product = Product::behind_a_proxy();
-    let nginx = Proxy::nginx(&installation, gate.port, product.port);
+    let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");
     let token = obtain(&installation, &device);
     let refused = nginx.request("/").as_device(&device).bearer(&token).send().expect(401);

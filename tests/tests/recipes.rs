@@ -5,58 +5,58 @@ use std::time::Duration;
 use tegata_tests::forgery::{FORGED, Spelling, posing_as, pretending};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Proxy, clients};
+use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Recipe, clients};
 
 #[test]
 fn nginx_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate();
-    let proxy = Proxy::nginx(&installation, gate.port, product.port);
-    Site { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    let proxy = Recipe::nginx(&installation, gate.port, product.port);
+    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
 }
 
 #[test]
 fn haproxy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_before(product.port, "rfc9440");
-    let proxy = Proxy::haproxy(&installation, gate.port);
-    Site { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    let proxy = Recipe::haproxy(&installation, gate.port);
+    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
 }
 
 #[test]
 fn traefik_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("traefik");
-    let proxy = Proxy::traefik(&installation, gate.port, product.port);
-    Site { installation, gate, proxy, without_gate: 500 }.keeps_its_promises();
+    let proxy = Recipe::traefik(&installation, gate.port, product.port);
+    Checkpoint { installation, gate, proxy, without_gate: 500 }.keeps_its_promises();
 }
 
 #[test]
 fn caddy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("rfc9440");
-    let proxy = Proxy::caddy(&installation, gate.port, product.port);
-    Site { installation, gate, proxy, without_gate: 502 }.keeps_its_promises();
+    let proxy = Recipe::caddy(&installation, gate.port, product.port);
+    Checkpoint { installation, gate, proxy, without_gate: 502 }.keeps_its_promises();
 }
 
 #[test]
 fn envoy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("envoy");
-    let proxy = Proxy::envoy(&installation, gate.port, product.port);
-    Site { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    let proxy = Recipe::envoy(&installation, gate.port, product.port);
+    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
 }
 
 /// A product behind a proxy and a gate.
-struct Site {
+struct Checkpoint {
     installation: Installation,
     gate: GateProcess,
-    proxy: Proxy,
+    proxy: Recipe,
     /// How the proxy answers when the gate is gone.
     without_gate: u16,
 }
 
-impl Site {
+impl Checkpoint {
     fn keeps_its_promises(mut self) {
         let (device, other) =
             (self.installation.enroll("register-1"), self.installation.enroll("register-2"));

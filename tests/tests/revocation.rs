@@ -5,7 +5,7 @@ use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{introspect, obtain, request};
-use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Proxy, clients};
+use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Recipe, clients};
 
 const PROMISE: Duration = Duration::from_secs(1);
 
@@ -16,7 +16,7 @@ struct Shop {
     token: String,
     /// Somebody else's device, to ask about tokens with.
     other: Identity,
-    nginx: Proxy,
+    nginx: Recipe,
     _gate: GateProcess,
     _product: Product,
 }
@@ -26,7 +26,7 @@ impl Shop {
         let installation = Installation::start();
         let gate = installation.gate();
         let product = Product::behind_a_proxy();
-        let nginx = Proxy::nginx(&installation, gate.port, product.port);
+        let nginx = Recipe::nginx(&installation, gate.port, product.port);
         let (device, other) = (installation.enroll("lost"), installation.enroll("other"));
         let token = obtain(&installation, &device);
         Self { installation, device, token, other, nginx, _gate: gate, _product: product }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{header, introspect, obtain};
-use tegata_tests::{Curl, Installation, Product, Proxy};
+use tegata_tests::{Curl, Installation, Product, Recipe};
 
 /// Longer than the shortest notice, and the look of a server at its keys.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ fn nobody_notices_that_another_key_signs() {
     // Gates look at the published keys at least every five minutes; this one does at its start.
     let mut gate = installation.gate();
     let product = Product::behind_a_proxy();
-    let nginx = Proxy::nginx(&installation, gate.port, product.port);
+    let nginx = Recipe::nginx(&installation, gate.port, product.port);
     assert_eq!(kid(&obtain(&installation, &device)), first, "the next key signs nothing yet");
 
     let enters = |token: &str| nginx.request("/").as_device(&device).bearer(token).send().expect(200);
@@ -56,7 +56,7 @@ fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
     let installation = Installation::start();
     let mut gate = installation.gate();
     let product = Product::behind_a_proxy();
-    let nginx = Proxy::nginx(&installation, gate.port, product.port);
+    let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register");
     let token = obtain(&installation, &device);
     let stolen = kid(&token);
