@@ -6,6 +6,7 @@ use crate::installation::Installation;
 use crate::ports;
 use crate::process::Process;
 use crate::stopwatch::eventually;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,6 +36,17 @@ impl GateProcess {
         let upstream = format!("http://127.0.0.1:{product}");
         let own = ["--upstream", &upstream, "--health", &format!("127.0.0.1:{health}")];
         Self::start(installation, &installation.product, format, [port, health], &own)
+    }
+
+    /// The same for a gate that terminates TLS itself, with `server.pem` and `server.key` of this folder.
+    pub(crate) fn alone(installation: &Installation, product: u16, folder: &Path) -> Self {
+        let [port, health] = [ports::free(), ports::free()];
+        let file = |name: &str| folder.join(name).display().to_string();
+        let (upstream, health_at) = (format!("http://127.0.0.1:{product}"), format!("127.0.0.1:{health}"));
+        let own = ["--upstream", &upstream, "--health", &health_at, "--certificate", &file("server.pem")];
+        let chain = installation.chain.display().to_string();
+        let tls = ["--key", &file("server.key"), "--client-ca", &chain];
+        Self::start(installation, &installation.product, "nginx", [port, health], &[&own[..], &tls].concat())
     }
 
     fn start(

@@ -180,6 +180,11 @@ impl Installation {
         GateProcess::before(self, product, format)
     }
 
+    /// `tegata gate --upstream` that terminates TLS itself, with `server.pem` and `server.key` of this folder.
+    pub fn gate_alone(&self, product: u16, folder: &Path) -> GateProcess {
+        GateProcess::alone(self, product, folder)
+    }
+
     /// `tegata gate` for another audience than tokens have here.
     pub fn gate_for(&self, audience: &str) -> GateProcess {
         GateProcess::asked(self, audience, "nginx")

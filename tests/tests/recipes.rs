@@ -1,18 +1,22 @@
-//! Whoever copies a recipe of `docs/recipes` gets what the guide promises, behind the real proxy.
+//! Whoever copies a recipe of `docs/recipes` gets what the guide promises, behind the real proxy; and so does whoever
+//! has no proxy.
 
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 use tegata_tests::forgery::{FORGED, Spelling, posing_as, pretending};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Recipe, clients};
+use tegata_tests::{
+    Answer, Curl, GateProcess, Identity, Installation, Product, Recipe, clients, self_signed_server,
+};
 
 #[test]
 fn nginx_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate();
     let proxy = Recipe::nginx(&installation, gate.port, product.port);
-    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
 }
 
 #[test]
@@ -20,7 +24,7 @@ fn haproxy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_before(product.port, "rfc9440");
     let proxy = Recipe::haproxy(&installation, gate.port);
-    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
 }
 
 #[test]
@@ -28,7 +32,7 @@ fn traefik_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("traefik");
     let proxy = Recipe::traefik(&installation, gate.port, product.port);
-    Checkpoint { installation, gate, proxy, without_gate: 500 }.keeps_its_promises();
+    Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(500));
 }
 
 #[test]
@@ -36,7 +40,7 @@ fn caddy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("rfc9440");
     let proxy = Recipe::caddy(&installation, gate.port, product.port);
-    Checkpoint { installation, gate, proxy, without_gate: 502 }.keeps_its_promises();
+    Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(502));
 }
 
 #[test]
@@ -44,20 +48,37 @@ fn envoy_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate_reading("envoy");
     let proxy = Recipe::envoy(&installation, gate.port, product.port);
-    Checkpoint { installation, gate, proxy, without_gate: 503 }.keeps_its_promises();
+    Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
 }
 
-/// A product behind a proxy and a gate.
+#[test]
+fn a_gate_alone_before_a_product_lets_nobody_through_either() {
+    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let folder = installation.folder("front");
+    let tls_ca = self_signed_server(&folder);
+    let gate = installation.gate_alone(product.port, &folder);
+    let origin = format!("https://localhost:{}", gate.port);
+    Checkpoint { installation, gate, origin, tls_ca, proxy: None }.keeps_its_promises(None);
+}
+
+/// A product behind a gate, and mostly a proxy.
 struct Checkpoint {
     installation: Installation,
     gate: GateProcess,
-    proxy: Recipe,
-    /// How the proxy answers when the gate is gone.
-    without_gate: u16,
+    origin: String,
+    tls_ca: PathBuf,
+    /// Where there is none, the gate terminates TLS.
+    proxy: Option<Recipe>,
 }
 
 impl Checkpoint {
-    fn keeps_its_promises(mut self) {
+    fn at(installation: Installation, gate: GateProcess, proxy: Recipe) -> Self {
+        let (origin, tls_ca) = (proxy.origin.clone(), proxy.tls_ca.clone());
+        Self { installation, gate, origin, tls_ca, proxy: Some(proxy) }
+    }
+
+    /// `without_gate` is how the proxy answers when the gate is gone.
+    fn keeps_its_promises(mut self, without_gate: Option<u16>) {
         let (device, other) =
             (self.installation.enroll("register-1"), self.installation.enroll("register-2"));
         let token = obtain(&self.installation, &device);
@@ -65,11 +86,15 @@ impl Checkpoint {
         self.everybody_else_reads_why(&device, &other, &token);
         self.no_header_stands_for_a_certificate(&device, &other, &token);
         self.revocation_bites_on_a_connection_that_is_open(&device, &token);
-        self.gate_that_is_away_lets_nobody_through(&other);
+        self.gate_that_is_away_lets_nobody_through(&other, without_gate);
+    }
+
+    fn request(&self, path: &str) -> Curl {
+        Curl::to(&format!("{}{path}", self.origin)).trusting(&self.tls_ca)
     }
 
     fn product_learns_who_is_there(&self, device: &Identity, token: &str) {
-        let request = || self.proxy.request("/orders?page=1").as_device(device).bearer(token);
+        let request = || self.request("/orders?page=1").as_device(device).bearer(token);
         let told: Value = request().send().expect(200).json();
         assert_eq!(told["tegata-device"], *device.device, "{told}");
         assert_eq!(told["tegata-generation"], "1");
@@ -78,17 +103,17 @@ impl Checkpoint {
             assert_eq!(told["tegata-device"], *device.device, "only the gate's word counts: {told}");
             assert!(!told.to_string().contains(FORGED), "{spelling:?}: {told}");
         }
-        let posted = self.proxy.request("/orders").as_device(device).bearer(token).json(&json!({"a": 1}));
+        let posted = self.request("/orders").as_device(device).bearer(token).json(&json!({"a": 1}));
         posted.send().expect(200);
     }
 
     fn everybody_else_reads_why(&self, device: &Identity, other: &Identity, token: &str) {
-        let request = || self.proxy.request("/");
+        let request = || self.request("/");
         assert_eq!(refused(&request().as_device(device).send()), "G-02");
         assert_eq!(refused(&request().bearer(token).send()), "C-01");
         assert_eq!(refused(&request().as_device(other).bearer(token).send()), "G-04");
         assert_eq!(refused(&request().as_device(device).bearer("nonsense").send()), "G-03");
-        let in_query = self.proxy.request("/?access_token=x").as_device(device).bearer(token);
+        let in_query = self.request("/?access_token=x").as_device(device).bearer(token);
         assert_eq!(refused(&in_query.send()), "G-03");
         let challenge = request().as_device(other).bearer(token).send();
         assert!(challenge.header("www-authenticate").contains("invalid_token"), "{challenge}");
@@ -98,8 +123,8 @@ impl Checkpoint {
     fn no_header_stands_for_a_certificate(&self, device: &Identity, other: &Identity, token: &str) {
         for spelling in Spelling::ALL {
             let forged = |request| posing_as(device, request, spelling).send();
-            let anonymous = forged(self.proxy.request("/").bearer(token));
-            let stranger = forged(self.proxy.request("/").as_device(other).bearer(token));
+            let anonymous = forged(self.request("/").bearer(token));
+            let stranger = forged(self.request("/").as_device(other).bearer(token));
             assert_eq!(refused(&anonymous), "C-01", "{spelling:?}");
             assert_eq!(refused(&stranger), "G-04", "{spelling:?}");
         }
@@ -109,29 +134,34 @@ impl Checkpoint {
         let seen = clients::run(
             "kept-connection.mjs",
             &json!({
-                "url": format!("{}/", self.proxy.origin),
+                "url": format!("{}/", self.origin),
                 "headers": { "authorization": format!("Bearer {token}") },
                 "cert": device.file("chain.pem"),
                 "key": device.file("key.pem"),
-                "ca": self.proxy.tls_ca,
+                "ca": self.tls_ca,
                 "act": self.installation.command_line(&["device", "revoke", &device.device]),
             }),
         );
-        assert_eq!((&seen["before"], &seen["kept"]), (&json!(200), &json!(true)), "{seen}");
+        // A gate that terminates TLS closes the connections of a denied device; the others refuse on them.
+        let kept = self.proxy.is_some();
+        assert_eq!((&seen["before"], &seen["kept"]), (&json!(200), &json!(kept)), "{seen}");
         assert_eq!((&seen["after"], &seen["refusal"]), (&json!(401), &json!("C-06")), "{seen}");
+        let tls12 = if kept { json!(false) } else { Value::Null };
         assert_eq!(
             seen["resumed"],
-            json!({"TLSv1.2": false, "TLSv1.3": false}),
+            json!({"TLSv1.2": tls12, "TLSv1.3": false}),
             "nobody is let in unverified"
         );
     }
 
-    fn gate_that_is_away_lets_nobody_through(&mut self, other: &Identity) {
+    fn gate_that_is_away_lets_nobody_through(&mut self, other: &Identity, expected: Option<u16>) {
         let token = obtain(&self.installation, other);
-        let request = || self.proxy.request("/").as_device(other).bearer(&token);
-        request().send().expect(200);
+        let attempt = |of: &Self| of.request("/").as_device(other).bearer(&token).attempt();
+        assert_eq!(attempt(self).map(|answer| answer.status), Ok(200));
         self.gate.kill();
-        eventually("nobody passes", Duration::from_secs(5), || request().send().status == self.without_gate);
+        eventually("nobody passes", Duration::from_secs(5), || {
+            attempt(self).ok().map(|answer| answer.status) == expected
+        });
     }
 }
 
