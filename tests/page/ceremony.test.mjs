@@ -18,7 +18,7 @@ before(() => {
 after(() => cleanups.forEach((cleanup) => cleanup()));
 
 test('a click ends in a parcel that its password opens', async () => {
-  const parcel = await ceremony({ subject: '本店 受付PC', submit: async (csr) => answerTo(csr) }).run();
+  const parcel = await ceremony({ subject: '本店 受付PC', keys: ['P-256'], submit: async (csr) => answerTo(csr) }).run();
   const path = join(folder, 'parcel.p12');
   writeFileSync(path, parcel.file);
   const subject = run('sh', ['-c', 'openssl pkcs12 -in "$1" -passin "pass:$2" -nokeys -clcerts | openssl x509 -noout -subject -nameopt utf8', 'sh', path, parcel.password]);
@@ -31,6 +31,7 @@ test('a lost answer is asked for again with the same key', async () => {
   const sent = [];
   const rite = ceremony({
     subject: 'PC',
+    keys: ['P-256'],
     submit: async (csr) => {
       sent.push(csr);
       if (sent.length < 3) throw Refusal.local('offline', true);
@@ -47,18 +48,31 @@ test('a lost answer is asked for again with the same key', async () => {
   assert.equal(sent.length, 3);
 });
 
+test('the key is of the first kind that the server allows and the browser can make', async () => {
+  const told = [];
+  const unable = { ...crypto, getRandomValues: (bytes) => crypto.getRandomValues(bytes), subtle: bound(crypto.subtle, (algorithm) => algorithm.namedCurve) };
+  const submit = async (csr) => {
+    told.push(run('openssl', ['req', '-inform', 'DER', '-noout', '-verify', '-text'], { input: Buffer.from(csr, 'base64') }));
+    return answerTo(csr);
+  };
+  await ceremony({ subject: 'PC', keys: ['Ed448', 'P-384', 'P-256'], submit }).run();
+  await ceremony({ subject: 'PC', keys: ['P-256', 'RSA-2048'], submit, crypto: unable }).run();
+  assert.match(told[0], /secp384r1|P-384/);
+  assert.match(told[1], /Public-Key: \(2048 bit\)/);
+});
+
 test('two ceremonies never share a key', async () => {
   const sent = new Set();
   const submit = async (csr) => answerTo(sent.add(csr) && csr);
-  await ceremony({ subject: 'PC', submit }).run();
-  await ceremony({ subject: 'PC', submit }).run();
+  await ceremony({ subject: 'PC', keys: ['P-256'], submit }).run();
+  await ceremony({ subject: 'PC', keys: ['P-256'], submit }).run();
   assert.equal(sent.size, 2);
 });
 
 test('the certificate of another key is not packed', async () => {
   let foreign;
-  await ceremony({ subject: 'PC', submit: async (csr) => (foreign = answerTo(csr)) }).run();
-  await assert.rejects(ceremony({ subject: 'PC', submit: async () => foreign }).run(), { local: 'mismatch' });
+  await ceremony({ subject: 'PC', keys: ['P-256'], submit: async (csr) => (foreign = answerTo(csr)) }).run();
+  await assert.rejects(ceremony({ subject: 'PC', keys: ['P-256'], submit: async () => foreign }).run(), { local: 'mismatch' });
 });
 
 test('an answer that is not what it says it is, is not packed', async () => {
@@ -69,14 +83,14 @@ test('an answer that is not what it says it is, is not packed', async () => {
     () => ({}),
   ];
   for (const tamper of tampered) {
-    const rite = ceremony({ subject: 'PC', submit: async (csr) => tamper(answerTo(csr)) });
+    const rite = ceremony({ subject: 'PC', keys: ['P-256'], submit: async (csr) => tamper(answerTo(csr)) });
     await assert.rejects(rite.run(), { local: 'mismatch' });
   }
 });
 
 test('a browser that cannot make the key says so', async () => {
   const crypto = { subtle: { generateKey: () => Promise.reject(new Error('not supported')) } };
-  const rite = ceremony({ subject: 'PC', submit: assert.fail, crypto });
+  const rite = ceremony({ subject: 'PC', keys: ['P-256'], submit: assert.fail, crypto });
   await assert.rejects(rite.run(), { local: 'unsupported', retry: false });
 });
 
@@ -122,4 +136,13 @@ function answerTo(csr) {
     chain: chain.map((der) => Buffer.from(der).toString('base64')),
     name: '本店 受付PC',
   };
+}
+
+/** WebCrypto of a browser that cannot make some keys. */
+function bound(subtle, cannot) {
+  return new Proxy(subtle, {
+    get: (target, name) => (name === 'generateKey'
+      ? (algorithm, ...rest) => (cannot(algorithm) ? Promise.reject(new Error('not supported')) : target.generateKey(algorithm, ...rest))
+      : target[name].bind(target)),
+  });
 }

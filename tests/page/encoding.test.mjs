@@ -9,7 +9,8 @@ import { certificationRequest, ecdsaSignature } from '../../crates/enroll/assets
 import { tripleDesCbc } from '../../crates/enroll/assets/des.js';
 import { hmacSha1, sha1 } from '../../crates/enroll/assets/sha1.js';
 import { fromBase64, toBase64, toBase64Url } from '../../crates/enroll/assets/base64.js';
-import { hex, newKeyPair, random, run, temporaryFolder, unhex } from './tools.mjs';
+import { newKey } from '../../crates/enroll/assets/key.js';
+import { hex, random, run, temporaryFolder, unhex } from './tools.mjs';
 
 test('DES gives the published answers', () => {
   // One key three times makes triple DES a single DES. Vectors: FIPS 81's and NBS 500-20's well-known pairs.
@@ -84,8 +85,8 @@ test('openssl accepts the request as signed by its own key, with the Japanese na
   const folder = temporaryFolder(t);
   const path = join(folder, 'device.csr');
   for (let i = 0; i < 20; i++) {
-    const pair = await newKeyPair();
-    writeFileSync(path, await certificationRequest(pair, '本店 受付PC', crypto.subtle));
+    const key = await newKey(['P-256'], crypto.subtle);
+    writeFileSync(path, await certificationRequest(key, '本店 受付PC', crypto.subtle));
     assert.match(verdict(path), /verify OK/);
   }
   const text = run('openssl', ['req', '-noout', '-text', '-nameopt', 'utf8,sep_comma_plus', '-inform', 'DER', '-in', path]);
@@ -96,7 +97,7 @@ test('openssl accepts the request as signed by its own key, with the Japanese na
 
 test('openssl refuses the request when one bit of it is changed', async (t) => {
   const path = join(temporaryFolder(t), 'device.csr');
-  const csr = await certificationRequest(await newKeyPair(), 'PC', crypto.subtle);
+  const csr = await certificationRequest(await newKey(['P-256'], crypto.subtle), 'PC', crypto.subtle);
   csr[csr.indexOf('P'.charCodeAt(0))] ^= 1;
   writeFileSync(path, csr);
   assert.match(verdict(path), /verify failure/);

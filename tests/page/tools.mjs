@@ -22,9 +22,6 @@ export function temporaryFolder(t) {
   return folder;
 }
 
-export function newKeyPair() {
-  return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
-}
 
 /** Signs CSRs as the server would: a root, an issuing CA below it, leaves of one day. */
 export function testAuthority(folder) {

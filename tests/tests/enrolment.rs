@@ -55,6 +55,24 @@ fn somebody_without_mail_types_the_code_that_was_read_out() {
 }
 
 #[test]
+fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_with_them() {
+    let mut installation = Installation::start();
+    installation.kill();
+    let profile = installation.data().join("ca-config/device.toml");
+    let text = std::fs::read_to_string(&profile).expect("a profile");
+    let wanted = text.replace("keys = [\"p256\"]", "keys = [\"rsa\", \"p256\"]\nrsa_bits = 2048");
+    assert_ne!(text, wanted);
+    std::fs::write(&profile, wanted).expect("a profile");
+    installation.start_again();
+    let mut browser = Browser::open(&installation);
+    browser.go(&installation.invite("古い端末"));
+    browser.reach("ready");
+    let (file, password) = enrol(&mut browser, None);
+    let shown = run("openssl", &["x509", "-in", &pem_of(&file, &password), "-noout", "-text"]);
+    assert!(shown.contains("Public-Key: (2048 bit)"), "{shown}");
+}
+
+#[test]
 fn an_invitation_serves_one_device_and_says_so_to_the_next() {
     let installation = Installation::start();
     let mut browser = Browser::open(&installation);

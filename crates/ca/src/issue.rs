@@ -133,6 +133,13 @@ impl Authority {
         self.profile(role).common_name().render(&holder)
     }
 
+    /// The kinds of keys that requests of this role may bring: [`Profile::key_kinds`].
+    ///
+    /// [`Profile::key_kinds`]: crate::Profile::key_kinds
+    pub fn key_kinds(&self, role: Role) -> Vec<String> {
+        self.profile(role).key_kinds()
+    }
+
     /// What requests of this role should look like, as EST says it: [`crate::attributes::wanted`].
     pub fn csr_attributes(&self, role: Role) -> Vec<u8> {
         attributes::wanted(self.profile(role))

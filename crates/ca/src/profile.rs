@@ -78,6 +78,19 @@ impl Profile {
         self.keys.first().copied().unwrap_or(KeyType::P256)
     }
 
+    /// The kinds of keys it allows, the best first, as browsers name them: `P-256`, `P-384`, `RSA-2048` (with the least
+    /// length that is customary and long enough), `Ed25519`.
+    pub fn key_kinds(&self) -> Vec<String> {
+        let rsa = [2048, 3072, 4096].into_iter().find(|&bits| bits >= self.rsa_bits).unwrap_or(4096);
+        let name = |kind: &KeyType| match kind {
+            KeyType::P256 => "P-256".to_owned(),
+            KeyType::P384 => "P-384".to_owned(),
+            KeyType::Rsa => format!("RSA-{rsa}"),
+            KeyType::Ed25519 => "Ed25519".to_owned(),
+        };
+        self.keys.iter().map(name).collect()
+    }
+
     /// The least length of an RSA key, bits.
     pub fn rsa_bits(&self) -> usize {
         self.rsa_bits

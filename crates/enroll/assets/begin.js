@@ -5,11 +5,11 @@ import { startInstallation } from './install.js';
 import { byId, say, tell } from './view.js';
 
 /**
- * Makes `#start` run one ceremony for `subject`. `submit(csr)` and `deliver(thumbprint)` speak with the server; the
+ * Makes `#start` run one ceremony for `subject` with a key of one of the kinds `keys`. `submit(csr)` and `deliver(thumbprint)` speak with the server; the
  * rest is passed on to the installation.
  */
-export function offerCeremony({ subject, submit, deliver, ...installation }) {
-  const rite = ceremony({ subject, submit });
+export function offerCeremony({ subject, keys, submit, deliver, ...installation }) {
+  const rite = ceremony({ subject, keys, submit });
   warnBeforeLosing(rite);
   byId('start').addEventListener('click', () => begin(rite, deliver, installation));
 }

@@ -3,17 +3,18 @@
 import { Refusal } from './api.js';
 import { fromBase64, toBase64, toBase64Url } from './base64.js';
 import { certificationRequest } from './csr.js';
+import { newKey } from './key.js';
 import { transportPassword } from './password.js';
 import { pkcs12 } from './pkcs12.js';
 
 /**
- * One certificate for one fresh key. `subject`: common name. `submit(csr)`: hands the base64 request in and
+ * One certificate for one fresh key. `subject`: common name. `keys`: kinds of keys, the best first. `submit(csr)`: hands the base64 request in and
  * resolves to the server's answer.
  *
  * `run()` may be repeated after a failure: it repeats with the same key, so a lost answer is fetched again
  * instead of locking the device out of its one-time invitation.
  */
-export function ceremony({ subject, submit, crypto = globalThis.crypto }) {
+export function ceremony({ subject, keys, submit, crypto = globalThis.crypto }) {
   let request;
   let parcel;
   return {
@@ -23,7 +24,7 @@ export function ceremony({ subject, submit, crypto = globalThis.crypto }) {
     },
     async run() {
       if (parcel) return parcel;
-      request ??= await newRequest(subject, crypto);
+      request ??= await newRequest(subject, keys, crypto);
       const issued = await checked(await submit(toBase64(request.csr)), request.publicKey, crypto);
       parcel = await sealed(issued, request.pair, crypto);
       request = undefined;
@@ -38,13 +39,12 @@ export function fileName(names, serial) {
   return ['tegata', words, serial.slice(-4).toLowerCase()].filter(Boolean).join('-') + '.p12';
 }
 
-async function newRequest(subject, crypto) {
+async function newRequest(subject, keys, crypto) {
   try {
-    const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
-    const pair = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-    const csr = await certificationRequest(pair, subject, crypto.subtle);
-    const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey));
-    return { pair, csr, publicKey };
+    const key = await newKey(keys, crypto.subtle);
+    const csr = await certificationRequest(key, subject, crypto.subtle);
+    const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', key.pair.publicKey));
+    return { pair: key.pair, csr, publicKey };
   } catch {
     throw Refusal.local('unsupported', false);
   }

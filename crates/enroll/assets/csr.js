@@ -1,23 +1,24 @@
-// PKCS#10 certification requests (RFC 2986) signed with ECDSA and SHA-256 (RFC 5758).
+// PKCS#10 certification requests (RFC 2986).
 import {
-  bitString, constructedContext, integer, oid, sequence, set, utf8String,
+  bitString, constructedContext, integer, nullValue, oid, sequence, set, utf8String,
 } from './der.js';
 
 const COMMON_NAME = '2.5.4.3';
-const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 
-/** The DER of a request for `keyPair` (ECDSA P-256) with the subject CN=`commonName`. */
-export async function certificationRequest(keyPair, commonName, subtle) {
-  const publicKey = new Uint8Array(await subtle.exportKey('spki', keyPair.publicKey));
+/** The DER of a request for a key of `newKey` with the subject CN=`commonName`. */
+export async function certificationRequest({ pair, kind }, commonName, subtle) {
+  const publicKey = new Uint8Array(await subtle.exportKey('spki', pair.publicKey));
   const info = sequence(
     integer(0),
     sequence(set(sequence(oid(COMMON_NAME), utf8String(commonName)))),
     publicKey,
     constructedContext(0),
   );
-  const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
-  const signature = new Uint8Array(await subtle.sign(algorithm, keyPair.privateKey, info));
-  return sequence(info, sequence(oid(ECDSA_WITH_SHA256)), bitString(ecdsaSignature(signature)));
+  const signature = new Uint8Array(await subtle.sign(kind.signing, pair.privateKey, info));
+  if (kind.signing.name === 'ECDSA') {
+    return sequence(info, sequence(oid(kind.oid)), bitString(ecdsaSignature(signature)));
+  }
+  return sequence(info, sequence(oid(kind.oid), nullValue()), bitString(signature));
 }
 
 /** WebCrypto gives r and s side by side; X.509 wants Ecdsa-Sig-Value (RFC 3279, 2.2.3). */

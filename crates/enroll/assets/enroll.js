@@ -36,11 +36,12 @@ async function open(text) {
 }
 
 function welcome(code, invitation) {
-  const { tenant, site, label, subject, expires_at: expires, probe_pattern: probePattern, qr } = invitation;
+  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr } = invitation;
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
   fill({ tenant, site, label, expires: date(expires, 'short') });
   offerCeremony({
     subject,
+    keys,
     names: [site, label],
     probePattern,
     probeAtOnce: true,

@@ -12,6 +12,7 @@ const device = byId('device')?.dataset;
 if (device) {
   offerCeremony({
     subject: device.subject,
+    keys: device.keys.split(' '),
     names: [device.site, device.label],
     probePattern: device.probePattern,
     probeAtOnce: false,

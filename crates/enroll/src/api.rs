@@ -31,6 +31,8 @@ pub(crate) struct Opened {
     role: Role,
     expires_at: Timestamp,
     subject: String,
+    /// Kinds of keys that a request may bring, the best first.
+    keys: Vec<String>,
     device_origin: String,
     probe_pattern: String,
     /// The link as an SVG, for a tablet that reads it from this screen.
@@ -98,6 +100,7 @@ pub(crate) async fn open(
         &invitation.label,
     )?;
     let opened = Opened {
+        keys: desk.key_kinds(&invitation.tenant, invitation.role)?,
         tenant: invitation.tenant_name,
         site: invitation.site_name,
         label: invitation.label,

@@ -27,6 +27,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "handover.js",
     "home.js",
     "install.js",
+    "key.js",
     "password.js",
     "pkcs12.js",
     "platform.js",

@@ -165,6 +165,13 @@ impl Desk {
         Ok(self.authorities.for_tenant(tenant)?.common_name(role, device, site, label))
     }
 
+    /// The kinds of keys that requests of this role may bring, the best first, as [`Profile::key_kinds`] names them.
+    ///
+    /// [`Profile::key_kinds`]: tegata_ca::Profile::key_kinds
+    pub(crate) fn key_kinds(&self, tenant: &TenantId, role: Role) -> Result<Vec<String>, Refusal> {
+        Ok(self.authorities.for_tenant(tenant)?.key_kinds(role))
+    }
+
     /// What a server must be shown with a certificate: the CAs between it and the root.
     pub(crate) fn chain(&self, issuer: &IssuerId) -> Result<Vec<String>, Refusal> {
         let authority = self.authorities.get(issuer).ok_or(Refusal::Internal)?;

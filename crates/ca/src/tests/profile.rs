@@ -125,3 +125,13 @@ fn nine_policies_are_too_many() {
     let error = Profile::parse("device.toml", &eight_more).unwrap_err();
     assert!(error.to_string().contains("at most 8"), "{error}");
 }
+
+#[test]
+fn pages_learn_the_kinds_of_keys_in_the_order_of_the_profile_with_a_length_that_is_customary() {
+    let kinds = |keys: &str| {
+        let text = DEVICE.replace("keys = [\"p256\"]", keys);
+        Profile::parse("device.toml", &text).unwrap().key_kinds()
+    };
+    assert_eq!(kinds("keys = [\"p256\", \"rsa\"]\nrsa_bits = 2048"), ["P-256", "RSA-2048"]);
+    assert_eq!(kinds("keys = [\"rsa\", \"p384\"]\nrsa_bits = 2500"), ["RSA-3072", "P-384"]);
+}
