@@ -92,6 +92,14 @@ impl Installation {
         self.invitation = text_of(&ready, "invitation");
     }
 
+    /// The server once more, with `change` made to its configuration.
+    pub fn reconfigure(&mut self, change: impl FnOnce(String) -> String) {
+        let file = self.data().join("tegata.toml");
+        let text = std::fs::read_to_string(&file).expect("the configuration");
+        std::fs::write(&file, change(text)).expect("the configuration is written");
+        self.start_again();
+    }
+
     /// What the server wrote to standard error.
     pub fn log(&self) -> String {
         self.server.log()

@@ -14,6 +14,7 @@
 //! | hold a ceremony on the hierarchy of CAs | [`Ceremony`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
+//! | put a proxy before the device listener | [`Proxied`] |
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`] |
 //!
@@ -37,7 +38,7 @@ mod browser;
 mod ceremony;
 mod cluster;
 mod command;
-mod curl;
+pub mod curl;
 mod gate;
 mod hsm;
 mod identity;
@@ -45,6 +46,7 @@ mod installation;
 mod power;
 mod process;
 mod product;
+mod proxied;
 mod recipe;
 mod storehouse;
 
@@ -61,6 +63,7 @@ pub use installation::Installation;
 pub use power::Power;
 pub use process::Process;
 pub use product::Product;
+pub use proxied::{Proxied, configure as configure_proxy};
 pub use recipe::{Recipe, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

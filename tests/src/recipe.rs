@@ -39,6 +39,7 @@ pub fn self_signed_server(folder: &Path) -> PathBuf {
         ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "server.key"];
     let certificate = ["req", "-x509", "-days", "1", "-subj", "/CN=localhost", "-out", "server.pem"];
     let names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    let names = [&names[..], &["-addext", "basicConstraints=critical,CA:FALSE"]].concat();
     run_in(folder, "openssl", &[&certificate[..], &names, &key].concat());
     folder.join("server.pem")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tegata_tests::openssl::{self, url_after};
-use tegata_tests::{Answer, Curl, Identity, Installation, csr};
+use tegata_tests::{Answer, Curl, Identity, Installation, Proxied, csr};
 
 /// Who may come to the device listener.
 struct Actors {
@@ -132,12 +132,20 @@ const ROUTES: &[Route] = &[
 
 #[test]
 fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
-    let installation = Installation::start();
-    let actors = Actors::gather(&installation);
+    tells_every_actor_what_they_may_know(&Installation::start());
+}
+
+#[test]
+fn through_a_proxy_every_route_tells_every_actor_the_same() {
+    tells_every_actor_what_they_may_know(&Proxied::by_nginx().installation);
+}
+
+fn tells_every_actor_what_they_may_know(installation: &Installation) {
+    let actors = Actors::gather(installation);
     let mut wrong = Vec::new();
     for route in ROUTES {
         for (actor, expected) in actors.all().into_iter().zip(route.told) {
-            let request = actor.present((route.request)(&installation, &actor.client_id));
+            let request = actor.present((route.request)(installation, &actor.client_id));
             let told = request.attempt().map(|answer| (answer.status, code_of(&answer)));
             let expected = (expected.0, expected.1.to_owned());
             if told.as_ref() != Ok(&expected) {

@@ -10,6 +10,7 @@
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
+//! | what a proxy says about its client | [`proxied`] |
 
 pub mod certificate;
 pub mod claims;
@@ -19,6 +20,8 @@ pub mod entropy;
 pub mod feed;
 pub mod id;
 pub mod jws;
+pub mod network;
+pub mod proxied;
 pub mod refusal;
 pub mod renewal;
 pub mod short_code;
@@ -29,6 +32,7 @@ pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role};
 pub use entropy::Entropy;
 pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
+pub use network::{Network, NotANetwork};
 pub use refusal::{Language, Refusal};
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;

@@ -254,6 +254,16 @@ refusals! {
         ja: "この形式のデータは受け付けません", "application/json で送ってください。";
         en: "This media type is not accepted", "Send application/json.";
     }
+    /// A request at the listener for proxies that no configured proxy sent.
+    ProxyNotTrusted "R-08" 403 {
+        ja: "この接続元は受け付けません", "端末用のアドレスを開いてください。続くときはコードをサポートへお知らせください。";
+        en: "This listener is for the configured proxy alone", "Connect to the public address. Operators: see [device.proxy] in tegata.toml.";
+    }
+    /// The proxy's header is not one certificate in the configured form.
+    CertificateHeader "R-09" 400 {
+        ja: "中継サーバーから届いた証明書を読み取れません", "コードを添えてサポートへご連絡ください。";
+        en: "The proxy did not pass on one readable certificate", "Operators: see that proxy and [device.proxy] in tegata.toml agree on the header.";
+    }
     /// The ledger or a key cannot be reached: nothing was done.
     Unavailable "S-01" 503 {
         ja: "ただいま処理できません", "しばらくしてから、もう一度お試しください。続くときはコードをお知らせください。";

@@ -4,13 +4,9 @@
 //! proxy does and passes it on in a header. A header is believed in one configured format, from a
 //! configured peer, and never otherwise.
 
-mod format;
-mod xfcc;
+pub use tegata_core::proxied::{Format, HeaderSource, Malformed, Told};
 
-pub use format::{Format, Malformed, Told};
-
-use crate::network::Network;
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
 use tegata_core::Thumbprint;
 
@@ -39,93 +35,11 @@ pub enum Source {
     Header(HeaderSource),
 }
 
-/// How a proxy passes the certificate on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HeaderSource {
-    /// The header. The proxy must set it on every request, so that its clients cannot.
-    pub name: HeaderName,
-    /// The only form understood.
-    pub format: Format,
-    /// Whose word is taken.
-    pub trusted_proxies: Vec<Network>,
-}
-
-impl HeaderSource {
-    /// nginx's `$ssl_client_escaped_cert` in `X-Client-Cert`.
-    pub fn nginx(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("x-client-cert", Format::EscapedPem, trusted_proxies)
-    }
-
-    /// `Client-Cert` as RFC 9440 has it.
-    pub fn rfc9440(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("client-cert", Format::Rfc9440, trusted_proxies)
-    }
-
-    /// Envoy's `X-Forwarded-Client-Cert`, which it must write anew (`SANITIZE_SET`).
-    pub fn envoy(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("x-forwarded-client-cert", Format::Xfcc, trusted_proxies)
-    }
-
-    /// `X-Amzn-Mtls-Clientcert` of an AWS application load balancer in passthrough mode.
-    pub fn alb(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("x-amzn-mtls-clientcert", Format::EscapedPemChain, trusted_proxies)
-    }
-
-    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS application load balancer in verify mode.
-    pub fn alb_verify(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("x-amzn-mtls-clientcert-leaf", Format::EscapedPem, trusted_proxies)
-    }
-
-    /// `X-Forwarded-Tls-Client-Cert` of Traefik's `passTLSClientCert` with `pem`.
-    pub fn traefik(trusted_proxies: Vec<Network>) -> Self {
-        Self::in_header("x-forwarded-tls-client-cert", Format::Bare, trusted_proxies)
-    }
-
-    fn in_header(name: &'static str, format: Format, trusted_proxies: Vec<Network>) -> Self {
-        Self { name: HeaderName::from_static(name), format, trusted_proxies }
-    }
-
-    /// Whether certificates from this peer are believed.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(peer))
-    }
-
-    /// What the peer says, or `None` when there is no such header, an empty one, or an untrusted peer:
-    /// what strangers claim is not even read.
-    ///
-    /// # Errors
-    /// [`Malformed`] when a trusted peer sent anything but one certificate.
-    pub fn told(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Option<Told>, Malformed> {
-        if !peer.is_some_and(|peer| self.trusts(peer)) {
-            return Ok(None);
-        }
-        let mut values = headers.get_all(&self.name).iter();
-        match (values.next(), values.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) if value.is_empty() => Ok(None),
-            (Some(value), None) => self.format.read(value).map(Some),
-            (Some(_), Some(_)) => Err(Malformed),
-        }
-    }
-
-    /// The certificate of [`Self::told`].
-    ///
-    /// # Errors
-    /// [`Malformed`], as there.
-    pub fn presented(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<IpAddr>,
-    ) -> Result<Option<Thumbprint>, Malformed> {
-        Ok(self.told(headers, peer)?.map(|told| told.thumbprint()))
-    }
-}
-
 impl Source {
     /// The certificate presented with a request.
     ///
     /// # Errors
-    /// [`Malformed`], see [`HeaderSource::presented`].
+    /// [`Malformed`], see [`HeaderSource::told`].
     pub fn presented(
         &self,
         extensions: &Extensions,
@@ -134,9 +48,22 @@ impl Source {
     ) -> Result<Option<Thumbprint>, Malformed> {
         match self {
             Self::Connection => Ok(extensions.get::<PeerCertificate>().map(|certificate| certificate.0)),
-            Self::Header(source) => source.presented(headers, peer),
+            Self::Header(source) => told_by(source, headers, peer),
         }
     }
+}
+
+/// The certificate that the peer says its client presented.
+///
+/// # Errors
+/// [`Malformed`], see [`HeaderSource::told`].
+pub(crate) fn told_by(
+    source: &HeaderSource,
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+) -> Result<Option<Thumbprint>, Malformed> {
+    let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    Ok(source.told(values, peer)?.map(|told| told.thumbprint()))
 }
 
 /// Headers that say something about a client's certificate, to some proxy or some product.

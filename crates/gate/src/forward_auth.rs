@@ -7,7 +7,7 @@
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 
-use crate::certificate::HeaderSource;
+use crate::certificate::{HeaderSource, told_by};
 use crate::check::Verified;
 use crate::gate::Gate;
 use crate::introduction::introduce;
@@ -156,7 +156,7 @@ fn check<B>(
     request: &Request<B>,
 ) -> Result<Arc<Verified>, Refusal> {
     let headers = request.headers();
-    let presented = config.certificates.presented(headers, Some(peer)).map_err(|error| {
+    let presented = told_by(&config.certificates, headers, Some(peer)).map_err(|error| {
         warn!(%error, %peer, "the proxy is not configured as this gate expects");
         Refusal::NoCertificate
     })?;

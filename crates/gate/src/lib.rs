@@ -48,7 +48,6 @@ mod keys;
 mod layer;
 mod lines;
 mod moment;
-mod network;
 mod receipts;
 mod state;
 mod store;
@@ -59,4 +58,4 @@ pub use config::{Config, ConfigError, Identity, read_identity, trust_from_pem_fi
 pub use gate::{Gate, Status};
 pub use guarded::{Cut, Guarded};
 pub use layer::{GateFuture, GateLayer, GateService};
-pub use network::{Network, NotANetwork};
+pub use tegata_core::{Network, NotANetwork};

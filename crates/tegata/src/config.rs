@@ -1,6 +1,7 @@
 //! `tegata.toml`: one file, unknown keys refused with their line.
 
 mod clients;
+mod proxy;
 mod tokens;
 
 use crate::failure::{Doing, Failure};
@@ -11,6 +12,7 @@ use tegata_core::Installation;
 use tegata_core::renewal::RenewalPolicy;
 
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
+pub use proxy::{HeaderFormat, ProxyConfig};
 pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 
 /// What an operator decides. Relative paths are relative to the folder of the file.
@@ -127,6 +129,8 @@ pub struct DeviceConfig {
     pub key: PathBuf,
     /// All hosts one label below this name lead to the device listener too: pages probe there.
     pub probe_suffix: String,
+    /// The proxies that terminate TLS for devices.
+    pub proxy: Option<ProxyConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -218,6 +222,9 @@ impl Config {
                 "client {name}: who issues its certificates? Say `ca` there or under [clients], or `issued_here = true`"
             ));
         }
+        if let Some(proxy) = &self.device.proxy {
+            proxy.check()?;
+        }
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
@@ -286,6 +293,7 @@ impl Template<'_> {
         } else {
             "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
         };
+        let proxy = proxy::TEMPLATE;
         let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
@@ -325,6 +333,7 @@ key = "tls/device.key"
 # Every name one label below it leads to this listener too; its certificate covers *.SUFFIX.
 probe_suffix = "probe.{host}"
 
+{proxy}
 # HTTP: CRL, OCSP, CA certificates. This URL is written into certificates: it must stay true while they live.
 [public]
 listen = "127.0.0.1:{open}"

@@ -1,13 +1,14 @@
 //! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
+use crate::config::HeaderFormat;
 use crate::failure::{Doing, Failure};
 use crate::gate::front::FrontOptions;
 use crate::machine::Machine;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tegata_gate::forward_auth::{self, ForwardAuth};
-use tegata_gate::{Config, Gate, HeaderSource, Network, Policy, trust_from_pem_file};
+use tegata_gate::{Config, Gate, Network, Policy, trust_from_pem_file};
 use tokio::net::TcpListener;
 
 mod front;
@@ -46,37 +47,6 @@ pub struct GateOptions {
     pub max_staleness: u64,
     #[command(flatten)]
     pub front: FrontOptions,
-}
-
-/// The one format in which the certificate arrives.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum HeaderFormat {
-    /// `X-Client-Cert` with nginx's `$ssl_client_escaped_cert`
-    Nginx,
-    /// `Client-Cert` of RFC 9440: `HAProxy`, Caddy
-    Rfc9440,
-    /// `X-Forwarded-Client-Cert` of Envoy
-    Envoy,
-    /// `X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through
-    Alb,
-    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies
-    AlbVerify,
-    /// `X-Forwarded-Tls-Client-Cert` of Traefik
-    Traefik,
-}
-
-impl HeaderFormat {
-    /// The header as these proxies write it.
-    fn trusting(self, trusted: Vec<Network>) -> HeaderSource {
-        match self {
-            Self::Nginx => HeaderSource::nginx(trusted),
-            Self::Rfc9440 => HeaderSource::rfc9440(trusted),
-            Self::Envoy => HeaderSource::envoy(trusted),
-            Self::Alb => HeaderSource::alb(trusted),
-            Self::AlbVerify => HeaderSource::alb_verify(trusted),
-            Self::Traefik => HeaderSource::traefik(trusted),
-        }
-    }
 }
 
 /// Runs the gate until it is told to stop.

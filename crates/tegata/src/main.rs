@@ -27,6 +27,7 @@ mod metrics;
 mod pem;
 mod plain;
 mod proof;
+mod proxied;
 mod public;
 mod revocations;
 mod running;

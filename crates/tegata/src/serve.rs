@@ -11,6 +11,7 @@ use crate::invite::{self, Invited};
 use crate::loops;
 use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
+use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::running;
 use crate::token_keys::TokenKeys;
@@ -76,6 +77,7 @@ async fn make_installation(
         portal: bind(here(options.portal_port.unwrap_or(init.portal_port))).await?,
         device: bind(here(options.device_port.unwrap_or(init.device_port))).await?,
         public: bind(here(options.public_port.unwrap_or(init.public_port))).await?,
+        proxy: None,
         metrics: match options.metrics_port {
             Some(port) => Some(metrics::Listener::bind(here(port)).await?),
             None => None,
@@ -91,6 +93,7 @@ struct Doors {
     portal: TcpListener,
     device: TcpListener,
     public: TcpListener,
+    proxy: Option<TcpListener>,
     metrics: Option<metrics::Listener>,
 }
 
@@ -100,6 +103,10 @@ impl Doors {
             portal: bind(config.portal.listen).await?,
             device: bind(config.device.listen).await?,
             public: bind(config.public.listen).await?,
+            proxy: match &config.device.proxy {
+                Some(proxy) => Some(bind(proxy.listen).await?),
+                None => None,
+            },
             metrics: match &config.metrics {
                 Some(metrics) => Some(metrics::Listener::bind(metrics.listen).await?),
                 None => None,
@@ -112,12 +119,17 @@ impl Doors {
         Ok([port(&self.portal)?, port(&self.device)?, port(&self.public)?])
     }
 
-    /// Writes the ports that were found into the addresses, where they are this machine's own.
+    /// Writes the ports that were found into the addresses, where they are this machine's own. Devices behind a proxy
+    /// know the proxy's.
     fn announce(&self, config: &mut Config) -> Result<(), Failure> {
+        let public_device_url = config.device.proxy.is_some().then(|| config.device.url.clone());
         let urls = [&mut config.portal.url, &mut config.device.url, &mut config.public.url];
         for (url, port) in urls.into_iter().zip(self.ports()?) {
             let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
             *url = format!("{scheme_and_host}:{port}");
+        }
+        if let Some(url) = public_device_url {
+            config.device.url = url;
         }
         Ok(())
     }
@@ -234,6 +246,8 @@ fn listeners(
         portal_config(&identity(&config.portal.certificate, &config.portal.key)?, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
     let device_identity = identity(&config.device.certificate, &config.device.key)?;
+    let proxy = config.device.proxy.as_ref();
+    let proxy_port = proxy.map(|proxy| proxied::port(proxy, &device_identity)).transpose()?;
     let probes = addresses.probes.clone();
     let client_hints = clients::hints(config)?;
     let make_door = move |issuers: TrustedIssuers| {
@@ -248,6 +262,8 @@ fn listeners(
     };
     let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let device_port = Port::Device(door.clone(), house.context.clock.clone());
+    let clock = house.context.clock.clone();
+    let proxies = proxy.map(|proxy| proxied::proxies(config, proxy, door.clone(), clock)).transpose()?;
     let mut set = JoinSet::new();
     let stopped = || {
         let mut stopping = stopping.clone();
@@ -262,6 +278,10 @@ fn listeners(
     });
     let [portal, device, public] =
         metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
+    if let (Some(tcp), Some(port), Some(proxies)) = (doors.proxy, proxy_port, proxies) {
+        let router = site(&[&addresses.device]).around(proxies.before(device.clone()));
+        set.spawn(listener::serve(tcp, port, router, Limits::default(), stopped()));
+    }
     for ((tcp, port, router), (_, open)) in [
         (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),
         (doors.device, device_port, site(&[&addresses.device]).around(device)),

@@ -3,6 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | who may connect, and what a certificate proves | [`tls`], [`path`] |
+//! | who is calling behind a proxy | [`proxy`] |
 //! | who is calling | [`peer`], with the [`context`] all doors share |
 //! | how a registered client is known by its certificate | [`subject`], [`certificate_keys`], [`leaf`] |
 //! | how connections are accepted, limited and closed | [`listener`], [`connection`] |
@@ -29,6 +30,7 @@ pub mod path;
 pub mod peer;
 pub mod probe;
 pub mod problem;
+pub mod proxy;
 pub mod site;
 pub mod subject;
 pub mod tls;
@@ -45,6 +47,7 @@ pub use page::Page;
 pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;
 pub use problem::{Answer, Problem};
+pub use proxy::{Proxies, UnfitProxies};
 pub use site::Site;
 pub use subject::Subject;
 

@@ -1,10 +1,11 @@
 //! Accepting connections, and ending them.
 
 use crate::choice::Choice;
-use crate::connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
+use crate::connection::{ConnectionControl, PeerAddress, Presented, ServerName};
 use crate::host::plain;
 use crate::leftover::Leftover;
 use crate::listener::activity::{Activity, Counted};
+use crate::proxy::ProxyCertificate;
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -41,6 +42,8 @@ pub enum Port {
     Plain,
     /// HTTPS that never asks for a certificate.
     Portal(Arc<ArcSwap<ServerConfig>>),
+    /// HTTPS for proxies, which are known by address or certificate: the names that they ask for say nothing.
+    Proxy(Arc<ServerConfig>),
     /// HTTPS that asks for a certificate.
     Device(Arc<ArcSwap<DeviceDoor>>, Arc<dyn Clock>),
 }
@@ -176,6 +179,7 @@ impl House {
         let config = match &self.port {
             Port::Plain => return Err(io::ErrorKind::Unsupported.into()),
             Port::Portal(config) => config.load_full(),
+            Port::Proxy(config) => Arc::clone(config),
             Port::Device(door, _) => {
                 let name = start.client_hello().server_name().map(plain);
                 door.load().config_for(name.as_deref())
@@ -186,15 +190,15 @@ impl House {
 
     fn learn(&self, stream: &TlsStream<TcpStream>, facts: &mut Extensions) {
         let tls = stream.get_ref().1;
+        let leaf = tls.peer_certificates().and_then(<[_]>::first);
+        if let Port::Proxy(_) = &self.port {
+            facts.insert(ProxyCertificate(leaf.map(|der| Thumbprint::of(der))));
+            return;
+        }
         facts.insert(ServerName(tls.server_name().map(plain)));
         if let Port::Device(door, clock) = &self.port {
             let door = door.load();
-            let leaf = tls.peer_certificates().and_then(<[_]>::first);
-            let certificate = leaf.map(|der| PeerCertificate {
-                der: Arc::from(der.as_ref()),
-                thumbprint: Thumbprint::of(der),
-                path: door.issuers.judge(der, clock.now()),
-            });
+            let certificate = leaf.map(|der| door.judged(der, clock.now()));
             if let Some(certificate) = &certificate {
                 facts.insert(Choice::new(door.releases.clone(), certificate.thumbprint));
             }

@@ -4,6 +4,7 @@
 //! verifier again, and an anonymous ticket of one listener could otherwise return on another.
 
 use crate::choice::Releases;
+use crate::connection::PeerCertificate;
 use crate::path::TrustedIssuers;
 use crate::probe::ProbeHosts;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -16,7 +17,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::sync::Arc;
-use tegata_core::Timestamp;
+use tegata_core::{Thumbprint, Timestamp};
 
 /// The versions of TLS that are spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +62,11 @@ fn device_config(
     config(identity, versions, Arc::new(PossessionOnly::new(hints, releases)), &[b"h2", b"http/1.1"])
 }
 
+/// The listener for proxies asks for the proxy's own certificate, takes any, or none: [`crate::proxy`] knows which.
+pub fn proxy_config(identity: &ServerIdentity, versions: Versions) -> Result<ServerConfig, Error> {
+    device_config(identity, versions, Vec::new(), Arc::default())
+}
+
 /// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
 /// certificate over one HTTP/2 connection, and a probe is worth something only on its own connection.
 fn probe_config(
@@ -87,6 +93,15 @@ impl DeviceDoor {
             issuers,
             releases,
         })
+    }
+
+    /// A certificate whose possession is proved, with the verdict on its path.
+    pub(crate) fn judged(&self, leaf: &[u8], now: Timestamp) -> PeerCertificate {
+        PeerCertificate {
+            der: leaf.into(),
+            thumbprint: Thumbprint::of(leaf),
+            path: self.issuers.judge(leaf, now),
+        }
     }
 
     pub(crate) fn config_for(&self, server_name: Option<&str>) -> Arc<ServerConfig> {

@@ -1,15 +1,17 @@
 """Lines 41-55: what a gate, or any other validator, lets through."""
 
+import base64
 import socket
 import ssl
 import subprocess
 import time
+import urllib.parse
 
 from kit import jose, wire
 from kit.authority import make_key
 from kit.identity import Identity
 from kit.registry import Failed, Skipped, demand, demand_equal, line
-from kit.server import eventually
+from kit.server import demand_refused, eventually
 
 PROMISE = 1.0
 
@@ -185,8 +187,42 @@ def refused_in_time(gate, device, token, what):
     gate.demand_refused(device, token, what)
 
 
-@at_gates(54, "A certificate header from a peer that is not a trusted proxy is ignored")
-def untrusted_header(server, gate):
+@line(54, "A certificate header from a peer that is not a trusted proxy is ignored")
+def untrusted_header(server):
+    untrusted_header_at_the_server(server, server.means.need("device"))
+    for gate in server.means.need("gates"):
+        untrusted_header_at(server, gate)
+
+
+def untrusted_header_at_the_server(server, device):
+    """Without a certificate the headers are none; beside one, they are not another's."""
+    headers = told_by_proxies(device)
+    for header in headers:
+        answer = server.ask_token(None, client_id=device.client_id, headers=[header])
+        demand_refused(answer, f"{header[0]} instead of a certificate")
+    other = server.means.other
+    if other:
+        answer = server.ask_token(other, client_id=device.client_id, headers=headers)
+        demand_refused(answer, "headers beside another certificate")
+
+
+def told_by_proxies(identity):
+    """The same certificate as proxies of different makes write it."""
+    pem, der = urllib.parse.quote(identity.pem, safe=""), base64.b64encode(identity.der).decode()
+    return [
+        ("Client-Cert", f":{der}:"),
+        ("X-Client-Cert", pem),
+        ("X-Forwarded-Client-Cert", f'Hash={identity.hex_thumbprint};Cert="{pem}"'),
+        ("X-Amzn-Mtls-Clientcert", pem),
+        ("X-Amzn-Mtls-Clientcert-Leaf", pem),
+        ("X-Forwarded-Tls-Client-Cert", der),
+        ("X-SSL-Cert", pem),
+        ("X-ARR-ClientCert", der),
+        ("SSL-Client-Cert", pem),
+    ]
+
+
+def untrusted_header_at(server, gate):
     token, device = admitted(server, gate), server.means.need("device")
     if gate.terminates_tls:
         gate.demand_refused(None, token, "a header instead of a certificate", headers=[gate.handed_over(device)])

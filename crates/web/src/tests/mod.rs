@@ -1,5 +1,6 @@
 mod connections;
 mod paths;
+mod proxies;
 mod requests;
 mod subjects;
 mod world;

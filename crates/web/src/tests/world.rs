@@ -1,9 +1,11 @@
 //! A certificate hierarchy, a device and a portal listener on loopback, and clients of them.
 
 use crate::problem::Answer;
-use crate::tls::{DeviceDoor, ServerIdentity, Versions, portal_config};
+use crate::proxy::{Proxies, ProxyCertificate, UnfitProxies};
+use crate::tls::{DeviceDoor, ServerIdentity, Versions, portal_config, proxy_config};
 use crate::{
-    ConnectionControl, Limits, Path, Port, Presented, ProbeHosts, Site, StrictJson, TrustedIssuers, serve,
+    ConnectionControl, Limits, Path, PeerAddress, Port, Presented, ProbeHosts, Site, StrictJson,
+    TrustedIssuers, serve,
 };
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -21,7 +23,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tegata_core::{Clock, Timestamp};
+use tegata_core::proxied::HeaderSource;
+use tegata_core::{Clock, Thumbprint, Timestamp};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
@@ -111,6 +114,7 @@ pub struct World {
     pub device: SocketAddr,
     pub portal: SocketAddr,
     server_ca: Made,
+    pub door: Arc<ArcSwap<DeviceDoor>>,
     stop: Vec<oneshot::Sender<()>>,
     pub served: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -126,7 +130,8 @@ impl World {
         let identity = server_identity(&server_ca);
         let probes = ProbeHosts::new("probe.localhost", 9443);
         let door = DeviceDoor::new(&identity, versions, ours.issuers(), probes).unwrap();
-        let device = Port::Device(Arc::new(ArcSwap::from_pointee(door)), Arc::new(At(NOW)));
+        let door = Arc::new(ArcSwap::from_pointee(door));
+        let device = Port::Device(door.clone(), Arc::new(At(NOW)));
         let portal =
             Port::Portal(Arc::new(ArcSwap::from_pointee(portal_config(&identity, versions).unwrap())));
         let mut world = Self {
@@ -134,6 +139,7 @@ impl World {
             device: ([127, 0, 0, 1], 0).into(),
             portal: ([127, 0, 0, 1], 0).into(),
             server_ca,
+            door,
             stop: vec![],
             served: vec![],
         };
@@ -142,11 +148,35 @@ impl World {
         world
     }
 
+    /// Proxies in front of the device listener.
+    pub fn proxies(
+        &self,
+        source: HeaderSource,
+        certificates: &[CertificateDer<'static>],
+    ) -> Result<Proxies, UnfitProxies> {
+        Proxies::new(source, certificates, self.door.clone(), Arc::new(At(NOW)))
+    }
+
+    /// A listener for them, over TLS.
+    pub async fn open_for_proxies(
+        &mut self,
+        source: HeaderSource,
+        certificates: &[CertificateDer<'static>],
+    ) -> SocketAddr {
+        let config = proxy_config(&server_identity(&self.server_ca), Versions::Tls13).unwrap();
+        let router = self.proxies(source, certificates).unwrap().before(routes());
+        self.serve(Port::Proxy(Arc::new(config)), router, Limits::default()).await
+    }
+
     async fn open(&mut self, port: Port, limits: Limits) -> SocketAddr {
+        self.serve(port, routes(), limits).await
+    }
+
+    async fn serve(&mut self, port: Port, router: Router, limits: Limits) -> SocketAddr {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = Site { origins: vec![ORIGIN.into()], hsts: true }.around(routes());
+        let router = Site { origins: vec![ORIGIN.into()], hsts: true }.around(router);
         let shutdown = async { drop(stopped.await) };
         self.served.push(tokio::spawn(serve(tcp, port, router, limits, shutdown)));
         self.stop.push(stop);
@@ -279,6 +309,22 @@ pub async fn call(request: Request<Body>) -> Response<Bytes> {
     use tower::ServiceExt;
     let site = Site { origins: vec![ORIGIN.into()], hsts: false };
     whole(site.around(routes()).oneshot(request).await.unwrap()).await
+}
+
+/// The same behind proxies, from this address and with this certificate of the other end.
+pub async fn call_through(
+    proxies: Proxies,
+    address: &str,
+    shown: Option<&Made>,
+    headers: http::HeaderMap,
+) -> Response<Bytes> {
+    use tower::ServiceExt;
+    let mut request = Request::get("/seen").header("host", "localhost").body(Body::empty()).unwrap();
+    request.headers_mut().extend(headers);
+    request.extensions_mut().insert(PeerAddress(address.parse().unwrap()));
+    request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
+    let site = Site { origins: vec![ORIGIN.into()], hsts: false };
+    whole(site.around(proxies.before(routes())).oneshot(request).await.unwrap()).await
 }
 
 async fn whole<B>(response: Response<B>) -> Response<Bytes>

@@ -5,10 +5,8 @@
 //! [`super::HeaderSource`]'s business.
 
 use super::xfcc;
-use crate::bearer::percent_decoded;
-use http::HeaderValue;
-use tegata_core::Thumbprint;
-use tegata_core::encoding::from_base64;
+use crate::Thumbprint;
+use crate::encoding::{from_base64, percent_decoded};
 
 /// One form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,8 +63,8 @@ impl Format {
     ///
     /// # Errors
     /// [`Malformed`] when the value is anything else.
-    pub fn read(self, value: &HeaderValue) -> Result<Told, Malformed> {
-        let text = value.to_str().map_err(|_| Malformed)?;
+    pub fn read(self, value: &[u8]) -> Result<Told, Malformed> {
+        let text = str::from_utf8(value).ok().filter(|text| is_printable(text)).ok_or(Malformed)?;
         let told = match self {
             Self::EscapedPem => escaped_pem(text).map(Told::Certificate),
             Self::EscapedPemChain => pem_chain(text).and_then(first).map(Told::Certificate),
@@ -101,6 +99,14 @@ fn pem_chain(text: &str) -> Option<Vec<Vec<u8>>> {
 fn bare_chain(text: &str) -> Option<Vec<Vec<u8>>> {
     let text = String::from_utf8(percent_decoded(text)?).ok()?;
     text.split(',').map(der).collect()
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+}
+
+pub(super) fn is_byte_sequence(text: &str) -> bool {
+    byte_sequence(text).is_some()
 }
 
 /// A byte sequence of RFC 9651 section 3.3.5, without parameters.

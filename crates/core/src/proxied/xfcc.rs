@@ -6,9 +6,9 @@
 //! refused instead of interpreted.
 
 use super::format::{Told, escaped_pem};
+use crate::Thumbprint;
 use std::iter::Peekable;
 use std::str::Chars;
-use tegata_core::Thumbprint;
 
 /// The certificate of the only element.
 pub(super) fn read(text: &str) -> Option<Told> {

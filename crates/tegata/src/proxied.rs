@@ -1,0 +1,47 @@
+//! The listener for proxies that terminate TLS for devices: `[device.proxy]`.
+
+use crate::config::{Config, ProxyConfig};
+use crate::failure::{Doing, Failure};
+use arc_swap::ArcSwap;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::path::Path;
+use std::sync::Arc;
+use tegata_core::Clock;
+use tegata_web::tls::{DeviceDoor, ServerIdentity, Versions, proxy_config};
+use tegata_web::{Port, Proxies};
+
+/// How its port is spoken with.
+pub fn port(proxy: &ProxyConfig, identity: &ServerIdentity) -> Result<Port, Failure> {
+    if !proxy.tls {
+        return Ok(Port::Plain);
+    }
+    let config = proxy_config(identity, Versions::Tls13);
+    Ok(Port::Proxy(Arc::new(config.doing("the device listener's certificate cannot be used")?)))
+}
+
+/// Whom it believes.
+pub fn proxies(
+    config: &Config,
+    proxy: &ProxyConfig,
+    door: Arc<ArcSwap<DeviceDoor>>,
+    clock: Arc<dyn Clock>,
+) -> Result<Proxies, Failure> {
+    let certificates = match &proxy.certificate {
+        Some(file) => certificates(&config.path(file))?,
+        None => Vec::new(),
+    };
+    Proxies::new(proxy.source(), &certificates, door, clock)
+        .map_err(|error| Failure::misuse(format!("device.proxy: {error}")))
+}
+
+/// All that are in the file: two while one replaces the other.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read
+        .map_err(|error| Failure::misuse(format!("device.proxy: cannot read {}: {error}", file.display())))?;
+    if certificates.is_empty() {
+        return Err(Failure::misuse(format!("device.proxy: {} holds no certificate", file.display())));
+    }
+    Ok(certificates)
+}
