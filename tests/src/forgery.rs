@@ -18,7 +18,8 @@ const CERTIFICATE: [&str; 6] = [
 ];
 
 /// Every header in which a gate speaks to the product.
-const GATE: [&str; 4] = ["tegata-device", "tegata-tenant", "tegata-site", "tegata-generation"];
+const GATE: [&str; 5] =
+    ["tegata-device", "tegata-tenant", "tegata-site", "tegata-generation", "tegata-subject"];
 
 /// A word that no honest header has.
 pub const FORGED: &str = "forged";

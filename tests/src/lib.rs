@@ -17,6 +17,7 @@
 //! | put a proxy before the device listener | [`Proxied`] |
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`] |
+//! | sign people in at an identity provider | [`IdentityProvider`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
 //! shown when a test fails.
@@ -43,6 +44,7 @@ mod gate;
 mod hsm;
 mod identity;
 mod installation;
+mod people;
 mod power;
 mod process;
 mod product;
@@ -55,11 +57,12 @@ pub use browser::{Browser, Download};
 pub use ceremony::{Act, Ceremony};
 pub use cluster::Cluster;
 pub use command::{Outcome, run, run_in};
-pub use curl::{Answer, Curl};
+pub use curl::{Answer, Curl, escaped};
 pub use gate::GateProcess;
 pub use hsm::Hsm;
 pub use identity::Identity;
 pub use installation::Installation;
+pub use people::{IdentityProvider, SignedIn};
 pub use power::Power;
 pub use process::Process;
 pub use product::Product;

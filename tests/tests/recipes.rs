@@ -98,6 +98,7 @@ impl Checkpoint {
         let told: Value = request().send().expect(200).json();
         assert_eq!(told["tegata-device"], *device.device, "{told}");
         assert_eq!(told["tegata-generation"], "1");
+        assert_eq!(told["tegata-subject"], format!("device:{}", device.device));
         for spelling in Spelling::ALL {
             let told: Value = pretending(request(), spelling).send().expect(200).json();
             assert_eq!(told["tegata-device"], *device.device, "only the gate's word counts: {told}");

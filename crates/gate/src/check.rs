@@ -58,6 +58,11 @@ impl Verified {
         &self.claims.device
     }
 
+    /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
+    pub fn subject(&self) -> &str {
+        &self.claims.sub
+    }
+
     /// The person who uses it, by a name that is stable and says nothing; none where the device asks for itself.
     pub fn person(&self) -> Option<&str> {
         self.claims.person()

@@ -3,7 +3,7 @@
 //! the product is written in.
 //!
 //! `/check`, and every path below it, by any method, answers 200 with `Tegata-Device`, `Tegata-Tenant`,
-//! `Tegata-Site` and `Tegata-Generation`, or the refusal with `Tegata-Refusal: CODE`. `GET /health`
+//! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, or the refusal with `Tegata-Refusal: CODE`. `GET /health`
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 

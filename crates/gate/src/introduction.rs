@@ -3,8 +3,8 @@
 use crate::check::Verified;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Writes `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site` and `Tegata-Generation`, in place of whatever
-/// stood there.
+/// Writes `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, in place of whatever
+/// stood there. All of them every time: some proxies leave a client's own header where the gate's answer has none.
 pub(crate) fn introduce(verified: &Verified, headers: &mut HeaderMap) {
     let generation = verified.generation().to_string();
     for (name, value) in [
@@ -12,6 +12,7 @@ pub(crate) fn introduce(verified: &Verified, headers: &mut HeaderMap) {
         ("tegata-tenant", verified.tenant().as_str()),
         ("tegata-site", verified.site().as_str()),
         ("tegata-generation", &generation),
+        ("tegata-subject", verified.subject()),
     ] {
         let name = HeaderName::from_static(name);
         headers.remove(&name);

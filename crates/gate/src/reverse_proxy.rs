@@ -2,7 +2,7 @@
 //!
 //! Clients come over TLS 1.3, with the certificate their token is bound to; or another proxy terminates
 //! TLS and passes the certificate on in a header. Every request is checked; what passes goes to the
-//! product over HTTP/1.1, with `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site` and `Tegata-Generation`
+//! product over HTTP/1.1, with `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`
 //! in place of everything a client may have said about certificates. Bodies are streamed both ways.
 //!
 //! When a device is denied, what it has under way ends: bodies, answers not yet given, `WebSockets` and,

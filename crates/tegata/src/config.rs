@@ -385,13 +385,14 @@ audience = "{audience}"
 # audiences = ["{audience}"]
 
 # Where the people of a tenant sign in, for tokens that name person and device. site_claim is the claim with the stores
-# a person works at; without it, all of the tenant's.
+# a person works at; without it, all of the tenant's. require tells the tenant's people from others at the same issuer.
 # [[identity_provider]]
 # tenant = "…"
 # issuer = "https://login.example.jp"
-# audience = "…"
+# audiences = ["…"]
 # ca = "PEM, where the system does not trust it"
 # site_claim = "stores"
+# require = {{ hd = "aoba.example.jp" }}
 "#
         )
     }

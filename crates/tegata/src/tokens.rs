@@ -20,10 +20,12 @@ pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
     let config = &house.config;
     let known = Known(house.ledger.tenants().await.doing("cannot read the tenants")?);
     let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
+    let people = people.collect::<Result<Vec<_>, _>>()?;
+    check_shared(&people)?;
     let rules = Rules {
         lifetime: Duration::from_secs(config.tokens.lifetime_seconds.into()),
         refresh: config.tokens.refresh(),
-        people: people.collect::<Result<_, _>>()?,
+        people,
     };
     Tokens::new(house.context.clone(), keys, products(config), rules)
         .doing("cannot prepare the token endpoint")
@@ -63,11 +65,34 @@ fn identity_provider(
     Ok(IdentityProvider {
         tenant: known.tenant(&configured.tenant)?,
         issuer: configured.issuer.clone(),
-        audience: configured.audience.clone(),
+        audiences: configured.audiences.clone(),
+        require: configured.require.clone(),
         person_claim: configured.person_claim.clone(),
         site_claim: configured.site_claim.clone(),
         fetch: Arc::new(Web(client)),
     })
+}
+
+/// Where two tenants' people sign in at one issuer, something has to tell them apart; and each is found by tenant and
+/// issuer.
+fn check_shared(providers: &[IdentityProvider]) -> Result<(), Failure> {
+    for (place, one) in providers.iter().enumerate() {
+        for other in providers[..place].iter().filter(|other| other.issuer == one.issuer) {
+            if one.tenant == other.tenant {
+                let issuer = &one.issuer;
+                return Err(Failure::misuse(format!(
+                    "there is one [[identity_provider]] too many for {issuer}"
+                )));
+            }
+            if one.require.is_empty() || other.require.is_empty() || one.require == other.require {
+                let issuer = &one.issuer;
+                return Err(Failure::misuse(format!(
+                    "people of two tenants sign in at {issuer}: each [[identity_provider]] needs a require of its own"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Public documents by the small client that gates use, with its limits.

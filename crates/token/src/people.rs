@@ -9,6 +9,7 @@ mod statement;
 use crate::error::OAuthError;
 use futures_util::future::BoxFuture;
 use provider::Provider;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tegata_core::jws::foreign::unverified_payload;
 use tegata_core::{Refusal, TenantId, Timestamp};
@@ -31,8 +32,10 @@ pub struct IdentityProvider {
     pub tenant: TenantId,
     /// The provider's issuer, exactly as its tokens and its discovery document say it.
     pub issuer: String,
-    /// What its tokens must be for.
-    pub audience: String,
+    /// What its tokens must be for: any of these.
+    pub audiences: Vec<String>,
+    /// Claims and the values they must have: they tell the tenant's people from others of the same issuer.
+    pub require: BTreeMap<String, String>,
     /// The claim that names the person for ever; usually `sub`.
     pub person_claim: String,
     /// The claim with the sites the person works at, by name or identifier: text or a list. Without one, all of the
@@ -72,8 +75,9 @@ impl People {
         let issuer = statement::issuer_of(&payload).ok_or(Refusal::PersonUnproven)?;
         let provider = self.provider(&issuer, tenant)?;
         let text = provider.verify(token, now).await?;
-        Ok(statement::read(&text, kind, &provider.configured, now).ok_or(Refusal::PersonUnproven)?)
+        Ok(statement::read(&text, kind, &provider.configured, now)?)
     }
+
     /// The tenant's own with this issuer; whoever signs in at another tenant's belongs there.
     fn provider(&self, issuer: &str, tenant: &TenantId) -> Result<&Provider, Refusal> {
         let mut refusal = Refusal::PersonUnproven;

@@ -51,7 +51,7 @@ class People:
         return self.server.server_address[1]
 
     def configuration(self, tenant):
-        lines = {"tenant": tenant, "issuer": self.issuer, "audience": AUDIENCE, "ca": str(self.ca)}
+        lines = {"tenant": tenant, "issuer": self.issuer, "audiences": [AUDIENCE], "ca": str(self.ca)}
         return "\n[[identity_provider]]\n" + "".join(f"{name} = {json.dumps(lines[name])}\n" for name in lines)
 
     def id_token(self, person="staff-1"):

@@ -1,6 +1,7 @@
 //! What an operator decides about tokens, products and where people sign in.
 
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tegata_token::RefreshRules;
@@ -38,8 +39,11 @@ pub struct IdentityProviderConfig {
     pub tenant: String,
     /// The provider's issuer; its discovery document is found below it.
     pub issuer: String,
-    /// What its tokens must be for: usually the client identifier that products sign in with.
-    pub audience: String,
+    /// What its tokens must be for: usually the client identifiers that products sign in with.
+    pub audiences: Vec<String>,
+    /// Claims and the values they must have, where others sign in at the same issuer.
+    #[serde(default)]
+    pub require: BTreeMap<String, String>,
     /// PEM that verifies its server, where the system's own trust does not.
     pub ca: Option<PathBuf>,
     /// The claim that names a person for ever.
@@ -112,9 +116,55 @@ impl IdentityProviderConfig {
         if !is_address(&self.issuer) || self.issuer.contains('#') {
             return Err(format!("identity_provider.issuer {} is not an https URL", self.issuer));
         }
-        if self.audience.is_empty() || self.person_claim.is_empty() {
-            return Err("identity_provider.audience and person_claim must not be empty".into());
+        let is_blank = self.audiences.iter().any(String::is_empty);
+        if self.audiences.is_empty() || is_blank || self.person_claim.is_empty() {
+            return Err("identity_provider.audiences and person_claim must not be empty".into());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn provider(more: &str) -> Result<(), String> {
+        let whole = format!("tenant = \"あおば\"\n{more}");
+        let read: Result<IdentityProviderConfig, _> = toml::from_str(&whole);
+        read.map_err(|error| error.to_string())?.check()
+    }
+
+    #[test]
+    fn a_provider_is_an_https_address_whose_tokens_are_for_somebody() {
+        let issuer = "issuer = \"https://login.example.jp/aoba\"\n";
+        assert_eq!(provider(&format!("{issuer}audiences = [\"rezept\"]")), Ok(()));
+        let more = "site_claim = \"stores\"\nperson_claim = \"oid\"\nrequire = { hd = \"aoba.example.jp\" }";
+        assert_eq!(provider(&format!("{issuer}audiences = [\"rezept\"]\n{more}")), Ok(()));
+        for wrong in ["", "audiences = []", "audiences = [\"\"]", "audiences = [\"a\"]\nperson_claim = \"\""]
+        {
+            assert!(provider(&format!("{issuer}{wrong}")).is_err(), "{wrong}");
+        }
+        for address in
+            ["http://login.example.jp", "login.example.jp", "https://a.example/?x=1", "https://a.example/#x"]
+        {
+            assert!(provider(&format!("issuer = \"{address}\"\naudiences = [\"a\"]")).is_err(), "{address}");
+        }
+        assert!(provider(&format!("{issuer}audiences = [\"a\"]\nclaim = \"x\"")).is_err(), "unknown keys");
+    }
+
+    #[test]
+    fn refresh_tokens_outlive_access_tokens_and_their_own_grace() {
+        let check = |text: &str| toml::from_str::<TokensConfig>(text).unwrap().check();
+        assert_eq!(check(""), Ok(()));
+        assert_eq!(check("lifetime_seconds = 60\nrefresh_minutes = 600\nrefresh_idle_minutes = 600"), Ok(()));
+        for wrong in [
+            "lifetime_seconds = 10",
+            "refresh_minutes = 60\nrefresh_idle_minutes = 61",
+            "refresh_idle_minutes = 4",
+            "refresh_grace_seconds = 601",
+            "refresh_idle_minutes = 5\nrefresh_grace_seconds = 300",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{IdentityProvider, LONGEST};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tegata_core::jws::JwsError;
 use tegata_core::jws::foreign::{ForeignKeys, ForeignText};
 use tegata_core::{Refusal, Timestamp};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// How long keys are believed without asking.
 const FRESH: Duration = Duration::from_mins(10);
@@ -18,10 +19,14 @@ const STALE: Duration = Duration::from_hours(24);
 /// From one attempt to the next: whoever sends unknown names of keys makes us ask no more often.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How long a provider may take for both documents.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub(super) struct Provider {
     pub(super) configured: IdentityProvider,
-    /// One at a time asks; the others find its answer.
-    kept: Mutex<Kept>,
+    kept: std::sync::Mutex<Kept>,
+    /// One at a time asks.
+    asking: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -32,7 +37,7 @@ struct Kept {
 
 impl Provider {
     pub(super) fn new(configured: IdentityProvider) -> Self {
-        Self { configured, kept: Mutex::default() }
+        Self { configured, kept: std::sync::Mutex::default(), asking: Mutex::default() }
     }
 
     /// The text of a token, if the provider has signed it.
@@ -49,34 +54,61 @@ impl Provider {
         })
     }
 
-    /// The keys; others than `known`, where there are any.
+    /// The keys; others than `known`, where there are any. While one request asks for them, the others go on with those
+    /// that are known, so that a provider that hangs keeps nobody waiting.
     async fn keys(
         &self,
         now: Timestamp,
         known: Option<&Arc<ForeignKeys>>,
     ) -> Result<Arc<ForeignKeys>, Refusal> {
-        let mut kept = self.kept.lock().await;
-        let age = kept.keys.as_ref().map(|(_, at)| now.since(*at));
-        let is_known = |keys: &Arc<ForeignKeys>| known.is_some_and(|known| Arc::ptr_eq(known, keys));
-        let has_news = kept.keys.as_ref().is_some_and(|(keys, _)| !is_known(keys));
-        let is_good = has_news && age.is_some_and(|age| age < FRESH);
-        let just_tried = kept.tried.is_some_and(|tried| now.since(tried) < RETRY);
-        if !is_good && !just_tried {
-            kept.tried = Some(now);
-            match self.fetch().await {
-                Some(keys) => kept.keys = Some((Arc::new(keys), now)),
-                None => {
-                    tracing::warn!(
-                        issuer = self.configured.issuer,
-                        "an identity provider cannot be asked for its keys"
-                    );
-                }
-            }
+        if let Some(keys) = self.kept(now, FRESH, known) {
+            return Ok(keys);
         }
-        let usable = kept.keys.as_ref().filter(|(_, at)| now.since(*at) < STALE);
-        usable.map(|(keys, _)| keys.clone()).ok_or(Refusal::Unavailable)
+        let old = if known.is_none() { self.kept(now, STALE, None) } else { None };
+        let _turn = match (self.asking.try_lock(), old) {
+            (Ok(turn), _) => turn,
+            (Err(_), Some(old)) => return Ok(old),
+            (Err(_), None) => self.asking.lock().await,
+        };
+        if let Some(keys) = self.kept(now, FRESH, known) {
+            return Ok(keys);
+        }
+        self.ask(now).await;
+        self.kept(now, STALE, None).ok_or(Refusal::Unavailable)
     }
 
+    /// What is known and no older, unless it is `known` to the asker already.
+    fn kept(
+        &self,
+        now: Timestamp,
+        oldest: Duration,
+        known: Option<&Arc<ForeignKeys>>,
+    ) -> Option<Arc<ForeignKeys>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (keys, at) = kept.keys.as_ref()?;
+        let is_news = known.is_none_or(|known| !Arc::ptr_eq(known, keys));
+        (is_news && now.since(*at) < oldest).then(|| keys.clone())
+    }
+
+    async fn ask(&self, now: Timestamp) {
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.tried.is_some_and(|tried| now.since(tried) < RETRY) {
+                return;
+            }
+            kept.tried = Some(now);
+        }
+        if let Ok(Some(keys)) = timeout(PATIENCE, self.fetch()).await {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.keys = Some((Arc::new(keys), now));
+        } else {
+            let issuer = &self.configured.issuer;
+            tracing::warn!(issuer, "an identity provider cannot be asked for its keys");
+        }
+    }
+
+    /// Both documents come over HTTPS from servers that the configured trust verifies; a discovery document that speaks
+    /// for another issuer is nobody's (OIDC Discovery section 4.3).
     async fn fetch(&self) -> Option<ForeignKeys> {
         let IdentityProvider { issuer, fetch, .. } = &self.configured;
         let base = issuer.trim_end_matches('/');

@@ -4,9 +4,9 @@ use super::{IdentityProvider, Person};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
-use tegata_core::Timestamp;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
 use tegata_core::jws::foreign::ForeignText;
+use tegata_core::{Refusal, Timestamp};
 
 /// How far the provider's clock may be ahead. Ends get no leeway.
 const LEEWAY: Duration = Duration::from_secs(10);
@@ -34,31 +34,32 @@ pub(super) fn issuer_of(payload: &[u8]) -> Option<String> {
 }
 
 /// The person, if all that has to be true is.
+///
+/// # Errors
+/// [`Refusal::PersonUnproven`] when it is no proof, [`Refusal::PersonElsewhere`] when it proves somebody of another
+/// tenant.
 pub(super) fn read(
     text: &ForeignText,
     kind: Kind,
     provider: &IdentityProvider,
     now: Timestamp,
-) -> Option<Person> {
-    let claims: Claims = serde_json::from_slice(&text.payload).ok()?;
+) -> Result<Person, Refusal> {
+    let claims: Claims = serde_json::from_slice(&text.payload).map_err(|_| Refusal::PersonUnproven)?;
     let good = kind.is_type(text.typ.as_deref())
         && claims.iss == provider.issuer
-        && claims.is_for(&provider.audience, kind)
+        && claims.is_for(&provider.audiences, kind)
         && claims.is_timely(now)
         // A logout token looks like an ID token (OIDC Back-Channel Logout section 2.4).
         && !claims.others.contains_key("events");
-    if !good {
-        return None;
-    }
-    let name = claims.others.get(&provider.person_claim)?.as_str()?;
+    let name = claims.text(&provider.person_claim).filter(|_| good).ok_or(Refusal::PersonUnproven)?;
     if name.is_empty() || name.len() > LONGEST_NAME {
-        return None;
+        return Err(Refusal::PersonUnproven);
     }
-    let sites = match &provider.site_claim {
-        Some(claim) => Some(texts(claims.others.get(claim))),
-        None => None,
-    };
-    Some(Person { subject: person_subject(&provider.issuer, name), sites })
+    if provider.require.iter().any(|(claim, value)| claims.text(claim) != Some(value)) {
+        return Err(Refusal::PersonElsewhere);
+    }
+    let sites = provider.site_claim.as_ref().map(|claim| texts(claims.others.get(claim)));
+    Ok(Person { subject: person_subject(&provider.issuer, name), sites })
 }
 
 impl Kind {
@@ -92,17 +93,22 @@ enum Audience {
 }
 
 impl Claims {
+    /// A claim that this program does not know by itself. `sub` is one of them.
+    fn text(&self, claim: &str) -> Option<&str> {
+        self.others.get(claim)?.as_str()
+    }
+
     /// An ID token for several clients, or obtained by another one, is for the client it names as authorized.
-    fn is_for(&self, audience: &str, kind: Kind) -> bool {
+    fn is_for(&self, audiences: &[String], kind: Kind) -> bool {
         let all = match &self.aud {
             Audience::One(one) => std::slice::from_ref(one),
             Audience::Many(many) => many,
         };
         let authorized = match &self.azp {
-            Some(azp) => azp == audience,
+            Some(azp) => audiences.contains(azp),
             None => all.len() == 1,
         };
-        all.iter().any(|one| one == audience) && (kind == Kind::AccessToken || authorized)
+        all.iter().any(|one| audiences.contains(one)) && (kind == Kind::AccessToken || authorized)
     }
 
     fn is_timely(&self, now: Timestamp) -> bool {

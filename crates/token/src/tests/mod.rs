@@ -1,4 +1,5 @@
 mod discovery;
+mod exchange;
 mod feed;
 mod introspection;
 mod issuance;

@@ -135,6 +135,12 @@ impl World {
         Self { context, tokens, clock, follower, hub, issuer, tenant, site, _folder: folder }
     }
 
+    /// The same house with other products and rules.
+    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<crate::Rules>) {
+        self.hub.abort();
+        self.tokens = Tokens::new(self.context.clone(), keys(), products, rules).unwrap();
+    }
+
     /// Lets time pass, and the memory notice.
     pub async fn advance(&self, by: Duration) {
         let now = self.context.now().plus(by);
