@@ -1,11 +1,12 @@
 //! Support stops a lost terminal, and every door is shut within the second.
 
 use serde_json::{Value, json};
+use std::process::Command;
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{introspect, obtain, request};
-use tegata_tests::{Answer, GateProcess, Identity, Installation, Product, Recipe, clients};
+use tegata_tests::{Answer, GateProcess, Identity, Installation, Outcome, Product, Recipe, clients, tegata};
 
 const PROMISE: Duration = Duration::from_secs(1);
 
@@ -106,6 +107,87 @@ fn a_suspended_device_is_refused_everywhere_and_comes_back_with_the_same_certifi
     shop.command("resume");
     eventually("the gate admits again", PROMISE, || shop.at_product().status == 200);
     shop.works();
+}
+
+#[test]
+fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant_notices() {
+    let shop = Shop::open();
+    let installation = &shop.installation;
+    installation.tell(&["tenant", "add", "みどり薬局"]);
+    let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
+    let site = site["site"].as_str().expect("its identifier");
+    let invitation = installation.tell(&["invite", "--site", site]);
+    let neighbour = Identity::enroll(installation, invitation["url"].as_str().expect("a link"), "neighbour");
+    let neighbours = obtain(installation, &neighbour);
+    let neighbour_passes = || {
+        let passed = shop.nginx.request("/").as_device(&neighbour).bearer(&neighbours).send().status == 200;
+        passed && request(installation, &neighbour).send().status == 200
+    };
+    assert!(neighbour_passes());
+    let waiting = installation.tell(&["invite", "--site", "本店"]);
+
+    let receipts = installation.tell(&["tenant", "suspend", "あおば薬局グループ"]);
+    report(&format!("receipts of the tenant's suspension: {receipts}"));
+    assert!(receipts["receipts"].as_array().is_some_and(|receipts| receipts.len() >= 2), "{receipts}");
+    eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
+    assert_eq!(shop.at_product().expect(401).header("tegata-refusal"), "C-07");
+    assert_eq!(shop.probe().expect(401).problem(), "C-07");
+    request(installation, &shop.device).send().expect(401);
+    introspect(installation, &shop.other, &shop.token).expect(401);
+    let of_others = introspect(installation, &neighbour, &shop.token).expect(200);
+    assert_eq!(of_others.json(), json!({ "active": false }));
+    eventually("the list has it", PROMISE, || {
+        verify_with_crl(installation, &shop.device).said().contains("certificate revoked")
+    });
+    assert_eq!(ocsp_status(&ocsp(installation, &shop.device)), "revoked");
+    let mut enrolling = Command::new(tegata());
+    enrolling
+        .args(["enroll", waiting["url"].as_str().expect("a link"), "--tls-ca"])
+        .arg(&installation.tls_ca);
+    enrolling.arg("--out").arg(installation.folder("late"));
+    let refused = Outcome::of(&mut enrolling);
+    assert!(refused.said().contains("C-13"), "{}", refused.said());
+    let shown = installation.tell(&["device", "show", &shop.device.device]);
+    assert_eq!((&shown["state"], &shown["tenant_state"]), (&json!("active"), &json!("suspended")));
+    assert!(neighbour_passes());
+    let sound = installation.command(&["check"]);
+    assert_eq!(sound.code, 0, "{}", sound.said());
+
+    installation.tell(&["tenant", "resume", "あおば薬局グループ"]);
+    eventually("the gate admits again", PROMISE, || shop.at_product().status == 200);
+    eventually("the list has let go", PROMISE, || verify_with_crl(installation, &shop.device).code == 0);
+    shop.works();
+    assert_ne!(installation.command(&["tenant", "resume", "あおば薬局グループ"]).code, 0, "it is at work");
+}
+
+#[test]
+fn a_device_that_is_signed_out_loses_its_tokens_at_every_door_and_keeps_its_certificate() {
+    let shop = Shop::open();
+    let others = obtain(&shop.installation, &shop.other);
+    let passes =
+        |device: &Identity, token: &str| shop.nginx.request("/").as_device(device).bearer(token).send();
+    let receipts = shop.command("revoke-tokens");
+    report(&format!("receipts of signing out: {receipts}"));
+    eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
+    assert_eq!(shop.at_product().expect(401).header("tegata-refusal"), "G-05");
+    assert_eq!(introspect(&shop.installation, &shop.device, &shop.token).json(), json!({ "active": false }));
+    shop.probe().expect(200);
+    passes(&shop.other, &others).expect(200);
+    let again = obtain(&shop.installation, &shop.device);
+    passes(&shop.device, &again).expect(200);
+
+    shop.installation.tell(&["tenant", "revoke-tokens", "あおば薬局グループ"]);
+    eventually("the gate refuses", PROMISE, || passes(&shop.other, &others).status == 401);
+    passes(&shop.device, &again).expect(401);
+    let shown = shop.installation.tell(&["device", "show", &shop.device.device]);
+    assert!(shown["tokens_denied_before"].is_string(), "{shown}");
+    for before in ["2099-01-01T00:00:00Z", "yesterday"] {
+        let refused =
+            shop.installation.command(&["device", "revoke-tokens", &shop.device.device, "--before", before]);
+        assert_eq!(refused.code, 2, "{}", refused.said());
+    }
+    let sound = shop.installation.command(&["check"]);
+    assert_eq!(sound.code, 0, "{}", sound.said());
 }
 
 #[test]

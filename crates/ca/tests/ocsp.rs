@@ -10,7 +10,7 @@ use std::time::Duration;
 use support::{House, NOW, OPERATOR, Place, first_time, order, request};
 use tegata_ca::{Issued, Step};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
-use tegata_storage::DeviceAction;
+use tegata_storage::{DeviceAction, TenantAction};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -85,6 +85,24 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     assert_eq!(desk.ask(authority, serial, later).await, Said::Good);
     act(&house, &one, LOST, later).await;
     assert_eq!(desk.ask(authority, serial, later).await, Said::Revoked(Some(KEY_COMPROMISE)));
+
+    let third = &third.certificate.serial;
+    let of_third = async |now| {
+        desk.status.catch_up(now).await.unwrap();
+        desk.ask(authority, third, now).await
+    };
+    let tenant = house.ledger.tenants().await.unwrap().remove(0).id;
+    let fourth = house.enroll(later).await.certificate.serial;
+    assert_eq!(desk.ask(authority, &fourth, later).await, Said::Good);
+    for (action, said) in
+        [(TenantAction::Suspend, Said::Revoked(Some(HOLD))), (TenantAction::Resume, Said::Good)]
+    {
+        let mut transaction = house.ledger.begin(later).await.unwrap();
+        transaction.act_on_tenant(&tenant, action, "", &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(of_third(later).await, Said::Revoked(Some(KEY_COMPROMISE)), "for itself");
+        assert_eq!(desk.ask(authority, &fourth, later).await, said, "with its tenant");
+    }
 
     let unknown = desk.answer(authority, &Serial::random(&*house.entropy), NOW).await;
     assert!(unknown.validators.is_none(), "what is unknown may be issued in a moment");

@@ -5,9 +5,14 @@ use crate::id::{DeviceId, SiteId, TenantId};
 use crate::thumbprint::Thumbprint;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The `typ` of an access token (RFC 9068 section 2.1).
 pub const ACCESS_TOKEN: &str = "at+jwt";
+
+/// The longest life of an access token. It has to stay below the grace of a renewal, and short enough that nobody comes
+/// to rely on it in place of the feed. What is denied by its time of issue is forgotten after it.
+pub const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The claims of an access token. Times are seconds since the epoch, as RFC 7519 counts.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -44,6 +44,29 @@ impl DeviceState {
     }
 }
 
+impl DeviceState {
+    /// What a holder in this state counts as while its tenant is in that one. A suspended tenant takes its devices along
+    /// and leaves its gates at work: they have to go on hearing whom to refuse, this tenant's devices among them.
+    #[must_use]
+    pub fn within(self, tenant: TenantState, role: Role) -> Self {
+        match (self, tenant, role) {
+            (Self::Active, TenantState::Suspended, Role::Device) => Self::Suspended,
+            _ => self,
+        }
+    }
+}
+
+/// Where a tenant stands. It is stopped and let go on as often as need be, with all its devices.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantState {
+    /// In use.
+    #[default]
+    Active,
+    /// Stopped for now: none of its devices is accepted, and none receives a certificate.
+    Suspended,
+}
+
 /// The text is none of the words this type knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a word of this type")]
@@ -86,6 +109,7 @@ pub(crate) use text_form;
 text_form! {
     Role { Device = "device", Gate = "gate" }
     DeviceState { Active = "active", Suspended = "suspended", Revoked = "revoked", Retired = "retired" }
+    TenantState { Active = "active", Suspended = "suspended" }
 }
 
 #[cfg(test)]
@@ -102,10 +126,26 @@ mod tests {
     }
 
     #[test]
+    fn a_suspended_tenant_stops_its_devices_and_brings_back_none_that_was_stopped_for_itself() {
+        for &state in DeviceState::ALL {
+            for &role in Role::ALL {
+                assert_eq!(state.within(TenantState::Active, role), state);
+            }
+            let stopped = state.within(TenantState::Suspended, Role::Device);
+            assert_eq!(stopped == state, state != DeviceState::Active);
+            assert_ne!(stopped, DeviceState::Active);
+            assert_eq!(state.within(TenantState::Suspended, Role::Gate), state);
+        }
+    }
+
+    #[test]
     fn the_word_in_json_is_the_word_in_the_ledger() {
         for &state in DeviceState::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
             assert_eq!(DeviceState::parse(state.as_str()), Some(state));
+        }
+        for &state in TenantState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
     }
 }

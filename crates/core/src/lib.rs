@@ -29,7 +29,7 @@ pub mod thumbprint;
 pub mod timestamp;
 
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
-pub use device::{DeviceState, Role};
+pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
 pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
 pub use network::{Network, NotANetwork};

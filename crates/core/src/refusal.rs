@@ -144,6 +144,11 @@ refusals! {
         ja: "名乗ったクライアントの証明書ではありません", "client_id と、登録した証明書(サブジェクト、発行元、JWKS)を確かめてください。";
         en: "The certificate is not one of the client that is named", "Check client_id and what is registered for it: subject, issuer, JWKS.";
     }
+    /// The tenant is suspended: none of its devices receives a certificate.
+    TenantSuspended "C-13" 403 {
+        ja: "この法人の利用は一時停止中です", "停止が解除されると、同じ招待のまま手続きできます。管理者へご連絡ください。";
+        en: "This tenant is suspended", "Once it is resumed, the same invitation works. Ask your administrator.";
+    }
     /// No such invitation.
     InvitationUnknown "I-01" 404 {
         ja: "招待が見つかりません", "リンクが途中で切れていないか確かめ、だめなときは新しい招待を依頼してください。";

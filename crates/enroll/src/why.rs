@@ -80,6 +80,10 @@ fn facts(
         Refusal::CertificateNotYetValid => {
             Some(fact("使えるようになる日時", "Valid from", moment(holding.not_before, language)))
         }
+        Refusal::DeviceSuspended if device.state == DeviceState::Active => {
+            let since = moment(device.tenant_changed_at, language);
+            Some(fact("法人の利用を停止した日時", "Tenant suspended on", since))
+        }
         Refusal::DeviceSuspended => {
             Some(fact("停止した日時", "Suspended on", moment(device.changed_at, language)))
         }

@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use std::time::Duration;
 use support::DAY;
 use tegata_core::{DeviceId, RevocationReason, Role};
-use tegata_storage::DeviceAction;
+use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::PeerCertificate;
 use world::{Answered, World, certificate, fresh_csr, presenting};
 
@@ -55,6 +55,10 @@ async fn whoever_is_refused_reads_since_when_and_by_what_and_the_calendar_says_n
     is_told(&world, &certificate, "C-06", "停止した日時").await;
 
     let (world, certificate, _) = enrolled().await;
+    suspend_tenant(&world).await;
+    is_told(&world, &certificate, "C-07", "法人の利用を停止した日時").await;
+
+    let (world, certificate, _) = enrolled().await;
     world.supersede(&certificate).await;
     is_told(&world, &certificate, "C-08", "（第2世代）").await;
 
@@ -85,6 +89,15 @@ async fn is_told(world: &World, certificate: &PeerCertificate, code: &str, fact:
     }
     let calendar = read(world, "/calendar.ics", certificate).await;
     assert_eq!((calendar.status, &calendar.json["code"]), (StatusCode::UNAUTHORIZED, &code.into()));
+}
+
+async fn suspend_tenant(world: &World) {
+    let ledger = &world.house.ledger;
+    let tenant = ledger.tenants().await.unwrap().remove(0).id;
+    let mut transaction = ledger.begin(support::NOW).await.unwrap();
+    transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &support::OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    world.pass_time(Duration::from_secs(0)).await;
 }
 
 async fn enrolled() -> (World, PeerCertificate, DeviceId) {

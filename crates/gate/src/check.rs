@@ -146,14 +146,14 @@ impl Gatekeeper {
         Ok(verified)
     }
 
-    /// Whether the feed denies the device, the certificate or the token.
+    /// Whether the feed denies the tenant, the device, the certificate or the token.
     pub(crate) fn standing(&self, verified: &Verified) -> Result<(), Refusal> {
         let denials = self.state.denials.load();
-        match denials.denial(verified.device(), verified.thumbprint()) {
+        match denials.denial_within(Some(verified.tenant()), verified.device(), verified.thumbprint()) {
             Some(Denial::Revoked) => Err(Refusal::CertificateRevoked),
             Some(Denial::Suspended) => Err(Refusal::DeviceSuspended),
             Some(Denial::Retired) => Err(Refusal::CertificateRetired),
-            None if denials.token_denied(&verified.claims.jti) => Err(Refusal::TokenRevoked),
+            None if denials.denies_token(&verified.claims) => Err(Refusal::TokenRevoked),
             None => Ok(()),
         }
     }

@@ -19,8 +19,8 @@ const FORGET_EVERY: Duration = Duration::from_mins(1);
 pub(crate) enum FeedError {
     #[error("a line is not believed: {0}")]
     Signature(#[from] JwsError),
-    #[error("a line is not a feed message")]
-    Malformed,
+    #[error("the platform says what this version of the gate does not understand: bring the gate up to date")]
+    NotUnderstood,
     #[error("a line is from another issuer")]
     Issuer,
     #[error("the first line is not a snapshot")]
@@ -66,7 +66,7 @@ impl Feed {
     /// Believes and applies one line, or says why not and changes nothing.
     pub(crate) fn take(&mut self, line: &str, moment: Moment) -> Result<Line, FeedError> {
         let payload = self.state.keys().verify_up_to(line, FEED, crate::lines::MAX_LINE)?;
-        let claims: FeedClaims = serde_json::from_slice(&payload).map_err(|_| FeedError::Malformed)?;
+        let claims: FeedClaims = serde_json::from_slice(&payload).map_err(|_| FeedError::NotUnderstood)?;
         if claims.iss != self.issuer {
             return Err(FeedError::Issuer);
         }

@@ -2,7 +2,7 @@
 
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, Result, Transaction};
-use tegata_core::{DeviceId, IssuerId, Timestamp};
+use tegata_core::{DeviceId, IssuerId, TenantId, Timestamp};
 
 /// A CRL as it was published.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -152,6 +152,21 @@ impl Transaction {
                  (SELECT c.issuer, c.shard FROM certificate c WHERE c.device = $1)",
             )
             .bind(device.as_str())
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    /// The entries of all shards with certificates of a tenant's devices have changed.
+    pub(crate) async fn touch_shards_within(&mut self, tenant: &TenantId) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE shard SET revision = revision + 1 WHERE (issuer, number) IN \
+                 (SELECT c.issuer, c.shard FROM site s JOIN device d ON d.site = s.id \
+                 JOIN certificate c ON c.device = d.id WHERE s.tenant = $1 AND d.role = 'device')",
+            )
+            .bind(tenant.as_str())
             .execute(connection)
             .await?;
         });

@@ -5,7 +5,7 @@ use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, TenantState, Timestamp};
 
 /// A device or a gate as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -16,6 +16,11 @@ pub struct Device {
     #[sqlx(try_from = "String")]
     pub tenant: TenantId,
     pub tenant_name: String,
+    #[sqlx(try_from = "String")]
+    pub tenant_state: TenantState,
+    /// When its tenant's state last changed.
+    #[sqlx(try_from = "i64")]
+    pub tenant_changed_at: Timestamp,
     #[sqlx(try_from = "String")]
     pub site: SiteId,
     pub site_name: String,
@@ -48,12 +53,20 @@ pub enum DeviceAction {
     Retire,
 }
 
+impl Device {
+    /// What it counts as, its tenant's state included.
+    pub fn effective_state(&self) -> DeviceState {
+        self.state.within(self.tenant_state, self.role)
+    }
+}
+
 impl Ledger {
     /// One device.
     pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, d.site, s.name AS site_name, d.role, d.label, \
+                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site WHERE d.id = $1",
             )
@@ -71,7 +84,8 @@ impl Ledger {
         let pattern = format!("%{escaped}%");
         Ok(on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, d.site, s.name AS site_name, d.role, d.label, \
+                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
                  WHERE LOWER(d.id) LIKE LOWER($1) ESCAPE '!' OR LOWER(d.label) LIKE LOWER($1) ESCAPE '!' \

@@ -8,6 +8,7 @@ use crate::group::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
+use tegata_core::feed::{Holder, TokensBefore};
 use tegata_core::{DeviceId, FamilyId, Timestamp};
 
 pub use rotating::{RotateFamily, Rotation};
@@ -56,6 +57,8 @@ pub enum FamilyEnd {
     Revoked,
     /// A value came back that had been replaced: somebody has a copy.
     Replayed,
+    /// Its device, or the whole tenant, was signed out.
+    SignedOut,
 }
 
 impl FamilyEnd {
@@ -64,6 +67,7 @@ impl FamilyEnd {
         match self {
             Self::Revoked => "revoked",
             Self::Replayed => "replayed",
+            Self::SignedOut => "signed_out",
         }
     }
 }
@@ -152,6 +156,27 @@ impl Transaction {
             last = self.deny_token(&jti, until.into(), Some(device), actor).await?.or(last);
         }
         Ok(last)
+    }
+
+    /// Ends the families that devices began before a moment; their access tokens are denied by their age. Gives how many.
+    pub(crate) async fn end_families_before(&mut self, tokens: &TokensBefore) -> Result<u64> {
+        let holder = match &tokens.of {
+            Holder::Device(device) => device.as_str(),
+            Holder::Tenant(tenant) => tenant.as_str(),
+        };
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE token_family SET state = 'ended', reason = $3, previous_hash = NULL \
+                 WHERE state = 'living' AND created_at < $2 AND (device = $1 OR device IN \
+                 (SELECT d.id FROM site s JOIN device d ON d.site = s.id WHERE s.tenant = $1))",
+            )
+            .bind(holder)
+            .bind(tokens.issued_before.millis())
+            .bind(FamilyEnd::SignedOut.as_str())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        }))
     }
 
     /// Forgets families that have ended or whose device is gone for good, and access tokens that have. Gives the number

@@ -3,7 +3,7 @@
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};
 use tegata_core::feed::{Denial, Denials, Event};
-use tegata_core::{DeviceId, DeviceState, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, DeviceState, TenantId, Thumbprint, Timestamp};
 
 /// Events read at a time.
 const PAGE: i64 = 1000;
@@ -43,7 +43,8 @@ impl Ledger {
             self.denied_devices().await?,
             self.denied_certificates(now).await?,
             self.denied_tokens(now).await?,
-        );
+        )
+        .with(self.denied_tenants().await?, self.denied_tokens_before(now).await?);
         loop {
             let events = self.feed_after(denials.seq()).await?;
             if events.is_empty() {
@@ -70,6 +71,14 @@ impl Ledger {
                 Ok((id, denial))
             })
             .collect()
+    }
+
+    async fn denied_tenants(&self) -> Result<Vec<(TenantId, Denial)>> {
+        let rows: Vec<(String,)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT id FROM tenant WHERE state <> 'active'").fetch_all(connection).await?
+        });
+        let read = |id| TenantId::try_from(id).map_err(|_| LedgerError::Unreadable("tenant.id"));
+        rows.into_iter().map(|(id,)| Ok((read(id)?, Denial::Suspended))).collect()
     }
 
     /// Those that the ledger lost at a restore are among them: gates may hold tokens for them.

@@ -7,7 +7,7 @@ mod anomalies;
 mod rows;
 
 pub use anomalies::{Orphan, Suspicious};
-pub use rows::{FiledCertificate, FiledDevice, FiledEvent, FiledResponder, Latest};
+pub use rows::{FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Latest};
 
 use crate::audit::{AuditRow, Chain};
 use crate::engine::{EngineTransaction, on_transaction};

@@ -44,7 +44,8 @@ pub use device::{Device, DeviceAction};
 pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
 pub use inspection::{
-    FiledCertificate, FiledDevice, FiledEvent, FiledResponder, Heads, Inspection, Latest, Orphan, Suspicious,
+    FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Heads, Inspection,
+    Latest, Orphan, Suspicious,
 };
 pub use invitation::{Invitation, InvitationState, NewInvitation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
@@ -53,7 +54,7 @@ pub use receipt::{ReceiptRow, Seq};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use status::{Facts, Freshness, Status};
-pub use tenant::{Issuing, Site, Tenant};
+pub use tenant::{Issuing, Site, Tenant, TenantAction};
 pub use token::IssuedToken;
 pub use transaction::Transaction;
 

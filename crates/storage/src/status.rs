@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::certificate::standing;
-use tegata_core::feed::{Denials, Event};
+use tegata_core::claims::AccessClaims;
+use tegata_core::feed::{Denial, Denials, Event};
 use tegata_core::{
     CertificateState, Clock, DeviceId, DeviceState, Role, Serial, SiteId, Standing, TenantId, Thumbprint,
     Timestamp,
@@ -139,7 +140,7 @@ impl Status {
             return self.standing_by_ledger(thumbprint, now).await;
         }
         let Some(facts) = self.facts(thumbprint).await? else { return Ok(None) };
-        let denial = read(&self.denials).denial(&facts.device, thumbprint);
+        let denial = facts.denial(&read(&self.denials));
         // Whoever is denied, by device or by certificate, stands as a device in that state does.
         let device = denial.map_or(DeviceState::Active, DeviceState::from);
         let standing = standing(device, CertificateState::Issued, facts.not_before, facts.not_after, now);
@@ -151,15 +152,26 @@ impl Status {
         read(&self.denials).token_denied(jti)
     }
 
+    /// Whether a token was taken back, by its name or by its age. Only as fresh as the memory.
+    pub fn denies_token(&self, claims: &AccessClaims) -> bool {
+        read(&self.denials).denies_token(claims)
+    }
+
+    /// Tokens of this holder that say they were issued before this moment are refused. Only as fresh as the memory.
+    pub fn tokens_before(&self, facts: &Facts) -> Option<Timestamp> {
+        read(&self.denials).tokens_before(&facts.tenant, &facts.device)
+    }
+
     /// The last event applied, unless the memory is too old to be asked.
     pub fn heard(&self, now: Timestamp) -> Option<u64> {
         let Freshness { seq, at } = self.freshness();
         (now.since(at).max(at.since(now)) <= STALE).then_some(seq)
     }
 
-    /// Whether a certificate of a device is denied. Only as fresh as the memory: callers look at [`Status::heard`].
-    pub fn is_denied(&self, device: &DeviceId, thumbprint: &Thumbprint) -> bool {
-        read(&self.denials).denial(device, thumbprint).is_some()
+    /// Whether a certificate of a device, of the tenant it falls with, is denied. Only as fresh as the memory: callers
+    /// look at [`Status::heard`].
+    pub fn is_denied(&self, tenant: Option<&TenantId>, device: &DeviceId, thumbprint: &Thumbprint) -> bool {
+        read(&self.denials).denial_within(tenant, device, thumbprint).is_some()
     }
 
     /// Drops what has ended.
@@ -210,6 +222,14 @@ impl Status {
     ) -> Result<Option<(Arc<Facts>, Standing)>> {
         let holding = self.ledger.holding(thumbprint).await?;
         Ok(holding.map(|holding| (Arc::new(Facts::from(&holding)), holding.standing(now))))
+    }
+}
+
+impl Facts {
+    /// Whether and why the certificate is refused, by itself, its device or its tenant.
+    pub fn denial(&self, denials: &Denials) -> Option<Denial> {
+        let tenant = (self.role == Role::Device).then_some(&self.tenant);
+        denials.denial_within(tenant, &self.device, &self.thumbprint)
     }
 }
 

@@ -1,10 +1,15 @@
 //! Tenants and their sites.
 
+mod suspending;
+
+pub use suspending::TenantAction;
+pub(crate) use suspending::moved_to;
+
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
-use tegata_core::{SiteId, TenantId};
+use tegata_core::{SiteId, TenantId, TenantState};
 
 /// A legal entity (法人).
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -17,6 +22,9 @@ pub struct Tenant {
     /// Whose issuing CAs serve it.
     #[sqlx(try_from = "String")]
     pub issuing: Issuing,
+    /// Whether its devices are accepted.
+    #[sqlx(try_from = "String")]
+    pub state: TenantState,
 }
 
 impl Tenant {
@@ -32,7 +40,7 @@ impl Tenant {
 
     /// A tenant that the shared issuing CAs serve.
     pub fn new(id: TenantId, name: impl Into<String>) -> Self {
-        Self { id, name: name.into(), issuing: Issuing::Pool }
+        Self { id, name: name.into(), issuing: Issuing::Pool, state: TenantState::Active }
     }
 }
 
@@ -85,7 +93,7 @@ impl Ledger {
     /// All tenants, by name.
     pub async fn tenants(&self) -> Result<Vec<Tenant>> {
         Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT id, name, issuing FROM tenant ORDER BY name").fetch_all(connection).await?
+            sqlx::query_as("SELECT id, name, issuing, state FROM tenant ORDER BY name").fetch_all(connection).await?
         }))
     }
 
@@ -110,7 +118,7 @@ impl Ledger {
 }
 
 impl Transaction {
-    /// Adds a tenant.
+    /// Adds a tenant, as active.
     pub async fn add_tenant(&mut self, tenant: &Tenant, actor: &Actor) -> Result<()> {
         let now = self.now.millis();
         on_transaction!(self.engine, connection => {

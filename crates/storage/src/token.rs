@@ -1,5 +1,7 @@
 //! What the ledger remembers of tokens: that they were issued, and which were taken back.
 
+mod age;
+
 use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;

@@ -10,6 +10,7 @@ use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::proof::Proof;
 use crate::revocations::RevocationsCommand;
+use crate::sign_out::SignOut;
 use crate::tenant::{SiteCommand, TenantCommand};
 use crate::token_keys::command::TokenKeyCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -44,13 +45,13 @@ pub enum Command {
     /// CAs: list, show
     #[command(subcommand)]
     Issuer(IssuerCommand),
-    /// Tenants (法人): add, list
+    /// Tenants (法人): add, list, stop with all their devices
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Sites (店舗): add, list
     #[command(subcommand)]
     Site(SiteCommand),
-    /// Devices and gates: find, show, stop
+    /// Devices and gates: find, show, stop, sign out
     #[command(subcommand)]
     Device(DeviceCommand),
     /// Single certificates: find, show, revoke with what was renewed from them
@@ -213,6 +214,13 @@ pub enum DeviceCommand {
         /// Why
         #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
         reason: Reason,
+    },
+    /// Sign it out: its tokens are refused, its certificate stays and may obtain others
+    RevokeTokens {
+        /// Its identifier
+        device: DeviceId,
+        #[command(flatten)]
+        sign_out: SignOut,
     },
 }
 

@@ -1,11 +1,13 @@
-//! `tegata device …`: find, show, stop, and see the proof that it is stopped.
+//! `tegata device …`: find, show, stop, sign out, and see the proof that it is stopped.
 
 use crate::cli::{DeviceCommand, Stop};
 use crate::failure::{Doing, Failure};
 use crate::house::Place;
 use crate::machine::Machine;
 use crate::proof::Stopping;
+use crate::sign_out;
 use serde_json::{Value, json};
+use tegata_core::feed::Holder;
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
 use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError, Tenant};
 
@@ -19,6 +21,10 @@ pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> R
         DeviceCommand::Resume(stop) => act(&ledger, stop, DeviceAction::Resume, machine).await,
         DeviceCommand::Revoke { stop, reason } => {
             act(&ledger, stop, DeviceAction::Revoke((*reason).into()), machine).await
+        }
+        DeviceCommand::RevokeTokens { device, sign_out } => {
+            let said = (json!({"device": device}), device.as_str());
+            sign_out::run(&ledger, &Holder::Device(device.clone()), said, sign_out, machine).await
         }
     };
     ledger.close().await;
@@ -38,7 +44,7 @@ async fn list(ledger: &Ledger, text: &str, as_json: bool) -> Result<(), Failure>
         println!(
             "{}  {:9}  {:6}  generation {}  {} {} {}",
             device.id,
-            device.state,
+            device.effective_state(),
             device.role,
             device.generation,
             device.tenant_name,
@@ -59,15 +65,24 @@ async fn show(ledger: &Ledger, id: &DeviceId, as_json: bool, now: Timestamp) -> 
         ledger.device(id).await.doing(READ)?.ok_or_else(|| Failure::wrong("there is no such device"))?;
     let certificates = ledger.certificates_of(id).await.doing(READ)?;
     let history = ledger.audit_of(id, 50).await.doing(READ)?;
+    let signed_out = ledger.tokens_before(&device.tenant, id).await.doing(READ)?;
     if as_json {
         let mut shown = describe(&device);
+        shown["tokens_denied_before"] = json!(signed_out);
         shown["certificates"] = certificates.iter().map(|known| certificate(&device, known, now)).collect();
         shown["history"] =
             history.iter().map(|entry| serde_json::from_str(&entry.entry).unwrap_or(Value::Null)).collect();
         println!("{shown}");
         return Ok(());
     }
-    println!("{}  {}  {} {} {}", device.id, device.state, device.tenant_name, device.site_name, device.label);
+    let Device { state, tenant_name, site_name, label, .. } = &device;
+    println!("{id}  {state}  {tenant_name} {site_name} {label}");
+    if device.effective_state() != device.state {
+        println!("  its tenant is {}, and the device with it", device.tenant_state);
+    }
+    if let Some(moment) = signed_out {
+        println!("  tokens issued before {moment} are denied");
+    }
     for known in &certificates {
         let (state, not_after) = (known.state, known.not_after);
         println!("  generation {}  {state:9}  serial {}  until {not_after}", known.generation, known.serial);
@@ -81,14 +96,20 @@ async fn show(ledger: &Ledger, id: &DeviceId, as_json: bool, now: Timestamp) -> 
 fn describe(device: &Device) -> Value {
     json!({
         "device": device.id, "tenant": device.tenant_name, "site": device.site_name, "label": device.label,
-        "role": device.role, "state": device.state, "reason": device.reason, "generation": device.generation,
+        "tenant_state": device.tenant_state, "role": device.role, "state": device.state, "reason": device.reason,
+        "generation": device.generation,
         "created_at": device.created_at, "changed_at": device.changed_at,
     })
 }
 
 fn certificate(device: &Device, known: &Certificate, now: Timestamp) -> Value {
-    let standing: Standing =
-        tegata_core::certificate::standing(device.state, known.state, known.not_before, known.not_after, now);
+    let standing: Standing = tegata_core::certificate::standing(
+        device.effective_state(),
+        known.state,
+        known.not_before,
+        known.not_after,
+        now,
+    );
     let reserved = known.state == CertificateState::Reserved;
     json!({
         "generation": known.generation, "serial": known.serial, "thumbprint": known.thumbprint(),

@@ -33,6 +33,7 @@ mod revocations;
 mod running;
 mod serve;
 mod servers;
+mod sign_out;
 mod system;
 mod tenant;
 mod token_keys;

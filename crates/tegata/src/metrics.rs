@@ -157,6 +157,9 @@ fn name_of(change: &Change) -> Labels {
         Change::DeviceAllowed { .. } => ("device", "resumed"),
         Change::CertificateDenied { reason, .. } => ("certificate", word(reason)),
         Change::TokenDenied { .. } => ("token", "revoked"),
+        Change::TenantDenied { reason, .. } => ("tenant", word(reason)),
+        Change::TenantAllowed { .. } => ("tenant", "resumed"),
+        Change::TokensDenied(_) => ("tokens", "revoked"),
     };
     vec![("of", what.into()), ("to", how.into())]
 }

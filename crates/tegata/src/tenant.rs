@@ -4,9 +4,12 @@ use crate::cli::Output;
 use crate::failure::{Doing, Failure};
 use crate::house::Place;
 use crate::machine::Machine;
+use crate::proof::{Proof, Stopping};
+use crate::sign_out::{self, SignOut};
 use serde_json::{Value, json};
+use tegata_core::feed::Holder;
 use tegata_core::{SiteId, TenantId};
-use tegata_storage::{Issuing, Ledger, Site, Tenant};
+use tegata_storage::{Issuing, Ledger, LedgerError, Site, Tenant, TenantAction};
 
 /// The longest name of a tenant or site.
 const LONGEST: usize = 100;
@@ -26,6 +29,26 @@ pub enum TenantCommand {
     },
     /// List tenants
     List(Output),
+    /// Stop all its devices for now; they get no certificates either. Its gates go on
+    Suspend(StopTenant),
+    /// Let its devices go on with the same certificates, but for those that were stopped for themselves
+    Resume(StopTenant),
+    /// Sign all its devices out: their tokens are refused, their certificates stay and may obtain others
+    RevokeTokens {
+        /// Its name or identifier
+        tenant: String,
+        #[command(flatten)]
+        sign_out: SignOut,
+    },
+}
+
+/// Which tenant, and how to prove that it is stopped.
+#[derive(clap::Args)]
+pub struct StopTenant {
+    /// Its name or identifier
+    tenant: String,
+    #[command(flatten)]
+    proof: Proof,
 }
 
 /// What can be done with sites.
@@ -57,6 +80,11 @@ pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> R
     let result = match command {
         TenantCommand::Add { name, silo, output } => add(&ledger, name, *silo, output.json, machine).await,
         TenantCommand::List(output) => list(&ledger, output.json).await,
+        TenantCommand::Suspend(stop) => act(&ledger, stop, TenantAction::Suspend, machine).await,
+        TenantCommand::Resume(stop) => act(&ledger, stop, TenantAction::Resume, machine).await,
+        TenantCommand::RevokeTokens { tenant, sign_out } => {
+            revoke_tokens(&ledger, tenant, sign_out, machine).await
+        }
     };
     ledger.close().await;
     result
@@ -132,9 +160,41 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     for tenant in &tenants {
-        println!("{}  {:4}  {}", tenant.id, tenant.issuing.as_str(), tenant.name);
+        println!("{}  {:4}  {:9}  {}", tenant.id, tenant.issuing.as_str(), tenant.state, tenant.name);
     }
     Ok(())
+}
+
+async fn act(
+    ledger: &Ledger,
+    stop: &StopTenant,
+    action: TenantAction,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let tenant = find_tenant(ledger, Some(&stop.tenant)).await?;
+    let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let note = &stop.proof.note;
+    let event = match transaction.act_on_tenant(&tenant.id, action, note, &Machine::operator()).await {
+        Ok(event) => event,
+        Err(error @ LedgerError::Guard(_)) => {
+            return Err(Failure::wrong(format!("{}: {error}; see `tegata tenant list`", tenant.name)));
+        }
+        Err(error) => return Err(Failure::wrong(error)),
+    };
+    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    stopping.report(&json!({"tenant": tenant.id, "name": tenant.name}), &tenant.name, event).await
+}
+
+async fn revoke_tokens(
+    ledger: &Ledger,
+    wanted: &str,
+    options: &SignOut,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let tenant = find_tenant(ledger, Some(wanted)).await?;
+    let said = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
+    sign_out::run(ledger, &Holder::Tenant(tenant.id), said, options, machine).await
 }
 
 async fn add_site(
@@ -186,7 +246,9 @@ async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Res
 }
 
 fn describe(tenant: &Tenant) -> Value {
-    json!({"tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str()})
+    json!({
+        "tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str(), "state": tenant.state,
+    })
 }
 
 fn describe_site(site: &Site, tenant: &Tenant) -> Value {

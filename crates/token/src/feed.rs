@@ -58,7 +58,7 @@ impl Tokens {
     fn write_snapshot(&self, gate: &Facts) -> Result<First, Refusal> {
         let at = self.fresh_at(self.context.now())?;
         let (denials, _) = self.context.status.subscribe();
-        if let Some(denial) = denials.denial(&gate.device, &gate.thumbprint) {
+        if let Some(denial) = gate.denial(&denials) {
             return Err(refusal_of(denial));
         }
         let message = FeedMessage::Snapshot(denials.snapshot(at));

@@ -100,8 +100,12 @@ impl Tokens {
             Own::Device(claims) => self.stands(claims, now).await?,
             Own::Client(claims) => self.stays_registered(claims, now).await?,
         };
-        let active =
-            good && !self.context.status.token_denied(own.jti()) && self.knows_product(own.audience());
+        let status = &self.context.status;
+        let denied = match &own {
+            Own::Device(claims) => status.denies_token(claims),
+            Own::Client(claims) => status.token_denied(&claims.jti),
+        };
+        let active = good && !denied && self.knows_product(own.audience());
         Ok(active.then_some(own))
     }
 

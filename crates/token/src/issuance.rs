@@ -50,10 +50,13 @@ pub(crate) struct Terms<'a> {
 }
 
 impl Tokens {
-    /// A token does not outlive its certificate. It is the person's where there is one, with the device acting.
+    /// A token does not outlive its certificate, and is not dated before its holder was last signed out: tokens count
+    /// whole seconds, and those of the same second are denied by their age. It is the person's where there is one, with
+    /// the device acting.
     pub(crate) fn claims(&self, device: &Facts, terms: Terms<'_>, now: Timestamp) -> AccessClaims {
         let Terms { audience, scope, person } = terms;
         let itself = device_subject(&device.device);
+        let at = self.issued_at(device, now);
         AccessClaims {
             iss: self.issuer().to_owned(),
             sub: person.unwrap_or(&itself).to_owned(),
@@ -61,8 +64,8 @@ impl Tokens {
             aud: audience.to_owned(),
             scope,
             client_id: device.device.to_string(),
-            iat: now.seconds(),
-            exp: now.plus(self.lifetime).min(device.not_after).seconds(),
+            iat: at.seconds(),
+            exp: at.plus(self.lifetime).min(device.not_after).seconds(),
             jti: base64url(&bytes::<16>(&*self.context.entropy)),
             cnf: Confirmation { x5t_s256: device.thumbprint },
             tenant: device.tenant.clone(),
@@ -70,6 +73,10 @@ impl Tokens {
             device: device.device.clone(),
             generation: device.generation,
         }
+    }
+
+    fn issued_at(&self, device: &Facts, now: Timestamp) -> Timestamp {
+        self.context.status.tokens_before(device).map_or(now, |signed_out| now.max(signed_out))
     }
 
     /// `more` are further members, each after a comma. Nothing in it needs escaping: the token is base64url and dots.

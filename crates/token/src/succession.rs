@@ -4,10 +4,10 @@
 //! A key is published, signs from a later moment on, and stays published after its successor took over until the last
 //! token it signed has ended.
 
-use crate::tokens::LONGEST_LIFETIME;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_core::claims::LONGEST_LIFETIME;
 
 /// From publishing a key to signing with it: longer than any verifier of ours keeps a key set without asking, with
 /// what caches on the way add.

@@ -13,6 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
+use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::jws::KeyError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_web::Context;
@@ -20,10 +21,6 @@ use thiserror::Error;
 
 /// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
 pub(crate) const STALE: Duration = Duration::from_secs(1);
-
-/// The longest life of a token. It has to stay below the grace of a renewal, and short enough that nobody comes to
-/// rely on it in place of the feed.
-pub(crate) const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
 
 /// A product that tokens are for.
 #[derive(Clone, PartialEq, Eq, Debug)]

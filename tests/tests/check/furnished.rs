@@ -36,6 +36,9 @@ pub(crate) static FURNISHED: LazyLock<Furnished> = LazyLock::new(|| {
     let plain = installation.enroll("plain").device;
     installation.tell(&["device", "revoke", &revoked]);
     installation.tell(&["device", "suspend", &suspended]);
+    installation.tell(&["device", "revoke-tokens", &plain]);
+    installation.tell(&["tenant", "add", "みどり薬局"]);
+    installation.tell(&["tenant", "suspend", "みどり薬局"]);
     installation.kill();
     let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");
     let _ = fs::remove_dir_all(&data);

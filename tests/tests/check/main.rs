@@ -67,6 +67,32 @@ fn a_history_that_does_not_fit_the_rows_is_told_apart_by_its_code() {
             &["device-state-unrecorded", "revocation-unannounced"],
         ),
         (
+            "a suspended tenant let in again",
+            &|copy| copy.sql("UPDATE tenant SET state = 'active'"),
+            &["announcement-unfounded", "revocation-undone"],
+        ),
+        (
+            "a tenant stopped behind the log",
+            &|copy| {
+                copy.sql(
+                    "UPDATE tenant SET state = 'suspended', changed_at = 1 WHERE name = 'あおば薬局グループ'",
+                );
+            },
+            &["crl-incomplete", "device-state-unrecorded", "revocation-unannounced"],
+        ),
+        (
+            "a device signed in again",
+            &|copy| copy.sql("DELETE FROM denied_tokens"),
+            &["announcement-unfounded", "revocation-undone"],
+        ),
+        (
+            "a device signed out behind the log",
+            &|copy| {
+                copy.sql("INSERT INTO denied_tokens SELECT kind, :renewed, issued_before, until FROM denied_tokens");
+            },
+            &["device-state-unrecorded", "revocation-unannounced"],
+        ),
+        (
             "an event exchanged",
             &|copy| {
                 copy.sql(

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::encoding::hex;
-use tegata_core::{DeviceId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, TenantId, Thumbprint, Timestamp};
 use tegata_storage::Status;
 
 /// How many answers a CA's responder remembers, about 1 kB each: the ones asked for last.
@@ -50,8 +50,8 @@ impl Signed {
 /// Why a status is still true, as far as the memory of the ledger can tell.
 #[derive(Clone)]
 pub(super) enum Grounds {
-    /// It says good of a certificate, which it is until it ends or the memory denies it or its device.
-    Undenied { device: DeviceId, thumbprint: Thumbprint, not_after: Timestamp },
+    /// It says good of a certificate, which it is until it ends or the memory denies it, its device or its tenant.
+    Undenied { device: DeviceId, tenant: Option<TenantId>, thumbprint: Thumbprint, not_after: Timestamp },
     /// It says since when and why a certificate has ended. That changes with the feed only: nothing was written to it
     /// since this event.
     Unmoved { seq: u64 },
@@ -70,8 +70,8 @@ impl Remembered {
         let Some(heard) = status.heard(now) else { return false };
         match &self.grounds {
             // A denial is forgotten when the certificate has ended; the answer must not outlive it.
-            Grounds::Undenied { device, thumbprint, not_after } => {
-                now <= *not_after && !status.is_denied(device, thumbprint)
+            Grounds::Undenied { device, tenant, thumbprint, not_after } => {
+                now <= *not_after && !status.is_denied(tenant.as_ref(), device, thumbprint)
             }
             Grounds::Unmoved { seq } => heard == *seq,
             Grounds::None => false,

@@ -260,8 +260,8 @@ struct Found {
 /// What a status may be remembered by: nothing that is unknown today is unknown for long.
 fn grounds(known: SerialStatus, heard: Option<u64>) -> Grounds {
     match (known, heard) {
-        (SerialStatus::Known { device, thumbprint: Some(thumbprint), not_after, ended: None }, _) => {
-            Grounds::Undenied { device, thumbprint, not_after }
+        (SerialStatus::Known { device, tenant, thumbprint: Some(thumbprint), not_after, ended: None }, _) => {
+            Grounds::Undenied { device, tenant, thumbprint, not_after }
         }
         (SerialStatus::Known { ended: Some(_), .. } | SerialStatus::Lost(_), Some(seq)) => {
             Grounds::Unmoved { seq }

@@ -1,11 +1,13 @@
 //! What anybody who follows the feed keeps in memory.
 
 use super::records::{Deny, Key, Records};
-use super::{Change, Denial, Event, Gap, Snapshot};
-use crate::id::DeviceId;
+use super::{Change, Denial, Event, Gap, Holder, Snapshot, TokensBefore};
+use crate::claims::AccessClaims;
+use crate::id::{DeviceId, TenantId};
 use crate::thumbprint::Thumbprint;
 use crate::timestamp::Timestamp;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 /// Changes are kept beside the sorted records until they are this many, or this part of them.
 const RECENT: usize = 1024;
@@ -18,16 +20,21 @@ pub struct Denials {
     devices: Set,
     certificates: Set,
     tokens: HashMap<Box<str>, Timestamp>,
+    tenants: HashMap<TenantId, Denial>,
+    devices_tokens: Ages<DeviceId>,
+    tenants_tokens: Ages<TenantId>,
 }
 
 impl From<Snapshot> for Denials {
     fn from(snapshot: Snapshot) -> Self {
-        Self {
+        let denials = Self {
             seq: snapshot.seq,
             devices: Set::from(snapshot.devices),
             certificates: Set::from(snapshot.certificates),
             tokens: snapshot.tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
-        }
+            ..Self::default()
+        };
+        denials.with(snapshot.tenants, snapshot.tokens_before)
     }
 }
 
@@ -48,7 +55,20 @@ impl Denials {
             devices: Set::from(Records::collect(devices)),
             certificates: Set::from(Records::collect(certificates)),
             tokens: tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
+            ..Self::default()
         }
+    }
+
+    /// With tenants that are denied, and tokens that are denied by their age.
+    #[must_use]
+    pub fn with(
+        mut self,
+        tenants: impl IntoIterator<Item = (TenantId, Denial)>,
+        tokens: impl IntoIterator<Item = TokensBefore>,
+    ) -> Self {
+        self.tenants.extend(tenants);
+        tokens.into_iter().for_each(|tokens| self.deny_by_age(&tokens));
+        self
     }
 
     /// The last event applied.
@@ -78,6 +98,13 @@ impl Denials {
             Change::TokenDenied { jti, until } => {
                 self.tokens.insert(jti.as_str().into(), *until);
             }
+            Change::TenantDenied { tenant, reason } => {
+                self.tenants.insert(tenant.clone(), *reason);
+            }
+            Change::TenantAllowed { tenant } => {
+                self.tenants.remove(tenant);
+            }
+            Change::TokensDenied(tokens) => self.deny_by_age(tokens),
         }
         self.seq = event.seq;
         Ok(())
@@ -86,11 +113,24 @@ impl Denials {
     /// Whether and why this certificate of this device is refused. The device's own denial is named
     /// first unless the certificate is revoked.
     pub fn denial(&self, device: &DeviceId, thumbprint: &Thumbprint) -> Option<Denial> {
+        self.denial_within(None, device, thumbprint)
+    }
+
+    /// As [`Denials::denial`], with what is said of the whole tenant: what is asked of every request. For a gate there is
+    /// no tenant to name: it goes on when its tenant is stopped.
+    pub fn denial_within(
+        &self,
+        tenant: Option<&TenantId>,
+        device: &DeviceId,
+        thumbprint: &Thumbprint,
+    ) -> Option<Denial> {
         let certificate = self.certificates.get(&half(thumbprint)).map(Deny::why);
-        match certificate {
-            Some(Denial::Revoked) => certificate,
-            _ => self.devices.get(&device.bits()).map(Deny::why).or(certificate),
+        if certificate == Some(Denial::Revoked) {
+            return certificate;
         }
+        let device = self.devices.get(&device.bits()).map(Deny::why);
+        let tenant = || tenant.and_then(|tenant| self.tenants.get(tenant).copied());
+        device.or_else(tenant).or(certificate)
     }
 
     /// Whether the token with this `jti` was revoked.
@@ -98,11 +138,25 @@ impl Denials {
         self.tokens.contains_key(jti)
     }
 
+    /// Whether a token is refused, by its name or by its age: what is asked of every token.
+    pub fn denies_token(&self, claims: &AccessClaims) -> bool {
+        let issued = Timestamp::from_seconds(claims.iat);
+        self.token_denied(&claims.jti)
+            || self.tokens_before(&claims.tenant, &claims.device).is_some_and(|moment| issued < moment)
+    }
+
+    /// Tokens of this device that say they were issued before this moment are refused.
+    pub fn tokens_before(&self, tenant: &TenantId, device: &DeviceId) -> Option<Timestamp> {
+        self.devices_tokens.get(device).max(self.tenants_tokens.get(tenant))
+    }
+
     /// Drops what can no longer be presented: certificates and tokens that ended before `now`. Of many certificates
     /// it waits until enough have ended to be worth the copy.
     pub fn forget(&mut self, now: Timestamp) {
         self.certificates.forget(now);
         self.tokens.retain(|_, until| *until >= now);
+        self.devices_tokens.forget(now);
+        self.tenants_tokens.forget(now);
     }
 
     /// Whether recent changes have become so many that [`Denials::pack`] is due. It is not done by itself, so that
@@ -130,7 +184,54 @@ impl Denials {
             devices: packed(&self.devices),
             certificates: packed(&self.certificates),
             tokens: self.tokens.iter().map(|(jti, until)| (jti.to_string(), *until)).collect(),
+            tenants: self.tenants.iter().map(|(tenant, why)| (tenant.clone(), *why)).collect(),
+            tokens_before: self
+                .devices_tokens
+                .iter(Holder::Device)
+                .chain(self.tenants_tokens.iter(Holder::Tenant))
+                .collect(),
         }
+    }
+
+    fn deny_by_age(&mut self, tokens: &TokensBefore) {
+        match &tokens.of {
+            Holder::Device(device) => self.devices_tokens.set(device, tokens),
+            Holder::Tenant(tenant) => self.tenants_tokens.set(tenant, tokens),
+        }
+    }
+}
+
+/// From when on tokens are accepted, and until when that matters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Ages<K: Eq + Hash>(HashMap<K, (Timestamp, Timestamp)>);
+
+impl<K: Eq + Hash> Default for Ages<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Ages<K> {
+    fn get(&self, of: &K) -> Option<Timestamp> {
+        self.0.get(of).map(|(issued_before, _)| *issued_before)
+    }
+
+    /// Only forward: an earlier moment takes nothing back.
+    fn set(&mut self, of: &K, tokens: &TokensBefore) {
+        let age = self.0.entry(of.clone()).or_default();
+        *age = (*age).max((tokens.issued_before, tokens.until));
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        self.0.retain(|_, (_, until)| *until >= now);
+    }
+
+    fn iter(&self, holder: fn(K) -> Holder) -> impl Iterator<Item = TokensBefore> + '_ {
+        self.0.iter().map(move |(of, (issued_before, until))| TokensBefore {
+            of: holder(of.clone()),
+            issued_before: *issued_before,
+            until: *until,
+        })
     }
 }
 

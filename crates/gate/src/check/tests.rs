@@ -6,7 +6,7 @@ use crate::state::Writer;
 use serde_json::{Value, json};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::Seeded;
-use tegata_core::feed::{Change, Event};
+use tegata_core::feed::{Change, Event, Holder, TokensBefore};
 use tegata_core::jws::SigningKey;
 
 const ISSUER: &str = "https://ca.example";
@@ -288,6 +288,12 @@ fn a_denial_bites_at_the_next_request_however_warm_the_token() {
             Refusal::CertificateRetired,
         ),
         (Change::TokenDenied { jti: "token-1".into(), until }, Refusal::TokenRevoked),
+        (
+            Change::TenantDenied { tenant: World::new().tenant, reason: Denial::Suspended },
+            Refusal::DeviceSuspended,
+        ),
+        (signed_out(Holder::Device(device.clone()), NOW + 1), Refusal::TokenRevoked),
+        (signed_out(Holder::Tenant(World::new().tenant), NOW + 1), Refusal::TokenRevoked),
     ];
     for (change, refusal) in denials {
         let mut world = World::new();
@@ -309,6 +315,29 @@ fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
     assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
     world.happen(Change::DeviceAllowed { device });
     assert_eq!(world.check(&token), Ok(()));
+    let tenant = world.tenant.clone();
+    let elsewhere = TenantId::random(&Seeded::new(9));
+    world.happen(Change::TenantDenied { tenant: elsewhere.clone(), reason: Denial::Suspended });
+    world.happen(signed_out(Holder::Tenant(elsewhere), NOW + 1));
+    assert_eq!(world.check(&token), Ok(()));
+    world.happen(Change::TenantDenied { tenant: tenant.clone(), reason: Denial::Suspended });
+    assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
+    world.happen(Change::TenantAllowed { tenant });
+    assert_eq!(world.check(&token), Ok(()));
+}
+
+#[test]
+fn who_was_signed_out_enters_with_a_younger_token() {
+    let mut world = World::new();
+    let (old, new) = (world.token(), world.token_with(json!({ "iat": NOW + 5, "jti": "token-2" })));
+    world.happen(signed_out(Holder::Device(world.device.clone()), NOW + 5));
+    assert_eq!(world.check(&old), Err(Refusal::TokenRevoked));
+    assert_eq!(world.check(&new), Ok(()));
+}
+
+fn signed_out(of: Holder, second: i64) -> Change {
+    let issued_before = Timestamp::from_seconds(second);
+    Change::TokensDenied(TokensBefore { of, issued_before, until: Timestamp::from_seconds(second + 3600) })
 }
 
 #[test]

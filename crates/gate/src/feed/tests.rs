@@ -79,6 +79,23 @@ fn a_gate_believes_a_snapshot_and_what_follows_it_in_order() {
 }
 
 #[test]
+fn a_gate_that_is_older_than_the_platform_leaves_nothing_out_and_grows_stale() {
+    let platform = Platform::new();
+    let (mut feed, state) = platform.follower();
+    feed.take(&platform.snapshot(&Denials::default(), 1), at(1)).unwrap();
+    let denies_a_city = r#"{"iss":"https://ca.example","message":"event","seq":1,"at":"1970-01-01T00:00:01Z","change":"city_denied","city":"Kobe"}"#;
+    let without_a_city = r#"{"iss":"https://ca.example","message":"snapshot","seq":1,"at":"1970-01-01T00:00:02Z","devices":"","certificates":"","tokens":[],"cities":["Kobe"]}"#;
+    for text in [denies_a_city, without_a_city] {
+        let line = platform.key.sign(FEED, text.as_bytes()).unwrap();
+        assert_eq!(feed.take(&line, at(2)), Err(FeedError::NotUnderstood));
+        feed.begin();
+    }
+    assert_eq!(*state.applied().borrow(), Some(0), "nothing was applied");
+    assert_eq!(feed.take(&platform.heartbeat(1, 9), at(9)), Err(FeedError::NoSnapshot));
+    assert_eq!(age(&state, 9), 8, "and nothing makes it younger");
+}
+
+#[test]
 fn a_missing_event_is_noticed_by_the_next_event_and_by_the_next_heartbeat() {
     let platform = Platform::new();
     let (mut feed, state) = platform.follower();
@@ -137,7 +154,7 @@ fn another_issuer_another_key_and_another_kind_of_text_are_not_believed() {
     let token = platform.key.sign("at+jwt", b"{}").unwrap();
     assert_eq!(feed.take(&token, at(1)), Err(FeedError::Signature(JwsError::Type)));
     let nonsense = platform.key.sign(FEED, b"{}").unwrap();
-    assert_eq!(feed.take(&nonsense, at(1)), Err(FeedError::Malformed));
+    assert_eq!(feed.take(&nonsense, at(1)), Err(FeedError::NotUnderstood));
     assert_eq!(state.age(at(1)), None);
 }
 

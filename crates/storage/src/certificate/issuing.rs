@@ -284,8 +284,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Only for a CA that issues, and for this tenant: a process that has not heard of its rest, or of the tenant's
-    /// policy, is stopped here.
+    /// Only for a CA that issues, and for this tenant, while that is active: a process that has not heard of its rest, or
+    /// of the tenant's policy or suspension, is stopped here.
     async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
         let now = self.now.millis();
         let inserted = on_transaction!(self.engine, connection => {
@@ -294,7 +294,8 @@ impl Transaction {
                  not_before, not_after, reserved_at) SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11 \
                  FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant \
                  WHERE i.id = $1 AND i.state = 'active' \
-                 AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool'))",
+                 AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
+                 AND (t.state = 'active' OR d.role = 'gate')",
             )
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())
@@ -311,6 +312,10 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if inserted == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::NoIssuer)) }
+        if inserted == 1 {
+            return Ok(());
+        }
+        let suspended = self.falls_with_its_tenant(&intent.device).await?;
+        Err(LedgerError::Refused(if suspended { Refusal::TenantSuspended } else { Refusal::NoIssuer }))
     }
 }

@@ -5,7 +5,7 @@ use crate::{Ledger, Result};
 use futures_util::TryStreamExt;
 use tegata_core::{
     CertificateState, DeviceId, DeviceState, IssuerId, RevocationReason, Role, Serial, SiteId, Standing,
-    TenantId, Thumbprint, Timestamp,
+    TenantId, TenantState, Thumbprint, Timestamp,
 };
 
 /// A certificate as the ledger knows it.
@@ -63,6 +63,8 @@ pub struct Holding {
     #[sqlx(try_from = "String")]
     pub device_state: DeviceState,
     #[sqlx(try_from = "String")]
+    pub tenant_state: TenantState,
+    #[sqlx(try_from = "String")]
     pub state: CertificateState,
     #[sqlx(try_from = "i64")]
     pub not_before: Timestamp,
@@ -74,7 +76,7 @@ impl Holding {
     /// Whether it may be used now.
     pub fn standing(&self, now: Timestamp) -> Standing {
         tegata_core::certificate::standing(
-            self.device_state,
+            self.device_state.within(self.tenant_state, self.role),
             self.state,
             self.not_before,
             self.not_after,
@@ -90,7 +92,7 @@ pub struct Ended {
     pub serial: Serial,
     /// Since when.
     pub at: Timestamp,
-    /// Why; nothing for a suspended device, whose certificates are on hold.
+    /// Why; nothing for a device that is suspended, by itself or with its tenant: its certificates are on hold.
     pub reason: Option<RevocationReason>,
 }
 
@@ -129,8 +131,9 @@ impl Ledger {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.thumbprint, c.serial, c.device, c.generation, d.role, d.tenant, d.site, \
-                 d.state AS device_state, c.state, c.not_before, c.not_after \
-                 FROM certificate c JOIN device d ON d.id = c.device WHERE c.thumbprint = $1",
+                 d.state AS device_state, t.state AS tenant_state, c.state, c.not_before, c.not_after \
+                 FROM certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant \
+                 WHERE c.thumbprint = $1",
             )
             .bind(thumbprint.as_bytes().to_vec())
             .fetch_optional(connection)
@@ -177,10 +180,11 @@ impl Ledger {
         let row: Option<StatusRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
-                 d.changed_at, d.id AS device, c.thumbprint, c.not_after \
-                 FROM certificate c JOIN device d ON d.id = c.device \
-                 WHERE c.issuer = $1 AND c.serial = $2 \
-                 AND (c.der IS NOT NULL OR c.state = 'revoked' OR d.state <> 'active')",
+                 d.changed_at, d.role, t.state AS tenant_state, t.changed_at AS tenant_changed_at, \
+                 d.id AS device, d.tenant, c.thumbprint, c.not_after \
+                 FROM certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant \
+                 WHERE c.issuer = $1 AND c.serial = $2 AND (c.der IS NOT NULL OR c.state = 'revoked' \
+                 OR d.state <> 'active' OR (t.state <> 'active' AND d.role = 'device'))",
             )
             .bind(issuer.as_str())
             .bind(serial.as_bytes().to_vec())
@@ -217,14 +221,22 @@ impl Ledger {
         visit: &mut (dyn FnMut(Ended) + Send),
     ) -> Result<()> {
         on_read!(self, connection => {
-            // CROSS JOIN: SQLite keeps the order, from the few devices that are stopped to their certificates.
+            // CROSS JOIN: SQLite keeps the order, from the few devices or tenants that are stopped to their certificates.
             let mut rows = sqlx::query_as::<_, EndedRow>(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
-                 d.changed_at FROM certificate c JOIN device d ON d.id = c.device \
+                 d.changed_at, d.role, t.state AS tenant_state, t.changed_at AS tenant_changed_at \
+                 FROM certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant \
                  WHERE c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state IN ('retired', 'revoked') \
                  UNION ALL \
-                 SELECT c.serial, c.state, c.reason, c.ended_at, d.state, d.reason, d.changed_at \
-                 FROM device d CROSS JOIN certificate c WHERE c.device = d.id AND d.state <> 'active' \
+                 SELECT c.serial, c.state, c.reason, c.ended_at, d.state, d.reason, d.changed_at, d.role, t.state, t.changed_at \
+                 FROM device d CROSS JOIN certificate c JOIN tenant t ON t.id = d.tenant \
+                 WHERE c.device = d.id AND d.state <> 'active' \
+                 AND c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state NOT IN ('retired', 'revoked') \
+                 UNION ALL \
+                 SELECT c.serial, c.state, c.reason, c.ended_at, d.state, d.reason, d.changed_at, d.role, t.state, t.changed_at \
+                 FROM tenant t CROSS JOIN site s CROSS JOIN device d CROSS JOIN certificate c \
+                 WHERE t.state <> 'active' AND s.tenant = t.id AND d.site = s.id AND d.tenant = t.id AND c.device = d.id \
+                 AND d.state = 'active' AND d.role = 'device' \
                  AND c.issuer = $1 AND c.shard = $2 AND c.not_after >= $3 AND c.state NOT IN ('retired', 'revoked')",
             )
             .bind(issuer.as_str())
@@ -258,7 +270,9 @@ impl Ledger {
             sqlx::query_as(
                 "SELECT c.device, d.label, s.name AS site_name, c.generation, c.not_before, c.not_after \
                  FROM certificate c JOIN device d ON d.id = c.device JOIN site s ON s.id = d.site \
+                 JOIN tenant t ON t.id = d.tenant \
                  WHERE c.not_after < $1 AND c.state IN ('issued', 'delivered', 'in_use') AND d.state = 'active' \
+                 AND (t.state = 'active' OR d.role = 'gate') \
                  AND NOT EXISTS (SELECT 1 FROM certificate n WHERE n.device = c.device AND n.generation > c.generation \
                  AND n.state = 'in_use') ORDER BY c.not_after",
             )
@@ -276,6 +290,8 @@ pub enum SerialStatus {
     Known {
         /// Whose.
         device: DeviceId,
+        /// With which tenant it falls; nothing for a gate, which goes on.
+        tenant: Option<TenantId>,
         /// Once it is signed.
         thumbprint: Option<Thumbprint>,
         /// Its last second.
@@ -303,6 +319,8 @@ struct StatusRow {
     ended: EndedRow,
     #[sqlx(try_from = "String")]
     device: DeviceId,
+    #[sqlx(try_from = "String")]
+    tenant: TenantId,
     thumbprint: Option<Vec<u8>>,
     #[sqlx(try_from = "i64")]
     not_after: Timestamp,
@@ -312,6 +330,7 @@ impl From<StatusRow> for SerialStatus {
     fn from(row: StatusRow) -> Self {
         Self::Known {
             device: row.device,
+            tenant: (row.ended.role == Role::Device).then_some(row.tenant),
             thumbprint: row.thumbprint.as_deref().and_then(Thumbprint::from_slice),
             not_after: row.not_after,
             ended: row.ended.ended(),
@@ -347,10 +366,15 @@ struct EndedRow {
     device_state: DeviceState,
     device_reason: Option<String>,
     changed_at: i64,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    #[sqlx(try_from = "String")]
+    tenant_state: TenantState,
+    tenant_changed_at: Option<i64>,
 }
 
 impl EndedRow {
-    /// A certificate's own end comes first; the device's state covers whatever is left.
+    /// A certificate's own end comes first; the device's state covers whatever is left, and its tenant's what is left then.
     fn ended(self) -> Option<Ended> {
         let word =
             |text: Option<String>| text.as_deref().and_then(RevocationReason::parse).unwrap_or_default();
@@ -362,7 +386,10 @@ impl EndedRow {
             (CertificateState::Revoked, _) => (self.ended_at.into_time(changed), Some(word(self.reason))),
             (_, DeviceState::Suspended) => (changed, None),
             (_, DeviceState::Revoked | DeviceState::Retired) => (changed, Some(word(self.device_reason))),
-            (_, DeviceState::Active) => return None,
+            (_, DeviceState::Active) => match self.device_state.within(self.tenant_state, self.role) {
+                DeviceState::Active => return None,
+                _ => (self.tenant_changed_at.into_time(changed), None),
+            },
         };
         Some(Ended { serial: self.serial, at, reason })
     }

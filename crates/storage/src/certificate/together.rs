@@ -39,6 +39,7 @@ static RESERVATIONS: Statement = Statement::new(
      n.not_before, n.not_after, n.at FROM new n JOIN issuer i ON i.id = n.issuer \
      JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant \
      WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
+     AND (t.state = 'active' OR d.role = 'gate') \
      AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_hash = n.key_hash) \
      AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash)",
 );

@@ -48,6 +48,25 @@ pub struct FiledDevice {
     pub is_placed: bool,
 }
 
+/// A tenant that is not active.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct FiledTenant {
+    pub id: String,
+    pub state: String,
+}
+
+/// Whose tokens are denied by their age.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[allow(missing_docs)]
+pub struct FiledTokens {
+    /// `device` or `tenant`.
+    pub kind: String,
+    pub holder: String,
+    #[sqlx(try_from = "i64")]
+    pub issued_before: Timestamp,
+}
+
 /// An event of the feed.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
@@ -125,6 +144,30 @@ impl Inspection {
                  FROM device d WHERE d.id > $1 ORDER BY d.id LIMIT $2",
             )
             .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// Tenants that are not active.
+    pub async fn stopped_tenants(&mut self) -> Result<Vec<FiledTenant>> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT id, state FROM tenant WHERE state <> 'active' ORDER BY id")
+                .fetch_all(connection)
+                .await?
+        }))
+    }
+
+    /// Tokens denied by their age, after a kind and a holder.
+    pub async fn denied_tokens(&mut self, kind: &str, holder: &str, limit: u32) -> Result<Vec<FiledTokens>> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT kind, holder, issued_before FROM denied_tokens WHERE (kind, holder) > ($1, $2) \
+                 ORDER BY kind, holder LIMIT $3",
+            )
+            .bind(kind)
+            .bind(holder)
             .bind(i64::from(limit))
             .fetch_all(connection)
             .await?

@@ -3,12 +3,15 @@
 use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::revocation_log::{Logged, Named, Record};
+use crate::tenant;
 use crate::{LedgerError, Result, Transaction};
 use serde::Serialize;
 use serde_json::json;
 use tegata_core::encoding::from_hex;
-use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, DeviceState, IssuerId, RevocationReason, Thumbprint, Timestamp};
+use tegata_core::feed::{Change, Denial, TokensBefore};
+use tegata_core::{
+    DeviceId, DeviceState, IssuerId, RevocationReason, TenantId, TenantState, Thumbprint, Timestamp,
+};
 
 /// What was done again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -21,7 +24,9 @@ pub(super) struct Done {
     pub(super) certificates: u64,
     /// Certificates that ended and are not in the ledger.
     pub(super) lost: u64,
-    /// Tokens taken back.
+    /// Tenants that moved.
+    pub(super) tenants: u64,
+    /// Tokens taken back, and holders signed out.
     pub(super) tokens: u64,
     /// Keys blocked.
     pub(super) keys: u64,
@@ -63,6 +68,17 @@ impl Transaction {
             }
             Change::TokenDenied { jti, until } => {
                 done.tokens += self.deny_again(jti, *until, logged.event.seq).await?;
+            }
+            Change::TenantDenied { tenant, reason: _ } => {
+                done.tenants += self.move_tenant_again(tenant, TenantState::Suspended, logged).await?;
+                done.lost += self.lose(logged).await?;
+            }
+            Change::TenantAllowed { tenant } => {
+                done.tenants += self.move_tenant_again(tenant, TenantState::Active, logged).await?;
+                self.release(&logged.certificates).await?;
+            }
+            Change::TokensDenied(tokens) => {
+                done.tokens += self.sign_out_again(tokens, logged.event.seq).await?;
             }
         }
         Ok(())
@@ -152,7 +168,7 @@ impl Transaction {
         Ok(lost)
     }
 
-    /// Their device was resumed: what was on hold is so no longer. Nobody accepts it, for the ledger does not know it.
+    /// Their device or tenant was resumed: what was on hold is so no longer. Nobody accepts it, for the ledger does not know it.
     async fn release(&mut self, certificates: &[Named]) -> Result<()> {
         for named in certificates {
             on_transaction!(self.engine, connection => {
@@ -180,6 +196,29 @@ impl Transaction {
             self.audit(&LOG, "token.revoked", None, json!({"jti": jti, "event": event})).await?;
         }
         Ok(denied)
+    }
+
+    async fn move_tenant_again(
+        &mut self,
+        tenant: &TenantId,
+        to: TenantState,
+        logged: &Logged,
+    ) -> Result<u64> {
+        let moved = self.move_tenant(tenant, to, logged.event.at).await?;
+        if moved > 0 {
+            self.touch_shards_within(tenant).await?;
+            let detail = json!({"tenant": tenant, "event": logged.event.seq, "at": logged.event.at});
+            self.audit(&LOG, tenant::moved_to(to), None, detail).await?;
+        }
+        Ok(moved)
+    }
+
+    async fn sign_out_again(&mut self, tokens: &TokensBefore, event: u64) -> Result<u64> {
+        let is_news = self.write_tokens_before(tokens).await?;
+        if is_news {
+            self.audit_tokens_before(tokens, event, 0, "", &LOG).await?;
+        }
+        Ok(u64::from(is_news))
     }
 
     async fn block_again(&mut self, key: &str, note: &str, at: Timestamp) -> Result<u64> {

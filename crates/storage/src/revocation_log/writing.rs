@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tegata_core::encoding::{base32, hex};
 use tegata_core::entropy::bytes;
 use tegata_core::feed::{Change, Event};
-use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp};
 
 /// What a transaction will write to the log, and behind which end.
 pub(crate) struct Pending {
@@ -97,14 +97,20 @@ impl Transaction {
                 Logged { event, reason, certificates }
             }
             Change::DeviceAllowed { device } => {
-                let certificates = self.certificates_held(device, None).await?;
+                let certificates = self.certificates_let_go(device).await?;
+                Logged { reason: None, certificates, event }
+            }
+            Change::TenantDenied { tenant, .. } | Change::TenantAllowed { tenant } => {
+                let certificates = self.certificates_within(tenant).await?;
                 Logged { reason: None, certificates, event }
             }
             Change::CertificateDenied { thumbprint, .. } => {
                 let certificates = self.certificate_with(thumbprint).await?;
                 Logged { reason: None, certificates, event }
             }
-            Change::TokenDenied { .. } => Logged { reason: None, certificates: Vec::new(), event },
+            Change::TokenDenied { .. } | Change::TokensDenied(_) => {
+                Logged { reason: None, certificates: Vec::new(), event }
+            }
         })
     }
 
@@ -135,6 +141,30 @@ impl Transaction {
         });
         let named = |row| Named::try_from(row).map(|named| Named { reason, ..named });
         rows.into_iter().map(named).collect()
+    }
+
+    /// What a resumed device frees: nothing while its tenant holds it.
+    async fn certificates_let_go(&mut self, device: &DeviceId) -> Result<Vec<Named>> {
+        let held = self.falls_with_its_tenant(device).await?;
+        if held { Ok(Vec::new()) } else { self.certificates_held(device, None).await }
+    }
+
+    /// What a tenant's state covers: certificates of its devices, where neither has ended or is on hold for itself.
+    async fn certificates_within(&mut self, tenant: &TenantId) -> Result<Vec<Named>> {
+        let now = self.now.millis();
+        let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT c.issuer, c.shard, c.serial, c.thumbprint, c.not_after, c.generation, c.device, c.reason \
+                 FROM site s JOIN device d ON d.site = s.id JOIN certificate c ON c.device = d.id \
+                 WHERE s.tenant = $1 AND d.role = 'device' AND d.state = 'active' AND c.not_after >= $2 \
+                 AND c.state NOT IN ('retired', 'revoked') ORDER BY c.device, c.generation",
+            )
+            .bind(tenant.as_str())
+            .bind(now)
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(Named::try_from).collect()
     }
 
     async fn certificate_with(&mut self, thumbprint: &Thumbprint) -> Result<Vec<Named>> {

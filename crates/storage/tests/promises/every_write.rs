@@ -6,8 +6,9 @@ use crate::house::{DAY, House, day, operator};
 use crate::restoring::Kept;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
-use tegata_core::{CertificateState, DeviceId, DeviceState, InvitationId, Thumbprint};
-use tegata_storage::{DeviceAction, Lineage, Origin, Result, StoredCrl};
+use tegata_core::feed::Holder;
+use tegata_core::{CertificateState, DeviceId, DeviceState, InvitationId, TenantState, Thumbprint};
+use tegata_storage::{DeviceAction, Lineage, Origin, Result, StoredCrl, TenantAction};
 
 /// Far more writes than anything takes.
 const MOST: u32 = 120;
@@ -18,6 +19,8 @@ enum Deed {
     Renew,
     Present,
     Suspend,
+    SuspendTenant,
+    SignOut,
     Revoke,
     RevokeLine,
     BlockKey,
@@ -26,11 +29,13 @@ enum Deed {
     Publish,
 }
 
-const DEEDS: [Deed; 10] = [
+const DEEDS: [Deed; 12] = [
     Deed::Issue,
     Deed::Renew,
     Deed::Present,
     Deed::Suspend,
+    Deed::SuspendTenant,
+    Deed::SignOut,
     Deed::Revoke,
     Deed::RevokeLine,
     Deed::BlockKey,
@@ -113,12 +118,13 @@ async fn fail_while_replaying(place: Place) {
     let subject = Subject::prepare(&kept.house, 1).await;
     let other = Subject::prepare(&kept.house, 2).await;
     kept.house.place.backup().await;
-    for deed in [Deed::RevokeLine, Deed::BlockKey, Deed::DenyToken, Deed::Suspend] {
+    for deed in [Deed::RevokeLine, Deed::BlockKey, Deed::DenyToken, Deed::SignOut, Deed::Suspend] {
         subject.act(&kept.house, deed).await.unwrap();
     }
     other.act(&kept.house, Deed::Revoke).await.unwrap();
     let late = Subject::prepare(&kept.house, 3).await;
     late.act(&kept.house, Deed::Revoke).await.unwrap();
+    late.act(&kept.house, Deed::SuspendTenant).await.unwrap();
     let head = kept.house.ledger.feed_head().await.unwrap();
     let mut writes = 0;
     loop {
@@ -131,9 +137,12 @@ async fn fail_while_replaying(place: Place) {
             kept.reopen(day(40)).await.expect("a ledger that catches up the next time");
         }
         assert_eq!(kept.house.ledger.feed_head().await.unwrap(), head);
-        for (subject, deed) in
-            [(&subject, Deed::RevokeLine), (&subject, Deed::Suspend), (&other, Deed::Revoke)]
-        {
+        for (subject, deed) in [
+            (&subject, Deed::RevokeLine),
+            (&subject, Deed::Suspend),
+            (&subject, Deed::SuspendTenant),
+            (&other, Deed::Revoke),
+        ] {
             assert!(
                 subject.parts_done(&kept.house, deed).await.iter().all(|part| *part),
                 "after {writes} writes"
@@ -161,6 +170,8 @@ async fn whole(kept: &Kept) {
 
 impl Subject {
     async fn prepare(house: &House, number: u64) -> Self {
+        // Whoever came before may have stopped them all.
+        let _ = house.act_on_tenant(TenantAction::Resume, day(0)).await;
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
@@ -202,6 +213,8 @@ impl Subject {
                 .await
                 .map(|_| ()),
             Deed::Suspend => house.act(&self.device, DeviceAction::Suspend, now).await.map(|_| ()),
+            Deed::SuspendTenant => house.act_on_tenant(TenantAction::Suspend, now).await.map(|_| ()),
+            Deed::SignOut => house.sign_out(&Holder::Device(self.device.clone()), now).await.map(|_| ()),
             Deed::Revoke => {
                 house.act(&self.device, DeviceAction::Revoke(KeyCompromise), now).await.map(|_| ())
             }
@@ -265,6 +278,15 @@ impl Subject {
             Deed::Renew => vec![states.len() > 2 && states.last() == Some(&CertificateState::Issued)],
             Deed::Present => vec![states[0] == Retiring, states[1] == InUse],
             Deed::Suspend => vec![device.state == DeviceState::Suspended, denied(&self.younger)],
+            Deed::SuspendTenant => {
+                let tenant = house.ledger.tenants().await.unwrap().remove(0);
+                let denied = denials.denial_within(Some(&tenant.id), &self.device, &self.younger);
+                vec![tenant.state == TenantState::Suspended, denied.is_some()]
+            }
+            Deed::SignOut => {
+                let before = house.ledger.tokens_before(&house.tenant, &self.device).await.unwrap();
+                vec![before > Some(day(2)), denials.tokens_before(&house.tenant, &self.device).is_some()]
+            }
             Deed::Revoke => {
                 vec![device.state == DeviceState::Revoked, denied(&self.younger), denied(&self.elder)]
             }

@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{HashMap, HashSet};
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
+use tegata_core::feed::Holder;
 use tegata_core::{
-    CertificateState, DeviceId, DeviceState, IssuerId, Serial, Standing, Thumbprint, Timestamp,
+    CertificateState, DeviceId, DeviceState, IssuerId, Serial, Standing, TenantState, Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    DeviceAction, IssuerKind, IssuerState, LedgerError, Lineage, Origin, Status, StoredIssuer,
+    DeviceAction, IssuerKind, IssuerState, LedgerError, Lineage, Origin, Status, StoredIssuer, TenantAction,
 };
 
 /// One step of somebody. Numbers pick among what there is.
@@ -33,6 +34,9 @@ enum Step {
     RevokeDevice(usize),
     RetireDevice(usize),
     DenyToken(u8),
+    SuspendTenant,
+    ResumeTenant,
+    SignOut(usize),
     /// The CA rests, and another takes its place.
     RestIssuer,
     /// A revocation whose commit fails after it was written to the log.
@@ -81,6 +85,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => pick.clone().prop_map(Step::RevokeDevice),
         1 => pick.clone().prop_map(Step::RetireDevice),
         1 => (0..4u8).prop_map(Step::DenyToken),
+        1 => Just(Step::SuspendTenant),
+        2 => Just(Step::ResumeTenant),
+        1 => pick.clone().prop_map(Step::SignOut),
         1 => Just(Step::RestIssuer),
         1 => pick.prop_map(Step::FailedRevocation),
         3 => Just(Step::Backup),
@@ -109,6 +116,9 @@ struct Life {
     ended: HashSet<Thumbprint>,
     blocked: HashSet<[u8; 32]>,
     denied: HashMap<String, Timestamp>,
+    /// Whether it was acknowledged that the tenant is suspended.
+    is_tenant_stopped: bool,
+    signed_out: HashMap<DeviceId, Timestamp>,
     has_backup: bool,
     head: u64,
 }
@@ -122,6 +132,8 @@ async fn live(place: Place, steps: &[Step]) {
         ended: HashSet::new(),
         blocked: HashSet::new(),
         denied: HashMap::new(),
+        is_tenant_stopped: false,
+        signed_out: HashMap::new(),
         has_backup: false,
         head: 0,
     };
@@ -155,6 +167,9 @@ impl Life {
             Step::RevokeDevice(pick) => self.act(pick, DeviceAction::Revoke(KeyCompromise)).await,
             Step::RetireDevice(pick) => self.act(pick, DeviceAction::Retire).await,
             Step::DenyToken(name) => self.deny_token(name).await,
+            Step::SuspendTenant => self.act_on_tenant(TenantAction::Suspend).await,
+            Step::ResumeTenant => self.act_on_tenant(TenantAction::Resume).await,
+            Step::SignOut(pick) => self.sign_out(pick).await,
             Step::RestIssuer => self.rest_issuer().await,
             Step::FailedRevocation(pick) => {
                 self.kept.house.place.forbid_commits().await;
@@ -277,6 +292,19 @@ impl Life {
         }
     }
 
+    async fn act_on_tenant(&mut self, action: TenantAction) {
+        if self.kept.house.act_on_tenant(action, self.now).await.is_ok() {
+            self.is_tenant_stopped = action == TenantAction::Suspend;
+        }
+    }
+
+    async fn sign_out(&mut self, pick: usize) {
+        let Some(Given { device, .. }) = self.picked(pick) else { return };
+        if self.kept.house.sign_out(&Holder::Device(device.clone()), self.now).await.is_ok() {
+            self.signed_out.insert(device, self.now);
+        }
+    }
+
     async fn rest_issuer(&mut self) {
         let id = IssuerId::random(&self.kept.house.entropy);
         let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"the next CA".to_vec(), None);
@@ -355,6 +383,11 @@ impl Life {
                 "responder and list of {given:?} after {step:?}"
             );
             assert!(!accepted || (said.is_some() && !ended), "{given:?} is accepted after {step:?}");
+            assert!(!accepted || !self.is_tenant_stopped, "{given:?} is let in after {step:?}");
+            assert!(
+                said.is_none() || ended || !self.is_tenant_stopped,
+                "{given:?} is called good after {step:?}"
+            );
             if self.ended.contains(&given.thumbprint) {
                 assert!(ended && !accepted, "{given:?} came back after {step:?}");
                 let denied = denials.denial(&given.device, &given.thumbprint);
@@ -363,6 +396,12 @@ impl Life {
         }
         for (jti, until) in &self.denied {
             assert!(*until < self.now || denials.token_denied(jti), "{jti} came back after {step:?}");
+        }
+        let tenants = ledger.tenants().await.unwrap();
+        assert_eq!(tenants[0].state == TenantState::Suspended, self.is_tenant_stopped, "after {step:?}");
+        for (device, moment) in &self.signed_out {
+            let known = ledger.tokens_before(&self.kept.house.tenant, device).await.unwrap();
+            assert!(known > Some(*moment), "{device} is signed in again after {step:?}");
         }
         let blocked = ledger.blocked_keys().await.unwrap();
         assert_eq!(blocked.len(), self.blocked.len(), "blocked keys after {step:?}");

@@ -3,7 +3,7 @@
 use crate::engines::{Place, run};
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
-use tegata_core::feed::Denials;
+use tegata_core::feed::{Denials, Holder};
 use tegata_core::id::Code;
 use tegata_core::{
     CertificateState, DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
@@ -11,7 +11,7 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, Certificate, Complete, DeviceAction, Ended, Intent, IssuerKind, Ledger, LedgerError,
-    NewInvitation, Origin, Result, Site, StoredIssuer, Tenant, Transaction,
+    NewInvitation, Origin, Result, Site, StoredIssuer, Tenant, TenantAction, Transaction,
 };
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -108,13 +108,17 @@ impl House {
     }
 
     pub(crate) async fn invite(&self, label: &str, now: Timestamp) -> Invited {
+        self.invite_as(Role::Device, label, now).await
+    }
+
+    pub(crate) async fn invite_as(&self, role: Role, label: &str, now: Timestamp) -> Invited {
         let code = Code::random(&self.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&self.entropy),
             code: &code,
             tenant: self.tenant.clone(),
             site: self.site.clone(),
-            role: Role::Device,
+            role,
             label: label.into(),
             expires_at: now.plus(DAY),
         };
@@ -205,6 +209,16 @@ impl House {
     pub(crate) async fn act(&self, device: &DeviceId, action: DeviceAction, now: Timestamp) -> Result<u64> {
         self.write(now, async |transaction| transaction.act_on_device(device, action, "", &operator()).await)
             .await
+    }
+
+    pub(crate) async fn act_on_tenant(&self, action: TenantAction, now: Timestamp) -> Result<u64> {
+        let tenant = &self.tenant;
+        self.write(now, async |transaction| transaction.act_on_tenant(tenant, action, "", &operator()).await)
+            .await
+    }
+
+    pub(crate) async fn sign_out(&self, of: &Holder, now: Timestamp) -> Result<u64> {
+        self.write(now, async |transaction| transaction.deny_tokens(of, None, "", &operator()).await).await
     }
 
     pub(crate) async fn certificates(&self, device: &DeviceId) -> Vec<Certificate> {

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::CertificateState::{self, Delivered, InUse, Issued, Reserved, Retired, Retiring, Revoked};
 use tegata_core::RevocationReason::KeyCompromise;
+use tegata_core::feed::Holder;
 use tegata_core::{DeviceId, DeviceState, InvitationId, Standing, Thumbprint, Timestamp};
-use tegata_storage::{Certificate, DeviceAction, Holding, Origin, Result, Status};
+use tegata_storage::{Certificate, DeviceAction, Holding, Origin, Result, Status, TenantAction};
 
 /// One step of somebody. Numbers pick a certificate among those the device has.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,9 @@ enum Step {
     Resume,
     Revoke,
     Retire,
+    SuspendTenant,
+    ResumeTenant,
+    SignOut(bool),
     DenyToken(u8),
     Wait(u32),
 }
@@ -65,6 +69,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Resume),
         1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Revoke } else { Step::Suspend }),
         1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Retire } else { Step::Resume }),
+        1 => Just(Step::SuspendTenant),
+        2 => Just(Step::ResumeTenant),
+        1 => any::<bool>().prop_map(Step::SignOut),
         1 => (0..4u8).prop_map(Step::DenyToken),
         4 => (1..60u32).prop_map(Step::Wait),
     ]
@@ -197,6 +204,12 @@ impl Life {
             Step::Resume => count(&house.act(id, DeviceAction::Resume, now).await),
             Step::Revoke => count(&house.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
             Step::Retire => count(&house.act(id, DeviceAction::Retire, now).await),
+            Step::SuspendTenant => count(&house.act_on_tenant(TenantAction::Suspend, now).await),
+            Step::ResumeTenant => count(&house.act_on_tenant(TenantAction::Resume, now).await),
+            Step::SignOut(all) => {
+                let of = if all { Holder::Tenant(house.tenant.clone()) } else { Holder::Device(id.clone()) };
+                count(&house.sign_out(&of, now).await)
+            }
             Step::DenyToken(name) => {
                 let jti = format!("token-{name}");
                 let denied = house
@@ -253,7 +266,9 @@ impl Life {
             assert_eq!(remembered, by_ledger, "after {step:?}");
         }
         assert!(remembered != Standing::Good || by_ledger == Standing::Good, "after {step:?}");
-        let stopped = held.device_state != DeviceState::Active;
+        let stopped = [held.device_state, held.device_state.within(held.tenant_state, held.role)]
+            .iter()
+            .any(|state| *state != DeviceState::Active);
         assert!(!stopped || by_ledger != Standing::Good, "a stopped device after {step:?}");
     }
 
@@ -283,7 +298,7 @@ impl Life {
         listed.sort_by_key(|one| one.serial);
         let mut expected = Vec::new();
         for device in &self.devices {
-            let state = self.house.ledger.device(&device.id).await.unwrap().unwrap().state;
+            let state = self.house.ledger.device(&device.id).await.unwrap().unwrap().effective_state();
             let over = |one: &Certificate| is_over(one.state) || state != DeviceState::Active;
             let certificates = self.house.certificates(&device.id).await;
             let current = certificates.into_iter().filter(|one| one.not_after >= self.now && over(one));

@@ -23,4 +23,5 @@ mod publishing;
 mod restoring;
 mod revoking;
 mod status;
+mod tenants;
 mod together;

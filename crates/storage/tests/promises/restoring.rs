@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
 use tegata_core::entropy::bytes;
+use tegata_core::feed::Holder;
 use tegata_core::{
-    DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, Thumbprint, Timestamp,
+    DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, TenantState,
+    Thumbprint, Timestamp,
 };
 use tegata_storage::{
     DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result,
-    Rotation, Status, StoredCrl, StoredIssuer,
+    Rotation, Status, StoredCrl, StoredIssuer, TenantAction,
 };
 use tempfile::TempDir;
 
@@ -188,6 +190,43 @@ on_both_engines! {
         assert_eq!(actions.iter().filter(|action| *action == "certificate.lost").count(), 2);
         let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
         assert!(report.agrees && report.torn == 0 && report.last_event == head, "{report:?}");
+    }
+
+    async fn a_tenant_that_was_stopped_after_the_backup_stays_stopped_with_devices_the_backup_does_not_have(kept: Kept) {
+        let house = &kept.house;
+        let known = house.enrol(day(0)).await;
+        let resting = house.enrol(day(0)).await;
+        kept.stop(&resting.0, DeviceAction::Suspend, day(0)).await;
+        kept.house.place.backup().await;
+        let (lost, stolen) = (kept.house.enrol(day(1)).await, kept.house.enrol(day(1)).await);
+        let (lost_serial, stolen_serial) = (kept.serial(&lost.0).await, kept.serial(&stolen.0).await);
+        kept.house.act_on_tenant(TenantAction::Suspend, day(1)).await.unwrap();
+        // On hold by both hands: letting go with one does not free it.
+        kept.stop(&resting.0, DeviceAction::Resume, day(1)).await;
+        kept.stop(&lost.0, DeviceAction::Suspend, day(1)).await;
+        kept.stop(&lost.0, DeviceAction::Resume, day(1)).await;
+        kept.stop(&stolen.0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        kept.house.sign_out(&Holder::Device(lost.0.clone()), day(1)).await.unwrap();
+        let before = kept.house.folded().await;
+
+        kept.restore(day(2)).await.unwrap();
+        assert_eq!(kept.house.folded().await, before);
+        assert_eq!(kept.house.ledger.tenants().await.unwrap()[0].state, TenantState::Suspended);
+        is_refused_by_the_memory(&kept, &[&known, &resting], &[]).await;
+        for serial in [&kept.serial(&known.0).await, &kept.serial(&resting.0).await, &lost_serial] {
+            assert_eq!(kept.listed(serial, day(2)).await, Some(None), "on hold");
+        }
+        assert_eq!(kept.listed(&stolen_serial, day(2)).await, Some(Some(KeyCompromise)));
+        let denials = kept.house.ledger.denials(day(1)).await.unwrap();
+        assert!(denials.denial(&lost.0, &lost.1).is_some(), "who takes a snapshot now hears of it");
+        assert!(denials.tokens_before(&kept.house.tenant, &lost.0) > Some(day(1)), "of a device nobody knows, too");
+        kept.house.audited().await;
+
+        kept.house.place.backup().await;
+        kept.house.act_on_tenant(TenantAction::Resume, day(3)).await.unwrap();
+        kept.restore(day(4)).await.unwrap();
+        assert_eq!(kept.house.ledger.tenants().await.unwrap()[0].state, TenantState::Active, "stopped and let in again");
+        is_refused_by_the_memory(&kept, &[], &[&known, &resting]).await;
     }
 
     async fn a_ledger_may_be_restored_again_and_again_and_from_any_backup(kept: Kept) {

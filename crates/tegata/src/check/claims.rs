@@ -26,6 +26,26 @@ pub enum Relation {
     AnnouncedCertificate,
     /// Events of the feed and devices that are not active.
     AnnouncedDevice,
+    /// Suspensions in the audit log and tenants that are not active.
+    Tenant,
+    /// Events of the feed and tenants that are not active.
+    AnnouncedTenant,
+    /// Who was signed out by the audit log, and whose tokens are denied by their age.
+    SignedOut,
+    /// Who was signed out by the feed, and whose tokens are denied by their age.
+    AnnouncedSignOut,
+}
+
+impl Relation {
+    /// Whether what was said of a thing holds only until something else is said of it. An end for ever is no such word,
+    /// so that those of a whole history need not be remembered.
+    fn may_be_taken_back(self, value: &str) -> bool {
+        match self {
+            Self::Reserved | Self::Issued | Self::Ended | Self::AnnouncedCertificate => false,
+            Self::Device | Self::AnnouncedDevice => value == SUSPENDED,
+            Self::Tenant | Self::AnnouncedTenant | Self::SignedOut | Self::AnnouncedSignOut => true,
+        }
+    }
 }
 
 /// Something that one side says of one thing: nothing takes back what was said before.
@@ -57,7 +77,7 @@ const LOOKED_INTO: usize = 128;
 pub struct Sums {
     seed: [u8; 32],
     buckets: HashMap<Relation, Vec<u128>>,
-    /// Values that may be taken back: those of suspended devices.
+    /// Values that may be taken back, as those of suspended devices.
     standing: HashMap<(Relation, u128), String>,
 }
 
@@ -79,13 +99,13 @@ impl Sums {
     /// A claim of the audit log or the feed, in order.
     pub fn tell(&mut self, claim: &Claim) {
         let Claim { relation, key, value } = claim;
-        if matches!(relation, Relation::Device | Relation::AnnouncedDevice) {
+        if relation.may_be_taken_back(SUSPENDED) {
             let (name, _) = hash(&self.seed, key, "");
             if let Some(earlier) = self.standing.remove(&(*relation, name)) {
                 self.add(*relation, key, &earlier, u128::wrapping_sub);
             }
-            if value.as_deref() == Some(SUSPENDED) {
-                self.standing.insert((*relation, name), SUSPENDED.into());
+            if let Some(value) = value.as_deref().filter(|value| relation.may_be_taken_back(value)) {
+                self.standing.insert((*relation, name), value.to_owned());
             }
         }
         if let Some(value) = value {
@@ -128,7 +148,7 @@ impl Sums {
     }
 }
 
-/// A device's state that can be taken back.
+/// A state of a device or tenant that can be taken back.
 pub const SUSPENDED: &str = "suspended";
 
 impl Differences {

@@ -7,9 +7,9 @@ use crate::failure::{Doing, Failure};
 use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::encoding::hex;
-use tegata_core::feed::Change;
+use tegata_core::feed::{Change, Holder};
 use tegata_core::{DeviceState, Thumbprint};
-use tegata_storage::{FiledCertificate, FiledDevice, FiledEvent};
+use tegata_storage::{FiledCertificate, FiledDevice, FiledEvent, FiledTokens};
 
 const WHAT: &str = "cannot read the ledger";
 
@@ -69,7 +69,13 @@ async fn explain(
     let mut found = differences.found();
     if is_feed_broken {
         found.retain(|difference| {
-            !matches!(difference.relation, Relation::AnnouncedCertificate | Relation::AnnouncedDevice)
+            !matches!(
+                difference.relation,
+                Relation::AnnouncedCertificate
+                    | Relation::AnnouncedDevice
+                    | Relation::AnnouncedTenant
+                    | Relation::AnnouncedSignOut
+            )
         });
     }
     for difference in &found {
@@ -100,9 +106,21 @@ async fn rows(look: &mut Look<'_>, file: &mut (dyn FnMut(Claim) + Send)) -> Resu
     let mut after = String::new();
     loop {
         let page = look.inspection.devices(&after, PAGE).await.doing(WHAT)?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after.clone_from(&last.id);
         page.iter().flat_map(claims_of_device).for_each(&mut *file);
+    }
+    for tenant in look.inspection.stopped_tenants().await.doing(WHAT)? {
+        let (key, value) = (format!("tenant {}", tenant.id), Some(tenant.state));
+        file(Claim { relation: Relation::Tenant, key: key.clone(), value: value.clone() });
+        file(Claim { relation: Relation::AnnouncedTenant, key, value });
+    }
+    let (mut kind, mut holder) = (String::new(), String::new());
+    loop {
+        let page = look.inspection.denied_tokens(&kind, &holder, PAGE).await.doing(WHAT)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        (kind, holder) = (last.kind.clone(), last.holder.clone());
+        page.iter().flat_map(claims_of_tokens).for_each(&mut *file);
     }
 }
 
@@ -119,10 +137,9 @@ fn claims_of_entry(text: &str) -> Vec<Claim> {
     if text.contains(r#""action":"token."#) {
         return Vec::new();
     }
-    let Ok(Entry { action, device: Some(device), detail }) = serde_json::from_str(text) else {
-        return Vec::new();
-    };
+    let Ok(Entry { action, device, detail }) = serde_json::from_str(text) else { return Vec::new() };
     let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
+    let Some(device) = device else { return claims_of_tenant(&action, &text) };
     let certificate = || format!("certificate {} {}", text("issuer"), text("serial").to_ascii_lowercase());
     let generation = || format!("device {device} generation {}", detail["generation"]);
     let claim = |relation, key, value: Option<String>| vec![Claim { relation, key, value }];
@@ -140,8 +157,20 @@ fn claims_of_entry(text: &str) -> Vec<Claim> {
         "device.resumed" => claim(Relation::Device, holder(), None),
         "device.revoked" => claim(Relation::Device, holder(), Some(DeviceState::Revoked.to_string())),
         "device.retired" => claim(Relation::Device, holder(), Some(DeviceState::Retired.to_string())),
+        "device.signed_out" => claim(Relation::SignedOut, holder(), Some(text("issued_before"))),
         _ => Vec::new(),
     }
+}
+
+/// Of an entry that is about no single device.
+fn claims_of_tenant(action: &str, text: &dyn Fn(&str) -> String) -> Vec<Claim> {
+    let (relation, value) = match action {
+        "tenant.suspended" => (Relation::Tenant, Some(SUSPENDED.to_owned())),
+        "tenant.resumed" => (Relation::Tenant, None),
+        "tenant.signed_out" => (Relation::SignedOut, Some(text("issued_before"))),
+        _ => return Vec::new(),
+    };
+    vec![Claim { relation, key: format!("tenant {}", text("tenant")), value }]
 }
 
 fn claims_of_event(event: &FiledEvent) -> Vec<Claim> {
@@ -158,6 +187,20 @@ fn claims_of_event(event: &FiledEvent) -> Vec<Claim> {
         }
         Ok(Change::DeviceAllowed { device }) => {
             claim(Relation::AnnouncedDevice, format!("device {device}"), None)
+        }
+        Ok(Change::TenantDenied { tenant, reason }) => {
+            let state = DeviceState::from(reason).to_string();
+            claim(Relation::AnnouncedTenant, format!("tenant {tenant}"), Some(state))
+        }
+        Ok(Change::TenantAllowed { tenant }) => {
+            claim(Relation::AnnouncedTenant, format!("tenant {tenant}"), None)
+        }
+        Ok(Change::TokensDenied(tokens)) => {
+            let holder = match &tokens.of {
+                Holder::Device(device) => format!("device {device}"),
+                Holder::Tenant(tenant) => format!("tenant {tenant}"),
+            };
+            claim(Relation::AnnouncedSignOut, holder, Some(tokens.issued_before.to_string()))
         }
         Ok(Change::TokenDenied { .. }) | Err(_) => Vec::new(),
     }
@@ -200,6 +243,15 @@ fn claims_of_device(row: &FiledDevice) -> Vec<Claim> {
     vec![claim(Relation::Device), claim(Relation::AnnouncedDevice)]
 }
 
+fn claims_of_tokens(row: &FiledTokens) -> Vec<Claim> {
+    let claim = |relation| Claim {
+        relation,
+        key: format!("{} {}", row.kind, row.holder),
+        value: Some(row.issued_before.to_string()),
+    };
+    vec![claim(Relation::SignedOut), claim(Relation::AnnouncedSignOut)]
+}
+
 fn verdict(difference: &Difference) -> (Code, String) {
     let Difference { relation, told, filed, .. } = difference;
     let say = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".into());
@@ -217,17 +269,29 @@ fn verdict(difference: &Difference) -> (Code, String) {
         (Relation::Ended, Some(_)) => {
             (Code::RevocationUnrecorded, "it has ended, and the audit log does not say so".into())
         }
-        (Relation::Device, None) => {
+        (Relation::Device | Relation::Tenant, None) => {
             (Code::RevocationUndone, format!("the audit log says {told_text}, the ledger active"))
         }
-        (Relation::Device, Some(_)) => {
+        (Relation::SignedOut, None) => (
+            Code::RevocationUndone,
+            format!("the audit log says that tokens before {told_text} are denied, the ledger does not"),
+        ),
+        (Relation::Device | Relation::Tenant | Relation::SignedOut, Some(_)) => {
             (Code::DeviceStateUnrecorded, format!("the ledger says {filed_text}, the audit log {told_text}"))
         }
-        (Relation::AnnouncedCertificate | Relation::AnnouncedDevice, None) => {
-            (Code::AnnouncementUnfounded, format!("the feed says {told_text}, the ledger does not"))
-        }
-        (Relation::AnnouncedCertificate | Relation::AnnouncedDevice, Some(_)) => {
-            (Code::RevocationUnannounced, format!("the ledger says {filed_text}, the feed {told_text}"))
-        }
+        (
+            Relation::AnnouncedCertificate
+            | Relation::AnnouncedDevice
+            | Relation::AnnouncedTenant
+            | Relation::AnnouncedSignOut,
+            None,
+        ) => (Code::AnnouncementUnfounded, format!("the feed says {told_text}, the ledger does not")),
+        (
+            Relation::AnnouncedCertificate
+            | Relation::AnnouncedDevice
+            | Relation::AnnouncedTenant
+            | Relation::AnnouncedSignOut,
+            Some(_),
+        ) => (Code::RevocationUnannounced, format!("the ledger says {filed_text}, the feed {told_text}")),
     }
 }

@@ -60,7 +60,12 @@ impl Watch {
         match change {
             Change::DeviceDenied { device, .. } => *device == self.gate.device,
             Change::CertificateDenied { thumbprint, .. } => *thumbprint == self.gate.thumbprint,
-            Change::DeviceAllowed { .. } | Change::TokenDenied { .. } => false,
+            // A gate does not fall with its tenant.
+            Change::DeviceAllowed { .. }
+            | Change::TokenDenied { .. }
+            | Change::TenantDenied { .. }
+            | Change::TenantAllowed { .. }
+            | Change::TokensDenied(_) => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tegata_core::feed::{Denial, Denials, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::KeySet;
 use tegata_core::{RevocationReason, Role, Timestamp};
-use tegata_storage::DeviceAction;
+use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::{Path, PeerCertificate};
 use tokio::time::timeout;
 
@@ -203,6 +203,21 @@ async fn a_gate_that_is_stopped_hears_nothing_more() {
     assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (401, Some("C-07")));
     world.act(&gate, DeviceAction::Resume).await;
     assert_eq!(Gate::connect(&world, &gate).await.refuses(&device), Some(Denial::Suspended));
+}
+
+#[tokio::test]
+async fn a_gate_of_a_stopped_tenant_goes_on_hearing_whom_to_refuse() {
+    let (world, gate, device) = world_with_gate().await;
+    let mut follower = Gate::connect(&world, &gate).await;
+    world.act_on_tenant(TenantAction::Suspend).await;
+    world.act(&device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    follower.reach(2).await;
+    for heard in [&follower, &Gate::connect(&world, &gate).await] {
+        let other = tegata_core::DeviceId::random(&*world.context.entropy);
+        let denied =
+            |device| heard.denials.denial_within(Some(&world.tenant), device, &gate.certificate.thumbprint);
+        assert_eq!((denied(&other), denied(&device.id)), (Some(Denial::Suspended), Some(Denial::Revoked)));
+    }
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
+use tegata_core::feed::Holder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{RevocationReason, Role};
-use tegata_storage::DeviceAction;
+use tegata_storage::{DeviceAction, TenantAction};
 
 const PATH: &str = "/oauth/introspect";
 
@@ -83,6 +84,28 @@ async fn a_token_dies_and_returns_with_the_standing_of_its_device() {
     assert_eq!(asked.world.introspect(&asked.gate, &asked.token).await["active"], true);
     asked.world.act(&asked.device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     asked.is_inactive(&asked.token).await;
+}
+
+#[tokio::test]
+async fn a_token_dies_and_returns_with_the_standing_of_its_tenant_while_gates_go_on_asking() {
+    let asked = Asked::new().await;
+    asked.world.act_on_tenant(TenantAction::Suspend).await;
+    asked.is_inactive(&asked.token).await;
+    asked.world.act_on_tenant(TenantAction::Resume).await;
+    assert_eq!(asked.world.introspect(&asked.gate, &asked.token).await["active"], true);
+}
+
+#[tokio::test]
+async fn a_device_that_is_signed_out_loses_its_tokens_and_no_other_device_does() {
+    let asked = Asked::new().await;
+    let other = asked.world.enroll(Role::Device).await;
+    let others = asked.world.obtain(&other).await;
+    asked.world.advance(Duration::from_secs(1)).await;
+    asked.world.sign_out(&Signed::Device(asked.device.id.clone())).await;
+    asked.is_inactive(&asked.token).await;
+    assert_eq!(asked.world.introspect(&asked.gate, &others).await["active"], true);
+    asked.world.sign_out(&Signed::Tenant(asked.world.tenant.clone())).await;
+    asked.is_inactive(&others).await;
 }
 
 #[tokio::test]

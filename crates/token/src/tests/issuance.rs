@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::encoding::from_base64url;
+use tegata_core::feed::Holder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{RevocationReason, Role};
-use tegata_storage::DeviceAction;
+use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::{Path, PeerCertificate};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -141,6 +142,32 @@ async fn a_stopped_device_obtains_nothing_and_a_resumed_one_goes_on() {
     let _ = world.obtain(&device).await;
     world.act(&device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     world.ask_token(&device, "").await.is_error(401, "invalid_client", "C-06");
+}
+
+#[tokio::test]
+async fn devices_of_a_stopped_tenant_obtain_nothing_and_go_on_when_it_is_resumed() {
+    let (world, device) = world_with_device().await;
+    world.act_on_tenant(TenantAction::Suspend).await;
+    world.ask_token(&device, "").await.is_error(401, "invalid_client", "C-07");
+    world.act_on_tenant(TenantAction::Resume).await;
+    let _ = world.obtain(&device).await;
+}
+
+#[tokio::test]
+async fn who_was_signed_out_obtains_a_token_in_the_same_second_and_it_works() {
+    let (world, device) = world_with_device().await;
+    world.clock.set(START.plus(Duration::from_millis(300)));
+    let old = world.obtain(&device).await;
+    for of in [Signed::Device(device.id.clone()), Signed::Tenant(world.tenant.clone())] {
+        world.advance(Duration::from_millis(1100)).await;
+        world.sign_out(&of).await;
+        assert_eq!(world.introspect(&device, &old).await["active"], false);
+        let new = world.obtain(&device).await;
+        let said = world.introspect(&device, &new).await;
+        assert_eq!(said["active"], true, "{of:?}: {said}");
+        assert!(said["iat"].as_i64() > Some(world.context.now().seconds()), "never dated before: {said}");
+        assert!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap() <= 300);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
+use tegata_core::feed::Holder as Signed;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::DeviceAction;
 
@@ -128,6 +129,20 @@ async fn line_38_it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one()
     let revoke = DeviceAction::Revoke(RevocationReason::KeyCompromise);
     session.world.act(&session.device, revoke).await;
     session.ask(&session.device, &next, "").await.is_error(401, "invalid_client", "C-06");
+}
+
+#[tokio::test]
+async fn it_ends_when_support_signs_the_device_or_its_tenant_out() {
+    for all in [false, true] {
+        let session = Session::begin().await;
+        let of = if all {
+            Signed::Tenant(session.world.tenant.clone())
+        } else {
+            Signed::Device(session.device.id.clone())
+        };
+        session.world.sign_out(&of).await;
+        session.is_over(&session.first).await;
+    }
 }
 
 #[tokio::test]

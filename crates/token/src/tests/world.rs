@@ -20,7 +20,7 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, Complete, DeviceAction, Intent, IssuerKind, Ledger, NewInvitation, Origin, Site, Status,
-    StoredIssuer, Tenant,
+    StoredIssuer, Tenant, TenantAction,
 };
 use tegata_web::{Addresses, Context, Path, PeerCertificate, Presented, ProbeHosts};
 use tempfile::TempDir;
@@ -232,6 +232,23 @@ impl World {
     /// Until the memory knows.
     pub async fn act(&self, holder: &Holder, action: DeviceAction) {
         let seq = act(&self.context, &holder.id, action).await;
+        until(|| self.context.status.freshness().seq >= seq).await;
+    }
+
+    /// Stops or resumes the tenant of all holders, until the memory knows.
+    pub async fn act_on_tenant(&self, action: TenantAction) {
+        let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
+        let seq = transaction.act_on_tenant(&self.tenant, action, "", &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        until(|| self.context.status.freshness().seq >= seq).await;
+    }
+
+    /// Denies what was issued so far, until the memory knows.
+    pub async fn sign_out(&self, of: &tegata_core::feed::Holder) {
+        let now = self.context.now();
+        let mut transaction = self.context.ledger.begin(now).await.unwrap();
+        let seq = transaction.deny_tokens(of, None, "", &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
         until(|| self.context.status.freshness().seq >= seq).await;
     }
 

@@ -1,0 +1,172 @@
+//! Tokens that are denied by their age: a device, or a whole tenant, is signed out.
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::json;
+use std::time::Duration;
+use tegata_core::claims::LONGEST_LIFETIME;
+use tegata_core::feed::{Change, Holder, TokensBefore};
+use tegata_core::{DeviceId, TenantId, Timestamp};
+
+/// Kind, holder, moment, end.
+type Row = (String, String, i64, i64);
+
+impl Ledger {
+    /// Tokens of this device that say they were issued before this moment are refused, whether on its own account or its
+    /// tenant's. It holds for whatever outlives access tokens, too.
+    pub async fn tokens_before(&self, tenant: &TenantId, device: &DeviceId) -> Result<Option<Timestamp>> {
+        let (moment,): (Option<i64>,) = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT MAX(issued_before) FROM denied_tokens \
+                 WHERE (kind = 'device' AND holder = $1) OR (kind = 'tenant' AND holder = $2)",
+            )
+            .bind(device.as_str())
+            .bind(tenant.as_str())
+            .fetch_one(connection)
+            .await?
+        });
+        Ok(moment.map(Timestamp::from_millis))
+    }
+
+    /// Those of which any may live.
+    pub(crate) async fn denied_tokens_before(&self, now: Timestamp) -> Result<Vec<TokensBefore>> {
+        let rows: Vec<Row> = on_read!(self, connection => {
+            sqlx::query_as("SELECT kind, holder, issued_before, until FROM denied_tokens WHERE until >= $1")
+                .bind(now.millis())
+                .fetch_all(connection)
+                .await?
+        });
+        rows.into_iter().map(tokens_before).collect()
+    }
+}
+
+impl Transaction {
+    /// Denies the tokens issued before a moment, or all that were issued so far, and ends the sessions that were begun by
+    /// then. Gives the number of the event that gates acknowledge.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when nobody is there by that name, their tokens of that time are denied already, or the
+    /// moment has not come.
+    pub async fn deny_tokens(
+        &mut self,
+        of: &Holder,
+        issued_before: Option<Timestamp>,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let issued_before = match issued_before {
+            Some(moment) if moment > self.now => {
+                return Err(LedgerError::Guard("the tokens of the future cannot be denied"));
+            }
+            // Tokens count whole seconds: nobody can tell whether one of the same second came before.
+            Some(moment) => moment.plus(SECOND.saturating_sub(MILLISECOND)).whole_second(),
+            None => self.newest_token(of).await?.plus(SECOND),
+        };
+        let tokens =
+            TokensBefore { of: of.clone(), issued_before, until: issued_before.plus(LONGEST_LIFETIME) };
+        if !self.is_known(of).await? || !self.write_tokens_before(&tokens).await? {
+            return Err(LedgerError::Guard(
+                "nobody is there by that name, or was signed out at that time already",
+            ));
+        }
+        let families = self.end_families_before(&tokens).await?;
+        let event = self.feed(Change::TokensDenied(tokens.clone())).await?;
+        self.audit_tokens_before(&tokens, event.seq, families, note, actor).await?;
+        Ok(event.seq)
+    }
+
+    /// No token that was issued by now says that it is younger: one is dated now, or ahead, when its holder was signed out
+    /// in this very second.
+    async fn newest_token(&mut self, of: &Holder) -> Result<Timestamp> {
+        let (kind, holder) = name_of(of);
+        let (signed_out,): (Option<i64>,) = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT MAX(issued_before) FROM denied_tokens WHERE (kind = $1 AND holder = $2) \
+                 OR (kind = 'tenant' AND holder IN (SELECT d.tenant FROM device d WHERE d.id = $2)) \
+                 OR (kind = 'device' AND holder IN \
+                 (SELECT d.id FROM site s JOIN device d ON d.site = s.id WHERE s.tenant = $2))",
+            )
+            .bind(kind)
+            .bind(holder)
+            .fetch_one(connection)
+            .await?
+        });
+        let signed_out = signed_out.map_or(Timestamp::default(), Timestamp::from_millis);
+        Ok(self.now.whole_second().max(signed_out))
+    }
+
+    /// Only forward. Gives whether that was news.
+    pub(crate) async fn write_tokens_before(&mut self, tokens: &TokensBefore) -> Result<bool> {
+        let (kind, holder) = name_of(&tokens.of);
+        let changed = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO denied_tokens (kind, holder, issued_before, until) VALUES ($1, $2, $3, $4) \
+                 ON CONFLICT (kind, holder) DO UPDATE SET issued_before = $3, until = $4 \
+                 WHERE denied_tokens.issued_before < $3",
+            )
+            .bind(kind)
+            .bind(holder)
+            .bind(tokens.issued_before.millis())
+            .bind(tokens.until.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        Ok(changed == 1)
+    }
+
+    pub(crate) async fn audit_tokens_before(
+        &mut self,
+        tokens: &TokensBefore,
+        event: u64,
+        families: u64,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<()> {
+        let mut detail = json!({
+            "issued_before": tokens.issued_before, "event": event, "sessions": families, "note": note,
+        });
+        match &tokens.of {
+            Holder::Device(device) => self.audit(actor, "device.signed_out", Some(device), detail).await,
+            Holder::Tenant(tenant) => {
+                detail["tenant"] = json!(tenant);
+                self.audit(actor, "tenant.signed_out", None, detail).await
+            }
+        }
+    }
+
+    async fn is_known(&mut self, of: &Holder) -> Result<bool> {
+        let (kind, holder) = name_of(of);
+        let found: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT d.id FROM device d WHERE d.id = $2 AND $1 = 'device' \
+                 UNION ALL SELECT t.id FROM tenant t WHERE t.id = $2 AND $1 = 'tenant'",
+            )
+            .bind(kind)
+            .bind(holder)
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(found.is_some())
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn name_of(of: &Holder) -> (&'static str, &str) {
+    match of {
+        Holder::Device(device) => ("device", device.as_str()),
+        Holder::Tenant(tenant) => ("tenant", tenant.as_str()),
+    }
+}
+
+fn tokens_before((kind, holder, issued_before, until): Row) -> Result<TokensBefore> {
+    let of = match kind.as_str() {
+        "device" => DeviceId::parse(&holder).map(Holder::Device),
+        _ => TenantId::parse(&holder).map(Holder::Tenant),
+    };
+    let of = of.ok_or(LedgerError::Unreadable("denied_tokens.holder"))?;
+    Ok(TokensBefore { of, issued_before: issued_before.into(), until: until.into() })
+}

@@ -1,0 +1,50 @@
+//! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
+
+use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use crate::proof::{Proof, Stopping};
+use serde_json::{Value, json};
+use tegata_core::Timestamp;
+use tegata_core::feed::Holder;
+use tegata_storage::{Ledger, LedgerError};
+
+/// What `revoke-tokens` asks for.
+#[derive(clap::Args)]
+pub struct SignOut {
+    /// Deny tokens issued before this time (RFC 3339, as 2026-11-21T10:00:00Z); now, unless it is given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    before: Option<Timestamp>,
+    #[command(flatten)]
+    proof: Proof,
+}
+
+/// Denies the tokens and shows the receipts. `what` is the beginning of the JSON answer, `name` of the readable one.
+pub async fn run(
+    ledger: &Ledger,
+    of: &Holder,
+    (what, name): (Value, &str),
+    options: &SignOut,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let (now, proof) = (machine.now(), &options.proof);
+    if let Some(before) = options.before.filter(|before| *before > now) {
+        return Err(Failure::misuse(format!(
+            "{before} has not come yet: tokens of the future cannot be denied"
+        )));
+    }
+    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let mut transaction = ledger.begin(now).await.doing("cannot read the ledger")?;
+    let event = match transaction.deny_tokens(of, options.before, &proof.note, &Machine::operator()).await {
+        Ok(event) => event,
+        Err(error @ LedgerError::Guard(_)) => return Err(Failure::wrong(format!("{name}: {error}"))),
+        Err(error) => return Err(Failure::wrong(error)),
+    };
+    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    let mut what = what;
+    what["issued_before"] = json!(options.before.unwrap_or(now));
+    stopping.report(&what, name, event).await
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "not a time such as 2026-11-21T10:00:00Z".into())
+}
