@@ -6,7 +6,8 @@ import { test } from 'node:test';
 
 const crates = new URL('../../crates/', import.meta.url).pathname;
 const folder = (path) => readdirSync(join(crates, path)).filter((name) => name.includes('.')).map((name) => [`${path}/${name}`, readFileSync(join(crates, path, name), 'utf8')]);
-const templates = [...folder('enroll/templates'), ...folder('web/templates').filter(([path]) => /layout|problem/.test(path))];
+// A sheet is a file of its own, to print: no policy goes with it.
+const templates = [...folder('enroll/templates').filter(([path]) => !path.endsWith('/sheet.html')), ...folder('web/templates').filter(([path]) => /layout|problem/.test(path))];
 const scripts = folder('enroll/assets');
 const allTemplates = templates.map(([, text]) => text).join('\n');
 const allScripts = scripts.map(([, text]) => text).join('\n');

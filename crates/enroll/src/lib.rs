@@ -17,20 +17,15 @@ mod guesses;
 mod pages;
 mod probe;
 mod qr;
+mod sheet;
 mod throttle;
 mod why;
 
 pub use desk::Desk;
-pub use qr::qr_svg;
+pub use sheet::{Sheet, sheets};
 
 use axum::Router;
 use axum::routing::{get, post};
-use tegata_core::{Language, Timestamp};
-
-/// A moment in the words of the staff: `2026年11月22日 0:30`, the clock of Japan.
-pub fn in_words(at: Timestamp) -> String {
-    day::moment(at, Language::Ja)
-}
 
 /// Routes of the portal listener.
 pub fn portal_routes(desk: Desk) -> Router {

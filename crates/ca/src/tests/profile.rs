@@ -133,5 +133,5 @@ fn pages_learn_the_kinds_of_keys_in_the_order_of_the_profile_with_a_length_that_
         Profile::parse("device.toml", &text).unwrap().key_kinds()
     };
     assert_eq!(kinds("keys = [\"p256\", \"rsa\"]\nrsa_bits = 2048"), ["P-256", "RSA-2048"]);
-    assert_eq!(kinds("keys = [\"rsa\", \"p384\"]\nrsa_bits = 2500"), ["RSA-3072", "P-384"]);
+    assert_eq!(kinds("keys = [\"rsa\", \"p384\"]\nrsa_bits = 2560"), ["RSA-3072", "P-384"]);
 }

@@ -1,0 +1,50 @@
+//! The sheet that goes with a device: what a person needs who has no mail, on paper.
+
+use crate::day::moment;
+use crate::qr::qr_svg;
+use askama::Template;
+use tegata_core::{Language, Timestamp};
+
+/// What one sheet says. It is a secret, as the link is.
+#[derive(Clone, Copy, Debug)]
+pub struct Sheet<'a> {
+    /// The store.
+    pub site: &'a str,
+    /// The device.
+    pub label: &'a str,
+    /// The invitation's link.
+    pub link: &'a str,
+    /// Until when the link works.
+    pub expires_at: Timestamp,
+    /// A short code to type, and until when.
+    pub code: Option<(&'a str, Timestamp)>,
+}
+
+/// A page of HTML for each, to print. `None` when a link is too long for a QR code.
+pub fn sheets(sheets: &[Sheet<'_>]) -> Option<String> {
+    let pages = sheets.iter().map(page).collect::<Option<_>>()?;
+    Sheets { pages }.render().inspect_err(|error| tracing::error!(%error, "a sheet failed")).ok()
+}
+
+#[derive(Template)]
+#[template(path = "sheet.html")]
+struct Sheets<'a> {
+    pages: Vec<SheetPage<'a>>,
+}
+
+struct SheetPage<'a> {
+    sheet: &'a Sheet<'a>,
+    expires: String,
+    code: Option<(&'a str, String)>,
+    qr: String,
+}
+
+fn page<'a>(sheet: &'a Sheet<'a>) -> Option<SheetPage<'a>> {
+    let words = |at| moment(at, Language::Ja);
+    Some(SheetPage {
+        sheet,
+        expires: words(sheet.expires_at),
+        code: sheet.code.map(|(code, until)| (code, words(until))),
+        qr: qr_svg(sheet.link)?,
+    })
+}
