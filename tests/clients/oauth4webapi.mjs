@@ -17,13 +17,24 @@ const granted = await oauth.clientCredentialsGrantRequest(metadata, client, proo
 const token = await oauth.processClientCredentialsResponse(metadata, client, granted);
 const claims = await verified(token.access_token, metadata, asked.resource, fetch);
 const introspected = await introspect();
+const signed = await introspectSigned();
 await oauth.processRevocationResponse(
   await oauth.revocationRequest(metadata, client, proof, token.access_token, options),
 );
 const afterwards = await introspect();
-console.log(JSON.stringify({ metadata, token, claims, introspected, afterwards }));
+console.log(JSON.stringify({ metadata, token, claims, introspected, signed, afterwards }));
 
 async function introspect() {
   const answer = await oauth.introspectionRequest(metadata, client, proof, token.access_token, options);
   return oauth.processIntrospectionResponse(metadata, client, answer);
+}
+
+// RFC 9701: the library checks type, issuer and audience, and the signature by the published keys.
+async function introspectSigned() {
+  const expecting = { ...client, introspection_signed_response_alg: 'ES256' };
+  const asking = { ...options, requestJwtResponse: true };
+  const answer = await oauth.introspectionRequest(metadata, expecting, proof, token.access_token, asking);
+  const found = await oauth.processIntrospectionResponse(metadata, expecting, answer);
+  await oauth.validateApplicationLevelSignature(metadata, answer, options);
+  return found;
 }

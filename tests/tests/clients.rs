@@ -33,6 +33,74 @@ impl Own {
     }
 }
 
+/// A CA of a product team, made with openssl.
+struct Ca(PathBuf);
+
+impl Ca {
+    fn make(folder: &Path) -> Self {
+        const CONFIGURATION: &str = "[ca]\ndefault_ca = here\n[here]\ndir = .\ndatabase = index\nnew_certs_dir = .\n\
+            certificate = ca.pem\nprivate_key = ca.key\ndefault_md = sha256\ndefault_days = 2\n\
+            default_crl_days = 2\nrand_serial = yes\npolicy = any\nx509_extensions = leaf\n\
+            crl_extensions = list\ncrlnumber = number\n\
+            [any]\ncommonName = supplied\n[leaf]\nbasicConstraints = critical,CA:FALSE\n\
+            extendedKeyUsage = clientAuth\n[list]\nauthorityKeyIdentifier = keyid\n";
+        std::fs::write(folder.join("openssl.cnf"), CONFIGURATION).expect("a file");
+        std::fs::write(folder.join("index"), "").expect("a file");
+        std::fs::write(folder.join("number"), "01").expect("a file");
+        let ca = Self(folder.to_owned());
+        let usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
+        ca.openssl(
+            &[
+                &["req", "-x509", "-subj", "/CN=Team CA", "-days", "2", "-out", "ca.pem"][..],
+                &usage,
+                &key("ca.key"),
+            ]
+            .concat(),
+        );
+        ca
+    }
+
+    fn issue(&self, name: &str) -> Own {
+        let (request, certificate, own_key) =
+            (format!("{name}.csr"), format!("{name}.pem"), format!("{name}.key"));
+        let subject = format!("/CN={name}");
+        self.openssl(&[&["req", "-new", "-subj", &subject, "-out", &request][..], &key(&own_key)].concat());
+        self.openssl(&[
+            "ca",
+            "-config",
+            "openssl.cnf",
+            "-batch",
+            "-notext",
+            "-in",
+            &request,
+            "-out",
+            &certificate,
+        ]);
+        Own { certificate: self.0.join(certificate), key: self.0.join(own_key) }
+    }
+
+    fn revoke(&self, name: &str) {
+        self.openssl(&["ca", "-config", "openssl.cnf", "-revoke", &format!("{name}.pem")]);
+    }
+
+    /// The list, put into its place whole.
+    fn publish(&self) -> PathBuf {
+        self.openssl(&["ca", "-config", "openssl.cnf", "-gencrl", "-out", "crl.new"]);
+        let file = self.0.join("crl.pem");
+        std::fs::rename(self.0.join("crl.new"), &file).expect("in its place");
+        file
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        tegata_tests::run_in(&self.0, "openssl", arguments);
+    }
+}
+
+/// openssl's options for a fresh key in this file.
+fn key(file: &str) -> [&str; 7] {
+    ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", file]
+}
+
 /// Whole or not at all: the server may read at any moment.
 fn put(file: &Path, text: &str) {
     let new = file.with_extension("new");
@@ -137,6 +205,37 @@ fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_
     let log = installation.command(&["check"]).good();
     assert_eq!(log.code, 0, "{}", log.stderr);
     assert_eq!(known_to_the_log(&installation), ["by-file", "by-file", "by-server", "by-server"]);
+}
+
+#[test]
+fn a_client_that_its_own_ca_has_revoked_is_refused_as_soon_as_the_list_says_so() {
+    let mut installation = Installation::start();
+    let folder = installation.folder("ca");
+    let ca = Ca::make(&folder);
+    let (kept, lost) = (ca.issue("kept"), ca.issue("lost"));
+    let crl = ca.publish();
+    let registration = |name: &str| {
+        format!(
+            "[[client]]\nclient_id = \"{name}\"\ntoken_endpoint_auth_method = \"tls_client_auth\"\n\
+             tls_client_auth_subject_dn = \"CN={name}\"\n"
+        )
+    };
+    let (at, list) = (folder.join("ca.pem"), crl.display());
+    let shared = format!("[clients]\nca = \"{}\"\ncrl = \"{list}\"\n", at.display());
+    register(&mut installation, &[shared, registration("kept"), registration("lost")].concat());
+    as_own(&installation, "kept", &kept, "x").expect(200);
+    as_own(&installation, "lost", &lost, "x").expect(200);
+
+    ca.revoke("lost");
+    ca.publish();
+    let enters = |name, own| as_own(&installation, name, own, "x").status == 200;
+    eventually("it is refused", Duration::from_secs(10), || !enters("lost", &lost));
+    let refused = as_own(&installation, "lost", &lost, "x").expect(401).json();
+    assert_eq!((&refused["error"], &refused["code"]), (&json!("invalid_client"), &json!("C-06")));
+    as_own(&installation, "kept", &kept, "x").expect(200);
+    std::fs::write(&crl, "noise").expect("a file");
+    eventually("the log says so", Duration::from_secs(10), || installation.log().contains("stay in force"));
+    assert!(enters("kept", &kept) && !enters("lost", &lost), "what cannot be read changes nothing");
 }
 
 #[test]

@@ -10,10 +10,11 @@ fn openid_client_discovers_the_issuer_and_lives_the_life_of_a_token() {
 
 #[test]
 fn oauth4webapi_discovers_the_issuer_and_lives_the_life_of_a_token() {
-    holds_its_promise("oauth4webapi.mjs");
+    let seen = holds_its_promise("oauth4webapi.mjs");
+    assert_eq!(seen["signed"], seen["introspected"], "the same, signed (RFC 9701)");
 }
 
-fn holds_its_promise(client: &str) {
+fn holds_its_promise(client: &str) -> Value {
     let installation = Installation::start();
     let device = installation.enroll("register-1");
     let seen = clients::run(client, &asked(&installation, &device));
@@ -34,6 +35,7 @@ fn holds_its_promise(client: &str) {
     assert_eq!(seen["introspected"]["active"], true, "{seen}");
     assert_eq!(seen["introspected"]["cnf"]["x5t#S256"], *device.thumbprint, "RFC 8705 section 3.2");
     assert_eq!(seen["afterwards"], json!({ "active": false }), "a revoked token says nothing else");
+    seen
 }
 
 fn claims_are_right(claims: &Value, installation: &Installation, device: &Identity) {

@@ -1,41 +1,73 @@
 //! Registered clients: from the configuration and its files to the token endpoint, and kept up to date.
 
+mod audit;
+mod cas;
 mod keys;
+mod news;
 
-pub use keys::follow;
-
-use crate::config::{ClientCa, ClientConfig, ClientMethod, Config, Jwks};
+use crate::config::{ClientConfig, ClientMethod, Config, Jwks};
 use crate::failure::{Doing, Failure};
-use crate::house::shown;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
-use std::path::{Path, PathBuf};
+use cas::Cas;
+use serde_json::json;
 use std::sync::Arc;
-use tegata_token::{ClientIssuers, Method, Registration};
+use tegata_token::{ClientIssuers, Method, Registration, Tokens};
 use tegata_web::path::DistinguishedName;
-use tegata_web::{CertificateKeys, TrustedIssuers};
+use tegata_web::{CertificateKeys, Context};
+use tokio::task::JoinSet;
 
-/// Reads every file that the registrations name. One that cannot be used stops the start.
-pub fn registrations(config: &Config) -> Result<Vec<Registration>, Failure> {
-    config.registered.iter().map(|client| registration(config, client)).collect()
+/// Everything that the registrations name, read.
+pub struct Registered {
+    registrations: Vec<Registration>,
+    cas: Cas,
 }
 
-/// The names of all CAs of registered clients: programs offer a certificate only where its issuer is named.
-pub fn hints(config: &Config) -> Result<Vec<DistinguishedName>, Failure> {
-    let mut hints = Vec::new();
-    for file in ca_files(config) {
-        hints.extend(issuers(&file)?.hints());
+impl Registered {
+    /// A file that cannot be used stops the start.
+    pub fn open(config: &Config) -> Result<Self, Failure> {
+        let mut cas = Cas::default();
+        let registrations = config.registered.iter().map(|client| registration(config, client, &mut cas));
+        Ok(Self { registrations: registrations.collect::<Result<_, _>>()?, cas })
     }
-    Ok(hints)
+
+    /// The names of all CAs of registered clients: programs offer a certificate only where its issuer is named.
+    pub fn hints(&self) -> Vec<DistinguishedName> {
+        self.cas.hints()
+    }
+
+    /// Registers them all. Gives what has to run beside the token endpoint: it writes down who is registered, then
+    /// keeps up with the files and servers that say which certificates are theirs, and which are revoked. What cannot
+    /// be read changes nothing.
+    pub fn register(
+        self,
+        config: &Config,
+        tokens: &Arc<Tokens>,
+        context: &Context,
+    ) -> Result<impl Future<Output = ()> + use<>, Failure> {
+        tokens.register(self.registrations).map_err(Failure::misuse)?;
+        let mut passes = JoinSet::new();
+        for keeper in keys::keepers(config, tokens, context)? {
+            passes.spawn(keeper.keep());
+        }
+        for keeper in self.cas.keepers(context) {
+            passes.spawn(keeper.keep());
+        }
+        let clients: Vec<_> = config.registered.iter().map(|client| client.written.clone()).collect();
+        let context = context.clone();
+        Ok(async move {
+            if !clients.is_empty() {
+                audit::record(&context, "clients.registered", json!({"clients": clients})).await;
+            }
+            passes.join_all().await;
+            // Like every pass: it ends with the program.
+            std::future::pending::<()>().await;
+        })
+    }
 }
 
-fn registration(config: &Config, client: &ClientConfig) -> Result<Registration, Failure> {
+fn registration(config: &Config, client: &ClientConfig, cas: &mut Cas) -> Result<Registration, Failure> {
     let method = match &client.method {
         ClientMethod::TlsClientAuth { subject, ca } => {
-            let issuers = match ca_file(config, ca) {
-                Some(file) => ClientIssuers::Of(Arc::new(issuers(&file)?)),
-                None => ClientIssuers::Own,
-            };
+            let issuers = cas.open(config, ca)?.map_or(ClientIssuers::Own, ClientIssuers::Of);
             Method::TlsClientAuth { subject: subject.clone(), issuers }
         }
         ClientMethod::SelfSigned(jwks) => Method::self_signed(match jwks {
@@ -54,36 +86,4 @@ fn registration(config: &Config, client: &ClientConfig) -> Result<Registration, 
         scope: client.scope.clone(),
         introspects: client.introspects.clone(),
     })
-}
-
-fn ca_files(config: &Config) -> Vec<PathBuf> {
-    let mut files: Vec<_> = config
-        .registered
-        .iter()
-        .filter_map(|client| match &client.method {
-            ClientMethod::TlsClientAuth { ca, .. } => ca_file(config, ca),
-            ClientMethod::SelfSigned(_) => None,
-        })
-        .collect();
-    files.sort();
-    files.dedup();
-    files
-}
-
-fn ca_file(config: &Config, ca: &ClientCa) -> Option<PathBuf> {
-    match ca {
-        ClientCa::Own => None,
-        ClientCa::Shared => config.clients.ca.as_ref().map(|file| config.path(file)),
-        ClientCa::File(file) => Some(config.path(file)),
-    }
-}
-
-fn issuers(file: &Path) -> Result<TrustedIssuers, Failure> {
-    let what = || format!("cannot use the CAs of registered clients in {}", shown(file));
-    let certificates =
-        CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>).doing(what())?;
-    if certificates.is_empty() {
-        return Err(Failure::misuse(format!("{}: it is empty", what())));
-    }
-    TrustedIssuers::of_clients(certificates.iter().map(AsRef::as_ref)).doing(what())
 }

@@ -372,6 +372,7 @@ audience = "{audience}"
 # (jwks, a file or the set itself, or jwks_uri).
 # [clients]
 # ca = "clients-ca.pem"
+# crl = "clients-crl.pem"
 # [[client]]
 # client_id = "stock-batch"
 # token_endpoint_auth_method = "tls_client_auth"

@@ -2,7 +2,7 @@
 
 use crate::canary::{self, Canary};
 use crate::cli::{DevOptions, InitOptions};
-use crate::clients;
+use crate::clients::Registered;
 use crate::config::{Config, MetricsConfig};
 use crate::failure::{Doing, Failure};
 use crate::house::{House, Place, shown};
@@ -25,6 +25,7 @@ use tegata_ca::Responders;
 use tegata_core::Role;
 use tegata_enroll::Desk;
 use tegata_token::{FeedHub, Tokens};
+use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
 use tegata_web::{Limits, Port, Site, TrustedIssuers, listener};
 use tokio::net::TcpListener;
@@ -185,18 +186,21 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let tokens = tokens::open(house, token_keys.first(house.context.now())?).await?;
-    tokens.register(clients::registrations(&house.config)?).map_err(Failure::misuse)?;
+    let registered = Registered::open(&house.config)?;
+    let client_hints = registered.hints();
+    let keep_clients = registered.register(&house.config, &tokens, &house.context)?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
-    let mut listeners = listeners(house, doors, &tokens, (&lists, &responders), &metrics, &stopping)?;
+    let mut listeners =
+        listeners(house, doors, client_hints, &tokens, (&lists, &responders), &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
     passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     passes.spawn(loops::renew(house.context.clone()));
-    passes.spawn(clients::follow(&house.config, &tokens, &house.context)?);
+    passes.spawn(keep_clients);
     passes.spawn(metrics.clone().follow(house.context.clone()));
     if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
         passes.spawn(canary.run());
@@ -222,6 +226,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
 fn listeners(
     house: &House,
     doors: Doors,
+    client_hints: Vec<DistinguishedName>,
     tokens: &Arc<Tokens>,
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
@@ -249,7 +254,6 @@ fn listeners(
     let proxy = config.device.proxy.as_ref();
     let proxy_port = proxy.map(|proxy| proxied::port(proxy, &device_identity)).transpose()?;
     let probes = addresses.probes.clone();
-    let client_hints = clients::hints(config)?;
     let make_door = move |issuers: TrustedIssuers| {
         let issuers = issuers.also_hinting(client_hints.clone());
         DeviceDoor::new(&device_identity, Versions::Tls13, issuers, probes.clone())

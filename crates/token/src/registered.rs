@@ -13,7 +13,7 @@ use crate::error::OAuthError;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
-use tegata_web::{CertificateKeys, Context, Path, PeerCertificate, Subject, TrustedIssuers, leaf};
+use tegata_web::{CertificateKeys, ClientCas, Context, Path, PeerCertificate, Subject, leaf};
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -62,7 +62,7 @@ pub enum ClientIssuers {
     /// This installation: the certificate is in the ledger.
     Own,
     /// CAs of others.
-    Of(Arc<TrustedIssuers>),
+    Of(Arc<ClientCas>),
 }
 
 /// All registered clients, by name.
@@ -182,9 +182,7 @@ impl Registration {
         }
         match &self.method {
             Method::TlsClientAuth { subject, issuers } => {
-                if !issuers.issued(certificate, now) {
-                    return Err(Refusal::ForeignCertificate.into());
-                }
+                issuers.judge(certificate, now)?;
                 if !subject.matches(&certificate.der) {
                     return Err(NOT_REGISTERED);
                 }
@@ -214,10 +212,11 @@ impl OwnKeys {
 }
 
 impl ClientIssuers {
-    fn issued(&self, certificate: &PeerCertificate, now: Timestamp) -> bool {
+    fn judge(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<(), Refusal> {
         match self {
-            Self::Own => certificate.path == Path::Trusted,
-            Self::Of(issuers) => issuers.judge(&certificate.der, now) == Path::Trusted,
+            Self::Own if certificate.path == Path::Trusted => Ok(()),
+            Self::Own => Err(Refusal::ForeignCertificate),
+            Self::Of(cas) => cas.judge(&certificate.der, now),
         }
     }
 }

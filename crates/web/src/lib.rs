@@ -5,7 +5,7 @@
 //! | who may connect, and what a certificate proves | [`tls`], [`path`] |
 //! | who is calling behind a proxy | [`proxy`] |
 //! | who is calling | [`peer`], with the [`context`] all doors share |
-//! | how a registered client is known by its certificate | [`subject`], [`certificate_keys`], [`leaf`] |
+//! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
 //! | how connections are accepted, limited and closed | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
 //! | how a refusal is told | [`problem`] |
@@ -16,6 +16,7 @@ pub mod assets;
 pub mod body;
 pub mod certificate_keys;
 mod choice;
+pub mod client_cas;
 pub mod connection;
 pub mod context;
 pub mod host;
@@ -38,6 +39,7 @@ pub mod tls;
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
 pub use choice::Choice;
+pub use client_cas::{ClientCas, RevocationLists};
 pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use context::{Addresses, Context};
 pub use json::StrictJson;

@@ -17,7 +17,9 @@ use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use thiserror::Error;
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use webpki::{
+    CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder, anchor_from_trusted_cert,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// id-kp-clientAuth, 1.3.6.1.5.5.7.3.2, as the content bytes of its OID. webpki's own constant for
@@ -103,7 +105,7 @@ impl TrustedIssuers {
 
     /// The verdict on a leaf at the time of its connection.
     pub fn judge(&self, leaf: &[u8], now: Timestamp) -> Path {
-        self.verify(leaf, now).map_or(Path::Foreign, |()| Path::Trusted)
+        self.verify(leaf, now, &[]).map_or(Path::Foreign, |()| Path::Trusted)
     }
 
     /// The names to tell clients, so that they offer certificates of these issuers. Browsers compare
@@ -112,27 +114,32 @@ impl TrustedIssuers {
         self.issuers.iter().map(|issuer| issuer.subject.clone()).chain(self.more_hints.clone()).collect()
     }
 
-    fn verify(&self, leaf: &[u8], now: Timestamp) -> Option<()> {
+    /// Looked up in `lists`, unless there are none. Each list counts for its issuer alone; when it ends is not looked at.
+    pub(crate) fn verify(
+        &self,
+        leaf: &[u8],
+        now: Timestamp,
+        lists: &[&CertRevocationList<'_>],
+    ) -> Result<(), webpki::Error> {
         let living: Vec<_> = self
             .issuers
             .iter()
             .filter(|issuer| issuer.lives_at(now))
             .map(|issuer| issuer.anchor.clone())
             .collect();
-        let first_day = first_day(leaf)?;
+        let first_day = first_day(leaf).ok_or(webpki::Error::BadDer)?;
         let der = CertificateDer::from(leaf);
-        EndEntityCert::try_from(&der)
-            .ok()?
+        let looked_up = RevocationOptionsBuilder::new(lists).ok().map(RevocationOptionsBuilder::build);
+        EndEntityCert::try_from(&der)?
             .verify_for_usage(
                 default_provider().signature_verification_algorithms.all,
                 &living,
                 &[],
                 first_day,
                 KeyUsage::required(CLIENT_AUTH),
-                None,
+                looked_up,
                 None,
             )
-            .ok()
             .map(drop)
     }
 }

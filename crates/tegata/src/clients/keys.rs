@@ -1,5 +1,7 @@
 //! The certificates by which clients vouch for themselves: whoever puts others into the set need not register again.
 
+use super::news::Stamp;
+use super::{audit, news};
 use crate::client::SYSTEM_TRUST;
 use crate::config::{ClientMethod, Config, Jwks};
 use crate::failure::{Doing, Failure};
@@ -8,16 +10,11 @@ use http::Uri;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tegata_gate::client::Client;
-use tegata_storage::{Actor, Note};
 use tegata_token::Tokens;
 use tegata_web::{CertificateKeys, Context};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-
-/// How often a file is looked at.
-const PERIOD: Duration = Duration::from_millis(500);
 
 /// How long a client's server is left alone, however many unknown certificates come.
 const BETWEEN_WISHES: Duration = Duration::from_secs(5);
@@ -26,7 +23,7 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_mins(1);
 
 /// Who watches one set.
-struct Keeper {
+pub struct Keeper {
     client_id: String,
     source: Source,
     known: Option<CertificateKeys>,
@@ -39,15 +36,8 @@ enum Source {
     Server(Arc<Client>, Uri),
 }
 
-/// Writes down who is registered, then keeps up with the JWKS of clients. What cannot be read changes nothing.
-///
-/// # Errors
-/// [`Failure`] when what should verify the servers of a `jwks_uri` cannot be read.
-pub fn follow(
-    config: &Config,
-    tokens: &Arc<Tokens>,
-    context: &Context,
-) -> Result<impl Future<Output = ()> + use<>, Failure> {
+/// Who watches the sets of all clients that have one elsewhere.
+pub fn keepers(config: &Config, tokens: &Arc<Tokens>, context: &Context) -> Result<Vec<Keeper>, Failure> {
     let mut keepers = Vec::new();
     for client in &config.registered {
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
@@ -65,17 +55,7 @@ pub fn follow(
             context: context.clone(),
         });
     }
-    let clients: Vec<_> = config.registered.iter().map(|client| client.written.clone()).collect();
-    let context = context.clone();
-    Ok(async move {
-        if !clients.is_empty() {
-            record(&context, "clients.registered", json!({"clients": clients})).await;
-        }
-        let keepers: JoinSet<()> = keepers.into_iter().map(Keeper::keep).collect();
-        keepers.join_all().await;
-        // Like every pass: it ends with the program.
-        std::future::pending::<()>().await;
-    })
+    Ok(keepers)
 }
 
 /// From a file.
@@ -93,9 +73,9 @@ fn anonymous(config: &Config, context: &Context) -> Result<Arc<Client>, Failure>
 }
 
 impl Keeper {
-    async fn keep(mut self) {
+    /// Reads the set whenever it may have changed. What cannot be read changes nothing.
+    pub async fn keep(mut self) {
         loop {
-            // Before it is read: what is written in between shows as news.
             let stamp = self.source.stamp();
             match self.source.read().await {
                 Ok(keys) => self.take_over(keys).await,
@@ -116,19 +96,15 @@ impl Keeper {
         let certificates: Vec<_> = keys.thumbprints().collect();
         let detail =
             json!({"client": self.client_id, "certificates": certificates, "bare_keys": keys.bare_keys()});
-        record(&self.context, "client.keys", detail).await;
+        audit::record(&self.context, "client.keys", detail).await;
         self.tokens.clients().replace_keys(&self.client_id, keys.clone());
         self.known = Some(keys);
         tracing::info!(client = self.client_id, "a client's certificates are taken over");
     }
 
-    async fn until_news(&self, stamp: Option<Stamp>) {
+    async fn until_news(&self, stamp: Stamp) {
         match &self.source {
-            Source::File(_) => {
-                while self.source.stamp() == stamp {
-                    sleep(PERIOD).await;
-                }
-            }
+            Source::File(file) => news::of(file, stamp).await,
             Source::Server(..) => {
                 sleep(BETWEEN_WISHES).await;
                 let _ = timeout(REFRESH, self.tokens.clients().keys_wanted(&self.client_id)).await;
@@ -137,16 +113,12 @@ impl Keeper {
     }
 }
 
-/// Enough to notice every writing: also a file put in the place of another at the same moment has another length or
-/// time.
-type Stamp = (SystemTime, u64);
-
 impl Source {
-    /// Nothing where there is no file.
-    fn stamp(&self) -> Option<Stamp> {
-        let Self::File(file) = self else { return None };
-        let known = std::fs::metadata(file).ok()?;
-        Some((known.modified().ok()?, known.len()))
+    fn stamp(&self) -> Stamp {
+        match self {
+            Self::File(file) => news::stamp(file),
+            Self::Server(..) => None,
+        }
     }
 
     async fn read(&self) -> Result<CertificateKeys, Failure> {
@@ -158,20 +130,5 @@ impl Source {
                 CertificateKeys::from_jwks(&jwks.to_string()).doing(what())
             }
         }
-    }
-}
-
-/// Until the ledger has it.
-async fn record(context: &Context, action: &'static str, detail: Value) {
-    loop {
-        let actor = Actor::System("clients");
-        let note = Note { actor, action, device: None, detail: detail.clone(), at: context.now() };
-        match context.ledger.group(note).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::error!(%error, action, "the audit log does not take what happened to clients");
-            }
-        }
-        sleep(PERIOD).await;
     }
 }

@@ -12,6 +12,8 @@ use tegata_web::subject::Name;
 pub struct ClientsConfig {
     /// PEM: the CAs that issue certificates of registered clients, where a client names no other.
     pub ca: Option<PathBuf>,
+    /// Their revocation lists, PEM or DER, read again whenever they change. Without them nobody is looked up.
+    pub crl: Option<PathBuf>,
     /// PEM that verifies the servers of every `jwks_uri`, where the system's own trust does not.
     pub jwks_ca: Option<PathBuf>,
 }
@@ -55,8 +57,8 @@ pub enum ClientCa {
     Shared,
     /// This installation.
     Own,
-    /// The CAs of a file.
-    File(PathBuf),
+    /// The CAs of a file, with their revocation lists where there are any.
+    File(PathBuf, Option<PathBuf>),
 }
 
 #[derive(Deserialize, Serialize)]
@@ -70,6 +72,7 @@ struct Written {
     tls_client_auth_san_ip: Option<std::net::IpAddr>,
     tls_client_auth_san_email: Option<String>,
     ca: Option<PathBuf>,
+    crl: Option<PathBuf>,
     #[serde(default)]
     issued_here: bool,
     jwks: Option<WrittenJwks>,
@@ -152,7 +155,7 @@ impl Written {
                 Err("jwks and jwks_uri belong to self_signed_tls_client_auth".into())
             }
             (WrittenMethod::SelfSignedTlsClientAuth, None, Some(jwks)) => {
-                if self.ca.is_some() || self.issued_here {
+                if self.ca.is_some() || self.crl.is_some() || self.issued_here {
                     return Err("a self-signed certificate has no CA".into());
                 }
                 Ok(ClientMethod::SelfSigned(jwks))
@@ -191,9 +194,13 @@ impl Written {
     }
 
     fn ca(&mut self) -> Result<ClientCa, String> {
+        let crl = self.crl.take();
+        if crl.is_some() && self.ca.is_none() {
+            return Err("crl goes with ca: whose revocation list is it?".into());
+        }
         match (self.ca.take(), self.issued_here) {
             (Some(_), true) => Err("either ca or issued_here: a client has one issuer".into()),
-            (Some(file), false) => Ok(ClientCa::File(file)),
+            (Some(file), false) => Ok(ClientCa::File(file, crl)),
             (None, true) => Ok(ClientCa::Own),
             (None, false) => Ok(ClientCa::Shared),
         }
@@ -203,7 +210,7 @@ impl Written {
 /// Labels of devices are words of their tenants; the URI alone is chosen by the installation, and is one device's.
 fn check_issuer(ca: &ClientCa, subject: &Subject) -> Result<(), String> {
     match (ca, subject) {
-        (ClientCa::Own, Subject::Uri(_)) | (ClientCa::Shared | ClientCa::File(_), _) => Ok(()),
+        (ClientCa::Own, Subject::Uri(_)) | (ClientCa::Shared | ClientCa::File(..), _) => Ok(()),
         (ClientCa::Own, _) => {
             Err("issued_here goes with tls_client_auth_san_uri, https://NAME/gate/ID: nothing \
                                    else in certificates of this installation is one holder's alone"
@@ -261,6 +268,7 @@ mod tests {
             format!("{TLS}{dn}jwks = \"stock.json\"\n"),
             format!("{TLS}{dn}ca = \"ca.pem\"\nissued_here = true\n"),
             format!("{TLS}{dn}issued_here = true\n"),
+            format!("{TLS}{dn}crl = \"crl.pem\"\n"),
             format!("{TLS}tls_client_auth_subject_dn = \"stock\"\n"),
             format!("{TLS}tls_client_auth_san_ip = \"stock.example\"\n"),
             format!("{TLS}{dn}grants = [\"client_credentials\"]\n"),

@@ -15,7 +15,7 @@ use tegata_core::encoding::base64;
 use tegata_core::{Role, Thumbprint, Timestamp};
 use tegata_storage::DeviceAction;
 use tegata_web::subject::Name;
-use tegata_web::{CertificateKeys, Path, PeerCertificate, Subject, TrustedIssuers};
+use tegata_web::{CertificateKeys, ClientCas, Path, PeerCertificate, Subject};
 
 const INTROSPECTION: &str = "/oauth/introspect";
 const REVOCATION: &str = "/oauth/revoke";
@@ -43,7 +43,7 @@ impl Ca {
     }
 
     fn trusted(&self) -> ClientIssuers {
-        ClientIssuers::Of(Arc::new(TrustedIssuers::of_clients([self.der.as_slice()]).unwrap()))
+        ClientIssuers::Of(Arc::new(ClientCas::new(vec![self.der.clone()]).unwrap()))
     }
 }
 

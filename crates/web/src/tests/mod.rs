@@ -1,3 +1,4 @@
+mod client_cas;
 mod connections;
 mod paths;
 mod proxies;
