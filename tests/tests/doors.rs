@@ -202,6 +202,47 @@ fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
     assert!(handshake.stdout.contains("No client certificate CA names sent"), "{}", handshake.stdout);
 }
 
+/// Everything that the first page of an invitation fetches before somebody may press its button. A shop's line may be
+/// slow: 50 KB take a second and a half at 3G speed.
+#[test]
+fn the_first_page_weighs_less_than_fifty_kilobytes_with_all_it_needs_and_asks_nobody_else() {
+    let installation = Installation::start();
+    let mut waiting = vec!["/enroll".to_owned()];
+    let mut fetched: Vec<(String, usize)> = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if fetched.iter().any(|(known, _)| *known == path) {
+            continue;
+        }
+        let sent = installation
+            .at_portal(&path)
+            .header("accept", "text/html")
+            .header("accept-encoding", "gzip")
+            .send()
+            .expect(200);
+        fetched.push((path.clone(), sent.body.len()));
+        let text = installation.at_portal(&path).header("accept", "text/html").send().text();
+        let folder = if path.starts_with("/assets/") { "/assets/" } else { "" };
+        let mut named = quoted_after(&text, "from './");
+        named.extend(quoted_after(&text, "import './"));
+        waiting.extend(named.into_iter().map(|name| format!("{folder}{name}")));
+        let pictures = |address: &String| !address.starts_with("/assets/guide/");
+        let own = quoted_after(&text, "src=\"")
+            .into_iter()
+            .chain(quoted_after(&text, "<link rel=\"stylesheet\" href=\""));
+        waiting.extend(own.filter(pictures).filter(|address| address != "data:,"));
+    }
+    let all: usize = fetched.iter().map(|(_, size)| size).sum();
+    assert!(fetched.len() > 10, "{fetched:?}");
+    assert!(fetched.iter().all(|(path, _)| path.starts_with('/')), "{fetched:?}");
+    assert!(all < 50_000, "{all} bytes: {fetched:?}");
+}
+
+/// What stands between this beginning and the next quotation mark.
+fn quoted_after(text: &str, beginning: &str) -> Vec<String> {
+    let ends = |rest: &str| rest.split(['\'', '"']).next().unwrap_or_default().to_owned();
+    text.split(beginning).skip(1).map(ends).collect()
+}
+
 #[test]
 fn pages_run_no_script_but_their_own() {
     let installation = Installation::start();
