@@ -35,9 +35,25 @@ impl Identity {
     /// `tegata renew`, into the same folder.
     #[must_use]
     pub fn renew(&self, installation: &Installation) -> Self {
+        Self::told(self.folder.clone(), &self.renew_with(installation, &[]).good().json())
+    }
+
+    /// The same with more options.
+    #[must_use]
+    pub fn renew_with(&self, installation: &Installation, options: &[&str]) -> Outcome {
         let mut command = Command::new(tegata());
         command.arg("renew").arg(&self.folder).arg("--tls-ca").arg(&installation.tls_ca).arg("--json");
-        Self::told(self.folder.clone(), &Outcome::of(&mut command).good().json())
+        Outcome::of(command.args(options))
+    }
+
+    /// The same with the token that came along.
+    #[must_use]
+    pub fn renew_with_token(&self, installation: &Installation) -> (Self, String) {
+        let told = self.renew_with(installation, &["--token"]).good().json();
+        let kept = std::fs::read(self.folder.join("token.json")).expect("a token");
+        let kept: Value = serde_json::from_slice(&kept).expect("JSON");
+        assert_eq!(kept["thumbprint"], told["thumbprint"]);
+        (Self::told(self.folder.clone(), &told), text_of(&kept, "access_token"))
     }
 
     /// A copy of its files that a renewal leaves alone.

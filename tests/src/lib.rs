@@ -32,6 +32,7 @@ pub mod python;
 pub mod stopwatch;
 pub mod strongswan;
 pub mod tokens;
+pub mod traffic;
 pub mod verifiers;
 
 mod binary;

@@ -1,5 +1,6 @@
 //! The JSON API of enrolment and renewal.
 
+use crate::companion::TokenWish;
 use crate::desk::{Desk, HandedOver};
 use crate::qr::qr_svg;
 use axum::Json;
@@ -8,6 +9,7 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderName};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Refusal, Role, Serial, Thumbprint, Timestamp};
 use tegata_storage::Actor;
@@ -52,6 +54,19 @@ pub(crate) struct Enroll {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Renew {
     csr: String,
+    /// Nobody gets a token who did not ask for one.
+    token: Option<TokenWish>,
+}
+
+/// The next certificate, and the token that was wished for, or why there is none.
+#[derive(Serialize)]
+pub(crate) struct Renewed {
+    #[serde(flatten)]
+    enrolled: Enrolled,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_error: Option<Value>,
 }
 
 /// A certificate with what its holder needs to install and to name it.
@@ -130,8 +145,18 @@ pub(crate) async fn renew(
     StrictJson(body): StrictJson<Renew>,
 ) -> Answer<impl IntoResponse> {
     let old = desk.renewing(certificate.as_ref()).await?;
-    let handed_over = desk.renew(&old, &body.csr).await?;
-    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over)?)))
+    let enrolled = Enrolled::new(&desk, desk.renew(&old, &body.csr).await?)?;
+    // The certificate is issued: whatever becomes of the token, it is handed over.
+    let given = match &body.token {
+        Some(wish) => Some(token_for(&desk, &enrolled.thumbprint, wish).await),
+        None => None,
+    };
+    let (token, token_error) = match given {
+        Some(Ok(token)) => (Some(token), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    };
+    Ok((StatusCode::CREATED, NO_STORE, Json(Renewed { enrolled, token, token_error })))
 }
 
 pub(crate) async fn deliver_invited(
@@ -169,6 +194,11 @@ pub(crate) async fn hand_over(
     choice.release(desk.context.now());
     connection.close();
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn token_for(desk: &Desk, certificate: &Thumbprint, wish: &TokenWish) -> Result<Value, Value> {
+    let nobody = || json!({"error": "unauthorized_client", "error_description": "Here are no tokens"});
+    desk.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, wish).await
 }
 
 fn check_thumbprint(text: &str) -> Result<(), Refusal> {

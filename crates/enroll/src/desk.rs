@@ -1,5 +1,6 @@
 //! The desk where rights are turned into certificates: no HTTP here.
 
+use crate::companion::TokenDesk;
 use crate::guesses::Guesses;
 use crate::throttle::Throttle;
 use serde_json::json;
@@ -28,6 +29,8 @@ const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 pub struct Desk {
     pub(crate) context: Context,
     pub(crate) authorities: Arc<Authorities>,
+    /// Who gives the token that may come with a renewed certificate, if anybody does.
+    pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
     /// Who is at the desk, where the door knows it.
@@ -47,10 +50,18 @@ impl Desk {
         Self {
             context,
             authorities,
+            tokens: None,
             refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
             guest: None,
         }
+    }
+
+    /// The same desk, where a renewed certificate may come with a token.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Arc<dyn TokenDesk>) -> Self {
+        self.tokens = Some(tokens);
+        self
     }
 
     /// The same desk, for somebody at this address.

@@ -9,6 +9,7 @@
 mod api;
 mod assets;
 mod calendar;
+mod companion;
 mod day;
 mod desk;
 mod device_page;
@@ -21,6 +22,7 @@ mod sheet;
 mod throttle;
 mod why;
 
+pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
 pub use sheet::{Sheet, sheets};
 

@@ -9,6 +9,7 @@ mod world;
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{DAY, NOW};
 use tegata_core::encoding::{base64, from_base64};
@@ -99,6 +100,35 @@ async fn a_renewal_gives_the_next_generation_and_a_lost_answer_is_given_again() 
     let body = json!({"thumbprint": renewed.json["thumbprint"]}).to_string();
     let noted = world.send(world::presenting(world::post("/api/v1/deliveries", body), &old)).await;
     assert_eq!(noted.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn a_renewal_comes_with_a_token_for_the_new_certificate_if_one_was_asked_for() {
+    let world = World::new().await;
+    let old = world::certificate(&world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await);
+    let renew = async |csr: &str, token: Value| {
+        let body = json!({"csr": csr, "token": token}).to_string();
+        world.send(world::presenting(world::post("/api/v1/renewals", body), &old)).await
+    };
+    let csr = fresh_csr();
+    let silent = world.renew(&old, &csr).await;
+    assert_eq!((&silent.json["token"], &silent.json["token_error"]), (&Value::Null, &Value::Null));
+    assert!(world.booth.wishes.lock().unwrap().is_empty(), "nobody asked");
+
+    let given = renew(&csr, json!({"resource": "https://stock.example"})).await;
+    assert_eq!(given.status, StatusCode::CREATED, "{}", given.text);
+    assert_eq!(given.json["token"]["access_token"], given.json["thumbprint"]);
+    assert_eq!(given.headers["cache-control"], "no-store");
+    let wish = world.booth.wishes.lock().unwrap().pop().unwrap();
+    assert_eq!((wish.resource.as_deref(), wish.scope), (Some("https://stock.example"), None));
+    assert_eq!(renew(&csr, json!({"audience": "x"})).await.status, StatusCode::BAD_REQUEST);
+
+    world.booth.is_closed.store(true, Ordering::SeqCst);
+    let without = renew(&csr, json!({})).await;
+    assert_eq!(without.status, StatusCode::CREATED, "the certificate is handed over all the same");
+    assert_eq!(without.json["certificate"], given.json["certificate"]);
+    assert_eq!(without.json["token_error"]["error"], "temporarily_unavailable");
+    assert_eq!(without.json["token"], Value::Null);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::ceremony::CeremonyOptions;
 use crate::certificate::CertificateCommand;
+use crate::client::token::CompanionOptions;
 use crate::gate::GateOptions;
 use crate::house::Place;
 use crate::import::ImportCommand;
@@ -318,6 +319,8 @@ pub struct RenewOptions {
     /// PEM file that verifies the server; without it what `enroll` used
     #[arg(long, value_name = "PEM")]
     pub tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub token: CompanionOptions,
     #[command(flatten)]
     pub output: Output,
 }

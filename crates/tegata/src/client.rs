@@ -1,5 +1,7 @@
 //! `tegata enroll` and `tegata renew`: the kitting and server-room way in. The key is made here and stays here.
 
+pub mod token;
+
 use crate::cli::{EnrollOptions, RenewOptions};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
@@ -14,6 +16,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, Serial, Thumbprint};
 use tegata_gate::client::Client;
+use token::{TokenAnswer, Told};
 
 /// Where Debian keeps the CAs that the system trusts.
 pub const SYSTEM_TRUST: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -76,7 +79,7 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
         .doing("cannot write origin.json")?;
     let delivered = json!({"code": code.reveal(), "thumbprint": enrolled.thumbprint});
     ask("/api/v1/deliveries", delivered).await?;
-    report(&enrolled, &options.out, options.output.json);
+    report(&enrolled, &options.out, None, options.output.json);
     Ok(())
 }
 
@@ -88,9 +91,12 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
     let old = client(tls_ca, Some(identity), machine)?;
     let pkcs8 = pending_key(&options.dir)?;
-    let body = json!({"csr": base64(&request(&pkcs8)?)});
-    let enrolled: Enrolled = read(&post(&old, format!("{}/api/v1/renewals", origin.device), body).await?)?;
+    let body = json!({"csr": base64(&request(&pkcs8)?), "token": options.token.wish()});
+    let answer = post(&old, format!("{}/api/v1/renewals", origin.device), body).await?;
+    let (enrolled, answered): (Enrolled, TokenAnswer) = (read(&answer)?, read(&answer)?);
+    token::forget(&options.dir)?;
     store(&options.dir, &enrolled)?;
+    let token = options.token.keep(answered, &options.dir, &enrolled.thumbprint, machine.now())?;
     let delivered = json!({"thumbprint": enrolled.thumbprint});
     post(&old, format!("{}/api/v1/deliveries", origin.device), delivered).await?;
     // Presented once, the new certificate is proved to work; only now may the old one begin to retire.
@@ -100,7 +106,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
         .get_json(&probe)
         .await
         .doing("the new certificate does not work yet")?;
-    report(&enrolled, &options.dir, options.output.json);
+    report(&enrolled, &options.dir, token.as_ref(), options.output.json);
     Ok(())
 }
 
@@ -217,15 +223,20 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&fresh, file).doing("cannot put the certificate in place")
 }
 
-fn report(enrolled: &Enrolled, folder: &Path, as_json: bool) {
+fn report(enrolled: &Enrolled, folder: &Path, token: Option<&Told>, as_json: bool) {
     let Enrolled { device, generation, serial, thumbprint, .. } = enrolled;
     if as_json {
-        println!(
-            "{}",
-            json!({"device": device, "generation": generation, "serial": serial, "thumbprint": thumbprint})
-        );
+        let mut told =
+            json!({"device": device, "generation": generation, "serial": serial, "thumbprint": thumbprint});
+        if let Some(token) = token {
+            token.add_to(&mut told);
+        }
+        println!("{told}");
     } else {
         println!("device {device}, generation {generation}, serial {serial}");
         println!("certificate and key are in {}", folder.display());
+        if let Some(token) = token {
+            token.print();
+        }
     }
 }

@@ -232,7 +232,8 @@ fn listeners(
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
-    let desk = Desk::new(house.context.clone(), house.authorities.clone());
+    let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
+    let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
     let addresses = &house.context.addresses;
     let config = &house.config;
     let portal =

@@ -4,16 +4,19 @@ use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, IdentityProviderConfig, ProductConfig};
 use crate::failure::{Doing, Failure};
 use crate::house::House;
+use crate::metrics::Metrics;
 use http::Uri;
+use serde_json::{Value, json};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::TenantId;
+use tegata_core::{TenantId, Thumbprint};
+use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
 use tegata_gate::client::Client;
 use tegata_storage::Tenant;
-use tegata_token::{Fetch, IdentityProvider, Keys, Product, Rules, Tokens};
+use tegata_token::{Fetch, IdentityProvider, Keys, OAuthError, Product, Rules, Tokens};
 
 /// Ready to be served with these keys.
 pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
@@ -29,6 +32,32 @@ pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
     };
     Tokens::new(house.context.clone(), keys, products(config), rules)
         .doing("cannot prepare the token endpoint")
+}
+
+/// Where renewals get the token that fits the new certificate.
+pub struct AtRenewal {
+    tokens: Arc<Tokens>,
+    metrics: Arc<Metrics>,
+}
+
+impl AtRenewal {
+    /// From this token endpoint, counted as its answers are.
+    pub fn new(tokens: Arc<Tokens>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { tokens, metrics })
+    }
+
+    async fn give(&self, certificate: &Thumbprint, wish: &TokenWish) -> Result<Value, Value> {
+        let (resource, scope) = (wish.resource.as_deref(), wish.scope.as_deref());
+        let given = self.tokens.companion(certificate, resource, scope).await;
+        self.metrics.companion(given.as_ref().map(drop).map_err(OAuthError::code));
+        given.map(|token| json!(token)).map_err(|error| json!(error))
+    }
+}
+
+impl TokenDesk for AtRenewal {
+    fn token_for<'a>(&'a self, certificate: &'a Thumbprint, wish: &'a TokenWish) -> TokenAnswer<'a> {
+        Box::pin(self.give(certificate, wish))
+    }
 }
 
 /// The tenants there are.

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
 use tegata_web::Problem;
@@ -12,9 +12,10 @@ use tegata_web::Problem;
 pub(crate) const NOT_STORED: [(http::HeaderName, &str); 3] =
     [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
 
-/// Why an OAuth request is refused.
+/// Why an OAuth request is refused. Written as the members of RFC 6749 section 5.2, a `code` and
+/// `error_description_ja`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct OAuthError {
+pub struct OAuthError {
     status: StatusCode,
     error: &'static str,
     refusal: Refusal,
@@ -56,6 +57,11 @@ impl OAuthError {
     /// Why, unless the protocol itself is at fault.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.fault.is_none().then_some(self.refusal)
+    }
+
+    /// The code that support looks up.
+    pub const fn code(&self) -> &'static str {
+        self.refusal.code()
     }
 
     /// The `error` member.
@@ -130,15 +136,21 @@ impl From<LedgerError> for OAuthError {
     }
 }
 
-impl IntoResponse for OAuthError {
-    fn into_response(self) -> Response {
+impl Serialize for OAuthError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let body = Body {
             error: self.error,
             error_description: self.description(),
             error_description_ja: self.description_ja(),
-            code: self.refusal.code(),
+            code: self.code(),
         };
-        let text = serde_json::to_vec(&body).unwrap_or_default();
+        body.serialize(serializer)
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let text = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, NOT_STORED, text).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));

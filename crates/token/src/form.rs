@@ -29,6 +29,12 @@ impl Form {
         Ok(Self(pairs))
     }
 
+    /// Of parameters that came in another way.
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
+        let given = pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        Self(given.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
     /// The value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()

@@ -91,7 +91,7 @@ impl Tokens {
     }
 }
 
-fn record_of(claims: &AccessClaims, at: Timestamp) -> IssuedToken {
+pub(crate) fn record_of(claims: &AccessClaims, at: Timestamp) -> IssuedToken {
     IssuedToken {
         jti: claims.jti.clone(),
         device: claims.device.clone(),

@@ -22,9 +22,11 @@
 //!   `subject_token`; the actor is the device by its certificate. The token names both: `sub` is the person, by a
 //!   subject that says nothing, `act` and `client_id` are the device. A refresh token comes with it. A proof that does
 //!   not hold gets `invalid_request` (section 2.2.2), a person who does not belong to the device `invalid_grant`.
-//! - A token has the scopes of its product that were asked for, and none unless asked; any other gets `invalid_scope`. What a token is for is said by one `resource` (RFC 8707)
-//!   or `audience`: the name of a configured product, or nothing where a default product is configured. Anything else
-//!   gets `invalid_target`.
+//! - Whoever renews a certificate may get a token with it ([`Tokens::companion`]): that one client need not present the
+//!   certificate that its token is bound to, as its request for the certificate was signed with the key.
+//! - A token has the scopes of its product that were asked for, and none unless asked; any other gets `invalid_scope`.
+//!   What a token is for is said by one `resource` (RFC 8707) or `audience`: the name of a configured product,
+//!   or nothing where a default product is configured. Anything else gets `invalid_target`.
 //! - A token ends with its certificate, if that is sooner than its lifetime.
 //! - A registered client may have `client_credentials` for products of its own list. Such a token has no device, and
 //!   gates do not take it for one's.
@@ -36,6 +38,7 @@
 //!   `error_description_ja`, the description in Japanese.
 
 mod client;
+mod companion;
 mod error;
 mod exchange;
 mod feed;
@@ -56,6 +59,8 @@ mod succession;
 mod surfaces;
 mod tokens;
 
+pub use companion::Companion;
+pub use error::OAuthError;
 pub use feed::FeedHub;
 pub use keys::Keys;
 pub use people::{Fetch, IdentityProvider};

@@ -7,7 +7,7 @@ use crate::connection::PeerCertificate;
 use crate::context::Context;
 use crate::path::Path;
 use std::sync::Arc;
-use tegata_core::{Refusal, Role, Standing};
+use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
 use tegata_storage::Facts;
 
 impl Context {
@@ -21,15 +21,16 @@ impl Context {
             return Err(Refusal::ForeignCertificate);
         }
         let now = self.now();
-        let known = self.status.standing(&certificate.thumbprint, now).await.map_err(|error| {
-            tracing::error!(%error, "the standing of a certificate cannot be read");
-            error.refusal()
-        })?;
-        let (facts, standing) = known.ok_or(Refusal::UnknownCertificate)?;
-        refuse(standing)?;
+        let facts = self.standing_at(&certificate.thumbprint, now).await?;
         let retire_at = self.renewal.retire_at(now);
         self.status.note_use(&facts, retire_at, now).await.map_err(|error| error.refusal())?;
         Ok(facts)
+    }
+
+    /// The holder of a certificate that nobody has presented here, if it may be used now; otherwise why not. Nothing is
+    /// written.
+    pub async fn holder_of(&self, certificate: &Thumbprint) -> Result<Arc<Facts>, Refusal> {
+        self.standing_at(certificate, self.now()).await
     }
 
     /// As [`Context::caller`], for devices only.
@@ -42,6 +43,16 @@ impl Context {
     pub async fn gate(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
         let facts = self.caller(certificate).await?;
         if facts.role == Role::Gate { Ok(facts) } else { Err(Refusal::NotAGate) }
+    }
+
+    async fn standing_at(&self, thumbprint: &Thumbprint, now: Timestamp) -> Result<Arc<Facts>, Refusal> {
+        let known = self.status.standing(thumbprint, now).await.map_err(|error| {
+            tracing::error!(%error, "the standing of a certificate cannot be read");
+            error.refusal()
+        })?;
+        let (facts, standing) = known.ok_or(Refusal::UnknownCertificate)?;
+        refuse(standing)?;
+        Ok(facts)
     }
 }
 

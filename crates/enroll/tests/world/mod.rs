@@ -8,15 +8,15 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_ca::{Authorities, Post};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
-use tegata_enroll::{Desk, device_routes, portal_routes};
+use tegata_enroll::{Desk, TokenAnswer, TokenDesk, TokenWish, device_routes, portal_routes};
 use tegata_storage::{DeviceAction, Origin, Status};
 use tegata_web::{Addresses, Context, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
 use tower::ServiceExt;
@@ -27,6 +27,7 @@ pub const DEVICE: &str = "https://device.example";
 pub struct World {
     pub house: House,
     pub clock: Arc<HandClock>,
+    pub booth: Arc<Booth>,
     status: Arc<Status>,
     portal: Router,
     device: Router,
@@ -40,6 +41,26 @@ pub struct Answered {
 }
 
 pub struct HandClock(AtomicI64);
+
+/// Gives tokens that say which certificate they are for, and remembers who wished for which.
+#[derive(Default)]
+pub struct Booth {
+    pub wishes: Mutex<Vec<TokenWish>>,
+    pub is_closed: AtomicBool,
+}
+
+impl TokenDesk for Booth {
+    fn token_for<'a>(&'a self, certificate: &'a Thumbprint, wish: &'a TokenWish) -> TokenAnswer<'a> {
+        self.wishes.lock().unwrap().push(wish.clone());
+        let is_closed = self.is_closed.load(Ordering::SeqCst);
+        let given = if is_closed {
+            Err(json!({"error": "temporarily_unavailable"}))
+        } else {
+            Ok(json!({"access_token": certificate}))
+        };
+        Box::pin(std::future::ready(given))
+    }
+}
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
@@ -74,10 +95,12 @@ impl World {
         };
         let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
         let desk = Desk::new(context, Arc::new(Authorities::new(vec![post], HashSet::new())));
+        let booth = Arc::new(Booth::default());
+        let desk = desk.with_tokens(booth.clone());
         let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false };
         let (portal, device) =
             (site().around(portal_routes(desk.clone())), site().around(device_routes(desk)));
-        Self { house, clock, status, portal, device }
+        Self { house, clock, booth, status, portal, device }
     }
 
     /// The code of a new invitation.

@@ -85,6 +85,14 @@ impl Metrics {
         }
     }
 
+    /// A token that came with a renewed certificate, or the code of the refusal.
+    pub fn companion(&self, given: Result<(), &'static str>) {
+        match given {
+            Ok(()) => self.tokens_issued.inc(),
+            Err(code) => self.tokens_refused.get_or_create(&vec![("code", code.to_owned())]).inc(),
+        };
+    }
+
     fn introspection(&self, response: &Response) {
         let result = if response.status().is_success() {
             vec![("result", "answered".to_owned())]

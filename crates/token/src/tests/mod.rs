@@ -1,3 +1,4 @@
+mod companion;
 mod discovery;
 mod exchange;
 mod feed;

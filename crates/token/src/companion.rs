@@ -1,0 +1,59 @@
+//! The token that comes with a new certificate: whoever renews is never without one that fits.
+
+use crate::error::OAuthError;
+use crate::form::Form;
+use crate::issuance::{Terms, record_of};
+use crate::tokens::Tokens;
+use serde::Serialize;
+use tegata_core::claims::ACCESS_TOKEN;
+use tegata_core::{Refusal, Role, Thumbprint};
+
+/// An access token and the product it is for, written as the members of RFC 6749 section 5.1 with a `resource`.
+#[derive(Serialize)]
+pub struct Companion {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+    resource: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+impl Tokens {
+    /// A token of the device that this certificate was issued to, bound to it. Nobody has to have presented the
+    /// certificate: the request for it proved who has the key, and without the key the token is of no use. Giving it is
+    /// no use of the certificate either, so the grace of the older generation does not begin.
+    ///
+    /// `resource` and `scope` mean what they mean at the token endpoint.
+    ///
+    /// # Errors
+    /// What the token endpoint would answer whoever presents this certificate.
+    pub async fn companion(
+        &self,
+        certificate: &Thumbprint,
+        resource: Option<&str>,
+        scope: Option<&str>,
+    ) -> Result<Companion, OAuthError> {
+        let form = Form::of([("resource", resource), ("scope", scope)]);
+        let holder = self.context.holder_of(certificate).await?;
+        if holder.role != Role::Device {
+            return Err(Refusal::NotADevice.into());
+        }
+        let audience = self.audience(&form)?;
+        let scope = self.scope(&form, audience)?;
+        let now = self.context.now();
+        let claims = self.claims(&holder, Terms { audience, scope, person: None }, now);
+        self.context.ledger.record_token(record_of(&claims, now)).await?;
+        // While the record was on its way to the disk, the device may have been stopped.
+        self.context.holder_of(certificate).await?;
+        let access_token = self.sign(ACCESS_TOKEN, &claims).map_err(|_| Refusal::Internal)?;
+        Ok(Companion {
+            access_token,
+            token_type: "Bearer",
+            expires_in: claims.exp - claims.iat,
+            resource: claims.aud,
+            scope: claims.scope,
+        })
+    }
+}
