@@ -2,7 +2,6 @@
 
 use crate::error::OAuthError;
 use crate::form::Form;
-use crate::issuance::{Terms, record_of};
 use crate::tokens::Tokens;
 use serde::Serialize;
 use tegata_core::claims::ACCESS_TOKEN;
@@ -40,11 +39,7 @@ impl Tokens {
         if holder.role != Role::Device {
             return Err(Refusal::NotADevice.into());
         }
-        let audience = self.audience(&form)?;
-        let scope = self.scope(&form, audience)?;
-        let now = self.context.now();
-        let claims = self.claims(&holder, Terms { audience, scope, person: None }, now);
-        self.context.ledger.record_token(record_of(&claims, now)).await?;
+        let claims = self.recorded(&holder, &form).await?;
         // While the record was on its way to the disk, the device may have been stopped.
         self.context.holder_of(certificate).await?;
         let access_token = self.sign(ACCESS_TOKEN, &claims).map_err(|_| Refusal::Internal)?;

@@ -2,6 +2,7 @@
 
 use crate::client::{Asked, Call};
 use crate::error::{NOT_STORED, OAuthError};
+use crate::form::Form;
 use crate::registered;
 use crate::tokens::Tokens;
 use crate::{exchange, refresh, scope};
@@ -32,11 +33,7 @@ pub(crate) async fn token(
 }
 
 async fn for_the_device(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
-    let audience = tokens.audience(&call.form)?;
-    let scope = tokens.scope(&call.form, audience)?;
-    let now = tokens.context.now();
-    let claims = tokens.claims(&call.client, Terms { audience, scope, person: None }, now);
-    tokens.context.ledger.record_token(record_of(&claims, now)).await?;
+    let claims = tokens.recorded(&call.client, &call.form).await?;
     // While the record was on its way to the disk, the device may have been stopped.
     call.authenticate_again(&tokens.context).await?;
     tokens.granted(&claims, "")
@@ -50,6 +47,17 @@ pub(crate) struct Terms<'a> {
 }
 
 impl Tokens {
+    /// What a token for the device itself will say, as the form asks for it. It is recorded, and not signed yet: the caller
+    /// looks once more whether the device may have it.
+    pub(crate) async fn recorded(&self, device: &Facts, form: &Form) -> Result<AccessClaims, OAuthError> {
+        let audience = self.audience(form)?;
+        let scope = self.scope(form, audience)?;
+        let now = self.context.now();
+        let claims = self.claims(device, Terms { audience, scope, person: None }, now);
+        self.context.ledger.record_token(record_of(&claims, now)).await?;
+        Ok(claims)
+    }
+
     /// A token does not outlive its certificate, and is not dated before its holder was last signed out: tokens count
     /// whole seconds, and those of the same second are denied by their age. It is the person's where there is one, with
     /// the device acting.
@@ -91,7 +99,7 @@ impl Tokens {
     }
 }
 
-pub(crate) fn record_of(claims: &AccessClaims, at: Timestamp) -> IssuedToken {
+fn record_of(claims: &AccessClaims, at: Timestamp) -> IssuedToken {
     IssuedToken {
         jti: claims.jti.clone(),
         device: claims.device.clone(),
