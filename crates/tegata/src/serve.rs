@@ -27,7 +27,7 @@ use tegata_enroll::Desk;
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
-use tegata_web::{Limits, Port, Site, TrustedIssuers, listener};
+use tegata_web::{Limits, Port, Site, TrustedIssuers, Visitors, listener};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -266,18 +266,22 @@ fn listeners(
         hsts: false,
     };
     let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
-    let device_port = Port::Device(door.clone(), house.context.clock.clone());
     let clock = house.context.clock.clone();
+    let visitors = Arc::new(Visitors::default());
+    let device_port = Port::Device(door.clone(), clock.clone(), visitors.clone());
+    let show_out = visitors.follow(house.context.status.clone(), clock.clone());
     let proxies = proxy.map(|proxy| proxied::proxies(config, proxy, door.clone(), clock)).transpose()?;
     let mut set = JoinSet::new();
     let stopped = || {
         let mut stopping = stopping.clone();
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     };
-    let (follow, until) = (house.hierarchy.clone().follow(door, make_door), stopped());
+    let follow = house.hierarchy.clone().follow(door, make_door);
+    let until = stopped();
     set.spawn(async move {
         tokio::select! {
             () = follow => {}
+            () = show_out => {}
             () = until => {}
         }
     });

@@ -44,7 +44,7 @@ pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented,
 pub use context::{Addresses, Context};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
-pub use listener::{Limits, Port, serve};
+pub use listener::{Limits, Port, Visitors, serve};
 pub use page::Page;
 pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;

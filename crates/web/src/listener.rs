@@ -5,6 +5,8 @@ use crate::connection::{ConnectionControl, PeerAddress, Presented, ServerName};
 use crate::host::plain;
 use crate::leftover::Leftover;
 use crate::listener::activity::{Activity, Counted};
+use crate::listener::visitors::Visit;
+use crate::path::Path;
 use crate::proxy::ProxyCertificate;
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
@@ -34,6 +36,9 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 mod activity;
+mod visitors;
+
+pub use visitors::Visitors;
 
 /// How a port is spoken with. What is swapped in holds for connections made afterwards.
 #[derive(Clone)]
@@ -44,8 +49,8 @@ pub enum Port {
     Portal(Arc<ArcSwap<ServerConfig>>),
     /// HTTPS for proxies, which are known by address or certificate: the names that they ask for say nothing.
     Proxy(Arc<ServerConfig>),
-    /// HTTPS that asks for a certificate.
-    Device(Arc<ArcSwap<DeviceDoor>>, Arc<dyn Clock>),
+    /// HTTPS that asks for a certificate. Whoever shows one of ours is among the visitors.
+    Device(Arc<ArcSwap<DeviceDoor>>, Arc<dyn Clock>, Arc<Visitors>),
 }
 
 /// What no client may exceed.
@@ -180,7 +185,7 @@ impl House {
             Port::Plain => return Err(io::ErrorKind::Unsupported.into()),
             Port::Portal(config) => config.load_full(),
             Port::Proxy(config) => Arc::clone(config),
-            Port::Device(door, _) => {
+            Port::Device(door, ..) => {
                 let name = start.client_hello().server_name().map(plain);
                 door.load().config_for(name.as_deref())
             }
@@ -196,7 +201,7 @@ impl House {
             return;
         }
         facts.insert(ServerName(tls.server_name().map(plain)));
-        if let Port::Device(door, clock) = &self.port {
+        if let Port::Device(door, clock, _) = &self.port {
             let door = door.load();
             let certificate = leaf.map(|der| door.judged(der, clock.now()));
             if let Some(certificate) = &certificate {
@@ -214,6 +219,7 @@ impl House {
     {
         let control = ConnectionControl::default();
         facts.insert(control.clone());
+        let _visit = self.welcome(&facts, &control);
         let activity = Activity::default();
         let service = service_fn(|request| answer(self.router.clone(), &facts, &activity, request));
         let builder = self.builder(h2);
@@ -234,6 +240,13 @@ impl House {
         if let Some(Err(error)) = ended {
             tracing::debug!(%error, "a connection ended badly");
         }
+    }
+
+    fn welcome(&self, facts: &Extensions, connection: &ConnectionControl) -> Option<Visit> {
+        let Port::Device(_, _, visitors) = &self.port else { return None };
+        let certificate = facts.get::<Presented>()?.0.as_ref()?;
+        let ours = certificate.path == Path::Trusted;
+        ours.then(|| visitors.enter(certificate.thumbprint, connection.clone()))
     }
 
     fn builder(&self, h2: bool) -> Builder<TokioExecutor> {

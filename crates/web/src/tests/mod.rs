@@ -4,4 +4,5 @@ mod paths;
 mod proxies;
 mod requests;
 mod subjects;
+mod visitors;
 mod world;

@@ -5,7 +5,7 @@ use crate::proxy::{Proxies, ProxyCertificate, UnfitProxies};
 use crate::tls::{DeviceDoor, ServerIdentity, Versions, portal_config, proxy_config};
 use crate::{
     ConnectionControl, Limits, Path, PeerAddress, Port, Presented, ProbeHosts, Site, StrictJson,
-    TrustedIssuers, serve,
+    TrustedIssuers, Visitors, serve,
 };
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -100,7 +100,7 @@ impl Hierarchy {
     }
 }
 
-struct At(Timestamp);
+pub struct At(pub Timestamp);
 
 impl Clock for At {
     fn now(&self) -> Timestamp {
@@ -115,6 +115,7 @@ pub struct World {
     pub portal: SocketAddr,
     server_ca: Made,
     pub door: Arc<ArcSwap<DeviceDoor>>,
+    pub visitors: Arc<Visitors>,
     stop: Vec<oneshot::Sender<()>>,
     pub served: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -131,7 +132,8 @@ impl World {
         let probes = ProbeHosts::new("probe.localhost", 9443);
         let door = DeviceDoor::new(&identity, versions, ours.issuers(), probes).unwrap();
         let door = Arc::new(ArcSwap::from_pointee(door));
-        let device = Port::Device(door.clone(), Arc::new(At(NOW)));
+        let visitors = Arc::new(Visitors::default());
+        let device = Port::Device(door.clone(), Arc::new(At(NOW)), visitors.clone());
         let portal =
             Port::Portal(Arc::new(ArcSwap::from_pointee(portal_config(&identity, versions).unwrap())));
         let mut world = Self {
@@ -140,6 +142,7 @@ impl World {
             portal: ([127, 0, 0, 1], 0).into(),
             server_ca,
             door,
+            visitors,
             stop: vec![],
             served: vec![],
         };

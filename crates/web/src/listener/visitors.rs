@@ -1,0 +1,107 @@
+//! Who is connected by a certificate of ours. Every request is refused from the moment its certificate is denied; here
+//! the connection ends as well, so that nobody who was stopped keeps a place, and browsers choose another certificate.
+
+use crate::connection::ConnectionControl;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tegata_core::feed::{Change, Event};
+use tegata_core::{Clock, Standing, Thumbprint};
+use tegata_storage::Status;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+/// Open connections by the certificate they were made with.
+#[derive(Debug, Default)]
+pub struct Visitors {
+    next: AtomicU64,
+    present: Mutex<HashMap<u64, Visitor>>,
+}
+
+#[derive(Clone, Debug)]
+struct Visitor {
+    thumbprint: Thumbprint,
+    connection: ConnectionControl,
+}
+
+/// One of them, until it is dropped.
+pub(super) struct Visit {
+    visitors: Arc<Visitors>,
+    number: u64,
+}
+
+impl Visitors {
+    /// Ends connections whose certificate is denied, by itself, its device or its tenant, as soon as the status memory
+    /// hears of it: no further request is read, those under way may end. Runs until the memory is gone.
+    pub async fn follow(self: Arc<Self>, status: Arc<Status>, clock: Arc<dyn Clock>) {
+        let (_, mut events) = status.subscribe();
+        while denied(&mut events).await {
+            for visitor in self.all() {
+                let standing = status.standing(&visitor.thumbprint, clock.now()).await;
+                if matches!(
+                    standing,
+                    Ok(Some((_, Standing::Suspended | Standing::Revoked | Standing::Retired)))
+                ) {
+                    visitor.connection.close();
+                }
+            }
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.present().len()
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, thumbprint: Thumbprint, connection: ConnectionControl) -> Visit {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.present().insert(number, Visitor { thumbprint, connection });
+        Visit { visitors: Arc::clone(self), number }
+    }
+
+    fn all(&self) -> Vec<Visitor> {
+        self.present().values().cloned().collect()
+    }
+
+    fn present(&self) -> MutexGuard<'_, HashMap<u64, Visitor>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.visitors.present().remove(&self.number);
+    }
+}
+
+/// Waits until somebody was denied, and takes everything else that happened meanwhile along: many changes at once cost
+/// one look. Whatever was missed may have been a denial. False when the memory is gone.
+async fn denied(events: &mut Receiver<Arc<Event>>) -> bool {
+    loop {
+        let mut somebody = match events.recv().await {
+            Ok(event) => denies(&event),
+            Err(RecvError::Lagged(_)) => true,
+            Err(RecvError::Closed) => return false,
+        };
+        loop {
+            somebody |= match events.try_recv() {
+                Ok(event) => denies(&event),
+                Err(TryRecvError::Lagged(_)) => true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            };
+        }
+        if somebody {
+            return true;
+        }
+    }
+}
+
+fn denies(event: &Event) -> bool {
+    match event.change {
+        Change::DeviceDenied { .. } | Change::CertificateDenied { .. } | Change::TenantDenied { .. } => true,
+        Change::DeviceAllowed { .. }
+        | Change::TenantAllowed { .. }
+        | Change::TokenDenied { .. }
+        | Change::TokensDenied(_) => false,
+    }
+}
