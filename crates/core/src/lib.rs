@@ -11,6 +11,7 @@
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
 //! | what a proxy says about its client | [`proxied`] |
+//! | what was verified before | [`memory`] |
 
 pub mod certificate;
 pub mod claims;
@@ -20,6 +21,7 @@ pub mod entropy;
 pub mod feed;
 pub mod id;
 pub mod jws;
+pub mod memory;
 pub mod network;
 pub mod proxied;
 pub mod refusal;
@@ -32,6 +34,7 @@ pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
 pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
+pub use memory::Memory;
 pub use network::{Network, NotANetwork};
 pub use refusal::{Language, Refusal};
 pub use short_code::ShortCode;

@@ -1,6 +1,5 @@
 //! The decision: may the holder of this token and this certificate enter now?
 
-use crate::cache::Cache;
 use crate::moment::Moment;
 use crate::state::State;
 use serde::Deserialize;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
-use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, Memory, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
 
 /// What a gate insists on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,7 +92,7 @@ impl Verified {
 pub(crate) struct Gatekeeper {
     policy: Policy,
     state: Arc<State>,
-    cache: Cache<Remembered>,
+    cache: Memory<Remembered>,
 }
 
 /// A token whose signature held under `keys`. Another key set forgets it.
@@ -105,7 +104,7 @@ struct Remembered {
 
 impl Gatekeeper {
     pub(crate) fn new(policy: Policy, state: Arc<State>, cached_tokens: usize) -> Self {
-        Self { policy, state, cache: Cache::new(cached_tokens) }
+        Self { policy, state, cache: Memory::new(cached_tokens) }
     }
 
     pub(crate) fn policy(&self) -> &Policy {

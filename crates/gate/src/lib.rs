@@ -35,7 +35,6 @@ pub mod problem;
 pub mod reverse_proxy;
 
 mod backoff;
-mod cache;
 mod check;
 pub mod client;
 mod config;

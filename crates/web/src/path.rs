@@ -8,6 +8,11 @@
 //! A CA taken over from another authority stands beside them, below no root of ours. That a leaf is signed by it
 //! opens nothing: the ledger holds the few certificates of it that were taken over, and refuses all others.
 //!
+//! A signature that held once holds for ever, so a leaf that was verified is remembered by its SHA-256 together with the
+//! issuer that signed it. Nothing else is: whether that issuer lives is asked at every judgement, a change of issuers
+//! makes a new set with an empty memory, and what may end between two connections (the leaf's life, its revocation) is
+//! the ledger's business at every request. That the client has the key is proved in every handshake.
+//!
 //! The end of the leaf's own life is no matter of the path: the ledger's standing rule says "expired",
 //! which a person can act on, where "foreign" would mislead them.
 
@@ -15,7 +20,7 @@ pub use rustls::DistinguishedName;
 use rustls::crypto::ring::default_provider;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
-use tegata_core::Timestamp;
+use tegata_core::{Memory, Thumbprint, Timestamp};
 use thiserror::Error;
 use webpki::{
     CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder, anchor_from_trusted_cert,
@@ -41,7 +46,12 @@ pub struct TrustedIssuers {
     issuers: Vec<TrustedIssuer>,
     /// Names that are told beside those of the issuers.
     more_hints: Vec<DistinguishedName>,
+    /// Leaves that were found to be signed, and the place of their issuer.
+    verified: Memory<usize>,
 }
+
+/// Leaves remembered, in less than 100 bytes each. Only leaves that an issuer signed take room.
+const REMEMBERED: usize = 100_000;
 
 /// Why a CA certificate cannot be an issuer of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -89,7 +99,7 @@ impl TrustedIssuers {
         let own = issuing.into_iter().map(below);
         let foreign = foreign.into_iter().map(|der| TrustedIssuer::new(der, None));
         let issuers = own.chain(foreign).collect::<Result<_, _>>()?;
-        Ok(Self { issuers, more_hints: Vec::new() })
+        Ok(Self { issuers, more_hints: Vec::new(), verified: Memory::new(REMEMBERED) })
     }
 
     /// Of CAs that no root of ours knows: those of registered clients. They say nothing about devices.
@@ -105,7 +115,17 @@ impl TrustedIssuers {
 
     /// The verdict on a leaf at the time of its connection.
     pub fn judge(&self, leaf: &[u8], now: Timestamp) -> Path {
-        self.verify(leaf, now, &[]).map_or(Path::Foreign, |()| Path::Trusted)
+        self.judge_named(leaf, &Thumbprint::of(leaf), now)
+    }
+
+    /// The same where the thumbprint of the leaf is known already.
+    pub(crate) fn judge_named(&self, leaf: &[u8], thumbprint: &Thumbprint, now: Timestamp) -> Path {
+        if self.verified.get(thumbprint).is_some_and(|place| self.issuers[place].lives_at(now)) {
+            return Path::Trusted;
+        }
+        let Ok(place) = self.issuer_of(leaf, now, &[]) else { return Path::Foreign };
+        self.verified.insert(*thumbprint, place);
+        Path::Trusted
     }
 
     /// The names to tell clients, so that they offer certificates of these issuers. Browsers compare
@@ -115,32 +135,45 @@ impl TrustedIssuers {
     }
 
     /// Looked up in `lists`, unless there are none. Each list counts for its issuer alone; when it ends is not looked at.
+    /// Nothing of it is remembered: lists change.
     pub(crate) fn verify(
         &self,
         leaf: &[u8],
         now: Timestamp,
         lists: &[&CertRevocationList<'_>],
     ) -> Result<(), webpki::Error> {
-        let living: Vec<_> = self
+        self.issuer_of(leaf, now, lists).map(drop)
+    }
+
+    /// The place of the living issuer that signed the leaf.
+    fn issuer_of(
+        &self,
+        leaf: &[u8],
+        now: Timestamp,
+        lists: &[&CertRevocationList<'_>],
+    ) -> Result<usize, webpki::Error> {
+        let (places, living): (Vec<_>, Vec<_>) = self
             .issuers
             .iter()
-            .filter(|issuer| issuer.lives_at(now))
-            .map(|issuer| issuer.anchor.clone())
-            .collect();
+            .enumerate()
+            .filter(|(_, issuer)| issuer.lives_at(now))
+            .map(|(place, issuer)| (place, issuer.anchor.clone()))
+            .unzip();
         let first_day = first_day(leaf).ok_or(webpki::Error::BadDer)?;
         let der = CertificateDer::from(leaf);
         let looked_up = RevocationOptionsBuilder::new(lists).ok().map(RevocationOptionsBuilder::build);
-        EndEntityCert::try_from(&der)?
-            .verify_for_usage(
-                default_provider().signature_verification_algorithms.all,
-                &living,
-                &[],
-                first_day,
-                KeyUsage::required(CLIENT_AUTH),
-                looked_up,
-                None,
-            )
-            .map(drop)
+        let leaf = EndEntityCert::try_from(&der)?;
+        let path = leaf.verify_for_usage(
+            default_provider().signature_verification_algorithms.all,
+            &living,
+            &[],
+            first_day,
+            KeyUsage::required(CLIENT_AUTH),
+            looked_up,
+            None,
+        )?;
+        let found = living.iter().position(|anchor| anchor == path.anchor());
+        found.map(|found| places[found]).ok_or(webpki::Error::UnknownIssuer)
     }
 }
 

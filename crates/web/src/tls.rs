@@ -97,11 +97,9 @@ impl DeviceDoor {
 
     /// A certificate whose possession is proved, with the verdict on its path.
     pub(crate) fn judged(&self, leaf: &[u8], now: Timestamp) -> PeerCertificate {
-        PeerCertificate {
-            der: leaf.into(),
-            thumbprint: Thumbprint::of(leaf),
-            path: self.issuers.judge(leaf, now),
-        }
+        let thumbprint = Thumbprint::of(leaf);
+        let path = self.issuers.judge_named(leaf, &thumbprint, now);
+        PeerCertificate { der: leaf.into(), thumbprint, path }
     }
 
     pub(crate) fn config_for(&self, server_name: Option<&str>) -> Arc<ServerConfig> {

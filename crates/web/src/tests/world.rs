@@ -151,6 +151,14 @@ impl World {
         world
     }
 
+    /// Other issuers, as after a rollover.
+    pub fn trust(&self, issuers: TrustedIssuers) {
+        let probes = ProbeHosts::new("probe.localhost", 9443);
+        let door =
+            DeviceDoor::new(&server_identity(&self.server_ca), Versions::Tls13, issuers, probes).unwrap();
+        self.door.store(Arc::new(door));
+    }
+
     /// Proxies in front of the device listener.
     pub fn proxies(
         &self,

@@ -1,27 +1,29 @@
-//! A bounded memory of tokens whose signature has been verified.
+//! A bounded memory of what has been verified before, by the SHA-256 of its bytes.
 
+use crate::thumbprint::Thumbprint;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use tegata_core::Thumbprint;
 
 const SHARDS: usize = 16;
 
-/// Values by the SHA-256 of a token, so that no token stays in memory. Each shard keeps two
+/// Values by the SHA-256 of what they are about, so that no token stays in memory. Each shard keeps two
 /// generations: when the young one is full it becomes the old one, and what nobody asked for since
 /// is dropped. Neither a look-up nor an insertion ever walks the map.
-pub(crate) struct Cache<V> {
+#[derive(Debug)]
+pub struct Memory<V> {
     shards: Vec<Mutex<Shard<V>>>,
     per_generation: usize,
 }
 
+#[derive(Debug)]
 struct Shard<V> {
     young: HashMap<Thumbprint, V>,
     old: HashMap<Thumbprint, V>,
 }
 
-impl<V: Clone> Cache<V> {
-    /// A cache that holds at most about `capacity` values.
-    pub(crate) fn new(capacity: usize) -> Self {
+impl<V: Clone> Memory<V> {
+    /// A memory that holds at most about `capacity` values.
+    pub fn new(capacity: usize) -> Self {
         let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new() });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
@@ -29,7 +31,8 @@ impl<V: Clone> Cache<V> {
         }
     }
 
-    pub(crate) fn get(&self, key: &Thumbprint) -> Option<V> {
+    /// What is remembered under this name.
+    pub fn get(&self, key: &Thumbprint) -> Option<V> {
         let mut shard = self.shard(key);
         if let Some(value) = shard.young.get(key) {
             return Some(value.clone());
@@ -39,7 +42,8 @@ impl<V: Clone> Cache<V> {
         Some(value)
     }
 
-    pub(crate) fn insert(&self, key: Thumbprint, value: V) {
+    /// Remembers a value; another may be forgotten for it.
+    pub fn insert(&self, key: Thumbprint, value: V) {
         let mut shard = self.shard(&key);
         self.put(&mut shard, key, value);
     }
@@ -63,23 +67,23 @@ mod tests {
 
     #[test]
     fn a_flood_of_tokens_does_not_grow_the_memory() {
-        let cache = Cache::new(64);
+        let memory = Memory::new(64);
         for number in 0..10_000_u32 {
-            cache.insert(Thumbprint::of(&number.to_be_bytes()), number);
+            memory.insert(Thumbprint::of(&number.to_be_bytes()), number);
         }
         let kept =
-            (0..10_000_u32).filter(|number| cache.get(&Thumbprint::of(&number.to_be_bytes())).is_some());
+            (0..10_000_u32).filter(|number| memory.get(&Thumbprint::of(&number.to_be_bytes())).is_some());
         assert!((1..=64).contains(&kept.count()));
     }
 
     #[test]
     fn a_token_in_use_outlives_those_that_passed_by() {
-        let cache = Cache::new(64);
+        let memory = Memory::new(64);
         let key = Thumbprint::of(b"in use");
-        cache.insert(key, 1_u32);
+        memory.insert(key, 1_u32);
         for number in 0..10_000_u32 {
-            cache.insert(Thumbprint::of(&number.to_be_bytes()), number);
-            assert_eq!(cache.get(&key), Some(1));
+            memory.insert(Thumbprint::of(&number.to_be_bytes()), number);
+            assert_eq!(memory.get(&key), Some(1));
         }
     }
 }
