@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tegata_core::id::Code;
 use tegata_core::{Entropy, InvitationId, Role, Timestamp};
 use tegata_storage::{Actor, Ledger, NewInvitation, Transaction};
+use tempfile::TempDir;
 
 /// Different devices in a load of tokens.
 const DEVICES: usize = 16;
@@ -27,9 +28,14 @@ pub struct Device {
 
 /// Enrols some devices as anybody would.
 pub async fn enroll(tegata: &Tegata, trust: &Trust) -> Outcome<Vec<Device>> {
+    enroll_as(tegata, trust, Role::Device, DEVICES).await
+}
+
+/// So many devices, or gates.
+pub async fn enroll_as(tegata: &Tegata, trust: &Trust, role: Role, count: usize) -> Outcome<Vec<Device>> {
     let mut portal = Address::new(&tegata.portal, trust, None)?.connect().await?;
-    let mut devices = Vec::with_capacity(DEVICES);
-    for code in invite(tegata, DEVICES).await? {
+    let mut devices = Vec::with_capacity(count);
+    for code in invite(tegata, role, count).await? {
         let key = KeyPair::generate()?;
         let answer = portal.post(&enrollment(&code, &request(&key)?)).await?;
         devices.push(Device::new(&serde_json::from_slice(&answer)?, &key)?);
@@ -37,9 +43,20 @@ pub async fn enroll(tegata: &Tegata, trust: &Trust) -> Outcome<Vec<Device>> {
     Ok(devices)
 }
 
+/// Fresh tokens of a device for the default product.
+pub async fn tokens(tegata: &Tegata, trust: &Trust, device: &Device, count: usize) -> Outcome<Vec<String>> {
+    let mut connection = Address::new(&tegata.device, trust, Some(&device.identity))?.connect().await?;
+    let mut tokens = Vec::with_capacity(count);
+    for _ in 0..count {
+        let answer: Value = serde_json::from_slice(&connection.post(&crate::tokens::request(device)).await?)?;
+        tokens.push(text(&answer["access_token"])?.to_owned());
+    }
+    Ok(tokens)
+}
+
 /// The enrolments of so many new devices, ready to be sent.
 pub async fn enrollments(tegata: &Tegata, count: usize) -> Outcome<Vec<Post>> {
-    let codes = invite(tegata, count).await?;
+    let codes = invite(tegata, Role::Device, count).await?;
     codes.iter().map(|code| Ok(enrollment(code, &request(&KeyPair::generate()?)?))).collect()
 }
 
@@ -51,6 +68,18 @@ pub fn request(key: &KeyPair) -> Outcome<Vec<u8>> {
 }
 
 impl Device {
+    /// A folder with `key.pem` and `chain.pem`, as gates read their own.
+    pub fn folder(&self) -> Outcome<TempDir> {
+        let folder = tempfile::tempdir()?;
+        let block = |label: &str, der: &[u8]| {
+            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+        };
+        let chain = self.identity.chain.iter().map(|der| block("CERTIFICATE", der)).collect::<String>();
+        std::fs::write(folder.path().join("chain.pem"), chain)?;
+        std::fs::write(folder.path().join("key.pem"), block("PRIVATE KEY", self.identity.key.secret_der()))?;
+        Ok(folder)
+    }
+
     fn new(enrolled: &Value, key: &KeyPair) -> Outcome<Self> {
         let issuers = enrolled["chain"].as_array().ok_or("an enrolment without a chain")?;
         let chain = std::iter::once(&enrolled["certificate"]).chain(issuers);
@@ -80,12 +109,12 @@ fn enrollment(code: &Code, request: &[u8]) -> Post {
 }
 
 /// Writes invitations into the ledger as `tegata invite` does, all in one transaction.
-async fn invite(tegata: &Tegata, count: usize) -> Outcome<Vec<Code>> {
+async fn invite(tegata: &Tegata, role: Role, count: usize) -> Outcome<Vec<Code>> {
     let ledger = Ledger::open(&tegata.ledger_url()).await?;
     let now = now()?;
     let codes: Vec<_> = (0..count).map(|_| Code::random(&Random)).collect();
     let mut transaction = ledger.begin(now).await?;
-    write(&ledger, &mut transaction, &codes, now).await?;
+    write(&ledger, &mut transaction, role, &codes, now).await?;
     transaction.commit().await?;
     ledger.close().await;
     Ok(codes)
@@ -94,6 +123,7 @@ async fn invite(tegata: &Tegata, count: usize) -> Outcome<Vec<Code>> {
 async fn write(
     ledger: &Ledger,
     transaction: &mut Transaction,
+    role: Role,
     codes: &[Code],
     now: Timestamp,
 ) -> Outcome<()> {
@@ -106,7 +136,7 @@ async fn write(
             code,
             tenant: site.tenant.clone(),
             site: site.id.clone(),
-            role: Role::Device,
+            role,
             label: "受付PC".to_owned(),
             expires_at: now.plus(Duration::from_hours(1)),
         };
@@ -115,7 +145,8 @@ async fn write(
     Ok(())
 }
 
-struct Random;
+/// The operating system's randomness.
+pub struct Random;
 
 impl Entropy for Random {
     fn fill(&self, buffer: &mut [u8]) {
@@ -124,7 +155,7 @@ impl Entropy for Random {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server that reads the invitations goes by the same clock")]
-fn now() -> Outcome<Timestamp> {
+pub fn now() -> Outcome<Timestamp> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
 }

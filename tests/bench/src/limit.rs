@@ -1,5 +1,5 @@
 //! The limit server: what nobody can do without. One thread, mutual TLS, one signature over the claims of a token, and
-//! an answer; no policy, no audit, no storage.
+//! an answer; no policy, no audit, no storage. Whoever introspects gets one verification in place of the signature.
 
 use crate::Outcome;
 use base64::Engine;
@@ -13,7 +13,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, KeyPair};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
 use rustls::crypto::ring::default_provider;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, version};
@@ -55,9 +57,14 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, signer: Arc<Signer
 }
 
 async fn answer(signer: &Signer, request: Request<Incoming>) -> Outcome<Response<Full<Bytes>>> {
+    let introspects = request.uri().path() == "/oauth/introspect";
     request.into_body().collect().await?;
-    let token = signer.token()?;
-    let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":300}}"#);
+    let body = if introspects {
+        signer.verify_own()?
+    } else {
+        let token = signer.token()?;
+        format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":300}}"#)
+    };
     let response =
         Response::builder().header(CONTENT_TYPE, "application/json").header(CACHE_CONTROL, "no-store");
     Ok(response.body(Full::from(body))?)
@@ -90,6 +97,8 @@ fn tls(devices: &Path, own: &Path) -> Outcome<ServerConfig> {
 struct Signer {
     key: EcdsaKeyPair,
     random: SystemRandom,
+    /// A message as long as a token's, and its signature.
+    own: (Vec<u8>, Vec<u8>),
 }
 
 const HEADER: &[u8] =
@@ -100,14 +109,33 @@ impl Signer {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
-        Ok(Self { key, random })
+        let message = vec![b'x'; 700];
+        let signature = key.sign(&random, &message)?.as_ref().to_vec();
+        Ok(Self { key, random, own: (message, signature) })
     }
 
     fn token(&self) -> Outcome<String> {
+        let mut token = URL_SAFE_NO_PAD.encode(HEADER);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(self.claims()?, &mut token);
+        let signature = self.key.sign(&self.random, token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// Verifies one signature, and tells claims.
+    fn verify_own(&self) -> Outcome<String> {
+        let (message, signature) = &self.own;
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key()).verify(message, signature)?;
+        Ok(self.claims()?.replacen('{', r#"{"active":true,"token_type":"Bearer","#, 1))
+    }
+
+    fn claims(&self) -> Outcome<String> {
         let mut id = [0; 16];
         self.random.fill(&mut id)?;
         let id = URL_SAFE_NO_PAD.encode(id);
-        let claims = format!(
+        Ok(format!(
             concat!(
                 r#"{{"iss":"https://localhost:8443","sub":"device:aaaaaaaaaaaaaaaaaaaaaaaaaa","#,
                 r#""aud":"https://product.example","client_id":"aaaaaaaaaaaaaaaaaaaaaaaaaa","#,
@@ -117,13 +145,6 @@ impl Signer {
                 r#""device":"aaaaaaaaaaaaaaaaaaaaaaaaaa","generation":1}}"#
             ),
             id = id
-        );
-        let mut token = URL_SAFE_NO_PAD.encode(HEADER);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.key.sign(&self.random, token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        ))
     }
 }

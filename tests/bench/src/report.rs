@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// One path, in microseconds of CPU per operation.
 pub struct Row {
@@ -17,31 +18,44 @@ pub struct Memory {
     pub entries: u32,
 }
 
-impl Row {
-    fn ratio(&self) -> f64 {
-        self.us / self.limit_us
-    }
+/// How long something took, over and over.
+pub struct Delay {
+    path: &'static str,
+    /// Shortest first.
+    sorted: Vec<Duration>,
+}
 
-    /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`, and `{"path":…,"bytes":…,"bytes_per_entry":…}` for memory.
-    pub fn json(rows: &[Self], memory: &[Memory]) -> String {
-        let mut rows: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                json!({
-                    "path": row.path, "us": round(row.us), "limit_us": round(row.limit_us), "ratio": round(row.ratio()),
-                })
-            })
-            .collect();
-        rows.extend(memory.iter().map(
+/// Everything that was measured.
+#[derive(Default)]
+pub struct Report {
+    pub rows: Vec<Row>,
+    pub memory: Vec<Memory>,
+    pub delays: Vec<Delay>,
+}
+
+impl Report {
+    /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`, `{"path":…,"bytes":…,"bytes_per_entry":…}` for memory and
+    /// `{"path":…,"p50_ms":…,"p99_ms":…,"count":…}` for delays.
+    pub fn json(&self) -> String {
+        let rows = self.rows.iter().map(|row| {
+            let (us, limit) = (round(row.us), round(row.limit_us));
+            json!({ "path": row.path, "us": us, "limit_us": limit, "ratio": round(row.ratio()) })
+        });
+        let memory = self.memory.iter().map(
             |one| json!({"path": one.path, "bytes": one.bytes, "bytes_per_entry": round(one.per_entry())}),
-        ));
-        format!("{}\n", json!(rows))
+        );
+        let delays = self.delays.iter().map(|one| {
+            let [p50, p99] = [50, 99].map(|part| round(one.percentile(part)));
+            json!({ "path": one.path, "p50_ms": p50, "p99_ms": p99, "count": one.sorted.len() })
+        });
+        let all: Vec<_> = rows.chain(memory).chain(delays).collect();
+        format!("{}\n", json!(all))
     }
 
     /// With a column in units of one signature, which took `sign_us`.
-    pub fn table(rows: &[Self], memory: &[Memory], sign_us: f64) -> String {
+    pub fn table(&self, sign_us: f64) -> String {
         let mut text = format!("{:24}{:>10}{:>10}{:>8}{:>8}\n", "path", "µs", "limit µs", "ratio", "signs");
-        for row in rows {
+        for row in &self.rows {
             let (us, limit, ratio, signs) = (row.us, row.limit_us, row.ratio(), row.us / sign_us);
             let _ = writeln!(text, "{:24}{us:>10.1}{limit:>10.1}{ratio:>8.2}{signs:>8.2}", row.path);
         }
@@ -49,11 +63,34 @@ impl Row {
             text,
             "one P-256 signature of ring: {sign_us:.1} µs, measured before and after the rows"
         );
-        for one in memory {
+        for one in &self.memory {
             let (megabytes, each) = (one.bytes / 1_000_000, one.per_entry());
-            let _ = writeln!(text, "{:24}{megabytes:>7} MB at the peak, {each:.1} bytes an entry", one.path);
+            let _ = writeln!(text, "{:24}{megabytes:>7} MB, {each:.1} bytes an entry", one.path);
+        }
+        for one in &self.delays {
+            let [p50, p99] = [50, 99].map(|part| one.percentile(part));
+            let _ = writeln!(text, "{:24}{p50:>10.1} ms in the middle, {p99:.1} ms at p99", one.path);
         }
         text
+    }
+}
+
+impl Row {
+    fn ratio(&self) -> f64 {
+        self.us / self.limit_us
+    }
+}
+
+impl Delay {
+    pub fn new(path: &'static str, mut all: Vec<Duration>) -> Self {
+        all.sort_unstable();
+        Self { path, sorted: all }
+    }
+
+    /// In milliseconds, by the nearest rank.
+    fn percentile(&self, part: usize) -> f64 {
+        let rank = (self.sorted.len() * part).div_ceil(100).max(1);
+        self.sorted[rank - 1].as_secs_f64() * 1e3
     }
 }
 

@@ -1,10 +1,12 @@
 //! The two servers, each a process of its own that ends with its handle.
 
-use crate::Outcome;
+use crate::{Outcome, devices};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use tegata_core::Installation;
+use tegata_storage::{Ledger, LogPlace};
 use tempfile::TempDir;
 
 /// The product, with an installation of its own.
@@ -13,6 +15,8 @@ pub struct Tegata {
     pub portal: String,
     pub device: String,
     pub public: String,
+    /// Of tokens.
+    pub issuer: String,
     pub tls_ca: PathBuf,
     /// Root and issuing CA, PEM.
     pub chain: PathBuf,
@@ -38,6 +42,7 @@ impl Tegata {
             portal: text(&ready, "portal")?,
             device: text(&ready, "device")?,
             public: text(&ready, "public")?,
+            issuer: text(&ready, "issuer")?,
             tls_ca: text(&ready, "tls_ca")?.into(),
             chain: text(&ready, "chain")?.into(),
             folder,
@@ -50,6 +55,16 @@ impl Tegata {
 
     pub fn ledger_url(&self) -> String {
         format!("sqlite:{}", self.folder.path().join("ledger.db").display())
+    }
+
+    /// The ledger with its revocation log, as commands open it beside the running server.
+    pub async fn ledger(&self) -> Outcome<Ledger> {
+        let config = std::fs::read_to_string(self.folder.path().join("tegata.toml"))?;
+        let name = config.lines().find_map(|line| line.strip_prefix("name = ")).ok_or("no name")?;
+        let installation = Installation::parse(name.trim_matches('"')).ok_or("no name")?;
+        let log = self.folder.path().join("revocations.log");
+        let place = LogPlace { file: &log, installation: &installation };
+        Ok(Ledger::open_with(&self.ledger_url(), &place, devices::now()?, &devices::Random).await?)
     }
 }
 

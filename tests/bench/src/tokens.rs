@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use std::time::Duration;
 
 /// Enough for the records of many tokens to reach the disk together.
-const KEPT_ALIVE: usize = 64;
+pub const KEPT_ALIVE: usize = 64;
 
 /// Handshakes at one time.
 const HANDSHAKES: usize = 16;
@@ -22,8 +22,8 @@ const WARM_UP: Bounds = Bounds { requests: 2_000, time: Duration::from_millis(50
 
 /// A token on a connection that has been there before.
 pub async fn kept_alive(tegata: &Tegata, limit: &Limit, trust: &Trust, devices: &[Device]) -> Outcome<Row> {
-    let product = clients(&tegata.device, trust, devices, KEPT_ALIVE)?;
-    let least = clients(&limit.url, trust, devices, KEPT_ALIVE)?;
+    let product = clients(&tegata.device, trust, devices, KEPT_ALIVE, |_, device| request(device))?;
+    let least = clients(&limit.url, trust, devices, KEPT_ALIVE, |_, device| request(device))?;
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         us.push(kept_alive_round(tegata.pid(), &product).await?);
@@ -39,8 +39,8 @@ pub async fn new_connection(
     trust: &Trust,
     devices: &[Device],
 ) -> Outcome<Row> {
-    let product = clients(&tegata.device, trust, devices, HANDSHAKES)?;
-    let least = clients(&limit.url, trust, devices, HANDSHAKES)?;
+    let product = clients(&tegata.device, trust, devices, HANDSHAKES, |_, device| request(device))?;
+    let least = clients(&limit.url, trust, devices, HANDSHAKES, |_, device| request(device))?;
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         us.push(cost(tegata.pid(), load::new_connections(product.clone(), ROUND)).await?);
@@ -50,18 +50,27 @@ pub async fn new_connection(
 }
 
 /// Handshakes and the first requests of a connection are over before the measurement begins.
-async fn kept_alive_round(pid: u32, clients: &Clients) -> Outcome<f64> {
+pub async fn kept_alive_round(pid: u32, clients: &Clients) -> Outcome<f64> {
     load::kept_alive(load::connect(clients).await?, WARM_UP).await?;
     let connections = load::connect(clients).await?;
     cost(pid, load::kept_alive(connections, ROUND)).await
 }
 
-fn clients(url: &str, trust: &Trust, devices: &[Device], count: usize) -> Outcome<Clients> {
-    let each = devices.iter().cycle().take(count);
-    each.map(|device| Ok((Address::new(url, trust, Some(&device.identity))?, request(device)))).collect()
+/// So many clients, device after device, each with what `asks` makes of its place among the devices.
+pub fn clients(
+    url: &str,
+    trust: &Trust,
+    devices: &[Device],
+    count: usize,
+    asks: impl Fn(usize, &Device) -> Post,
+) -> Outcome<Clients> {
+    let each = devices.iter().enumerate().cycle().take(count);
+    each.map(|(place, device)| Ok((Address::new(url, trust, Some(&device.identity))?, asks(place, device))))
+        .collect()
 }
 
-fn request(device: &Device) -> Post {
+/// A request for a token.
+pub fn request(device: &Device) -> Post {
     Post {
         path: "/oauth/token".into(),
         media_type: "application/x-www-form-urlencoded",

@@ -1,0 +1,172 @@
+//! Gates inside a product: the real gate, following the real feed, in this process.
+
+use crate::client::Trust;
+use crate::devices::{self, Device};
+use crate::report::Row;
+use crate::rounds::{ROUNDS, median};
+use crate::servers::Tegata;
+use crate::{Outcome, cpu};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::{Clock, Role, Thumbprint, Timestamp};
+use tegata_gate::{Config, Gate, Policy, trust_from_pem_file};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// Different tokens, so many that a gate which remembers few has forgotten one when it comes again.
+const TOKENS: usize = 1_000;
+
+/// Checks in a round: close to a second each.
+const COLD: usize = 12_000;
+const CACHED: usize = 500_000;
+
+/// A gate with a certificate of its own.
+pub struct OwnGate {
+    pub gate: Gate,
+    _identity: TempDir,
+}
+
+/// A token as it arrives at a product, with the certificate of its connection.
+pub struct Arriving {
+    pub headers: HeaderMap,
+    pub presented: Thumbprint,
+}
+
+/// A request with a token never seen before, and one with a token that was.
+pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome<[Row; 2]> {
+    let requests = arriving(tegata, trust, &devices[0], TOKENS).await?;
+    let audience = audience_of(&requests[0])?;
+    let [forgetful, remembering] = [1, 10_000];
+    let forgetful = connect(tegata, trust, &audience, forgetful, 1).await?.remove(0);
+    let remembering = connect(tegata, trust, &audience, remembering, 1).await?.remove(0);
+    let verify = Verification::new(requests[0].token()?.len())?;
+    let (mut cold, mut least, mut cached, mut hash) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        cold.push(checks(&forgetful.gate, &requests, COLD)?);
+        least.push(spent(COLD, || verify.once())?);
+        cached.push(checks(&remembering.gate, &requests[..1], CACHED)?);
+        let token = requests[0].token()?.as_bytes();
+        hash.push(spent(CACHED, || {
+            black_box(Thumbprint::of(token));
+            Ok(())
+        })?);
+        // The followers have their turn, so that no gate goes stale.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok([
+        Row { path: "gate cold", us: median(cold), limit_us: median(least) },
+        Row { path: "gate cached", us: median(cached), limit_us: median(hash) },
+    ])
+}
+
+/// So many gates, each enrolled, connected and deciding.
+pub async fn connect(
+    tegata: &Tegata,
+    trust: &Trust,
+    audience: &str,
+    cached_tokens: usize,
+    count: usize,
+) -> Outcome<Vec<OwnGate>> {
+    let mut gates = Vec::with_capacity(count);
+    for own in devices::enroll_as(tegata, trust, Role::Gate, count).await? {
+        let identity = own.folder()?;
+        let policy = Policy::new(tegata.issuer.as_str(), audience);
+        let mut config = Config::new(policy, identity.path(), trust_from_pem_file(&tegata.tls_ca)?)?;
+        config.cached_tokens = cached_tokens;
+        let gate = Gate::connect(config, Arc::new(SystemClock), Arc::new(devices::Random))?;
+        gates.push(OwnGate { gate, _identity: identity });
+    }
+    for own in &gates {
+        timeout(Duration::from_secs(20), own.gate.ready()).await.map_err(|_| "a gate hears nothing")?;
+    }
+    Ok(gates)
+}
+
+/// Fresh tokens of a device.
+pub async fn arriving(
+    tegata: &Tegata,
+    trust: &Trust,
+    device: &Device,
+    count: usize,
+) -> Outcome<Vec<Arriving>> {
+    let presented = Thumbprint::of(&device.identity.chain[0]);
+    let mut requests = Vec::with_capacity(count);
+    for token in devices::tokens(tegata, trust, device, count).await? {
+        let headers = [(AUTHORIZATION, format!("Bearer {token}").parse()?)].into_iter().collect();
+        requests.push(Arriving { headers, presented });
+    }
+    Ok(requests)
+}
+
+/// The product that a token is for.
+pub fn audience_of(request: &Arriving) -> Outcome<String> {
+    let payload = request.token()?.split('.').nth(1).ok_or("no payload")?;
+    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
+    Ok(claims["aud"].as_str().ok_or("no audience")?.to_owned())
+}
+
+impl Arriving {
+    fn token(&self) -> Outcome<&str> {
+        Ok(self.headers[AUTHORIZATION].to_str()?.trim_start_matches("Bearer "))
+    }
+}
+
+fn checks(gate: &Gate, requests: &[Arriving], count: usize) -> Outcome<f64> {
+    let mut next = requests.iter().cycle();
+    spent(count, || {
+        let request = next.next().ok_or("no request")?;
+        let verified = gate.check(&request.headers, None, Some(request.presented));
+        black_box(verified.map_err(|refusal| format!("a gate refuses: {}", refusal.code()))?);
+        Ok(())
+    })
+}
+
+/// CPU time of this process, in microseconds each.
+#[expect(clippy::cast_precision_loss, reason = "far fewer than a double counts")]
+fn spent(count: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let before = cpu::own()?;
+    for _ in 0..count {
+        work()?;
+    }
+    Ok((cpu::own()? - before) / count as f64)
+}
+
+/// One P-256 signature over as many bytes as a token has, to be verified by ring.
+struct Verification {
+    key: UnparsedPublicKey<Vec<u8>>,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Verification {
+    fn new(length: usize) -> Outcome<Self> {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
+        let message = vec![b'x'; length];
+        let signature = key.sign(&random, &message)?.as_ref().to_vec();
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref().to_vec());
+        Ok(Self { key, message, signature })
+    }
+
+    fn once(&self) -> Outcome<()> {
+        Ok(self.key.verify(black_box(&self.message), &self.signature)?)
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        devices::now().expect("a clock after 1970")
+    }
+}
