@@ -203,3 +203,5 @@ fn bare(typ: &str) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
