@@ -18,10 +18,12 @@
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`] |
 //! | sign people in at an identity provider | [`IdentityProvider`] |
+//! | speak ACME, and misbehave | [`acme`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
 //! shown when a test fails.
 
+pub mod acme;
 pub mod clients;
 pub mod csr;
 pub mod forgery;
@@ -44,7 +46,7 @@ pub mod curl;
 mod gate;
 mod hsm;
 mod identity;
-mod installation;
+pub mod installation;
 mod people;
 mod power;
 mod process;

@@ -179,6 +179,10 @@ fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
     for (path, status) in [
         ("/", 200),
         ("/enroll", 200),
+        ("/acme/directory", 200),
+        ("/acme/device/directory", 200),
+        ("/acme/new-order", 405),
+        ("/acme/account/0", 405),
         ("/.well-known/oauth-authorization-server", 200),
         ("/.well-known/jwks.json", 200),
         ("/probe", 404),

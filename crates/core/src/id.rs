@@ -92,6 +92,10 @@ identifier! {
     IssuerId;
     /// A family of refresh tokens: all that one grant has become.
     FamilyId;
+    /// An ACME client, by the key it keeps.
+    AcmeAccountId;
+    /// A certificate that an ACME client has asked for.
+    AcmeOrderId;
 }
 
 /// The tenant that an installation keeps for itself, to try its own doors.

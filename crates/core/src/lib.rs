@@ -33,7 +33,9 @@ pub mod timestamp;
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
-pub use id::{DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId};
+pub use id::{
+    AcmeAccountId, AcmeOrderId, DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId,
+};
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
 pub use refusal::{Language, Refusal};

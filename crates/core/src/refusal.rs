@@ -269,6 +269,61 @@ refusals! {
         ja: "中継サーバーから届いた証明書を読み取れません", "コードを添えてサポートへご連絡ください。";
         en: "The proxy did not pass on one readable certificate", "Operators: see that proxy and [device.proxy] in tegata.toml agree on the header.";
     }
+    /// The nonce of an ACME request was used before, is too old or none of ours.
+    AcmeNonce "A-01" 400 {
+        ja: "要求の使い捨て番号(nonce)が正しくありません", "新しい番号でもう一度送ってください。ACME クライアントは自動で再送します。";
+        en: "The nonce is not fresh", "Send the request again with the nonce of this answer; ACME clients do so by themselves.";
+    }
+    /// The signature of an ACME request does not hold, or is of a kind that is not taken.
+    AcmeSignature "A-02" 400 {
+        ja: "要求の署名が正しくありません", "ES256、ES384、RS256、EdDSA のいずれかで、アカウントの鍵により署名してください。";
+        en: "The signature of the request does not hold", "Sign with the account's key, by ES256, ES384, RS256 or EdDSA.";
+    }
+    /// There is no such ACME account.
+    AcmeAccountUnknown "A-03" 400 {
+        ja: "ACME アカウントがありません", "アカウントを登録し直してください。";
+        en: "There is no such ACME account", "Register an account first.";
+    }
+    /// An ACME account must be bound to an invitation, and this binding does not hold.
+    AcmeNotBound "A-04" 403 {
+        ja: "招待に結び付いていない ACME アカウントです", "招待の kid と HMAC 鍵 (tegata invite --acme) を外部アカウント結合に使ってください。";
+        en: "The ACME account is not bound to an invitation", "Use the invitation's key identifier and HMAC key (tegata invite --acme) for external account binding.";
+    }
+    /// The ACME account was closed by its holder.
+    AcmeAccountClosed "A-05" 403 {
+        ja: "この ACME アカウントは閉じられています", "新しい招待で登録し直してください。";
+        en: "This ACME account has been closed", "Register another one with a new invitation.";
+    }
+    /// An ACME order for a name that the account may not use.
+    AcmeIdentifier "A-06" 403 {
+        ja: "この名前では申請できません", "招待とともに示された名前をそのまま使ってください。";
+        en: "The account may not use this identifier", "Order exactly the name that came with the invitation.";
+    }
+    /// The ACME order is in another state, has expired, or waits for another key.
+    AcmeOrderNotReady "A-07" 403 {
+        ja: "この申請はいま発行できる状態にありません", "新しい申請からやり直してください。";
+        en: "The order is not in the state for this", "Look at the order; if it has ended, begin another one.";
+    }
+    /// The attestation does not prove what it should.
+    AcmeAttestation "A-08" 403 {
+        ja: "端末の証明(アテステーション)を確認できません", "管理者へコードをお知らせください。";
+        en: "The device attestation is not believed", "Tell your administrator this code.";
+    }
+    /// Too often in too short a time.
+    TooManyRequests "A-09" 429 {
+        ja: "短い時間に要求が多すぎます", "しばらく待ってから、もう一度お試しください。";
+        en: "Too many requests in a short time", "Wait a while before trying again.";
+    }
+    /// The certificate that the order is to replace has been replaced.
+    AcmeAlreadyReplaced "A-10" 409 {
+        ja: "この証明書はすでに新しいものに置き換えられています", "置き換え後の証明書を使ってください。";
+        en: "This certificate has been replaced already", "Use the newer certificate.";
+    }
+    /// The key has an ACME account already.
+    AcmeKeyTaken "A-11" 409 {
+        ja: "この鍵にはすでに ACME アカウントがあります", "別の鍵を作ってください。";
+        en: "This key has an ACME account already", "Make another key.";
+    }
     /// The ledger or a key cannot be reached: nothing was done.
     Unavailable "S-01" 503 {
         ja: "ただいま処理できません", "しばらくしてから、もう一度お試しください。続くときはコードをお知らせください。";

@@ -31,6 +31,13 @@ impl RenewalPolicy {
         two_thirds.max(not_after.minus(DAY * self.due_days))
     }
 
+    /// When an automatic client should renew (RFC 9773): a window of a fiftieth of the life from the moment on which it
+    /// is due, so that not all come at once.
+    pub fn window(&self, not_before: Timestamp, not_after: Timestamp) -> (Timestamp, Timestamp) {
+        let due = self.due_at(not_before, not_after);
+        (due, due.plus(not_after.since(not_before) / 50).min(not_after))
+    }
+
     /// No certificate is due earlier than this before its end.
     pub fn longest_notice(&self) -> Duration {
         DAY * self.due_days
@@ -54,5 +61,11 @@ mod tests {
         assert_eq!(policy.due_at(start, year), year.minus(DAY * 30));
         let six_days = start.plus(DAY * 6);
         assert_eq!(policy.due_at(start, six_days), start.plus(DAY * 4));
+        assert_eq!(
+            policy.window(start, year),
+            (year.minus(DAY * 30), year.minus(DAY * 30).plus(DAY * 365 / 50))
+        );
+        let late = RenewalPolicy { due_days: 0, ..policy };
+        assert_eq!(late.window(start, year), (year, year), "never after the end");
     }
 }

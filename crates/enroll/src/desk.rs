@@ -10,7 +10,9 @@ use std::time::Duration;
 use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
-use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, ShortCode, TenantId, Timestamp};
+use tegata_core::{
+    CertificateState, DeviceId, IssuerId, Refusal, Role, ShortCode, TenantId, Thumbprint, Timestamp,
+};
 use tegata_storage::{Actor, Certificate, Device, Facts, Invitation, LedgerError, Note, Origin};
 use tegata_web::{Context, Path, PeerCertificate};
 
@@ -85,13 +87,31 @@ impl Desk {
             Ok(invitation) => invitation,
             Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
         };
+        match parse(request) {
+            Ok(request) => self.enroll_with(&invitation, &request, None).await,
+            Err(refusal) => {
+                let actor = Actor::Invitation(invitation.id);
+                Err(self.refused(actor, invitation.device, refusal, now).await)
+            }
+        }
+    }
+
+    /// The same for an invitation at hand, to which the caller has shown a right. `called` is for certificates that
+    /// no person chooses from a list: it stands there in place of site and label.
+    pub(crate) async fn enroll_with(
+        &self,
+        invitation: &Invitation,
+        request: &ParsedRequest,
+        called: Option<&str>,
+    ) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
         let actor = Actor::Invitation(invitation.id.clone());
-        let mut result = self.enroll_invited(&invitation, request, now).await;
+        let mut result = self.enroll_invited(invitation, request, called, now).await;
         if result.is_err() && invitation.device.is_none() {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
-            match self.find(code).await {
-                Ok(claimed) if claimed.device.is_some() => {
-                    result = self.enroll_invited(&claimed, request, now).await;
+            match self.context.ledger.invitation(&invitation.id).await {
+                Ok(Some(claimed)) if claimed.device.is_some() => {
+                    result = self.enroll_invited(&claimed, request, called, now).await;
                 }
                 _ => {}
             }
@@ -119,14 +139,65 @@ impl Desk {
 
     /// Turns a working certificate into its successor.
     pub(crate) async fn renew(&self, old: &Facts, request: &str) -> Result<HandedOver, Refusal> {
+        match parse(request) {
+            Ok(request) => self.renew_with(old, &request, None).await,
+            Err(refusal) => {
+                let actor = Actor::Device(old.device.clone());
+                Err(self.refused(actor, Some(old.device.clone()), refusal, self.context.now()).await)
+            }
+        }
+    }
+
+    /// The same for a request at hand; `called` as in [`Desk::enroll_with`].
+    pub(crate) async fn renew_with(
+        &self,
+        old: &Facts,
+        request: &ParsedRequest,
+        called: Option<&str>,
+    ) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
-        match self.renew_known(old, request, now).await {
+        match self.renew_known(old, request, called, now).await {
             Ok(handed_over) => Ok(handed_over),
             Err(refusal) => {
                 let actor = Actor::Device(old.device.clone());
                 Err(self.refused(actor, Some(old.device.clone()), refusal, now).await)
             }
         }
+    }
+
+    /// The certificate from which a device that presents none renews: `replaces`, or the newest in use, or the newest that
+    /// it was given. It must be one that could be presented now.
+    pub(crate) async fn newest(
+        &self,
+        device: &DeviceId,
+        replaces: Option<Thumbprint>,
+    ) -> Result<Arc<Facts>, Refusal> {
+        let thumbprint = match replaces {
+            Some(thumbprint) => thumbprint,
+            None => self.newest_of(device).await?.ok_or(Refusal::RenewalNotPossible)?,
+        };
+        let now = self.context.now();
+        match self.context.holder_of(&thumbprint).await {
+            Ok(facts) if facts.device == *device => Ok(facts),
+            Ok(_) => Err(Refusal::RenewalNotPossible),
+            Err(refusal) => {
+                let actor = Actor::Device(device.clone());
+                Err(self.refused(actor, Some(device.clone()), refusal, now).await)
+            }
+        }
+    }
+
+    async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
+        let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
+        let newest = |states: &[CertificateState]| {
+            let of_state = certificates.iter().rev().find(|known| states.contains(&known.state));
+            of_state.and_then(Certificate::thumbprint)
+        };
+        let given = [CertificateState::Issued, CertificateState::Delivered];
+        Ok(newest(&[CertificateState::InUse])
+            .or_else(|| newest(&given))
+            // One that was revoked says so.
+            .or_else(|| newest(&[CertificateState::Revoked])))
     }
 
     /// Notes that a certificate obtained with this code has arrived.
@@ -225,13 +296,13 @@ impl Desk {
     async fn enroll_invited(
         &self,
         invitation: &Invitation,
-        request: &str,
+        request: &ParsedRequest,
+        called: Option<&str>,
         now: Timestamp,
     ) -> Result<HandedOver, Refusal> {
-        let request = parse(request)?;
         invitation.admits(Some(&request.key_hash()), now)?;
         let (device, origin) = match &invitation.device {
-            Some(device) => match self.earlier(device, &request, Refusal::InvitationUsed, now).await? {
+            Some(device) => match self.earlier(device, request, Refusal::InvitationUsed, now).await? {
                 Some(issued) => return self.named(issued, invitation),
                 None => (device.clone(), Origin::Again(invitation.id.clone())),
             },
@@ -240,27 +311,32 @@ impl Desk {
         let order = Order {
             device,
             role: invitation.role,
-            site: &invitation.site_name,
-            label: &invitation.label,
-            request: &request,
+            site: if called.is_some() { "" } else { &invitation.site_name },
+            label: called.unwrap_or(&invitation.label),
+            request,
             origin,
         };
         self.named(self.issue(order, &invitation.tenant, now).await?, invitation)
     }
 
-    async fn renew_known(&self, old: &Facts, request: &str, now: Timestamp) -> Result<HandedOver, Refusal> {
-        let request = parse(request)?;
+    async fn renew_known(
+        &self,
+        old: &Facts,
+        request: &ParsedRequest,
+        called: Option<&str>,
+        now: Timestamp,
+    ) -> Result<HandedOver, Refusal> {
         let device = self.device(&old.device).await?;
         let name = self.common_name(&old.tenant, old.role, &old.device, &device.site_name, &device.label)?;
-        if let Some(issued) = self.earlier(&old.device, &request, Refusal::KeyReused, now).await? {
+        if let Some(issued) = self.earlier(&old.device, request, Refusal::KeyReused, now).await? {
             return Ok(HandedOver { issued, name });
         }
         let order = Order {
             device: old.device.clone(),
             role: old.role,
-            site: &device.site_name,
-            label: &device.label,
-            request: &request,
+            site: if called.is_some() { "" } else { &device.site_name },
+            label: called.unwrap_or(&device.label),
+            request,
             origin: Origin::Renewal(old.thumbprint),
         };
         Ok(HandedOver { issued: self.issue(order, &old.tenant, now).await?, name })

@@ -14,6 +14,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE}
 use http::{HeaderMap, HeaderValue};
 use tegata_ca::pkcs7;
 use tegata_core::encoding::{base64, from_base64};
+use tegata_core::id::Code;
 use tegata_core::{Refusal, Role, TenantId};
 use tegata_storage::{IssuerKind, IssuerState, StoredIssuer};
 use tegata_web::{Answer, Presented, Problem, body};
@@ -81,7 +82,9 @@ async fn simplereenroll(
 }
 
 async fn enroll(desk: &Desk, request: Request) -> Answer<HandedOver> {
-    let code = password(request.headers()).ok_or(Refusal::InvitationNotShown)?;
+    // Machines do not type: a short code, which can be guessed, is no password here.
+    let code = password(request.headers()).filter(|code| Code::parse(code).is_some());
+    let code = code.ok_or(Refusal::InvitationNotShown)?;
     let csr = read_request(request).await?;
     Ok(desk.enroll(&code, &csr).await?)
 }

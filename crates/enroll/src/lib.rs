@@ -6,6 +6,7 @@
 //!
 //! The key is made where it stays: the page in `assets/`, or `tegata enroll`, sends a PKCS#10 request and nothing else.
 
+mod acme;
 mod api;
 mod assets;
 mod calendar;
@@ -22,6 +23,7 @@ mod sheet;
 mod throttle;
 mod why;
 
+pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
 pub use sheet::{Sheet, sheets};

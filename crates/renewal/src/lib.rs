@@ -11,6 +11,9 @@ use tegata_storage::{Due, Ledger, Result};
 /// After this time a reserved certificate is given up. Far longer than any honest issuing takes.
 const ABANDON_AFTER: Duration = Duration::from_mins(10);
 
+/// How long orders of ACME clients that came to nothing can still be asked about.
+const FORGET_AFTER: Duration = Duration::from_hours(7 * 24);
+
 /// What one pass found and did.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
@@ -33,6 +36,7 @@ pub async fn pass(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Re
     let retired = transaction.retire_due().await?;
     let abandoned = transaction.abandon_reserved(now.minus(ABANDON_AFTER)).await?;
     let forgotten = transaction.prune_families().await?;
+    transaction.forget_acme(now.minus(FORGET_AFTER)).await?;
     transaction.commit().await?;
     let (due, overdue) = due(ledger, policy, now).await?;
     Ok(Report { retired, abandoned, forgotten, due, overdue })

@@ -73,14 +73,24 @@ impl Invitation {
 impl Ledger {
     /// The invitation with this code.
     pub async fn find_invitation(&self, code: &Code) -> Result<Option<Invitation>> {
+        self.invitation_where("", code.hash()).await
+    }
+
+    /// The invitation with this identifier.
+    pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
+        self.invitation_where(id.as_str(), Vec::new()).await
+    }
+
+    async fn invitation_where(&self, id: &str, code_hash: Vec<u8>) -> Result<Option<Invitation>> {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
                  i.expires_at, i.key_hash, i.device \
                  FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
-                 WHERE i.code_hash = $1",
+                 WHERE i.id = $1 OR i.code_hash = $2",
             )
-            .bind(code.hash())
+            .bind(id)
+            .bind(code_hash)
             .fetch_optional(connection)
             .await?
         });

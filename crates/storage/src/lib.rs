@@ -10,6 +10,7 @@
 //! To add a statement: write it once with `$1` parameters that both engines read, in the file of its noun, and
 //! let a test in `tests/` use it; every test there runs on both engines.
 
+mod acme;
 mod audit;
 mod certificate;
 mod commits;
@@ -34,6 +35,9 @@ mod tenant;
 mod token;
 mod transaction;
 
+pub use acme::{
+    AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, AuthorizationState, NewAcmeAccount, NewAcmeOrder,
+};
 pub use audit::{Actor, AuditEntry, AuditFault, Note};
 pub use certificate::{
     Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,

@@ -271,6 +271,9 @@ pub struct InviteOptions {
     /// Invite a gate of this name instead of a device
     #[arg(long, value_name = "NAME", conflicts_with = "label")]
     pub gate: Option<String>,
+    /// Show what an ACME client needs to use it: key identifier, HMAC key, and the name to order
+    #[arg(long)]
+    pub acme: bool,
     /// How many days it waits
     #[arg(long, default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=90))]
     pub days: u32,

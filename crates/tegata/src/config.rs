@@ -31,6 +31,8 @@ pub struct Config {
     pub tokens: TokensConfig,
     #[serde(default)]
     pub renewal: RenewalPolicy,
+    #[serde(default)]
+    pub acme: AcmeConfig,
     pub metrics: Option<MetricsConfig>,
     #[serde(default)]
     pub canary: CanaryConfig,
@@ -141,6 +143,15 @@ pub struct PublicConfig {
     pub url: String,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AcmeConfig {
+    /// PEM: whose attestations of devices are believed. Without it none is.
+    pub attestation_roots: Option<PathBuf>,
+    /// Whether a device that shows an invitation must bring its maker's attestation as well.
+    pub require_attestation: bool,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsConfig {
@@ -207,6 +218,9 @@ impl Config {
             return Err("metrics.listen is not an address of loopback, and what is there has no password: \
                         say `beyond_loopback = true` if that is meant"
                 .into());
+        }
+        if self.acme.require_attestation && self.acme.attestation_roots.is_none() {
+            return Err("acme.require_attestation: say by which acme.attestation_roots".into());
         }
         if !(1..=60).contains(&self.canary.deadline_seconds) {
             return Err("canary.deadline_seconds must lie between 1 and 60".into());
@@ -282,6 +296,13 @@ pub struct Template<'a> {
     pub audience: &'a str,
 }
 
+/// What may be believed of devices over ACME, for the file.
+const ATTESTATION: &str = "\
+# Uncomment to believe what makers of devices attest over ACME: the file has Apple's Enterprise Attestation Root CA.\n\
+# [acme]\n\
+# attestation_roots = \"apple-attestation.pem\"\n\
+# require_attestation = false";
+
 impl Template<'_> {
     /// Its text, explained.
     pub fn render(&self) -> String {
@@ -352,6 +373,8 @@ key_days = 90
 due_days = 30
 # How long the old generation still works after the new one was used.
 grace_days = 7
+
+{ATTESTATION}
 
 # Uncomment for monitoring: /metrics (Prometheus), /healthz, /readyz over plain HTTP on this machine.
 # [metrics]

@@ -3,15 +3,19 @@
 mod bulk;
 mod sheet;
 
+use crate::acme;
 use crate::cli::InviteOptions;
+use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::house::Place;
+use crate::keys::KeyRing;
 use crate::machine::Machine;
 use crate::running;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{Installation, InvitationId, Role, ShortCode, Timestamp};
+use tegata_enroll::{Binding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::Context;
 
@@ -36,6 +40,16 @@ pub struct Invited {
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acme: Option<ForAcme>,
+}
+
+/// How an ACME client uses the invitation.
+#[derive(Serialize)]
+struct ForAcme {
+    directory: String,
+    #[serde(flatten)]
+    binding: Binding,
 }
 
 /// For what an invitation is.
@@ -52,6 +66,8 @@ struct Terms<'a> {
     days: u32,
     /// With a short code that lives so many minutes.
     code_minutes: Option<u32>,
+    /// With what an ACME client needs.
+    acme: Option<&'a BindingSecret>,
 }
 
 /// Writes invitations and shows their links, once.
@@ -59,11 +75,13 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
     let config = place.config()?;
     let ledger = place.ledger(machine).await?;
     let running = running::portal(&config);
+    let secret = if options.acme { Some(acme_secret(&config, &ledger, machine).await?) } else { None };
     let terms = Terms {
         portal: options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url),
         installation: &config.installation.name,
         days: options.days,
         code_minutes: options.code.then_some(options.code_minutes),
+        acme: secret.as_ref(),
     };
     let done = match &options.csv {
         Some(list) => bulk::run(&ledger, list, &terms, options, machine).await,
@@ -79,8 +97,12 @@ pub async fn first_site(context: &Context, role: Role, machine: &Machine) -> Res
     let portal = &addresses.portal;
     let site = sites(ledger).await?.into_iter().next();
     let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
-    let terms = Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None };
+    let terms = Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None, acme: None };
     invite(ledger, &Guest { site: &site, role, label: "受付PC" }, &terms, machine).await
+}
+
+async fn acme_secret(config: &Config, ledger: &Ledger, machine: &Machine) -> Result<BindingSecret, Failure> {
+    acme::binding_secret(ledger, &KeyRing::open(config)?, machine.entropy.as_ref(), machine.now()).await
 }
 
 async fn one(
@@ -104,6 +126,12 @@ async fn one(
         return Ok(());
     }
     println!("{}", invited.link);
+    if let Some(ForAcme { directory, binding }) = &invited.acme {
+        println!("directory   {directory}");
+        println!("kid         {}", binding.kid);
+        println!("hmac key    {}", binding.hmac_key);
+        println!("identifier  {}", binding.identifier);
+    }
     eprintln!("for {label} at {}, once, until {}", invited.site, invited.expires_at);
     if let (Some(code), Some(until)) = (&invited.code, invited.code_until) {
         println!("{code}");
@@ -154,7 +182,12 @@ async fn write(
         link: format!("{}/enroll#{}", terms.portal, code.reveal()),
         code: None,
         code_until: None,
+        acme: None,
     };
+    if let Some(secret) = terms.acme {
+        let binding = secret.binding(&invited.invitation, terms.installation);
+        invited.acme = Some(ForAcme { directory: format!("{}/acme/directory", terms.portal), binding });
+    }
     if let Some(minutes) = terms.code_minutes {
         let code = ShortCode::random(entropy);
         let until = now.plus(Duration::from_mins(1) * minutes).min(new.expires_at);

@@ -172,6 +172,17 @@ impl KeyRing {
         Ok(ServerIdentity { chain, key })
     }
 
+    /// New random bytes under a seal that only the installation's secret opens, as PEM.
+    pub fn new_sealed(&self, entropy: &dyn Entropy) -> Result<String, Failure> {
+        let pkcs8 = LocalKey::generate().doing("cannot make a secret")?;
+        keys::seal(&pkcs8, &self.secret, entropy).doing("cannot encrypt a secret")
+    }
+
+    /// What [`KeyRing::new_sealed`] has sealed.
+    pub fn open_sealed(&self, pem: &str) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, Failure> {
+        keys::open(pem, &self.secret).doing("cannot unlock a secret of the ledger")
+    }
+
     /// The name of an issuing key.
     pub fn issuing(issuer: &IssuerId) -> String {
         format!("issuing-{issuer}")

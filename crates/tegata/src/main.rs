@@ -2,6 +2,7 @@
 //!
 //! Only here is a clock read, the environment looked at, and a file opened.
 
+mod acme;
 mod canary;
 mod ceremony;
 mod certificate;

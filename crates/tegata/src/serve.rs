@@ -1,5 +1,6 @@
 //! `tegata serve` and `tegata dev`: three listeners and the background passes.
 
+use crate::acme;
 use crate::canary::{self, Canary};
 use crate::cli::{DevOptions, InitOptions};
 use crate::clients::Registered;
@@ -23,7 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::Responders;
 use tegata_core::Role;
-use tegata_enroll::Desk;
+use tegata_enroll::{Acme, Desk};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
@@ -192,8 +193,11 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
-    let mut listeners =
-        listeners(house, doors, client_hints, &tokens, (&lists, &responders), &metrics, &stopping)?;
+    let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
+    let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
+    let acme = acme::open(house, desk.clone()).await?;
+    let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
+    let mut listeners = listeners(house, doors, (desk, acme), told, surfaces, &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
@@ -226,18 +230,17 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
 fn listeners(
     house: &House,
     doors: Doors,
-    client_hints: Vec<DistinguishedName>,
-    tokens: &Arc<Tokens>,
+    (desk, acme): (Desk, Acme),
+    (tokens, client_hints): (&Arc<Tokens>, Vec<DistinguishedName>),
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
-    let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
-    let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
     let addresses = &house.context.addresses;
     let config = &house.config;
-    let portal =
-        tegata_enroll::portal_routes(desk.clone()).merge(tegata_token::portal_router(tokens.clone()));
+    let portal = tegata_enroll::portal_routes(desk.clone())
+        .merge(tegata_enroll::acme_routes(acme))
+        .merge(tegata_token::portal_router(tokens.clone()));
     let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),

@@ -1,0 +1,167 @@
+//! ACME (RFC 8555) below the portal's `/acme`, for clients that others wrote.
+//!
+//! | a client | comes through | is authorised by | orders |
+//! |---|---|---|---|
+//! | certbot, lego, any other | `/acme/directory` | external account binding: the key of an invitation | the name that came with the key |
+//! | an Apple device with an ACME payload | `/acme/device/directory` | an invitation's code as its permanent identifier, and its maker's attestation where that is wanted | that identifier |
+//!
+//! Names are what the protocol needs to speak of, and identify nobody: a DNS name becomes the common name, because clients
+//! look for it there; the identity in the certificate is the device's, from the ledger, as always. The first certificate of an account claims
+//! its invitation, later ones are the next generations of that device. Everything is issued at the one desk.
+
+mod account;
+mod attestation;
+mod authorization;
+mod binding;
+mod cbor;
+mod jwk;
+mod jws;
+mod nonce;
+mod order;
+mod problem;
+mod renewal;
+mod request;
+mod revocation;
+
+pub use attestation::Attestation;
+pub use binding::{Binding, BindingSecret, OpenSecret};
+
+use crate::desk::Desk;
+use crate::throttle::Throttle;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use binding::Opening;
+use http::header::{CACHE_CONTROL, LINK};
+use http::{HeaderName, HeaderValue, StatusCode};
+use nonce::Nonces;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tegata_core::id::Code;
+use tegata_core::{Refusal, Timestamp};
+use tegata_web::StrictJson;
+
+/// Accounts that nobody invited, in a second at most: they can do nothing yet, and each is a row.
+const STRANGERS: u32 = 100;
+
+const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+
+/// The ACME server. Cloning shares it.
+#[derive(Clone)]
+pub struct Acme {
+    desk: Desk,
+    nonces: Arc<Nonces>,
+    opening: Opening,
+    attestation: Arc<Attestation>,
+    strangers: Arc<Throttle>,
+}
+
+impl Acme {
+    /// A server that issues at this desk.
+    pub fn new(desk: Desk, open_secret: OpenSecret, attestation: Attestation) -> Self {
+        let nonces = Arc::new(Nonces::new(desk.context.entropy.as_ref()));
+        let opening = Opening::new(open_secret);
+        let strangers = Arc::new(Throttle::per_second(STRANGERS));
+        Self { desk, nonces, opening, attestation: Arc::new(attestation), strangers }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.desk.context.now()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.desk.context.addresses.portal)
+    }
+
+    fn directory(&self, new_account: &str, is_bound: bool) -> Value {
+        json!({
+            "newNonce": self.url("/acme/new-nonce"),
+            "newAccount": self.url(new_account),
+            "newOrder": self.url("/acme/new-order"),
+            "revokeCert": self.url("/acme/revoke-cert"),
+            "keyChange": self.url("/acme/key-change"),
+            "renewalInfo": self.url("/acme/renewal-info"),
+            "meta": {"externalAccountRequired": is_bound},
+        })
+    }
+}
+
+/// Routes of the portal listener.
+pub fn acme_routes(acme: Acme) -> Router {
+    Router::new()
+        .route("/acme/directory", get(directory))
+        .route("/acme/device/directory", get(device_directory))
+        .route("/acme/new-nonce", get(no_content).head(async || StatusCode::OK))
+        .route("/acme/new-account", post(account::new))
+        .route("/acme/device/new-account", post(account::new_unbound))
+        .route("/acme/account/{id}", post(account::account))
+        .route("/acme/account/{id}/orders", post(account::orders))
+        .route("/acme/key-change", post(account::change_key))
+        .route("/acme/new-order", post(order::new))
+        .route("/acme/order/{id}", post(order::order))
+        .route("/acme/order/{id}/finalize", post(order::finalize))
+        .route("/acme/certificate/{id}", post(order::certificate))
+        .route("/acme/authorization/{id}", post(authorization::authorization))
+        .route("/acme/challenge/{id}", post(authorization::challenge))
+        .route("/acme/revoke-cert", post(revocation::revoke))
+        .route("/acme/renewal-info/{id}", get(renewal::info))
+        .layer(from_fn_with_state(acme.clone(), with_nonce))
+        .route("/api/v1/invitations/acme", post(bind))
+        .with_state(acme)
+}
+
+async fn directory(State(acme): State<Acme>) -> Json<Value> {
+    Json(acme.directory("/acme/new-account", true))
+}
+
+async fn device_directory(State(acme): State<Acme>) -> Json<Value> {
+    Json(acme.directory("/acme/device/new-account", false))
+}
+
+async fn no_content() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Every answer brings a fresh nonce and the way back to the directory (RFC 8555 sections 6.5 and 7.1).
+async fn with_nonce(State(acme): State<Acme>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let index = format!("<{}>;rel=\"index\"", acme.url("/acme/directory"));
+    for (name, value) in [(REPLAY_NONCE, acme.nonces.issue()), (LINK, index)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.append(name, value);
+        }
+    }
+    response
+}
+
+/// `POST {portal}/api/v1/invitations/acme`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bind {
+    code: String,
+}
+
+/// What an ACME client is to be configured with.
+#[derive(Serialize)]
+struct Bound {
+    directory: String,
+    #[serde(flatten)]
+    binding: Binding,
+}
+
+/// The binding of an invitation, for whoever has its code.
+async fn bind(
+    State(acme): State<Acme>,
+    StrictJson(body): StrictJson<Bind>,
+) -> tegata_web::Answer<impl IntoResponse> {
+    let code = Code::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
+    let invitation = acme.desk.open(code.reveal()).await?;
+    let secret = acme.opening.secret().await?;
+    let binding = secret.binding(&invitation.id, &acme.desk.context.installation);
+    Ok(([(CACHE_CONTROL, "no-store")], Json(Bound { directory: acme.url("/acme/directory"), binding })))
+}

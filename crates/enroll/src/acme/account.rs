@@ -1,0 +1,215 @@
+//! Accounts (RFC 8555 section 7.3).
+
+use super::Acme;
+use super::jwk::Jwk;
+use super::jws::{Claimed, Jws};
+use super::problem::{AcmeError, Answer};
+use super::request::{Signed, Signer};
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tegata_core::{AcmeAccountId, InvitationId, Refusal};
+use tegata_storage::{AcmeAccount, LedgerError, NewAcmeAccount};
+
+/// Orders that a list names at most.
+const LISTED: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewAccount {
+    #[serde(default)]
+    only_return_existing: bool,
+    external_account_binding: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Update {
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyChange {
+    account: String,
+    old_key: Value,
+}
+
+/// An account object. Contacts are persons' data that nobody here needs: they are not kept.
+#[derive(Serialize)]
+struct Shown {
+    status: &'static str,
+    orders: String,
+}
+
+/// For whoever is invited: bound by the invitation's key.
+pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+    let signed = acme.signed(request).await?;
+    register(&acme, &signed, true).await
+}
+
+/// For devices that cannot be bound, and show an invitation with each order instead.
+pub(super) async fn new_unbound(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+    let signed = acme.signed(request).await?;
+    register(&acme, &signed, false).await
+}
+
+/// The account itself: read, or closed for ever.
+pub(super) async fn account(
+    State(acme): State<Acme>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<Response> {
+    let signed = acme.signed(request).await?;
+    let account = own(&signed, &id)?;
+    let wanted = if signed.is_empty() { None } else { signed.json::<Update>()?.status };
+    match wanted.as_deref() {
+        None | Some("valid") => Ok(Json(acme.shown(account)).into_response()),
+        Some("deactivated") => {
+            let ledger = &acme.desk.context.ledger;
+            let mut transaction = ledger.begin(acme.now()).await?;
+            transaction.close_acme_account(account).await?;
+            transaction.commit().await?;
+            let closed = AcmeAccount { is_valid: false, ..account.clone() };
+            Ok(Json(acme.shown(&closed)).into_response())
+        }
+        Some(_) => Err(AcmeError::malformed("an account can be deactivated, nothing else")),
+    }
+}
+
+/// The newest orders of an account.
+pub(super) async fn orders(
+    State(acme): State<Acme>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer<Response> {
+    let signed = acme.signed(request).await?;
+    signed.nothing()?;
+    let account = own(&signed, &id)?;
+    let orders = acme.desk.context.ledger.acme_orders_of(&account.id, LISTED).await?;
+    let urls: Vec<_> = orders.iter().map(|id| acme.url(&format!("/acme/order/{id}"))).collect();
+    Ok(Json(serde_json::json!({ "orders": urls })).into_response())
+}
+
+/// Another key for the account (RFC 8555 section 7.3.5): asked for with the old one, agreed to by the new one.
+pub(super) async fn change_key(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+    let signed = acme.signed(request).await?;
+    let account = signed.account()?;
+    let inner = Jws::parse_value(&signed.json()?)?;
+    if inner.url() != signed.url || inner.nonce().is_some() {
+        return Err(AcmeError::malformed("the inner JWS has the URL of the outer one, and no nonce"));
+    }
+    let Claimed::Key(key) = inner.claimed()? else {
+        return Err(AcmeError::malformed("the inner JWS names the new key by jwk"));
+    };
+    let payload = inner.verify(&key)?;
+    let change: KeyChange = serde_json::from_slice(&payload)
+        .map_err(|_| AcmeError::malformed("the inner payload names account and oldKey"))?;
+    let old = Jwk::parse(&change.old_key)?;
+    if change.account != acme.account_url(&account.id) || old.thumbprint() != account.thumbprint {
+        return Err(AcmeError::malformed("the inner payload is about another account or key"));
+    }
+    let ledger = &acme.desk.context.ledger;
+    let mut transaction = ledger.begin(acme.now()).await?;
+    let changed = transaction.change_acme_key(account, &key.thumbprint(), &key.canonical()).await;
+    match changed {
+        Ok(()) => transaction.commit().await?,
+        Err(LedgerError::Refused(Refusal::AcmeKeyTaken)) => {
+            drop(transaction);
+            return taken(&acme, &key.thumbprint()).await;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Json(acme.shown(account)).into_response())
+}
+
+impl Acme {
+    pub(super) fn account_url(&self, id: &AcmeAccountId) -> String {
+        self.url(&format!("/acme/account/{id}"))
+    }
+
+    fn shown(&self, account: &AcmeAccount) -> Shown {
+        let status = if account.is_valid { "valid" } else { "deactivated" };
+        Shown { status, orders: format!("{}/orders", self.account_url(&account.id)) }
+    }
+}
+
+async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<Response> {
+    let Signer::Key(key) = &signed.signer else {
+        return Err(AcmeError::malformed("a new account names its key by jwk"));
+    };
+    let new: NewAccount = signed.json()?;
+    let ledger = &acme.desk.context.ledger;
+    if let Some(account) = ledger.acme_account_of(&key.thumbprint()).await? {
+        return existing(acme, &account);
+    }
+    if new.only_return_existing {
+        return Err(Refusal::AcmeAccountUnknown.into());
+    }
+    let invitation = match (&new.external_account_binding, must_be_bound) {
+        (Some(binding), true) => Some(bound_to(acme, binding, key, &signed.url).await?),
+        (None, true) => return Err(Refusal::AcmeNotBound.into()),
+        (Some(_), false) => return Err(AcmeError::malformed("this directory takes no binding")),
+        (None, false) if acme.strangers.admits(acme.now()) => None,
+        (None, false) => return Err(Refusal::TooManyRequests.into()),
+    };
+    let id = AcmeAccountId::random(acme.desk.context.entropy.as_ref());
+    let new = NewAcmeAccount { id, thumbprint: key.thumbprint(), jwk: key.canonical(), invitation };
+    let mut transaction = ledger.begin(acme.now()).await?;
+    let added = transaction.add_acme_account(&new).await;
+    if matches!(added, Err(LedgerError::Refused(Refusal::AcmeKeyTaken))) {
+        drop(transaction);
+        let account = ledger.acme_account_of(&new.thumbprint).await?.ok_or(Refusal::Unavailable)?;
+        return existing(acme, &account);
+    }
+    added?;
+    transaction.commit().await?;
+    let account = ledger.acme_account(&new.id).await?.ok_or(Refusal::Internal)?;
+    let location = [(LOCATION, acme.account_url(&account.id))];
+    Ok((StatusCode::CREATED, location, Json(acme.shown(&account))).into_response())
+}
+
+/// The invitation of a binding: made with its key, for this account's key and this URL. An unknown invitation and a wrong
+/// key are one and the same to whoever guesses.
+async fn bound_to(acme: &Acme, binding: &Value, key: &Jwk, url: &str) -> Answer<InvitationId> {
+    let jws = Jws::parse_value(binding)?;
+    if jws.url() != url || jws.nonce().is_some() {
+        return Err(AcmeError::malformed("the binding has the URL of the request, and no nonce"));
+    }
+    let Claimed::Known(kid) = jws.claimed()? else {
+        return Err(AcmeError::malformed("the binding names its key by kid"));
+    };
+    let invitation = InvitationId::parse(kid).ok_or(Refusal::AcmeNotBound)?;
+    let secret = acme.opening.secret().await?;
+    let payload = jws.verify_mac(&secret.verification(&invitation))?;
+    let bound = serde_json::from_slice(&payload).map_err(|_| Refusal::AcmeNotBound)?;
+    if Jwk::parse(&bound)?.thumbprint() != key.thumbprint() {
+        return Err(AcmeError::malformed("the binding is for another key"));
+    }
+    let found = acme.desk.context.ledger.invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
+    found.admits(None, acme.now())?;
+    Ok(invitation)
+}
+
+fn existing(acme: &Acme, account: &AcmeAccount) -> Answer<Response> {
+    if !account.is_valid {
+        return Err(Refusal::AcmeAccountClosed.into());
+    }
+    let location = [(LOCATION, acme.account_url(&account.id))];
+    Ok((StatusCode::OK, location, Json(acme.shown(account))).into_response())
+}
+
+async fn taken(acme: &Acme, thumbprint: &str) -> Answer<Response> {
+    let other = acme.desk.context.ledger.acme_account_of(thumbprint).await?;
+    let location = other.map(|other| [(LOCATION, acme.account_url(&other.id))]);
+    Ok((location, AcmeError::from(Refusal::AcmeKeyTaken)).into_response())
+}
+
+/// The account that has signed, which must be the one at this URL.
+fn own<'a>(signed: &'a Signed, id: &str) -> Answer<&'a AcmeAccount> {
+    let account = signed.account()?;
+    if account.id.as_str() == id { Ok(account) } else { Err(AcmeError::not_found()) }
+}

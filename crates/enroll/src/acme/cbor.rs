@@ -1,0 +1,139 @@
+//! As much of CBOR (RFC 8949) as an attestation object is made of: maps, arrays, text and byte strings of definite length,
+//! and integers to pass over.
+
+/// Nothing that is read here is nested more deeply.
+const DEEPEST: u8 = 6;
+
+/// One item. What borrows, borrows from the input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Item<'a> {
+    Bytes(&'a [u8]),
+    Text(&'a str),
+    Array(Vec<Item<'a>>),
+    Map(Vec<(Item<'a>, Item<'a>)>),
+    /// A number or a simple value, which nobody asks for.
+    Other,
+}
+
+impl<'a> Item<'a> {
+    /// The one item that `bytes` consist of; `None` when it is malformed, or of a kind that is not read.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let item = item(&mut rest, DEEPEST)?;
+        rest.is_empty().then_some(item)
+    }
+
+    /// The value of a text key; `None` also when it stands there twice.
+    pub(super) fn get(&self, key: &str) -> Option<&Item<'a>> {
+        let Self::Map(pairs) = self else { return None };
+        let mut found = pairs.iter().filter(|(name, _)| *name == Item::Text(key));
+        let (_, value) = found.next()?;
+        found.next().is_none().then_some(value)
+    }
+
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> Option<&'a [u8]> {
+        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+    }
+
+    /// Its text.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// Its elements.
+    pub(super) fn array(&self) -> Option<&[Item<'a>]> {
+        if let Self::Array(items) = self { Some(items) } else { None }
+    }
+}
+
+fn item<'a>(rest: &mut &'a [u8], deepest: u8) -> Option<Item<'a>> {
+    let deepest = deepest.checked_sub(1)?;
+    let (major, argument) = head(rest)?;
+    Some(match major {
+        2 => Item::Bytes(take(rest, argument)?),
+        3 => Item::Text(str::from_utf8(take(rest, argument)?).ok()?),
+        4 => Item::Array(items(rest, argument, deepest)?),
+        5 => {
+            let mut flat = items(rest, argument.checked_mul(2)?, deepest)?.into_iter();
+            let pair = || Some((flat.next()?, flat.next()?));
+            Item::Map(std::iter::from_fn(pair).collect())
+        }
+        0 | 1 | 7 => Item::Other,
+        _ => return None,
+    })
+}
+
+/// So many items. Each takes an octet at least, so that a count cannot ask for more memory than came along.
+fn items<'a>(rest: &mut &'a [u8], count: u64, deepest: u8) -> Option<Vec<Item<'a>>> {
+    let count = usize::try_from(count).ok().filter(|count| *count <= rest.len())?;
+    (0..count).map(|_| item(rest, deepest)).collect()
+}
+
+/// The major type and the argument; indefinite lengths are not read (RFC 8949 section 3).
+fn head(rest: &mut &[u8]) -> Option<(u8, u64)> {
+    let [first, after @ ..] = *rest else { return None };
+    let (major, information) = (first >> 5, first & 0x1f);
+    let octets = match information {
+        0..=23 => 0,
+        24 => 1,
+        25 => 2,
+        26 => 4,
+        27 => 8,
+        _ => return None,
+    };
+    let (argument, after) = after.split_at_checked(octets)?;
+    *rest = after;
+    let value = argument.iter().fold(0, |value, octet| (value << 8) | u64::from(*octet));
+    Some((major, if octets == 0 { u64::from(information) } else { value }))
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
+    let (taken, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    *rest = after;
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_attestation_object_is_read() {
+        let object = b"\xa2\x63fmt\x65apple\x67attStmt\xa1\x63x5c\x82\x42\x01\x02\x41\x03";
+        let object = Item::parse(object).unwrap();
+        assert_eq!(object.get("fmt").and_then(Item::text), Some("apple"));
+        let chain = object.get("attStmt").and_then(|statement| statement.get("x5c")).and_then(Item::array);
+        assert_eq!(chain.unwrap(), [Item::Bytes(&[1, 2]), Item::Bytes(&[3])]);
+        assert_eq!(object.get("authData"), None);
+    }
+
+    #[test]
+    fn what_is_not_whole_or_not_plain_is_refused() {
+        for wrong in [
+            &b""[..],
+            b"\x42\x01",
+            b"\x62\xff\xff",
+            b"\x9f\x01\xff",
+            b"\x5f\x41\x01\xff",
+            b"\xc0\x01",
+            b"\x01\x01",
+            b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff",
+            &[0x81; 100],
+        ] {
+            assert_eq!(Item::parse(wrong), None, "{wrong:?}");
+        }
+        let twice = Item::parse(b"\xa2\x61a\x01\x61a\x02").unwrap();
+        assert_eq!(twice.get("a"), None, "which one would be meant?");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_arrives_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+            let _ = Item::parse(&bytes);
+        }
+    }
+}

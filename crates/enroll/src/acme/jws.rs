@@ -1,0 +1,110 @@
+//! Signed requests: the flattened JSON form of a JWS (RFC 7515 section 7.2.2) with the headers that RFC 8555 section 6.2
+//! asks for.
+
+use super::jwk::Jwk;
+use super::problem::{AcmeError, Answer};
+use ring::hmac;
+use serde::Deserialize;
+use serde_json::Value;
+use tegata_core::Refusal;
+use tegata_core::encoding::from_base64url;
+
+/// A JWS as it travels. An unprotected header, or several signatures, do not fit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    protected: String,
+    payload: String,
+    signature: String,
+}
+
+/// The protected header.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    nonce: Option<String>,
+    url: String,
+    jwk: Option<Value>,
+    kid: Option<String>,
+    crit: Option<Value>,
+    b64: Option<Value>,
+}
+
+/// A JWS that was taken apart; whether its signature holds was not asked yet.
+pub(super) struct Jws {
+    header: Header,
+    pub(super) payload: Vec<u8>,
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// Who says to have signed.
+pub(super) enum Claimed<'a> {
+    /// A key that comes along.
+    Key(Jwk),
+    /// An account, by its URL, or the identifier of a MAC key.
+    Known(&'a str),
+}
+
+impl Jws {
+    /// From the bytes of a body.
+    pub(super) fn parse(body: &[u8]) -> Answer<Self> {
+        let written = serde_json::from_slice(body).map_err(|_| NOT_A_JWS)?;
+        Self::take_apart(&written)
+    }
+
+    /// From JSON within JSON.
+    pub(super) fn parse_value(value: &Value) -> Answer<Self> {
+        Self::take_apart(&Written::deserialize(value).map_err(|_| NOT_A_JWS)?)
+    }
+
+    /// The URL it was signed for.
+    pub(super) fn url(&self) -> &str {
+        &self.header.url
+    }
+
+    /// The nonce it was signed with, where one is needed.
+    pub(super) fn nonce(&self) -> Option<&str> {
+        self.header.nonce.as_deref()
+    }
+
+    /// Who says to have signed it: exactly one of key and name.
+    pub(super) fn claimed(&self) -> Answer<Claimed<'_>> {
+        match (&self.header.jwk, &self.header.kid) {
+            (Some(jwk), None) => Ok(Claimed::Key(Jwk::parse(jwk)?)),
+            (None, Some(kid)) => Ok(Claimed::Known(kid)),
+            _ => Err(AcmeError::malformed("a request names its key by jwk or by kid")),
+        }
+    }
+
+    /// Its payload, if this key has signed it.
+    pub(super) fn verify(self, key: &Jwk) -> Answer<Vec<u8>> {
+        key.verify(&self.header.alg, &self.signed, &self.signature)?;
+        Ok(self.payload)
+    }
+
+    /// Its payload, if this secret has authenticated it by HS256.
+    pub(super) fn verify_mac(self, key: &hmac::Key) -> Answer<Vec<u8>> {
+        if self.header.alg != "HS256" {
+            return Err(AcmeError::bad_algorithm("a binding is authenticated by HS256"));
+        }
+        hmac::verify(key, &self.signed, &self.signature).map_err(|_| Refusal::AcmeNotBound)?;
+        Ok(self.payload)
+    }
+
+    fn take_apart(written: &Written) -> Answer<Self> {
+        let decode = |part: &str| from_base64url(part).ok_or(NOT_A_JWS);
+        let header: Header = serde_json::from_slice(&decode(&written.protected)?).map_err(|_| NOT_A_JWS)?;
+        if header.crit.is_some() || header.b64.is_some() {
+            return Err(AcmeError::malformed("no extension of JWS is understood"));
+        }
+        Ok(Self {
+            header,
+            payload: decode(&written.payload)?,
+            signature: decode(&written.signature)?,
+            signed: format!("{}.{}", written.protected, written.payload).into_bytes(),
+        })
+    }
+}
+
+const NOT_A_JWS: AcmeError = AcmeError::malformed("not a JWS in its flattened JSON form with alg and url");

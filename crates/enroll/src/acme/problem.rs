@@ -1,0 +1,169 @@
+//! Refusals in ACME's words (RFC 8555 section 6.7), with our code for support.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use tegata_core::{Language, Refusal};
+use tegata_storage::LedgerError;
+use tegata_web::Problem;
+
+/// What a handler answers.
+pub(super) type Answer<T> = Result<T, AcmeError>;
+
+/// Why a request is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct AcmeError {
+    /// Behind `urn:ietf:params:acme:error:`.
+    kind: &'static str,
+    pub(super) refusal: Refusal,
+    /// What exactly, in English. Never a value that was sent.
+    detail: Option<&'static str>,
+}
+
+impl AcmeError {
+    /// What was sent is not what RFC 8555 says it must be.
+    pub(super) const fn malformed(detail: &'static str) -> Self {
+        Self { kind: "malformed", refusal: Refusal::RequestMalformed, detail: Some(detail) }
+    }
+
+    /// A key or an algorithm that is not taken.
+    pub(super) const fn bad_algorithm(detail: &'static str) -> Self {
+        Self { kind: "badSignatureAlgorithm", refusal: Refusal::AcmeSignature, detail: Some(detail) }
+    }
+
+    /// A key that no algorithm here can use.
+    pub(super) const fn bad_key(detail: &'static str) -> Self {
+        Self { kind: "badPublicKey", refusal: Refusal::AcmeSignature, detail: Some(detail) }
+    }
+
+    /// An attestation that does not prove what it should.
+    pub(super) const fn attestation(detail: &'static str) -> Self {
+        Self { kind: "badAttestationStatement", refusal: Refusal::AcmeAttestation, detail: Some(detail) }
+    }
+
+    /// There is nothing here, or nothing for this account: nobody learns which.
+    pub(super) const fn not_found() -> Self {
+        Self { kind: "malformed", refusal: Refusal::NotFound, detail: None }
+    }
+
+    /// The same refusal under another of ACME's names.
+    pub(super) const fn named(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    fn status(&self) -> StatusCode {
+        let status = match self.kind {
+            "badCSR" | "badPublicKey" | "badRevocationReason" | "alreadyRevoked" => 400,
+            "unauthorized" => 403,
+            _ => self.refusal.status(),
+        };
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn detail(&self) -> String {
+        let (code, language) = (self.refusal.code(), Language::En);
+        let (title, advice) = (self.refusal.title(language), self.refusal.advice(language));
+        match self.detail {
+            Some(detail) => format!("{code}: {title}. {advice} ({detail})"),
+            None => format!("{code}: {title}. {advice}"),
+        }
+    }
+}
+
+/// The name under which ACME clients know a refusal.
+impl From<Refusal> for AcmeError {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::AcmeNonce => "badNonce",
+            Refusal::AcmeAccountUnknown => "accountDoesNotExist",
+            Refusal::AcmeNotBound => "externalAccountRequired",
+            Refusal::AcmeIdentifier | Refusal::InvitationUnknown => "rejectedIdentifier",
+            Refusal::AcmeOrderNotReady => "orderNotReady",
+            Refusal::AcmeAttestation => "badAttestationStatement",
+            Refusal::AcmeAlreadyReplaced => "alreadyReplaced",
+            Refusal::TooManyRequests => "rateLimited",
+            Refusal::CsrMalformed
+            | Refusal::CsrTooLarge
+            | Refusal::KeyNotAllowed
+            | Refusal::CsrNotSigned
+            | Refusal::KeyReused
+            | Refusal::KeyBlocked => "badCSR",
+            Refusal::Unavailable | Refusal::Internal | Refusal::NoIssuer => "serverInternal",
+            Refusal::RequestMalformed
+            | Refusal::RequestTooLarge
+            | Refusal::MediaType
+            | Refusal::NotFound
+            | Refusal::AcmeSignature
+            | Refusal::AcmeKeyTaken => "malformed",
+            _ => "unauthorized",
+        };
+        Self { kind, refusal, detail: None }
+    }
+}
+
+impl From<LedgerError> for AcmeError {
+    fn from(error: LedgerError) -> Self {
+        if !matches!(error, LedgerError::Refused(_)) {
+            tracing::error!(%error, "the ledger did not do its part of an ACME request");
+        }
+        error.refusal().into()
+    }
+}
+
+impl From<Problem> for AcmeError {
+    fn from(problem: Problem) -> Self {
+        problem.refusal.into()
+    }
+}
+
+impl IntoResponse for AcmeError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = Body {
+            r#type: format!("urn:ietf:params:acme:error:{}", self.kind),
+            title: self.refusal.title(Language::En),
+            status: status.as_u16(),
+            detail: self.detail(),
+            code: self.refusal.code(),
+        };
+        let text = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], text).into_response();
+        let wait = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            StatusCode::TOO_MANY_REQUESTS => Some("600"),
+            _ => None,
+        };
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(wait));
+        }
+        // For whoever counts refusals at the door.
+        response.extensions_mut().insert(self.refusal);
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_is_never_told_as_the_clients() {
+        for refusal in [Refusal::Unavailable, Refusal::Internal, Refusal::NoIssuer] {
+            let error = AcmeError::from(refusal);
+            assert!(error.status().is_server_error() && error.kind == "serverInternal", "{refusal:?}");
+        }
+        for &refusal in Refusal::ALL {
+            assert!(AcmeError::from(refusal).detail().starts_with(refusal.code()));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The ACME server's part of the configuration, and the secret that binds its accounts to invitations.
+//!
+//! The secret lies sealed in the ledger, so that all servers of an installation have the same one, and the keys folder's
+//! own secret opens it.
+
+use crate::failure::{Doing, Failure};
+use crate::house::House;
+use crate::keys::KeyRing;
+use std::path::Path;
+use std::sync::Arc;
+use tegata_core::{Entropy, Timestamp};
+use tegata_enroll::{Acme, Attestation, BindingSecret, Desk, OpenSecret};
+use tegata_storage::Ledger;
+
+/// The server, with its secret still sealed.
+pub async fn open(house: &House, desk: Desk) -> Result<Acme, Failure> {
+    let context = &house.context;
+    let sealed = sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
+    let ring = house.ring.clone();
+    let open: OpenSecret =
+        Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes)));
+    Ok(Acme::new(desk, open, attestation(house)?))
+}
+
+/// The secret, open.
+pub async fn binding_secret(
+    ledger: &Ledger,
+    ring: &KeyRing,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<BindingSecret, Failure> {
+    let sealed = sealed_secret(ledger, ring, entropy, now).await?;
+    Ok(BindingSecret::new(&ring.open_sealed(&sealed)?))
+}
+
+/// As it lies in the ledger, where the first who looks puts one.
+async fn sealed_secret(
+    ledger: &Ledger,
+    ring: &KeyRing,
+    entropy: &dyn Entropy,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let what = "cannot read the secret of the ACME server";
+    if let Some(sealed) = ledger.acme_secret().await.doing(what)? {
+        return Ok(sealed);
+    }
+    let mut transaction = ledger.begin(now).await.doing(what)?;
+    transaction.keep_acme_secret(&ring.new_sealed(entropy)?).await.doing(what)?;
+    transaction.commit().await.doing(what)?;
+    ledger.acme_secret().await.doing(what)?.ok_or_else(|| Failure::wrong(what))
+}
+
+fn attestation(house: &House) -> Result<Attestation, Failure> {
+    let config = &house.config.acme;
+    let roots = match &config.attestation_roots {
+        Some(file) => certificates_in(&house.config.path(file))?,
+        None => Vec::new(),
+    };
+    Attestation::new(&roots, config.require_attestation).map_err(|place| {
+        Failure::misuse(format!("acme.attestation_roots: certificate {} is not one", place + 1))
+    })
+}
+
+fn certificates_in(file: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+    let what = || format!("cannot read the attestation roots in {}", file.display());
+    let certificates = CertificateDer::pem_file_iter(file).doing(what())?;
+    let certificates = certificates.collect::<Result<Vec<_>, _>>().doing(what())?;
+    Ok(certificates.into_iter().map(|der| der.to_vec()).collect())
+}
