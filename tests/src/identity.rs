@@ -67,6 +67,12 @@ impl Identity {
         Self { folder, ..self.clone() }
     }
 
+    /// Somebody who names this device and shows the certificate of another.
+    #[must_use]
+    pub fn with_files_of(&self, other: &Self) -> Self {
+        Self { folder: other.folder.clone(), ..self.clone() }
+    }
+
     /// The path of one of its files.
     pub fn file(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()

@@ -63,6 +63,47 @@ fn tls12(world: &World) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
+/// Where TLS 1.2 is spoken there are session identifiers as well as tickets, and openssl tries both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openssl_finds_no_session_to_take_up_in_either_version_of_tls_nor_at_the_other_listener() {
+    let world = World::with(limits(), Versions::Tls12And13).await;
+    let folder = tempfile::tempdir().unwrap();
+    let pem = |name: &str, label: &str, der: &[u8]| {
+        let path = folder.path().join(name).display().to_string();
+        std::fs::write(&path, pem_of(label, der)).unwrap();
+        path
+    };
+    let certificate = pem("cert.pem", "CERTIFICATE", &world.ours.device.der);
+    let key = pem("key.pem", "PRIVATE KEY", &world.ours.device.key.serialize_der());
+    for version in ["-tls1_2", "-tls1_3"] {
+        for (from, to) in [(world.portal, world.device), (world.device, world.device)] {
+            let session = folder.path().join(format!("{version}{from}")).display().to_string();
+            let kept = s_client(from, &[version, "-reconnect", "-sess_out", &session]);
+            assert!(kept.contains("New, TLSv1"), "{kept}");
+            assert!(!kept.contains("Reused"), "{version} {kept}");
+            // With TLS 1.2 openssl keeps what it has, a session without a ticket or an identifier to name it by.
+            if std::path::Path::new(&session).exists() {
+                let taken = ["-sess_in", &session, "-cert", &certificate, "-key", &key];
+                let said = s_client(to, &[&[version][..], &taken].concat());
+                assert!(said.contains("New, TLSv1") && !said.contains("Reused"), "{version} {said}");
+            }
+        }
+    }
+}
+
+fn s_client(to: SocketAddr, options: &[&str]) -> String {
+    let mut command = std::process::Command::new("openssl");
+    command.args(["s_client", "-connect", &to.to_string(), "-servername", "localhost"]).args(options);
+    let output = command.stdin(std::process::Stdio::null()).output().expect("openssl runs");
+    [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat()
+}
+
+fn pem_of(label: &str, der: &[u8]) -> String {
+    let text = tegata_core::encoding::base64(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
 #[tokio::test]
 async fn tls_1_2_is_spoken_only_where_it_is_wanted() {
     let modern = World::with(limits(), Versions::Tls13).await;
