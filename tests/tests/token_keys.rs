@@ -89,6 +89,26 @@ fn a_restart_signs_with_the_same_key() {
     assert_eq!(introspect(&installation, &device, &before).json()["active"], true);
 }
 
+#[test]
+fn a_key_whose_file_is_still_on_its_way_stops_nobody() {
+    let mut installation = Installation::start();
+    let device = installation.enroll("register");
+    let before = obtain(&installation, &device);
+    installation.kill();
+    let keys = installation.tell(&["token-key", "rotate", "--notice", "86400"]);
+    let next = keys[1]["kid"].as_str().expect("a second key");
+    let file = installation.data().join(format!("keys/token-{next}.pem"));
+    let elsewhere = installation.folder("another server").join("key.pem");
+    std::fs::rename(&file, &elsewhere).expect("moved");
+    installation.start_again();
+    assert_eq!(published(&installation), [kid(&before)]);
+    assert_eq!(kid(&obtain(&installation, &device)), kid(&before));
+    assert_eq!(installation.command(&["check"]).code, 1, "somebody is told");
+    std::fs::rename(&elsewhere, &file).expect("moved back");
+    eventually("it is announced", PATIENCE, || published(&installation).len() == 2);
+    installation.command(&["check"]).good();
+}
+
 /// The key that signs, as an operator sees it.
 fn signing(installation: &Installation) -> String {
     let keys = installation.tell(&["token-key", "list"]);

@@ -152,18 +152,25 @@ impl TokenKeys {
         self.news(now)?.ok_or_else(|| Failure::wrong("there is no key to sign tokens with"))
     }
 
-    /// The keys to use at `now`, when they are others than before.
+    /// The keys to use at `now`, when they are others than before. Nobody waits for a key that does not sign and whose file
+    /// cannot be used: it may be on its way from another server.
     pub fn news(&mut self, now: Timestamp) -> Result<Option<Keys>, Failure> {
         let succession = succession(&self.ring)?;
         let signing = succession.signing(now).kid.clone();
-        let others = succession.published(now).map(|term| term.kid.clone()).filter(|kid| *kid != signing);
-        let wanted: Vec<_> = std::iter::once(signing.clone()).chain(others).collect();
-        if wanted == self.used {
+        let published: Vec<_> = succession.published(now).map(|term| term.kid.clone()).collect();
+        self.opened.retain(|kid, _| published.contains(kid));
+        let mut keys = vec![self.open(&signing)?];
+        for kid in published.iter().filter(|kid| **kid != signing) {
+            match self.open(kid) {
+                Ok(key) => keys.push(key),
+                Err(error) => tracing::error!(%error, "a token key is not published"),
+            }
+        }
+        let used: Vec<_> = keys.iter().map(|key| key.public().kid().to_owned()).collect();
+        if used == self.used {
             return Ok(None);
         }
-        self.opened.retain(|kid, _| wanted.contains(kid));
-        let keys = wanted.iter().map(|kid| self.open(kid)).collect::<Result<Vec<_>, _>>()?;
-        self.used = wanted;
+        self.used = used;
         let others = keys[1..].iter().map(|key| key.public().clone());
         Ok(Some(Keys::new(keys[0].clone(), others)))
     }

@@ -1,11 +1,14 @@
 //! What comes with a renewed certificate.
 
+use crate::tests::issuance::{count_of_tokens, revoke_once_recorded};
 use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::{CertificateState, Refusal, RevocationReason, Role};
 use tegata_storage::DeviceAction;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 /// A device with a certificate that works and its successor, which nobody has presented.
 struct Renewed {
@@ -111,6 +114,19 @@ async fn it_is_refused_where_the_token_endpoint_would() {
     renewed.ask(None, None).await.unwrap();
     renewed.world.act(&renewed.new, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     renewed.is_refused("invalid_client", Refusal::CertificateRevoked.code()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_acknowledged_while_it_is_recorded_wins() {
+    let renewed = Renewed::new().await;
+    let (context, id) = (renewed.world.context.clone(), renewed.new.id.clone());
+    let recorded = count_of_tokens(&context).await;
+    renewed.world.clock.whenever_looked_at(move || {
+        let (context, id) = (context.clone(), id.clone());
+        block_in_place(|| Handle::current().block_on(revoke_once_recorded(&context, &id, recorded)));
+    });
+    renewed.is_refused("invalid_client", Refusal::CertificateRevoked.code()).await;
+    assert_eq!(count_of_tokens(&renewed.world.context).await, recorded + 1, "it was on its way");
 }
 
 #[tokio::test]

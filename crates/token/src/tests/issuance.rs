@@ -195,7 +195,11 @@ async fn a_revocation_acknowledged_while_the_token_is_recorded_wins() {
 }
 
 /// At the first look at the clock after the record.
-async fn revoke_once_recorded(context: &tegata_web::Context, id: &tegata_core::DeviceId, recorded: usize) {
+pub(super) async fn revoke_once_recorded(
+    context: &tegata_web::Context,
+    id: &tegata_core::DeviceId,
+    recorded: usize,
+) {
     if count_of_tokens(context).await == recorded || context.status.freshness().seq > 0 {
         return;
     }
@@ -209,7 +213,7 @@ async fn revoke_once_recorded(context: &tegata_web::Context, id: &tegata_core::D
     }
 }
 
-async fn count_of_tokens(context: &tegata_web::Context) -> usize {
+pub(super) async fn count_of_tokens(context: &tegata_web::Context) -> usize {
     let entries = context.ledger.audit_entries(0, 1000).await.unwrap();
     entries.iter().filter(|entry| entry.entry.contains("token.issued")).count()
 }
