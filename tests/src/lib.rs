@@ -15,6 +15,7 @@
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
 //! | put a proxy before the device listener | [`Proxied`] |
+//! | keep many clients of a product busy | [`traffic`] |
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`] |
 //! | sign people in at an identity provider | [`IdentityProvider`] |
