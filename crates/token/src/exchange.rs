@@ -50,7 +50,18 @@ async fn recognise(tokens: &Tokens, call: &Call) -> Result<Person, OAuthError> {
     };
     let now = tokens.context.now();
     let person = tokens.people.recognise(token, kind, &call.client.tenant, now).await?;
+    refuse_signed_out(tokens, call, &person).await?;
     if works_here(tokens, call, &person).await? { Ok(person) } else { Err(Refusal::PersonElsewhere.into()) }
+}
+
+/// Whoever signed in here before the device was signed out does so again: what the application has kept is no sign-in.
+async fn refuse_signed_out(tokens: &Tokens, call: &Call, person: &Person) -> Result<(), OAuthError> {
+    let client = &call.client;
+    let signed_out = tokens.context.ledger.tokens_before(&client.tenant, &client.device).await?;
+    match signed_out {
+        Some(moment) if person.at < moment => Err(Refusal::SessionEnded.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn works_here(tokens: &Tokens, call: &Call, person: &Person) -> Result<bool, OAuthError> {

@@ -52,6 +52,8 @@ pub(crate) struct Person {
     pub(crate) subject: String,
     /// Where the person works, unless everywhere.
     pub(crate) sites: Option<Vec<String>>,
+    /// When the provider said so.
+    pub(crate) at: Timestamp,
 }
 
 /// All providers.

@@ -59,7 +59,8 @@ pub(super) fn read(
         return Err(Refusal::PersonElsewhere);
     }
     let sites = provider.site_claim.as_ref().map(|claim| texts(claims.others.get(claim)));
-    Ok(Person { subject: person_subject(&provider.issuer, name), sites })
+    let at = moment(claims.iat).ok_or(Refusal::PersonUnproven)?;
+    Ok(Person { subject: person_subject(&provider.issuer, name), sites, at })
 }
 
 impl Kind {

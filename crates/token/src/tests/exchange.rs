@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
 use tegata_core::entropy::Seeded;
+use tegata_core::feed::Holder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceState, RevocationReason, Role, TenantId};
 use tegata_storage::DeviceAction;
@@ -400,4 +401,21 @@ async fn the_device_is_the_one_of_the_certificate_and_in_force() {
     let device = store.world.context.ledger.device(&store.device.id).await.unwrap().unwrap();
     assert_eq!(device.state, DeviceState::Revoked);
     assert!(!store.log().await.concat().contains("token_family"));
+}
+
+#[tokio::test]
+async fn a_sign_in_from_before_the_device_was_signed_out_is_no_proof_any_more_and_a_new_one_is() {
+    let store = Store::open().await;
+    let (before, kept) = (store.is_let_in(&json!({})).await, store.id_token(&json!({})));
+    store.world.advance(Duration::from_secs(2)).await;
+    store.world.sign_out(&Signed::Device(store.device.id.clone())).await;
+    store.bring(&kept, ID_TOKEN, "").await.is_error(400, "invalid_grant", "T-01");
+    let value = before["refresh_token"].as_str().unwrap();
+    let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}", store.device.id);
+    let refreshed = store.world.post("/oauth/token", Some(&store.device.certificate), body).await;
+    refreshed.is_error(400, "invalid_grant", "T-01");
+    let elsewhere = store.world.enroll(Role::Device).await;
+    assert_eq!(store.bring_as(&elsewhere, &kept, ID_TOKEN, "").await.status, StatusCode::OK);
+    store.world.advance(Duration::from_secs(1)).await;
+    store.is_let_in(&json!({})).await;
 }
