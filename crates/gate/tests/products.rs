@@ -15,7 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use support::client::{Client, escaped};
 use support::{Party, Platform, device};
-use tegata_core::feed::{Change, Denial};
+use tegata_core::Timestamp;
+use tegata_core::feed::{Change, Denial, Holder, TokensBefore};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
 use tegata_gate::{Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, Source, Verified};
 use tokio::net::TcpListener;
@@ -46,7 +47,11 @@ impl World {
     }
 
     async fn revoke(&self) {
-        self.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
+        self.deny(Change::DeviceDenied { device: device(), reason: Denial::Revoked }).await;
+    }
+
+    async fn deny(&self, change: Change) {
+        self.platform.happen(change);
         let mut changes = self.gate.changes();
         let revoked = changes.wait_for(|seq| *seq == Some(1));
         support::within(Duration::from_secs(1), revoked).await.unwrap();
@@ -317,6 +322,32 @@ async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_sa
     assert!(cut, "the reader that waits is woken and hung up on");
     say.send("after").await.unwrap();
     assert!(body.frame().await.unwrap().is_err(), "what was said since does not leave");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signed_out() {
+    let now = Timestamp::from_seconds(i64::from(u32::MAX));
+    let signed_out = |of| Change::TokensDenied(TokensBefore { of, issued_before: now, until: now });
+    for change in [
+        Change::TenantDenied { tenant: support::tenant(), reason: Denial::Suspended },
+        signed_out(Holder::Device(device())),
+        signed_out(Holder::Tenant(support::tenant())),
+    ] {
+        let world = World::new().await;
+        let (say, words) = mpsc::channel(4);
+        let service = GateLayer::new(world.gate.clone(), Source::Connection)
+            .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
+        let mut request = world.request();
+        request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+        let mut body = { service }.call(request).await.unwrap().into_body();
+        say.send("before").await.unwrap();
+        body.frame().await.unwrap().unwrap();
+        let waiting = tokio::spawn(async move { body.frame().await.unwrap().is_err() });
+        tokio::task::yield_now().await;
+        world.deny(change.clone()).await;
+        let cut = support::within(Duration::from_secs(1), waiting).await.unwrap();
+        assert!(cut, "{change:?}");
+    }
 }
 
 #[tokio::test]

@@ -244,7 +244,7 @@ impl Platform {
             "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
             "client_id": device, "iat": now, "exp": now + 300, "jti": "token",
             "cnf": { "x5t#S256": certificate }, "device": device, "generation": 3,
-            "tenant": TenantId::random(&entropy), "site": SiteId::random(&entropy),
+            "tenant": tenant(), "site": SiteId::random(&entropy),
         });
         self.facts().key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
     }
@@ -255,6 +255,11 @@ impl Facts {
         let claims = FeedClaims { iss: self.claimed.1.clone(), message };
         self.key.sign(FEED, &serde_json::to_vec(&claims).unwrap()).unwrap() + "\n"
     }
+}
+
+/// Whose device it is.
+pub fn tenant() -> TenantId {
+    TenantId::random(&Seeded::new(43))
 }
 
 pub fn device() -> DeviceId {
