@@ -134,7 +134,7 @@ async fn whole(
 
 async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
     profiles::look(look);
-    keys::look(look);
+    keys::look(look).await?;
     listeners::look(look);
     clocks::look(look).await?;
     authorities::look(look).await?;

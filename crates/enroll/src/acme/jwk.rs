@@ -164,6 +164,51 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_key_signs_by_its_own_algorithm_and_is_found_in_a_certificate() {
+        use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData};
+        use ring::rand::SystemRandom;
+        use ring::signature as s;
+        let random = SystemRandom::new();
+        let ecdsa = |algorithm, der: &[u8]| {
+            let pair = s::EcdsaKeyPair::from_pkcs8(algorithm, der, &random).unwrap();
+            pair.sign(&random, b"message").unwrap().as_ref().to_vec()
+        };
+        let coordinates = |key: &KeyPair, curve: &str| {
+            let (x, y) = key.public_key_raw()[1..].split_at(key.public_key_raw().len() / 2);
+            json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
+        };
+        let [p256, p384, ed25519] = [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519]
+            .map(|algorithm| KeyPair::generate_for(algorithm).unwrap());
+        let edwards = s::Ed25519KeyPair::from_pkcs8(&ed25519.serialize_der()).unwrap();
+        let okp = json!({"kty": "OKP", "crv": "Ed25519", "x": base64url(ed25519.public_key_raw())});
+        let all = [
+            (&p256, coordinates(&p256, "P-256"), "ES256"),
+            (&p384, coordinates(&p384, "P-384"), "ES384"),
+            (&ed25519, okp, "EdDSA"),
+        ];
+        let signatures = [
+            ecdsa(&s::ECDSA_P256_SHA256_FIXED_SIGNING, &p256.serialize_der()),
+            ecdsa(&s::ECDSA_P384_SHA384_FIXED_SIGNING, &p384.serialize_der()),
+            edwards.sign(b"message").as_ref().to_vec(),
+        ];
+        for (at, (pair, written, algorithm)) in all.iter().enumerate() {
+            let key = Jwk::parse(written).unwrap();
+            assert_eq!(Jwk::parse(&serde_json::from_str(&key.canonical()).unwrap()).unwrap(), key);
+            assert_eq!(key.verify(algorithm, b"message", &signatures[at]), Ok(()), "{algorithm}");
+            assert!(key.verify(algorithm, b"massage", &signatures[at]).is_err());
+            for (other, (another, _, foreign)) in all.iter().enumerate().filter(|(other, _)| *other != at) {
+                assert!(
+                    key.verify(foreign, b"message", &signatures[at]).is_err(),
+                    "{algorithm} as {foreign}"
+                );
+                assert!(key.verify(algorithm, b"message", &signatures[other]).is_err());
+                assert!(!key.is(&another.subject_public_key_info()));
+            }
+            assert!(key.is(&pair.subject_public_key_info()), "{algorithm}");
+        }
+    }
+
+    #[test]
     fn what_is_no_sound_key_is_refused() {
         let x = base64url(&[1; 32]);
         for wrong in [

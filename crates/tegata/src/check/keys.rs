@@ -3,6 +3,7 @@
 use super::Look;
 use super::code::Code;
 use super::files;
+use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::token_keys;
 use std::path::Path;
@@ -10,7 +11,7 @@ use tegata_storage::{IssuerKind, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Looks at the folder, the secret, and every key the server needs.
-pub fn look(look: &mut Look<'_>) {
+pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let folder = look.config.path(&look.config.keys.folder);
     files::closed(&mut look.report, &folder, 0o700, Code::KeyExposed);
     if let Some(unlock) = &look.config.keys.unlock {
@@ -21,7 +22,8 @@ pub fn look(look: &mut Look<'_>) {
         Ok(ring) => ring,
         Err(error) => {
             look.report.add(Code::KeyUnusable, "secret", error);
-            return look.report.area("keys", "the secret cannot be read: no key was opened");
+            look.report.area("keys", "the secret cannot be read: no key was opened");
+            return Ok(());
         }
     };
     let mut count = signing_tokens(look, &ring);
@@ -39,7 +41,18 @@ pub fn look(look: &mut Look<'_>) {
             "the root's key lies on this machine",
         );
     }
+    binding_acme_accounts(look, &ring).await?;
     look.report.area("keys", format!("{count} keys open with the secret"));
+    Ok(())
+}
+
+/// The secret that lies sealed in the ledger; a ledger that no server has opened yet has none.
+async fn binding_acme_accounts(look: &mut Look<'_>, ring: &KeyRing) -> Result<(), Failure> {
+    let sealed = look.ledger.acme_secret().await.doing("cannot read the secret of the ACME server")?;
+    if let Some(Err(error)) = sealed.map(|sealed| ring.open_sealed(&sealed).map(drop)) {
+        look.report.add(Code::KeyUnusable, "the ACME server's secret, in the ledger", error);
+    }
+    Ok(())
 }
 
 /// How many keys sign tokens now, soon, or did so recently.
