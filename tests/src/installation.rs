@@ -127,6 +127,13 @@ impl Installation {
         folder
     }
 
+    /// Files and connections that the server holds open.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.server.id());
+        std::fs::read_dir(folder).expect("a running server").count()
+    }
+
     /// A command on this installation, for somebody else to run: `tegata ARGUMENTS --data DIR --json`.
     pub fn command_line(&self, arguments: &[&str]) -> Vec<String> {
         let data = self.folder.path().display().to_string();

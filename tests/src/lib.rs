@@ -15,7 +15,7 @@
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
 //! | put a proxy before the device listener | [`Proxied`] |
-//! | keep many clients of a product busy | [`traffic`] |
+//! | keep many clients of a product busy, or let everybody come at once | [`traffic`], [`crowd`] |
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`] |
 //! | sign people in at an identity provider | [`IdentityProvider`] |
@@ -26,6 +26,7 @@
 
 pub mod acme;
 pub mod clients;
+pub mod crowd;
 pub mod csr;
 pub mod forgery;
 pub mod openssl;
