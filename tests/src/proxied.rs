@@ -112,14 +112,20 @@ fn trust(installation: &mut Installation, certificate: &Path) {
     installation.tls_ca = both;
 }
 
-/// Writes the section, with the address under which devices come, and starts the server again.
+/// Writes the section, in place of another, with the address under which devices come, and starts the server again.
 pub fn configure(installation: &mut Installation, port: u16, behind: u16, format: &str, trust: &str) {
     let section =
         format!("[device.proxy]\nlisten = \"127.0.0.1:{behind}\"\nformat = \"{format}\"\n{trust}\n");
     let own = format!("url = \"{}\"", installation.device);
     installation.reconfigure(|text| {
         assert!(text.contains(&own), "{own} in {text}");
-        text.replace(&own, &format!("url = \"https://localhost:{port}\""))
-            .replace("[public]", &format!("{section}[public]"))
+        let text = without_section(text).replace(&own, &format!("url = \"https://localhost:{port}\""));
+        text.replace("[public]", &format!("{section}[public]"))
     });
+}
+
+fn without_section(text: String) -> String {
+    let Some((before, rest)) = text.split_once("[device.proxy]\nlisten") else { return text };
+    let (_, after) = rest.split_once("[public]").expect("what comes after");
+    format!("{before}[public]{after}")
 }

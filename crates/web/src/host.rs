@@ -5,24 +5,14 @@
 //! strayed here is sent back with 421 (RFC 9110 section 15.5.20).
 
 use crate::connection::ServerName;
-use crate::problem::Problem;
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http::header::HOST;
 use http::uri::Authority;
 use std::net::{IpAddr, Ipv6Addr};
 use tegata_core::Refusal;
 
-/// The layer. Plain HTTP has no server name to compare with and passes.
-pub async fn must_match(request: Request, next: Next) -> Response {
-    match check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => Problem::from(refusal).into_response(),
-    }
-}
-
-fn check(request: &Request) -> Result<(), Refusal> {
+/// Plain HTTP has no server name to compare with and passes.
+pub(crate) fn check(request: &Request) -> Result<(), Refusal> {
     let Some(ServerName(asked)) = request.extensions().get() else { return Ok(()) };
     let host = host_of(request)?;
     let matches = match asked {

@@ -1,23 +1,18 @@
 //! A page of another site must not act in the name of this one's visitor.
 
-use crate::problem::Problem;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
 use http::header::ORIGIN;
 use http::{HeaderMap, Method};
-use std::sync::Arc;
 use tegata_core::Refusal;
 
-/// The origins whose pages may change something here, such as `https://portal.example`.
-pub type Origins = Arc<[String]>;
-
-/// The layer. Requests of programs carry neither header and pass.
-pub async fn must_be_ours(State(ours): State<Origins>, request: Request, next: Next) -> Response {
-    if is_safe(request.method()) || is_ours(request.headers(), &ours) {
-        return next.run(request).await;
+/// Whether a page of one of `ours`, such as `https://portal.example`, or no page at all sent the request: those of
+/// programs carry neither header and pass.
+pub(crate) fn check(request: &Request, ours: &[String]) -> Result<(), Refusal> {
+    if is_safe(request.method()) || is_ours(request.headers(), ours) {
+        Ok(())
+    } else {
+        Err(Refusal::ForeignOrigin)
     }
-    Problem::from(Refusal::ForeignOrigin).into_response()
 }
 
 /// Methods that change nothing (RFC 9110 section 9.2.1). TRACE is not among ours.

@@ -1,14 +1,13 @@
 //! How a refusal is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
 //!
 //! Handlers return [`Answer`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
-//! extensions, and [`render`], which knows the request, writes it in the reader's language and form.
+//! extensions, and the [`Site`](crate::Site), which knows the request, writes it in the reader's language and form.
 
 use crate::language::{ReaderLanguage, weighed};
 use crate::page::Page;
 use askama::Template;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -73,7 +72,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// Complete even where [`render`] is not in place: JSON in the default language.
+/// Complete even where no [`Site`](crate::Site) is around: JSON in the default language.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.json(Language::default());
@@ -82,20 +81,34 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The layer that writes problems in the reader's language and form. A failure that the framework
-/// worded itself, such as an unknown path, becomes a problem too. Headers of the response are kept.
-pub async fn render(request: Request, next: Next) -> Response {
-    let ReaderLanguage(language) = ReaderLanguage::of(request.uri(), request.headers());
-    let as_page = wants_page(request.headers());
-    let without_body = request.method() == Method::HEAD;
-    let response = next.run(request).await;
-    let Some(problem) = problem_of(&response) else { return response };
-    let written = if as_page { problem.page(language) } else { problem.json(language) };
-    let mut written = overlay(&response, written);
-    if without_body {
-        *written.body_mut() = Body::empty();
+/// Whoever asked, as far as it matters to how a problem is told.
+pub(crate) struct Reader {
+    language: Language,
+    as_page: bool,
+    without_body: bool,
+}
+
+impl Reader {
+    pub(crate) fn of(request: &Request) -> Self {
+        let ReaderLanguage(language) = ReaderLanguage::of(request.uri(), request.headers());
+        Self {
+            language,
+            as_page: wants_page(request.headers()),
+            without_body: request.method() == Method::HEAD,
+        }
     }
-    written
+
+    /// Writes a problem in the reader's language and form. A failure that the framework worded itself, such as an
+    /// unknown path, becomes a problem too. Headers of the response are kept.
+    pub(crate) fn told(&self, response: Response) -> Response {
+        let Some(problem) = problem_of(&response) else { return response };
+        let written = if self.as_page { problem.page(self.language) } else { problem.json(self.language) };
+        let mut written = overlay(&response, written);
+        if self.without_body {
+            *written.body_mut() = Body::empty();
+        }
+        written
+    }
 }
 
 #[derive(Serialize)]
