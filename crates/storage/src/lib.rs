@@ -25,6 +25,7 @@ mod inspection;
 mod invitation;
 mod issuer;
 mod key;
+mod licence;
 mod receipt;
 mod replay;
 mod responder;
@@ -54,6 +55,7 @@ pub use inspection::{
 pub use invitation::{Invitation, InvitationState, NewInvitation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
+pub use licence::Licence;
 pub use receipt::{ReceiptRow, Seq};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};

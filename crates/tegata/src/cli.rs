@@ -9,6 +9,7 @@ use crate::import::ImportCommand;
 use crate::invite::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS};
 use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
+use crate::licence::LicenceCommand;
 use crate::proof::Proof;
 use crate::revocations::RevocationsCommand;
 use crate::sign_out::SignOut;
@@ -52,6 +53,9 @@ pub enum Command {
     /// Sites (店舗): add, list
     #[command(subcommand)]
     Site(SiteCommand),
+    /// Licences: which tenants and sites may ask tokens for a product: grant, withdraw, list
+    #[command(subcommand)]
+    Licence(LicenceCommand),
     /// Devices and gates: find, show, stop, sign out
     #[command(subcommand)]
     Device(DeviceCommand),

@@ -389,6 +389,8 @@ grace_days = 7
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
 audience = "{audience}"
+# Only for tenants and sites with a licence: tegata licence grant.
+# licensed = true
 
 # Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the
 # CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates
@@ -408,7 +410,13 @@ audience = "{audience}"
 # grants = ["client_credentials"]
 # audiences = ["{audience}"]
 
-# Where the people of a tenant sign in, for tokens that name person and device. site_claim is the claim with the stores
+{PEOPLE}"#
+        )
+    }
+}
+
+/// Where people sign in, as a new file explains it.
+const PEOPLE: &str = r#"# Where the people of a tenant sign in, for tokens that name person and device. site_claim is the claim with the stores
 # a person works at; without it, all of the tenant's. require tells the tenant's people from others at the same issuer.
 # [[identity_provider]]
 # tenant = "…"
@@ -416,11 +424,8 @@ audience = "{audience}"
 # audiences = ["…"]
 # ca = "PEM, where the system does not trust it"
 # site_claim = "stores"
-# require = {{ hd = "aoba.example.jp" }}
-"#
-        )
-    }
-}
+# require = { hd = "aoba.example.jp" }
+"#;
 
 fn token_section(token: &Pkcs11Config) -> String {
     let text = |text: &str| toml::Value::String(text.to_owned()).to_string();

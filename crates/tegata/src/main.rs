@@ -22,6 +22,7 @@ mod invite;
 mod issuer;
 mod key;
 mod keys;
+mod licence;
 mod loops;
 mod machine;
 mod metrics;
@@ -81,6 +82,7 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Issuer(command) => issuer::run(place, command, machine).await,
         Command::Tenant(command) => tenant::run(place, command, machine).await,
         Command::Site(command) => tenant::run_site(place, command, machine).await,
+        Command::Licence(command) => licence::run(place, command, machine).await,
         Command::Device(command) => device::run(place, command, machine).await,
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,

@@ -117,7 +117,7 @@ pub async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant
 }
 
 /// Everybody but the system itself.
-async fn customers(ledger: &Ledger) -> Result<Vec<Tenant>, Failure> {
+pub async fn customers(ledger: &Ledger) -> Result<Vec<Tenant>, Failure> {
     let mut tenants = ledger.tenants().await.doing(READ)?;
     tenants.retain(|tenant| !tenant.is_system());
     Ok(tenants)

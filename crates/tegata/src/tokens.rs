@@ -77,6 +77,7 @@ fn products(config: &Config) -> Vec<Product> {
     let product = |(place, product): (usize, &ProductConfig)| Product {
         audience: product.audience.clone(),
         default: place == 0,
+        licensed: product.licensed,
         scopes: product.scopes.clone(),
     };
     config.products.iter().enumerate().map(product).collect()

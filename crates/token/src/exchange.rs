@@ -28,7 +28,7 @@ pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, O
     if call.form.get("requested_token_type").is_some_and(|wanted| !REQUESTED.contains(&wanted)) {
         return Err(OAuthError::invalid_request("There are access tokens only"));
     }
-    let audience = tokens.audience(&call.form)?;
+    let audience = tokens.audience_for(&call.form, &call.client).await?;
     let scope = tokens.scope(&call.form, audience)?;
     let person = match recognise(tokens, call).await {
         Ok(person) => person,

@@ -50,7 +50,7 @@ impl Tokens {
     /// What a token for the device itself will say, as the form asks for it. It is recorded, and not signed yet: the caller
     /// looks once more whether the device may have it.
     pub(crate) async fn recorded(&self, device: &Facts, form: &Form) -> Result<AccessClaims, OAuthError> {
-        let audience = self.audience(form)?;
+        let audience = self.audience_for(form, device).await?;
         let scope = self.scope(form, audience)?;
         let now = self.context.now();
         let claims = self.claims(device, Terms { audience, scope, person: None }, now);

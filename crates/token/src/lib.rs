@@ -25,8 +25,9 @@
 //! - Whoever renews a certificate may get a token with it ([`Tokens::companion`]): that one client need not present the
 //!   certificate that its token is bound to, as its request for the certificate was signed with the key.
 //! - A token has the scopes of its product that were asked for, and none unless asked; any other gets `invalid_scope`.
-//!   What a token is for is said by one `resource` (RFC 8707) or `audience`: the name of a configured product,
-//!   or nothing where a default product is configured. Anything else gets `invalid_target`.
+//!   What a token is for is said by one `resource` (RFC 8707) or `audience`: the name of a configured product, or nothing
+//!   where a default product is configured. Anything else gets `invalid_target`, and so does a product that is licensed,
+//!   but not for the device's tenant or site.
 //! - A token ends with its certificate, if that is sooner than its lifetime.
 //! - A registered client may have `client_credentials` for products of its own list. Such a token has no device, and
 //!   gates do not take it for one's.

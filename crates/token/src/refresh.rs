@@ -43,7 +43,7 @@ pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OA
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
     let now = tokens.context.now();
     let family = living_family(tokens, call, &presented, now).await?;
-    check_target(tokens, call, &family)?;
+    check_target(tokens, call, &family).await?;
     let (audience, person) = (family.audience.as_str(), family.subject.as_deref());
     let scope = scope_of(tokens, call, &family)?;
     let claims = tokens.claims(&call.client, Terms { audience, scope, person }, now);
@@ -125,12 +125,12 @@ async fn living_family(
 }
 
 /// The product stays the one of the grant (RFC 8707 section 2.2), and has to be licensed still.
-fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(), OAuthError> {
+async fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(), OAuthError> {
     let names_one = call.form.get("resource").or(call.form.get("audience")).is_some();
-    if names_one && tokens.audience(&call.form)? != family.audience {
+    if names_one && tokens.product_named(&call.form)? != family.audience {
         return Err(OAuthError::invalid_target("The refresh token is for another product"));
     }
-    if tokens.knows_product(&family.audience) { Ok(()) } else { Err(Refusal::ProductUnknown.into()) }
+    tokens.check_licence(&family.audience, &call.client).await
 }
 
 /// That of the grant, or as much of it as is asked for (RFC 6749 section 6).

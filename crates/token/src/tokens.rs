@@ -16,6 +16,7 @@ use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::jws::KeyError;
 use tegata_core::{Refusal, Timestamp};
+use tegata_storage::Facts;
 use tegata_web::Context;
 use thiserror::Error;
 
@@ -29,6 +30,8 @@ pub struct Product {
     pub audience: String,
     /// Whether a request that names no product is for this one. At most one is.
     pub default: bool,
+    /// Whether devices need a licence for it, by tenant or site, as the ledger has them.
+    pub licensed: bool,
     /// Its scopes: what of it a token may be good for.
     pub scopes: Vec<String>,
 }
@@ -139,8 +142,31 @@ impl Tokens {
         self.context.addresses.issuer()
     }
 
-    /// The product that a request is for.
-    pub(crate) fn audience(&self, form: &Form) -> Result<&str, OAuthError> {
+    /// The product that a device's request is for, if the device may ask for it.
+    pub(crate) async fn audience_for(&self, form: &Form, device: &Facts) -> Result<&str, OAuthError> {
+        let audience = self.product_named(form)?;
+        self.check_licence(audience, device).await?;
+        Ok(audience)
+    }
+
+    /// Whether the product is one, and is licensed where the device stands. The ledger itself is asked: whoever was told
+    /// "granted" or "withdrawn" is never told otherwise. The installation's own devices try all products.
+    pub(crate) async fn check_licence(&self, audience: &str, device: &Facts) -> Result<(), OAuthError> {
+        let product = self.products.iter().find(|product| product.audience == audience);
+        let product = product.ok_or(Refusal::ProductUnknown)?;
+        if !product.licensed || device.tenant.is_system() {
+            return Ok(());
+        }
+        let ledger = &self.context.ledger;
+        if ledger.is_licensed(audience, &device.tenant, &device.site).await? {
+            Ok(())
+        } else {
+            Err(Refusal::ProductNotLicensed.into())
+        }
+    }
+
+    /// The product that a request names, or the default one. Whether the asker may have it is another question.
+    pub(crate) fn product_named(&self, form: &Form) -> Result<&str, OAuthError> {
         let mut resources = form.all("resource");
         let (resource, another) = (resources.next(), resources.next());
         if another.is_some() {
@@ -157,7 +183,7 @@ impl Tokens {
             None => product.default,
         });
         found.map(|product| product.audience.as_str()).ok_or(match wanted {
-            Some(_) => OAuthError::invalid_target("There is no such product"),
+            Some(_) => Refusal::ProductUnknown.into(),
             None => OAuthError::invalid_target("Name the product by resource or audience"),
         })
     }

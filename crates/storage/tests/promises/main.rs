@@ -17,6 +17,7 @@ mod house;
 mod inspecting;
 mod invitations;
 mod issuing;
+mod licences;
 mod life;
 mod lookups;
 mod machine;

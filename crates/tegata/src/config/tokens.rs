@@ -26,6 +26,9 @@ pub struct TokensConfig {
 pub struct ProductConfig {
     /// The `aud` of its tokens and the `resource` that asks for them.
     pub audience: String,
+    /// Whether devices need a licence for it: `tegata licence grant`.
+    #[serde(default)]
+    pub licensed: bool,
     /// What of it a token may be good for.
     #[serde(default)]
     pub scopes: Vec<String>,

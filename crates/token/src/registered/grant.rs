@@ -41,7 +41,7 @@ pub(crate) async fn grant(tokens: &Tokens, form: &Form, client: &Recognized) -> 
     if !registration.client_credentials {
         return Err(Refusal::NotADevice.into());
     }
-    let audience = tokens.audience(form)?;
+    let audience = tokens.product_named(form)?;
     if !registration.audiences.iter().any(|allowed| allowed == audience) {
         return Err(OAuthError::invalid_target("The client is not registered for this product"));
     }

@@ -379,7 +379,7 @@ async fn what_the_grant_needs_and_what_it_does_not_take() {
     store.bring(&token, ID_TOKEN, "&resource=https://unknown.example").await.is_error(
         400,
         "invalid_target",
-        "R-01",
+        "T-05",
     );
     let wanted = format!("&requested_token_type={ACCESS}");
     assert_eq!(store.bring(&token, ID_TOKEN, &wanted).await.status, StatusCode::OK);

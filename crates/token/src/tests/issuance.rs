@@ -266,7 +266,7 @@ async fn a_token_is_for_one_product_that_exists() {
         let answer = world.ask_token(&device, &format!("&{wanted}={OTHER_PRODUCT}")).await;
         assert_eq!(claims_of(&world, answer.json()["access_token"].as_str().unwrap())["aud"], OTHER_PRODUCT);
         let unknown = world.ask_token(&device, &format!("&{wanted}=https://evil.example")).await;
-        unknown.is_error(400, "invalid_target", "R-01");
+        unknown.is_error(400, "invalid_target", "T-05");
     }
     let two = world.ask_token(&device, &format!("&resource={PRODUCT}&resource={OTHER_PRODUCT}")).await;
     two.is_error(400, "invalid_target", "R-01");
@@ -312,7 +312,12 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     let world = World::new().await;
     let key = || Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), []);
     let refused = |products, lifetime| Tokens::new(world.context.clone(), key(), products, lifetime).err();
-    let product = |audience: &str, default| Product { audience: audience.into(), default, scopes: vec![] };
+    let product = |audience: &str, default| Product {
+        audience: audience.into(),
+        default,
+        licensed: false,
+        scopes: vec![],
+    };
     for scope in ["", "a b", "a\"", "在庫"] {
         let odd = Product { scopes: vec![scope.into()], ..product("a", true) };
         assert_eq!(refused(vec![odd], LIFETIME), Some(Misconfigured::Scopes), "{scope}");

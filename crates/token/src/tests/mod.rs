@@ -4,6 +4,7 @@ mod exchange;
 mod feed;
 mod introspection;
 mod issuance;
+mod licence;
 mod refresh;
 mod registered;
 mod revocation;

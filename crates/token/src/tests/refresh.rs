@@ -220,9 +220,9 @@ async fn to_gates_a_refresh_token_is_nothing() {
 #[tokio::test]
 async fn it_is_for_the_product_of_its_grant() {
     let session = Session::begin().await;
-    for other in [OTHER_PRODUCT, "https://unknown.example"] {
+    for (other, code) in [(OTHER_PRODUCT, "R-01"), ("https://unknown.example", "T-05")] {
         let answer = session.ask(&session.device, &session.first, &format!("&resource={other}")).await;
-        answer.is_error(400, "invalid_target", "R-01");
+        answer.is_error(400, "invalid_target", code);
     }
     session.ask(&session.device, &session.first, "&scope=more").await.is_error(400, "invalid_scope", "R-01");
     let named = session.ask(&session.device, &session.first, &format!("&resource={PRODUCT}")).await;

@@ -375,6 +375,7 @@ pub fn products() -> Vec<Product> {
     let product = |audience: &str, default| Product {
         audience: audience.into(),
         default,
+        licensed: false,
         scopes: if default { scopes() } else { vec![] },
     };
     vec![product(PRODUCT, true), product(OTHER_PRODUCT, false)]

@@ -1,0 +1,64 @@
+//! A product is sold to a store while everything runs: its devices may ask for tokens at once, and others may not.
+
+use serde_json::{Value, json};
+use tegata_tests::{Answer, Identity, Installation};
+
+const SOLD: &str = "https://stock.localhost";
+
+fn ask(installation: &Installation, device: &Identity, resource: &str) -> Answer {
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", &*device.device), ("resource", resource)];
+    installation.oauth("token_endpoint").as_device(device).form(&fields).send()
+}
+
+fn is_refused(answer: &Answer) {
+    let said: Value = answer.json();
+    assert_eq!(
+        (answer.status, &said["error"], &said["code"]),
+        (400, &json!("invalid_target"), &json!("T-04"))
+    );
+}
+
+#[test]
+fn a_product_is_for_the_stores_it_was_sold_to_from_the_moment_the_command_returns() {
+    let mut installation = Installation::start();
+    installation.reconfigure(|text| format!("{text}\n[[product]]\naudience = \"{SOLD}\"\nlicensed = true\n"));
+    let first = installation.enroll("register-1");
+    let invited = installation.tell(&["site", "add", "駅前店"]);
+    assert_eq!(invited["name"], "駅前店");
+    let url = installation.tell(&["invite", "--label", "register-2", "--site", "駅前店"]);
+    let second = Identity::enroll(&installation, url["url"].as_str().expect("a link"), "register-2");
+    let licence = |what: &str, more: &[&str]| {
+        installation.command(&[&["licence", what, "--product", SOLD], more].concat())
+    };
+    let tried = || [&first, &second].map(|device| ask(&installation, device, SOLD));
+    tried().iter().for_each(is_refused);
+    ask(&installation, &first, &installation.product).expect(200);
+
+    let granted = licence("grant", &["--site", "駅前店"]).good().json();
+    assert_eq!((&granted["site_name"], &granted["changed"]), (&json!("駅前店"), &json!(true)));
+    let [elsewhere, here] = tried();
+    is_refused(&elsewhere);
+    here.expect(200);
+    assert_eq!(licence("grant", &["--site", "駅前店"]).good().json()["changed"], false);
+
+    licence("grant", &[]).good();
+    for answer in tried() {
+        answer.expect(200);
+    }
+    let listed = installation.tell(&["licence", "list"]);
+    let sites: Vec<_> = listed.as_array().expect("a list").iter().map(|one| &one["site_name"]).collect();
+    assert_eq!(sites, [&Value::Null, &json!("駅前店")]);
+
+    licence("withdraw", &[]).good();
+    let [elsewhere, here] = tried();
+    is_refused(&elsewhere);
+    here.expect(200);
+    licence("withdraw", &["--site", "駅前店"]).good();
+    tried().iter().for_each(is_refused);
+    assert_eq!(licence("withdraw", &[]).code, 2, "there is none any more");
+    assert_eq!(licence("grant", &["--site", "横浜店"]).code, 2, "nor such a store");
+    let typo = ["licence", "grant", "--product", "https://stock.localhost/"];
+    assert_eq!(installation.command(&typo).code, 2, "nor such a product");
+    installation.command(&["check"]).good();
+}
