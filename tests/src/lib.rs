@@ -14,6 +14,7 @@
 //! | hold a ceremony on the hierarchy of CAs | [`Ceremony`] |
 //! | keep the CA keys in an HSM | [`Hsm`] |
 //! | back up a ledger and restore it | [`Storehouse`] |
+//! | be sent security events | [`Receiver`] |
 //! | put a proxy before the device listener | [`Proxied`] |
 //! | keep many clients of a product busy, or let everybody come at once | [`traffic`], [`crowd`] |
 //! | cut the power | [`Power`], [`Cluster`] |
@@ -54,6 +55,7 @@ mod power;
 mod process;
 mod product;
 mod proxied;
+mod receiver;
 mod recipe;
 mod storehouse;
 
@@ -72,6 +74,7 @@ pub use power::Power;
 pub use process::Process;
 pub use product::Product;
 pub use proxied::{Proxied, configure as configure_proxy};
+pub use receiver::Receiver;
 pub use recipe::{Recipe, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

@@ -44,6 +44,12 @@ impl Process {
         self.lines.recv_timeout(PATIENCE).ok()
     }
 
+    /// The same line as JSON.
+    pub fn line_as_json(&mut self) -> serde_json::Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    }
+
     /// Its standard input.
     pub fn input(&mut self) -> &mut ChildStdin {
         self.child.stdin.as_mut().expect("its input")

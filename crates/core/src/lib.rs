@@ -10,6 +10,7 @@
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
+//! | how others learn of it | [`security_event`] |
 //! | what a proxy says about its client | [`proxied`] |
 //! | what was verified before | [`memory`] |
 
@@ -26,6 +27,7 @@ pub mod network;
 pub mod proxied;
 pub mod refusal;
 pub mod renewal;
+pub mod security_event;
 pub mod short_code;
 pub mod thumbprint;
 pub mod timestamp;

@@ -1,7 +1,7 @@
 //! Just enough of an HTTPS client: one HTTP/1.1 connection at a time.
 
 use crate::config::{ConfigError, Identity};
-use http::header::{ACCEPT, HOST};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -115,6 +115,28 @@ impl Client {
         self.open(uri).await?.post_for_answer(uri, media_type, form.into_bytes()).await
     }
 
+    /// Posts a security event token (RFC 8935 section 2.1) over a connection of its own, and reads the answer whatever its
+    /// status. `authorization` is the value of that header.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came; a refusal is an answer.
+    pub async fn post_security_event(
+        &self,
+        uri: &Uri,
+        authorization: Option<&HeaderValue>,
+        token: &str,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let mut request = Request::new(Full::from(token.to_owned()));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/secevent+jwt"));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        self.open(uri).await?.answer_to(uri, request).await
+    }
+
     async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
         let host = uri.host().ok_or(ClientError::Malformed)?.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ClientError::Malformed)?;
@@ -162,8 +184,15 @@ impl Connection {
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let mut request = Request::new(Full::from(body));
         *request.method_mut() = Method::POST;
-        let media_type = HeaderValue::from_static(media_type);
-        request.headers_mut().insert(http::header::CONTENT_TYPE, media_type);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        self.answer_to(uri, request).await
+    }
+
+    async fn answer_to(
+        &mut self,
+        uri: &Uri,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
         let response = self.send(uri, request).await?;
         let status = response.status();
         let rest = Limited::new(response.into_body(), MAX_DOCUMENT).collect();

@@ -14,6 +14,7 @@
 //! | keys, listeners, files | [`keys`], [`listeners`], [`files`] |
 //! | time | [`clocks`] |
 //! | what a restore needs | [`revocation_log`] |
+//! | whether security events arrive | [`receivers`] |
 
 mod authorities;
 mod certificates;
@@ -27,6 +28,7 @@ mod listeners;
 mod lists;
 mod profiles;
 mod progress;
+mod receivers;
 mod report;
 mod revocation_log;
 mod rows;
@@ -143,6 +145,7 @@ async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
     certificates::look(look).await?;
     history::look(look).await?;
     revocation_log::look(look).await;
+    receivers::look(look).await?;
     renewal(look).await
 }
 

@@ -11,6 +11,7 @@ use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::licence::LicenceCommand;
 use crate::proof::Proof;
+use crate::receivers::ReceiverCommand;
 use crate::revocations::RevocationsCommand;
 use crate::sign_out::SignOut;
 use crate::tenant::{SiteCommand, TenantCommand};
@@ -68,6 +69,9 @@ pub enum Command {
     /// Keys that sign tokens and the feed: list, rotate, withdraw
     #[command(subcommand)]
     TokenKey(TokenKeyCommand),
+    /// Receivers of security events: list, verify
+    #[command(subcommand)]
+    Receiver(ReceiverCommand),
     /// Take over the devices of another authority's CA
     #[command(subcommand)]
     Import(ImportCommand),

@@ -2,6 +2,7 @@
 
 mod clients;
 mod proxy;
+mod receivers;
 mod tokens;
 
 use crate::failure::{Doing, Failure};
@@ -13,6 +14,7 @@ use tegata_core::renewal::RenewalPolicy;
 
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
 pub use proxy::{HeaderFormat, ProxyConfig};
+pub use receivers::{PushConfig, ReceiverConfig};
 pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 
 /// What an operator decides. Relative paths are relative to the folder of the file.
@@ -47,6 +49,9 @@ pub struct Config {
     /// Where the people of a tenant sign in.
     #[serde(rename = "identity_provider", default)]
     pub identity_providers: Vec<IdentityProviderConfig>,
+    /// Who is sent security events.
+    #[serde(rename = "receiver", default)]
+    pub receivers: Vec<ReceiverConfig>,
     /// Where the paths begin; not in the file.
     #[serde(skip)]
     folder: PathBuf,
@@ -243,6 +248,7 @@ impl Config {
             return Err("name at least one [[product]] with its audience".into());
         }
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
+        ReceiverConfig::check_all(&self.receivers)?;
         self.tokens.check()
     }
 
@@ -314,7 +320,7 @@ impl Template<'_> {
         } else {
             "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
         };
-        let proxy = proxy::TEMPLATE;
+        let (proxy, receivers) = (proxy::TEMPLATE, receivers::TEMPLATE);
         let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
@@ -354,7 +360,7 @@ key = "tls/device.key"
 # Every name one label below it leads to this listener too; its certificate covers *.SUFFIX.
 probe_suffix = "probe.{host}"
 
-{proxy}
+{proxy}{receivers}
 # HTTP: CRL, OCSP, CA certificates. This URL is written into certificates: it must stay true while they live.
 [public]
 listen = "127.0.0.1:{open}"

@@ -31,6 +31,7 @@ mod plain;
 mod proof;
 mod proxied;
 mod public;
+mod receivers;
 mod revocations;
 mod running;
 mod serve;
@@ -87,6 +88,7 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,
         Command::TokenKey(command) => token_keys::command::run(place, command, machine).await,
+        Command::Receiver(command) => receivers::run(place, command, machine).await,
         Command::Import(command) => import::run(place, command, machine).await,
         Command::Revocations(command) => revocations::run(place, *command, machine).await,
         Command::Invite(options) => invite::run(place, options, machine).await,

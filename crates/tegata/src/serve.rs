@@ -14,6 +14,7 @@ use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
 use crate::proxied;
 use crate::public::{self, Lists, Public};
+use crate::receivers;
 use crate::running;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
@@ -210,6 +211,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
         passes.spawn(canary.run());
     }
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
+    passes.spawn(tegata_token::deliver(tokens.clone(), receivers::open(house).await?));
     passes.spawn(FeedHub::run(tokens.clone()));
     let age = house.config.tokens.key_age();
     passes.spawn(token_keys.follow(tokens.clone(), house.context.clone(), age));

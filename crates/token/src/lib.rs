@@ -3,7 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what must be configured, and which routes there are | [`Tokens`], [`portal_router`], [`device_router`] |
-//! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`] |
+//! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`] |
 //!
 //! # What this authorization server does, where the standards leave a choice
 //!
@@ -50,6 +50,7 @@ mod keys;
 mod metadata;
 mod people;
 mod receipts;
+mod receivers;
 mod refresh;
 mod registered;
 mod revocation;
@@ -65,6 +66,7 @@ pub use error::OAuthError;
 pub use feed::FeedHub;
 pub use keys::Keys;
 pub use people::{Fetch, IdentityProvider};
+pub use receivers::{Push, Pushed, Receiver, deliver};
 pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, Rules};

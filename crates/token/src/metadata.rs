@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tegata_web::Addresses;
 
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
+pub(crate) const SHARED_SIGNALS: &str = "/.well-known/ssf-configuration";
 pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
@@ -20,6 +22,9 @@ pub(crate) const FEED: &str = "/feed";
 pub(crate) const RECEIPTS: &str = "/feed/receipts";
 
 const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRANT];
+
+/// RFC 8935, as SSF names it.
+const PUSH_DELIVERY: &str = "urn:ietf:rfc:8935";
 
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
@@ -36,6 +41,19 @@ impl Documents {
 
 pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
     public(tokens.documents.metadata.clone(), "application/json")
+}
+
+/// The transmitter's metadata (SSF 1.0 section 7.1). Streams are made by the operator, not by receivers, so there are no
+/// addresses to manage them.
+pub(crate) async fn shared_signals(State(tokens): State<Arc<Tokens>>) -> Response {
+    let document = json!({
+        "spec_version": "1_0",
+        "issuer": tokens.issuer(),
+        "jwks_uri": format!("{}{JWKS}", tokens.context.addresses.portal),
+        "delivery_methods_supported": [PUSH_DELIVERY],
+        "default_subjects": "ALL",
+    });
+    public(written(&document), "application/json")
 }
 
 pub(crate) async fn jwks(State(tokens): State<Arc<Tokens>>) -> Response {

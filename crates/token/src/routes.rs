@@ -26,4 +26,5 @@ fn discovery() -> Router<Arc<Tokens>> {
     Router::new()
         .route(metadata::METADATA, get(metadata::metadata))
         .route(metadata::JWKS, get(metadata::jwks))
+        .route(metadata::SHARED_SIGNALS, get(metadata::shared_signals))
 }

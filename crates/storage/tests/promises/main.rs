@@ -22,6 +22,7 @@ mod life;
 mod lookups;
 mod machine;
 mod publishing;
+mod receivers;
 mod restoring;
 mod revoking;
 mod status;

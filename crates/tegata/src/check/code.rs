@@ -105,6 +105,8 @@ codes! {
     DiskFull "disk-full" Wrong "make room: without it nothing is issued or revoked";
     DiskLow "disk-low" Warning "make room before nothing can be issued or revoked";
     RevocationLog "revocation-log" Wrong "bring the log back or let it be written anew: a restore needs it";
+    ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
+    ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";
     RevocationLogTogether "revocation-log-together" Warning "put the log on another device: what takes the ledger must not take it too";
 }
 

@@ -45,6 +45,8 @@ pub struct Gauges {
     ca_days: Family<Labels, Level>,
     renewals: Family<Labels, Level>,
     connections: Family<Labels, Level>,
+    receiver_lag: Family<Labels, Level>,
+    receiver_failing: Family<Labels, Level>,
     /// When renewals were counted last.
     due_at: Mutex<Timestamp>,
 }
@@ -79,6 +81,16 @@ impl Gauges {
             "Devices that should renew now, and that ended without a successor",
             own.renewals.clone(),
         );
+        registry.register(
+            "receiver_lag_events",
+            "Events that a receiver of security events has not taken",
+            own.receiver_lag.clone(),
+        );
+        registry.register(
+            "receiver_failing_seconds",
+            "How long a receiver of security events has taken nothing it was sent",
+            own.receiver_failing.clone(),
+        );
         registry.register("connections_open", "Open connections of each door", own.connections.clone());
         own
     }
@@ -110,6 +122,12 @@ impl Gauges {
     ) -> tegata_storage::Result<()> {
         let ledger = &room.context.ledger;
         self.receipts(&ledger.receipts().await?, seq, now);
+        for receiver in ledger.receivers().await? {
+            let labels = vec![("receiver", receiver.id.clone())];
+            self.receiver_lag.get_or_create(&labels).set(number(seq.saturating_sub(receiver.seq())));
+            let failing = receiver.failing_since().map_or(0.0, |since| now.since(since).as_secs_f64());
+            self.receiver_failing.get_or_create(&labels).set(failing);
+        }
         for issuer in ledger.issuers().await?.iter().filter(|issuer| issuer.is_trusted()) {
             self.authority(issuer, now);
             for shard in ledger.shards(&issuer.id).await? {

@@ -1,0 +1,250 @@
+//! Changes of status for those who follow no feed: security event tokens (RFC 8417) with the event types of CAEP 1.0 and
+//! the subjects of SSF 1.0 and RFC 9493. Devices, tenants, certificates and tokens are named; no person ever is.
+
+use crate::claims::device_subject;
+use crate::feed::{Change, Denial, Holder};
+use crate::id::{DeviceId, TenantId};
+use crate::thumbprint::Thumbprint;
+use crate::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// The JWS `typ` (RFC 8417 section 2.3): no access token and no line of the feed can pass for one.
+pub const SECURITY_EVENT: &str = "secevent+jwt";
+
+/// What an event is about, by its type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventType {
+    /// CAEP: whatever was let in by tokens of the subject is to be let in no longer.
+    SessionRevoked,
+    /// CAEP: a certificate is no longer accepted.
+    CredentialChange,
+    /// CAEP: a device, or all devices of a tenant, are stopped for now, or go on.
+    DeviceComplianceChange,
+    /// SSF: the receiver is reached.
+    Verification,
+}
+
+impl EventType {
+    /// The types that speak of changes.
+    pub const CHANGES: [Self; 3] =
+        [Self::SessionRevoked, Self::CredentialChange, Self::DeviceComplianceChange];
+
+    /// Its name among the claims.
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Self::SessionRevoked => "https://schemas.openid.net/secevent/caep/event-type/session-revoked",
+            Self::CredentialChange => "https://schemas.openid.net/secevent/caep/event-type/credential-change",
+            Self::DeviceComplianceChange => {
+                "https://schemas.openid.net/secevent/caep/event-type/device-compliance-change"
+            }
+            Self::Verification => "https://schemas.openid.net/secevent/ssf/event-type/verification",
+        }
+    }
+
+    /// Its short name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SessionRevoked => "session-revoked",
+            Self::CredentialChange => "credential-change",
+            Self::DeviceComplianceChange => "device-compliance-change",
+            Self::Verification => "verification",
+        }
+    }
+}
+
+/// The claims of a token with one event. Times are seconds since the epoch.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct SecurityEvent {
+    /// The issuer's URL.
+    pub iss: String,
+    /// The same whenever the event is sent to this receiver, so that it knows a repetition.
+    pub jti: String,
+    /// When it was signed.
+    pub iat: i64,
+    /// The receiver.
+    pub aud: String,
+    /// The same for all events of one change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub txn: Option<String>,
+    /// Whom it is about.
+    pub sub_id: Subject,
+    /// The one event by its type.
+    pub events: Map<String, Value>,
+}
+
+/// A subject identifier (RFC 9493 section 3, SSF 1.0 section 3).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "format", rename_all = "snake_case")]
+pub enum Subject {
+    /// A name that only the issuer can read.
+    Opaque {
+        /// The name.
+        id: String,
+    },
+    /// As in the tokens of a device.
+    IssSub {
+        /// The issuer.
+        iss: String,
+        /// `device:{id}`.
+        sub: String,
+    },
+    /// One access token.
+    JwtId {
+        /// The issuer.
+        iss: String,
+        /// Its name.
+        jti: String,
+    },
+    /// A device of a tenant, or all devices of one.
+    Complex {
+        /// The device.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        device: Option<Box<Subject>>,
+        /// The tenant.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tenant: Option<Box<Subject>>,
+    },
+}
+
+impl Subject {
+    /// A device, with its tenant where that is known.
+    pub fn device(iss: &str, device: &DeviceId, tenant: Option<&TenantId>) -> Self {
+        let device = Self::IssSub { iss: iss.to_owned(), sub: device_subject(device) };
+        Self::Complex { device: Some(Box::new(device)), tenant: tenant.map(|id| Box::new(opaque(id))) }
+    }
+
+    /// All devices of a tenant.
+    pub fn tenant(tenant: &TenantId) -> Self {
+        Self::Complex { device: None, tenant: Some(Box::new(opaque(tenant))) }
+    }
+}
+
+fn opaque(tenant: &TenantId) -> Subject {
+    Subject::Opaque { id: tenant.to_string() }
+}
+
+/// Whom a change is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About<'a> {
+    /// A device.
+    Device(&'a DeviceId),
+    /// A tenant's devices.
+    Tenant(&'a TenantId),
+    /// A certificate.
+    Certificate(&'a Thumbprint),
+    /// An access token.
+    Token(&'a str),
+}
+
+impl<'a> From<&'a Change> for About<'a> {
+    fn from(change: &'a Change) -> Self {
+        match change {
+            Change::DeviceDenied { device, .. } | Change::DeviceAllowed { device } => Self::Device(device),
+            Change::TenantDenied { tenant, .. } | Change::TenantAllowed { tenant } => Self::Tenant(tenant),
+            Change::CertificateDenied { thumbprint, .. } => Self::Certificate(thumbprint),
+            Change::TokenDenied { jti, .. } => Self::Token(jti),
+            Change::TokensDenied(before) => match &before.of {
+                Holder::Device(device) => Self::Device(device),
+                Holder::Tenant(tenant) => Self::Tenant(tenant),
+            },
+        }
+    }
+}
+
+/// What a change is in the words of CAEP, in the order in which it is told: one event a token (SSF 1.0 section 4.1.6).
+///
+/// Whoever is stopped for now loses the sessions too, so receivers that know nothing of compliance act as well.
+pub fn told(change: &Change, at: Timestamp) -> Vec<(EventType, Value)> {
+    let revoked = || (EventType::SessionRevoked, json!({"event_timestamp": at.seconds()}));
+    match change {
+        Change::DeviceDenied { reason: Denial::Suspended, .. }
+        | Change::TenantDenied { reason: Denial::Suspended, .. } => vec![revoked(), compliance(false, at)],
+        Change::DeviceAllowed { .. } | Change::TenantAllowed { .. } => vec![compliance(true, at)],
+        Change::DeviceDenied { .. } | Change::TenantDenied { .. } | Change::TokenDenied { .. } => {
+            vec![revoked()]
+        }
+        Change::CertificateDenied { thumbprint, reason, .. } => {
+            vec![(EventType::CredentialChange, credential(thumbprint, *reason, at))]
+        }
+        // What was issued from this moment on stays good.
+        Change::TokensDenied(before) => {
+            let at = before.issued_before.seconds();
+            vec![(EventType::SessionRevoked, json!({"event_timestamp": at}))]
+        }
+    }
+}
+
+fn compliance(is_compliant: bool, at: Timestamp) -> (EventType, Value) {
+    let word = |compliant: bool| if compliant { "compliant" } else { "not-compliant" };
+    let event = json!({
+        "event_timestamp": at.seconds(),
+        "previous_status": word(!is_compliant),
+        "current_status": word(is_compliant),
+    });
+    (EventType::DeviceComplianceChange, event)
+}
+
+/// A planned end is a deletion, any other a revocation.
+fn credential(thumbprint: &Thumbprint, reason: Denial, at: Timestamp) -> Value {
+    json!({
+        "event_timestamp": at.seconds(),
+        "credential_type": "x509",
+        "change_type": if reason == Denial::Retired { "delete" } else { "revoke" },
+        "x5t#S256": thumbprint,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Seeded;
+
+    const AT: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn types(change: &Change) -> Vec<EventType> {
+        told(change, AT).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn whoever_is_stopped_loses_their_sessions_in_every_vocabulary() {
+        let device = DeviceId::random(&Seeded::new(1));
+        for (reason, told) in [
+            (Denial::Suspended, &[EventType::SessionRevoked, EventType::DeviceComplianceChange][..]),
+            (Denial::Revoked, &[EventType::SessionRevoked]),
+            (Denial::Retired, &[EventType::SessionRevoked]),
+        ] {
+            assert_eq!(types(&Change::DeviceDenied { device: device.clone(), reason }), told);
+        }
+        let resumed = Change::DeviceAllowed { device };
+        assert_eq!(types(&resumed), [EventType::DeviceComplianceChange]);
+        assert_eq!(told(&resumed, AT)[0].1["current_status"], "compliant");
+    }
+
+    #[test]
+    fn a_planned_end_of_a_certificate_is_no_revocation() {
+        let change =
+            |reason| Change::CertificateDenied { thumbprint: Thumbprint::of(b"x"), reason, until: AT };
+        assert_eq!(told(&change(Denial::Retired), AT)[0].1["change_type"], "delete");
+        assert_eq!(told(&change(Denial::Revoked), AT)[0].1["change_type"], "revoke");
+    }
+
+    #[test]
+    fn subjects_travel_as_the_registry_writes_them() {
+        let entropy = Seeded::new(2);
+        let (device, tenant) = (DeviceId::random(&entropy), TenantId::random(&entropy));
+        let subject = serde_json::to_value(Subject::device("https://i", &device, Some(&tenant))).unwrap();
+        assert_eq!(
+            subject,
+            json!({"format": "complex",
+                "device": {"format": "iss_sub", "iss": "https://i", "sub": format!("device:{device}")},
+                "tenant": {"format": "opaque", "id": tenant.to_string()}})
+        );
+        let token = Subject::JwtId { iss: "https://i".into(), jti: "t".into() };
+        assert_eq!(
+            serde_json::to_value(token).unwrap(),
+            json!({"format": "jwt_id", "iss": "https://i", "jti": "t"})
+        );
+    }
+}

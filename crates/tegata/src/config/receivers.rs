@@ -1,0 +1,125 @@
+//! `[[receiver]]`: who is sent security events.
+
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use tegata_core::security_event::EventType;
+
+/// What `tegata init` writes about it.
+pub const TEMPLATE: &str = r#"
+# Uncomment for each system that is to be sent security events (SSF, CAEP; RFC 8935). See docs/exports.md.
+# [[receiver]]
+# id = "siem"
+# audience = "https://siem.example.jp"
+# tenant = "a tenant's name: only its events"
+# [receiver.push]
+# endpoint = "https://siem.example.jp/events"
+# authorization = "siem.token"
+"#;
+
+/// Somebody who is sent security events.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiverConfig {
+    /// Its name, for ever: its place in the feed is found by it. Letters, digits and hyphens.
+    pub id: String,
+    /// What the `aud` of its tokens says.
+    pub audience: String,
+    /// The tenant whose events it hears, by name or identifier. Without it: everybody's.
+    pub tenant: Option<String>,
+    /// Which of them. All, unless it is said.
+    #[serde(default = "all")]
+    pub events: Vec<EventType>,
+    /// How they come to it.
+    pub push: PushConfig,
+}
+
+/// A receiver that is called (RFC 8935).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PushConfig {
+    /// Where it listens: an https URL.
+    pub endpoint: String,
+    /// A file with the value of the `Authorization` header, as `Bearer …`.
+    pub authorization: Option<PathBuf>,
+    /// PEM that verifies its server, where the system's own trust does not.
+    pub ca: Option<PathBuf>,
+}
+
+fn all() -> Vec<EventType> {
+    EventType::CHANGES.to_vec()
+}
+
+impl ReceiverConfig {
+    /// Names are the keys of places in the feed, so each is there once.
+    pub fn check_all(receivers: &[Self]) -> Result<(), String> {
+        let mut ids = HashSet::new();
+        for receiver in receivers {
+            receiver.check()?;
+            if !ids.insert(&receiver.id) {
+                return Err(format!("there are two receivers of the name {}", receiver.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let id = &self.id;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !(1..=64).contains(&id.len()) || !id.bytes().all(is_name) {
+            return Err(format!("receiver {id:?}: its id is 1 to 64 letters, digits and hyphens"));
+        }
+        if !self.push.endpoint.starts_with("https://") {
+            return Err(format!("receiver {id}: push.endpoint must begin with https://"));
+        }
+        if self.audience.is_empty() {
+            return Err(format!("receiver {id}: whom is it known as? Say `audience`"));
+        }
+        if self.events.is_empty() || self.events.contains(&EventType::Verification) {
+            return Err(format!(
+                "receiver {id}: events are session-revoked, credential-change, device-compliance-change; \
+                 verifications come anyway"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str =
+        "id = \"siem\"\naudience = \"https://siem\"\n[push]\nendpoint = \"https://siem/events\"";
+
+    fn read(text: &str) -> Result<ReceiverConfig, String> {
+        let config: ReceiverConfig = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check().map(|()| config)
+    }
+
+    #[test]
+    fn an_operator_says_no_more_than_who_and_where() {
+        assert_eq!(read(WHOLE).unwrap().events, EventType::CHANGES);
+        let some = format!("events = [\"session-revoked\"]\n{WHOLE}");
+        assert_eq!(read(&some).unwrap().events, [EventType::SessionRevoked]);
+    }
+
+    #[test]
+    fn what_could_not_work_or_would_go_in_the_clear_is_refused() {
+        for (from, to) in [
+            ("https://siem/events", "http://siem/events"),
+            ("\"siem\"", "\"\""),
+            ("\"siem\"", "\"a b\""),
+            ("audience = \"https://siem\"", "audience = \"\""),
+            ("audience = \"https://siem\"", "audience = \"a\"\nevents = []"),
+            ("audience = \"https://siem\"", "audience = \"a\"\nevents = [\"verification\"]"),
+            ("audience = \"https://siem\"", "audience = \"a\"\nevents = [\"logins\"]"),
+            ("endpoint", "url"),
+        ] {
+            assert!(read(&WHOLE.replace(from, to)).is_err(), "{to}");
+        }
+        let twice = [read(WHOLE).unwrap(), read(WHOLE).unwrap()];
+        assert!(ReceiverConfig::check_all(&twice).is_err());
+        assert!(ReceiverConfig::check_all(&twice[..1]).is_ok());
+    }
+}

@@ -1,0 +1,136 @@
+//! Receivers of security events: the way to each, and the commands about them.
+
+mod command;
+
+pub use command::{ReceiverCommand, run};
+
+use crate::client::SYSTEM_TRUST;
+use crate::config::{Config, PushConfig, ReceiverConfig};
+use crate::failure::{Doing, Failure};
+use crate::house::House;
+use http::{HeaderValue, StatusCode, Uri};
+use serde::Deserialize;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use tegata_gate::client::Client;
+use tegata_token::{Push, Pushed, Receiver};
+
+/// The longest word of a receiver that is kept, in characters.
+const LONGEST_WORD: usize = 200;
+
+/// The receivers that are configured.
+pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
+    let tenants = house.ledger.tenants().await.doing("cannot read the tenants")?;
+    let receiver = |configured: &ReceiverConfig| {
+        let tenant = configured.tenant.as_ref().map(|named| {
+            let found = tenants.iter().find(|tenant| tenant.id.as_str() == named || tenant.name == *named);
+            found.map(|tenant| tenant.id.clone()).ok_or_else(|| {
+                Failure::misuse(format!("receiver {}: there is no tenant {named}", configured.id))
+            })
+        });
+        Ok(Receiver {
+            id: configured.id.clone(),
+            audience: configured.audience.clone(),
+            tenant: tenant.transpose()?,
+            events: configured.events.clone(),
+            push: Arc::new(Way::open(house, &configured.push)?),
+        })
+    };
+    house.config.receivers.iter().map(receiver).collect()
+}
+
+/// HTTPS by the small client that gates use, with its limits. It follows no redirects.
+struct Way {
+    client: Client,
+    endpoint: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+impl Way {
+    fn open(house: &House, push: &PushConfig) -> Result<Self, Failure> {
+        let config = &house.config;
+        let ca = push.ca.as_ref().map(|file| config.path(file));
+        let trust = tegata_gate::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
+        let client = Client::new(trust.map_err(Failure::misuse)?, house.context.clock.clone(), None);
+        let endpoint = push.endpoint.parse();
+        Ok(Self {
+            client: client.map_err(Failure::wrong)?,
+            endpoint: endpoint.map_err(|_| Failure::misuse(format!("no URL: {}", push.endpoint)))?,
+            authorization: push.authorization.as_deref().map(|file| secret(config, file)).transpose()?,
+        })
+    }
+
+    async fn send(&self, token: &str) -> Pushed {
+        let sent = self.client.post_security_event(&self.endpoint, self.authorization.as_ref(), token).await;
+        match sent {
+            Ok((status, _)) if status.is_success() => Pushed::Taken,
+            Ok((StatusCode::BAD_REQUEST, body)) => refused(&body),
+            Ok((status, _)) => Pushed::Failed(format!("it answers {status}")),
+            Err(error) => Pushed::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Push for Way {
+    fn push<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = Pushed> + Send + 'a>> {
+        Box::pin(self.send(token))
+    }
+}
+
+fn secret(config: &Config, file: &Path) -> Result<HeaderValue, Failure> {
+    let file = config.path(file);
+    let text = std::fs::read_to_string(&file).doing(format!("cannot read {}", file.display()))?;
+    let value = HeaderValue::from_str(text.trim());
+    let mut value =
+        value.map_err(|_| Failure::misuse(format!("{} is no value of a header", file.display())))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// RFC 8935 section 2.3. Only `invalid_request` is about the token itself; whatever is about keys, names and rights may
+/// be mended on either side, and then the same token is taken.
+fn refused(body: &[u8]) -> Pushed {
+    #[derive(Deserialize)]
+    struct Refused {
+        err: String,
+        #[serde(default)]
+        description: String,
+    }
+    let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
+        return Pushed::Failed("it answers 400 without saying why".into());
+    };
+    let said = format!("{} {}", refused.err, refused.description);
+    // It goes to logs and to the ledger.
+    let said: String =
+        said.trim().chars().filter(|character| !character.is_control()).take(LONGEST_WORD).collect();
+    if refused.err == "invalid_request" { Pushed::Rejected(said) } else { Pushed::Failed(said) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_token_that_makes_no_sense_is_given_up() {
+        let answer = |body: &str| refused(body.as_bytes());
+        assert_eq!(
+            answer(r#"{"err":"invalid_request","description":"no such event"}"#),
+            Pushed::Rejected("invalid_request no such event".into())
+        );
+        for err in
+            ["invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"]
+        {
+            assert_eq!(answer(&format!(r#"{{"err":"{err}"}}"#)), Pushed::Failed(err.into()));
+        }
+        assert!(matches!(answer("<html>"), Pushed::Failed(_)));
+    }
+
+    #[test]
+    fn what_a_receiver_says_cannot_fill_or_forge_a_log() {
+        let long = format!(r#"{{"err":"access_denied","description":"a\nb{}"}}"#, "c".repeat(1000));
+        let Pushed::Failed(said) = refused(long.as_bytes()) else { panic!("a failure") };
+        assert!(said.starts_with("access_denied abc") && said.chars().count() == LONGEST_WORD);
+    }
+}
