@@ -110,7 +110,8 @@ fn each_form_leads_to_the_same_device_and_no_other_form_does() {
                 "{format}: {other}"
             );
         }
-        let without_end = &value[..value.len() / 2];
+        // An odd number of letters is no base64, wherever the rest would have ended.
+        let without_end = &value[..(value.len() / 2) | 1];
         for wrong in [without_end, "x", "Hash=0"] {
             assert_eq!(probe().header(name, wrong).send().expect(400).problem(), "R-09", "{format}: {wrong}");
         }
