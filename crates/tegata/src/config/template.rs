@@ -1,0 +1,170 @@
+//! `tegata.toml` as `tegata init` writes it: explained, and with what may be uncommented.
+
+use super::Pkcs11Config;
+
+/// The file that `tegata init` writes.
+pub struct Template<'a> {
+    pub installation: &'a str,
+    pub storage: &'a str,
+    pub revocations: &'a str,
+    pub unlock: bool,
+    pub token: Option<&'a Pkcs11Config>,
+    pub host: &'a str,
+    pub public: &'a str,
+    pub ports: [u16; 3],
+    pub audience: &'a str,
+}
+
+/// What may be believed of devices over ACME, for the file.
+const ATTESTATION: &str = "\
+# Uncomment to believe what makers of devices attest over ACME: the file has Apple's Enterprise Attestation Root CA.\n\
+# [acme]\n\
+# attestation_roots = \"apple-attestation.pem\"\n\
+# require_attestation = false";
+
+impl Template<'_> {
+    /// Its text, explained.
+    pub fn render(&self) -> String {
+        let Self { installation, storage, revocations, host, public, audience, .. } = self;
+        let [portal, device, open] = self.ports;
+        let unlock = if self.unlock {
+            "# Unlocks the keys. Mode 0600; keep a copy elsewhere. Without this line the passphrase is read from\n\
+             # the environment variable TEGATA_PASSPHRASE.\nunlock = \"unlock.key\"\n"
+        } else {
+            "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
+        };
+        let (proxy, receivers) = (super::proxy::TEMPLATE, super::receivers::TEMPLATE);
+        let token = self.token.map_or_else(String::new, token_section);
+        format!(
+            r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
+
+[installation]
+# The authority of the URIs in certificates: a host name you own. It must never change.
+name = "{installation}"
+# Certificate profiles: device.toml and gate.toml.
+profiles = "ca-config"
+
+[storage]
+# sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+url = "{storage}"
+
+[revocations]
+# What is revoked is written here too, before the ledger says so: a ledger restored from a backup reads it and does
+# it again before anybody is answered. A file on another disk than the ledger, never restored with it, and shared by
+# all servers of one ledger.
+log = "{revocations}"
+
+[keys]
+folder = "keys"
+{unlock}{token}
+# HTTPS, never asks for a certificate: pages, API, OAuth metadata. Its URL is the OAuth issuer.
+[portal]
+listen = "127.0.0.1:{portal}"
+url = "https://{host}:{portal}"
+certificate = "tls/portal.pem"
+key = "tls/portal.key"
+
+# HTTPS, asks for a certificate: tokens, renewal, probe, feed. Another host or port than the portal's.
+[device]
+listen = "127.0.0.1:{device}"
+url = "https://{host}:{device}"
+certificate = "tls/device.pem"
+key = "tls/device.key"
+# Every name one label below it leads to this listener too; its certificate covers *.SUFFIX.
+probe_suffix = "probe.{host}"
+
+{proxy}{receivers}
+# HTTP: CRL, OCSP, CA certificates. This URL is written into certificates: it must stay true while they live.
+[public]
+listen = "127.0.0.1:{open}"
+url = "{public}:{open}"
+
+[tokens]
+lifetime_seconds = 300
+# How long a person stays signed in on a device, in any case and without using it.
+refresh_minutes = 960
+refresh_idle_minutes = 180
+# A key signs tokens for this many days, then the next one does, announced in time; 0 for never by itself.
+key_days = 90
+
+[renewal]
+# A certificate is due this many days before its end (short ones at two thirds of their life).
+due_days = 30
+# How long the old generation still works after the new one was used.
+grace_days = 7
+
+{ATTESTATION}
+
+# Uncomment for monitoring: /metrics (Prometheus), /healthz, /readyz over plain HTTP on this machine.
+# [metrics]
+# listen = "127.0.0.1:9464"
+
+# A device of the system's own is enrolled, stopped, and watched at every door; 0 for never. `tegata dev` does so
+# only where every_minutes is given.
+# [canary]
+# every_minutes = 15
+# deadline_seconds = 5
+
+# What tokens are for. The first is the default when a client names no resource.
+[[product]]
+audience = "{audience}"
+# Only for tenants and sites with a licence: tegata licence grant.
+# licensed = true
+
+# Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the
+# CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates
+# (jwks, a file or the set itself, or jwks_uri).
+# [clients]
+# ca = "clients-ca.pem"
+# crl = "clients-crl.pem"
+# [[client]]
+# client_id = "stock-batch"
+# token_endpoint_auth_method = "tls_client_auth"
+# tls_client_auth_subject_dn = "CN=stock-batch,O=Aoba"
+# introspects = ["{audience}"]
+# [[client]]
+# client_id = "nightly"
+# token_endpoint_auth_method = "self_signed_tls_client_auth"
+# jwks = "nightly.json"
+# grants = ["client_credentials"]
+# audiences = ["{audience}"]
+
+{PEOPLE}"#
+        )
+    }
+}
+
+/// Where people sign in, as a new file explains it.
+const PEOPLE: &str = r#"# Where the people of a tenant sign in, for tokens that name person and device. site_claim is the claim with the stores
+# a person works at; without it, all of the tenant's. require tells the tenant's people from others at the same issuer.
+# [[identity_provider]]
+# tenant = "…"
+# issuer = "https://login.example.jp"
+# audiences = ["…"]
+# ca = "PEM, where the system does not trust it"
+# site_claim = "stores"
+# require = { hd = "aoba.example.jp" }
+"#;
+
+fn token_section(token: &Pkcs11Config) -> String {
+    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let path = |path: &Path| text(&path.display().to_string());
+    let pin = match &token.pin {
+        Some(file) => format!(
+            "# The user's PIN, on one line. Mode 0600; keep a copy elsewhere.\npin = {}\n",
+            path(file)
+        ),
+        None => "# The PIN is read from the environment variable TEGATA_PIN.\n".to_owned(),
+    };
+    format!(
+        "# Keys of new CAs are made on the token: \"pkcs11\", or in the folder: \"file\".\n\
+         new = \"pkcs11\"\n\n\
+         [keys.pkcs11]\n\
+         # The vendor's library and the token's label. Keys never leave the token: back it up by its own means.\n\
+         module = {}\n\
+         token = {}\n\
+         {pin}",
+        path(&token.module),
+        text(&token.token),
+    )
+}
