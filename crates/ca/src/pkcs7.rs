@@ -1,5 +1,9 @@
 //! Certificates in a bag: the degenerate `SignedData` that signs nothing (RFC 5652 section 5.2), which EST and SCEP
-//! hand over.
+//! hand over; and content that is signed.
+
+mod signed;
+
+pub use signed::{ContentAlgorithm, ContentKey, ContentSigner};
 
 use crate::der::{self, tag};
 use crate::oid;
@@ -19,8 +23,12 @@ pub fn certs_only(certificates: &[&[u8]]) -> Vec<u8> {
         &der::element(tag::constructed(0), &sorted),
         &none,
     ]);
+    content_info(&signed_data)
+}
+
+fn content_info(signed_data: &[u8]) -> Vec<u8> {
     let content_type = der::element(tag::OID, &[oid::PKCS7_SIGNED_DATA]);
-    der::sequence(&[&content_type, &der::element(tag::constructed(0), &[&signed_data])])
+    der::sequence(&[&content_type, &der::element(tag::constructed(0), &[signed_data])])
 }
 
 #[cfg(test)]

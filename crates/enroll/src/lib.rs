@@ -18,6 +18,7 @@ mod est;
 mod guesses;
 mod pages;
 mod probe;
+mod profiles;
 mod qr;
 mod sheet;
 mod throttle;
@@ -26,6 +27,7 @@ mod why;
 pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
+pub use profiles::profile_routes;
 pub use sheet::{Sheet, sheets};
 
 use axum::Router;

@@ -28,6 +28,7 @@ mod machine;
 mod metrics;
 mod pem;
 mod plain;
+mod profiles;
 mod proof;
 mod proxied;
 mod public;

@@ -12,6 +12,7 @@ use crate::invite::{self, Invited};
 use crate::loops;
 use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
+use crate::profiles;
 use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
@@ -240,7 +241,11 @@ fn listeners(
 ) -> Result<JoinSet<()>, Failure> {
     let addresses = &house.context.addresses;
     let config = &house.config;
+    let identity =
+        |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
+    let portal_identity = identity(&config.portal.certificate, &config.portal.key)?;
     let portal = tegata_enroll::portal_routes(desk.clone())
+        .merge(tegata_enroll::profile_routes(desk.clone(), profiles::signer(&portal_identity)))
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_token::portal_router(tokens.clone()));
     let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
@@ -251,10 +256,7 @@ fn listeners(
         responders: responders.clone(),
         hierarchy: house.hierarchy.clone(),
     });
-    let identity =
-        |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
-    let portal_tls =
-        portal_config(&identity(&config.portal.certificate, &config.portal.key)?, Versions::Tls13);
+    let portal_tls = portal_config(&portal_identity, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
     let device_identity = identity(&config.device.certificate, &config.device.key)?;
     let proxy = config.device.proxy.as_ref();

@@ -11,14 +11,14 @@ use tegata_tests::installation::text_of;
 use tegata_tests::{Answer, Installation};
 
 /// What a configuration profile says.
-struct Payload {
-    directory_url: String,
-    client_identifier: String,
-    attest: bool,
+pub(super) struct Payload {
+    pub(super) directory_url: String,
+    pub(super) client_identifier: String,
+    pub(super) attest: bool,
 }
 
 /// The maker: a root, a CA below it, and what it says about keys of its devices.
-struct Maker {
+pub(super) struct Maker {
     root: Vec<u8>,
     intermediate: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
@@ -89,7 +89,7 @@ fn other_challenges_and_keys(installation: &Installation, payload: &Payload, mak
 }
 
 /// What the device does when the profile is installed.
-fn install(
+pub(super) fn install(
     installation: &Installation,
     payload: &Payload,
     key: &KeyPair,

@@ -6,6 +6,7 @@ mod certbot;
 mod device;
 mod lego;
 mod life;
+mod profile;
 
 use std::path::Path;
 use tegata_tests::openssl::{openssl, text, url_after};

@@ -1,0 +1,104 @@
+//! The portal's own key vouches for the profiles that it hands out: the device names whom its browser trusts already.
+
+use rustls::sign::SigningKey;
+use rustls::{SignatureAlgorithm, SignatureScheme};
+use std::sync::Arc;
+use tegata_ca::pkcs7::{ContentAlgorithm, ContentKey, ContentSigner};
+use tegata_web::tls::ServerIdentity;
+
+/// The signer of profiles. A key that is neither RSA nor P-256 signs none: devices then call the profile unsigned.
+pub fn signer(identity: &ServerIdentity) -> Option<ContentSigner> {
+    let key = rustls::crypto::ring::sign::any_supported_type(&identity.key).ok();
+    let signer = key.and_then(PortalKey::new).and_then(|key| {
+        ContentSigner::new(Box::new(key), identity.chain.iter().map(|der| der.to_vec()).collect())
+    });
+    if signer.is_none() {
+        tracing::warn!(
+            "the portal's key is neither RSA nor P-256: profiles for Apple devices are not signed"
+        );
+    }
+    signer
+}
+
+struct PortalKey {
+    key: Arc<dyn SigningKey>,
+    scheme: SignatureScheme,
+}
+
+impl PortalKey {
+    fn new(key: Arc<dyn SigningKey>) -> Option<Self> {
+        let scheme = match key.algorithm() {
+            SignatureAlgorithm::RSA => SignatureScheme::RSA_PKCS1_SHA256,
+            _ => SignatureScheme::ECDSA_NISTP256_SHA256,
+        };
+        key.choose_scheme(&[scheme]).is_some().then_some(Self { key, scheme })
+    }
+}
+
+impl ContentKey for PortalKey {
+    fn algorithm(&self) -> ContentAlgorithm {
+        match self.scheme {
+            SignatureScheme::RSA_PKCS1_SHA256 => ContentAlgorithm::Rsa,
+            _ => ContentAlgorithm::Ecdsa,
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.key.choose_scheme(&[self.scheme])?.sign(message).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls_pki_types::pem::PemObject;
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+    use std::path::Path;
+    use std::process::Command;
+    use tegata_core::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    /// A certificate of its own for a new key that openssl makes.
+    fn identity(folder: &Path, key: &[&str]) -> ServerIdentity {
+        let made =
+            ["req", "-x509", "-nodes", "-subj", "/CN=portal", "-keyout", "key.pem", "-out", "cert.pem"];
+        openssl(folder, &[&made[..], key].concat());
+        ServerIdentity {
+            chain: vec![CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap()],
+            key: PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap(),
+        }
+    }
+
+    fn openssl(folder: &Path, arguments: &[&str]) -> bool {
+        Command::new("openssl").args(arguments).current_dir(folder).output().unwrap().status.success()
+    }
+
+    #[test]
+    fn openssl_believes_what_either_kind_of_key_signs_and_nothing_that_was_changed() {
+        for key in [&["-newkey", "rsa:2048"][..], &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]] {
+            let folder = tempfile::tempdir().unwrap();
+            let signer = signer(&identity(folder.path(), key)).unwrap();
+            let mut signed = signer.sign(b"a profile", NOW).unwrap();
+            let verifies = |bytes: &[u8]| {
+                std::fs::write(folder.path().join("signed"), bytes).unwrap();
+                let verify = ["cms", "-verify", "-inform", "DER", "-in", "signed", "-CAfile", "cert.pem"];
+                openssl(
+                    folder.path(),
+                    &[&verify[..], &["-purpose", "any", "-binary", "-out", "out"]].concat(),
+                )
+            };
+            assert!(verifies(&signed));
+            assert_eq!(std::fs::read(folder.path().join("out")).unwrap(), b"a profile");
+            let at = signed.windows(9).position(|part| part == b"a profile").unwrap();
+            signed[at] ^= 1;
+            assert!(!verifies(&signed));
+        }
+    }
+
+    #[test]
+    fn a_key_that_devices_do_not_know_signs_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(signer(&identity(folder.path(), &["-newkey", "ed25519"])).is_none());
+    }
+}
