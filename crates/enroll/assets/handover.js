@@ -2,13 +2,13 @@
 import { askOnce } from './probe.js';
 import { byId } from './view.js';
 
-// The connection may still be closing at the first, and the refusal itself costs one.
-const ATTEMPTS = 12;
+// The connection may still be closing at the first, and each refusal costs one.
+const ATTEMPTS = 20;
 const PAUSE_MS = 250;
 
 /**
  * Makes the browser let go of the certificate that this page came with. `release()` asks the server to end the
- * connection and to refuse the old certificate once; the request that meets the refusal fails, and a later one is made
+ * connection and to refuse the old certificate for a moment; the request that meets the refusal fails, and a later one is made
  * with a fresh choice. Resolves to whether this host now sees `thumbprint`; the page says what to do where it does not.
  */
 export async function letGo(thumbprint, { release, ask = () => askOnce('/probe'), pause = sleep }) {

@@ -182,7 +182,7 @@ pub(crate) async fn deliver(
 }
 
 /// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
-/// choose again: this connection ends, and the older certificate is refused once within TLS.
+/// choose again: this connection ends, and the older certificate is refused within TLS for a moment.
 pub(crate) async fn hand_over(
     State(desk): State<Desk>,
     Presented(certificate): Presented,
@@ -190,8 +190,8 @@ pub(crate) async fn hand_over(
     connection: ConnectionControl,
 ) -> Answer<StatusCode> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
-    desk.check_superseded(&caller).await?;
-    choice.release(desk.context.now());
+    let successor = desk.successor(&caller).await?;
+    choice.release(successor, desk.context.now());
     connection.close();
     Ok(StatusCode::NO_CONTENT)
 }

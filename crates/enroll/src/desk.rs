@@ -226,13 +226,13 @@ impl Desk {
         transaction.commit().await.map_err(refusal)
     }
 
-    /// Whether a newer certificate of the same device has been seen at work, so that this one may be let go.
-    pub(crate) async fn check_superseded(&self, facts: &Facts) -> Result<(), Refusal> {
+    /// The newest certificate of the same device, once it has been seen at work, so that this one may be let go.
+    pub(crate) async fn successor(&self, facts: &Facts) -> Result<Thumbprint, Refusal> {
         let certificates = self.context.ledger.certificates_of(&facts.device).await.map_err(refusal)?;
-        let newer = certificates.iter().any(|known| {
+        let newer = certificates.iter().rfind(|known| {
             known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
         });
-        if newer { Ok(()) } else { Err(Refusal::NothingNewer) }
+        newer.and_then(Certificate::thumbprint).ok_or(Refusal::NothingNewer)
     }
 
     /// What the certificate of this holder will be called in the browser's list.

@@ -3,40 +3,65 @@
 //! A browser presents the certificate it chose for a host until it is closed, even after a newer one was imported. One
 //! refusal within TLS makes it forget the choice: the request fails, and the next one is made with a fresh choice
 //! (Chromium; seen in tests). So a page that knows that the newer certificate works asks for that refusal, for its own
-//! certificate alone and only once.
+//! certificate alone, until the newer one is presented or a few seconds are over. Once would not do: a connection that
+//! the browser opened on speculation takes the refusal and forgets nothing.
 
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tegata_core::{Refusal, Thumbprint, Timestamp};
 
-/// A browser that does not come back within this time keeps its choice.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A browser that does not come back within this time keeps its choice. Other programs of the device that still present
+/// the older certificate wait no longer than this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many handshakes are refused within that time: one that counts, and those that were made on speculation.
+const REFUSALS: u8 = 4;
 
 /// Bounds the memory. Everybody in it has a good certificate of ours.
 const MOST: usize = 10_000;
 
-/// The certificates that are refused once.
+/// The certificates that are refused for a moment.
 #[derive(Default)]
-pub(crate) struct Releases(Mutex<HashMap<Thumbprint, Timestamp>>);
+pub(crate) struct Releases(Mutex<HashMap<Thumbprint, Release>>);
+
+struct Release {
+    until: Timestamp,
+    /// Refusals left.
+    left: u8,
+    /// Once this certificate is presented here, the choice is made and nobody is refused any more.
+    successor: Thumbprint,
+}
 
 impl Releases {
-    /// Whether this handshake is the one to refuse. Costs a lock and nothing more while nobody renews.
+    /// Whether this handshake is one to refuse. Costs a lock and nothing more while nobody renews.
     pub(crate) fn takes(&self, leaf: &[u8], now: Timestamp) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        !waiting.is_empty() && waiting.remove(&Thumbprint::of(leaf)).is_some_and(|until| now <= until)
+        let mut waiting = self.waiting();
+        if waiting.is_empty() {
+            return false;
+        }
+        let thumbprint = Thumbprint::of(leaf);
+        waiting
+            .retain(|_, release| release.until >= now && release.left > 0 && release.successor != thumbprint);
+        let Some(release) = waiting.get_mut(&thumbprint) else { return false };
+        release.left -= 1;
+        true
     }
 
-    fn add(&self, thumbprint: Thumbprint, now: Timestamp) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, until| *until >= now);
+    fn add(&self, thumbprint: Thumbprint, successor: Thumbprint, now: Timestamp) {
+        let mut waiting = self.waiting();
+        waiting.retain(|_, release| release.until >= now);
         if waiting.len() < MOST {
-            waiting.insert(thumbprint, now.plus(PATIENCE));
+            waiting.insert(thumbprint, Release { until: now.plus(PATIENCE), left: REFUSALS, successor });
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Thumbprint, Release>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,9 +84,9 @@ impl Choice {
         Self { releases, thumbprint }
     }
 
-    /// Refuses this certificate at its next handshake, once.
-    pub fn release(&self, now: Timestamp) {
-        self.releases.add(self.thumbprint, now);
+    /// Refuses this certificate at its next handshakes, until its successor is presented.
+    pub fn release(&self, successor: Thumbprint, now: Timestamp) {
+        self.releases.add(self.thumbprint, successor, now);
     }
 }
 
@@ -80,19 +105,30 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
     #[test]
-    fn a_released_certificate_is_refused_once_and_no_other_is() {
+    fn a_released_certificate_is_refused_a_few_times_and_no_other_is() {
         let releases = Arc::new(Releases::default());
         assert!(!releases.takes(b"old", NOW));
-        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(NOW);
+        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
         assert!(!releases.takes(b"other", NOW));
+        for _ in 0..REFUSALS {
+            assert!(releases.takes(b"old", NOW));
+        }
+        assert!(!releases.takes(b"old", NOW));
+    }
+
+    #[test]
+    fn once_the_successor_is_presented_the_older_certificate_is_welcome_again() {
+        let releases = Arc::new(Releases::default());
+        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
         assert!(releases.takes(b"old", NOW));
+        assert!(!releases.takes(b"new", NOW));
         assert!(!releases.takes(b"old", NOW));
     }
 
     #[test]
     fn whoever_does_not_come_back_in_time_is_not_refused_later() {
         let releases = Arc::new(Releases::default());
-        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(NOW);
+        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
         assert!(!releases.takes(b"old", NOW.plus(PATIENCE).plus(Duration::from_millis(1))));
     }
 }

@@ -1,6 +1,7 @@
 //! `tegata.toml` as `tegata init` writes it: explained, and with what may be uncommented.
 
 use super::Pkcs11Config;
+use std::path::Path;
 
 /// The file that `tegata init` writes.
 pub struct Template<'a> {
