@@ -1,0 +1,33 @@
+//! What is said of a certificate that arrived.
+
+use super::{Desk, refusal};
+use tegata_core::{DeviceId, Refusal};
+use tegata_storage::{Actor, Certificate};
+
+impl Desk {
+    /// Notes that a certificate obtained with this code has arrived.
+    pub(crate) async fn deliver_invited(&self, code: &str, certificate: &str) -> Result<(), Refusal> {
+        let invitation = self.find(code).await?;
+        let device = invitation.device.clone().ok_or(Refusal::RequestMalformed)?;
+        self.deliver(&device, certificate, Actor::Invitation(invitation.id)).await
+    }
+
+    /// Notes that a certificate of this device has arrived.
+    pub(crate) async fn deliver(
+        &self,
+        device: &DeviceId,
+        certificate: &str,
+        actor: Actor,
+    ) -> Result<(), Refusal> {
+        let ledger = &self.context.ledger;
+        let certificates = ledger.certificates_of(device).await.map_err(refusal)?;
+        let thumbprint = certificates
+            .iter()
+            .filter_map(Certificate::thumbprint)
+            .find(|thumbprint| thumbprint.to_string() == certificate)
+            .ok_or(Refusal::RequestMalformed)?;
+        let mut transaction = ledger.begin(self.context.now()).await.map_err(refusal)?;
+        transaction.mark_delivered(&thumbprint, &actor).await.map_err(refusal)?;
+        transaction.commit().await.map_err(refusal)
+    }
+}

@@ -1,0 +1,122 @@
+//! From an invitation to a first certificate.
+
+use super::{Desk, HandedOver, parse, refusal};
+use tegata_ca::{Issued, Order, ParsedRequest};
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, Refusal, ShortCode, Timestamp};
+use tegata_storage::{Actor, Invitation, Origin};
+
+impl Desk {
+    /// The invitation behind a code, if it can still be used.
+    pub(crate) async fn open(&self, code: &str) -> Result<Invitation, Refusal> {
+        let invitation = self.find(code).await?;
+        invitation.admits(None, self.context.now())?;
+        Ok(invitation)
+    }
+
+    /// Turns an invitation into a certificate. The same key may come again with the same code, until the invitation
+    /// expires: its first answer may have been lost on the way.
+    pub(crate) async fn enroll(&self, code: &str, request: &str) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
+        let invitation = match self.find(code).await {
+            Ok(invitation) => invitation,
+            Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
+        };
+        match parse(request) {
+            Ok(request) => self.enroll_with(&invitation, &request, None).await,
+            Err(refusal) => {
+                let actor = Actor::Invitation(invitation.id);
+                Err(self.refused(actor, invitation.device, refusal, now).await)
+            }
+        }
+    }
+
+    /// The same for an invitation at hand, to which the caller has shown a right. `called` is for certificates that
+    /// no person chooses from a list: it stands there in place of site and label.
+    pub(crate) async fn enroll_with(
+        &self,
+        invitation: &Invitation,
+        request: &ParsedRequest,
+        called: Option<&str>,
+    ) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
+        let actor = Actor::Invitation(invitation.id.clone());
+        let mut result = self.enroll_invited(invitation, request, called, now).await;
+        if result.is_err() && invitation.device.is_none() {
+            // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
+            match self.context.ledger.invitation(&invitation.id).await {
+                Ok(Some(claimed)) if claimed.device.is_some() => {
+                    result = self.enroll_invited(&claimed, request, called, now).await;
+                }
+                _ => {}
+            }
+        }
+        match result {
+            Ok(handed_over) => Ok(handed_over),
+            Err(refusal) => Err(self.refused(actor, invitation.device.clone(), refusal, now).await),
+        }
+    }
+
+    /// The invitation behind the code of a link, or behind a short one.
+    pub(super) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
+        if let Some(code) = Code::parse(code) {
+            let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
+            return found.ok_or(Refusal::InvitationUnknown);
+        }
+        self.find_short(ShortCode::parse(code).ok_or(Refusal::InvitationUnknown)?).await
+    }
+
+    /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
+    async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
+        let now = self.context.now();
+        let guess = self.guesses.begin(self.guest, now).ok_or(Refusal::TooManyGuesses)?;
+        let installation = self.context.installation.clone();
+        let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
+        let hash = hash.await.map_err(|_| Refusal::Internal)?;
+        let found = self.context.ledger.find_invitation_by_short_code(&hash, now).await.map_err(refusal)?;
+        let invitation = found.ok_or(Refusal::ShortCodeUnknown)?;
+        guess.was_right();
+        Ok(invitation)
+    }
+
+    async fn enroll_invited(
+        &self,
+        invitation: &Invitation,
+        request: &ParsedRequest,
+        called: Option<&str>,
+        now: Timestamp,
+    ) -> Result<HandedOver, Refusal> {
+        invitation.admits(Some(&request.key_hash()), now)?;
+        let (device, origin) = match &invitation.device {
+            Some(device) => match self.earlier(device, request, Refusal::InvitationUsed, now).await? {
+                Some(issued) => return self.named(issued, invitation),
+                None => (device.clone(), Origin::Again(invitation.id.clone())),
+            },
+            None => (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation)),
+        };
+        let order = Order {
+            device,
+            role: invitation.role,
+            site: if called.is_some() { "" } else { &invitation.site_name },
+            label: called.unwrap_or(&invitation.label),
+            request,
+            origin,
+        };
+        self.named(self.issue(order, &invitation.tenant, now).await?, invitation)
+    }
+
+    fn named(&self, issued: Issued, invitation: &Invitation) -> Result<HandedOver, Refusal> {
+        let Invitation { tenant, role, site_name, label, .. } = invitation;
+        Ok(HandedOver { name: self.common_name(tenant, *role, &issued.device, site_name, label)?, issued })
+    }
+}
+
+fn first_time(invitation: &Invitation) -> Origin {
+    Origin::Invitation {
+        invitation: invitation.id.clone(),
+        tenant: invitation.tenant.clone(),
+        site: invitation.site.clone(),
+        role: invitation.role,
+        label: invitation.label.clone(),
+    }
+}

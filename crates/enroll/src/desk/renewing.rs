@@ -1,0 +1,126 @@
+//! From a working certificate to its successor.
+
+use super::{Desk, HandedOver, parse, refusal};
+use std::sync::Arc;
+use tegata_ca::{Order, ParsedRequest};
+use tegata_core::{CertificateState, DeviceId, Refusal, Thumbprint, Timestamp};
+use tegata_storage::{Actor, Certificate, Facts, Origin};
+use tegata_web::{Path, PeerCertificate};
+
+impl Desk {
+    /// The holder of the certificate that asks to be renewed. That a stopped device tries is worth a line of its own.
+    pub(crate) async fn renewing(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<Facts>, Refusal> {
+        match self.context.caller(certificate).await {
+            Ok(facts) => Ok(facts),
+            Err(refusal) => {
+                let device = self.holder(certificate).await;
+                let actor = device.clone().map_or(Actor::Anonymous, Actor::Device);
+                Err(self.refused(actor, device, refusal, self.context.now()).await)
+            }
+        }
+    }
+
+    /// Turns a working certificate into its successor.
+    pub(crate) async fn renew(&self, old: &Facts, request: &str) -> Result<HandedOver, Refusal> {
+        match parse(request) {
+            Ok(request) => self.renew_with(old, &request, None).await,
+            Err(refusal) => {
+                let actor = Actor::Device(old.device.clone());
+                Err(self.refused(actor, Some(old.device.clone()), refusal, self.context.now()).await)
+            }
+        }
+    }
+
+    /// The same for a request at hand; `called` as in [`Desk::enroll_with`].
+    pub(crate) async fn renew_with(
+        &self,
+        old: &Facts,
+        request: &ParsedRequest,
+        called: Option<&str>,
+    ) -> Result<HandedOver, Refusal> {
+        let now = self.context.now();
+        match self.renew_known(old, request, called, now).await {
+            Ok(handed_over) => Ok(handed_over),
+            Err(refusal) => {
+                let actor = Actor::Device(old.device.clone());
+                Err(self.refused(actor, Some(old.device.clone()), refusal, now).await)
+            }
+        }
+    }
+
+    /// The certificate from which a device that presents none renews: `replaces`, or the newest in use, or the newest that
+    /// it was given. It must be one that could be presented now.
+    pub(crate) async fn newest(
+        &self,
+        device: &DeviceId,
+        replaces: Option<Thumbprint>,
+    ) -> Result<Arc<Facts>, Refusal> {
+        let thumbprint = match replaces {
+            Some(thumbprint) => thumbprint,
+            None => self.newest_of(device).await?.ok_or(Refusal::RenewalNotPossible)?,
+        };
+        let now = self.context.now();
+        match self.context.holder_of(&thumbprint).await {
+            Ok(facts) if facts.device == *device => Ok(facts),
+            Ok(_) => Err(Refusal::RenewalNotPossible),
+            Err(refusal) => {
+                let actor = Actor::Device(device.clone());
+                Err(self.refused(actor, Some(device.clone()), refusal, now).await)
+            }
+        }
+    }
+
+    /// The newest certificate of the same device, once it has been seen at work, so that this one may be let go.
+    pub(crate) async fn successor(&self, facts: &Facts) -> Result<Thumbprint, Refusal> {
+        let certificates = self.context.ledger.certificates_of(&facts.device).await.map_err(refusal)?;
+        let newer = certificates.iter().rfind(|known| {
+            known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
+        });
+        newer.and_then(Certificate::thumbprint).ok_or(Refusal::NothingNewer)
+    }
+
+    async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
+        let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
+        let newest = |states: &[CertificateState]| {
+            let of_state = certificates.iter().rev().find(|known| states.contains(&known.state));
+            of_state.and_then(Certificate::thumbprint)
+        };
+        let given = [CertificateState::Issued, CertificateState::Delivered];
+        Ok(newest(&[CertificateState::InUse])
+            .or_else(|| newest(&given))
+            // One that was revoked says so.
+            .or_else(|| newest(&[CertificateState::Revoked])))
+    }
+
+    /// Whose certificate it is, whatever its standing.
+    async fn holder(&self, certificate: Option<&PeerCertificate>) -> Option<DeviceId> {
+        let certificate = certificate.filter(|certificate| certificate.path == Path::Trusted)?;
+        Some(self.context.ledger.holding(&certificate.thumbprint).await.ok()??.device)
+    }
+
+    async fn renew_known(
+        &self,
+        old: &Facts,
+        request: &ParsedRequest,
+        called: Option<&str>,
+        now: Timestamp,
+    ) -> Result<HandedOver, Refusal> {
+        let device = self.device(&old.device).await?;
+        let name = self.common_name(&old.tenant, old.role, &old.device, &device.site_name, &device.label)?;
+        if let Some(issued) = self.earlier(&old.device, request, Refusal::KeyReused, now).await? {
+            return Ok(HandedOver { issued, name });
+        }
+        let order = Order {
+            device: old.device.clone(),
+            role: old.role,
+            site: if called.is_some() { "" } else { &device.site_name },
+            label: called.unwrap_or(&device.label),
+            request,
+            origin: Origin::Renewal(old.thumbprint),
+        };
+        Ok(HandedOver { issued: self.issue(order, &old.tenant, now).await?, name })
+    }
+}
