@@ -2,6 +2,7 @@
 
 use crate::encoding::base64url;
 use crate::id::{DeviceId, SiteId, TenantId};
+use crate::status_list::StatusClaim;
 use crate::thumbprint::Thumbprint;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub struct AccessClaims {
     /// Where `sub` is a person: the device that acts for the person (RFC 8693 section 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Acting>,
+    /// Where the status of its certificate is published, for those who follow no feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusClaim>,
 }
 
 /// Who acts for the subject.

@@ -10,7 +10,7 @@
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
-//! | how others learn of it | [`security_event`] |
+//! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`] |
 //! | what was verified before | [`memory`] |
 
@@ -29,6 +29,7 @@ pub mod refusal;
 pub mod renewal;
 pub mod security_event;
 pub mod short_code;
+pub mod status_list;
 pub mod thumbprint;
 pub mod timestamp;
 

@@ -23,7 +23,8 @@ const READERS: u32 = 4;
 
 macro_rules! head {
     () => {
-        "SELECT audit_seq, audit_hash, feed_seq, revocation_log IS NOT NULL AS has_log, log_hash FROM head WHERE id = 1"
+        "SELECT audit_seq, audit_hash, feed_seq, revocation_log IS NOT NULL AS has_log, log_hash, status_next \
+         FROM head WHERE id = 1"
     };
 }
 

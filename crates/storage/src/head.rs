@@ -15,6 +15,8 @@ pub(crate) struct Head {
     pub(crate) has_log: bool,
     /// The last line of the revocation log that the ledger contains.
     pub(crate) log_hash: Option<Vec<u8>>,
+    /// The next place in the status lists.
+    pub(crate) status_next: i64,
     /// How many records of this transaction for the revocation log hold good.
     #[sqlx(skip)]
     pub(crate) records: usize,
@@ -46,7 +48,7 @@ macro_rules! entries {
 
 macro_rules! head {
     () => {
-        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4 WHERE id = 1"
+        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4, status_next = $5 WHERE id = 1"
     };
 }
 
@@ -54,7 +56,7 @@ const NEW: &str = "WITH new (seq, at, device, entry, hash) AS (VALUES ";
 const COLUMNS: usize = 5;
 
 static ENTRIES: Statement = Statement::new(NEW, COLUMNS, entries!());
-static ENDING: Statement = Statement::with(4, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
+static ENDING: Statement = Statement::with(5, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
 
 macro_rules! bind_head {
     ($query:expr, $head:expr) => {
@@ -63,6 +65,7 @@ macro_rules! bind_head {
             .bind($head.audit_hash.as_slice())
             .bind($head.feed_seq)
             .bind($head.log_hash.as_deref())
+            .bind($head.status_next)
     };
 }
 

@@ -94,6 +94,7 @@ impl Transaction {
             if is_opening {
                 self.withdraw_lists().await?;
                 self.end_all_families().await?;
+                self.end_status_lists().await?;
             }
             let detail =
                 json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});

@@ -40,6 +40,10 @@ pub struct Facts {
     pub site: SiteId,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
+    /// Its place in the status lists, until its holder is signed out.
+    pub status_place: Option<u64>,
+    /// What was known of its tokens' age before these facts were read: whoever is signed out later has another place.
+    signed_out: Option<Timestamp>,
     used: AtomicBool,
 }
 
@@ -203,16 +207,19 @@ impl Status {
     }
 
     async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<Facts>>> {
-        if let Some(facts) = read(&self.facts).get(thumbprint) {
-            return Ok(Some(facts.clone()));
+        let remembered = read(&self.facts).get(thumbprint).cloned();
+        let signed_out = remembered.as_deref().and_then(|facts| self.tokens_before(facts));
+        if let Some(facts) = remembered.filter(|facts| facts.signed_out >= signed_out) {
+            return Ok(Some(facts));
         }
         let Some(holding) = self.ledger.holding(thumbprint).await? else { return Ok(None) };
-        let facts = Arc::new(Facts::from(&holding));
+        let facts = Arc::new(Facts { signed_out, ..Facts::from(&holding) });
         let mut remembered = write(&self.facts);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
         }
-        Ok(Some(remembered.entry(*thumbprint).or_insert(facts).clone()))
+        remembered.insert(*thumbprint, facts.clone());
+        Ok(Some(facts))
     }
 
     async fn standing_by_ledger(
@@ -246,6 +253,8 @@ impl From<&Holding> for Facts {
             site: holding.site.clone(),
             not_before: holding.not_before,
             not_after: holding.not_after,
+            status_place: holding.status_place.map(i64::unsigned_abs),
+            signed_out: None,
             used: AtomicBool::new(!matches!(holding.state, Reserved | Issued | Delivered)),
         }
     }

@@ -80,6 +80,7 @@ impl Tokens {
             site: device.site.clone(),
             device: device.device.clone(),
             generation: device.generation,
+            status: None,
         }
     }
 

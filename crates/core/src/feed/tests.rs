@@ -169,6 +169,7 @@ fn claims(entropy: &Seeded) -> AccessClaims {
         iss: "https://issuer".into(),
         sub: device_subject(&device),
         act: None,
+        status: None,
         scope: None,
         aud: "product".into(),
         client_id: device.to_string(),

@@ -287,11 +287,12 @@ impl Transaction {
     /// Only for a CA that issues, and for this tenant, while that is active: a process that has not heard of its rest, or
     /// of the tenant's policy or suspension, is stopped here.
     async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
-        let now = self.now.millis();
+        let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs, \
-                 not_before, not_after, reserved_at) SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11 \
+                 not_before, not_after, reserved_at, status_place) \
+                 SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11, $12 \
                  FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant \
                  WHERE i.id = $1 AND i.state = 'active' \
                  AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
@@ -308,6 +309,7 @@ impl Transaction {
             .bind(intent.not_before.millis())
             .bind(intent.not_after.millis())
             .bind(now)
+            .bind(place)
             .execute(connection)
             .await?
             .rows_affected()

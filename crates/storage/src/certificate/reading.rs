@@ -70,6 +70,8 @@ pub struct Holding {
     pub not_before: Timestamp,
     #[sqlx(try_from = "i64")]
     pub not_after: Timestamp,
+    /// Its place in the status lists.
+    pub status_place: Option<i64>,
 }
 
 impl Holding {
@@ -131,8 +133,8 @@ impl Ledger {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.thumbprint, c.serial, c.device, c.generation, d.role, d.tenant, d.site, \
-                 d.state AS device_state, t.state AS tenant_state, c.state, c.not_before, c.not_after \
-                 FROM certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant \
+                 d.state AS device_state, t.state AS tenant_state, c.state, c.not_before, c.not_after, \
+                 c.status_place FROM certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant \
                  WHERE c.thumbprint = $1",
             )
             .bind(thumbprint.as_bytes().to_vec())

@@ -83,12 +83,12 @@ impl Transaction {
         thumbprint: &Thumbprint,
         generation: i64,
     ) -> Result<()> {
-        let now = self.now.millis();
+        let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, der, thumbprint, \
-                 not_before, not_after, reserved_at, issued_at, delivered_at) \
-                 SELECT i.id, $2, 0, $3, $4, 'delivered', $5, $6, $7, $8, $9, $10, $11, $11, $11 FROM issuer i \
+                 not_before, not_after, reserved_at, issued_at, delivered_at, status_place) \
+                 SELECT i.id, $2, 0, $3, $4, 'delivered', $5, $6, $7, $8, $9, $10, $11, $11, $11, $13 FROM issuer i \
                  WHERE i.id = $1 AND i.custody = 'foreign' AND i.state IN ('active', 'resting') \
                  AND (i.tenant IS NULL OR i.tenant = $12)",
             )
@@ -104,6 +104,7 @@ impl Transaction {
             .bind(taken.not_after.millis())
             .bind(now)
             .bind(taken.tenant.as_str())
+            .bind(place)
             .execute(connection)
             .await?
             .rows_affected()

@@ -32,11 +32,11 @@ static CLAIMS: Statement = Statement::new(
 
 /// A device that was not there before has no certificate, so a key that anybody has used is another's.
 static RESERVATIONS: Statement = Statement::new(
-    "WITH new (issuer, serial, shard, device, key_hash, tbs, not_before, not_after, at) AS (VALUES ",
-    9,
+    "WITH new (issuer, serial, shard, device, key_hash, tbs, not_before, not_after, at, place) AS (VALUES ",
+    10,
     ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
-     not_after, reserved_at) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
-     n.not_before, n.not_after, n.at FROM new n JOIN issuer i ON i.id = n.issuer \
+     not_after, reserved_at, status_place) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
+     n.not_before, n.not_after, n.at, n.place FROM new n JOIN issuer i ON i.id = n.issuer \
      JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant \
      WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
      AND (t.state = 'active' OR d.role = 'gate') \
@@ -60,14 +60,17 @@ struct Enrolment<'a> {
     site: &'a SiteId,
     role: Role,
     label: &'a str,
+    /// In the status lists.
+    place: i64,
 }
 
 impl<'a> Enrolment<'a> {
-    fn of(intent: &'a Intent) -> Option<Self> {
+    fn of(intent: &'a Intent, transaction: &mut Transaction) -> Option<Self> {
         let Origin::Invitation { invitation, tenant, site, role, label } = &intent.origin else {
             return None;
         };
-        Some(Self { intent, invitation, tenant, site, role: *role, label })
+        let place = transaction.take_status_place();
+        Some(Self { intent, invitation, tenant, site, role: *role, label, place })
     }
 }
 
@@ -79,7 +82,7 @@ impl Transaction {
         if !set.iter().all(|intent| keys.insert(intent.key_hash)) {
             return Err(NOT_ALL);
         }
-        let enrolments: Vec<_> = set.iter().filter_map(|intent| Enrolment::of(intent)).collect();
+        let enrolments: Vec<_> = set.iter().filter_map(|intent| Enrolment::of(intent, self)).collect();
         for some in enrolments.chunks(MOST) {
             self.enrol_all(some).await?;
         }
@@ -164,6 +167,7 @@ impl Transaction {
                 new.intent.not_before.millis(),
                 new.intent.not_after.millis(),
                 new.intent.at.millis(),
+                new.place,
             ])
             .execute(connection)
             .await?

@@ -216,6 +216,7 @@ impl Transaction {
     async fn sign_out_again(&mut self, tokens: &TokensBefore, event: u64) -> Result<u64> {
         let is_news = self.write_tokens_before(tokens).await?;
         if is_news {
+            self.move_statuses(tokens, event).await?;
             self.audit_tokens_before(tokens, event, 0, "", &LOG).await?;
         }
         Ok(u64::from(is_news))

@@ -72,6 +72,7 @@ impl Transaction {
         }
         let families = self.end_families_before(&tokens).await?;
         let event = self.feed(Change::TokensDenied(tokens.clone())).await?;
+        self.move_statuses(&tokens, event.seq).await?;
         self.audit_tokens_before(&tokens, event.seq, families, note, actor).await?;
         Ok(event.seq)
     }

@@ -26,5 +26,6 @@ mod receivers;
 mod restoring;
 mod revoking;
 mod status;
+mod status_lists;
 mod tenants;
 mod together;

@@ -125,6 +125,19 @@ on_both_engines! {
         assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
     }
 
+    async fn status_lists_of_before_the_backup_are_not_gone_on_with(kept: Kept) {
+        let (device, _) = kept.house.enrol(day(0)).await;
+        let secret = bytes(&kept.house.entropy);
+        kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
+        kept.reopen(day(1)).await.unwrap();
+        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, Some(secret), "nothing was lost");
+        kept.house.place.backup().await;
+        kept.house.enrol(day(1)).await;
+        kept.stop(&device, DeviceAction::Suspend, day(1)).await;
+        kept.restore(day(2)).await.unwrap();
+        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
+    }
+
     async fn what_was_stopped_after_the_backup_stays_stopped(kept: Kept) {
         let mut known = Vec::new();
         for _ in 0..5 {
