@@ -96,6 +96,8 @@ identifier! {
     AcmeAccountId;
     /// A certificate that an ACME client has asked for.
     AcmeOrderId;
+    /// A first certificate that waits for somebody's approval.
+    ApprovalId;
 }
 
 /// The tenant that an installation keeps for itself, to try its own doors.

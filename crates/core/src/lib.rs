@@ -7,6 +7,7 @@
 //! |---|---|
 //! | who is who | [`id`], [`certificate`], [`device`] |
 //! | when a certificate may be used | [`certificate::standing`] |
+//! | who may enrol a first device | [`policy`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
@@ -24,6 +25,7 @@ pub mod id;
 pub mod jws;
 pub mod memory;
 pub mod network;
+pub mod policy;
 pub mod proxied;
 pub mod refusal;
 pub mod renewal;
@@ -37,10 +39,12 @@ pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
 pub use id::{
-    AcmeAccountId, AcmeOrderId, DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId, TenantId,
+    AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId,
+    TenantId,
 };
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
+pub use policy::{Platform, Policies, Policy};
 pub use refusal::{Language, Refusal};
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;

@@ -184,6 +184,41 @@ refusals! {
         ja: "コードの打ち間違いが続いたため、しばらく受け付けません", "10分ほど待ってから、もう一度入力してください。招待のリンクをお持ちのときは、すぐに使えます。";
         en: "Too many wrong codes: none is accepted for a while", "Wait ten minutes and type it again. The link of an invitation works at once.";
     }
+    /// The policy of the tenant or site does not let devices in from this network, or from none that is known.
+    NetworkNotAllowed "E-01" 403 {
+        ja: "このネットワークからは端末を登録できません", "店舗のネットワークにつないでから、もう一度お試しください。だめなときは、コードを添えて本部へご連絡ください。";
+        en: "Devices cannot be enrolled from this network", "Connect to your store's network and try again. If that does not help, tell your head office this code.";
+    }
+    /// The policy of the tenant or site does not let devices of this kind in.
+    PlatformNotAllowed "E-02" 403 {
+        ja: "この種類の端末は登録できません", "どの端末を使うかを本部へお確かめください。招待はまだ使えます。";
+        en: "Devices of this kind cannot be enrolled", "Ask your head office which devices to use. The invitation can still be used.";
+    }
+    /// The policy of the tenant or site does not let devices in at this time.
+    OutsideHours "E-03" 403 {
+        ja: "いまは端末を登録できない時間です", "登録できる時間内に、同じ招待でもう一度お試しください。お急ぎのときは本部へご連絡ください。";
+        en: "Devices cannot be enrolled at this time", "Come again with the same invitation within the hours for it. If it is urgent, ask your head office.";
+    }
+    /// There are as many devices as the policy of the tenant or site allows.
+    NoPlaceLeft "E-04" 403 {
+        ja: "登録できる端末の台数に達しています", "使わなくなった端末の停止か、台数の追加を本部へ依頼してください。そのあと、同じ招待で続けられます。";
+        en: "As many devices as allowed are enrolled already", "Ask your head office to stop a device that is no longer used, or to allow more. Then go on with the same invitation.";
+    }
+    /// The policy of the tenant or site asks for an approval, and nobody has decided yet.
+    ApprovalPending "E-05" 403 {
+        ja: "本部の承認を待っています", "承認されると、同じ端末で続きができます。お急ぎのときは本部へご連絡ください。";
+        en: "Waiting for approval", "Once your head office approves, go on with this same device. If it is urgent, ask them.";
+    }
+    /// Somebody has decided against it.
+    ApprovalDeclined "E-06" 403 {
+        ja: "この端末の登録は承認されませんでした", "理由を本部へお確かめください。";
+        en: "The enrolment of this device was declined", "Ask your head office why.";
+    }
+    /// Too many keys wait for an approval by one invitation, or at one site.
+    TooManyWaiting "E-07" 429 {
+        ja: "承認待ちの申請が多すぎます", "先に始めた画面があれば、そちらで承認をお待ちください。なければ、本部へご連絡ください。";
+        en: "Too many requests wait for approval", "Go on where you began, if that is still open. If not, tell your head office.";
+    }
     /// The request for a certificate cannot be read.
     CsrMalformed "K-01" 400 {
         ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";

@@ -2,10 +2,11 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
+use crate::policy::read_both;
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::id::Code;
-use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, InvitationId, Policies, Refusal, Role, SiteId, TenantId, Timestamp};
 
 /// Where an invitation stands. Expiry is the clock's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +54,8 @@ pub struct Invitation {
     pub key_hash: Option<Vec<u8>>,
     /// The device it became.
     pub device: Option<DeviceId>,
+    /// The rules for whoever uses it.
+    pub policies: Policies,
 }
 
 impl Invitation {
@@ -85,7 +88,7 @@ impl Ledger {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
-                 i.expires_at, i.key_hash, i.device \
+                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
                  FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
                  WHERE i.id = $1 OR i.code_hash = $2",
             )
@@ -106,7 +109,7 @@ impl Ledger {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
-                 i.expires_at, i.key_hash, i.device \
+                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
                  FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
                  WHERE i.short_hash = $1 AND i.short_until >= $2",
             )
@@ -251,7 +254,11 @@ impl Transaction {
 
     /// The transaction holds the right to write, so what it reads now is what stopped the claim. The order is that of
     /// [`Invitation::admits`].
-    async fn why_not_claimed(&mut self, id: &InvitationId, key_hash: &[u8]) -> Result<LedgerError> {
+    pub(crate) async fn why_not_claimed(
+        &mut self,
+        id: &InvitationId,
+        key_hash: &[u8],
+    ) -> Result<LedgerError> {
         let row: Option<(String, Option<Vec<u8>>, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT state, key_hash, expires_at FROM invitation WHERE id = $1")
                 .bind(id.as_str())
@@ -289,6 +296,8 @@ struct Row {
     expires_at: i64,
     key_hash: Option<Vec<u8>>,
     device: Option<String>,
+    tenant_policy: Option<String>,
+    site_policy: Option<String>,
 }
 
 impl TryFrom<Row> for Invitation {
@@ -313,6 +322,7 @@ impl TryFrom<Row> for Invitation {
             expires_at: row.expires_at.into(),
             key_hash: row.key_hash,
             device: row.device.as_deref().and_then(DeviceId::parse),
+            policies: read_both(row.tenant_policy.as_deref(), row.site_policy.as_deref())?,
         })
     }
 }

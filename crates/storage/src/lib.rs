@@ -11,6 +11,7 @@
 //! let a test in `tests/` use it; every test there runs on both engines.
 
 mod acme;
+mod approval;
 mod audit;
 mod certificate;
 mod commits;
@@ -26,6 +27,7 @@ mod invitation;
 mod issuer;
 mod key;
 mod licence;
+mod policy;
 mod receipt;
 mod receiver;
 mod replay;
@@ -41,6 +43,7 @@ mod transaction;
 pub use acme::{
     AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, AuthorizationState, NewAcmeAccount, NewAcmeOrder,
 };
+pub use approval::{Approval, ApprovalState, NewApproval};
 pub use audit::{Actor, AuditEntry, AuditFault, Note};
 pub use certificate::{
     Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
@@ -58,6 +61,7 @@ pub use invitation::{Invitation, InvitationState, NewInvitation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use licence::Licence;
+pub use policy::PolicyPlace;
 pub use receipt::{ReceiptRow, Seq};
 pub use receiver::{Delivery, ReceiverRow};
 pub use responder::Responder;

@@ -3,6 +3,7 @@
 use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
+use crate::policy::has_room;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
@@ -289,15 +290,17 @@ impl Transaction {
     async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
         let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
-            sqlx::query(
+            sqlx::query(concat!(
                 "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs, \
                  not_before, not_after, reserved_at, status_place) \
                  SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11, $12 \
-                 FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant \
+                 FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
                  WHERE i.id = $1 AND i.state = 'active' \
                  AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
-                 AND (t.state = 'active' OR d.role = 'gate')",
-            )
+                 AND (t.state = 'active' OR d.role = 'gate') AND ($5 > 1 OR ",
+                has_room!("$11"),
+                ")"
+            ))
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())
             .bind(i64::from(intent.shard))
@@ -317,7 +320,15 @@ impl Transaction {
         if inserted == 1 {
             return Ok(());
         }
-        let suspended = self.falls_with_its_tenant(&intent.device).await?;
-        Err(LedgerError::Refused(if suspended { Refusal::TenantSuspended } else { Refusal::NoIssuer }))
+        Err(LedgerError::Refused(self.why_not_reserved(intent, generation).await?))
+    }
+
+    async fn why_not_reserved(&mut self, intent: &Intent, generation: i64) -> Result<Refusal> {
+        if self.falls_with_its_tenant(&intent.device).await? {
+            return Ok(Refusal::TenantSuspended);
+        }
+        // Whoever is known has a place: only a first certificate is refused for want of one.
+        let is_full = generation == 1 && !self.has_room(&intent.device, self.now).await?;
+        Ok(if is_full { Refusal::NoPlaceLeft } else { Refusal::NoIssuer })
     }
 }

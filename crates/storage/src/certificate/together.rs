@@ -3,6 +3,7 @@
 
 use super::issuing::{Complete, Intent, Origin};
 use crate::engine::on_transaction;
+use crate::policy::has_room;
 use crate::rows::{MOST, Statement, bind_rows};
 use crate::{LedgerError, Operation, Result, Transaction};
 use std::collections::HashSet;
@@ -34,14 +35,17 @@ static CLAIMS: Statement = Statement::new(
 static RESERVATIONS: Statement = Statement::new(
     "WITH new (issuer, serial, shard, device, key_hash, tbs, not_before, not_after, at, place) AS (VALUES ",
     10,
-    ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
+    concat!(
+        ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
      not_after, reserved_at, status_place) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
      n.not_before, n.not_after, n.at, n.place FROM new n JOIN issuer i ON i.id = n.issuer \
-     JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant \
+     JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
      WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
      AND (t.state = 'active' OR d.role = 'gate') \
      AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_hash = n.key_hash) \
-     AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash)",
+     AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash) AND ",
+        has_room!("n.at")
+    ),
 );
 
 static COMPLETIONS: Statement = Statement::new(

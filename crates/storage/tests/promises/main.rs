@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod acme;
+mod approvals;
 mod audit;
 mod devices;
 mod engines;
@@ -21,6 +22,7 @@ mod licences;
 mod life;
 mod lookups;
 mod machine;
+mod policies;
 mod publishing;
 mod receivers;
 mod restoring;

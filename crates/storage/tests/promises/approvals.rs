@@ -1,0 +1,123 @@
+//! Approvals: a key waits, somebody decides, and the decision is for that key alone.
+
+use crate::engines::on_both_engines;
+use crate::house::{DAY, House, Invited, day, guarded, operator, refusal};
+use std::time::Duration;
+use tegata_core::entropy::bytes;
+use tegata_core::{ApprovalId, Platform, Refusal, Timestamp};
+use tegata_storage::ApprovalState::{Declined, Granted, Waiting};
+use tegata_storage::{Actor, ApprovalState, NewApproval, Result};
+
+impl House {
+    fn wish(&self, invited: &Invited) -> NewApproval {
+        NewApproval {
+            id: ApprovalId::random(&self.entropy),
+            invitation: invited.id.clone(),
+            key_hash: bytes(&self.entropy),
+            request: b"a request".to_vec(),
+            platform: Platform::Windows,
+            address: Some("::ffff:192.0.2.7".parse().unwrap()),
+        }
+    }
+
+    async fn ask(&self, wish: &NewApproval, now: Timestamp) -> Result<ApprovalState> {
+        let actor = Actor::Invitation(wish.invitation.clone());
+        self.write(now, async |transaction| transaction.ask_approval(wish, &actor).await).await
+    }
+
+    async fn approve(&self, wish: &NewApproval, now: Timestamp) -> Result<()> {
+        self.write(now, async |transaction| transaction.approve(&wish.id, &operator()).await).await
+    }
+
+    async fn decline(&self, wish: &NewApproval, now: Timestamp) -> Result<()> {
+        self.write(now, async |transaction| transaction.decline(&wish.id, "not ours", &operator()).await)
+            .await
+    }
+
+    async fn waiting_now(&self, now: Timestamp) -> Vec<ApprovalId> {
+        self.ledger.waiting(now).await.unwrap().into_iter().map(|approval| approval.id).collect()
+    }
+}
+
+on_both_engines! {
+    async fn a_key_waits_once_and_the_decision_is_its_own(house: House) {
+        let before = house.audited().await;
+        let invited = house.invite("受付PC", day(0)).await;
+        let [first, second] = [house.wish(&invited), house.wish(&invited)];
+        assert_eq!(house.ask(&first, day(0)).await.unwrap(), Waiting);
+        let again = NewApproval { id: ApprovalId::random(&house.entropy), ..first.clone() };
+        assert_eq!(house.ask(&again, day(0)).await.unwrap(), Waiting, "asked twice it is one");
+        assert_eq!(house.ask(&second, day(0).plus(Duration::from_secs(1))).await.unwrap(), Waiting);
+        assert_eq!(house.waiting_now(day(0).plus(Duration::from_secs(1))).await, [first.id.clone(), second.id.clone()]);
+        let known = house.ledger.approval_for(&invited.id, &first.key_hash).await.unwrap().unwrap();
+        assert_eq!((known.id, known.state, &*known.label), (first.id.clone(), Waiting, "受付PC"));
+        assert_eq!((known.platform, known.address.as_deref()), (Platform::Windows, Some("192.0.2.7")));
+        assert_eq!((&*known.request, &*known.site_name), (&b"a request"[..], "本店"));
+
+        house.approve(&first, day(0)).await.unwrap();
+        assert_eq!(house.ask(&first, day(0)).await.unwrap(), Granted);
+        assert_eq!(house.ask(&second, day(0)).await.unwrap(), Waiting, "nobody else with the link slips in");
+        assert!(guarded(&house.approve(&first, day(0)).await), "decided is decided");
+        assert!(guarded(&house.approve(&second, day(0)).await), "an invitation is for one device");
+        assert!(guarded(&house.decline(&first, day(0)).await));
+        house.decline(&second, day(0)).await.unwrap();
+        assert_eq!(house.ask(&second, day(0)).await.unwrap(), Declined);
+        assert!(guarded(&house.approve(&second, day(0)).await));
+        let known = house.ledger.approval_for(&invited.id, &second.key_hash).await.unwrap().unwrap();
+        assert_eq!((known.state, &*known.reason), (Declined, "not ours"));
+        assert_eq!(
+            house.actions_after(before).await[1..],
+            ["approval.asked", "approval.asked", "approval.granted", "approval.declined"]
+        );
+    }
+
+    async fn nobody_waits_for_ever(house: House) {
+        let invited = house.invite("受付PC", day(0)).await;
+        let wish = house.wish(&invited);
+        house.ask(&wish, day(0)).await.unwrap();
+        let last = day(0).plus(DAY);
+        assert_eq!(house.waiting_now(last).await.len(), 1, "as long as the invitation lives");
+        let late = last.plus(Duration::from_millis(1));
+        assert!(house.waiting_now(late).await.is_empty());
+        assert!(guarded(&house.approve(&wish, late).await));
+        assert_eq!(refusal(house.ask(&wish, late).await), Refusal::InvitationExpired);
+        let forgotten = async |before| house.write(late, async |transaction| transaction.forget_approvals(before).await).await;
+        assert_eq!(forgotten(last).await.unwrap(), 0);
+        assert_eq!(forgotten(late).await.unwrap(), 1);
+        assert!(house.ledger.approval_for(&invited.id, &wish.key_hash).await.unwrap().is_none());
+    }
+
+    async fn a_link_in_many_hands_fills_no_list(house: House) {
+        let invited = house.invite("受付PC", day(0)).await;
+        let mut wishes = Vec::new();
+        for _ in 0..5 {
+            let wish = house.wish(&invited);
+            assert_eq!(house.ask(&wish, day(0)).await.unwrap(), Waiting);
+            wishes.push(wish);
+        }
+        let one_more = house.wish(&invited);
+        assert_eq!(refusal(house.ask(&one_more, day(0)).await), Refusal::TooManyWaiting);
+        let elsewhere = house.invite("受付PC", day(0)).await;
+        house.ask(&house.wish(&elsewhere), day(0)).await.expect("others are not held up");
+        house.decline(&wishes[0], day(0)).await.unwrap();
+        house.ask(&one_more, day(0)).await.expect("a decision makes room");
+    }
+
+    async fn who_has_no_open_invitation_waits_for_nothing(house: House) {
+        let [withdrawn, used] = [house.invite("受付PC", day(0)).await, house.invite("受付PC", day(0)).await];
+        let waiting = [house.wish(&withdrawn), house.wish(&used)];
+        for wish in &waiting {
+            house.ask(wish, day(0)).await.unwrap();
+        }
+        house.write(day(0), async |transaction| transaction.withdraw_invitation(&withdrawn.id, &operator()).await)
+            .await
+            .unwrap();
+        let device = tegata_core::DeviceId::random(&house.entropy);
+        house.ledger.group(house.intent(&device, house.by_invitation(&used.id), day(0))).await.unwrap();
+        for (wish, why) in waiting.iter().zip([Refusal::InvitationWithdrawn, Refusal::InvitationUsed]) {
+            assert!(guarded(&house.approve(wish, day(0)).await));
+            let other = NewApproval { key_hash: bytes(&house.entropy), ..wish.clone() };
+            assert_eq!(refusal(house.ask(&other, day(0)).await), why);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Policies: rules of a tenant and of its sites, and the last place that is left goes to one.
+
+use crate::engines::on_both_engines;
+use crate::house::{DAY, House, YEAR, day, guarded, operator, refusal};
+use futures_util::future::join_all;
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, InvitationId, Policies, Policy, Refusal, Role, SiteId, TenantId};
+use tegata_storage::{Actor, DeviceAction, Intent, NewInvitation, Origin, PolicyPlace, Result, Site, Tenant};
+
+impl House {
+    fn everywhere(&self) -> PolicyPlace {
+        PolicyPlace { tenant: self.tenant.clone(), site: None }
+    }
+
+    fn here(&self) -> PolicyPlace {
+        PolicyPlace { tenant: self.tenant.clone(), site: Some(self.site.clone()) }
+    }
+
+    async fn set(&self, place: &PolicyPlace, policy: &Policy) -> Result<bool> {
+        self.write(day(0), async |transaction| transaction.set_policy(place, policy, &operator()).await).await
+    }
+
+    async fn own_rules(&self, place: &PolicyPlace) -> Policy {
+        self.write(day(0), async |transaction| transaction.policy(place).await).await.unwrap()
+    }
+
+    async fn site_of(&self, tenant: &TenantId) -> SiteId {
+        let site =
+            Site { id: SiteId::random(&self.entropy), tenant: tenant.clone(), name: "駅前店".into() };
+        self.write(day(0), async |transaction| transaction.add_site(&site, &operator()).await).await.unwrap();
+        site.id
+    }
+
+    /// Somebody new at a site, about to take a place.
+    async fn newcomer(&self, site: &SiteId, role: Role) -> Intent {
+        let code = Code::random(&self.entropy);
+        let new = NewInvitation {
+            id: InvitationId::random(&self.entropy),
+            code: &code,
+            tenant: self.tenant.clone(),
+            site: site.clone(),
+            role,
+            label: "受付PC".into(),
+            expires_at: day(2).plus(YEAR * 2),
+        };
+        self.write(day(0), async |transaction| transaction.invite(&new, &operator()).await).await.unwrap();
+        let origin = Origin::Invitation {
+            invitation: new.id,
+            tenant: new.tenant,
+            site: new.site,
+            role,
+            label: new.label,
+        };
+        self.intent(&DeviceId::random(&self.entropy), origin, day(1))
+    }
+
+    /// How many of so many newcomers at once are served; the others are told that there is no place left.
+    async fn served(&self, site: &SiteId, newcomers: usize) -> usize {
+        let mut all = Vec::new();
+        for _ in 0..newcomers {
+            all.push(self.newcomer(site, Role::Device).await);
+        }
+        let (mut served, mut devices) = (0, Vec::new());
+        devices.extend(all.iter().map(|intent| intent.device.clone()));
+        let outcomes = join_all(all.into_iter().map(|intent| self.ledger.group(intent))).await;
+        for (outcome, device) in outcomes.into_iter().zip(devices) {
+            let exists = self.ledger.device(&device).await.unwrap().is_some();
+            assert_eq!(exists, outcome.is_ok(), "no device comes of a refusal");
+            if outcome.is_ok() {
+                served += 1;
+            } else {
+                assert_eq!(refusal(outcome), Refusal::NoPlaceLeft);
+            }
+        }
+        self.audited().await;
+        served
+    }
+}
+
+fn places(devices: u32) -> Policy {
+    Policy { devices: Some(devices), ..Policy::default() }
+}
+
+on_both_engines! {
+    async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(house: House) {
+        let before = house.audited().await;
+        let [everywhere, here] = [house.everywhere(), house.here()];
+        let strict = Policy {
+            networks: Some(vec!["192.0.2.0/24".parse().unwrap()]),
+            approval: true,
+            ..places(3)
+        };
+        assert!(house.set(&everywhere, &strict).await.unwrap());
+        assert!(!house.set(&everywhere, &strict).await.unwrap(), "they are in force already");
+        assert!(house.set(&here, &places(1)).await.unwrap());
+        assert_eq!(house.own_rules(&everywhere).await, strict);
+        assert_eq!(
+            house.ledger.policies().await.unwrap(),
+            [(everywhere.clone(), strict.clone()), (here.clone(), places(1))]
+        );
+        let invited = house.invite("受付PC", day(0)).await;
+        let by_code = house.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
+        let both = Policies { tenant: strict, site: places(1) };
+        assert_eq!(by_code.policies, both, "whoever is invited is judged by both");
+        assert_eq!(house.ledger.invitation(&invited.id).await.unwrap().unwrap().policies, both);
+        assert!(house.set(&everywhere, &Policy::default()).await.unwrap());
+        assert!(!house.set(&everywhere, &Policy::default()).await.unwrap());
+        assert_eq!(house.ledger.policies().await.unwrap(), [(here, places(1))]);
+        let actions = house.actions_after(before).await;
+        let actions: Vec<_> = actions.iter().filter(|action| action.starts_with("policy")).collect();
+        assert_eq!(actions, ["policy.set", "policy.set", "policy.cleared"]);
+    }
+
+    async fn nobody_writes_rules_for_anothers_site(house: House) {
+        let stranger = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
+        house.write(day(0), async |transaction| transaction.add_tenant(&stranger, &operator()).await).await.unwrap();
+        let theirs = house.site_of(&stranger.id).await;
+        let before = house.audited().await;
+        for wrong in [
+            PolicyPlace { site: Some(theirs), ..house.everywhere() },
+            PolicyPlace { tenant: stranger.id.clone(), site: Some(house.site.clone()) },
+            PolicyPlace { tenant: TenantId::random(&house.entropy), site: None },
+        ] {
+            assert!(guarded(&house.set(&wrong, &places(1)).await));
+        }
+        assert_eq!(house.audited().await, before);
+    }
+
+    async fn of_many_at_once_as_many_are_served_as_there_are_places(house: House) {
+        house.set(&house.here(), &places(3)).await.unwrap();
+        assert_eq!(house.served(&house.site, 16).await, 3);
+        assert_eq!(house.served(&house.site, 2).await, 0);
+        house.set(&house.here(), &places(4)).await.unwrap();
+        assert_eq!(house.served(&house.site, 2).await, 1, "the last place goes to one");
+    }
+
+    async fn a_tenants_places_are_those_of_all_its_sites_and_a_site_has_no_more(house: House) {
+        let other = house.site_of(&house.tenant).await;
+        house.set(&house.everywhere(), &places(5)).await.unwrap();
+        house.set(&house.here(), &places(2)).await.unwrap();
+        assert_eq!(house.served(&house.site, 6).await, 2);
+        assert_eq!(house.served(&other, 6).await, 3);
+        house.set(&house.here(), &places(100)).await.unwrap();
+        assert_eq!(house.served(&house.site, 1).await, 0, "a site's rule is no way past its tenant's");
+    }
+
+    async fn a_place_is_free_again_when_its_device_can_no_longer_come(house: House) {
+        house.set(&house.here(), &places(1)).await.unwrap();
+        let (device, _) = house.enrol(day(0)).await;
+        assert_eq!(house.served(&house.site, 1).await, 0);
+        house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
+        assert_eq!(house.served(&house.site, 1).await, 0, "it may come back");
+        house.act(&device, DeviceAction::Retire, day(0)).await.unwrap();
+        assert_eq!(house.served(&house.site, 1).await, 1);
+
+        let mut late = house.newcomer(&house.site, Role::Device).await;
+        late.at = day(1).plus(YEAR);
+        (late.not_before, late.not_after) = (late.at, late.at.plus(YEAR));
+        assert_eq!(refusal(house.ledger.group(house.newcomer(&house.site, Role::Device).await).await), Refusal::NoPlaceLeft);
+        late.at = late.at.plus(DAY);
+        house.ledger.group(late).await.expect("the place of a device whose certificate has ended");
+    }
+
+    async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(house: House) {
+        let (device, first) = house.enrol(day(0)).await;
+        let claimed = house.newcomer(&house.site, Role::Device).await;
+        let Origin::Invitation { invitation, .. } = claimed.origin.clone() else { unreachable!() };
+        let mut again = house.intent(&claimed.device, Origin::Again(invitation), day(1));
+        again.key_hash = claimed.key_hash;
+        house.ledger.group(claimed).await.unwrap();
+        house.set(&house.everywhere(), &places(0)).await.unwrap();
+        house.set(&house.here(), &places(1)).await.unwrap();
+        house.renew(&device, first, day(1)).await.expect("who is known is not locked out");
+        house.ledger.group(again).await.expect("what was claimed is claimed");
+        assert_eq!(house.served(&house.site, 1).await, 0);
+        let gate = house.newcomer(&house.site, Role::Gate).await;
+        house.ledger.group(gate).await.expect("a gate is nobody's device");
+        let entries = house.ledger.audit_of(&device, 10).await.unwrap();
+        assert!(entries.iter().any(|entry| entry.entry.contains(&Actor::Device(device.clone()).to_string())));
+    }
+}
