@@ -243,7 +243,7 @@ fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
     let installation = Installation::start();
     let data = installation.folder("another");
     let at = data.display().to_string();
-    Outcome::of(Command::new(tegata_tests::tegata()).args(["init", "--data", &at])).good();
+    Outcome::of(&mut init(&at)).good();
     let file = data.join("tegata.toml");
     let first = std::fs::read_to_string(&file).expect("a configuration");
     let head = "[[client]]\nclient_id = \"two\"\ntoken_endpoint_auth_method = \"tls_client_auth\"\n";
@@ -265,6 +265,16 @@ fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
             assert!(named && outcome.stderr.contains("tegata.toml"), "{}", outcome.stderr);
         }
     }
+}
+
+/// An installation whose ports nobody else uses.
+fn init(data: &str) -> Command {
+    let mut command = Command::new(tegata_tests::tegata());
+    command.args(["init", "--data", data]);
+    for port in ["--portal-port", "--device-port", "--public-port"] {
+        command.args([port, &ports::free().to_string()]);
+    }
+    command
 }
 
 /// Whose certificates were taken over, in order of names.

@@ -16,6 +16,7 @@ mod desk;
 mod device_page;
 mod est;
 mod guesses;
+mod openapi;
 mod pages;
 mod probe;
 mod profiles;
@@ -35,6 +36,7 @@ use axum::routing::{get, post};
 
 /// Routes of the portal listener.
 pub fn portal_routes(desk: Desk) -> Router {
+    let description = openapi::routes(&desk);
     Router::new()
         .route("/", get(pages::home))
         .route("/enroll", get(pages::enroll))
@@ -42,6 +44,7 @@ pub fn portal_routes(desk: Desk) -> Router {
         .route("/api/v1/enrollments", post(api::enroll))
         .route("/api/v1/deliveries", post(api::deliver_invited))
         .with_state(desk)
+        .merge(description)
         .merge(assets::routes())
 }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// How long a connection or an answer's head may take.
+/// How long a connection, an answer's head or the rest of a document may take, unless somebody has more patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest document read at once, in bytes.
@@ -52,6 +52,7 @@ pub enum ClientError {
 /// Opens connections as one party: anonymous, or with a certificate.
 pub struct Client {
     tls: TlsConnector,
+    patience: Duration,
 }
 
 impl Client {
@@ -71,11 +72,18 @@ impl Client {
         };
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), patience: PATIENCE })
+    }
+
+    /// The same client for somebody who can wait: each step of an exchange may take this long.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     pub(crate) async fn open(&self, uri: &Uri) -> Result<Connection, ClientError> {
-        timeout(PATIENCE, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
+        timeout(self.patience, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
     }
 
     /// Fetches a small JSON document over a connection of its own.
@@ -94,7 +102,7 @@ impl Client {
         let mut connection = self.open(uri).await?;
         let response = connection.get(uri, "application/json").await?;
         let body = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
-        let body = timeout(PATIENCE, body).await.map_err(|_| ClientError::Timeout)?;
+        let body = timeout(self.patience, body).await.map_err(|_| ClientError::Timeout)?;
         Ok(body.map_err(|_| ClientError::Malformed)?.to_bytes())
     }
 
@@ -148,13 +156,14 @@ impl Client {
             // An error here shows as an error of the request or the body it cut short.
             let _ = driver.await;
         });
-        Ok(Connection { sender, _driver: AbortOnDrop(driver) })
+        Ok(Connection { sender, patience: self.patience, _driver: AbortOnDrop(driver) })
     }
 }
 
 /// One open connection.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    patience: Duration,
     _driver: AbortOnDrop,
 }
 
@@ -196,7 +205,7 @@ impl Connection {
         let response = self.send(uri, request).await?;
         let status = response.status();
         let rest = Limited::new(response.into_body(), MAX_DOCUMENT).collect();
-        let rest = timeout(PATIENCE, rest).await.map_err(|_| ClientError::Timeout)?;
+        let rest = timeout(self.patience, rest).await.map_err(|_| ClientError::Timeout)?;
         Ok((status, rest.map_err(|_| ClientError::Malformed)?.to_bytes()))
     }
 
@@ -214,7 +223,7 @@ impl Connection {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        Ok(timeout(PATIENCE, answer).await.map_err(|_| ClientError::Timeout)??)
+        Ok(timeout(self.patience, answer).await.map_err(|_| ClientError::Timeout)??)
     }
 }
 

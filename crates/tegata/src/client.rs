@@ -11,12 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, Serial, Thumbprint};
 use tegata_gate::client::Client;
 use token::{TokenAnswer, Told};
+
+/// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
+/// or kept out meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where Debian keeps the CAs that the system trusts.
 pub const SYSTEM_TRUST: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -141,7 +146,8 @@ fn client(
 ) -> Result<Client, Failure> {
     let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
     let trust = tegata_gate::trust_from_pem_file(file).map_err(Failure::misuse)?;
-    Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)
+    let client = Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)?;
+    Ok(client.with_patience(PATIENCE))
 }
 
 /// Posts JSON; a refusal becomes a failure that says its code.

@@ -143,9 +143,11 @@ fn collect(folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
 }
 
 fn init_without_ca(data: &Path) {
-    let port = ports::free();
     let mut command = Command::new(tegata());
-    command.args(["init", "--without-ca", "--public-port", &port.to_string(), "--data"]).arg(data);
+    command.args(["init", "--without-ca", "--data"]).arg(data);
+    for port in ["--portal-port", "--device-port", "--public-port"] {
+        command.args([port, &ports::free().to_string()]);
+    }
     Outcome::of(&mut command).good();
     let refused = Outcome::of(Command::new(tegata()).args(["serve", "--data"]).arg(data));
     assert!(refused.code == 1 && refused.stderr.contains("no issuing CA"), "{}", refused.said());

@@ -1,0 +1,74 @@
+//! Programs of others rely on `openapi.json` and on nothing else.
+
+use std::path::PathBuf;
+use std::process::Command;
+use tegata_tests::{Identity, Installation, Outcome, csr, python, run};
+
+fn program(name: &str) -> PathBuf {
+    python::environment(&["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"]).join(name)
+}
+
+#[test]
+fn a_program_that_knows_only_the_description_enrols_and_renews_and_every_answer_is_as_described() {
+    let installation = Installation::start();
+    let folder = installation.folder("api");
+    for name in ["first", "second"] {
+        let key = folder.join(format!("{name}.key")).display().to_string();
+        run("openssl", &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &key]);
+        std::fs::write(folder.join(format!("{name}.csr")), csr::for_key(&key)).expect("a file");
+    }
+    let invitation = installation.invite("register-7");
+    let (_, code) = invitation.split_once('#').expect("a code");
+
+    let mut client = Command::new(program("python"));
+    client.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/api.py")).arg(description(&installation));
+    client.arg(&installation.tls_ca).arg(code).arg(&folder);
+    let told = Outcome::of(&mut client).good().json();
+    assert_eq!(told["label"], "register-7");
+    assert_eq!(told["device"][0], told["device"][1], "the same device");
+    assert_eq!(told["generation"].to_string(), "[1,2]");
+    assert_eq!(told["refused"], "I-02");
+    assert_eq!(told["token"], "invalid_scope", "the certificate is issued, whatever becomes of the token");
+}
+
+#[test]
+fn nothing_a_stranger_sends_to_the_portal_makes_the_api_fail_or_answer_otherwise_than_described() {
+    let installation = Installation::start();
+    let mut fuzzer = fuzzer(&installation, &installation.portal);
+    fuzzer.args(["--exclude-path-regex", "renewals|handovers"]);
+    Outcome::of(&mut fuzzer).good();
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn nothing_a_device_sends_makes_the_api_fail_or_answer_otherwise_than_described() {
+    let installation = Installation::start();
+    let device = installation.enroll("register-1");
+    let mut fuzzer = fuzzer(&installation, &installation.device);
+    fuzzer.args(["--include-path-regex", "renewals|handovers|deliveries"]);
+    present(&mut fuzzer, &device);
+    Outcome::of(&mut fuzzer).good();
+    installation.command(&["check"]).good();
+}
+
+/// Bodies that fit the description, and bodies that nearly do. Where a code is needed it finds none.
+fn fuzzer(installation: &Installation, listener: &str) -> Command {
+    let mut fuzzer = Command::new(program("schemathesis"));
+    fuzzer
+        .args(["run", &description(installation), "--url", listener, "--tls-verify"])
+        .arg(&installation.tls_ca);
+    fuzzer.args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--no-color", "--warnings", "off"]);
+    // One path means two things at two listeners, and what is required at one is not at the other.
+    fuzzer.args(["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"]);
+    fuzzer.args(["--generation-database", "none"]);
+    fuzzer
+}
+
+fn present(fuzzer: &mut Command, device: &Identity) {
+    fuzzer.arg("--request-cert").arg(device.file("cert.pem"));
+    fuzzer.arg("--request-cert-key").arg(device.file("key.pem"));
+}
+
+fn description(installation: &Installation) -> String {
+    format!("{}/api/v1/openapi.json", installation.portal)
+}
