@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { isWrongBrowser, platformOf } from '../../crates/enroll/assets/platform.js';
+import { isWrongBrowser, platformOf, storeOf } from '../../crates/enroll/assets/platform.js';
 import { askOnce, probeUrl, waitForProof } from '../../crates/enroll/assets/probe.js';
 
 const PATTERN = 'https://{nonce}.probe.localhost:9443/probe';
@@ -99,3 +99,12 @@ function clockworkWorld(answers) {
   world.onRefusal = (refusal) => world.heard.push(refusal);
   return world;
 }
+
+test('on a computer Firefox has steps of its own, on a phone the platform decides', () => {
+  const firefox = (platform) => `Mozilla/5.0 (${platform}; rv:153.0) Gecko/20100101 Firefox/153.0`;
+  for (const platform of ['X11; Linux x86_64', 'Windows NT 10.0; Win64; x64', 'Macintosh; Intel Mac OS X 10.15']) {
+    assert.equal(storeOf({ userAgent: firefox(platform) }), 'firefox');
+    assert.notEqual(storeOf({ userAgent: firefox(platform).replace('Firefox/', 'Chrome/') }), 'firefox');
+  }
+  assert.equal(storeOf({ userAgent: firefox('Android 14; Mobile') }), 'android');
+});

@@ -1,24 +1,33 @@
-//! Chromium with its own certificate store, driven as a person would.
+//! Browsers with their own certificate stores, driven as a person would.
+
+mod chromium;
+mod firefox;
 
 use crate::clients::node;
 use crate::command::run;
 use crate::installation::Installation;
 use crate::policy::Policy;
-use crate::ports;
 use crate::process::Process;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A browser with one tab. The certificates it presents come from its NSS database, chosen by a managed policy; the
-/// library that drives it has no part in that.
+/// A browser with one tab. The certificates it presents come from its own store; what drives it has no part in that.
 #[derive(Debug)]
 pub struct Browser {
     driver: Process,
     home: TempDir,
     screenshots: PathBuf,
-    _policy: Policy,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// A managed policy chooses the certificate.
+    Chromium { _policy: Policy },
+    /// A person does, in Firefox's own dialog: [`Browser::present`].
+    Firefox,
 }
 
 /// A file that the browser saved.
@@ -31,18 +40,24 @@ pub struct Download {
 }
 
 impl Browser {
-    /// A fresh browser of somebody who has never been here, and trusts the installation's HTTPS.
+    /// A fresh Chromium of somebody who has never been here, and trusts the installation's HTTPS.
     #[must_use]
     pub fn open(installation: &Installation) -> Self {
-        let port = ports::of(&installation.device);
-        let hosts = ["localhost", "127.0.0.1", "[*.]probe.localhost"];
-        let policy = Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")));
-        let home = tempfile::Builder::new().prefix("tegata-home-").tempdir().expect("a folder");
-        create_certificate_store(home.path(), &installation.tls_ca);
-        let mut command = node("browser.mjs");
+        let policy = chromium::policy(installation);
+        Self::start("chromium.mjs", chromium::home(&installation.tls_ca), Kind::Chromium { _policy: policy })
+    }
+
+    /// A fresh Firefox of the same person.
+    #[must_use]
+    pub fn open_firefox(installation: &Installation) -> Self {
+        Self::start("firefox.mjs", firefox::home(&installation.tls_ca), Kind::Firefox)
+    }
+
+    fn start(script: &str, home: TempDir, kind: Kind) -> Self {
+        let mut command = node(script);
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME").arg(home.path());
-        let driver = Process::start("Chromium", &mut command, &home.path().join("driver.log"));
-        let mut browser = Self { driver, home, screenshots: screenshots(), _policy: policy };
+        let driver = Process::start(script, &mut command, &home.path().join("driver.log"));
+        let mut browser = Self { driver, home, screenshots: screenshots(), kind };
         browser.tell(&json!({ "do": "start" }));
         browser
     }
@@ -88,6 +103,12 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
+    /// What is entered or chosen in a field.
+    pub fn value(&mut self, selector: &str) -> String {
+        let value = self.tell(&json!({ "do": "value", "selector": selector }));
+        value.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The address in the address bar.
     pub fn address(&mut self) -> String {
         self.tell(&json!({ "do": "address" })).as_str().unwrap_or_default().to_owned()
@@ -101,12 +122,27 @@ impl Browser {
     }
 
     /// Imports a PKCS#12 file with its password, as the steps on the page say.
-    pub fn import(&self, file: &Path, password: &str) {
-        let store = store(self.home.path());
-        run("pk12util", &["-i", &file.display().to_string(), "-d", &store, "-W", password]);
+    pub fn import(&mut self, file: &Path, password: &str) {
+        match self.kind {
+            Kind::Chromium { .. } => chromium::import(self.home.path(), file, password),
+            Kind::Firefox => {
+                self.tell(&json!({ "do": "import", "path": file, "password": password }));
+            }
+        }
     }
 
-    /// Pictures of the page on a desktop and on a phone, in `target/screenshots`. Fails where the page is not accessible.
+    /// Waits until Firefox asks which certificate to present: the names it offers.
+    pub fn offered(&mut self) -> Vec<String> {
+        texts(&self.tell(&json!({ "do": "offered" })))
+    }
+
+    /// Chooses, when Firefox asks, the certificate whose name has this serial number in it.
+    pub fn present(&mut self, serial: &str) {
+        self.tell(&json!({ "do": "present", "text": firefox::written(serial) }));
+    }
+
+    /// Pictures of the page on a desktop and, by Chromium, on a phone, in `target/screenshots`. Fails where the page is
+    /// not accessible.
     pub fn picture(&mut self, name: &str) {
         let folder = self.screenshots.display().to_string();
         self.tell(&json!({ "do": "picture", "folder": folder, "name": name }));
@@ -114,9 +150,7 @@ impl Browser {
 
     /// Errors of the page's scripts and violations of its content security policy since the last time.
     pub fn complaints(&mut self) -> Vec<String> {
-        let complaints = self.tell(&json!({ "do": "complaints" }));
-        let texts = complaints.as_array().into_iter().flatten();
-        texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+        texts(&self.tell(&json!({ "do": "complaints" })))
     }
 
     fn tell(&mut self, command: &Value) -> Value {
@@ -136,17 +170,39 @@ impl Drop for Browser {
     }
 }
 
-/// An empty NSS database where Chromium looks first, with the server's CA as the only addition.
-fn create_certificate_store(home: &Path, tls_ca: &Path) {
-    std::fs::create_dir_all(home.join(".pki/nssdb")).expect("a folder");
-    let store = store(home);
+impl Download {
+    /// The certificate with its key in PEM, for curl.
+    #[must_use]
+    pub fn pem(&self, password: &str) -> String {
+        let pem = self.path.with_extension("pem").display().to_string();
+        let (p12, password) = (self.path.display().to_string(), format!("pass:{password}"));
+        run("openssl", &["pkcs12", "-in", &p12, "-passin", &password, "-nodes", "-out", &pem]);
+        pem
+    }
+}
+
+/// A folder for one browser.
+fn temporary() -> TempDir {
+    tempfile::Builder::new().prefix("tegata-home-").tempdir().expect("a folder")
+}
+
+/// An empty NSS database, with the server's CA as the only addition.
+fn create_certificate_store(folder: &Path, tls_ca: &Path) {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let store = store(folder);
     run("certutil", &["-N", "-d", &store, "--empty-password"]);
     let anchor = tls_ca.display().to_string();
     run("certutil", &["-A", "-d", &store, "-n", "tls", "-t", "C,,", "-i", &anchor]);
 }
 
-fn store(home: &Path) -> String {
-    format!("sql:{}", home.join(".pki/nssdb").display())
+/// As the programs of NSS want it named.
+fn store(folder: &Path) -> String {
+    format!("sql:{}", folder.display())
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let texts = list.as_array().into_iter().flatten();
+    texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 fn screenshots() -> PathBuf {

@@ -5,7 +5,7 @@
 //! | start, stop, kill and command an installation | [`Installation`] |
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
 //! | enrol a machine | [`Identity`] |
-//! | sit in front of Chromium | [`Browser`] |
+//! | sit in front of Chromium or Firefox | [`Browser`] |
 //! | put a proxy and a gate in front of a product | [`Recipe`], [`Installation::gate`], [`Product`] |
 //! | ask for tokens | [`tokens`] |
 //! | lie in headers | [`forgery`] |

@@ -68,7 +68,7 @@ fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_wi
     browser.go(&installation.invite("古い端末"));
     browser.reach("ready");
     let (file, password) = enrol(&mut browser, None);
-    let shown = run("openssl", &["x509", "-in", &pem_of(&file, &password), "-noout", "-text"]);
+    let shown = run("openssl", &["x509", "-in", &file.pem(&password), "-noout", "-text"]);
     assert!(shown.contains("Public-Key: (2048 bit)"), "{shown}");
 }
 
@@ -137,7 +137,7 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     browser.go(&installation.invitation);
     browser.reach("ready");
     let (first, password) = enrol(&mut browser, None);
-    let old = pem_of(&first, &password);
+    let old = first.pem(&password);
 
     browser.go(&format!("{}/", installation.device));
     browser.see("#start");
@@ -146,7 +146,7 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     browser.reach("install");
     let password = browser.text("#password");
     browser.picture("renew-install");
-    let new = pem_of(&second, &password);
+    let new = second.pem(&password);
     assert_eq!(
         generation(&installation, &old),
         1,
@@ -193,14 +193,6 @@ fn enrol(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
         browser.picture(&format!("{name}-done"));
     }
     (file, password)
-}
-
-/// The certificate with its key, for curl.
-fn pem_of(file: &Download, password: &str) -> String {
-    let pem = file.path.with_extension("pem").display().to_string();
-    let p12 = file.path.display().to_string();
-    run("openssl", &["pkcs12", "-in", &p12, "-passin", &format!("pass:{password}"), "-nodes", "-out", &pem]);
-    pem
 }
 
 /// Which generation the device listener sees in this certificate, which must be a good one.

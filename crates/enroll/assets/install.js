@@ -3,7 +3,7 @@
 import { fileName } from './ceremony.js';
 import { Refusal } from './api.js';
 import { countDown } from './countdown.js';
-import { platformOf } from './platform.js';
+import { storeOf } from './platform.js';
 import { waitForProof } from './probe.js';
 import { byId, date, fill, say, show, tell } from './view.js';
 
@@ -20,7 +20,12 @@ const DELIVERY_ATTEMPTS = 24;
 export function startInstallation({ parcel, names, probePattern, deliver, probeAtOnce, proved }) {
   const name = fileName(names, parcel.serial);
   const url = URL.createObjectURL(new Blob([parcel.file], { type: P12 }));
-  fill({ 'file-name': name, 'certificate-name': parcel.name, 'not-after': date(parcel.notAfter) });
+  fill({
+    'file-name': name,
+    'certificate-name': parcel.name,
+    'certificate-number': beginningOf(parcel.serial),
+    'not-after': date(parcel.notAfter),
+  });
   offerFile(url, name);
   offerPassword(parcel.password);
   offerSteps();
@@ -57,6 +62,11 @@ async function proveInstallation({ probePattern, thumbprint, done }) {
   say('proof', `proof-${outcome}`);
 }
 
+/** Of a serial number, as Firefox writes it behind the name: only this tells an old certificate from a new one there. */
+function beginningOf(serial) {
+  return `${serial.toUpperCase().match(/../g).slice(0, 4).join(':')}:…`;
+}
+
 function offerFile(url, name) {
   const link = byId('download');
   link.href = url;
@@ -78,7 +88,7 @@ function offerPassword(password) {
 
 function offerSteps() {
   const choice = byId('platform');
-  choice.value = platformOf(navigator);
+  choice.value = storeOf(navigator);
   const choose = () => {
     for (const part of document.querySelectorAll('[data-platform]')) {
       part.hidden = part.dataset.platform !== choice.value;

@@ -1,5 +1,12 @@
 // Which store and which steps apply. A guess from what the browser says of itself; the page lets people correct it.
 
+/** Whose steps: a platform, or `firefox`, which on a computer keeps certificates of its own. */
+export function storeOf(browser) {
+  const platform = platformOf(browser);
+  const onComputer = ['windows', 'macos', 'linux'].includes(platform);
+  return onComputer && /Firefox\//.test(browser.userAgent) ? 'firefox' : platform;
+}
+
 /** One of `windows`, `macos`, `ios`, `android`, `chromeos`, `linux`. */
 export function platformOf({ userAgent, maxTouchPoints = 0 }) {
   if (/iPhone|iPad|iPod/.test(userAgent)) return 'ios';

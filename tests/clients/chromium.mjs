@@ -1,10 +1,10 @@
-// Drives one Chromium: commands come in as lines of JSON, answers go out as lines of JSON.
-//   node browser.mjs HOME
+// Drives one Chromium.
+//   node chromium.mjs HOME
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
+import { obeyLines, refuseViolations, until } from './lines.mjs';
 
 const DESKTOP = { width: 1024, height: 768 };
 const PHONE = { width: 390, height: 844 };
@@ -37,6 +37,7 @@ const commands = {
   type: ({ selector, value }) => page.fill(selector, value).then(nothing),
   choose: ({ selector, value }) => page.selectOption(selector, value).then(nothing),
   text: ({ selector }) => page.textContent(selector),
+  value: ({ selector }) => page.inputValue(selector),
   address: () => page.url(),
   download,
   picture,
@@ -48,21 +49,8 @@ const commands = {
   close: () => context?.close(),
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  const answer = await obey(command);
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-  if (command.do === 'close') break;
-}
+await obeyLines(commands, () => `at ${page?.url()}\n${complaints.join('\n')}`);
 await context?.close();
-
-async function obey(command) {
-  try {
-    return { ok: (await commands[command.do](command)) ?? null };
-  } catch (error) {
-    return { error: `${error.message}\nat ${page?.url()}\n${complaints.join('\n')}` };
-  }
-}
 
 async function open() {
   context = await chromium.launchPersistentContext(join(home, 'profile'), {
@@ -88,11 +76,7 @@ async function open() {
 }
 
 async function download() {
-  for (let waited = 0; downloads.length === 0; waited += 50) {
-    if (waited > PATIENCE_MS) throw new Error('no file was offered');
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
-  }
-  const file = downloads.shift();
+  const file = await until(() => downloads.shift(), 'a file', PATIENCE_MS);
   const folder = join(home, 'Downloads');
   mkdirSync(folder, { recursive: true });
   const name = file.suggestedFilename();
@@ -112,12 +96,11 @@ async function picture({ folder, name }) {
   await page.setViewportSize(DESKTOP);
 }
 
-/** Whoever cannot see the page, or has no mouse, uses it too: WCAG 2.2 A and AA, and good practice. */
+/** WCAG 2.2 A and AA, and good practice. */
 async function checkAccessibility(where) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document));
-  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n  ${nodes.map((node) => node.html).join('\n  ')}`);
-  if (told.length > 0) throw new Error(`${where} is not accessible\n${told.join('\n')}`);
+  refuseViolations(where, violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => node.html) })));
 }
 
 function nothing() {}

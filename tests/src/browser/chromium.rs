@@ -1,0 +1,32 @@
+//! Chromium looks for certificates in an NSS database below the home.
+
+use super::{create_certificate_store, store, temporary};
+use crate::command::run;
+use crate::installation::Installation;
+use crate::policy::Policy;
+use crate::ports;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// At all hosts of the device listener, the browser chooses by itself.
+pub(super) fn policy(installation: &Installation) -> Policy {
+    let port = ports::of(&installation.device);
+    let hosts = ["localhost", "127.0.0.1", "[*.]probe.localhost"];
+    Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))
+}
+
+pub(super) fn home(tls_ca: &Path) -> TempDir {
+    let home = temporary();
+    create_certificate_store(&database(home.path()), tls_ca);
+    home
+}
+
+pub(super) fn import(home: &Path, file: &Path, password: &str) {
+    let (file, store) = (file.display().to_string(), store(&database(home)));
+    run("pk12util", &["-i", &file, "-d", &store, "-W", password]);
+}
+
+/// Where Chromium looks first.
+fn database(home: &Path) -> PathBuf {
+    home.join(".pki/nssdb")
+}
