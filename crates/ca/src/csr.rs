@@ -13,6 +13,7 @@ pub const MAX_LENGTH: usize = 8 * 1024;
 #[derive(Clone, Debug)]
 pub struct ParsedRequest {
     key: PublicKey,
+    der: Box<[u8]>,
 }
 
 impl ParsedRequest {
@@ -28,10 +29,15 @@ impl ParsedRequest {
         let request = split(der).map_err(|_| Refusal::CsrMalformed)?;
         let key = PublicKey::read(request.public_key_info)?;
         if key.verifies(request.signature_algorithm, request.info, request.signature) {
-            Ok(Self { key })
+            Ok(Self { key, der: der.into() })
         } else {
             Err(Refusal::CsrNotSigned)
         }
+    }
+
+    /// The request as it came, for whoever has to read it once more later.
+    pub fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// The key its sender holds.

@@ -140,6 +140,14 @@ impl Authority {
         self.profile(role).key_kinds()
     }
 
+    /// Whether a certificate of this role could be made for the key of a request.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyNotAllowed`].
+    pub fn check_key(&self, role: Role, request: &ParsedRequest) -> Result<(), Refusal> {
+        if self.profile(role).allows(request.key()) { Ok(()) } else { Err(Refusal::KeyNotAllowed) }
+    }
+
     /// What requests of this role should look like, as EST says it: [`crate::attributes::wanted`].
     pub fn csr_attributes(&self, role: Role) -> Vec<u8> {
         attributes::wanted(self.profile(role))

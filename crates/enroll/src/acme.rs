@@ -22,11 +22,13 @@ mod problem;
 mod renewal;
 mod request;
 mod revocation;
+mod waiting;
 
 pub use attestation::Attestation;
 pub use binding::{Binding, BindingSecret, OpenSecret};
 
 use crate::desk::Desk;
+use crate::guest::Guest;
 use crate::throttle::Throttle;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -66,6 +68,12 @@ impl Acme {
         let opening = Opening::new(open_secret);
         let strangers = Arc::new(Throttle::per_second(STRANGERS));
         Self { desk, nonces, opening, attestation: Arc::new(attestation), strangers }
+    }
+
+    /// The same server, for somebody.
+    fn serving(mut self, request: &Request) -> Self {
+        self.desk = self.desk.serving(Guest::of(request.extensions(), request.headers()));
+        self
     }
 
     fn now(&self) -> Timestamp {

@@ -2,20 +2,22 @@
 
 use crate::companion::TokenWish;
 use crate::desk::{Desk, HandedOver};
+use crate::guest::Guest;
 use crate::qr::qr_svg;
+use crate::waiting;
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tegata_core::encoding::base64;
-use tegata_core::{DeviceId, Refusal, Role, Serial, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, Platform, Refusal, Role, Serial, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, Choice, ConnectionControl, PeerAddress, Presented, StrictJson};
+use tegata_web::{Answer, Choice, ConnectionControl, Presented, ReaderLanguage, StrictJson};
 
-const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
 #[derive(Deserialize)]
@@ -47,6 +49,8 @@ pub(crate) struct Opened {
 pub(crate) struct Enroll {
     code: String,
     csr: String,
+    /// What the device is, where its page or program knows better than its `User-Agent`.
+    platform: Option<Platform>,
 }
 
 /// `POST {device}/api/v1/renewals`.
@@ -86,7 +90,9 @@ pub(crate) struct Enrolled {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliverInvited {
-    code: String,
+    code: Option<String>,
+    /// Instead of the code, which a person may have typed and which may be over by now.
+    approval: Option<String>,
     thumbprint: String,
 }
 
@@ -99,10 +105,10 @@ pub(crate) struct Deliver {
 
 pub(crate) async fn open(
     State(desk): State<Desk>,
-    PeerAddress(guest): PeerAddress,
+    guest: Guest,
     StrictJson(body): StrictJson<Open>,
 ) -> Answer<impl IntoResponse> {
-    let desk = desk.with_guest(guest.ip());
+    let desk = desk.serving(guest);
     let invitation = desk.open(&body.code).await?;
     let addresses = &desk.context.addresses;
     // The device's identifier is not known yet; no profile of a device names it.
@@ -131,12 +137,15 @@ pub(crate) async fn open(
 
 pub(crate) async fn enroll(
     State(desk): State<Desk>,
-    PeerAddress(guest): PeerAddress,
+    guest: Guest,
+    ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<Enroll>,
-) -> Answer<impl IntoResponse> {
-    let desk = desk.with_guest(guest.ip());
-    let handed_over = desk.enroll(&body.code, &body.csr).await?;
-    Ok((StatusCode::CREATED, NO_STORE, Json(Enrolled::new(&desk, handed_over)?)))
+) -> Answer<Response> {
+    let desk = desk.serving(guest.calling_itself(body.platform));
+    match desk.enroll(&body.code, &body.csr).await {
+        Ok(handed_over) => Enrolled::answer(&desk, handed_over),
+        Err(refusal) => waiting::told(&desk, &body.code, &body.csr, refusal, language).await,
+    }
 }
 
 pub(crate) async fn renew(
@@ -161,12 +170,17 @@ pub(crate) async fn renew(
 
 pub(crate) async fn deliver_invited(
     State(desk): State<Desk>,
-    PeerAddress(guest): PeerAddress,
+    guest: Guest,
     StrictJson(body): StrictJson<DeliverInvited>,
 ) -> Answer<StatusCode> {
-    let desk = desk.with_guest(guest.ip());
+    let desk = desk.serving(guest);
     check_thumbprint(&body.thumbprint)?;
-    desk.deliver_invited(&body.code, &body.thumbprint).await?;
+    let invitation = match (&body.code, &body.approval) {
+        (Some(code), None) => desk.find(code).await?,
+        (None, Some(approval)) => desk.approval(approval).await?.1,
+        _ => return Err(Refusal::RequestMalformed.into()),
+    };
+    desk.deliver_invited(invitation, &body.thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -206,6 +220,11 @@ fn check_thumbprint(text: &str) -> Result<(), Refusal> {
 }
 
 impl Enrolled {
+    /// To whoever has no certificate yet.
+    pub(crate) fn answer(desk: &Desk, handed_over: HandedOver) -> Answer<Response> {
+        Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
+    }
+
     fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
         Ok(Self {
             device: issued.device,

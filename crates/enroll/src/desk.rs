@@ -2,13 +2,14 @@
 
 mod delivering;
 mod invited;
+mod permitting;
 mod renewing;
 
 use crate::companion::TokenDesk;
 use crate::guesses::Guesses;
+use crate::guest::Guest;
 use crate::throttle::Throttle;
 use serde_json::json;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
@@ -36,8 +37,8 @@ pub struct Desk {
     pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
-    /// Who is at the desk, where the door knows it.
-    guest: Option<IpAddr>,
+    /// Who is at the desk.
+    guest: Guest,
 }
 
 /// A certificate handed over, with the name the browser's list will show.
@@ -56,7 +57,7 @@ impl Desk {
             tokens: None,
             refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
-            guest: None,
+            guest: Guest::UNKNOWN,
         }
     }
 
@@ -67,9 +68,9 @@ impl Desk {
         self
     }
 
-    /// The same desk, for somebody at this address.
-    pub(crate) fn with_guest(mut self, address: IpAddr) -> Self {
-        self.guest = Some(address);
+    /// The same desk, for somebody.
+    pub(crate) fn serving(mut self, guest: Guest) -> Self {
+        self.guest = guest;
         self
     }
 
@@ -172,7 +173,7 @@ impl Desk {
     }
 }
 
-fn parse(request: &str) -> Result<ParsedRequest, Refusal> {
+pub(crate) fn parse(request: &str) -> Result<ParsedRequest, Refusal> {
     if request.len() > LONGEST_REQUEST {
         return Err(Refusal::CsrTooLarge);
     }

@@ -6,12 +6,13 @@
 //! device is comes from the ledger: names in a request are not read.
 
 use crate::desk::{Desk, HandedOver};
+use crate::guest::Guest;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tegata_ca::pkcs7;
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
@@ -67,6 +68,7 @@ async fn simpleenroll(State(desk): State<Desk>, request: Request) -> Response {
         Err(Problem { refusal: Refusal::InvitationNotShown | Refusal::InvitationUnknown, .. }) => {
             ([(WWW_AUTHENTICATE, CHALLENGE)], Problem::from(Refusal::InvitationNotShown)).into_response()
         }
+        Err(Problem { refusal: Refusal::ApprovalPending, .. }) => waiting(),
         Err(problem) => problem.into_response(),
     }
 }
@@ -85,6 +87,7 @@ async fn enroll(desk: &Desk, request: Request) -> Answer<HandedOver> {
     // Machines do not type: a short code, which can be guessed, is no password here.
     let code = password(request.headers()).filter(|code| Code::parse(code).is_some());
     let code = code.ok_or(Refusal::InvitationNotShown)?;
+    let desk = desk.clone().serving(Guest::of(request.extensions(), request.headers()));
     let csr = read_request(request).await?;
     Ok(desk.enroll(&code, &csr).await?)
 }
@@ -119,6 +122,13 @@ fn serves(issuer: &StoredIssuer, tenant: Option<&TenantId>) -> bool {
     let is_ours = matches!(issuer.kind, IssuerKind::Root | IssuerKind::Issuing);
     let is_for_them = issuer.tenant.is_none() || issuer.tenant.as_ref() == tenant;
     is_ours && is_for_them && matches!(issuer.state, IssuerState::Active | IssuerState::Resting)
+}
+
+/// The client comes again with the same request (RFC 7030 section 4.2.3).
+fn waiting() -> Response {
+    let headers =
+        [(RETRY_AFTER, crate::waiting::PAUSE.as_secs().to_string()), (CACHE_CONTROL, "no-store".into())];
+    (StatusCode::ACCEPTED, headers).into_response()
 }
 
 /// The certificate alone: its issuers are what `cacerts` is for (RFC 7030 section 4.2.3).

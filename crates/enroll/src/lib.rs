@@ -16,6 +16,7 @@ mod desk;
 mod device_page;
 mod est;
 mod guesses;
+mod guest;
 mod openapi;
 mod pages;
 mod probe;
@@ -23,6 +24,7 @@ mod profiles;
 mod qr;
 mod sheet;
 mod throttle;
+mod waiting;
 mod why;
 
 pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
@@ -42,6 +44,7 @@ pub fn portal_routes(desk: Desk) -> Router {
         .route("/enroll", get(pages::enroll))
         .route("/api/v1/invitations/open", post(api::open))
         .route("/api/v1/enrollments", post(api::enroll))
+        .route("/api/v1/approvals", post(waiting::ask))
         .route("/api/v1/deliveries", post(api::deliver_invited))
         .with_state(desk)
         .merge(description)

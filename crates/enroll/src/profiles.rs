@@ -7,6 +7,7 @@
 mod plist;
 
 use crate::desk::Desk;
+use crate::guest::Guest;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
@@ -19,13 +20,13 @@ use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
 use tegata_core::encoding::hex;
 use tegata_core::id::Code;
-use tegata_core::{Entropy, Refusal};
+use tegata_core::{Entropy, Platform, Refusal};
 use tegata_storage::Invitation;
-use tegata_web::{Answer, PeerAddress};
+use tegata_web::Answer;
 
 const MEDIA_TYPE: &str = "application/x-apple-aspen-config";
 
-/// A code and two words.
+/// A code and a few words.
 const LONGEST_FORM: usize = 1024;
 
 /// `POST {portal}/api/v1/profiles`, as a form.
@@ -36,6 +37,8 @@ struct Wish {
     /// Whether the key is made in the Secure Enclave, which Macs before macOS 14 do not offer to profiles.
     #[serde(default = "yes")]
     hardware_bound: bool,
+    /// What the page knows of the device.
+    platform: Option<Platform>,
 }
 
 const fn yes() -> bool {
@@ -58,12 +61,16 @@ pub fn profile_routes(desk: Desk, signer: Option<ContentSigner>) -> Router {
 
 async fn profile(
     State(Profiles { desk, signer }): State<Profiles>,
-    PeerAddress(guest): PeerAddress,
+    guest: Guest,
     wish: Result<Form<Wish>, FormRejection>,
 ) -> Answer<Response> {
     let Form(wish) = wish.map_err(|_| Refusal::RequestMalformed)?;
-    let desk = desk.with_guest(guest.ip());
+    // An iPad says that it is a Mac, unless its page knows better.
+    let told = wish.platform.or_else(|| (guest.platform == Platform::Macos).then_some(Platform::Apple));
+    let desk = desk.serving(guest.calling_itself(told));
     let invitation = desk.open(&wish.code).await?;
+    // The device that follows the profile does not say which it is: here it can still be told apart.
+    desk.would_permit(&invitation)?;
     // What ACME takes for a permanent identifier; a short code is for fingers.
     Code::parse(&wish.code).ok_or(Refusal::RequestMalformed)?;
     let text = written(&desk, &invitation, &wish)?;

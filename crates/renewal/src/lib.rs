@@ -11,7 +11,7 @@ use tegata_storage::{Due, Ledger, Result};
 /// After this time a reserved certificate is given up. Far longer than any honest issuing takes.
 const ABANDON_AFTER: Duration = Duration::from_mins(10);
 
-/// How long orders of ACME clients that came to nothing can still be asked about.
+/// How long orders of ACME clients that came to nothing, and decided approvals, can still be asked about.
 const FORGET_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// What one pass found and did.
@@ -37,6 +37,7 @@ pub async fn pass(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Re
     let abandoned = transaction.abandon_reserved(now.minus(ABANDON_AFTER)).await?;
     let forgotten = transaction.prune_families().await?;
     transaction.forget_acme(now.minus(FORGET_AFTER)).await?;
+    transaction.forget_approvals(now.minus(FORGET_AFTER)).await?;
     transaction.commit().await?;
     let (due, overdue) = due(ledger, policy, now).await?;
     Ok(Report { retired, abandoned, forgotten, due, overdue })

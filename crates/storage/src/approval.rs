@@ -124,6 +124,14 @@ impl Ledger {
         row.map(Approval::try_from).transpose()
     }
 
+    /// The approval with this identifier.
+    pub async fn approval(&self, id: &ApprovalId) -> Result<Option<Approval>> {
+        let row: Option<Row> = on_read!(self, connection => {
+            sqlx::query_as(select!("WHERE a.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
+        });
+        row.map(Approval::try_from).transpose()
+    }
+
     /// Who waits now, the longest first.
     pub async fn waiting(&self, now: Timestamp) -> Result<Vec<Approval>> {
         let rows: Vec<Row> = on_read!(self, connection => {

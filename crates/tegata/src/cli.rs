@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::approval::{ApprovalsOptions, ApproveOptions, DeclineOptions};
 use crate::ceremony::CeremonyOptions;
 use crate::certificate::CertificateCommand;
 use crate::client::token::CompanionOptions;
@@ -10,6 +11,7 @@ use crate::invite::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS};
 use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::licence::LicenceCommand;
+use crate::policy::PolicyCommand;
 use crate::proof::Proof;
 use crate::receivers::ReceiverCommand;
 use crate::revocations::RevocationsCommand;
@@ -57,6 +59,15 @@ pub enum Command {
     /// Licences: which tenants and sites may ask tokens for a product: grant, withdraw, list
     #[command(subcommand)]
     Licence(LicenceCommand),
+    /// Policies: who may enrol, with what, from where and when; by tenant and by site: show, set, clear
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// List devices that wait for approval, where the policy asks for one
+    Approvals(ApprovalsOptions),
+    /// Let a device that waits have its certificate
+    Approve(ApproveOptions),
+    /// Decide against a device that waits
+    Decline(DeclineOptions),
     /// Devices and gates: find, show, stop, sign out
     #[command(subcommand)]
     Device(DeviceCommand),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
-use tegata_core::{DeviceId, Serial, Thumbprint};
+use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
 use tegata_gate::client::Client;
 use token::{TokenAnswer, Told};
 
@@ -37,6 +37,15 @@ struct Origin {
 #[derive(Deserialize)]
 struct Opened {
     device_origin: String,
+}
+
+/// Somebody has to approve.
+#[derive(Deserialize)]
+struct Waiting {
+    approval: ApprovalId,
+    number: String,
+    /// Seconds.
+    retry_after: u64,
 }
 
 /// A certificate handed over.
@@ -76,8 +85,8 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
     // The key is written before it is used: if the answer is lost, the same key may come again.
     let pkcs8 = pending_key(&options.out)?;
     let csr = request(&pkcs8)?;
-    let body = json!({"code": code.reveal(), "csr": base64(&csr)});
-    let enrolled: Enrolled = read(&ask("/api/v1/enrollments", body).await?)?;
+    let body = json!({"code": code.reveal(), "csr": base64(&csr), "platform": platform()});
+    let enrolled = approved(ask("/api/v1/enrollments", body).await?, &options.out, &ask).await?;
     store(&options.out, &enrolled)?;
     let origin = Origin { device: opened.device_origin, tls_ca };
     fs::write(options.out.join("origin.json"), json!(origin).to_string())
@@ -86,6 +95,31 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
     ask("/api/v1/deliveries", delivered).await?;
     report(&enrolled, &options.out, None, options.output.json);
     Ok(())
+}
+
+/// Asks again until somebody has decided, where that is needed. Whoever does not want to wait may stop it: the key stays
+/// in the folder, and the same command goes on later.
+async fn approved(
+    mut answer: Vec<u8>,
+    folder: &Path,
+    ask: &impl AsyncFn(&str, serde_json::Value) -> Result<Vec<u8>, Failure>,
+) -> Result<Enrolled, Failure> {
+    let mut told = false;
+    while let Ok(Waiting { approval, number, retry_after }) = read(&answer) {
+        if !told {
+            eprintln!("waiting for approval {number}: tegata approve {approval}");
+            eprintln!("the key is in {}: the same command goes on if this is stopped", folder.display());
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_secs(retry_after.clamp(1, 60))).await;
+        answer = ask("/api/v1/approvals", json!({"approval": approval})).await?;
+    }
+    read(&answer)
+}
+
+/// In the words of policies; nothing where they have none.
+fn platform() -> Option<Platform> {
+    Platform::parse(std::env::consts::OS)
 }
 
 /// Obtains the next generation by the present one.

@@ -149,7 +149,7 @@ impl Meant {
     }
 }
 
-async fn find_site(ledger: &Ledger, tenant: &Tenant, wanted: &str) -> Result<Site, Failure> {
+pub async fn find_site(ledger: &Ledger, tenant: &Tenant, wanted: &str) -> Result<Site, Failure> {
     let sites = ledger.sites(&tenant.id).await.doing(READ)?;
     let found = sites.into_iter().find(|site| site.name == wanted || site.id.as_str() == wanted);
     found.ok_or_else(|| Failure::misuse(format!("{} has no site {wanted:?}", tenant.name)))

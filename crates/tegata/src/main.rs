@@ -3,6 +3,7 @@
 //! Only here is a clock read, the environment looked at, and a file opened.
 
 mod acme;
+mod approval;
 mod canary;
 mod ceremony;
 mod certificate;
@@ -28,6 +29,7 @@ mod machine;
 mod metrics;
 mod pem;
 mod plain;
+mod policy;
 mod profiles;
 mod proof;
 mod proxied;
@@ -85,6 +87,10 @@ async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
         Command::Tenant(command) => tenant::run(place, command, machine).await,
         Command::Site(command) => tenant::run_site(place, command, machine).await,
         Command::Licence(command) => licence::run(place, command, machine).await,
+        Command::Policy(command) => policy::run(place, command, machine).await,
+        Command::Approvals(options) => approval::list(place, options, machine).await,
+        Command::Approve(options) => approval::approve(place, options, machine).await,
+        Command::Decline(options) => approval::decline(place, options, machine).await,
         Command::Device(command) => device::run(place, command, machine).await,
         Command::Certificate(command) => certificate::run(place, command, machine).await,
         Command::Key(command) => key::run(place, command, machine).await,

@@ -13,6 +13,10 @@ use tokio::sync::Notify;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// That the other end of the connection is a proxy: whoever sent the request is behind it, at an address that is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BehindProxy;
+
 /// The name the client asked for in the TLS handshake, in lower case; `None` when it named none. Plain
 /// HTTP has no such extension.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -40,7 +40,7 @@ pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
 pub use choice::Choice;
 pub use client_cas::{ClientCas, RevocationLists};
-pub use connection::{ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
+pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use context::{Addresses, Context};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;

@@ -6,7 +6,7 @@
 //! its standing by the ledger. What is taken on the proxy's word is one thing only: that its client has the key.
 
 use crate::choice::Choice;
-use crate::connection::{ConnectionControl, PeerAddress, Presented};
+use crate::connection::{BehindProxy, ConnectionControl, PeerAddress, Presented};
 use crate::problem::Problem;
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
@@ -122,6 +122,7 @@ async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next
                 // The browser's handshake is the proxy's: nothing here makes it choose again.
                 request.extensions_mut().insert(Choice::new(Arc::default(), certificate.thumbprint));
             }
+            request.extensions_mut().insert(BehindProxy);
             request.extensions_mut().insert(presented);
             // The connection is the proxy's and carries many devices: one that is stopped does not end it.
             request.extensions_mut().insert(ConnectionControl::default());

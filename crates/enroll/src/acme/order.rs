@@ -5,12 +5,14 @@ use super::binding::identifier;
 use super::problem::{AcmeError, Answer};
 use super::request::{Signed, key_of};
 use crate::desk::HandedOver;
+use crate::waiting::PAUSE;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 use tegata_ca::ParsedRequest;
 use tegata_core::encoding::{base64, base64url, from_base64url};
@@ -54,6 +56,8 @@ struct Shown {
     certificate: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
 }
 
 pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Response> {
@@ -84,9 +88,11 @@ pub(super) async fn order(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
+    let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
+    let order = acme.gone_on(signed.account()?, order).await?;
     acme.show(StatusCode::OK, &order).await
 }
 
@@ -97,6 +103,7 @@ pub(super) async fn finalize(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
+    let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     let order = acme.own_order(&signed, &id).await?;
     let account = signed.account()?;
@@ -111,7 +118,10 @@ pub(super) async fn finalize(
     if order.attested_key.as_ref().is_some_and(|attested| *attested != request.key_hash()) {
         return Err(AcmeError::from(Refusal::AcmeAttestation).named("badCSR"));
     }
-    let order = acme.issue(account, &order, &request).await?;
+    let order = match acme.issue(account, &order, &request).await {
+        Err(AcmeError { refusal: Refusal::ApprovalPending, .. }) => acme.own_order(&signed, &id).await?,
+        issued => issued?,
+    };
     acme.show(StatusCode::OK, &order).await
 }
 
@@ -241,7 +251,7 @@ impl Acme {
     }
 
     /// The one path to a certificate: the order is taken for this key, the desk issues, the order is told.
-    async fn issue(
+    pub(super) async fn issue(
         &self,
         account: &AcmeAccount,
         order: &AcmeOrder,
@@ -256,7 +266,10 @@ impl Acme {
         let issued = match self.certificate_for(account, order, request).await {
             Ok(handed_over) => handed_over.issued,
             Err(refusal) => {
-                if !matches!(refusal, Refusal::Unavailable | Refusal::Internal) {
+                // While somebody is asked, the order stays with the key that they are asked about.
+                let keeps =
+                    matches!(refusal, Refusal::Unavailable | Refusal::Internal | Refusal::ApprovalPending);
+                if !keeps {
                     let mut transaction = ledger.begin(self.now()).await?;
                     transaction.release_acme_order(&order.id, &key, &actor).await?;
                     transaction.commit().await?;
@@ -306,16 +319,22 @@ impl Acme {
             Some(thumbprint) => self.id_of_certificate(&thumbprint).await?,
             None => None,
         };
+        let standing = self.standing(order).await?;
         let shown = Shown {
-            status: self.state(order).as_str(),
+            status: standing.status,
             expires: order.expires_at.whole_second(),
             identifiers: [self.identifier(order).await?],
             authorizations: [self.url(&format!("/acme/authorization/{}", order.id))],
             finalize: format!("{url}/finalize"),
             certificate: order.certificate.map(|_| self.url(&format!("/acme/certificate/{}", order.id))),
             replaces,
+            error: standing.error,
         };
-        Ok((status, [(LOCATION, url)], Json(shown)).into_response())
+        let mut response = (status, [(LOCATION, url)], Json(shown)).into_response();
+        if standing.waits {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(PAUSE.as_secs()));
+        }
+        Ok(response)
     }
 }
 

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
 use tegata_web::Problem;
@@ -50,6 +51,20 @@ impl AcmeError {
     /// The same refusal under another of ACME's names.
     pub(super) const fn named(self, kind: &'static str) -> Self {
         Self { kind, ..self }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self.refusal, Refusal::Unavailable | Refusal::Internal | Refusal::ApprovalPending)
+    }
+
+    /// As the `error` of an order that came to nothing (RFC 8555 section 7.1.3).
+    pub(super) fn member(&self) -> Value {
+        json!({"type": self.urn(), "detail": self.detail(), "status": self.status().as_u16(), "code": self.refusal.code()})
+    }
+
+    fn urn(&self) -> String {
+        format!("urn:ietf:params:acme:error:{}", self.kind)
     }
 
     fn status(&self) -> StatusCode {
@@ -121,7 +136,7 @@ impl IntoResponse for AcmeError {
     fn into_response(self) -> Response {
         let status = self.status();
         let body = Body {
-            r#type: format!("urn:ietf:params:acme:error:{}", self.kind),
+            r#type: self.urn(),
             title: self.refusal.title(Language::En),
             status: status.as_u16(),
             detail: self.detail(),

@@ -2,12 +2,15 @@
 
 use super::{Desk, refusal};
 use tegata_core::{DeviceId, Refusal};
-use tegata_storage::{Actor, Certificate};
+use tegata_storage::{Actor, Certificate, Invitation};
 
 impl Desk {
-    /// Notes that a certificate obtained with this code has arrived.
-    pub(crate) async fn deliver_invited(&self, code: &str, certificate: &str) -> Result<(), Refusal> {
-        let invitation = self.find(code).await?;
+    /// Notes that a certificate obtained with this invitation has arrived.
+    pub(crate) async fn deliver_invited(
+        &self,
+        invitation: Invitation,
+        certificate: &str,
+    ) -> Result<(), Refusal> {
         let device = invitation.device.clone().ok_or(Refusal::RequestMalformed)?;
         self.deliver(&device, certificate, Actor::Invitation(invitation.id)).await
     }

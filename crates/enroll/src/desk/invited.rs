@@ -42,7 +42,9 @@ impl Desk {
         let now = self.context.now();
         let actor = Actor::Invitation(invitation.id.clone());
         let mut result = self.enroll_invited(invitation, request, called, now).await;
-        if result.is_err() && invitation.device.is_none() {
+        if result.as_ref().is_err_and(|refusal| *refusal != Refusal::ApprovalPending)
+            && invitation.device.is_none()
+        {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
             match self.context.ledger.invitation(&invitation.id).await {
                 Ok(Some(claimed)) if claimed.device.is_some() => {
@@ -53,12 +55,14 @@ impl Desk {
         }
         match result {
             Ok(handed_over) => Ok(handed_over),
+            // Who waits was written down when they came.
+            Err(Refusal::ApprovalPending) => Err(Refusal::ApprovalPending),
             Err(refusal) => Err(self.refused(actor, invitation.device.clone(), refusal, now).await),
         }
     }
 
     /// The invitation behind the code of a link, or behind a short one.
-    pub(super) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
+    pub(crate) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
         if let Some(code) = Code::parse(code) {
             let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
@@ -69,7 +73,7 @@ impl Desk {
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
     async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
         let now = self.context.now();
-        let guess = self.guesses.begin(self.guest, now).ok_or(Refusal::TooManyGuesses)?;
+        let guess = self.guesses.begin(self.guest.address, now).ok_or(Refusal::TooManyGuesses)?;
         let installation = self.context.installation.clone();
         let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
         let hash = hash.await.map_err(|_| Refusal::Internal)?;
@@ -87,12 +91,14 @@ impl Desk {
         now: Timestamp,
     ) -> Result<HandedOver, Refusal> {
         invitation.admits(Some(&request.key_hash()), now)?;
-        let (device, origin) = match &invitation.device {
-            Some(device) => match self.earlier(device, request, Refusal::InvitationUsed, now).await? {
-                Some(issued) => return self.named(issued, invitation),
-                None => (device.clone(), Origin::Again(invitation.id.clone())),
-            },
-            None => (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation)),
+        let (device, origin) = if let Some(device) = &invitation.device {
+            if let Some(issued) = self.earlier(device, request, Refusal::InvitationUsed, now).await? {
+                return self.named(issued, invitation);
+            }
+            (device.clone(), Origin::Again(invitation.id.clone()))
+        } else {
+            self.permit(invitation, request, now).await?;
+            (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation))
         };
         let order = Order {
             device,

@@ -85,6 +85,8 @@ pub struct AcmeOrder {
     pub authorization: AuthorizationState,
     /// SHA-256 of the public key that an attestation spoke of.
     pub attested_key: Option<Vec<u8>>,
+    /// SHA-256 of the public key that it is being finalized with.
+    pub key_hash: Option<Vec<u8>>,
     /// The certificate it is to replace.
     pub replaces: Option<Thumbprint>,
     /// The certificate it became.
@@ -148,7 +150,7 @@ impl Ledger {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id, account, invitation, kind, identifier, token, state, authorization_state, attested_key, \
-                 replaces, certificate, expires_at FROM acme_order WHERE id = $1",
+                 key_hash, replaces, certificate, expires_at FROM acme_order WHERE id = $1",
             )
             .bind(id.as_str())
             .fetch_optional(connection)
@@ -412,6 +414,7 @@ struct Row {
     state: String,
     authorization_state: String,
     attested_key: Option<Vec<u8>>,
+    key_hash: Option<Vec<u8>>,
     replaces: Option<Vec<u8>>,
     certificate: Option<Vec<u8>>,
     expires_at: i64,
@@ -433,6 +436,7 @@ impl TryFrom<Row> for AcmeOrder {
             state: AcmeState::parse(&row.state).ok_or_else(unreadable)?,
             authorization: AuthorizationState::parse(&row.authorization_state).ok_or_else(unreadable)?,
             attested_key: row.attested_key,
+            key_hash: row.key_hash,
             replaces: thumbprint(row.replaces),
             certificate: thumbprint(row.certificate),
             expires_at: row.expires_at.into(),

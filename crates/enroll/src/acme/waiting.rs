@@ -1,0 +1,74 @@
+//! Orders whose key waits for somebody's approval. The client is told that its order is being processed (RFC 8555 section
+//! 7.4) and asks again; what it was finalized with is on record with the approval.
+
+use super::Acme;
+use super::problem::{AcmeError, Answer};
+use serde_json::Value;
+use tegata_ca::ParsedRequest;
+use tegata_core::Refusal;
+use tegata_storage::{AcmeAccount, AcmeOrder, AcmeState, Actor, Approval, ApprovalState};
+
+/// What a client is told of an order.
+pub(super) struct Standing {
+    pub(super) status: &'static str,
+    /// Whether it should ask again.
+    pub(super) waits: bool,
+    pub(super) error: Option<Value>,
+}
+
+impl Acme {
+    /// Where an order stands by the clock and by what was decided.
+    pub(super) async fn standing(&self, order: &AcmeOrder) -> Answer<Standing> {
+        let state = self.state(order);
+        let approval = match state {
+            AcmeState::Ready | AcmeState::Invalid => self.approval_of(order).await?,
+            AcmeState::Pending | AcmeState::Valid => None,
+        };
+        let waits = state == AcmeState::Ready && approval.is_some();
+        let declined = approval.is_some_and(|approval| approval.state == ApprovalState::Declined);
+        Ok(Standing {
+            status: if waits { "processing" } else { state.as_str() },
+            waits,
+            error: declined.then(|| AcmeError::from(Refusal::ApprovalDeclined).member()),
+        })
+    }
+
+    /// The order after whatever was decided meanwhile: a certificate, or nothing.
+    pub(super) async fn gone_on(&self, account: &AcmeAccount, order: AcmeOrder) -> Answer<AcmeOrder> {
+        if self.state(&order) != AcmeState::Ready {
+            return Ok(order);
+        }
+        let Some(approval) = self.approval_of(&order).await? else { return Ok(order) };
+        if approval.state == ApprovalState::Waiting && !approval.is_over(self.now()) {
+            return Ok(order);
+        }
+        if approval.state != ApprovalState::Granted {
+            return self.given_up(&order).await;
+        }
+        let request = ParsedRequest::parse(&approval.request)?;
+        let issued = self.issue(account, &order, &request).await;
+        if let Err(error) = &issued
+            && !error.is_passing()
+        {
+            // The approval is still good, for another order with this key.
+            self.given_up(&order).await?;
+        }
+        issued
+    }
+
+    async fn given_up(&self, order: &AcmeOrder) -> Answer<AcmeOrder> {
+        let actor = Actor::Invitation(order.invitation.clone());
+        let ledger = &self.desk.context.ledger;
+        let mut transaction = ledger.begin(self.now()).await?;
+        transaction.end_acme_order(&order.id, order.authorization, &actor).await?;
+        transaction.commit().await?;
+        Ok(ledger.acme_order(&order.id).await?.ok_or(Refusal::Internal)?)
+    }
+
+    async fn approval_of(&self, order: &AcmeOrder) -> Answer<Option<Approval>> {
+        match &order.key_hash {
+            Some(key) => Ok(self.desk.context.ledger.approval_for(&order.invitation, key).await?),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Who is at a door, as far as that can be told.
+
+use axum::extract::FromRequestParts;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::{Extensions, HeaderMap};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use tegata_core::Platform;
+use tegata_web::{BehindProxy, PeerAddress};
+
+/// Somebody who wants something of the desk. What is not known is nothing: no network has it, and no rule that names
+/// platforms lets it in unless it names the unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Guest {
+    /// From where the connection comes; not known behind a proxy, which does not tell.
+    pub(crate) address: Option<IpAddr>,
+    /// What it calls itself.
+    pub(crate) platform: Platform,
+}
+
+impl Guest {
+    /// Nothing is known.
+    pub(crate) const UNKNOWN: Self = Self { address: None, platform: Platform::Other };
+
+    /// Of a request with these headers, on the connection that these facts are about.
+    pub(crate) fn of(facts: &Extensions, headers: &HeaderMap) -> Self {
+        let peer = facts.get().filter(|_| facts.get::<BehindProxy>().is_none());
+        let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            address: peer.map(|PeerAddress(address)| address.ip()),
+            platform: said.map_or(Platform::Other, Platform::of_user_agent),
+        }
+    }
+
+    /// The same, once it has said more clearly what it is.
+    #[must_use]
+    pub(crate) fn calling_itself(self, platform: Option<Platform>) -> Self {
+        Self { platform: platform.unwrap_or(self.platform), ..self }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Guest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions, &parts.headers))
+    }
+}

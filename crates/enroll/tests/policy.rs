@@ -1,0 +1,263 @@
+//! Enrolling past a policy is tried at the page's door, and waiting for an approval is tried by everybody who has a part
+//! in it.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../ca/tests/support/mod.rs"]
+mod support;
+#[allow(dead_code)]
+mod world;
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use support::{DAY, NOW, OPERATOR};
+use tegata_core::encoding::base64;
+use tegata_core::id::Code;
+use tegata_core::policy::Hours;
+use tegata_core::{ApprovalId, Platform, Policy, Refusal, Role, Timestamp};
+use tegata_storage::PolicyPlace;
+use tegata_web::PeerAddress;
+use world::{Answered, World, certificate, enrolling, fresh_csr, is_problem, post, rsa_csr};
+
+impl World {
+    /// The rules of the tenant, from now on.
+    async fn rule(&self, policy: Policy) {
+        let code = Code::parse(&self.invite(Role::Device).await).unwrap();
+        let invitation = self.house.invitation(&code).await;
+        let place = PolicyPlace { tenant: invitation.tenant, site: None };
+        let mut transaction = self.house.ledger.begin(NOW).await.unwrap();
+        transaction.set_policy(&place, &policy, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
+    async fn decide(&self, waiting: &Answered, approved: bool) {
+        let id = ApprovalId::parse(waiting.json["approval"].as_str().unwrap()).unwrap();
+        let mut transaction = self.house.ledger.begin(self.now()).await.unwrap();
+        if approved {
+            transaction.approve(&id, &OPERATOR).await.unwrap();
+        } else {
+            transaction.decline(&id, "not ours", &OPERATOR).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+
+    fn now(&self) -> Timestamp {
+        use tegata_core::Clock;
+        self.clock.now()
+    }
+
+    async fn ask(&self, waiting: &Answered) -> Answered {
+        self.portal("/api/v1/approvals", &json!({"approval": waiting.json["approval"]})).await
+    }
+}
+
+fn from(mut request: Request<Body>, address: &str) -> Request<Body> {
+    request
+        .extensions_mut()
+        .insert(PeerAddress((address.parse::<std::net::IpAddr>().unwrap(), 50_000).into()));
+    request
+}
+
+fn by(mut request: Request<Body>, user_agent: &str) -> Request<Body> {
+    request.headers_mut().insert("user-agent", user_agent.parse().unwrap());
+    request
+}
+
+fn approval() -> Policy {
+    Policy { approval: true, ..Policy::default() }
+}
+
+fn waits(answer: &Answered) {
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(answer.headers["retry-after"], "5");
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    let (id, number) = (answer.json["approval"].as_str().unwrap(), answer.json["number"].as_str().unwrap());
+    assert_eq!(number.replace('-', ""), id[..8]);
+}
+
+#[tokio::test]
+async fn whoever_comes_from_elsewhere_is_refused_and_may_go_where_it_is_allowed() {
+    let world = World::new().await;
+    let networks = ["192.0.2.0/24", "2001:db8:1::/48"].map(|text| text.parse().unwrap()).to_vec();
+    world.rule(Policy { networks: Some(networks), ..Policy::default() }).await;
+    let code = world.invite(Role::Device).await;
+    for elsewhere in ["198.51.100.1", "2001:db8:2::1", "::1", "::ffff:198.51.100.1"] {
+        let request = from(enrolling(&code, &fresh_csr()), elsewhere);
+        let mut copy = enrolling(&code, &fresh_csr());
+        copy = from(copy, elsewhere);
+        is_problem(&world.send(request).await, Refusal::NetworkNotAllowed);
+        // What a client writes about itself is not an address.
+        copy.headers_mut().insert("x-forwarded-for", "192.0.2.1".parse().unwrap());
+        is_problem(&world.send(copy).await, Refusal::NetworkNotAllowed);
+    }
+    world.refuses(Refusal::NetworkNotAllowed, from(enrolling(&code, &fresh_csr()), "10.0.0.1")).await;
+    certificate(&world.send(from(enrolling(&code, &fresh_csr()), "::ffff:192.0.2.9")).await);
+}
+
+#[tokio::test]
+async fn only_devices_of_the_kinds_that_are_allowed_are_enrolled() {
+    let world = World::new().await;
+    let ios = Policy { platforms: Some(BTreeSet::from([Platform::Ios])), ..Policy::default() };
+    world.rule(ios).await;
+    let code = world.invite(Role::Device).await;
+    for other in ["Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "curl/8.5.0"] {
+        is_problem(&world.send(by(enrolling(&code, &fresh_csr()), other)).await, Refusal::PlatformNotAllowed);
+    }
+    world.refuses(Refusal::PlatformNotAllowed, enrolling(&code, &fresh_csr())).await;
+    let macintosh = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.4 Safari/605.1.15";
+    is_problem(&world.send(by(enrolling(&code, &fresh_csr()), macintosh)).await, Refusal::PlatformNotAllowed);
+    // An iPad says that it is a Macintosh; its page knows better.
+    let body = json!({"code": code, "csr": fresh_csr(), "platform": "ios"}).to_string();
+    certificate(&world.send(by(post("/api/v1/enrollments", body), macintosh)).await);
+}
+
+#[tokio::test]
+async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
+    let world = World::new().await;
+    let hours = Hours { windows: vec!["mon-fri 09:00-20:00".parse().unwrap()], ..Hours::default() };
+    let night = Timestamp::parse("2030-01-07T20:00:00+09:00").unwrap();
+    world.rule(Policy { hours: Some(hours), ..Policy::default() }).await;
+    world.clock.set(night);
+    let code = world.invite(Role::Device).await;
+    let csr = fresh_csr();
+    let mut request = enrolling(&code, &csr);
+    request.headers_mut().insert("accept-language", "ja".parse().unwrap());
+    let said = world.send(request).await;
+    is_problem(&said, Refusal::OutsideHours);
+    assert!(said.text.contains("月〜金 9:00〜20:00（日本時間）"), "{}", said.text);
+    let mut request = enrolling(&code, &csr);
+    request.headers_mut().insert("accept-language", "en".parse().unwrap());
+    assert!(world.send(request).await.text.contains("Mon–Fri 9:00–20:00 (Japan time)"));
+    world.clock.set(night.minus(Duration::from_secs(1)));
+    let first = world.enroll(&code, &csr).await;
+    let known = certificate(&first);
+    world.clock.set(night.plus(Duration::from_hours(3)));
+    assert_eq!(
+        world.enroll(&code, &csr).await.json,
+        first.json,
+        "an answer that was lost is given at night as well"
+    );
+    assert_eq!(world.renew(&known, &fresh_csr()).await.status, StatusCode::CREATED, "and a renewal");
+}
+
+#[tokio::test]
+async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
+    let world = World::new().await;
+    let known = certificate(&world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await);
+    let never = Policy {
+        devices: Some(0),
+        platforms: Some(BTreeSet::new()),
+        networks: Some(Vec::new()),
+        hours: Some(Hours::default()),
+        approval: true,
+    };
+    world.rule(never.clone()).await;
+    let code = world.invite(Role::Device).await;
+    let renewed = certificate(&world.renew(&known, &fresh_csr()).await);
+    assert_ne!(renewed, known);
+    for (less, refusal) in [
+        (never.clone(), Refusal::NetworkNotAllowed),
+        (Policy { networks: None, ..never.clone() }, Refusal::PlatformNotAllowed),
+        (Policy { networks: None, platforms: None, ..never.clone() }, Refusal::OutsideHours),
+        (Policy { devices: Some(0), ..Policy::default() }, Refusal::NoPlaceLeft),
+    ] {
+        world.rule(less).await;
+        is_problem(&world.enroll(&code, &fresh_csr()).await, refusal);
+    }
+    world.rule(never).await;
+    let gate = world.enroll(&world.invite(Role::Gate).await, &fresh_csr()).await;
+    assert_eq!(gate.status, StatusCode::CREATED, "no rule is about gates");
+}
+
+#[tokio::test]
+async fn who_waits_is_told_so_and_gets_the_certificate_once_somebody_has_approved() {
+    let world = World::new().await;
+    world.rule(approval()).await;
+    let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
+    let waiting = world.enroll(&code, &csr).await;
+    waits(&waiting);
+    assert_eq!(world.certificates().await, 0);
+    let before = world.house.place.content().await;
+    for again in [world.enroll(&code, &csr).await, world.ask(&waiting).await] {
+        waits(&again);
+        assert_eq!(again.json, waiting.json);
+    }
+    assert_eq!(world.house.place.content().await, before, "and nothing is written for it");
+    assert_eq!(world.audited("certificate.refused").await, 0, "waiting is no refusal");
+
+    world.decide(&waiting, true).await;
+    world.rule(Policy { hours: Some(Hours::default()), ..approval() }).await;
+    let given = world.ask(&waiting).await;
+    let thumbprint = certificate(&given).thumbprint;
+    assert_eq!(world.ask(&waiting).await.json, given.json, "a lost answer is given again");
+    assert_eq!(world.enroll(&code, &csr).await.json, given.json);
+    let deliver = async |body: Value| world.portal("/api/v1/deliveries", &body).await;
+    let noted = json!({"approval": waiting.json["approval"], "thumbprint": thumbprint.to_string()});
+    let both =
+        json!({"code": code, "approval": waiting.json["approval"], "thumbprint": thumbprint.to_string()});
+    is_problem(&deliver(both).await, Refusal::RequestMalformed);
+    assert_eq!(deliver(noted).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.audited("certificate.delivered").await, 1);
+}
+
+#[tokio::test]
+async fn an_approval_is_for_one_key_and_nobody_else_with_the_link_slips_in() {
+    let world = World::new().await;
+    world.rule(approval()).await;
+    let (code, honest, thief) = (world.invite(Role::Device).await, fresh_csr(), fresh_csr());
+    let waiting = world.enroll(&code, &honest).await;
+    waits(&waiting);
+    let theirs = world.enroll(&code, &thief).await;
+    waits(&theirs);
+    assert_ne!(theirs.json["approval"], waiting.json["approval"]);
+    world.decide(&waiting, true).await;
+    waits(&world.enroll(&code, &thief).await);
+    waits(&world.ask(&theirs).await);
+    waits(&world.enroll(&code, &fresh_csr()).await);
+    certificate(&world.enroll(&code, &honest).await);
+    for late in [world.enroll(&code, &thief).await, world.ask(&theirs).await] {
+        is_problem(&late, Refusal::InvitationUsed);
+    }
+    for nobody in ["", "x", &"0".repeat(26), &code] {
+        let body = json!({"approval": nobody});
+        is_problem(&world.portal("/api/v1/approvals", &body).await, Refusal::InvitationUnknown);
+    }
+}
+
+#[tokio::test]
+async fn who_was_declined_reads_so_and_an_approval_that_nobody_gave_in_time_is_none() {
+    let world = World::new().await;
+    world.rule(approval()).await;
+    let code = world.invite(Role::Device).await;
+    let csr = fresh_csr();
+    let waiting = world.enroll(&code, &csr).await;
+    world.decide(&waiting, false).await;
+    is_problem(&world.ask(&waiting).await, Refusal::ApprovalDeclined);
+    world.refuses(Refusal::ApprovalDeclined, enrolling(&code, &csr)).await;
+    world.rule(Policy::default()).await;
+    certificate(&world.enroll(&code, &csr).await);
+
+    world.rule(approval()).await;
+    let other = world.invite(Role::Device).await;
+    let waiting = world.enroll(&other, &fresh_csr()).await;
+    waits(&waiting);
+    world.pass_time(DAY).await;
+    world.pass_time(Duration::from_secs(1)).await;
+    is_problem(&world.ask(&waiting).await, Refusal::InvitationExpired);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_what_could_not_be_issued_or_by_too_many() {
+    let world = World::new().await;
+    world.rule(approval()).await;
+    let code = world.invite(Role::Device).await;
+    let csr = base64(&rsa_csr());
+    world.refuses(Refusal::KeyNotAllowed, enrolling(&code, &csr)).await;
+    for _ in 0..5 {
+        waits(&world.enroll(&code, &fresh_csr()).await);
+    }
+    world.refuses(Refusal::TooManyWaiting, enrolling(&code, &fresh_csr())).await;
+}

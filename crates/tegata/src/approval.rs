@@ -1,0 +1,142 @@
+//! `tegata approvals`, `approve`, `decline`: devices that wait where the policy asks for an approval.
+
+use crate::cli::Output;
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::machine::Machine;
+use crate::tenant::find_tenant;
+use serde_json::{Value, json};
+use tegata_core::Timestamp;
+use tegata_core::encoding::hex;
+use tegata_storage::{Approval, Ledger, LedgerError};
+
+/// Whose waiting devices to list.
+#[derive(clap::Args)]
+pub struct ApprovalsOptions {
+    /// Of this tenant alone: name or identifier
+    #[arg(long)]
+    tenant: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Which one is approved.
+#[derive(clap::Args)]
+pub struct ApproveOptions {
+    /// Its identifier, or the number that its page shows
+    approval: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Which one is declined, and why.
+#[derive(clap::Args)]
+pub struct DeclineOptions {
+    /// Its identifier, or the number that its page shows
+    approval: String,
+    /// Why, for the audit log. No names of persons
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Characters of an identifier that are enough to name one.
+const ENOUGH: usize = 8;
+
+const READ: &str = "cannot read the ledger";
+const WRITE: &str = "nothing was decided";
+
+/// `tegata approvals`.
+pub async fn list(place: &Place, options: &ApprovalsOptions, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let mut waiting = ledger.waiting(machine.now()).await.doing(READ)?;
+    if options.tenant.is_some() {
+        let tenant = find_tenant(&ledger, options.tenant.as_deref()).await?;
+        waiting.retain(|approval| approval.tenant == tenant.id);
+    }
+    ledger.close().await;
+    if options.output.json {
+        println!("{}", Value::Array(waiting.iter().map(describe).collect()));
+        return Ok(());
+    }
+    for approval in &waiting {
+        let Approval { id, tenant_name, site_name, label, platform, address, asked_at, .. } = approval;
+        let address = address.as_deref().unwrap_or("(address not known)");
+        println!(
+            "{id}  {}  {tenant_name} {site_name} {label}  {platform}  {address}",
+            asked_at.whole_second()
+        );
+    }
+    if waiting.is_empty() {
+        println!("nobody waits");
+    }
+    Ok(())
+}
+
+/// `tegata approve`.
+pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let approval = find(&ledger, &options.approval, machine.now()).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    transaction.approve(&approval.id, &Machine::operator()).await.map_err(failure)?;
+    transaction.commit().await.doing(WRITE)?;
+    ledger.close().await;
+    say("approved", &approval, options.output.json);
+    Ok(())
+}
+
+/// `tegata decline`.
+pub async fn decline(place: &Place, options: &DeclineOptions, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let approval = find(&ledger, &options.approval, machine.now()).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    transaction.decline(&approval.id, &options.reason, &Machine::operator()).await.map_err(failure)?;
+    transaction.commit().await.doing(WRITE)?;
+    ledger.close().await;
+    say("declined", &approval, options.output.json);
+    Ok(())
+}
+
+/// Identifiers are random: a few characters name one of those that wait.
+async fn find(ledger: &Ledger, wanted: &str, now: Timestamp) -> Result<Approval, Failure> {
+    let wanted: String = wanted.to_lowercase().chars().filter(|letter| *letter != '-').collect();
+    if wanted.len() < ENOUGH {
+        return Err(Failure::misuse(
+            "name it by its identifier or the number that its page shows: tegata approvals",
+        ));
+    }
+    let waiting = ledger.waiting(now).await.doing(READ)?;
+    let mut found = waiting.into_iter().filter(|approval| approval.id.as_str().starts_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(approval), None) => Ok(approval),
+        (Some(_), Some(_)) => Err(Failure::misuse("that names more than one: tegata approvals")),
+        (None, _) => Err(Failure::misuse("nobody waits under that number: tegata approvals")),
+    }
+}
+
+fn failure(error: LedgerError) -> Failure {
+    match error {
+        LedgerError::Guard(why) => Failure::wrong(why),
+        error => Failure::wrong(format!("{WRITE}: {error}")),
+    }
+}
+
+fn say(done: &str, approval: &Approval, as_json: bool) {
+    if as_json {
+        let mut told = describe(approval);
+        told["decision"] = done.into();
+        println!("{told}");
+    } else {
+        println!("{done}: {} {} {}", approval.tenant_name, approval.site_name, approval.label);
+    }
+}
+
+fn describe(approval: &Approval) -> Value {
+    json!({
+        "approval": approval.id, "invitation": approval.invitation, "tenant": approval.tenant,
+        "tenant_name": approval.tenant_name, "site": approval.site, "site_name": approval.site_name,
+        "label": approval.label, "key_hash": hex(&approval.key_hash), "platform": approval.platform,
+        "address": approval.address, "asked_at": approval.asked_at, "expires_at": approval.expires_at,
+    })
+}

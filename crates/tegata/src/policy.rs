@@ -1,0 +1,259 @@
+//! `tegata policy …`: who may enrol a first device, with what, from where and when.
+
+use crate::cli::Output;
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::licence::find_site;
+use crate::machine::Machine;
+use crate::tenant::{customers, find_tenant};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tegata_core::policy::{Hours, Platform, Window, Zone};
+use tegata_core::{Network, Policy};
+use tegata_storage::{Ledger, PolicyPlace, Site, Tenant};
+
+/// What can be done with policies.
+#[derive(clap::Subcommand)]
+pub enum PolicyCommand {
+    /// Show policies: those of all tenants, or of one with its sites
+    Show {
+        /// Of this tenant alone: name or identifier
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Set rules, beside those that are there; for the next enrolment on every server. Renewals know nothing of them.
+    /// Whoever enrols must satisfy the rules of the tenant and those of the site: a site can only be stricter
+    Set(SetOptions),
+    /// Take rules back; without --rule all of them
+    Clear {
+        #[command(flatten)]
+        place: PlaceOptions,
+        /// Only these
+        #[arg(long = "rule", value_enum, value_delimiter = ',')]
+        rules: Vec<Rule>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Which place is meant.
+#[derive(clap::Args)]
+pub struct PlaceOptions {
+    /// Name or identifier of the tenant; not needed where there is only one
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Name or identifier of one site of it. Without: the tenant, with all of its sites
+    #[arg(long)]
+    site: Option<String>,
+}
+
+/// What the rules are to be.
+#[derive(clap::Args)]
+#[group(id = "rules", required = true, multiple = true, args = ["devices", "platform", "network", "hours", "approval"])]
+pub struct SetOptions {
+    #[command(flatten)]
+    place: PlaceOptions,
+    /// At most so many devices at a time: at the site, or at all sites of the tenant together
+    #[arg(long, value_name = "N")]
+    devices: Option<u32>,
+    /// What devices may be, by their own word: windows, macos, ios, android, chromeos, linux; apple for an iPhone, iPad or
+    /// Mac that does not say which; other for whatever does not say what it is, such as printers and routers
+    #[arg(long, value_delimiter = ',', value_parser = platform)]
+    platform: Vec<Platform>,
+    /// From where they may come: addresses or prefixes, as `192.0.2.0/24,2001:db8::/32`
+    #[arg(long, value_delimiter = ',', value_name = "CIDR")]
+    network: Vec<Network>,
+    /// When, once for each window: "mon-fri 09:00-20:00", "sat 9:00-13:00", "22:00-06:00"
+    #[arg(long, value_name = "WINDOW")]
+    hours: Vec<Window>,
+    /// The clock of --hours, ahead of UTC. Japan's unless said otherwise
+    #[arg(long, requires = "hours", default_value = "+09:00", allow_hyphen_values = true)]
+    zone: Zone,
+    /// Whether somebody has to approve of each: tegata approvals
+    #[arg(long, value_enum)]
+    approval: Option<Answer>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A rule by its name.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rule {
+    /// How many
+    Devices,
+    /// With what
+    Platform,
+    /// From where
+    Network,
+    /// When
+    Hours,
+    /// Whether somebody has to approve
+    Approval,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// Somebody has to approve
+    Yes,
+    /// Nobody is asked
+    No,
+}
+
+const READ: &str = "cannot read the ledger";
+const WRITE: &str = "no policy was changed";
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &PolicyCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let result = match command {
+        PolicyCommand::Show { tenant, output } => show(&ledger, tenant.as_deref(), output.json).await,
+        PolicyCommand::Set(options) => {
+            change(&ledger, &options.place, |policy| options.apply(policy), options.output.json, machine)
+                .await
+        }
+        PolicyCommand::Clear { place, rules, output } => {
+            change(&ledger, place, |policy| clear(policy, rules), output.json, machine).await
+        }
+    };
+    ledger.close().await;
+    result
+}
+
+async fn show(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let tenants = match tenant {
+        Some(_) => vec![find_tenant(ledger, tenant).await?],
+        None => customers(ledger).await?,
+    };
+    let policies = ledger.policies().await.doing(READ)?;
+    let mut described = Vec::new();
+    for tenant in &tenants {
+        let sites = ledger.sites(&tenant.id).await.doing(READ)?;
+        for (place, policy) in policies.iter().filter(|(place, _)| place.tenant == tenant.id) {
+            let site = sites.iter().find(|site| place.site.as_ref() == Some(&site.id));
+            if !as_json {
+                println!("{}  {}\n{}", tenant.name, name_of(site), lines(policy));
+            }
+            described.push(describe(tenant, site, policy));
+        }
+    }
+    if as_json {
+        println!("{}", Value::Array(described));
+    } else if described.is_empty() {
+        println!("no rules: whoever is invited may enrol");
+    }
+    Ok(())
+}
+
+/// Reads and writes within one transaction: of two operators at once neither undoes the other's rule.
+async fn change(
+    ledger: &Ledger,
+    options: &PlaceOptions,
+    change: impl FnOnce(&mut Policy),
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let tenant = find_tenant(ledger, options.tenant.as_deref()).await?;
+    let site = match &options.site {
+        Some(wanted) => Some(find_site(ledger, &tenant, wanted).await?),
+        None => None,
+    };
+    let place = PolicyPlace { tenant: tenant.id.clone(), site: site.as_ref().map(|site| site.id.clone()) };
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let mut policy = transaction.policy(&place).await.doing(WRITE)?;
+    change(&mut policy);
+    let changed = transaction.set_policy(&place, &policy, &Machine::operator()).await.doing(WRITE)?;
+    transaction.commit().await.doing(WRITE)?;
+    if as_json {
+        let mut told = describe(&tenant, site.as_ref(), &policy);
+        told["changed"] = changed.into();
+        println!("{told}");
+    } else {
+        println!("{}  {}\n{}", tenant.name, name_of(site.as_ref()), lines(&policy));
+    }
+    Ok(())
+}
+
+fn clear(policy: &mut Policy, rules: &[Rule]) {
+    let goes = |rule| rules.is_empty() || rules.contains(&rule);
+    if goes(Rule::Devices) {
+        policy.devices = None;
+    }
+    if goes(Rule::Platform) {
+        policy.platforms = None;
+    }
+    if goes(Rule::Network) {
+        policy.networks = None;
+    }
+    if goes(Rule::Hours) {
+        policy.hours = None;
+    }
+    if goes(Rule::Approval) {
+        policy.approval = false;
+    }
+}
+
+impl SetOptions {
+    fn apply(&self, policy: &mut Policy) {
+        if self.devices.is_some() {
+            policy.devices = self.devices;
+        }
+        if !self.platform.is_empty() {
+            policy.platforms = Some(self.platform.iter().copied().collect::<BTreeSet<_>>());
+        }
+        if !self.network.is_empty() {
+            policy.networks = Some(self.network.clone());
+        }
+        if !self.hours.is_empty() {
+            policy.hours = Some(Hours { zone: self.zone, windows: self.hours.clone() });
+        }
+        if let Some(answer) = self.approval {
+            policy.approval = answer == Answer::Yes;
+        }
+    }
+}
+
+fn platform(word: &str) -> Result<Platform, String> {
+    let known: Vec<_> = Platform::ALL.iter().map(|platform| platform.as_str()).collect();
+    Platform::parse(word).ok_or_else(|| format!("one of {}", known.join(", ")))
+}
+
+fn name_of(site: Option<&Site>) -> &str {
+    site.map_or("(all sites)", |site| &site.name)
+}
+
+fn lines(policy: &Policy) -> String {
+    fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+        items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+    }
+    let mut lines = Vec::new();
+    if let Some(devices) = policy.devices {
+        lines.push(format!("  devices    at most {devices}"));
+    }
+    if let Some(platforms) = &policy.platforms {
+        lines.push(format!("  platforms  {}", joined(platforms)));
+    }
+    if let Some(networks) = &policy.networks {
+        lines.push(format!("  networks   {}", joined(networks)));
+    }
+    if let Some(hours) = &policy.hours {
+        lines.push(format!("  hours      {} (UTC{})", joined(&hours.windows), hours.zone));
+    }
+    if policy.approval {
+        lines.push("  approval   needed".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("  no rules".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn describe(tenant: &Tenant, site: Option<&Site>, policy: &Policy) -> Value {
+    json!({
+        "tenant": tenant.id, "tenant_name": tenant.name,
+        "site": site.map(|site| &site.id), "site_name": site.map(|site| &site.name), "policy": policy,
+    })
+}
