@@ -5,11 +5,11 @@ import { startInstallation } from './install.js';
 import { byId, say, tell } from './view.js';
 
 /**
- * Makes `#start` run one ceremony for `subject` with a key of one of the kinds `keys`. `submit(csr)` and `deliver(thumbprint)` speak with the server; the
- * rest is passed on to the installation.
+ * Makes `#start` run one ceremony for `subject` with a key of one of the kinds `keys`. `submit(csr)` and `deliver(thumbprint)` speak with the server; `kept`
+ * is a request that an earlier page has begun with; the rest is passed on to the installation.
  */
-export function offerCeremony({ subject, keys, submit, deliver, ...installation }) {
-  const rite = ceremony({ subject, keys, submit });
+export function offerCeremony({ subject, keys, submit, deliver, kept, ...installation }) {
+  const rite = ceremony({ subject, keys, submit, kept });
   warnBeforeLosing(rite);
   byId('start').addEventListener('click', () => begin(rite, deliver, installation));
 }
@@ -34,6 +34,9 @@ async function begin(rite, deliver, installation) {
 /** Closing the page now would lose the key or the only copy of its password, and the invitation is used up. */
 function warnBeforeLosing(rite) {
   addEventListener('beforeunload', (event) => {
-    if (rite.holdsKey || document.body.dataset.now === 'install') event.preventDefault();
+    const { now, kept } = document.body.dataset;
+    // While it waits for approval, the browser may have the key in its keeping.
+    const isKept = now === 'waiting' && kept === 'yes';
+    if ((rite.holdsKey && !isKept) || now === 'install') event.preventDefault();
   });
 }

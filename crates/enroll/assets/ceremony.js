@@ -8,14 +8,14 @@ import { transportPassword } from './password.js';
 import { pkcs12 } from './pkcs12.js';
 
 /**
- * One certificate for one fresh key. `subject`: common name. `keys`: kinds of keys, the best first. `submit(csr)`: hands the base64 request in and
- * resolves to the server's answer.
+ * One certificate for one fresh key. `subject`: common name. `keys`: kinds of keys, the best first. `submit(csr, request)`: hands the base64 request in and
+ * resolves to the server's answer; `request` is what a page that waits keeps. `kept`: what an earlier page has kept.
  *
  * `run()` may be repeated after a failure: it repeats with the same key, so a lost answer is fetched again
  * instead of locking the device out of its one-time invitation.
  */
-export function ceremony({ subject, keys, submit, crypto = globalThis.crypto }) {
-  let request;
+export function ceremony({ subject, keys, submit, kept, crypto = globalThis.crypto }) {
+  let request = kept;
   let parcel;
   return {
     /** Whether leaving the page now would lose a key that the server may already have certified. */
@@ -25,7 +25,7 @@ export function ceremony({ subject, keys, submit, crypto = globalThis.crypto }) 
     async run() {
       if (parcel) return parcel;
       request ??= await newRequest(subject, keys, crypto);
-      const issued = await checked(await submit(toBase64(request.csr)), request.publicKey, crypto);
+      const issued = await checked(await submit(toBase64(request.csr), request), request.publicKey, crypto);
       parcel = await sealed(issued, request.pair, crypto);
       request = undefined;
       return parcel;

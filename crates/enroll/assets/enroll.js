@@ -1,9 +1,11 @@
 // The portal's enrolment page: an invitation's code becomes a certificate on this device.
 import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
-import { isWrongBrowser } from './platform.js';
+import { forget, keep, recall } from './kept.js';
+import { isWrongBrowser, platformOf } from './platform.js';
 import { codeOf, offerTyping } from './typed.js';
 import { byId, date, fill, language, show, tell } from './view.js';
+import { patiently } from './waiting.js';
 
 const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
 
@@ -29,13 +31,14 @@ async function open(text) {
   try {
     if (!code) throw Refusal.local('cut-link', false);
     if (!globalThis.crypto?.subtle) throw Refusal.local('unsupported', false);
-    welcome(code, await api('invitations/open', { code }));
+    const invitation = await api('invitations/open', { code });
+    welcome(code, invitation, await recall(code));
   } catch (refusal) {
     refuse(text, refusal);
   }
 }
 
-function welcome(code, invitation) {
+function welcome(code, invitation, waited) {
   const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr } = invitation;
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
   fill({ tenant, site, label, expires: date(expires, 'short') });
@@ -45,10 +48,46 @@ function welcome(code, invitation) {
     names: [site, label],
     probePattern,
     probeAtOnce: true,
-    submit: (csr) => api('enrollments', { code, csr }),
-    deliver: (thumbprint) => api('deliveries', { code, thumbprint }),
+    kept: waited?.request,
+    submit: (csr, request) => submit(code, csr, request),
+    deliver: (thumbprint) => api('deliveries', { ...right(code), thumbprint }),
   });
   show('ready');
+  // Whoever waited before goes on where they were.
+  if (waited) byId('start').click();
+}
+
+/** The approval that was waited for, once there was one: a code that was typed may be over by then. */
+let approval;
+const right = (code) => (approval ? { approval } : { code });
+
+async function submit(code, csr, request) {
+  try {
+    const issued = await patiently({
+      hand: () => api('enrollments', { code, csr, platform: platformOf(navigator) }),
+      ask: (id) => api('approvals', { approval: id }),
+      waits: (answer) => wait(code, request, answer),
+    });
+    await forget(code);
+    return issued;
+  } catch (failure) {
+    // A connection that breaks before anybody was asked is told where the button is.
+    if (document.body.dataset.now === 'waiting') {
+      await forget(code);
+      refuse(code, failure);
+    }
+    throw failure;
+  }
+}
+
+async function wait(code, request, { approval: id, number, expires_at: expires }) {
+  approval = id;
+  const isKept = await keep(code, { request, approval: id, expires });
+  document.body.dataset.kept = isKept ? 'yes' : 'no';
+  byId('waiting-kept').hidden = !isKept;
+  byId('waiting-not-kept').hidden = isKept;
+  fill({ number, 'waiting-until': date(expires, 'short') });
+  show('waiting');
 }
 
 function refuse(code, failure) {

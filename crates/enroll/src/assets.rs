@@ -27,6 +27,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "handover.js",
     "home.js",
     "install.js",
+    "kept.js",
     "key.js",
     "password.js",
     "pkcs12.js",
@@ -36,6 +37,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "sha1.js",
     "typed.js",
     "view.js",
+    "waiting.js",
     "why.js",
 }
 

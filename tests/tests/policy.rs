@@ -1,0 +1,331 @@
+//! Who may enrol is decided by the rules of tenant and site, at every door, from the moment the command returns.
+
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tegata_tests::acme::{AcmeClient, refusal};
+use tegata_tests::{Answer, Browser, Installation, Outcome, Proxied, StrongSwan, csr, run, tegata};
+
+/// What opens an invitation at each door.
+fn code(invitation: &str) -> String {
+    invitation.split_once('#').expect("a link").1.to_owned()
+}
+
+fn set(installation: &Installation, rules: &[&str]) -> Value {
+    installation.tell(&[&["policy", "set"], rules].concat())
+}
+
+fn clear(installation: &Installation) {
+    installation.tell(&["policy", "clear"]);
+    installation.tell(&["policy", "clear", "--site", "本店"]);
+}
+
+fn at_page(installation: &Installation, code: &str, csr: &str) -> Answer {
+    let body = json!({"code": code, "csr": csr});
+    installation.at_portal("/api/v1/enrollments").json(&body).send()
+}
+
+fn by_est(installation: &Installation, code: &str, csr: &str) -> Answer {
+    let request = installation.at_device("/.well-known/est/simpleenroll");
+    request.option("--user", &format!("x:{code}")).body("application/pkcs10", csr).send()
+}
+
+/// The code of the refusal, at each of the doors.
+fn refused_everywhere(installation: &Installation, expected: &str) {
+    let invitation = code(&installation.invite("somebody"));
+    let page = at_page(installation, &invitation, &csr::honest());
+    let typed = {
+        let told = installation.tell(&["invite", "--label", "typed", "--code"]);
+        let typed = told["code"].as_str().expect("a code").replace('-', "").to_lowercase();
+        at_page(installation, &typed, &csr::honest())
+    };
+    let est = by_est(installation, &invitation, &csr::honest());
+    for answer in [page, typed, est] {
+        assert_eq!((answer.status, &*answer.problem()), (403, expected), "{answer}");
+    }
+    let (client, binding) = AcmeClient::registered(installation, "by-acme");
+    let order = client.order("dns", &binding.identifier).expect(201);
+    let acme = client.finalize(&order, &KeyPair::generate().expect("a key"));
+    assert_eq!(refusal(&acme), ("unauthorized".into(), expected.into()));
+    let folder = installation.folder("refused");
+    let mut machine = Command::new(tegata());
+    machine.arg("enroll").arg(installation.invite("machine")).arg("--out").arg(folder.join(expected));
+    let said = Outcome::of(machine.arg("--tls-ca").arg(&installation.tls_ca));
+    assert!(said.code == 1 && said.stderr.contains(expected), "{}", said.stderr);
+}
+
+#[test]
+fn past_a_rule_nobody_enrols_by_any_door_and_whoever_is_known_renews() {
+    let installation = Installation::start();
+    let mut device = installation.enroll("register-1");
+    let another_day = another_day();
+    for (rules, expected) in [
+        (&["--network", "192.0.2.0/24,2001:db8::/32"][..], "E-01"),
+        (&["--platform", "chromeos"], "E-02"),
+        (&["--hours", &another_day], "E-03"),
+        (&["--devices", "1"], "E-04"),
+        (&["--devices", "1", "--site", "本店"], "E-04"),
+    ] {
+        set(&installation, rules);
+        refused_everywhere(&installation, expected);
+        let renewed = device.renew(&installation);
+        assert_eq!(renewed.generation, device.generation + 1, "a renewal meets no rule");
+        device = renewed;
+        clear(&installation);
+    }
+    at_page(&installation, &code(&installation.invite("register-2")), &csr::honest()).expect(201);
+    installation.command(&["check"]).good();
+}
+
+/// Neither today nor tomorrow, by the clocks of Japan.
+fn another_day() -> String {
+    let today = run("env", &["TZ=Asia/Tokyo", "date", "+%u"]);
+    let today: usize = today.trim().parse().expect("a day of the week");
+    ["wed", "thu", "fri", "sat", "sun", "mon", "tue"][today - 1].to_owned()
+}
+
+#[test]
+fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_force() {
+    let installation = Installation::start();
+    assert_eq!(installation.tell(&["policy", "show"]), json!([]));
+    set(&installation, &["--network", "192.0.2.0/24", "--devices", "9"]);
+    let told = set(
+        &installation,
+        &["--site", "本店", "--network", "0.0.0.0/0,::/0", "--hours", "mon-sun 00:00-24:00"],
+    );
+    assert_eq!(told["policy"]["hours"], json!({"zone": "+09:00", "windows": ["00:00-24:00"]}));
+    let invitation = code(&installation.invite("register-1"));
+    let refused = at_page(&installation, &invitation, &csr::honest()).expect(403);
+    assert_eq!(refused.problem(), "E-01", "a site opens nothing that its tenant closed");
+    let shown = installation.tell(&["policy", "show"]);
+    assert_eq!((&shown[0]["site_name"], &shown[1]["site_name"]), (&Value::Null, &json!("本店")));
+    assert_eq!(shown[0]["policy"], json!({"devices": 9, "networks": ["192.0.2.0/24"]}));
+    let left = installation.tell(&["policy", "clear", "--rule", "network"]);
+    assert_eq!((&left["policy"], &left["changed"]), (&json!({"devices": 9}), &json!(true)));
+    at_page(&installation, &invitation, &csr::honest()).expect(201);
+    for wrong in [
+        &["policy", "set"][..],
+        &["policy", "set", "--platform", "beos"],
+        &["policy", "set", "--network", "10.0.0.1/8"],
+        &["policy", "set", "--hours", "9-20"],
+        &["policy", "set", "--zone", "+01:00"],
+        &["policy", "set", "--devices", "1", "--site", "横浜店"],
+    ] {
+        assert_eq!(installation.command(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn behind_a_proxy_nobody_knows_who_comes_from_where_and_the_proxys_own_address_lets_nobody_in() {
+    let proxied = Proxied::by_nginx();
+    let installation = &proxied.installation;
+    set(installation, &["--network", "127.0.0.1,::1"]);
+    let invitation = code(&installation.invite("switch-1"));
+    let spoofed =
+        installation.at_device("/.well-known/est/simpleenroll").option("--user", &format!("x:{invitation}"));
+    let spoofed = spoofed.header("x-forwarded-for", "127.0.0.1").header("forwarded", "for=127.0.0.1");
+    let refused = spoofed.body("application/pkcs10", csr::honest()).send().expect(403);
+    assert_eq!(refused.problem(), "E-01");
+    at_page(installation, &invitation, &csr::honest()).expect(201);
+    let another = code(&installation.invite("switch-2"));
+    set(installation, &["--network", "192.0.2.0/24"]);
+    assert_eq!(by_est(installation, &another, &csr::honest()).expect(403).problem(), "E-01");
+    clear(installation);
+    by_est(installation, &another, &csr::honest()).expect(200);
+}
+
+#[test]
+fn a_machine_waits_at_each_door_until_somebody_has_approved() {
+    let installation = Installation::start();
+    set(&installation, &["--approval", "yes"]);
+
+    let est = code(&installation.invite("switch-1"));
+    let request = csr::honest();
+    let waiting = by_est(&installation, &est, &request).expect(202);
+    assert!(waiting.header("retry-after").parse::<u32>().expect("seconds") > 0);
+    assert!(waiting.body.is_empty(), "{waiting}");
+    by_est(&installation, &est, &request).expect(202);
+    approve(&installation, "switch-1");
+    by_est(&installation, &est, &csr::honest()).expect(202);
+    by_est(&installation, &est, &request).expect(200);
+
+    let (client, binding) = AcmeClient::registered(&installation, "server-1");
+    let order = client.order("dns", &binding.identifier).expect(201);
+    let shown = client.finalize(&order, &KeyPair::generate().expect("a key")).expect(200);
+    assert_eq!(shown.json()["status"], "processing");
+    assert!(shown.header("retry-after").parse::<u32>().expect("seconds") > 0);
+    let at = order.header("location");
+    assert_eq!(client.read(at).expect(200).json()["status"], "processing");
+    approve(&installation, "server-1");
+    let done = client.read(at).expect(200).json();
+    assert_eq!(done["status"], "valid");
+    let chain = client.read(done["certificate"].as_str().expect("a URL")).expect(200).text();
+    assert_eq!(chain.matches("BEGIN CERTIFICATE").count(), 2);
+
+    let mut machine = Waiting::enroll(&installation, "kitted-1");
+    machine.approved(&installation);
+    let strongswan = strongswan(&installation);
+    assert!(strongswan.contains("Issued certificate is trusted"), "{strongswan}");
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn whoever_is_declined_hears_so_at_each_door() {
+    let installation = Installation::start();
+    set(&installation, &["--approval", "yes", "--site", "本店"]);
+    let est = code(&installation.invite("switch-1"));
+    let request = csr::honest();
+    by_est(&installation, &est, &request).expect(202);
+    let (client, binding) = AcmeClient::registered(&installation, "server-1");
+    let order = client.order("dns", &binding.identifier).expect(201);
+    client.finalize(&order, &KeyPair::generate().expect("a key")).expect(200);
+    for _ in 0..2 {
+        let waiting = installation.tell(&["approvals"]);
+        let id = waiting[0]["approval"].as_str().expect("somebody waits");
+        installation.tell(&["decline", id, "--reason", "not ours"]);
+    }
+    assert_eq!(by_est(&installation, &est, &request).expect(403).problem(), "E-06");
+    let ended = client.read(order.header("location")).expect(200).json();
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("invalid"), &json!("E-06")));
+    assert_eq!(installation.tell(&["approvals"]), json!([]));
+    assert_eq!(installation.tell(&["device", "list"]), json!([]));
+    let nobody = installation.command(&["approve", "0000-0000"]);
+    assert_eq!(nobody.code, 2, "nobody waits under that number");
+}
+
+fn approve(installation: &Installation, label: &str) {
+    let waiting = installation.tell(&["approvals"]);
+    let waiting: Vec<_> =
+        waiting.as_array().expect("a list").iter().filter(|one| one["label"] == label).collect();
+    let first = waiting.first().unwrap_or_else(|| panic!("{label} does not wait"));
+    let told = installation.tell(&["approve", &first["approval"].as_str().expect("an identifier")[..8]]);
+    assert_eq!((&told["label"], &told["decision"]), (&json!(label), &json!("approved")));
+}
+
+/// `tegata enroll`, which waits.
+struct Waiting {
+    child: Child,
+    label: &'static str,
+}
+
+impl Waiting {
+    fn enroll(installation: &Installation, label: &'static str) -> Self {
+        let mut command = Command::new(tegata());
+        command.arg("enroll").arg(installation.invite(label)).arg("--json");
+        command.arg("--out").arg(installation.folder("waiting").join(label));
+        command.arg("--tls-ca").arg(&installation.tls_ca).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { child: command.spawn().expect("it starts"), label }
+    }
+
+    fn approved(&mut self, installation: &Installation) {
+        waits(installation, self.label);
+        approve(installation, self.label);
+        assert!(self.child.wait().expect("it ends").success());
+    }
+}
+
+fn waits(installation: &Installation, label: &str) {
+    for _ in 0..300 {
+        let waiting = installation.tell(&["approvals"]);
+        if waiting.as_array().expect("a list").iter().any(|one| one["label"] == label) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{label} does not come to wait");
+}
+
+/// An EST client of others, which comes again by itself.
+fn strongswan(installation: &Installation) -> String {
+    let client = StrongSwan::in_folder(installation.folder("strongswan"));
+    let tls = installation.tls_ca.display().to_string();
+    let server = ["--url", &installation.device, "--cacert", &tls];
+    client.pki(&[&["--estca"], &server[..], &["--caout", "ca.der"]].concat(), "nothing").good();
+    client.request("first");
+    let user = format!("invitation:{}", code(&installation.invite("router-1")));
+    let trusted = ["--cacert", "ca.der", "--cacert", "ca-1.der", "--outform", "pem", "--interval", "1"];
+    let enrol = [&["--est"], &server[..], &trusted, &["--in", "first.csr", "--userpass", &user]].concat();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.pki(&enrol, "first.pem").good().stderr);
+        waits(installation, "router-1");
+        approve(installation, "router-1");
+        running.join().expect("it ends")
+    })
+}
+
+#[test]
+fn the_page_waits_survives_being_closed_and_goes_on_by_itself() {
+    let installation = Installation::start();
+    set(&installation, &["--approval", "yes"]);
+    let mut browser = Browser::open(&installation);
+    let invitation = installation.invite("調剤室");
+    browser.go(&invitation);
+    browser.reach("ready");
+    browser.click("#start");
+    browser.reach("waiting");
+    browser.see("#waiting-kept");
+    browser.picture("enroll-waiting");
+    let number = browser.text("[data-fill=number]");
+    let waiting = installation.tell(&["approvals"]);
+    assert!(waiting[0]["approval"].as_str().expect("an identifier").starts_with(&number.replace('-', "")));
+    assert_eq!((&waiting[0]["platform"], &waiting[0]["site_name"]), (&json!("linux"), &json!("本店")));
+
+    browser.reopen();
+    browser.go(&invitation.replace("/enroll#", "/enroll?lang=en#"));
+    browser.reach("waiting");
+    assert_eq!(browser.text("[data-fill=number]"), number, "the same key waits");
+    browser.picture("enroll-waiting-english");
+    assert_eq!(installation.tell(&["approvals"]).as_array().map(Vec::len), Some(1));
+    installation.tell(&["approve", &number]);
+    browser.reach("install");
+    let file = browser.download();
+    let password = browser.text("#password");
+    browser.import(&file.path, &password);
+    browser.reach("done");
+    assert_eq!(installation.tell(&["device", "list"])[0]["label"], "調剤室");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
+    let installation = Installation::start();
+    let mut browser = Browser::open(&installation);
+    let another_day = another_day();
+    for (rules, expected, ja, en) in [
+        (&["--network", "192.0.2.0/24"][..], "E-01", "店舗のネットワーク", "your store's network"),
+        (&["--platform", "ios,windows"], "E-02", "どの端末を使うか", "which devices to use"),
+        (&["--hours", &another_day], "E-03", "日本時間", "Japan time"),
+        (&["--devices", "0"], "E-04", "台数", "stop a device"),
+    ] {
+        set(&installation, rules);
+        for (language, says) in [("ja", ja), ("en", en)] {
+            browser.reopen();
+            let invitation = installation.invite("調剤室");
+            browser.go(&invitation.replace("/enroll#", &format!("/enroll?lang={language}#")));
+            browser.reach("ready");
+            browser.click("#start");
+            browser.see("#start-problem");
+            assert_eq!(browser.text("#start-problem [data-problem=code]"), expected);
+            let told = browser.text("#start-problem");
+            assert!(told.contains(says), "{told}");
+            browser.picture(&format!("enroll-{expected}-{language}"));
+        }
+        clear(&installation);
+    }
+    set(&installation, &["--approval", "yes"]);
+    for language in ["ja", "en"] {
+        browser.reopen();
+        let invitation = installation.invite("調剤室");
+        browser.go(&invitation.replace("/enroll#", &format!("/enroll?lang={language}#")));
+        browser.reach("ready");
+        browser.click("#start");
+        browser.reach("waiting");
+        let number = browser.text("[data-fill=number]");
+        installation.tell(&["decline", &number, "--reason", "not ours"]);
+        browser.reach("refused");
+        assert_eq!(browser.text("#opening-problem [data-problem=code]"), "E-06");
+        browser.picture(&format!("enroll-E-06-{language}"));
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
