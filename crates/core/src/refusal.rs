@@ -379,6 +379,16 @@ refusals! {
         ja: "証明書の最新状態を確認できません", "しばらくしてから、もう一度お試しください。";
         en: "The gate's knowledge of revocations is too old", "Try again shortly; the gate must reach the platform first.";
     }
+    /// What a status list said at an earlier time.
+    NoHistory "L-01" 501 {
+        ja: "過去の状態はお答えできません", "time を付けずに、いまの一覧をお求めください。";
+        en: "Lists of the past are not kept", "Ask for the present list, without time.";
+    }
+    /// A form that there is not.
+    NotAcceptable "L-02" 406 {
+        ja: "求められた形式では用意していません", "application/statuslist+jwt でお求めください。";
+        en: "It is not there in the form that was asked for", "Accept application/statuslist+jwt.";
+    }
     /// No token where one is needed.
     TokenMissing "G-02" 401 {
         ja: "アクセストークンがありません", "アプリを開き直してください。";

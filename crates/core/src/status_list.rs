@@ -177,6 +177,11 @@ impl Layout {
         self.shuffle.index(offset)
     }
 
+    /// All decoys.
+    pub fn decoys(&self) -> impl Iterator<Item = u32> + '_ {
+        (PLACES..LENGTH).map(|number| self.shuffle.index(number))
+    }
+
     /// The decoys that are suspended with a tenant: how many, and which, is always the same, and nobody else knows it.
     pub fn decoys_of(&self, tenant: &TenantId) -> impl Iterator<Item = u32> + '_ {
         let chance = hmac::sign(&self.key, format!("tenant {tenant}").as_bytes());

@@ -4,6 +4,7 @@
 mod answer;
 mod lists;
 mod ocsp;
+mod statuses;
 
 pub use lists::Lists;
 
@@ -18,6 +19,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 use tegata_ca::{Authorities, Responders};
 use tegata_core::{IssuerId, Refusal};
+use tegata_token::StatusLists;
 use tegata_web::{Answer, Context};
 
 /// What the routes need.
@@ -28,6 +30,7 @@ pub struct Public {
     pub hierarchy: Arc<Hierarchy>,
     pub lists: Arc<Lists>,
     pub responders: Arc<Responders>,
+    pub statuses: Arc<StatusLists>,
 }
 
 /// The routes below the public address.
@@ -37,6 +40,7 @@ pub fn routes(public: Public) -> Router {
         .route("/ca/{file}", get(certificate))
         .route("/ocsp/{issuer}", post(ocsp::in_body))
         .route("/ocsp/{issuer}/{*request}", get(ocsp::in_path))
+        .merge(statuses::routes())
         .with_state(public)
 }
 

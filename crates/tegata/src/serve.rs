@@ -189,6 +189,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let tokens = tokens::open(house, token_keys.first(house.context.now())?).await?;
+    tegata_token::begin_status_lists(&tokens).await.doing("cannot begin the status lists")?;
     let registered = Registered::open(&house.config)?;
     let client_hints = registered.hints();
     let keep_clients = registered.register(&house.config, &tokens, &house.context)?;
@@ -212,6 +213,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
         passes.spawn(canary.run());
     }
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
+    passes.spawn(tegata_token::publish_statuses(tokens.clone()));
     passes.spawn(tegata_token::deliver(tokens.clone(), receivers::open(house).await?));
     passes.spawn(FeedHub::run(tokens.clone()));
     let age = house.config.tokens.key_age();
@@ -254,6 +256,7 @@ fn listeners(
         authorities: house.authorities.clone(),
         lists: lists.clone(),
         responders: responders.clone(),
+        statuses: tokens.status_lists().clone(),
         hierarchy: house.hierarchy.clone(),
     });
     let portal_tls = portal_config(&portal_identity, Versions::Tls13);

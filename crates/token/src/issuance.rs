@@ -80,7 +80,7 @@ impl Tokens {
             site: device.site.clone(),
             device: device.device.clone(),
             generation: device.generation,
-            status: None,
+            status: device.status_place.and_then(|place| self.status_lists().claim(place)),
         }
     }
 

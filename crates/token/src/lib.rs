@@ -3,7 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what must be configured, and which routes there are | [`Tokens`], [`portal_router`], [`device_router`] |
-//! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`] |
+//! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`], [`publish_statuses`] |
 //!
 //! # What this authorization server does, where the standards leave a choice
 //!
@@ -35,6 +35,8 @@
 //!   registered to introspect, and to everybody, for its own. An `audience` in the request narrows the answer to tokens
 //!   for that product. Who accepts `application/token-introspection+jwt` gets it signed (RFC 9701).
 //! - A device may revoke its own tokens, of any generation. Another's gets `unauthorized_client`.
+//! - Tokens of devices refer to their entry in a token status list ([`StatusLists`]), for whoever can neither introspect nor
+//!   follow the feed.
 //! - Errors are those of RFC 6749 section 5.2 with two members more: `code`, the code that support looks up, and
 //!   `error_description_ja`, the description in Japanese.
 
@@ -57,6 +59,7 @@ mod revocation;
 mod routes;
 mod rules;
 mod scope;
+mod status_list;
 mod succession;
 mod surfaces;
 mod tokens;
@@ -70,6 +73,10 @@ pub use receivers::{Push, Pushed, Receiver, deliver};
 pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, Rules};
+pub use status_list::{
+    STATUS_LIST_LIFE, STATUS_LIST_TTL, STATUS_LISTS, SignedList, StatusLists, begin_status_lists,
+    publish_statuses,
+};
 pub use succession::{Disordered, Duty, LastKey, NOTICE, Succession, Term};
 pub use surfaces::acknowledge_loop;
 pub use tokens::{Misconfigured, Product, Tokens};

@@ -1,6 +1,7 @@
 //! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
 
 use crate::exchange;
+use crate::status_list::STATUS_LISTS;
 use crate::tokens::{Product, Tokens};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -87,6 +88,7 @@ struct Metadata<'a> {
     revocation_endpoint_auth_methods_supported: [&'static str; 2],
     introspection_signing_alg_values_supported: [&'static str; 1],
     tls_client_certificate_bound_access_tokens: bool,
+    status_list_aggregation_endpoint: String,
     tegata_feed_endpoint: String,
     tegata_receipt_endpoint: String,
 }
@@ -121,6 +123,7 @@ impl<'a> Metadata<'a> {
             revocation_endpoint_auth_methods_supported: METHODS,
             introspection_signing_alg_values_supported: ["ES256"],
             tls_client_certificate_bound_access_tokens: true,
+            status_list_aggregation_endpoint: format!("{}{STATUS_LISTS}", addresses.public),
             tegata_feed_endpoint: format!("{device}{FEED}"),
             tegata_receipt_endpoint: format!("{device}{RECEIPTS}"),
         }

@@ -9,6 +9,7 @@ use crate::people::People;
 use crate::registered::{Clients, Misregistered, Registration};
 use crate::rules::{RefreshRules, Rules};
 use crate::scope::is_scope;
+use crate::status_list::StatusLists;
 use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -70,6 +71,7 @@ pub struct Tokens {
     pub(crate) refresh: RefreshRules,
     pub(crate) people: People,
     feed: Arc<FeedHub>,
+    status_lists: Arc<StatusLists>,
     products: Vec<Product>,
     clients: OnceLock<Clients>,
 }
@@ -99,6 +101,7 @@ impl Tokens {
             refresh,
             people,
             feed: Arc::default(),
+            status_lists: Arc::default(),
             products,
             clients: OnceLock::new(),
         }))
@@ -136,6 +139,11 @@ impl Tokens {
     /// What carries the feed to the gates. Somebody has to run it: [`FeedHub::run`].
     pub fn feed(&self) -> &Arc<FeedHub> {
         &self.feed
+    }
+
+    /// The status lists that tokens refer to. Somebody has to run them: [`crate::publish_statuses`].
+    pub fn status_lists(&self) -> &Arc<StatusLists> {
+        &self.status_lists
     }
 
     pub(crate) fn issuer(&self) -> &str {

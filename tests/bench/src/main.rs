@@ -21,6 +21,7 @@ mod report;
 mod revocations;
 mod rounds;
 mod servers;
+mod statuses;
 mod still;
 mod tokens;
 
@@ -76,6 +77,7 @@ async fn compare(program: PathBuf, as_json: bool, large: bool) -> Outcome<()> {
     };
     report.rows.extend(answers::rows(&tegata, &devices).await?);
     report.rows.extend(lists::rows()?);
+    report.rows.extend(statuses::rows()?);
     report.rows.extend(gates::rows(&tegata, &trust, &devices).await?);
     let (loading, held) = denied::measure()?;
     report.rows.push(loading);

@@ -9,5 +9,6 @@ mod refresh;
 mod registered;
 mod revocation;
 mod scope;
+mod status_lists;
 mod surfaces;
 pub(crate) mod world;
