@@ -88,6 +88,10 @@ identifier! {
     DeviceId;
     /// A one-time right to enrol one device.
     InvitationId;
+    /// A right to enrol many devices of one site in a row.
+    KittingId;
+    /// A list of invitations that a registered client sent.
+    InvitationListId;
     /// An issuing CA.
     IssuerId;
     /// A family of refresh tokens: all that one grant has become.

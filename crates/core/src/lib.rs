@@ -39,8 +39,8 @@ pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
 pub use id::{
-    AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, IssuerId, SiteId,
-    TenantId,
+    AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
+    IssuerId, KittingId, SiteId, TenantId,
 };
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};

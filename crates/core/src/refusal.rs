@@ -219,6 +219,76 @@ refusals! {
         ja: "承認待ちの申請が多すぎます", "先に始めた画面があれば、そちらで承認をお待ちください。なければ、本部へご連絡ください。";
         en: "Too many requests wait for approval", "Go on where you began, if that is still open. If not, tell your head office.";
     }
+    /// The kitting code has admitted as many devices as it may.
+    KittingUsedUp "I-30" 409 {
+        ja: "この作業用コードの台数分は登録し終わりました", "まだ登録する端末があるときは、管理者に新しい作業用コード (tegata invite --kitting) を依頼してください。";
+        en: "This kitting code has enrolled all its devices", "Ask your administrator for another one (tegata invite --kitting) if devices are left.";
+    }
+    /// A device of the same kitting code is called so already.
+    KittingLabelTaken "I-31" 409 {
+        ja: "同じ名前の端末がこの作業で登録済みです", "資産番号を読み違えていないか確かめてください。登録をやり直すときは、先に登録した端末を失効させてください。";
+        en: "A device of this name was enrolled in this batch before", "Check the asset number. To enrol it again, revoke the earlier device first.";
+    }
+    /// A kitting code is used from elsewhere than where it may be.
+    KittingElsewhere "I-32" 403 {
+        ja: "この作業用コードは、この場所のネットワークでは使えません", "決められた作業場所のネットワークから登録してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "This kitting code does not work from this network", "Enrol from the network of the place it was made for. If it goes on, tell your administrator this code.";
+    }
+    /// A kitting code enrols faster than anybody unpacks devices.
+    KittingTooFast "I-33" 429 {
+        ja: "短い時間に多くの端末が登録されています", "1分ほど待ってから、次の端末を登録してください。心当たりがないときは、すぐに管理者へご連絡ください。";
+        en: "Too many devices were enrolled within a minute", "Wait a minute before the next one. If this surprises you, tell your administrator at once.";
+    }
+    /// The name of a device cannot be written into a certificate.
+    LabelUnfit "I-34" 400 {
+        ja: "端末の名前として使えません", "1文字以上64文字以内で、改行などを含まない名前にしてください。";
+        en: "This cannot be the name of a device", "Use 1 to 64 characters without control characters.";
+    }
+    /// The client is registered, but not for inviting, or the request reaches beyond its tenants and sites.
+    ClientMayNotInvite "I-20" 403 {
+        ja: "このクライアントには招待を作る許可がありません", "tegata.toml の [[client]] にある invites を管理者に確かめてください。";
+        en: "This client may not make invitations", "Ask the installation's operator about invites in the registration of this client.";
+    }
+    /// A list of invitations without a key that makes it safe to send again.
+    IdempotencyKeyMissing "I-21" 400 {
+        ja: "Idempotency-Key がありません", "同じ依頼に同じ値を付けて送ってください。1文字以上64文字以内の ASCII 文字です。";
+        en: "There is no Idempotency-Key", "Send one of 1 to 64 visible ASCII characters, the same whenever the same list is sent again.";
+    }
+    /// The key was used for another list.
+    IdempotencyKeyReused "I-22" 422 {
+        ja: "この Idempotency-Key は別の内容で使われています", "新しい内容には新しい値を付けてください。";
+        en: "This Idempotency-Key was used for another list", "Use a new key for a new list.";
+    }
+    /// The list is empty or has more lines than are taken at once.
+    ListSize "I-23" 413 {
+        ja: "一覧の行数が範囲を超えています", "1行以上1000行以内、256 KiB 以内に分けて送ってください。";
+        en: "The list is empty or too long", "Send 1 to 1,000 lines at a time, of at most 256 KiB.";
+    }
+    /// There is no such list of this client.
+    ListUnknown "I-24" 404 {
+        ja: "そのような招待の一覧はありません", "受付のときに返された番号を確かめてください。";
+        en: "There is no such list of invitations", "Check the identifier that was answered when the list was sent.";
+    }
+    /// The codes of a list are asked for before all of its lines are done.
+    ListUnfinished "I-25" 409 {
+        ja: "一覧はまだ処理中です", "すべての行が終わってから、もう一度お試しください。";
+        en: "The list is not done yet", "Ask again when all of its lines are done.";
+    }
+    /// The codes of a list were handed over before.
+    CodesHandedOver "I-26" 410 {
+        ja: "招待のリンクはすでにお渡ししています", "リンクは一度しか表示できません。届かなかったときは、一覧を取り消して、新しい Idempotency-Key で送り直してください。";
+        en: "The links of this list were handed over already", "They are shown once. If they never arrived, withdraw the list and send it again with a new Idempotency-Key.";
+    }
+    /// A line of a list cannot be read.
+    LineMalformed "I-27" 400 {
+        ja: "この行を読み取れません", "列は site と label です。余分な列や足りない列がないか確かめてください。";
+        en: "This line cannot be read", "A line has site and label. Check for missing or additional columns.";
+    }
+    /// A line names a site that is not there, or is none of the client's.
+    LineSiteUnknown "I-28" 404 {
+        ja: "この店舗は見つかりません", "店舗の名前か番号を確かめてください。同じ名前の店舗が複数あるときは番号を使ってください。";
+        en: "There is no such site for this client", "Check the name or identifier; use the identifier where several sites have one name.";
+    }
     /// The request for a certificate cannot be read.
     CsrMalformed "K-01" 400 {
         ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";

@@ -225,7 +225,7 @@ impl Enrolled {
         Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
     }
 
-    fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
+    pub(crate) fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
         Ok(Self {
             device: issued.device,
             generation: issued.generation,

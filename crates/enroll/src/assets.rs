@@ -29,6 +29,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "install.js",
     "kept.js",
     "key.js",
+    "kitting.js",
     "password.js",
     "pkcs12.js",
     "platform.js",

@@ -2,6 +2,7 @@
 
 mod delivering;
 mod invited;
+mod kitting;
 mod permitting;
 mod renewing;
 

@@ -17,6 +17,8 @@ mod device_page;
 mod est;
 mod guesses;
 mod guest;
+mod kitting;
+mod label;
 mod openapi;
 mod pages;
 mod probe;
@@ -30,6 +32,7 @@ mod why;
 pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
+pub use label::is_label;
 pub use profiles::profile_routes;
 pub use sheet::{Sheet, sheets};
 
@@ -46,7 +49,8 @@ pub fn portal_routes(desk: Desk) -> Router {
         .route("/api/v1/enrollments", post(api::enroll))
         .route("/api/v1/approvals", post(waiting::ask))
         .route("/api/v1/deliveries", post(api::deliver_invited))
-        .with_state(desk)
+        .with_state(desk.clone())
+        .merge(kitting::routes(desk))
         .merge(description)
         .merge(assets::routes())
 }

@@ -19,6 +19,23 @@ pub enum InvitationState {
     Withdrawn,
 }
 
+impl InvitationState {
+    /// Its name in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Claimed => "claimed",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let all = [Self::Open, Self::Claimed, Self::Withdrawn];
+        let found = all.into_iter().find(|state| state.as_str() == text);
+        found.ok_or(LedgerError::Unreadable("invitation.state"))
+    }
+}
+
 /// An invitation to write.
 pub struct NewInvitation<'a> {
     /// Its identifier.
@@ -82,6 +99,22 @@ impl Ledger {
     /// The invitation with this identifier.
     pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
         self.invitation_where(id.as_str(), Vec::new()).await
+    }
+
+    /// Invitations that can be used still, by the time they end. Places of kitting codes are not among them.
+    pub async fn open_invitations(&self, now: Timestamp) -> Result<Vec<Invitation>> {
+        let rows: Vec<Row> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
+                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
+                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
+                 WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 ORDER BY i.expires_at, i.id",
+            )
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     async fn invitation_where(&self, id: &str, code_hash: Vec<u8>) -> Result<Option<Invitation>> {
@@ -304,12 +337,7 @@ impl TryFrom<Row> for Invitation {
     type Error = LedgerError;
 
     fn try_from(row: Row) -> Result<Self> {
-        let state = match row.state.as_str() {
-            "open" => InvitationState::Open,
-            "claimed" => InvitationState::Claimed,
-            "withdrawn" => InvitationState::Withdrawn,
-            _ => return Err(LedgerError::Unreadable("invitation.state")),
-        };
+        let state = InvitationState::parse(&row.state)?;
         Ok(Self {
             id: row.id,
             tenant: row.tenant,

@@ -24,8 +24,10 @@ mod group;
 mod head;
 mod inspection;
 mod invitation;
+mod invitation_list;
 mod issuer;
 mod key;
+mod kitting;
 mod licence;
 mod policy;
 mod receipt;
@@ -58,8 +60,10 @@ pub use inspection::{
     Latest, Orphan, Suspicious,
 };
 pub use invitation::{Invitation, InvitationState, NewInvitation};
+pub use invitation_list::{Guest, InvitationLine, InvitationList, LineOutcome, NewInvitationList, NewLine};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
+pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
 pub use licence::Licence;
 pub use policy::PolicyPlace;
 pub use receipt::{ReceiptRow, Seq};

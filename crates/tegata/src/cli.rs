@@ -7,7 +7,7 @@ use crate::client::token::CompanionOptions;
 use crate::gate::GateOptions;
 use crate::house::Place;
 use crate::import::ImportCommand;
-use crate::invite::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS};
+use crate::invite::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
 use crate::issuer::IssuerCommand;
 use crate::key::KeyCommand;
 use crate::licence::LicenceCommand;
@@ -89,7 +89,7 @@ pub enum Command {
     /// The revocation log, which restoring a backup of the ledger does not undo
     #[command(subcommand)]
     Revocations(RevocationsCommand),
-    /// Make an invitation: a link that works once
+    /// Make an invitation: a link that works once, or for many devices in a row; list, show, revoke them
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
     Enroll(EnrollOptions),
@@ -280,12 +280,17 @@ impl From<Reason> for RevocationReason {
 }
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct InviteOptions {
+    #[command(subcommand)]
+    pub act: Option<InvitationCommand>,
+    #[command(flatten)]
+    pub kitting: KittingOptions,
     /// Name or identifier of the site; not needed where there is only one
     #[arg(long)]
     pub site: Option<String>,
     /// What the device is called, in the browser's list too. No names of persons
-    #[arg(long, default_value = "端末")]
+    #[arg(long, default_value = Self::LABEL)]
     pub label: String,
     /// Invite a gate of this name instead of a device
     #[arg(long, value_name = "NAME", conflicts_with = "label")]
@@ -317,10 +322,18 @@ pub struct InviteOptions {
     pub output: Output,
 }
 
+impl InviteOptions {
+    /// What a device is called unless somebody says otherwise.
+    pub const LABEL: &str = "端末";
+}
+
 #[derive(Args)]
 pub struct EnrollOptions {
-    /// The invitation link
+    /// The invitation link, or a kitting link for one device after the other
     pub invitation: String,
+    /// What the device is called, such as its asset number. For kitting links only: an invitation has a name
+    #[arg(long)]
+    pub label: Option<String>,
     /// Folder for key.pem, cert.pem and chain.pem; made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -17,7 +17,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
 use tegata_gate::client::Client;
-use token::{TokenAnswer, Told};
+use token::TokenAnswer;
 
 /// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
 /// or kept out meanwhile.
@@ -48,6 +48,26 @@ struct Waiting {
     retry_after: u64,
 }
 
+/// What a kitting code says beside the certificate.
+#[derive(Serialize, Deserialize)]
+struct Kitted {
+    number: u32,
+    label: String,
+    device_number: String,
+    places: u32,
+    taken: u32,
+}
+
+impl Kitted {
+    fn add_to(&self, line: &mut serde_json::Value) {
+        if let Some(own) = json!(self).as_object() {
+            for (name, value) in own {
+                line[name] = value.clone();
+            }
+        }
+    }
+}
+
 /// A certificate handed over.
 #[derive(Deserialize)]
 pub struct Enrolled {
@@ -68,7 +88,10 @@ struct Problem {
 
 /// Obtains a first certificate with an invitation.
 pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Failure> {
-    let (portal, code) = read_link(&options.invitation)?;
+    let Link { portal, code, kitting } = Link::read(&options.invitation)?;
+    if options.label.is_some() && !kitting {
+        return Err(Failure::misuse("an invitation has its name already: --label goes with kitting links"));
+    }
     if options.out.join("cert.pem").exists() {
         return Err(Failure::misuse(format!(
             "{} holds a certificate already: use another folder, or renew",
@@ -79,21 +102,28 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
         options.tls_ca.as_deref().map(fs::canonicalize).transpose().doing("cannot find the --tls-ca file")?;
     let client = client(tls_ca.as_deref(), None, machine)?;
     let ask = |path: &str, body| post(&client, format!("{portal}{path}"), body);
-    let opened: Opened = read(&ask("/api/v1/invitations/open", json!({"code": code.reveal()})).await?)?;
+    let door = |path| format!("/api/v1{}{path}", if kitting { "/kitting" } else { "" });
+    let opening = if kitting { "/api/v1/kitting/open" } else { "/api/v1/invitations/open" };
+    let opened: Opened = read(&ask(opening, json!({"code": code.reveal()})).await?)?;
     fs::create_dir_all(&options.out).doing("cannot make the folder")?;
 
     // The key is written before it is used: if the answer is lost, the same key may come again.
     let pkcs8 = pending_key(&options.out)?;
     let csr = request(&pkcs8)?;
-    let body = json!({"code": code.reveal(), "csr": base64(&csr), "platform": platform()});
-    let enrolled = approved(ask("/api/v1/enrollments", body).await?, &options.out, &ask).await?;
+    let mut body = json!({"code": code.reveal(), "csr": base64(&csr), "platform": platform()});
+    if let Some(label) = &options.label {
+        body["label"] = label.as_str().into();
+    }
+    let answer = ask(&door("/enrollments"), body).await?;
+    let kitted: Option<Kitted> = if kitting { Some(read(&answer)?) } else { None };
+    let enrolled = approved(answer, &options.out, &ask).await?;
     store(&options.out, &enrolled)?;
     let origin = Origin { device: opened.device_origin, tls_ca };
     fs::write(options.out.join("origin.json"), json!(origin).to_string())
         .doing("cannot write origin.json")?;
     let delivered = json!({"code": code.reveal(), "thumbprint": enrolled.thumbprint});
-    ask("/api/v1/deliveries", delivered).await?;
-    report(&enrolled, &options.out, None, options.output.json);
+    ask(&door("/deliveries"), delivered).await?;
+    report(&enrolled, &options.out, &Told { kitted, token: None }, options.output.json);
     Ok(())
 }
 
@@ -145,7 +175,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
         .get_json(&probe)
         .await
         .doing("the new certificate does not work yet")?;
-    report(&enrolled, &options.dir, token.as_ref(), options.output.json);
+    report(&enrolled, &options.dir, &Told { kitted: None, token }, options.output.json);
     Ok(())
 }
 
@@ -165,12 +195,32 @@ fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
     serde_json::from_slice(&origin).doing("origin.json cannot be read")
 }
 
-fn read_link(link: &str) -> Result<(String, Code), Failure> {
-    let wrong = || Failure::misuse("that is no invitation link: it looks like https://HOST/enroll#CODE");
-    let (address, code) = link.split_once('#').ok_or_else(wrong)?;
-    let portal =
-        address.strip_suffix("/enroll").filter(|portal| portal.starts_with("https://")).ok_or_else(wrong)?;
-    Ok((portal.to_owned(), Code::parse(code).ok_or_else(wrong)?))
+/// A link of an invitation, or of kitting.
+struct Link {
+    portal: String,
+    code: Code,
+    kitting: bool,
+}
+
+impl Link {
+    fn read(link: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::misuse(
+                "that is no invitation link: it looks like https://HOST/enroll#CODE or https://HOST/kitting#CODE",
+            )
+        };
+        let (address, code) = link.split_once('#').ok_or_else(wrong)?;
+        let (portal, page) = address.rsplit_once('/').ok_or_else(wrong)?;
+        let kitting = match page {
+            "enroll" => false,
+            "kitting" => true,
+            _ => return Err(wrong()),
+        };
+        if !portal.starts_with("https://") {
+            return Err(wrong());
+        }
+        Ok(Self { portal: portal.to_owned(), code: Code::parse(code).ok_or_else(wrong)?, kitting })
+    }
 }
 
 fn client(
@@ -263,19 +313,31 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&fresh, file).doing("cannot put the certificate in place")
 }
 
-fn report(enrolled: &Enrolled, folder: &Path, token: Option<&Told>, as_json: bool) {
+/// What there is to say beside the certificate.
+struct Told {
+    kitted: Option<Kitted>,
+    token: Option<token::Told>,
+}
+
+fn report(enrolled: &Enrolled, folder: &Path, told: &Told, as_json: bool) {
     let Enrolled { device, generation, serial, thumbprint, .. } = enrolled;
     if as_json {
-        let mut told =
+        let mut line =
             json!({"device": device, "generation": generation, "serial": serial, "thumbprint": thumbprint});
-        if let Some(token) = token {
-            token.add_to(&mut told);
+        if let Some(kitted) = &told.kitted {
+            kitted.add_to(&mut line);
         }
-        println!("{told}");
+        if let Some(token) = &told.token {
+            token.add_to(&mut line);
+        }
+        println!("{line}");
     } else {
         println!("device {device}, generation {generation}, serial {serial}");
+        if let Some(Kitted { label, device_number, taken, places, .. }) = &told.kitted {
+            println!("{label}, number {device_number}: {taken} of {places}");
+        }
         println!("certificate and key are in {}", folder.display());
-        if let Some(token) = token {
+        if let Some(token) = &told.token {
             token.print();
         }
     }

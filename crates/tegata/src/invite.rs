@@ -1,7 +1,12 @@
 //! `tegata invite`: a link that puts a certificate on one device, or on a gate; many at once from a list.
 
 mod bulk;
+mod kitting;
+mod managing;
 mod sheet;
+
+pub use kitting::KittingOptions;
+pub use managing::InvitationCommand;
 
 use crate::acme;
 use crate::cli::InviteOptions;
@@ -15,7 +20,7 @@ use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{Installation, InvitationId, Role, ShortCode, Timestamp};
-use tegata_enroll::{Binding, BindingSecret};
+use tegata_enroll::{Binding, BindingSecret, is_label};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::Context;
 
@@ -72,6 +77,9 @@ struct Terms<'a> {
 
 /// Writes invitations and shows their links, once.
 pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> Result<(), Failure> {
+    if let Some(command) = &options.act {
+        return managing::run(place, command, machine).await;
+    }
     let config = place.config()?;
     let ledger = place.ledger(machine).await?;
     let running = running::portal(&config);
@@ -84,6 +92,7 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
         acme: secret.as_ref(),
     };
     let done = match &options.csv {
+        _ if options.kitting.kitting => kitting::run(&ledger, terms.portal, options, machine).await,
         Some(list) => bulk::run(&ledger, list, &terms, options, machine).await,
         None => one(&ledger, &terms, options, machine).await,
     };
@@ -201,9 +210,7 @@ async fn write(
 
 /// A label becomes part of the name in the browser's list.
 pub fn check_label(label: &str) -> Result<(), Failure> {
-    let fine =
-        !label.trim().is_empty() && label.chars().count() <= 64 && !label.chars().any(char::is_control);
-    if fine {
+    if is_label(label) {
         Ok(())
     } else {
         Err(Failure::misuse("a label has 1 to 64 characters and no control characters"))

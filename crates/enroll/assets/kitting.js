@@ -1,0 +1,143 @@
+// The page of whoever unpacks many devices: one code, one device after the other, each with a label to print.
+import { post, Refusal } from './api.js';
+import { offerCeremony } from './begin.js';
+import { codeOf } from './typed.js';
+import { byId, date, fill, language, show, tell, text } from './view.js';
+
+/** What goes on with the same key: a name that is taken or cannot be one, too fast, not approved yet. */
+const CORRECTABLE = ['E-05', 'I-31', 'I-33', 'I-34'];
+
+const api = (path, body) => post(`/api/v1/kitting/${path}`, body, { language: language() });
+
+start(location.hash.slice(1).trim());
+
+function start(link) {
+  addEventListener('hashchange', () => location.reload());
+  const code = codeOf(link);
+  if (!code) return show('no-code');
+  keepCodeInLanguageLink(code);
+  return open(code);
+}
+
+async function open(code) {
+  // Neither the history nor somebody looking over the shoulder needs the code.
+  history.replaceState(null, '', location.pathname + location.search);
+  show('opening');
+  try {
+    if (!globalThis.crypto?.subtle) throw Refusal.local('unsupported', false);
+    welcome(code, await api('open', { code }));
+  } catch (refusal) {
+    refuse(code, refusal);
+  }
+}
+
+function welcome(code, batch) {
+  const { tenant, site, places, taken, expires_at: expires, next_label: next } = batch;
+  fill({ tenant, site, expires: date(expires, 'short'), next });
+  document.querySelector('.made').hidden = false;
+  count(taken, places);
+  list(batch.devices);
+  if (taken >= places) return show('used-up');
+  byId('qr').src = picture(batch.qr);
+  byId('sticker-qr').src = picture(batch.device_page_qr);
+  byId('label').placeholder = next;
+  byId('place-form').addEventListener('submit', (event) => event.preventDefault());
+  offerNext(code);
+  const names = [site, next];
+  offerCeremony({
+    subject: batch.subject,
+    keys: batch.keys,
+    names,
+    probePattern: batch.probe_pattern,
+    probeAtOnce: true,
+    submit: async (csr) => {
+      const made = await enrol(code, csr);
+      names[1] = made.label;
+      noteDone(made, batch);
+      return made;
+    },
+    deliver: (thumbprint) => api('deliveries', { code, thumbprint }),
+    proved: () => noteProved(),
+  });
+  show('ready');
+  // A scanner types into whatever has the focus.
+  byId('label').focus({ preventScroll: true });
+}
+
+async function enrol(code, csr) {
+  const label = byId('label').value.trim() || undefined;
+  try {
+    return await api('enrollments', { code, csr, label });
+  } catch (refusal) {
+    if (CORRECTABLE.includes(refusal.code)) refusal.retry = true;
+    throw refusal;
+  }
+}
+
+/** What the page says of the device once it is done, on screen and on its label. */
+function noteDone(made, batch) {
+  const { number, label, device_number: deviceNumber, taken, places } = made;
+  fill({ 'made-label': label, 'device-number': deviceNumber, 'made-number': number });
+  const state = 'active';
+  count(taken, places);
+  list([...batch.devices, { number, label, device_number: deviceNumber, state, in_use: false }]);
+  byId('next').hidden = taken >= places;
+  byId('last').hidden = taken < places;
+  byId('file-taken').addEventListener('click', () => show('done'));
+}
+
+/** The newest line of the list is the device that was just seen at work. */
+function noteProved() {
+  byId('made').rows[0].cells[3].textContent = text('state-in-use');
+}
+
+/** Another device begins with a fresh page: no key and no password of the one before is left in it. */
+function offerNext(code) {
+  const again = () => {
+    history.replaceState(null, '', `${location.pathname}${location.search}#${code}`);
+    location.reload();
+  };
+  byId('next').addEventListener('click', again);
+  byId('print').addEventListener('click', () => print());
+}
+
+function count(taken, places) {
+  fill({ taken, places, 'next-number': Math.min(taken + 1, places) });
+  const bar = byId('bar');
+  bar.max = places;
+  bar.value = taken;
+}
+
+function list(devices) {
+  const body = byId('made');
+  body.replaceChildren(...devices.toReversed().map(row));
+  byId('made-none').hidden = devices.length > 0;
+  byId('made-table').hidden = devices.length === 0;
+}
+
+function row({ number, label, device_number: deviceNumber, state, in_use: inUse }) {
+  const line = document.createElement('tr');
+  const how = ['revoked', 'retired', 'suspended'].includes(state) ? 'stopped' : (inUse && 'in-use') || (state ? 'made' : 'making');
+  for (const value of [number, label, deviceNumber ?? '', text(`state-${how}`)]) {
+    line.insertCell().textContent = value;
+  }
+  return line;
+}
+
+function refuse(code, failure) {
+  const refusal = failure instanceof Refusal ? failure : Refusal.local('unreadable', true);
+  tell(byId('opening-problem'), refusal);
+  const again = byId('open-again');
+  again.hidden = !refusal.retry;
+  again.onclick = () => open(code);
+  show('refused');
+}
+
+const picture = (svg) => `data:image/svg+xml,${encodeURIComponent(svg)}`;
+
+/** Changing the language reloads the page, and the code is no longer in the address. */
+function keepCodeInLanguageLink(code) {
+  byId('language')?.addEventListener('click', (event) => {
+    event.currentTarget.hash = code;
+  });
+}

@@ -1,0 +1,132 @@
+//! From a kitting code to the first certificates of many devices, one after the other.
+
+use super::{Desk, HandedOver, parse, refusal};
+use crate::label::is_label;
+use tegata_ca::ParsedRequest;
+use tegata_core::id::Code;
+use tegata_core::{InvitationId, Refusal, Thumbprint, Timestamp};
+use tegata_storage::{Actor, Kitting, KittingPlace, TakePlace};
+
+/// A device enrolled by a kitting code.
+#[derive(Debug)]
+pub(crate) struct Kitted {
+    pub(crate) handed_over: HandedOver,
+    pub(crate) number: u32,
+    pub(crate) label: String,
+    pub(crate) kitting: Kitting,
+}
+
+impl Desk {
+    /// What a kitting code is for, and what it has made. One whose places are all taken opens: whoever holds it sees
+    /// the list.
+    pub(crate) async fn open_kitting(&self, code: &str) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
+        let kitting = self.find_kitting(code).await?;
+        let places = self.context.ledger.kitting_places(&kitting.id).await.map_err(refusal)?;
+        Ok((kitting, places))
+    }
+
+    /// Turns a place of a kitting code into a certificate. The same key may come again with the same code: it gets the
+    /// place that it has.
+    pub(crate) async fn enroll_kitting(
+        &self,
+        code: &str,
+        request: &str,
+        label: Option<&str>,
+    ) -> Result<Kitted, Refusal> {
+        let now = self.context.now();
+        let taken = match self.find_kitting(code).await {
+            Ok(kitting) => self.place_for(&kitting, request, label, now).await,
+            Err(refusal) => Err(refusal),
+        };
+        let (request, number, invitation) = match taken {
+            Ok(taken) => taken,
+            Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
+        };
+        let known = self.context.ledger.invitation(&invitation).await.map_err(refusal)?;
+        let known = known.ok_or(Refusal::Internal)?;
+        match self.enroll_with(&known, &request, None).await {
+            Ok(handed_over) => {
+                let kitting = self.find_kitting(code).await?;
+                Ok(Kitted { handed_over, number, label: known.label, kitting })
+            }
+            Err(refusal) => {
+                self.free_place(&invitation, refusal, now).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Notes that a certificate obtained with this code has arrived.
+    pub(crate) async fn deliver_kitting(&self, code: &str, certificate: &Thumbprint) -> Result<(), Refusal> {
+        let (_, places) = self.open_kitting(code).await?;
+        let holding = self.context.ledger.holding(certificate).await.map_err(refusal)?;
+        let device = holding.map(|holding| holding.device).ok_or(Refusal::RequestMalformed)?;
+        let place = places.into_iter().find(|place| place.device.as_ref() == Some(&device));
+        let place = place.ok_or(Refusal::RequestMalformed)?;
+        self.deliver(&device, &certificate.to_string(), Actor::Invitation(place.invitation)).await
+    }
+
+    /// Of a code that works now, and here.
+    async fn find_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
+        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        let found = self.context.ledger.find_kitting(&code).await.map_err(refusal)?;
+        let kitting = found.ok_or(Refusal::InvitationUnknown)?;
+        kitting.admits(self.context.now())?;
+        let here =
+            self.guest.address.is_some_and(|guest| kitting.networks.iter().any(|near| near.contains(guest)));
+        if kitting.networks.is_empty() || here { Ok(kitting) } else { Err(Refusal::KittingElsewhere) }
+    }
+
+    async fn place_for(
+        &self,
+        kitting: &Kitting,
+        request: &str,
+        label: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(ParsedRequest, u32, InvitationId), Refusal> {
+        let request = parse(request)?;
+        let label = label.map(str::trim).filter(|label| !label.is_empty());
+        if label.is_some_and(|label| !is_label(label)) {
+            return Err(Refusal::LabelUnfit);
+        }
+        let ledger = &self.context.ledger;
+        let key_hash = request.key_hash();
+        if let Some((number, invitation)) =
+            ledger.kitting_place_of(&kitting.id, &key_hash).await.map_err(refusal)?
+        {
+            return Ok((request, number, invitation));
+        }
+        if kitting.taken >= kitting.places && !self.has_stale_place(kitting, now).await? {
+            // Whoever knocks at a used-up code costs a look, not a write.
+            return Err(Refusal::KittingUsedUp);
+        }
+        let invitation = InvitationId::random(self.context.entropy.as_ref());
+        let wanted =
+            TakePlace { kitting: &kitting.id, invitation: invitation.clone(), key_hash: &key_hash, label };
+        let mut transaction = ledger.begin(now).await.map_err(refusal)?;
+        let number = transaction.take_place(&wanted).await.map_err(|error| error.refusal())?;
+        transaction.commit().await.map_err(refusal)?;
+        Ok((request, number, invitation))
+    }
+
+    async fn has_stale_place(&self, kitting: &Kitting, now: Timestamp) -> Result<bool, Refusal> {
+        let places = self.context.ledger.kitting_places(&kitting.id).await.map_err(refusal)?;
+        Ok(places.iter().any(|place| place.is_abandoned(now)))
+    }
+
+    /// After a refusal that coming again with the same key does not cure.
+    async fn free_place(&self, invitation: &InvitationId, because: Refusal, now: Timestamp) {
+        if because.status() >= 500 || because == Refusal::ApprovalPending {
+            return;
+        }
+        let ledger = &self.context.ledger;
+        let freed = async {
+            let mut transaction = ledger.begin(now).await?;
+            transaction.give_place_back(invitation).await?;
+            transaction.commit().await
+        };
+        if let Err(error) = freed.await {
+            tracing::warn!(%error, "a place of a kitting code is free only in a while");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Kitting over HTTP: the page of whoever unpacks many devices, and its API.
+
+use crate::api::{Enrolled, NO_STORE};
+use crate::desk::Desk;
+use crate::guest::Guest;
+use crate::qr::qr_svg;
+use crate::why::number as device_number;
+use askama::Template;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tegata_core::{DeviceId, DeviceState, Language, Platform, Refusal, Role, Thumbprint, Timestamp};
+use tegata_storage::{Kitting, KittingPlace};
+use tegata_web::{Answer, Page, ReaderLanguage, StrictJson};
+
+pub(crate) fn routes(desk: Desk) -> Router {
+    Router::new()
+        .route("/kitting", get(page))
+        .route("/api/v1/kitting/open", post(open))
+        .route("/api/v1/kitting/enrollments", post(enroll))
+        .route("/api/v1/kitting/deliveries", post(deliver))
+        .with_state(desk)
+}
+
+/// `POST {portal}/api/v1/kitting/open`. The code is a secret: it travels in a body, never in a URL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    code: String,
+}
+
+/// What a kitting code is for, and how far it is.
+#[derive(Serialize)]
+struct Opened {
+    tenant: String,
+    site: String,
+    expires_at: Timestamp,
+    places: u32,
+    taken: u32,
+    /// What the next device is called, unless somebody says otherwise.
+    next_label: String,
+    subject: String,
+    /// Kinds of keys that a request may bring, the best first.
+    keys: Vec<String>,
+    device_origin: String,
+    probe_pattern: String,
+    /// The link as an SVG, for the camera of the next device.
+    qr: String,
+    /// The page where a device sees its own certificate, as an SVG: for the label on the device. No secret.
+    device_page_qr: String,
+    devices: Vec<Made>,
+}
+
+/// A device that the code has made.
+#[derive(Serialize)]
+struct Made {
+    number: u32,
+    label: String,
+    /// Nothing while its certificate is being made.
+    device: Option<DeviceId>,
+    /// What support types to find it.
+    device_number: Option<String>,
+    state: Option<DeviceState>,
+    in_use: bool,
+    at: Timestamp,
+}
+
+/// `POST {portal}/api/v1/kitting/enrollments`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enroll {
+    code: String,
+    csr: String,
+    /// Such as the asset number that a scanner reads from the device.
+    label: Option<String>,
+    /// What the device is, where its page or program knows better than its `User-Agent`.
+    platform: Option<Platform>,
+}
+
+#[derive(Serialize)]
+struct Kitted {
+    #[serde(flatten)]
+    enrolled: Enrolled,
+    number: u32,
+    label: String,
+    device_number: String,
+    places: u32,
+    taken: u32,
+}
+
+/// `POST {portal}/api/v1/kitting/deliveries`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deliver {
+    code: String,
+    thumbprint: String,
+}
+
+#[derive(Template)]
+#[template(path = "kitting.html")]
+struct KittingPage<'a> {
+    language: Language,
+    device_url: &'a str,
+}
+
+async fn page(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
+    let body = KittingPage { language, device_url: &desk.context.addresses.device };
+    Page::new(language, language.pick("まとめて登録する", "Enrol many devices"), &body)
+        .script("/assets/kitting.js")
+        .asking(&desk.context.addresses.probes)
+}
+
+async fn open(
+    State(desk): State<Desk>,
+    guest: Guest,
+    StrictJson(body): StrictJson<Open>,
+) -> Answer<impl IntoResponse> {
+    let desk = desk.serving(guest);
+    let (kitting, places) = desk.open_kitting(&body.code).await?;
+    Ok((NO_STORE, Json(opened(&desk, kitting, places, &body.code)?)))
+}
+
+async fn enroll(
+    State(desk): State<Desk>,
+    guest: Guest,
+    StrictJson(body): StrictJson<Enroll>,
+) -> Answer<impl IntoResponse> {
+    let desk = desk.serving(guest.calling_itself(body.platform));
+    let made = desk.enroll_kitting(&body.code, &body.csr, body.label.as_deref()).await?;
+    let kitted = Kitted {
+        device_number: device_number(&made.handed_over.issued.device),
+        enrolled: Enrolled::new(&desk, made.handed_over)?,
+        number: made.number,
+        label: made.label,
+        places: made.kitting.places,
+        taken: made.kitting.taken,
+    };
+    Ok((StatusCode::CREATED, NO_STORE, Json(kitted)))
+}
+
+async fn deliver(
+    State(desk): State<Desk>,
+    guest: Guest,
+    StrictJson(body): StrictJson<Deliver>,
+) -> Answer<StatusCode> {
+    let desk = desk.serving(guest);
+    let thumbprint = Thumbprint::parse(&body.thumbprint).ok_or(Refusal::RequestMalformed)?;
+    desk.deliver_kitting(&body.code, &thumbprint).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn opened(desk: &Desk, kitting: Kitting, places: Vec<KittingPlace>, code: &str) -> Result<Opened, Refusal> {
+    let addresses = &desk.context.addresses;
+    let next_label = kitting.label_of(places.last().map_or(0, |place| place.number) + 1);
+    // No device's name says who it is before it is one.
+    let nobody = DeviceId::random(desk.context.entropy.as_ref());
+    let subject =
+        desk.common_name(&kitting.tenant, Role::Device, &nobody, &kitting.site_name, &next_label)?;
+    let qr = |text: &str| qr_svg(text).ok_or(Refusal::RequestMalformed);
+    Ok(Opened {
+        keys: desk.key_kinds(&kitting.tenant, Role::Device)?,
+        tenant: kitting.tenant_name,
+        site: kitting.site_name,
+        expires_at: kitting.expires_at,
+        places: kitting.places,
+        taken: kitting.taken,
+        next_label,
+        subject,
+        device_origin: addresses.device.clone(),
+        probe_pattern: addresses.probes.pattern(),
+        qr: qr(&format!("{}/kitting#{code}", addresses.portal))?,
+        device_page_qr: qr(&format!("{}/", addresses.device))?,
+        devices: places.into_iter().map(Made::from).collect(),
+    })
+}
+
+impl From<KittingPlace> for Made {
+    fn from(place: KittingPlace) -> Self {
+        Self {
+            number: place.number,
+            label: place.label,
+            device_number: place.device.as_ref().map(device_number),
+            device: place.device,
+            state: place.device_state,
+            in_use: place.in_use,
+            at: place.taken_at,
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! Lists of invitations that registered clients send: written down as they came, then worked off. Whatever stops a server
+//! in between, the next one goes on at the first line that waits; no line is done twice, and none by half.
+
+use crate::audit::Actor;
+use crate::engine::{on_read, on_transaction};
+use crate::{InvitationState, Ledger, LedgerError, NewInvitation, Result, Transaction};
+use serde_json::json;
+use std::time::Duration;
+use tegata_core::id::Code;
+use tegata_core::{DeviceId, InvitationId, InvitationListId, Refusal, Role, SiteId, TenantId, Timestamp};
+
+/// How long a list is kept once it is done: as long as its key may not be used again.
+const KEPT: Duration = Duration::from_hours(24 * 30);
+
+/// Lists that a client may send …
+const MOST_LISTS: i64 = 60;
+/// … in this time.
+const WINDOW: Duration = Duration::from_hours(1);
+
+/// A list to write down.
+pub struct NewInvitationList<'a> {
+    /// Its identifier, if it is new.
+    pub id: InvitationListId,
+    /// Who sent it.
+    pub client: &'a str,
+    /// What the client calls it.
+    pub idempotency_key: &'a str,
+    /// SHA-256 of what was sent.
+    pub request_hash: [u8; 32],
+    /// How long each invitation waits.
+    pub life: Duration,
+    /// Its lines, numbered as the client numbers them.
+    pub lines: Vec<NewLine>,
+}
+
+/// A line with what was found about it.
+pub struct NewLine {
+    /// Where it stands in what was sent.
+    pub number: u32,
+    /// For whom it is, or why nobody is invited by it.
+    pub judged: std::result::Result<Guest, Refusal>,
+}
+
+/// For whom an invitation is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guest {
+    /// Whose device.
+    pub tenant: TenantId,
+    /// Where it stands.
+    pub site: SiteId,
+    /// What it is called.
+    pub label: String,
+}
+
+/// A list as the ledger knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct InvitationList {
+    pub id: InvitationListId,
+    pub created_at: Timestamp,
+    pub done_at: Option<Timestamp>,
+    pub handed_over_at: Option<Timestamp>,
+}
+
+/// A line, and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct InvitationLine {
+    pub number: u32,
+    pub site: Option<SiteId>,
+    pub site_name: Option<String>,
+    pub label: Option<String>,
+    pub outcome: LineOutcome,
+}
+
+/// What became of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LineOutcome {
+    /// Nothing yet.
+    Waiting,
+    /// Nobody was invited.
+    Refused(Refusal),
+    /// There is an invitation.
+    Invited {
+        /// Which.
+        invitation: InvitationId,
+        /// Where it stands now.
+        state: InvitationState,
+        /// The device that it became.
+        device: Option<DeviceId>,
+        /// Until when it can be used.
+        expires_at: Timestamp,
+    },
+}
+
+impl Ledger {
+    /// A list of this client.
+    pub async fn invitation_list(
+        &self,
+        client: &str,
+        id: &InvitationListId,
+    ) -> Result<Option<InvitationList>> {
+        let row: Option<(i64, Option<i64>, Option<i64>)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT created_at, done_at, handed_over_at FROM invitation_list WHERE id = $1 AND client = $2",
+            )
+            .bind(id.as_str())
+            .bind(client)
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(row.map(|(created_at, done_at, handed_over_at)| InvitationList {
+            id: id.clone(),
+            created_at: created_at.into(),
+            done_at: done_at.map(Into::into),
+            handed_over_at: handed_over_at.map(Into::into),
+        }))
+    }
+
+    /// Its lines, in order.
+    pub async fn invitation_lines(&self, id: &InvitationListId) -> Result<Vec<InvitationLine>> {
+        let rows: Vec<LineRow> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT l.number, l.site, s.name AS site_name, l.label, l.state, l.refusal, l.invitation, \
+                 i.state AS invitation_state, i.device, i.expires_at FROM invitation_line l \
+                 LEFT JOIN site s ON s.id = l.site LEFT JOIN invitation i ON i.id = l.invitation \
+                 WHERE l.list = $1 ORDER BY l.number",
+            )
+            .bind(id.as_str())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// Lists with lines that wait, the oldest first, with who sent them.
+    pub async fn unfinished_lists(&self) -> Result<Vec<(InvitationListId, String)>> {
+        let rows: Vec<(String, String)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT id, client FROM invitation_list WHERE done_at IS NULL ORDER BY created_at, id",
+            )
+            .fetch_all(connection)
+            .await?
+        });
+        let read = |(id, client): (String, String)| {
+            let id = InvitationListId::parse(&id).ok_or(LedgerError::Unreadable("invitation_list.id"))?;
+            Ok((id, client))
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
+
+impl Transaction {
+    /// Writes a list down, unless this client sent it before: gives the identifier under which it is known.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] when the key was used for another list, or the client sends more lists than anybody needs.
+    pub async fn receive_list(&mut self, new: &NewInvitationList<'_>) -> Result<InvitationListId> {
+        if let Some(known) = self.list_sent_before(new).await? {
+            return Ok(known);
+        }
+        self.forget_old_lists(new.client).await?;
+        self.refuse_flood_of_lists(new.client).await?;
+        let now = self.now.millis();
+        let life = i64::try_from(new.life.as_millis()).map_err(|_| LedgerError::Guard("too long a life"))?;
+        let waiting = new.lines.iter().any(|line| line.judged.is_ok());
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO invitation_list (id, client, idempotency_key, request_hash, created_at, life, done_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(new.id.as_str())
+            .bind(new.client)
+            .bind(new.idempotency_key)
+            .bind(new.request_hash.to_vec())
+            .bind(now)
+            .bind(life)
+            .bind((!waiting).then_some(now))
+            .execute(connection)
+            .await?;
+        });
+        for line in &new.lines {
+            self.write_line(&new.id, line).await?;
+        }
+        let detail = json!({"list": new.id, "lines": new.lines.len()});
+        self.audit(&Actor::Client(new.client.to_owned()), "invitations.received", None, detail)
+            .await
+            .map(|()| new.id.clone())
+    }
+
+    /// Works off at most `most` lines that wait, in order. `fresh` makes an invitation's identifier and its secret. Gives
+    /// whether the list is done.
+    pub async fn work_off_list(
+        &mut self,
+        id: &InvitationListId,
+        client: &str,
+        most: u32,
+        fresh: &(dyn Fn() -> (InvitationId, Code) + Sync),
+    ) -> Result<bool> {
+        let (lines, life) = self.waiting_lines(id, most).await?;
+        let expires_at = self.now.plus(life);
+        let actor = Actor::Client(client.to_owned());
+        for (number, guest) in &lines {
+            let (invitation, code) = fresh();
+            let new = NewInvitation {
+                id: invitation,
+                code: &code,
+                tenant: guest.tenant.clone(),
+                site: guest.site.clone(),
+                role: Role::Device,
+                label: guest.label.clone(),
+                expires_at,
+            };
+            let outcome = match self.invite(&new, &actor).await {
+                Ok(()) => Ok(&new.id),
+                Err(LedgerError::Refused(refusal)) => Err(refusal),
+                Err(LedgerError::Guard(_)) => Err(Refusal::LineSiteUnknown),
+                Err(error) => return Err(error),
+            };
+            self.finish_line(id, *number, outcome).await?;
+        }
+        let done = u32::try_from(lines.len()).is_ok_and(|worked| worked < most);
+        if done {
+            self.finish_list(id, client).await?;
+        }
+        Ok(done)
+    }
+
+    /// The codes of a list go to its client now, and never again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] says why not: unknown, not done, or handed over before.
+    pub async fn hand_list_over(&mut self, id: &InvitationListId, client: &str) -> Result<()> {
+        let now = self.now.millis();
+        let handed = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE invitation_list SET handed_over_at = $3 \
+                 WHERE id = $1 AND client = $2 AND done_at IS NOT NULL AND handed_over_at IS NULL",
+            )
+            .bind(id.as_str())
+            .bind(client)
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if handed != 1 {
+            return Err(LedgerError::Refused(self.why_not_handed_over(id, client).await?));
+        }
+        let actor = Actor::Client(client.to_owned());
+        self.audit(&actor, "invitations.handed_over", None, json!({"list": id})).await
+    }
+
+    /// Takes back every invitation of a list that nobody has used, and stops what still waits. Gives how many.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] when there is no such list of this client.
+    pub async fn withdraw_list(&mut self, id: &InvitationListId, client: &str) -> Result<u64> {
+        let now = self.now.millis();
+        let found: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT id FROM invitation_list WHERE id = $1 AND client = $2")
+                .bind(id.as_str())
+                .bind(client)
+                .fetch_optional(connection)
+                .await?
+        });
+        if found.is_none() {
+            return Err(LedgerError::Refused(Refusal::ListUnknown));
+        }
+        let withdrawn = on_transaction!(self.engine, connection => {
+            let stopped = sqlx::query(
+                "UPDATE invitation_line SET state = 'refused', refusal = $2 WHERE list = $1 AND state = 'waiting'",
+            )
+            .bind(id.as_str())
+            .bind(Refusal::InvitationWithdrawn.code())
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+            sqlx::query("UPDATE invitation_list SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
+                .bind(id.as_str())
+                .bind(now)
+                .execute(&mut *connection)
+                .await?;
+            let withdrawn = sqlx::query(
+                "UPDATE invitation SET state = 'withdrawn' WHERE state = 'open' \
+                 AND id IN (SELECT invitation FROM invitation_line WHERE list = $1)",
+            )
+            .bind(id.as_str())
+            .execute(connection)
+            .await?
+            .rows_affected();
+            stopped + withdrawn
+        });
+        let actor = Actor::Client(client.to_owned());
+        self.audit(&actor, "invitations.withdrawn", None, json!({"list": id, "lines": withdrawn})).await?;
+        Ok(withdrawn)
+    }
+
+    async fn list_sent_before(&mut self, new: &NewInvitationList<'_>) -> Result<Option<InvitationListId>> {
+        let row: Option<(String, Vec<u8>)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT id, request_hash FROM invitation_list WHERE client = $1 AND idempotency_key = $2",
+            )
+            .bind(new.client)
+            .bind(new.idempotency_key)
+            .fetch_optional(connection)
+            .await?
+        });
+        match row {
+            None => Ok(None),
+            Some((_, hash)) if hash != new.request_hash => {
+                Err(LedgerError::Refused(Refusal::IdempotencyKeyReused))
+            }
+            Some((id, _)) => {
+                InvitationListId::parse(&id).map(Some).ok_or(LedgerError::Unreadable("invitation_list.id"))
+            }
+        }
+    }
+
+    async fn forget_old_lists(&mut self, client: &str) -> Result<()> {
+        let old = self.now.minus(KEPT).millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM invitation_line WHERE list IN \
+                 (SELECT id FROM invitation_list WHERE client = $1 AND done_at < $2)",
+            )
+            .bind(client)
+            .bind(old)
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query("DELETE FROM invitation_list WHERE client = $1 AND done_at < $2")
+                .bind(client)
+                .bind(old)
+                .execute(connection)
+                .await?;
+        });
+        Ok(())
+    }
+
+    async fn refuse_flood_of_lists(&mut self, client: &str) -> Result<()> {
+        let lately = self.now.minus(WINDOW).millis();
+        let (sent,): (i64,) = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT COUNT(*) FROM invitation_list WHERE client = $1 AND created_at > $2")
+                .bind(client)
+                .bind(lately)
+                .fetch_one(connection)
+                .await?
+        });
+        if sent < MOST_LISTS { Ok(()) } else { Err(LedgerError::Refused(Refusal::TooManyRequests)) }
+    }
+
+    async fn write_line(&mut self, list: &InvitationListId, line: &NewLine) -> Result<()> {
+        let guest = line.judged.as_ref().ok();
+        let refusal = line.judged.as_ref().err();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO invitation_line (list, number, tenant, site, label, state, refusal) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(list.as_str())
+            .bind(i64::from(line.number))
+            .bind(guest.map(|guest| guest.tenant.as_str()))
+            .bind(guest.map(|guest| guest.site.as_str()))
+            .bind(guest.map(|guest| guest.label.as_str()))
+            .bind(if guest.is_some() { "waiting" } else { "refused" })
+            .bind(refusal.map(|refusal| refusal.code()))
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    async fn waiting_lines(
+        &mut self,
+        id: &InvitationListId,
+        most: u32,
+    ) -> Result<(Vec<(i64, Guest)>, Duration)> {
+        let rows: Vec<(i64, String, String, String, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT l.number, l.tenant, l.site, l.label, j.life FROM invitation_line l \
+                 JOIN invitation_list j ON j.id = l.list \
+                 WHERE l.list = $1 AND l.state = 'waiting' ORDER BY l.number LIMIT $2",
+            )
+            .bind(id.as_str())
+            .bind(i64::from(most))
+            .fetch_all(connection)
+            .await?
+        });
+        let life = rows.first().map_or(0, |row| row.4.unsigned_abs());
+        let read = |(number, tenant, site, label, _): (i64, String, String, String, i64)| {
+            let tenant = TenantId::parse(&tenant).ok_or(LedgerError::Unreadable("invitation_line.tenant"))?;
+            let site = SiteId::parse(&site).ok_or(LedgerError::Unreadable("invitation_line.site"))?;
+            Ok((number, Guest { tenant, site, label }))
+        };
+        let lines = rows.into_iter().map(read).collect::<Result<_>>()?;
+        Ok((lines, Duration::from_millis(life)))
+    }
+
+    async fn finish_line(
+        &mut self,
+        list: &InvitationListId,
+        number: i64,
+        outcome: std::result::Result<&InvitationId, Refusal>,
+    ) -> Result<()> {
+        let finished = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE invitation_line SET state = $3, refusal = $4, invitation = $5 \
+                 WHERE list = $1 AND number = $2 AND state = 'waiting'",
+            )
+            .bind(list.as_str())
+            .bind(number)
+            .bind(if outcome.is_ok() { "invited" } else { "refused" })
+            .bind(outcome.err().map(Refusal::code))
+            .bind(outcome.ok().map(InvitationId::as_str))
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if finished == 1 { Ok(()) } else { Err(LedgerError::Guard("the line does not wait")) }
+    }
+
+    async fn finish_list(&mut self, id: &InvitationListId, client: &str) -> Result<()> {
+        let now = self.now.millis();
+        let done = on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE invitation_list SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
+                .bind(id.as_str())
+                .bind(now)
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        if done == 0 {
+            // Another server was here first.
+            return Ok(());
+        }
+        self.audit(&Actor::Client(client.to_owned()), "invitations.done", None, json!({"list": id})).await
+    }
+
+    async fn why_not_handed_over(&mut self, id: &InvitationListId, client: &str) -> Result<Refusal> {
+        let row: Option<(Option<i64>,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT done_at FROM invitation_list WHERE id = $1 AND client = $2")
+                .bind(id.as_str())
+                .bind(client)
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(match row {
+            None => Refusal::ListUnknown,
+            Some((None,)) => Refusal::ListUnfinished,
+            Some((Some(_),)) => Refusal::CodesHandedOver,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    number: i64,
+    site: Option<String>,
+    site_name: Option<String>,
+    label: Option<String>,
+    state: String,
+    refusal: Option<String>,
+    invitation: Option<String>,
+    invitation_state: Option<String>,
+    device: Option<String>,
+    expires_at: Option<i64>,
+}
+
+impl TryFrom<LineRow> for InvitationLine {
+    type Error = LedgerError;
+
+    fn try_from(row: LineRow) -> Result<Self> {
+        let outcome = row.outcome()?;
+        Ok(Self {
+            number: u32::try_from(row.number)
+                .map_err(|_| LedgerError::Unreadable("invitation_line.number"))?,
+            site: row.site.as_deref().and_then(SiteId::parse),
+            site_name: row.site_name,
+            label: row.label,
+            outcome,
+        })
+    }
+}
+
+impl LineRow {
+    fn outcome(&self) -> Result<LineOutcome> {
+        let invitation = self.invitation.as_deref().and_then(InvitationId::parse);
+        match (self.state.as_str(), invitation, self.invitation_state.as_deref(), self.expires_at) {
+            ("waiting", ..) => Ok(LineOutcome::Waiting),
+            ("refused", ..) => {
+                let refusal = self.refusal.as_deref().and_then(Refusal::from_code);
+                refusal.map(LineOutcome::Refused).ok_or(LedgerError::Unreadable("invitation_line.refusal"))
+            }
+            ("invited", Some(invitation), Some(state), Some(expires_at)) => Ok(LineOutcome::Invited {
+                invitation,
+                state: InvitationState::parse(state)?,
+                device: self.device.as_deref().and_then(DeviceId::parse),
+                expires_at: expires_at.into(),
+            }),
+            _ => Err(LedgerError::Unreadable("invitation_line.state")),
+        }
+    }
+}

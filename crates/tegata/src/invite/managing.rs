@@ -1,0 +1,265 @@
+//! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
+
+use crate::cli::{Output, Reason};
+use crate::failure::{Doing, Failure};
+use crate::house::Place;
+use crate::machine::Machine;
+use crate::proof::{Proof, Stopping};
+use serde_json::{Value, json};
+use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
+use tegata_storage::{
+    DeviceAction, Invitation, InvitationState, Kitting, KittingPlace, Ledger, LedgerError, Transaction,
+};
+
+#[derive(clap::Subcommand)]
+pub enum InvitationCommand {
+    /// List open invitations and kitting codes
+    List(Output),
+    /// Show an invitation or a kitting code, and what became of it
+    Show {
+        /// Its identifier
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End an invitation or a kitting code at once; with --devices also every device that it made
+    Revoke {
+        /// Its identifier
+        id: String,
+        /// Revoke its devices too: the code was in other hands
+        #[arg(long)]
+        devices: bool,
+        /// Why the devices are revoked
+        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise, requires = "devices")]
+        reason: Reason,
+        #[command(flatten)]
+        proof: Proof,
+    },
+}
+
+const READ: &str = "cannot read the ledger";
+
+pub async fn run(place: &Place, command: &InvitationCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let done = match command {
+        InvitationCommand::List(output) => list(&ledger, output.json, machine.now()).await,
+        InvitationCommand::Show { id, output } => show(&ledger, id, output.json, machine.now()).await,
+        InvitationCommand::Revoke { id, devices, reason, proof } => {
+            let action = devices.then(|| DeviceAction::Revoke((*reason).into()));
+            revoke(&ledger, id, action, proof, machine).await
+        }
+    };
+    ledger.close().await;
+    done
+}
+
+/// What somebody was handed: a link for one device, or for many.
+enum Handed {
+    One(Invitation),
+    Many(Kitting, Vec<KittingPlace>),
+}
+
+impl Handed {
+    async fn find(ledger: &Ledger, id: &str) -> Result<Self, Failure> {
+        let unknown = || Failure::wrong("there is no such invitation or kitting code");
+        let one = InvitationId::parse(id).ok_or_else(|| Failure::misuse("that is no identifier"))?;
+        if let Some(invitation) = ledger.invitation(&one).await.doing(READ)? {
+            return Ok(Self::One(invitation));
+        }
+        let many = KittingId::parse(id).ok_or_else(unknown)?;
+        let kitting = ledger.kitting(&many).await.doing(READ)?.ok_or_else(unknown)?;
+        let places = ledger.kitting_places(&many).await.doing(READ)?;
+        Ok(Self::Many(kitting, places))
+    }
+
+    /// The devices it has made that are still there to be revoked.
+    async fn devices(&self, ledger: &Ledger) -> Result<Vec<DeviceId>, Failure> {
+        match self {
+            Self::Many(_, places) => Ok(places
+                .iter()
+                .filter(|place| place.device_state.is_some_and(may_be_revoked))
+                .filter_map(|place| place.device.clone())
+                .collect()),
+            Self::One(Invitation { device: Some(id), .. }) => {
+                let device = ledger.device(id).await.doing(READ)?;
+                let living = device.filter(|device| may_be_revoked(device.state));
+                Ok(living.map(|device| device.id).into_iter().collect())
+            }
+            Self::One(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends it, if there is anything to end. Gives whether there was.
+    async fn end(&self, transaction: &mut Transaction) -> Result<bool, LedgerError> {
+        let operator = Machine::operator();
+        match self {
+            Self::One(Invitation { id, state: InvitationState::Open, .. }) => {
+                transaction.withdraw_invitation(id, &operator).await.map(|()| true)
+            }
+            Self::Many(kitting, _) if !kitting.ended => {
+                transaction.end_kitting(&kitting.id, &operator).await.map(|()| true)
+            }
+            Self::One(_) | Self::Many(..) => Ok(false),
+        }
+    }
+}
+
+fn may_be_revoked(state: DeviceState) -> bool {
+    state.may_become(DeviceState::Revoked)
+}
+
+async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+    let invitations = ledger.open_invitations(now).await.doing(READ)?;
+    let kittings = ledger.kittings().await.doing(READ)?;
+    if as_json {
+        let one = invitations.iter().map(describe_one);
+        println!(
+            "{}",
+            one.chain(kittings.iter().map(|kitting| describe_many(kitting, now))).collect::<Value>()
+        );
+        return Ok(());
+    }
+    for Invitation { id, site_name, label, expires_at, .. } in &invitations {
+        println!("{id}  invitation  until {expires_at}  {site_name} {label}");
+    }
+    for kitting in &kittings {
+        print_many(kitting, now);
+    }
+    if invitations.is_empty() && kittings.is_empty() {
+        println!("no open invitation and no kitting code");
+    }
+    Ok(())
+}
+
+async fn show(ledger: &Ledger, id: &str, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+    match Handed::find(ledger, id).await? {
+        Handed::One(invitation) if as_json => println!("{}", describe_one(&invitation)),
+        Handed::One(invitation) => {
+            let Invitation { id, site_name, label, expires_at, state, device, .. } = &invitation;
+            println!("{id}  {}  until {expires_at}  {site_name} {label}", state.as_str());
+            if let Some(device) = device {
+                println!("  device {device}");
+            }
+        }
+        Handed::Many(kitting, places) if as_json => {
+            let mut shown = describe_many(&kitting, now);
+            shown["made"] = places.iter().map(describe_place).collect();
+            println!("{shown}");
+        }
+        Handed::Many(kitting, places) => {
+            print_many(&kitting, now);
+            for place in &places {
+                let device = place.device.as_ref().map_or("-", DeviceId::as_str);
+                println!("  {:4}  {device:26}  {:12}  {}", place.number, standing(place), place.label);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn revoke(
+    ledger: &Ledger,
+    id: &str,
+    action: Option<DeviceAction>,
+    proof: &Proof,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let what = "nothing was changed";
+    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    // With the right to write in hand nobody takes another place while the devices are counted.
+    let handed = Handed::find(ledger, id).await?;
+    let devices = handed.devices(ledger).await?;
+    let ended = handed.end(&mut transaction).await.doing(what)?;
+    let mut event = None;
+    if let Some(action) = action {
+        for device in &devices {
+            let acted = transaction.act_on_device(device, action, &proof.note, &Machine::operator()).await;
+            event = Some(acted.doing(what)?);
+        }
+    }
+    if !ended && event.is_none() {
+        return Err(nothing_to_end(&handed, &devices));
+    }
+    transaction.commit().await.doing(what)?;
+    let revoked = if event.is_some() { devices.as_slice() } else { &[] };
+    let left = if event.is_some() { &[] } else { devices.as_slice() };
+    let mut said = json!({"ended": ended, "revoked": revoked, "left": left});
+    said[if matches!(handed, Handed::One(_)) { "invitation" } else { "kitting" }] = id.into();
+    if let Some(event) = event {
+        return stopping.report(&said, &format!("{id} and {} devices", revoked.len()), event).await;
+    }
+    if proof.output.json {
+        println!("{said}");
+    } else {
+        println!("{id}: ended");
+        for device in left {
+            println!("  it has made {device}, which goes on; --devices revokes it too");
+        }
+    }
+    Ok(())
+}
+
+fn nothing_to_end(handed: &Handed, devices: &[DeviceId]) -> Failure {
+    Failure::wrong(match (handed, devices) {
+        (Handed::One(_), [device]) => {
+            format!("the invitation has been used, by device {device}: --devices revokes that")
+        }
+        (Handed::One(_), _) => "the invitation is not open, and has no device to revoke".to_owned(),
+        (Handed::Many(..), []) => "the kitting code has ended, and has no device to revoke".to_owned(),
+        (Handed::Many(..), devices) => {
+            format!("the kitting code has ended; --devices revokes its {} devices", devices.len())
+        }
+    })
+}
+
+fn describe_one(invitation: &Invitation) -> Value {
+    json!({
+        "invitation": invitation.id, "tenant": invitation.tenant_name, "site": invitation.site_name,
+        "label": invitation.label, "role": invitation.role, "state": invitation.state.as_str(),
+        "expires_at": invitation.expires_at, "device": invitation.device,
+    })
+}
+
+fn describe_many(kitting: &Kitting, now: Timestamp) -> Value {
+    let networks: Vec<_> = kitting.networks.iter().map(ToString::to_string).collect();
+    json!({
+        "kitting": kitting.id, "tenant": kitting.tenant_name, "site": kitting.site_name, "label": kitting.label,
+        "state": state(kitting, now), "devices": kitting.places, "taken": kitting.taken,
+        "per_minute": kitting.per_minute, "networks": networks,
+        "created_at": kitting.created_at, "expires_at": kitting.expires_at,
+    })
+}
+
+fn describe_place(place: &KittingPlace) -> Value {
+    json!({
+        "number": place.number, "label": place.label, "device": place.device, "state": place.device_state,
+        "in_use": place.in_use, "at": place.taken_at, "invitation": place.invitation,
+    })
+}
+
+fn print_many(kitting: &Kitting, now: Timestamp) {
+    let Kitting { id, taken, places, site_name, label, expires_at, .. } = kitting;
+    println!(
+        "{id}  kitting     {taken} of {places}, {}, until {expires_at}  {site_name} {label}",
+        state(kitting, now)
+    );
+}
+
+fn state(kitting: &Kitting, now: Timestamp) -> &'static str {
+    match kitting.admits(now) {
+        Ok(()) if kitting.taken >= kitting.places => "used up",
+        Ok(()) => "open",
+        Err(_) if kitting.ended => "ended",
+        Err(_) => "expired",
+    }
+}
+
+fn standing(place: &KittingPlace) -> &'static str {
+    match place.device_state {
+        None => "being made",
+        Some(DeviceState::Active) if place.in_use => "at work",
+        Some(DeviceState::Active) => "made",
+        Some(other) => other.as_str(),
+    }
+}
