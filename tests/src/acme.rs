@@ -37,6 +37,8 @@ pub struct AcmeClient {
     pub directory: Value,
     /// Its account, once it has one.
     pub account: Option<String>,
+    /// What it calls itself, instead of curl.
+    pub user_agent: Option<&'static str>,
 }
 
 impl Binding {
@@ -64,7 +66,7 @@ impl AcmeClient {
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &SystemRandom::new());
         let tls_ca = installation.tls_ca.clone();
         let directory = Curl::to(directory).trusting(&tls_ca).send().expect(200).json();
-        Self { tls_ca, key: key.expect("a key"), directory, account: None }
+        Self { tls_ca, key: key.expect("a key"), directory, account: None, user_agent: None }
     }
 
     /// A client with an account that is bound to a fresh invitation.
@@ -152,7 +154,10 @@ impl AcmeClient {
 
     /// Sends any body.
     pub fn send(&self, url: &str, body: &Value) -> Answer {
-        let request = Curl::to(url).trusting(&self.tls_ca);
+        let mut request = Curl::to(url).trusting(&self.tls_ca);
+        if let Some(user_agent) = self.user_agent {
+            request = request.header("user-agent", user_agent);
+        }
         request.body("application/jose+json", body.to_string()).send()
     }
 

@@ -188,6 +188,11 @@ fn whoever_is_declined_hears_so_at_each_door() {
     assert_eq!(by_est(&installation, &est, &request).expect(403).problem(), "E-06");
     let ended = client.read(order.header("location")).expect(200).json();
     assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("invalid"), &json!("E-06")));
+    by_est(&installation, &est, &csr::honest()).expect(202);
+    let waiting = installation.tell(&["approvals"]);
+    let id = waiting[0]["approval"].as_str().expect("somebody waits");
+    installation.tell(&["decline", id, "--reason", "not ours", "--withdraw"]);
+    assert_eq!(by_est(&installation, &est, &csr::honest()).expect(410).problem(), "I-04", "nor by another key");
     assert_eq!(installation.tell(&["approvals"]), json!([]));
     assert_eq!(installation.tell(&["device", "list"]), json!([]));
     let nobody = installation.command(&["approve", "0000-0000"]);
@@ -313,6 +318,7 @@ fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
         }
         clear(&installation);
     }
+    rule_lifted(&installation, &mut browser);
     set(&installation, &["--approval", "yes"]);
     for language in ["ja", "en"] {
         browser.reopen();
@@ -328,4 +334,52 @@ fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
         browser.picture(&format!("enroll-E-06-{language}"));
     }
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Once what is wrong is mended, the same page goes on: the link need not be looked for again.
+fn rule_lifted(installation: &Installation, browser: &mut Browser) {
+    set(installation, &["--devices", "0"]);
+    browser.reopen();
+    browser.go(&installation.invite("調剤室"));
+    browser.reach("ready");
+    browser.click("#start");
+    browser.see("#start-problem");
+    set(installation, &["--devices", "1"]);
+    browser.click("#start");
+    browser.reach("install");
+    clear(installation);
+}
+
+#[test]
+fn a_profile_is_for_the_kinds_of_apple_devices_that_are_allowed() {
+    let installation = Installation::start();
+    set(&installation, &["--platform", "ios"]);
+    let invitation = installation.tell(&["invite", "--acme", "--label", "iPad-1"]);
+    let code = code(invitation["url"].as_str().expect("a link"));
+    let ipad =
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.4 Safari/605.1.15";
+    let ask = |agent: &str, more: &[(&str, &str)]| {
+        let form = [&[("code", &*code)], more].concat();
+        installation.at_portal("/api/v1/profiles").header("user-agent", agent).form(&form).send()
+    };
+    assert_eq!(ask("Mozilla/5.0 (Windows NT 10.0; Win64; x64)", &[]).expect(403).problem(), "E-02");
+    assert_eq!(
+        ask(ipad, &[("platform", "macos")]).expect(403).problem(),
+        "E-02",
+        "its page knows that it is a Mac"
+    );
+    ask("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X)", &[]).expect(200);
+    ask(ipad, &[]).expect(200);
+
+    let mut client =
+        AcmeClient::new(&installation, &format!("{}/acme/device/directory", installation.portal));
+    client.register(None).expect(201);
+    let order = client.order("permanent-identifier", &code).expect(201);
+    let authorization =
+        client.read(order.json()["authorizations"][0].as_str().expect("a URL")).expect(200).json();
+    client.post(authorization["challenges"][0]["url"].as_str().expect("a URL"), &json!({})).expect(200);
+    let key = KeyPair::generate().expect("a key");
+    assert_eq!(refusal(&client.finalize(&order, &key)).1, "E-02", "a client that does not say what it is");
+    client.user_agent = Some("profiled/1.0 CFNetwork/1494.0.7 Darwin/23.4.0");
+    assert_eq!(client.finalize(&order, &key).expect(200).json()["status"], "valid");
 }

@@ -2,6 +2,9 @@
 
 const PATIENCE_MS = 30_000;
 
+// Another network, another hour, a place that somebody gives up: then the same attempt succeeds.
+const MENDED_ELSEWHERE = ['E-01', 'E-03', 'E-04'];
+
 /**
  * Why something could not be done. From the server: `title`, `detail` and `code` in the reader's language.
  * Found by the page itself: `local` names a text of the page. `retry`: the same attempt may yet succeed.
@@ -32,7 +35,7 @@ export function refusalOf(response, answer) {
   if (!isProblem(response, answer)) return Refusal.local('unreadable', true);
   const { title, detail, code } = answer;
   const passing = response.status >= 500 || response.status === 429;
-  return new Refusal({ title, detail, code, retry: passing });
+  return new Refusal({ title, detail, code, retry: passing || MENDED_ELSEWHERE.includes(code) });
 }
 
 function isProblem(response, answer) {

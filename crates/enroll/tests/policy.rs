@@ -127,10 +127,10 @@ async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
     request.headers_mut().insert("accept-language", "ja".parse().unwrap());
     let said = world.send(request).await;
     is_problem(&said, Refusal::OutsideHours);
-    assert!(said.text.contains("月〜金 9:00〜20:00（日本時間）"), "{}", said.text);
+    assert!(said.text.contains("日本時間で月〜金 9:00〜20:00"), "{}", said.text);
     let mut request = enrolling(&code, &csr);
     request.headers_mut().insert("accept-language", "en".parse().unwrap());
-    assert!(world.send(request).await.text.contains("Mon–Fri 9:00–20:00 (Japan time)"));
+    assert!(world.send(request).await.text.contains("Mon–Fri 9:00–20:00, Japan time"));
     world.clock.set(night.minus(Duration::from_secs(1)));
     let first = world.enroll(&code, &csr).await;
     let known = certificate(&first);

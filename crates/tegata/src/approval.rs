@@ -37,6 +37,9 @@ pub struct DeclineOptions {
     /// Why, for the audit log. No names of persons
     #[arg(long)]
     reason: String,
+    /// Take the invitation back as well: whoever has the link may ask again otherwise
+    #[arg(long)]
+    withdraw: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -92,6 +95,9 @@ pub async fn decline(place: &Place, options: &DeclineOptions, machine: &Machine)
     let approval = find(&ledger, &options.approval, machine.now()).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     transaction.decline(&approval.id, &options.reason, &Machine::operator()).await.map_err(failure)?;
+    if options.withdraw {
+        transaction.withdraw_invitation(&approval.invitation, &Machine::operator()).await.map_err(failure)?;
+    }
     transaction.commit().await.doing(WRITE)?;
     ledger.close().await;
     say("declined", &approval, options.output.json);

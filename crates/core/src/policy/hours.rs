@@ -65,7 +65,7 @@ impl Hours {
         self.windows.iter().any(|window| window.includes(day, minute))
     }
 
-    /// For whoever is to come at another time: `月〜金 9:00〜20:00（日本時間）`.
+    /// For whoever is to come at another time: `日本時間で月〜金 9:00〜20:00`.
     pub fn text(&self, language: Language) -> String {
         let windows: Vec<_> = self.windows.iter().map(|window| window.text(language)).collect();
         let zone = if self.zone == Zone::JAPAN {
@@ -74,8 +74,8 @@ impl Hours {
             format!("UTC{}", self.zone)
         };
         match language {
-            Language::Ja => format!("{}（{zone}）", windows.join("、")),
-            Language::En => format!("{} ({zone})", windows.join(", ")),
+            Language::Ja => format!("{zone}で{}", windows.join("、")),
+            Language::En => format!("{}, {zone}", windows.join(", ")),
         }
     }
 }
