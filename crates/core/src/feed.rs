@@ -6,7 +6,7 @@
 //! own token endpoint and every gate use the same fold.
 //!
 //! A snapshot has its devices and certificates as [`Records`]: 20 bytes each, so that a gate takes a million of them
-//! in a tenth of a second and holds them in 20 MB.
+//! in a tenth of a second and holds them in 19 MB.
 //!
 //! # What may be added
 //! Followers are brought up to date later than the platform, and must not go on in ignorance of a denial. So a new kind of

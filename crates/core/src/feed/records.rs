@@ -8,6 +8,8 @@
 //! In JSON they are one text: base64url without padding over all records in ascending order of their keys, each key
 //! once. Half a thumbprint is enough: to be taken for a denied certificate by chance has odds of 1 in 2^128, and whoever
 //! made it happen on purpose would have locked themselves out.
+//!
+//! In memory many records are kept without the first two bytes of their keys: where those change is written down apart.
 
 use super::Denial;
 use crate::encoding::{base64url, from_base64url};
@@ -21,6 +23,15 @@ const LENGTH: usize = 20;
 
 /// Bytes of its key.
 const KEY: usize = 16;
+
+/// From so many records on it takes less memory to leave out the beginnings of keys.
+const MANY: usize = 1 << 17;
+
+/// Bytes of a beginning.
+const HEAD: usize = 2;
+
+/// Different beginnings.
+const HEADS: usize = 1 << (8 * HEAD);
 
 /// "For ever" among minutes.
 const EVER: u32 = (1 << 30) - 1;
@@ -62,6 +73,13 @@ impl Deny {
         minute != EVER && i64::from(minute) < now.millis().div_euclid(MINUTE)
     }
 
+    /// Of its four bytes in a record.
+    fn from_bytes(bytes: &[u8]) -> Self {
+        let mut word = [0; LENGTH - KEY];
+        word.copy_from_slice(bytes);
+        Self(u32::from_be_bytes(word))
+    }
+
     fn new(why: Denial, minute: u32) -> Self {
         let why = match why {
             Denial::Suspended => 1u32,
@@ -74,7 +92,12 @@ impl Deny {
 
 /// Sorted records. Cloning shares them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Records(Arc<[u8]>);
+pub struct Records {
+    /// Whole records, or their tails where there are starts.
+    bytes: Arc<Vec<u8>>,
+    /// For each beginning of a key the first record with it or a later one, and at the end how many there are.
+    starts: Option<Arc<Vec<u32>>>,
+}
 
 impl Records {
     /// From entries in any order; of two with one key the last is kept.
@@ -88,39 +111,54 @@ impl Records {
                 push(&mut bytes, key, *deny);
             }
         }
-        Self(bytes.into())
+        Self::keep(bytes)
     }
 
     /// From entries that are in order.
     pub(super) fn from_sorted(entries: impl Iterator<Item = (Key, Deny)>, room: usize) -> Self {
         let mut bytes = Vec::with_capacity(room * LENGTH);
         entries.for_each(|(key, deny)| push(&mut bytes, &key, deny));
-        Self(bytes.into())
+        Self::keep(bytes)
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len() / LENGTH
+        self.bytes.len() / self.width()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// In ascending order of the keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Deny)> + '_ {
-        self.0.chunks_exact(LENGTH).map(read)
+        let mut head = 0;
+        self.bytes.chunks_exact(self.width()).enumerate().map(move |(at, record)| {
+            let Some(starts) = self.starts.as_deref() else { return read(&[], record) };
+            while starts.get(head + 1).is_some_and(|next| *next as usize <= at) {
+                head += 1;
+            }
+            let [.., high, low] = head.to_be_bytes();
+            read(&[high, low], record)
+        })
     }
 
     /// The one with this key.
     pub(super) fn get(&self, key: &Key) -> Option<Deny> {
-        let (mut low, mut high) = (0, self.len());
+        let (mut low, mut high, left_out) = match self.starts.as_deref() {
+            None => (0, self.len(), 0),
+            Some(starts) => {
+                let head = usize::from(u16::from_be_bytes([key[0], key[1]]));
+                (starts[head] as usize, starts[head + 1] as usize, HEAD)
+            }
+        };
+        let (width, key) = (self.width(), &key[left_out..]);
         while low < high {
             let middle = low.midpoint(high);
-            let record = &self.0[middle * LENGTH..][..LENGTH];
-            match record[..KEY].cmp(key) {
-                std::cmp::Ordering::Equal => return Some(read(record).1),
+            let record = &self.bytes[middle * width..][..width];
+            match record[..key.len()].cmp(key) {
+                std::cmp::Ordering::Equal => return Some(Deny::from_bytes(&record[key.len()..])),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
@@ -128,13 +166,44 @@ impl Records {
         None
     }
 
+    const fn width(&self) -> usize {
+        if self.starts.is_some() { LENGTH - HEAD } else { LENGTH }
+    }
+
     /// From the bytes of whole records in strictly ascending order.
     fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         let whole = bytes.len().is_multiple_of(LENGTH);
         let mut keys = bytes.chunks_exact(LENGTH).map(|record| &record[..KEY]);
         let named = bytes.chunks_exact(LENGTH).all(|record| record[KEY] >> 6 != 0);
-        (whole && named && keys.by_ref().is_sorted_by(|one, next| one < next)).then(|| Self(bytes.into()))
+        (whole && named && keys.by_ref().is_sorted_by(|one, next| one < next)).then(|| Self::keep(bytes))
     }
+
+    /// Whole records that are in order. Many are shortened where they lie, so that they are never there twice.
+    fn keep(mut bytes: Vec<u8>) -> Self {
+        let count = bytes.len() / LENGTH;
+        let mut starts = None;
+        if count >= MANY {
+            starts = Some(Arc::new(shorten(&mut bytes, count)));
+        }
+        bytes.shrink_to_fit();
+        Self { bytes: Arc::new(bytes), starts }
+    }
+}
+
+/// Leaves the beginnings of keys out, and gives where each starts.
+fn shorten(bytes: &mut Vec<u8>, count: usize) -> Vec<u32> {
+    let mut starts = Vec::with_capacity(HEADS + 1);
+    for at in 0..count {
+        let from = at * LENGTH;
+        let head = usize::from(u16::from_be_bytes([bytes[from], bytes[from + 1]]));
+        if starts.len() <= head {
+            starts.resize(head + 1, u32::try_from(at).unwrap_or(u32::MAX));
+        }
+        bytes.copy_within(from + HEAD..from + LENGTH, at * (LENGTH - HEAD));
+    }
+    starts.resize(HEADS + 1, u32::try_from(count).unwrap_or(u32::MAX));
+    bytes.truncate(count * (LENGTH - HEAD));
+    starts
 }
 
 fn push(bytes: &mut Vec<u8>, key: &Key, deny: Deny) {
@@ -142,18 +211,23 @@ fn push(bytes: &mut Vec<u8>, key: &Key, deny: Deny) {
     bytes.extend_from_slice(&deny.0.to_be_bytes());
 }
 
-/// Of a slice of [`LENGTH`] bytes.
-fn read(record: &[u8]) -> (Key, Deny) {
+/// Of the beginning of a key, and the rest of its record.
+fn read(head: &[u8], rest: &[u8]) -> (Key, Deny) {
     let mut key = [0; KEY];
-    let mut deny = [0; LENGTH - KEY];
-    key.copy_from_slice(&record[..KEY]);
-    deny.copy_from_slice(&record[KEY..]);
-    (key, Deny(u32::from_be_bytes(deny)))
+    let (begun, left) = key.split_at_mut(head.len());
+    begun.copy_from_slice(head);
+    left.copy_from_slice(&rest[..left.len()]);
+    (key, Deny::from_bytes(&rest[KEY - head.len()..]))
 }
 
 impl Serialize for Records {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&base64url(&self.0))
+        if self.starts.is_none() {
+            return serializer.serialize_str(&base64url(&self.bytes));
+        }
+        let mut whole = Vec::with_capacity(self.len() * LENGTH);
+        self.iter().for_each(|(key, deny)| push(&mut whole, &key, deny));
+        serializer.serialize_str(&base64url(&whole))
     }
 }
 
@@ -193,6 +267,39 @@ mod tests {
                 serde_json::from_str::<Records>(&serde_json::to_string(&records).unwrap()).unwrap();
             assert_eq!(travelled, records);
         }
+    }
+
+    /// Beginnings that nobody has, the first and the last among them, and ends of keys that others have too.
+    #[test]
+    fn many_records_are_shorter_and_say_the_same() {
+        let entropy = Seeded::new(8);
+        let mut told = BTreeMap::new();
+        for at in 0..u32::try_from(MANY).unwrap() + 500 {
+            let mut key = Key::default();
+            key[..8].copy_from_slice(&u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+            key[0] = key[0].clamp(1, 0xf0);
+            told.insert(key, Deny::until(Denial::Retired, Timestamp::from_seconds(60 * i64::from(at))));
+        }
+        let records = Records::collect(told.clone());
+        assert!(records.starts.is_some() && records.len() == told.len());
+        assert_eq!(records.bytes.len(), told.len() * (LENGTH - HEAD));
+        assert!(records.iter().eq(told.iter().map(|(key, deny)| (*key, *deny))));
+        for (key, deny) in &told {
+            assert_eq!(records.get(key), Some(*deny));
+            let mut other = *key;
+            other[15] = 1;
+            assert_eq!(records.get(&other), None);
+            other = *key;
+            other[0] = 0xff;
+            assert_eq!(records.get(&other), None);
+        }
+        assert_eq!(records.get(&bytes(&entropy)), None);
+        assert_eq!(records.get(&[0; 16]), None);
+        let text = serde_json::to_string(&records).unwrap();
+        assert_eq!(text.len(), 2 + (told.len() * LENGTH * 4).div_ceil(3), "on the way it is as before");
+        assert_eq!(serde_json::from_str::<Records>(&text).unwrap(), records);
+        let fewer = Records::from_sorted(told.into_iter().take(MANY - 1), MANY);
+        assert!(fewer.starts.is_none() && fewer.bytes.len() == (MANY - 1) * LENGTH);
     }
 
     #[test]
