@@ -56,6 +56,21 @@ const ROUTES: &[Route] = &[
         told: to_clients((200, ""), (200, "")),
     },
     Route {
+        name: "the devices of the shop",
+        request: |at, _| at.at_device("/shop").header("accept", "text/html"),
+        told: to_clients((200, ""), (403, "C-09")),
+    },
+    Route {
+        name: "a report of loss of nobody known",
+        request: |at, _| at.at_device("/api/v1/loss-reports").json(&json!({ "device": "0".repeat(26) })),
+        told: to_clients((404, "D-01"), (403, "C-09")),
+    },
+    Route {
+        name: "a report of loss of the device itself, by a slip",
+        request: |at, client| at.at_device("/api/v1/loss-reports").json(&json!({ "device": client })),
+        told: to_clients((409, "D-05"), (403, "C-09")),
+    },
+    Route {
         name: "renewal for nonsense",
         request: |at, _| at.at_device("/api/v1/renewals").json(&json!({ "csr": csr::nonsense() })),
         told: to_clients((400, "K-01"), (400, "K-01")),

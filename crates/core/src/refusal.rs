@@ -429,6 +429,31 @@ refusals! {
         ja: "この鍵にはすでに ACME アカウントがあります", "別の鍵を作ってください。";
         en: "This key has an ACME account already", "Make another key.";
     }
+    /// A device of this name is not at the reporting device's site; whether it exists elsewhere is not said.
+    DeviceNotHere "D-01" 404 {
+        ja: "この店舗にその端末はありません", "一覧を開き直して、もう一度お選びください。";
+        en: "There is no such device at this site", "Open the list again and choose from it.";
+    }
+    /// The device is suspended or stopped for ever already.
+    DeviceStopped "D-02" 409 {
+        ja: "その端末はすでに停止しています", "ほかに必要なことはありません。止まっている理由は管理者にお確かめください。";
+        en: "That device is stopped already", "There is nothing more to do. Your administrator knows why it was stopped.";
+    }
+    /// This device has reported as many as it may in a day.
+    TooManyLossReports "D-03" 429 {
+        ja: "この端末から今日はもう届け出られません", "1台の端末からの届け出は1日2件までです。ほかにもあるときは、すぐに管理者へお電話ください。";
+        en: "No more reports from this device today", "A device may report two a day. If there is more, call your administrator at once.";
+    }
+    /// The tenant has switched reports by devices off.
+    LossReportsOff "D-04" 403 {
+        ja: "この会社では、端末からの紛失の届け出を受け付けていません", "すぐに管理者へお電話ください。";
+        en: "This company takes no reports of loss from devices", "Call your administrator at once.";
+    }
+    /// The device that reports is the one that is reported, and did not say that it knows.
+    OwnDevice "D-05" 409 {
+        ja: "いまお使いの端末そのものです", "この端末を止めてよいときだけ、確認のうえ届け出てください。";
+        en: "This is the very device in use", "Report it only if it may be stopped, and say so.";
+    }
     /// The ledger or a key cannot be reached: nothing was done.
     Unavailable "S-01" 503 {
         ja: "ただいま処理できません", "しばらくしてから、もう一度お試しください。続くときはコードをお知らせください。";

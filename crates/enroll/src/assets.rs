@@ -36,6 +36,7 @@ assets! { SCRIPTS, "", "text/javascript; charset=utf-8":
     "probe.js",
     "renew.js",
     "sha1.js",
+    "shop.js",
     "typed.js",
     "view.js",
     "waiting.js",

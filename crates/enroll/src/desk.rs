@@ -156,17 +156,23 @@ impl Desk {
         refusal: Refusal,
         now: Timestamp,
     ) -> Refusal {
+        self.note_refusal("certificate.refused", actor, device, refusal, now).await
+    }
+
+    /// The same for whatever else was refused.
+    pub(crate) async fn note_refusal(
+        &self,
+        action: &'static str,
+        actor: Actor,
+        device: Option<DeviceId>,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Refusal {
         if !self.refusals.admits(now) {
             tracing::warn!(code = refusal.code(), "refusals arrive faster than they are written down");
             return refusal;
         }
-        let note = Note {
-            actor,
-            action: "certificate.refused",
-            device,
-            detail: json!({"code": refusal.code()}),
-            at: now,
-        };
+        let note = Note { actor, action, device, detail: json!({"code": refusal.code()}), at: now };
         if let Err(error) = self.context.ledger.group(note).await {
             tracing::error!(%error, "a refusal could not be written down");
         }

@@ -2,12 +2,13 @@
 
 use crate::day::day;
 use crate::desk::Desk;
+use crate::shop::note_platform;
 use crate::why::{Fact, number};
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use tegata_core::{Language, Refusal};
+use http::{HeaderMap, StatusCode};
+use tegata_core::{Language, Refusal, Role};
 use tegata_storage::Facts;
 use tegata_web::{Page, PeerCertificate, Presented, ReaderLanguage};
 
@@ -32,6 +33,8 @@ struct Shown {
     probe_pattern: String,
     url: String,
     due: bool,
+    /// Whether it has a shop with others in it: gates have none.
+    has_shop: bool,
 }
 
 struct ShownProblem {
@@ -48,9 +51,13 @@ pub(crate) async fn get(
     State(desk): State<Desk>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
+    headers: HeaderMap,
 ) -> Response {
     let shown = match desk.context.caller(certificate.as_ref()).await {
-        Ok(facts) => show(&desk, &facts, language).await,
+        Ok(facts) => {
+            note_platform(&desk, &facts, &headers);
+            show(&desk, &facts, language).await
+        }
         Err(refusal) => Err(refusal),
     };
     match shown {
@@ -62,7 +69,7 @@ pub(crate) async fn get(
     }
 }
 
-async fn refuse(
+pub(crate) async fn refuse(
     desk: &Desk,
     certificate: Option<&PeerCertificate>,
     refusal: Refusal,
@@ -108,5 +115,6 @@ async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, R
         probe_pattern: desk.context.addresses.probes.pattern(),
         url: format!("{}/", desk.context.addresses.device),
         due: due_at <= desk.context.now(),
+        has_shop: facts.role == Role::Device,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`Desk`] turns rights into certificates; it knows no HTTP.
 //! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.
-//! - [`device_routes`] is what a device sees: its page, renewal, the probe, and EST (RFC 7030).
+//! - [`device_routes`] is what a device sees: its page, the others of its shop, renewal, the probe, and EST (RFC 7030).
 //!
 //! The key is made where it stays: the page in `assets/`, or `tegata enroll`, sends a PKCS#10 request and nothing else.
 
@@ -25,6 +25,7 @@ mod probe;
 mod profiles;
 mod qr;
 mod sheet;
+mod shop;
 mod throttle;
 mod waiting;
 mod why;
@@ -60,6 +61,8 @@ pub fn device_routes(desk: Desk) -> Router {
     Router::new()
         .route("/", get(device_page::get))
         .route("/calendar.ics", get(calendar::get))
+        .route("/shop", get(shop::get))
+        .route("/api/v1/loss-reports", post(shop::report))
         .route("/probe", get(probe::get))
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))

@@ -4,6 +4,7 @@
 //! our own pages, refusals as well, because the reason is what the reader needs.
 
 use crate::desk::Desk;
+use crate::shop::note_platform;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -30,6 +31,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Response {
     let seen: Answer<_> = desk.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
+        note_platform(&desk, &facts, &headers);
         Json(Seen {
             device: facts.device.clone(),
             generation: facts.generation,

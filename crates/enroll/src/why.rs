@@ -41,7 +41,7 @@ impl Desk {
         match self.refused_holder(certificate).await {
             Ok(Some((holding, device, certificates))) => Why {
                 number: Some(number(&device.id)),
-                facts: facts(refusal, &holding, &device, &certificates, language),
+                facts: self.facts(refusal, &holding, &device, &certificates, language).await,
             },
             Ok(None) => Why::default(),
             Err(error) => {
@@ -60,6 +60,27 @@ impl Desk {
         let Some(device) = ledger.device(&holding.device).await? else { return Ok(None) };
         let certificates = ledger.certificates_of(&holding.device).await?;
         Ok(Some((holding, device, certificates)))
+    }
+}
+
+impl Desk {
+    /// A lost device that comes back also says who reported it: support begins there.
+    async fn facts(
+        &self,
+        refusal: Refusal,
+        holding: &Holding,
+        device: &Device,
+        certificates: &[Certificate],
+        language: Language,
+    ) -> Vec<Fact> {
+        let mut facts = facts(refusal, holding, device, certificates, language);
+        if refusal == Refusal::DeviceSuspended {
+            // Without it the refusal is told all the same.
+            let report = self.context.ledger.loss_report_on(&device.id).await.ok().flatten();
+            let name = language.pick("紛失を届け出た端末", "Reported lost from");
+            facts.extend(report.map(|report| Fact { name, value: report.reporter }));
+        }
+        facts
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
+use std::time::Duration;
 use tegata_core::Timestamp;
 
 /// A surface's receipt. It is an acknowledgement, not a state change, so it has no audit entry.
@@ -31,6 +32,16 @@ impl From<i64> for Seq {
     }
 }
 
+/// A surface that was heard of within this time is expected to give its receipt.
+const ALIVE: Duration = Duration::from_secs(15);
+
+impl ReceiptRow {
+    /// When the surface had applied this event at the latest, if it has.
+    pub fn applied(&self, event: u64) -> Option<Timestamp> {
+        (self.seq.0 >= event).then_some(self.applied_at)
+    }
+}
+
 struct Acknowledge {
     surface: String,
     seq: u64,
@@ -41,6 +52,15 @@ impl Ledger {
     /// Notes that `surface` has applied everything up to `seq`. Never goes backwards.
     pub async fn acknowledge(&self, surface: impl Into<String>, seq: u64, at: Timestamp) -> Result<()> {
         self.group(Acknowledge { surface: surface.into(), seq, at }).await
+    }
+
+    /// The surfaces that a running server and its gates have shown lately: whose receipts make the proof.
+    pub async fn surfaces_alive(&self, now: Timestamp) -> Result<Vec<String>> {
+        let receipts = self.receipts().await?.into_iter();
+        Ok(receipts
+            .filter(|receipt| now.since(receipt.seen_at) < ALIVE)
+            .map(|receipt| receipt.surface)
+            .collect())
     }
 
     /// All receipts, by surface.

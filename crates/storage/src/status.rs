@@ -4,6 +4,7 @@
 //! denials, kept fresh by following the feed. While the feed is stale, the ledger itself is asked; when that fails
 //! too, nobody is let in.
 
+use crate::sighting::{Sightings, day_of};
 use crate::{Holding, Ledger, LedgerError, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tegata_core::certificate::standing;
 use tegata_core::claims::AccessClaims;
 use tegata_core::feed::{Denial, Denials, Event};
+use tegata_core::policy::Platform;
 use tegata_core::{
     CertificateState, Clock, DeviceId, DeviceState, Role, Serial, SiteId, Standing, TenantId, Thumbprint,
     Timestamp,
@@ -45,6 +47,8 @@ pub struct Facts {
     /// What was known of its tokens' age before these facts were read: whoever is signed out later has another place.
     signed_out: Option<Timestamp>,
     used: AtomicBool,
+    /// The day on which it was last seen in this process.
+    seen_day: AtomicI64,
 }
 
 /// How far the memory follows the ledger.
@@ -65,6 +69,7 @@ pub struct Status {
     /// One at a time follows the feed, so that subscribers hear each event once and in order.
     following: Mutex<()>,
     events: broadcast::Sender<Arc<Event>>,
+    sightings: Sightings,
 }
 
 impl Status {
@@ -78,6 +83,7 @@ impl Status {
             fresh_at: AtomicI64::new(now.millis()),
             following: Mutex::default(),
             events: broadcast::channel(1024).0,
+            sightings: Sightings::default(),
         }))
     }
 
@@ -185,6 +191,10 @@ impl Status {
 
     /// Writes down that the device has presented the certificate, the first time it does.
     pub async fn note_use(&self, facts: &Facts, retire_at: Timestamp, now: Timestamp) -> Result<()> {
+        let today = day_of(now);
+        if facts.seen_day.swap(today, Ordering::Relaxed) != today {
+            self.sightings.add(&facts.device, None, now);
+        }
         if facts.used.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -193,6 +203,16 @@ impl Status {
         transaction.commit().await?;
         facts.used.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Remembers what a device says it is, until [`Status::write_sightings`].
+    pub fn note_platform(&self, facts: &Facts, platform: Platform, now: Timestamp) {
+        self.sightings.add(&facts.device, Some(platform), now);
+    }
+
+    /// Writes down who has been seen since the last time. What fails is lost until the next visit.
+    pub async fn write_sightings(&self, now: Timestamp) -> Result<()> {
+        self.sightings.write(&self.ledger, now).await
     }
 
     /// From now on the ledger itself is asked, about whom it knows and who is denied.
@@ -256,6 +276,7 @@ impl From<&Holding> for Facts {
             status_place: holding.status_place.map(i64::unsigned_abs),
             signed_out: None,
             used: AtomicBool::new(!matches!(holding.state, Reserved | Issued | Delivered)),
+            seen_day: AtomicI64::new(i64::MIN),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::tenant::{SiteCommand, TenantCommand};
 use crate::token_keys::command::TokenKeyCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use tegata_core::{DeviceId, RevocationReason};
+use tegata_core::RevocationReason;
 
 /// Certificates for the devices of a pharmacy: issued with one click, checked at every request, stopped within a second.
 ///
@@ -218,8 +218,8 @@ pub enum DeviceCommand {
     },
     /// Show one with its certificates and history
     Show {
-        /// Its identifier
-        device: DeviceId,
+        /// Its identifier, or the device number that its page shows
+        device: String,
         #[command(flatten)]
         output: Output,
     },
@@ -237,8 +237,8 @@ pub enum DeviceCommand {
     },
     /// Sign it out: its tokens are refused, its certificate stays and may obtain others
     RevokeTokens {
-        /// Its identifier
-        device: DeviceId,
+        /// Its identifier, or the device number that its page shows
+        device: String,
         #[command(flatten)]
         sign_out: SignOut,
     },
@@ -246,8 +246,8 @@ pub enum DeviceCommand {
 
 #[derive(Args)]
 pub struct Stop {
-    /// Its identifier
-    pub device: DeviceId,
+    /// Its identifier, or the device number that its page shows
+    pub device: String,
     #[command(flatten)]
     pub proof: Proof,
 }

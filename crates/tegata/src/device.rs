@@ -16,19 +16,57 @@ pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> R
     let ledger = place.ledger(machine).await?;
     let result = match command {
         DeviceCommand::List { text, output } => list(&ledger, text, output.json).await,
-        DeviceCommand::Show { device, output } => show(&ledger, device, output.json, machine.now()).await,
+        DeviceCommand::Show { device, output } => match find(&ledger, device).await {
+            Ok(device) => show(&ledger, &device, output.json, machine.now()).await,
+            Err(failure) => Err(failure),
+        },
         DeviceCommand::Suspend(stop) => act(&ledger, stop, DeviceAction::Suspend, machine).await,
         DeviceCommand::Resume(stop) => act(&ledger, stop, DeviceAction::Resume, machine).await,
         DeviceCommand::Revoke { stop, reason } => {
             act(&ledger, stop, DeviceAction::Revoke((*reason).into()), machine).await
         }
         DeviceCommand::RevokeTokens { device, sign_out } => {
-            let said = (json!({"device": device}), device.as_str());
-            sign_out::run(&ledger, &Holder::Device(device.clone()), said, sign_out, machine).await
+            sign_out_all(&ledger, device, sign_out, machine).await
         }
     };
     ledger.close().await;
     result
+}
+
+/// The one device that is meant: by its identifier, or by the beginning of it that people read on its page.
+async fn find(ledger: &Ledger, named: &str) -> Result<DeviceId, Failure> {
+    if let Ok(id) = named.parse::<DeviceId>() {
+        return Ok(id);
+    }
+    if named.len() < LEAST_NUMBER {
+        return Err(Failure::misuse(format!(
+            "{named:?} is no device number: it has {LEAST_NUMBER} characters"
+        )));
+    }
+    let number = named.to_ascii_lowercase();
+    let found = ledger.devices(&number).await.doing(READ)?;
+    let mut ids = found.into_iter().map(|device| device.id).filter(|id| id.as_str().starts_with(&number));
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => {
+            Err(Failure::wrong(format!("{named} is the number of several devices: name one whole")))
+        }
+        (None, _) => Err(Failure::wrong("there is no such device")),
+    }
+}
+
+/// As many characters as pages show.
+const LEAST_NUMBER: usize = 8;
+
+async fn sign_out_all(
+    ledger: &Ledger,
+    named: &str,
+    options: &sign_out::SignOut,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let device = find(ledger, named).await?;
+    let said = (json!({"device": device}), device.as_str());
+    sign_out::run(ledger, &Holder::Device(device.clone()), said, options, machine).await
 }
 
 async fn list(ledger: &Ledger, text: &str, as_json: bool) -> Result<(), Failure> {
@@ -119,23 +157,24 @@ fn certificate(device: &Device, known: &Certificate, now: Timestamp) -> Value {
 }
 
 async fn act(ledger: &Ledger, stop: &Stop, action: DeviceAction, machine: &Machine) -> Result<(), Failure> {
+    let device = find(ledger, &stop.device).await?;
     let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
-    let event = change(ledger, stop, action, machine).await?;
-    stopping.report(&json!({"device": stop.device}), stop.device.as_str(), event).await
+    let event = change(ledger, &device, &stop.proof.note, action, machine).await?;
+    stopping.report(&json!({"device": device}), device.as_str(), event).await
 }
 
 async fn change(
     ledger: &Ledger,
-    stop: &Stop,
+    device: &DeviceId,
+    note: &str,
     action: DeviceAction,
     machine: &Machine,
 ) -> Result<u64, Failure> {
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let note = &stop.proof.note;
-    let event = match transaction.act_on_device(&stop.device, action, note, &Machine::operator()).await {
+    let event = match transaction.act_on_device(device, action, note, &Machine::operator()).await {
         Ok(event) => event,
         Err(error @ LedgerError::Guard(_)) => {
-            return Err(Failure::wrong(format!("{}: {error}; see `tegata device show`", stop.device)));
+            return Err(Failure::wrong(format!("{device}: {error}; see `tegata device show`")));
         }
         Err(error) => return Err(Failure::wrong(error)),
     };

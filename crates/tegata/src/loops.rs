@@ -131,6 +131,9 @@ pub async fn renew(context: Context) {
             Err(error) => tracing::error!(%error, "the renewal pass failed"),
         }
         context.status.forget(now);
+        if let Err(error) = context.status.write_sightings(now).await {
+            tracing::warn!(%error, "on which day devices were seen could not be written down");
+        }
     }
 }
 

@@ -10,9 +10,6 @@ use tegata_core::Timestamp;
 use tegata_storage::{Ledger, ReceiptRow};
 use tokio::time::sleep;
 
-/// A surface that was heard of within this time is expected to give its receipt.
-const ALIVE: Duration = Duration::from_secs(15);
-
 /// How often the receipts are looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -49,10 +46,7 @@ struct Receipt {
 impl<'a> Stopping<'a> {
     /// To be called before the change.
     pub async fn begin(ledger: &'a Ledger, proof: &'a Proof, machine: &'a Machine) -> Result<Self, Failure> {
-        let receipts = ledger.receipts().await.doing(READ)?;
-        let now = machine.now();
-        let lately = receipts.into_iter().filter(|receipt| now.since(receipt.seen_at) < ALIVE);
-        let expected = lately.map(|receipt| receipt.surface).collect();
+        let expected = ledger.surfaces_alive(machine.now()).await.doing(READ)?;
         Ok(Self { ledger, proof, machine, expected })
     }
 
@@ -96,10 +90,11 @@ impl<'a> Stopping<'a> {
 const READ: &str = "cannot read the ledger";
 
 fn receipt(surface: &str, known: &[ReceiptRow], event: u64, durable: Timestamp) -> Receipt {
-    let found = known.iter().find(|receipt| receipt.surface == surface && receipt.seq.0 >= event);
+    let found = known.iter().find(|receipt| receipt.surface == surface);
+    let applied = found.and_then(|receipt| receipt.applied(event));
     Receipt {
         surface: surface.to_owned(),
-        milliseconds: found.map(|receipt| (receipt.applied_at.millis() - durable.millis()).max(0)),
+        milliseconds: applied.map(|at| (at.millis() - durable.millis()).max(0)),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::sign_out::{self, SignOut};
 use serde_json::{Value, json};
 use tegata_core::feed::Holder;
 use tegata_core::{SiteId, TenantId};
-use tegata_storage::{Issuing, Ledger, LedgerError, Site, Tenant, TenantAction};
+use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Site, Tenant, TenantAction};
 
 /// The longest name of a tenant or site.
 const LONGEST: usize = 100;
@@ -33,6 +33,15 @@ pub enum TenantCommand {
     Suspend(StopTenant),
     /// Let its devices go on with the same certificates, but for those that were stopped for themselves
     Resume(StopTenant),
+    /// Whether its devices may stop each other, by reporting one of their own site lost
+    LossReports {
+        /// Its name or identifier
+        tenant: String,
+        /// `on`, as it is at first, or `off`: support alone stops devices
+        wanted: Switch,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Sign all its devices out: their tokens are refused, their certificates stay and may obtain others
     RevokeTokens {
         /// Its name or identifier
@@ -49,6 +58,24 @@ pub struct StopTenant {
     tenant: String,
     #[command(flatten)]
     proof: Proof,
+}
+
+/// On or off.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Switch {
+    /// Devices may report each other lost
+    On,
+    /// They may not
+    Off,
+}
+
+impl From<Switch> for LossReports {
+    fn from(wanted: Switch) -> Self {
+        match wanted {
+            Switch::On => Self::On,
+            Switch::Off => Self::Off,
+        }
+    }
 }
 
 /// What can be done with sites.
@@ -82,6 +109,9 @@ pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> R
         TenantCommand::List(output) => list(&ledger, output.json).await,
         TenantCommand::Suspend(stop) => act(&ledger, stop, TenantAction::Suspend, machine).await,
         TenantCommand::Resume(stop) => act(&ledger, stop, TenantAction::Resume, machine).await,
+        TenantCommand::LossReports { tenant, wanted, output } => {
+            set_loss_reports(&ledger, tenant, (*wanted).into(), output.json, machine).await
+        }
         TenantCommand::RevokeTokens { tenant, sign_out } => {
             revoke_tokens(&ledger, tenant, sign_out, machine).await
         }
@@ -184,6 +214,29 @@ async fn act(
     };
     transaction.commit().await.doing("the change is not durable; nothing was changed")?;
     stopping.report(&json!({"tenant": tenant.id, "name": tenant.name}), &tenant.name, event).await
+}
+
+async fn set_loss_reports(
+    ledger: &Ledger,
+    wanted: &str,
+    reports: LossReports,
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let tenant = find_tenant(ledger, Some(wanted)).await?;
+    if ledger.loss_reports(&tenant.id).await.doing(READ)? != reports {
+        let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+        let changed = transaction.set_loss_reports(&tenant.id, reports, &Machine::operator()).await;
+        changed.doing("nothing was changed")?;
+        transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    }
+    if as_json {
+        let word = reports.as_str();
+        println!("{}", json!({"tenant": tenant.id, "name": tenant.name, "loss_reports": word}));
+    } else {
+        println!("{}: devices report each other lost: {}", tenant.name, reports.as_str());
+    }
+    Ok(())
 }
 
 async fn revoke_tokens(

@@ -23,6 +23,7 @@ mod kitting;
 mod licences;
 mod life;
 mod lookups;
+mod loss_reports;
 mod machine;
 mod policies;
 mod publishing;

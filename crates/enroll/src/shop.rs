@@ -1,0 +1,239 @@
+//! The devices of a shop, as one of them shows it, and the report that another one is lost.
+//!
+//! Who stands before the device is not known here: the certificate of the device is the right, and what can be done with
+//! it is small, reversible and bounded. Once people sign in, the same page is theirs.
+
+use crate::day::{day, moment};
+use crate::desk::Desk;
+use crate::device_page::refuse;
+use crate::why::number;
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tegata_core::policy::Platform;
+use tegata_core::{DeviceId, DeviceState, Language, Refusal, Timestamp};
+use tegata_storage::{Actor, Facts, LedgerError, LossReports, Neighbour};
+use tegata_web::{Answer, Page, Presented, ReaderLanguage, StrictJson};
+
+/// How long a report waits for the receipts of those who have to refuse the device from now on.
+const PROOF: Duration = Duration::from_secs(4);
+
+/// How often it looks for them.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[derive(Template)]
+#[template(path = "shop.html")]
+struct ShopPage {
+    language: Language,
+    tenant: String,
+    site: String,
+    devices: Vec<Shown>,
+    takes_reports: bool,
+}
+
+struct Shown {
+    id: String,
+    label: String,
+    number: String,
+    platform: &'static str,
+    state: &'static str,
+    is_at_work: bool,
+    is_this: bool,
+    since: String,
+    seen: String,
+}
+
+/// `POST {device}/api/v1/loss-reports`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    device: DeviceId,
+    /// Whoever reports the device in hand has to say so.
+    #[serde(default)]
+    own: bool,
+}
+
+/// The device is suspended, durably, and so many of those who have to know have said that they do.
+#[derive(Serialize)]
+pub(crate) struct Reported {
+    device: DeviceId,
+    number: String,
+    event: u64,
+    stopped_at: Timestamp,
+    #[serde(flatten)]
+    proof: Proof,
+}
+
+#[derive(Serialize)]
+struct Proof {
+    /// Servers and gates that were heard of lately.
+    surfaces: usize,
+    /// Those of them that refuse the device already.
+    confirmed: usize,
+    /// When the last of them did; nothing until all have.
+    proved_at: Option<Timestamp>,
+}
+
+/// `GET {device}/shop`.
+pub(crate) async fn get(
+    State(desk): State<Desk>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    headers: HeaderMap,
+) -> Response {
+    let shown = match desk.context.device(certificate.as_ref()).await {
+        Ok(facts) => show(&desk, &facts, &headers, language).await,
+        Err(refusal) => Err(refusal),
+    };
+    match shown {
+        Ok(shop) => {
+            let title = language.pick("この店舗の端末", "Devices of this site");
+            Page::new(language, title, &shop).script("/assets/shop.js").into_response()
+        }
+        Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
+    }
+}
+
+pub(crate) async fn report(
+    State(desk): State<Desk>,
+    Presented(certificate): Presented,
+    StrictJson(body): StrictJson<Report>,
+) -> Answer<Json<Reported>> {
+    let facts = desk.context.device(certificate.as_ref()).await?;
+    Ok(Json(desk.report_lost(&facts, &body).await?))
+}
+
+/// What a device says it is, for the list.
+pub(crate) fn note_platform(desk: &Desk, facts: &Facts, headers: &HeaderMap) -> Platform {
+    let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let platform = Platform::of_user_agent(said);
+    desk.context.status.note_platform(facts, platform, desk.context.now());
+    platform
+}
+
+impl Desk {
+    async fn report_lost(&self, facts: &Facts, report: &Report) -> Result<Reported, Refusal> {
+        let now = self.context.now();
+        let refused = async |refusal| {
+            let actor = Actor::Device(facts.device.clone());
+            self.note_refusal("loss_report.refused", actor, Some(facts.device.clone()), refusal, now).await
+        };
+        if report.device == facts.device && !report.own {
+            return Err(refused(Refusal::OwnDevice).await);
+        }
+        let expected = self.context.ledger.surfaces_alive(now).await.map_err(|error| error.refusal())?;
+        match self.suspend_lost(facts, &report.device, now).await {
+            Ok(event) => Ok(Reported {
+                device: report.device.clone(),
+                number: number(&report.device),
+                event,
+                stopped_at: now,
+                proof: self.proof(&expected, event, now).await,
+            }),
+            Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
+            Err(error) => {
+                tracing::error!(%error, "a report of loss was not written");
+                Err(error.refusal())
+            }
+        }
+    }
+
+    async fn suspend_lost(
+        &self,
+        facts: &Facts,
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<u64, LedgerError> {
+        let mut transaction = self.context.ledger.begin(now).await?;
+        let event = transaction.report_lost(&facts.device, device).await?;
+        transaction.commit().await?;
+        Ok(event)
+    }
+
+    /// Waits for the receipts of `expected`. What cannot be read is not proved; the suspension holds all the same.
+    async fn proof(&self, expected: &[String], event: u64, now: Timestamp) -> Proof {
+        let deadline = tokio::time::Instant::now() + PROOF;
+        loop {
+            let known = self.context.ledger.receipts().await.unwrap_or_default();
+            let relevant = known.iter().filter(|receipt| expected.contains(&receipt.surface));
+            let applied: Vec<_> = relevant.filter_map(|receipt| receipt.applied(event)).collect();
+            let complete = applied.len() == expected.len();
+            if complete || tokio::time::Instant::now() >= deadline {
+                let last = applied.iter().copied().max().unwrap_or(now).max(now);
+                return Proof {
+                    surfaces: expected.len(),
+                    confirmed: applied.len(),
+                    proved_at: complete.then_some(last),
+                };
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+async fn show(
+    desk: &Desk,
+    facts: &Facts,
+    headers: &HeaderMap,
+    language: Language,
+) -> Result<ShopPage, Refusal> {
+    let ledger = &desk.context.ledger;
+    let platform = note_platform(desk, facts, headers);
+    let device = desk.device(&facts.device).await?;
+    let neighbours = ledger.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
+    let takes = ledger.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
+    let own = |neighbour: Neighbour| {
+        let is_this = neighbour.id == facts.device;
+        let now = desk.context.now();
+        // What this very request says of it is not written down yet.
+        let fresh = Neighbour { platform: Some(platform), seen_at: Some(now), ..neighbour.clone() };
+        shown(if is_this { fresh } else { neighbour }, is_this, language)
+    };
+    Ok(ShopPage {
+        language,
+        tenant: device.tenant_name,
+        site: device.site_name,
+        devices: neighbours.into_iter().map(own).collect(),
+        takes_reports: takes == LossReports::On,
+    })
+}
+
+fn shown(neighbour: Neighbour, is_this: bool, language: Language) -> Shown {
+    let is_at_work = neighbour.state == DeviceState::Active;
+    Shown {
+        number: number(&neighbour.id),
+        id: neighbour.id.to_string(),
+        label: neighbour.label,
+        platform: platform_name(neighbour.platform, language),
+        state: match neighbour.state {
+            DeviceState::Active => language.pick("使えます", "In use"),
+            DeviceState::Suspended => language.pick("一時停止中", "Suspended"),
+            DeviceState::Revoked | DeviceState::Retired => language.pick("停止済み", "Stopped"),
+        },
+        is_at_work,
+        is_this,
+        since: if is_at_work { String::new() } else { moment(neighbour.changed_at, language) },
+        seen: neighbour
+            .seen_at
+            .map_or_else(|| language.pick("まだ", "Not yet").to_owned(), |at| day(at, language)),
+    }
+}
+
+fn platform_name(platform: Option<Platform>, language: Language) -> &'static str {
+    match platform {
+        Some(Platform::Windows) => "Windows",
+        Some(Platform::Macos) => "Mac",
+        Some(Platform::Ios) => "iPhone / iPad",
+        Some(Platform::Android) => "Android",
+        Some(Platform::Chromeos) => "ChromeOS",
+        Some(Platform::Linux) => "Linux",
+        Some(Platform::Apple) => "Apple",
+        Some(Platform::Other) => language.pick("その他", "Other"),
+        None => language.pick("不明", "Unknown"),
+    }
+}
