@@ -41,7 +41,10 @@ fn refused_everywhere(installation: &Installation, expected: &str) {
         at_page(installation, &typed, &csr::honest())
     };
     let est = by_est(installation, &invitation, &csr::honest());
-    for answer in [page, typed, est] {
+    let kitting = installation.tell(&["invite", "--kitting", "--devices", "2", "--label", "kit-{n}"]);
+    let kitting = json!({"code": code(kitting["url"].as_str().expect("a link")), "csr": csr::honest()});
+    let kitting = installation.at_portal("/api/v1/kitting/enrollments").json(&kitting).send();
+    for answer in [page, typed, est, kitting] {
         assert_eq!((answer.status, &*answer.problem()), (403, expected), "{answer}");
     }
     let (client, binding) = AcmeClient::registered(installation, "by-acme");
@@ -192,7 +195,11 @@ fn whoever_is_declined_hears_so_at_each_door() {
     let waiting = installation.tell(&["approvals"]);
     let id = waiting[0]["approval"].as_str().expect("somebody waits");
     installation.tell(&["decline", id, "--reason", "not ours", "--withdraw"]);
-    assert_eq!(by_est(&installation, &est, &csr::honest()).expect(410).problem(), "I-04", "nor by another key");
+    assert_eq!(
+        by_est(&installation, &est, &csr::honest()).expect(410).problem(),
+        "I-04",
+        "nor by another key"
+    );
     assert_eq!(installation.tell(&["approvals"]), json!([]));
     assert_eq!(installation.tell(&["device", "list"]), json!([]));
     let nobody = installation.command(&["approve", "0000-0000"]);
