@@ -18,9 +18,9 @@ pub fn for_key(key: &str) -> String {
     encoded(&read(&folder.path().join("csr.der")))
 }
 
-/// A request for a key that no profile here allows.
-pub fn with_rsa_key() -> String {
-    encoded(&with_key(&["-newkey", "rsa:2048"]))
+/// A request for an RSA key that is too short for any profile.
+pub fn with_short_rsa_key() -> String {
+    encoded(&with_key(&["-newkey", "rsa:1024"]))
 }
 
 /// A request for a curve that no profile here allows.

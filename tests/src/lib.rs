@@ -18,7 +18,7 @@
 //! | put a proxy before the device listener | [`Proxied`] |
 //! | keep many clients of a product busy, or let everybody come at once | [`traffic`], [`crowd`] |
 //! | cut the power | [`Power`], [`Cluster`] |
-//! | run a client that others wrote | [`clients`], [`strongswan`] |
+//! | run a client that others wrote | [`clients`], [`strongswan`], [`scep`] |
 //! | sign people in at an identity provider | [`IdentityProvider`] |
 //! | speak ACME, and misbehave | [`acme`] |
 //!
@@ -34,6 +34,7 @@ pub mod openssl;
 pub mod policy;
 pub mod ports;
 pub mod python;
+pub mod scep;
 pub mod stopwatch;
 pub mod strongswan;
 pub mod tokens;

@@ -11,7 +11,7 @@ fn a_bad_request_for_a_certificate_is_a_clear_problem_and_does_not_use_the_invit
         ("nonsense", csr::nonsense(), 400, "K-01"),
         ("not base64", "?".into(), 400, "K-01"),
         ("too large", csr::too_large(), 413, "K-02"),
-        ("an RSA key", csr::with_rsa_key(), 400, "K-03"),
+        ("a short RSA key", csr::with_short_rsa_key(), 400, "K-03"),
         ("another curve", csr::with_secp256k1_key(), 400, "K-03"),
         ("another signature", csr::signed_by_another_key(), 400, "K-04"),
     ] {

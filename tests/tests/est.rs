@@ -96,7 +96,7 @@ fn without_the_right_to_it_nobody_gets_a_certificate() {
     for (csr, status, expected) in [
         (csr::nonsense(), 400, "K-01"),
         (csr::too_large(), 413, "K-02"),
-        (csr::with_rsa_key(), 400, "K-03"),
+        (csr::with_short_rsa_key(), 400, "K-03"),
         (csr::signed_by_another_key(), 400, "K-04"),
     ] {
         assert_eq!(enroll(&installation, &good, &csr).expect(status).problem(), expected);

@@ -56,6 +56,24 @@ impl Authorities {
         Ok(post.authority.clone())
     }
 
+    /// The newest CA at work that serves everybody who has none of their own.
+    pub fn shared(&self) -> Option<Arc<Authority>> {
+        self.house
+            .load()
+            .posts
+            .iter()
+            .rev()
+            .find(|post| post.at_work && post.tenant.is_none())
+            .map(|post| post.authority.clone())
+    }
+
+    /// The CA with this identifier, if it issues.
+    pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
+        let house = self.house.load();
+        let post = house.posts.iter().find(|post| post.at_work && post.authority.issuer().id() == issuer);
+        post.map(|post| post.authority.clone())
+    }
+
     /// The CA with this identifier.
     pub fn get(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
         self.house

@@ -1,8 +1,9 @@
 //! A certificate request is a public key with a proof that its sender holds the private half: nothing
-//! else in a PKCS#10 request (RFC 2986) is believed, or even read.
+//! else in a PKCS#10 request (RFC 2986) is believed, or even read, but for the password that SCEP puts there.
 
 use crate::der::{self, Malformed, Reader, octets_of_bit_string, tag};
 use crate::keys::{KeyError, Signer, sign_structure};
+use crate::oid;
 use crate::public_key::PublicKey;
 use tegata_core::Refusal;
 
@@ -40,6 +41,11 @@ impl ParsedRequest {
         &self.der
     }
 
+    /// A request that was read before, of which the key alone was kept: its bytes may have held a secret.
+    pub fn remembered(key: PublicKey) -> Self {
+        Self { key, der: Box::default() }
+    }
+
     /// The key its sender holds.
     pub fn key(&self) -> &PublicKey {
         &self.key
@@ -56,10 +62,31 @@ impl ParsedRequest {
     }
 }
 
+/// The password in a request (RFC 2985 section 5.4.1), by which other protocols carry a right: none if there is none, or
+/// it is not text. To be read of a request whose signature holds.
+pub fn challenge_password(der: &[u8]) -> Option<String> {
+    let mut attributes = Reader::new(split(der).ok()?.attributes);
+    while !attributes.is_empty() {
+        let mut fields = Reader::new(attributes.expect(tag::SEQUENCE).ok()?.content);
+        let name = fields.expect(tag::OID).ok()?.content;
+        let values = fields.expect(tag::SET).ok()?.content;
+        if name == oid::CHALLENGE_PASSWORD {
+            let mut values = Reader::new(values);
+            let value = values.element().ok()?;
+            values.end().ok()?;
+            let is_text =
+                [tag::UTF8_STRING, tag::PRINTABLE_STRING, tag::IA5_STRING].contains(&value.whole[0]);
+            return str::from_utf8(value.content).ok().filter(|_| is_text).map(str::to_owned);
+        }
+    }
+    None
+}
+
 /// The parts of a request that matter.
 struct Parts<'a> {
     info: &'a [u8],
     public_key_info: &'a [u8],
+    attributes: &'a [u8],
     signature_algorithm: &'a [u8],
     signature: &'a [u8],
 }
@@ -77,9 +104,9 @@ fn split(der: &[u8]) -> Result<Parts<'_>, Malformed> {
     }
     fields.expect(tag::SEQUENCE)?;
     let public_key_info = fields.expect(tag::SEQUENCE)?.whole;
-    fields.optional(tag::constructed(0))?;
+    let attributes = fields.optional(tag::constructed(0))?.map_or(&[][..], |attributes| attributes.content);
     fields.end()?;
-    Ok(Parts { info: info.whole, public_key_info, signature_algorithm, signature })
+    Ok(Parts { info: info.whole, public_key_info, attributes, signature_algorithm, signature })
 }
 
 /// A request (RFC 2986) for a key of this machine, with an empty subject: a public key with a proof, nothing more. What

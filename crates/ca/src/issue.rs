@@ -10,6 +10,7 @@ use crate::issuer::Issuer;
 use crate::keys::KeyError;
 use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
 use crate::profile::Profile;
+use crate::public_key::KeyType;
 use crate::subject::Holder;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -131,6 +132,11 @@ impl Authority {
     pub fn common_name(&self, role: Role, device: &DeviceId, site: &str, label: &str) -> String {
         let holder = Holder { installation: &self.installation, role, device, site, label };
         self.profile(role).common_name().render(&holder)
+    }
+
+    /// Whether requests of this role may bring such a key.
+    pub fn allows(&self, role: Role, key: KeyType) -> bool {
+        self.profile(role).allows_kind(key)
     }
 
     /// The kinds of keys that requests of this role may bring: [`Profile::key_kinds`].

@@ -3,9 +3,11 @@
 
 mod local;
 pub mod pkcs11;
+mod rsa;
 mod sealed;
 
 pub use local::LocalKey;
+pub use rsa::RsaKey;
 pub use sealed::{open, seal};
 
 use crate::der;
@@ -67,6 +69,9 @@ pub enum KeyError {
     /// It opened, but holds another kind of key.
     #[error("not a P-256 private key: create one with `tegata init`")]
     NotP256,
+    /// It opened, but is not an RSA key.
+    #[error("not an RSA private key")]
+    NotRsa,
     /// Sealing failed.
     #[error("the key could not be sealed")]
     Sealing,

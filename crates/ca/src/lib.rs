@@ -7,7 +7,7 @@
 //! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`authorities`] |
 //! | what certificates look like | [`profile`], [`policy`], [`subject`] |
 //! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`], [`audit`] |
-//! | what other protocols want besides | [`pkcs7`], [`attributes`] |
+//! | what other protocols want besides | [`pkcs7`], [`attributes`], [`scep`], [`registrar`] |
 //! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
 //!
 //! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
@@ -34,8 +34,10 @@ mod private_key;
 pub mod profile;
 mod public_key;
 pub mod publish;
+pub mod registrar;
 mod rehearsal;
 mod rsa;
+pub mod scep;
 pub mod secret;
 pub mod subject;
 
@@ -56,5 +58,6 @@ pub use private_key::public_key_of_private;
 pub use profile::{Profile, ProfileError};
 pub use public_key::{KeyType, PublicKey};
 pub use publish::PublishError;
+pub use registrar::{KeySafe, Registrar, RegistrarError, Registrars};
 pub use secret::{Secret, SecretError};
 pub use subject::Holder;

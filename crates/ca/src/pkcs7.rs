@@ -1,8 +1,16 @@
 //! Certificates in a bag: the degenerate `SignedData` that signs nothing (RFC 5652 section 5.2), which EST and SCEP
-//! hand over; and content that is signed.
+//! hand over; content that is signed, and content in an envelope.
+//!
+//! What comes from others may be BER: lengths left open and octets in pieces, as programs write that stream. What is
+//! written here is DER.
 
+mod ber;
+mod enveloped;
+mod reading;
 mod signed;
 
+pub(crate) use enveloped::{Cipher, Envelope, NoEnvelope, seal};
+pub(crate) use reading::{SignedMessage, SignerCertificate, Unproven};
 pub use signed::{ContentAlgorithm, ContentKey, ContentSigner};
 
 use crate::der::{self, tag};
@@ -14,15 +22,18 @@ pub fn certs_only(certificates: &[&[u8]]) -> Vec<u8> {
     let mut sorted = certificates.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
+    bag(&der::element(tag::constructed(0), &sorted))
+}
+
+/// The same with one CRL, DER, and no certificate.
+pub fn crl_only(crl: &[u8]) -> Vec<u8> {
+    bag(&der::element(tag::constructed(1), &[crl]))
+}
+
+fn bag(inside: &[u8]) -> Vec<u8> {
     let nothing_signed = der::sequence(&[&der::element(tag::OID, &[oid::PKCS7_DATA])]);
     let none = der::element(tag::SET, &[]);
-    let signed_data = der::sequence(&[
-        &der::unsigned(1),
-        &none,
-        &nothing_signed,
-        &der::element(tag::constructed(0), &sorted),
-        &none,
-    ]);
+    let signed_data = der::sequence(&[&der::unsigned(1), &none, &nothing_signed, inside, &none]);
     content_info(&signed_data)
 }
 

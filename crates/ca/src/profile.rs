@@ -78,6 +78,11 @@ impl Profile {
         self.keys.first().copied().unwrap_or(KeyType::P256)
     }
 
+    /// Whether it allows keys of this kind.
+    pub fn allows_kind(&self, key: KeyType) -> bool {
+        self.keys.contains(&key)
+    }
+
     /// The kinds of keys it allows, the best first, as browsers name them: `P-256`, `P-384`, `RSA-2048` (with the least
     /// length that is customary and long enough), `Ed25519`.
     pub fn key_kinds(&self) -> Vec<String> {

@@ -329,6 +329,11 @@ refusals! {
         ja: "新しい証明書がまだ使われていません", "新しい証明書を取り込み、「取り込みを確認する」を押してください。";
         en: "No newer certificate has been seen at work", "Import the newer certificate and check the import first.";
     }
+    /// A client's transaction was begun for another key.
+    TransactionReused "K-09" 409 {
+        ja: "この申請の番号は、別の鍵の申請ですでに使われています", "鍵と申請を新しく作って、もう一度お試しください。";
+        en: "This transaction was begun with another key", "Begin a new transaction for a new key, or send the first request again.";
+    }
     /// The body is not what the route expects.
     RequestMalformed "R-01" 400 {
         ja: "送られた内容を読み取れません", "入力の形式を確かめてください。";

@@ -16,9 +16,19 @@ const IN_ALL: u32 = 1200;
 /// The time in which they count.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// The wrong guesses of the last while. Memory is bounded by [`IN_ALL`].
-#[derive(Default)]
-pub(crate) struct Guesses(Mutex<Window>);
+/// The wrong guesses of the last while. Memory is bounded by how many there may be in all.
+pub(crate) struct Guesses {
+    per_address: u32,
+    in_all: u32,
+    window: Mutex<Window>,
+}
+
+impl Default for Guesses {
+    /// For short codes.
+    fn default() -> Self {
+        Self::limited(PER_ADDRESS, IN_ALL)
+    }
+}
 
 #[derive(Default)]
 struct Window {
@@ -34,6 +44,11 @@ pub(crate) struct Guess<'a> {
 }
 
 impl Guesses {
+    /// For something else that is seldom wrong: so often from one address and from all, in ten minutes.
+    pub(crate) fn limited(per_address: u32, in_all: u32) -> Self {
+        Self { per_address, in_all, window: Mutex::default() }
+    }
+
     /// Lets somebody try once, or not. Whoever has no known address shares one count with all others who have none.
     pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Guess<'_>> {
         let address = address.map(network);
@@ -42,7 +57,7 @@ impl Guesses {
             *window = Window { began: Some(now), ..Window::default() };
         }
         let wrong = window.by_address.get(&address).copied().unwrap_or_default();
-        if window.in_all >= IN_ALL || wrong >= PER_ADDRESS {
+        if window.in_all >= self.in_all || wrong >= self.per_address {
             return None;
         }
         window.in_all += 1;
@@ -51,7 +66,7 @@ impl Guesses {
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

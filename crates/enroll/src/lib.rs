@@ -2,6 +2,7 @@
 //!
 //! - [`Desk`] turns rights into certificates; it knows no HTTP.
 //! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.
+//! - [`scep_routes`] are for clients of SCEP (RFC 8894), without TLS.
 //! - [`device_routes`] is what a device sees: its page, the others of its shop, renewal, the probe, and EST (RFC 7030).
 //!
 //! The key is made where it stays: the page in `assets/`, or `tegata enroll`, sends a PKCS#10 request and nothing else.
@@ -24,6 +25,7 @@ mod pages;
 mod probe;
 mod profiles;
 mod qr;
+mod scep;
 mod sheet;
 mod shop;
 mod throttle;
@@ -35,6 +37,7 @@ pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
 pub use label::is_label;
 pub use profiles::profile_routes;
+pub use scep::{Scep, scep_routes};
 pub use sheet::{Sheet, sheets};
 
 use axum::Router;

@@ -37,10 +37,13 @@ impl Ledger {
         }))
     }
 
-    /// Whether a CA signed a responder's certificate with this serial.
+    /// Whether a CA signed the certificate of a responder, or of a registrar, with this serial.
     pub async fn has_responder(&self, issuer: &IssuerId, serial: &Serial) -> Result<bool> {
         let row: Option<(i64,)> = on_read!(self, connection => {
-            sqlx::query_as("SELECT not_after FROM responder WHERE issuer = $1 AND serial = $2 AND der IS NOT NULL")
+            sqlx::query_as(
+                "SELECT not_after FROM responder WHERE issuer = $1 AND serial = $2 AND der IS NOT NULL \
+                 UNION ALL SELECT not_after FROM registrar WHERE issuer = $1 AND serial = $2 AND der IS NOT NULL",
+            )
                 .bind(issuer.as_str())
                 .bind(serial.as_bytes().to_vec())
                 .fetch_optional(connection)

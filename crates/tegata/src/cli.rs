@@ -166,6 +166,9 @@ pub struct InitOptions {
     /// Protects the keys instead of the file unlock.key; asked for again at every start
     #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
     pub passphrase: Option<String>,
+    /// Open the door for SCEP, and allow devices the RSA keys that its clients have
+    #[arg(long)]
+    pub scep: bool,
     #[command(flatten)]
     pub token: TokenOptions,
 }
@@ -201,6 +204,7 @@ impl InitOptions {
             device_port: 9443,
             public_port: 8080,
             passphrase: None,
+            scep: true,
             token: TokenOptions::default(),
         }
     }

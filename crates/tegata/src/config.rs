@@ -37,6 +37,8 @@ pub struct Config {
     pub renewal: RenewalPolicy,
     #[serde(default)]
     pub acme: AcmeConfig,
+    #[serde(default)]
+    pub scep: ScepConfig,
     pub metrics: Option<MetricsConfig>,
     #[serde(default)]
     pub canary: CanaryConfig,
@@ -157,6 +159,13 @@ pub struct AcmeConfig {
     pub attestation_roots: Option<PathBuf>,
     /// Whether a device that shows an invitation must bring its maker's attestation as well.
     pub require_attestation: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScepConfig {
+    /// Whether there is a door for SCEP, below the public address.
+    pub enabled: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -309,6 +318,7 @@ mod tests {
             host: "localhost",
             public: "http://127.0.0.1",
             ports: [1, 2, 3],
+            scep: false,
             audience: "https://product.example.jp",
         }
         .render()

@@ -43,7 +43,7 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
     }
     refuse_known_log(data, options)?;
     make_folders(data)?;
-    write_profiles(data)?;
+    write_profiles(data, options.scep)?;
     let token = token(&options.token)?;
     let text = template(options, token.as_ref()).render();
     let config = Config::check_text(&text, data)?;
@@ -86,8 +86,15 @@ fn make_folders(data: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write_profiles(data: &Path) -> Result<(), Failure> {
+/// With SCEP, devices may bring RSA keys as well.
+fn write_profiles(data: &Path, scep: bool) -> Result<(), Failure> {
     for (name, text) in PROFILES {
+        let with_rsa = scep && name == "device.toml";
+        let text = if with_rsa {
+            text.replacen("keys = [\"p256\"]", "keys = [\"p256\", \"rsa\"]", 1)
+        } else {
+            text.into()
+        };
         let file = data.join("ca-config").join(name);
         if !file.exists() {
             fs::write(&file, text).doing("cannot write a profile")?;
@@ -127,6 +134,7 @@ fn template<'a>(options: &'a InitOptions, token: Option<&'a Pkcs11Config>) -> Te
         public: &options.public,
         ports: [options.portal_port, options.device_port, options.public_port],
         audience: &options.audience,
+        scep: options.scep,
     }
 }
 

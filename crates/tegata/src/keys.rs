@@ -178,7 +178,12 @@ impl KeyRing {
         keys::seal(&pkcs8, &self.secret, entropy).doing("cannot encrypt a secret")
     }
 
-    /// What [`KeyRing::new_sealed`] has sealed.
+    /// A key under that seal, as PEM, for a place that is no file.
+    pub fn sealed(&self, pkcs8: &[u8], entropy: &dyn Entropy) -> Result<String, Failure> {
+        keys::seal(pkcs8, &self.secret, entropy).doing("cannot encrypt a key")
+    }
+
+    /// What [`KeyRing::new_sealed`] or [`KeyRing::sealed`] has sealed.
     pub fn open_sealed(&self, pem: &str) -> Result<impl std::ops::Deref<Target = Vec<u8>> + use<>, Failure> {
         keys::open(pem, &self.secret).doing("cannot unlock a secret of the ledger")
     }

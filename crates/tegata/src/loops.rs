@@ -4,7 +4,7 @@ use crate::public::Lists;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Authorities, Responders};
+use tegata_ca::{Authorities, Registrars, Responders};
 use tegata_core::{IssuerId, Timestamp};
 use tegata_web::Context;
 use tokio::task::JoinSet;
@@ -21,6 +21,9 @@ const CRL_LOOK: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether an OCSP responder is due for a successor.
 const RESPONDER_LOOK: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether a SCEP registrar is due for a successor.
+const REGISTRAR_LOOK: Duration = Duration::from_hours(1);
 
 /// How long to wait after a failure.
 const RECOVERY: Duration = Duration::from_secs(1);
@@ -117,6 +120,20 @@ pub async fn respond(authorities: Arc<Authorities>, responders: Arc<Responders>,
 async fn acknowledge(context: &Context, surface: &str, seq: u64) {
     if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
         tracing::warn!(%error, surface, "a receipt could not be written");
+    }
+}
+
+/// Sees to it that SCEP registrars have successors in time.
+pub async fn succeed(authorities: Arc<Authorities>, registrars: Arc<Registrars>, context: Context) {
+    let mut turns = interval(REGISTRAR_LOOK);
+    loop {
+        turns.tick().await;
+        for authority in authorities.all() {
+            if let Err(error) = registrars.succeed(&authority, context.now()).await {
+                let issuer = authority.issuer().id();
+                tracing::error!(%issuer, %error, "no new SCEP registrar");
+            }
+        }
     }
 }
 

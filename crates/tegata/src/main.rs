@@ -37,6 +37,7 @@ mod public;
 mod receivers;
 mod revocations;
 mod running;
+mod scep;
 mod serve;
 mod servers;
 mod sign_out;

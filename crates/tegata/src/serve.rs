@@ -17,6 +17,7 @@ use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
 use crate::running;
+use crate::scep;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
@@ -24,9 +25,9 @@ use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use tegata_ca::Responders;
+use tegata_ca::{Registrars, Responders};
 use tegata_core::Role;
-use tegata_enroll::{Acme, Desk};
+use tegata_enroll::{Acme, Desk, Scep};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
@@ -199,13 +200,18 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
     let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
     let acme = acme::open(house, desk.clone()).await?;
+    let registrars = scep::open(house)?;
     let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
-    let mut listeners = listeners(house, doors, (desk, acme), told, surfaces, &metrics, &stopping)?;
+    let mut listeners =
+        listeners(house, doors, (desk, acme, registrars.clone()), told, surfaces, &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
     passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
+    if let Some(registrars) = registrars {
+        passes.spawn(loops::succeed(house.authorities.clone(), registrars, house.context.clone()));
+    }
     passes.spawn(loops::renew(house.context.clone()));
     passes.spawn(keep_clients);
     passes.spawn(metrics.clone().follow(house.context.clone()));
@@ -235,7 +241,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
 fn listeners(
     house: &House,
     doors: Doors,
-    (desk, acme): (Desk, Acme),
+    (desk, acme, registrars): (Desk, Acme, Option<Arc<Registrars>>),
     (tokens, client_hints): (&Arc<Tokens>, Vec<DistinguishedName>),
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
@@ -250,6 +256,7 @@ fn listeners(
         .merge(tegata_enroll::profile_routes(desk.clone(), profiles::signer(&portal_identity)))
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_token::portal_router(tokens.clone()));
+    let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));
     let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),
@@ -258,7 +265,8 @@ fn listeners(
         responders: responders.clone(),
         statuses: tokens.status_lists().clone(),
         hierarchy: house.hierarchy.clone(),
-    });
+    })
+    .merge(scep.map(tegata_enroll::scep_routes).unwrap_or_default());
     let portal_tls = portal_config(&portal_identity, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
     let device_identity = identity(&config.device.certificate, &config.device.key)?;

@@ -39,9 +39,24 @@ impl ContentSigner {
         Some(Self { key, chain, id })
     }
 
+    /// `IssuerAndSerialNumber` of its certificate.
+    pub(crate) fn id(&self) -> &[u8] {
+        &self.id
+    }
+
     /// The `ContentInfo` in DER with the content inside, signed at `now`; none when the key cannot be used now.
     pub fn sign(&self, content: &[u8], now: Timestamp) -> Option<Vec<u8>> {
-        let attributes = attributes(content, now);
+        self.sign_with(content, &[], now)
+    }
+
+    /// The same with more signed attributes: the content of each name's OBJECT IDENTIFIER, and its value in DER.
+    pub(crate) fn sign_with(
+        &self,
+        content: &[u8],
+        more: &[(&[u8], Vec<u8>)],
+        now: Timestamp,
+    ) -> Option<Vec<u8>> {
+        let attributes = attributes(content, more, now);
         // RFC 5652 section 5.4: what is signed has the tag of a SET, what is sent has [0].
         let signature = self.key.sign(&der::element(tag::SET, &[&attributes]))?;
         let signer = der::sequence(&[
@@ -70,17 +85,18 @@ impl ContentSigner {
     }
 }
 
-/// Content type, time and digest, in the order of their DER.
-fn attributes(content: &[u8], now: Timestamp) -> Vec<u8> {
+/// Content type, time, digest and whatever else there is, in the order of their DER.
+fn attributes(content: &[u8], more: &[(&[u8], Vec<u8>)], now: Timestamp) -> Vec<u8> {
     let attribute = |name: &[u8], value: &[u8]| {
         der::sequence(&[&der::element(tag::OID, &[name]), &der::element(tag::SET, &[value])])
     };
     let digest = digest(&SHA256, content);
-    let mut attributes = [
+    let mut attributes = vec![
         attribute(oid::CMS_CONTENT_TYPE, &der::element(tag::OID, &[oid::PKCS7_DATA])),
         attribute(oid::CMS_SIGNING_TIME, &der::time(now)),
         attribute(oid::CMS_MESSAGE_DIGEST, &der::element(tag::OCTET_STRING, &[digest.as_ref()])),
     ];
+    attributes.extend(more.iter().map(|(name, value)| attribute(name, value)));
     attributes.sort_unstable();
     attributes.concat()
 }
@@ -92,9 +108,8 @@ fn sha256() -> Vec<u8> {
 fn signature_algorithm(algorithm: ContentAlgorithm) -> Vec<u8> {
     match algorithm {
         ContentAlgorithm::Ecdsa => oid::ECDSA_WITH_SHA256.to_vec(),
-        ContentAlgorithm::Rsa => {
-            der::sequence(&[&der::element(tag::OID, &[oid::RSA_SHA256]), &[tag::NULL, 0]])
-        }
+        // RFC 3370 section 3.2: named without the digest, as all read it; the digest stands beside.
+        ContentAlgorithm::Rsa => oid::RSA_KEY.to_vec(),
     }
 }
 

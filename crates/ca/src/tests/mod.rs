@@ -7,5 +7,6 @@ mod chain;
 pub(crate) mod draft;
 mod openssl;
 mod pkilint;
+mod scep;
 pub(crate) mod tools;
 pub(crate) mod world;

@@ -18,10 +18,7 @@ impl Desk {
     /// expires: its first answer may have been lost on the way.
     pub(crate) async fn enroll(&self, code: &str, request: &str) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
-        let invitation = match self.find(code).await {
-            Ok(invitation) => invitation,
-            Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
-        };
+        let invitation = self.find_or_note(code).await?;
         match parse(request) {
             Ok(request) => self.enroll_with(&invitation, &request, None).await,
             Err(refusal) => {
@@ -58,6 +55,14 @@ impl Desk {
             // Who waits was written down when they came.
             Err(Refusal::ApprovalPending) => Err(Refusal::ApprovalPending),
             Err(refusal) => Err(self.refused(actor, invitation.device.clone(), refusal, now).await),
+        }
+    }
+
+    /// The same, whether it can still be used or not; that there is none is written down.
+    pub(crate) async fn find_or_note(&self, code: &str) -> Result<Invitation, Refusal> {
+        match self.find(code).await {
+            Ok(invitation) => Ok(invitation),
+            Err(refusal) => Err(self.refused(Actor::Anonymous, None, refusal, self.context.now()).await),
         }
     }
 

@@ -41,7 +41,7 @@ impl Inspection {
         }))
     }
 
-    /// Certificates whose serial their CA has given twice, to another certificate or to a responder.
+    /// Certificates whose serial their CA has given twice, to another certificate, a responder or a registrar.
     pub async fn shared_serials(&mut self, limit: u32) -> Result<Vec<Suspicious>> {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -49,7 +49,8 @@ impl Inspection {
                  (SELECT issuer, serial FROM certificate GROUP BY issuer, serial HAVING COUNT(*) > 1) twice \
                  ON twice.issuer = c.issuer AND twice.serial = c.serial UNION \
                  SELECT c.device, c.generation, c.issuer, c.serial FROM certificate c \
-                 JOIN responder r ON r.issuer = c.issuer AND r.serial = c.serial ORDER BY 1, 2 LIMIT $1",
+                 JOIN (SELECT issuer, serial FROM responder UNION ALL SELECT issuer, serial FROM registrar) r \
+                 ON r.issuer = c.issuer AND r.serial = c.serial ORDER BY 1, 2 LIMIT $1",
             )
             .bind(i64::from(limit))
             .fetch_all(connection)
@@ -114,6 +115,8 @@ impl Inspection {
                  FROM certificate c WHERE c.parent IS NOT NULL AND (c.parent >= c.generation OR NOT EXISTS \
                  (SELECT 1 FROM certificate p WHERE p.device = c.device AND p.generation = c.parent)) UNION ALL \
                  SELECT 'responder', r.issuer, 'issuer' FROM responder r \
+                 WHERE NOT EXISTS (SELECT 1 FROM issuer i WHERE i.id = r.issuer) UNION ALL \
+                 SELECT 'registrar', r.issuer, 'issuer' FROM registrar r \
                  WHERE NOT EXISTS (SELECT 1 FROM issuer i WHERE i.id = r.issuer) UNION ALL \
                  SELECT 'crl', l.issuer, 'shard' FROM crl l WHERE NOT EXISTS \
                  (SELECT 1 FROM shard s WHERE s.issuer = l.issuer AND s.number = l.shard) UNION ALL \

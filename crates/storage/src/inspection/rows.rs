@@ -174,12 +174,13 @@ impl Inspection {
         }))
     }
 
-    /// Certificates of OCSP responders that end after `since`, or were never signed.
+    /// Certificates of OCSP responders and SCEP registrars that end after `since`, or were never signed.
     pub async fn responders(&mut self, since: Timestamp) -> Result<Vec<FiledResponder>> {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT issuer, serial, tbs, der, not_after, reserved_at FROM responder \
-                 WHERE not_after > $1 ORDER BY issuer, reserved_at",
+                "SELECT issuer, serial, tbs, der, not_after, reserved_at FROM responder WHERE not_after > $1 \
+                 UNION ALL SELECT issuer, serial, tbs, der, not_after, reserved_at FROM registrar \
+                 WHERE not_after > $1 ORDER BY 1, 6",
             )
             .bind(since.millis())
             .fetch_all(connection)

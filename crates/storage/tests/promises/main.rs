@@ -30,6 +30,7 @@ mod publishing;
 mod receivers;
 mod restoring;
 mod revoking;
+mod scep;
 mod status;
 mod status_lists;
 mod tenants;

@@ -14,6 +14,7 @@ pub struct Template<'a> {
     pub public: &'a str,
     pub ports: [u16; 3],
     pub audience: &'a str,
+    pub scep: bool,
 }
 
 /// What may be believed of devices over ACME, for the file.
@@ -34,6 +35,7 @@ impl Template<'_> {
         } else {
             "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
         };
+        let scep = if self.scep { "[scep]\nenabled = true\n" } else { "# [scep]\n# enabled = true\n" };
         let (proxy, receivers) = (super::proxy::TEMPLATE, super::receivers::TEMPLATE);
         let token = self.token.map_or_else(String::new, token_section);
         format!(
@@ -96,6 +98,9 @@ grace_days = 7
 
 {ATTESTATION}
 
+# For devices and managers of devices that speak SCEP, at {public}:{open}/scep. Their keys are RSA: device.toml must
+# allow "rsa".
+{scep}
 # Uncomment for monitoring: /metrics (Prometheus), /healthz, /readyz over plain HTTP on this machine.
 # [metrics]
 # listen = "127.0.0.1:9464"

@@ -1,0 +1,159 @@
+//! RSA keys that registrars decrypt and sign with: SCEP knows no other kind (RFC 8894 section 3.1).
+//!
+//! ring signs. It does not decrypt, so the `rsa` crate does, blinded. Its decryption rejects implicitly: padding that is
+//! wrong gives a key like any other, and what it opens is noise. Whoever sends forged ciphertexts (Bleichenbacher,
+//! Marvin) sees one answer, after the same work.
+
+use super::KeyError;
+use crate::der::{self, Malformed, Reader, tag};
+use crate::oid;
+use crate::pkcs7::{ContentAlgorithm, ContentKey};
+use crate::public_key::{KeyType, PublicKey};
+use ring::rand::SystemRandom;
+use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use rsa::rand_core::{TryCryptoRng, TryRng};
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::{BoxedUint, Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
+use std::convert::Infallible;
+use tegata_core::Entropy;
+use zeroize::Zeroizing;
+
+/// The length of a registrar's modulus, in bits.
+const BITS: usize = 2048;
+
+/// A private key.
+pub struct RsaKey {
+    pair: RsaKeyPair,
+    private: RsaPrivateKey,
+    info: Vec<u8>,
+}
+
+impl RsaKey {
+    /// A new key of 2048 bits as PKCS#8 DER, to be sealed. It takes a second or so of work: never on a thread that serves.
+    pub fn generate(entropy: &dyn Entropy) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let key = RsaPrivateKey::new(&mut Chance(entropy), BITS).map_err(|_| KeyError::Signing)?;
+        pkcs8(&key).ok_or(KeyError::Signing)
+    }
+
+    /// From PKCS#8 DER.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+        let private = read(der).map_err(|_| KeyError::NotRsa)?;
+        let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::NotRsa)?;
+        let info = der::sequence(&[oid::RSA_KEY, &der::bit_string(pair.public_key().as_ref())]);
+        Ok(Self { pair, private, info })
+    }
+
+    /// The public key as DER `SubjectPublicKeyInfo`.
+    pub fn public_key_info(&self) -> &[u8] {
+        &self.info
+    }
+
+    /// The key of `length` bytes that was encrypted for this one (RFC 8017 section 7.2.2). What was not opens to noise of
+    /// that length, and nobody learns which it was.
+    pub(crate) fn unwrap(
+        &self,
+        encrypted: &[u8],
+        length: usize,
+        entropy: &dyn Entropy,
+    ) -> Zeroizing<Vec<u8>> {
+        let mut noise = Zeroizing::new(vec![0; length]);
+        entropy.fill(&mut noise);
+        let opened = self.private.decrypt_blinded(&mut Chance(entropy), Pkcs1v15Encrypt, encrypted);
+        match opened.map(Zeroizing::new) {
+            Ok(key) if key.len() == length => key,
+            _ => noise,
+        }
+    }
+}
+
+impl ContentKey for RsaKey {
+    fn algorithm(&self) -> ContentAlgorithm {
+        ContentAlgorithm::Rsa
+    }
+
+    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut signature = vec![0; self.pair.public().modulus_len()];
+        self.pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
+        Some(signature)
+    }
+}
+
+impl PublicKey {
+    /// `secret` encrypted for the holder of this key (RFC 8017 section 7.2.1); none if it is not RSA.
+    pub(crate) fn wrap(&self, secret: &[u8], entropy: &dyn Entropy) -> Option<Vec<u8>> {
+        if self.key_type() != KeyType::Rsa {
+            return None;
+        }
+        let mut fields = Reader::new(Reader::single(self.octets(), tag::SEQUENCE).ok()?.content);
+        let modulus = number(&mut fields).ok()?;
+        let exponent = number(&mut fields).ok()?;
+        let key = RsaPublicKey::new(modulus, exponent).ok()?;
+        key.encrypt(&mut Chance(entropy), Pkcs1v15Encrypt, secret).ok()
+    }
+}
+
+/// The house's randomness for the `rsa` crate.
+struct Chance<'a>(&'a dyn Entropy);
+
+impl TryRng for Chance<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_le_bytes(tegata_core::entropy::bytes(self.0)))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(u64::from_le_bytes(tegata_core::entropy::bytes(self.0)))
+    }
+
+    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(buffer);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chance<'_> {}
+
+/// `PrivateKeyInfo` with an `RSAPrivateKey` (RFC 8017 appendix A.1.2).
+fn pkcs8(key: &RsaPrivateKey) -> Option<Zeroizing<Vec<u8>>> {
+    let coefficient = key.crt_coefficient()?;
+    let [p, q] = key.primes() else { return None };
+    let (p, q) = (p.as_ref(), q.as_ref());
+    let numbers = [key.n().as_ref(), key.e(), key.d(), p, q, key.dp()?, key.dq()?, &coefficient];
+    let mut fields = Zeroizing::new(der::unsigned(0));
+    for number in numbers {
+        let octets = Zeroizing::new(number.to_be_bytes().to_vec());
+        fields.extend_from_slice(&Zeroizing::new(integer(&octets)));
+    }
+    let key = Zeroizing::new(der::sequence(&[&fields]));
+    let octets = Zeroizing::new(der::element(tag::OCTET_STRING, &[&key]));
+    Some(Zeroizing::new(der::sequence(&[&der::unsigned(0), oid::RSA_KEY, &octets])))
+}
+
+fn integer(octets: &[u8]) -> Vec<u8> {
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count().min(octets.len() - 1);
+    let significant = &octets[zeros..];
+    let sign: &[u8] = if significant[0] >= 0x80 { &[0] } else { &[] };
+    der::element(tag::INTEGER, &[sign, significant])
+}
+
+fn read(pkcs8: &[u8]) -> Result<RsaPrivateKey, Malformed> {
+    let mut outer = Reader::new(Reader::single(pkcs8, tag::SEQUENCE)?.content);
+    outer.expect(tag::INTEGER)?;
+    if outer.expect(tag::SEQUENCE)?.whole != oid::RSA_KEY {
+        return Err(Malformed);
+    }
+    let key = outer.expect(tag::OCTET_STRING)?.content;
+    let mut fields = Reader::new(Reader::single(key, tag::SEQUENCE)?.content);
+    fields.expect(tag::INTEGER)?;
+    let [modulus, public, private, first, second] = [(); 5].map(|()| number(&mut fields));
+    let primes = vec![first?, second?];
+    RsaPrivateKey::from_components(modulus?, public?, private?, primes).map_err(|_| Malformed)
+}
+
+/// A positive INTEGER.
+fn number(fields: &mut Reader<'_>) -> Result<BoxedUint, Malformed> {
+    let octets = fields.expect(tag::INTEGER)?.content;
+    let magnitude = octets.strip_prefix(&[0]).unwrap_or(octets);
+    Ok(BoxedUint::from_be_slice_vartime(magnitude))
+}

@@ -1,0 +1,61 @@
+//! What a client is told (RFC 8894 section 3.3.2).
+
+use super::attributes::{Said, failure};
+use super::{FailInfo, Message, Verified, id_of};
+use crate::pkcs7;
+use crate::registrar::Registrar;
+use tegata_core::entropy::bytes;
+use tegata_core::{Entropy, Timestamp};
+
+/// A `CertRep`.
+#[derive(Debug)]
+pub enum Reply<'a> {
+    /// Here it is: only for whoever holds the key that signed the request.
+    Success(&'a Verified<'a>, Granted<'a>),
+    /// Not yet: come again and poll.
+    Pending,
+    /// No, with a line that the client may show.
+    Failure(FailInfo, &'a str),
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Granted<'a> {
+    /// A certificate, DER.
+    Certificate(&'a [u8]),
+    /// A revocation list, DER.
+    Crl(&'a [u8]),
+}
+
+impl Reply<'_> {
+    /// Its DER, signed by the registrar; none if the key did not sign.
+    pub fn to(
+        &self,
+        message: &Message,
+        registrar: &Registrar,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Option<Vec<u8>> {
+        let (status, more) = match self {
+            Self::Success(..) => ('0', Vec::new()),
+            Self::Pending => ('3', Vec::new()),
+            Self::Failure(info, text) => ('2', failure(info.digit(), text)),
+        };
+        let content = match self {
+            Self::Success(verified, granted) => sealed(verified, granted, entropy)?,
+            // No envelope. The octets are there and empty: not every client reads a signature over nothing at all.
+            Self::Pending | Self::Failure(..) => Vec::new(),
+        };
+        let said = Said::new(status, &message.transaction, &message.nonce, bytes(entropy));
+        registrar.signer().sign_with(&content, &said.list(&more), now)
+    }
+}
+
+fn sealed(verified: &Verified<'_>, granted: &Granted<'_>, entropy: &dyn Entropy) -> Option<Vec<u8>> {
+    let bag = match granted {
+        Granted::Certificate(der) => pkcs7::certs_only(&[der]),
+        Granted::Crl(der) => pkcs7::crl_only(der),
+    };
+    let message = verified.message;
+    pkcs7::seal(&bag, &id_of(message.certificate()), verified.key(), message.cipher(), entropy)
+}

@@ -1,0 +1,210 @@
+//! SCEP (RFC 8894), below the public listener's `/scep`: for Apple devices with a SCEP payload, routers, and whatever
+//! manages devices. Messages are signed and encrypted themselves, so the way there is plain HTTP.
+//!
+//! A first certificate is authorised by an invitation, whose code is the challenge password; the next one by the
+//! certificate that signs the request. Both end at the same desk as the page. Who the device is comes from the ledger:
+//! names in a request are not read.
+//!
+//! - `transactions` decides what a message gets.
+//! - Here is HTTP: three operations, and one of them with GET and POST.
+
+mod transactions;
+
+use crate::desk::Desk;
+use crate::guesses::Guesses;
+use crate::guest::Guest;
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Deserialize;
+use std::sync::Arc;
+use tegata_ca::scep::{FailInfo, Message, Reply};
+use tegata_ca::{Authority, Registrar, RegistrarError, Registrars, pkcs7};
+use tegata_core::encoding::from_base64;
+use tegata_core::{IssuerId, Refusal};
+use tegata_storage::StoredIssuer;
+use tegata_web::{Answer, Problem, body};
+use transactions::{Denied, Outcome};
+
+/// What this server can do (RFC 8894 section 3.5.2): nothing that is weak, so neither DES nor SHA-1. SHA-384 is no word of
+/// the RFC's, but true, and strongSwan 5.9 finds no other common digest without it.
+const CAPABILITIES: &str = "AES\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-256\nSHA-384\nSHA-512\n";
+
+const MESSAGE: &str = "application/x-pki-message";
+const CA_AND_RA: &str = "application/x-x509-ca-ra-cert";
+
+/// Messages that cannot be opened, from one address and from all, in ten minutes. Honest clients send none.
+const BAD_MESSAGES: (u32, u32) = (100, 100_000);
+
+/// The door. Cloning shares it.
+#[derive(Clone)]
+pub struct Scep {
+    desk: Desk,
+    registrars: Arc<Registrars>,
+    bad_messages: Arc<Guesses>,
+}
+
+impl Scep {
+    /// A door to a desk.
+    pub fn new(desk: Desk, registrars: Arc<Registrars>) -> Self {
+        let (per_address, in_all) = BAD_MESSAGES;
+        Self { desk, registrars, bad_messages: Arc::new(Guesses::limited(per_address, in_all)) }
+    }
+}
+
+/// The routes of the public listener.
+pub fn scep_routes(scep: Scep) -> Router {
+    Router::new().route("/scep", get(by_get).post(by_post)).with_state(scep)
+}
+
+/// RFC 8894 section 4.1.
+#[derive(Deserialize)]
+struct Asked {
+    operation: String,
+    #[serde(default)]
+    message: String,
+}
+
+async fn by_get(State(scep): State<Scep>, guest: Guest, Query(asked): Query<Asked>) -> Answer<Response> {
+    match asked.operation.as_str() {
+        "GetCACaps" => Ok(answer("text/plain", CAPABILITIES.into())),
+        "GetCACert" => scep.certificates(&asked.message).await,
+        "PKIOperation" => {
+            // In a query a plus sign may have become a space.
+            let base64: String =
+                asked.message.replace(' ', "+").chars().filter(|letter| !letter.is_whitespace()).collect();
+            let message = from_base64(&base64).ok_or(Refusal::RequestMalformed)?;
+            scep.operate(&message, guest).await
+        }
+        _ => Err(no_such_operation()),
+    }
+}
+
+async fn by_post(
+    State(scep): State<Scep>,
+    guest: Guest,
+    Query(asked): Query<Asked>,
+    request: Request,
+) -> Answer<Response> {
+    if asked.operation != "PKIOperation" {
+        return Err(no_such_operation());
+    }
+    let message = body::read(request.into_body(), body::LIMIT).await?;
+    scep.operate(&message, guest).await
+}
+
+impl Scep {
+    /// The registrar, its CA and the CAs above. `name` is a CA's identifier; whatever else clients put there means the
+    /// one that serves everybody.
+    async fn certificates(&self, name: &str) -> Answer<Response> {
+        let authority = self.authority(name)?;
+        let registrar = self.registrar(&authority).await?;
+        let issuers = self.desk.context.ledger.issuers().await.map_err(|error| error.refusal())?;
+        let mut bag = vec![registrar.certificate()];
+        bag.extend(upwards(&issuers, authority.issuer().id()));
+        Ok(answer(CA_AND_RA, pkcs7::certs_only(&bag)))
+    }
+
+    /// Answers one message in kind, as long as it is one.
+    async fn operate(&self, bytes: &[u8], guest: Guest) -> Answer<Response> {
+        let now = self.desk.context.now();
+        let attempt = self.bad_messages.begin(guest.address, now).ok_or_else(|| {
+            Problem::with_detail(Refusal::TooManyGuesses, "too many messages that could not be opened")
+        })?;
+        let message = Message::parse(bytes)?;
+        let desk = self.desk.clone().serving(guest);
+        let (authority, registrar) = self.addressee(&message).await?;
+        let verified = message.verify();
+        let outcome = match (&verified, &authority) {
+            (Ok(verified), Some(authority)) => {
+                transactions::decide(&desk, &message, verified, authority, &registrar).await
+            }
+            // Whom it is for has ended, or never was: its sender has to ask for the certificates again.
+            (Ok(_), None) => Err(Denied::told(FailInfo::BadCertId, Refusal::RequestMalformed)),
+            (Err(info), _) => Err(Denied::told(*info, Refusal::RequestMalformed)),
+        };
+        if !matches!(&outcome, Err(denied) if denied.info == FailInfo::BadMessageCheck) {
+            attempt.was_right();
+        }
+        let text;
+        let reply = match (&outcome, &verified) {
+            (Ok(Outcome::Granted(granted)), Ok(verified)) => Reply::Success(verified, granted.borrowed()),
+            (Ok(_), _) => Reply::Pending,
+            (Err(denied), _) => {
+                text = denied.text();
+                Reply::Failure(denied.info, &text)
+            }
+        };
+        let entropy = self.desk.context.entropy.as_ref();
+        let mut response =
+            answer(MESSAGE, reply.to(&message, &registrar, now, entropy).ok_or(Refusal::Internal)?);
+        if let Err(denied) = outcome {
+            // Counted by what it says.
+            response.extensions_mut().insert(denied.refusal);
+        }
+        Ok(response)
+    }
+
+    /// The registrar that a message is for, with its CA. Without one somebody has to say so all the same.
+    async fn addressee(&self, message: &Message) -> Answer<(Option<Arc<Authority>>, Arc<Registrar>)> {
+        let now = self.desk.context.now();
+        for authority in self.desk.authorities.all() {
+            for id in message.recipients() {
+                let found = self.registrars.addressed(&authority, id, now).await.map_err(unavailable)?;
+                if let Some(registrar) = found {
+                    return Ok((Some(authority), registrar));
+                }
+            }
+        }
+        let speaker = self.authority("")?;
+        Ok((None, self.registrar(&speaker).await?))
+    }
+
+    async fn registrar(&self, authority: &Authority) -> Answer<Arc<Registrar>> {
+        let now = self.desk.context.now();
+        Ok(self.registrars.current(authority, now).await.map_err(unavailable)?)
+    }
+
+    fn authority(&self, name: &str) -> Result<Arc<Authority>, Refusal> {
+        let authorities = &self.desk.authorities;
+        let named = IssuerId::parse(name).and_then(|id| authorities.at_work(&id));
+        named.or_else(|| authorities.shared()).ok_or(Refusal::NoIssuer)
+    }
+}
+
+/// The certificate of a CA and of those above it.
+fn upwards<'a>(issuers: &'a [StoredIssuer], from: &IssuerId) -> Vec<&'a [u8]> {
+    let mut chain: Vec<&[u8]> = Vec::new();
+    let mut next = Some(from);
+    while let Some(issuer) = next.and_then(|id| issuers.iter().find(|issuer| issuer.id == *id)) {
+        // A house is not that high: whatever the ledger says, this ends.
+        if chain.len() > issuers.len() {
+            break;
+        }
+        chain.push(&issuer.certificate);
+        next = issuer.parent.as_ref();
+    }
+    chain
+}
+
+fn no_such_operation() -> Problem {
+    Problem::with_detail(
+        Refusal::RequestMalformed,
+        "operation is GetCACaps, GetCACert or PKIOperation, which may be posted",
+    )
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn unavailable(error: RegistrarError) -> Refusal {
+    tracing::error!(%error, "there is no SCEP registrar");
+    match error {
+        RegistrarError::Ledger(error) => error.refusal(),
+        _ => Refusal::Internal,
+    }
+}
+
+fn answer(media_type: &'static str, body: Vec<u8>) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "no-store")], body).into_response()
+}

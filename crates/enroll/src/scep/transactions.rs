@@ -1,0 +1,221 @@
+//! What a message gets: the rights behind it, and the desk's word.
+//!
+//! A transaction is for one key. The ledger remembers which, together with whose right it was, so that the same message
+//! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.
+
+use crate::desk::{Desk, HandedOver};
+use std::sync::Arc;
+use tegata_ca::scep::{FailInfo, Granted, Message, MessageType, Verified};
+use tegata_ca::{Authority, ParsedRequest, PublicKey, Registrar};
+use tegata_core::id::InvitationId;
+use tegata_core::{Language, Refusal};
+use tegata_storage::{Certificate, Facts, ScepTransaction};
+use tegata_web::{Path, PeerCertificate};
+
+/// What becomes of a message that is not refused.
+pub(super) enum Outcome {
+    Granted(Owned),
+    Waiting,
+}
+
+/// What was asked for, DER.
+pub(super) enum Owned {
+    Certificate(Vec<u8>),
+    Crl(Vec<u8>),
+}
+
+/// A refusal as this protocol says it.
+#[derive(Debug)]
+pub(super) struct Denied {
+    pub(super) info: FailInfo,
+    pub(super) refusal: Refusal,
+}
+
+type Decision = Result<Outcome, Denied>;
+
+/// Everything a decision is made from.
+struct Case<'a> {
+    desk: &'a Desk,
+    message: &'a Message,
+    verified: &'a Verified<'a>,
+    authority: &'a Authority,
+    registrar: &'a Registrar,
+}
+
+/// Decides about a message whose signature holds.
+pub(super) async fn decide(
+    desk: &Desk,
+    message: &Message,
+    verified: &Verified<'_>,
+    authority: &Authority,
+    registrar: &Registrar,
+) -> Decision {
+    let case = Case { desk, message, verified, authority, registrar };
+    match message.kind() {
+        MessageType::PkcsReq => case.first().await,
+        MessageType::RenewalReq => case.renewal().await,
+        MessageType::CertPoll => case.poll().await,
+        MessageType::GetCert => case.certificate().await,
+        MessageType::GetCrl => case.crl().await,
+    }
+}
+
+impl Case<'_> {
+    async fn first(&self) -> Decision {
+        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref());
+        let asked = asked.map_err(Denied::opening)?;
+        if !asked.is_by(self.verified.key()) {
+            return Err(Denied::opening(FailInfo::BadMessageCheck));
+        }
+        let password = asked.password.as_ref().ok_or(Refusal::InvitationNotShown)?;
+        let invitation = self.desk.find_or_note(password).await?;
+        // What the desk will refuse leaves no trace but its own.
+        if invitation.admits(Some(&asked.request.key_hash()), self.desk.context.now()).is_ok() {
+            self.begin(invitation.id.as_str(), &asked.request).await?;
+        }
+        outcome(self.desk.enroll_with(&invitation, &asked.request, None).await)
+    }
+
+    async fn renewal(&self) -> Decision {
+        let old = self.signing_device().await?;
+        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref());
+        let asked = asked.map_err(Denied::opening)?;
+        self.begin(old.device.as_str(), &asked.request).await?;
+        outcome(self.desk.renew_with(&old, &asked.request, None).await)
+    }
+
+    /// The right was shown when the transaction began; whoever polls shows that it is the one that began it.
+    async fn poll(&self) -> Decision {
+        let ledger = &self.desk.context.ledger;
+        let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
+        if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
+            let id = InvitationId::parse(&first.holder).ok_or(Denied::unknown())?;
+            let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?.ok_or(Denied::unknown())?;
+            return outcome(self.desk.enroll_with(&invitation, &remembered(first)?, None).await);
+        }
+        let device = self.signing_device().await?;
+        let next = begun.iter().find(|begun| begun.holder == device.device.as_str());
+        let request = remembered(next.ok_or(Denied::unknown())?)?;
+        outcome(self.desk.renew_with(&device, &request, None).await)
+    }
+
+    /// One of its own certificates.
+    async fn certificate(&self) -> Decision {
+        let device = self.signing_device().await?;
+        let (issuer, serial) = self.certificate_id()?;
+        let own = self.desk.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
+        let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
+        let der = wanted.and_then(|wanted| wanted.der).ok_or(Denied::unknown())?;
+        Ok(Outcome::Granted(Owned::Certificate(der)))
+    }
+
+    /// The list on which a certificate of this CA would be. Anybody may read it elsewhere; here it takes a signature, so
+    /// it is for devices.
+    async fn crl(&self) -> Decision {
+        self.signing_device().await?;
+        let (issuer, serial) = self.certificate_id()?;
+        let own = self.authority.issuer();
+        if issuer != own.subject() {
+            return Err(Denied::unknown());
+        }
+        let shard = self.authority.endpoints().shard_of(&serial);
+        let list = self.desk.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
+        Ok(Outcome::Granted(Owned::Crl(list.ok_or(Denied::unknown())?.der)))
+    }
+
+    /// The device whose certificate has signed the message, while that certificate could be presented, and its CA is one
+    /// of ours.
+    async fn signing_device(&self) -> Result<Arc<Facts>, Denied> {
+        let thumbprint = self.message.signer();
+        let known = self.desk.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
+        let path = match known {
+            Some(known) => {
+                let own = self.desk.context.ledger.certificates_of(&known.device).await;
+                let own = own.map_err(ledger_refusal)?;
+                let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
+                own.and_then(|own| self.desk.authorities.get(&own.issuer)).map(|_| Path::Trusted)
+            }
+            None => None,
+        };
+        let path = path.ok_or(Refusal::ForeignCertificate)?;
+        let certificate = PeerCertificate { der: self.message.signer_der().into(), thumbprint, path };
+        Ok(self.desk.renewing(Some(&certificate)).await?)
+    }
+
+    fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), Denied> {
+        let entropy = self.desk.context.entropy.as_ref();
+        self.verified.certificate_id(self.registrar, entropy).map_err(Denied::opening)
+    }
+
+    fn is_of(&self, certificate: &Certificate, name: &[u8]) -> bool {
+        let authority = self.desk.authorities.get(&certificate.issuer);
+        authority.is_some_and(|authority| authority.issuer().subject() == name)
+    }
+
+    async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), Denied> {
+        let context = &self.desk.context;
+        let mut transaction = context.ledger.begin(context.now()).await.map_err(ledger_refusal)?;
+        transaction
+            .keep_scep_transaction(&self.message.transaction(), holder, request.public_key_info())
+            .await
+            .map_err(ledger_refusal)?;
+        Ok(transaction.commit().await.map_err(ledger_refusal)?)
+    }
+}
+
+impl Owned {
+    pub(super) fn borrowed(&self) -> Granted<'_> {
+        match self {
+            Self::Certificate(der) => Granted::Certificate(der),
+            Self::Crl(der) => Granted::Crl(der),
+        }
+    }
+}
+
+impl Denied {
+    pub(super) fn told(info: FailInfo, refusal: Refusal) -> Self {
+        Self { info, refusal }
+    }
+
+    /// What was in the envelope was no request.
+    fn opening(info: FailInfo) -> Self {
+        Self::told(info, Refusal::CsrMalformed)
+    }
+
+    fn unknown() -> Self {
+        Self::told(FailInfo::BadCertId, Refusal::NotFound)
+    }
+
+    /// A line for whoever reads the client's log.
+    pub(super) fn text(&self) -> String {
+        format!("{}: {}", self.refusal.code(), self.refusal.title(Language::En))
+    }
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        let info = match refusal {
+            Refusal::KeyNotAllowed => FailInfo::BadAlg,
+            _ => FailInfo::BadRequest,
+        };
+        Self { info, refusal }
+    }
+}
+
+fn outcome(handed_over: Result<HandedOver, Refusal>) -> Decision {
+    match handed_over {
+        Ok(handed_over) => Ok(Outcome::Granted(Owned::Certificate(handed_over.issued.certificate.der))),
+        Err(Refusal::ApprovalPending) => Ok(Outcome::Waiting),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn remembered(begun: &ScepTransaction) -> Result<ParsedRequest, Denied> {
+    Ok(ParsedRequest::remembered(PublicKey::read(&begun.public_key)?))
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn ledger_refusal(error: tegata_storage::LedgerError) -> Refusal {
+    tracing::error!(%error, "the ledger did not answer the SCEP door");
+    error.refusal()
+}
