@@ -62,3 +62,31 @@ fn a_token_for_another_product_is_of_no_use() {
     let refused = nginx.request("/").as_device(&device).bearer(&token).send().expect(401);
     assert_eq!(refused.header("tegata-refusal"), "G-03");
 }
+
+#[test]
+fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_it_stands() {
+    let installation = Installation::start();
+    let gate = installation.gate();
+    let product = Product::behind_a_proxy();
+    let nginx = Recipe::nginx(&installation, gate.port, product.port);
+    let device = installation.enroll("register-1");
+    let asked = || Curl::to(&format!("http://127.0.0.1:{}/check", gate.port)).header("accept-language", "en");
+
+    let program = asked().send().expect(401).json();
+    let help = format!("{}/?code=G-02&lang=en", installation.device);
+    assert_eq!((&program["code"], &program["help"]), (&"G-02".into(), &help.as_str().into()), "{program}");
+    let person = asked().header("accept", "text/html").send().expect(401);
+    assert_eq!((person.header("tegata-refusal"), person.header("tegata-help")), ("G-02", &*help));
+    assert!(person.text().contains(&help.replace('&', "&amp;")), "{person}");
+
+    let behind = nginx.request("/").as_device(&device).header("accept-language", "en").send().expect(401);
+    assert_eq!((behind.header("tegata-refusal"), behind.header("tegata-help")), ("G-02", &*help));
+    assert_eq!(behind.header("www-authenticate"), "Bearer");
+    assert!(behind.text().contains(&format!("href=\"{help}\"")), "{behind}");
+
+    let at = |query: &str| installation.at_device(query).header("accept", "text/html");
+    let page = at("/?code=G-02&lang=en").as_device(&device).send().expect(200).text();
+    assert!(page.contains("id=\"told\"") && page.contains("There is no access token"), "{page}");
+    let made_up = at("/?code=%3Cb%3E&lang=en").as_device(&device).send().expect(200).text();
+    assert!(!made_up.contains("id=\"told\""), "no text of a link is shown");
+}

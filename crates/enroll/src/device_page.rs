@@ -5,7 +5,7 @@ use crate::desk::Desk;
 use crate::shop::note_platform;
 use crate::why::{Fact, number};
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use tegata_core::{Language, Refusal, Role};
@@ -18,6 +18,15 @@ struct DevicePage {
     language: Language,
     device: Option<Shown>,
     problem: Option<ShownProblem>,
+    /// What a gate in front of a product said, which is none of the certificate's doing.
+    told: Option<Told>,
+}
+
+/// A refusal that the reader met elsewhere.
+struct Told {
+    title: &'static str,
+    detail: &'static str,
+    code: &'static str,
 }
 
 struct Shown {
@@ -52,6 +61,7 @@ pub(crate) async fn get(
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let shown = match desk.context.caller(certificate.as_ref()).await {
         Ok(facts) => {
@@ -61,7 +71,7 @@ pub(crate) async fn get(
         Err(refusal) => Err(refusal),
     };
     match shown {
-        Ok(shown) => page(language, Some(shown), None)
+        Ok(shown) => page(language, Some(shown), None, told_elsewhere(query.as_deref(), language))
             .script("/assets/renew.js")
             .asking(&desk.context.addresses.probes)
             .into_response(),
@@ -85,12 +95,25 @@ pub(crate) async fn refuse(
         now: desk.context.now().to_string(),
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, page(language, None, Some(problem)).script("/assets/why.js")).into_response()
+    (status, page(language, None, Some(problem), None).script("/assets/why.js")).into_response()
 }
 
-fn page(language: Language, device: Option<Shown>, problem: Option<ShownProblem>) -> Page {
+/// The code in the link of a gate's refusal: one of ours, or nothing. No other text of a link is ever shown.
+fn told_elsewhere(query: Option<&str>, language: Language) -> Option<Told> {
+    let code = query?.split('&').find_map(|pair| pair.strip_prefix("code="))?;
+    let refusal = Refusal::from_code(code)?;
+    let (title, detail) = (refusal.title(language), refusal.advice(language));
+    Some(Told { title, detail, code: refusal.code() })
+}
+
+fn page(
+    language: Language,
+    device: Option<Shown>,
+    problem: Option<ShownProblem>,
+    told: Option<Told>,
+) -> Page {
     let title = language.pick("この端末の証明書", "The certificate of this device");
-    Page::new(language, title, &DevicePage { language, device, problem })
+    Page::new(language, title, &DevicePage { language, device, problem, told })
 }
 
 async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, Refusal> {

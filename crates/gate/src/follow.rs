@@ -46,6 +46,8 @@ struct Metadata {
     jwks_uri: String,
     tegata_feed_endpoint: String,
     tegata_receipt_endpoint: String,
+    /// Older platforms have none.
+    tegata_help_uri: Option<String>,
 }
 
 pub(crate) struct Follower {
@@ -104,6 +106,8 @@ impl Follower {
         keys.fetch().await?;
         let endpoint = require_https(&metadata.tegata_feed_endpoint)?;
         let receipt_endpoint = require_https(&metadata.tegata_receipt_endpoint)?;
+        let help = metadata.tegata_help_uri.filter(|page| require_https(page).is_ok());
+        self.state.set_help(help);
         let (mut lines, _connection) = open(&client, &endpoint).await?;
 
         session.feed.begin();

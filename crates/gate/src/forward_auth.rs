@@ -3,7 +3,8 @@
 //! the product is written in.
 //!
 //! `/check`, and every path below it, by any method, answers 200 with `Tegata-Device`, `Tegata-Tenant`,
-//! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, or the refusal with `Tegata-Refusal: CODE`. `GET /health`
+//! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, or the refusal with `Tegata-Refusal: CODE` and
+//! `Tegata-Help: URL`. `GET /health`
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 
@@ -11,7 +12,6 @@ use crate::certificate::{HeaderSource, told_by};
 use crate::check::Verified;
 use crate::gate::Gate;
 use crate::introduction::introduce;
-use crate::problem;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -117,7 +117,7 @@ pub fn answer<B>(
     peer: IpAddr,
     request: &Request<B>,
 ) -> Response<Full<Bytes>> {
-    let refuse = |refusal| problem::response(refusal, request.headers());
+    let refuse = |refusal| gate.refuse(refusal, request.headers());
     let is_trusted = config.certificates.trusts(peer);
     match (route(request.uri().path()), request.method()) {
         (Some(Route::Check), _) if is_trusted => match check(gate, config, peer, request) {

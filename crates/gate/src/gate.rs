@@ -5,8 +5,11 @@ use crate::check::{Gatekeeper, Verified};
 use crate::client::Client;
 use crate::config::{Config, ConfigError, read_identity};
 use crate::follow::Follower;
+use crate::problem::Reader;
 use crate::state::{State, Stopwatch};
-use http::HeaderMap;
+use http::{HeaderMap, Response};
+use http_body_util::Full;
+use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::{Clock, Entropy, Refusal, Thumbprint};
@@ -75,7 +78,7 @@ impl Gate {
     /// presented.
     ///
     /// # Errors
-    /// The [`Refusal`] to answer with; [`crate::problem::response`] makes the answer.
+    /// The [`Refusal`] to answer with; [`Gate::refuse`] makes the answer.
     pub fn check(
         &self,
         headers: &HeaderMap,
@@ -84,6 +87,17 @@ impl Gate {
     ) -> Result<Arc<Verified>, Refusal> {
         let token = bearer::token(headers, query)?;
         self.0.gatekeeper.check(token, presented, self.0.time.moment())
+    }
+
+    /// The answer to whoever is refused: a problem, or a page for a browser that navigates, with a link to the page of
+    /// the platform where the device says how it stands, once the platform has said where that is.
+    pub fn refuse(&self, refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
+        self.refuse_reader(refusal, Reader::of(request))
+    }
+
+    /// The same for somebody whose request is gone.
+    pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: Reader) -> Response<Full<Bytes>> {
+        reader.told(refusal, self.0.state.help().as_deref().map(String::as_str))
     }
 
     /// Whether somebody who passed is denied by now. A connection that lives longer than one request

@@ -6,7 +6,7 @@ use crate::certificate::{PeerAddress, Source, strip};
 use crate::check::Verified;
 use crate::gate::Gate;
 use crate::guarded::Guarded;
-use crate::problem;
+use crate::problem::Reader;
 use http::{Extensions, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tegata_core::{Language, Refusal, Thumbprint};
+use tegata_core::{Refusal, Thumbprint};
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::warn;
@@ -77,12 +77,12 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.layer.admit(&mut request) {
             Ok(verified) => {
-                let language = problem::language(request.headers());
+                let reader = Reader::of(request.headers());
                 let inner = Box::pin(self.inner.call(request));
-                GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, language }
+                GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, reader }
             }
             Err(refusal) => {
-                GateFuture::Refused(Some(Box::new(problem::response(refusal, request.headers()))))
+                GateFuture::Refused(Some(Box::new(self.layer.gate.refuse(refusal, request.headers()))))
             }
         }
     }
@@ -118,7 +118,7 @@ pub enum GateFuture<F> {
         /// Who asked.
         verified: Arc<Verified>,
         /// What they read.
-        language: Language,
+        reader: Reader,
     },
     /// The refusal, until it is taken.
     Refused(Option<Box<Response<Full<Bytes>>>>),
@@ -132,8 +132,8 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
-            Self::Admitted { inner, gate, verified, language } => {
-                inner.as_mut().poll(context).map_ok(|response| answer(response, gate, verified, *language))
+            Self::Admitted { inner, gate, verified, reader } => {
+                inner.as_mut().poll(context).map_ok(|response| answer(response, gate, verified, *reader))
             }
             Self::Refused(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response.map(Either::Left))),
@@ -148,10 +148,10 @@ fn answer<R>(
     response: Response<R>,
     gate: &Gate,
     verified: &Arc<Verified>,
-    language: Language,
+    reader: Reader,
 ) -> Response<Either<Full<Bytes>, Guarded<R>>> {
     match gate.standing(verified) {
         Ok(()) => response.map(|body| Either::Right(Guarded::new(body, gate.clone(), Arc::clone(verified)))),
-        Err(refusal) => problem::response_in(language, refusal).map(Either::Left),
+        Err(refusal) => gate.refuse_reader(refusal, reader).map(Either::Left),
     }
 }

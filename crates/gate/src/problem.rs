@@ -1,7 +1,13 @@
-//! A refusal as a response.
+//! A refusal as a response: a problem for programs, a short page for people, and a link to where the device itself says
+//! more.
+
+mod page;
 
 use crate::bearer::www_authenticate;
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, VARY, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -11,14 +17,63 @@ use tegata_core::{Language, Refusal};
 /// The code of a refusal, for proxies that pass on headers but no body.
 pub(crate) const REFUSAL: HeaderName = HeaderName::from_static("tegata-refusal");
 
-/// `application/problem+json` (RFC 9457) in the reader's language, with the challenge where one helps.
-pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
-    response_in(language(request), refusal)
+/// The address of the help for it, likewise.
+pub(crate) const HELP: HeaderName = HeaderName::from_static("tegata-help");
+
+/// Who is refused, as far as the answer depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    language: Language,
+    /// A person's browser that navigates; a script that merely does not mind HTML gets JSON.
+    navigates: bool,
 }
 
-/// As [`response`], for a reader whose language is known.
-pub(crate) fn response_in(language: Language, refusal: Refusal) -> Response<Full<Bytes>> {
-    let body = json!({
+/// `application/problem+json` (RFC 9457) in the reader's language, or a page where a browser navigates, with the
+/// challenge where one helps. [`crate::Gate::refuse`] also says where help is.
+pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
+    Reader::of(request).told(refusal, None)
+}
+
+impl Reader {
+    pub(crate) fn of(request: &HeaderMap) -> Self {
+        Self { language: language(request), navigates: navigates(request) }
+    }
+
+    /// `help` is the platform's page for people who are refused.
+    pub(crate) fn told(self, refusal: Refusal, help: Option<&str>) -> Response<Full<Bytes>> {
+        let language = self.language;
+        let help = help.map(|page| format!("{page}?code={}&lang={}", refusal.code(), language.tag()));
+        let body = if self.navigates {
+            page::of(refusal, language, help.as_deref())
+        } else {
+            problem(refusal, language, help.as_deref())
+        };
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() =
+            StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let headers = response.headers_mut();
+        if self.navigates {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        }
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.insert(VARY, HeaderValue::from_static("accept, accept-language, sec-fetch-mode"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REFUSAL, HeaderValue::from_static(refusal.code()));
+        if let Some(help) = help.and_then(|help| HeaderValue::from_str(&help).ok()) {
+            headers.insert(HELP, help);
+        }
+        if let Some(challenge) = www_authenticate(refusal) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+fn problem(refusal: Refusal, language: Language, help: Option<&str>) -> String {
+    let mut problem = json!({
         "type": "about:blank",
         "title": refusal.title(language),
         "status": refusal.status(),
@@ -26,23 +81,22 @@ pub(crate) fn response_in(language: Language, refusal: Refusal) -> Response<Full
         "detail": refusal.advice(language),
         "lang": language.tag(),
     });
-    let mut response = Response::new(Full::from(body.to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    headers.insert(VARY, HeaderValue::from_static("accept-language"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFUSAL, HeaderValue::from_static(refusal.code()));
-    if let Some(challenge) = www_authenticate(refusal) {
-        headers.insert(WWW_AUTHENTICATE, challenge);
+    if let Some(help) = help {
+        problem["help"] = help.into();
     }
-    response
+    problem.to_string()
+}
+
+fn navigates(request: &HeaderMap) -> bool {
+    let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
+    let media = text(ACCEPT.as_str()).into_iter().flat_map(|accept| accept.split(','));
+    let mut media = media.map(|item| item.split_once(';').unwrap_or((item, "")));
+    let takes_pages = media.any(|(media, weight)| media.trim() == "text/html" && weight.trim() != "q=0");
+    takes_pages && text("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
 /// The language the reader likes best of those there are (RFC 9110 section 12.5.4).
-pub(crate) fn language(request: &HeaderMap) -> Language {
+fn language(request: &HeaderMap) -> Language {
     let accepted = request.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
     let mut best = (0.0, Language::default());
     for item in accepted.flat_map(|value| value.split(',')) {
@@ -56,30 +110,4 @@ pub(crate) fn language(request: &HeaderMap) -> Language {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(accept: &str) -> Language {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_str(accept).unwrap());
-        language(&headers)
-    }
-
-    #[test]
-    fn whoever_is_refused_reads_why_in_their_language() {
-        assert_eq!(read("en-GB,en;q=0.9,ja;q=0.8"), Language::En);
-        assert_eq!(read("fr, en;q=0.3, ja;q=0.5"), Language::Ja);
-        assert_eq!(read("fr"), Language::Ja);
-        assert_eq!(language(&HeaderMap::new()), Language::Ja);
-    }
-
-    #[test]
-    fn a_refusal_carries_its_code_and_its_challenge() {
-        let response = response(Refusal::TokenNotBound, &HeaderMap::new());
-        assert_eq!(response.status(), 401);
-        assert_eq!(response.headers()[REFUSAL], "G-04");
-        assert!(response.headers()[WWW_AUTHENTICATE].to_str().unwrap().contains("invalid_token"));
-        let stale = super::response(Refusal::GateStale, &HeaderMap::new());
-        assert_eq!((stale.status().as_u16(), stale.headers().contains_key(WWW_AUTHENTICATE)), (503, false));
-    }
-}
+mod tests;

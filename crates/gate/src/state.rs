@@ -20,6 +20,8 @@ pub(crate) struct State {
     /// Somebody met a key that is not in the set.
     pub(crate) keys_wanted: Notify,
     pub(crate) connected: AtomicBool,
+    /// Where the platform helps people who are refused, once it has said so.
+    help: ArcSwapOption<String>,
     applied: watch::Sender<Option<u64>>,
 }
 
@@ -48,6 +50,14 @@ impl State {
 
     pub(crate) fn hear(&self, heard: Heard) {
         self.heard.store(Some(Arc::new(heard)));
+    }
+
+    pub(crate) fn help(&self) -> Option<Arc<String>> {
+        self.help.load_full()
+    }
+
+    pub(crate) fn set_help(&self, page: Option<String>) {
+        self.help.store(page.map(Arc::new));
     }
 
     pub(crate) fn is_connected(&self) -> bool {

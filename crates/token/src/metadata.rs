@@ -91,6 +91,8 @@ struct Metadata<'a> {
     status_list_aggregation_endpoint: String,
     tegata_feed_endpoint: String,
     tegata_receipt_endpoint: String,
+    /// Where a person's browser finds out why it is refused: a refusal's `code` and `lang` go into its query.
+    tegata_help_uri: String,
 }
 
 #[derive(Serialize)]
@@ -126,6 +128,7 @@ impl<'a> Metadata<'a> {
             status_list_aggregation_endpoint: format!("{}{STATUS_LISTS}", addresses.public),
             tegata_feed_endpoint: format!("{device}{FEED}"),
             tegata_receipt_endpoint: format!("{device}{RECEIPTS}"),
+            tegata_help_uri: format!("{device}/"),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::{Front, House, host};
 use crate::certificate::{PeerAddress, PeerCertificate};
 use crate::check::Verified;
 use crate::guarded::Guarded;
-use crate::problem;
 use http::uri::Authority;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
@@ -162,11 +161,12 @@ impl House {
         mut request: Request<Incoming>,
         facts: &Facts,
     ) -> impl Future<Output = Result<Answer, Infallible>> + Send + use<> {
-        let refused = facts.enter(&mut request).err();
+        let refused =
+            facts.enter(&mut request).err().map(|refusal| self.gate.refuse(refusal, request.headers()));
         let mut service = self.layer.layer(self.upstream.clone());
         async move {
             match refused {
-                Some(refusal) => Ok(problem::response(refusal, request.headers()).map(Either::Left)),
+                Some(answer) => Ok(answer.map(Either::Left)),
                 None => service.call(request).await,
             }
         }

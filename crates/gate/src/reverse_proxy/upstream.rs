@@ -6,7 +6,7 @@ use crate::certificate::PeerAddress;
 use crate::check::Verified;
 use crate::gate::Gate;
 use crate::guarded::Guarded;
-use crate::problem;
+use crate::problem::Reader;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full, LengthLimitError, Limited};
@@ -68,9 +68,9 @@ impl Upstream {
     }
 
     async fn answer(self, request: Request<Incoming>) -> Answer {
-        let language = problem::language(request.headers());
+        let (gate, reader) = (self.gate.clone(), Reader::of(request.headers()));
         let answer = self.forward(request).await;
-        answer.unwrap_or_else(|refusal| problem::response_in(language, refusal).map(Either::Left))
+        answer.unwrap_or_else(|refusal| gate.refuse_reader(refusal, reader).map(Either::Left))
     }
 
     async fn forward(&self, mut request: Request<Incoming>) -> Result<Answer, Refusal> {
