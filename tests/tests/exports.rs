@@ -1,9 +1,9 @@
 //! Those who follow no feed are told of the same changes, in order, whatever fails on the way.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Installation, Receiver};
+use tegata_tests::{Installation, Poller, Receiver};
 
 #[test]
 fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kills() {
@@ -129,4 +129,150 @@ fn kind(event: &Value) -> &str {
 
 fn payload(event: &Value) -> &Value {
     event["events"].as_object().and_then(|events| events.values().next()).expect("a payload")
+}
+
+/// A receiver that asks is told everything, in order, whatever becomes of the server, of its own process, or of who of
+/// two asks.
+#[test]
+fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_nothing_twice_that_it_acknowledged()
+ {
+    let mut installation = Installation::start();
+    let mut poller = Poller::new(&installation, "siem", None);
+    installation.reconfigure(|text| text + &poller.configuration("issuance = true"));
+    let found = poller.start(1);
+    let stream = &found["configuration"];
+    assert_eq!((&stream["stream_id"], &stream["iss"]), (&"siem".into(), &installation.issuer.clone().into()));
+    assert_eq!(stream["delivery"]["method"], "urn:ietf:rfc:8936");
+    assert_eq!(kind(&poller.hears()), "verification");
+
+    let device = installation.enroll("register-1");
+    let first = poller.hears();
+    assert_eq!((kind(&first), &payload(&first)["change_type"]), ("credential-change", &"create".into()));
+    installation.tell(&["device", "suspend", &device.device]);
+    for word in ["session-revoked", "device-compliance-change"] {
+        let event = poller.hears();
+        assert_eq!(
+            (kind(&event), event["sub_id"]["device"]["sub"].as_str()),
+            (word, Some(&*format!("device:{}", device.device)))
+        );
+    }
+    installation.tell(&["device", "resume", &device.device]);
+    assert_eq!(payload(&poller.hears())["current_status"], "compliant");
+    let device = device.renew(&installation);
+    let renewed = poller.hears();
+    assert_eq!((kind(&renewed), &payload(&renewed)["change_type"]), ("credential-change", &"update".into()));
+
+    // The server is pulled out while two processes of the receiver wait; then one of them is.
+    let tell = |installation: &Installation, verb: &str| {
+        // A server that has just begun is given time to write its first receipts.
+        installation.tell(&["device", verb, &device.device, "--wait-ms", "60000"]);
+    };
+    let mut second = poller.twin();
+    second.start(2);
+    installation.kill();
+    installation.start_again();
+    tell(&installation, "suspend");
+    tell(&installation, "resume");
+    poller.kill();
+    tell(&installation, "revoke");
+    let mut words = Vec::new();
+    while words.last().is_none_or(|(seq, _): &(u64, String)| *seq < 5) {
+        let event = second.hears();
+        assert!(event["wrong"].is_null(), "{event}");
+        if let Some(number) = event["txn"].as_str().and_then(|txn| txn.strip_prefix("feed.")) {
+            words.push((number.parse().expect("a number"), kind(&event).to_owned()));
+        }
+    }
+    assert!(words.is_sorted_by_key(|(seq, _)| *seq), "{words:?}");
+    assert_eq!(
+        words.last().map(|(_, word)| word.as_str()),
+        Some("session-revoked"),
+        "the revocation is the last"
+    );
+    caught_up(&installation);
+
+    // Whoever never acknowledges hears of it again, from its next process too, and from a server that was killed.
+    second.kill();
+    let stolen = installation.enroll("register-2").device;
+    installation.tell(&["device", "revoke", &stolen]);
+    for _ in 0..2 {
+        poller.start_forgetful();
+        let told = [poller.hears(), poller.hears()];
+        assert_eq!(told.each_ref().map(kind), ["credential-change", "session-revoked"]);
+        poller.kill();
+        installation.kill();
+        installation.start_again();
+    }
+}
+
+#[test]
+fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_they_like() {
+    let mut installation = Installation::start();
+    installation.tell(&["tenant", "add", "みどり薬局"]);
+    let (mut siem, mut midori) =
+        (Poller::new(&installation, "siem", None), Poller::new(&installation, "midori", Some("みどり薬局")));
+    let both = [siem.configuration(""), midori.configuration("")].concat();
+    installation.reconfigure(|text| text + &both);
+    let transmitter = siem.start(0)["transmitter"].clone();
+    assert_eq!(kind(&siem.hears()), "verification");
+    midori.start(0);
+    assert_eq!(kind(&midori.hears()), "verification");
+    let (status, verification) =
+        (text(&transmitter["status_endpoint"]), text(&transmitter["verification_endpoint"]));
+    let set = |word: &str| ("POST", status.clone(), Some(json!({"stream_id": "siem", "status": word})));
+    let paused = siem.asks(&[set("paused"), ("GET", format!("{status}?stream_id=siem"), None)]);
+    assert_eq!(paused, [(200, json!({"stream_id": "siem", "status": "paused"})), paused[0].clone()]);
+
+    let device = installation.enroll("register-1").device;
+    installation.tell(&["device", "revoke", &device]);
+    let ask = json!({"stream_id": "siem", "state": "as you were"});
+    assert_eq!(siem.asks(&[("POST", verification.clone(), Some(ask))])[0], (204, Value::Null));
+    assert_eq!(payload(&siem.hears())["state"], "as you were", "a paused stream is silent but for this");
+    let row = installation.tell(&["receiver", "list"])[1].clone();
+    assert_eq!((&row["status"], &row["behind"]), (&"paused".into(), &1.into()));
+    assert_eq!(siem.asks(&[set("enabled")])[0].0, 200);
+    assert_eq!(kind(&siem.hears()), "session-revoked", "what was held");
+
+    installation.command_without_json(&["receiver", "pause", "siem", "--reason", "保守"]).good();
+    let told = siem.hears();
+    assert_eq!(
+        (kind(&told), payload(&told)),
+        ("stream-updated", &json!({"status": "paused", "reason": "保守"}))
+    );
+    let answers = siem.asks(&[
+        set("enabled"),
+        ("DELETE", format!("{}?stream_id=siem", text(&transmitter["configuration_endpoint"])), None),
+    ]);
+    assert_eq!(
+        answers.iter().map(|(status, said)| (*status, text(&said["code"]))).collect::<Vec<_>>(),
+        [(403, "E-02".into()), (403, "E-03".into())]
+    );
+    installation.command_without_json(&["receiver", "resume", "siem"]).good();
+    assert_eq!(payload(&siem.hears())["status"], "enabled");
+    assert_eq!(installation.command_without_json(&["receiver", "pause", "nobody"]).code, 2);
+
+    // Another tenant's receiver heard none of it, and cannot speak for this one.
+    let mine = format!("{status}?stream_id=siem");
+    assert_eq!(
+        midori
+            .asks(&[
+                ("GET", mine.clone(), None),
+                ("POST", format!("{}/ssf/poll/siem", installation.device), Some(json!({})))
+            ])
+            .iter()
+            .map(|(status, _)| *status)
+            .collect::<Vec<_>>(),
+        [404, 404]
+    );
+    installation.command_without_json(&["receiver", "verify", "midori", "--state", "end"]).good();
+    let next = midori.hears();
+    assert_eq!(
+        (kind(&next), &payload(&next)["state"]),
+        ("verification", &"end".into()),
+        "the first it hears since"
+    );
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }

@@ -9,6 +9,12 @@ use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+mod name;
+mod status;
+
+pub use name::Told;
+pub use status::StreamStatus;
+
 /// The JWS `typ` (RFC 8417 section 2.3): no access token and no line of the feed can pass for one.
 pub const SECURITY_EVENT: &str = "secevent+jwt";
 
@@ -18,12 +24,14 @@ pub const SECURITY_EVENT: &str = "secevent+jwt";
 pub enum EventType {
     /// CAEP: whatever was let in by tokens of the subject is to be let in no longer.
     SessionRevoked,
-    /// CAEP: a certificate is no longer accepted.
+    /// CAEP: a certificate is no longer accepted, or a new one is there.
     CredentialChange,
     /// CAEP: a device, or all devices of a tenant, are stopped for now, or go on.
     DeviceComplianceChange,
     /// SSF: the receiver is reached.
     Verification,
+    /// SSF: the operator has stopped the stream, or lets it go on.
+    StreamUpdated,
 }
 
 impl EventType {
@@ -40,6 +48,7 @@ impl EventType {
                 "https://schemas.openid.net/secevent/caep/event-type/device-compliance-change"
             }
             Self::Verification => "https://schemas.openid.net/secevent/ssf/event-type/verification",
+            Self::StreamUpdated => "https://schemas.openid.net/secevent/ssf/event-type/stream-updated",
         }
     }
 
@@ -50,7 +59,14 @@ impl EventType {
             Self::CredentialChange => "credential-change",
             Self::DeviceComplianceChange => "device-compliance-change",
             Self::Verification => "verification",
+            Self::StreamUpdated => "stream-updated",
         }
+    }
+
+    /// The type of a short name.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = Self::CHANGES.into_iter().chain([Self::Verification, Self::StreamUpdated]);
+        all.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -186,6 +202,31 @@ fn compliance(is_compliant: bool, at: Timestamp) -> (EventType, Value) {
     (EventType::DeviceComplianceChange, event)
 }
 
+/// A new certificate in the words of CAEP: the device's first, or one in the place of another.
+pub fn told_of_issuance(thumbprint: &Thumbprint, is_renewal: bool, at: Timestamp) -> (EventType, Value) {
+    let event = json!({
+        "event_timestamp": at.seconds(),
+        "credential_type": "x509",
+        "change_type": if is_renewal { "update" } else { "create" },
+        "x5t#S256": thumbprint,
+    });
+    (EventType::CredentialChange, event)
+}
+
+/// What somebody else wrote, fit for logs and the ledger: at most [`LONGEST_WORD`] characters, none of which moves the
+/// cursor or turns the line around.
+pub fn quotable(text: &str) -> String {
+    let is_plain = |character: &char| {
+        let turns_around =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        !character.is_control() && !turns_around
+    };
+    text.trim().chars().filter(is_plain).take(LONGEST_WORD).collect()
+}
+
+/// The longest word of a receiver that is kept, in characters.
+pub const LONGEST_WORD: usize = 200;
+
 /// A planned end is a deletion, any other a revocation.
 fn credential(thumbprint: &Thumbprint, reason: Denial, at: Timestamp) -> Value {
     json!({
@@ -228,6 +269,19 @@ mod tests {
             |reason| Change::CertificateDenied { thumbprint: Thumbprint::of(b"x"), reason, until: AT };
         assert_eq!(told(&change(Denial::Retired), AT)[0].1["change_type"], "delete");
         assert_eq!(told(&change(Denial::Revoked), AT)[0].1["change_type"], "revoke");
+    }
+
+    #[test]
+    fn a_renewal_is_no_first_certificate() {
+        let of =
+            |is_renewal| told_of_issuance(&Thumbprint::of(b"x"), is_renewal, AT).1["change_type"].clone();
+        assert_eq!((of(false), of(true)), (json!("create"), json!("update")));
+    }
+
+    #[test]
+    fn what_others_write_can_neither_fill_nor_forge_a_line() {
+        assert_eq!(quotable(" a\nb\u{202e}c\u{1b}[0m "), "abc[0m");
+        assert_eq!(quotable(&"薬".repeat(1000)).chars().count(), LONGEST_WORD);
     }
 
     #[test]

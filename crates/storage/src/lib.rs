@@ -71,7 +71,10 @@ pub use licence::Licence;
 pub use loss_report::{LossReport, LossReports, Neighbour, REPORTS_A_DAY};
 pub use policy::PolicyPlace;
 pub use receipt::{ReceiptRow, Seq};
-pub use receiver::{Delivery, ReceiverRow};
+pub use receiver::{
+    Asked, ChangeStream, Changed, Delivery, Ends, Issuance, IssuedPage, Place, ReceiverRow, StreamNotice,
+    Take,
+};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::{NewRegistrar, ScepTransaction, StoredRegistrar};

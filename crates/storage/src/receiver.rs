@@ -1,12 +1,45 @@
-//! Receivers of security events: how far each has got in the feed, and who sends to it.
+//! Receivers of security events: how far each has got, whether its stream flows, and who sends to it.
 //!
-//! One process sends to a receiver at a time, by a lease that always ends; so order holds with any number of servers.
-//! A receiver begins at the end of the feed, and its place never goes backwards.
+//! To a receiver that is called one process sends at a time, by a lease that always ends; so order holds with any number
+//! of servers. One that asks may ask any number of servers: it is given whatever it has not acknowledged. A receiver
+//! begins at the end of the feed, and its place never goes backwards.
+
+mod issuance;
+mod sending;
+mod stream;
+mod taking;
 
 use crate::engine::{on_read, on_transaction};
-use crate::group::Operation;
-use crate::{Ledger, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
+use serde_json::{Map, Value};
 use tegata_core::Timestamp;
+use tegata_core::security_event::{EventType, StreamStatus, Told};
+
+pub use issuance::{Issuance, IssuedPage};
+pub use sending::Delivery;
+pub use stream::{Asked, ChangeStream, Changed};
+pub use taking::Take;
+
+/// Notices that may wait for one receiver.
+const NOTICES: i64 = 16;
+
+/// How far a receiver is: all of it is done with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The last event of the feed that it has taken, or that is none of its business.
+    pub feed: u64,
+    /// The same for issued certificates, by the entry of the audit log. Nothing where they are not wanted.
+    pub issued: Option<u64>,
+}
+
+/// The ends of feed and audit log, as they were at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The last event of the feed.
+    pub feed: u64,
+    /// The last entry of the audit log.
+    pub audit: u64,
+}
 
 /// A receiver as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -14,6 +47,11 @@ pub struct ReceiverRow {
     /// Its name in the configuration.
     pub id: String,
     seq: i64,
+    issued: Option<i64>,
+    status: String,
+    /// Why it has that status, in the words of whoever wanted it.
+    pub status_reason: Option<String>,
+    held: i64,
     failing_since: Option<i64>,
     /// Attempts that failed since the last one that did not.
     pub failures: i64,
@@ -23,67 +61,75 @@ pub struct ReceiverRow {
     pub rejections: i64,
     /// The last of them, and why.
     pub rejection: Option<String>,
-    /// The state of a verification that is still to be sent; empty for one without.
-    pub verification: Option<String>,
+    /// How many events of the feed it will never hear of, as it was paused for too many.
+    pub dropped: i64,
+    heard_at: Option<i64>,
+    verified_at: Option<i64>,
+    /// How many notices about the stream itself it has not taken.
+    pub waiting: i64,
+}
+
+/// Something about the stream itself that is still to be told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamNotice {
+    /// Its number in the stream.
+    pub number: u64,
+    /// What it is about.
+    pub kind: EventType,
+    /// The event's members.
+    pub payload: Value,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, seq, issued, status, status_reason, held, failing_since, failures, failure, rejections, \
+             rejection, dropped, heard_at, verified_at, (SELECT COUNT(*) FROM receiver_notice n \
+             WHERE n.receiver = receiver.id) AS waiting FROM receiver ",
+            $rest
+        )
+    };
 }
 
 impl ReceiverRow {
+    /// How far it is.
+    pub fn place(&self) -> Place {
+        Place { feed: self.seq(), issued: self.issued.map(i64::unsigned_abs) }
+    }
+
     /// The last event of the feed that it has taken, or that is none of its business.
     pub fn seq(&self) -> u64 {
         self.seq.unsigned_abs()
+    }
+
+    /// How many events of the feed it has not come to. One whose events are dropped waits for none.
+    pub fn behind(&self, head: u64) -> u64 {
+        if self.status() == StreamStatus::Disabled { 0 } else { head.saturating_sub(self.seq()) }
+    }
+
+    /// Whether it is told events. A word that is not known tells it none.
+    pub fn status(&self) -> StreamStatus {
+        StreamStatus::parse(&self.status).unwrap_or(StreamStatus::Paused)
+    }
+
+    /// Whether the operator has stopped it.
+    pub fn is_held(&self) -> bool {
+        self.held != 0
     }
 
     /// Since when no attempt has succeeded.
     pub fn failing_since(&self) -> Option<Timestamp> {
         self.failing_since.map(Timestamp::from_millis)
     }
-}
 
-/// How sending went.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Delivery {
-    /// Everything up to this event is done with.
-    Passed(u64),
-    /// It answered, as a verification asked.
-    Verified,
-    /// It refuses one token, named here, for good.
-    Rejected(String),
-    /// It could not be reached, or would take nothing.
-    Failed(String),
-}
-
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, seq, failing_since, failures, failure, rejections, rejection, verification FROM receiver ",
-            $rest
-        )
-    };
-}
-
-struct Claim {
-    id: String,
-    sender: String,
-    until: Timestamp,
-    at: Timestamp,
-}
-
-struct Note {
-    id: String,
-    sender: String,
-    delivery: Delivery,
-    until: Timestamp,
-    at: Timestamp,
-}
-
-struct AskVerification {
-    id: String,
-    state: String,
-    at: Timestamp,
+    /// When it last asked, where it does the asking. Written at most once a minute.
+    pub fn heard_at(&self) -> Option<Timestamp> {
+        self.heard_at.map(Timestamp::from_millis)
+    }
 }
 
 impl Ledger {
-    /// All receivers that were ever sent to, by name.
+    /// All receivers that were ever heard of, by name.
     pub async fn receivers(&self) -> Result<Vec<ReceiverRow>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(select!("ORDER BY id")).fetch_all(connection).await?
@@ -97,135 +143,139 @@ impl Ledger {
         }))
     }
 
-    /// Takes the right to send to a receiver until `until`; nothing while another process has it. One that is heard of
-    /// for the first time begins at the end of the feed, with a verification.
-    pub async fn claim_receiver(
-        &self,
-        id: &str,
-        sender: &str,
-        until: Timestamp,
-        at: Timestamp,
-    ) -> Result<Option<ReceiverRow>> {
-        self.group(Claim { id: id.to_owned(), sender: sender.to_owned(), until, at }).await
+    /// What is still to be told of its stream, oldest first.
+    pub async fn notices(&self, id: &str) -> Result<Vec<StreamNotice>> {
+        let rows: Vec<(i64, String, String)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT number, kind, payload FROM receiver_notice WHERE receiver = $1 ORDER BY number")
+                .bind(id.to_owned())
+                .fetch_all(connection)
+                .await?
+        });
+        rows.into_iter().map(notice).collect()
     }
 
-    /// Notes how sending went, and keeps the right to send until `until`. False when another process has taken it.
-    pub async fn note_delivery(
-        &self,
-        (id, sender): (&str, &str),
-        delivery: Delivery,
-        until: Timestamp,
-        at: Timestamp,
-    ) -> Result<bool> {
-        self.group(Note { id: id.to_owned(), sender: sender.to_owned(), delivery, until, at }).await
+    /// What it has acknowledged beyond its place.
+    pub async fn acknowledged(&self, id: &str) -> Result<Vec<Told>> {
+        let rows: Vec<(String, i64, String)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT line, number, kind FROM receiver_ack WHERE receiver = $1")
+                .bind(id.to_owned())
+                .fetch_all(connection)
+                .await?
+        });
+        rows.into_iter().map(told).collect()
     }
 
-    /// Asks for a verification event with this state, which may be empty. False when there is no such receiver.
-    pub async fn ask_verification(&self, id: &str, state: &str, at: Timestamp) -> Result<bool> {
-        self.group(AskVerification { id: id.to_owned(), state: state.to_owned(), at }).await
+    /// The ends of feed and audit log.
+    pub async fn ends(&self) -> Result<Ends> {
+        let (feed, audit): (i64, i64) = on_read!(self, connection => {
+            sqlx::query_as("SELECT feed_seq, audit_seq FROM head WHERE id = 1").fetch_one(connection).await?
+        });
+        Ok(Ends { feed: feed.unsigned_abs(), audit: audit.unsigned_abs() })
     }
 }
 
-impl Operation for Claim {
-    type Output = Option<ReceiverRow>;
-
-    fn now(&self) -> Timestamp {
-        self.at
+impl Transaction {
+    async fn find_receiver(&mut self, id: &str) -> Result<Option<ReceiverRow>> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as(select!("WHERE id = $1")).bind(id).fetch_optional(connection).await?
+        }))
     }
 
-    async fn apply(&self, transaction: &mut Transaction) -> Result<Self::Output> {
-        let seq = i64::try_from(transaction.feed_seq()).unwrap_or(i64::MAX);
-        on_transaction!(transaction.engine, connection => {
+    /// One that is heard of for the first time begins here and now, with a verification; and so do issued certificates
+    /// where they were not wanted before.
+    async fn introduce(&mut self, id: &str, wants_issued: bool) -> Result<()> {
+        let (feed, audit) = (self.head.feed_seq, self.head.audit_seq);
+        let added = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO receiver (id, seq, sender_until, failures, rejections, verification) \
-                 VALUES ($1, $2, 0, 0, 0, '') ON CONFLICT (id) DO NOTHING",
+                "INSERT INTO receiver (id, seq, sender_until, failures, rejections) VALUES ($1, $2, 0, 0, 0) \
+                 ON CONFLICT (id) DO NOTHING",
             )
-            .bind(self.id.as_str())
-            .bind(seq)
+            .bind(id)
+            .bind(feed)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if added > 0 {
+            self.add_notice(id, EventType::Verification, &Value::Object(Map::new())).await?;
+        }
+        let begin = wants_issued.then_some(audit);
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE receiver SET issued = $2 \
+                 WHERE id = $1 AND ((issued IS NULL AND $3 = 1) OR (issued IS NOT NULL AND $3 = 0))",
+            )
+            .bind(id)
+            .bind(begin)
+            .bind(i64::from(wants_issued))
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    async fn add_notice(&mut self, id: &str, kind: EventType, payload: &Value) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE receiver SET notices = notices + 1 WHERE id = $1")
+                .bind(id)
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query(
+                "INSERT INTO receiver_notice (receiver, number, kind, payload) \
+                 SELECT id, notices, $2, $3 FROM receiver WHERE id = $1",
+            )
+            .bind(id)
+            .bind(kind.word())
+            .bind(payload.to_string())
             .execute(&mut *connection)
             .await?;
-            let claimed = sqlx::query(
-                "UPDATE receiver SET sender = $2, sender_until = $3 \
-                 WHERE id = $1 AND (sender IS NULL OR sender = $2 OR sender_until < $4)",
+        });
+        Ok(())
+    }
+
+    async fn drop_notice(&mut self, id: &str, number: u64) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM receiver_notice WHERE receiver = $1 AND number = $2")
+                .bind(id)
+                .bind(signed(number))
+                .execute(connection)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// What was acknowledged out of turn, and has had its turn.
+    async fn forget_acknowledged(&mut self, id: &str) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM receiver_ack WHERE receiver = $1 AND number <= \
+                 (SELECT CASE WHEN receiver_ack.line = 'feed' THEN r.seq ELSE COALESCE(r.issued, 0) END \
+                 FROM receiver r WHERE r.id = $1)",
             )
-            .bind(self.id.as_str())
-            .bind(self.sender.as_str())
-            .bind(self.until.millis())
-            .bind(self.at.millis())
-            .execute(&mut *connection)
+            .bind(id)
+            .execute(connection)
             .await?;
-            if claimed.rows_affected() == 0 {
-                return Ok(None);
-            }
-            let row = sqlx::query_as(select!("WHERE id = $1")).bind(self.id.as_str());
-            Ok(row.fetch_optional(&mut *connection).await?)
-        })
+        });
+        Ok(())
     }
 }
 
-impl Operation for Note {
-    type Output = bool;
-
-    fn now(&self) -> Timestamp {
-        self.at
-    }
-
-    async fn apply(&self, transaction: &mut Transaction) -> Result<bool> {
-        let (seq, text) = match &self.delivery {
-            Delivery::Passed(seq) => (i64::try_from(*seq).unwrap_or(i64::MAX), None),
-            Delivery::Verified => (0, None),
-            Delivery::Rejected(text) | Delivery::Failed(text) => (0, Some(text.as_str())),
-        };
-        let statement = match self.delivery {
-            Delivery::Passed(_) => {
-                "UPDATE receiver SET seq = CASE WHEN seq < $4 THEN $4 ELSE seq END, failures = 0, \
-                 failing_since = NULL, failure = $5, sender_until = $3 WHERE id = $1 AND sender = $2 AND $6 > 0"
-            }
-            Delivery::Verified => {
-                "UPDATE receiver SET verification = NULL, failures = $4, failing_since = NULL, failure = $5, \
-                 sender_until = $3 WHERE id = $1 AND sender = $2 AND $6 > 0"
-            }
-            Delivery::Rejected(_) => {
-                "UPDATE receiver SET rejections = rejections + 1 + $4, rejection = $5, sender_until = $3 \
-                 WHERE id = $1 AND sender = $2 AND $6 > 0"
-            }
-            Delivery::Failed(_) => {
-                "UPDATE receiver SET failures = failures + 1 + $4, failure = $5, \
-                 failing_since = COALESCE(failing_since, $6), sender_until = $3 WHERE id = $1 AND sender = $2"
-            }
-        };
-        let done = on_transaction!(transaction.engine, connection => {
-            sqlx::query(statement)
-                .bind(self.id.as_str())
-                .bind(self.sender.as_str())
-                .bind(self.until.millis())
-                .bind(seq)
-                .bind(text)
-                .bind(self.at.millis())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        Ok(done == 1)
-    }
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-impl Operation for AskVerification {
-    type Output = bool;
+fn notice((number, kind, payload): (i64, String, String)) -> Result<StreamNotice> {
+    let kind = EventType::parse(&kind).ok_or(LedgerError::Unreadable("receiver_notice.kind"))?;
+    let payload =
+        serde_json::from_str(&payload).map_err(|_| LedgerError::Unreadable("receiver_notice.payload"))?;
+    Ok(StreamNotice { number: number.unsigned_abs(), kind, payload })
+}
 
-    fn now(&self) -> Timestamp {
-        self.at
-    }
-
-    async fn apply(&self, transaction: &mut Transaction) -> Result<bool> {
-        let done = on_transaction!(transaction.engine, connection => {
-            sqlx::query("UPDATE receiver SET verification = $2 WHERE id = $1")
-                .bind(self.id.as_str())
-                .bind(self.state.as_str())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        Ok(done == 1)
-    }
+fn told((line, number, kind): (String, i64, String)) -> Result<Told> {
+    let kind = EventType::parse(&kind).ok_or(LedgerError::Unreadable("receiver_ack.kind"))?;
+    let number = number.unsigned_abs();
+    Ok(match line.as_str() {
+        "feed" => Told::Change { seq: number, kind },
+        _ => Told::Issued { entry: number },
+    })
 }

@@ -140,6 +140,11 @@ impl Status {
         (denials.clone(), self.events.subscribe())
     }
 
+    /// Events that are applied from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
     /// The certificate with this thumbprint and its standing now; nothing when the ledger has never issued it.
     pub async fn standing(
         &self,

@@ -3,12 +3,12 @@
 mod age;
 
 use crate::audit::Actor;
-use crate::engine::on_transaction;
+use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
-use crate::{Ledger, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::feed::Change;
-use tegata_core::{DeviceId, Timestamp};
+use tegata_core::{DeviceId, TenantId, Timestamp};
 
 /// A token about to be handed out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +50,20 @@ impl Ledger {
     pub async fn record_token(&self, token: IssuedToken) -> Result<()> {
         self.group(token).await
     }
+
+    /// Whose token was taken back. Nothing for a registered client's, and for what was done again after a restore.
+    pub async fn tenant_of_denied_token(&self, jti: &str) -> Result<Option<TenantId>> {
+        let row: Option<(String,)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT d.tenant FROM denied_token t JOIN device d ON d.id = t.device WHERE t.jti = $1",
+            )
+            .bind(jti.to_owned())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(|(id,)| TenantId::try_from(id).map_err(|_| LedgerError::Unreadable("device.tenant")))
+            .transpose()
+    }
 }
 
 impl Transaction {
@@ -73,9 +87,12 @@ impl Transaction {
     ) -> Result<Option<u64>> {
         let device = device.into();
         let added = on_transaction!(self.engine, connection => {
-            sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
+            sqlx::query(
+                "INSERT INTO denied_token (jti, until, device) VALUES ($1, $2, $3) ON CONFLICT (jti) DO NOTHING",
+            )
                 .bind(jti)
                 .bind(until.millis())
+                .bind(device.map(DeviceId::as_str))
                 .execute(connection)
                 .await?
                 .rows_affected()

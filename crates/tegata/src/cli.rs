@@ -80,7 +80,7 @@ pub enum Command {
     /// Keys that sign tokens and the feed: list, rotate, withdraw
     #[command(subcommand)]
     TokenKey(TokenKeyCommand),
-    /// Receivers of security events: list, verify
+    /// Receivers of security events: list, verify, pause, disable, resume
     #[command(subcommand)]
     Receiver(ReceiverCommand),
     /// Take over the devices of another authority's CA

@@ -259,7 +259,7 @@ impl Config {
             return Err("name at least one [[product]] with its audience".into());
         }
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
-        ReceiverConfig::check_all(&self.receivers)?;
+        ReceiverConfig::check_all(&self.receivers, &self.registered)?;
         self.tokens.check()
     }
 

@@ -14,11 +14,9 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use tegata_core::security_event::quotable;
 use tegata_gate::client::Client;
-use tegata_token::{Push, Pushed, Receiver};
-
-/// The longest word of a receiver that is kept, in characters.
-const LONGEST_WORD: usize = 200;
+use tegata_token::{Push, Pushed, Receiver, is_for_good};
 
 /// The receivers that are configured.
 pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
@@ -35,7 +33,15 @@ pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
             audience: configured.audience.clone(),
             tenant: tenant.transpose()?,
             events: configured.events.clone(),
-            push: Arc::new(Way::open(house, &configured.push)?),
+            issuance: configured.issuance,
+            client: configured.client.clone(),
+            way: match &configured.push {
+                None => tegata_token::Way::Poll,
+                Some(push) => tegata_token::Way::Push {
+                    endpoint: push.endpoint.clone(),
+                    push: Arc::new(Way::open(house, push)?),
+                },
+            },
         })
     };
     house.config.receivers.iter().map(receiver).collect()
@@ -89,8 +95,7 @@ fn secret(config: &Config, file: &Path) -> Result<HeaderValue, Failure> {
     Ok(value)
 }
 
-/// RFC 8935 section 2.3. Only `invalid_request` is about the token itself; whatever is about keys, names and rights may
-/// be mended on either side, and then the same token is taken.
+/// RFC 8935 section 2.3.
 fn refused(body: &[u8]) -> Pushed {
     #[derive(Deserialize)]
     struct Refused {
@@ -101,11 +106,8 @@ fn refused(body: &[u8]) -> Pushed {
     let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
         return Pushed::Failed("it answers 400 without saying why".into());
     };
-    let said = format!("{} {}", refused.err, refused.description);
-    // It goes to logs and to the ledger.
-    let said: String =
-        said.trim().chars().filter(|character| !character.is_control()).take(LONGEST_WORD).collect();
-    if refused.err == "invalid_request" { Pushed::Rejected(said) } else { Pushed::Failed(said) }
+    let said = quotable(&format!("{} {}", refused.err, refused.description));
+    if is_for_good(&refused.err) { Pushed::Rejected(said) } else { Pushed::Failed(said) }
 }
 
 #[cfg(test)]
@@ -119,6 +121,7 @@ mod tests {
             answer(r#"{"err":"invalid_request","description":"no such event"}"#),
             Pushed::Rejected("invalid_request no such event".into())
         );
+        assert_eq!(answer(r#"{"err":"invalid_state"}"#), Pushed::Rejected("invalid_state".into()));
         for err in
             ["invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"]
         {
@@ -131,6 +134,6 @@ mod tests {
     fn what_a_receiver_says_cannot_fill_or_forge_a_log() {
         let long = format!(r#"{{"err":"access_denied","description":"a\nb{}"}}"#, "c".repeat(1000));
         let Pushed::Failed(said) = refused(long.as_bytes()) else { panic!("a failure") };
-        assert!(said.starts_with("access_denied abc") && said.chars().count() == LONGEST_WORD);
+        assert!(said.starts_with("access_denied abc") && said.chars().count() == 200);
     }
 }

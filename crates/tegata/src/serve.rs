@@ -194,6 +194,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let registered = Registered::open(&house.config)?;
     let client_hints = registered.hints();
     let keep_clients = registered.register(&house.config, &tokens, &house.context)?;
+    tokens.tell(receivers::open(house).await?).map_err(Failure::misuse)?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
@@ -220,7 +221,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     }
     passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
     passes.spawn(tegata_token::publish_statuses(tokens.clone()));
-    passes.spawn(tegata_token::deliver(tokens.clone(), receivers::open(house).await?));
+    passes.spawn(tegata_token::deliver(tokens.clone()));
     passes.spawn(FeedHub::run(tokens.clone()));
     let age = house.config.tokens.key_age();
     passes.spawn(token_keys.follow(tokens.clone(), house.context.clone(), age));

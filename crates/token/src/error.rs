@@ -54,6 +54,11 @@ impl OAuthError {
         Self { refusal, ..self }
     }
 
+    /// Why, also where the protocol itself is at fault.
+    pub(crate) const fn cause(&self) -> Refusal {
+        self.refusal
+    }
+
     /// Why, unless the protocol itself is at fault.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.fault.is_none().then_some(self.refusal)

@@ -69,7 +69,7 @@ pub use error::OAuthError;
 pub use feed::FeedHub;
 pub use keys::Keys;
 pub use people::{Fetch, IdentityProvider};
-pub use receivers::{Push, Pushed, Receiver, deliver};
+pub use receivers::{Push, Pushed, Receiver, Way, deliver, is_for_good};
 pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, Rules};

@@ -1,6 +1,7 @@
 //! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
 
 use crate::exchange;
+use crate::receivers::{POLL_DELIVERY, PUSH_DELIVERY};
 use crate::status_list::STATUS_LISTS;
 use crate::tokens::{Product, Tokens};
 use axum::body::Bytes;
@@ -19,13 +20,15 @@ pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
+/// Where receivers ask about their streams (SSF 1.0 section 8.1), and for their events: there by the stream's name.
+pub(crate) const STREAMS: &str = "/ssf/streams";
+pub(crate) const STREAM_STATUS: &str = "/ssf/status";
+pub(crate) const STREAM_VERIFICATION: &str = "/ssf/verification";
+pub(crate) const POLL: &str = "/ssf/poll";
 pub(crate) const FEED: &str = "/feed";
 pub(crate) const RECEIPTS: &str = "/feed/receipts";
 
 const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRANT];
-
-/// RFC 8935, as SSF names it.
-const PUSH_DELIVERY: &str = "urn:ietf:rfc:8935";
 
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
@@ -44,16 +47,23 @@ pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
     public(tokens.documents.metadata.clone(), "application/json")
 }
 
-/// The transmitter's metadata (SSF 1.0 section 7.1). Streams are made by the operator, not by receivers, so there are no
-/// addresses to manage them.
+/// The transmitter's metadata (SSF 1.0 section 7.1). Streams are made by the operator; where none of their receivers can
+/// show who it is, there are no addresses to ask at.
 pub(crate) async fn shared_signals(State(tokens): State<Arc<Tokens>>) -> Response {
-    let document = json!({
+    let mut document = json!({
         "spec_version": "1_0",
         "issuer": tokens.issuer(),
         "jwks_uri": format!("{}{JWKS}", tokens.context.addresses.portal),
-        "delivery_methods_supported": [PUSH_DELIVERY],
+        "delivery_methods_supported": [PUSH_DELIVERY, POLL_DELIVERY],
         "default_subjects": "ALL",
     });
+    if tokens.streams().are_managed() {
+        let device = &tokens.context.addresses.device;
+        document["configuration_endpoint"] = json!(format!("{device}{STREAMS}"));
+        document["status_endpoint"] = json!(format!("{device}{STREAM_STATUS}"));
+        document["verification_endpoint"] = json!(format!("{device}{STREAM_VERIFICATION}"));
+        document["authorization_schemes"] = json!([{"spec_urn": "urn:ietf:rfc:8705"}]);
+    }
     public(written(&document), "application/json")
 }
 

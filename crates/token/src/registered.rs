@@ -81,6 +81,9 @@ pub enum Misregistered {
     /// A product that is not configured.
     #[error("the client {0} names the product {1}, which is not configured")]
     Product(String, String),
+    /// A receiver of security events that would be a client which is not there.
+    #[error("the receiver {0} is the client {1}, which is not registered")]
+    Receiver(String, String),
 }
 
 /// A registered client that has just proved who it is.

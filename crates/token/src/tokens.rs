@@ -6,6 +6,7 @@ use crate::form::Form;
 use crate::keys::{Keys, Published};
 use crate::metadata::Documents;
 use crate::people::People;
+use crate::receivers::{Receiver, Streams};
 use crate::registered::{Clients, Misregistered, Registration};
 use crate::rules::{RefreshRules, Rules};
 use crate::scope::is_scope;
@@ -62,6 +63,9 @@ pub enum Misconfigured {
 /// Where no client is registered.
 static NOBODY: LazyLock<Clients> = LazyLock::new(Clients::default);
 
+/// Where nobody is told security events.
+static SILENCE: LazyLock<Streams> = LazyLock::new(Streams::default);
+
 /// The authorization server. Requests share it.
 pub struct Tokens {
     pub(crate) context: Context,
@@ -74,6 +78,7 @@ pub struct Tokens {
     status_lists: Arc<StatusLists>,
     products: Vec<Product>,
     clients: OnceLock<Clients>,
+    streams: OnceLock<Streams>,
 }
 
 impl Tokens {
@@ -104,6 +109,7 @@ impl Tokens {
             status_lists: Arc::default(),
             products,
             clients: OnceLock::new(),
+            streams: OnceLock::new(),
         }))
     }
 
@@ -120,6 +126,26 @@ impl Tokens {
     /// The registered clients.
     pub fn clients(&self) -> &Clients {
         self.clients.get().unwrap_or(&NOBODY)
+    }
+
+    /// Tells these receivers security events, once, after the clients that they are were registered. A second time
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`Misregistered`] says what cannot be served.
+    pub fn tell(&self, receivers: Vec<Receiver>) -> Result<(), Misregistered> {
+        let _ = self.streams.set(Streams::new(receivers, self.clients())?);
+        Ok(())
+    }
+
+    /// The same without looking whether the clients are registered.
+    #[cfg(test)]
+    pub(crate) fn tell_streams(&self, streams: Streams) {
+        let _ = self.streams.set(streams);
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        self.streams.get().unwrap_or(&SILENCE)
     }
 
     /// From now on these keys sign and are believed.

@@ -200,6 +200,7 @@ impl Transaction {
     pub(super) async fn note_issued(&mut self, complete: &Complete) -> Result<()> {
         let detail = json!({
             "issuer": complete.issuer, "serial": complete.serial, "thumbprint": complete.thumbprint,
+            "after": self.feed_seq(),
         });
         self.audit(&complete.actor, "certificate.issued", Some(&complete.device), detail).await
     }

@@ -1,32 +1,74 @@
-//! Receivers of security events: one sender at a time, and a place that never goes back.
+//! Receivers of security events: one sender at a time, a place that never goes back, and streams that are stopped.
 
 use crate::engines::on_both_engines;
-use crate::house::day;
+use crate::house::{House, day, operator};
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_storage::{Delivery, DeviceAction};
+use tegata_core::security_event::{EventType, StreamStatus, Told};
+use tegata_storage::{Actor, Asked, ChangeStream, Changed, Delivery, DeviceAction, Place, ReceiverRow, Take};
 
 const LEASE: Duration = Duration::from_secs(30);
+const SIEM: (&str, bool) = ("siem", false);
+
+const fn passed(feed: u64) -> Delivery {
+    Delivery::Passed(Place { feed, issued: None })
+}
+
+impl House {
+    async fn siem(&self) -> ReceiverRow {
+        self.ledger.receiver("siem").await.unwrap().unwrap()
+    }
+
+    async fn flow(&self, status: StreamStatus, as_operator: bool, at: Timestamp) -> Changed {
+        let by = if as_operator { operator() } else { Actor::Client("siem".into()) };
+        let change =
+            ChangeStream { id: "siem".into(), status, reason: Some("why".into()), by, as_operator, at };
+        self.ledger.group(change).await.unwrap()
+    }
+
+    async fn take(&self, feed: u64, told: Vec<Told>) {
+        let place = Place { feed, issued: None };
+        let take = Take { id: "siem".into(), place, told, rejected: vec![], failed: None, at: day(3) };
+        self.ledger.group(take).await.unwrap();
+    }
+
+    /// Suspends and resumes a device: two events each time.
+    async fn stir(&self, times: u32) {
+        let (device, _) = self.enrol(day(0)).await;
+        for _ in 0..times {
+            self.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+            self.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
+        }
+    }
+}
+
+fn change(seq: u64) -> Told {
+    Told::Change { seq, kind: EventType::SessionRevoked }
+}
 
 on_both_engines! {
     async fn a_new_receiver_begins_at_the_end_of_the_feed_with_a_verification(house: House) {
         let (device, _) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
-        assert!(house.ledger.receivers().await.unwrap().is_empty());
-        assert!(!house.ledger.ask_verification("siem", "", day(1)).await.unwrap(), "nobody of that name");
-        let row = house.ledger.claim_receiver("siem", "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
-        assert_eq!((row.seq(), row.verification.as_deref()), (1, Some("")));
+        let ledger = &house.ledger;
+        assert!(ledger.receivers().await.unwrap().is_empty());
+        assert_eq!(ledger.ask_verification("siem", "", Duration::ZERO, day(1)).await.unwrap(), Asked::Unknown);
+        let row = ledger.claim_receiver(SIEM, "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
+        assert_eq!((row.seq(), row.waiting, row.place().issued), (1, 1, None));
+        let notices = ledger.notices("siem").await.unwrap();
+        assert_eq!((notices[0].kind, notices[0].payload.to_string()), (EventType::Verification, "{}".into()));
         house.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
-        let row = house.ledger.claim_receiver("siem", "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
-        assert_eq!(row.seq(), 1, "it begins once");
+        ledger.introduce_receiver("siem", false, day(1)).await.unwrap();
+        let row = ledger.claim_receiver(SIEM, "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
+        assert_eq!((row.seq(), row.waiting), (1, 1), "it begins once");
     }
 
     async fn of_two_senders_one_sends_and_the_other_when_the_first_is_gone(house: House) {
         let (ledger, now) = (&house.ledger, day(1));
         let later = now.plus(LEASE).plus(Duration::from_millis(1));
-        let claim = async |sender: &str, at: Timestamp| ledger.claim_receiver("siem", sender, at.plus(LEASE), at).await.unwrap();
+        let claim = async |sender: &str, at: Timestamp| ledger.claim_receiver(SIEM, sender, at.plus(LEASE), at).await.unwrap();
         let pass = async |sender: &str, seq, at: Timestamp| {
-            ledger.note_delivery(("siem", sender), Delivery::Passed(seq), at.plus(LEASE), at).await.unwrap()
+            ledger.note_delivery(("siem", sender), passed(seq), at.plus(LEASE), at).await.unwrap()
         };
         assert!(claim("one", now).await.is_some());
         assert!(claim("two", now).await.is_none());
@@ -37,15 +79,15 @@ on_both_engines! {
         assert!(!pass("one", 7, later).await, "it was overtaken and learns of it");
         assert!(pass("two", 6, later).await);
         assert!(pass("two", 3, later).await);
-        assert_eq!(ledger.receiver("siem").await.unwrap().unwrap().seq(), 6, "never backwards");
+        assert_eq!(house.siem().await.seq(), 6, "never backwards");
     }
 
     async fn failures_are_remembered_from_the_first_until_one_succeeds(house: House) {
         let ledger = &house.ledger;
-        ledger.claim_receiver("siem", "one", day(9), day(1)).await.unwrap();
+        ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let note = async |delivery, at| {
             assert!(ledger.note_delivery(("siem", "one"), delivery, day(9), at).await.unwrap());
-            ledger.receiver("siem").await.unwrap().unwrap()
+            house.siem().await
         };
         note(Delivery::Failed("away".into()), day(2)).await;
         let row = note(Delivery::Failed("still away".into()), day(3)).await;
@@ -53,11 +95,93 @@ on_both_engines! {
         assert_eq!(row.failure.as_deref(), Some("still away"));
         let row = note(Delivery::Rejected("7: invalid_request".into()), day(4)).await;
         assert_eq!((row.rejections, row.rejection.as_deref()), (1, Some("7: invalid_request")));
-        let row = note(Delivery::Passed(7), day(4)).await;
+        let row = note(passed(7), day(4)).await;
         assert_eq!((row.failures, row.failing_since(), row.failure), (0, None, None));
         assert_eq!(row.rejections, 1, "it is not forgotten");
-        assert!(ledger.ask_verification("siem", "word", day(5)).await.unwrap());
-        assert_eq!(ledger.receiver("siem").await.unwrap().unwrap().verification.as_deref(), Some("word"));
-        assert_eq!(note(Delivery::Verified, day(5)).await.verification, None);
+    }
+
+    async fn of_two_verifications_each_is_sent_whatever_comes_between(house: House) {
+        let ledger = &house.ledger;
+        ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
+        let first = ledger.notices("siem").await.unwrap();
+        let ask = async |state: &str, interval| ledger.ask_verification("siem", state, interval, day(2)).await.unwrap();
+        assert_eq!(ask("a", Duration::ZERO).await, Asked::Noted);
+        assert_eq!(ask("b", LEASE).await, Asked::TooOften);
+        assert_eq!(ask("b", Duration::ZERO).await, Asked::Noted);
+        assert!(ledger.note_delivery(("siem", "one"), Delivery::Noticed(first[0].number), day(9), day(2)).await.unwrap());
+        let left: Vec<_> = ledger.notices("siem").await.unwrap().iter().map(|notice| notice.payload["state"].clone()).collect();
+        assert_eq!(left, ["a", "b"], "taking one takes no other");
+        for _ in 0..14 {
+            assert_eq!(ask("", Duration::ZERO).await, Asked::Noted);
+        }
+        assert_eq!(ask("", Duration::ZERO).await, Asked::TooOften, "they do not pile up without end");
+    }
+
+    async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(house: House) {
+        let ledger = &house.ledger;
+        ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
+        house.stir(3).await;
+        house.take(0, vec![change(3), change(5), change(99)]).await;
+        let mut known = ledger.acknowledged("siem").await.unwrap();
+        known.sort_by_key(|told| told.jti(""));
+        assert_eq!(known, [change(3), change(5)], "nobody acknowledges what has not happened");
+        house.take(4, vec![change(4)]).await;
+        assert_eq!(ledger.acknowledged("siem").await.unwrap(), [change(5)]);
+        house.take(2, vec![]).await;
+        assert_eq!(house.siem().await.seq(), 4, "never backwards");
+        house.take(6, vec![]).await;
+        assert!(ledger.acknowledged("siem").await.unwrap().is_empty());
+        assert_eq!(house.siem().await.heard_at(), Some(day(3)));
+    }
+
+    async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(house: House) {
+        let ledger = &house.ledger;
+        assert_eq!(house.flow(StreamStatus::Paused, true, day(0)).await, Changed::Unknown);
+        ledger.introduce_receiver("siem", true, day(0)).await.unwrap();
+        let begun = house.siem().await.place();
+        house.flow(StreamStatus::Paused, false, day(1)).await;
+        house.stir(1).await;
+        house.flow(StreamStatus::Enabled, false, day(1)).await;
+        assert_eq!((house.siem().await.place(), house.siem().await.behind(2)), (begun, 2), "all of it is held");
+        house.flow(StreamStatus::Disabled, false, day(1)).await;
+        house.stir(1).await;
+        assert_eq!(house.siem().await.behind(4), 0, "it waits for nothing");
+        house.flow(StreamStatus::Enabled, false, day(1)).await;
+        let row = house.siem().await;
+        assert_eq!((row.seq(), row.dropped), (4, 0));
+        assert!(row.place().issued > begun.issued);
+        assert_eq!(row.waiting, 1, "what the receiver does itself it is not told");
+        let actions = house.actions_after(0).await;
+        let said: Vec<_> = actions.iter().filter(|action| action.starts_with("stream.")).collect();
+        assert_eq!(said, ["stream.paused", "stream.enabled", "stream.disabled", "stream.enabled"]);
+    }
+
+    async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(house: House) {
+        house.ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
+        house.flow(StreamStatus::Paused, true, day(1)).await;
+        assert_eq!(house.flow(StreamStatus::Enabled, false, day(1)).await, Changed::Held);
+        assert!(matches!(house.flow(StreamStatus::Paused, false, day(1)).await, Changed::Done(_)));
+        assert!(house.siem().await.is_held(), "saying the same takes nothing away from it");
+        house.flow(StreamStatus::Enabled, true, day(1)).await;
+        let told: Vec<_> = house.ledger.notices("siem").await.unwrap();
+        let statuses: Vec<_> = told[1..].iter().map(|notice| notice.payload["status"].clone()).collect();
+        assert_eq!(statuses, ["paused", "enabled"]);
+        assert!(told[1..].iter().all(|notice| notice.kind == EventType::StreamUpdated));
+        assert!(matches!(house.flow(StreamStatus::Disabled, false, day(1)).await, Changed::Done(_)));
+    }
+
+    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(house: House) {
+        let ledger = &house.ledger;
+        let (device, first) = house.enrol(day(0)).await;
+        house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+        house.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
+        let second = house.renew(&device, first, day(2)).await.unwrap();
+        let ends = ledger.ends().await.unwrap();
+        let page = ledger.issued_after(0, ends.audit).await.unwrap();
+        let told: Vec<_> = page.issued.iter().map(|one| (one.thumbprint, one.after, one.is_renewal)).collect();
+        assert_eq!((told, page.until), (vec![(first, 0, false), (second, 2, true)], ends.audit));
+        assert!(page.issued.iter().all(|one| one.device == device && one.tenant == house.tenant));
+        let rest = ledger.issued_after(page.issued[1].entry, ends.audit).await.unwrap();
+        assert_eq!((rest.issued.len(), rest.until), (0, ends.audit));
     }
 }

@@ -1,5 +1,6 @@
-//! `[[receiver]]`: who is sent security events.
+//! `[[receiver]]`: who is told security events.
 
+use super::ClientConfig;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -7,17 +8,19 @@ use tegata_core::security_event::EventType;
 
 /// What `tegata init` writes about it.
 pub const TEMPLATE: &str = r#"
-# Uncomment for each system that is to be sent security events (SSF, CAEP; RFC 8935). See docs/exports.md.
+# Uncomment for each system that is to be told security events (SSF, CAEP), pushed (RFC 8935) or, with `poll = true` in
+# place of [receiver.push], when it asks (RFC 8936). See docs/exports.md.
 # [[receiver]]
 # id = "siem"
 # audience = "https://siem.example.jp"
+# client = "siem: the [[client]] that it is, to poll and to ask about its stream"
 # tenant = "a tenant's name: only its events"
 # [receiver.push]
 # endpoint = "https://siem.example.jp/events"
 # authorization = "siem.token"
 "#;
 
-/// Somebody who is sent security events.
+/// Somebody who is told security events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiverConfig {
@@ -30,8 +33,16 @@ pub struct ReceiverConfig {
     /// Which of them. All, unless it is said.
     #[serde(default = "all")]
     pub events: Vec<EventType>,
-    /// How they come to it.
-    pub push: PushConfig,
+    /// Whether it hears of certificates when they are issued, too.
+    #[serde(default)]
+    pub issuance: bool,
+    /// The registered client that it is: needed to poll, and to ask about its stream.
+    pub client: Option<String>,
+    /// Where they are sent to.
+    pub push: Option<PushConfig>,
+    /// Whether it asks for them (RFC 8936).
+    #[serde(default)]
+    pub poll: bool,
 }
 
 /// A receiver that is called (RFC 8935).
@@ -52,10 +63,14 @@ fn all() -> Vec<EventType> {
 
 impl ReceiverConfig {
     /// Names are the keys of places in the feed, so each is there once.
-    pub fn check_all(receivers: &[Self]) -> Result<(), String> {
+    pub fn check_all(receivers: &[Self], clients: &[ClientConfig]) -> Result<(), String> {
         let mut ids = HashSet::new();
         for receiver in receivers {
             receiver.check()?;
+            let is_known = |name: &String| clients.iter().any(|client| client.client_id == *name);
+            if let Some(unknown) = receiver.client.as_ref().filter(|name| !is_known(name)) {
+                return Err(format!("receiver {}: there is no [[client]] {unknown}", receiver.id));
+            }
             if !ids.insert(&receiver.id) {
                 return Err(format!("there are two receivers of the name {}", receiver.id));
             }
@@ -69,17 +84,27 @@ impl ReceiverConfig {
         if !(1..=64).contains(&id.len()) || !id.bytes().all(is_name) {
             return Err(format!("receiver {id:?}: its id is 1 to 64 letters, digits and hyphens"));
         }
-        if !self.push.endpoint.starts_with("https://") {
-            return Err(format!("receiver {id}: push.endpoint must begin with https://"));
+        match (&self.push, self.poll) {
+            (Some(push), false) if !push.endpoint.starts_with("https://") => {
+                return Err(format!("receiver {id}: push.endpoint must begin with https://"));
+            }
+            (None, true) if self.client.is_none() => {
+                return Err(format!("receiver {id}: who polls? Say which [[client]] it is by `client`"));
+            }
+            (Some(_), false) | (None, true) => {}
+            _ => return Err(format!("receiver {id}: either [receiver.push] or poll = true")),
         }
         if self.audience.is_empty() {
             return Err(format!("receiver {id}: whom is it known as? Say `audience`"));
         }
-        if self.events.is_empty() || self.events.contains(&EventType::Verification) {
+        if self.events.is_empty() || !self.events.iter().all(|kind| EventType::CHANGES.contains(kind)) {
             return Err(format!(
                 "receiver {id}: events are session-revoked, credential-change, device-compliance-change; \
                  verifications come anyway"
             ));
+        }
+        if self.issuance && !self.events.contains(&EventType::CredentialChange) {
+            return Err(format!("receiver {id}: issuance is told by credential-change; add it to `events`"));
         }
         Ok(())
     }
@@ -105,6 +130,14 @@ mod tests {
     }
 
     #[test]
+    fn whoever_polls_has_to_be_somebody() {
+        let polling = |more: &str| read(&format!("id = \"siem\"\naudience = \"https://siem\"\n{more}"));
+        assert!(polling("poll = true\nclient = \"siem\"").unwrap().push.is_none());
+        assert!(polling("poll = true").is_err());
+        assert!(polling("client = \"siem\"").is_err(), "it would never hear anything");
+    }
+
+    #[test]
     fn what_could_not_work_or_would_go_in_the_clear_is_refused() {
         for (from, to) in [
             ("https://siem/events", "http://siem/events"),
@@ -115,11 +148,19 @@ mod tests {
             ("audience = \"https://siem\"", "audience = \"a\"\nevents = [\"verification\"]"),
             ("audience = \"https://siem\"", "audience = \"a\"\nevents = [\"logins\"]"),
             ("endpoint", "url"),
+            ("audience = \"https://siem\"", "audience = \"a\"\nevents = [\"stream-updated\"]"),
+            ("audience = \"https://siem\"", "audience = \"a\"\npoll = true\nclient = \"c\""),
+            (
+                "audience = \"https://siem\"",
+                "audience = \"a\"\nissuance = true\nevents = [\"session-revoked\"]",
+            ),
         ] {
             assert!(read(&WHOLE.replace(from, to)).is_err(), "{to}");
         }
         let twice = [read(WHOLE).unwrap(), read(WHOLE).unwrap()];
-        assert!(ReceiverConfig::check_all(&twice).is_err());
-        assert!(ReceiverConfig::check_all(&twice[..1]).is_ok());
+        assert!(ReceiverConfig::check_all(&twice, &[]).is_err());
+        assert!(ReceiverConfig::check_all(&twice[..1], &[]).is_ok());
+        let stranger = read(&format!("client = \"siem\"\n{WHOLE}")).unwrap();
+        assert!(ReceiverConfig::check_all(&[stranger], &[]).is_err(), "a client that is not registered");
     }
 }

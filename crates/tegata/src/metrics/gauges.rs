@@ -124,7 +124,7 @@ impl Gauges {
         self.receipts(&ledger.receipts().await?, seq, now);
         for receiver in ledger.receivers().await? {
             let labels = vec![("receiver", receiver.id.clone())];
-            self.receiver_lag.get_or_create(&labels).set(number(seq.saturating_sub(receiver.seq())));
+            self.receiver_lag.get_or_create(&labels).set(number(receiver.behind(seq)));
             let failing = receiver.failing_since().map_or(0.0, |since| now.since(since).as_secs_f64());
             self.receiver_failing.get_or_create(&labels).set(failing);
         }

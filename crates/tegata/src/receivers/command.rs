@@ -1,16 +1,18 @@
-//! `tegata receiver …`: who is sent security events, how far each has got, and a trial.
+//! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
 
 use crate::cli::Output;
 use crate::failure::{Doing, Failure};
 use crate::house::Place;
 use crate::machine::Machine;
 use serde_json::{Value, json};
-use tegata_storage::{Ledger, ReceiverRow};
+use std::time::Duration;
+use tegata_core::security_event::{StreamStatus, quotable};
+use tegata_storage::{Asked, ChangeStream, Changed, Ledger, ReceiverRow};
 
 /// What can be done with receivers.
 #[derive(clap::Subcommand)]
 pub enum ReceiverCommand {
-    /// How far each receiver has got in the feed, and what went wrong
+    /// How far each receiver has got in the feed, whether its stream flows, and what went wrong
     List(Output),
     /// Have the running server send a verification event
     Verify {
@@ -20,6 +22,22 @@ pub enum ReceiverCommand {
         #[arg(long, default_value = "")]
         state: String,
     },
+    /// Stop telling it events; they are held until the stream goes on. Only `tegata receiver resume` undoes it
+    Pause(Stop),
+    /// Stop telling it events; what happens meanwhile it never hears of. Only `tegata receiver resume` undoes it
+    Disable(Stop),
+    /// Let its stream go on
+    Resume(Stop),
+}
+
+/// Whose stream, and why.
+#[derive(clap::Args)]
+pub struct Stop {
+    /// The receiver's id
+    id: String,
+    /// Why; the receiver is told
+    #[arg(long, default_value = "")]
+    reason: String,
 }
 
 /// Runs the command.
@@ -28,6 +46,9 @@ pub async fn run(place: &Place, command: &ReceiverCommand, machine: &Machine) ->
     let result = match command {
         ReceiverCommand::List(output) => list(&ledger, output.json).await,
         ReceiverCommand::Verify { id, state } => verify(&ledger, id, state, machine).await,
+        ReceiverCommand::Pause(stop) => set(&ledger, stop, StreamStatus::Paused, machine).await,
+        ReceiverCommand::Disable(stop) => set(&ledger, stop, StreamStatus::Disabled, machine).await,
+        ReceiverCommand::Resume(stop) => set(&ledger, stop, StreamStatus::Enabled, machine).await,
     };
     ledger.close().await;
     result
@@ -41,46 +62,82 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     for row in &receivers {
-        let state = match (row.failing_since(), &row.failure) {
-            (Some(since), Some(failure)) => format!("failing since {since}: {failure}"),
-            _ => "delivering".into(),
-        };
-        println!("{}  {} behind  {} rejected  {state}", row.id, lag(row, head), row.rejections);
+        println!("{}  {} behind  {} rejected  {}", row.id, row.behind(head), row.rejections, state(row));
         if let Some(rejection) = &row.rejection {
             println!("    last rejected: {rejection}");
         }
+        if row.dropped > 0 {
+            println!("    {} events were dropped, as it was paused for too many", row.dropped);
+        }
     }
     if receivers.is_empty() {
-        println!("nobody was ever sent security events");
+        println!("nobody was ever told security events");
     }
     Ok(())
 }
 
-async fn verify(ledger: &Ledger, id: &str, state: &str, machine: &Machine) -> Result<(), Failure> {
-    let asked = ledger.ask_verification(id, state, machine.now()).await.doing(READ)?;
-    if !asked {
-        return Err(Failure::misuse(format!("no receiver {id} was ever sent to")));
+fn state(row: &ReceiverRow) -> String {
+    if let (Some(since), Some(failure)) = (row.failing_since(), &row.failure) {
+        return format!("failing since {since}: {failure}");
     }
-    println!("asked; `tegata receiver list` shows whether it arrives");
+    let by = if row.is_held() { " by the operator" } else { "" };
+    let reason = row.status_reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    match row.status() {
+        StreamStatus::Enabled => "delivering".into(),
+        stopped => format!("{}{by}{reason}", stopped.word()),
+    }
+}
+
+async fn verify(ledger: &Ledger, id: &str, state: &str, machine: &Machine) -> Result<(), Failure> {
+    match ledger.ask_verification(id, state, Duration::ZERO, machine.now()).await.doing(READ)? {
+        Asked::Noted => println!("asked; `tegata receiver list` shows whether it arrives"),
+        Asked::TooOften => {
+            return Err(Failure::misuse(format!("{id} has not taken those that were asked for before")));
+        }
+        Asked::Unknown => return Err(unknown(id)),
+    }
     Ok(())
+}
+
+async fn set(ledger: &Ledger, stop: &Stop, status: StreamStatus, machine: &Machine) -> Result<(), Failure> {
+    let change = ChangeStream {
+        id: stop.id.clone(),
+        status,
+        reason: Some(quotable(&stop.reason)).filter(|reason| !reason.is_empty()),
+        by: Machine::operator(),
+        as_operator: true,
+        at: machine.now(),
+    };
+    match ledger.group(change).await.doing("the stream was not changed")? {
+        Changed::Done(row) => {
+            println!("{}", row.status().word());
+            Ok(())
+        }
+        Changed::Held | Changed::Unknown => Err(unknown(&stop.id)),
+    }
+}
+
+fn unknown(id: &str) -> Failure {
+    Failure::misuse(format!("no receiver {id} was ever told anything"))
 }
 
 fn described(row: &ReceiverRow, head: u64) -> Value {
     json!({
         "id": row.id,
         "seq": row.seq(),
-        "behind": lag(row, head),
+        "behind": row.behind(head),
+        "status": row.status(),
+        "reason": row.status_reason,
+        "held_by_operator": row.is_held(),
         "failures": row.failures,
         "failing_since": row.failing_since(),
         "failure": row.failure,
         "rejections": row.rejections,
         "rejection": row.rejection,
-        "verifying": row.verification.is_some(),
+        "dropped": row.dropped,
+        "asked_at": row.heard_at(),
+        "notices": row.waiting,
     })
-}
-
-fn lag(row: &ReceiverRow, head: u64) -> u64 {
-    head.saturating_sub(row.seq())
 }
 
 const READ: &str = "cannot read the ledger";

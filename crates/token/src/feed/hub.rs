@@ -71,6 +71,11 @@ impl FeedHub {
         self.closed.send_replace(true);
     }
 
+    /// Until whoever waits here should go.
+    pub(crate) async fn closed(&self) {
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
     /// Lines from now on; nothing while the hub does not run.
     pub(crate) fn listen(&self) -> Option<Receiver<Line>> {
         self.lines().as_ref().map(Sender::subscribe)

@@ -1,14 +1,17 @@
 //! One receiver's courier: one token under way at a time, so that order holds.
 
-use super::signing::{Signed, tokens_for, verification};
-use super::{Pushed, Receiver};
+use super::happenings::{self, Happening};
+use super::signing::{Signed, of_notice, tokens_for};
+use super::{Push, Pushed, Stream};
 use crate::tokens::Tokens;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
+use tegata_core::security_event::StreamStatus;
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::{Delivery, LedgerError, ReceiverRow};
+use tegata_storage::{Delivery, LedgerError, Place, ReceiverRow};
 use tokio::time::{sleep, timeout};
 
 /// How long the right to send is kept without a word. Longer than [`LIMIT`] for each token of one change.
@@ -20,7 +23,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How often the memory is asked for news.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How often the ledger is, for what other processes ask for.
+/// How often the ledger is asked for issued certificates, which the memory knows nothing of.
+const LOOK_FOR_ISSUED: Duration = Duration::from_millis(250);
+
+/// Entries of the audit log without an issued certificate that are looked through again rather than noted.
+const NOT_WORTH_NOTING: u64 = 1000;
+
+/// How often the ledger is asked for what other processes ask for.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// From a first failure to the next attempt; doubled each time, up to [`LONGEST_PAUSE`].
@@ -29,7 +38,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 pub(super) struct Courier {
     tokens: Arc<Tokens>,
-    receiver: Receiver,
+    stream: Arc<Stream>,
+    push: Arc<dyn Push>,
     /// Tells this process from others, and from itself before a restart.
     sender: String,
 }
@@ -43,6 +53,9 @@ enum Halt {
     /// Another process sends to it.
     #[error("another process sends")]
     Elsewhere,
+    /// The stream does not flow any more.
+    #[error("the stream was stopped")]
+    Stopped,
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error("refused: {}", .0.code())]
@@ -56,16 +69,16 @@ impl From<Refusal> for Halt {
 }
 
 impl Courier {
-    pub(super) fn new(tokens: Arc<Tokens>, receiver: Receiver) -> Self {
+    pub(super) fn new(tokens: Arc<Tokens>, stream: Arc<Stream>, push: Arc<dyn Push>) -> Self {
         let sender = base64url(&bytes::<12>(&*tokens.context.entropy));
-        Self { tokens, receiver, sender }
+        Self { tokens, stream, push, sender }
     }
 
     pub(super) async fn run(self) {
         loop {
-            let id = &self.receiver.id;
+            let id = self.id();
             let pause = match self.round().await {
-                Ok(()) => continue,
+                Ok(()) | Err(Halt::Stopped) => continue,
                 Err(Halt::Elsewhere) => PERIOD,
                 Err(Halt::Failed(failures)) => pause_after(failures),
                 Err(error) => {
@@ -81,61 +94,95 @@ impl Courier {
     async fn round(&self) -> Result<(), Halt> {
         self.wait_for_news().await?;
         let mut row = self.claim().await?;
-        if let Some(state) = &row.verification {
-            let token = verification(&self.tokens, &self.receiver, state)?;
+        for notice in self.tokens.context.ledger.notices(self.id()).await? {
+            let number = notice.number;
+            let token = of_notice(&self.stream.receiver, notice).sign(&self.tokens, &self.stream.receiver)?;
             self.send(&row, &token).await?;
-            self.note(Delivery::Verified).await?;
+            self.note(Delivery::Noticed(number)).await?;
             row.failures = 0;
         }
-        let mut passed = row.seq();
-        loop {
-            let events = self.tokens.context.ledger.feed_after(passed).await?;
-            if events.is_empty() {
-                return Ok(());
-            }
-            for event in &events {
-                let tokens = tokens_for(&self.tokens, &self.receiver, event).await?;
-                for token in &tokens {
-                    self.send(&row, token).await?;
+        let mut place = row.place();
+        while row.status() == StreamStatus::Enabled {
+            let page = happenings::after(&self.tokens.context.ledger, place).await?;
+            for (happening, after) in &page.happenings {
+                if self.tell(&row, happening).await? {
                     row.failures = 0;
-                }
-                passed = event.seq;
-                if !tokens.is_empty() {
-                    self.note(Delivery::Passed(passed)).await?;
+                    self.note(Delivery::Passed(*after)).await?;
                 }
             }
             // What is none of its business is passed over in one step.
-            self.note(Delivery::Passed(passed)).await?;
+            if is_worth_noting(row.place(), page.place) {
+                self.note(Delivery::Passed(page.place)).await?;
+            }
+            if page.is_last {
+                break;
+            }
+            place = page.place;
         }
+        Ok(())
+    }
+
+    /// Whether there was anything to tell.
+    async fn tell(&self, row: &ReceiverRow, happening: &Happening) -> Result<bool, Halt> {
+        let receiver = &self.stream.receiver;
+        let unsigned = tokens_for(&self.tokens, receiver, happening).await?;
+        if unsigned.is_empty() {
+            return Ok(false);
+        }
+        // It may have been stopped since, here or by another process.
+        let now = self.tokens.context.ledger.receiver(&receiver.id).await?;
+        if now.is_none_or(|now| now.status() != StreamStatus::Enabled) {
+            return Err(Halt::Stopped);
+        }
+        for token in unsigned {
+            self.send(row, &token.sign(&self.tokens, receiver)?).await?;
+        }
+        Ok(true)
     }
 
     async fn wait_for_news(&self) -> Result<(), Halt> {
+        let ledger = &self.tokens.context.ledger;
         loop {
-            let row = self.tokens.context.ledger.receiver(&self.receiver.id).await?;
-            let Some(row) = row.filter(|row| row.verification.is_none()) else { return Ok(()) };
+            // Listened to from before the ledger is read, so that nothing falls in between.
+            let mut stirred = pin!(self.stream.stirred.notified());
+            let row = ledger.receiver(self.id()).await?;
+            let Some(row) = row.filter(|row| row.waiting == 0) else { return Ok(()) };
             let mut waited = Duration::ZERO;
             while waited < PERIOD {
-                if self.tokens.context.status.freshness().seq > row.seq() {
+                let flows = row.status() == StreamStatus::Enabled;
+                if flows && self.tokens.context.status.freshness().seq > row.seq() {
                     return Ok(());
                 }
-                sleep(LOOK).await;
-                waited += LOOK;
+                if flows && row.place().issued.is_some() && self.has_issued(row.place()).await? {
+                    return Ok(());
+                }
+                let look = if row.place().issued.is_some() { LOOK_FOR_ISSUED } else { LOOK };
+                tokio::select! {
+                    () = &mut stirred => break,
+                    () = sleep(look) => waited += look,
+                }
             }
         }
+    }
+
+    async fn has_issued(&self, place: Place) -> Result<bool, Halt> {
+        let page = happenings::after(&self.tokens.context.ledger, place).await?;
+        Ok(!page.happenings.is_empty() || is_worth_noting(place, page.place))
     }
 
     async fn claim(&self) -> Result<ReceiverRow, Halt> {
         let now = self.now();
         let ledger = &self.tokens.context.ledger;
-        let claimed = ledger.claim_receiver(&self.receiver.id, &self.sender, now.plus(LEASE), now).await?;
+        let receiver = (self.id(), self.stream.receiver.issuance);
+        let claimed = ledger.claim_receiver(receiver, &self.sender, now.plus(LEASE), now).await?;
         claimed.ok_or(Halt::Elsewhere)
     }
 
     /// Returns when the receiver has it, or will never take it.
     async fn send(&self, row: &ReceiverRow, token: &Signed) -> Result<(), Halt> {
-        let answer = timeout(LIMIT, self.receiver.push.push(&token.text)).await;
+        let answer = timeout(LIMIT, self.push.push(&token.text)).await;
         let answer = answer.unwrap_or_else(|_| Pushed::Failed("no answer in time".into()));
-        let (id, jti) = (&self.receiver.id, &token.jti);
+        let (id, jti) = (self.id(), &token.jti);
         match answer {
             Pushed::Taken => Ok(()),
             Pushed::Rejected(why) => {
@@ -152,14 +199,24 @@ impl Courier {
 
     async fn note(&self, delivery: Delivery) -> Result<(), Halt> {
         let now = self.now();
-        let ours = (&*self.receiver.id, &*self.sender);
+        let ours = (self.id(), &*self.sender);
         let noted = self.tokens.context.ledger.note_delivery(ours, delivery, now.plus(LEASE), now).await?;
         if noted { Ok(()) } else { Err(Halt::Elsewhere) }
+    }
+
+    fn id(&self) -> &str {
+        &self.stream.receiver.id
     }
 
     fn now(&self) -> Timestamp {
         self.tokens.context.now()
     }
+}
+
+/// Tokens are issued all the time, and each is an entry: a place is not written for every one of them.
+pub(super) fn is_worth_noting(from: Place, to: Place) -> bool {
+    let entries = to.issued.unwrap_or_default().saturating_sub(from.issued.unwrap_or_default());
+    to.feed > from.feed || entries > NOT_WORTH_NOTING
 }
 
 fn pause_after(failures: u32) -> Duration {
@@ -177,5 +234,13 @@ mod tests {
             [1, 2, 3, 10, 11, u32::MAX].map(pause_after).map(|pause| pause.as_millis()).into();
         assert_eq!(pauses, [500, 1000, 2000, 256_000, 300_000, 300_000]);
         assert!(LEASE > LIMIT * 2, "another process may not begin while this one waits for an answer");
+    }
+
+    #[test]
+    fn traffic_that_is_nobody_s_business_is_not_written_down_entry_by_entry() {
+        let at = |feed, issued| Place { feed, issued };
+        assert!(is_worth_noting(at(1, None), at(2, None)));
+        assert!(!is_worth_noting(at(1, Some(5)), at(1, Some(1005))));
+        assert!(is_worth_noting(at(1, Some(5)), at(1, Some(1006))));
     }
 }

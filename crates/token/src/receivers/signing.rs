@@ -1,12 +1,23 @@
-//! Tokens for one receiver: what it may hear of a change, in its audience's name.
+//! Tokens for one receiver: what it may hear of something, in its audience's name.
 
 use super::Receiver;
+use super::happenings::Happening;
 use crate::tokens::Tokens;
 use serde_json::{Map, Value, json};
 use tegata_core::feed::Event;
-use tegata_core::jws::KeyError;
-use tegata_core::security_event::{About, EventType, SECURITY_EVENT, SecurityEvent, Subject, told};
+use tegata_core::security_event::{
+    About, EventType, SECURITY_EVENT, SecurityEvent, Subject, Told, told, told_of_issuance,
+};
 use tegata_core::{Refusal, TenantId};
+use tegata_storage::{Issuance, StreamNotice};
+
+/// A token that is not signed yet.
+pub(super) struct Unsigned {
+    pub(super) told: Told,
+    txn: Option<String>,
+    subject: Subject,
+    payload: Value,
+}
 
 /// A signed token.
 pub(super) struct Signed {
@@ -22,12 +33,29 @@ struct Owned {
     serial: Option<String>,
 }
 
-/// The tokens that tell a receiver of a change; none when it is none of its business.
+/// The tokens that tell a receiver of something; none when it is none of its business.
 pub(super) async fn tokens_for(
     tokens: &Tokens,
     receiver: &Receiver,
-    event: &Event,
-) -> Result<Vec<Signed>, Refusal> {
+    happening: &Happening,
+) -> Result<Vec<Unsigned>, Refusal> {
+    match happening {
+        Happening::Changed(event) => of_change(tokens, receiver, event).await,
+        Happening::Issued(issuance) => Ok(of_issuance(tokens, receiver, issuance)),
+    }
+}
+
+/// What tells of the stream itself (SSF 1.0 sections 8.1.4 and 8.1.5).
+pub(super) fn of_notice(receiver: &Receiver, notice: StreamNotice) -> Unsigned {
+    Unsigned {
+        told: Told::Notice { number: notice.number, kind: notice.kind },
+        txn: None,
+        subject: Subject::Opaque { id: receiver.id.clone() },
+        payload: notice.payload,
+    }
+}
+
+async fn of_change(tokens: &Tokens, receiver: &Receiver, event: &Event) -> Result<Vec<Unsigned>, Refusal> {
     let mut told = told(&event.change, event.at);
     told.retain(|(kind, _)| receiver.events.contains(kind));
     if told.is_empty() {
@@ -37,24 +65,32 @@ pub(super) async fn tokens_for(
     if !may_hear(receiver, owned.tenant.as_ref()) {
         return Ok(Vec::new());
     }
-    let sign = |(kind, mut payload): (EventType, Value)| {
+    let unsigned = |(kind, mut payload): (EventType, Value)| {
         if let Some(serial) = owned.serial.as_ref().filter(|_| kind == EventType::CredentialChange) {
             payload["x509_serial"] = json!(serial);
         }
-        let jti = format!("{}.{}.{}", event.seq, kind.word(), receiver.id);
-        let txn = Some(format!("feed.{}", event.seq));
-        sign(tokens, receiver, (jti, txn), owned.subject.clone(), (kind, payload))
+        Unsigned {
+            told: Told::Change { seq: event.seq, kind },
+            txn: Some(format!("feed.{}", event.seq)),
+            subject: owned.subject.clone(),
+            payload,
+        }
     };
-    told.into_iter().map(sign).collect::<Result<_, _>>().map_err(|_| Refusal::Internal)
+    Ok(told.into_iter().map(unsigned).collect())
 }
 
-/// A sign that the way is open (SSF 1.0 section 8.1.4). `state` is the receiver's own word, or empty.
-pub(super) fn verification(tokens: &Tokens, receiver: &Receiver, state: &str) -> Result<Signed, Refusal> {
-    let payload = if state.is_empty() { json!({}) } else { json!({"state": state}) };
-    let jti = format!("verification.{}.{}", tokens.context.now().millis(), receiver.id);
-    let subject = Subject::Opaque { id: receiver.id.clone() };
-    let signed = sign(tokens, receiver, (jti, None), subject, (EventType::Verification, payload));
-    signed.map_err(|_| Refusal::Internal)
+fn of_issuance(tokens: &Tokens, receiver: &Receiver, issuance: &Issuance) -> Vec<Unsigned> {
+    let (kind, mut payload) = told_of_issuance(&issuance.thumbprint, issuance.is_renewal, issuance.at);
+    if !receiver.issuance || !receiver.events.contains(&kind) || !may_hear(receiver, Some(&issuance.tenant)) {
+        return Vec::new();
+    }
+    payload["x509_serial"] = json!(issuance.serial.to_string());
+    vec![Unsigned {
+        told: Told::Issued { entry: issuance.entry },
+        txn: Some(format!("issued.{}", issuance.entry)),
+        subject: Subject::device(tokens.issuer(), &issuance.device, Some(&issuance.tenant)),
+        payload,
+    }]
 }
 
 /// Tenants are walls: whose event it is has to be known, and to be the receiver's tenant. What the house does to try its
@@ -92,29 +128,35 @@ async fn owned(tokens: &Tokens, about: About<'_>) -> Result<Owned, Refusal> {
                 },
             }
         }
-        // Tokens are not recorded one by one with their tenant.
         About::Token(jti) => {
+            let tenant = ledger.tenant_of_denied_token(jti).await.map_err(|error| error.refusal())?;
             let subject = Subject::JwtId { iss: iss.to_owned(), jti: jti.to_owned() };
-            Owned { subject, tenant: None, serial: None }
+            Owned { subject, tenant, serial: None }
         }
     })
 }
 
-fn sign(
-    tokens: &Tokens,
-    receiver: &Receiver,
-    (jti, txn): (String, Option<String>),
-    sub_id: Subject,
-    (kind, payload): (EventType, Value),
-) -> Result<Signed, KeyError> {
-    let claims = SecurityEvent {
-        iss: tokens.issuer().to_owned(),
-        jti: jti.clone(),
-        iat: tokens.context.now().seconds(),
-        aud: receiver.audience.clone(),
-        txn,
-        sub_id,
-        events: Map::from_iter([(kind.uri().to_owned(), payload)]),
-    };
-    Ok(Signed { jti, text: tokens.sign(SECURITY_EVENT, &claims)? })
+impl Unsigned {
+    /// In the name of the receiver's audience, now.
+    pub(super) fn sign(self, tokens: &Tokens, receiver: &Receiver) -> Result<Signed, Refusal> {
+        let jti = self.told.jti(&receiver.id);
+        let claims = SecurityEvent {
+            iss: tokens.issuer().to_owned(),
+            jti: jti.clone(),
+            iat: tokens.context.now().seconds(),
+            aud: receiver.audience.clone(),
+            txn: self.txn,
+            sub_id: self.subject,
+            events: Map::from_iter([(kind_of(self.told).uri().to_owned(), self.payload)]),
+        };
+        let text = tokens.sign(SECURITY_EVENT, &claims).map_err(|_| Refusal::Internal)?;
+        Ok(Signed { jti, text })
+    }
+}
+
+fn kind_of(told: Told) -> EventType {
+    match told {
+        Told::Change { kind, .. } | Told::Notice { kind, .. } => kind,
+        Told::Issued { .. } => EventType::CredentialChange,
+    }
 }

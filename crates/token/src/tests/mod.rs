@@ -10,5 +10,6 @@ mod registered;
 mod revocation;
 mod scope;
 mod status_lists;
+mod streams;
 mod surfaces;
 pub(crate) mod world;

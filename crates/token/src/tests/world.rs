@@ -366,7 +366,7 @@ pub async fn until(mut holds: impl FnMut() -> bool) {
     timeout(Duration::from_secs(10), waiting).await.expect("it never came to be");
 }
 
-fn keys() -> Keys {
+pub fn keys() -> Keys {
     Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
 }
 

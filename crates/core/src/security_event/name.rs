@@ -1,0 +1,98 @@
+//! The name of a token (`jti`): the same for ever, and found again when a receiver answers for it.
+
+use super::EventType;
+
+/// What one token tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Told {
+    /// An event of the feed, in one of the words that say it.
+    Change {
+        /// Its number in the feed.
+        seq: u64,
+        /// Which word.
+        kind: EventType,
+    },
+    /// A certificate was issued.
+    Issued {
+        /// The entry of the audit log.
+        entry: u64,
+    },
+    /// Something about the stream itself.
+    Notice {
+        /// Its number in the stream.
+        number: u64,
+        /// What it is about.
+        kind: EventType,
+    },
+}
+
+impl Told {
+    /// The name of the token that tells this receiver.
+    pub fn jti(&self, receiver: &str) -> String {
+        match self {
+            Self::Change { seq, kind } => format!("{seq}.{}.{receiver}", kind.word()),
+            Self::Issued { entry } => {
+                format!("{ISSUED}{entry}.{}.{receiver}", EventType::CredentialChange.word())
+            }
+            Self::Notice { number, kind } => format!("{NOTICE}{number}.{}.{receiver}", kind.word()),
+        }
+    }
+
+    /// What a token of this receiver tells of. Nothing for whatever was never the name of one.
+    pub fn parse(jti: &str, receiver: &str) -> Option<Self> {
+        let mut parts = jti.splitn(3, '.');
+        let (number, kind) = (parts.next()?, EventType::parse(parts.next()?)?);
+        let told = if let Some(entry) = number.strip_prefix(ISSUED) {
+            Self::Issued { entry: entry.parse().ok()? }
+        } else if let Some(number) = number.strip_prefix(NOTICE) {
+            Self::Notice { number: number.parse().ok()?, kind }
+        } else {
+            Self::Change { seq: number.parse().ok()?, kind }
+        };
+        // One name for each: no second spelling of a number, nobody else's token.
+        (told.jti(receiver) == jti).then_some(told)
+    }
+}
+
+const ISSUED: &str = "issued-";
+const NOTICE: &str = "notice-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_receiver_answers_for_its_own_tokens_alone() {
+        for told in [
+            Told::Change { seq: 7, kind: EventType::SessionRevoked },
+            Told::Issued { entry: 12 },
+            Told::Notice { number: 1, kind: EventType::Verification },
+        ] {
+            assert_eq!(Told::parse(&told.jti("siem"), "siem"), Some(told));
+            assert_eq!(Told::parse(&told.jti("siem"), "sie"), None);
+            assert_eq!(Told::parse(&told.jti("siem2"), "siem"), None);
+        }
+        for other in [
+            "07.session-revoked.siem",
+            "+7.session-revoked.siem",
+            "7.logins.siem",
+            "7",
+            "",
+            "..",
+            "issued-1.session-revoked.siem",
+            "99999999999999999999.session-revoked.siem",
+        ] {
+            assert_eq!(Told::parse(other, "siem"), None, "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(jti in "((issued-|notice-)?[0-9]{1,20}\\.[a-z-]{1,18}\\.siem)|.{0,40}") {
+            if let Some(told) = Told::parse(&jti, "siem") {
+                prop_assert_eq!(told.jti("siem"), jti);
+            }
+        }
+    }
+}

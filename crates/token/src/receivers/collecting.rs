@@ -1,0 +1,116 @@
+//! What a receiver that asks has not acknowledged, from its place on.
+
+use super::Stream;
+use super::happenings;
+use super::signing::{Signed, of_notice, tokens_for};
+use crate::tokens::Tokens;
+use std::collections::HashSet;
+use tegata_core::Refusal;
+use tegata_core::security_event::{StreamStatus, Told};
+use tegata_storage::{Place, ReceiverRow};
+
+/// Pages that are looked through for one answer. What is left is for the next poll.
+const PAGES: usize = 16;
+
+/// What was found.
+pub(super) struct Collected {
+    /// In the order of the feed, notices about the stream first.
+    pub(super) tokens: Vec<Signed>,
+    /// Whether there are more.
+    pub(super) more: bool,
+    /// Everything up to here is done with.
+    pub(super) place: Place,
+}
+
+/// What is wanted of it.
+pub(super) struct Wanted<'a> {
+    pub(super) most: usize,
+    /// Acknowledged, of old and by this request.
+    pub(super) done: &'a HashSet<Told>,
+    /// To be told again, but not in the same breath.
+    pub(super) later: &'a HashSet<Told>,
+}
+
+/// Looks through what happened after the receiver's place. A stream that is paused is not told, but what it has taken
+/// counts; one that is disabled stays where it is.
+pub(super) async fn collect(
+    tokens: &Tokens,
+    stream: &Stream,
+    row: &ReceiverRow,
+    wanted: &Wanted<'_>,
+) -> Result<Collected, Refusal> {
+    let mut found = Collected { tokens: Vec::new(), more: false, place: row.place() };
+    found.add_notices(tokens, stream, wanted).await?;
+    match row.status() {
+        StreamStatus::Enabled => found.add_happenings(tokens, stream, wanted).await?,
+        StreamStatus::Paused => {
+            let (told, more) = (found.tokens.len(), found.more);
+            found.add_happenings(tokens, stream, &Wanted { most: told, ..*wanted }).await?;
+            found.more = more;
+        }
+        StreamStatus::Disabled => {}
+    }
+    Ok(found)
+}
+
+impl Collected {
+    async fn add_notices(
+        &mut self,
+        tokens: &Tokens,
+        stream: &Stream,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), Refusal> {
+        let ledger = &tokens.context.ledger;
+        let notices = ledger.notices(&stream.receiver.id).await.map_err(|error| error.refusal())?;
+        for notice in notices {
+            let unsigned = of_notice(&stream.receiver, notice);
+            if wanted.done.contains(&unsigned.told) || wanted.later.contains(&unsigned.told) {
+                continue;
+            }
+            if self.tokens.len() == wanted.most {
+                self.more = true;
+                return Ok(());
+            }
+            self.tokens.push(unsigned.sign(tokens, &stream.receiver)?);
+        }
+        Ok(())
+    }
+
+    async fn add_happenings(
+        &mut self,
+        tokens: &Tokens,
+        stream: &Stream,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), Refusal> {
+        let mut all_done = true;
+        let mut from = self.place;
+        for _ in 0..PAGES {
+            let page =
+                happenings::after(&tokens.context.ledger, from).await.map_err(|error| error.refusal())?;
+            for (happening, after) in &page.happenings {
+                let mut left = tokens_for(tokens, &stream.receiver, happening).await?;
+                left.retain(|unsigned| !wanted.done.contains(&unsigned.told));
+                all_done &= left.is_empty();
+                if all_done {
+                    self.place = *after;
+                }
+                for unsigned in left.into_iter().filter(|unsigned| !wanted.later.contains(&unsigned.told)) {
+                    if self.tokens.len() >= wanted.most {
+                        self.more = true;
+                        return Ok(());
+                    }
+                    self.tokens.push(unsigned.sign(tokens, &stream.receiver)?);
+                }
+            }
+            if all_done {
+                self.place = page.place;
+            }
+            if page.is_last {
+                return Ok(());
+            }
+            from = page.place;
+        }
+        self.more = true;
+        Ok(())
+    }
+}

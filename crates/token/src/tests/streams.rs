@@ -1,0 +1,631 @@
+//! Receivers that ask: what they may rely on, whatever is lost on the way and whichever server they ask.
+
+use crate::receivers::Streams;
+use crate::tests::world::{Answered, Holder, LIFETIME, START, World, YEAR, act, keys, products};
+use crate::{Method, Receiver, Registration, Tokens, Way, device_router};
+use axum::Router;
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, date_time_ymd};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tegata_core::encoding::base64;
+use tegata_core::feed::Change;
+use tegata_core::security_event::{EventType, StreamStatus, told};
+use tegata_core::{Role, SiteId, TenantId, Thumbprint};
+use tegata_storage::{Actor, ChangeStream, DeviceAction, Site, Tenant};
+use tegata_web::{CertificateKeys, Path, PeerCertificate, Presented};
+use tower::ServiceExt;
+
+/// Long enough to be interrupted, short enough to be waited for.
+const WAIT: Duration = Duration::from_secs(3);
+
+/// Two tenants, a receiver of each and one of both, each a client of its own; and two servers of one ledger.
+struct House {
+    world: World,
+    servers: [Arc<Tokens>; 2],
+    certificates: HashMap<&'static str, PeerCertificate>,
+    /// The second tenant's device and the first's.
+    devices: [Holder; 2],
+}
+
+const RECEIVERS: [&str; 3] = ["both", "aoba", "midori"];
+
+impl House {
+    async fn new() -> Self {
+        let mut world = World::new().await;
+        let aoba = world.tenant.clone();
+        let first = world.enroll(Role::Device).await;
+        let midori = settle(&mut world).await;
+        let second = world.enroll(Role::Device).await;
+        let certificates: HashMap<_, _> =
+            RECEIVERS.into_iter().chain(["stranger"]).map(|name| (name, self_signed(name))).collect();
+        let server = || {
+            let tokens = Tokens::new(world.context.clone(), keys(), products(), LIFETIME).unwrap();
+            tokens.register(certificates.iter().map(|(name, own)| registration(name, own))).unwrap();
+            let of = [None, Some(aoba.clone()), Some(midori.clone())];
+            let receivers = RECEIVERS.iter().zip(of).map(|(id, tenant)| receiver(id, tenant));
+            tokens.tell_streams(Streams::with(receivers.collect(), WAIT));
+            tokens
+        };
+        let servers = [server(), server()];
+        for id in RECEIVERS {
+            world.context.ledger.introduce_receiver(id, id == "both", START).await.unwrap();
+        }
+        Self { servers, certificates, devices: [second, first], world }
+    }
+
+    fn door(&self, server: usize) -> Router {
+        device_router(self.servers[server % 2].clone())
+    }
+
+    async fn send(&self, server: usize, who: &str, request: Request<Body>) -> Answered {
+        let mut request = request;
+        request.extensions_mut().insert(Presented(self.certificates.get(who).cloned()));
+        let (parts, body) = self.door(server).oneshot(request).await.unwrap().into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answered { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn post(&self, server: usize, who: &str, path: &str, body: &Value) -> Answered {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        self.send(server, who, request.body(body.to_string().into()).unwrap()).await
+    }
+
+    async fn poll(&self, server: usize, who: &str, body: &Value) -> Value {
+        let answer = self.post(server, who, &format!("/ssf/poll/{who}"), body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+
+    async fn now(&self, who: &str, mut body: Value) -> Value {
+        body["returnImmediately"] = true.into();
+        self.poll(0, who, &body).await
+    }
+
+    /// Takes everything that is there.
+    async fn empty(&self, who: &str) {
+        let mut ack: Vec<String> = Vec::new();
+        loop {
+            let sets = names(&self.now(who, json!({"ack": ack})).await);
+            if sets.is_empty() {
+                return;
+            }
+            ack = sets;
+        }
+    }
+
+    async fn stir(&self, device: usize, action: DeviceAction) {
+        self.world.act(&self.devices[device], action).await;
+    }
+}
+
+fn names(answer: &Value) -> Vec<String> {
+    answer["sets"].as_object().expect("sets").keys().cloned().collect()
+}
+
+fn claims(token: &Value) -> Value {
+    let payload = token.as_str().and_then(|text| text.split('.').nth(1)).expect("a JWS");
+    serde_json::from_slice(&tegata_core::encoding::from_base64url(payload).expect("base64")).expect("claims")
+}
+
+async fn settle(world: &mut World) -> TenantId {
+    let entropy = &*world.context.entropy;
+    let tenant = Tenant::new(TenantId::random(entropy), "みどり薬局");
+    let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "駅前店".into() };
+    let mut transaction = world.context.ledger.begin(START).await.unwrap();
+    transaction.add_tenant(&tenant, &Actor::System("test")).await.unwrap();
+    transaction.add_site(&site, &Actor::System("test")).await.unwrap();
+    transaction.commit().await.unwrap();
+    world.tenant = tenant.id.clone();
+    world.site = site.id;
+    tenant.id
+}
+
+fn self_signed(name: &str) -> PeerCertificate {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.not_before = date_time_ymd(2026, 9, 1);
+    params.not_after = date_time_ymd(2027, 9, 1);
+    let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
+    PeerCertificate { thumbprint: Thumbprint::of(&der), der: der.into(), path: Path::Foreign }
+}
+
+fn registration(name: &str, own: &PeerCertificate) -> Registration {
+    let jwks = json!({"keys": [{"kty": "EC", "x5c": [base64(&own.der)]}]}).to_string();
+    Registration {
+        client_id: name.into(),
+        method: Method::self_signed(CertificateKeys::from_jwks(&jwks).unwrap()),
+        client_credentials: false,
+        audiences: vec![],
+        scope: String::new(),
+        introspects: vec![],
+    }
+}
+
+fn receiver(id: &str, tenant: Option<TenantId>) -> Receiver {
+    Receiver {
+        id: id.into(),
+        audience: format!("https://{id}.example"),
+        tenant,
+        events: EventType::CHANGES.to_vec(),
+        issuance: id == "both",
+        client: Some(id.into()),
+        way: Way::Poll,
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_gets_its_first_word_then_what_happens_in_order_until_it_acknowledges() {
+    let house = House::new().await;
+    let first = house.now("aoba", json!({})).await;
+    let verification = names(&first);
+    assert_eq!(verification, ["notice-1.verification.aoba"]);
+    assert_eq!(house.now("aoba", json!({})).await["sets"].as_object().unwrap().len(), 1, "it comes again");
+    house.stir(1, DeviceAction::Suspend).await;
+    house.stir(1, DeviceAction::Resume).await;
+    let answer = house.now("aoba", json!({"ack": verification, "maxEvents": 2})).await;
+    assert_eq!(answer["moreAvailable"], true);
+    let text = answer["sets"].as_object().unwrap();
+    let kinds: Vec<_> =
+        text.values().map(|token| claims(token)["events"].as_object().unwrap().len()).collect();
+    assert_eq!(kinds, [1, 1]);
+    assert_eq!(names(&answer), ["1.device-compliance-change.aoba", "1.session-revoked.aoba"]);
+    let rest = house.now("aoba", json!({"ack": names(&answer)})).await;
+    assert_eq!(names(&rest), ["2.device-compliance-change.aoba"]);
+    assert!(rest.get("moreAvailable").is_none());
+    let event = claims(&rest["sets"]["2.device-compliance-change.aoba"]);
+    assert_eq!((&event["aud"], &event["txn"]), (&json!("https://aoba.example"), &json!("feed.2")));
+    house.now("aoba", json!({"ack": names(&rest), "maxEvents": 0})).await;
+    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    assert_eq!((row.seq(), row.waiting), (2, 0), "durable");
+}
+
+#[tokio::test]
+async fn the_words_of_one_change_come_in_their_order_on_the_wire() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    house.stir(1, DeviceAction::Suspend).await;
+    let body = json!({"returnImmediately": true});
+    let answer = house.post(0, "aoba", "/ssf/poll/aoba", &body).await;
+    let place = |word: &str| answer.text.find(word).expect(word);
+    assert!(place("1.session-revoked.aoba") < place("1.device-compliance-change.aoba"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_receiver_that_waits_is_answered_as_soon_as_something_happens() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let body = json!({});
+    let (answer, ()) = tokio::join!(house.poll(0, "aoba", &body), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.stir(0, DeviceAction::Suspend).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.stir(1, DeviceAction::Suspend).await;
+    });
+    assert_eq!(names(&answer).len(), 2, "and is not woken by what is another tenant's: {answer}");
+    let ack =
+        ["notice-1.verification.midori", "1.session-revoked.midori", "1.device-compliance-change.midori"];
+    let body = json!({"ack": ack});
+    let nothing = tokio::time::timeout(WAIT * 5, house.poll(0, "midori", &body));
+    assert_eq!(nothing.await.expect("bounded"), json!({"sets": {}}));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_lets_go_of_those_who_wait() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let body = json!({});
+    let waiting = house.poll(0, "aoba", &body);
+    let (answer, ()) = tokio::join!(waiting, async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.servers[0].feed().close();
+    });
+    assert_eq!(answer, json!({"sets": {}}));
+}
+
+#[tokio::test]
+async fn no_receiver_holds_more_than_its_share_of_waiting_polls() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let body = json!({});
+    let waiting = || house.post(0, "aoba", "/ssf/poll/aoba", &body);
+    let answers = futures_util::future::join_all((0..5).map(|_| waiting())).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 429]);
+    let again = house.now("aoba", json!({})).await;
+    assert_eq!(again, json!({"sets": {}}), "and it may ask without waiting");
+}
+
+#[tokio::test]
+async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
+    let house = House::new().await;
+    let ask = async |who: &str, path: &str, body: Value| {
+        let answer = house.post(0, who, path, &body).await;
+        let said = answer.json();
+        assert!(said["description"].as_str().is_some_and(|text| !text.is_empty()));
+        assert!(said["description_ja"].as_str().is_some_and(|text| !text.is_ascii()));
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        (
+            answer.status.as_u16(),
+            said["err"].as_str().unwrap().to_owned(),
+            said["code"].as_str().unwrap().to_owned(),
+        )
+    };
+    let is = |status, err: &str, code: &str| (status, err.to_owned(), code.to_owned());
+    let poll = "/ssf/poll/aoba";
+    assert_eq!(ask("nobody", poll, json!({})).await, is(401, "authentication_failed", "C-01"));
+    assert_eq!(ask("stranger", poll, json!({})).await, is(401, "authentication_failed", "C-12"));
+    assert_eq!(ask("midori", poll, json!({})).await, is(404, "access_denied", "E-01"));
+    assert_eq!(ask("midori", "/ssf/poll/no-such", json!({})).await, is(404, "access_denied", "E-01"));
+    for body in [json!([]), json!({"maxEvents": -1}), json!({"ack": "x"}), json!({"setErrs": {"x": 1}})] {
+        assert_eq!(ask("aoba", poll, body).await, is(400, "invalid_request", "R-01"));
+    }
+    let form = Request::post(poll).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = house.send(0, "aoba", form.body("maxEvents=1".into()).unwrap()).await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (415, &json!("R-07")));
+    let long = json!({"ack": ["x".repeat(70_000)]});
+    assert_eq!(ask("aoba", poll, long).await, is(413, "invalid_request", "R-02"));
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        let request = Request::builder().method(method).uri("/ssf/streams").body(Body::empty()).unwrap();
+        let answer = house.send(0, "aoba", request).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!("E-03")), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_receiver_refuses_for_good_is_recorded_and_what_can_be_mended_comes_again() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    house.stir(1, DeviceAction::Suspend).await;
+    let [revoked, compliance] = ["1.session-revoked.aoba", "1.device-compliance-change.aoba"];
+    let errors = json!({revoked: {"err": "invalid_request", "description": "no\nsuch event"},
+        compliance: {"err": "invalid_key"}, "7.nonsense": {"err": "invalid_request"}});
+    let answer = house.now("aoba", json!({"setErrs": errors})).await;
+    assert_eq!(answer, json!({"sets": {}}), "not in the same breath");
+    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    assert_eq!(row.rejections, 1);
+    assert_eq!(row.rejection.as_deref(), Some("1.session-revoked.aoba: invalid_request nosuch event"));
+    assert_eq!(row.failure.as_deref(), Some("1.device-compliance-change.aoba: invalid_key"));
+    assert_eq!(names(&house.now("aoba", json!({})).await), [compliance]);
+    house.now("aoba", json!({"ack": [compliance]})).await;
+    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    assert_eq!((row.seq(), row.failing_since()), (1, None), "it has taken what it could not before");
+}
+
+#[tokio::test]
+async fn a_receiver_reads_and_stops_its_own_stream_and_the_operator_s_word_is_the_last() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let status = async || {
+        let request = Request::get("/ssf/status?stream_id=aoba").body(Body::empty()).unwrap();
+        house.send(0, "aoba", request).await.json()
+    };
+    let set = async |status: &str| {
+        house
+            .post(0, "aoba", "/ssf/status", &json!({"stream_id": "aoba", "status": status, "reason": "r"}))
+            .await
+    };
+    assert_eq!(status().await, json!({"stream_id": "aoba", "status": "enabled"}));
+    assert_eq!(set("paused").await.json(), json!({"stream_id": "aoba", "status": "paused", "reason": "r"}));
+    house.stir(1, DeviceAction::Suspend).await;
+    assert_eq!(house.now("aoba", json!({})).await, json!({"sets": {}}), "held");
+    let verify = json!({"stream_id": "aoba", "state": "word"});
+    assert_eq!(house.post(0, "aoba", "/ssf/verification", &verify).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(house.post(1, "aoba", "/ssf/verification", &verify).await.status.as_u16(), 429);
+    let answer = house.now("aoba", json!({})).await;
+    assert_eq!(names(&answer), ["notice-2.verification.aoba"], "verifications come whatever the status");
+    let event = claims(&answer["sets"]["notice-2.verification.aoba"]);
+    assert_eq!(event["sub_id"], json!({"format": "opaque", "id": "aoba"}));
+    assert_eq!(event["events"][EventType::Verification.uri()]["state"], "word");
+    house.now("aoba", json!({"ack": names(&answer)})).await;
+    assert_eq!(set("enabled").await.status, StatusCode::OK);
+    assert_eq!(names(&house.now("aoba", json!({})).await).len(), 2, "nothing that was held is lost");
+    house.empty("aoba").await;
+
+    assert_eq!(set("disabled").await.status, StatusCode::OK);
+    house.stir(1, DeviceAction::Resume).await;
+    assert_eq!(set("enabled").await.status, StatusCode::OK);
+    assert_eq!(house.now("aoba", json!({})).await, json!({"sets": {}}), "dropped");
+
+    let operator = ChangeStream {
+        id: "aoba".into(),
+        status: StreamStatus::Paused,
+        reason: Some("maintenance".into()),
+        by: Actor::System("test"),
+        as_operator: true,
+        at: START,
+    };
+    house.world.context.ledger.group(operator).await.unwrap();
+    let answer = house.now("aoba", json!({})).await;
+    let event = claims(&answer["sets"]["notice-3.stream-updated.aoba"]);
+    let payload = &event["events"][EventType::StreamUpdated.uri()];
+    assert_eq!(*payload, json!({"status": "paused", "reason": "maintenance"}));
+    let refused = set("enabled").await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("E-02")));
+    let other =
+        house.post(0, "midori", "/ssf/status", &json!({"stream_id": "aoba", "status": "enabled"})).await;
+    assert_eq!(other.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn the_metadata_and_the_configuration_say_where_and_how() {
+    let house = House::new().await;
+    let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let metadata = house.send(0, "nobody", request("/.well-known/ssf-configuration")).await.json();
+    assert_eq!(metadata["status_endpoint"], "https://device.example/ssf/status");
+    assert_eq!(metadata["delivery_methods_supported"], json!(["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"]));
+    assert!(metadata.get("add_subject_endpoint").is_none());
+    let all = house.send(0, "aoba", request("/ssf/streams")).await.json();
+    assert_eq!(all.as_array().unwrap().len(), 1, "its own");
+    let one = house.send(0, "aoba", request("/ssf/streams?stream_id=aoba")).await.json();
+    assert_eq!(all[0], one);
+    assert_eq!(
+        one["delivery"],
+        json!({"method": "urn:ietf:rfc:8936", "endpoint_url": "https://device.example/ssf/poll/aoba"})
+    );
+    assert_eq!((&one["iss"], &one["aud"]), (&metadata["issuer"], &json!("https://aoba.example")));
+    assert_eq!(house.send(0, "aoba", request("/ssf/streams?stream_id=both")).await.status.as_u16(), 404);
+    assert_eq!(house.send(0, "stranger", request("/ssf/streams")).await.status.as_u16(), 401);
+    assert_eq!(house.send(0, "aoba", request("/ssf/status")).await.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn a_receiver_that_wants_to_hears_of_certificates_between_the_changes_around_them() {
+    let house = House::new().await;
+    for who in RECEIVERS {
+        house.empty(who).await;
+    }
+    house.stir(1, DeviceAction::Suspend).await;
+    house.stir(1, DeviceAction::Resume).await;
+    let renewed = house.world.renew(&house.devices[1]).await;
+    house.stir(1, DeviceAction::Suspend).await;
+    let newcomer = house.world.enroll(Role::Device).await;
+    let text = house.post(0, "both", "/ssf/poll/both", &json!({"returnImmediately": true})).await.text;
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let mut sets: Vec<_> = names(&answer);
+    sets.sort_by_key(|jti| text.find(jti.as_str()));
+    let told: Vec<_> = sets
+        .iter()
+        .map(|jti| {
+            let event = claims(&answer["sets"][jti]);
+            let payload = event["events"].as_object().unwrap().values().next().unwrap().clone();
+            payload["change_type"].as_str().unwrap_or(jti.split('.').next().unwrap()).to_owned()
+        })
+        .collect();
+    assert_eq!(told, ["1", "1", "2", "update", "3", "3", "create"]);
+    let update = claims(&answer["sets"][&sets[3]]);
+    let payload = &update["events"][EventType::CredentialChange.uri()];
+    assert_eq!(payload["x5t#S256"], json!(renewed.certificate.thumbprint));
+    let create = claims(&answer["sets"][&sets[6]]);
+    assert_eq!(create["sub_id"]["device"]["sub"], format!("device:{}", newcomer.id));
+    house.now("both", json!({"ack": sets})).await;
+    assert_eq!(house.now("both", json!({})).await, json!({"sets": {}}));
+    let row = house.world.context.ledger.receiver("both").await.unwrap().unwrap();
+    assert!(house.world.context.ledger.acknowledged("both").await.unwrap().is_empty() && row.seq() == 3);
+    assert_eq!(
+        names(&house.now("midori", json!({})).await),
+        Vec::<String>::new(),
+        "it did not ask to hear of them"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_is_told_to_its_tenant_and_no_other() {
+    let house = House::new().await;
+    for who in RECEIVERS {
+        house.empty(who).await;
+    }
+    house.world.fill_feed(1, &house.devices[1]).await;
+    for (who, count) in [("both", 1), ("aoba", 1), ("midori", 0)] {
+        let answer = house.now(who, json!({})).await;
+        assert_eq!(names(&answer).len(), count, "{who}");
+    }
+    // A registered client's token is nobody's but the operator's.
+    let mut transaction = house.world.context.ledger.begin(START).await.unwrap();
+    transaction.deny_token("a-client-s", START.plus(YEAR), None, &Actor::Client("c".into())).await.unwrap();
+    transaction.commit().await.unwrap();
+    let count = async |who: &str| names(&house.now(who, json!({})).await).len();
+    assert_eq!((count("both").await, count("aoba").await), (2, 1));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A device of one of the tenants is suspended, or goes on.
+    Stir(usize),
+    /// A token of one is taken back.
+    Deny(usize),
+    /// One asks, at one of the servers, for so many; what it acknowledges of what it holds; whether the answer is lost.
+    Poll { who: usize, server: usize, most: usize, acks: u32, lost: bool },
+    /// The server goes while it answers, after so many steps of it.
+    Cut { who: usize, server: usize, acks: u32, after: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let poll = (0..3usize, 0..2usize, 0..5usize, any::<u32>(), any::<bool>());
+    prop_oneof![
+        3 => (0..2usize).prop_map(Step::Stir),
+        1 => (0..2usize).prop_map(Step::Deny),
+        6 => poll.prop_map(|(who, server, most, acks, lost)| Step::Poll { who, server, most, acks, lost }),
+        1 => (0..3usize, 0..2usize, any::<u32>(), 0..40usize)
+            .prop_map(|(who, server, acks, after)| Step::Cut { who, server, acks, after }),
+    ]
+}
+
+/// A receiver as a model: what it holds, and what it knows to be acknowledged.
+#[derive(Default)]
+struct Model {
+    held: Vec<String>,
+    acknowledged: HashSet<String>,
+    seen: Vec<String>,
+}
+
+impl Model {
+    fn chosen(&self, acks: u32) -> Vec<String> {
+        let chosen = |place: usize| acks & (1 << (place % 32)) != 0;
+        self.held.iter().enumerate().filter(|(place, _)| chosen(*place)).map(|(_, jti)| jti.clone()).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_event_reaches_its_receivers_none_a_stranger_and_none_comes_after_its_acknowledgement(
+        steps in proptest::collection::vec(step(), 1..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(live(&steps))?;
+    }
+}
+
+async fn live(steps: &[Step]) -> Result<(), TestCaseError> {
+    let house = House::new().await;
+    let mut models: [Model; 3] = Default::default();
+    let mut suspended = [false; 2];
+    for (number, step) in steps.iter().enumerate() {
+        match *step {
+            Step::Stir(device) => {
+                suspended[device] = !suspended[device];
+                let action = if suspended[device] { DeviceAction::Suspend } else { DeviceAction::Resume };
+                act(&house.world.context, &house.devices[device].id, action).await;
+            }
+            Step::Deny(device) => {
+                let mut transaction = house.world.context.ledger.begin(START).await.unwrap();
+                let (id, until) = (&house.devices[device].id, START.plus(YEAR));
+                transaction
+                    .deny_token(&format!("t{number}"), until, id, &Actor::System("test"))
+                    .await
+                    .unwrap();
+                transaction.commit().await.unwrap();
+            }
+            Step::Poll { who, server, most, acks, lost } => {
+                let ack = models[who].chosen(acks);
+                let body = json!({"ack": ack, "maxEvents": most, "returnImmediately": true});
+                let answer = house.poll(server, RECEIVERS[who], &body).await;
+                let model = &mut models[who];
+                model.acknowledged.extend(ack);
+                let sets = names(&answer);
+                prop_assert!(sets.len() <= most);
+                prop_assert!(
+                    sets.iter().all(|jti| !model.acknowledged.contains(jti)),
+                    "{sets:?} after its ack"
+                );
+                prop_assert!(sets.len() == most || answer.get("moreAvailable").is_none());
+                check_walls(&house, who, &answer)?;
+                if !lost {
+                    model.seen.extend(sets.iter().cloned());
+                    model.held.extend(sets);
+                    model.held.retain(|jti| !model.acknowledged.contains(jti));
+                }
+            }
+            Step::Cut { who, server, acks, after } => {
+                let ack = models[who].chosen(acks);
+                let body = json!({"ack": ack, "returnImmediately": true});
+                cut(house.poll(server, RECEIVERS[who], &body), after).await;
+            }
+        }
+    }
+    for (who, model) in models.iter_mut().enumerate() {
+        drain(&house, who, model).await?;
+        for jti in expected(&house, who).await {
+            prop_assert!(
+                model.seen.contains(&jti),
+                "{jti} never came to {}: {:?}",
+                RECEIVERS[who],
+                model.seen
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Polls a future so often and drops it, as a server does that is killed, or whose client is gone.
+async fn cut(future: impl Future, times: usize) {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..times {
+        if std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await.is_ready() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// At the end everything is taken. What was held may have been acknowledged by a request whose answer was lost.
+async fn drain(house: &House, who: usize, model: &mut Model) -> Result<(), TestCaseError> {
+    let mut ack = std::mem::take(&mut model.held);
+    loop {
+        let answer = house.poll(who, RECEIVERS[who], &json!({"ack": ack, "returnImmediately": true})).await;
+        model.acknowledged.extend(ack);
+        check_walls(house, who, &answer)?;
+        let sets = names(&answer);
+        prop_assert!(sets.iter().all(|jti| !model.acknowledged.contains(jti)));
+        if sets.is_empty() {
+            return Ok(());
+        }
+        model.seen.extend(sets.iter().cloned());
+        ack = sets;
+    }
+}
+
+fn check_walls(house: &House, who: usize, answer: &Value) -> Result<(), TestCaseError> {
+    // The first device is the second tenant's, and the other way round.
+    let stranger = match who {
+        1 => &house.devices[0],
+        2 => &house.devices[1],
+        _ => return Ok(()),
+    };
+    for (jti, token) in answer["sets"].as_object().unwrap() {
+        prop_assert!(jti.ends_with(RECEIVERS[who]));
+        prop_assert!(!claims(token).to_string().contains(stranger.id.as_str()));
+    }
+    Ok(())
+}
+
+/// The names of everything that a receiver has to hear of, from the ledger itself.
+async fn expected(house: &House, who: usize) -> Vec<String> {
+    let ledger = &house.world.context.ledger;
+    let mut names = vec![format!("notice-1.verification.{}", RECEIVERS[who])];
+    for event in ledger.feed_after(0).await.unwrap() {
+        let own = match &event.change {
+            Change::TokenDenied { jti, .. } => {
+                let tenant = ledger.tenant_of_denied_token(jti).await.unwrap().unwrap();
+                tenant == house.world.tenant
+            }
+            Change::DeviceDenied { device, .. } | Change::DeviceAllowed { device } => {
+                *device == house.devices[0].id
+            }
+            other => panic!("nothing brings this about: {other:?}"),
+        };
+        if who == 0 || own == (who == 2) {
+            let told = told(&event.change, event.at);
+            names.extend(
+                told.iter().map(|(kind, _)| format!("{}.{}.{}", event.seq, kind.word(), RECEIVERS[who])),
+            );
+        }
+    }
+    names
+}
+
+#[tokio::test]
+async fn a_poll_whose_client_is_stopped_while_it_waits_tells_nothing() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let body = json!({});
+    let waiting = house.post(0, "aoba", "/ssf/poll/aoba", &body);
+    let (answer, ()) = tokio::join!(waiting, async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.servers[0].clients().replace_keys("aoba", CertificateKeys::default());
+        house.stir(1, DeviceAction::Suspend).await;
+    });
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
+}
