@@ -245,7 +245,7 @@ fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_t
     ]);
     assert_eq!(
         answers.iter().map(|(status, said)| (*status, text(&said["code"]))).collect::<Vec<_>>(),
-        [(403, "E-02".into()), (403, "E-03".into())]
+        [(403, "V-02".into()), (403, "V-03".into())]
     );
     installation.command_without_json(&["receiver", "resume", "siem"]).good();
     assert_eq!(payload(&siem.hears())["status"], "enabled");

@@ -550,17 +550,17 @@ refusals! {
         en: "There is no such product", "Name a product by its resource, as the installation's operator has configured it.";
     }
     /// No stream of security events of this name is the client's.
-    StreamUnknown "E-01" 404 {
+    StreamUnknown "V-01" 404 {
         ja: "このクライアントのイベントストリームではありません", "stream_id を確かめてください。ストリームは運用者が設定します。";
         en: "This client has no such stream of security events", "Check stream_id. Streams are written down by the installation's operator.";
     }
     /// The operator has stopped the stream.
-    StreamHeld "E-02" 403 {
+    StreamHeld "V-02" 403 {
         ja: "このストリームは運用者が停止しています", "再開は運用者に依頼してください。";
         en: "The operator has stopped this stream", "Only the installation's operator lets it go on: ask there.";
     }
     /// Streams are made, changed and deleted by the operator alone.
-    StreamFixed "E-03" 403 {
+    StreamFixed "V-03" 403 {
         ja: "ストリームの設定は運用者だけが変更できます", "作成・変更・削除は運用者に依頼してください。状態の変更と検証は行えます。";
         en: "Streams are configured by the operator", "Ask the installation's operator to make, change or delete one. Status and verification are the receiver's own.";
     }

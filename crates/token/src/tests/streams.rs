@@ -265,8 +265,8 @@ async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
     let poll = "/ssf/poll/aoba";
     assert_eq!(ask("nobody", poll, json!({})).await, is(401, "authentication_failed", "C-01"));
     assert_eq!(ask("stranger", poll, json!({})).await, is(401, "authentication_failed", "C-12"));
-    assert_eq!(ask("midori", poll, json!({})).await, is(404, "access_denied", "E-01"));
-    assert_eq!(ask("midori", "/ssf/poll/no-such", json!({})).await, is(404, "access_denied", "E-01"));
+    assert_eq!(ask("midori", poll, json!({})).await, is(404, "access_denied", "V-01"));
+    assert_eq!(ask("midori", "/ssf/poll/no-such", json!({})).await, is(404, "access_denied", "V-01"));
     for body in [json!([]), json!({"maxEvents": -1}), json!({"ack": "x"}), json!({"setErrs": {"x": 1}})] {
         assert_eq!(ask("aoba", poll, body).await, is(400, "invalid_request", "R-01"));
     }
@@ -278,7 +278,7 @@ async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         let request = Request::builder().method(method).uri("/ssf/streams").body(Body::empty()).unwrap();
         let answer = house.send(0, "aoba", request).await;
-        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!("E-03")), "{method}");
+        assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!("V-03")), "{method}");
     }
 }
 
@@ -351,7 +351,7 @@ async fn a_receiver_reads_and_stops_its_own_stream_and_the_operator_s_word_is_th
     let payload = &event["events"][EventType::StreamUpdated.uri()];
     assert_eq!(*payload, json!({"status": "paused", "reason": "maintenance"}));
     let refused = set("enabled").await;
-    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("E-02")));
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("V-02")));
     let other =
         house.post(0, "midori", "/ssf/status", &json!({"stream_id": "aoba", "status": "enabled"})).await;
     assert_eq!(other.status.as_u16(), 404);
