@@ -23,6 +23,11 @@ fn no_ocsp_request_is_read_in_two_ways() {
 }
 
 #[test]
+fn no_scep_message_is_more_than_what_its_signer_said() {
+    try_with_changes("scep", targets::scep);
+}
+
+#[test]
 fn no_signed_text_is_believed_but_the_signed_one() {
     try_with_changes("jws", targets::jws);
 }

@@ -15,8 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use plist::Value;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::Deserialize;
 use std::sync::Arc;
+use tegata_ca::Issuer;
 use tegata_ca::pkcs7::ContentSigner;
 use tegata_core::encoding::hex;
 use tegata_core::id::Code;
@@ -39,6 +41,19 @@ struct Wish {
     hardware_bound: bool,
     /// What the page knows of the device.
     platform: Option<Platform>,
+    /// How the device comes for its certificate.
+    #[serde(default)]
+    by: Door,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Door {
+    /// For iOS 16, macOS 13.1 and later.
+    #[default]
+    Acme,
+    /// For those before, and for whatever on a Mac does not find the other kind of key. RSA, made on the device.
+    Scep,
 }
 
 const fn yes() -> bool {
@@ -49,22 +64,28 @@ const fn yes() -> bool {
 struct Profiles {
     desk: Desk,
     signer: Option<Arc<ContentSigner>>,
+    /// Whether there is a door for SCEP.
+    scep: bool,
 }
 
 /// Routes of the portal listener. Without a signer profiles are handed out unsigned, which devices say to their users.
-pub fn profile_routes(desk: Desk, signer: Option<ContentSigner>) -> Router {
+/// Where there is no door for SCEP, no profile leads to it.
+pub fn profile_routes(desk: Desk, signer: Option<ContentSigner>, scep: bool) -> Router {
     Router::new()
         .route("/api/v1/profiles", post(profile))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
-        .with_state(Profiles { desk, signer: signer.map(Arc::new) })
+        .with_state(Profiles { desk, signer: signer.map(Arc::new), scep })
 }
 
 async fn profile(
-    State(Profiles { desk, signer }): State<Profiles>,
+    State(Profiles { desk, signer, scep }): State<Profiles>,
     guest: Guest,
     wish: Result<Form<Wish>, FormRejection>,
 ) -> Answer<Response> {
     let Form(wish) = wish.map_err(|_| Refusal::RequestMalformed)?;
+    if wish.by == Door::Scep && !scep {
+        return Err(Refusal::NotFound.into());
+    }
     // An iPad says that it is a Mac, unless its page knows better.
     let told = wish.platform.or_else(|| (guest.platform == Platform::Macos).then_some(Platform::Apple));
     let desk = desk.serving(guest.calling_itself(told));
@@ -95,6 +116,7 @@ fn written(desk: &Desk, invitation: &Invitation, wish: &Wish) -> Result<String, 
     let uuids = [(); 3].map(|()| uuid(context.entropy.as_ref()));
     let name = format!("{} {}", invitation.site_name, invitation.label);
     let directory = format!("{}/acme/device/directory", context.addresses.portal);
+    let scep = format!("{}/scep", context.addresses.public);
     let payload = |kind, identifier, uuid, name| {
         vec![
             ("PayloadType", Value::Text(kind)),
@@ -106,9 +128,31 @@ fn written(desk: &Desk, invitation: &Invitation, wish: &Wish) -> Result<String, 
     };
     let mut certificate = payload("com.apple.security.pkcs1", &issuer, &uuids[0], "Tegata CA");
     certificate.push(("PayloadContent", Value::Data(authority.issuer().certificate())));
-    let mut acme = payload("com.apple.security.acme", &key, &uuids[1], &name);
+    let key = match wish.by {
+        Door::Acme => {
+            acme(payload("com.apple.security.acme", &key, &uuids[1], &name), wish, &directory, &name)
+        }
+        Door::Scep => {
+            let inside = scep_content(authority.issuer(), wish, &scep, &name);
+            let mut scep = payload("com.apple.security.scep", &key, &uuids[1], &name);
+            scep.push(("PayloadContent", Value::Dictionary(inside)));
+            scep
+        }
+    };
+    let mut profile = payload("Configuration", &identifier, &uuids[2], &name);
+    profile.extend([
+        ("PayloadOrganization", Value::Text(&invitation.tenant_name)),
+        ("PayloadContent", Value::List(vec![Value::Dictionary(certificate), Value::Dictionary(key)])),
+    ]);
+    Ok(plist::document(&Value::Dictionary(profile)))
+}
+
+/// One dictionary of a property list.
+type Entries<'a> = Vec<(&'static str, Value<'a>)>;
+
+fn acme<'a>(mut acme: Entries<'a>, wish: &'a Wish, directory: &'a str, name: &'a str) -> Entries<'a> {
     acme.extend([
-        ("DirectoryURL", Value::Text(&directory)),
+        ("DirectoryURL", Value::Text(directory)),
         ("ClientIdentifier", Value::Text(&wish.code)),
         ("KeyType", Value::Text("ECSECPrimeRandom")),
         ("KeySize", Value::Number(256)),
@@ -118,14 +162,31 @@ fn written(desk: &Desk, invitation: &Invitation, wish: &Wish) -> Result<String, 
         // Chrome on a Mac could not use the key otherwise; a key of the Secure Enclave is not asked.
         ("AllowAllAppsAccess", Value::Flag(!wish.hardware_bound)),
         ("ExtendedKeyUsage", Value::List(vec![Value::Text("1.3.6.1.5.5.7.3.2")])),
-        ("Subject", subject(&name)),
+        ("Subject", subject(name)),
     ]);
-    let mut profile = payload("Configuration", &identifier, &uuids[2], &name);
-    profile.extend([
-        ("PayloadOrganization", Value::Text(&invitation.tenant_name)),
-        ("PayloadContent", Value::List(vec![Value::Dictionary(certificate), Value::Dictionary(acme)])),
-    ]);
-    Ok(plist::document(&Value::Dictionary(profile)))
+    acme
+}
+
+fn scep_content<'a>(issuer: &'a Issuer, wish: &'a Wish, url: &'a str, name: &'a str) -> Entries<'a> {
+    vec![
+        ("URL", Value::Text(url)),
+        // Comes back as the message of GetCACert, which CA of several is meant.
+        ("Name", Value::Text(issuer.id().as_str())),
+        ("Subject", subject(name)),
+        ("Challenge", Value::Text(&wish.code)),
+        ("Key Type", Value::Text("RSA")),
+        ("Keysize", Value::Number(2048)),
+        // Signing is 1, encrypting is 4: SCEP's answer is encrypted for this key.
+        ("Key Usage", Value::Number(5)),
+        ("KeyIsExtractable", Value::Flag(false)),
+        ("AllowAllAppsAccess", Value::Flag(true)),
+        ("CAFingerprint", Value::Octets(fingerprint(issuer))),
+    ]
+}
+
+/// Devices know SHA-1 and MD5 for this and nothing else; the CA's certificate stands in the signed profile as well.
+fn fingerprint(issuer: &Issuer) -> Vec<u8> {
+    digest(&SHA1_FOR_LEGACY_USE_ONLY, issuer.certificate()).as_ref().to_vec()
 }
 
 /// A name of one part; the server does not read it.

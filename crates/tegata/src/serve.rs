@@ -254,7 +254,11 @@ fn listeners(
         |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
     let portal_identity = identity(&config.portal.certificate, &config.portal.key)?;
     let portal = tegata_enroll::portal_routes(desk.clone())
-        .merge(tegata_enroll::profile_routes(desk.clone(), profiles::signer(&portal_identity)))
+        .merge(tegata_enroll::profile_routes(
+            desk.clone(),
+            profiles::signer(&portal_identity),
+            registrars.is_some(),
+        ))
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_token::portal_router(tokens.clone()));
     let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));

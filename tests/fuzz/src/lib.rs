@@ -3,6 +3,7 @@
 
 use rcgen::PublicKeyData;
 use ring::digest::{SHA256, digest};
+use tegata_ca::scep::Message;
 use tegata_ca::{KeyType, OcspRequest, ParsedRequest, PublicKey};
 use tegata_core::Refusal;
 use tegata_core::encoding::base64;
@@ -61,6 +62,18 @@ pub fn ocsp(data: &[u8]) {
     let again = sequence(&sequence(&sequence(&list)));
     let again = OcspRequest::parse(&again).expect("the same question without its ornaments");
     assert!(again.is_cacheable() && again.certificate_ids().eq(ids));
+}
+
+/// A message of SCEP, in DER or BER.
+pub fn scep(data: &[u8]) {
+    let Ok(message) = Message::parse(data) else { return };
+    assert!(Message::parse(&[data, &[0]].concat()).is_err(), "one message and nothing after it");
+    assert!(message.recipients().count() <= 8);
+    assert!(message.signer_der().len() <= data.len());
+    if let Ok(verified) = message.verify() {
+        assert_eq!(verified.key().key_type(), KeyType::Rsa, "it can be answered");
+        assert!(contains(message.signer_der(), verified.key().info()), "by whoever has signed");
+    }
 }
 
 /// A signed text, believed only if the key's holder signed exactly it.

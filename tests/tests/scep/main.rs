@@ -1,6 +1,7 @@
 //! Devices and programs that speak SCEP (RFC 8894): strongSwan's, and one that does what a device's profile says.
 
 mod attacks;
+mod profile;
 
 use tegata_tests::openssl::{openssl, text, url_after};
 use tegata_tests::scep::{CERT_POLL, GET_CERT, GET_CRL, Message, RENEWAL_REQ, ScepClient};

@@ -9,6 +9,7 @@ pub(super) enum Value<'a> {
     Number(u32),
     Flag(bool),
     Data(&'a [u8]),
+    Octets(Vec<u8>),
     List(Vec<Value<'a>>),
     Dictionary(Vec<(&'static str, Value<'a>)>),
 }
@@ -30,6 +31,7 @@ fn write(text: &mut String, value: &Value<'_>) {
         Value::Text(content) => writeln!(text, "<string>{}</string>", escaped(content)),
         Value::Number(number) => writeln!(text, "<integer>{number}</integer>"),
         Value::Flag(flag) => writeln!(text, "<{flag}/>"),
+        Value::Octets(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
         Value::Data(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
         Value::List(values) => {
             text.push_str("<array>\n");
