@@ -1,11 +1,12 @@
 //! What a request costs the server, next to the least that any server could pay for it.
 //!
-//! `tegata-bench TEGATA [--json] [--large]` starts that program and the limit server, puts the same load on both in
-//! turn, and reads what each of them used from `/proc`; `--large` adds what takes minutes. `tegata-bench limit …` and
-//! `tegata-bench still …` are the limit servers themselves, `tegata-bench lists …` and
+//! `tegata-bench TEGATA [--json] [--large] [--only=ROWS]` starts that program and the limit server, puts the same load
+//! on both in turn, and reads what each of them used from `/proc`; `--large` adds what takes minutes. `tegata-bench
+//! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench lists …` and
 //! `tegata-bench denied …` are processes whose memory is measured.
 
 mod answers;
+mod choice;
 mod client;
 mod cpu;
 mod denied;
@@ -25,18 +26,15 @@ mod statuses;
 mod still;
 mod tokens;
 
+use choice::Choice;
 use client::Trust;
 use report::Report;
 use servers::{Limit, Tegata};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
-
-const USAGE: &str = "usage: tegata-bench TEGATA [--json] [--large], where TEGATA is the program to measure";
-
-const OPTIONS: [&str; 2] = ["--json", "--large"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -46,10 +44,11 @@ async fn main() -> ExitCode {
         ["still", answer] => still::serve(answer.as_ref()).await,
         ["lists", shards] => lists::make_once(shards),
         ["denied", file] => denied::load_once(file.as_ref()),
-        [tegata, ref options @ ..] if options.iter().all(|option| OPTIONS.contains(option)) => {
-            compare(tegata.into(), options.contains(&"--json"), options.contains(&"--large")).await
-        }
-        _ => Err(USAGE.into()),
+        [tegata, ref options @ ..] => match Choice::of(options) {
+            Ok(choice) => compare(tegata.into(), choice).await,
+            Err(error) => Err(error),
+        },
+        _ => Err(choice::USAGE.into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,35 +59,55 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn compare(program: PathBuf, as_json: bool, large: bool) -> Outcome<()> {
-    let tegata = Tegata::start(&program)?;
-    let limit = Limit::start(&tegata.chain)?;
-    let trust = Trust::read(&[&tegata.tls_ca, &limit.tls_ca])?;
+async fn compare(program: PathBuf, choice: Choice<'_>) -> Outcome<()> {
     let sign_us = cpu::signature()?;
-    let devices = devices::enroll(&tegata, &trust).await?;
-    let mut report = Report {
-        rows: vec![
-            tokens::kept_alive(&tegata, &limit, &trust, &devices).await?,
-            tokens::new_connection(&tegata, &limit, &trust, &devices).await?,
-            introspection::row(&tegata, &limit, &trust, &devices).await?,
-            issuing::issue(&tegata, &trust).await?,
-        ],
-        ..Report::default()
-    };
-    report.rows.extend(answers::rows(&tegata, &devices).await?);
-    report.rows.extend(lists::rows()?);
-    report.rows.extend(statuses::rows()?);
-    report.rows.extend(gates::rows(&tegata, &trust, &devices).await?);
-    let (loading, held) = denied::measure()?;
-    report.rows.push(loading);
-    report.memory = lists::memory()?;
-    report.memory.push(held);
-    report.delays = revocations::rows(&tegata, &trust, &devices).await?;
-    if large {
+    let mut report = measure(&program, &choice).await?;
+    if choice.large {
         report.rows.extend(ledgers::rows(&program).await?);
     }
     // Both ends of the run, because a shared machine changes its pace.
     let sign_us = f64::midpoint(sign_us, cpu::signature()?);
-    print!("{}", if as_json { report.json() } else { report.table(sign_us) });
+    print!("{}", if choice.json { report.json() } else { report.table(sign_us) });
     Ok(())
+}
+
+async fn measure(program: &Path, choice: &Choice<'_>) -> Outcome<Report> {
+    let tegata = Tegata::start(program)?;
+    let limit = Limit::start(&tegata.chain)?;
+    let trust = Trust::read(&[&tegata.tls_ca, &limit.tls_ca])?;
+    let devices = devices::enroll(&tegata, &trust).await?;
+    let mut report = Report::default();
+    let rows = &mut report.rows;
+    if choice.wants("token kept alive") {
+        rows.push(tokens::kept_alive(&tegata, &limit, &trust, &devices).await?);
+    }
+    if choice.wants("token new connection") {
+        rows.push(tokens::new_connection(&tegata, &limit, &trust, &devices).await?);
+    }
+    if choice.wants("introspection") {
+        rows.push(introspection::row(&tegata, &limit, &trust, &devices).await?);
+    }
+    if choice.wants("issue") {
+        rows.push(issuing::issue(&tegata, &trust).await?);
+    }
+    if choice.wants("ocsp") {
+        rows.extend(answers::rows(&tegata, &devices).await?);
+    }
+    if choice.wants("crl") {
+        rows.extend(lists::rows()?);
+        report.memory.extend(lists::memory()?);
+    }
+    if choice.wants("status") {
+        rows.extend(statuses::rows()?);
+    }
+    if choice.wants("gate") {
+        rows.extend(gates::rows(&tegata, &trust, &devices).await?);
+        let (loading, held) = denied::measure()?;
+        rows.push(loading);
+        report.memory.push(held);
+    }
+    if choice.wants("revoke") {
+        report.delays = revocations::rows(&tegata, &trust, &devices).await?;
+    }
+    Ok(report)
 }
