@@ -23,7 +23,6 @@ use tegata_token::StatusLists;
 use tegata_web::{Answer, Context};
 
 /// What the routes need.
-#[derive(Clone)]
 pub struct Public {
     pub context: Context,
     pub authorities: Arc<Authorities>,
@@ -41,10 +40,14 @@ pub fn routes(public: Public) -> Router {
         .route("/ocsp/{issuer}", post(ocsp::in_body))
         .route("/ocsp/{issuer}/{*request}", get(ocsp::in_path))
         .merge(statuses::routes())
-        .with_state(public)
+        .with_state(Arc::new(public))
 }
 
-async fn crl(State(public): State<Public>, Path(file): Path<String>, headers: HeaderMap) -> Answer<Response> {
+async fn crl(
+    State(public): State<Arc<Public>>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let (issuer, shard) = shard_of(&file)?;
     let now = public.context.now();
     let found = public.lists.get(&public.context.ledger, &issuer, shard, now).await;
@@ -61,7 +64,7 @@ async fn crl(State(public): State<Public>, Path(file): Path<String>, headers: He
     Ok(respond(representation, &headers, now))
 }
 
-async fn certificate(State(public): State<Public>, Path(file): Path<String>) -> Answer<Response> {
+async fn certificate(State(public): State<Arc<Public>>, Path(file): Path<String>) -> Answer<Response> {
     let id = issuer_of(&file, ".cer")?;
     let certificate = public.hierarchy.certificate(&id).ok_or(Refusal::NotFound)?;
     let headers = [(CONTENT_TYPE, "application/pkix-cert"), (CACHE_CONTROL, "public, max-age=86400")];

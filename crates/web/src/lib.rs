@@ -50,7 +50,7 @@ pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;
 pub use problem::{Answer, Problem};
 pub use proxy::{Proxies, UnfitProxies};
-pub use site::Site;
+pub use site::{Kept, Site};
 pub use subject::Subject;
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use crate::listener::activity::{Activity, Counted};
 use crate::listener::visitors::Visit;
 use crate::path::Path;
 use crate::proxy::ProxyCertificate;
+use crate::site::Kept;
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::Body;
 use http::{Extensions, Request};
 use hyper::body::Incoming;
@@ -33,7 +33,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tower::ServiceExt;
 
 mod activity;
 mod visitors;
@@ -86,25 +85,25 @@ impl Default for Limits {
 pub async fn serve(
     tcp: TcpListener,
     port: Port,
-    router: Router,
+    kept: impl Into<Kept>,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    serve_counting(tcp, port, router, limits, Arc::default(), shutdown).await;
+    serve_counting(tcp, port, kept, limits, Arc::default(), shutdown).await;
 }
 
 /// The same, with the number of open connections kept in `open`.
 pub async fn serve_counting(
     tcp: TcpListener,
     port: Port,
-    router: Router,
+    kept: impl Into<Kept>,
     limits: Limits,
     open: Arc<AtomicUsize>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (closing, closing_seen) = watch::channel(false);
     let room = Arc::new(Semaphore::new(limits.connections));
-    let house = Arc::new(House { port, router, limits, closing: closing_seen });
+    let house = Arc::new(House { port, kept: kept.into(), limits, closing: closing_seen });
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -131,7 +130,7 @@ pub async fn serve_counting(
 
 struct House {
     port: Port,
-    router: Router,
+    kept: Kept,
     limits: Limits,
     closing: watch::Receiver<bool>,
 }
@@ -221,7 +220,7 @@ impl House {
         facts.insert(control.clone());
         let _visit = self.welcome(&facts, &control);
         let activity = Activity::default();
-        let service = service_fn(|request| answer(self.router.clone(), &facts, &activity, request));
+        let service = service_fn(|request| answer(self.kept.clone(), &facts, &activity, request));
         let builder = self.builder(h2);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut closing = self.closing.clone();
@@ -267,7 +266,7 @@ impl House {
 }
 
 fn answer(
-    router: Router,
+    kept: Kept,
     facts: &Extensions,
     activity: &Activity,
     mut request: Request<Incoming>,
@@ -275,7 +274,7 @@ fn answer(
     request.extensions_mut().extend(facts.clone());
     let busy = activity.begin();
     async move {
-        let response = router.oneshot(request.map(|body| Body::new(Leftover::new(body)))).await?;
+        let response = kept.answer(request.map(|body| Body::new(Leftover::new(body)))).await;
         Ok(response.map(|body| Body::new(Counted::new(body, busy))))
     }
 }

@@ -6,7 +6,7 @@
 use crate::language::{ReaderLanguage, weighed};
 use crate::page::Page;
 use askama::Template;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
@@ -104,6 +104,10 @@ impl Reader {
         let Some(problem) = problem_of(&response) else { return response };
         let written = if self.as_page { problem.page(self.language) } else { problem.json(self.language) };
         let mut written = overlay(&response, written);
+        // The router knew the length of what it gave, not of this.
+        if let Some(length) = written.body().size_hint().exact() {
+            written.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
         if self.without_body {
             *written.body_mut() = Body::empty();
         }

@@ -3,8 +3,7 @@
 use crate::problem::{Problem, Reader};
 use crate::{host, origin};
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -12,6 +11,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use tegata_core::Refusal;
+use tower::ServiceExt;
 
 /// For whatever is not a page: JSON opened in a tab, an image.
 const NOTHING_ACTIVE: &str =
@@ -34,11 +34,17 @@ pub struct Site {
     pub hsts: bool,
 }
 
+/// A router with the rules of its site. Cloning shares both.
+#[derive(Clone)]
+pub struct Kept {
+    site: Option<Arc<Site>>,
+    router: Router,
+}
+
 impl Site {
-    /// The router with all of them, in one layer: each layer of its own would cost every request a box for its future
-    /// and another for what is behind it.
-    pub fn around(self, router: Router) -> Router {
-        router.layer(from_fn_with_state(Arc::new(self), keep))
+    /// The router with all of them: around it, not as a layer, which would cost every request boxes for what is behind it.
+    pub fn around(self, router: Router) -> Kept {
+        Kept { site: Some(Arc::new(self)), router }
     }
 
     fn check(&self, request: &Request) -> Result<(), Refusal> {
@@ -49,6 +55,7 @@ impl Site {
     /// Whatever goes out.
     fn secure(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
+        headers.reserve(ALWAYS.len() + 2);
         for (name, value) in ALWAYS {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -60,11 +67,27 @@ impl Site {
     }
 }
 
-async fn keep(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let reader = Reader::of(&request);
-    let response = match site.check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => Problem::from(refusal).into_response(),
-    };
-    site.secure(reader.told(response))
+impl From<Router> for Kept {
+    /// Without rules, for a listener that only the machine itself can reach.
+    fn from(router: Router) -> Self {
+        Self { site: None, router }
+    }
+}
+
+impl Kept {
+    /// The answer to a request.
+    pub async fn answer(self, request: Request) -> Response {
+        let Some(site) = self.site else { return routed(self.router, request).await };
+        let reader = Reader::of(&request);
+        let response = match site.check(&request) {
+            Ok(()) => routed(self.router, request).await,
+            Err(refusal) => Problem::from(refusal).into_response(),
+        };
+        site.secure(reader.told(response))
+    }
+}
+
+async fn routed(router: Router, request: Request) -> Response {
+    let Ok(response) = router.oneshot(request).await;
+    response
 }

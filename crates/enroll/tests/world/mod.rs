@@ -1,7 +1,6 @@
 //! The desk behind its doors, with a clock that stands until it is moved.
 
 use crate::support::{House, NOW, OPERATOR, Place, csr, request};
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -18,8 +17,7 @@ use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
 use tegata_enroll::{Desk, TokenAnswer, TokenDesk, TokenWish, device_routes, portal_routes};
 use tegata_storage::{DeviceAction, Origin, Status};
-use tegata_web::{Addresses, Context, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
-use tower::ServiceExt;
+use tegata_web::{Addresses, Context, Kept, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
 
 pub const PORTAL: &str = "https://portal.example";
 pub const DEVICE: &str = "https://device.example";
@@ -29,8 +27,8 @@ pub struct World {
     pub clock: Arc<HandClock>,
     pub booth: Arc<Booth>,
     status: Arc<Status>,
-    portal: Router,
-    device: Router,
+    portal: Kept,
+    device: Kept,
 }
 
 pub struct Answered {
@@ -167,7 +165,7 @@ impl World {
         tokio::spawn(answer(self.door(&request), request)).await.unwrap()
     }
 
-    fn door(&self, request: &Request<Body>) -> Router {
+    fn door(&self, request: &Request<Body>) -> Kept {
         let presents = request.extensions().get::<Presented>().is_some();
         if presents { self.device.clone() } else { self.portal.clone() }
     }
@@ -277,11 +275,11 @@ pub fn rsa_csr() -> Vec<u8> {
     output.stdout
 }
 
-async fn answer(door: Router, mut request: Request<Body>) -> Answered {
+async fn answer(door: Kept, mut request: Request<Body>) -> Answered {
     let somebody = PeerAddress(([192, 0, 2, 1], 50_000).into());
     let known = request.extensions().get().copied().unwrap_or(somebody);
     request.extensions_mut().insert(known);
-    let response = door.oneshot(request).await.unwrap();
+    let response = door.answer(request).await;
     let (parts, body) = response.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     let json = serde_json::from_str(&text).unwrap_or_default();

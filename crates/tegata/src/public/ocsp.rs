@@ -17,7 +17,7 @@ const MEDIA_TYPE: &str = "application/ocsp-response";
 
 /// By POST: not for caches.
 pub async fn in_body(
-    State(public): State<Public>,
+    State(public): State<Arc<Public>>,
     Path(issuer): Path<String>,
     request: Request,
 ) -> Answer<Response> {
@@ -29,7 +29,7 @@ pub async fn in_body(
 
 /// By GET: the request, in base64, is the rest of the path (RFC 6960 appendix A.1).
 pub async fn in_path(
-    State(public): State<Public>,
+    State(public): State<Arc<Public>>,
     Path((issuer, request)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answer<Response> {

@@ -13,6 +13,7 @@ use http::header::{
     HeaderName, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use std::sync::Arc;
 use tegata_core::Refusal;
 use tegata_token::STATUS_LISTS;
 use tegata_web::Answer;
@@ -23,7 +24,7 @@ const MEDIA_TYPE: &str = "application/statuslist+jwt";
 const CACHED: &str = "public, max-age=10, must-revalidate";
 
 /// The lists and the list of lists, open to the pages of any site: there is nothing in them that a page may not know.
-pub fn routes() -> Router<Public> {
+pub fn routes() -> Router<Arc<Public>> {
     Router::new()
         .route(STATUS_LISTS, get(all).options(preflight))
         .route(&format!("{STATUS_LISTS}/{{name}}"), get(list).options(preflight))
@@ -31,7 +32,7 @@ pub fn routes() -> Router<Public> {
 }
 
 async fn list(
-    State(public): State<Public>,
+    State(public): State<Arc<Public>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -67,7 +68,7 @@ async fn list(
 }
 
 /// Section 9 of the draft.
-async fn all(State(public): State<Public>) -> Answer<Response> {
+async fn all(State(public): State<Arc<Public>>) -> Answer<Response> {
     let all = public.statuses.all().ok_or(Refusal::Unavailable)?;
     Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, CACHED)], all).into_response())
 }

@@ -317,9 +317,8 @@ pub async fn seen(response: Response<Bytes>) -> Seen {
 
 /// The routes behind their layers, without a connection.
 pub async fn call(request: Request<Body>) -> Response<Bytes> {
-    use tower::ServiceExt;
     let site = Site { origins: vec![ORIGIN.into()], hsts: false };
-    whole(site.around(routes()).oneshot(request).await.unwrap()).await
+    whole(site.around(routes()).answer(request).await).await
 }
 
 /// The same behind proxies, from this address and with this certificate of the other end.
@@ -329,13 +328,12 @@ pub async fn call_through(
     shown: Option<&Made>,
     headers: http::HeaderMap,
 ) -> Response<Bytes> {
-    use tower::ServiceExt;
     let mut request = Request::get("/seen").header("host", "localhost").body(Body::empty()).unwrap();
     request.headers_mut().extend(headers);
     request.extensions_mut().insert(PeerAddress(address.parse().unwrap()));
     request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
     let site = Site { origins: vec![ORIGIN.into()], hsts: false };
-    whole(site.around(proxies.before(routes())).oneshot(request).await.unwrap()).await
+    whole(site.around(proxies.before(routes())).answer(request).await).await
 }
 
 async fn whole<B>(response: Response<B>) -> Response<Bytes>
