@@ -1,5 +1,9 @@
 //! Invitations: a one-time right to enrol one device, kept as the hash of its code.
 
+mod lookup;
+
+pub(crate) use lookup::Lookups;
+
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
@@ -90,26 +94,31 @@ impl Invitation {
     }
 }
 
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
+             i.expires_at, i.key_hash, i.device, i.code_hash, t.policy AS tenant_policy, s.policy AS site_policy \
+             FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site ",
+            $where
+        )
+    };
+}
+
+use select;
+
 impl Ledger {
     /// The invitation with this code.
     pub async fn find_invitation(&self, code: &Code) -> Result<Option<Invitation>> {
-        self.invitation_where("", code.hash()).await
-    }
-
-    /// The invitation with this identifier.
-    pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
-        self.invitation_where(id.as_str(), Vec::new()).await
+        self.lookups.invitation(code.hash()).await
     }
 
     /// Invitations that can be used still, by the time they end. Places of kitting codes are not among them.
     pub async fn open_invitations(&self, now: Timestamp) -> Result<Vec<Invitation>> {
         let rows: Vec<Row> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
-                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
-                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
-                 WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 ORDER BY i.expires_at, i.id",
-            )
+            sqlx::query_as(select!(
+                "WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 ORDER BY i.expires_at, i.id"
+            ))
             .bind(now.millis())
             .fetch_all(connection)
             .await?
@@ -117,18 +126,10 @@ impl Ledger {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
-    async fn invitation_where(&self, id: &str, code_hash: Vec<u8>) -> Result<Option<Invitation>> {
+    /// The invitation with this identifier.
+    pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
         let row: Option<Row> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
-                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
-                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
-                 WHERE i.id = $1 OR i.code_hash = $2",
-            )
-            .bind(id)
-            .bind(code_hash)
-            .fetch_optional(connection)
-            .await?
+            sqlx::query_as(select!("WHERE i.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
         });
         row.map(TryInto::try_into).transpose()
     }
@@ -140,12 +141,7 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<Option<Invitation>> {
         let row: Option<Row> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
-                 i.expires_at, i.key_hash, i.device, t.policy AS tenant_policy, s.policy AS site_policy \
-                 FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site \
-                 WHERE i.short_hash = $1 AND i.short_until >= $2",
-            )
+            sqlx::query_as(select!("WHERE i.short_hash = $1 AND i.short_until >= $2"))
             .bind(hash.to_vec())
             .bind(now.millis())
             .fetch_optional(connection)
@@ -331,6 +327,7 @@ struct Row {
     device: Option<String>,
     tenant_policy: Option<String>,
     site_policy: Option<String>,
+    code_hash: Vec<u8>,
 }
 
 impl TryFrom<Row> for Invitation {

@@ -85,6 +85,7 @@ pub use token::IssuedToken;
 pub use transaction::Transaction;
 
 use engine::Engine;
+use invitation::Lookups;
 use revocation_log::RevocationLog;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};
@@ -145,6 +146,7 @@ pub type Result<T, E = LedgerError> = std::result::Result<T, E>;
 pub struct Ledger {
     engine: Engine,
     group: group::Sender,
+    lookups: Lookups,
     shared: Arc<Shared>,
 }
 
@@ -200,7 +202,8 @@ impl Ledger {
         let engine = Engine::open(url).await?;
         engine.migrate().await?;
         let group = group::start(engine.clone(), shared.clone());
-        Ok(Self { engine, group, shared })
+        let lookups = Lookups::start(engine.clone());
+        Ok(Self { engine, group, lookups, shared })
     }
 
     /// Waits for the connections to come home. Without it a process that ends is still safe.

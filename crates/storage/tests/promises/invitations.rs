@@ -67,6 +67,24 @@ on_both_engines! {
         assert!(guarded(&set(&second, after, day(2)).await), "a withdrawn invitation gets no code");
     }
 
+    async fn however_many_ask_at_once_each_finds_the_invitation_of_their_own_code(house: House) {
+        let mut invited = Vec::new();
+        for _ in 0..5 {
+            invited.push(house.invite("受付PC", day(0)).await);
+        }
+        let strangers: Vec<_> = (0..3).map(|_| Code::random(&house.entropy)).collect();
+        // More than one statement takes, some codes many times.
+        let asked = (0..200).map(|place| match (place % 8, place % 5) {
+            (stranger @ 0..3, _) => (&strangers[stranger], None),
+            (_, known) => (&invited[known].code, Some(&invited[known].id)),
+        });
+        let asked: Vec<_> = asked.collect();
+        let found = join_all(asked.iter().map(|(code, _)| house.ledger.find_invitation(code))).await;
+        for ((_, wanted), found) in asked.iter().zip(found) {
+            assert_eq!(found.unwrap().map(|found| found.id).as_ref(), *wanted);
+        }
+    }
+
     async fn an_invitation_admits_only_to_the_site_it_names(house: House) {
         let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         let shop = Site { id: SiteId::random(&house.entropy), tenant: other.id.clone(), name: "別の店".into() };
