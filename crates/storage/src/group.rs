@@ -74,6 +74,8 @@ pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> Sender {
             for set in sets {
                 set.tell(committed.is_ok());
             }
+            // Under load those who were answered, and requests that have arrived, are served first: they fill the next group.
+            tokio::task::yield_now().await;
         }
     });
     sender
