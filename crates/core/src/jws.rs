@@ -6,7 +6,7 @@
 
 pub mod foreign;
 
-use crate::encoding::{base64url, from_base64url};
+use crate::encoding::{base64url, from_base64url, push_base64url};
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{
@@ -89,12 +89,14 @@ impl SigningKey {
     /// [`KeyError`] when the operating system yields no randomness.
     pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, KeyError> {
         let header = format!(r#"{{"alg":"{ALGORITHM}","kid":"{}","typ":"{typ}"}}"#, self.public.kid);
-        let mut text = base64url(header.as_bytes());
+        // Four characters for three bytes each, and the signature's 64 bytes at the end.
+        let mut text = String::with_capacity((header.len() + payload.len() + 64) * 4 / 3 + 8);
+        push_base64url(&mut text, header.as_bytes());
         text.push('.');
-        text.push_str(&base64url(payload));
+        push_base64url(&mut text, payload);
         let signature = self.pair.sign(&self.random, text.as_bytes()).map_err(|_| KeyError)?;
         text.push('.');
-        text.push_str(&base64url(signature.as_ref()));
+        push_base64url(&mut text, signature.as_ref());
         Ok(text)
     }
 }

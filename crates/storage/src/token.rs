@@ -6,6 +6,7 @@ use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction};
+use serde::Serialize;
 use serde_json::json;
 use tegata_core::feed::Change;
 use tegata_core::{DeviceId, TenantId, Timestamp};
@@ -23,6 +24,12 @@ pub struct IssuedToken {
     pub audience: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What the audit log says of tokens: when, to whom, to which certificate, for which product, and each one's name.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    tokens: Vec<(i64, &'a DeviceId, u32, &'a str, &'a str)>,
 }
 
 impl Operation for IssuedToken {
@@ -68,13 +75,11 @@ impl Ledger {
 
 impl Transaction {
     async fn record_tokens(&mut self, tokens: &[&IssuedToken], device: Option<&DeviceId>) -> Result<()> {
-        let list: Vec<_> = tokens
+        let tokens = tokens
             .iter()
-            .map(|token| {
-                json!([token.at.millis(), token.device, token.generation, token.audience, token.jti])
-            })
+            .map(|token| (token.at.millis(), &token.device, token.generation, &*token.audience, &*token.jti))
             .collect();
-        self.audit(&Actor::System("token"), "token.issued", device, json!({"tokens": list})).await
+        self.audit(&Actor::System("token"), "token.issued", device, Recorded { tokens }).await
     }
 
     /// Takes a token back, of a device or of a registered client. Once more changes nothing.

@@ -8,7 +8,6 @@ use crate::revocation_log::{Pending, RevocationLog};
 use crate::rows::MOST;
 use crate::{Ledger, LedgerError, Result};
 use serde::Serialize;
-use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tegata_core::feed::{Change, Event};
@@ -41,13 +40,13 @@ pub(crate) struct Shared {
 
 /// What the chain holds of an entry.
 #[derive(Serialize)]
-struct Chained<'a> {
+struct Chained<'a, D> {
     seq: i64,
     at: Timestamp,
     actor: &'a str,
     action: &'static str,
     device: Option<&'a DeviceId>,
-    detail: Value,
+    detail: D,
 }
 
 /// Where the chains were when something began that may be undone alone.
@@ -124,7 +123,7 @@ impl Transaction {
         actor: &Actor,
         action: &'static str,
         device: Option<&DeviceId>,
-        detail: Value,
+        detail: impl Serialize + Send,
     ) -> Result<()> {
         if self.entries.len() == MOST {
             self.write_entries().await?;

@@ -6,6 +6,9 @@ use serde::Serialize;
 use std::sync::Arc;
 use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
 
+/// Claims are about so long, in bytes.
+const CLAIMS: usize = 768;
+
 /// The key that signs, and all keys that gates may meet.
 pub struct Keys {
     signing: Arc<SigningKey>,
@@ -40,7 +43,8 @@ impl Keys {
     }
 
     pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-        let payload = serde_json::to_vec(claims).map_err(|_| KeyError)?;
+        let mut payload = Vec::with_capacity(CLAIMS);
+        serde_json::to_writer(&mut payload, claims).map_err(|_| KeyError)?;
         self.signing.sign(typ, &payload)
     }
 
