@@ -54,6 +54,11 @@ impl Serial {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
+
+    /// The same with zeros after it up to [`Serial::LONGEST`], to be copied at a length known beforehand.
+    pub fn padded(&self) -> &[u8; Self::LONGEST] {
+        &self.bytes
+    }
 }
 
 impl TryFrom<Vec<u8>> for Serial {

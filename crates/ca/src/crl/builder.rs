@@ -123,9 +123,8 @@ impl CrlBuilder {
     /// Only a list that is much longer than was expected is moved to make room.
     fn prepend(&mut self, bytes: &[u8]) {
         if self.start < bytes.len() {
-            let room = bytes.len() + 3 * LONGEST_HEADER;
-            self.buffer.splice(..self.start, std::iter::repeat_n(0, room));
-            self.start = room;
+            self.buffer.splice(..self.start, std::iter::repeat_n(0, bytes.len()));
+            self.start = bytes.len();
         }
         let end = self.start;
         self.start -= bytes.len();
