@@ -24,6 +24,7 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
 
     let target = format!("{}/api/v1/loss-reports", installation.device);
     let body = json!({ "device": lost.device }).to_string();
+    let (shop, field) = (format!("{}/shop", installation.device), body.trim_end_matches('}'));
     let evil = serve(format!(
         "<!doctype html><title>x</title><p id=done hidden>done</p><iframe id=frame src='{shop}'></iframe>\
          <form id=form method=post enctype='text/plain' action='{target}' target=sink><input name='{field}' value='}}'></form>\
@@ -33,8 +34,6 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
          Promise.all([post({{ mode: 'no-cors' }}), post({{ headers: {{ 'content-type': 'application/json' }} }}),\
            new Promise((done) => setTimeout(done, 1500))]).then(() => {{ document.getElementById('done').hidden = false; }});\
          </script>",
-        shop = format!("{}/shop", installation.device),
-        field = body.trim_end_matches('}').replace('\'', "&#39;"),
     ));
     browser.go(&evil);
     browser.see("#done");
