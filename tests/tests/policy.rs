@@ -170,6 +170,8 @@ fn a_machine_waits_at_each_door_until_somebody_has_approved() {
     machine.approved(&installation);
     let strongswan = strongswan(&installation);
     assert!(strongswan.contains("Issued certificate is trusted"), "{strongswan}");
+    let scep = by_scep(&installation);
+    assert!(scep.contains("Issued certificate is trusted"), "{scep}");
     installation.command(&["check"]).good();
 }
 
@@ -389,4 +391,27 @@ fn a_profile_is_for_the_kinds_of_apple_devices_that_are_allowed() {
     assert_eq!(refusal(&client.finalize(&order, &key)).1, "E-02", "a client that does not say what it is");
     client.user_agent = Some("profiled/1.0 CFNetwork/1494.0.7 Darwin/23.4.0");
     assert_eq!(client.finalize(&order, &key).expect(200).json()["status"], "valid");
+}
+
+/// A SCEP client of others: refused while a rule is against it, then it polls until somebody has approved.
+fn by_scep(installation: &Installation) -> String {
+    let client = StrongSwan::in_folder(installation.folder("strongswan-scep"));
+    let url = format!("{}/scep", installation.public);
+    client.pki(&["--scepca", "--url", &url, "--caout", "ca.der", "--raout", "ra.der"], "nothing").good();
+    client.pki(&["--gen", "--type", "rsa", "--size", "2048"], "first.key").good();
+    let code = code(&installation.invite("printer-1"));
+    let server =
+        ["--scep", "--url", &url, "--cacert-enc", "ra.der", "--cacert-sig", "ra.der", "--dn", "CN=nobody"];
+    let trusted = ["--cacert", "ca.der", "--cacert", "ca-1.der", "--outform", "pem", "--interval", "1"];
+    let enrol = [&server[..], &trusted, &["--in", "first.key", "--password", &code]].concat();
+    set(installation, &["--platform", "ios"]);
+    assert!(client.pki(&enrol, "nothing.pem").code != 0, "a client that does not say what it is");
+    assert!(!installation.tell(&["approvals"]).to_string().contains("printer-1"));
+    installation.tell(&["policy", "clear", "--rule", "platform"]);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| client.pki(&enrol, "first.pem").good().stderr);
+        waits(installation, "printer-1");
+        approve(installation, "printer-1");
+        running.join().expect("it ends")
+    })
 }
