@@ -10,6 +10,7 @@
 mod acme;
 mod api;
 mod assets;
+mod bulk;
 mod calendar;
 mod companion;
 mod day;
@@ -33,6 +34,10 @@ mod waiting;
 mod why;
 
 pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
+pub use bulk::{
+    Admission, Bulk, CodeSecret, GuestLine, InvitingClients, JudgedLine, OpenCodes, Realm, WrongLine,
+    lines_of_csv, lines_of_json,
+};
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
 pub use label::is_label;

@@ -34,7 +34,7 @@ pub async fn binding_secret(
 }
 
 /// As it lies in the ledger, where the first who looks puts one.
-async fn sealed_secret(
+pub async fn sealed_secret(
     ledger: &Ledger,
     ring: &KeyRing,
     entropy: &dyn Entropy,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tegata_core::Installation;
 use tegata_core::renewal::RenewalPolicy;
 
-pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, Jwks};
+pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
 pub use template::Template;

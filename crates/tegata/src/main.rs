@@ -4,6 +4,7 @@
 
 mod acme;
 mod approval;
+mod bulk;
 mod canary;
 mod ceremony;
 mod certificate;

@@ -1,6 +1,7 @@
 //! `tegata serve` and `tegata dev`: three listeners and the background passes.
 
 use crate::acme;
+use crate::bulk;
 use crate::canary::{self, Canary};
 use crate::cli::{DevOptions, InitOptions};
 use crate::clients::Registered;
@@ -27,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::{Registrars, Responders};
 use tegata_core::Role;
-use tegata_enroll::{Acme, Desk, Scep};
+use tegata_enroll::{Acme, Bulk, Desk, Scep};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
@@ -202,9 +203,10 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
     let acme = acme::open(house, desk.clone()).await?;
     let registrars = scep::open(house)?;
+    let bulk = bulk::open(house, &tokens).await?;
     let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
-    let mut listeners =
-        listeners(house, doors, (desk, acme, registrars.clone()), told, surfaces, &metrics, &stopping)?;
+    let offices = (desk, acme, registrars.clone(), &bulk);
+    let mut listeners = listeners(house, doors, offices, told, surfaces, &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
@@ -215,6 +217,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     }
     passes.spawn(loops::renew(house.context.clone()));
     passes.spawn(keep_clients);
+    passes.spawn(bulk.run());
     passes.spawn(metrics.clone().follow(house.context.clone()));
     if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
         passes.spawn(canary.run());
@@ -242,7 +245,7 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
 fn listeners(
     house: &House,
     doors: Doors,
-    (desk, acme, registrars): (Desk, Acme, Option<Arc<Registrars>>),
+    (desk, acme, registrars, bulk): (Desk, Acme, Option<Arc<Registrars>>, &Bulk),
     (tokens, client_hints): (&Arc<Tokens>, Vec<DistinguishedName>),
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
@@ -262,7 +265,9 @@ fn listeners(
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_token::portal_router(tokens.clone()));
     let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));
-    let device = tegata_enroll::device_routes(desk).merge(tegata_token::device_router(tokens.clone()));
+    let device = tegata_enroll::device_routes(desk)
+        .merge(bulk.routes())
+        .merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),
         authorities: house.authorities.clone(),

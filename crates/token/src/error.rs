@@ -64,6 +64,11 @@ impl OAuthError {
         self.fault.is_none().then_some(self.refusal)
     }
 
+    /// The reason that support looks up, whatever form it is told in.
+    pub(crate) const fn reason(&self) -> Refusal {
+        self.refusal
+    }
+
     /// The code that support looks up.
     pub const fn code(&self) -> &'static str {
         self.refusal.code()

@@ -19,7 +19,7 @@ use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::jws::KeyError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_storage::Facts;
-use tegata_web::Context;
+use tegata_web::{Context, PeerCertificate};
 use thiserror::Error;
 
 /// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
@@ -146,6 +146,20 @@ impl Tokens {
 
     pub(crate) fn streams(&self) -> &Streams {
         self.streams.get().unwrap_or(&SILENCE)
+    }
+
+    /// Whether the certificate is the registered client's of this name, now: for doors beside the OAuth endpoints.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to show.
+    pub async fn recognize(
+        &self,
+        client_id: &str,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<(), Refusal> {
+        let registration = self.clients().get(client_id).ok_or(Refusal::NotThisClient)?;
+        let recognized = registration.recognize(&self.context, certificate).await;
+        recognized.map(drop).map_err(|error| error.reason())
     }
 
     /// From now on these keys sign and are believed.

@@ -3,6 +3,7 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use tegata_core::{SiteId, TenantId};
 use tegata_web::Subject;
 use tegata_web::subject::Name;
 
@@ -28,8 +29,19 @@ pub struct ClientConfig {
     pub audiences: Vec<String>,
     pub scope: String,
     pub introspects: Vec<String>,
+    /// Where it may invite devices by lists; nowhere unless it is written.
+    pub invites: Vec<InvitesConfig>,
     /// As it was written, for the audit log: there is no secret in it.
     pub written: serde_json::Value,
+}
+
+/// A tenant for which a client may invite. By identifiers: a name may be another's tomorrow.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvitesConfig {
+    pub tenant: TenantId,
+    /// These sites alone; all of them, also those to come, where there is none.
+    pub sites: Option<Vec<SiteId>>,
 }
 
 /// How it is known.
@@ -85,6 +97,8 @@ struct Written {
     scope: String,
     #[serde(default)]
     introspects: Vec<String>,
+    #[serde(default)]
+    invites: Vec<InvitesConfig>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -132,6 +146,7 @@ impl TryFrom<Written> for ClientConfig {
             audiences: written.audiences,
             scope: written.scope,
             introspects: written.introspects,
+            invites: written.invites,
             written: as_written,
         })
     }
@@ -250,6 +265,7 @@ mod tests {
             ClientMethod::TlsClientAuth { subject: Subject::Uri(_), ca: ClientCa::Own }
         ));
         assert!(!client.client_credentials, "nothing is granted that is not written");
+        assert!(client.invites.is_empty(), "nobody invites who was not told to");
         let client = read(&format!("{SELF}jwks = \"stock.json\"\n")).unwrap();
         assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::File(_))));
         let client =
@@ -275,6 +291,8 @@ mod tests {
             format!("{TLS}{dn}audiences = [\"https://product.example\"]\n"),
             format!("{TLS}{dn}grants = [\"password\"]\n"),
             format!("{TLS}{dn}secret = \"s\"\n"),
+            format!("{TLS}{dn}invites = [{{tenant = \"あおば薬局グループ\"}}]\n"),
+            format!("{TLS}{dn}invites = [{{sites = []}}]\n"),
             SELF.to_owned(),
             format!("{SELF}jwks_uri = \"http://a.example/jwks.json\"\n"),
             format!("{SELF}jwks_uri = \"https://a.example/jwks.json\"\njwks = \"stock.json\"\n"),

@@ -1,0 +1,112 @@
+//! Invitations in bulk, from programs of the tenants: a registered client sends a list, watches it being worked off, and
+//! is given the links once.
+//!
+//! The list is durable before it is acknowledged; a pass works it off in small transactions, so whatever stops a server, the
+//! next one goes on. Codes are not kept: they are derived again when they are handed over ([`CodeSecret`]).
+
+mod api;
+mod codes;
+mod list;
+
+pub use codes::{CodeSecret, OpenCodes};
+pub use list::{GuestLine, JudgedLine, WrongLine, lines_of_csv, lines_of_json};
+
+use axum::Router;
+use codes::Opening;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId};
+use tegata_storage::LedgerError;
+use tegata_web::{Context, PeerCertificate};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// Lines in one transaction: few enough that others get their turn.
+const STEP: u32 = 50;
+
+/// How often it is looked for lists that another process received, or left behind.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Where a client may invite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Realm {
+    /// At sites of this tenant.
+    pub tenant: TenantId,
+    /// At these alone; at all of them, also those to come, where there is none.
+    pub sites: Option<Vec<SiteId>>,
+}
+
+/// The answer of an [`InvitingClients`].
+pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<Vec<Realm>, Refusal>> + Send + 'a>>;
+
+/// Who knows the registered clients. The desk does not: `tegata` wires it to the token endpoint's registrations.
+pub trait InvitingClients: Send + Sync {
+    /// Where the client of this name may invite, provided that the certificate is its own and works now.
+    fn admit<'a>(&'a self, client_id: &'a str, certificate: Option<&'a PeerCertificate>) -> Admission<'a>;
+}
+
+/// The office for lists. Cloning shares it.
+#[derive(Clone)]
+pub struct Bulk {
+    context: Context,
+    clients: Arc<dyn InvitingClients>,
+    secret: Opening,
+    wake: Arc<Notify>,
+}
+
+impl Bulk {
+    /// An office that knows its clients from `clients`, and the secret of its codes from `open`.
+    pub fn new(context: Context, clients: Arc<dyn InvitingClients>, open: OpenCodes) -> Self {
+        Self { context, clients, secret: Opening::new(open), wake: Arc::default() }
+    }
+
+    /// Its routes on the device listener, which sees the clients' certificates.
+    pub fn routes(&self) -> Router {
+        api::routes(self.clone())
+    }
+
+    /// Works lists off for as long as it is asked to. A failure is tried again at the next turn.
+    pub async fn run(self) {
+        loop {
+            if let Err(refusal) = self.work_off().await {
+                tracing::error!(code = refusal.code(), "a list of invitations is not worked off yet");
+            }
+            let _ = timeout(LOOK, self.wake.notified()).await;
+        }
+    }
+
+    async fn work_off(&self) -> Result<(), Refusal> {
+        for (list, client) in self.context.ledger.unfinished_lists().await.map_err(logged)? {
+            let secret = self.secret.secret().await?;
+            let fresh = || {
+                let id = InvitationId::random(self.context.entropy.as_ref());
+                let code = secret.code(&id);
+                (id, code)
+            };
+            while !self.step(&list, &client, &fresh).await.map_err(logged)? {}
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &self,
+        list: &InvitationListId,
+        client: &str,
+        fresh: &(dyn Fn() -> (InvitationId, tegata_core::id::Code) + Sync),
+    ) -> Result<bool, LedgerError> {
+        let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+        let done = transaction.work_off_list(list, client, STEP, fresh).await?;
+        transaction.commit().await?;
+        Ok(done)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)]
+fn logged(error: LedgerError) -> Refusal {
+    let refusal = error.refusal();
+    if refusal.status() >= 500 {
+        tracing::error!(%error, "the ledger did not answer the office for lists");
+    }
+    refusal
+}

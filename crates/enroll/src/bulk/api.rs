@@ -1,0 +1,380 @@
+//! The office for lists over HTTP.
+
+use super::{Bulk, JudgedLine, Realm, lines_of_csv, lines_of_json, logged};
+use axum::extract::{Path, Query, Request, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderMap, StatusCode};
+use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+use tegata_core::{DeviceId, InvitationId, InvitationListId, Language, Refusal, Role, SiteId, Timestamp};
+use tegata_storage::{Guest, InvitationLine, InvitationList, LineOutcome, NewInvitationList, NewLine, Site};
+use tegata_web::{Answer, Presented, Problem, ReaderLanguage, body};
+
+/// The most that a list may be, in bytes and in lines.
+const LARGEST: usize = 256 * 1024;
+const MOST_LINES: usize = 1000;
+
+/// How long an invitation waits, in days, unless told otherwise, and at most.
+const DAYS: u32 = 7;
+const MOST_DAYS: u32 = 90;
+
+const LONGEST_KEY: usize = 64;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const NO_STORE: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
+
+pub(super) fn routes(bulk: Bulk) -> Router {
+    Router::new()
+        .route("/api/v1/invitations", post(receive))
+        .route("/api/v1/invitations/{list}", get(report).delete(withdraw))
+        .route("/api/v1/invitations/{list}/codes", post(hand_over))
+        .with_state(bulk)
+}
+
+/// Who asks, in the query: a name is no secret.
+#[derive(Deserialize)]
+struct Asking {
+    client_id: Option<String>,
+    days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonList {
+    lines: Vec<Value>,
+}
+
+/// How far a list is, and what became of each line.
+#[derive(Serialize)]
+struct Report {
+    list: InvitationListId,
+    state: &'static str,
+    /// Whether the links wait to be fetched, or were.
+    codes: &'static str,
+    created_at: Timestamp,
+    done_at: Option<Timestamp>,
+    lines: usize,
+    invited: usize,
+    refused: usize,
+    waiting: usize,
+    #[serde(rename = "report")]
+    each: Vec<LineReport>,
+}
+
+#[derive(Serialize, Default)]
+struct LineReport {
+    line: u32,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_id: Option<SiteId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invitation: Option<InvitationId>,
+    /// Where the invitation stands now: open, claimed or withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<DeviceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// A link, for whoever equips the device. A secret.
+#[derive(Serialize)]
+struct HandedOver {
+    line: u32,
+    site: Option<String>,
+    label: Option<String>,
+    invitation: InvitationId,
+    url: String,
+    expires_at: Timestamp,
+}
+
+/// A client that has proved who it is.
+struct Client {
+    id: String,
+    realms: Vec<Realm>,
+}
+
+async fn receive(
+    State(bulk): State<Bulk>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    Query(asking): Query<Asking>,
+    request: Request,
+) -> Answer<impl IntoResponse> {
+    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let key = idempotency_key(request.headers())?;
+    let life = life(asking.days)?;
+    let form = Form::of(request.headers())?;
+    let bytes = body::read(request.into_body(), LARGEST).await.map_err(too_large)?;
+    let sites = bulk.sites(&client.realms).await?;
+    let lines = form.lines(&bytes, &sites)?;
+    let hash = digest(&SHA256, &[form.name().as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
+    let id = InvitationListId::random(bulk.context.entropy.as_ref());
+    let new = NewInvitationList {
+        id: id.clone(),
+        client: &client.id,
+        idempotency_key: &key,
+        request_hash: hash.as_ref().try_into().map_err(|_| Refusal::Internal)?,
+        life,
+        lines: lines.into_iter().map(|line| to_write(line, &sites)).collect(),
+    };
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
+    let known = transaction.receive_list(&new).await.map_err(logged)?;
+    transaction.commit().await.map_err(logged)?;
+    bulk.wake.notify_one();
+    let status = if known == id { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let place = (LOCATION, format!("/api/v1/invitations/{known}"));
+    let report = bulk.report(&client, &known, language).await?;
+    Ok((status, [place, (NO_STORE.0, NO_STORE.1.to_owned())], Json(report)))
+}
+
+async fn report(
+    State(bulk): State<Bulk>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    Query(asking): Query<Asking>,
+    Path(list): Path<String>,
+) -> Answer<impl IntoResponse> {
+    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    Ok(([NO_STORE], Json(bulk.report(&client, &identifier(&list)?, language).await?)))
+}
+
+/// Marked as handed over before they leave: an answer that is lost is not given again.
+async fn hand_over(
+    State(bulk): State<Bulk>,
+    Presented(certificate): Presented,
+    Query(asking): Query<Asking>,
+    Path(list): Path<String>,
+) -> Answer<impl IntoResponse> {
+    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let list = identifier(&list)?;
+    let secret = bulk.secret.secret().await?;
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
+    transaction.hand_list_over(&list, &client.id).await.map_err(logged)?;
+    transaction.commit().await.map_err(logged)?;
+    let portal = &bulk.context.addresses.portal;
+    let lines = bulk.context.ledger.invitation_lines(&list).await.map_err(logged)?;
+    let handed: Vec<_> = lines
+        .into_iter()
+        .filter_map(|line| match line.outcome {
+            LineOutcome::Invited { invitation, expires_at, .. } => Some(HandedOver {
+                line: line.number,
+                site: line.site_name,
+                label: line.label,
+                url: format!("{portal}/enroll#{}", secret.code(&invitation).reveal()),
+                invitation,
+                expires_at,
+            }),
+            LineOutcome::Waiting | LineOutcome::Refused(_) => None,
+        })
+        .collect();
+    Ok(([NO_STORE], Json(handed)))
+}
+
+async fn withdraw(
+    State(bulk): State<Bulk>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    Query(asking): Query<Asking>,
+    Path(list): Path<String>,
+) -> Answer<impl IntoResponse> {
+    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let list = identifier(&list)?;
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
+    transaction.withdraw_list(&list, &client.id).await.map_err(logged)?;
+    transaction.commit().await.map_err(logged)?;
+    Ok(([NO_STORE], Json(bulk.report(&client, &list, language).await?)))
+}
+
+impl Bulk {
+    async fn client(
+        &self,
+        asking: &Asking,
+        certificate: Option<&tegata_web::PeerCertificate>,
+    ) -> Answer<Client> {
+        let id = asking.client_id.clone().ok_or_else(|| {
+            Problem::with_detail(Refusal::RequestMalformed, "client_id is missing in the query")
+        })?;
+        let realms = self.clients.admit(&id, certificate).await?;
+        if realms.is_empty() {
+            return Err(Refusal::ClientMayNotInvite.into());
+        }
+        Ok(Client { id, realms })
+    }
+
+    /// The sites of its realms: no other site has a name here.
+    async fn sites(&self, realms: &[Realm]) -> Answer<Vec<Site>> {
+        let mut all = Vec::new();
+        for realm in realms {
+            let sites = self.context.ledger.sites(&realm.tenant).await.map_err(logged)?;
+            let within = |site: &Site| realm.sites.as_ref().is_none_or(|named| named.contains(&site.id));
+            all.extend(sites.into_iter().filter(within));
+        }
+        Ok(all)
+    }
+
+    async fn report(&self, client: &Client, id: &InvitationListId, language: Language) -> Answer<Report> {
+        let ledger = &self.context.ledger;
+        let list = ledger.invitation_list(&client.id, id).await.map_err(logged)?;
+        let list = list.ok_or(Refusal::ListUnknown)?;
+        let lines = ledger.invitation_lines(id).await.map_err(logged)?;
+        Ok(Report::new(list, lines, language))
+    }
+}
+
+/// How a list is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Csv,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Answer<Self> {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(media), None) = (types.next(), types.next()) else {
+            return Err(Refusal::MediaType.into());
+        };
+        let essence = media.to_str().ok().and_then(|media| media.split(';').next()).map(str::trim);
+        match essence.map(str::to_ascii_lowercase).as_deref() {
+            Some("application/json") => Ok(Self::Json),
+            Some("text/csv") => Ok(Self::Csv),
+            _ => Err(Problem::with_detail(Refusal::MediaType, "application/json or text/csv")),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+        }
+    }
+
+    fn lines(self, bytes: &[u8], sites: &[Site]) -> Answer<Vec<JudgedLine>> {
+        let lines = match self {
+            Self::Csv => lines_of_csv(bytes, sites),
+            Self::Json => {
+                let list: JsonList = serde_json::from_slice(bytes).map_err(|error| {
+                    let place = format!("line {} column {}", error.line(), error.column());
+                    Problem::with_detail(Refusal::RequestMalformed, place)
+                })?;
+                lines_of_json(list.lines, sites)
+            }
+        };
+        if lines.is_empty() || lines.len() > MOST_LINES {
+            return Err(Refusal::ListSize.into());
+        }
+        Ok(lines)
+    }
+}
+
+impl Report {
+    fn new(list: InvitationList, lines: Vec<InvitationLine>, language: Language) -> Self {
+        let each: Vec<_> = lines.into_iter().map(|line| line_report(line, language)).collect();
+        let count = |outcome| each.iter().filter(|line| line.outcome == outcome).count();
+        Self {
+            list: list.id,
+            state: if list.done_at.is_some() { "done" } else { "working" },
+            codes: match (list.done_at, list.handed_over_at) {
+                (_, Some(_)) => "handed_over",
+                (Some(_), None) => "ready",
+                (None, None) => "waiting",
+            },
+            created_at: list.created_at,
+            done_at: list.done_at,
+            lines: each.len(),
+            invited: count(INVITED),
+            refused: count(REFUSED),
+            waiting: count(WAITING),
+            each,
+        }
+    }
+}
+
+const INVITED: &str = "invited";
+const REFUSED: &str = "refused";
+const WAITING: &str = "waiting";
+
+fn line_report(line: InvitationLine, language: Language) -> LineReport {
+    let told = LineReport {
+        line: line.number,
+        outcome: WAITING,
+        site: line.site_name,
+        site_id: line.site,
+        label: line.label,
+        ..LineReport::default()
+    };
+    match line.outcome {
+        LineOutcome::Waiting => told,
+        LineOutcome::Refused(refusal) => LineReport {
+            outcome: REFUSED,
+            code: Some(refusal.code()),
+            title: Some(refusal.title(language)),
+            detail: Some(refusal.advice(language)),
+            ..told
+        },
+        LineOutcome::Invited { invitation, state, device, expires_at } => LineReport {
+            outcome: INVITED,
+            invitation: Some(invitation),
+            state: Some(state.as_str()),
+            device,
+            expires_at: Some(expires_at),
+            ..told
+        },
+    }
+}
+
+/// Gates see what every device does: an operator invites them.
+fn to_write(line: JudgedLine, sites: &[Site]) -> NewLine {
+    match line {
+        Ok(line) if line.role == Role::Device => {
+            let site = &sites[line.site];
+            let guest = Guest { tenant: site.tenant.clone(), site: site.id.clone(), label: line.label };
+            NewLine { number: line.number, judged: Ok(guest) }
+        }
+        Ok(line) => NewLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite) },
+        Err(wrong) => NewLine { number: wrong.number, judged: Err(wrong.refusal) },
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Refusal> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return Err(Refusal::IdempotencyKeyMissing) };
+    let key = key.to_str().map_err(|_| Refusal::IdempotencyKeyMissing)?;
+    let fits =
+        (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if fits { Ok(key.to_owned()) } else { Err(Refusal::IdempotencyKeyMissing) }
+}
+
+fn life(days: Option<u32>) -> Answer<Duration> {
+    let days = days.unwrap_or(DAYS);
+    if (1..=MOST_DAYS).contains(&days) {
+        Ok(Duration::from_hours(24) * days)
+    } else {
+        Err(Problem::with_detail(Refusal::RequestMalformed, "days is a number from 1 to 90"))
+    }
+}
+
+fn too_large(problem: Problem) -> Problem {
+    if problem.refusal == Refusal::RequestTooLarge { Refusal::ListSize.into() } else { problem }
+}
+
+fn identifier(text: &str) -> Result<InvitationListId, Refusal> {
+    InvitationListId::parse(text).ok_or(Refusal::ListUnknown)
+}

@@ -1,0 +1,75 @@
+//! Lists of invitations from registered clients: who may send them, from the configuration, and the secret of their codes.
+
+use crate::acme;
+use crate::config::InvitesConfig;
+use crate::failure::{Doing, Failure};
+use crate::house::House;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tegata_core::{Refusal, SiteId};
+use tegata_enroll::{Admission, Bulk, CodeSecret, InvitingClients, OpenCodes, Realm};
+use tegata_storage::Ledger;
+use tegata_token::Tokens;
+use tegata_web::PeerCertificate;
+
+/// The office, with its secret still sealed.
+pub async fn open(house: &House, tokens: &Arc<Tokens>) -> Result<Bulk, Failure> {
+    let mut realms = HashMap::new();
+    for client in &house.config.registered {
+        for place in &client.invites {
+            check(&house.ledger, &client.client_id, place).await?;
+        }
+        realms.insert(client.client_id.clone(), client.invites.iter().map(realm).collect());
+    }
+    let context = house.context.clone();
+    let sealed =
+        acme::sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
+    let ring = house.ring.clone();
+    let open: OpenCodes =
+        Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| CodeSecret::new(&bytes)));
+    Ok(Bulk::new(context, Arc::new(Inviting { tokens: tokens.clone(), realms }), open))
+}
+
+/// The registered clients, with where each may invite.
+struct Inviting {
+    tokens: Arc<Tokens>,
+    realms: HashMap<String, Vec<Realm>>,
+}
+
+impl Inviting {
+    async fn realms_of(
+        &self,
+        client_id: &str,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Vec<Realm>, Refusal> {
+        self.tokens.recognize(client_id, certificate).await?;
+        Ok(self.realms.get(client_id).cloned().unwrap_or_default())
+    }
+}
+
+impl InvitingClients for Inviting {
+    fn admit<'a>(&'a self, client_id: &'a str, certificate: Option<&'a PeerCertificate>) -> Admission<'a> {
+        Box::pin(self.realms_of(client_id, certificate))
+    }
+}
+
+fn realm(place: &InvitesConfig) -> Realm {
+    Realm { tenant: place.tenant.clone(), sites: place.sites.clone() }
+}
+
+/// Whoever writes a tenant or a site that is not there means another.
+async fn check(ledger: &Ledger, client: &str, place: &InvitesConfig) -> Result<(), Failure> {
+    let what = "cannot read the sites";
+    let tenants = ledger.tenants().await.doing(what)?;
+    if !tenants.iter().any(|tenant| tenant.id == place.tenant && !tenant.is_system()) {
+        return Err(Failure::misuse(format!("client {client}: invites names a tenant that is not there")));
+    }
+    let sites = ledger.sites(&place.tenant).await.doing(what)?;
+    let known = |named: &SiteId| sites.iter().any(|site| site.id == *named);
+    match &place.sites {
+        Some(named) if !named.iter().all(known) => Err(Failure::misuse(format!(
+            "client {client}: invites names a site that is not there, or another tenant's"
+        ))),
+        _ => Ok(()),
+    }
+}
