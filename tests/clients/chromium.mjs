@@ -7,8 +7,11 @@ import { chromium } from 'playwright-core';
 import { obeyLines, refuseViolations, until } from './lines.mjs';
 
 const DESKTOP = { width: 1024, height: 768 };
+const WIDE = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 const PATIENCE_MS = 20_000;
+// Slow 3G, as browsers' own tools have it.
+const SLOW = { offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000 };
 const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
@@ -23,9 +26,14 @@ const downloads = [];
 let complaints = [];
 let context;
 let page;
+let userAgent;
+const fetched = new Map();
 
 const commands = {
-  start: open,
+  start: (command) => {
+    userAgent = command.userAgent ?? undefined;
+    return open();
+  },
   async reopen() {
     await context.close();
     await open();
@@ -35,6 +43,13 @@ const commands = {
   reach: ({ selector }) => page.waitForSelector(selector, { state: 'attached' }).then(nothing),
   click: ({ selector }) => page.click(selector),
   type: ({ selector, value }) => page.fill(selector, value).then(nothing),
+  press: async ({ keys }) => {
+    for (const key of keys) await page.keyboard.press(key);
+  },
+  focused: () => page.evaluate(() => document.activeElement?.id),
+  shows: ({ selector }) => page.locator(selector).first().isVisible(),
+  slowDown,
+  traffic: () => [...fetched.values()].filter(({ bytes }) => bytes !== undefined),
   choose: ({ selector, value }) => page.selectOption(selector, value).then(nothing),
   text: ({ selector }) => page.textContent(selector),
   value: ({ selector }) => page.inputValue(selector),
@@ -60,6 +75,7 @@ async function open() {
     args: ARGUMENTS,
     env: { ...process.env, HOME: home },
     acceptDownloads: true,
+    userAgent,
     locale: 'ja-JP',
     viewport: DESKTOP,
   });
@@ -75,6 +91,15 @@ async function open() {
   });
 }
 
+async function slowDown() {
+  const session = await context.newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+  await session.send('Network.emulateNetworkConditions', SLOW);
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => fetched.set(requestId, { url: request.url }));
+  session.on('Network.loadingFinished', ({ requestId, encodedDataLength: bytes }) => Object.assign(fetched.get(requestId) ?? {}, { bytes }));
+}
+
 async function download() {
   const file = await until(() => downloads.shift(), 'a file', PATIENCE_MS);
   const folder = join(home, 'Downloads');
@@ -86,7 +111,7 @@ async function download() {
 }
 
 async function picture({ folder, name }) {
-  for (const [size, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  for (const [size, viewport] of Object.entries({ wide: WIDE, desktop: DESKTOP, phone: PHONE })) {
     await page.setViewportSize(viewport);
     // Pictures of later steps load when they are shown.
     await page.waitForFunction(() => [...document.images].every((image) => image.complete || !image.checkVisibility()));

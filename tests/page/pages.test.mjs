@@ -25,7 +25,7 @@ test('every text is there in both languages', () => {
   const pairs = [...allTemplates.matchAll(/language\.pick\("([^"]*)", "([^"]*)"\)/g)];
   assert.equal(pairs.length, allTemplates.split('language.pick(').length - 1);
   for (const [, japanese, english] of pairs) {
-    assert.match(japanese, /[\u3040-\u30ff\u4e00-\u9fff]/, japanese);
+    assert.match(japanese, /[\u3040-\u30ff\u4e00-\u9fff\uff01-\uff5e]/, japanese);
     assert.doesNotMatch(english, /[\u3040-\u30ff\u4e00-\u9fff]/, english);
     assert.notEqual(english.trim(), '');
   }

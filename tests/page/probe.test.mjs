@@ -108,3 +108,10 @@ test('on a computer Firefox has steps of its own, on a phone the platform decide
   }
   assert.equal(storeOf({ userAgent: firefox('Android 14; Mobile') }), 'android');
 });
+
+test('where the system is about to put the new certificate in the old one\'s place, the old one may answer a few times', async () => {
+  const run = (answers, others) => waitForProof({ pattern: 'p', thumbprint: 'new', others, onRefusal() {}, pause: async () => {}, ask: async () => answers.shift() });
+  const old = { thumbprint: 'old' };
+  assert.equal(await run([old, {}, old, { thumbprint: 'new' }], 2), 'proved');
+  assert.equal(await run([old, old, old, { thumbprint: 'new' }], 2), 'other');
+});

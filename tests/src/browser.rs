@@ -39,26 +39,78 @@ pub struct Download {
     pub name: String,
 }
 
+/// What a browser says of itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Guise {
+    /// Chromium on Linux, as it is.
+    Plain,
+    /// Safari on an iPad with iPadOS 17.
+    IPad,
+    /// Safari on an iPhone with iOS 15, for which there are no ACME payloads.
+    OldIPhone,
+    /// Safari 26 on a Mac.
+    Mac,
+    /// Chrome on a Mac.
+    MacChrome,
+    /// Chrome on `ChromeOS`.
+    ChromeOs,
+}
+
+impl Guise {
+    const fn user_agent(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::IPad => Some(
+                "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 \
+                 Mobile/15E148 Safari/604.1",
+            ),
+            Self::OldIPhone => Some(
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 15_8 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Version/15.6 Mobile/15E148 Safari/604.1",
+            ),
+            Self::Mac => Some(
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Version/26.0 Safari/605.1.15",
+            ),
+            Self::MacChrome => Some(
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) \
+                 Chrome/140.0.0.0 Safari/537.36",
+            ),
+            Self::ChromeOs => Some(
+                "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 \
+                 Safari/537.36",
+            ),
+        }
+    }
+}
+
 impl Browser {
     /// A fresh Chromium of somebody who has never been here, and trusts the installation's HTTPS.
     #[must_use]
     pub fn open(installation: &Installation) -> Self {
+        Self::open_as(installation, Guise::Plain)
+    }
+
+    /// The same, where the page takes it for another.
+    #[must_use]
+    pub fn open_as(installation: &Installation, guise: Guise) -> Self {
         let policy = chromium::policy(installation);
-        Self::start("chromium.mjs", chromium::home(&installation.tls_ca), Kind::Chromium { _policy: policy })
+        let home = chromium::home(&installation.tls_ca);
+        Self::start("chromium.mjs", home, Kind::Chromium { _policy: policy }, guise)
     }
 
     /// A fresh Firefox of the same person.
     #[must_use]
     pub fn open_firefox(installation: &Installation) -> Self {
-        Self::start("firefox.mjs", firefox::home(&installation.tls_ca), Kind::Firefox)
+        Self::start("firefox.mjs", firefox::home(&installation.tls_ca), Kind::Firefox, Guise::Plain)
     }
 
-    fn start(script: &str, home: TempDir, kind: Kind) -> Self {
+    fn start(script: &str, home: TempDir, kind: Kind, guise: Guise) -> Self {
         let mut command = node(script);
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME").arg(home.path());
         let driver = Process::start(script, &mut command, &home.path().join("driver.log"));
         let mut browser = Self { driver, home, screenshots: screenshots(), kind };
-        browser.tell(&json!({ "do": "start" }));
+        browser.tell(&json!({ "do": "start", "userAgent": guise.user_agent() }));
         browser
     }
 
@@ -90,6 +142,36 @@ impl Browser {
     /// Types into a field.
     pub fn type_in(&mut self, selector: &str, value: &str) {
         self.tell(&json!({ "do": "type", "selector": selector, "value": value }));
+    }
+
+    /// Presses keys, one after the other, wherever the focus is.
+    pub fn press(&mut self, keys: &[&str]) {
+        self.tell(&json!({ "do": "press", "keys": keys }));
+    }
+
+    /// The `id` of what has the focus.
+    pub fn focused(&mut self) -> String {
+        self.tell(&json!({ "do": "focused" })).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Whether something of this CSS selector is visible now.
+    pub fn shows(&mut self, selector: &str) -> bool {
+        self.tell(&json!({ "do": "shows", "selector": selector })).as_bool().expect("a flag")
+    }
+
+    /// From now on a mobile network of the third generation at its worst: 400 kbit/s, 400 ms. Nothing is cached.
+    pub fn slow_down(&mut self) {
+        self.tell(&json!({ "do": "slowDown" }));
+    }
+
+    /// What was fetched since [`Browser::slow_down`]: address, and bytes on the wire.
+    pub fn traffic(&mut self) -> Vec<(String, u64)> {
+        let fetched = self.tell(&json!({ "do": "traffic" }));
+        let entry = |fetched: &Value| {
+            let url = fetched["url"].as_str().expect("an address").to_owned();
+            (url, fetched["bytes"].as_u64().expect("a count"))
+        };
+        fetched.as_array().into_iter().flatten().map(entry).collect()
     }
 
     /// Chooses in a list.
@@ -141,7 +223,17 @@ impl Browser {
         self.tell(&json!({ "do": "present", "text": firefox::written(serial) }));
     }
 
-    /// Pictures of the page on a desktop and, by Chromium, on a phone, in `target/screenshots`. Fails where the page is
+    /// Puts the certificate that the system has got for its own key where the browser looks.
+    pub fn receive(&mut self, chain: &str, key: &str) {
+        let home = self.home.path().to_owned();
+        let file = |name: &str| home.join(name);
+        std::fs::write(file("received.pem"), format!("{chain}{key}")).expect("a file");
+        let [pem, p12] = ["received.pem", "received.p12"].map(|name| file(name).display().to_string());
+        run("openssl", &["pkcs12", "-export", "-in", &pem, "-out", &p12, "-passout", "pass:once"]);
+        self.import(&file("received.p12"), "once");
+    }
+
+    /// Pictures of the page on a desktop and, by Chromium, on a larger one and on a phone, in `target/screenshots`. Fails where the page is
     /// not accessible.
     pub fn picture(&mut self, name: &str) {
         let folder = self.screenshots.display().to_string();

@@ -26,6 +26,7 @@
 //! shown when a test fails.
 
 pub mod acme;
+pub mod apple;
 pub mod clients;
 pub mod crowd;
 pub mod csr;
@@ -62,7 +63,7 @@ mod recipe;
 mod storehouse;
 
 pub use binary::tegata;
-pub use browser::{Browser, Download};
+pub use browser::{Browser, Download, Guise};
 pub use ceremony::{Act, Ceremony};
 pub use cluster::Cluster;
 pub use command::{Outcome, run, run_in};

@@ -1,17 +1,17 @@
 // How long the operating system keeps a downloaded profile before it drops it.
-import { byId } from './view.js';
+import { fill } from './view.js';
 
 /** iOS and iPadOS forget a profile that was not installed within eight minutes. */
 const LIFE_MS = 8 * 60_000;
 
-/** Counts down in `#countdown` from now; a second call begins anew. At the end `#countdown-over` says what to do. */
+/** Counts down from now wherever the document shows it; a second call begins anew. At the end `.countdown-over` says what to do. */
 export function countDown({ now = Date.now, every = setInterval, stop = clearInterval } = {}) {
   stop(countDown.timer);
   const end = now() + LIFE_MS;
   const tick = () => {
     const left = Math.max(0, end - now());
-    byId('countdown').textContent = clockFace(left);
-    byId('countdown-over').hidden = left > 0;
+    fill({ countdown: clockFace(left) });
+    for (const advice of document.querySelectorAll('.countdown-over')) advice.hidden = left > 0;
     if (left === 0) stop(countDown.timer);
   };
   countDown.timer = every(tick, 1000);

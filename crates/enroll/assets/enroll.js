@@ -3,9 +3,11 @@ import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
 import { forget, keep, recall } from './kept.js';
 import { isWrongBrowser, platformOf } from './platform.js';
+import { offerProfile } from './profile.js';
 import { codeOf, offerTyping } from './typed.js';
 import { byId, date, fill, language, show, tell } from './view.js';
 import { patiently } from './waiting.js';
+import { offerWays } from './ways.js';
 
 const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
 
@@ -39,9 +41,12 @@ async function open(text) {
 }
 
 function welcome(code, invitation, waited) {
-  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr } = invitation;
+  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr, progress } = invitation;
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
+  byId('profile-code').value = code;
   fill({ tenant, site, label, expires: date(expires, 'short') });
+  offerWays({ profiles: true });
+  offerProfile({ progress: () => api('invitations/progress', { ticket: progress }), proof: { probePattern } });
   offerCeremony({
     subject,
     keys,

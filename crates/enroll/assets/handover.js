@@ -20,7 +20,9 @@ export async function letGo(thumbprint, { release, ask = () => askOnce('/probe')
       switched = (await ask()).thumbprint === thumbprint;
     }
   } catch {
-    // Refused or cut off: the browser keeps its choice until it is closed, and the page says so.
+    // Refused or cut off: the browser keeps its choice until it is closed, and the page says so. Unless it has let go
+    // by itself, as where the new profile took the old certificate away.
+    switched = (await ask()).thumbprint === thumbprint;
   }
   byId('keeps-old').hidden = switched;
   return switched;

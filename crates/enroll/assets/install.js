@@ -3,8 +3,7 @@
 import { fileName } from './ceremony.js';
 import { Refusal } from './api.js';
 import { countDown } from './countdown.js';
-import { storeOf } from './platform.js';
-import { waitForProof } from './probe.js';
+import { offerProof } from './proof.js';
 import { byId, date, fill, say, show, tell } from './view.js';
 
 const P12 = 'application/x-pkcs12';
@@ -28,38 +27,21 @@ export function startInstallation({ parcel, names, probePattern, deliver, probeA
   });
   offerFile(url, name);
   offerPassword(parcel.password);
-  offerSteps();
   show('install');
   byId('download').addEventListener('click', () => countDown());
   byId('download').click();
   deliverPatiently(deliver);
 
-  const done = async () => {
-    forget(url);
-    await proved?.(parcel.thumbprint);
-    show('done');
-  };
-  const ask = () => proveInstallation({ probePattern, thumbprint: parcel.thumbprint, done });
-  byId('check').addEventListener('click', ask);
-  if (probeAtOnce) ask();
-  else say('proof', 'proof-ready');
-}
-
-async function proveInstallation({ probePattern, thumbprint, done }) {
-  const button = byId('check');
-  const problem = byId('proof-problem');
-  button.disabled = true;
-  problem.hidden = true;
-  say('proof', 'proof-waiting');
-  const outcome = await waitForProof({
-    pattern: probePattern,
-    thumbprint,
-    onRefusal: (refusal) => { if (refusal) tell(problem, refusal); else problem.hidden = true; },
+  offerProof({
+    probePattern,
+    thumbprint: parcel.thumbprint,
+    atOnce: probeAtOnce,
+    waiting: 'proof-waiting',
+    proved: async (thumbprint) => {
+      forget(url);
+      await proved?.(thumbprint);
+    },
   });
-  if (outcome === 'other') problem.hidden = true;
-  if (outcome === 'proved') return done();
-  button.disabled = false;
-  say('proof', `proof-${outcome}`);
 }
 
 /** Of a serial number, as Firefox writes it behind the name: only this tells an old certificate from a new one there. */
@@ -84,18 +66,6 @@ function offerPassword(password) {
       say('copied', 'copy-by-hand');
     }
   });
-}
-
-function offerSteps() {
-  const choice = byId('platform');
-  choice.value = storeOf(navigator);
-  const choose = () => {
-    for (const part of document.querySelectorAll('[data-platform]')) {
-      part.hidden = part.dataset.platform !== choice.value;
-    }
-  };
-  choice.addEventListener('change', choose);
-  choose();
 }
 
 /** A lost notice must not disturb the reader: it is repeated quietly, and only a real refusal is shown. */

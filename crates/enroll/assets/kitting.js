@@ -3,6 +3,7 @@ import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
 import { codeOf } from './typed.js';
 import { byId, date, fill, language, show, tell, text } from './view.js';
+import { offerSteps } from './ways.js';
 
 /** What goes on with the same key: a name that is taken or cannot be one, too fast, not approved yet. */
 const CORRECTABLE = ['E-05', 'I-31', 'I-33', 'I-34'];
@@ -43,6 +44,7 @@ function welcome(code, batch) {
   byId('label').placeholder = next;
   byId('place-form').addEventListener('submit', (event) => event.preventDefault());
   offerNext(code);
+  offerSteps();
   const names = [site, next];
   offerCeremony({
     subject: batch.subject,

@@ -1,4 +1,5 @@
-// Which store and which steps apply. A guess from what the browser says of itself; the page lets people correct it.
+// Which store, which steps and which way in apply. A guess from what the browser says of itself; the page lets people
+// correct it.
 
 /** Whose steps: a platform, or `firefox`, which on a computer keeps certificates of its own. */
 export function storeOf(browser) {
@@ -25,4 +26,37 @@ export function platformOf({ userAgent, maxTouchPoints = 0 }) {
 export function isWrongBrowser({ userAgent, maxTouchPoints }) {
   if (/\bLine\/|FBAN|FBAV|Instagram|MicroMessenger|; wv\)/.test(userAgent)) return true;
   return platformOf({ userAgent, maxTouchPoints }) === 'ios' && /CriOS|FxiOS|EdgiOS|GSA\//.test(userAgent);
+}
+
+/**
+ * What a profile for this device orders: `{ hardwareBound }`, or undefined where it takes no profile, or where the key
+ * would not reach this browser.
+ *
+ * ACME payloads came with iOS 16 and macOS 13.1, keys in the Secure Enclave with iOS 16 and macOS 14. What a Mac says of its
+ * version has stood still since 2020, but Safari 18 runs on no Mac older than macOS 13, and Safari 26 on none older than
+ * macOS 14. Other browsers of a Mac do not reach keys that came with a profile.
+ */
+export function profileFor(platform, { userAgent }) {
+  if (platform === 'ios') return mobileVersion(userAgent) < 16 ? undefined : { hardwareBound: true };
+  const safari = platform === 'macos' && isSafari(userAgent) ? safariVersion(userAgent) : 0;
+  return safari < 18 ? undefined : { hardwareBound: safari >= 26 };
+}
+
+/** Whether this is a browser of a Mac to which keys that the Mac made do not come. */
+export function isGuestOnMac(platform, { userAgent }) {
+  return platform === 'macos' && !isSafari(userAgent);
+}
+
+/** Of iOS or iPadOS; where an iPad calls itself a Macintosh, Safari's is the same. Unknown is taken for new. */
+function mobileVersion(userAgent) {
+  const [, version] = /(?:iPhone|CPU) OS (\d+)_/.exec(userAgent) ?? [];
+  return version ? Math.max(Number(version), safariVersion(userAgent)) : safariVersion(userAgent) || Infinity;
+}
+
+function isSafari(userAgent) {
+  return /Safari\//.test(userAgent) && !/Chrom|Edg|OPR\/|Firefox|CriOS|FxiOS/.test(userAgent);
+}
+
+function safariVersion(userAgent) {
+  return Number(/Version\/(\d+)/.exec(userAgent)?.[1] ?? 0);
 }

@@ -10,16 +10,16 @@ const NO_CERTIFICATE = 'C-01';
 
 /**
  * Asks until this certificate answers. Resolves to
- * `'proved'`; `'other'`: another certificate was presented, and asking on would only open the chooser again and
- * again; or `'silent'`: nothing in ten minutes. After every other answer `onRefusal` is told what stands in the way
+ * `'proved'`; `'other'`: another certificate was presented more than `others` times, and asking on would only open the
+ * chooser again and again; or `'silent'`: nothing in ten minutes. After every other answer `onRefusal` is told what stands in the way
  * now: a refusal that importing the certificate will not cure, or undefined.
  */
-export async function waitForProof({ pattern, thumbprint, onRefusal, now = Date.now, pause = sleep, ask = askOnce }) {
+export async function waitForProof({ pattern, thumbprint, others = 0, onRefusal, now = Date.now, pause = sleep, ask = askOnce }) {
   const end = now() + GIVE_UP_MS;
   for (let wait = FIRST_PAUSE_MS; now() < end; wait = Math.min(wait * 1.25, LONGEST_PAUSE_MS)) {
     const answer = await ask(pattern);
     if (answer.thumbprint === thumbprint) return 'proved';
-    if (answer.thumbprint) return 'other';
+    if (answer.thumbprint && others-- <= 0) return 'other';
     onRefusal(isGrave(answer.refusal) ? answer.refusal : undefined);
     await pause(wait);
   }

@@ -5,11 +5,14 @@ export const byId = (id) => document.getElementById(id);
 
 export const language = () => document.documentElement.lang;
 
-/** Shows one of the page's states and hides the others; a screen reader is led to its heading. */
+/** The page's state. */
+export const now = () => document.body.dataset.now;
+
+/** Shows what belongs to one of the page's states and hides the rest; a screen reader is led to the heading. */
 export function show(state) {
-  for (const section of document.querySelectorAll('[data-state]')) section.hidden = section.dataset.state !== state;
+  for (const part of document.querySelectorAll('[data-state]')) part.hidden = !part.dataset.state.split(' ').includes(state);
   document.body.dataset.now = state;
-  const heading = document.querySelector(`[data-state="${state}"] h1, [data-state="${state}"] h2`);
+  const heading = [...document.querySelectorAll('main h1, main h2')].find((candidate) => !candidate.closest('[hidden]'));
   heading?.setAttribute('tabindex', '-1');
   heading?.focus({ preventScroll: true });
   scrollTo(0, 0);

@@ -25,7 +25,7 @@ mod revocation;
 mod waiting;
 
 pub use attestation::Attestation;
-pub use binding::{Binding, BindingSecret, OpenSecret};
+pub use binding::Binding;
 
 use crate::desk::Desk;
 use crate::guest::Guest;
@@ -35,7 +35,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use binding::Opening;
 use http::header::{CACHE_CONTROL, LINK};
 use http::{HeaderName, HeaderValue, StatusCode};
 use nonce::Nonces;
@@ -56,18 +55,16 @@ const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 pub struct Acme {
     desk: Desk,
     nonces: Arc<Nonces>,
-    opening: Opening,
     attestation: Arc<Attestation>,
     strangers: Arc<Throttle>,
 }
 
 impl Acme {
     /// A server that issues at this desk.
-    pub fn new(desk: Desk, open_secret: OpenSecret, attestation: Attestation) -> Self {
+    pub fn new(desk: Desk, attestation: Attestation) -> Self {
         let nonces = Arc::new(Nonces::new(desk.context.entropy.as_ref()));
-        let opening = Opening::new(open_secret);
         let strangers = Arc::new(Throttle::per_second(STRANGERS));
-        Self { desk, nonces, opening, attestation: Arc::new(attestation), strangers }
+        Self { desk, nonces, attestation: Arc::new(attestation), strangers }
     }
 
     /// The same server, for somebody.
@@ -169,7 +166,7 @@ async fn bind(
 ) -> tegata_web::Answer<impl IntoResponse> {
     let code = Code::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
     let invitation = acme.desk.open(code.reveal()).await?;
-    let secret = acme.opening.secret().await?;
+    let secret = acme.desk.opening.secret().await?;
     let binding = secret.binding(&invitation.id, &acme.desk.context.installation);
     Ok(([(CACHE_CONTROL, "no-store")], Json(Bound { directory: acme.url("/acme/directory"), binding })))
 }

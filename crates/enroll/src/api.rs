@@ -4,6 +4,7 @@ use crate::companion::TokenWish;
 use crate::desk::{Desk, HandedOver};
 use crate::guest::Guest;
 use crate::qr::qr_svg;
+use crate::ticket::{Purpose, Right};
 use crate::waiting;
 use axum::Json;
 use axum::extract::State;
@@ -41,6 +42,8 @@ pub(crate) struct Opened {
     probe_pattern: String,
     /// The link as an SVG, for a tablet that reads it from this screen.
     qr: String,
+    /// Shows how far the device is, for whoever waits.
+    progress: String,
 }
 
 /// `POST {portal}/api/v1/enrollments`.
@@ -121,6 +124,7 @@ pub(crate) async fn open(
         &invitation.label,
     )?;
     let opened = Opened {
+        progress: desk.give_ticket(Purpose::Progress, Right::Invitation(invitation.id)).await?,
         keys: desk.key_kinds(&invitation.tenant, invitation.role)?,
         tenant: invitation.tenant_name,
         site: invitation.site_name,

@@ -9,6 +9,7 @@ mod renewing;
 use crate::companion::TokenDesk;
 use crate::guesses::Guesses;
 use crate::guest::Guest;
+use crate::secret::{OpenSecret, Opening};
 use crate::throttle::Throttle;
 use serde_json::json;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Desk {
     pub(crate) authorities: Arc<Authorities>,
     /// Who gives the token that may come with a renewed certificate, if anybody does.
     pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
+    /// What tickets and bindings of ACME accounts are derived from.
+    pub(crate) opening: Opening,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
     /// Who is at the desk.
@@ -50,12 +53,13 @@ pub(crate) struct HandedOver {
 }
 
 impl Desk {
-    /// A desk that issues with the CA of each tenant.
-    pub fn new(context: Context, authorities: Arc<Authorities>) -> Self {
+    /// A desk that issues with the CA of each tenant. All desks of an installation have the same secret.
+    pub fn new(context: Context, authorities: Arc<Authorities>, open_secret: OpenSecret) -> Self {
         Self {
             context,
             authorities,
             tokens: None,
+            opening: Opening::new(open_secret),
             refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
             guest: Guest::UNKNOWN,
@@ -149,7 +153,7 @@ impl Desk {
     }
 
     /// One audit line for a refusal, the only thing it writes. A flood of refusals is cut: the log is for reading.
-    async fn refused(
+    pub(crate) async fn refused(
         &self,
         actor: Actor,
         device: Option<DeviceId>,

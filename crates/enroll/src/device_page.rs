@@ -40,10 +40,14 @@ struct Shown {
     subject: String,
     keys: String,
     probe_pattern: String,
+    /// Whether a profile can bring the next certificate.
+    profiles: bool,
     url: String,
     due: bool,
     /// Whether it has a shop with others in it: gates have none.
     has_shop: bool,
+    /// How loudly the page offers the renewal.
+    weight: &'static str,
 }
 
 struct ShownProblem {
@@ -74,6 +78,7 @@ pub(crate) async fn get(
         Ok(shown) => page(language, Some(shown), None, told_elsewhere(query.as_deref(), language))
             .script("/assets/renew.js")
             .asking(&desk.context.addresses.probes)
+            .sending_forms()
             .into_response(),
         Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
     }
@@ -119,6 +124,7 @@ fn page(
 async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, Refusal> {
     let device = desk.device(&facts.device).await?;
     let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
+    let due = due_at <= desk.context.now();
     Ok(Shown {
         subject: desk.common_name(
             &facts.tenant,
@@ -135,9 +141,11 @@ async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, R
         number: number(&facts.device),
         not_after: day(facts.not_after, language),
         due_at: day(due_at, language),
+        profiles: desk.invitation_of(&facts.device).await?.is_some(),
         probe_pattern: desk.context.addresses.probes.pattern(),
         url: format!("{}/", desk.context.addresses.device),
-        due: due_at <= desk.context.now(),
+        due,
+        weight: if due { "big" } else { "quiet" },
         has_shop: facts.role == Role::Device,
     })
 }

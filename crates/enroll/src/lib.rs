@@ -25,15 +25,18 @@ mod openapi;
 mod pages;
 mod probe;
 mod profiles;
+mod progress;
 mod qr;
 mod scep;
+mod secret;
 mod sheet;
 mod shop;
 mod throttle;
+mod ticket;
 mod waiting;
 mod why;
 
-pub use acme::{Acme, Attestation, Binding, BindingSecret, OpenSecret, acme_routes};
+pub use acme::{Acme, Attestation, Binding, acme_routes};
 pub use bulk::{
     Admission, Bulk, CodeSecret, GuestLine, InvitingClients, JudgedLine, OpenCodes, Realm, WrongLine,
     lines_of_csv, lines_of_json,
@@ -41,8 +44,9 @@ pub use bulk::{
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
 pub use label::is_label;
-pub use profiles::profile_routes;
+pub use profiles::Profiles;
 pub use scep::{Scep, scep_routes};
+pub use secret::{BindingSecret, OpenSecret};
 pub use sheet::{Sheet, sheets};
 
 use axum::Router;
@@ -58,6 +62,7 @@ pub fn portal_routes(desk: Desk) -> Router {
         .route("/api/v1/enrollments", post(api::enroll))
         .route("/api/v1/approvals", post(waiting::ask))
         .route("/api/v1/deliveries", post(api::deliver_invited))
+        .route("/api/v1/invitations/progress", post(progress::of_invitation))
         .with_state(desk.clone())
         .merge(kitting::routes(desk))
         .merge(description)
@@ -75,6 +80,7 @@ pub fn device_routes(desk: Desk) -> Router {
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))
         .route("/api/v1/handovers", post(api::hand_over))
+        .route("/api/v1/renewals/progress", post(progress::of_renewal))
         .with_state(desk.clone())
         .merge(est::routes(desk))
         .merge(assets::routes())

@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use askama::Template;
 use axum::extract::State;
+use http::HeaderMap;
 use tegata_core::Language;
 use tegata_web::{Page, ReaderLanguage};
 
@@ -20,15 +21,26 @@ struct Enroll<'a> {
     device_url: &'a str,
 }
 
-pub(crate) async fn home(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
+pub(crate) async fn home(
+    State(desk): State<Desk>,
+    ReaderLanguage(language): ReaderLanguage,
+    headers: HeaderMap,
+) -> Page {
     let body = Home { language, device_url: &desk.context.addresses.device };
     Page::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
         .script("/assets/home.js")
+        .compressed_for(&headers)
 }
 
-pub(crate) async fn enroll(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
+pub(crate) async fn enroll(
+    State(desk): State<Desk>,
+    ReaderLanguage(language): ReaderLanguage,
+    headers: HeaderMap,
+) -> Page {
     let body = Enroll { language, device_url: &desk.context.addresses.device };
     Page::new(language, language.pick("証明書を入れる", "Put a certificate on this device"), &body)
         .script("/assets/enroll.js")
         .asking(&desk.context.addresses.probes)
+        .sending_forms()
+        .compressed_for(&headers)
 }

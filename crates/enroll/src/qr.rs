@@ -16,14 +16,14 @@ pub(crate) fn qr_svg(text: &str) -> Option<String> {
         while x < code.size() {
             let run = (x..code.size()).take_while(|&x| code.get_module(x, y)).count();
             if run > 0 {
-                let _ = write!(path, "M{} {}h{run}v1h-{run}z", x + QUIET, y + QUIET);
+                let _ = write!(path, "M{} {}h{run}", x + QUIET, y + QUIET);
             }
             x += i32::try_from(run).ok()? + 1;
         }
     }
     Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\">\
-         <path fill=\"#fff\" d=\"M0 0h{size}v{size}H0z\"/><path d=\"{path}\"/></svg>"
+         <path fill=\"#fff\" d=\"M0 0h{size}v{size}H0z\"/><path d=\"{path}\" stroke=\"#000\" transform=\"translate(0 .5)\"/></svg>"
     ))
 }
 
@@ -42,7 +42,7 @@ mod tests {
             let (start, rest) = run.split_once('h').unwrap();
             let (x, y) = start.split_once(' ').unwrap();
             let (x, y): (i32, i32) = (x.parse().unwrap(), y.parse().unwrap());
-            let run: i32 = rest.split('v').next().unwrap().parse().unwrap();
+            let run: i32 = rest.parse().unwrap();
             (x..x + run).for_each(|x| assert!(dark.insert((x - QUIET, y - QUIET))));
         }
         for (x, y) in (0..code.size()).flat_map(|y| (0..code.size()).map(move |x| (x, y))) {

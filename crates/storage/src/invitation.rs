@@ -126,6 +126,17 @@ impl Ledger {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The invitation that became this device, if it came by one.
+    pub async fn invitation_of(&self, device: &DeviceId) -> Result<Option<InvitationId>> {
+        let row: Option<(String,)> = on_read!(self, connection => {
+            sqlx::query_as("SELECT id FROM invitation WHERE device = $1")
+                .bind(device.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(|(id,)| InvitationId::parse(&id).ok_or(LedgerError::Unreadable("invitation.id"))).transpose()
+    }
+
     /// The invitation with this identifier.
     pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
         let row: Option<Row> = on_read!(self, connection => {

@@ -12,14 +12,17 @@ use tegata_core::{Entropy, Timestamp};
 use tegata_enroll::{Acme, Attestation, BindingSecret, Desk, OpenSecret};
 use tegata_storage::Ledger;
 
-/// The server, with its secret still sealed.
-pub async fn open(house: &House, desk: Desk) -> Result<Acme, Failure> {
+/// The server.
+pub fn open(house: &House, desk: Desk) -> Result<Acme, Failure> {
+    Ok(Acme::new(desk, attestation(house)?))
+}
+
+/// What opens the secret, which is still sealed.
+pub async fn open_secret(house: &House) -> Result<OpenSecret, Failure> {
     let context = &house.context;
     let sealed = sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
     let ring = house.ring.clone();
-    let open: OpenSecret =
-        Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes)));
-    Ok(Acme::new(desk, open, attestation(house)?))
+    Ok(Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes))))
 }
 
 /// The secret, open.

@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::{Registrars, Responders};
 use tegata_core::Role;
-use tegata_enroll::{Acme, Bulk, Desk, Scep};
+use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
@@ -200,8 +200,9 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
     let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
-    let desk = Desk::new(house.context.clone(), house.authorities.clone()).with_tokens(at_renewal);
-    let acme = acme::open(house, desk.clone()).await?;
+    let secret = acme::open_secret(house).await?;
+    let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret).with_tokens(at_renewal);
+    let acme = acme::open(house, desk.clone())?;
     let registrars = scep::open(house)?;
     let bulk = bulk::open(house, &tokens).await?;
     let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
@@ -256,17 +257,20 @@ fn listeners(
     let identity =
         |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
     let portal_identity = identity(&config.portal.certificate, &config.portal.key)?;
+    let profiles = Profiles {
+        desk: desk.clone(),
+        signer: profiles::signer(&portal_identity).map(Arc::new),
+        attest: config.acme.require_attestation,
+        scep: registrars.is_some(),
+    };
     let portal = tegata_enroll::portal_routes(desk.clone())
-        .merge(tegata_enroll::profile_routes(
-            desk.clone(),
-            profiles::signer(&portal_identity),
-            registrars.is_some(),
-        ))
+        .merge(profiles.clone().portal_routes())
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_token::portal_router(tokens.clone()));
     let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));
     let device = tegata_enroll::device_routes(desk)
         .merge(bulk.routes())
+        .merge(profiles.device_routes())
         .merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),
@@ -292,6 +296,7 @@ fn listeners(
     let site = |origins: &[&String]| Site {
         origins: origins.iter().map(ToString::to_string).collect(),
         hsts: false,
+        why: Some(addresses.device.clone()),
     };
     let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let clock = house.context.clock.clone();

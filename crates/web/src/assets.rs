@@ -98,14 +98,14 @@ impl Forms {
     }
 }
 
-fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn compressed(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     encoder.finish()
 }
 
 /// Named, and not with a weight of nothing (RFC 9110 section 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let fields = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     fields.flat_map(|field| field.split(',')).filter_map(weighed).any(|(coding, _)| coding == "gzip")
 }

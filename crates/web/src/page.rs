@@ -2,9 +2,13 @@
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::HeaderMap;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
 use tegata_core::{Language, Refusal};
 
+use crate::assets::{compressed, takes_gzip};
 use crate::probe::ProbeHosts;
 
 /// One page in the house's layout.
@@ -16,13 +20,23 @@ pub struct Page {
     body: Option<String>,
     script: Option<String>,
     connect_to: Option<String>,
+    sends_forms: bool,
+    compressed: bool,
 }
 
 impl Page {
     /// With `body` as the content of `<main>`. Templates escape what they are given.
     pub fn new(language: Language, title: &str, body: &impl Template) -> Self {
         let body = body.render().inspect_err(|error| tracing::error!(%error, title, "a page failed")).ok();
-        Self { language, title: title.to_owned(), body, script: None, connect_to: None }
+        Self {
+            language,
+            title: title.to_owned(),
+            body,
+            script: None,
+            connect_to: None,
+            sends_forms: false,
+            compressed: false,
+        }
     }
 
     /// With a module script, such as `/assets/enroll.js`.
@@ -39,18 +53,40 @@ impl Page {
         self
     }
 
+    /// Compressed for a reader whose browser takes that. For pages that are the same for everybody and hold no secret,
+    /// so that their length gives nothing away.
+    #[must_use]
+    pub fn compressed_for(mut self, headers: &HeaderMap) -> Self {
+        self.compressed = takes_gzip(headers);
+        self
+    }
+
+    /// With a form that goes to this site. Its page names itself to this site, and to nobody else: a browser that is to
+    /// send no referrer would not say either where the form comes from.
+    #[must_use]
+    pub fn sending_forms(mut self) -> Self {
+        self.sends_forms = true;
+        self
+    }
+
     fn policy(&self) -> String {
+        let forms = if self.sends_forms { "'self'" } else { "'none'" };
         let probes = self.connect_to.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
         format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-             connect-src 'self'{probes}; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+             connect-src 'self'{probes}; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"
         )
     }
 
     fn html(&self) -> Option<String> {
         let body = self.body.as_deref()?;
-        let layout =
-            Layout { language: self.language, title: &self.title, body, script: self.script.as_deref() };
+        let layout = Layout {
+            language: self.language,
+            title: &self.title,
+            body,
+            script: self.script.as_deref(),
+            referrer: if self.sends_forms { "same-origin" } else { "no-referrer" },
+        };
         layout.render().inspect_err(|error| tracing::error!(%error, "the layout failed")).ok()
     }
 }
@@ -65,7 +101,14 @@ impl IntoResponse for Page {
             (CONTENT_LANGUAGE, self.language.tag()),
             (CACHE_CONTROL, "no-store"),
         ];
-        (headers, [(CONTENT_SECURITY_POLICY, self.policy())], html).into_response()
+        let policy = [(CONTENT_SECURITY_POLICY, self.policy())];
+        match self.compressed.then(|| compressed(html.as_bytes())) {
+            Some(Ok(gzip)) => {
+                let coded = [(CONTENT_ENCODING, "gzip"), (VARY, "accept-encoding")];
+                (headers, policy, coded, gzip).into_response()
+            }
+            _ => (headers, policy, html).into_response(),
+        }
     }
 }
 
@@ -76,4 +119,5 @@ struct Layout<'a> {
     title: &'a str,
     body: &'a str,
     script: Option<&'a str>,
+    referrer: &'a str,
 }

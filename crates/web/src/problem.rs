@@ -59,9 +59,10 @@ impl Problem {
         (self.status(), headers, text).into_response()
     }
 
-    fn page(&self, language: Language) -> Response {
+    fn page(&self, language: Language, why: Option<&str>) -> Response {
         let title = self.refusal.title(language);
-        let body = ProblemPage { language, title, detail: self.detail(language), code: self.refusal.code() };
+        let (detail, code) = (self.detail(language), self.refusal.code());
+        let body = ProblemPage { language, title, detail, code, why };
         (self.status(), Page::new(language, title, &body)).into_response()
     }
 }
@@ -99,10 +100,11 @@ impl Reader {
     }
 
     /// Writes a problem in the reader's language and form. A failure that the framework worded itself, such as an
-    /// unknown path, becomes a problem too. Headers of the response are kept.
-    pub(crate) fn told(&self, response: Response) -> Response {
+    /// unknown path, becomes a problem too. Headers of the response are kept. `why`: where more is told.
+    pub(crate) fn told(&self, response: Response, why: Option<&str>) -> Response {
         let Some(problem) = problem_of(&response) else { return response };
-        let written = if self.as_page { problem.page(self.language) } else { problem.json(self.language) };
+        let written =
+            if self.as_page { problem.page(self.language, why) } else { problem.json(self.language) };
         let mut written = overlay(&response, written);
         // The router knew the length of what it gave, not of this.
         if let Some(length) = written.body().size_hint().exact() {
@@ -132,6 +134,7 @@ struct ProblemPage<'a> {
     title: &'a str,
     detail: String,
     code: &'a str,
+    why: Option<&'a str>,
 }
 
 /// A person navigates; a script that merely does not mind HTML gets JSON.

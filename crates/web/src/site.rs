@@ -32,6 +32,8 @@ pub struct Site {
     /// Whether browsers are told to use HTTPS only, for a year (RFC 6797). Not on a developer's
     /// `localhost`, where it would catch every other server.
     pub hsts: bool,
+    /// Where somebody who was refused reads what their device's certificate has to do with it.
+    pub why: Option<String>,
 }
 
 /// A router with the rules of its site. Cloning shares both.
@@ -83,7 +85,7 @@ impl Kept {
             Ok(()) => routed(self.router, request).await,
             Err(refusal) => Problem::from(refusal).into_response(),
         };
-        site.secure(reader.told(response))
+        site.secure(reader.told(response, site.why.as_deref()))
     }
 }
 

@@ -7,18 +7,11 @@ use rcgen::{
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use tegata_tests::acme::{AcmeClient, Binding, encoded, refusal};
-use tegata_tests::installation::text_of;
+use tegata_tests::apple::{self, Payload, challenge};
 use tegata_tests::{Answer, Installation};
 
-/// What a configuration profile says.
-pub(super) struct Payload {
-    pub(super) directory_url: String,
-    pub(super) client_identifier: String,
-    pub(super) attest: bool,
-}
-
 /// The maker: a root, a CA below it, and what it says about keys of its devices.
-pub(super) struct Maker {
+struct Maker {
     root: Vec<u8>,
     intermediate: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
@@ -81,7 +74,7 @@ fn other_challenges_and_keys(installation: &Installation, payload: &Payload, mak
     assert_eq!(ended["status"], "invalid", "a failed challenge ends the order");
 
     let order = client.order("permanent-identifier", &payload.client_identifier).expect(201);
-    let (challenge, token) = self::challenge(&client, &order);
+    let (challenge, token) = apple::challenge(&client, &order);
     let attested = maker.attest(&key, token.as_bytes());
     client.post(&challenge, &json!({ "attObj": encoded(&attested) })).expect(200);
     let other = KeyPair::generate().expect("a key");
@@ -89,36 +82,14 @@ fn other_challenges_and_keys(installation: &Installation, payload: &Payload, mak
 }
 
 /// What the device does when the profile is installed.
-pub(super) fn install(
+fn install(
     installation: &Installation,
     payload: &Payload,
     key: &KeyPair,
     maker: Option<&Maker>,
 ) -> Result<String, Answer> {
-    let mut client = AcmeClient::new(installation, &payload.directory_url);
-    good(client.register(None))?;
-    let order = good(client.order("permanent-identifier", &payload.client_identifier))?;
-    assert_eq!(order.json()["identifiers"][0]["value"], *payload.client_identifier);
-    let (challenge, token) = challenge(&client, &order);
-    let said = match maker.filter(|_| payload.attest) {
-        Some(maker) => json!({ "attObj": encoded(&maker.attest(key, token.as_bytes())) }),
-        None => json!({}),
-    };
-    good(client.post(&challenge, &said))?;
-    let ready = client.read(order.header("location")).expect(200);
-    assert_eq!(ready.json()["status"], "ready", "{ready}");
-    let done = good(client.finalize(&order, key))?;
-    Ok(client.read(&text_of(&done.json(), "certificate")).expect(200).text())
-}
-
-/// The URL and the token of the one challenge.
-fn challenge(client: &AcmeClient, order: &Answer) -> (String, String) {
-    let url = text_of(&json!({ "url": order.json()["authorizations"][0] }), "url");
-    let authorization = client.read(&url).expect(200).json();
-    assert_eq!(authorization["status"], "pending");
-    let challenge = &authorization["challenges"][0];
-    assert_eq!(challenge["type"], "device-attest-01");
-    (text_of(challenge, "url"), text_of(challenge, "token"))
+    let attested = |token: &[u8]| maker.map(|maker| maker.attest(key, token));
+    apple::install(installation, payload, key, &attested)
 }
 
 fn payload(installation: &Installation, label: &str, attest: bool) -> Payload {
@@ -141,10 +112,6 @@ fn believe(installation: &mut Installation, maker: &Maker) {
     let section = "[acme]\nattestation_roots = \"maker.pem\"\nrequire_attestation = true\n";
     std::fs::write(&config, format!("{text}\n{section}")).expect("the configuration");
     installation.start_again();
-}
-
-fn good(answer: Answer) -> Result<Answer, Answer> {
-    if answer.status < 300 { Ok(answer) } else { Err(answer) }
 }
 
 impl Maker {

@@ -1,16 +1,13 @@
 //! A profile as an Apple device reads it: signed by the portal, a property list, and followed to the letter.
 
-use super::device::{Payload, install};
 use rcgen::KeyPair;
 use serde_json::Value;
 use std::path::Path;
 use tegata_tests::acme::{Binding, refusal};
+use tegata_tests::apple::{self, Payload, acme_of, payload};
 use tegata_tests::installation::text_of;
 use tegata_tests::openssl::openssl;
-use tegata_tests::{Answer, Curl, Installation, run};
-
-const AS_JSON: &str = "import base64, json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb')), \
-                       default=lambda data: base64.b64encode(data).decode()))";
+use tegata_tests::{Answer, Curl, Installation};
 
 #[test]
 fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_profile_works_once() {
@@ -24,10 +21,12 @@ fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_pr
     assert!(text_of(&profile, "PayloadDisplayName").ends_with("<iPad> & 薬局"), "{profile}");
     let acme = acme_of(&profile);
     assert_eq!((&acme["HardwareBound"], &acme["Attest"]), (&true.into(), &false.into()));
+    let ticket = text_of(acme, "ClientIdentifier");
+    assert_ne!(ticket, code, "the code of the link lies in no folder");
     assert_eq!((&acme["KeyType"], &acme["KeySize"]), (&"ECSECPrimeRandom".into(), &256.into()));
 
     let key = KeyPair::generate().expect("a key");
-    let chain = install(&installation, &payload(acme), &key, None).expect("a certificate");
+    let chain = install(&installation, &payload(acme), &key).expect("a certificate");
     let folder = installation.folder("device");
     let (chain_file, key_file) = (folder.join("chain.pem"), folder.join("key.pem"));
     std::fs::write(&chain_file, chain).expect("a file");
@@ -39,7 +38,7 @@ fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_pr
     assert_eq!(super::seen(&installation, &chain_file, &key_file), Ok(1));
 
     let thief = KeyPair::generate().expect("a key");
-    let refused = install(&installation, &payload(acme), &thief, None).expect_err("once");
+    let refused = install(&installation, &payload(acme), &thief).expect_err("once");
     assert_eq!(refusal(&refused), ("unauthorized".into(), "I-02".into()));
     assert_eq!(ask(&installation, &[("code", &code)]).expect(409).problem(), "I-02");
 }
@@ -57,6 +56,37 @@ fn the_next_profile_of_a_device_takes_the_place_of_the_last() {
     assert_eq!(acme_of(&first)["PayloadIdentifier"], acme_of(&second)["PayloadIdentifier"]);
     let soft = acme_of(&first);
     assert_eq!((&soft["HardwareBound"], &soft["AllowAllAppsAccess"]), (&false.into(), &true.into()));
+}
+
+#[test]
+fn a_short_code_is_as_good_for_a_profile_as_a_link_and_is_never_in_it() {
+    let installation = Installation::start();
+    let invited = installation.tell(&["invite", "--label", "iPad", "--code"]);
+    let code = text_of(&invited, "code");
+    let profile = read(&installation, &ask(&installation, &[("code", &code)]).expect(200));
+    let payload = payload(acme_of(&profile));
+    assert!(!payload.client_identifier.contains(&code.replace('-', "").to_lowercase()));
+    let typed = Payload { client_identifier: code.clone(), ..payload.clone() };
+    let key = KeyPair::generate().expect("a key");
+    let refused = install(&installation, &typed, &key).expect_err("a short code can be guessed");
+    assert_eq!(refusal(&refused), ("rejectedIdentifier".into(), "A-06".into()));
+    install(&installation, &payload, &key).expect("a certificate");
+    let refused = ask(&installation, &[("code", &code)]);
+    assert_eq!(refused.expect(409).problem(), "I-02");
+}
+
+#[test]
+fn where_attestation_is_required_the_profile_asks_for_it_whatever_the_page_wished() {
+    let mut installation = Installation::start();
+    let root = installation.tls_ca.display().to_string();
+    installation.reconfigure(|text| {
+        format!("{text}\n[acme]\nattestation_roots = \"{root}\"\nrequire_attestation = true\n")
+    });
+    let code = Binding::invited(&installation, "one").code;
+    let wish = [("code", code.as_str()), ("hardware_bound", "false")];
+    let profile = read(&installation, &ask(&installation, &wish).expect(200));
+    let acme = acme_of(&profile);
+    assert_eq!((&acme["HardwareBound"], &acme["Attest"]), (&true.into(), &true.into()));
 }
 
 #[test]
@@ -83,29 +113,12 @@ fn curl(installation: &Installation) -> Curl {
     Curl::to(&format!("{}/api/v1/profiles", installation.portal)).trusting(&installation.tls_ca)
 }
 
-/// What is in a profile whose signature openssl believes.
 fn read(installation: &Installation, answer: &Answer) -> Value {
-    let folder = installation.folder("profile");
-    let path = |name: &str| folder.join(name).display().to_string();
-    std::fs::write(path("signed"), &answer.body).expect("a file");
-    let trusted = installation.tls_ca.display().to_string();
-    let verify = ["cms", "-verify", "-inform", "DER", "-in", &path("signed"), "-CAfile", &trusted];
-    openssl(&[&verify[..], &["-purpose", "any", "-binary", "-out", &path("plist")]].concat()).good();
-    serde_json::from_str(&run("python3", &["-c", AS_JSON, &path("plist")])).expect("a property list")
+    apple::read(installation, &answer.body)
 }
 
-fn acme_of(profile: &Value) -> &Value {
-    let acme = &profile["PayloadContent"][1];
-    assert_eq!(acme["PayloadType"], "com.apple.security.acme");
-    acme
-}
-
-fn payload(acme: &Value) -> Payload {
-    Payload {
-        directory_url: text_of(acme, "DirectoryURL"),
-        client_identifier: text_of(acme, "ClientIdentifier"),
-        attest: acme["Attest"].as_bool().expect("a flag"),
-    }
+fn install(installation: &Installation, payload: &Payload, key: &KeyPair) -> Result<String, Answer> {
+    apple::install(installation, payload, key, &|_| None)
 }
 
 /// The CA that came in the profile is the one between the certificate and the root.

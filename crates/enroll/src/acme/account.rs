@@ -183,7 +183,7 @@ async fn bound_to(acme: &Acme, binding: &Value, key: &Jwk, url: &str) -> Answer<
         return Err(AcmeError::malformed("the binding names its key by kid"));
     };
     let invitation = InvitationId::parse(kid).ok_or(Refusal::AcmeNotBound)?;
-    let secret = acme.opening.secret().await?;
+    let secret = acme.desk.opening.secret().await?;
     let payload = jws.verify_mac(&secret.verification(&invitation))?;
     let bound = serde_json::from_slice(&payload).map_err(|_| Refusal::AcmeNotBound)?;
     if Jwk::parse(&bound)?.thumbprint() != key.thumbprint() {

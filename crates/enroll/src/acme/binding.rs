@@ -4,19 +4,12 @@
 //! Both are derived from one secret, and from nothing that the ledger has in the clear: whoever reads the ledger alone can
 //! use no invitation.
 
+use crate::secret::BindingSecret;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
-use std::sync::Arc;
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::{AcmeOrderId, Entropy, Installation, InvitationId, Refusal};
-use tokio::sync::OnceCell;
-
-/// Opens the secret; it may take a while.
-pub type OpenSecret = Arc<dyn Fn() -> Option<BindingSecret> + Send + Sync>;
-
-/// What bindings are derived from: the same in every process of an installation.
-pub struct BindingSecret(hmac::Key);
 
 /// What a client needs to register an account for an invitation. Key identifier and name are no secrets; the key is.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
@@ -30,11 +23,6 @@ pub struct Binding {
 }
 
 impl BindingSecret {
-    /// From bytes that are as good as random, at least 16.
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
-    }
-
     /// The binding to an invitation.
     pub fn binding(&self, invitation: &InvitationId, installation: &Installation) -> Binding {
         Binding {
@@ -80,12 +68,11 @@ impl BindingSecret {
     }
 
     fn mac_key(&self, invitation: &InvitationId) -> Vec<u8> {
-        let label = format!("external account binding {invitation}");
-        hmac::sign(&self.0, label.as_bytes()).as_ref().to_vec()
+        self.derived(&format!("external account binding {invitation}")).as_ref().to_vec()
     }
 
     fn sealing_key(&self) -> Result<LessSafeKey, Refusal> {
-        let key = hmac::sign(&self.0, b"identifiers of orders");
+        let key = self.derived("identifiers of orders");
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).map_err(|_| Refusal::Internal)?;
         Ok(LessSafeKey::new(key))
     }
@@ -94,31 +81,6 @@ impl BindingSecret {
 /// The DNS name that stands for an invitation. It says nothing about whose it is.
 pub(super) fn identifier(invitation: &InvitationId, installation: &Installation) -> String {
     format!("{invitation}.device.{}", installation.as_str())
-}
-
-/// The secret, opened when it is first wanted: most servers never see an ACME client.
-#[derive(Clone)]
-pub(super) struct Opening {
-    open: OpenSecret,
-    opened: Arc<OnceCell<Arc<BindingSecret>>>,
-}
-
-impl Opening {
-    pub(super) fn new(open: OpenSecret) -> Self {
-        Self { open, opened: Arc::default() }
-    }
-
-    pub(super) async fn secret(&self) -> Result<Arc<BindingSecret>, Refusal> {
-        let open = self.open.clone();
-        let opened = self.opened.get_or_try_init(|| async move {
-            let opened = tokio::task::spawn_blocking(move || open()).await.ok().flatten();
-            opened.map(Arc::new).ok_or_else(|| {
-                tracing::error!("the secret that ACME accounts are bound with cannot be opened");
-                Refusal::Unavailable
-            })
-        });
-        opened.await.cloned()
-    }
 }
 
 #[cfg(test)]

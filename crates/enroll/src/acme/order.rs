@@ -5,6 +5,7 @@ use super::binding::identifier;
 use super::problem::{AcmeError, Answer};
 use super::request::{Signed, key_of};
 use crate::desk::HandedOver;
+use crate::ticket::{Purpose, Right, Ticket};
 use crate::waiting::PAUSE;
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -165,7 +166,7 @@ impl Acme {
     pub(super) async fn identifier(&self, order: &AcmeOrder) -> Answer<Identifier> {
         let plain = String::from_utf8(order.identifier.clone());
         let value = match (self.account_is_unbound(order).await?, plain) {
-            (true, _) => self.opening.secret().await?.unseal(&order.id, &order.identifier)?,
+            (true, _) => self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?,
             (false, Ok(plain)) => plain,
             (false, Err(_)) => return Err(Refusal::Internal.into()),
         };
@@ -219,21 +220,29 @@ impl Acme {
         Ok((invitation.clone(), own.into_bytes()))
     }
 
-    /// An invitation's code, which only its holder knows; the ledger gets it sealed.
+    /// An invitation's code or a ticket, which only its holder knows; the ledger gets it sealed.
     async fn shown_code(
         &self,
         order: &AcmeOrderId,
         kind: AcmeIdentifier,
         code: &str,
     ) -> Answer<(InvitationId, Vec<u8>)> {
-        // A short code, which can be guessed, is for typing.
-        if kind != AcmeIdentifier::Permanent || Code::parse(code).is_none() {
+        if kind != AcmeIdentifier::Permanent {
             return Err(Refusal::AcmeIdentifier.into());
         }
-        let invitation = self.desk.open(code).await?;
+        let ticket = self.desk.read_ticket(Purpose::Certificate, code).await?;
+        let invitation = match &ticket {
+            Some(Ticket { right: Right::Renewal(old), given_at }) => {
+                let old = self.desk.renewed_by_ticket(old, *given_at, None).await?;
+                self.desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
+            }
+            // A short code, which can be guessed, is for typing.
+            None if Code::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
+            _ => self.desk.open(code).await?.id,
+        };
         let entropy = self.desk.context.entropy.as_ref();
-        let sealed = self.opening.secret().await?.seal(order, code, entropy)?;
-        Ok((invitation.id, sealed))
+        let sealed = self.desk.opening.secret().await?.seal(order, code, entropy)?;
+        Ok((invitation, sealed))
     }
 
     /// The certificate of the account's own device that is to be replaced (RFC 9773 section 5).
@@ -299,6 +308,10 @@ impl Acme {
         order: &AcmeOrder,
         request: &ParsedRequest,
     ) -> Result<HandedOver, Refusal> {
+        if let Some((old, given_at)) = self.renewal_shown(account, order).await? {
+            let old = self.desk.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
+            return self.desk.renew_with(&old, request, None).await;
+        }
         let invitation = self.desk.context.ledger.invitation(&order.invitation).await;
         let invitation = invitation.map_err(|error| error.refusal())?.ok_or(Refusal::InvitationUnknown)?;
         // Clients that order a DNS name look for it in what they got when they renew it.
@@ -311,6 +324,22 @@ impl Acme {
             }
             _ => self.desk.enroll_with(&invitation, request, called).await,
         }
+    }
+
+    /// What a device that shows a ticket for a renewal wants renewed, and since when it may.
+    async fn renewal_shown(
+        &self,
+        account: &AcmeAccount,
+        order: &AcmeOrder,
+    ) -> Result<Option<(Thumbprint, Timestamp)>, Refusal> {
+        if account.invitation.is_some() {
+            return Ok(None);
+        }
+        let shown = self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?;
+        Ok(match self.desk.authentic_ticket(Purpose::Certificate, &shown).await? {
+            Some(Ticket { right: Right::Renewal(old), given_at }) => Some((old, given_at)),
+            _ => None,
+        })
     }
 
     async fn show(&self, status: StatusCode, order: &AcmeOrder) -> Answer<Response> {

@@ -1,6 +1,7 @@
 //! From an invitation to a first certificate.
 
 use super::{Desk, HandedOver, parse, refusal};
+use crate::ticket::{Purpose, Right};
 use tegata_ca::{Issued, Order, ParsedRequest};
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, Refusal, ShortCode, Timestamp};
@@ -66,8 +67,13 @@ impl Desk {
         }
     }
 
-    /// The invitation behind the code of a link, or behind a short one.
+    /// The invitation behind the code of a link, behind a ticket for it, or behind a short code.
     pub(crate) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
+        if let Some(ticket) = self.read_ticket(Purpose::Certificate, code).await? {
+            let Right::Invitation(id) = ticket.right else { return Err(Refusal::InvitationUnknown) };
+            let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
+            return found.ok_or(Refusal::InvitationUnknown);
+        }
         if let Some(code) = Code::parse(code) {
             let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);

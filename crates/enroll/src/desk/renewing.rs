@@ -3,7 +3,7 @@
 use super::{Desk, HandedOver, parse, refusal};
 use std::sync::Arc;
 use tegata_ca::{Order, ParsedRequest};
-use tegata_core::{CertificateState, DeviceId, Refusal, Thumbprint, Timestamp};
+use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Certificate, Facts, Origin};
 use tegata_web::{Path, PeerCertificate};
 
@@ -80,6 +80,11 @@ impl Desk {
             known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
         });
         newer.and_then(Certificate::thumbprint).ok_or(Refusal::NothingNewer)
+    }
+
+    /// The invitation that the device came with, unless it came another way.
+    pub(crate) async fn invitation_of(&self, device: &DeviceId) -> Result<Option<InvitationId>, Refusal> {
+        self.context.ledger.invitation_of(device).await.map_err(refusal)
     }
 
     async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {

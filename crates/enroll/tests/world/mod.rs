@@ -15,7 +15,10 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
-use tegata_enroll::{Desk, TokenAnswer, TokenDesk, TokenWish, device_routes, portal_routes};
+use tegata_enroll::{
+    BindingSecret, Desk, OpenSecret, Profiles, TokenAnswer, TokenDesk, TokenWish, device_routes,
+    portal_routes,
+};
 use tegata_storage::{DeviceAction, Origin, Status};
 use tegata_web::{Addresses, Context, Kept, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
 
@@ -92,12 +95,15 @@ impl World {
             renewal: RenewalPolicy::default(),
         };
         let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
-        let desk = Desk::new(context, Arc::new(Authorities::new(vec![post], HashSet::new())));
+        let secret: OpenSecret = Arc::new(|| Some(BindingSecret::new(b"a secret of sixteen")));
+        let desk = Desk::new(context, Arc::new(Authorities::new(vec![post], HashSet::new())), secret);
         let booth = Arc::new(Booth::default());
         let desk = desk.with_tokens(booth.clone());
-        let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false };
-        let (portal, device) =
-            (site().around(portal_routes(desk.clone())), site().around(device_routes(desk)));
+        let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false, why: None };
+        let profiles = Profiles { desk: desk.clone(), signer: None, attest: false, scep: false };
+        let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());
+        let device = device_routes(desk).merge(profiles.device_routes());
+        let (portal, device) = (site().around(portal), site().around(device));
         Self { house, clock, booth, status, portal, device }
     }
 

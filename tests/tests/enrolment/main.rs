@@ -1,5 +1,8 @@
 //! A member of staff, a browser, and nobody to help.
 
+mod apple;
+mod slow;
+
 use std::path::Path;
 use tegata_tests::{Browser, Curl, Download, Installation, run};
 
@@ -47,7 +50,7 @@ fn somebody_without_mail_types_the_code_that_was_read_out() {
     browser.click("#code-form button");
     browser.reach("ready");
     assert_eq!(browser.text("[data-fill=label]"), "調剤室");
-    browser.click("summary");
+    browser.click("#elsewhere summary");
     browser.see("#qr");
     browser.picture("enroll-ready-code");
     enrol(&mut browser, None);

@@ -1,0 +1,171 @@
+//! Tickets: what stands for a right for a while, where the right itself cannot go.
+//!
+//! A short code is for fingers and behind a throttle, a certificate stays in the browser, and what is written into a
+//! configuration profile lies in a folder afterwards. A ticket is worth no more than the right it was given for: the
+//! invitation is used up by whoever comes first with either, and a renewal by the first key. Nobody keeps tickets: what one
+//! says is authenticated with the installation's own secret.
+
+use crate::desk::Desk;
+use ring::hmac;
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::encoding::{base32, base64url, from_base64url};
+use tegata_core::{InvitationId, Refusal, Thumbprint, Timestamp};
+use tegata_storage::{Actor, Facts};
+
+/// What a ticket is good for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// One certificate.
+    Certificate,
+    /// To see whether the certificate was issued, and nothing else.
+    Progress,
+}
+
+/// The right that a ticket stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Right {
+    /// This invitation.
+    Invitation(InvitationId),
+    /// The certificate with this thumbprint, which was presented.
+    Renewal(Thumbprint),
+}
+
+/// A ticket that was given here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) right: Right,
+    pub(crate) given_at: Timestamp,
+}
+
+/// What the clocks of two servers may be apart.
+const SKEW: Duration = Duration::from_secs(10);
+
+/// Kind of right, moment in milliseconds.
+const HEAD: usize = 9;
+const TAG: usize = 32;
+const ID: usize = 16;
+const THUMBPRINT: usize = 32;
+
+impl Purpose {
+    const fn life(self) -> Duration {
+        match self {
+            // A device drops a profile that was not installed within eight minutes.
+            Self::Certificate => Duration::from_mins(30),
+            Self::Progress => Duration::from_hours(2),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "tickets for certificates",
+            Self::Progress => "tickets for progress",
+        }
+    }
+}
+
+impl Desk {
+    /// A ticket, good from now on.
+    pub(crate) async fn give_ticket(&self, purpose: Purpose, right: Right) -> Result<String, Refusal> {
+        let key = self.ticket_key(purpose).await?;
+        let said = Ticket { right, given_at: self.context.now() }.to_bytes();
+        Ok(base64url(&[&said, hmac::sign(&key, &said).as_ref()].concat()))
+    }
+
+    /// What a ticket of this purpose says, while it is good; `None` for a text that is no ticket at all, such as a code.
+    pub(crate) async fn read_ticket(&self, purpose: Purpose, text: &str) -> Result<Option<Ticket>, Refusal> {
+        let Some(ticket) = self.authentic_ticket(purpose, text).await? else { return Ok(None) };
+        let (now, given_at) = (self.context.now(), ticket.given_at);
+        if now.plus(SKEW) < given_at || now.since(given_at) > purpose.life() {
+            return Err(match ticket.right {
+                Right::Invitation(_) => Refusal::InvitationExpired,
+                Right::Renewal(_) => Refusal::RenewalNotPossible,
+            });
+        }
+        Ok(Some(ticket))
+    }
+
+    /// The same, whether it is still good or not: for whoever came in time and was kept waiting.
+    pub(crate) async fn authentic_ticket(
+        &self,
+        purpose: Purpose,
+        text: &str,
+    ) -> Result<Option<Ticket>, Refusal> {
+        let bytes = from_base64url(text).unwrap_or_default();
+        let Some((said, tag)) = bytes.len().checked_sub(TAG).map(|end| bytes.split_at(end)) else {
+            return Ok(None);
+        };
+        let Some(ticket) = Ticket::from_bytes(said) else { return Ok(None) };
+        let key = self.ticket_key(purpose).await?;
+        hmac::verify(&key, said, tag).map_err(|_| Refusal::InvitationUnknown)?;
+        Ok(Some(ticket))
+    }
+
+    /// The certificate that is renewed by a ticket given at `given_at`: one that could be presented now, and for which no
+    /// other key has come since.
+    pub(crate) async fn renewed_by_ticket(
+        &self,
+        old: &Thumbprint,
+        given_at: Timestamp,
+        key_hash: Option<&[u8]>,
+    ) -> Result<Arc<Facts>, Refusal> {
+        let facts = self.context.holder_of(old).await?;
+        let ledger = &self.context.ledger;
+        let certificates = ledger.certificates_of(&facts.device).await.map_err(|error| error.refusal())?;
+        let is_used = certificates.iter().any(|known| {
+            known.generation > i64::from(facts.generation)
+                && known.reserved_at >= given_at
+                && key_hash != Some(known.key_hash.as_slice())
+        });
+        if is_used {
+            let actor = Actor::Device(facts.device.clone());
+            let (device, now) = (Some(facts.device.clone()), self.context.now());
+            return Err(self.refused(actor, device, Refusal::RenewalNotPossible, now).await);
+        }
+        Ok(facts)
+    }
+
+    async fn ticket_key(&self, purpose: Purpose) -> Result<hmac::Key, Refusal> {
+        let secret = self.opening.secret().await?;
+        Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.derived(purpose.name()).as_ref()))
+    }
+}
+
+impl Ticket {
+    fn to_bytes(&self) -> Vec<u8> {
+        let moment = self.given_at.millis().to_be_bytes();
+        match &self.right {
+            Right::Invitation(id) => [&[1][..], &moment, &id.bits()].concat(),
+            Right::Renewal(thumbprint) => [&[2][..], &moment, thumbprint.as_bytes()].concat(),
+        }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, about) = bytes.split_at_checked(HEAD)?;
+        let right = match (head[0], about.len()) {
+            (1, ID) => Right::Invitation(InvitationId::parse(&base32(about))?),
+            (2, THUMBPRINT) => Right::Renewal(Thumbprint::from_slice(about)?),
+            _ => return None,
+        };
+        let given_at = Timestamp::from_millis(i64::from_be_bytes(head[1..].try_into().ok()?));
+        Some(Self { right, given_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tegata_core::entropy::Seeded;
+
+    #[test]
+    fn a_ticket_says_what_it_was_given_for() {
+        let id = InvitationId::random(&Seeded::new(3));
+        for right in [Right::Invitation(id), Right::Renewal(Thumbprint::of(b"a certificate"))] {
+            let ticket = Ticket { right, given_at: Timestamp::from_millis(1_795_000_000_123) };
+            let bytes = ticket.to_bytes();
+            assert_eq!(Ticket::from_bytes(&bytes), Some(ticket));
+            assert_eq!(Ticket::from_bytes(&bytes[1..]), None);
+            assert_eq!(Ticket::from_bytes(&[&bytes[..], &[0]].concat()), None);
+        }
+    }
+}

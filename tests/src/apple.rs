@@ -1,0 +1,91 @@
+//! An iPhone, iPad or Mac as far as a configuration profile goes: it reads the profile, makes a key, and follows the
+//! payload to the letter.
+
+use crate::acme::{AcmeClient, encoded};
+use crate::command::run;
+use crate::curl::Answer;
+use crate::installation::{Installation, text_of};
+use crate::openssl::openssl;
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+
+const AS_JSON: &str = "import base64, json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb')), \
+                       default=lambda data: base64.b64encode(data).decode()))";
+
+/// What the ACME payload of a profile says.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    /// Where the server is.
+    pub directory_url: String,
+    /// By what right.
+    pub client_identifier: String,
+    /// Whether the maker's word is wanted.
+    pub attest: bool,
+}
+
+/// What the maker says of a key, for a challenge's token.
+pub type Attested<'a> = &'a dyn Fn(&[u8]) -> Option<Vec<u8>>;
+
+/// What is in a profile, whose signature must be the portal's.
+pub fn read(installation: &Installation, signed: &[u8]) -> Value {
+    let folder = installation.folder("profile");
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(path("signed"), signed).expect("a file");
+    let trusted = installation.tls_ca.display().to_string();
+    let verify = ["cms", "-verify", "-inform", "DER", "-in", &path("signed"), "-CAfile", &trusted];
+    openssl(&[&verify[..], &["-purpose", "any", "-binary", "-out", &path("plist")]].concat()).good();
+    serde_json::from_str(&run("python3", &["-c", AS_JSON, &path("plist")])).expect("a property list")
+}
+
+/// The ACME payload of a profile.
+pub fn acme_of(profile: &Value) -> &Value {
+    let acme = &profile["PayloadContent"][1];
+    assert_eq!(acme["PayloadType"], "com.apple.security.acme");
+    acme
+}
+
+/// What it says.
+pub fn payload(acme: &Value) -> Payload {
+    Payload {
+        directory_url: text_of(acme, "DirectoryURL"),
+        client_identifier: text_of(acme, "ClientIdentifier"),
+        attest: acme["Attest"].as_bool().expect("a flag"),
+    }
+}
+
+/// What the device does when the profile is installed: the chain that it gets for its key, in PEM.
+pub fn install(
+    installation: &Installation,
+    payload: &Payload,
+    key: &KeyPair,
+    attested: Attested<'_>,
+) -> Result<String, Answer> {
+    let mut client = AcmeClient::new(installation, &payload.directory_url);
+    good(client.register(None))?;
+    let order = good(client.order("permanent-identifier", &payload.client_identifier))?;
+    assert_eq!(order.json()["identifiers"][0]["value"], *payload.client_identifier);
+    let (challenge, token) = challenge(&client, &order);
+    let said = match attested(token.as_bytes()).filter(|_| payload.attest) {
+        Some(object) => json!({ "attObj": encoded(&object) }),
+        None => json!({}),
+    };
+    good(client.post(&challenge, &said))?;
+    let ready = client.read(order.header("location")).expect(200);
+    assert_eq!(ready.json()["status"], "ready", "{ready}");
+    let done = good(client.finalize(&order, key))?;
+    Ok(client.read(&text_of(&done.json(), "certificate")).expect(200).text())
+}
+
+/// The URL and the token of the one challenge of an order.
+pub fn challenge(client: &AcmeClient, order: &Answer) -> (String, String) {
+    let url = text_of(&json!({ "url": order.json()["authorizations"][0] }), "url");
+    let authorization = client.read(&url).expect(200).json();
+    assert_eq!(authorization["status"], "pending");
+    let challenge = &authorization["challenges"][0];
+    assert_eq!(challenge["type"], "device-attest-01");
+    (text_of(challenge, "url"), text_of(challenge, "token"))
+}
+
+fn good(answer: Answer) -> Result<Answer, Answer> {
+    if answer.status < 300 { Ok(answer) } else { Err(answer) }
+}
