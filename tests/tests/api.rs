@@ -63,7 +63,8 @@ fn fuzzer(installation: &Installation, listener: &str) -> Command {
     fuzzer.args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--no-color", "--warnings", "off"]);
     // One path means two things at two listeners, and what is required at one is not at the other.
     fuzzer.args(["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"]);
-    fuzzer.args(["--generation-database", "none"]);
+    // It keeps notes where it runs.
+    fuzzer.args(["--generation-database", "none"]).current_dir(installation.folder("fuzzer"));
     fuzzer
 }
 
