@@ -243,7 +243,7 @@ impl Office {
     /// The report, once every line is done.
     fn done(&self, place: &str) -> Value {
         let mut report = Value::Null;
-        eventually("all lines are done", Duration::from_secs(60), || {
+        eventually("all lines are done", Duration::from_mins(1), || {
             report = self.ask(place).send().expect(200).json();
             report["state"] == "done"
         });
