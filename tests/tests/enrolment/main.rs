@@ -63,7 +63,8 @@ fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_wi
     installation.kill();
     let profile = installation.data().join("ca-config/device.toml");
     let text = std::fs::read_to_string(&profile).expect("a profile");
-    let wanted = text.replace("keys = [\"p256\"]", "keys = [\"rsa\", \"p256\"]\nrsa_bits = 2048");
+    // RSA is in it for SCEP, but not first.
+    let wanted = text.replace("\nkeys = [\"p256\", \"rsa\"]", "\nkeys = [\"rsa\", \"p256\"]");
     assert_ne!(text, wanted);
     std::fs::write(&profile, wanted).expect("a profile");
     installation.start_again();
