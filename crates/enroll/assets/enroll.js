@@ -41,11 +41,11 @@ async function open(text) {
 }
 
 function welcome(code, invitation, waited) {
-  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr, progress } = invitation;
+  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr, progress, scep } = invitation;
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
   byId('profile-code').value = code;
   fill({ tenant, site, label, expires: date(expires, 'short') });
-  offerWays({ profiles: true });
+  offerWays({ profiles: true, scep });
   offerProfile({ progress: () => api('invitations/progress', { ticket: progress }), proof: { probePattern } });
   offerCeremony({
     subject,

@@ -29,17 +29,20 @@ export function isWrongBrowser({ userAgent, maxTouchPoints }) {
 }
 
 /**
- * What a profile for this device orders: `{ hardwareBound }`, or undefined where it takes no profile, or where the key
- * would not reach this browser.
+ * What a profile for this device orders: `{ by, hardwareBound }`, or undefined where it takes no profile, or where the key
+ * would not reach this browser. `scep`: whether the server has that door, for whatever does not take the other.
  *
  * ACME payloads came with iOS 16 and macOS 13.1, keys in the Secure Enclave with iOS 16 and macOS 14. What a Mac says of its
  * version has stood still since 2020, but Safari 18 runs on no Mac older than macOS 13, and Safari 26 on none older than
- * macOS 14. Other browsers of a Mac do not reach keys that came with a profile.
+ * macOS 14. Keys that came by ACME reach no other browser of a Mac; those that came by SCEP lie in the keychain.
  */
-export function profileFor(platform, { userAgent }) {
-  if (platform === 'ios') return mobileVersion(userAgent) < 16 ? undefined : { hardwareBound: true };
-  const safari = platform === 'macos' && isSafari(userAgent) ? safariVersion(userAgent) : 0;
-  return safari < 18 ? undefined : { hardwareBound: safari >= 26 };
+export function profileFor(platform, { userAgent }, { scep = false } = {}) {
+  const older = scep ? { by: 'scep', hardwareBound: false } : undefined;
+  const acme = (hardwareBound) => ({ by: 'acme', hardwareBound });
+  if (platform === 'ios') return mobileVersion(userAgent) < 16 ? older : acme(true);
+  if (platform !== 'macos') return undefined;
+  const safari = isSafari(userAgent) ? safariVersion(userAgent) : 0;
+  return safari < 18 ? older : acme(safari >= 26);
 }
 
 /** Whether this is a browser of a Mac to which keys that the Mac made do not come. */

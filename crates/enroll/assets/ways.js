@@ -15,16 +15,18 @@ export function offerSteps(chosen = () => {}) {
   choose();
 }
 
-/** The same with the way in. `profiles`: whether the server has profiles for whoever reads this page. */
-export function offerWays({ profiles }) {
+/** The same with the way in. `profiles`: whether the server has profiles for whoever reads this page; `scep`: also such as lead to SCEP. */
+export function offerWays({ profiles, scep = false }) {
   offerSteps((platform) => {
-    const profile = profiles ? profileFor(platform, navigator) : undefined;
+    const profile = profiles ? profileFor(platform, navigator, { scep }) : undefined;
     showWay(profile ? 'profile' : 'file');
     const told = byId('profile-platform');
     if (told) told.value = platform;
+    const door = byId('profile-by');
+    if (door) door.value = profile?.by ?? 'acme';
     byId('profile-start').value = byId('profile-again').value = String(profile?.hardwareBound);
     byId('profile-soft').hidden = !(profile?.hardwareBound && platform === 'macos');
-    byId('use-safari').hidden = !(profiles && isGuestOnMac(platform, navigator));
+    byId('use-safari').hidden = !(profiles && !profile && isGuestOnMac(platform, navigator));
     if (!profile && now() === 'profile') show('ready');
   });
 }

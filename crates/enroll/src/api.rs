@@ -39,6 +39,8 @@ pub(crate) struct Opened {
     /// Kinds of keys that a request may bring, the best first.
     keys: Vec<String>,
     device_origin: String,
+    /// Whether profiles may lead to SCEP.
+    scep: bool,
     probe_pattern: String,
     /// The link as an SVG, for a tablet that reads it from this screen.
     qr: String,
@@ -133,6 +135,7 @@ pub(crate) async fn open(
         expires_at: invitation.expires_at,
         subject,
         device_origin: addresses.device.clone(),
+        scep: desk.scep,
         probe_pattern: addresses.probes.pattern(),
         qr: qr_svg(&format!("{}/enroll#{}", addresses.portal, body.code)).ok_or(Refusal::RequestMalformed)?,
     };

@@ -39,6 +39,8 @@ pub struct Desk {
     pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
     /// What tickets and bindings of ACME accounts are derived from.
     pub(crate) opening: Opening,
+    /// Whether there is a door for SCEP: where there is none, no profile leads to it.
+    pub(crate) scep: bool,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
     /// Who is at the desk.
@@ -59,11 +61,19 @@ impl Desk {
             context,
             authorities,
             tokens: None,
+            scep: false,
             opening: Opening::new(open_secret),
             refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
             guest: Guest::UNKNOWN,
         }
+    }
+
+    /// The same desk in a house that has a door for SCEP too.
+    #[must_use]
+    pub fn beside_scep(mut self, scep: bool) -> Self {
+        self.scep = scep;
+        self
     }
 
     /// The same desk, where a renewed certificate may come with a token.

@@ -37,8 +37,6 @@ pub struct Profiles {
     pub signer: Option<Arc<ContentSigner>>,
     /// Whether keys must be attested by the device's maker, which only keys of its hardware can be.
     pub attest: bool,
-    /// Whether there is a door for SCEP: where there is none, no profile leads to it.
-    pub scep: bool,
 }
 
 /// `POST {portal}/api/v1/profiles`, as a form.
@@ -123,7 +121,7 @@ async fn first(
     wish: Result<Form<FirstWish>, FormRejection>,
 ) -> Answer<Response> {
     let Form(wish) = wish.map_err(|_| Refusal::RequestMalformed)?;
-    if wish.by == Door::Scep && !profiles.scep {
+    if wish.by == Door::Scep && !profiles.desk.scep {
         return Err(Refusal::NotFound.into());
     }
     // An iPad says that it is a Mac, unless its page knows better.

@@ -201,9 +201,11 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let metrics = Metrics::new(&house.ledger);
     let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
     let secret = acme::open_secret(house).await?;
-    let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret).with_tokens(at_renewal);
-    let acme = acme::open(house, desk.clone())?;
     let registrars = scep::open(house)?;
+    let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret)
+        .with_tokens(at_renewal)
+        .beside_scep(registrars.is_some());
+    let acme = acme::open(house, desk.clone())?;
     let bulk = bulk::open(house, &tokens).await?;
     let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
     let offices = (desk, acme, registrars.clone(), &bulk);
@@ -261,7 +263,6 @@ fn listeners(
         desk: desk.clone(),
         signer: profiles::signer(&portal_identity).map(Arc::new),
         attest: config.acme.require_attestation,
-        scep: registrars.is_some(),
     };
     let portal = tegata_enroll::portal_routes(desk.clone())
         .merge(profiles.clone().portal_routes())

@@ -4,6 +4,8 @@ use rcgen::KeyPair;
 use serde_json::Value;
 use tegata_tests::acme::refusal;
 use tegata_tests::apple::{self, acme_of, payload};
+use tegata_tests::installation::text_of;
+use tegata_tests::scep::ScepClient;
 use tegata_tests::{Answer, Browser, Guise, Installation};
 
 /// In the order of the list.
@@ -65,8 +67,28 @@ fn a_mac_in_safari_gets_a_profile_even_for_a_code_that_somebody_typed() {
 }
 
 #[test]
-fn a_mac_in_chrome_and_an_old_iphone_go_the_way_of_the_file() {
+fn a_mac_in_chrome_and_an_old_iphone_get_a_profile_that_leads_to_scep() {
     let installation = Installation::start();
+    for guise in [Guise::MacChrome, Guise::OldIPhone] {
+        let mut browser = Browser::open_as(&installation, guise);
+        browser.go(&installation.invite("事務室"));
+        browser.reach("ready");
+        browser.see("#profile-start");
+        assert!(!browser.shows("#start") && !browser.shows("#use-safari"), "{guise:?}");
+        let profile = profile(&installation, &mut browser);
+        browser.reach("profile");
+        let (chain, key) = install_by_scep(&installation, &profile, &format!("{guise:?}"));
+        browser.see("#after-issue");
+        browser.receive(&chain, &key);
+        browser.reach("done");
+        assert_eq!(browser.complaints(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn where_there_is_no_scep_they_go_the_way_of_the_file() {
+    let mut installation = Installation::start();
+    installation.reconfigure(|text| text.replace("[scep]\nenabled = true", "[scep]\nenabled = false"));
     for (guise, is_told_of_safari) in [(Guise::MacChrome, true), (Guise::OldIPhone, false)] {
         let mut browser = Browser::open_as(&installation, guise);
         browser.go(&installation.invite("事務室"));
@@ -95,8 +117,9 @@ fn whoever_says_with_the_keyboard_that_this_is_another_device_gets_its_guide_and
     tab_to(&mut browser, "platform");
     for wanted in PLATFORMS {
         choose_by_keyboard(&mut browser, wanted);
-        assert_eq!(browser.shows("#profile-form"), wanted == "ios", "{wanted}");
-        assert_eq!(browser.shows("#start"), wanted != "ios", "{wanted}");
+        let is_apple = ["ios", "macos"].contains(&wanted);
+        assert_eq!(browser.shows("#profile-form"), is_apple, "{wanted}");
+        assert_eq!(browser.shows("#start"), !is_apple, "{wanted}");
     }
     choose_by_keyboard(&mut browser, "chromeos");
     tab_to(&mut browser, "start");
@@ -184,6 +207,19 @@ fn install(installation: &Installation, profile: &Value) -> Result<(String, Stri
     let key = KeyPair::generate().expect("a key");
     let chain = apple::install(installation, &payload(acme_of(profile)), &key, &|_| None)?;
     Ok((chain, key.serialize_pem()))
+}
+
+/// The same for a profile that leads to the other door.
+fn install_by_scep(installation: &Installation, profile: &Value, name: &str) -> (String, String) {
+    let payload = &profile["PayloadContent"][1];
+    assert_eq!(payload["PayloadType"], "com.apple.security.scep");
+    let wanted = &payload["PayloadContent"];
+    let client = ScepClient::new(installation.folder(name), &text_of(wanted, "URL"));
+    client.new_key("device");
+    let reply = client.send(&client.first("device", "profile", &text_of(wanted, "Challenge")));
+    client.keep(&reply, "device");
+    let read = |file: &str| std::fs::read_to_string(client.path(file)).expect("a file");
+    (read("device.pem"), read("device.key"))
 }
 
 fn tab_to(browser: &mut Browser, id: &str) {
