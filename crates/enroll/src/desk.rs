@@ -39,7 +39,7 @@ pub struct Desk {
     pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
     /// What tickets and bindings of ACME accounts are derived from.
     pub(crate) opening: Opening,
-    /// Whether there is a door for SCEP: where there is none, no profile leads to it.
+    /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
@@ -69,7 +69,7 @@ impl Desk {
         }
     }
 
-    /// The same desk in a house that has a door for SCEP too.
+    /// The same desk in a house where profiles may lead to SCEP.
     #[must_use]
     pub fn beside_scep(mut self, scep: bool) -> Self {
         self.scep = scep;

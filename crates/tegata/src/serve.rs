@@ -202,9 +202,11 @@ async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Fai
     let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
     let secret = acme::open_secret(house).await?;
     let registrars = scep::open(house)?;
+    // A profile leads nowhere where less is asked of keys than the configuration asks.
+    let profiles_by_scep = registrars.is_some() && !house.config.acme.require_attestation;
     let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret)
         .with_tokens(at_renewal)
-        .beside_scep(registrars.is_some());
+        .beside_scep(profiles_by_scep);
     let acme = acme::open(house, desk.clone())?;
     let bulk = bulk::open(house, &tokens).await?;
     let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));

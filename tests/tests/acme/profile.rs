@@ -87,6 +87,8 @@ fn where_attestation_is_required_the_profile_asks_for_it_whatever_the_page_wishe
     let profile = read(&installation, &ask(&installation, &wish).expect(200));
     let acme = acme_of(&profile);
     assert_eq!((&acme["HardwareBound"], &acme["Attest"]), (&true.into(), &true.into()));
+    let by_scep = ask(&installation, &[("code", &code), ("by", "scep")]);
+    assert_eq!(by_scep.status, 404, "nothing is attested there");
 }
 
 #[test]
