@@ -18,6 +18,7 @@ pub enum CertificateCommand {
     /// Find by serial, thumbprint, hash of the public key, or the certificate's own file
     Show {
         /// Serial or hash in hex, x5t#S256, or a PEM or DER file
+        #[arg(allow_hyphen_values = true)]
         which: String,
         #[command(flatten)]
         output: Output,
@@ -25,6 +26,7 @@ pub enum CertificateCommand {
     /// Revoke one; the device keeps its others. For a key in other hands also what was renewed from it
     Revoke {
         /// Serial or hash in hex, x5t#S256, or a PEM or DER file
+        #[arg(allow_hyphen_values = true)]
         which: String,
         /// Why
         #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
