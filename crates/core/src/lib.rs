@@ -23,6 +23,7 @@ pub mod entropy;
 pub mod feed;
 pub mod id;
 pub mod jws;
+pub mod language;
 pub mod memory;
 pub mod network;
 pub mod policy;
@@ -42,10 +43,11 @@ pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
     IssuerId, KittingId, SiteId, TenantId,
 };
+pub use language::Language;
 pub use memory::Memory;
 pub use network::{Network, NotANetwork};
 pub use policy::{Platform, Policies, Policy};
-pub use refusal::{Language, Refusal};
+pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{Clock, Timestamp};

@@ -1,6 +1,6 @@
 //! Hours of the week, by the clock on the wall of a shop.
 
-use crate::refusal::Language;
+use crate::language::Language;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

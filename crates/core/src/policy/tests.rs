@@ -1,7 +1,7 @@
 //! What an operator who writes rules may rely on.
 
 use super::*;
-use crate::refusal::Language;
+use crate::language::Language;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use std::net::Ipv4Addr;

@@ -1,0 +1,504 @@
+//! The table of refusals: by the letter of their codes, then by number.
+
+use crate::language::Language;
+
+refusals! {
+    // C: Certificates, and who presents them.
+    /// The connection carries no client certificate.
+    NoCertificate "C-01" 401 {
+        ja: "この端末の証明書が提示されていません", "証明書をこの端末に入れてから、もう一度開いてください。入れたばかりのときは、ブラウザをいったん閉じて開き直してください。";
+        en: "This device did not present a certificate", "Put the certificate on this device and open the page again. If you have just installed it, close the browser once and reopen it.";
+    }
+    /// The certificate was not issued by a trusted CA, or its path does not hold.
+    ForeignCertificate "C-02" 401 {
+        ja: "別の発行元の証明書が提示されました", "この通行手形の証明書を選び直してください。見当たらないときは、管理者に新しい招待を依頼してください。";
+        en: "A certificate of another authority was presented", "Choose the certificate issued by this installation. If there is none, ask your administrator for a new invitation.";
+    }
+    /// Issued by our CA by its signature, yet not in the ledger.
+    UnknownCertificate "C-03" 401 {
+        ja: "台帳にない証明書です", "使わずに、コードをサポートへお知らせください。";
+        en: "The ledger does not know this certificate", "Do not use it; tell support this code.";
+    }
+    /// Past its last day.
+    CertificateExpired "C-04" 401 {
+        ja: "証明書の有効期限が切れています", "管理者に新しい招待を依頼してください。";
+        en: "The certificate has expired", "Ask your administrator for a new invitation.";
+    }
+    /// Before its first day.
+    CertificateNotYetValid "C-05" 401 {
+        ja: "証明書の有効期間がまだ始まっていません", "端末の日付と時刻を確かめてください。";
+        en: "The certificate is not valid yet", "Check the date and time of this device.";
+    }
+    /// Revoked for ever.
+    CertificateRevoked "C-06" 401 {
+        ja: "この端末の証明書は失効しています", "紛失などの届け出により停止されました。心当たりがないときは、コードを添えて管理者へご連絡ください。";
+        en: "The certificate of this device has been revoked", "It was stopped, for example after a report of loss. If that surprises you, tell your administrator this code.";
+    }
+    /// Suspended for now.
+    DeviceSuspended "C-07" 401 {
+        ja: "この端末は一時停止中です", "管理者が停止を解除すると、同じ証明書のまま使えます。";
+        en: "This device is suspended", "Once your administrator resumes it, the same certificate works again.";
+    }
+    /// An old generation after its grace.
+    CertificateRetired "C-08" 401 {
+        ja: "新しい証明書に切り替え済みの、古い証明書です", "ブラウザを開き直し、新しい証明書を選んでください。";
+        en: "This is an old certificate; a newer one has taken over", "Reopen the browser and choose the newer certificate.";
+    }
+    /// A gate's certificate where a device is expected.
+    NotADevice "C-09" 403 {
+        ja: "端末用の証明書ではありません", "端末の証明書でやり直してください。";
+        en: "This is not a device's certificate", "Use the certificate of a device.";
+    }
+    /// A device's certificate where a gate is expected.
+    NotAGate "C-10" 403 {
+        ja: "関所(ゲート)用の証明書ではありません", "ゲートの証明書でやり直してください。";
+        en: "This is not a gate's certificate", "Use the certificate of a gate.";
+    }
+    /// The certificate is not one by which the client that is named is known.
+    NotThisClient "C-12" 401 {
+        ja: "名乗ったクライアントの証明書ではありません", "client_id と、登録した証明書(サブジェクト、発行元、JWKS)を確かめてください。";
+        en: "The certificate is not one of the client that is named", "Check client_id and what is registered for it: subject, issuer, JWKS.";
+    }
+    /// The tenant is suspended: none of its devices receives a certificate.
+    TenantSuspended "C-13" 403 {
+        ja: "この法人の利用は一時停止中です", "停止が解除されると、同じ招待のまま手続きできます。管理者へご連絡ください。";
+        en: "This tenant is suspended", "Once it is resumed, the same invitation works. Ask your administrator.";
+    }
+
+    // I: Invitations, kitting codes (from 30) and lists of invitations (from 20).
+    /// No such invitation.
+    InvitationUnknown "I-01" 404 {
+        ja: "招待が見つかりません", "リンクが途中で切れていないか確かめ、だめなときは新しい招待を依頼してください。";
+        en: "There is no such invitation", "Check that the link is complete; if it is, ask for a new invitation.";
+    }
+    /// The invitation has been used, with another key.
+    InvitationUsed "I-02" 409 {
+        ja: "この招待は使用済みです", "招待は一度だけ使えます。別の端末には新しい招待を依頼してください。";
+        en: "This invitation has been used", "An invitation works once. Ask for another one for another device.";
+    }
+    /// The invitation is too old.
+    InvitationExpired "I-03" 410 {
+        ja: "招待の期限が切れています", "新しい招待を依頼してください。";
+        en: "This invitation has expired", "Ask for a new invitation.";
+    }
+    /// The invitation was withdrawn.
+    InvitationWithdrawn "I-04" 410 {
+        ja: "この招待は取り消されています", "新しい招待を依頼してください。";
+        en: "This invitation has been withdrawn", "Ask for a new invitation.";
+    }
+    /// A door that takes an invitation as a password got none, or one that does not exist.
+    InvitationNotShown "I-05" 401 {
+        ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。だめなときは新しい招待を依頼してください。";
+        en: "No invitation was shown, or there is no such invitation", "Send the invitation's code as the password; if it is refused, ask for a new invitation.";
+    }
+    /// No living invitation has this short code.
+    ShortCodeUnknown "I-10" 404 {
+        ja: "このコードは使えません", "打ち間違いがないか確かめてください。コードは発行からしばらくすると切れます。切れたときは管理者に新しいコードを依頼してください。";
+        en: "This code does not work", "Check the typing. Codes end a while after they are made; ask your administrator for a new one.";
+    }
+    /// Too many wrong short codes from one place, or from everywhere.
+    TooManyGuesses "I-11" 429 {
+        ja: "コードの打ち間違いが続いたため、しばらく受け付けません", "10分ほど待ってから、もう一度入力してください。招待のリンクをお持ちのときは、すぐに使えます。";
+        en: "Too many wrong codes: none is accepted for a while", "Wait ten minutes and type it again. The link of an invitation works at once.";
+    }
+    /// The client is registered, but not for inviting, or the request reaches beyond its tenants and sites.
+    ClientMayNotInvite "I-20" 403 {
+        ja: "このクライアントには招待を作る許可がありません", "tegata.toml の [[client]] にある invites を管理者に確かめてください。";
+        en: "This client may not make invitations", "Ask the installation's operator about invites in the registration of this client.";
+    }
+    /// A list of invitations without a key that makes it safe to send again.
+    IdempotencyKeyMissing "I-21" 400 {
+        ja: "Idempotency-Key がありません", "同じ依頼に同じ値を付けて送ってください。1文字以上64文字以内の ASCII 文字です。";
+        en: "There is no Idempotency-Key", "Send one of 1 to 64 visible ASCII characters, the same whenever the same list is sent again.";
+    }
+    /// The key was used for another list.
+    IdempotencyKeyReused "I-22" 422 {
+        ja: "この Idempotency-Key は別の内容で使われています", "新しい内容には新しい値を付けてください。";
+        en: "This Idempotency-Key was used for another list", "Use a new key for a new list.";
+    }
+    /// The list is empty or has more lines than are taken at once.
+    ListSize "I-23" 413 {
+        ja: "一覧の行数が範囲を超えています", "1行以上1000行以内、256 KiB 以内に分けて送ってください。";
+        en: "The list is empty or too long", "Send 1 to 1,000 lines at a time, of at most 256 KiB.";
+    }
+    /// There is no such list of this client.
+    ListUnknown "I-24" 404 {
+        ja: "そのような招待の一覧はありません", "受付のときに返された番号を確かめてください。";
+        en: "There is no such list of invitations", "Check the identifier that was answered when the list was sent.";
+    }
+    /// The codes of a list are asked for before all of its lines are done.
+    ListUnfinished "I-25" 409 {
+        ja: "一覧はまだ処理中です", "すべての行が終わってから、もう一度お試しください。";
+        en: "The list is not done yet", "Ask again when all of its lines are done.";
+    }
+    /// The codes of a list were handed over before.
+    CodesHandedOver "I-26" 410 {
+        ja: "招待のリンクはすでにお渡ししています", "リンクは一度しか表示できません。届かなかったときは、一覧を取り消して、新しい Idempotency-Key で送り直してください。";
+        en: "The links of this list were handed over already", "They are shown once. If they never arrived, withdraw the list and send it again with a new Idempotency-Key.";
+    }
+    /// A line of a list cannot be read.
+    LineMalformed "I-27" 400 {
+        ja: "この行を読み取れません", "列は site と label です。余分な列や足りない列がないか確かめてください。";
+        en: "This line cannot be read", "A line has site and label. Check for missing or additional columns.";
+    }
+    /// A line names a site that is not there, or is none of the client's.
+    LineSiteUnknown "I-28" 404 {
+        ja: "この店舗は見つかりません", "店舗の名前か番号を確かめてください。同じ名前の店舗が複数あるときは番号を使ってください。";
+        en: "There is no such site for this client", "Check the name or identifier; use the identifier where several sites have one name.";
+    }
+    /// The kitting code has admitted as many devices as it may.
+    KittingUsedUp "I-30" 409 {
+        ja: "この作業用コードの台数分は登録し終わりました", "まだ登録する端末があるときは、管理者に新しい作業用コード (tegata invite --kitting) を依頼してください。";
+        en: "This kitting code has enrolled all its devices", "Ask your administrator for another one (tegata invite --kitting) if devices are left.";
+    }
+    /// A device of the same kitting code is called so already.
+    KittingLabelTaken "I-31" 409 {
+        ja: "同じ名前の端末がこの作業で登録済みです", "資産番号を読み違えていないか確かめてください。登録をやり直すときは、先に登録した端末を失効させてください。";
+        en: "A device of this name was enrolled in this batch before", "Check the asset number. To enrol it again, revoke the earlier device first.";
+    }
+    /// A kitting code is used from elsewhere than where it may be.
+    KittingElsewhere "I-32" 403 {
+        ja: "この作業用コードは、この場所のネットワークでは使えません", "決められた作業場所のネットワークから登録してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "This kitting code does not work from this network", "Enrol from the network of the place it was made for. If it goes on, tell your administrator this code.";
+    }
+    /// A kitting code enrols faster than anybody unpacks devices.
+    KittingTooFast "I-33" 429 {
+        ja: "短い時間に多くの端末が登録されています", "1分ほど待ってから、次の端末を登録してください。心当たりがないときは、すぐに管理者へご連絡ください。";
+        en: "Too many devices were enrolled within a minute", "Wait a minute before the next one. If this surprises you, tell your administrator at once.";
+    }
+    /// The name of a device cannot be written into a certificate.
+    LabelUnfit "I-34" 400 {
+        ja: "端末の名前として使えません", "1文字以上64文字以内で、改行などを含まない名前にしてください。";
+        en: "This cannot be the name of a device", "Use 1 to 64 characters without control characters.";
+    }
+
+    // E: The rules of a tenant or a site, and approvals.
+    /// The policy of the tenant or site does not let devices in from this network, or from none that is known.
+    NetworkNotAllowed "E-01" 403 {
+        ja: "このネットワークからは端末を登録できません", "店舗のネットワークにつないでから、もう一度お試しください。だめなときは、コードを添えて本部へご連絡ください。";
+        en: "Devices cannot be enrolled from this network", "Connect to your store's network and try again. If that does not help, tell your head office this code.";
+    }
+    /// The policy of the tenant or site does not let devices of this kind in.
+    PlatformNotAllowed "E-02" 403 {
+        ja: "この種類の端末は登録できません", "どの端末を使うかを本部へお確かめください。招待はまだ使えます。";
+        en: "Devices of this kind cannot be enrolled", "Ask your head office which devices to use. The invitation can still be used.";
+    }
+    /// The policy of the tenant or site does not let devices in at this time.
+    OutsideHours "E-03" 403 {
+        ja: "いまは端末を登録できない時間です", "登録できる時間内に、同じ招待でもう一度お試しください。お急ぎのときは本部へご連絡ください。";
+        en: "Devices cannot be enrolled at this time", "Come again with the same invitation within the hours for it. If it is urgent, ask your head office.";
+    }
+    /// There are as many devices as the policy of the tenant or site allows.
+    NoPlaceLeft "E-04" 403 {
+        ja: "登録できる端末の台数に達しています", "使わなくなった端末の停止か、台数の追加を本部へ依頼してください。そのあと、同じ招待で続けられます。";
+        en: "As many devices as allowed are enrolled already", "Ask your head office to stop a device that is no longer used, or to allow more. Then go on with the same invitation.";
+    }
+    /// The policy of the tenant or site asks for an approval, and nobody has decided yet.
+    ApprovalPending "E-05" 403 {
+        ja: "本部の承認を待っています", "承認されると、同じ端末で続きができます。お急ぎのときは本部へご連絡ください。";
+        en: "Waiting for approval", "Once your head office approves, go on with this same device. If it is urgent, ask them.";
+    }
+    /// Somebody has decided against it.
+    ApprovalDeclined "E-06" 403 {
+        ja: "この端末の登録は承認されませんでした", "理由を本部へお確かめください。";
+        en: "The enrolment of this device was declined", "Ask your head office why.";
+    }
+    /// Too many keys wait for an approval by one invitation, or at one site.
+    TooManyWaiting "E-07" 429 {
+        ja: "承認待ちの申請が多すぎます", "先に始めた画面があれば、そちらで承認をお待ちください。なければ、本部へご連絡ください。";
+        en: "Too many requests wait for approval", "Go on where you began, if that is still open. If not, tell your head office.";
+    }
+
+    // K: Keys, and requests for certificates.
+    /// The request for a certificate cannot be read.
+    CsrMalformed "K-01" 400 {
+        ja: "証明書の申請データを読み取れません", "ページを開き直して、もう一度お試しください。";
+        en: "The certificate request cannot be read", "Send one PKCS#10 request, DER in base64.";
+    }
+    /// The request is longer than any honest one.
+    CsrTooLarge "K-02" 413 {
+        ja: "証明書の申請データが大きすぎます", "ページを開き直して、もう一度お試しください。";
+        en: "The certificate request is too large", "Send a request of at most 8 KiB.";
+    }
+    /// The profile does not allow this kind of key.
+    KeyNotAllowed "K-03" 400 {
+        ja: "この種類の鍵は使えません", "別のブラウザでお試しください。";
+        en: "This kind of key is not allowed", "Use a key type that the profile allows, such as P-256.";
+    }
+    /// The request is not signed by the key inside it.
+    CsrNotSigned "K-04" 400 {
+        ja: "申請の署名が正しくありません", "ページを開き直して、もう一度お試しください。";
+        en: "The request is not signed by its own key", "Sign the request with the key it contains.";
+    }
+    /// The key was used by another device before.
+    KeyReused "K-05" 409 {
+        ja: "この鍵はすでに使われています", "ページを開き直すと、新しい鍵が作られます。";
+        en: "This key has been used before", "Make a fresh key for every certificate.";
+    }
+    /// The renewed certificate's device cannot receive another one now.
+    RenewalNotPossible "K-06" 409 {
+        ja: "この証明書からは更新できません", "この端末のいちばん新しい証明書で更新してください。";
+        en: "This certificate cannot be renewed", "Renew with the newest working certificate of this device.";
+    }
+    /// The key is known to be in other hands.
+    KeyBlocked "K-07" 403 {
+        ja: "この鍵は漏えいが届け出られているため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
+        en: "This key is blocked because it was reported as compromised", "Make a fresh key. If this surprises you, tell support this code.";
+    }
+    /// There is no newer certificate at work that this one could make way for.
+    NothingNewer "K-08" 409 {
+        ja: "新しい証明書がまだ使われていません", "新しい証明書を取り込み、「取り込みを確認する」を押してください。";
+        en: "No newer certificate has been seen at work", "Import the newer certificate and check the import first.";
+    }
+    /// A client's transaction was begun for another key.
+    TransactionReused "K-09" 409 {
+        ja: "この申請の番号は、別の鍵の申請ですでに使われています", "鍵と申請を新しく作って、もう一度お試しください。";
+        en: "This transaction was begun with another key", "Begin a new transaction for a new key, or send the first request again.";
+    }
+
+    // R: Requests, whatever they are for.
+    /// The body is not what the route expects.
+    RequestMalformed "R-01" 400 {
+        ja: "送られた内容を読み取れません", "入力の形式を確かめてください。";
+        en: "The request cannot be read", "Check the body against the description of this route.";
+    }
+    /// The body is over the limit.
+    RequestTooLarge "R-02" 413 {
+        ja: "送られた内容が大きすぎます", "64 KiB 以内にしてください。";
+        en: "The request is too large", "Send at most 64 KiB.";
+    }
+    /// No such page.
+    NotFound "R-03" 404 {
+        ja: "ページが見つかりません", "アドレスを確かめてください。";
+        en: "There is no such page", "Check the address.";
+    }
+    /// The route exists, with another method.
+    MethodNotAllowed "R-04" 405 {
+        ja: "この操作はできません", "アドレスと操作の種類を確かめてください。";
+        en: "This method is not allowed here", "Use a method named in the Allow header.";
+    }
+    /// The TLS server name and the Host header differ (RFC 9110 section 15.5.20).
+    Misdirected "R-05" 421 {
+        ja: "接続先の名前が一致しません", "ページを開き直してください。";
+        en: "The host does not match the connection", "Open a new connection for this host.";
+    }
+    /// A page of another site sent this request.
+    ForeignOrigin "R-06" 403 {
+        ja: "別のサイトからの操作は受け付けません", "正しいページから操作してください。";
+        en: "Requests from another site are refused", "Use this installation's own pages.";
+    }
+    /// The content type is not one the route reads.
+    MediaType "R-07" 415 {
+        ja: "この形式のデータは受け付けません", "application/json で送ってください。";
+        en: "This media type is not accepted", "Send application/json.";
+    }
+    /// A request at the listener for proxies that no configured proxy sent.
+    ProxyNotTrusted "R-08" 403 {
+        ja: "この接続元は受け付けません", "端末用のアドレスを開いてください。続くときはコードをサポートへお知らせください。";
+        en: "This listener is for the configured proxy alone", "Connect to the public address. Operators: see [device.proxy] in tegata.toml.";
+    }
+    /// The proxy's header is not one certificate in the configured form.
+    CertificateHeader "R-09" 400 {
+        ja: "中継サーバーから届いた証明書を読み取れません", "コードを添えてサポートへご連絡ください。";
+        en: "The proxy did not pass on one readable certificate", "Operators: see that proxy and [device.proxy] in tegata.toml agree on the header.";
+    }
+
+    // A: ACME, and the rates that other doors share.
+    /// The nonce of an ACME request was used before, is too old or none of ours.
+    AcmeNonce "A-01" 400 {
+        ja: "要求の使い捨て番号(nonce)が正しくありません", "新しい番号でもう一度送ってください。ACME クライアントは自動で再送します。";
+        en: "The nonce is not fresh", "Send the request again with the nonce of this answer; ACME clients do so by themselves.";
+    }
+    /// The signature of an ACME request does not hold, or is of a kind that is not taken.
+    AcmeSignature "A-02" 400 {
+        ja: "要求の署名が正しくありません", "ES256、ES384、RS256、EdDSA のいずれかで、アカウントの鍵により署名してください。";
+        en: "The signature of the request does not hold", "Sign with the account's key, by ES256, ES384, RS256 or EdDSA.";
+    }
+    /// There is no such ACME account.
+    AcmeAccountUnknown "A-03" 400 {
+        ja: "ACME アカウントがありません", "アカウントを登録し直してください。";
+        en: "There is no such ACME account", "Register an account first.";
+    }
+    /// An ACME account must be bound to an invitation, and this binding does not hold.
+    AcmeNotBound "A-04" 403 {
+        ja: "招待に結び付いていない ACME アカウントです", "招待の kid と HMAC 鍵 (tegata invite --acme) を外部アカウント結合に使ってください。";
+        en: "The ACME account is not bound to an invitation", "Use the invitation's key identifier and HMAC key (tegata invite --acme) for external account binding.";
+    }
+    /// The ACME account was closed by its holder.
+    AcmeAccountClosed "A-05" 403 {
+        ja: "この ACME アカウントは閉じられています", "新しい招待で登録し直してください。";
+        en: "This ACME account has been closed", "Register another one with a new invitation.";
+    }
+    /// An ACME order for a name that the account may not use.
+    AcmeIdentifier "A-06" 403 {
+        ja: "この名前では申請できません", "招待とともに示された名前をそのまま使ってください。";
+        en: "The account may not use this identifier", "Order exactly the name that came with the invitation.";
+    }
+    /// The ACME order is in another state, has expired, or waits for another key.
+    AcmeOrderNotReady "A-07" 403 {
+        ja: "この申請はいま発行できる状態にありません", "新しい申請からやり直してください。";
+        en: "The order is not in the state for this", "Look at the order; if it has ended, begin another one.";
+    }
+    /// The attestation does not prove what it should.
+    AcmeAttestation "A-08" 403 {
+        ja: "端末の証明(アテステーション)を確認できません", "管理者へコードをお知らせください。";
+        en: "The device attestation is not believed", "Tell your administrator this code.";
+    }
+    /// Too often in too short a time.
+    TooManyRequests "A-09" 429 {
+        ja: "短い時間に要求が多すぎます", "しばらく待ってから、もう一度お試しください。";
+        en: "Too many requests in a short time", "Wait a while before trying again.";
+    }
+    /// The certificate that the order is to replace has been replaced.
+    AcmeAlreadyReplaced "A-10" 409 {
+        ja: "この証明書はすでに新しいものに置き換えられています", "置き換え後の証明書を使ってください。";
+        en: "This certificate has been replaced already", "Use the newer certificate.";
+    }
+    /// The key has an ACME account already.
+    AcmeKeyTaken "A-11" 409 {
+        ja: "この鍵にはすでに ACME アカウントがあります", "別の鍵を作ってください。";
+        en: "This key has an ACME account already", "Make another key.";
+    }
+
+    // D: Reports of loss.
+    /// A device of this name is not at the reporting device's site; whether it exists elsewhere is not said.
+    DeviceNotHere "D-01" 404 {
+        ja: "この店舗にその端末はありません", "一覧を開き直して、もう一度お選びください。";
+        en: "There is no such device at this site", "Open the list again and choose from it.";
+    }
+    /// The device is suspended or stopped for ever already.
+    DeviceStopped "D-02" 409 {
+        ja: "その端末はすでに停止しています", "ほかに必要なことはありません。止まっている理由は管理者にお確かめください。";
+        en: "That device is stopped already", "There is nothing more to do. Your administrator knows why it was stopped.";
+    }
+    /// This device has reported as many as it may in a day.
+    TooManyLossReports "D-03" 429 {
+        ja: "この端末から今日はもう届け出られません", "1台の端末からの届け出は1日2件までです。ほかにもあるときは、すぐに管理者へお電話ください。";
+        en: "No more reports from this device today", "A device may report two a day. If there is more, call your administrator at once.";
+    }
+    /// The tenant has switched reports by devices off.
+    LossReportsOff "D-04" 403 {
+        ja: "この会社では、端末からの紛失の届け出を受け付けていません", "すぐに管理者へお電話ください。";
+        en: "This company takes no reports of loss from devices", "Call your administrator at once.";
+    }
+    /// The device that reports is the one that is reported, and did not say that it knows.
+    OwnDevice "D-05" 409 {
+        ja: "いまお使いの端末そのものです", "この端末を止めてよいときだけ、確認のうえ届け出てください。";
+        en: "This is the very device in use", "Report it only if it may be stopped, and say so.";
+    }
+
+    // S: The server itself.
+    /// The ledger or a key cannot be reached: nothing was done.
+    Unavailable "S-01" 503 {
+        ja: "ただいま処理できません", "しばらくしてから、もう一度お試しください。続くときはコードをお知らせください。";
+        en: "The service cannot do this right now", "Try again shortly. If it goes on, tell support this code.";
+    }
+    /// A fault of ours.
+    Internal "S-02" 500 {
+        ja: "システムの内部で問題が起きました", "コードを添えてサポートへご連絡ください。";
+        en: "Something went wrong on our side", "Tell support this code.";
+    }
+    /// The tenant's policy asks for an issuing CA of its own, and there is none at work.
+    NoIssuer "S-03" 503 {
+        ja: "この法人の証明書を発行する認証局がありません", "コードを添えてサポートへご連絡ください。";
+        en: "There is no issuing CA at work for this tenant", "Tell support this code.";
+    }
+
+    // G: Gates, and tokens at them.
+    /// The gate has not heard from the platform for longer than it may.
+    GateStale "G-01" 503 {
+        ja: "証明書の最新状態を確認できません", "しばらくしてから、もう一度お試しください。";
+        en: "The gate's knowledge of revocations is too old", "Try again shortly; the gate must reach the platform first.";
+    }
+    /// No token where one is needed.
+    TokenMissing "G-02" 401 {
+        ja: "アクセストークンがありません", "アプリを開き直してください。";
+        en: "There is no access token", "Send the token in the Authorization header as Bearer.";
+    }
+    /// The token is malformed, expired, for another audience, or not from the issuer.
+    TokenInvalid "G-03" 401 {
+        ja: "アクセストークンが正しくないか、期限が切れています", "アプリを開き直してください。";
+        en: "The access token is not valid here or has ended", "Obtain a new token for this product.";
+    }
+    /// The token is bound to another certificate.
+    TokenNotBound "G-04" 401 {
+        ja: "アクセストークンがこの端末の証明書のものではありません", "アプリを開き直してください。";
+        en: "The access token belongs to another certificate", "Obtain a token with the certificate that this connection presents.";
+    }
+    /// The token itself was revoked.
+    TokenRevoked "G-05" 401 {
+        ja: "アクセストークンは取り消されています", "アプリを開き直してください。";
+        en: "The access token has been revoked", "Obtain a new token.";
+    }
+    /// The product behind the gate cannot be reached, or breaks off.
+    ProductAway "G-06" 502 {
+        ja: "アプリのサーバーにつながりません", "しばらくしてから、もう一度お試しください。";
+        en: "The product behind the gate does not answer", "Try again shortly; if it lasts, tell support this code.";
+    }
+    /// The product behind the gate takes too long.
+    ProductSlow "G-07" 504 {
+        ja: "アプリのサーバーの応答に時間がかかっています", "しばらくしてから、もう一度お試しください。";
+        en: "The product behind the gate takes too long", "Try again shortly; what was asked may still happen.";
+    }
+    /// The token is good, and not for this.
+    ScopeInsufficient "G-08" 403 {
+        ja: "このサービスのこの機能は許可されていません", "必要な許可(スコープ)を付けてトークンを取り直してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "The token does not cover this part of the product", "Ask for a token with the scope that is needed. If it is refused, tell your administrator this code.";
+    }
+
+    // L: Status lists.
+    /// What a status list said at an earlier time.
+    NoHistory "L-01" 501 {
+        ja: "過去の状態はお答えできません", "time を付けずに、いまの一覧をお求めください。";
+        en: "Lists of the past are not kept", "Ask for the present list, without time.";
+    }
+    /// A form that there is not.
+    NotAcceptable "L-02" 406 {
+        ja: "求められた形式では用意していません", "application/statuslist+jwt でお求めください。";
+        en: "It is not there in the form that was asked for", "Accept application/statuslist+jwt.";
+    }
+
+    // T: The token endpoint.
+    /// A refresh token that is unknown, another device's, replaced, given back or too old.
+    SessionEnded "T-01" 400 {
+        ja: "この端末でのログインは終了しています", "もう一度ログインしてください。";
+        en: "The sign-in on this device has ended", "Sign in again.";
+    }
+    /// The proof of who the person is does not hold.
+    PersonUnproven "T-02" 400 {
+        ja: "ログインの証明を確認できません", "ログインし直してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "The proof of the person's sign-in does not hold", "Sign in again. If it goes on, tell your administrator this code.";
+    }
+    /// A person of another company or store than the device's.
+    PersonElsewhere "T-03" 403 {
+        ja: "この端末を使える方ではありません", "ご自身の店舗の端末をお使いください。心当たりがないときは、コードを添えて管理者へご連絡ください。";
+        en: "This person and this device do not belong together", "Use a device of your own store. If that surprises you, tell your administrator this code.";
+    }
+    /// The product exists, but not for this tenant or site.
+    ProductNotLicensed "T-04" 403 {
+        ja: "この店舗ではご利用いただけないサービスです", "ご契約の内容を管理者にお確かめください。";
+        en: "This product is not licensed for this store", "Ask your administrator which products the contract covers.";
+    }
+    /// There is no product of this name.
+    ProductUnknown "T-05" 400 {
+        ja: "そのようなサービスはありません", "サービスの名前を確かめてください。";
+        en: "There is no such product", "Name a product by its resource, as the installation's operator has configured it.";
+    }
+
+    // V: Streams of security events.
+    /// No stream of security events of this name is the client's.
+    StreamUnknown "V-01" 404 {
+        ja: "このクライアントのイベントストリームではありません", "stream_id を確かめてください。ストリームは運用者が設定します。";
+        en: "This client has no such stream of security events", "Check stream_id. Streams are written down by the installation's operator.";
+    }
+    /// The operator has stopped the stream.
+    StreamHeld "V-02" 403 {
+        ja: "このストリームは運用者が停止しています", "再開は運用者に依頼してください。";
+        en: "The operator has stopped this stream", "Only the installation's operator lets it go on: ask there.";
+    }
+    /// Streams are made, changed and deleted by the operator alone.
+    StreamFixed "V-03" 403 {
+        ja: "ストリームの設定は運用者だけが変更できます", "作成・変更・削除は運用者に依頼してください。状態の変更と検証は行えます。";
+        en: "Streams are configured by the operator", "Ask the installation's operator to make, change or delete one. Status and verification are the receiver's own.";
+    }
+}
