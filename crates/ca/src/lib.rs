@@ -26,6 +26,7 @@ pub mod issuer;
 pub mod keys;
 pub mod lint;
 pub mod ocsp;
+mod officer;
 mod oid;
 pub mod pkcs7;
 pub mod policy;

@@ -241,7 +241,7 @@ fn authority_information(endpoints: &Endpoints) -> CustomExtension {
 }
 
 /// The first element inside a certificate.
-fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
+pub(crate) fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
     let outer = Reader::single(certificate, der::tag::SEQUENCE).ok()?;
     Reader::new(outer.content).expect(der::tag::SEQUENCE).ok().map(|tbs| tbs.whole)
 }

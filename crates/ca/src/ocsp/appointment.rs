@@ -30,7 +30,9 @@ impl Authority {
         let candidate = Candidate::new(self.issuer(), Serial::random(entropy), now)?;
         let (issuer, serial) = (self.issuer().id(), candidate.serial);
         let mut transaction = self.ledger.begin(now).await?;
-        transaction.reserve_responder(issuer, &serial, &candidate.tbs, candidate.not_after, &ACTOR).await?;
+        transaction
+            .reserve_responder(issuer, &serial, &candidate.tbs, candidate.term.not_after, &ACTOR)
+            .await?;
         transaction.commit().await?;
 
         let delegate = self.signing(move |issuer| candidate.sign(issuer)).await?;

@@ -122,7 +122,7 @@ fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
 
     let end = world.issuing.not_after();
     let last = Candidate::new(&world.issuing, serial(), end.minus(LIFETIME)).unwrap();
-    assert_eq!(last.not_after, end, "no responder outlives its CA");
+    assert_eq!(last.term.not_after, end, "no responder outlives its CA");
     assert!(Candidate::new(&world.issuing, serial(), end).is_err());
 }
 
