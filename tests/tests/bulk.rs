@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tegata_tests::installation::text_of;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Curl, Identity, Installation, Outcome, run};
+use tegata_tests::{Answer, Curl, Identity, Installation, Outcome, Own};
 
 const CLIENT: &str = "head-office";
 
@@ -199,7 +199,7 @@ impl Office {
     fn open() -> Self {
         let mut installation = Installation::start();
         let folder = installation.folder("clients");
-        let (own, stranger) = (Own::make(&folder, "own"), Own::make(&folder, "stranger"));
+        let (own, stranger) = (Own::make(&folder, "own", "office"), Own::make(&folder, "stranger", "office"));
         let tenants = installation.tell(&["tenant", "list"]);
         let tenant = text_of(&tenants[0], "tenant");
         let site = text_of(&installation.tell(&["site", "list"])[0], "site");
@@ -267,32 +267,5 @@ impl Office {
             .expect("python");
         child.stdin.take().expect("its input").write_all(list.to_string().as_bytes()).expect("it reads");
         child.wait_with_output().expect("it ends").into()
-    }
-}
-
-/// A certificate that vouches for itself, as files.
-struct Own {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Own {
-    fn make(folder: &Path, name: &str) -> Self {
-        let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
-        let (out, keyout) = (certificate.display().to_string(), key.display().to_string());
-        let key_options =
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", &keyout];
-        let own = ["-subj", "/CN=office", "-days", "2", "-addext", "extendedKeyUsage=clientAuth"];
-        run("openssl", &[&["req", "-x509", "-out", &out][..], &key_options, &own].concat());
-        Self { certificate, key }
-    }
-
-    fn base64(&self) -> String {
-        let pem = std::fs::read_to_string(&self.certificate).expect("a certificate");
-        pem.lines().filter(|line| !line.starts_with('-')).collect()
-    }
-
-    fn presented(&self, curl: Curl) -> Curl {
-        curl.presenting(&self.certificate.display().to_string(), &self.key.display().to_string())
     }
 }

@@ -5,33 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Identity, Installation, Outcome, Process, ports, tokens};
-
-/// A certificate that vouches for itself, as files.
-struct Own {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl Own {
-    fn make(folder: &Path, name: &str) -> Self {
-        let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
-        let (out, keyout) = (certificate.display().to_string(), key.display().to_string());
-        let key_options =
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", &keyout];
-        let certificate_options =
-            ["-subj", "/CN=batch", "-days", "2", "-addext", "extendedKeyUsage=clientAuth"];
-        let all = [&["req", "-x509", "-out", &out][..], &key_options, &certificate_options].concat();
-        tegata_tests::run("openssl", &all);
-        Self { certificate, key }
-    }
-
-    fn jwks(&self) -> String {
-        let pem = std::fs::read_to_string(&self.certificate).expect("a certificate");
-        let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-        json!({"keys": [{"kty": "EC", "x5c": [base64]}]}).to_string()
-    }
-}
+use tegata_tests::{Answer, Identity, Installation, Outcome, Own, Process, ports, tokens};
 
 /// A CA of a product team, made with openssl.
 struct Ca(PathBuf);
@@ -173,7 +147,7 @@ fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() 
 fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_knows() {
     let mut installation = Installation::start();
     let folder = installation.folder("batch");
-    let (first, second) = (Own::make(&folder, "first"), Own::make(&folder, "second"));
+    let (first, second) = (Own::make(&folder, "first", "batch"), Own::make(&folder, "second", "batch"));
     let (file, served) = (folder.join("jwks.json"), folder.join("served.json"));
     put(&file, &first.jwks());
     put(&served, &first.jwks());
