@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Platform, Refusal, Role, Serial, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, Choice, ConnectionControl, Presented, ReaderLanguage, StrictJson};
+use tegata_web::{Answer, Choice, Presented, ReaderLanguage, StrictJson};
 
 pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
@@ -203,17 +203,15 @@ pub(crate) async fn deliver(
 }
 
 /// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
-/// choose again: this connection ends, and the older certificate is refused within TLS for a moment.
+/// choose again: all connections of the older certificate end, and it is refused within TLS for a moment.
 pub(crate) async fn hand_over(
     State(desk): State<Desk>,
     Presented(certificate): Presented,
     choice: Choice,
-    connection: ConnectionControl,
 ) -> Answer<StatusCode> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
     let successor = desk.successor(&caller).await?;
     choice.release(successor, desk.context.now());
-    connection.close();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,8 +4,10 @@
 //! refusal within TLS makes it forget the choice: the request fails, and the next one is made with a fresh choice
 //! (Chromium; seen in tests). So a page that knows that the newer certificate works asks for that refusal, for its own
 //! certificate alone, until the newer one is presented or a few seconds are over. Once would not do: a connection that
-//! the browser opened on speculation takes the refusal and forgets nothing.
+//! the browser opened on speculation takes the refusal and forgets nothing. Nor would it do to end the connection that
+//! asks: any other one that the browser keeps goes on with the older certificate.
 
+use crate::listener::Visitors;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -76,17 +78,20 @@ impl fmt::Debug for Releases {
 #[derive(Clone, Debug)]
 pub struct Choice {
     releases: Arc<Releases>,
+    visitors: Arc<Visitors>,
     thumbprint: Thumbprint,
 }
 
 impl Choice {
-    pub(crate) fn new(releases: Arc<Releases>, thumbprint: Thumbprint) -> Self {
-        Self { releases, thumbprint }
+    pub(crate) fn new(releases: Arc<Releases>, visitors: Arc<Visitors>, thumbprint: Thumbprint) -> Self {
+        Self { releases, visitors, thumbprint }
     }
 
-    /// Refuses this certificate at its next handshakes, until its successor is presented.
+    /// Ends the connections made with this certificate, the one that asks among them, once their requests are answered;
+    /// refuses it at its next handshakes, until its successor is presented.
     pub fn release(&self, successor: Thumbprint, now: Timestamp) {
         self.releases.add(self.thumbprint, successor, now);
+        self.visitors.dismiss(&self.thumbprint);
     }
 }
 
@@ -104,11 +109,16 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
+    fn release(releases: &Arc<Releases>) {
+        let choice = Choice::new(releases.clone(), Arc::default(), Thumbprint::of(b"old"));
+        choice.release(Thumbprint::of(b"new"), NOW);
+    }
+
     #[test]
     fn a_released_certificate_is_refused_a_few_times_and_no_other_is() {
         let releases = Arc::new(Releases::default());
         assert!(!releases.takes(b"old", NOW));
-        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
+        release(&releases);
         assert!(!releases.takes(b"other", NOW));
         for _ in 0..REFUSALS {
             assert!(releases.takes(b"old", NOW));
@@ -119,7 +129,7 @@ mod tests {
     #[test]
     fn once_the_successor_is_presented_the_older_certificate_is_welcome_again() {
         let releases = Arc::new(Releases::default());
-        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
+        release(&releases);
         assert!(releases.takes(b"old", NOW));
         assert!(!releases.takes(b"new", NOW));
         assert!(!releases.takes(b"old", NOW));
@@ -128,7 +138,7 @@ mod tests {
     #[test]
     fn whoever_does_not_come_back_in_time_is_not_refused_later() {
         let releases = Arc::new(Releases::default());
-        Choice::new(releases.clone(), Thumbprint::of(b"old")).release(Thumbprint::of(b"new"), NOW);
+        release(&releases);
         assert!(!releases.takes(b"old", NOW.plus(PATIENCE).plus(Duration::from_millis(1))));
     }
 }

@@ -200,11 +200,12 @@ impl House {
             return;
         }
         facts.insert(ServerName(tls.server_name().map(plain)));
-        if let Port::Device(door, clock, _) = &self.port {
+        if let Port::Device(door, clock, visitors) = &self.port {
             let door = door.load();
             let certificate = leaf.map(|der| door.judged(der, clock.now()));
             if let Some(certificate) = &certificate {
-                facts.insert(Choice::new(door.releases.clone(), certificate.thumbprint));
+                let thumbprint = certificate.thumbprint;
+                facts.insert(Choice::new(door.releases.clone(), visitors.clone(), thumbprint));
             }
             facts.insert(Presented(certificate));
         }

@@ -120,7 +120,11 @@ async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next
         Ok(presented) => {
             if let Presented(Some(certificate)) = &presented {
                 // The browser's handshake is the proxy's: nothing here makes it choose again.
-                request.extensions_mut().insert(Choice::new(Arc::default(), certificate.thumbprint));
+                request.extensions_mut().insert(Choice::new(
+                    Arc::default(),
+                    Arc::default(),
+                    certificate.thumbprint,
+                ));
             }
             request.extensions_mut().insert(BehindProxy);
             request.extensions_mut().insert(presented);

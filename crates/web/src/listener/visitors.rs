@@ -48,6 +48,15 @@ impl Visitors {
         }
     }
 
+    /// Ends the connections made with this certificate: no further request is read, those under way may end.
+    pub(crate) fn dismiss(&self, thumbprint: &Thumbprint) {
+        for visitor in self.all() {
+            if visitor.thumbprint == *thumbprint {
+                visitor.connection.close();
+            }
+        }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.present().len()

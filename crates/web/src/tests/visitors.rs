@@ -1,8 +1,8 @@
 //! Connections end when the certificate they were made with is denied.
 
 use super::world::{At, Made, NOW, World, connect, get_request, leaf_params, signed};
-use crate::Limits;
 use crate::tls::Versions;
+use crate::{Choice, Limits};
 use http::Request;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -62,6 +62,22 @@ async fn whoever_is_gone_is_no_visitor_any_more() {
         }
     };
     timeout(PATIENCE, none_left).await.expect("nobody is left");
+}
+
+#[tokio::test]
+async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certificate() {
+    for speaking in [Speaking::Http1, Speaking::Http2] {
+        let mut shop = Shop::open().await;
+        let older = signed(leaf_params("Device"), &shop.world.ours.issuing);
+        let device = shop.enrol(&older, &shop.sites[0]).await.unwrap();
+        let asking = shop.connected(device.clone(), Some(&older), speaking).await;
+        let waiting = shop.connected(device, Some(&older), speaking).await;
+        let other = shop.visit(speaking).await;
+        let choice = Choice::new(Arc::default(), shop.world.visitors.clone(), Thumbprint::of(&older.der));
+        choice.release(Thumbprint::of(b"newer"), NOW);
+        assert!(asking.ends().await && waiting.ends().await, "{speaking:?}");
+        assert!(other.stays().await, "{speaking:?}");
+    }
 }
 
 #[tokio::test]
