@@ -8,7 +8,7 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -196,11 +196,10 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if granted != 1 {
-            return Err(LedgerError::Guard(
-                "it does not wait any more, its invitation is not open, or another key was approved for it",
-            ));
-        }
+        changed_one(
+            granted,
+            "it does not wait any more, its invitation is not open, or another key was approved for it",
+        )?;
         self.audit(actor, "approval.granted", None, json!({"approval": id})).await
     }
 
@@ -221,9 +220,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if declined != 1 {
-            return Err(LedgerError::Guard("it does not wait any more"));
-        }
+        changed_one(declined, "it does not wait any more")?;
         self.audit(actor, "approval.declined", None, json!({"approval": id, "reason": reason})).await
     }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, TenantState, Timestamp};
@@ -117,9 +117,7 @@ impl Transaction {
         for &from in DeviceState::ALL.iter().filter(|from| from.may_become(next)) {
             moved += self.move_device(id, from, next, action.reason()).await?;
         }
-        if moved != 1 {
-            return Err(LedgerError::Guard("the device is not in a state that allows this"));
-        }
+        changed_one(moved, "the device is not in a state that allows this")?;
         self.touch_shards_of(id).await?;
         let change = match action.denial() {
             Some(reason) => Change::DeviceDenied { device: id.clone(), reason },

@@ -5,7 +5,7 @@ mod rotating;
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::feed::{Holder, TokensBefore};
@@ -236,9 +236,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if started != 1 {
-            return Err(LedgerError::Guard("the device is not active"));
-        }
+        changed_one(started, "the device is not active")?;
         self.grant(&new.id, &new.token).await?;
         let detail = json!({
             "family": new.id, "audience": new.audience, "person": new.subject.is_some(),

@@ -7,7 +7,7 @@ pub(crate) use lookup::Lookups;
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, Policies, Refusal, Role, SiteId, TenantId, Timestamp};
@@ -183,9 +183,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if inserted != 1 {
-            return Err(LedgerError::Guard("the site does not belong to the tenant"));
-        }
+        changed_one(inserted, "the site does not belong to the tenant")?;
         let detail = json!({
             "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "expires_at": new.expires_at,
         });
@@ -221,9 +219,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        if set != 1 {
-            return Err(LedgerError::Guard("the invitation is not open, or the code is taken"));
-        }
+        changed_one(set, "the invitation is not open, or the code is taken")?;
         self.audit(actor, "invitation.short_code", None, json!({"invitation": id, "until": until})).await
     }
 
@@ -236,9 +232,7 @@ impl Transaction {
                 .await?
                 .rows_affected()
         });
-        if withdrawn != 1 {
-            return Err(LedgerError::Guard("the invitation is not open"));
-        }
+        changed_one(withdrawn, "the invitation is not open")?;
         self.audit(actor, "invitation.withdrawn", None, json!({"invitation": id})).await
     }
 

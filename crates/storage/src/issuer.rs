@@ -2,7 +2,7 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{IssuerId, RevocationReason, TenantId, Thumbprint, Timestamp};
 
@@ -232,9 +232,7 @@ impl Transaction {
                     .rows_affected()
             });
         }
-        if moved != 1 {
-            return Err(LedgerError::Guard("the CA is not in a state that allows this"));
-        }
+        changed_one(moved, "the CA is not in a state that allows this")?;
         self.log_issuer(id, to.as_str(), written);
         if to == IssuerState::Revoked {
             self.touch_parent(id).await?;

@@ -33,6 +33,7 @@ mod loss_report;
 mod policy;
 mod receipt;
 mod receiver;
+mod registrar;
 mod replay;
 mod responder;
 mod revocation_log;
@@ -75,9 +76,10 @@ pub use receiver::{
     Asked, ChangeStream, Changed, Delivery, Ends, Issuance, IssuedPage, Place, ReceiverRow, StreamNotice,
     Take,
 };
+pub use registrar::{NewRegistrar, StoredRegistrar};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
-pub use scep::{NewRegistrar, ScepTransaction, StoredRegistrar};
+pub use scep::ScepTransaction;
 pub use status::{Facts, Freshness, Status};
 pub use status_list::{StatusHead, StatusPlace};
 pub use tenant::{Issuing, Site, Tenant, TenantAction};
@@ -123,6 +125,11 @@ pub enum LedgerError {
     /// The writer of grouped operations has stopped.
     #[error("the ledger is closing")]
     Closing,
+}
+
+/// The guard of a write stands in its `WHERE`: where it did not hold, nothing was changed, and `otherwise` says why.
+fn changed_one(rows: u64, otherwise: &'static str) -> Result<()> {
+    if rows == 1 { Ok(()) } else { Err(LedgerError::Guard(otherwise)) }
 }
 
 impl LedgerError {

@@ -3,7 +3,7 @@
 use crate::audit::Actor;
 use crate::device::DeviceAction;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::policy::Platform;
@@ -166,9 +166,7 @@ impl Transaction {
                 .await?
                 .rows_affected()
         });
-        if changed != 1 {
-            return Err(LedgerError::Guard("there is no such tenant, or it is so already"));
-        }
+        changed_one(changed, "there is no such tenant, or it is so already")?;
         let detail = json!({"tenant": tenant, "loss_reports": wanted.as_str()});
         self.audit(actor, "tenant.loss_reports", None, detail).await
     }

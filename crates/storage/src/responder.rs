@@ -2,7 +2,7 @@
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{IssuerId, Serial, Timestamp};
 
@@ -100,9 +100,7 @@ impl Transaction {
                 .await?
                 .rows_affected()
         });
-        if completed != 1 {
-            return Err(LedgerError::Guard("the responder's certificate is not reserved"));
-        }
+        changed_one(completed, "the responder's certificate is not reserved")?;
         self.audit(actor, "responder.issued", None, json!({"issuer": issuer, "serial": serial})).await
     }
 }

@@ -1,48 +1,15 @@
-//! SCEP (RFC 8894): registrars, written down before their CA signs, as devices' certificates are; and transactions.
+//! Transactions of SCEP (RFC 8894).
 
-use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
-use serde_json::json;
 use std::time::Duration;
-use tegata_core::{IssuerId, Refusal, Serial, Timestamp};
+use tegata_core::Refusal;
 
 /// How long a transaction is remembered: longer than any client polls.
 const MEMORY: Duration = Duration::from_hours(60 * 24);
 
 /// Of how many transactions of one holder: nobody fills the ledger.
 const MOST: i64 = 32;
-
-/// A registrar whose certificate is signed.
-#[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct StoredRegistrar {
-    /// Its serial.
-    #[sqlx(try_from = "Vec<u8>")]
-    pub serial: Serial,
-    /// Its certificate, DER.
-    #[sqlx(rename = "der")]
-    pub certificate: Vec<u8>,
-    /// Its private key, sealed, PEM.
-    pub sealed_key: String,
-    /// Its last second.
-    #[sqlx(try_from = "i64")]
-    pub not_after: Timestamp,
-}
-
-/// A registrar before its CA has signed.
-#[derive(Clone, Copy)]
-pub struct NewRegistrar<'a> {
-    /// Which CA.
-    pub issuer: &'a IssuerId,
-    /// Its serial.
-    pub serial: &'a Serial,
-    /// The bytes that the CA is asked to sign.
-    pub tbs: &'a [u8],
-    /// Its private key, sealed, PEM.
-    pub sealed_key: &'a str,
-    /// Its last second.
-    pub not_after: Timestamp,
-}
 
 /// A transaction that somebody had a right to.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -54,20 +21,6 @@ pub struct ScepTransaction {
 }
 
 impl Ledger {
-    /// The registrars of a CA that live now, by their last second, the youngest last.
-    pub async fn registrars(&self, issuer: &IssuerId, now: Timestamp) -> Result<Vec<StoredRegistrar>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT serial, der, sealed_key, not_after FROM registrar \
-                 WHERE issuer = $1 AND der IS NOT NULL AND not_after >= $2 ORDER BY not_after, serial",
-            )
-            .bind(issuer.as_str())
-            .bind(now.millis())
-            .fetch_all(connection)
-            .await?
-        }))
-    }
-
     /// Those who have begun a transaction of this name, SHA-256: more than one if clients choose alike.
     pub async fn scep_transactions(&self, id: &[u8; 32]) -> Result<Vec<ScepTransaction>> {
         Ok(on_read!(self, connection => {
@@ -80,53 +33,6 @@ impl Ledger {
 }
 
 impl Transaction {
-    /// Reserves the serial and records the bytes to be signed, with the key they are for.
-    pub async fn reserve_registrar(&mut self, new: &NewRegistrar<'_>, actor: &Actor) -> Result<()> {
-        let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "INSERT INTO registrar (issuer, serial, tbs, sealed_key, not_after, reserved_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(new.issuer.as_str())
-            .bind(new.serial.as_bytes().to_vec())
-            .bind(new.tbs.to_vec())
-            .bind(new.sealed_key)
-            .bind(new.not_after.millis())
-            .bind(now)
-            .execute(connection)
-            .await?;
-        });
-        let detail = json!({"issuer": new.issuer, "serial": new.serial, "not_after": new.not_after});
-        self.audit(actor, "registrar.reserved", None, detail).await
-    }
-
-    /// Stores the signed certificate of a reserved serial.
-    ///
-    /// # Errors
-    /// [`LedgerError::Guard`] when the serial is not reserved.
-    pub async fn complete_registrar(
-        &mut self,
-        issuer: &IssuerId,
-        serial: &Serial,
-        der: &[u8],
-        actor: &Actor,
-    ) -> Result<()> {
-        let completed = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE registrar SET der = $3 WHERE issuer = $1 AND serial = $2 AND der IS NULL")
-                .bind(issuer.as_str())
-                .bind(serial.as_bytes().to_vec())
-                .bind(der.to_vec())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        if completed != 1 {
-            return Err(LedgerError::Guard("the registrar's certificate is not reserved"));
-        }
-        self.audit(actor, "registrar.issued", None, json!({"issuer": issuer, "serial": serial})).await
-    }
-
     /// Remembers which key a transaction of this name, SHA-256, is for. Whoever says the same again changes nothing.
     ///
     /// # Errors

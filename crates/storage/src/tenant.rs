@@ -7,7 +7,7 @@ pub(crate) use suspending::moved_to;
 
 use crate::audit::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId, TenantState};
 
@@ -147,9 +147,7 @@ impl Transaction {
                 .await?
                 .rows_affected()
         });
-        if changed != 1 {
-            return Err(LedgerError::Guard("there is no such tenant"));
-        }
+        changed_one(changed, "there is no such tenant")?;
         let detail = json!({"tenant": tenant, "issuing": issuing.as_str()});
         self.audit(actor, "tenant.issuing", None, detail).await
     }

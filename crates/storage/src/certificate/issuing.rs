@@ -4,7 +4,7 @@ use crate::audit::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::policy::has_room;
-use crate::{LedgerError, Result, Transaction};
+use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::feed::{Change, Denial};
@@ -150,9 +150,7 @@ impl Operation for Complete {
             .await?
             .rows_affected()
         });
-        if completed != 1 {
-            return Err(LedgerError::Guard("the certificate is no longer reserved"));
-        }
+        changed_one(completed, "the certificate is no longer reserved")?;
         transaction.note_issued(self).await
     }
 

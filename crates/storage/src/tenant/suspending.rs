@@ -2,7 +2,7 @@
 
 use crate::audit::Actor;
 use crate::engine::on_transaction;
-use crate::{LedgerError, Result, Transaction};
+use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, TenantId, TenantState, Timestamp};
@@ -32,9 +32,8 @@ impl Transaction {
         if tenant.is_system() {
             return Err(LedgerError::Guard("the system's own tenant is nobody's customer"));
         }
-        if self.move_tenant(tenant, action.target(), self.now).await? != 1 {
-            return Err(LedgerError::Guard("the tenant is not in a state that allows this"));
-        }
+        let moved = self.move_tenant(tenant, action.target(), self.now).await?;
+        changed_one(moved, "the tenant is not in a state that allows this")?;
         self.touch_shards_within(tenant).await?;
         let change = match action {
             TenantAction::Suspend => {
