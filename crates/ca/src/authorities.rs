@@ -74,6 +74,13 @@ impl Authorities {
         post.map(|post| post.authority.clone())
     }
 
+    /// Whether a CA is there for this tenant: its own, or a shared one.
+    pub fn serves(&self, issuer: &IssuerId, tenant: &TenantId) -> bool {
+        let house = self.house.load();
+        let post = house.posts.iter().find(|post| post.authority.issuer().id() == issuer);
+        post.is_some_and(|post| post.tenant.as_ref().is_none_or(|own| own == tenant))
+    }
+
     /// The CA with this identifier.
     pub fn get(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
         self.house

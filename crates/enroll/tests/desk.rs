@@ -5,6 +5,7 @@
 
 #[path = "../../ca/tests/support/mod.rs"]
 mod support;
+#[allow(dead_code)]
 mod world;
 
 use http::StatusCode;

@@ -122,18 +122,49 @@ impl House {
         transaction.add_issuer(&stored, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
         let endpoints = Endpoints::new("http://pki.example.jp", &id, shards).unwrap();
-        Authority::new(issuer, endpoints, profiles(), installation(), self.ledger.clone())
+        let profiles = profiles_taking("\"p256\", \"rsa\"");
+        Authority::new(issuer, endpoints, profiles, installation(), self.ledger.clone())
+    }
+
+    /// The issuing CA, where devices may have RSA keys.
+    pub async fn taking_rsa(&self) -> Authority {
+        let opened = open_issuer(&self.place, &self.ledger, "http://pki.example.jp", |key| key).await;
+        let (issuer, endpoints) = opened;
+        Authority::new(
+            issuer,
+            endpoints,
+            profiles_taking("\"p256\", \"rsa\""),
+            installation(),
+            self.ledger.clone(),
+        )
+    }
+
+    /// Another tenant with one site.
+    pub async fn add_tenant(&self, name: &str, now: Timestamp) -> TenantId {
+        let tenant = Tenant::new(TenantId::random(&*self.entropy), name);
+        let site =
+            Site { id: SiteId::random(&*self.entropy), tenant: tenant.id.clone(), name: "駅前店".into() };
+        let mut transaction = self.ledger.begin(now).await.unwrap();
+        transaction.add_tenant(&tenant, &OPERATOR).await.unwrap();
+        transaction.add_site(&site, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        tenant.id
     }
 
     /// A new invitation for the first site, good for a day.
     pub async fn invite(&self, role: Role, now: Timestamp) -> (Code, Invitation) {
+        let tenant = self.ledger.tenants().await.unwrap().remove(0).id;
+        self.invite_to(&tenant, role, now).await
+    }
+
+    /// The same for the first site of a tenant.
+    pub async fn invite_to(&self, tenant: &TenantId, role: Role, now: Timestamp) -> (Code, Invitation) {
         let code = Code::random(&*self.entropy);
-        let tenant = self.ledger.tenants().await.unwrap().remove(0);
-        let site = self.ledger.sites(&tenant.id).await.unwrap().remove(0);
+        let site = self.ledger.sites(tenant).await.unwrap().remove(0);
         let new = NewInvitation {
             id: InvitationId::random(&*self.entropy),
             code: &code,
-            tenant: tenant.id,
+            tenant: tenant.clone(),
             site: site.id,
             role,
             label: "受付PC".into(),
@@ -222,9 +253,15 @@ pub fn csr(algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
 }
 
 fn profiles() -> Profiles {
-    let profile = |text| Profile::parse("test.toml", text).unwrap();
+    profiles_taking("\"p256\"")
+}
+
+/// Devices may have keys of these kinds.
+fn profiles_taking(keys: &str) -> Profiles {
+    let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
+    let device = include_str!("../../../../ca-config/device.toml");
     Profiles {
-        device: profile(include_str!("../../../../ca-config/device.toml")),
+        device: profile(&device.replacen("keys = [\"p256\"]", &format!("keys = [{keys}]"), 1)),
         gate: profile(include_str!("../../../../ca-config/gate.toml")),
     }
 }
@@ -258,12 +295,22 @@ async fn open_authority(
     base: &str,
     wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
 ) -> Authority {
+    let (issuer, endpoints) = open_issuer(place, ledger, base, wrap).await;
+    Authority::new(issuer, endpoints, profiles(), installation(), ledger.clone())
+}
+
+async fn open_issuer(
+    place: &Place,
+    ledger: &Ledger,
+    base: &str,
+    wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+) -> (Issuer, Endpoints) {
     let issuers = ledger.issuers().await.unwrap();
     let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
     let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
     let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
     let endpoints = Endpoints::new(base, &issuing.id, issuing.shards).unwrap();
-    Authority::new(issuer, endpoints, profiles(), installation(), ledger.clone())
+    (issuer, endpoints)
 }
 
 fn load_key(pkcs8: &[u8]) -> Arc<dyn Signer> {

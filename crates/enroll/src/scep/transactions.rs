@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tegata_ca::scep::{FailInfo, Granted, Message, MessageType, Verified};
 use tegata_ca::{Authority, ParsedRequest, PublicKey, Registrar};
 use tegata_core::id::InvitationId;
-use tegata_core::{Language, Refusal};
-use tegata_storage::{Certificate, Facts, ScepTransaction};
+use tegata_core::{Language, Refusal, TenantId};
+use tegata_storage::{Actor, Certificate, Facts, ScepTransaction};
 use tegata_web::{Path, PeerCertificate};
 
 /// What becomes of a message that is not refused.
@@ -67,8 +67,14 @@ impl Case<'_> {
         if !asked.is_by(self.verified.key()) {
             return Err(Denied::opening(FailInfo::BadMessageCheck));
         }
-        let password = asked.password.as_ref().ok_or(Refusal::InvitationNotShown)?;
+        let Some(password) = &asked.password else {
+            return Err(self.refused(Actor::Anonymous, Refusal::InvitationNotShown).await);
+        };
         let invitation = self.desk.find_or_note(password).await?;
+        if !self.serves(&invitation.tenant) {
+            let actor = Actor::Invitation(invitation.id);
+            return Err(self.refused(actor, Refusal::InvitationUnknown).await);
+        }
         // What the desk will refuse leaves no trace but its own.
         if invitation.admits(Some(&asked.request.key_hash()), self.desk.context.now()).is_ok() {
             self.begin(invitation.id.as_str(), &asked.request).await?;
@@ -90,7 +96,9 @@ impl Case<'_> {
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
             let id = InvitationId::parse(&first.holder).ok_or(Denied::unknown())?;
-            let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?.ok_or(Denied::unknown())?;
+            let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?;
+            let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
+            let invitation = invitation.ok_or(Denied::unknown())?;
             return outcome(self.desk.enroll_with(&invitation, &remembered(first)?, None).await);
         }
         let device = self.signing_device().await?;
@@ -137,9 +145,23 @@ impl Case<'_> {
             }
             None => None,
         };
-        let path = path.ok_or(Refusal::ForeignCertificate)?;
+        let path = path.unwrap_or(Path::Foreign);
         let certificate = PeerCertificate { der: self.message.signer_der().into(), thumbprint, path };
-        Ok(self.desk.renewing(Some(&certificate)).await?)
+        let device = self.desk.renewing(Some(&certificate)).await?;
+        if self.serves(&device.tenant) {
+            return Ok(device);
+        }
+        Err(self.refused(Actor::Device(device.device.clone()), Refusal::ForeignCertificate).await)
+    }
+
+    /// The CA of one tenant knows nobody else's devices.
+    fn serves(&self, tenant: &TenantId) -> bool {
+        self.desk.authorities.serves(self.authority.issuer().id(), tenant)
+    }
+
+    async fn refused(&self, actor: Actor, refusal: Refusal) -> Denied {
+        let device = if let Actor::Device(device) = &actor { Some(device.clone()) } else { None };
+        self.desk.refused(actor, device, refusal, self.desk.context.now()).await.into()
     }
 
     fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), Denied> {

@@ -14,7 +14,7 @@ use tegata_ca::{Authorities, Post};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{Clock, Language, Refusal, Role, Thumbprint, Timestamp};
+use tegata_core::{Clock, DeviceId, Language, Refusal, Role, Thumbprint, Timestamp};
 use tegata_enroll::{
     BindingSecret, Desk, OpenSecret, Profiles, TokenAnswer, TokenDesk, TokenWish, device_routes,
     portal_routes,
@@ -29,6 +29,8 @@ pub struct World {
     pub house: House,
     pub clock: Arc<HandClock>,
     pub booth: Arc<Booth>,
+    /// For the doors of the public listener.
+    pub desk: Desk,
     status: Arc<Status>,
     portal: Kept,
     device: Kept,
@@ -78,6 +80,12 @@ impl HandClock {
 impl World {
     pub async fn new() -> Self {
         let house = House::found(Place::sqlite()).await;
+        let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
+        Self::with(house, vec![post]).await
+    }
+
+    /// With CAs of one's own choice.
+    pub async fn with(house: House, posts: Vec<Post>) -> Self {
         let clock = Arc::new(HandClock(AtomicI64::new(NOW.millis())));
         let status = Status::load(house.ledger.clone(), NOW).await.unwrap();
         let context = Context {
@@ -94,17 +102,16 @@ impl World {
             }),
             renewal: RenewalPolicy::default(),
         };
-        let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
         let secret: OpenSecret = Arc::new(|| Some(BindingSecret::new(b"a secret of sixteen")));
-        let desk = Desk::new(context, Arc::new(Authorities::new(vec![post], HashSet::new())), secret);
+        let desk = Desk::new(context, Arc::new(Authorities::new(posts, HashSet::new())), secret);
         let booth = Arc::new(Booth::default());
         let desk = desk.with_tokens(booth.clone());
         let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false, why: None };
         let profiles = Profiles { desk: desk.clone(), signer: None, attest: false };
         let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());
-        let device = device_routes(desk).merge(profiles.device_routes());
+        let device = device_routes(desk.clone()).merge(profiles.device_routes());
         let (portal, device) = (site().around(portal), site().around(device));
-        Self { house, clock, booth, status, portal, device }
+        Self { house, clock, booth, desk, status, portal, device }
     }
 
     /// The code of a new invitation.
@@ -121,8 +128,12 @@ impl World {
 
     pub async fn act(&self, certificate: &PeerCertificate, action: DeviceAction) {
         let holding = self.house.ledger.holding(&certificate.thumbprint).await.unwrap().unwrap();
-        let mut transaction = self.house.ledger.begin(NOW).await.unwrap();
-        transaction.act_on_device(&holding.device, action, "", &OPERATOR).await.unwrap();
+        self.act_on(&holding.device, action).await;
+    }
+
+    pub async fn act_on(&self, device: &DeviceId, action: DeviceAction) {
+        let mut transaction = self.house.ledger.begin(self.clock.now()).await.unwrap();
+        transaction.act_on_device(device, action, "", &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
         self.status.catch_up(self.clock.now()).await.unwrap();
     }

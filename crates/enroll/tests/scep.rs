@@ -1,0 +1,244 @@
+//! What SCEP's door gives for a certificate that no longer holds, or that is another tenant's, on a clock that is moved.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../../ca/tests/support/mod.rs"]
+mod support;
+#[allow(dead_code)]
+mod world;
+
+#[allow(dead_code)]
+#[path = "../../../tests/src/scep/encoding.rs"]
+mod encoding;
+#[allow(dead_code)]
+#[path = "../../../tests/src/scep/scribe.rs"]
+mod scribe;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use scribe::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
+use std::sync::Arc;
+use std::time::Duration;
+use support::{DAY, House, NOW, Place};
+use tegata_ca::{KeySafe, Post, Registrars};
+use tegata_core::encoding::{base64, from_base64};
+use tegata_core::{Clock, DeviceId, Role, TenantId, Thumbprint, Timestamp};
+use tegata_enroll::{Scep, scep_routes};
+use tegata_storage::DeviceAction;
+use tegata_web::PeerAddress;
+use tempfile::TempDir;
+use tower::ServiceExt;
+use world::World;
+use zeroize::Zeroizing;
+
+/// A safe without a lock.
+struct Drawer;
+
+impl KeySafe for Drawer {
+    fn seal(&self, pkcs8: &[u8]) -> Option<String> {
+        Some(base64(pkcs8))
+    }
+
+    fn open(&self, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        from_base64(sealed).map(Zeroizing::new)
+    }
+}
+
+/// A world with the door, and a client before it.
+struct Door {
+    world: World,
+    routes: Router,
+    client: Scribe,
+    _folder: TempDir,
+}
+
+impl Door {
+    async fn open() -> Self {
+        let house = House::found(Place::sqlite()).await;
+        let shared = Post { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
+        Self::of(house, vec![shared]).await
+    }
+
+    async fn of(house: House, posts: Vec<Post>) -> Self {
+        let world = World::with(house, posts).await;
+        let registrars = Registrars::new(Arc::new(Drawer), world.house.entropy.clone());
+        let door = scep_routes(Scep::new(world.desk.clone(), Arc::new(registrars)));
+        let folder = tempfile::tempdir().unwrap();
+        let bag = certificates(&door, "").await;
+        let client = Scribe::new(folder.path().into(), &bag);
+        Self { world, routes: door, client, _folder: folder }
+    }
+
+    /// Goes on to this moment; the client hears who speaks for the CA now.
+    async fn move_to(&mut self, now: Timestamp) {
+        self.world.clock.set(now);
+        self.client.hear_of(&certificates(&self.routes, "").await);
+    }
+
+    async fn send(&mut self, message: &Message<'_>) -> Reply {
+        self.client.reads_at = Some(self.world.clock.now().seconds());
+        let (bytes, nonce) = self.client.put_together(message);
+        let request = Request::post("/scep?operation=PKIOperation").body(Body::from(bytes)).unwrap();
+        let answer = asked(&self.routes, request).await;
+        self.client.understand(message, &nonce, &answer)
+    }
+
+    /// `NAME.pem` is a device's certificate from now on.
+    async fn enrol(&mut self, tenant: &TenantId, name: &str) -> DeviceId {
+        self.client.new_key(name);
+        let now = self.world.clock.now();
+        let (code, _) = self.world.house.invite_to(tenant, Role::Device, now).await;
+        let message = self.client.first(name, name, code.reveal());
+        let reply = self.send(&message).await;
+        self.client.keep(&reply, name);
+        self.world.house.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().device
+    }
+
+    async fn renew(&mut self, signer: &str, next: &str) -> Reply {
+        self.client.new_key(next);
+        let content = self.client.request(next, "x", "");
+        self.send(&message(RENEWAL_REQ, signer, next, content)).await
+    }
+
+    /// Nothing comes of it but the refusal, which is written down, under the device's name if it has one.
+    async fn refuses(&mut self, message: &Message<'_>, code: &str, of: Option<&DeviceId>) {
+        let (certificates, lines) = (self.world.certificates().await, self.refusals(of).await);
+        let reply = self.send(message).await;
+        assert!(reply.is_ours && reply.status == "2" && reply.bag.is_empty(), "{reply:?}");
+        assert_eq!(reply.fail_info, "2", "badRequest: {reply:?}");
+        assert!(reply.text.starts_with(code), "{code}: {reply:?}");
+        assert_eq!(self.world.certificates().await, certificates, "nothing is issued");
+        assert_eq!(self.refusals(of).await, lines + 1, "{code} is written down");
+    }
+
+    async fn refusals(&self, of: Option<&DeviceId>) -> usize {
+        let ledger = &self.world.house.ledger;
+        let entries = match of {
+            Some(device) => ledger.audit_of(device, 1000).await.unwrap(),
+            None => ledger.audit_entries(0, 100_000).await.unwrap(),
+        };
+        entries.iter().filter(|line| line.entry.contains("certificate.refused")).count()
+    }
+
+    async fn first_tenant(&self) -> TenantId {
+        self.world.house.ledger.tenants().await.unwrap().remove(0).id
+    }
+
+    /// The last moment of a certificate.
+    async fn end_of(&self, name: &str) -> Timestamp {
+        self.world.house.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().not_after
+    }
+
+    fn thumbprint(&self, name: &str) -> Thumbprint {
+        self.client.openssl(&["x509", "-in", &format!("{name}.pem"), "-outform", "DER", "-out", "known.der"]);
+        Thumbprint::of(&std::fs::read(self.client.path("known.der")).unwrap())
+    }
+}
+
+fn message<'a>(kind: &'a str, signer: &'a str, transaction: &'a str, content: Vec<u8>) -> Message<'a> {
+    Message { kind, signer, transaction, content, digest: "sha256", cipher: "aes-256-cbc" }
+}
+
+async fn certificates(door: &Router, ca: &str) -> Vec<u8> {
+    let path = format!("/scep?operation=GetCACert&message={ca}");
+    asked(door, Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+async fn asked(door: &Router, mut request: Request<Body>) -> Vec<u8> {
+    request.extensions_mut().insert(PeerAddress(([192, 0, 2, 1], 50_000).into()));
+    let answer = door.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    answer.into_body().collect().await.unwrap().to_bytes().to_vec()
+}
+
+#[tokio::test]
+async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
+    let mut door = Door::open().await;
+    let tenant = door.first_tenant().await;
+    let punctual = door.enrol(&tenant, "punctual").await;
+    let late = door.enrol(&tenant, "late").await;
+    let end = door.end_of("late").await;
+    door.move_to(end).await;
+    let reply = door.renew("punctual", "in-time").await;
+    door.client.keep(&reply, "in-time");
+    assert_eq!(door.world.house.ledger.certificates_of(&punctual).await.unwrap().len(), 2);
+
+    for wait in [Duration::from_millis(1), DAY, 400 * DAY] {
+        door.move_to(end.plus(wait)).await;
+        door.client.new_key("next");
+        let content = door.client.request("next", "x", "");
+        let renewal = message(RENEWAL_REQ, "late", "late-renewal", content);
+        door.refuses(&renewal, "C-04", Some(&late)).await;
+    }
+    // A first request vouches for its own key and for nothing else: what has ended gives it no right.
+    let content = door.client.request("late", "x", "");
+    door.refuses(&message(PKCS_REQ, "late", "late-first", content), "I-05", None).await;
+    // Nor is the key taken once more with a right of its own.
+    let now = door.world.clock.now();
+    let (code, _) = door.world.house.invite_to(&tenant, Role::Device, now).await;
+    let again = door.client.first("late", "late-again", code.reveal());
+    door.refuses(&again, "K-05", None).await;
+}
+
+#[tokio::test]
+async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
+    let mut door = Door::open().await;
+    let tenant = door.first_tenant().await;
+    let stolen = door.enrol(&tenant, "stolen").await;
+    door.world.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
+    door.client.new_key("next");
+    let content = door.client.request("next", "x", "");
+    door.refuses(&message(RENEWAL_REQ, "stolen", "one", content.clone()), "C-06", Some(&stolen)).await;
+    door.refuses(&message(CERT_POLL, "stolen", "one", content), "C-06", Some(&stolen)).await;
+    let bare = door.client.request("stolen", "x", "");
+    door.refuses(&message(PKCS_REQ, "stolen", "two", bare), "I-05", None).await;
+    let (code, invitation) = door.world.house.invite_to(&tenant, Role::Device, NOW).await;
+    let with_code = door.client.first("stolen", "three", code.reveal());
+    door.refuses(&with_code, "K-05", None).await;
+    let after = door.world.house.invitation(&code).await;
+    assert!(after.id == invitation.id && after.device.is_none(), "the invitation is left to an honest key");
+}
+
+#[tokio::test]
+async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
+    let house = House::found(Place::sqlite()).await;
+    let own = house.add_tenant("みどり薬局", NOW).await;
+    let shared = Post { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
+    let silo = Arc::new(house.another_authority(1, NOW).await);
+    let name = silo.issuer().id().to_string();
+    let posts = vec![shared, Post { authority: silo, tenant: Some(own.clone()), at_work: true }];
+    let mut door = Door::of(house, posts).await;
+    let neighbour = door.first_tenant().await;
+    let stranger = door.enrol(&neighbour, "stranger").await;
+    let native = door.enrol(&own, "native").await;
+
+    door.client.hear_of(&certificates(&door.routes, &name).await);
+    let reply = door.renew("native", "native-2").await;
+    door.client.keep(&reply, "native-2");
+    assert_eq!(door.world.house.ledger.certificates_of(&native).await.unwrap().len(), 2);
+
+    door.client.new_key("next");
+    let content = door.client.request("next", "native", "");
+    door.refuses(&message(RENEWAL_REQ, "stranger", "native-2", content), "C-02", Some(&stranger)).await;
+    let (code, invitation) = door.world.house.invite_to(&neighbour, Role::Device, NOW).await;
+    let misled = door.client.first("next", "misled", code.reveal());
+    door.refuses(&misled, "I-01", None).await;
+    assert!(door.world.house.invitation(&code).await.device.is_none(), "{invitation:?} is still good");
+
+    // At the CA that serves both, it gets its own, under whatever name another's request went.
+    door.client.hear_of(&certificates(&door.routes, "").await);
+    let content = door.client.request("next", "native", "");
+    let poll = door.send(&message(CERT_POLL, "stranger", "native-2", content.clone())).await;
+    assert_eq!(
+        (poll.status.as_str(), poll.fail_info.as_str()),
+        ("2", "4"),
+        "what another asked for: {poll:?}"
+    );
+    let reply = door.send(&message(RENEWAL_REQ, "stranger", "native-2", content)).await;
+    door.client.keep(&reply, "next");
+    let renewed = door.thumbprint("next");
+    let holder = door.world.house.ledger.holding(&renewed).await.unwrap().unwrap();
+    assert_eq!(holder.device, stranger);
+}
