@@ -23,6 +23,21 @@ fn keys_listeners_and_files_that_are_not_as_they_should_be_are_found() {
         ),
         ("another's key", &|copy| copy.replace("keys/token.pem", &issuing), &["key-foreign"]),
         (
+            "a SCEP registrar's key that does not open",
+            &|copy| copy.sql("UPDATE registrar SET sealed_key = 'nothing'"),
+            &["key-unusable"],
+        ),
+        (
+            "another's key in the place of a SCEP registrar's",
+            &|copy| {
+                copy.python(
+                    "another = (folder / 'keys' / ('issuing-' + :issuer + '.pem')).read_text()\n\
+                     execute('UPDATE registrar SET sealed_key = ?', (another,))",
+                );
+            },
+            &["key-unusable"],
+        ),
+        (
             "another account's key",
             &|copy| drop(run("chown", &["12345", &copy.path("keys/token.pem").display().to_string()])),
             &["key-owner"],

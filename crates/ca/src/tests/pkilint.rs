@@ -4,6 +4,7 @@ use super::tools::pkilint;
 use super::world::{NOW, World, key, request, text};
 use crate::authority::{Terms, create_server};
 use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
+use crate::keys::RsaKey;
 use crate::ocsp::{OcspRequest, OcspStatus};
 use crate::subject::Holder;
 use std::time::Duration;
@@ -29,6 +30,8 @@ fn every_kind_of_certificate_passes() {
             .unwrap();
     let [root, issuing, server_ca] =
         [&world.root, &world.issuing, &world.server].map(|ca| ca.certificate().to_vec());
+    let rsa = RsaKey::from_pkcs8(&RsaKey::generate(&world.entropy).unwrap()).unwrap();
+    let registrar = crate::registrar::certificate_for_tests(&world.issuing, &rsa, NOW);
     for (name, der) in [
         ("root", root),
         ("issuing", issuing),
@@ -36,6 +39,7 @@ fn every_kind_of_certificate_passes() {
         ("device", device),
         ("gate", gate),
         ("responder", world.responder().certificate),
+        ("registrar", registrar),
         ("server", server),
     ] {
         let findings = pkilint("lint_pkix_cert", &[], &world.pem_file(name, &[&der]));

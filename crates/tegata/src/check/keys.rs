@@ -7,6 +7,8 @@ use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::token_keys;
 use std::path::Path;
+use tegata_ca::public_key_of_private;
+use tegata_core::encoding::hex;
 use tegata_storage::{IssuerKind, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -31,7 +33,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let ours = issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.is_trusted());
     for issuer in ours {
         issuing(look, &ring, issuer);
-        count += 1;
+        count += 1 + registrars(look, &ring, issuer).await?;
     }
     if ring.place("root").exists() {
         private(look, &ring.place("root"), "the root's key");
@@ -53,6 +55,35 @@ async fn binding_acme_accounts(look: &mut Look<'_>, ring: &KeyRing) -> Result<()
         look.report.add(Code::KeyUnusable, "the ACME server's secret, in the ledger", error);
     }
     Ok(())
+}
+
+/// The keys of a CA's living SCEP registrars, which lie sealed in the ledger: how many there are.
+async fn registrars(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) -> Result<usize, Failure> {
+    let known = look.ledger.registrars(&issuer.id, look.now).await.doing("cannot read the registrars")?;
+    for registrar in &known {
+        let subject = format!(
+            "the key of SCEP registrar {} of CA {}, in the ledger",
+            hex(registrar.serial.as_bytes()),
+            issuer.id
+        );
+        match ring.open_sealed(&registrar.sealed_key) {
+            Err(error) => look.report.add(Code::KeyUnusable, subject, error),
+            Ok(key) if !is_key_of(&key, &registrar.certificate) => {
+                look.report.add(
+                    Code::KeyUnusable,
+                    subject,
+                    "it is not the key of the registrar's certificate",
+                );
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(known.len())
+}
+
+fn is_key_of(pkcs8: &[u8], certificate: &[u8]) -> bool {
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return false };
+    public_key_of_private(pkcs8).is_some_and(|key| key == certificate.public_key().raw)
 }
 
 /// How many keys sign tokens now, soon, or did so recently.
