@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl, verify_with_crl};
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::tokens::{obtain, request};
+use tegata_tests::tokens::{obtain, payload, request};
 use tegata_tests::{Identity, Installation, Storehouse};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +69,32 @@ fn stays_stopped(storehouse: &Storehouse) {
     }
     installation.start_again();
     is_refused(&installation, &revoked, "revoked");
+    installation.command(&["check"]).good();
+}
+
+#[test]
+fn where_nothing_was_stopped_since_the_backup_the_operators_word_begins_other_lists() {
+    let storehouse = Storehouse::sqlite();
+    let mut installation = storehouse.installation();
+    let known = installation.enroll("known");
+    let status = |token: &str| payload(token)["status"]["status_list"].clone();
+    let list = status(&obtain(&installation, &known))["uri"].clone();
+    let number = crl_number(&known);
+    storehouse.backup(&installation);
+    let lost = installation.enroll("lost");
+    let place_of_lost = status(&obtain(&installation, &lost));
+    installation.kill();
+    storehouse.restore(&installation);
+    let noted = installation.command_without_json(&["revocations", "restored"]).good();
+    assert!(noted.stdout.contains("begin anew"), "{}", noted.stdout);
+    installation.start_again();
+
+    let heir = installation.enroll("heir");
+    let place_of_heir = status(&obtain(&installation, &heir));
+    assert_ne!(place_of_heir["uri"], place_of_lost["uri"], "nobody gets a place that was somebody's");
+    assert_ne!(status(&obtain(&installation, &known))["uri"], list, "nor stays where others were");
+    is_refused(&installation, &lost, "unknown");
+    eventually("the number of the list goes on", PATIENCE, || crl_number(&known) > number);
     installation.command(&["check"]).good();
 }
 

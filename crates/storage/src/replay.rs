@@ -55,6 +55,15 @@ impl Ledger {
         Ok(Some(report.map_err(|_| LedgerError::Closing)??))
     }
 
+    /// Takes an operator's word that the ledger comes from a backup. Where nothing was stopped since the backup the log is not
+    /// ahead, and nothing else tells.
+    pub async fn note_restored(&self, actor: &Actor, now: Timestamp) -> Result<()> {
+        let mut transaction = self.begin(now).await?;
+        transaction.end_what_went_on().await?;
+        transaction.audit(actor, "ledger.restored", None, json!({})).await?;
+        transaction.commit().await
+    }
+
     /// Forgets the log that is lost, so that the next opening begins another.
     pub(crate) async fn forget_log(&self, log: &RevocationLog, now: Timestamp) -> Result<()> {
         if log.exists()? {
@@ -92,9 +101,7 @@ impl Transaction {
         self.write_missing(log, &scan).await?;
         if done.events + done.keys + done.issuers > 0 {
             if is_opening {
-                self.withdraw_lists().await?;
-                self.end_all_families().await?;
-                self.end_status_lists().await?;
+                self.end_what_went_on().await?;
             }
             let detail =
                 json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});
@@ -102,6 +109,14 @@ impl Transaction {
             tracing::warn!(?done, "the ledger was behind its revocation log and has caught up");
         }
         self.commit().await
+    }
+
+    /// Since the backup lists were published, refresh tokens replaced and places in status lists given out, of which the
+    /// ledger knows nothing: none of them is gone on with.
+    async fn end_what_went_on(&mut self) -> Result<()> {
+        self.withdraw_lists().await?;
+        self.end_all_families().await?;
+        self.end_status_lists().await
     }
 
     /// Lists were published since the backup, of which the ledger knows nothing. Those it has are shown to nobody again:

@@ -125,6 +125,23 @@ on_both_engines! {
         assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
     }
 
+    async fn a_restore_that_lacks_no_revocation_is_one_as_soon_as_an_operator_says_so(kept: Kept) {
+        let session = kept.house.session().await;
+        let secret = bytes(&kept.house.entropy);
+        kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
+        kept.house.place.backup().await;
+        let next = kept.house.ledger.status_head().await.unwrap().next;
+        kept.house.enrol(day(1)).await;
+        kept.house.refresh(&session, &session.first, day(1)).await;
+        kept.restore(day(1)).await.unwrap();
+        let head = kept.house.ledger.status_head().await.unwrap();
+        assert!(head.next == next && head.secret == Some(secret), "nothing tells that a place is given once more");
+        kept.house.ledger.note_restored(&operator(), day(1)).await.unwrap();
+        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
+        let (rotation, _) = kept.house.refresh(&session, &session.first, day(1)).await;
+        assert_eq!(rotation, Rotation::Refused, "it had been replaced");
+    }
+
     async fn status_lists_of_before_the_backup_are_not_gone_on_with(kept: Kept) {
         let (device, _) = kept.house.enrol(day(0)).await;
         let secret = bytes(&kept.house.entropy);
