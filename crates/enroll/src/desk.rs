@@ -27,6 +27,10 @@ const IN_PROGRESS: Duration = Duration::from_secs(10);
 /// How long certificates of the system's own tenant live: it is revoked at once, and its entries leave the lists.
 const SYSTEM_LIFE: Duration = Duration::from_hours(1);
 
+/// Links that nobody was given, from one address in ten minutes, and of how many it is remembered where they came from. A
+/// link has 160 bits: this is no defence of its code, but whoever tries is stopped and seen.
+const WRONG_LINKS: (u32, u32) = (100, 100_000);
+
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
 const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
@@ -43,6 +47,7 @@ pub struct Desk {
     pub(crate) scep: bool,
     refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
+    wrong_links: Arc<Guesses>,
     /// Who is at the desk.
     guest: Guest,
 }
@@ -65,6 +70,7 @@ impl Desk {
             opening: Opening::new(open_secret),
             refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
+            wrong_links: Arc::new(Guesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
             guest: Guest::UNKNOWN,
         }
     }

@@ -1,4 +1,4 @@
-//! How often somebody may be wrong about a short code.
+//! How often somebody may be wrong: about a short code, and about a link.
 //!
 //! A code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
 //! night, one would be found about once in a hundred and seventy years.
@@ -49,13 +49,26 @@ impl Guesses {
         Self { per_address, in_all, window: Mutex::default() }
     }
 
+    /// For what nobody guesses: only what turned out wrong counts, so that a crowd with right links behind one address is
+    /// never held up, and nobody is held up by what others do.
+    pub(crate) fn shut_out(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+        let wrong = self.window_at(now).by_address.get(&address.map(network)).copied();
+        wrong.is_some_and(|wrong| wrong >= self.per_address)
+    }
+
+    /// Counts it.
+    pub(crate) fn was_wrong(&self, address: Option<IpAddr>, now: Timestamp) {
+        let mut window = self.window_at(now);
+        if window.in_all < self.in_all {
+            window.in_all += 1;
+            *window.by_address.entry(address.map(network)).or_default() += 1;
+        }
+    }
+
     /// Lets somebody try once, or not. Whoever has no known address shares one count with all others who have none.
     pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Guess<'_>> {
         let address = address.map(network);
-        let mut window = self.window();
-        if window.began.is_none_or(|began| now < began || now.since(began) >= WINDOW) {
-            *window = Window { began: Some(now), ..Window::default() };
-        }
+        let mut window = self.window_at(now);
         let wrong = window.by_address.get(&address).copied().unwrap_or_default();
         if window.in_all >= self.in_all || wrong >= self.per_address {
             return None;
@@ -63,6 +76,14 @@ impl Guesses {
         window.in_all += 1;
         window.by_address.insert(address, wrong + 1);
         Some(Guess { guesses: self, address })
+    }
+
+    fn window_at(&self, now: Timestamp) -> std::sync::MutexGuard<'_, Window> {
+        let mut window = self.window();
+        if window.began.is_none_or(|began| now < began || now.since(began) >= WINDOW) {
+            *window = Window { began: Some(now), ..Window::default() };
+        }
+        window
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
@@ -130,5 +151,18 @@ mod tests {
             assert!(guess(&guesses, &format!("2001:db8:1:{network:x}::1"), NOW).is_some());
         }
         assert!(guess(&guesses, "198.51.100.1", NOW).is_none());
+    }
+
+    #[test]
+    fn wrong_links_shut_out_their_own_address_and_memory_has_an_end() {
+        let guesses = Guesses::limited(2, 3);
+        let [one, two, three] =
+            ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| Some(text.parse().unwrap()));
+        for from in [one, one, two, three] {
+            guesses.was_wrong(from, NOW);
+        }
+        assert_eq!([one, two, three].map(|from| guesses.shut_out(from, NOW)), [true, false, false]);
+        assert_eq!(guesses.window().by_address.len(), 2, "beyond the limit nobody is counted any more");
+        assert!(!guesses.shut_out(one, NOW.plus(WINDOW)));
     }
 }

@@ -16,8 +16,8 @@ use support::{DAY, NOW};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{CertificateState, DeviceId, Refusal, RevocationReason, Role, Thumbprint};
 use tegata_storage::DeviceAction;
-use tegata_web::Path;
-use world::{DEVICE, PORTAL, World, fresh_csr, is_problem};
+use tegata_web::{Path, PeerAddress};
+use world::{DEVICE, PORTAL, World, enrolling, fresh_csr, is_problem};
 
 #[tokio::test]
 async fn an_invitation_becomes_a_certificate_that_the_probe_recognises() {
@@ -334,9 +334,11 @@ async fn only_our_own_pages_can_read_the_probe() {
 async fn a_flood_of_refusals_does_not_drown_the_log() {
     let world = World::new().await;
     let code = "0".repeat(32);
-    for _ in 0..1000 {
-        let answer = world.enroll(&code, "").await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    for number in 0..1000_u32 {
+        let mut request = enrolling(&code, "");
+        let [.., high, low] = number.to_be_bytes();
+        request.extensions_mut().insert(PeerAddress(([10, 0, high, low], 50_000).into()));
+        assert_eq!(world.send(request).await.status, StatusCode::NOT_FOUND);
     }
     let lines = world.audited("certificate.refused").await;
     assert!((1..=20).contains(&lines), "{lines} lines in one second");

@@ -59,6 +59,30 @@ async fn whoever_guesses_is_shut_out_while_links_and_other_places_go_on() {
 }
 
 #[tokio::test]
+async fn whoever_tries_links_that_nobody_was_given_waits_at_every_door_and_nobody_else_does() {
+    let (world, typed, link) = invited().await;
+    for number in 0..100 {
+        let wrong = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let path = ["/api/v1/invitations/open", "/api/v1/kitting/open"][number % 2];
+        let mut request = post(path, json!({"code": wrong}).to_string());
+        request.extensions_mut().insert(from(1));
+        is_problem(&world.send(request).await, Refusal::InvitationUnknown);
+    }
+    is_problem(&world.send(opening(&link, 1)).await, Refusal::TooManyLinks);
+    let mut enrolling = enrolling(&link, &fresh_csr());
+    enrolling.extensions_mut().insert(from(1));
+    is_problem(&world.send(enrolling).await, Refusal::TooManyLinks);
+    let kitting = json!({"code": link, "csr": fresh_csr()}).to_string();
+    let mut kitting = post("/api/v1/kitting/enrollments", kitting);
+    kitting.extensions_mut().insert(from(1));
+    is_problem(&world.send(kitting).await, Refusal::TooManyLinks);
+    assert_eq!(world.send(opening(&link, 2)).await.status, StatusCode::OK, "another place");
+    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK, "a short code has its own count");
+    world.clock.set(NOW.plus(Duration::from_mins(10)));
+    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_withdrawn_invitations_short_code_is_withdrawn_too() {
     let (world, typed, link) = invited().await;
     world.withdraw(&link).await;

@@ -18,6 +18,7 @@ mod ledgers;
 mod limit;
 mod lists;
 mod load;
+mod parcel;
 mod report;
 mod revocations;
 mod rounds;
@@ -99,6 +100,9 @@ async fn measure(program: &Path, choice: &Choice<'_>) -> Outcome<Report> {
     }
     if choice.wants("status") {
         rows.extend(statuses::rows()?);
+    }
+    if choice.wants("parcel") {
+        rows.push(parcel::row()?);
     }
     if choice.wants("gate") {
         rows.extend(gates::rows(&tegata, &trust, &devices).await?);

@@ -101,6 +101,11 @@ refusals! {
         ja: "コードの打ち間違いが続いたため、しばらく受け付けません", "10分ほど待ってから、もう一度入力してください。招待のリンクをお持ちのときは、すぐに使えます。";
         en: "Too many wrong codes: none is accepted for a while", "Wait ten minutes and type it again. The link of an invitation works at once.";
     }
+    /// Too many links came from one address that nobody was given.
+    TooManyLinks "I-12" 429 {
+        ja: "正しくない招待のリンクが続いたため、しばらく受け付けません", "10分ほど待ってから、招待のリンクをもう一度開いてください。心当たりがないときは、このコードを管理者にお伝えください。";
+        en: "Too many links that are no invitations: none is accepted for a while", "Wait ten minutes and open the link of your invitation again. If this was not you, tell your administrator this code.";
+    }
     /// The client is registered, but not for inviting, or the request reaches beyond its tenants and sites.
     ClientMayNotInvite "I-20" 403 {
         ja: "このクライアントには招待を作る許可がありません", "tegata.toml の [[client]] にある invites を管理者に確かめてください。";

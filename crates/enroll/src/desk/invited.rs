@@ -69,16 +69,36 @@ impl Desk {
 
     /// The invitation behind the code of a link, behind a ticket for it, or behind a short code.
     pub(crate) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
+        if let Some(short) = ShortCode::parse(code) {
+            return self.find_short(short).await;
+        }
+        self.may_try_link()?;
+        let found = self.find_long(code).await;
+        self.note_link(&found);
+        found
+    }
+
+    /// Whoever has tried too many links that nobody was given waits.
+    pub(super) fn may_try_link(&self) -> Result<(), Refusal> {
+        let shut_out = self.wrong_links.shut_out(self.guest.address, self.context.now());
+        if shut_out { Err(Refusal::TooManyLinks) } else { Ok(()) }
+    }
+
+    pub(super) fn note_link<T>(&self, found: &Result<T, Refusal>) {
+        if matches!(found, Err(Refusal::InvitationUnknown)) {
+            self.wrong_links.was_wrong(self.guest.address, self.context.now());
+        }
+    }
+
+    async fn find_long(&self, code: &str) -> Result<Invitation, Refusal> {
         if let Some(ticket) = self.read_ticket(Purpose::Certificate, code).await? {
             let Right::Invitation(id) = ticket.right else { return Err(Refusal::InvitationUnknown) };
             let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
         }
-        if let Some(code) = Code::parse(code) {
-            let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
-            return found.ok_or(Refusal::InvitationUnknown);
-        }
-        self.find_short(ShortCode::parse(code).ok_or(Refusal::InvitationUnknown)?).await
+        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
+        found.ok_or(Refusal::InvitationUnknown)
     }
 
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.

@@ -68,13 +68,20 @@ impl Desk {
 
     /// Of a code that works now, and here.
     async fn find_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
-        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        let found = self.context.ledger.find_kitting(&code).await.map_err(refusal)?;
-        let kitting = found.ok_or(Refusal::InvitationUnknown)?;
+        self.may_try_link()?;
+        let found = self.known_kitting(code).await;
+        self.note_link(&found);
+        let kitting = found?;
         kitting.admits(self.context.now())?;
         let here =
             self.guest.address.is_some_and(|guest| kitting.networks.iter().any(|near| near.contains(guest)));
         if kitting.networks.is_empty() || here { Ok(kitting) } else { Err(Refusal::KittingElsewhere) }
+    }
+
+    async fn known_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
+        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        let found = self.context.ledger.find_kitting(&code).await.map_err(refusal)?;
+        found.ok_or(Refusal::InvitationUnknown)
     }
 
     async fn place_for(
