@@ -83,7 +83,7 @@ impl Issuer {
                 not_after: facts.not_after,
             });
         }
-        let rehearsal = rehearsal::issuer(&certificate)?;
+        let rehearsal = rehearsal::issuer(&certificate).map_err(|_| IssuerError::Malformed)?;
         let Facts { subject, key_identifier, not_before, not_after, .. } = facts;
         let name = |hash, algorithm| OcspName::new(hash, algorithm, &subject, signer.public_point());
         let ocsp_names = [name(oid::SHA1, &SHA1_FOR_LEGACY_USE_ONLY), name(oid::SHA256, &SHA256)];

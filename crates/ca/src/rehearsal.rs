@@ -1,6 +1,5 @@
 //! The signature on certificates that are only looked at.
 
-use crate::issuer::IssuerError;
 use rustls_pki_types::CertificateDer;
 
 /// No key at all: whatever it is given, its signature is r = s = 1.
@@ -37,7 +36,6 @@ impl rcgen::SigningKey for Rehearsal {
 }
 
 /// A CA by its name and key identifier, without its key.
-pub(crate) fn issuer(certificate: &[u8]) -> Result<rcgen::Issuer<'static, Rehearsal>, IssuerError> {
+pub(crate) fn issuer(certificate: &[u8]) -> Result<rcgen::Issuer<'static, Rehearsal>, rcgen::Error> {
     rcgen::Issuer::from_ca_cert_der(&CertificateDer::from(certificate), Rehearsal)
-        .map_err(|_| IssuerError::Malformed)
 }

@@ -4,9 +4,12 @@
 //! configured form, from a configured peer, and never otherwise.
 
 mod format;
+mod text;
+mod told;
 mod xfcc;
 
-pub use format::{Format, Malformed, Told};
+pub use format::{Format, Malformed};
+pub use told::Told;
 
 use crate::network::Network;
 use std::net::IpAddr;
@@ -107,7 +110,7 @@ impl HeaderSource {
 fn check_chain<'a>(values: impl Iterator<Item = &'a [u8]>, has_leaf: bool) -> Result<(), Malformed> {
     for value in values.filter(|value| !value.is_empty()) {
         let text = str::from_utf8(value).map_err(|_| Malformed)?;
-        if !has_leaf || !text.split(',').all(format::is_byte_sequence) {
+        if !has_leaf || !text.split(',').all(text::is_byte_sequence) {
             return Err(Malformed);
         }
     }

@@ -1,7 +1,8 @@
 //! The JSON API of enrolment and renewal.
 
 use crate::companion::TokenWish;
-use crate::desk::{Desk, HandedOver};
+use crate::desk::Desk;
+use crate::enrolled::{Enrolled, NO_STORE};
 use crate::guest::Guest;
 use crate::qr::qr_svg;
 use crate::ticket::{Purpose, Right};
@@ -10,15 +11,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tegata_core::encoding::base64;
-use tegata_core::{DeviceId, Platform, Refusal, Role, Serial, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, Platform, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
 use tegata_web::{Answer, Choice, Presented, ReaderLanguage, StrictJson};
-
-pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
 #[derive(Deserialize)]
@@ -76,19 +73,6 @@ pub(crate) struct Renewed {
     token: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_error: Option<Value>,
-}
-
-/// A certificate with what its holder needs to install and to name it.
-#[derive(Serialize)]
-pub(crate) struct Enrolled {
-    device: DeviceId,
-    generation: u32,
-    serial: Serial,
-    thumbprint: Thumbprint,
-    not_after: Timestamp,
-    certificate: String,
-    chain: Vec<String>,
-    name: String,
 }
 
 /// `POST {portal}/api/v1/deliveries`.
@@ -222,24 +206,4 @@ async fn token_for(desk: &Desk, certificate: &Thumbprint, wish: &TokenWish) -> R
 
 fn check_thumbprint(text: &str) -> Result<(), Refusal> {
     Thumbprint::parse(text).map(|_| ()).ok_or(Refusal::RequestMalformed)
-}
-
-impl Enrolled {
-    /// To whoever has no certificate yet.
-    pub(crate) fn answer(desk: &Desk, handed_over: HandedOver) -> Answer<Response> {
-        Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
-    }
-
-    pub(crate) fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
-        Ok(Self {
-            device: issued.device,
-            generation: issued.generation,
-            serial: issued.certificate.serial,
-            thumbprint: issued.certificate.thumbprint,
-            not_after: issued.not_after,
-            certificate: base64(&issued.certificate.der),
-            chain: desk.chain(&issued.issuer)?,
-            name,
-        })
-    }
 }

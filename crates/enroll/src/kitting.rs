@@ -1,7 +1,7 @@
 //! Kitting over HTTP: the page of whoever unpacks many devices, and its API.
 
-use crate::api::{Enrolled, NO_STORE};
 use crate::desk::Desk;
+use crate::enrolled::{Enrolled, NO_STORE};
 use crate::guest::Guest;
 use crate::qr::qr_svg;
 use crate::why::number as device_number;

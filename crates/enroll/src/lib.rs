@@ -16,6 +16,7 @@ mod companion;
 mod day;
 mod desk;
 mod device_page;
+mod enrolled;
 mod est;
 mod guesses;
 mod guest;

@@ -1,7 +1,7 @@
 //! How far a device is that makes its key by itself: its page waits, and has no other way to know.
 
-use crate::api::NO_STORE;
 use crate::desk::Desk;
+use crate::enrolled::NO_STORE;
 use crate::ticket::{Purpose, Right};
 use axum::Json;
 use axum::extract::State;

@@ -6,13 +6,13 @@
 use crate::day::{day, moment};
 use crate::desk::Desk;
 use crate::device_page::refuse;
+use crate::guest::note_platform;
 use crate::why::number;
 use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use http::header::USER_AGENT;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::policy::Platform;
@@ -106,14 +106,6 @@ pub(crate) async fn report(
 ) -> Answer<Json<Reported>> {
     let facts = desk.context.device(certificate.as_ref()).await?;
     Ok(Json(desk.report_lost(&facts, &body).await?))
-}
-
-/// What a device says it is, for the list.
-pub(crate) fn note_platform(desk: &Desk, facts: &Facts, headers: &HeaderMap) -> Platform {
-    let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let platform = Platform::of_user_agent(said);
-    desk.context.status.note_platform(facts, platform, desk.context.now());
-    platform
 }
 
 impl Desk {

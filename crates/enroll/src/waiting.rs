@@ -1,7 +1,7 @@
 //! What the page and `tegata enroll` are told where somebody has to approve, and how they ask again.
 
-use crate::api::{Enrolled, NO_STORE};
 use crate::desk::{Desk, parse};
+use crate::enrolled::{Enrolled, NO_STORE};
 use crate::guest::Guest;
 use axum::Json;
 use axum::extract::State;

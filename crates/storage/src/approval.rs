@@ -6,7 +6,7 @@
 //!    └─ ─ ─→ over         (by the clock; the same key may ask again)
 //! ```
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;

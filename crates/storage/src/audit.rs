@@ -1,41 +1,11 @@
 //! The audit log: append-only, each entry chained to its predecessor by SHA-256.
 
+use crate::actor::Actor;
+use crate::chain::next_hash;
 use crate::engine::on_read;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
-use ring::digest::{Context, SHA256};
-use std::fmt;
-use tegata_core::{DeviceId, InvitationId, Timestamp};
-
-/// Who did it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Actor {
-    /// Whoever held an invitation.
-    Invitation(InvitationId),
-    /// Nobody known.
-    Anonymous,
-    /// A device or a gate, by its certificate.
-    Device(DeviceId),
-    /// A registered OAuth client, by its certificate.
-    Client(String),
-    /// A person at the machine itself, by the name of the account.
-    Operator(String),
-    /// A pass of the program, by its name.
-    System(&'static str),
-}
-
-impl fmt::Display for Actor {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invitation(id) => write!(formatter, "invitation:{id}"),
-            Self::Anonymous => formatter.write_str("anonymous"),
-            Self::Device(id) => write!(formatter, "device:{id}"),
-            Self::Client(id) => write!(formatter, "client:{id}"),
-            Self::Operator(name) => write!(formatter, "operator:{name}"),
-            Self::System(name) => write!(formatter, "system:{name}"),
-        }
-    }
-}
+use tegata_core::{DeviceId, Timestamp};
 
 /// One line of the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,14 +30,6 @@ pub enum AuditFault {
     /// The log ends before its head: entries were cut off.
     #[error("the audit log ends at {0}, but the head says more was written")]
     Truncated(u64),
-}
-
-/// SHA-256 over the predecessor's hash and the entry.
-pub(crate) fn next_hash(previous: &[u8], entry: &str) -> Vec<u8> {
-    let mut context = Context::new(&SHA256);
-    context.update(previous);
-    context.update(entry.as_bytes());
-    context.finish().as_ref().to_vec()
 }
 
 /// An audit entry of its own, for what was refused: nothing else is written.

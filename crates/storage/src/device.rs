@@ -1,6 +1,6 @@
 //! Devices and gates: who they are, and the switch that stops them.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;

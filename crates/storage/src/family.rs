@@ -2,7 +2,7 @@
 
 mod rotating;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};

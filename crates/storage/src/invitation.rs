@@ -4,7 +4,7 @@ mod lookup;
 
 pub(crate) use lookup::Lookups;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};

@@ -3,7 +3,7 @@
 
 mod reading;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{InvitationState, LedgerError, NewInvitation, Result, Transaction};
 use serde_json::json;

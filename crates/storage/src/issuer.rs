@@ -1,6 +1,6 @@
 //! The certificates of the CAs, and where each stands in its life. Their keys are never here.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Keys that are in other hands.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::certificate::Revoked;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};

@@ -6,7 +6,7 @@ mod reading;
 
 pub use places::{KittingPlace, TakePlace};
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;

@@ -11,9 +11,11 @@
 //! let a test in `tests/` use it; every test there runs on both engines.
 
 mod acme;
+mod actor;
 mod approval;
 mod audit;
 mod certificate;
+mod chain;
 mod commits;
 mod crl;
 mod device;
@@ -49,8 +51,9 @@ mod transaction;
 pub use acme::{
     AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, AuthorizationState, NewAcmeAccount, NewAcmeOrder,
 };
+pub use actor::Actor;
 pub use approval::{Approval, ApprovalState, NewApproval};
-pub use audit::{Actor, AuditEntry, AuditFault, Note};
+pub use audit::{AuditEntry, AuditFault, Note};
 pub use certificate::{
     Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
 };

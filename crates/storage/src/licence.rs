@@ -1,6 +1,6 @@
 //! Licences: which products the devices of a tenant, or of one site, may ask tokens for.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! A shop's own devices: who is there, and one of them reported lost by another.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::device::DeviceAction;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};

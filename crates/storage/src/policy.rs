@@ -1,6 +1,6 @@
 //! Policies: who may enrol a first device, by tenant and by site.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

@@ -6,7 +6,7 @@
 
 mod applying;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::revocation_log::{Lines, LogError, LogReport, Logged, Record, RevocationLog, Scan, Wanted};
 use crate::{Ledger, LedgerError, Result, Transaction};

@@ -1,6 +1,6 @@
 //! Certificates of OCSP responders: written down before the CA signs, as those of devices are.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, Result, Transaction, changed_one};
 use serde_json::json;

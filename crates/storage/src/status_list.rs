@@ -1,6 +1,6 @@
 //! What token status lists are made of: each certificate's place, and what is to be said of it.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use futures_util::TryStreamExt;

@@ -5,7 +5,7 @@ mod suspending;
 pub use suspending::TenantAction;
 pub(crate) use suspending::moved_to;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;

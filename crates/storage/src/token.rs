@@ -2,7 +2,7 @@
 
 mod age;
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction};

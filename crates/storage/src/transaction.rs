@@ -1,6 +1,7 @@
 //! A write transaction: it knows its time, holds the head of both chains, and writes it back at commit.
 
-use crate::audit::{Actor, next_hash};
+use crate::actor::Actor;
+use crate::chain::next_hash;
 use crate::commits::Commits;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
 use crate::head::{Ending, Entry, Head, insert};

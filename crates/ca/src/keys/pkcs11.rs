@@ -3,10 +3,11 @@
 //! | to learn about | read |
 //! |---|---|
 //! | the library, the PIN, and why it is sent so rarely | [`module`] |
-//! | sessions, and what happens when they are lost | [`token`] |
+//! | sessions, and what happens when they are lost | [`token`], [`fault`] |
 //! | a key at work | [`TokenKey`] |
 
 pub(crate) mod encoding;
+mod fault;
 mod generating;
 pub mod module;
 pub mod token;
@@ -18,10 +19,10 @@ use super::{KeyError, Signer};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
+use fault::Fault;
 use ring::digest::{SHA256, digest};
 use std::sync::{Arc, Mutex, PoisonError};
 use tegata_core::encoding::hex;
-use token::Fault;
 
 /// Which object on a token: its `CKA_LABEL` and `CKA_ID`, which private and public key share.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,9 +4,8 @@
 //! form has one, and nothing is guessed. Parsing trusts nobody; whose header is parsed at all is
 //! [`super::HeaderSource`]'s business.
 
-use super::xfcc;
-use crate::Thumbprint;
-use crate::encoding::{from_base64, percent_decoded};
+use super::told::Told;
+use super::{text, xfcc};
 
 /// One form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,33 +30,6 @@ pub enum Format {
 #[error("the certificate header is not one certificate in the configured format")]
 pub struct Malformed;
 
-/// What a proxy says about its client's certificate.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
-    /// The DER of the leaf.
-    Certificate(Vec<u8>),
-    /// Only which one it is.
-    Thumbprint(Thumbprint),
-}
-
-impl Told {
-    /// Which certificate it is.
-    pub fn thumbprint(&self) -> Thumbprint {
-        match self {
-            Self::Certificate(der) => Thumbprint::of(der),
-            Self::Thumbprint(thumbprint) => *thumbprint,
-        }
-    }
-
-    /// The leaf's DER, where the proxy passes it on.
-    pub fn der(&self) -> Option<&[u8]> {
-        match self {
-            Self::Certificate(der) => Some(der),
-            Self::Thumbprint(_) => None,
-        }
-    }
-}
-
 impl Format {
     /// The certificate in a header's value.
     ///
@@ -66,58 +38,16 @@ impl Format {
     pub fn read(self, value: &[u8]) -> Result<Told, Malformed> {
         let text = str::from_utf8(value).ok().filter(|text| is_printable(text)).ok_or(Malformed)?;
         let told = match self {
-            Self::EscapedPem => escaped_pem(text).map(Told::Certificate),
-            Self::EscapedPemChain => pem_chain(text).and_then(first).map(Told::Certificate),
-            Self::Rfc9440 => byte_sequence(text).map(Told::Certificate),
-            Self::Bare => bare_chain(text).and_then(first).map(Told::Certificate),
+            Self::EscapedPem => text::escaped_pem(text).map(Told::Certificate),
+            Self::EscapedPemChain => text::pem_chain(text).and_then(text::first).map(Told::Certificate),
+            Self::Rfc9440 => text::byte_sequence(text).map(Told::Certificate),
+            Self::Bare => text::bare_chain(text).and_then(text::first).map(Told::Certificate),
             Self::Xfcc => xfcc::read(text),
         };
         told.ok_or(Malformed)
     }
 }
 
-/// The DER in a URL-escaped PEM of one certificate.
-pub(super) fn escaped_pem(text: &str) -> Option<Vec<u8>> {
-    let chain = pem_chain(text)?;
-    if chain.len() == 1 { first(chain) } else { None }
-}
-
-fn pem_chain(text: &str) -> Option<Vec<Vec<u8>>> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let text = String::from_utf8(percent_decoded(text)?).ok()?;
-    let mut rest = text.trim_ascii();
-    let mut chain = Vec::new();
-    while !rest.is_empty() {
-        let (body, after) = rest.strip_prefix(BEGIN)?.split_once(END)?;
-        chain.push(der(&body.strip_prefix(['\r', '\n'])?.replace(['\r', '\n'], ""))?);
-        rest = after.trim_ascii_start();
-    }
-    Some(chain)
-}
-
-fn bare_chain(text: &str) -> Option<Vec<Vec<u8>>> {
-    let text = String::from_utf8(percent_decoded(text)?).ok()?;
-    text.split(',').map(der).collect()
-}
-
 fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
-}
-
-pub(super) fn is_byte_sequence(text: &str) -> bool {
-    byte_sequence(text).is_some()
-}
-
-/// A byte sequence of RFC 9651 section 3.3.5, without parameters.
-fn byte_sequence(text: &str) -> Option<Vec<u8>> {
-    der(text.trim_matches(' ').strip_prefix(':')?.strip_suffix(':')?)
-}
-
-fn der(base64: &str) -> Option<Vec<u8>> {
-    from_base64(base64).filter(|der| !der.is_empty())
-}
-
-fn first(chain: Vec<Vec<u8>>) -> Option<Vec<u8>> {
-    chain.into_iter().next()
 }

@@ -5,7 +5,8 @@
 //! That is why a second element, a second `Cert` or `Hash`, and a `Cert` that is not the `Hash` are
 //! refused instead of interpreted.
 
-use super::format::{Told, escaped_pem};
+use super::text::escaped_pem;
+use super::told::Told;
 use crate::Thumbprint;
 use std::iter::Peekable;
 use std::str::Chars;

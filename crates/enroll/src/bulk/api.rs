@@ -1,11 +1,12 @@
 //! The office for lists over HTTP.
 
 use super::{Bulk, JudgedLine, Realm, lines_of_csv, lines_of_json, logged};
+use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,6 @@ const MOST_DAYS: u32 = 90;
 const LONGEST_KEY: usize = 64;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const NO_STORE: (HeaderName, &str) = (CACHE_CONTROL, "no-store");
 
 pub(super) fn routes(bulk: Bulk) -> Router {
     Router::new()
@@ -141,7 +141,7 @@ async fn receive(
     let status = if known == id { StatusCode::ACCEPTED } else { StatusCode::OK };
     let place = (LOCATION, format!("/api/v1/invitations/{known}"));
     let report = bulk.report(&client, &known, language).await?;
-    Ok((status, [place, (NO_STORE.0, NO_STORE.1.to_owned())], Json(report)))
+    Ok((status, NO_STORE, [place], Json(report)))
 }
 
 async fn report(
@@ -152,7 +152,7 @@ async fn report(
     Path(list): Path<String>,
 ) -> Answer<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
-    Ok(([NO_STORE], Json(bulk.report(&client, &identifier(&list)?, language).await?)))
+    Ok((NO_STORE, Json(bulk.report(&client, &identifier(&list)?, language).await?)))
 }
 
 /// Marked as handed over before they leave: an answer that is lost is not given again.
@@ -184,7 +184,7 @@ async fn hand_over(
             LineOutcome::Waiting | LineOutcome::Refused(_) => None,
         })
         .collect();
-    Ok(([NO_STORE], Json(handed)))
+    Ok((NO_STORE, Json(handed)))
 }
 
 async fn withdraw(
@@ -199,7 +199,7 @@ async fn withdraw(
     let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
     transaction.withdraw_list(&list, &client.id).await.map_err(logged)?;
     transaction.commit().await.map_err(logged)?;
-    Ok(([NO_STORE], Json(bulk.report(&client, &list, language).await?)))
+    Ok((NO_STORE, Json(bulk.report(&client, &list, language).await?)))
 }
 
 impl Bulk {

@@ -1,6 +1,6 @@
 //! Accounts: a client's key, and the invitation it was bound to.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

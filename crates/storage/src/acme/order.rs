@@ -5,7 +5,7 @@
 //!    └─────────┴────→ invalid
 //! ```
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! From delivery to the planned end.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Writing certificates down: the intention first, the signed bytes after.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::policy::has_room;

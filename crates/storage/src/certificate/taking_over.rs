@@ -1,6 +1,6 @@
 //! Taking over certificates that another authority issued, so that a migration need not re-enrol everybody at once.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;

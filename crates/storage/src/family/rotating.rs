@@ -1,7 +1,7 @@
 //! Rotation: each use of a value replaces it (RFC 9700 section 4.14.2).
 
 use super::{FamilyEnd, GrantedToken};
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{Result, Transaction};

@@ -2,7 +2,7 @@
 
 use super::Kitting;
 use super::reading::{Row, count, select};
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

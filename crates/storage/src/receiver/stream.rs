@@ -1,7 +1,7 @@
 //! A receiver's stream: whether it flows, and verifications.
 
 use super::{NOTICES, Place, ReceiverRow, signed};
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};

@@ -1,6 +1,6 @@
 //! Doing again what a line of the log says, in a ledger that may never have heard of its subject.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::revocation_log::{Logged, Named, Record};
 use crate::tenant;

@@ -1,6 +1,6 @@
 //! The switch that stops a tenant with all its devices.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Tokens that are denied by their age: a device, or a whole tenant, is signed out.
 
-use crate::audit::Actor;
+use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;

@@ -1,6 +1,6 @@
 //! Making a key on a token.
 
-use super::token::Fault;
+use super::fault::Fault;
 use super::{KeyName, Token, TokenKey, encoding, no_key};
 use crate::keys::{KeyError, Signer};
 use cryptoki::mechanism::Mechanism;

@@ -4,7 +4,7 @@
 //! whatever route somebody asks; and none is sent at all when the token says that it has one try left, because a
 //! service that is restarted again and again would spend it.
 
-use super::token::Fault;
+use super::fault::Fault;
 use crate::keys::KeyError;
 use crate::secret::{SecretError, read_private_file};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};

@@ -4,6 +4,7 @@
 //! restarted, its network fails, somebody logs out. Then all kept sessions are given up together (a *generation* of
 //! sessions ends), a new one is opened and logged in, and the work is tried once more. The second failure is told.
 
+use super::fault::Fault;
 use super::module::{Module, Pin};
 use crate::keys::KeyError;
 use cryptoki::error::{Error, RvError};
@@ -35,28 +36,6 @@ struct Sessions {
     lent: usize,
 }
 
-/// What went wrong in a session.
-pub(super) enum Fault {
-    /// Something that a new session does not mend.
-    Known(KeyError),
-    /// Something that a session shows when it was logged out behind our back: private objects are not there.
-    Hidden(KeyError),
-    /// What the library answered.
-    Answer(Error),
-}
-
-impl From<KeyError> for Fault {
-    fn from(error: KeyError) -> Self {
-        Self::Known(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Answer(error)
-    }
-}
-
 impl Token {
     /// The token of this label behind the library at `module`; logs in.
     pub fn open(module: &Path, label: &str, pin: Pin) -> Result<Arc<Self>, KeyError> {
@@ -80,7 +59,7 @@ impl Token {
     /// `work` gets the number of the generation too: handles of an older one mean nothing any more.
     pub(super) fn run<T>(&self, work: impl Fn(&Session, u64) -> Result<T, Fault>) -> Result<T, KeyError> {
         let result = match self.attempt(&work) {
-            Err(fault) if is_loss(&fault) => {
+            Err(fault) if fault.is_loss() => {
                 let reason = self.told(fault);
                 tracing::warn!(token = self.label, %reason, "trying once more in a new session");
                 self.attempt(&work)
@@ -168,7 +147,7 @@ impl Token {
 
     /// Ends the generation if this is what the fault means.
     fn lose(&self, sessions: &mut Sessions, fault: &Fault) {
-        if !is_loss(fault) {
+        if !fault.is_loss() {
             return;
         }
         sessions.generation += 1;
@@ -204,32 +183,6 @@ impl Token {
     fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What means: this session, its login or the handles found in it are no more. A new session may mend it.
-fn is_loss(fault: &Fault) -> bool {
-    let answer = match fault {
-        Fault::Hidden(_) => return true,
-        Fault::Answer(Error::Pkcs11(answer, _)) => answer,
-        _ => return false,
-    };
-    matches!(
-        answer,
-        RvError::SessionHandleInvalid
-            | RvError::SessionClosed
-            | RvError::UserNotLoggedIn
-            | RvError::KeyHandleInvalid
-            | RvError::ObjectHandleInvalid
-            | RvError::DeviceError
-            | RvError::DeviceRemoved
-            | RvError::TokenNotPresent
-            | RvError::TokenNotRecognized
-            | RvError::SlotIdInvalid
-            | RvError::CryptokiNotInitialized
-            // What clients of network devices often say when the network failed.
-            | RvError::GeneralError
-            | RvError::FunctionFailed
-    )
 }
 
 /// Which function answered what, in one word each; the library's own texts are paragraphs.

@@ -1,0 +1,46 @@
+//! What whoever enrolled or renewed is handed.
+
+use crate::desk::{Desk, HandedOver};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderName};
+use serde::Serialize;
+use tegata_core::encoding::base64;
+use tegata_core::{DeviceId, Refusal, Serial, Thumbprint, Timestamp};
+use tegata_web::Answer;
+
+pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
+
+/// A certificate with what its holder needs to install and to name it.
+#[derive(Serialize)]
+pub(crate) struct Enrolled {
+    device: DeviceId,
+    generation: u32,
+    serial: Serial,
+    pub(crate) thumbprint: Thumbprint,
+    not_after: Timestamp,
+    certificate: String,
+    chain: Vec<String>,
+    name: String,
+}
+
+impl Enrolled {
+    /// To whoever has no certificate yet.
+    pub(crate) fn answer(desk: &Desk, handed_over: HandedOver) -> Answer<Response> {
+        Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
+    }
+
+    pub(crate) fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
+        Ok(Self {
+            device: issued.device,
+            generation: issued.generation,
+            serial: issued.certificate.serial,
+            thumbprint: issued.certificate.thumbprint,
+            not_after: issued.not_after,
+            certificate: base64(&issued.certificate.der),
+            chain: desk.chain(&issued.issuer)?,
+            name,
+        })
+    }
+}

@@ -1,0 +1,34 @@
+//! Who did something, as the audit log calls them.
+
+use std::fmt;
+use tegata_core::{DeviceId, InvitationId};
+
+/// Who did it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// Whoever held an invitation.
+    Invitation(InvitationId),
+    /// Nobody known.
+    Anonymous,
+    /// A device or a gate, by its certificate.
+    Device(DeviceId),
+    /// A registered OAuth client, by its certificate.
+    Client(String),
+    /// A person at the machine itself, by the name of the account.
+    Operator(String),
+    /// A pass of the program, by its name.
+    System(&'static str),
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invitation(id) => write!(formatter, "invitation:{id}"),
+            Self::Anonymous => formatter.write_str("anonymous"),
+            Self::Device(id) => write!(formatter, "device:{id}"),
+            Self::Client(id) => write!(formatter, "client:{id}"),
+            Self::Operator(name) => write!(formatter, "operator:{name}"),
+            Self::System(name) => write!(formatter, "system:{name}"),
+        }
+    }
+}
