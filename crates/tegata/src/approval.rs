@@ -1,9 +1,9 @@
 //! `tegata approvals`, `approve`, `decline`: devices that wait where the policy asks for an approval.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::tenant::find_tenant;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;

@@ -30,8 +30,8 @@ mod tenant;
 mod transcript;
 
 use crate::failure::Failure;
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::place::Place;
 use scene::Scene;
 use script::{Act, Script};
 use serde_json::json;

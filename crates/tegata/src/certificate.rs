@@ -1,11 +1,12 @@
 //! `tegata certificate …`: single certificates.
 
-use crate::cli::{Output, Reason};
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
 use crate::pem;
+use crate::place::Place;
 use crate::proof::{Proof, Stopping};
+use crate::reason::Reason;
 use serde_json::{Value, json};
 use std::path::Path;
 use tegata_core::encoding::{from_hex, hex};

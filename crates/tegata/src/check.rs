@@ -35,8 +35,8 @@ mod rows;
 
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::place::Place;
 use crate::running;
 use code::Code;
 use progress::Progress;

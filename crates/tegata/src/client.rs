@@ -1,8 +1,10 @@
 //! `tegata enroll` and `tegata renew`: the kitting and server-room way in. The key is made here and stays here.
 
+mod options;
 pub mod token;
 
-use crate::cli::{EnrollOptions, RenewOptions};
+pub use options::{EnrollOptions, RenewOptions};
+
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;

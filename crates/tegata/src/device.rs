@@ -1,15 +1,63 @@
 //! `tegata device …`: find, show, stop, sign out, and see the proof that it is stopped.
 
-use crate::cli::{DeviceCommand, Stop};
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
-use crate::proof::Stopping;
-use crate::sign_out;
+use crate::output::Output;
+use crate::place::Place;
+use crate::proof::{Proof, Stopping};
+use crate::reason::Reason;
+use crate::sign_out::{self, SignOut};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tegata_core::feed::Holder;
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
 use tegata_storage::{Certificate, Device, DeviceAction, Ledger, LedgerError, Tenant};
+
+#[derive(Subcommand)]
+pub enum DeviceCommand {
+    /// List devices and gates
+    List {
+        /// Part of an identifier, label, site or tenant
+        #[arg(default_value = "")]
+        text: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one with its certificates and history
+    Show {
+        /// Its identifier, or the device number that its page shows
+        device: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Stop it for now; `resume` lets it go on with the same certificate
+    Suspend(Stop),
+    /// Let a suspended one go on
+    Resume(Stop),
+    /// Stop it for ever: device, certificates, tokens and connections
+    Revoke {
+        #[command(flatten)]
+        stop: Stop,
+        /// Why
+        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
+        reason: Reason,
+    },
+    /// Sign it out: its tokens are refused, its certificate stays and may obtain others
+    RevokeTokens {
+        /// Its identifier, or the device number that its page shows
+        device: String,
+        #[command(flatten)]
+        sign_out: SignOut,
+    },
+}
+
+#[derive(Args)]
+pub struct Stop {
+    /// Its identifier, or the device number that its page shows
+    pub device: String,
+    #[command(flatten)]
+    pub proof: Proof,
+}
 
 /// Runs the command.
 pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {

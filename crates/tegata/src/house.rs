@@ -4,42 +4,14 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::hierarchy::Hierarchy;
 use crate::keys::KeyRing;
+use crate::ledger::open_ledger;
 use crate::machine::Machine;
-use crate::revocations::open_ledger;
 use crate::servers;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::Authorities;
 use tegata_storage::{Ledger, Status};
 use tegata_web::{Addresses, Context, ProbeHosts};
-
-/// Which installation a command acts on.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Place {
-    /// Folder of the installation; its configuration is DIR/tegata.toml
-    #[arg(long, value_name = "DIR", default_value = "data", global = true)]
-    pub data: PathBuf,
-    /// Configuration file, where it is elsewhere
-    #[arg(long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
-}
-
-impl Place {
-    /// The configuration file.
-    pub fn file(&self) -> PathBuf {
-        self.config.clone().unwrap_or_else(|| self.data.join("tegata.toml"))
-    }
-
-    /// The configuration.
-    pub fn config(&self) -> Result<Config, Failure> {
-        Config::read(&self.file())
-    }
-
-    /// The ledger alone: enough to list, invite, stop.
-    pub async fn ledger(&self, machine: &Machine) -> Result<Ledger, Failure> {
-        open_ledger(&self.config()?, machine).await
-    }
-}
 
 /// Everything a server needs.
 pub struct House {

@@ -7,10 +7,10 @@ mod crl;
 mod devices;
 mod foreign;
 
-use crate::cli::Output;
 use crate::failure::Failure;
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::proof::Proof;
 use std::path::PathBuf;
 

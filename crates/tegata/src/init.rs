@@ -1,14 +1,17 @@
 //! `tegata init`: keys, certificates, ledger and configuration of a new installation.
 
+mod options;
+
+pub use options::{InitOptions, TokenOptions};
+
 use crate::ceremony::list::{RootList, USUAL_DAYS};
 use crate::ceremony::root::NewRoot;
-use crate::cli::{InitOptions, TokenOptions};
 use crate::config::{Config, Pkcs11Config, Template};
 use crate::failure::{Doing, Failure};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
+use crate::ledger::open_ledger;
 use crate::machine::Machine;
-use crate::revocations::open_ledger;
 use crate::servers;
 use crate::token_keys;
 use std::fs;

@@ -3,18 +3,19 @@
 mod bulk;
 mod kitting;
 mod managing;
+mod options;
 mod sheet;
 
 pub use kitting::KittingOptions;
 pub use managing::InvitationCommand;
+pub use options::InviteOptions;
 
 use crate::acme;
-use crate::cli::InviteOptions;
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::place::Place;
 use crate::running;
 use serde::Serialize;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
 use crate::ceremony::candidate;
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
 use crate::pem;
+use crate::place::Place;
 use serde_json::{Value, json};
 use tegata_core::encoding::hex;
 use tegata_core::{IssuerId, Thumbprint, Timestamp};

@@ -1,10 +1,10 @@
 //! `tegata key …`: keys that are in other hands.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
 use crate::pem;
+use crate::place::Place;
 use crate::proof::{Proof, Stopping};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};

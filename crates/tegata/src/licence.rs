@@ -1,9 +1,9 @@
 //! `tegata licence …`: which tenants and stores may ask tokens for a product.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::tenant::{customers, find_tenant};
 use serde_json::{Value, json};
 use tegata_core::Timestamp;

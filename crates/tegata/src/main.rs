@@ -13,7 +13,9 @@ mod cli;
 mod client;
 mod clients;
 mod config;
+mod dev;
 mod device;
+mod doors;
 mod failure;
 mod gate;
 mod hierarchy;
@@ -24,17 +26,21 @@ mod invite;
 mod issuer;
 mod key;
 mod keys;
+mod ledger;
 mod licence;
 mod loops;
 mod machine;
 mod metrics;
+mod output;
 mod pem;
+mod place;
 mod plain;
 mod policy;
 mod profiles;
 mod proof;
 mod proxied;
 mod public;
+mod reason;
 mod receivers;
 mod revocations;
 mod running;
@@ -71,7 +77,7 @@ fn main() -> ExitCode {
 async fn run(cli: &Cli, machine: &Machine) -> Result<(), Failure> {
     let place = &cli.place;
     match &cli.command {
-        Command::Dev(options) => serve::dev(place, options, machine).await,
+        Command::Dev(options) => dev::run(place, options, machine).await,
         Command::Init(options) => {
             std::fs::create_dir_all(&place.data).map_err(Failure::wrong)?;
             init::init(&place.data, options, machine).await?;

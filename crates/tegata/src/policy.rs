@@ -1,10 +1,10 @@
 //! `tegata policy …`: who may enrol a first device, with what, from where and when.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::licence::find_site;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::tenant::{customers, find_tenant};
 use clap::ValueEnum;
 use serde_json::{Value, json};

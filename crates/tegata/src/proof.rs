@@ -1,8 +1,8 @@
 //! Receipts: the proof that what was stopped is stopped, surface by surface.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
+use crate::output::Output;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,9 +1,8 @@
 //! The revocation log of an installation: where it is, and what to do when it is lost.
 
-use crate::config::Config;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::place::Place;
 use tegata_storage::{Ledger, LogPlace};
 
 /// What can be done with the revocation log.
@@ -40,12 +39,4 @@ pub async fn run(place: &Place, command: RevocationsCommand, machine: &Machine) 
             Ok(())
         }
     }
-}
-
-/// Opens the ledger, and brings it up to its revocation log when it was restored from a backup.
-pub async fn open_ledger(config: &Config, machine: &Machine) -> Result<Ledger, Failure> {
-    let (url, file) = (config.ledger_url(), config.revocation_log());
-    let log = LogPlace { file: &file, installation: &config.installation.name };
-    let ledger = Ledger::open_with(&url, &log, machine.now(), machine.entropy.as_ref()).await;
-    ledger.doing("cannot open the ledger")
 }

@@ -3,37 +3,30 @@
 use crate::acme;
 use crate::bulk;
 use crate::canary::{self, Canary};
-use crate::cli::{DevOptions, InitOptions};
 use crate::clients::Registered;
-use crate::config::{Config, MetricsConfig};
+use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
-use crate::house::{House, Place, shown};
-use crate::init;
-use crate::invite::{self, Invited};
+use crate::house::House;
 use crate::loops;
 use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
+use crate::place::Place;
 use crate::profiles;
 use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
-use crate::running;
 use crate::scep;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
-use serde_json::json;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::{Registrars, Responders};
-use tegata_core::Role;
 use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
 use tegata_web::{Limits, Port, Site, TrustedIssuers, Visitors, listener};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -52,142 +45,7 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
     run(&house, doors, house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES)).await
 }
 
-/// A throw-away or local installation, made if it is not there, with an invitation to try at once.
-pub async fn dev(place: &Place, options: &DevOptions, machine: &Machine) -> Result<(), Failure> {
-    let (mut config, doors) = if place.file().exists() {
-        let mut config = place.config()?;
-        options.apply(&mut config);
-        let doors = Doors::bind(&config).await?;
-        (config, doors)
-    } else {
-        make_installation(place, options, machine).await?
-    };
-    doors.announce(&mut config)?;
-    let house = House::open(config, machine).await?;
-    let invited = invite::first_site(&house.context, Role::Device, machine).await?;
-    running::write(&house.config, &house.context.addresses)?;
-    announce(&house, &invited, doors.metrics.as_ref(), options.json);
-    let ended = run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;
-    running::remove(&house.config);
-    ended
-}
-
-/// The ports are found first: addresses are written into the CAs that are made.
-async fn make_installation(
-    place: &Place,
-    options: &DevOptions,
-    machine: &Machine,
-) -> Result<(Config, Doors), Failure> {
-    let mut init = InitOptions::for_development();
-    let doors = Doors {
-        portal: bind(here(options.portal_port.unwrap_or(init.portal_port))).await?,
-        device: bind(here(options.device_port.unwrap_or(init.device_port))).await?,
-        public: bind(here(options.public_port.unwrap_or(init.public_port))).await?,
-        proxy: None,
-        metrics: match options.metrics_port {
-            Some(port) => Some(metrics::Listener::bind(here(port)).await?),
-            None => None,
-        },
-    };
-    [init.portal_port, init.device_port, init.public_port] = doors.ports()?;
-    std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
-    init::init(&place.data, &init, machine).await?;
-    Ok((place.config()?, doors))
-}
-
-struct Doors {
-    portal: TcpListener,
-    device: TcpListener,
-    public: TcpListener,
-    proxy: Option<TcpListener>,
-    metrics: Option<metrics::Listener>,
-}
-
-impl Doors {
-    async fn bind(config: &Config) -> Result<Self, Failure> {
-        Ok(Self {
-            portal: bind(config.portal.listen).await?,
-            device: bind(config.device.listen).await?,
-            public: bind(config.public.listen).await?,
-            proxy: match &config.device.proxy {
-                Some(proxy) => Some(bind(proxy.listen).await?),
-                None => None,
-            },
-            metrics: match &config.metrics {
-                Some(metrics) => Some(metrics::Listener::bind(metrics.listen).await?),
-                None => None,
-            },
-        })
-    }
-
-    fn ports(&self) -> Result<[u16; 3], Failure> {
-        let port = |listener: &TcpListener| Ok(listener.local_addr().doing(PORT)?.port());
-        Ok([port(&self.portal)?, port(&self.device)?, port(&self.public)?])
-    }
-
-    /// Writes the ports that were found into the addresses, where they are this machine's own. Devices behind a proxy
-    /// know the proxy's.
-    fn announce(&self, config: &mut Config) -> Result<(), Failure> {
-        let public_device_url = config.device.proxy.is_some().then(|| config.device.url.clone());
-        let urls = [&mut config.portal.url, &mut config.device.url, &mut config.public.url];
-        for (url, port) in urls.into_iter().zip(self.ports()?) {
-            let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
-            *url = format!("{scheme_and_host}:{port}");
-        }
-        if let Some(url) = public_device_url {
-            config.device.url = url;
-        }
-        Ok(())
-    }
-}
-
-const PORT: &str = "cannot read a listener's port";
-
-/// A port of this machine alone.
-fn here(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.doing(format!("cannot listen at {address}; is another server running?"))
-}
-
-fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener>, as_json: bool) {
-    let addresses = &house.context.addresses;
-    let file = |name: &str| shown(&house.config.path(Path::new(name)));
-    if as_json {
-        let mut line = json!({
-            "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
-            "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
-            "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
-        });
-        if let Some(metrics) = metrics {
-            line["metrics"] = format!("http://{}", metrics.address).into();
-        }
-        println!("{line}");
-    } else {
-        println!("Tegata is ready.\n");
-        println!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
-        println!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
-        println!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
-        if let Some(metrics) = metrics {
-            println!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
-        }
-        println!("  data        {}", shown(house.config.folder()));
-        println!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
-        println!(
-            "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
-            invited.link
-        );
-        println!(
-            "It works once, for {} days. More: tegata invite --data {}",
-            invite::DEFAULT_DAYS,
-            shown(house.config.folder())
-        );
-    }
-}
-
-async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
+pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let tokens = tokens::open(house, token_keys.first(house.context.now())?).await?;
@@ -356,22 +214,5 @@ pub async fn told_to_stop() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-    }
-}
-
-impl DevOptions {
-    fn apply(&self, config: &mut Config) {
-        if let Some(port) = self.portal_port {
-            config.portal.listen = here(port);
-        }
-        if let Some(port) = self.device_port {
-            config.device.listen = here(port);
-        }
-        if let Some(port) = self.public_port {
-            config.public.listen = here(port);
-        }
-        if let Some(port) = self.metrics_port {
-            config.metrics = Some(MetricsConfig { listen: here(port), beyond_loopback: false });
-        }
     }
 }

@@ -142,7 +142,7 @@ fn authority_file(config: &Config) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::InitOptions;
+    use crate::init::InitOptions;
     use std::sync::Mutex;
     use tegata_core::Clock;
     use tegata_core::entropy::Seeded;

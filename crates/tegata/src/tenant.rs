@@ -1,9 +1,9 @@
 //! `tegata tenant …` and `tegata site …`: who is served, and where.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::proof::{Proof, Stopping};
 use crate::sign_out::{self, SignOut};
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use super::{CeremonyOptions, list::RootList, run};
 use crate::failure::Failure;
-use crate::house::Place;
 use crate::machine::Machine;
 use crate::pem;
+use crate::place::Place;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,7 @@
 //! Invitations for every line of a list.
 
+use super::InviteOptions;
 use super::{Guest, Invited, Terms, sheet, sites};
-use crate::cli::InviteOptions;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use serde::Serialize;

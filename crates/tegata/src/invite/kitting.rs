@@ -1,7 +1,7 @@
 //! `tegata invite --kitting`: one code for many devices in a row, in the warehouse where they are unpacked.
 
+use super::InviteOptions;
 use super::find_site;
-use crate::cli::InviteOptions;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use serde::Serialize;

@@ -1,10 +1,11 @@
 //! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
 
-use crate::cli::{Output, Reason};
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use crate::proof::{Proof, Stopping};
+use crate::reason::Reason;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
 use tegata_storage::{

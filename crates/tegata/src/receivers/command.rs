@@ -1,9 +1,9 @@
 //! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
 
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::security_event::{StreamStatus, quotable};

@@ -1,11 +1,11 @@
 //! `tegata token-key …`: the keys that sign tokens, as an operator sees them.
 
 use super::{Change, LOOK, succession};
-use crate::cli::Output;
 use crate::failure::{Doing, Failure};
-use crate::house::Place;
 use crate::keys::KeyRing;
 use crate::machine::Machine;
+use crate::output::Output;
+use crate::place::Place;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;

@@ -1,0 +1,131 @@
+//! `tegata dev`: a local installation, made if it is not there, that shows an invitation to try.
+
+use crate::config::{Config, MetricsConfig};
+use crate::doors::{Doors, bind, here};
+use crate::failure::{Doing, Failure};
+use crate::house::{House, shown};
+use crate::init::{self, InitOptions};
+use crate::invite::{self, Invited};
+use crate::machine::Machine;
+use crate::metrics;
+use crate::place::Place;
+use crate::running;
+use crate::serve;
+use clap::Args;
+use serde_json::json;
+use std::path::Path;
+use tegata_core::Role;
+
+#[derive(Args)]
+pub struct DevOptions {
+    /// When ready, one JSON line on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Port of the portal; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub portal_port: Option<u16>,
+    /// Port of the device listener; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub device_port: Option<u16>,
+    /// Port of the public listener; 0 for any free one
+    #[arg(long, value_name = "N")]
+    pub public_port: Option<u16>,
+    /// Port of metrics and health, on loopback; 0 for any free one. Off unless it is given here or configured
+    #[arg(long, value_name = "N")]
+    pub metrics_port: Option<u16>,
+}
+
+/// A throw-away or local installation, made if it is not there, with an invitation to try at once.
+pub async fn run(place: &Place, options: &DevOptions, machine: &Machine) -> Result<(), Failure> {
+    let (mut config, doors) = if place.file().exists() {
+        let mut config = place.config()?;
+        options.apply(&mut config);
+        let doors = Doors::bind(&config).await?;
+        (config, doors)
+    } else {
+        make_installation(place, options, machine).await?
+    };
+    doors.announce(&mut config)?;
+    let house = House::open(config, machine).await?;
+    let invited = invite::first_site(&house.context, Role::Device, machine).await?;
+    running::write(&house.config, &house.context.addresses)?;
+    announce(&house, &invited, doors.metrics.as_ref(), options.json);
+    let ended = serve::run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;
+    running::remove(&house.config);
+    ended
+}
+
+/// The ports are found first: addresses are written into the CAs that are made.
+async fn make_installation(
+    place: &Place,
+    options: &DevOptions,
+    machine: &Machine,
+) -> Result<(Config, Doors), Failure> {
+    let mut init = InitOptions::for_development();
+    let doors = Doors {
+        portal: bind(here(options.portal_port.unwrap_or(init.portal_port))).await?,
+        device: bind(here(options.device_port.unwrap_or(init.device_port))).await?,
+        public: bind(here(options.public_port.unwrap_or(init.public_port))).await?,
+        proxy: None,
+        metrics: match options.metrics_port {
+            Some(port) => Some(metrics::Listener::bind(here(port)).await?),
+            None => None,
+        },
+    };
+    [init.portal_port, init.device_port, init.public_port] = doors.ports()?;
+    std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
+    init::init(&place.data, &init, machine).await?;
+    Ok((place.config()?, doors))
+}
+
+fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener>, as_json: bool) {
+    let addresses = &house.context.addresses;
+    let file = |name: &str| shown(&house.config.path(Path::new(name)));
+    if as_json {
+        let mut line = json!({
+            "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
+            "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
+            "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
+        });
+        if let Some(metrics) = metrics {
+            line["metrics"] = format!("http://{}", metrics.address).into();
+        }
+        println!("{line}");
+    } else {
+        println!("Tegata is ready.\n");
+        println!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
+        println!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
+        println!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
+        if let Some(metrics) = metrics {
+            println!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
+        }
+        println!("  data        {}", shown(house.config.folder()));
+        println!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
+        println!(
+            "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
+            invited.link
+        );
+        println!(
+            "It works once, for {} days. More: tegata invite --data {}",
+            invite::DEFAULT_DAYS,
+            shown(house.config.folder())
+        );
+    }
+}
+
+impl DevOptions {
+    fn apply(&self, config: &mut Config) {
+        if let Some(port) = self.portal_port {
+            config.portal.listen = here(port);
+        }
+        if let Some(port) = self.device_port {
+            config.device.listen = here(port);
+        }
+        if let Some(port) = self.public_port {
+            config.public.listen = here(port);
+        }
+        if let Some(port) = self.metrics_port {
+            config.metrics = Some(MetricsConfig { listen: here(port), beyond_loopback: false });
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The ports of an installation.
+
+use crate::config::Config;
+use crate::failure::{Doing, Failure};
+use crate::metrics;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tokio::net::TcpListener;
+
+/// Where an installation listens.
+pub struct Doors {
+    pub portal: TcpListener,
+    pub device: TcpListener,
+    pub public: TcpListener,
+    pub proxy: Option<TcpListener>,
+    pub metrics: Option<metrics::Listener>,
+}
+
+impl Doors {
+    /// All that are configured.
+    pub async fn bind(config: &Config) -> Result<Self, Failure> {
+        Ok(Self {
+            portal: bind(config.portal.listen).await?,
+            device: bind(config.device.listen).await?,
+            public: bind(config.public.listen).await?,
+            proxy: match &config.device.proxy {
+                Some(proxy) => Some(bind(proxy.listen).await?),
+                None => None,
+            },
+            metrics: match &config.metrics {
+                Some(metrics) => Some(metrics::Listener::bind(metrics.listen).await?),
+                None => None,
+            },
+        })
+    }
+
+    /// Of portal, device and public listener.
+    pub fn ports(&self) -> Result<[u16; 3], Failure> {
+        let port = |listener: &TcpListener| Ok(listener.local_addr().doing(PORT)?.port());
+        Ok([port(&self.portal)?, port(&self.device)?, port(&self.public)?])
+    }
+
+    /// Writes the ports that were found into the addresses, where they are this machine's own. Devices behind a proxy
+    /// know the proxy's.
+    pub fn announce(&self, config: &mut Config) -> Result<(), Failure> {
+        let public_device_url = config.device.proxy.is_some().then(|| config.device.url.clone());
+        let urls = [&mut config.portal.url, &mut config.device.url, &mut config.public.url];
+        for (url, port) in urls.into_iter().zip(self.ports()?) {
+            let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
+            *url = format!("{scheme_and_host}:{port}");
+        }
+        if let Some(url) = public_device_url {
+            config.device.url = url;
+        }
+        Ok(())
+    }
+}
+
+const PORT: &str = "cannot read a listener's port";
+
+/// A port of this machine alone.
+pub fn here(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// Takes a port.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.doing(format!("cannot listen at {address}; is another server running?"))
+}

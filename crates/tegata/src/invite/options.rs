@@ -1,0 +1,54 @@
+//! What `tegata invite` is told.
+
+use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
+use crate::output::Output;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct InviteOptions {
+    #[command(subcommand)]
+    pub act: Option<InvitationCommand>,
+    #[command(flatten)]
+    pub kitting: KittingOptions,
+    /// Name or identifier of the site; not needed where there is only one
+    #[arg(long)]
+    pub site: Option<String>,
+    /// What the device is called, in the browser's list too. No names of persons
+    #[arg(long, default_value = Self::LABEL)]
+    pub label: String,
+    /// Invite a gate of this name instead of a device
+    #[arg(long, value_name = "NAME", conflicts_with = "label")]
+    pub gate: Option<String>,
+    /// Show what an ACME client needs to use it: key identifier, HMAC key, and the name to order
+    #[arg(long)]
+    pub acme: bool,
+    /// How many days it waits
+    #[arg(long, default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub days: u32,
+    /// Make a short code as well, to type on the portal's first page where no mail arrives
+    #[arg(long)]
+    pub code: bool,
+    /// How many minutes the short code lives
+    #[arg(long, value_name = "N", requires = "code", default_value_t = DEFAULT_CODE_MINUTES,
+        value_parser = clap::value_parser!(u32).range(5..=1440))]
+    pub code_minutes: u32,
+    /// Write a sheet to print and hand over: link, QR code, steps. It is a secret, as the link is
+    #[arg(long, value_name = "FILE.html")]
+    pub sheet: Option<PathBuf>,
+    /// Invite every line of a list with the columns site, label and, if need be, role (device or gate). A list with a wrong
+    /// line is reported and nothing is written
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["site", "label", "gate"])]
+    pub csv: Option<PathBuf>,
+    /// Address of the portal for the link, where it is not the configured one
+    #[arg(long, value_name = "URL")]
+    pub portal: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+impl InviteOptions {
+    /// What a device is called unless somebody says otherwise.
+    pub const LABEL: &str = "端末";
+}

@@ -1,0 +1,36 @@
+//! Where an installation is.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::ledger::open_ledger;
+use crate::machine::Machine;
+use std::path::PathBuf;
+use tegata_storage::Ledger;
+
+/// Which installation a command acts on.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// Folder of the installation; its configuration is DIR/tegata.toml
+    #[arg(long, value_name = "DIR", default_value = "data", global = true)]
+    pub data: PathBuf,
+    /// Configuration file, where it is elsewhere
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration file.
+    pub fn file(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| self.data.join("tegata.toml"))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> Result<Config, Failure> {
+        Config::read(&self.file())
+    }
+
+    /// The ledger alone: enough to list, invite, stop.
+    pub async fn ledger(&self, machine: &Machine) -> Result<Ledger, Failure> {
+        open_ledger(&self.config()?, machine).await
+    }
+}
