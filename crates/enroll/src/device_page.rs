@@ -2,7 +2,7 @@
 
 use crate::day::day;
 use crate::desk::Desk;
-use crate::guest::note_platform;
+use crate::sighting::note_platform;
 use crate::why::{Fact, number};
 use askama::Template;
 use axum::extract::{RawQuery, State};

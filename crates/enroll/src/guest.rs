@@ -1,6 +1,5 @@
 //! Who is at a door, as far as that can be told.
 
-use crate::desk::Desk;
 use axum::extract::FromRequestParts;
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -8,7 +7,6 @@ use http::{Extensions, HeaderMap};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use tegata_core::Platform;
-use tegata_storage::Facts;
 use tegata_web::{BehindProxy, PeerAddress};
 
 /// Somebody who wants something of the desk. What is not known is nothing: no network has it, and no rule that names
@@ -48,12 +46,4 @@ impl<S: Sync> FromRequestParts<S> for Guest {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.extensions, &parts.headers))
     }
-}
-
-/// What a device says it is, for the list.
-pub(crate) fn note_platform(desk: &Desk, facts: &Facts, headers: &HeaderMap) -> Platform {
-    let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let platform = Platform::of_user_agent(said);
-    desk.context.status.note_platform(facts, platform, desk.context.now());
-    platform
 }

@@ -32,6 +32,7 @@ mod scep;
 mod secret;
 mod sheet;
 mod shop;
+mod sighting;
 mod throttle;
 mod ticket;
 mod waiting;

@@ -4,7 +4,7 @@
 //! our own pages, refusals as well, because the reason is what the reader needs.
 
 use crate::desk::Desk;
-use crate::guest::note_platform;
+use crate::sighting::note_platform;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

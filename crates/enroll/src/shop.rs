@@ -6,7 +6,7 @@
 use crate::day::{day, moment};
 use crate::desk::Desk;
 use crate::device_page::refuse;
-use crate::guest::note_platform;
+use crate::sighting::note_platform;
 use crate::why::number;
 use askama::Template;
 use axum::Json;

@@ -21,7 +21,7 @@ mod install;
 pub mod list;
 mod lists;
 mod outputs;
-mod request;
+pub mod request;
 pub mod root;
 mod scene;
 mod script;

@@ -5,6 +5,7 @@ mod options;
 pub use options::{InitOptions, TokenOptions};
 
 use crate::ceremony::list::{RootList, USUAL_DAYS};
+use crate::ceremony::request::ISSUING_SHARDS;
 use crate::ceremony::root::NewRoot;
 use crate::config::{Config, Pkcs11Config, Template};
 use crate::failure::{Doing, Failure};
@@ -25,10 +26,6 @@ use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
 /// Lives of the CAs, in days.
 const ROOT_DAYS: u32 = 20 * 365;
 const ISSUING_DAYS: u32 = 10 * 365;
-
-/// Over how many CRLs the certificates of a new issuing CA are spread. With a million revoked a list is 6 MB: what a
-/// verifier downloads, and what a server holds in memory to make it.
-pub const ISSUING_SHARDS: u16 = 8;
 
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),

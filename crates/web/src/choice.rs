@@ -7,8 +7,8 @@
 //! the browser opened on speculation takes the refusal and forgets nothing. Nor would it do to end the connection that
 //! asks: any other one that the browser keeps goes on with the older certificate.
 
-use crate::listener::Visitors;
 use crate::problem::Problem;
+use crate::visitors::Visitors;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::collections::HashMap;

@@ -35,6 +35,7 @@ pub mod proxy;
 pub mod site;
 pub mod subject;
 pub mod tls;
+mod visitors;
 
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
@@ -44,7 +45,7 @@ pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificat
 pub use context::{Addresses, Context};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
-pub use listener::{Limits, Port, Visitors, serve};
+pub use listener::{Limits, Port, serve};
 pub use page::Page;
 pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;
@@ -52,6 +53,7 @@ pub use problem::{Answer, Problem};
 pub use proxy::{Proxies, UnfitProxies};
 pub use site::{Kept, Site};
 pub use subject::Subject;
+pub use visitors::Visitors;
 
 #[cfg(test)]
 mod tests;

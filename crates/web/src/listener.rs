@@ -5,11 +5,11 @@ use crate::connection::{ConnectionControl, PeerAddress, Presented, ServerName};
 use crate::host::plain;
 use crate::leftover::Leftover;
 use crate::listener::activity::{Activity, Counted};
-use crate::listener::visitors::Visit;
 use crate::path::Path;
 use crate::proxy::ProxyCertificate;
 use crate::site::Kept;
 use crate::tls::DeviceDoor;
+use crate::visitors::{Visit, Visitors};
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::{Extensions, Request};
@@ -35,9 +35,6 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 mod activity;
-mod visitors;
-
-pub use visitors::Visitors;
 
 /// How a port is spoken with. What is swapped in holds for connections made afterwards.
 #[derive(Clone)]

@@ -7,7 +7,6 @@ use super::outputs::Outputs;
 use super::scene::{Scene, sha256};
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
-use crate::init::ISSUING_SHARDS;
 use crate::keys::KeyRing;
 use crate::pem;
 use serde::Deserialize;
@@ -18,6 +17,10 @@ use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
 use tegata_ca::{Endpoints, LocalKey, PublicKey, csr};
 use tegata_core::{IssuerId, Thumbprint};
 use tegata_storage::{IssuerKind, StoredIssuer};
+
+/// Over how many CRLs the certificates of a new issuing CA are spread. With a million revoked a list is 6 MB: what a
+/// verifier downloads, and what a server holds in memory to make it.
+pub const ISSUING_SHARDS: u16 = 8;
 
 /// What is asked for.
 #[derive(Deserialize)]

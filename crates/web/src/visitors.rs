@@ -25,7 +25,7 @@ struct Visitor {
 }
 
 /// One of them, until it is dropped.
-pub(super) struct Visit {
+pub(crate) struct Visit {
     visitors: Arc<Visitors>,
     number: u64,
 }
@@ -62,7 +62,7 @@ impl Visitors {
         self.present().len()
     }
 
-    pub(super) fn enter(self: &Arc<Self>, thumbprint: Thumbprint, connection: ConnectionControl) -> Visit {
+    pub(crate) fn enter(self: &Arc<Self>, thumbprint: Thumbprint, connection: ConnectionControl) -> Visit {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.present().insert(number, Visitor { thumbprint, connection });
         Visit { visitors: Arc::clone(self), number }
