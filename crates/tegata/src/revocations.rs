@@ -1,6 +1,7 @@
 //! The revocation log of an installation: where it is, and what to do when it is lost.
 
 use crate::failure::{Doing, Failure};
+use crate::ledger::open_ledger;
 use crate::machine::Machine;
 use crate::place::Place;
 use tegata_storage::{Ledger, LogPlace};
