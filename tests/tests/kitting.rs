@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
 use tegata_tests::installation::text_of;
+use tegata_tests::stopwatch::eventually;
 use tegata_tests::{Answer, Browser, Download, Installation, Outcome, csr, tegata};
 
 #[test]
@@ -227,6 +229,71 @@ fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_print
     browser.reach("refused");
     assert_eq!(browser.text("#opening-problem [data-problem=code]"), "I-04");
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_itself() {
+    let installation = Installation::start();
+    installation.tell(&["policy", "set", "--approval", "yes"]);
+    let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
+    let mut browser = Browser::open(&installation);
+    browser.go(&kitting.link);
+    browser.reach("ready");
+    browser.type_in("#label", "A-0815");
+    browser.click("#start");
+    browser.reach("waiting");
+    let number = browser.text("[data-fill=number]");
+    assert!(browser.text("#made").contains("承認待ち"), "{}", browser.text("#made"));
+    browser.picture("kitting-waiting");
+    let waiting = installation.tell(&["approvals"]);
+    assert_eq!((&waiting[0]["label"], waiting.as_array().map(Vec::len)), (&json!("A-0815"), Some(1)));
+    installation.tell(&["approve", &number]);
+    let file = browser.download();
+    browser.reach("install");
+    assert!(file.name.ends_with(".p12"), "{}", file.name);
+    browser.click("#file-taken");
+    browser.reach("done");
+    assert_eq!(
+        (browser.text(".sticker-name").as_str(), browser.text(".counter [data-fill=taken]").as_str()),
+        ("A-0815", "1")
+    );
+
+    browser.click("#next");
+    browser.reach("ready");
+    browser.click("#start");
+    browser.reach("waiting");
+    let number = browser.text("[data-fill=number]");
+    installation.tell(&["decline", &number, "--reason", "not ours"]);
+    browser.reach("stopped");
+    assert_eq!(browser.text("#stopped-problem [data-problem=code]"), "E-06");
+    browser.picture("kitting-declined");
+    browser.click("#another");
+    browser.reach("ready");
+    assert_eq!(browser.text("[data-fill=next-number]"), "2", "the place is free for another device");
+
+    let english = kitting.link.replace("/kitting#", "/kitting?lang=en#");
+    browser.go(&english);
+    browser.reach("ready");
+    browser.click("#start");
+    browser.reach("waiting");
+    browser.picture("kitting-waiting-english");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_script_waits_too_and_learns_the_devices_place() {
+    let installation = Installation::start();
+    installation.tell(&["policy", "set", "--approval", "yes"]);
+    let kitting = kitting(&installation, 1, &["--label", "棚卸-{n}"]);
+    thread::scope(|scope| {
+        let (folder, trust, link) = (kitted(&installation, "waits"), &installation.tls_ca, &kitting.link);
+        let running = scope.spawn(move || enrol_in(&folder, trust, link, None));
+        eventually("it waits", Duration::from_mins(1), || installation.tell(&["approvals"])[0].is_object());
+        let waiting = installation.tell(&["approvals"]);
+        installation.tell(&["approve", waiting[0]["approval"].as_str().expect("an identifier")]);
+        let told = running.join().expect("an outcome").good().json();
+        assert_eq!((&told["label"], &told["taken"]), (&json!("棚卸-1"), &json!(1)), "{told}");
+    });
 }
 
 /// A kitting code as `tegata invite --kitting` shows it.

@@ -2,11 +2,12 @@
 import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
 import { codeOf } from './typed.js';
-import { byId, date, fill, language, show, tell, text } from './view.js';
+import { byId, date, fill, language, now, show, tell, text } from './view.js';
+import { patiently } from './waiting.js';
 import { offerSteps } from './ways.js';
 
-/** What goes on with the same key: a name that is taken or cannot be one, too fast, not approved yet. */
-const CORRECTABLE = ['E-05', 'I-31', 'I-33', 'I-34'];
+/** What goes on with the same key: a name that is taken or cannot be one, too fast. */
+const CORRECTABLE = ['I-31', 'I-33', 'I-34'];
 
 const api = (path, body) => post(`/api/v1/kitting/${path}`, body, { language: language() });
 
@@ -53,7 +54,7 @@ function welcome(code, batch) {
     probePattern: batch.probe_pattern,
     probeAtOnce: true,
     submit: async (csr) => {
-      const made = await enrol(code, csr);
+      const made = await approved(code, csr, batch);
       names[1] = made.label;
       noteDone(made, batch);
       return made;
@@ -64,6 +65,30 @@ function welcome(code, batch) {
   show('ready');
   // A scanner types into whatever has the focus.
   byId('label').focus({ preventScroll: true });
+}
+
+/** The certificate, once somebody has approved where that is needed. The same key asks again and keeps its place. */
+async function approved(code, csr, batch) {
+  try {
+    const hand = () => enrol(code, csr);
+    return await patiently({ hand, ask: hand, waits: (answer) => wait(answer, batch) });
+  } catch (failure) {
+    // Another device has another key, and perhaps better luck.
+    if (now() === 'waiting') stop(failure);
+    throw failure;
+  }
+}
+
+async function wait({ number, expires_at: expires }, batch) {
+  const label = byId('label').value.trim() || batch.next_label;
+  fill({ number, 'waiting-label': label, 'waiting-until': date(expires, 'short') });
+  list([...batch.devices, { number: batch.taken + 1, label, waits: true }]);
+  show('waiting');
+}
+
+function stop(failure) {
+  tell(byId('stopped-problem'), failure instanceof Refusal ? failure : Refusal.local('unreadable', true));
+  show('stopped');
 }
 
 async function enrol(code, csr) {
@@ -100,6 +125,7 @@ function offerNext(code) {
     location.reload();
   };
   byId('next').addEventListener('click', again);
+  byId('another').addEventListener('click', again);
   byId('print').addEventListener('click', () => print());
 }
 
@@ -117,9 +143,9 @@ function list(devices) {
   byId('made-table').hidden = devices.length === 0;
 }
 
-function row({ number, label, device_number: deviceNumber, state, in_use: inUse }) {
+function row({ number, label, device_number: deviceNumber, state, waits, in_use: inUse }) {
   const line = document.createElement('tr');
-  const how = ['revoked', 'retired', 'suspended'].includes(state) ? 'stopped' : (inUse && 'in-use') || (state ? 'made' : 'making');
+  const how = ['revoked', 'retired', 'suspended'].includes(state) ? 'stopped' : (inUse && 'in-use') || (waits && 'waiting') || (state ? 'made' : 'making');
   for (const value of [number, label, deviceNumber ?? '', text(`state-${how}`)]) {
     line.insertCell().textContent = value;
   }

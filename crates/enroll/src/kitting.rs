@@ -4,10 +4,11 @@ use crate::desk::Desk;
 use crate::enrolled::{Enrolled, NO_STORE};
 use crate::guest::Guest;
 use crate::qr::qr_svg;
+use crate::waiting;
 use crate::why::number as device_number;
 use askama::Template;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
@@ -64,6 +65,8 @@ struct Made {
     /// What support types to find it.
     device_number: Option<String>,
     state: Option<DeviceState>,
+    /// Whether somebody has to approve of it first.
+    waits: bool,
     in_use: bool,
     at: Timestamp,
 }
@@ -127,9 +130,15 @@ async fn enroll(
     State(desk): State<Desk>,
     guest: Guest,
     StrictJson(body): StrictJson<Enroll>,
-) -> Answer<impl IntoResponse> {
+) -> Answer<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
-    let made = desk.enroll_kitting(&body.code, &body.csr, body.label.as_deref()).await?;
+    let made = match desk.enroll_kitting(&body.code, &body.csr, body.label.as_deref()).await {
+        Ok(made) => made,
+        Err(Refusal::ApprovalPending) => {
+            return Ok(waiting::answer(desk.waiting_in_kitting(&body.code, &body.csr).await?));
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
     let kitted = Kitted {
         device_number: device_number(&made.handed_over.issued.device),
         enrolled: Enrolled::new(&desk, made.handed_over)?,
@@ -138,7 +147,7 @@ async fn enroll(
         places: made.kitting.places,
         taken: made.kitting.taken,
     };
-    Ok((StatusCode::CREATED, NO_STORE, Json(kitted)))
+    Ok((StatusCode::CREATED, NO_STORE, Json(kitted)).into_response())
 }
 
 async fn deliver(
@@ -185,6 +194,7 @@ impl From<KittingPlace> for Made {
             device_number: place.device.as_ref().map(device_number),
             device: place.device,
             state: place.device_state,
+            waits: place.waits,
             in_use: place.in_use,
             at: place.taken_at,
         }

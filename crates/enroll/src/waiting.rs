@@ -70,6 +70,11 @@ pub(crate) async fn told(
     Ok(Waiting::of(known.ok_or(Refusal::Unavailable)?).answer())
 }
 
+/// What somebody is told whose request waits.
+pub(crate) fn answer(approval: Approval) -> Response {
+    Waiting::of(approval).answer()
+}
+
 /// Says when to come, where that is the matter.
 fn problem(refusal: Refusal, invitation: &Invitation, language: Language) -> Problem {
     let hours: Vec<_> = invitation.policies.hours().map(|hours| hours.text(language)).collect();

@@ -116,9 +116,18 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
     if let Some(label) = &options.label {
         body["label"] = label.as_str().into();
     }
-    let answer = ask(&door("/enrollments"), body).await?;
+    let answer = ask(&door("/enrollments"), body.clone()).await?;
+    // A kitting code is asked again as it was asked first: its answer says more than an approval's.
+    let again = |approval: &ApprovalId| {
+        if kitting {
+            (door("/enrollments"), body.clone())
+        } else {
+            ("/api/v1/approvals".to_owned(), json!({"approval": approval}))
+        }
+    };
+    let answer = approved(answer, &options.out, &ask, again).await?;
     let kitted: Option<Kitted> = if kitting { Some(read(&answer)?) } else { None };
-    let enrolled = approved(answer, &options.out, &ask).await?;
+    let enrolled: Enrolled = read(&answer)?;
     store(&options.out, &enrolled)?;
     let origin = Origin { device: opened.device_origin, tls_ca };
     fs::write(options.out.join("origin.json"), json!(origin).to_string())
@@ -135,7 +144,8 @@ async fn approved(
     mut answer: Vec<u8>,
     folder: &Path,
     ask: &impl AsyncFn(&str, serde_json::Value) -> Result<Vec<u8>, Failure>,
-) -> Result<Enrolled, Failure> {
+    again: impl Fn(&ApprovalId) -> (String, serde_json::Value),
+) -> Result<Vec<u8>, Failure> {
     let mut told = false;
     while let Ok(Waiting { approval, number, retry_after }) = read(&answer) {
         if !told {
@@ -144,9 +154,10 @@ async fn approved(
             told = true;
         }
         tokio::time::sleep(Duration::from_secs(retry_after.clamp(1, 60))).await;
-        answer = ask("/api/v1/approvals", json!({"approval": approval})).await?;
+        let (path, body) = again(&approval);
+        answer = ask(&path, body).await?;
     }
-    read(&answer)
+    Ok(answer)
 }
 
 /// In the words of policies; nothing where they have none.

@@ -5,7 +5,7 @@ use crate::label::is_label;
 use tegata_ca::ParsedRequest;
 use tegata_core::id::Code;
 use tegata_core::{InvitationId, Refusal, Thumbprint, Timestamp};
-use tegata_storage::{Actor, Kitting, KittingPlace, TakePlace};
+use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
 /// A device enrolled by a kitting code.
 #[derive(Debug)]
@@ -54,6 +54,17 @@ impl Desk {
                 Err(refusal)
             }
         }
+    }
+
+    /// The approval that the key of this request waits for.
+    pub(crate) async fn waiting_in_kitting(&self, code: &str, request: &str) -> Result<Approval, Refusal> {
+        let kitting = self.find_kitting(code).await?;
+        let key_hash = parse(request)?.key_hash();
+        let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await.map_err(refusal)?;
+        let (_, place) = place.ok_or(Refusal::Unavailable)?;
+        let place = self.context.ledger.invitation(&place).await.map_err(refusal)?;
+        let waiting = self.approval_for(&place.ok_or(Refusal::Internal)?, &key_hash).await?;
+        waiting.ok_or(Refusal::Unavailable)
     }
 
     /// Notes that a certificate obtained with this code has arrived.

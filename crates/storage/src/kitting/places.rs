@@ -22,6 +22,8 @@ pub struct KittingPlace {
     pub invitation: InvitationId,
     pub label: String,
     pub taken_at: Timestamp,
+    /// Whether it has no device yet because somebody has to approve.
+    pub waits: bool,
     /// None while its certificate is being made.
     pub device: Option<DeviceId>,
     pub device_state: Option<DeviceState>,
@@ -54,6 +56,7 @@ impl Ledger {
         let rows: Vec<PlaceRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT i.kitting_number AS number, i.id AS invitation, i.label, i.created_at AS taken_at, i.device, \
+                 (SELECT COUNT(*) FROM approval a WHERE a.invitation = i.id AND a.state = 'waiting') AS waiting, \
                  d.state AS device_state, (SELECT COUNT(*) FROM certificate c \
                  WHERE c.device = i.device AND c.used_at IS NOT NULL) AS used \
                  FROM invitation i LEFT JOIN device d ON d.id = i.device \
@@ -237,6 +240,7 @@ struct PlaceRow {
     invitation: InvitationId,
     label: String,
     taken_at: i64,
+    waiting: i64,
     device: Option<String>,
     device_state: Option<String>,
     used: i64,
@@ -252,6 +256,7 @@ impl TryFrom<PlaceRow> for KittingPlace {
             invitation: row.invitation,
             label: row.label,
             taken_at: row.taken_at.into(),
+            waits: row.waiting > 0 && row.device.is_none(),
             device: row.device.as_deref().and_then(DeviceId::parse),
             device_state: state.map_err(|_| LedgerError::Unreadable("device.state"))?,
             in_use: row.used > 0,
