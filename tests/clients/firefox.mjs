@@ -14,6 +14,8 @@ const profile = join(home, 'profile');
 const downloads = join(home, 'Downloads');
 const fetched = new Set();
 let firefox;
+// The page before the last address, as Firefox numbers them.
+let left;
 
 const commands = {
   start: open,
@@ -69,20 +71,43 @@ const COMPLAINTS = `
   return errors.map(({ errorMessage, sourceName }) => errorMessage + ' at ' + sourceName);
 `;
 
-// The dialog that asks for a certificate, over the tab that asked. It listens to nobody before it has told everything.
-const DIALOG = `
-  const { gBrowser } = Services.wm.getMostRecentWindow('navigator:browser');
-  const open = gBrowser.getTabDialogBox(gBrowser.selectedBrowser).getTabDialogManager()._dialogs;
-  const frames = open.map((dialog) => dialog._frame?.contentDocument);
-  const told = (document) => /"storedOn":"[^"]/.test(document?.getElementById('clientAuthCertDetailsStoredOn')?.dataset.l10nArgs);
-  const asking = frames.find(told);
+// Reports each dialog that asks for a certificate once it listens, as long as Firefox runs: `asking` are the open ones.
+// Most are over the tab that asked, but one that Firefox cannot lay to a tab, as of a connection opened on speculation,
+// is over the whole window. `diary` is for the reader of a failure.
+const WATCH = `
+  const window = Services.wm.getMostRecentWindow('navigator:browser');
+  const { gBrowser } = window;
+  const watch = window.certificateWatch = { asking: [], diary: [] };
+  const note = (text) => watch.diary.push(new Date().toISOString().slice(11, -1) + ' ' + text);
+  const overTab = (document) => gBrowser.browsers.some((browser) =>
+    gBrowser.getTabDialogBox(browser).getTabDialogManager().dialogs.some(({ frameContentWindow }) => frameContentWindow === document.defaultView));
+  Services.obs.addObserver(({ ownerDocument: document }) => {
+    const { l10nArgs } = document.getElementById('clientAuthSiteIdentification').dataset;
+    note('asks over the ' + (overTab(document) ? 'tab ' : 'window ') + l10nArgs);
+    watch.asking.push(document);
+    document.defaultView.addEventListener('unload', () => {
+      note('has been told ' + l10nArgs);
+      watch.asking.splice(watch.asking.indexOf(document), 1);
+    }, { once: true });
+  }, 'cert-dialog-loaded');
+  gBrowser.addTabsProgressListener({
+    onLocationChange(tab, progress, request, location) {
+      if (progress.isTopLevel) note('is at ' + location.spec);
+    },
+  });
+`;
+
+const STATE = `
+  const { gBrowser, certificateWatch: { asking, diary } } = Services.wm.getMostRecentWindow('navigator:browser');
+  const page = gBrowser.selectedBrowser.browsingContext;
 `;
 
 await obeyLines(commands, circumstances);
 
 async function circumstances() {
-  const look = `${DIALOG} return { at: gBrowser.currentURI.spec, dialogs: frames.map((frame) => frame?.body?.textContent ?? frame?.documentElement.textContent) };`;
-  return JSON.stringify(await firefox?.runInside(look).catch((error) => error.message));
+  const look = `${STATE} return [...diary, asking.length + ' open', page.webProgress.isLoadingDocument ? 'loading' : 'loaded'];`;
+  const lines = await firefox?.runInside(look).catch((error) => [error.message]);
+  return lines?.join('\n');
 }
 
 async function open() {
@@ -96,31 +121,32 @@ async function open() {
     capabilities: {},
   });
   await firefox.call('WebDriver:SetWindowRect', WINDOW);
+  await firefox.runInside(WATCH);
 }
 
 /** As from the address bar: WebDriver's own way waits for pages that wait for their reader's choice of a certificate. */
 async function go({ url }) {
-  await firefox.runInside(`
-    const { gBrowser } = Services.wm.getMostRecentWindow('navigator:browser');
-    const { STATE_IS_NETWORK, STATE_STOP } = Ci.nsIWebProgressListener;
-    gBrowser.arriving = true;
-    const listener = {
-      onStateChange(tab, progress, request, flags) {
-        if (!progress.isTopLevel || (flags & STATE_IS_NETWORK) === 0 || (flags & STATE_STOP) === 0) return;
-        gBrowser.removeTabsProgressListener(listener);
-        gBrowser.arriving = false;
-      },
-    };
-    gBrowser.addTabsProgressListener(listener);
+  left = await firefox.runInside(`
+    ${STATE}
     const triggeringPrincipal = Services.scriptSecurityManager.getSystemPrincipal();
     gBrowser.selectedBrowser.fixupAndLoadURIString(arguments[0], { triggeringPrincipal });
+    return page.currentWindowGlobal.innerWindowId;
   `, url);
   await settled();
 }
 
-/** Until the page is loaded, or the reader has to choose a certificate first. */
+/**
+ * Until another page than the one left is loaded, or the reader has to choose a certificate first. A change of process
+ * begins with an empty page of its own.
+ */
 function settled() {
-  return until(() => firefox.runInside(`${DIALOG} return asking !== undefined || !gBrowser.arriving;`), 'the page', PATIENCE_MS);
+  const look = `
+    ${STATE}
+    const { innerWindowId, isInitialDocument } = page.currentWindowGlobal ?? {};
+    const arrived = innerWindowId !== arguments[0] && isInitialDocument === false && !page.webProgress.isLoadingDocument;
+    return asking.length > 0 || arrived;
+  `;
+  return until(() => firefox.runInside(look, left), 'the page', PATIENCE_MS);
 }
 
 function isThere(selector, visible) {
@@ -153,7 +179,7 @@ async function importParcel({ path, password }) {
 
 /** The certificates among which Firefox lets its reader choose, as it names them; nothing while it does not ask. */
 function offered() {
-  return firefox.runInside(`${DIALOG} return asking && [...asking.getElementById('nicknames').menupopup.children].map((item) => item.label);`);
+  return firefox.runInside(`${STATE} return asking[0] && [...asking[0].getElementById('nicknames').menupopup.children].map((item) => item.label);`);
 }
 
 /** Chooses the certificate whose name has `text` in it, and leaves everything else as it stands. */
@@ -162,9 +188,10 @@ async function present({ text }) {
   const place = names.findIndex((name) => name.includes(text));
   if (place < 0) throw new Error(`${text} is not among ${names.join(', ')}`);
   await firefox.runInside(`
-    ${DIALOG}
-    asking.getElementById('nicknames').selectedIndex = arguments[0];
-    asking.getElementById('certAuthAsk').acceptDialog();
+    ${STATE}
+    const [document] = asking;
+    document.getElementById('nicknames').selectedIndex = arguments[0];
+    document.getElementById('certAuthAsk').acceptDialog();
   `, place);
   await settled();
 }

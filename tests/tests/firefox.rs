@@ -4,7 +4,6 @@ use serde_json::Value;
 use tegata_tests::{Browser, Download, Installation};
 
 #[test]
-#[ignore = "in about half of its runs Firefox does not show its dialog to the driver; by hand: cargo test --test firefox -- --ignored"]
 fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
     let installation = Installation::start();
     let mut browser = Browser::open_firefox(&installation);
