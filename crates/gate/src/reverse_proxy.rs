@@ -57,8 +57,11 @@ pub enum Front {
 /// What nobody may exceed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the TCP connection to the end of the TLS handshake.
+    /// From the TCP connection to the question for a certificate.
     pub handshake: Duration,
+    /// From that question to the end of the TLS handshake. Firefox asks its reader in the middle of it. Only half of the
+    /// connections may take this time at once; the others have `handshake`.
+    pub choice: Duration,
     /// Waiting for a request and its header.
     pub header: Duration,
     /// Until the product begins to answer.
@@ -75,6 +78,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
+            choice: Duration::from_mins(2),
             header: Duration::from_secs(75),
             answer: Duration::from_mins(1),
             body: 100 * 1024 * 1024,
@@ -106,6 +110,7 @@ pub async fn serve(
         gate,
         front: proxy.front,
         limits: proxy.limits,
+        choosing: Semaphore::new(proxy.limits.connections / 2),
         closing: closing_seen,
     });
     let mut connections = JoinSet::new();
@@ -137,6 +142,8 @@ struct House {
     gate: Gate,
     front: Front,
     limits: Limits,
+    /// Room for readers who choose a certificate.
+    choosing: Semaphore,
     closing: watch::Receiver<bool>,
 }
 

@@ -6,7 +6,7 @@ mod support;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use support::client::{Client, escaped, tls};
+use support::client::{Client, escaped, hesitant, tls};
 use support::product::Product;
 use support::raw::Raw;
 use support::{Party, Platform, device, within};
@@ -289,6 +289,15 @@ async fn no_session_is_resumed_and_older_tls_is_not_spoken() {
     let refused =
         tokio_rustls::TlsConnector::from(Arc::new(old)).connect("localhost".try_into().unwrap(), tcp).await;
     assert!(refused.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
+    let moment = Duration::from_millis(300);
+    let house = House::with(|proxy| proxy.limits.handshake = moment).await;
+    let config = tls(house.platform.authority.roots(), Some(&house.device));
+    let (mut client, _) = Client::secure(house.port, hesitant(&config, 3 * moment)).await;
+    assert_eq!(client.get("/", &[("authorization", &house.bearer)]).await.status, 200);
 }
 
 #[tokio::test]

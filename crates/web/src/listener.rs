@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -52,8 +52,11 @@ pub enum Port {
 /// What no client may exceed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the TCP connection to the end of the TLS handshake.
+    /// From the TCP connection to the end of the TLS handshake; where a certificate is asked for, to that question.
     pub handshake: Duration,
+    /// From that question to the end of the handshake. Firefox asks its reader in the middle of it. Only half of the
+    /// connections may take this time at once; the others have `handshake`.
+    pub choice: Duration,
     /// From the moment a request may be sent to the end of its header. hyper's clock runs between two
     /// requests as well, so an HTTP/1.1 connection that waits longer than this for its next one is closed.
     pub header: Duration,
@@ -69,6 +72,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             handshake: Duration::from_secs(10),
+            choice: Duration::from_mins(2),
             header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             drain: Duration::from_secs(10),
@@ -100,7 +104,8 @@ pub async fn serve_counting(
 ) {
     let (closing, closing_seen) = watch::channel(false);
     let room = Arc::new(Semaphore::new(limits.connections));
-    let house = Arc::new(House { port, kept: kept.into(), limits, closing: closing_seen });
+    let choosing = Semaphore::new(limits.connections / 2);
+    let house = Arc::new(House { port, kept: kept.into(), limits, choosing, closing: closing_seen });
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -129,6 +134,8 @@ struct House {
     port: Port,
     kept: Kept,
     limits: Limits,
+    /// Room for readers who choose a certificate.
+    choosing: Semaphore,
     closing: watch::Receiver<bool>,
 }
 
@@ -164,19 +171,19 @@ impl House {
         if matches!(self.port, Port::Plain) {
             return self.speak(stream, false, facts).await;
         }
-        match timeout(self.limits.handshake, self.handshake(stream)).await {
-            Ok(Ok(stream)) => {
+        match self.handshake(stream).await {
+            Ok(stream) => {
                 self.learn(&stream, &mut facts);
                 let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 self.speak(stream, h2, facts).await;
             }
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
-            Err(_) => tracing::debug!(%peer, "handshake took too long"),
+            Err(error) => tracing::debug!(%peer, %error, "handshake failed"),
         }
     }
 
     async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let end = Instant::now() + self.limits.handshake;
+        let start = timeout_at(end, LazyConfigAcceptor::new(Acceptor::default(), stream)).await??;
         let config = match &self.port {
             Port::Plain => return Err(io::ErrorKind::Unsupported.into()),
             Port::Portal(config) => config.load_full(),
@@ -186,7 +193,19 @@ impl House {
                 door.load().config_for(name.as_deref())
             }
         };
-        start.into_stream(config).await
+        let choice =
+            matches!(self.port, Port::Device(..)).then(|| self.choosing.try_acquire().ok()).flatten();
+        let end = if choice.is_some() { Instant::now() + self.limits.choice } else { end };
+        tokio::select! {
+            shaken = timeout_at(end, start.into_stream(config)) => shaken?,
+            () = self.closed_to_newcomers() => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
+    /// A reader who still chooses does not keep the server from closing.
+    async fn closed_to_newcomers(&self) {
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+        sleep(self.limits.handshake).await;
     }
 
     fn learn(&self, stream: &TlsStream<TcpStream>, facts: &mut Extensions) {

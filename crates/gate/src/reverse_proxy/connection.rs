@@ -11,6 +11,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -21,8 +23,8 @@ use tegata_core::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -78,18 +80,35 @@ impl House {
                 return;
             }
             Front::Proxy(_) => self.speak(stream, false, Facts { peer, tls: None }).await,
-            Front::Tls(config) => {
-                let handshake = TlsAcceptor::from(config.load_full()).accept(stream);
-                match timeout(self.limits.handshake, handshake).await {
-                    Ok(Ok(stream)) => self.speak_securely(stream, peer).await,
-                    Ok(Err(error)) => Err(error.into()),
-                    Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-                }
-            }
+            Front::Tls(config) => match self.handshake(stream, config.load_full()).await {
+                Ok(stream) => self.speak_securely(stream, peer).await,
+                Err(error) => Err(error.into()),
+            },
         };
         if let Err(error) = result {
             debug!(%peer, %error, "a connection ended badly");
         }
+    }
+
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        config: Arc<ServerConfig>,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let end = Instant::now() + self.limits.handshake;
+        let start = timeout_at(end, LazyConfigAcceptor::new(Acceptor::default(), stream)).await??;
+        let choice = self.choosing.try_acquire().ok();
+        let end = if choice.is_some() { Instant::now() + self.limits.choice } else { end };
+        tokio::select! {
+            shaken = timeout_at(end, start.into_stream(config)) => shaken?,
+            () = self.closed_to_newcomers() => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+
+    /// A reader who still chooses does not keep the proxy from closing.
+    async fn closed_to_newcomers(&self) {
+        let _ = self.closing.clone().wait_for(|closing| *closing).await;
+        sleep(self.limits.handshake).await;
     }
 
     async fn speak_securely(&self, stream: TlsStream<TcpStream>, peer: IpAddr) -> Result<(), Failure> {

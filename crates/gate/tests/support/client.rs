@@ -6,8 +6,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -34,6 +37,30 @@ pub fn tls(roots: RootCertStore, party: Option<&Party>) -> Arc<ClientConfig> {
         Some(party) => config.with_client_auth_cert(vec![party.certificate.clone()], party.key()).unwrap(),
         None => config.with_no_client_auth(),
     })
+}
+
+/// As a browser whose reader thinks about the choice of a certificate for so long.
+pub fn hesitant(tls: &ClientConfig, pause: Duration) -> Arc<ClientConfig> {
+    let mut config = tls.clone();
+    config.client_auth_cert_resolver = Arc::new(Hesitant { chosen: config.client_auth_cert_resolver, pause });
+    Arc::new(config)
+}
+
+#[derive(Debug)]
+struct Hesitant {
+    chosen: Arc<dyn ResolvesClientCert>,
+    pause: Duration,
+}
+
+impl ResolvesClientCert for Hesitant {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        std::thread::sleep(self.pause);
+        self.chosen.resolve(hints, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
 }
 
 impl Client {

@@ -3,10 +3,13 @@ use crate::Limits;
 use crate::tls::Versions;
 use http::Request;
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, HandshakeKind};
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, HandshakeKind, SignatureScheme};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -178,6 +181,22 @@ async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
     assert!(ends(&mut stream).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
+    for (choice, connections, welcome) in [(PATIENCE, 2, true), (SOON, 2, false), (PATIENCE, 1, false)] {
+        let limits = Limits { handshake: SOON, choice, connections, ..limits() };
+        let world = World::with(limits, Versions::Tls13).await;
+        let client = hesitant(&world, 3 * SOON);
+        let mut stream = connect(world.device, "localhost", &client).await;
+        if welcome {
+            let seen = seen(send(stream, get_request("localhost", "/seen")).await).await;
+            assert!(seen.thumbprint.is_some());
+        } else {
+            assert!(ends(&mut stream).await, "{choice:?}, {connections} connections");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_drips_its_header_is_cut_off() {
     let world = World::with(Limits { header: SOON, ..limits() }, Versions::Tls13).await;
@@ -244,6 +263,30 @@ async fn shutting_down_ends_connections_and_the_listener() {
 }
 
 /// Whether the other end closes, cleanly or not, without an answer of HTTP 200.
+/// As a browser whose reader thinks about it for so long.
+fn hesitant(world: &World, pause: Duration) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(&world.client(Some(&world.ours.device), &["http/1.1"]));
+    config.client_auth_cert_resolver = Arc::new(Hesitant { chosen: config.client_auth_cert_resolver, pause });
+    Arc::new(config)
+}
+
+#[derive(Debug)]
+struct Hesitant {
+    chosen: Arc<dyn ResolvesClientCert>,
+    pause: Duration,
+}
+
+impl ResolvesClientCert for Hesitant {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        thread::sleep(self.pause);
+        self.chosen.resolve(hints, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
 async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
     let mut answer = Vec::new();
     let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
