@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Answer, Curl, Installation, Product, Recipe, self_signed_server};
+use tegata_tests::{Answer, Browser, Curl, Installation, Product, Recipe, self_signed_server};
 
 #[test]
 fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_through() {
@@ -89,4 +89,39 @@ fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_
     assert!(page.contains("id=\"told\"") && page.contains("There is no access token"), "{page}");
     let made_up = at("/?code=%3Cb%3E&lang=en").as_device(&device).send().expect(200).text();
     assert!(!made_up.contains("id=\"told\""), "no text of a link is shown");
+}
+
+#[test]
+fn people_who_are_refused_read_a_page_and_one_click_away_how_their_device_stands() {
+    let installation = Installation::start();
+    let gate = installation.gate();
+    let refusing = format!("http://127.0.0.1:{}/check", gate.port);
+    let mut browser = Browser::open(&installation);
+    browser.go(&refusing);
+    browser.see("h1");
+    browser.picture("gate-refusal");
+    browser.click("a");
+    browser.see(".problem");
+    assert!(browser.text(".problem").contains("C-01"), "without a certificate that is what is told");
+    browser.picture("why-without-certificate");
+
+    browser.go(&installation.invitation);
+    browser.reach("ready");
+    browser.click("#start");
+    let file = browser.download();
+    browser.reach("install");
+    let password = browser.text("#password");
+    browser.import(&file.path, &password);
+    browser.reach("done");
+    browser.go(&refusing);
+    browser.click("a");
+    browser.see("#told");
+    assert!(browser.text("#told").contains("G-02"), "{}", browser.text("#told"));
+    browser.picture("why-told");
+    browser.go(&format!("{}/?code=G-02&lang=en", installation.device));
+    browser.see("#told");
+    browser.picture("why-told-english");
+    browser.go(&format!("{}/?code=G-04&lang=ja", installation.device));
+    browser.see("#told");
+    browser.picture("why-told-another");
 }

@@ -5,7 +5,7 @@ import { forget, keep, recall } from './kept.js';
 import { isWrongBrowser, platformOf } from './platform.js';
 import { offerProfile } from './profile.js';
 import { codeOf, offerTyping } from './typed.js';
-import { byId, date, fill, language, show, tell } from './view.js';
+import { byId, date, fill, language, now, show, tell } from './view.js';
 import { patiently } from './waiting.js';
 import { offerWays } from './ways.js';
 
@@ -41,12 +41,17 @@ async function open(text) {
 }
 
 function welcome(code, invitation, waited) {
-  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr, progress, scep } = invitation;
+  const { tenant, site, label, subject, keys, expires_at: expires, probe_pattern: probePattern, qr, scep } = invitation;
+  const tickets = { code, progress: invitation.progress };
   byId('qr').src = `data:image/svg+xml,${encodeURIComponent(qr)}`;
   byId('profile-code').value = code;
   fill({ tenant, site, label, expires: date(expires, 'short') });
   offerWays({ profiles: true, scep });
-  offerProfile({ progress: () => api('invitations/progress', { ticket: progress }), proof: { probePattern } });
+  offerProfile({
+    progress: () => api('invitations/progress', { ticket: tickets.progress }),
+    proof: { probePattern },
+    permitted: invitation.approval ? () => permitted(code, tickets, waited) : undefined,
+  });
   offerCeremony({
     subject,
     keys,
@@ -54,12 +59,37 @@ function welcome(code, invitation, waited) {
     probePattern,
     probeAtOnce: true,
     kept: waited?.request,
-    submit: (csr, request) => submit(code, csr, request),
-    deliver: (thumbprint) => api('deliveries', { ...right(code), thumbprint }),
+    submit: (csr, request) => submit(tickets.code, csr, request),
+    deliver: (thumbprint) => api('deliveries', { ...right(tickets.code), thumbprint }),
   });
   show('ready');
   // Whoever waited before goes on where they were.
-  if (waited) byId('start').click();
+  if (waited) byId(waited.claim ? 'profile-start' : 'start').click();
+}
+
+/** Waits until somebody has approved of a device that will make its key by itself: what they give stands for the code. */
+async function permitted(code, tickets, waited) {
+  let claim = waited?.claim;
+  const path = 'approvals/profile';
+  const ask = () => api(path, claim ? { claim } : { code, platform: byId('profile-platform').value });
+  try {
+    const given = await patiently({
+      hand: ask,
+      ask,
+      waits: (answer) => {
+        claim = answer.claim;
+        return wait(code, { claim }, answer);
+      },
+    });
+    await forget(code);
+    approval = undefined;
+    Object.assign(tickets, given);
+    byId('profile-code').value = given.code;
+    show('ready');
+  } catch (failure) {
+    await endWait(code, failure);
+    throw failure;
+  }
 }
 
 /** The approval that was waited for, once there was one: a code that was typed may be over by then. */
@@ -71,23 +101,26 @@ async function submit(code, csr, request) {
     const issued = await patiently({
       hand: () => api('enrollments', { code, csr, platform: platformOf(navigator) }),
       ask: (id) => api('approvals', { approval: id }),
-      waits: (answer) => wait(code, request, answer),
+      waits: (answer) => wait(code, { request }, answer),
     });
     await forget(code);
     return issued;
   } catch (failure) {
-    // A connection that breaks before anybody was asked is told where the button is.
-    if (document.body.dataset.now === 'waiting') {
-      await forget(code);
-      refuse(code, failure);
-    }
+    await endWait(code, failure);
     throw failure;
   }
 }
 
-async function wait(code, request, { approval: id, number, expires_at: expires }) {
+/** A connection that breaks before anybody was asked is told where the button is. */
+async function endWait(code, failure) {
+  if (now() !== 'waiting') return;
+  await forget(code);
+  refuse(code, failure);
+}
+
+async function wait(code, mine, { approval: id, number, expires_at: expires }) {
   approval = id;
-  const isKept = await keep(code, { request, approval: id, expires });
+  const isKept = await keep(code, { ...mine, approval: id, expires });
   document.body.dataset.kept = isKept ? 'yes' : 'no';
   byId('waiting-kept').hidden = !isKept;
   byId('waiting-not-kept').hidden = isKept;

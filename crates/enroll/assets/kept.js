@@ -5,7 +5,7 @@
 const NAME = 'tegata';
 const STORE = 'waiting';
 
-/** Keeps `waited` (`request`, `approval`, `expires`) for an invitation. False where the browser does not. */
+/** Keeps `waited` (`request` or `claim`, `approval`, `expires`) for an invitation. False where the browser does not. */
 export async function keep(code, waited) {
   try {
     const name = await nameOf(code);

@@ -74,7 +74,7 @@ async function approved(code, csr, batch) {
     return await patiently({ hand, ask: hand, waits: (answer) => wait(answer, batch) });
   } catch (failure) {
     // Another device has another key, and perhaps better luck.
-    if (now() === 'waiting') stop(failure);
+    if (now() === 'waiting') stop(failure, batch);
     throw failure;
   }
 }
@@ -86,7 +86,8 @@ async function wait({ number, expires_at: expires }, batch) {
   show('waiting');
 }
 
-function stop(failure) {
+function stop(failure, batch) {
+  list(batch.devices);
   tell(byId('stopped-problem'), failure instanceof Refusal ? failure : Refusal.local('unreadable', true));
   show('stopped');
 }

@@ -8,11 +8,19 @@ const PAUSE_MS = 3_000;
 
 /**
  * Follows what comes of the form `#profile-form`, which the browser sends by itself. `progress()` asks the server how far the
- * device is; `proof`: for the proof of the certificate that was issued.
+ * device is; `proof`: for the proof of the certificate that was issued. `permitted()`, where there is one, resolves once the form may
+ * be sent.
  */
-export function offerProfile({ progress, proof }) {
+export function offerProfile({ progress, proof, permitted }) {
   let waiting;
-  byId('profile-form').addEventListener('submit', () => {
+  const form = byId('profile-form');
+  form.addEventListener('submit', (event) => {
+    if (permitted) {
+      event.preventDefault();
+      const asked = permitted;
+      permitted = undefined;
+      return void afterwards(asked, form, event.submitter, () => { permitted = asked; });
+    }
     // After the browser has taken what is in the form.
     setTimeout(() => {
       countDown();
@@ -22,6 +30,19 @@ export function offerProfile({ progress, proof }) {
       waiting = follow({ progress, proof });
     });
   });
+}
+
+/** Sends the form as it was meant once it may be; `again`: after a refusal the next attempt asks anew. */
+async function afterwards(permitted, form, submitter, again) {
+  const problem = byId('start-problem');
+  problem.hidden = true;
+  try {
+    await permitted();
+    form.requestSubmit(submitter);
+  } catch (failure) {
+    again();
+    tell(problem, failure instanceof Refusal ? failure : Refusal.local('unreadable', true));
+  }
 }
 
 async function follow({ progress, proof }) {

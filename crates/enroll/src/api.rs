@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     /// Kinds of keys that a request may bring, the best first.
     keys: Vec<String>,
     device_origin: String,
+    /// Whether somebody has to approve of the device.
+    approval: bool,
     /// Whether profiles may lead to SCEP.
     scep: bool,
     probe_pattern: String,
@@ -110,6 +112,7 @@ pub(crate) async fn open(
         &invitation.label,
     )?;
     let opened = Opened {
+        approval: invitation.role == Role::Device && invitation.policies.need_approval(),
         progress: desk.give_ticket(Purpose::Progress, Right::Invitation(invitation.id)).await?,
         keys: desk.key_kinds(&invitation.tenant, invitation.role)?,
         tenant: invitation.tenant_name,

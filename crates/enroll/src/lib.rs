@@ -63,6 +63,7 @@ pub fn portal_routes(desk: Desk) -> Router {
         .route("/api/v1/invitations/open", post(api::open))
         .route("/api/v1/enrollments", post(api::enroll))
         .route("/api/v1/approvals", post(waiting::ask))
+        .route("/api/v1/approvals/profile", post(waiting::ask_before))
         .route("/api/v1/deliveries", post(api::deliver_invited))
         .route("/api/v1/invitations/progress", post(progress::of_invitation))
         .with_state(desk.clone())

@@ -9,7 +9,7 @@ mod plist;
 
 use crate::desk::Desk;
 use crate::guest::Guest;
-use crate::ticket::{Purpose, Right};
+use crate::ticket::{Purpose, Right, Ticket};
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
@@ -128,9 +128,16 @@ async fn first(
     let told = wish.platform.or_else(|| (guest.platform == Platform::Macos).then_some(Platform::Apple));
     let desk = profiles.desk.clone().serving(guest.calling_itself(told));
     let invitation = desk.open(&wish.code).await?;
-    // The device that follows the profile does not say which it is: here it can still be told apart.
-    desk.would_permit(&invitation)?;
-    let ticket = desk.give_ticket(Purpose::Certificate, Right::Invitation(invitation.id.clone())).await?;
+    let ticket = desk.read_ticket(Purpose::Certificate, &wish.code).await?;
+    let right = if let Some(Ticket { right: Right::Approved(id), .. }) = ticket {
+        // Judged when somebody was asked; what was approved stays so on its way through the profile.
+        Right::Approved(id)
+    } else {
+        // The device that follows the profile does not say which it is: here it can still be told apart.
+        desk.would_permit(&invitation)?;
+        Right::Invitation(invitation.id.clone())
+    };
+    let ticket = desk.give_ticket(Purpose::Certificate, right).await?;
     let profile = Profile {
         tenant: &invitation.tenant,
         tenant_name: &invitation.tenant_name,

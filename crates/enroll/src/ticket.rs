@@ -10,7 +10,7 @@ use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::{base32, base64url, from_base64url};
-use tegata_core::{InvitationId, Refusal, Thumbprint, Timestamp};
+use tegata_core::{ApprovalId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Facts};
 
 /// What a ticket is good for.
@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Certificate,
     /// To see whether the certificate was issued, and nothing else.
     Progress,
+    /// To come back for what somebody has to approve of.
+    Approval,
 }
 
 /// The right that a ticket stands for.
@@ -27,6 +29,8 @@ pub(crate) enum Purpose {
 pub(crate) enum Right {
     /// This invitation.
     Invitation(InvitationId),
+    /// The invitation of this approval, for a key that there was not when somebody approved.
+    Approved(ApprovalId),
     /// The certificate with this thumbprint, which was presented.
     Renewal(Thumbprint),
 }
@@ -53,6 +57,8 @@ impl Purpose {
             // A device drops a profile that was not installed within eight minutes.
             Self::Certificate => Duration::from_mins(30),
             Self::Progress => Duration::from_hours(2),
+            // Nobody waits longer.
+            Self::Approval => Duration::from_hours(8 * 24),
         }
     }
 
@@ -60,6 +66,7 @@ impl Purpose {
         match self {
             Self::Certificate => "tickets for certificates",
             Self::Progress => "tickets for progress",
+            Self::Approval => "tickets for approvals",
         }
     }
 }
@@ -78,7 +85,7 @@ impl Desk {
         let (now, given_at) = (self.context.now(), ticket.given_at);
         if now.plus(SKEW) < given_at || now.since(given_at) > purpose.life() {
             return Err(match ticket.right {
-                Right::Invitation(_) => Refusal::InvitationExpired,
+                Right::Invitation(_) | Right::Approved(_) => Refusal::InvitationExpired,
                 Right::Renewal(_) => Refusal::RenewalNotPossible,
             });
         }
@@ -136,6 +143,7 @@ impl Ticket {
         let moment = self.given_at.millis().to_be_bytes();
         match &self.right {
             Right::Invitation(id) => [&[1][..], &moment, &id.bits()].concat(),
+            Right::Approved(id) => [&[3][..], &moment, &id.bits()].concat(),
             Right::Renewal(thumbprint) => [&[2][..], &moment, thumbprint.as_bytes()].concat(),
         }
     }
@@ -144,6 +152,7 @@ impl Ticket {
         let (head, about) = bytes.split_at_checked(HEAD)?;
         let right = match (head[0], about.len()) {
             (1, ID) => Right::Invitation(InvitationId::parse(&base32(about))?),
+            (3, ID) => Right::Approved(ApprovalId::parse(&base32(about))?),
             (2, THUMBPRINT) => Right::Renewal(Thumbprint::from_slice(about)?),
             _ => return None,
         };
@@ -160,7 +169,12 @@ mod tests {
     #[test]
     fn a_ticket_says_what_it_was_given_for() {
         let id = InvitationId::random(&Seeded::new(3));
-        for right in [Right::Invitation(id), Right::Renewal(Thumbprint::of(b"a certificate"))] {
+        let approval = ApprovalId::random(&Seeded::new(4));
+        for right in [
+            Right::Invitation(id),
+            Right::Approved(approval),
+            Right::Renewal(Thumbprint::of(b"a certificate")),
+        ] {
             let ticket = Ticket { right, given_at: Timestamp::from_millis(1_795_000_000_123) };
             let bytes = ticket.to_bytes();
             assert_eq!(Ticket::from_bytes(&bytes), Some(ticket));

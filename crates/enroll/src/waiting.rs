@@ -3,6 +3,7 @@
 use crate::desk::{Desk, parse};
 use crate::enrolled::{Enrolled, NO_STORE};
 use crate::guest::Guest;
+use crate::ticket::{Purpose, Right, Ticket};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,8 +11,8 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tegata_core::{ApprovalId, Language, Refusal, Timestamp};
-use tegata_storage::{Approval, Invitation};
+use tegata_core::{ApprovalId, Language, Platform, Refusal, Timestamp};
+use tegata_storage::{Approval, ApprovalState, Invitation};
 use tegata_web::{Answer, Problem, ReaderLanguage, StrictJson};
 
 /// How long whoever waits should wait before asking again.
@@ -48,6 +49,79 @@ pub(crate) async fn ask(
         Ok(handed_over) => Enrolled::answer(&desk, handed_over),
         Err(Refusal::ApprovalPending) => Ok(Waiting::of(approval).answer()),
         Err(refusal) => Err(problem(refusal, &invitation, language)),
+    }
+}
+
+/// `POST {portal}/api/v1/approvals/profile`: for a device that will make its key by itself, once it has its profile. First with
+/// the code, then with the claim that came in answer to it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AskBefore {
+    code: Option<String>,
+    claim: Option<String>,
+    platform: Option<Platform>,
+}
+
+/// Nobody has decided yet, status 202; or what stands for the invitation from now on.
+#[derive(Serialize)]
+struct Claim {
+    #[serde(flatten)]
+    waiting: Waiting,
+    claim: String,
+}
+
+#[derive(Serialize)]
+struct Approved {
+    /// In place of the code.
+    code: String,
+    /// A ticket for `/api/v1/invitations/progress`.
+    progress: String,
+}
+
+pub(crate) async fn ask_before(
+    State(desk): State<Desk>,
+    guest: Guest,
+    ReaderLanguage(language): ReaderLanguage,
+    StrictJson(body): StrictJson<AskBefore>,
+) -> Answer<Response> {
+    let desk = desk.serving(guest.calling_itself(body.platform));
+    let approval = match (&body.code, &body.claim) {
+        (Some(code), None) => {
+            let invitation = desk.open(code).await?;
+            let asked = desk.ask_before(&invitation).await;
+            asked.map_err(|refusal| problem(refusal, &invitation, language))?
+        }
+        (None, Some(claim)) => desk.claimed(claim).await?,
+        _ => return Err(Refusal::RequestMalformed.into()),
+    };
+    match approval.state {
+        ApprovalState::Declined => Err(Refusal::ApprovalDeclined.into()),
+        ApprovalState::Waiting if approval.is_over(desk.context.now()) => {
+            Err(Refusal::InvitationExpired.into())
+        }
+        ApprovalState::Waiting => {
+            let claim = desk.give_ticket(Purpose::Approval, Right::Approved(approval.id.clone())).await?;
+            let wait = [(RETRY_AFTER, PAUSE.as_secs().to_string())];
+            let told = Claim { waiting: Waiting::of(approval), claim };
+            Ok((StatusCode::ACCEPTED, NO_STORE, wait, Json(told)).into_response())
+        }
+        ApprovalState::Granted => {
+            let code = desk.give_ticket(Purpose::Certificate, Right::Approved(approval.id)).await?;
+            desk.open(&code).await?;
+            let progress = Right::Invitation(approval.invitation);
+            let progress = desk.give_ticket(Purpose::Progress, progress).await?;
+            Ok((StatusCode::OK, NO_STORE, Json(Approved { code, progress })).into_response())
+        }
+    }
+}
+
+impl Desk {
+    async fn claimed(&self, claim: &str) -> Result<Approval, Refusal> {
+        let ticket = self.read_ticket(Purpose::Approval, claim).await?;
+        let Some(Ticket { right: Right::Approved(id), .. }) = ticket else {
+            return Err(Refusal::InvitationUnknown);
+        };
+        self.known_approval(&id).await
     }
 }
 

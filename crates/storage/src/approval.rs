@@ -203,6 +203,38 @@ impl Transaction {
         self.audit(actor, "approval.granted", None, json!({"approval": id})).await
     }
 
+    /// What was granted before there was a key is for this one, as long as its invitation is open: whoever asked made it
+    /// since, or makes another because the last came to nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when it was not granted, its invitation is not open, or somebody decides about this very key.
+    pub async fn pass_approval_on(
+        &mut self,
+        id: &ApprovalId,
+        key_hash: &[u8; 32],
+        request: &[u8],
+        actor: &Actor,
+    ) -> Result<()> {
+        let passed = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE approval SET key_hash = $2, request = $3 WHERE id = $1 AND state = 'granted' \
+                 AND EXISTS (SELECT 1 FROM invitation i WHERE i.id = approval.invitation AND i.state = 'open') \
+                 AND NOT EXISTS (SELECT 1 FROM approval o WHERE o.invitation = approval.invitation AND o.key_hash = $2)",
+            )
+            .bind(id.as_str())
+            .bind(key_hash.to_vec())
+            .bind(request.to_vec())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(
+            passed,
+            "it was not granted, its invitation is not open, or this key has an approval of its own",
+        )?;
+        self.audit(actor, "approval.passed_on", None, json!({"approval": id})).await
+    }
+
     /// Decides against a key that waits.
     ///
     /// # Errors

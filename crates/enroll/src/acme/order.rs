@@ -308,9 +308,13 @@ impl Acme {
         order: &AcmeOrder,
         request: &ParsedRequest,
     ) -> Result<HandedOver, Refusal> {
-        if let Some((old, given_at)) = self.renewal_shown(account, order).await? {
-            let old = self.desk.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
-            return self.desk.renew_with(&old, request, None).await;
+        if let Some(shown) = self.code_shown(account, order).await? {
+            let ticket = self.desk.authentic_ticket(Purpose::Certificate, &shown).await?;
+            if let Some(Ticket { right: Right::Renewal(old), given_at }) = ticket {
+                let old = self.desk.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
+                return self.desk.renew_with(&old, request, None).await;
+            }
+            self.desk.pass_approval_on(&shown, request).await?;
         }
         let invitation = self.desk.context.ledger.invitation(&order.invitation).await;
         let invitation = invitation.map_err(|error| error.refusal())?.ok_or(Refusal::InvitationUnknown)?;
@@ -326,20 +330,12 @@ impl Acme {
         }
     }
 
-    /// What a device that shows a ticket for a renewal wants renewed, and since when it may.
-    async fn renewal_shown(
-        &self,
-        account: &AcmeAccount,
-        order: &AcmeOrder,
-    ) -> Result<Option<(Thumbprint, Timestamp)>, Refusal> {
+    /// The code or the ticket that a device shows which is bound to nothing else.
+    async fn code_shown(&self, account: &AcmeAccount, order: &AcmeOrder) -> Result<Option<String>, Refusal> {
         if account.invitation.is_some() {
             return Ok(None);
         }
-        let shown = self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?;
-        Ok(match self.desk.authentic_ticket(Purpose::Certificate, &shown).await? {
-            Some(Ticket { right: Right::Renewal(old), given_at }) => Some((old, given_at)),
-            _ => None,
-        })
+        Ok(Some(self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?))
     }
 
     async fn show(&self, status: StatusCode, order: &AcmeOrder) -> Answer<Response> {

@@ -21,7 +21,10 @@ impl Desk {
         let now = self.context.now();
         let invitation = self.find_or_note(code).await?;
         match parse(request) {
-            Ok(request) => self.enroll_with(&invitation, &request, None).await,
+            Ok(request) => {
+                self.pass_approval_on(code, &request).await?;
+                self.enroll_with(&invitation, &request, None).await
+            }
             Err(refusal) => {
                 let actor = Actor::Invitation(invitation.id);
                 Err(self.refused(actor, invitation.device, refusal, now).await)
@@ -92,7 +95,11 @@ impl Desk {
 
     async fn find_long(&self, code: &str) -> Result<Invitation, Refusal> {
         if let Some(ticket) = self.read_ticket(Purpose::Certificate, code).await? {
-            let Right::Invitation(id) = ticket.right else { return Err(Refusal::InvitationUnknown) };
+            let id = match ticket.right {
+                Right::Invitation(id) => id,
+                Right::Approved(id) => self.known_approval(&id).await?.invitation,
+                Right::Renewal(_) => return Err(Refusal::InvitationUnknown),
+            };
             let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
         }

@@ -1,19 +1,58 @@
 //! What the rules of tenant and site say of a first certificate, and what was decided about it.
 
 use super::{Desk, HandedOver, refusal};
+use crate::ticket::{Purpose, Right};
+use ring::digest::{SHA256, digest};
 use tegata_ca::ParsedRequest;
 use tegata_core::policy::{Asking, Verdict};
 use tegata_core::{ApprovalId, Refusal, Role, Timestamp};
-use tegata_storage::{Actor, Approval, ApprovalState, Invitation, NewApproval};
+use tegata_storage::{Actor, Approval, ApprovalState, Invitation, LedgerError, NewApproval};
 
 impl Desk {
     /// What waits under this identifier, with its invitation.
     pub(crate) async fn approval(&self, id: &str) -> Result<(Approval, Invitation), Refusal> {
-        let id = ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?;
-        let ledger = &self.context.ledger;
-        let approval = ledger.approval(&id).await.map_err(refusal)?.ok_or(Refusal::InvitationUnknown)?;
-        let invitation = ledger.invitation(&approval.invitation).await.map_err(refusal)?;
+        let approval = self.known_approval(&ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?).await?;
+        let invitation = self.context.ledger.invitation(&approval.invitation).await.map_err(refusal)?;
         Ok((approval, invitation.ok_or(Refusal::Internal)?))
+    }
+
+    pub(crate) async fn known_approval(&self, id: &ApprovalId) -> Result<Approval, Refusal> {
+        let known = self.context.ledger.approval(id).await.map_err(refusal)?;
+        known.ok_or(Refusal::InvitationUnknown)
+    }
+
+    /// Asks somebody to approve of a device that will make its key by itself, and later: what waits has no key.
+    ///
+    /// # Errors
+    /// The rule that is broken; what the invitation says.
+    pub(crate) async fn ask_before(&self, invitation: &Invitation) -> Result<Approval, Refusal> {
+        let now = self.context.now();
+        invitation.policies.judge(&self.asking(now))?;
+        let id = ApprovalId::random(self.context.entropy.as_ref());
+        // Unlike any key's, and nobody's.
+        let key_hash = digest(&SHA256, id.as_str().as_bytes()).as_ref().try_into();
+        self.write_asked(invitation, &id, key_hash.map_err(|_| Refusal::Internal)?, Vec::new(), now).await?;
+        self.known_approval(&id).await
+    }
+
+    /// Gives this key what was granted before there was one, if `code` is the ticket for that.
+    pub(crate) async fn pass_approval_on(&self, code: &str, request: &ParsedRequest) -> Result<(), Refusal> {
+        let Some(ticket) = self.authentic_ticket(Purpose::Certificate, code).await? else { return Ok(()) };
+        let Right::Approved(id) = ticket.right else { return Ok(()) };
+        let known = self.known_approval(&id).await?;
+        let key_hash = request.key_hash();
+        if known.state != ApprovalState::Granted || known.key_hash == key_hash {
+            return Ok(());
+        }
+        let now = self.context.now();
+        let actor = Actor::Invitation(known.invitation);
+        let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
+        match transaction.pass_approval_on(&id, &key_hash, request.der(), &actor).await {
+            Ok(()) => transaction.commit().await.map_err(refusal),
+            // The invitation was used meanwhile, which the desk says better.
+            Err(LedgerError::Guard(_)) => Ok(()),
+            Err(error) => Err(refusal(error)),
+        }
     }
 
     /// What waits for this key and this code.
@@ -84,11 +123,23 @@ impl Desk {
     ) -> Result<(), Refusal> {
         // Nobody is asked about a key that could not be certified.
         self.authorities.for_tenant(&invitation.tenant)?.check_key(invitation.role, request)?;
+        let id = ApprovalId::random(self.context.entropy.as_ref());
+        decided(self.write_asked(invitation, &id, request.key_hash(), request.der().to_vec(), now).await?)
+    }
+
+    async fn write_asked(
+        &self,
+        invitation: &Invitation,
+        id: &ApprovalId,
+        key_hash: [u8; 32],
+        request: Vec<u8>,
+        now: Timestamp,
+    ) -> Result<ApprovalState, Refusal> {
         let new = NewApproval {
-            id: ApprovalId::random(self.context.entropy.as_ref()),
+            id: id.clone(),
             invitation: invitation.id.clone(),
-            key_hash: request.key_hash(),
-            request: request.der().to_vec(),
+            key_hash,
+            request,
             platform: self.guest.platform,
             address: self.guest.address,
         };
@@ -96,7 +147,7 @@ impl Desk {
         let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
         let state = transaction.ask_approval(&new, &actor).await.map_err(refusal)?;
         transaction.commit().await.map_err(refusal)?;
-        decided(state)
+        Ok(state)
     }
 
     fn asking(&self, at: Timestamp) -> Asking {

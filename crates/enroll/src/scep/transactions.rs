@@ -75,6 +75,7 @@ impl Case<'_> {
             let actor = Actor::Invitation(invitation.id);
             return Err(self.refused(actor, Refusal::InvitationUnknown).await);
         }
+        self.desk.pass_approval_on(password, &asked.request).await?;
         // What the desk will refuse leaves no trace but its own.
         if invitation.admits(Some(&asked.request.key_hash()), self.desk.context.now()).is_ok() {
             self.begin(invitation.id.as_str(), &asked.request).await?;

@@ -29,6 +29,13 @@ impl House {
         self.write(now, async |transaction| transaction.approve(&wish.id, &operator()).await).await
     }
 
+    async fn pass_on(&self, wish: &NewApproval, key: &[u8; 32], now: Timestamp) -> Result<()> {
+        self.write(now, async |transaction| {
+            transaction.pass_approval_on(&wish.id, key, b"its request", &operator()).await
+        })
+        .await
+    }
+
     async fn decline(&self, wish: &NewApproval, now: Timestamp) -> Result<()> {
         self.write(now, async |transaction| transaction.decline(&wish.id, "not ours", &operator()).await)
             .await
@@ -40,6 +47,27 @@ impl House {
 }
 
 on_both_engines! {
+    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(house: House) {
+        let invited = house.invite("iPad", day(0)).await;
+        let [wish, other] = [house.wish(&invited), house.wish(&invited)];
+        for asked in [&wish, &other] {
+            house.ask(asked, day(0)).await.unwrap();
+        }
+        let [first, second] = [bytes(&house.entropy), bytes(&house.entropy)];
+        assert!(guarded(&house.pass_on(&wish, &first, day(0)).await), "nobody has approved");
+        house.approve(&wish, day(0)).await.unwrap();
+        assert!(guarded(&house.pass_on(&wish, &other.key_hash, day(0)).await), "that key waits by itself");
+        house.pass_on(&wish, &first, day(0)).await.unwrap();
+        house.pass_on(&wish, &second, day(0)).await.unwrap();
+        assert!(house.ledger.approval_for(&invited.id, &first).await.unwrap().is_none(), "it came to nothing");
+        let known = house.ledger.approval_for(&invited.id, &second).await.unwrap().unwrap();
+        assert_eq!((known.id, known.state, &*known.request), (wish.id.clone(), Granted, &b"its request"[..]));
+        house.write(day(0), async |transaction| transaction.withdraw_invitation(&invited.id, &operator()).await)
+            .await
+            .unwrap();
+        assert!(guarded(&house.pass_on(&wish, &first, day(0)).await), "it is over");
+    }
+
     async fn a_key_waits_once_and_the_decision_is_its_own(house: House) {
         let before = house.audited().await;
         let invited = house.invite("受付PC", day(0)).await;
