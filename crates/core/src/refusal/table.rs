@@ -418,22 +418,22 @@ refusals! {
     /// No token where one is needed.
     TokenMissing "G-02" 401 {
         ja: "アクセストークンがありません", "アプリを開き直してください。";
-        en: "There is no access token", "Send the token in the Authorization header as Bearer.";
+        en: "There is no access token", "Open the app again. A program sends the token in the Authorization header as Bearer.";
     }
     /// The token is malformed, expired, for another audience, or not from the issuer.
     TokenInvalid "G-03" 401 {
         ja: "アクセストークンが正しくないか、期限が切れています", "アプリを開き直してください。";
-        en: "The access token is not valid here or has ended", "Obtain a new token for this product.";
+        en: "The access token is not valid here or has ended", "Open the app again. A program obtains a new token for this product.";
     }
     /// The token is bound to another certificate.
     TokenNotBound "G-04" 401 {
         ja: "アクセストークンがこの端末の証明書のものではありません", "アプリを開き直してください。";
-        en: "The access token belongs to another certificate", "Obtain a token with the certificate that this connection presents.";
+        en: "The access token belongs to another certificate", "Open the app again. A program obtains a token with the certificate that this connection presents.";
     }
     /// The token itself was revoked.
     TokenRevoked "G-05" 401 {
         ja: "アクセストークンは取り消されています", "アプリを開き直してください。";
-        en: "The access token has been revoked", "Obtain a new token.";
+        en: "The access token has been revoked", "Open the app again. A program obtains a new token.";
     }
     /// The product behind the gate cannot be reached, or breaks off.
     ProductAway "G-06" 502 {
