@@ -18,19 +18,34 @@ test('one failed request, then the new certificate: nothing is left to say', asy
   assert.equal(asked.length, 2);
 });
 
+test('a browser that spent all refusals elsewhere is asked again, and not while it waits', async () => {
+  const { hint, asked, ...browser } = world([{}, { thumbprint: 'old' }, {}, {}, { thumbprint: 'new' }]);
+  let releases = 0;
+  assert.equal(await letGo('new', { release: async () => { releases += 1; }, ...browser }), true);
+  assert.equal(releases, 2);
+  assert.equal(asked.length, 5);
+});
+
 test('a browser that keeps its choice is left alone after a few attempts, and the page says what to do', async () => {
   const { hint, asked, ...browser } = world(Array.from({ length: 99 }, () => ({ thumbprint: 'old' })));
-  assert.equal(await letGo('new', { release: async () => null, ...browser }), false);
+  let releases = 0;
+  assert.equal(await letGo('new', { release: async () => { releases += 1; }, ...browser }), false);
   assert.equal(hint.hidden, false);
+  assert.equal(releases, 4);
   assert.equal(asked.length, 20);
 });
 
-test('a server that does not let go is asked once whether the browser has let go by itself', async () => {
+test('a server that does not let go is no matter where the browser has let go by itself', async () => {
   const release = async () => { throw new Error('K-08'); };
-  for (const [seen, hidden] of [['old', false], ['new', true]]) {
-    const { hint, asked, ...browser } = world([{ thumbprint: seen }]);
-    assert.equal(await letGo('new', { release, ...browser }), hidden);
-    assert.equal(hint.hidden, hidden);
-    assert.equal(asked.length, 1);
-  }
+  const { hint, asked, ...browser } = world([{ thumbprint: 'new' }]);
+  assert.equal(await letGo('new', { release, ...browser }), true);
+  assert.equal(hint.hidden, true);
+  assert.equal(asked.length, 1);
+});
+
+test('a server that never lets go leaves the old certificate at work, and the page says so', async () => {
+  const release = async () => { throw new Error('K-08'); };
+  const { hint, ...browser } = world(Array.from({ length: 99 }, () => ({ thumbprint: 'old' })));
+  assert.equal(await letGo('new', { release, ...browser }), false);
+  assert.equal(hint.hidden, false);
 });

@@ -47,16 +47,20 @@ impl Releases {
             return false;
         }
         let thumbprint = Thumbprint::of(leaf);
-        waiting
-            .retain(|_, release| release.until >= now && release.left > 0 && release.successor != thumbprint);
+        waiting.retain(|_, release| release.holds(now) && release.successor != thumbprint);
         let Some(release) = waiting.get_mut(&thumbprint) else { return false };
         release.left -= 1;
         true
     }
 
+    /// Whether a connection made with this certificate is to end: its handshake was under way when it was let go of.
+    fn hold(&self, thumbprint: &Thumbprint, now: Timestamp) -> bool {
+        self.waiting().get(thumbprint).is_some_and(|release| release.holds(now))
+    }
+
     fn add(&self, thumbprint: Thumbprint, successor: Thumbprint, now: Timestamp) {
         let mut waiting = self.waiting();
-        waiting.retain(|_, release| release.until >= now);
+        waiting.retain(|_, release| release.holds(now));
         if waiting.len() < MOST {
             waiting.insert(thumbprint, Release { until: now.plus(PATIENCE), left: REFUSALS, successor });
         }
@@ -64,6 +68,12 @@ impl Releases {
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Thumbprint, Release>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Release {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.until >= now && self.left > 0
     }
 }
 
@@ -92,6 +102,11 @@ impl Choice {
     pub fn release(&self, successor: Thumbprint, now: Timestamp) {
         self.releases.add(self.thumbprint, successor, now);
         self.visitors.dismiss(&self.thumbprint);
+    }
+
+    /// Whether this certificate is being let go of.
+    pub(crate) fn is_released(&self, now: Timestamp) -> bool {
+        self.releases.hold(&self.thumbprint, now)
     }
 }
 

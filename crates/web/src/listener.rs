@@ -35,6 +35,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 mod activity;
+mod farewell;
 
 /// How a port is spoken with. What is swapped in holds for connections made afterwards.
 #[derive(Clone)]
@@ -196,9 +197,17 @@ impl House {
         let choice =
             matches!(self.port, Port::Device(..)).then(|| self.choosing.try_acquire().ok()).flatten();
         let end = if choice.is_some() { Instant::now() + self.limits.choice } else { end };
-        tokio::select! {
-            shaken = timeout_at(end, start.into_stream(config)) => shaken?,
-            () = self.closed_to_newcomers() => Err(io::ErrorKind::ConnectionAborted.into()),
+        let shaken = tokio::select! {
+            shaken = timeout_at(end, start.into_stream(config).into_fallible()) => shaken?,
+            () = self.closed_to_newcomers() => return Err(io::ErrorKind::ConnectionAborted.into()),
+        };
+        drop(choice);
+        match shaken {
+            Ok(stream) => Ok(stream),
+            Err((error, stream)) => {
+                farewell::let_arrive(stream).await;
+                Err(error)
+            }
         }
     }
 
@@ -259,10 +268,15 @@ impl House {
     }
 
     fn welcome(&self, facts: &Extensions, connection: &ConnectionControl) -> Option<Visit> {
-        let Port::Device(_, _, visitors) = &self.port else { return None };
+        let Port::Device(_, clock, visitors) = &self.port else { return None };
         let certificate = facts.get::<Presented>()?.0.as_ref()?;
         let ours = certificate.path == Path::Trusted;
-        ours.then(|| visitors.enter(certificate.thumbprint, connection.clone()))
+        let visit = ours.then(|| visitors.enter(certificate.thumbprint, connection.clone()));
+        // After entering, so that whoever lets go of the certificate now either sees this visitor or is seen here.
+        if facts.get::<Choice>().is_some_and(|choice| choice.is_released(clock.now())) {
+            connection.close();
+        }
+        visit
     }
 
     fn builder(&self, h2: bool) -> Builder<TokioExecutor> {

@@ -185,6 +185,7 @@ fn on_an_ipad_the_device_page_renews_with_the_next_profile_which_works_once() {
     browser.see("#after-issue");
     // Chromium keeps both certificates; an iPad would have only the new one.
     browser.reach("done");
+    assert!(!browser.shows("#keeps-old"), "the browser let go of the old certificate");
     browser.go(&format!("{}/", installation.device));
     assert_eq!(browser.text("[data-fact=generation]"), "2");
     assert_eq!(browser.complaints(), Vec::<String>::new());

@@ -160,6 +160,7 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     browser.import(&second.path, &password);
     browser.click("#check");
     browser.reach("done");
+    assert!(!browser.shows("#keeps-old"), "the browser let go of the old certificate");
     browser.picture("renew-done");
     browser.go(&format!("{}/", installation.device));
     browser.see("#device");
