@@ -51,6 +51,8 @@ fn renew(installation: &Installation, browser: &mut Browser, old: &str) {
     assert_eq!(named.len(), 1, "the page names the one to choose: {number} in {both:?}");
     browser.present(&new);
     browser.reach("done");
+    browser.see("#keeps-old [data-platform=firefox]");
+    assert!(browser.text("#keeps-old").contains(&number), "also where it says to close the browser");
     browser.picture("firefox-renew-done-english");
 
     let device_page = format!("{}/?lang=en", installation.device);
