@@ -11,7 +11,7 @@ use crate::servers::{Still, Tegata};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::body::Bytes;
-use hyper::{StatusCode, Uri};
+use hyper::{HeaderMap, StatusCode, Uri};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -102,7 +102,13 @@ impl Question {
     }
 
     fn request(path: &str, body: Bytes) -> Post {
-        Post { path: path.into(), media_type: MEDIA_TYPE, body, expected: StatusCode::OK }
+        Post {
+            path: path.into(),
+            media_type: MEDIA_TYPE,
+            headers: HeaderMap::new(),
+            body,
+            expected: StatusCode::OK,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode, Uri};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::crypto::ring;
@@ -33,6 +33,8 @@ pub struct Post {
     /// Path and nothing else.
     pub path: Arc<str>,
     pub media_type: &'static str,
+    /// What else is said in the head.
+    pub headers: HeaderMap,
     pub body: Bytes,
     /// The only status that is a success.
     pub expected: StatusCode,
@@ -112,10 +114,11 @@ impl Connection {
     pub async fn post(&mut self, post: &Post) -> Outcome<Bytes> {
         let request =
             if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };
-        let request = request
+        let mut request = request
             .header(HOST, &self.host)
             .header(CONTENT_TYPE, post.media_type)
             .body(Full::new(post.body.clone()))?;
+        request.headers_mut().extend(post.headers.clone());
         self.requests.ready().await?;
         let response = self.requests.send_request(request).await?;
         let status = response.status();

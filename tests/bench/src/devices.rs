@@ -5,8 +5,8 @@ use crate::client::{Address, Identity, Post, Trust};
 use crate::servers::Tegata;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::{HeaderMap, StatusCode};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -80,6 +80,17 @@ impl Device {
         Ok(folder)
     }
 
+    /// The leaf as nginx writes it into a header: PEM, URL-escaped.
+    pub fn escaped_pem(&self) -> String {
+        let text = STANDARD.encode(&self.identity.chain[0]);
+        let text = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        let each = text.bytes().map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        });
+        each.collect()
+    }
+
     fn new(enrolled: &Value, key: &KeyPair) -> Outcome<Self> {
         let issuers = enrolled["chain"].as_array().ok_or("an enrolment without a chain")?;
         let chain = std::iter::once(&enrolled["certificate"]).chain(issuers);
@@ -103,6 +114,7 @@ fn enrollment(code: &Code, request: &[u8]) -> Post {
     Post {
         path: "/api/v1/enrollments".into(),
         media_type: "application/json",
+        headers: HeaderMap::new(),
         body: Bytes::from(body.to_string()),
         expected: StatusCode::CREATED,
     }

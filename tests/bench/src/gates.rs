@@ -15,6 +15,7 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Clock, Role, Thumbprint, Timestamp};
@@ -79,16 +80,31 @@ pub async fn connect(
     let mut gates = Vec::with_capacity(count);
     for own in devices::enroll_as(tegata, trust, Role::Gate, count).await? {
         let identity = own.folder()?;
-        let policy = Policy::new(tegata.issuer.as_str(), audience);
-        let mut config = Config::new(policy, identity.path(), trust_from_pem_file(&tegata.tls_ca)?)?;
-        config.cached_tokens = cached_tokens;
-        let gate = Gate::connect(config, Arc::new(SystemClock), Arc::new(devices::Random))?;
+        let gate = begin(identity.path(), &tegata.issuer, audience, &tegata.tls_ca, cached_tokens)?;
         gates.push(OwnGate { gate, _identity: identity });
     }
     for own in &gates {
-        timeout(Duration::from_secs(20), own.gate.ready()).await.map_err(|_| "a gate hears nothing")?;
+        decides(&own.gate).await?;
     }
     Ok(gates)
+}
+
+/// A gate that remembers so many tokens; its certificate is in the folder `identity`.
+pub fn begin(
+    identity: &Path,
+    issuer: &str,
+    audience: &str,
+    tls_ca: &Path,
+    cached_tokens: usize,
+) -> Outcome<Gate> {
+    let mut config = Config::new(Policy::new(issuer, audience), identity, trust_from_pem_file(tls_ca)?)?;
+    config.cached_tokens = cached_tokens;
+    Ok(Gate::connect(config, Arc::new(SystemClock), Arc::new(devices::Random))?)
+}
+
+/// Waits until it does.
+pub async fn decides(gate: &Gate) -> Outcome<()> {
+    Ok(timeout(Duration::from_secs(20), gate.ready()).await.map_err(|_| "a gate hears nothing")?)
 }
 
 /// Fresh tokens of a device.
@@ -115,7 +131,7 @@ pub fn audience_of(request: &Arriving) -> Outcome<String> {
 }
 
 impl Arriving {
-    fn token(&self) -> Outcome<&str> {
+    pub fn token(&self) -> Outcome<&str> {
         Ok(self.headers[AUTHORIZATION].to_str()?.trim_start_matches("Bearer "))
     }
 }
@@ -141,14 +157,14 @@ fn spent(count: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
 }
 
 /// One P-256 signature over as many bytes as a token has, to be verified by ring.
-struct Verification {
+pub struct Verification {
     key: UnparsedPublicKey<Vec<u8>>,
     message: Vec<u8>,
     signature: Vec<u8>,
 }
 
 impl Verification {
-    fn new(length: usize) -> Outcome<Self> {
+    pub fn new(length: usize) -> Outcome<Self> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
@@ -158,7 +174,7 @@ impl Verification {
         Ok(Self { key, message, signature })
     }
 
-    fn once(&self) -> Outcome<()> {
+    pub fn once(&self) -> Outcome<()> {
         Ok(self.key.verify(black_box(&self.message), &self.signature)?)
     }
 }

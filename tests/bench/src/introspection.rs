@@ -7,8 +7,8 @@ use crate::report::Row;
 use crate::rounds::{ROUNDS, median};
 use crate::servers::{Limit, Tegata};
 use crate::tokens::{KEPT_ALIVE, clients, kept_alive_round};
-use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::{HeaderMap, StatusCode};
 
 /// Each device asks about a token of its own, on a connection that has been there before.
 pub async fn row(tegata: &Tegata, limit: &Limit, trust: &Trust, devices: &[Device]) -> Outcome<Row> {
@@ -32,6 +32,7 @@ fn request(device: &Device, token: &str) -> Post {
     Post {
         path: "/oauth/introspect".into(),
         media_type: "application/x-www-form-urlencoded",
+        headers: HeaderMap::new(),
         body: Bytes::from(format!("client_id={}&token={token}", device.id)),
         expected: StatusCode::OK,
     }

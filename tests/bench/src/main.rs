@@ -2,7 +2,7 @@
 //!
 //! `tegata-bench TEGATA [--json] [--large] [--only=ROWS]` starts that program and the limit server, puts the same load
 //! on both in turn, and reads what each of them used from `/proc`; `--large` adds what takes minutes. `tegata-bench
-//! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench lists …` and
+//! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench gate …` is a gate that nginx asks, `tegata-bench lists …` and
 //! `tegata-bench denied …` are processes whose memory is measured.
 
 mod answers;
@@ -11,6 +11,7 @@ mod client;
 mod cpu;
 mod denied;
 mod devices;
+mod forward_auth;
 mod gates;
 mod introspection;
 mod issuing;
@@ -42,6 +43,9 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["limit", devices, identity] => limit::serve(devices.as_ref(), identity.as_ref()).await,
+        ["gate", identity, issuer, audience, tls_ca, cached] => {
+            forward_auth::serve(identity.as_ref(), issuer, audience, tls_ca.as_ref(), cached).await
+        }
         ["still", answer] => still::serve(answer.as_ref()).await,
         ["lists", shards] => lists::make_once(shards),
         ["denied", file] => denied::load_once(file.as_ref()),
@@ -109,6 +113,9 @@ async fn measure(program: &Path, choice: &Choice<'_>) -> Outcome<Report> {
         let (loading, held) = denied::measure()?;
         rows.push(loading);
         report.memory.push(held);
+    }
+    if choice.wants("forward-auth") {
+        rows.extend(forward_auth::rows(&tegata, &trust, &devices).await?);
     }
     if choice.wants("revoke") {
         report.delays = revocations::rows(&tegata, &trust, &devices).await?;

@@ -7,12 +7,18 @@ pub const ROUNDS: usize = 3;
 
 /// CPU time of a server per request, in microseconds, over what `load` has answered.
 pub async fn cost(pid: u32, load: impl Future<Output = Outcome<u32>>) -> Outcome<f64> {
-    let before = cpu::of(pid)?;
+    cost_together(&[pid], load).await
+}
+
+/// The same of servers that answer a request together.
+pub async fn cost_together(pids: &[u32], load: impl Future<Output = Outcome<u32>>) -> Outcome<f64> {
+    let spent = || pids.iter().map(|pid| cpu::of(*pid)).sum::<Outcome<f64>>();
+    let before = spent()?;
     let answers = load.await?;
     if answers == 0 {
         return Err("nothing was answered".into());
     }
-    Ok((cpu::of(pid)? - before) / f64::from(answers))
+    Ok((spent()? - before) / f64::from(answers))
 }
 
 /// The one in the middle.

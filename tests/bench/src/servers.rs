@@ -1,10 +1,12 @@
-//! The two servers, each a process of its own that ends with its handle.
+//! The servers, each a process of its own that ends with its handle.
 
 use crate::{Outcome, devices};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tegata_core::Installation;
 use tegata_storage::{Ledger, LogPlace};
 use tempfile::TempDir;
@@ -99,6 +101,71 @@ impl Still {
         let mut command = Command::new(std::env::current_exe()?);
         let (process, ready) = Server::start(command.arg("still").arg(&file))?;
         Ok(Self { process, url: text(&ready, "url")?, _folder: folder })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
+/// A gate that proxies ask.
+pub struct AskedGate {
+    process: Server,
+    pub url: String,
+    _identity: TempDir,
+}
+
+impl AskedGate {
+    /// With a certificate of its own in `identity`; remembers so many tokens.
+    pub fn start(tegata: &Tegata, identity: TempDir, audience: &str, cached_tokens: usize) -> Outcome<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("gate").arg(identity.path()).args([&tegata.issuer, audience]).arg(&tegata.tls_ca);
+        let (process, ready) = Server::start(command.arg(cached_tokens.to_string()))?;
+        Ok(Self { process, url: text(&ready, "url")?, _identity: identity })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
+/// nginx in one process, with a configuration that says where it listens.
+pub struct Nginx {
+    process: Server,
+    pub url: String,
+    _folder: TempDir,
+}
+
+impl Nginx {
+    /// `sites` is given the folder that nginx may use, and writes what stands in `server`, and beside it.
+    pub async fn start(sites: impl FnOnce(&Path) -> Outcome<(String, String)>) -> Outcome<Self> {
+        let folder = folder()?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let (beside, inside) = sites(folder.path())?;
+        let own = folder.path().display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {own}/{kind};"))
+            .join(" ");
+        let config = format!(
+            "daemon off; master_process off; pid {own}/pid; error_log stderr warn;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; keepalive_requests 10000000; {temporary}\n{beside}\n\
+             server {{ listen 127.0.0.1:{port};\n{inside}\n}} }}\n"
+        );
+        let file = folder.path().join("nginx.conf");
+        std::fs::write(&file, config)?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("nginx");
+        command.env("PATH", format!("{path}:/usr/sbin")).arg("-p").arg(folder.path()).arg("-c").arg(&file);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let process = Server(child.map_err(|error| format!("nginx: {error}"))?);
+        for _ in 0..100 {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err("nginx does not start".into())
     }
 
     pub fn pid(&self) -> u32 {

@@ -7,8 +7,8 @@ use crate::load::{self, Bounds, Clients};
 use crate::report::Row;
 use crate::rounds::{ROUNDS, cost, median};
 use crate::servers::{Limit, Tegata};
-use hyper::StatusCode;
 use hyper::body::Bytes;
+use hyper::{HeaderMap, StatusCode};
 use std::time::Duration;
 
 /// Enough for the records of many tokens to reach the disk together.
@@ -74,6 +74,7 @@ pub fn request(device: &Device) -> Post {
     Post {
         path: "/oauth/token".into(),
         media_type: "application/x-www-form-urlencoded",
+        headers: HeaderMap::new(),
         body: Bytes::from(format!("grant_type=client_credentials&client_id={}", device.id)),
         expected: StatusCode::OK,
     }
