@@ -124,6 +124,23 @@ impl Browser {
         self.tell(&json!({ "do": "go", "url": url }));
     }
 
+    /// Does what an invitation says, from its link to the green page, with the file and its password.
+    pub fn enrol(&mut self, invitation: &str) {
+        self.go(invitation);
+        self.take_file();
+    }
+
+    /// The same from where the page is ready.
+    pub fn take_file(&mut self) {
+        self.reach("ready");
+        self.click("#start");
+        let file = self.download();
+        self.reach("install");
+        let password = self.text("#password");
+        self.import(&file.path, &password);
+        self.reach("done");
+    }
+
     /// Waits until something of this CSS selector is visible.
     pub fn see(&mut self, selector: &str) {
         self.tell(&json!({ "do": "see", "selector": selector }));

@@ -11,14 +11,7 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
     let installation = Installation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
-    browser.go(&installation.invitation);
-    browser.reach("ready");
-    browser.click("#start");
-    let file = browser.download();
-    browser.reach("install");
-    let password = browser.text("#password");
-    browser.import(&file.path, &password);
-    browser.reach("done");
+    browser.enrol(&installation.invitation);
     browser.go(&format!("{}/shop", installation.device));
     browser.see("#shop");
 

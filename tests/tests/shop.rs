@@ -1,7 +1,6 @@
 //! The people of a shop see their own devices and stop one that is lost, with nobody's help; support undoes it.
 
 use serde_json::{Value, json};
-use std::path::Path;
 use tegata_tests::{Answer, Browser, Identity, Installation};
 
 #[test]
@@ -9,7 +8,7 @@ fn staff_stop_a_lost_device_in_two_steps_and_see_the_proof() {
     let installation = Installation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
-    enrol(&mut browser, &installation);
+    browser.enrol(&installation.invitation);
     browser.go(&format!("{}/", installation.device));
     browser.click("#to-shop");
     browser.see("#shop");
@@ -106,17 +105,6 @@ fn a_shop_is_a_room_without_windows() {
     answers.dedup();
     assert_eq!(answers.len(), 1, "who asks learns not even that they exist: {answers:?}");
     assert!(answers[0].1.contains("D-01"), "{answers:?}");
-}
-
-fn enrol(browser: &mut Browser, installation: &Installation) {
-    browser.go(&installation.invitation);
-    browser.reach("ready");
-    browser.click("#start");
-    let file = browser.download();
-    browser.reach("install");
-    let password = browser.text("#password");
-    browser.import(Path::new(&file.path), &password);
-    browser.reach("done");
 }
 
 fn report(installation: &Installation, by: &Identity, device: &str) -> Answer {

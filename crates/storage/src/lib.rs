@@ -32,6 +32,7 @@ mod key;
 mod kitting;
 mod licence;
 mod loss_report;
+mod office;
 mod policy;
 mod receipt;
 mod receiver;

@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, Result, Transaction, changed_one};
+use crate::office::Office;
+use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use tegata_core::{IssuerId, Serial, Timestamp};
 
@@ -86,16 +87,6 @@ impl Transaction {
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        let completed = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE registrar SET der = $3 WHERE issuer = $1 AND serial = $2 AND der IS NULL")
-                .bind(issuer.as_str())
-                .bind(serial.as_bytes().to_vec())
-                .bind(der.to_vec())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        changed_one(completed, "the registrar's certificate is not reserved")?;
-        self.audit(actor, "registrar.issued", None, json!({"issuer": issuer, "serial": serial})).await
+        self.complete_office(Office::Registrar, issuer, serial, der, actor).await
     }
 }
