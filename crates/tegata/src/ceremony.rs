@@ -14,6 +14,7 @@
 //! files, and into the ledger in one transaction.
 
 pub mod candidate;
+mod cover;
 mod create;
 mod ending;
 mod fields;
@@ -60,24 +61,24 @@ pub struct CeremonyOptions {
 
 /// Runs the command.
 pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) -> Result<(), Failure> {
-    let script = Script::read(&options.file)?;
+    let Script { cover, act } = Script::read(&options.file)?;
     if let Some(expected) = &options.expect
-        && !expected.eq_ignore_ascii_case(&script.sha256)
+        && !expected.eq_ignore_ascii_case(&cover.sha256)
     {
-        let (file, found) = (options.file.display(), &script.sha256);
+        let (file, found) = (options.file.display(), &cover.sha256);
         return Err(Failure::misuse(format!("{file} is not what was expected: its SHA-256 is {found}")));
     }
     let mut transcript = Transcript::open(options.transcript.as_deref(), options.json, machine)?;
     transcript.say(
         "ceremony",
         &json!({
-            "act": script.name, "file": script.file.display().to_string(), "sha256": script.sha256,
-            "tool": concat!("tegata ", env!("CARGO_PKG_VERSION")), "why": script.why,
-            "present": script.present, "perform": options.perform,
+            "act": cover.name, "file": cover.file.display().to_string(), "sha256": cover.sha256,
+            "tool": concat!("tegata ", env!("CARGO_PKG_VERSION")), "why": cover.why,
+            "present": cover.present, "perform": options.perform,
         }),
     )?;
-    let mut scene = Scene::new(place, &script, options.perform, machine, transcript);
-    let ended = act(&script.act, &mut scene).await;
+    let mut scene = Scene::new(place, &cover, options.perform, machine, transcript);
+    let ended = play(&act, &mut scene).await;
     let result = match &ended {
         Ok(()) if options.perform => json!({"result": "done"}),
         Ok(()) => json!({"result": "rehearsed", "next": "nothing was changed; add --perform to do it"}),
@@ -86,7 +87,7 @@ pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) ->
     scene.say("end", &result).and(ended)
 }
 
-async fn act(act: &Act, scene: &mut Scene<'_>) -> Result<(), Failure> {
+async fn play(act: &Act, scene: &mut Scene<'_>) -> Result<(), Failure> {
     match act {
         Act::CreateRoot(details) => root::create(details, scene),
         Act::RequestIssuing(details) => request::request(details, scene).await,

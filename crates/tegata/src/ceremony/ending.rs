@@ -179,7 +179,7 @@ async fn move_to(
     let actor = Machine::operator();
     let moving = async {
         let mut transaction = ledger.begin(scene.now).await?;
-        transaction.move_issuer(&issuer.id, state, reason, &scene.script.why, &actor).await?;
+        transaction.move_issuer(&issuer.id, state, reason, &scene.cover.why, &actor).await?;
         let detail = scene.detail(&json!({"issuer": issuer.id, "state": state.as_str()}));
         transaction.audit(&actor, "ceremony.performed", None, detail).await?;
         transaction.commit().await

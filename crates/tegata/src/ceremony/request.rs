@@ -182,12 +182,12 @@ pub fn known_root(issuers: &[StoredIssuer], root: &[u8]) -> Result<(IssuerId, bo
 fn head(act: &str, scene: &Scene<'_>) -> Result<String, Failure> {
     let mut text = format!(
         "# Written by the act {} of {}.\nact = {}\nwhy = {}\n",
-        scene.script.sha256,
+        scene.cover.sha256,
         scene.now,
         quoted(act),
-        quoted(&scene.script.why)
+        quoted(&scene.cover.why)
     );
-    for person in &scene.script.present {
+    for person in &scene.cover.present {
         let (role, name) = (quoted(&person.role), quoted(&person.name));
         write!(text, "\n[[present]]\nrole = {role}\nname = {name}\n").doing("cannot write an act")?;
     }

@@ -1,7 +1,7 @@
 //! Where an act takes place: its file, its inputs, the machine, and the transcript.
 
+use super::cover::Cover;
 use super::outputs::{Outputs, must_be_new};
-use super::script::Script;
 use super::transcript::Transcript;
 use crate::check;
 use crate::config::{Config, KeysConfig};
@@ -20,7 +20,7 @@ use tegata_storage::Ledger;
 
 /// A performance or a rehearsal.
 pub struct Scene<'a> {
-    pub script: &'a Script,
+    pub cover: &'a Cover,
     pub perform: bool,
     pub machine: &'a Machine,
     pub now: Timestamp,
@@ -31,12 +31,12 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub fn new(
         place: &'a Place,
-        script: &'a Script,
+        cover: &'a Cover,
         perform: bool,
         machine: &'a Machine,
         transcript: Transcript,
     ) -> Self {
-        Self { script, perform, machine, now: machine.now(), place, transcript }
+        Self { cover, perform, machine, now: machine.now(), place, transcript }
     }
 
     /// Says one thing, to those present and to the transcript.
@@ -52,7 +52,7 @@ impl<'a> Scene<'a> {
 
     /// An input as it is in its file. Its hash is noted before anything is made of it.
     pub fn read(&mut self, what: &str, file: &Path) -> Result<Vec<u8>, Failure> {
-        let path = self.script.path(file);
+        let path = self.cover.path(file);
         let bytes = std::fs::read(&path)
             .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", path.display())))?;
         self.say(
@@ -70,7 +70,7 @@ impl<'a> Scene<'a> {
 
     /// A file that will be written: it must not exist.
     pub fn new_file(&self, file: &Path) -> Result<PathBuf, Failure> {
-        let path = self.script.path(file);
+        let path = self.cover.path(file);
         must_be_new(&path).map(|()| path)
     }
 
@@ -82,7 +82,7 @@ impl<'a> Scene<'a> {
 
     /// The keys that an act names itself, where no installation is.
     pub fn keys(&self, keys: &KeysConfig) -> Result<KeyRing, Failure> {
-        KeyRing::open_at(self.script.folder(), keys)
+        KeyRing::open_at(self.cover.folder(), keys)
     }
 
     /// The installation's configuration.
@@ -97,7 +97,7 @@ impl<'a> Scene<'a> {
 
     /// What every audit entry of an act says of it.
     pub fn detail(&self, more: &Value) -> Value {
-        let mut detail = json!({"act": self.script.name, "script": self.script.sha256});
+        let mut detail = json!({"act": self.cover.name, "script": self.cover.sha256});
         if let (Some(detail), Some(more)) = (detail.as_object_mut(), more.as_object()) {
             detail.extend(more.clone());
         }

@@ -1,5 +1,6 @@
 //! The file of an act: TOML, unknown keys refused with their line.
 
+use crate::ceremony::cover::{ActName, Cover, Person};
 use crate::ceremony::create::CreateIssuing;
 use crate::ceremony::ending::{RestIssuing, RetireIssuing, RevokeIssuing};
 use crate::ceremony::install::InstallIssuing;
@@ -10,28 +11,15 @@ use crate::ceremony::sign::SignIssuing;
 use crate::ceremony::tenant::TenantIssuing;
 use crate::failure::Failure;
 use ring::digest::{SHA256, digest};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tegata_core::encoding::hex;
 
 /// An act as it was written down.
 pub struct Script {
-    pub file: PathBuf,
-    /// Of the file, in hex.
-    pub sha256: String,
-    pub name: ActName,
-    pub why: String,
-    pub present: Vec<Person>,
+    pub cover: Cover,
     pub act: Act,
-}
-
-/// Somebody who takes part. This is no certificate: names are welcome.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Person {
-    pub role: String,
-    pub name: String,
 }
 
 /// What is done, with its details.
@@ -47,23 +35,6 @@ pub enum Act {
     RetireIssuing(RetireIssuing),
     RevokeIssuing(RevokeIssuing),
     TenantIssuing(TenantIssuing),
-}
-
-/// The word in the file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ActName {
-    CreateRoot,
-    RequestIssuing,
-    SignIssuing,
-    InstallIssuing,
-    CreateIssuing,
-    SignRootCrl,
-    InstallRootCrl,
-    RestIssuing,
-    RetireIssuing,
-    RevokeIssuing,
-    TenantIssuing,
 }
 
 /// The whole file, once it is known which act it is.
@@ -82,16 +53,6 @@ impl Script {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", file.display())))?;
         Self::parse(file, &text).map_err(|error| Failure::misuse(format!("{}: {error}", file.display())))
-    }
-
-    /// Paths in the file begin at its folder.
-    pub fn path(&self, path: &Path) -> PathBuf {
-        self.folder().join(path)
-    }
-
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.file.parent().unwrap_or(Path::new("."))
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self, String> {
@@ -125,7 +86,8 @@ impl Script {
             return Err("nobody is present: name at least one person and role under [[present]]".into());
         }
         let sha256 = hex(digest(&SHA256, text.as_bytes()).as_ref());
-        Ok(Self { file: file.to_owned(), sha256, name, why, present, act: act(details) })
+        let cover = Cover { file: file.to_owned(), sha256, name, why, present };
+        Ok(Self { cover, act: act(details) })
     }
 }
 
@@ -156,8 +118,8 @@ mod tests {
         for (name, text) in EXAMPLES {
             let script =
                 Script::parse(Path::new("act.toml"), text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(serde_json::to_value(script.name).unwrap(), name);
-            assert_eq!(script.sha256.len(), 64);
+            assert_eq!(serde_json::to_value(script.cover.name).unwrap(), name);
+            assert_eq!(script.cover.sha256.len(), 64);
         }
     }
 

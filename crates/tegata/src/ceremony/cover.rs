@@ -1,0 +1,51 @@
+//! What the file of an act says whatever the act is.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The act by its name, why it is done, and who is there.
+pub struct Cover {
+    pub file: PathBuf,
+    /// Of the file, in hex.
+    pub sha256: String,
+    pub name: ActName,
+    pub why: String,
+    pub present: Vec<Person>,
+}
+
+/// Somebody who takes part. This is no certificate: names are welcome.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub role: String,
+    pub name: String,
+}
+
+/// The word in the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActName {
+    CreateRoot,
+    RequestIssuing,
+    SignIssuing,
+    InstallIssuing,
+    CreateIssuing,
+    SignRootCrl,
+    InstallRootCrl,
+    RestIssuing,
+    RetireIssuing,
+    RevokeIssuing,
+    TenantIssuing,
+}
+
+impl Cover {
+    /// Paths in the file begin at its folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder().join(path)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("."))
+    }
+}
