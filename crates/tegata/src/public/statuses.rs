@@ -43,7 +43,9 @@ async fn list(
     if !names(&headers, &ACCEPT, &[MEDIA_TYPE, "application/*", "*/*"]) {
         return Err(Refusal::NotAcceptable.into());
     }
-    let list = public.statuses.get(&name).ok_or(Refusal::NotFound)?;
+    // A server that has just started has none yet: that says nothing of this one.
+    let missing = || if public.statuses.all().is_some() { Refusal::NotFound } else { Refusal::Unavailable };
+    let list = public.statuses.get(&name).ok_or_else(missing)?;
     let now = public.context.now();
     if now >= list.expires {
         return Err(Refusal::Unavailable.into());
