@@ -6,6 +6,7 @@ use crate::command::run;
 use crate::curl::Answer;
 use crate::installation::{Installation, text_of};
 use crate::openssl::openssl;
+use crate::scep::ScepClient;
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
@@ -74,6 +75,35 @@ pub fn install(
     assert_eq!(ready.json()["status"], "ready", "{ready}");
     let done = good(client.finalize(&order, key))?;
     Ok(client.read(&text_of(&done.json(), "certificate")).expect(200).text())
+}
+
+/// What the device does with its profile, by the door that it leads to: the chain and the key, in PEM. What a SCEP client
+/// needs lies in the folder `name`.
+///
+/// # Errors
+/// The refusal.
+///
+/// # Panics
+/// Where anything else is in the way.
+pub fn follow(
+    installation: &Installation,
+    profile: &Value,
+    name: &str,
+) -> Result<(String, String), Box<Answer>> {
+    let wanted = &profile["PayloadContent"][1];
+    if wanted["PayloadType"] == "com.apple.security.acme" {
+        let key = KeyPair::generate().expect("a key");
+        let chain = install(installation, &payload(wanted), &key, &|_| None)?;
+        return Ok((chain, key.serialize_pem()));
+    }
+    assert_eq!(wanted["PayloadType"], "com.apple.security.scep");
+    let wanted = &wanted["PayloadContent"];
+    let client = ScepClient::new(installation.folder(name), &text_of(wanted, "URL"));
+    client.new_key("device");
+    let reply = client.send(&client.first("device", "profile", &text_of(wanted, "Challenge")));
+    client.keep(&reply, "device");
+    let read = |file: &str| std::fs::read_to_string(client.path(file)).expect("a file");
+    Ok((read("device.pem"), read("device.key")))
 }
 
 /// The URL and the token of the one challenge of an order.

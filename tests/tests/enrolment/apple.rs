@@ -1,11 +1,8 @@
 //! An iPad, an iPhone and a Mac: the system makes the key, and the page only waits.
 
-use rcgen::KeyPair;
 use serde_json::Value;
 use tegata_tests::acme::refusal;
-use tegata_tests::apple::{self, acme_of, payload};
-use tegata_tests::installation::text_of;
-use tegata_tests::scep::ScepClient;
+use tegata_tests::apple::{self, acme_of};
 use tegata_tests::{Answer, Browser, Guise, Installation};
 
 /// In the order of the list.
@@ -77,7 +74,9 @@ fn a_mac_in_chrome_and_an_old_iphone_get_a_profile_that_leads_to_scep() {
         assert!(!browser.shows("#start") && !browser.shows("#use-safari"), "{guise:?}");
         let profile = profile(&installation, &mut browser);
         browser.reach("profile");
-        let (chain, key) = install_by_scep(&installation, &profile, &format!("{guise:?}"));
+        assert_eq!(profile["PayloadContent"][1]["PayloadType"], "com.apple.security.scep");
+        let (chain, key) =
+            apple::follow(&installation, &profile, &format!("{guise:?}")).expect("a certificate");
         browser.see("#after-issue");
         browser.receive(&chain, &key);
         browser.reach("done");
@@ -199,22 +198,7 @@ fn read_next(installation: &Installation, browser: &mut Browser) -> Value {
 
 /// The chain and the key, in PEM.
 fn install(installation: &Installation, profile: &Value) -> Result<(String, String), Box<Answer>> {
-    let key = KeyPair::generate().expect("a key");
-    let chain = apple::install(installation, &payload(acme_of(profile)), &key, &|_| None)?;
-    Ok((chain, key.serialize_pem()))
-}
-
-/// The same for a profile that leads to the other door.
-fn install_by_scep(installation: &Installation, profile: &Value, name: &str) -> (String, String) {
-    let payload = &profile["PayloadContent"][1];
-    assert_eq!(payload["PayloadType"], "com.apple.security.scep");
-    let wanted = &payload["PayloadContent"];
-    let client = ScepClient::new(installation.folder(name), &text_of(wanted, "URL"));
-    client.new_key("device");
-    let reply = client.send(&client.first("device", "profile", &text_of(wanted, "Challenge")));
-    client.keep(&reply, "device");
-    let read = |file: &str| std::fs::read_to_string(client.path(file)).expect("a file");
-    (read("device.pem"), read("device.key"))
+    apple::follow(installation, profile, "device")
 }
 
 fn tab_to(browser: &mut Browser, id: &str) {

@@ -1,10 +1,7 @@
 //! The pages of whoever is refused by a rule, or waits until somebody has approved.
 
 use super::{another_day, at_page, clear, code, set};
-use rcgen::KeyPair;
 use serde_json::{Value, json};
-use tegata_tests::installation::text_of;
-use tegata_tests::scep::ScepClient;
 use tegata_tests::{Browser, Guise, Installation, apple, csr};
 
 #[test]
@@ -111,7 +108,8 @@ fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
         let file = browser.download();
         assert_eq!(file.name, "tegata.mobileconfig");
         let profile = apple::read(&installation, &std::fs::read(file.path).expect("a profile"));
-        let (chain, key) = follow(&installation, &profile, &format!("{guise:?}"));
+        let (chain, key) =
+            apple::follow(&installation, &profile, &format!("{guise:?}")).expect("a certificate");
         browser.see("#after-issue");
         browser.receive(&chain, &key);
         browser.reach("done");
@@ -151,23 +149,6 @@ fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_some
     let late = at_page(&installation, given["code"].as_str().expect("a ticket"), &csr::honest());
     assert_eq!(late.expect(409).problem(), "I-02", "for one key");
     assert_eq!(ask(json!({"claim": claim})).expect(409).problem(), "I-02");
-}
-
-/// What the device does with its profile: the chain and the key, in PEM.
-fn follow(installation: &Installation, profile: &Value, name: &str) -> (String, String) {
-    let payload = &profile["PayloadContent"][1];
-    if payload["PayloadType"] == "com.apple.security.acme" {
-        let key = KeyPair::generate().expect("a key");
-        let chain = apple::install(installation, &apple::payload(payload), &key, &|_| None);
-        return (chain.expect("a certificate"), key.serialize_pem());
-    }
-    let wanted = &payload["PayloadContent"];
-    let client = ScepClient::new(installation.folder(name), &text_of(wanted, "URL"));
-    client.new_key("device");
-    let reply = client.send(&client.first("device", "profile", &text_of(wanted, "Challenge")));
-    client.keep(&reply, "device");
-    let read = |file: &str| std::fs::read_to_string(client.path(file)).expect("a file");
-    (read("device.pem"), read("device.key"))
 }
 
 /// Once what is wrong is mended, the same page goes on: the link need not be looked for again.
