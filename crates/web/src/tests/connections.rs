@@ -263,7 +263,34 @@ async fn shutting_down_ends_connections_and_the_listener() {
     assert!(TcpStream::connect(world.device).await.is_err());
 }
 
+/// A browser sends its request right behind its certificate, and forgets a certificate by the alert alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking() {
+    const LATER: Duration = Duration::from_hours(24 * 365 * 100);
+    let world = World::with(limits(), Versions::Tls13).await;
+    let client = world.client(Some(&world.ours.device), &["http/1.1"]);
+    let presented = Thumbprint::of(&world.ours.device.der);
+    for _ in 0..40 {
+        let choice = Choice::new(world.door.load().releases.clone(), world.visitors.clone(), presented);
+        choice.release(Thumbprint::of(b"newer"), NOW.plus(LATER));
+        let mut stream = connect(world.device, "localhost", &client).await;
+        stream.write_all(&vec![b'x'; 32 * 1024]).await.unwrap();
+        let error = stream.read_u8().await.expect_err("a refusal");
+        let alert = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let revoked = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRevoked);
+        assert_eq!(alert, Some(&revoked), "{error}");
+        let (mut tcp, _) = stream.into_inner();
+        assert_eq!(tcp.read(&mut [0; 1]).await.expect("an end, not a reset"), 0);
+    }
+}
+
 /// Whether the other end closes, cleanly or not, without an answer of HTTP 200.
+async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
+    let mut answer = Vec::new();
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    ended.is_ok() && !answer.starts_with(b"HTTP/1.1 200")
+}
+
 /// As a browser whose reader thinks about it for so long.
 fn hesitant(world: &World, pause: Duration) -> Arc<ClientConfig> {
     let mut config = ClientConfig::clone(&world.client(Some(&world.ours.device), &["http/1.1"]));
@@ -285,32 +312,5 @@ impl ResolvesClientCert for Hesitant {
 
     fn has_certs(&self) -> bool {
         true
-    }
-}
-
-async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
-    let mut answer = Vec::new();
-    let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    ended.is_ok() && !answer.starts_with(b"HTTP/1.1 200")
-}
-
-/// A browser sends its request right behind its certificate, and forgets a certificate by the alert alone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking() {
-    const LATER: Duration = Duration::from_hours(24 * 365 * 100);
-    let world = World::with(limits(), Versions::Tls13).await;
-    let client = world.client(Some(&world.ours.device), &["http/1.1"]);
-    let presented = Thumbprint::of(&world.ours.device.der);
-    for _ in 0..40 {
-        let choice = Choice::new(world.door.load().releases.clone(), world.visitors.clone(), presented);
-        choice.release(Thumbprint::of(b"newer"), NOW.plus(LATER));
-        let mut stream = connect(world.device, "localhost", &client).await;
-        stream.write_all(&vec![b'x'; 32 * 1024]).await.unwrap();
-        let error = stream.read_u8().await.expect_err("a refusal");
-        let alert = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        let revoked = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRevoked);
-        assert_eq!(alert, Some(&revoked), "{error}");
-        let (mut tcp, _) = stream.into_inner();
-        assert_eq!(tcp.read(&mut [0; 1]).await.expect("an end, not a reset"), 0);
     }
 }
