@@ -8,14 +8,15 @@ use std::process::Command;
 /// Room and the rooms it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
-    ("gate", &["core"]),
+    ("net", &["core"]),
+    ("gate", &["core", "net"]),
     ("storage", &["core"]),
     ("ca", &["core", "storage"]),
-    ("web", &["core", "storage"]),
+    ("web", &["core", "net", "storage"]),
     ("enroll", &["core", "storage", "web", "ca"]),
     ("token", &["core", "storage", "web"]),
     ("renewal", &["core", "storage"]),
-    ("tegata", &["core", "storage", "gate", "ca", "web", "enroll", "token", "renewal"]),
+    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "token", "renewal"]),
 ];
 
 /// Workshops beside the house: they try it from outside and may use any tool.
@@ -28,7 +29,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
     ("axum", &["web", "enroll", "token", "tegata"]),
-    ("tokio-rustls", &["web", "gate", "tegata"]),
+    ("tokio-rustls", &["net"]),
     ("askama", &["web", "enroll"]),
     ("clap", &["tegata"]),
     ("tracing-subscriber", &["tegata"]),
@@ -37,6 +38,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 /// A room and what must not be anywhere below it.
 const FAR_FROM: &[(&str, &[&str])] = &[
     ("core", &["tokio", "hyper", "axum", "sqlx", "rcgen", "rustls"]),
+    ("net", &["sqlx", "rcgen", "axum", "x509-parser"]),
     ("gate", &["sqlx", "rcgen", "axum"]),
     ("storage", &["axum", "hyper", "rcgen", "x509-parser"]),
     ("ca", &["axum", "hyper"]),

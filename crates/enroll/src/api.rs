@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, Platform, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, Choice, Presented, ReaderLanguage, StrictJson};
+use tegata_web::{Answer, CertificateReselection, Presented, ReaderLanguage, StrictJson};
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
 #[derive(Deserialize)]
@@ -194,7 +194,7 @@ pub(crate) async fn deliver(
 pub(crate) async fn hand_over(
     State(desk): State<Desk>,
     Presented(certificate): Presented,
-    choice: Choice,
+    choice: CertificateReselection,
 ) -> Answer<StatusCode> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
     let successor = desk.successor(&caller).await?;

@@ -3,9 +3,8 @@
 use crate::check::Policy;
 use http::Uri;
 use rustls::RootCertStore;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use tegata_net::tls::TlsError;
 
 /// A gate cannot be built from this.
 #[derive(Debug, thiserror::Error)]
@@ -13,18 +12,12 @@ pub enum ConfigError {
     /// The issuer or the metadata address is not an https URL.
     #[error("{0} is not an https URL")]
     NotHttps(String),
-    /// The trust anchors cannot be read.
-    #[error("no trust anchor in {0}")]
-    Trust(String),
-    /// The gate's own certificate or key cannot be read.
-    #[error("no certificate chain and key in {0}: {1}")]
-    Identity(PathBuf, String),
     /// The folder for what was heard is not there.
     #[error("{0} is not a folder")]
     State(PathBuf),
-    /// TLS refuses the key, the chain or the anchors.
-    #[error("TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    /// Certificates, keys or trust anchors cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Everything a gate must be told.
@@ -60,35 +53,6 @@ impl Config {
         let metadata = well_known(&policy.issuer)?;
         Ok(Self { policy, metadata, trust, identity: identity.into(), state: None, cached_tokens: 10_000 })
     }
-}
-
-/// The trust anchors of a PEM file: at least one.
-///
-/// # Errors
-/// [`ConfigError::Trust`] when the file has none or cannot be read.
-pub fn trust_from_pem_file(path: &Path) -> Result<RootCertStore, ConfigError> {
-    let failed = || ConfigError::Trust(path.display().to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|_| failed())? {
-        roots.add(certificate.map_err(|_| failed())?).map_err(|_| failed())?;
-    }
-    if roots.is_empty() { Err(failed()) } else { Ok(roots) }
-}
-
-/// The gate's chain, leaf first, and its key.
-pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-/// The chain and key of a folder made by `tegata enroll`: `chain.pem` and `key.pem`.
-///
-/// # Errors
-/// [`ConfigError::Identity`] when one of them cannot be read.
-pub fn read_identity(folder: &Path) -> Result<Identity, ConfigError> {
-    let failed =
-        |error: rustls_pki_types::pem::Error| ConfigError::Identity(folder.to_owned(), error.to_string());
-    let chain = CertificateDer::pem_file_iter(folder.join("chain.pem")).map_err(failed)?;
-    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).map_err(failed)?;
-    Ok((chain, key))
 }
 
 /// RFC 8414 section 3.1: the well-known segment goes between the host and the issuer's path.

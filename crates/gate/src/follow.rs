@@ -1,8 +1,7 @@
 //! Following the feed: connect, believe, apply, acknowledge; and again.
 
 use crate::backoff::Backoff;
-use crate::client::{AbortOnDrop, Client, ClientError};
-use crate::config::{Config, ConfigError, read_identity, require_https};
+use crate::config::{Config, ConfigError, require_https};
 use crate::feed::{Feed, FeedError, Line};
 use crate::keys::Keys;
 use crate::lines::{Lines, LinesError};
@@ -16,6 +15,8 @@ use std::io;
 use std::sync::Arc;
 use tegata_core::Entropy;
 use tegata_core::jws::{JwsError, KeySet};
+use tegata_net::client::{AbortOnDrop, Client, ClientError};
+use tegata_net::tls::{TlsError, read_identity};
 use tracing::{info, warn};
 
 const FEED_TYPE: &str = "application/vnd.tegata.feed";
@@ -25,6 +26,8 @@ const FEED_TYPE: &str = "application/vnd.tegata.feed";
 pub(crate) enum FollowError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -190,7 +193,10 @@ impl Session {
     }
 }
 
-async fn open(client: &Client, endpoint: &Uri) -> Result<(Lines, crate::client::Connection), FollowError> {
+async fn open(
+    client: &Client,
+    endpoint: &Uri,
+) -> Result<(Lines, tegata_net::client::Connection), FollowError> {
     let mut connection = client.open(endpoint).await?;
     let response = connection.get(endpoint, FEED_TYPE).await?;
     let is_feed = response.headers().get(CONTENT_TYPE).is_some_and(|found| found == FEED_TYPE);

@@ -15,21 +15,16 @@ use crate::introduction::introduce;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::body::{Bytes, Incoming};
 use serde_json::json;
-use std::convert::Infallible;
-use std::io;
+use std::future::{pending, ready};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tegata_net::{Accepted, ConnectionHandler, ConnectionService, Limits, Listener, Transport};
+use tokio::net::TcpListener;
+use tracing::warn;
 
 /// Where proxies write the address their client asked for: a token in its query is refused. Envoy puts
 /// it below `/check` instead. A client that writes one of these itself can only be refused for it.
@@ -39,7 +34,7 @@ const ORIGINAL_URI: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
 const IDLE: Duration = Duration::from_secs(75);
 
 /// How long open requests may take after the shutdown began.
-const FAREWELL: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How the service finds certificates, and whom it answers.
 #[derive(Clone, Debug)]
@@ -50,64 +45,48 @@ pub struct ForwardAuth {
 }
 
 /// Answers until `shutdown` completes, then ends the open requests.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
+pub async fn serve(tcp: TcpListener, gate: Gate, config: ForwardAuth, shutdown: impl Future<Output = ()>) {
+    let service = ForwardAuthService { gate, config: Arc::new(config) };
+    let limits = Limits { header: IDLE, idle: IDLE, drain: DRAIN, ..Limits::default() };
+    Listener { tcp, transport: Transport::Plain, service, limits, open: Arc::default() }
+        .serve(shutdown)
+        .await;
+}
+
+struct ForwardAuthService {
     gate: Gate,
-    config: ForwardAuth,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let config = Arc::new(config);
-    let graceful = GracefulShutdown::new();
-    tokio::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut shutdown => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => converse(stream, peer.ip(), &gate, &config, &graceful),
-            Err(error) if is_about_one_connection(&error) => debug!(%error, "a connection was not accepted"),
-            Err(error) => {
-                warn!(%error, "no connection can be accepted");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    let _ = timeout(FAREWELL, graceful.shutdown()).await;
-    Ok(())
+    config: Arc<ForwardAuth>,
 }
 
-fn is_about_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-fn converse(
-    stream: TcpStream,
+/// Who answers on one connection of a proxy.
+struct ProxyAsking {
+    gate: Gate,
+    config: Arc<ForwardAuth>,
     peer: IpAddr,
-    gate: &Gate,
-    config: &Arc<ForwardAuth>,
-    graceful: &GracefulShutdown,
-) {
-    let _ = stream.set_nodelay(true);
-    let (gate, config) = (gate.clone(), Arc::clone(config));
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let response = answer(&gate, &config, peer, &request);
-        async move { Ok::<_, Infallible>(response) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            debug!(%error, "a proxy's connection broke off");
-        }
-    });
+}
+
+impl ConnectionService for ForwardAuthService {
+    type Handler = ProxyAsking;
+
+    fn connected(&self, accepted: &Accepted<'_>) -> Option<ProxyAsking> {
+        let (gate, config) = (self.gate.clone(), Arc::clone(&self.config));
+        Some(ProxyAsking { gate, config, peer: accepted.peer.ip() })
+    }
+}
+
+impl ConnectionHandler for ProxyAsking {
+    type Body = Full<Bytes>;
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Full<Bytes>>> + Send + 'static + use<> {
+        ready(answer(&self.gate, &self.config, self.peer, &request))
+    }
+
+    fn dismissed(&self) -> impl Future<Output = Duration> + Send {
+        pending()
+    }
 }
 
 /// The answer to one request from this peer.

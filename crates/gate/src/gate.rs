@@ -2,8 +2,7 @@
 
 use crate::bearer;
 use crate::check::{Gatekeeper, Verified};
-use crate::client::Client;
-use crate::config::{Config, ConfigError, read_identity};
+use crate::config::{Config, ConfigError};
 use crate::follow::Follower;
 use crate::problem::Reader;
 use crate::state::{State, Stopwatch};
@@ -13,6 +12,8 @@ use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::{Clock, Entropy, Refusal, Thumbprint};
+use tegata_net::client::Client;
+use tegata_net::tls::read_identity;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -1,6 +1,5 @@
 //! The issuer's keys, kept fresh.
 
-use crate::client::{Client, ClientError};
 use crate::state::State;
 use crate::store::write_keys;
 use http::Uri;
@@ -8,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::jws::{Jwks, KeySet};
+use tegata_net::client::{Client, ClientError};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 

@@ -36,7 +36,6 @@ pub mod reverse_proxy;
 
 mod backoff;
 mod check;
-pub mod client;
 mod config;
 mod feed;
 mod follow;
@@ -53,8 +52,9 @@ mod store;
 
 pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source, Told};
 pub use check::{Policy, Verified};
-pub use config::{Config, ConfigError, Identity, read_identity, trust_from_pem_file};
+pub use config::{Config, ConfigError};
 pub use gate::{Gate, Status};
 pub use guarded::{Cut, Guarded};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use tegata_core::{Network, NotANetwork};
+pub use tegata_net::tls::{Identity, TlsError, read_identity, trust_from_pem_file};

@@ -1,9 +1,9 @@
 //! Telling the platform what this gate refuses by now.
 
-use crate::client::{Client, ClientError, Connection};
 use http::Uri;
 use std::time::Duration;
 use tegata_core::feed::Receipt;
+use tegata_net::client::{Client, ClientError, Connection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::warn;

@@ -14,15 +14,10 @@ use crate::layer::GateLayer;
 use arc_swap::ArcSwap;
 use http::uri::Authority;
 use rustls::ServerConfig;
-use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tegata_net::{Listener, Transport};
+use tokio::net::TcpListener;
 use upstream::Upstream;
 
 mod connection;
@@ -57,109 +52,49 @@ pub enum Front {
 /// What nobody may exceed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the TCP connection to the question for a certificate.
-    pub handshake: Duration,
-    /// From that question to the end of the TLS handshake. Firefox asks its reader in the middle of it. Only half of the
-    /// connections may take this time at once; the others have `handshake`.
-    pub choice: Duration,
-    /// Waiting for a request and its header.
-    pub header: Duration,
+    /// Of clients. There may be as many `WebSockets` as connections.
+    pub listener: tegata_net::Limits,
     /// Until the product begins to answer.
     pub answer: Duration,
     /// Bytes of a request's body.
     pub body: usize,
-    /// Connections at one time, and as many `WebSockets`; further ones wait, or are refused.
-    pub connections: usize,
-    /// How long what is under way may take after the shutdown began.
-    pub farewell: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(10),
-            choice: Duration::from_mins(2),
-            header: Duration::from_secs(75),
-            answer: Duration::from_mins(1),
-            body: 100 * 1024 * 1024,
-            connections: 4096,
-            farewell: Duration::from_secs(10),
-        }
+        // Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
+        let listener =
+            tegata_net::Limits { header: Duration::from_secs(75), ..tegata_net::Limits::default() };
+        Self { listener, answer: Duration::from_mins(1), body: 100 * 1024 * 1024 }
     }
 }
 
 /// Serves until `shutdown` completes and what was under way has ended or been cut.
-///
-/// # Errors
-/// Never for a single connection; when the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    gate: Gate,
-    proxy: ReverseProxy,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: impl Future<Output = ()>) {
     let source = match &proxy.front {
         Front::Tls(_) => Source::Connection,
         Front::Proxy(source) => Source::Header(source.clone()),
     };
-    let room = Arc::new(Semaphore::new(proxy.limits.connections));
-    let (closing, closing_seen) = watch::channel(false);
-    let house = Arc::new(House {
+    let service = ProxyShared {
         upstream: Upstream::new(&proxy, gate.clone()),
         layer: GateLayer::new(gate.clone(), source),
         gate,
-        front: proxy.front,
-        limits: proxy.limits,
-        choosing: Semaphore::new(proxy.limits.connections / 2),
-        closing: closing_seen,
-    });
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next() => {}
-            (permit, stream) = accept(&listener, &room) => {
-                let house = Arc::clone(&house);
-                connections.spawn(async move {
-                    house.connection(stream).await;
-                    drop(permit);
-                });
-            }
+        front: proxy.front.clone(),
+    };
+    let transport = match proxy.front {
+        Front::Tls(config) => {
+            Transport::Tls { config: Box::new(move |_| config.load_full()), people_choose: true }
         }
-    }
-    drop(listener);
-    closing.send_replace(true);
-    let all = async { while connections.join_next().await.is_some() {} };
-    let _ = timeout(house.limits.farewell + house.limits.handshake, all).await;
-    Ok(())
+        Front::Proxy(_) => Transport::Plain,
+    };
+    let limits = proxy.limits.listener;
+    Listener { tcp, transport, service, limits, open: Arc::default() }.serve(shutdown).await;
 }
 
 /// What all connections share.
-struct House {
+struct ProxyShared {
     upstream: Upstream,
     layer: GateLayer,
     gate: Gate,
     front: Front,
-    limits: Limits,
-    /// Room for readers who choose a certificate.
-    choosing: Semaphore,
-    closing: watch::Receiver<bool>,
-}
-
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, TcpStream) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    let permit = Arc::clone(room).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (permit, stream),
-            Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {
-                debug!(%error, "a connection was not accepted");
-            }
-            Err(error) => {
-                warn!(%error, "no connection can be accepted");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
 }

@@ -299,7 +299,7 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
     assert_eq!((check.status.as_u16(), check.header("tegata-refusal")), (503, "G-01"));
 
     drop(stop);
-    support::within(Duration::from_secs(1), service).await.unwrap().unwrap();
+    support::within(Duration::from_secs(1), service).await.unwrap();
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
-use tegata_gate::client::Client;
+use tegata_net::Client;
 use token::TokenAnswer;
 
 /// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
@@ -170,7 +170,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
-    let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
+    let identity = tegata_net::tls::read_identity(&options.dir).map_err(Failure::wrong)?;
     let old = client(tls_ca, Some(identity), machine)?;
     let pkcs8 = pending_key(&options.dir)?;
     let body = json!({"csr": base64(&request(&pkcs8)?), "token": options.token.wish()});
@@ -182,7 +182,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let delivered = json!({"thumbprint": enrolled.thumbprint});
     post(&old, format!("{}/api/v1/deliveries", origin.device), delivered).await?;
     // Presented once, the new certificate is proved to work; only now may the old one begin to retire.
-    let identity = tegata_gate::read_identity(&options.dir).map_err(Failure::wrong)?;
+    let identity = tegata_net::tls::read_identity(&options.dir).map_err(Failure::wrong)?;
     let probe: Uri = format!("{}/probe", origin.device).parse().doing("the device address is not a URL")?;
     let _: serde_json::Value = client(tls_ca, Some(identity), machine)?
         .get_json(&probe)
@@ -238,11 +238,11 @@ impl Link {
 
 fn client(
     tls_ca: Option<&Path>,
-    identity: Option<tegata_gate::Identity>,
+    identity: Option<tegata_net::tls::Identity>,
     machine: &Machine,
 ) -> Result<Client, Failure> {
     let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
-    let trust = tegata_gate::trust_from_pem_file(file).map_err(Failure::misuse)?;
+    let trust = tegata_net::tls::trust_from_pem_file(file).map_err(Failure::misuse)?;
     let client = Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)?;
     Ok(client.with_patience(PATIENCE))
 }

@@ -9,15 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_core::Clock;
 use tegata_web::tls::{DeviceDoor, ServerIdentity, Versions, proxy_config};
-use tegata_web::{Port, Proxies};
+use tegata_web::{ListenerKind, Proxies};
 
 /// How its port is spoken with.
-pub fn port(proxy: &ProxyConfig, identity: &ServerIdentity) -> Result<Port, Failure> {
+pub fn port(proxy: &ProxyConfig, identity: &ServerIdentity) -> Result<ListenerKind, Failure> {
     if !proxy.tls {
-        return Ok(Port::Plain);
+        return Ok(ListenerKind::Plain);
     }
     let config = proxy_config(identity, Versions::Tls13);
-    Ok(Port::Proxy(Arc::new(config.doing("the device listener's certificate cannot be used")?)))
+    Ok(ListenerKind::Proxy(Arc::new(config.doing("the device listener's certificate cannot be used")?)))
 }
 
 /// Whom it believes.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::security_event::quotable;
-use tegata_gate::client::Client;
+use tegata_net::Client;
 use tegata_token::{Push, Pushed, Receiver, is_for_good};
 
 /// The receivers that are configured.
@@ -47,7 +47,7 @@ pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
     house.config.receivers.iter().map(receiver).collect()
 }
 
-/// HTTPS by the small client that gates use, with its limits. It follows no redirects.
+/// HTTPS by the one client of the workspace, with its limits. It follows no redirects.
 struct Way {
     client: Client,
     endpoint: Uri,
@@ -58,7 +58,7 @@ impl Way {
     fn open(house: &House, push: &PushConfig) -> Result<Self, Failure> {
         let config = &house.config;
         let ca = push.ca.as_ref().map(|file| config.path(file));
-        let trust = tegata_gate::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
+        let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
         let client = Client::new(trust.map_err(Failure::misuse)?, house.context.clock.clone(), None);
         let endpoint = push.endpoint.parse();
         Ok(Self {

@@ -26,7 +26,7 @@ use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
 use tegata_token::{FeedHub, Tokens};
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
-use tegata_web::{Limits, Port, Site, TrustedIssuers, Visitors, listener};
+use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, listener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -159,11 +159,11 @@ fn listeners(
         hsts: false,
         why: Some(addresses.device.clone()),
     };
-    let portal_port = Port::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
+    let portal_port = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let clock = house.context.clock.clone();
-    let visitors = Arc::new(Visitors::default());
-    let device_port = Port::Device(door.clone(), clock.clone(), visitors.clone());
-    let show_out = visitors.follow(house.context.status.clone(), clock.clone());
+    let registry = Arc::new(ConnectionRegistry::default());
+    let device_port = ListenerKind::Device(door.clone(), clock.clone(), registry.clone());
+    let show_out = registry.follow(house.context.status.clone(), clock.clone());
     let proxies = proxy.map(|proxy| proxied::proxies(config, proxy, door.clone(), clock)).transpose()?;
     let mut set = JoinSet::new();
     let stopped = || {
@@ -188,7 +188,7 @@ fn listeners(
     for ((tcp, port, router), (_, open)) in [
         (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),
         (doors.device, device_port, site(&[&addresses.device]).around(device)),
-        (doors.public, Port::Plain, site(&[]).around(public)),
+        (doors.public, ListenerKind::Plain, site(&[]).around(public)),
     ]
     .into_iter()
     .zip(metrics.connections.clone())

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
-use tegata_gate::client::Client;
+use tegata_net::Client;
 use tegata_storage::Tenant;
 use tegata_token::{Fetch, IdentityProvider, Keys, OAuthError, Product, Rules, Tokens};
 
@@ -89,7 +89,7 @@ fn identity_provider(
     configured: &IdentityProviderConfig,
 ) -> Result<IdentityProvider, Failure> {
     let ca = configured.ca.as_ref().map(|file| house.config.path(file));
-    let trust = tegata_gate::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
+    let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
     let client = Client::new(trust, house.context.clock.clone(), None).map_err(Failure::wrong)?;
     Ok(IdentityProvider {
@@ -125,7 +125,7 @@ fn check_shared(providers: &[IdentityProvider]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Public documents by the small client that gates use, with its limits.
+/// Public documents by the one client of the workspace, with its limits.
 struct Web(Client);
 
 impl Fetch for Web {

@@ -10,6 +10,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use std::net::{IpAddr, Ipv6Addr};
 use tegata_core::Refusal;
+use tegata_net::normalized;
 
 /// Plain HTTP has no server name to compare with and passes.
 pub(crate) fn check(request: &Request) -> Result<(), Refusal> {
@@ -37,13 +38,12 @@ fn host_of(request: &Request) -> Result<String, Refusal> {
         (None, Some(field)) => (field, None),
         (None, None) => return Err(Refusal::RequestMalformed),
     };
-    let agreed = other.is_none_or(|other| plain(other.host()) == plain(host.host()));
-    if agreed && !host.as_str().contains('@') { Ok(plain(host.host())) } else { Err(Refusal::Misdirected) }
-}
-
-/// The form in which names are compared: lower case, without the root's dot.
-pub(crate) fn plain(host: &str) -> String {
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+    let agreed = other.is_none_or(|other| normalized(other.host()) == normalized(host.host()));
+    if agreed && !host.as_str().contains('@') {
+        Ok(normalized(host.host()))
+    } else {
+        Err(Refusal::Misdirected)
+    }
 }
 
 fn is_address(host: &str) -> bool {

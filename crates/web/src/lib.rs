@@ -6,7 +6,7 @@
 //! | who is calling behind a proxy | [`proxy`] |
 //! | who is calling | [`peer`], with the [`context`] all doors share |
 //! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
-//! | how connections are accepted, limited and closed | [`listener`], [`connection`] |
+//! | what connections are asked for, and when they end | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
 //! | how a refusal is told | [`problem`] |
 //! | how a body is read | [`body`], [`json`] |
@@ -15,15 +15,14 @@
 pub mod assets;
 pub mod body;
 pub mod certificate_keys;
-mod choice;
 pub mod client_cas;
 pub mod connection;
+mod connection_registry;
 pub mod context;
 pub mod host;
 pub mod json;
 pub mod language;
 pub mod leaf;
-mod leftover;
 pub mod listener;
 pub mod origin;
 pub mod page;
@@ -32,28 +31,29 @@ pub mod peer;
 pub mod probe;
 pub mod problem;
 pub mod proxy;
+mod reselection;
 pub mod site;
 pub mod subject;
 pub mod tls;
-mod visitors;
 
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
-pub use choice::Choice;
 pub use client_cas::{ClientCas, RevocationLists};
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
+pub use connection_registry::ConnectionRegistry;
 pub use context::{Addresses, Context};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
-pub use listener::{Limits, Port, serve};
+pub use listener::{ListenerKind, serve};
 pub use page::Page;
 pub use path::{Path, TrustedIssuers};
 pub use probe::ProbeHosts;
 pub use problem::{Answer, Problem};
 pub use proxy::{Proxies, UnfitProxies};
+pub use reselection::CertificateReselection;
 pub use site::{Kept, Site};
 pub use subject::Subject;
-pub use visitors::Visitors;
+pub use tegata_net::Limits;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@
 //! proxy, and the certificate in its header goes the way of one that was presented in TLS: its path is judged by us,
 //! its standing by the ledger. What is taken on the proxy's word is one thing only: that its client has the key.
 
-use crate::choice::Choice;
 use crate::connection::{BehindProxy, ConnectionControl, PeerAddress, Presented};
 use crate::problem::Problem;
+use crate::reselection::CertificateReselection;
 use crate::tls::DeviceDoor;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -120,7 +120,7 @@ async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next
         Ok(presented) => {
             if let Presented(Some(certificate)) = &presented {
                 // The browser's handshake is the proxy's: nothing here makes it choose again.
-                request.extensions_mut().insert(Choice::new(
+                request.extensions_mut().insert(CertificateReselection::new(
                     Arc::default(),
                     Arc::default(),
                     certificate.thumbprint,

@@ -1,41 +1,18 @@
 //! TLS of the two HTTPS listeners.
 //!
-//! No session is ever resumed. A resumed session carries the peer's certificate without asking any
-//! verifier again, and an anonymous ticket of one listener could otherwise return on another.
+//! What it is built of is [`tegata_net::tls`]'s: no session is ever resumed.
 
-use crate::choice::Releases;
 use crate::connection::PeerCertificate;
 use crate::path::TrustedIssuers;
 use crate::probe::ProbeHosts;
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoClientAuth, NoServerSessionStorage};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
-    SupportedProtocolVersion, version,
-};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use crate::reselection::PendingReselections;
+use rustls::server::NoClientAuth;
+use rustls::{DistinguishedName, Error, ServerConfig};
+use rustls_pki_types::UnixTime;
 use std::sync::Arc;
 use tegata_core::{Thumbprint, Timestamp};
-
-/// The versions of TLS that are spoken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Versions {
-    /// TLS 1.3 alone.
-    #[default]
-    Tls13,
-    /// TLS 1.2 as well, with extended master secret (RFC 7627).
-    Tls12And13,
-}
-
-/// What a listener shows of itself: its own certificate chain, leaf first, and key.
-pub struct ServerIdentity {
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the leaf.
-    pub key: PrivateKeyDer<'static>,
-}
+use tegata_net::tls::{BOTH_PROTOCOLS, HTTP1_ALONE, PossessionOnly, RefuseInHandshake, server_config};
+pub use tegata_net::tls::{ServerIdentity, Versions};
 
 /// What the device listener needs: two configurations that differ in the protocols offered, and the
 /// issuers that make a presented certificate one of ours.
@@ -44,12 +21,12 @@ pub struct DeviceDoor {
     pub(crate) probe_config: Arc<ServerConfig>,
     pub(crate) probes: ProbeHosts,
     pub(crate) issuers: TrustedIssuers,
-    pub(crate) releases: Arc<Releases>,
+    pub(crate) reselections: Arc<PendingReselections>,
 }
 
 /// The portal never asks for a certificate.
 pub fn portal_config(identity: &ServerIdentity, versions: Versions) -> Result<ServerConfig, Error> {
-    config(identity, versions, Arc::new(NoClientAuth), &[b"h2", b"http/1.1"])
+    server_config(identity, versions, Arc::new(NoClientAuth), BOTH_PROTOCOLS)
 }
 
 /// The device listener asks for a certificate and takes any, or none.
@@ -57,14 +34,15 @@ fn device_config(
     identity: &ServerIdentity,
     versions: Versions,
     hints: Vec<DistinguishedName>,
-    releases: Arc<Releases>,
+    reselections: Arc<PendingReselections>,
 ) -> Result<ServerConfig, Error> {
-    config(identity, versions, Arc::new(PossessionOnly::new(hints, releases)), &[b"h2", b"http/1.1"])
+    let verifier = PossessionOnly::new(hints).refusing(reselections);
+    server_config(identity, versions, Arc::new(verifier), BOTH_PROTOCOLS)
 }
 
 /// The listener for proxies asks for the proxy's own certificate, takes any, or none: [`crate::proxy`] knows which.
 pub fn proxy_config(identity: &ServerIdentity, versions: Versions) -> Result<ServerConfig, Error> {
-    device_config(identity, versions, Vec::new(), Arc::default())
+    server_config(identity, versions, Arc::new(PossessionOnly::new(Vec::new())), BOTH_PROTOCOLS)
 }
 
 /// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
@@ -74,7 +52,7 @@ fn probe_config(
     versions: Versions,
     hints: Vec<DistinguishedName>,
 ) -> Result<ServerConfig, Error> {
-    config(identity, versions, Arc::new(PossessionOnly::new(hints, Arc::default())), &[b"http/1.1"])
+    server_config(identity, versions, Arc::new(PossessionOnly::new(hints)), HTTP1_ALONE)
 }
 
 impl DeviceDoor {
@@ -85,13 +63,13 @@ impl DeviceDoor {
         issuers: TrustedIssuers,
         probes: ProbeHosts,
     ) -> Result<Self, Error> {
-        let releases = Arc::<Releases>::default();
+        let reselections = Arc::<PendingReselections>::default();
         Ok(Self {
-            config: Arc::new(device_config(identity, versions, issuers.hints(), releases.clone())?),
+            config: Arc::new(device_config(identity, versions, issuers.hints(), reselections.clone())?),
             probe_config: Arc::new(probe_config(identity, versions, issuers.hints())?),
             probes,
             issuers,
-            releases,
+            reselections,
         })
     }
 
@@ -108,102 +86,9 @@ impl DeviceDoor {
     }
 }
 
-fn config(
-    identity: &ServerIdentity,
-    versions: Versions,
-    verifier: Arc<dyn ClientCertVerifier>,
-    protocols: &[&[u8]],
-) -> Result<ServerConfig, Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(supported(versions))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    config.require_ems = true;
-    forbid_resumption(&mut config);
-    Ok(config)
-}
-
-/// The builder already sets a ticketer that makes no tickets; the store of TLS 1.2 session ids and of
-/// stateful TLS 1.3 tickets is what remains.
-fn forbid_resumption(config: &mut ServerConfig) {
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    config.max_early_data_size = 0;
-}
-
-fn seconds(now: UnixTime) -> Timestamp {
-    Timestamp::from_seconds(now.as_secs().try_into().unwrap_or(i64::MAX))
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-fn supported(versions: Versions) -> &'static [&'static SupportedProtocolVersion] {
-    const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
-    match versions {
-        Versions::Tls13 => &BOTH[..1],
-        Versions::Tls12And13 => BOTH,
-    }
-}
-
-/// Asks for a proof that the client holds the key of the certificate it presents, and for nothing
-/// else: whoever is refused must be able to read why, so the certificate is judged by
-/// [`TrustedIssuers`] after the handshake. The one exception is asked for: see [`crate::choice`].
-#[derive(Debug)]
-struct PossessionOnly {
-    hints: Vec<DistinguishedName>,
-    releases: Arc<Releases>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl PossessionOnly {
-    fn new(hints: Vec<DistinguishedName>, releases: Arc<Releases>) -> Self {
-        Self { hints, releases, provider: provider() }
-    }
-}
-
-impl ClientCertVerifier for PossessionOnly {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
-    }
-
-    fn verify_client_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        if self.releases.takes(leaf, seconds(now)) {
-            return Err(CertificateError::Revoked.into());
-        }
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+/// The one exception to [`PossessionOnly`]'s rule is asked for by its holder: see [`crate::reselection`].
+impl RefuseInHandshake for PendingReselections {
+    fn refuses(&self, leaf: &[u8], now: UnixTime) -> bool {
+        self.takes(leaf, Timestamp::from_seconds(now.as_secs().try_into().unwrap_or(i64::MAX)))
     }
 }

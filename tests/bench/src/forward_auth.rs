@@ -77,7 +77,8 @@ pub async fn serve(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", json!({ "url": format!("http://{}", listener.local_addr()?) }));
     let certificates = HeaderSource::nginx(vec!["127.0.0.1".parse()?]);
-    Ok(forward_auth::serve(listener, gate, ForwardAuth { certificates }, std::future::pending()).await?)
+    forward_auth::serve(listener, gate, ForwardAuth { certificates }, std::future::pending()).await;
+    Ok(())
 }
 
 /// A place for each of those who are asked: upstreams, and the locations in front of them.

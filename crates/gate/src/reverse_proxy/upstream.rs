@@ -62,7 +62,7 @@ impl Upstream {
             authority: proxy.upstream.clone(),
             gate,
             limits: proxy.limits,
-            tunnels: Arc::new(Semaphore::new(proxy.limits.connections)),
+            tunnels: Arc::new(Semaphore::new(proxy.limits.listener.connections)),
             is_edge: matches!(proxy.front, super::Front::Tls(_)),
         }
     }

@@ -11,7 +11,7 @@ use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{Clock, DeviceId, Serial, Thumbprint, Timestamp};
-use tegata_gate::client::Client;
+use tegata_net::Client;
 use tegata_web::Addresses;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -124,8 +124,8 @@ impl Way<'_> {
         })
     }
 
-    fn client(&self, identity: Option<tegata_gate::Identity>) -> Result<Client, Failure> {
-        let trust = tegata_gate::trust_from_pem_file(self.trust).map_err(Failure::wrong)?;
+    fn client(&self, identity: Option<tegata_net::tls::Identity>) -> Result<Client, Failure> {
+        let trust = tegata_net::tls::trust_from_pem_file(self.trust).map_err(Failure::wrong)?;
         Client::new(trust, self.clock.clone(), identity).map_err(Failure::wrong)
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_gate::client::Client;
+use tegata_net::Client;
 use tegata_token::Tokens;
 use tegata_web::{CertificateKeys, Context};
 use tokio::time::{sleep, timeout};
@@ -67,7 +67,7 @@ pub fn read(file: &Path) -> Result<CertificateKeys, Failure> {
 
 fn anonymous(config: &Config, context: &Context) -> Result<Arc<Client>, Failure> {
     let file = config.clients.jwks_ca.as_ref().map(|file| config.path(file));
-    let trust = tegata_gate::trust_from_pem_file(file.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
+    let trust = tegata_net::tls::trust_from_pem_file(file.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
     Client::new(trust, context.clock.clone(), None).map(Arc::new).map_err(Failure::wrong)
 }

@@ -111,18 +111,19 @@ impl OpenFront {
         };
         let serving = reverse_proxy::serve(listener, gate.clone(), self.proxy, stop);
         tokio::select! {
-            ended = serving => ended.doing("the gate's listener failed"),
-            ended = tell_health(health, gate) => ended.doing("the health listener failed"),
-            () = renew(front, files) => Ok(()),
+            () = serving => {}
+            () = tell_health(health, gate) => {}
+            () = renew(front, files) => {}
         }
+        Ok(())
     }
 }
 
-async fn tell_health(listener: Option<TcpListener>, gate: Gate) -> std::io::Result<()> {
+async fn tell_health(listener: Option<TcpListener>, gate: Gate) {
     let Some(listener) = listener else { return std::future::pending().await };
     // No proxy is trusted here: nobody is told about tokens.
     let config = ForwardAuth { certificates: HeaderSource::nginx(Vec::new()) };
-    forward_auth::serve(listener, gate, config, std::future::pending()).await
+    forward_auth::serve(listener, gate, config, std::future::pending()).await;
 }
 
 /// A server certificate is replaced while the gate runs. Files that do not fit together yet change nothing.

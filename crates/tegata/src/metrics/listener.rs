@@ -17,7 +17,7 @@ use std::time::Duration;
 use tegata_ca::Authorities;
 use tegata_core::IssuerId;
 use tegata_storage::{LedgerError, Shard};
-use tegata_web::{Context, Limits, Port, listener};
+use tegata_web::{Context, Limits, ListenerKind, listener};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -66,7 +66,7 @@ pub async fn serve(
         .route("/readyz", get(ready))
         .with_state(house);
     let limits = Limits { connections: 64, ..Limits::default() };
-    listener::serve(listener.tcp, Port::Plain, router, limits, stopped).await;
+    listener::serve(listener.tcp, ListenerKind::Plain, router, limits, stopped).await;
 }
 
 async fn metrics_text(State(house): State<House>) -> Response {

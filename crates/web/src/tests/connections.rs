@@ -1,6 +1,6 @@
 use super::world::{NOW, World, connect, get_request, seen, send, send_h2, try_connect};
 use crate::tls::Versions;
-use crate::{Choice, Limits};
+use crate::{CertificateReselection, Limits};
 use http::Request;
 use hyper_util::rt::TokioIo;
 use rustls::client::ResolvesClientCert;
@@ -200,7 +200,7 @@ async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
 
 #[tokio::test]
 async fn a_client_that_drips_its_header_is_cut_off() {
-    let world = World::with(Limits { header: SOON, ..limits() }, Versions::Tls13).await;
+    let world = World::with(Limits { first_request: SOON, header: SOON, ..limits() }, Versions::Tls13).await;
     let client = world.client(None, &["http/1.1"]);
     let mut silent = connect(world.device, "localhost", &client).await;
     assert!(ends(&mut silent).await);
@@ -271,7 +271,11 @@ async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking
     let client = world.client(Some(&world.ours.device), &["http/1.1"]);
     let presented = Thumbprint::of(&world.ours.device.der);
     for _ in 0..40 {
-        let choice = Choice::new(world.door.load().releases.clone(), world.visitors.clone(), presented);
+        let choice = CertificateReselection::new(
+            world.door.load().reselections.clone(),
+            world.registry.clone(),
+            presented,
+        );
         choice.release(Thumbprint::of(b"newer"), NOW.plus(LATER));
         let mut stream = connect(world.device, "localhost", &client).await;
         stream.write_all(&vec![b'x'; 32 * 1024]).await.unwrap();

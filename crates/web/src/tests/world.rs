@@ -4,8 +4,8 @@ use crate::problem::Answer;
 use crate::proxy::{Proxies, ProxyCertificate, UnfitProxies};
 use crate::tls::{DeviceDoor, ServerIdentity, Versions, portal_config, proxy_config};
 use crate::{
-    ConnectionControl, Limits, Path, PeerAddress, Port, Presented, ProbeHosts, Site, StrictJson,
-    TrustedIssuers, Visitors, serve,
+    ConnectionControl, ConnectionRegistry, Limits, ListenerKind, Path, PeerAddress, Presented, ProbeHosts,
+    Site, StrictJson, TrustedIssuers, serve,
 };
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -115,7 +115,7 @@ pub struct World {
     pub portal: SocketAddr,
     server_ca: Made,
     pub door: Arc<ArcSwap<DeviceDoor>>,
-    pub visitors: Arc<Visitors>,
+    pub registry: Arc<ConnectionRegistry>,
     stop: Vec<oneshot::Sender<()>>,
     pub served: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -132,17 +132,18 @@ impl World {
         let probes = ProbeHosts::new("probe.localhost", 9443);
         let door = DeviceDoor::new(&identity, versions, ours.issuers(), probes).unwrap();
         let door = Arc::new(ArcSwap::from_pointee(door));
-        let visitors = Arc::new(Visitors::default());
-        let device = Port::Device(door.clone(), Arc::new(At(NOW)), visitors.clone());
-        let portal =
-            Port::Portal(Arc::new(ArcSwap::from_pointee(portal_config(&identity, versions).unwrap())));
+        let registry = Arc::new(ConnectionRegistry::default());
+        let device = ListenerKind::Device(door.clone(), Arc::new(At(NOW)), registry.clone());
+        let portal = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(
+            portal_config(&identity, versions).unwrap(),
+        )));
         let mut world = Self {
             ours,
             device: ([127, 0, 0, 1], 0).into(),
             portal: ([127, 0, 0, 1], 0).into(),
             server_ca,
             door,
-            visitors,
+            registry,
             stop: vec![],
             served: vec![],
         };
@@ -176,14 +177,14 @@ impl World {
     ) -> SocketAddr {
         let config = proxy_config(&server_identity(&self.server_ca), Versions::Tls13).unwrap();
         let router = self.proxies(source, certificates).unwrap().before(routes());
-        self.serve(Port::Proxy(Arc::new(config)), router, Limits::default()).await
+        self.serve(ListenerKind::Proxy(Arc::new(config)), router, Limits::default()).await
     }
 
-    async fn open(&mut self, port: Port, limits: Limits) -> SocketAddr {
+    async fn open(&mut self, port: ListenerKind, limits: Limits) -> SocketAddr {
         self.serve(port, routes(), limits).await
     }
 
-    async fn serve(&mut self, port: Port, router: Router, limits: Limits) -> SocketAddr {
+    async fn serve(&mut self, port: ListenerKind, router: Router, limits: Limits) -> SocketAddr {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

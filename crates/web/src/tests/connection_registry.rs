@@ -2,7 +2,7 @@
 
 use super::world::{At, Made, NOW, World, connect, get_request, leaf_params, signed};
 use crate::tls::Versions;
-use crate::{Choice, Limits};
+use crate::{CertificateReselection, Limits};
 use http::Request;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -53,11 +53,11 @@ async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses
 async fn whoever_is_gone_is_no_visitor_any_more() {
     let mut shop = Shop::open().await;
     let visit = shop.visit(Speaking::Http1).await;
-    assert_eq!(shop.world.visitors.count(), 1);
+    assert_eq!(shop.world.registry.count(), 1);
     visit.connection.abort();
     drop(visit.sender);
     let none_left = async {
-        while shop.world.visitors.count() > 0 {
+        while shop.world.registry.count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -73,7 +73,11 @@ async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certifi
         let asking = shop.connected(device.clone(), Some(&older), speaking).await;
         let waiting = shop.connected(device, Some(&older), speaking).await;
         let other = shop.visit(speaking).await;
-        let choice = Choice::new(Arc::default(), shop.world.visitors.clone(), Thumbprint::of(&older.der));
+        let choice = CertificateReselection::new(
+            Arc::default(),
+            shop.world.registry.clone(),
+            Thumbprint::of(&older.der),
+        );
         choice.release(Thumbprint::of(b"newer"), NOW);
         assert!(asking.ends().await && waiting.ends().await, "{speaking:?}");
         assert!(other.stays().await, "{speaking:?}");
@@ -153,7 +157,7 @@ impl Shop {
         }
         transaction.commit().await.unwrap();
         let status = Status::load(ledger.clone(), NOW).await.unwrap();
-        let following = tokio::spawn(world.visitors.clone().follow(status.clone(), Arc::new(At(NOW))));
+        let following = tokio::spawn(world.registry.clone().follow(status.clone(), Arc::new(At(NOW))));
         // The follower has to be listening before anything happens.
         tokio::task::yield_now().await;
         Self { world, ledger, status, entropy, issuer: issuer.id, sites, following, _folder: folder }

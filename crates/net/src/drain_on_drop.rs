@@ -5,9 +5,8 @@
 //! (RFC 9110 section 9.3, RFC 9112 section 9.6; curl 7.88 does so over HTTP/2). So the rest is read for a while, and
 //! thrown away.
 
-use axum::body::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,15 +19,16 @@ const LIMIT: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A body that is read on after it is dropped, unless it has ended.
-pub(crate) struct Leftover(Option<Incoming>);
+pub struct DrainOnDrop(Option<Incoming>);
 
-impl Leftover {
-    pub(crate) fn new(body: Incoming) -> Self {
+impl DrainOnDrop {
+    /// The body of a request.
+    pub fn new(body: Incoming) -> Self {
         Self(Some(body))
     }
 }
 
-impl Body for Leftover {
+impl Body for DrainOnDrop {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -53,7 +53,7 @@ impl Body for Leftover {
     }
 }
 
-impl Drop for Leftover {
+impl Drop for DrainOnDrop {
     fn drop(&mut self) {
         if let Some(body) = self.0.take().filter(|body| !body.is_end_stream()) {
             tokio::spawn(timeout(PATIENCE, Limited::new(body, LIMIT).collect()));

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LIMIT: u64 = 64 * 1024;
 
 /// Says that nothing else comes, and waits until the client has closed, a second at most.
-pub(super) async fn let_arrive(mut stream: TcpStream) {
+pub async fn let_arrive(mut stream: TcpStream) {
     let rest = async {
         stream.shutdown().await?;
         tokio::io::copy(&mut stream.take(LIMIT), &mut tokio::io::sink()).await

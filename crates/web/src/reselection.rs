@@ -7,8 +7,8 @@
 //! the browser opened on speculation takes the refusal and forgets nothing. Nor would it do to end the connection that
 //! asks: any other one that the browser keeps goes on with the older certificate.
 
+use crate::connection_registry::ConnectionRegistry;
 use crate::problem::Problem;
-use crate::visitors::Visitors;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::collections::HashMap;
@@ -29,9 +29,9 @@ const MOST: usize = 10_000;
 
 /// The certificates that are refused for a moment.
 #[derive(Default)]
-pub(crate) struct Releases(Mutex<HashMap<Thumbprint, Release>>);
+pub(crate) struct PendingReselections(Mutex<HashMap<Thumbprint, Reselection>>);
 
-struct Release {
+struct Reselection {
     until: Timestamp,
     /// Refusals left.
     left: u8,
@@ -39,7 +39,7 @@ struct Release {
     successor: Thumbprint,
 }
 
-impl Releases {
+impl PendingReselections {
     /// Whether this handshake is one to refuse. Costs a lock and nothing more while nobody renews.
     pub(crate) fn takes(&self, leaf: &[u8], now: Timestamp) -> bool {
         let mut waiting = self.waiting();
@@ -62,55 +62,59 @@ impl Releases {
         let mut waiting = self.waiting();
         waiting.retain(|_, release| release.holds(now));
         if waiting.len() < MOST {
-            waiting.insert(thumbprint, Release { until: now.plus(PATIENCE), left: REFUSALS, successor });
+            waiting.insert(thumbprint, Reselection { until: now.plus(PATIENCE), left: REFUSALS, successor });
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Thumbprint, Release>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Thumbprint, Reselection>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Release {
+impl Reselection {
     fn holds(&self, now: Timestamp) -> bool {
         self.until >= now && self.left > 0
     }
 }
 
-impl fmt::Debug for Releases {
+impl fmt::Debug for PendingReselections {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Releases(…)")
+        formatter.write_str("PendingReselections(…)")
     }
 }
 
 /// The browser's choice of the certificate of this connection. Only connections of the device listener that present one
 /// have it.
 #[derive(Clone, Debug)]
-pub struct Choice {
-    releases: Arc<Releases>,
-    visitors: Arc<Visitors>,
+pub struct CertificateReselection {
+    pending: Arc<PendingReselections>,
+    registry: Arc<ConnectionRegistry>,
     thumbprint: Thumbprint,
 }
 
-impl Choice {
-    pub(crate) fn new(releases: Arc<Releases>, visitors: Arc<Visitors>, thumbprint: Thumbprint) -> Self {
-        Self { releases, visitors, thumbprint }
+impl CertificateReselection {
+    pub(crate) fn new(
+        pending: Arc<PendingReselections>,
+        registry: Arc<ConnectionRegistry>,
+        thumbprint: Thumbprint,
+    ) -> Self {
+        Self { pending, registry, thumbprint }
     }
 
     /// Ends the connections made with this certificate, the one that asks among them, once their requests are answered;
     /// refuses it at its next handshakes, until its successor is presented.
     pub fn release(&self, successor: Thumbprint, now: Timestamp) {
-        self.releases.add(self.thumbprint, successor, now);
-        self.visitors.dismiss(&self.thumbprint);
+        self.pending.add(self.thumbprint, successor, now);
+        self.registry.close(&self.thumbprint);
     }
 
     /// Whether this certificate is being let go of.
-    pub(crate) fn is_released(&self, now: Timestamp) -> bool {
-        self.releases.hold(&self.thumbprint, now)
+    pub(crate) fn is_under_way(&self, now: Timestamp) -> bool {
+        self.pending.hold(&self.thumbprint, now)
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Choice {
+impl<S: Sync> FromRequestParts<S> for CertificateReselection {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
@@ -124,14 +128,14 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn release(releases: &Arc<Releases>) {
-        let choice = Choice::new(releases.clone(), Arc::default(), Thumbprint::of(b"old"));
+    fn release(releases: &Arc<PendingReselections>) {
+        let choice = CertificateReselection::new(releases.clone(), Arc::default(), Thumbprint::of(b"old"));
         choice.release(Thumbprint::of(b"new"), NOW);
     }
 
     #[test]
     fn a_released_certificate_is_refused_a_few_times_and_no_other_is() {
-        let releases = Arc::new(Releases::default());
+        let releases = Arc::new(PendingReselections::default());
         assert!(!releases.takes(b"old", NOW));
         release(&releases);
         assert!(!releases.takes(b"other", NOW));
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn once_the_successor_is_presented_the_older_certificate_is_welcome_again() {
-        let releases = Arc::new(Releases::default());
+        let releases = Arc::new(PendingReselections::default());
         release(&releases);
         assert!(releases.takes(b"old", NOW));
         assert!(!releases.takes(b"new", NOW));
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn whoever_does_not_come_back_in_time_is_not_refused_later() {
-        let releases = Arc::new(Releases::default());
+        let releases = Arc::new(PendingReselections::default());
         release(&releases);
         assert!(!releases.takes(b"old", NOW.plus(PATIENCE).plus(Duration::from_millis(1))));
     }

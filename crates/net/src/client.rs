@@ -1,6 +1,6 @@
 //! Just enough of an HTTPS client: one HTTP/1.1 connection at a time.
 
-use crate::config::{ConfigError, Identity};
+use crate::tls::{Identity, TlsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
@@ -61,7 +61,7 @@ impl Client {
         trust: RootCertStore,
         clock: Arc<dyn Clock>,
         identity: Option<Identity>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_details(provider, Arc::new(Calendar(clock)))
             .with_protocol_versions(&VERSIONS)?
@@ -82,7 +82,11 @@ impl Client {
         self
     }
 
-    pub(crate) async fn open(&self, uri: &Uri) -> Result<Connection, ClientError> {
+    /// A connection to be used for several requests, one after the other.
+    ///
+    /// # Errors
+    /// [`ClientError`] when it does not come about in time.
+    pub async fn open(&self, uri: &Uri) -> Result<Connection, ClientError> {
         timeout(self.patience, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
     }
 
@@ -161,14 +165,18 @@ impl Client {
 }
 
 /// One open connection.
-pub(crate) struct Connection {
+pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     patience: Duration,
     _driver: AbortOnDrop,
 }
 
 impl Connection {
-    pub(crate) async fn get(&mut self, uri: &Uri, accept: &str) -> Result<Response<Incoming>, ClientError> {
+    /// Asks for a document, whose body is left to the caller.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came, or another than 200.
+    pub async fn get(&mut self, uri: &Uri, accept: &str) -> Result<Response<Incoming>, ClientError> {
         let accept = HeaderValue::from_str(accept).map_err(|_| ClientError::Malformed)?;
         let mut request = Request::new(Full::default());
         request.headers_mut().insert(ACCEPT, accept);
@@ -181,7 +189,10 @@ impl Connection {
     }
 
     /// Posts JSON and reads the answer to its end, so that the connection can be used again.
-    pub(crate) async fn post(&mut self, uri: &Uri, json: Vec<u8>) -> Result<StatusCode, ClientError> {
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came; a refusal is an answer.
+    pub async fn post(&mut self, uri: &Uri, json: Vec<u8>) -> Result<StatusCode, ClientError> {
         self.post_for_answer(uri, "application/json", json).await.map(|(status, _)| status)
     }
 
@@ -228,7 +239,7 @@ impl Connection {
 }
 
 /// A task that ends with its owner.
-pub(crate) struct AbortOnDrop(pub(crate) JoinHandle<()>);
+pub struct AbortOnDrop(pub JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

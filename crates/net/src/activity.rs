@@ -1,7 +1,6 @@
 //! Whether anything happens on a connection.
 
-use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -73,25 +72,25 @@ fn lock(exchanges: &Mutex<Exchanges>) -> MutexGuard<'_, Exchanges> {
 }
 
 /// A response body that keeps its exchange open until it has been sent.
-pub struct Counted {
-    body: Body,
+pub struct Counted<B> {
+    body: B,
     _exchange: Exchange,
 }
 
-impl Counted {
-    pub fn new(body: Body, exchange: Exchange) -> Self {
+impl<B> Counted<B> {
+    pub fn new(body: B, exchange: Exchange) -> Self {
         Self { body, _exchange: exchange }
     }
 }
 
-impl HttpBody for Counted {
+impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -13,73 +13,77 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 /// Open connections by the certificate they were made with.
 #[derive(Debug, Default)]
-pub struct Visitors {
+pub struct ConnectionRegistry {
     next: AtomicU64,
-    present: Mutex<HashMap<u64, Visitor>>,
+    open: Mutex<HashMap<u64, RegisteredConnection>>,
 }
 
 #[derive(Clone, Debug)]
-struct Visitor {
+struct RegisteredConnection {
     thumbprint: Thumbprint,
     connection: ConnectionControl,
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Visit {
-    visitors: Arc<Visitors>,
+pub(crate) struct Registration {
+    registry: Arc<ConnectionRegistry>,
     number: u64,
 }
 
-impl Visitors {
+impl ConnectionRegistry {
     /// Ends connections whose certificate is denied, by itself, its device or its tenant, as soon as the status memory
     /// hears of it: no further request is read, those under way may end. Runs until the memory is gone.
     pub async fn follow(self: Arc<Self>, status: Arc<Status>, clock: Arc<dyn Clock>) {
         let (_, mut events) = status.subscribe();
         while denied(&mut events).await {
-            for visitor in self.all() {
-                let standing = status.standing(&visitor.thumbprint, clock.now()).await;
+            for registered in self.all() {
+                let standing = status.standing(&registered.thumbprint, clock.now()).await;
                 if matches!(
                     standing,
                     Ok(Some((_, Standing::Suspended | Standing::Revoked | Standing::Retired)))
                 ) {
-                    visitor.connection.close();
+                    registered.connection.close();
                 }
             }
         }
     }
 
     /// Ends the connections made with this certificate: no further request is read, those under way may end.
-    pub(crate) fn dismiss(&self, thumbprint: &Thumbprint) {
-        for visitor in self.all() {
-            if visitor.thumbprint == *thumbprint {
-                visitor.connection.close();
+    pub(crate) fn close(&self, thumbprint: &Thumbprint) {
+        for registered in self.all() {
+            if registered.thumbprint == *thumbprint {
+                registered.connection.close();
             }
         }
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.present().len()
+        self.open().len()
     }
 
-    pub(crate) fn enter(self: &Arc<Self>, thumbprint: Thumbprint, connection: ConnectionControl) -> Visit {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        thumbprint: Thumbprint,
+        connection: ConnectionControl,
+    ) -> Registration {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.present().insert(number, Visitor { thumbprint, connection });
-        Visit { visitors: Arc::clone(self), number }
+        self.open().insert(number, RegisteredConnection { thumbprint, connection });
+        Registration { registry: Arc::clone(self), number }
     }
 
-    fn all(&self) -> Vec<Visitor> {
-        self.present().values().cloned().collect()
+    fn all(&self) -> Vec<RegisteredConnection> {
+        self.open().values().cloned().collect()
     }
 
-    fn present(&self) -> MutexGuard<'_, HashMap<u64, Visitor>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, RegisteredConnection>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Visit {
+impl Drop for Registration {
     fn drop(&mut self) {
-        self.visitors.present().remove(&self.number);
+        self.registry.open().remove(&self.number);
     }
 }
 

@@ -1,0 +1,38 @@
+//! What no client may exceed.
+
+use std::time::Duration;
+
+/// What no client of one listener may exceed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the TCP connection to the end of the TLS handshake; where a certificate is asked for, to that question.
+    pub handshake: Duration,
+    /// From that question to the end of the handshake. Firefox asks its reader in the middle of it. Only half of the
+    /// connections may take this time at once; the others have `handshake`.
+    pub choice: Duration,
+    /// From the end of the handshake to the first request.
+    pub first_request: Duration,
+    /// From the moment a request may be sent to the end of its header. hyper's clock runs between two
+    /// requests as well, so an HTTP/1.1 connection that waits longer than this for its next one is closed.
+    pub header: Duration,
+    /// Without any request, once there was one: the shorter of this and `header` in HTTP/1.1.
+    pub idle: Duration,
+    /// From the wish to close to the cut.
+    pub drain: Duration,
+    /// Connections at one time; others wait in the kernel's queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            choice: Duration::from_mins(2),
+            first_request: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            drain: Duration::from_secs(10),
+            connections: 4096,
+        }
+    }
+}

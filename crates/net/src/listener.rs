@@ -1,0 +1,152 @@
+//! Accepting connections, and ending them.
+
+use crate::limits::Limits;
+use hyper::body::{Body, Bytes, Incoming};
+use rustls::{ServerConfig, ServerConnection};
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// A bound port and who answers there.
+pub struct Listener<S> {
+    /// The port.
+    pub tcp: TcpListener,
+    /// How it is spoken with.
+    pub transport: Transport,
+    /// Who answers.
+    pub service: S,
+    /// What no client may exceed.
+    pub limits: Limits,
+    /// Kept at the number of open connections.
+    pub open: Arc<AtomicUsize>,
+}
+
+/// How a port is spoken with.
+pub enum Transport {
+    /// HTTP/1.1 without TLS.
+    Plain,
+    /// HTTP/2 or HTTP/1.1, as ALPN says, over TLS.
+    Tls {
+        /// The configuration for a connection to the name that the client asked for, in the form of [`normalized`].
+        config: Box<ConfigFor>,
+        /// Whether people choose a certificate in the middle of the handshake: they may take their time.
+        people_choose: bool,
+    },
+}
+
+/// Chooses the configuration of a connection.
+pub type ConfigFor = dyn Fn(Option<&str>) -> Arc<ServerConfig> + Send + Sync;
+
+/// A connection whose handshake is over.
+pub struct Accepted<'a> {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// What the handshake agreed on; nothing without TLS.
+    pub tls: Option<&'a ServerConnection>,
+}
+
+/// Who answers at a listener.
+pub trait ConnectionService: Send + Sync + 'static {
+    /// Who answers on one connection.
+    type Handler: ConnectionHandler;
+
+    /// Called once for each connection. Without a handler it is closed at once.
+    fn connected(&self, accepted: &Accepted<'_>) -> Option<Self::Handler>;
+}
+
+/// Who answers on one connection.
+pub trait ConnectionHandler: Send + Sync {
+    /// Of responses.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + Send + 'static;
+
+    /// The answer to a request.
+    fn answer(
+        &self,
+        request: http::Request<Incoming>,
+    ) -> impl Future<Output = http::Response<Self::Body>> + Send + 'static + use<Self>;
+
+    /// Done when the connection is to end for a reason of its own. No further request is read then; those under way
+    /// have the time that this gives.
+    fn dismissed(&self) -> impl Future<Output = Duration> + Send;
+}
+
+/// What all connections of a listener share.
+pub(crate) struct ListenerShared<S> {
+    pub(crate) transport: Transport,
+    pub(crate) service: S,
+    pub(crate) limits: Limits,
+    /// Room for readers who choose a certificate.
+    pub(crate) choosing: Semaphore,
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl<S: ConnectionService> Listener<S> {
+    /// Serves until `shutdown` is done and the connections have ended or been cut. No failure of one
+    /// connection, nor of accepting one, ends it.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let Self { tcp, transport, service, limits, open } = self;
+        let (closing, closing_seen) = watch::channel(false);
+        let room = Arc::new(Semaphore::new(limits.connections));
+        let choosing = Semaphore::new(limits.connections / 2);
+        let shared = Arc::new(ListenerShared { transport, service, limits, choosing, closing: closing_seen });
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next() => {}
+                (permit, stream, peer) = accept(&tcp, &room) => {
+                    let (shared, open) = (Arc::clone(&shared), Arc::clone(&open));
+                    connections.spawn(async move {
+                        open.fetch_add(1, Ordering::Relaxed);
+                        shared.connection(stream, peer).await;
+                        open.fetch_sub(1, Ordering::Relaxed);
+                        drop(permit);
+                    });
+                }
+            }
+        }
+        drop(tcp);
+        let _ = closing.send(true);
+        let all = async { while connections.join_next().await.is_some() {} };
+        // Each connection cuts itself after the drain time; a handshake may still be running.
+        let _ = timeout(limits.drain + limits.handshake, all).await;
+    }
+}
+
+/// An error here belongs to a client that went away, or says that the process is out of file
+/// descriptors: then others must end first, so it waits a little instead of spinning.
+async fn accept(
+    tcp: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
+    let permit = Arc::clone(room).acquire_owned().await.ok();
+    loop {
+        match tcp.accept().await {
+            Ok((stream, peer)) => return (permit, stream, peer),
+            Err(error) if of_the_client(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                sleep(Duration::from_millis(250)).await;
+            }
+        }
+    }
+}
+
+fn of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// The form in which names of hosts are compared: lower case, without the root's dot.
+pub fn normalized(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
