@@ -71,13 +71,13 @@ impl Act {
 
     /// Does it.
     pub fn perform(&self) -> Outcome {
-        self.run(&["--perform"])
+        self.run(&["--perform", "--yes"])
     }
 
     /// Does it, which must succeed, and gives the lines of its transcript.
     #[allow(clippy::return_self_not_must_use, reason = "often the deed is all that is wanted")]
     pub fn done(&self) -> Vec<Value> {
-        let outcome = self.run(&["--perform", "--json"]).good();
+        let outcome = self.run(&["--perform", "--yes", "--json"]).good();
         let lines = outcome.stdout.lines();
         lines.map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }

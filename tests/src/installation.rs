@@ -160,6 +160,12 @@ impl Installation {
         self.command(arguments).good().json()
     }
 
+    /// `tegata device VERB`, with the consent that what cannot be undone asks for.
+    pub fn act_on(&self, device: &str, verb: &str) -> Value {
+        let consent: &[&str] = if verb == "revoke" { &["--yes"] } else { &[] };
+        self.tell(&[&["device", verb, device][..], consent].concat())
+    }
+
     /// A fresh invitation for a device.
     pub fn invite(&self, label: &str) -> String {
         text_of(&self.tell(&["invite", "--label", label]), "url")

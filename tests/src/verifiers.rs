@@ -69,7 +69,7 @@ impl Court {
         for (identity, verdict) in &accused {
             match verdict {
                 Verdict::Good => continue,
-                Verdict::Compromised => installation.tell(&["device", "revoke", &identity.device]),
+                Verdict::Compromised => installation.tell(&["device", "revoke", "--yes", &identity.device]),
                 Verdict::Held => installation.tell(&["device", "suspend", &identity.device]),
             };
         }

@@ -34,7 +34,7 @@ fn openssl_finds_no_session_to_take_up_at_any_door_nor_after_a_revocation() {
     let old = probe.visit(&installation, Some(&device), &["-tls1_2", "-reconnect"]);
     assert!(!old.contains("Reused") && !old.contains("HTTP/1.1 200"), "there is no TLS 1.2: {old}");
 
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     let after = probe.visit(&installation, Some(&device), &["-reconnect"]);
     assert!(!after.contains("Reused") && after.contains("HTTP/1.1 401"), "{after}");
     let early = probe.visit(&installation, Some(&device), &["-early_data", &show(&folder.join("nothing"))]);

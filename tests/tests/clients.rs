@@ -132,7 +132,7 @@ fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() 
     let renewed =
         Identity { folder: product.folder.with_file_name("rezept"), ..product.clone() }.renew(&installation);
     as_identity(&installation, "rezept", &renewed, &token).expect(200);
-    installation.tell(&["device", "revoke", &product.device]);
+    installation.tell(&["device", "revoke", "--yes", &product.device]);
     for certificate in [&product, &renewed] {
         let refused = as_identity(&installation, "rezept", certificate, &token).expect(401).json();
         assert_eq!(

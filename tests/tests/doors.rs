@@ -293,7 +293,7 @@ impl Actors {
         let [device, suspended, revoked] =
             ["good", "suspended", "revoked"].map(|label| installation.enroll(label));
         installation.tell(&["device", "suspend", &suspended.device]);
-        installation.tell(&["device", "revoke", &revoked.device]);
+        installation.tell(&["device", "revoke", "--yes", &revoked.device]);
         let foreign = Foreign::like(&device);
         Self { device, gate: installation.enroll_gate("gate"), suspended, revoked, foreign }
     }

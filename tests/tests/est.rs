@@ -116,7 +116,7 @@ fn without_the_right_to_it_nobody_gets_a_certificate() {
 fn a_stopped_device_renews_nothing_and_its_invitation_is_no_way_around() {
     let installation = Installation::start();
     let device = installation.enroll("stolen");
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     let renew = at(&installation, "/simplereenroll").as_device(&device);
     assert_eq!(renew.body("application/pkcs10", csr::honest()).send().expect(401).problem(), "C-06");
     let with_nothing = at(&installation, "/simplereenroll").body("application/pkcs10", csr::honest());

@@ -37,7 +37,7 @@ fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kil
     let stopped: Vec<_> =
         (0..4).map(|number| installation.enroll(&format!("lost-{number}")).device).collect();
     for device in &stopped[..2] {
-        installation.tell(&["device", "revoke", device]);
+        installation.tell(&["device", "revoke", "--yes", device]);
     }
     eventually("the outage is noticed", Duration::from_secs(30), || {
         installation.tell(&["receiver", "list"])[0]["failures"].as_u64() > Some(0)
@@ -45,7 +45,7 @@ fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kil
     installation.kill();
     installation.start_again();
     for device in &stopped[2..] {
-        installation.tell(&["device", "revoke", device]);
+        installation.tell(&["device", "revoke", "--yes", device]);
     }
     receiver.start();
     for device in &stopped {
@@ -86,9 +86,9 @@ fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_no
     let (ours, theirs) = (invited("本店", "ours"), invited(&site, "theirs"));
     let certificate =
         |identity: &tegata_tests::Identity| identity.folder.join("cert.pem").display().to_string();
-    installation.tell(&["certificate", "revoke", &certificate(&ours)]);
-    installation.tell(&["device", "revoke", &ours.device]);
-    installation.tell(&["device", "revoke", &theirs.device]);
+    installation.tell(&["certificate", "revoke", "--yes", &certificate(&ours)]);
+    installation.tell(&["device", "revoke", "--yes", &ours.device]);
+    installation.tell(&["device", "revoke", "--yes", &theirs.device]);
 
     assert_eq!(all.hears()["refused"], "invalid_request");
     for device in [&ours.device, &theirs.device] {
@@ -165,7 +165,9 @@ fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_noth
     // The server is pulled out while two processes of the receiver wait; then one of them is.
     let tell = |installation: &Installation, verb: &str| {
         // A server that has just begun is given time to write its first receipts.
-        installation.tell(&["device", verb, &device.device, "--wait-ms", "60000"]);
+        let consent: &[&str] = if verb == "revoke" { &["--yes"] } else { &[] };
+        let patient = ["device", verb, &device.device, "--wait-ms", "60000"];
+        installation.tell(&[&patient[..], consent].concat());
     };
     let mut second = poller.twin();
     second.start(2);
@@ -194,7 +196,7 @@ fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_noth
     // Whoever never acknowledges hears of it again, from its next process too, and from a server that was killed.
     second.kill();
     let stolen = installation.enroll("register-2").device;
-    installation.tell(&["device", "revoke", &stolen]);
+    installation.tell(&["device", "revoke", "--yes", &stolen]);
     for _ in 0..2 {
         poller.start_forgetful();
         let told = [poller.hears(), poller.hears()];
@@ -224,7 +226,7 @@ fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_t
     assert_eq!(paused, [(200, json!({"stream_id": "siem", "status": "paused"})), paused[0].clone()]);
 
     let device = installation.enroll("register-1").device;
-    installation.tell(&["device", "revoke", &device]);
+    installation.tell(&["device", "revoke", "--yes", &device]);
     let ask = json!({"stream_id": "siem", "state": "as you were"});
     assert_eq!(siem.asks(&[("POST", verification.clone(), Some(ask))])[0], (204, Value::Null));
     assert_eq!(payload(&siem.hears())["state"], "as you were", "a paused stream is silent but for this");

@@ -27,7 +27,7 @@ fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
 
     let (list, new) = (installation.tell(&["device", "list"]), serial_of(&installation, 2));
     let device = list[0]["device"].as_str().expect("a device");
-    installation.tell(&["device", "revoke", device]);
+    installation.tell(&["device", "revoke", "--yes", device]);
     browser.go(&device_page);
     assert_eq!(browser.text(".problem .code strong"), "C-06");
     assert!(device.starts_with(&browser.text(".problem .code strong + strong")));

@@ -44,7 +44,7 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
     assert_eq!(refused(request().bearer(&token).send()), "C-01");
     assert_eq!(refused(request().as_device(&other).bearer(&token).send()), "G-04");
 
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     eventually("the product refuses", Duration::from_secs(1), || {
         request().as_device(&device).bearer(&token).send().status == 401
     });

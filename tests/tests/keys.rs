@@ -22,7 +22,7 @@ fn an_installation_whose_ca_keys_never_leave_the_hsm_does_all_that_others_do() {
     obtain(&installation, &kept);
     assert_eq!(kept.renew(&installation).generation, 2);
     is_good(&installation, &kept);
-    installation.tell(&["device", "revoke", &lost.device]);
+    installation.tell(&["device", "revoke", "--yes", &lost.device]);
     assert!(verify_with_crl(&installation, &lost).said().contains("certificate revoked"));
     assert_eq!(ocsp_status(&ocsp(&installation, &lost)), "revoked");
 
@@ -95,7 +95,7 @@ fn a_server_starts_and_serves_with_the_root_key_far_away() {
     is_good(&installation, &before);
     let later = installation.enroll("later");
     is_good(&installation, &later);
-    installation.tell(&["device", "revoke", &before.device]);
+    installation.tell(&["device", "revoke", "--yes", &before.device]);
     assert!(verify_with_crl(&installation, &before).said().contains("certificate revoked"));
     assert_eq!(later.renew(&installation).generation, 2);
     installation.command(&["check"]).good();

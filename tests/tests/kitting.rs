@@ -96,12 +96,13 @@ fn a_stolen_code_is_ended_at_once_and_takes_its_devices_along() {
         installation.at_device("/probe").presenting(&chain, &key).send()
     };
     probe().expect(200);
-    let revoked = installation.tell(&["invite", "revoke", &kitting.id, "--devices", "--note", "stolen"]);
+    let revoked =
+        installation.tell(&["invite", "revoke", &kitting.id, "--devices", "--yes", "--note", "stolen"]);
     let devices = revoked["revoked"].as_array().expect("devices");
     assert!(devices.len() == 2 && devices.contains(&thief["device"]), "{revoked}");
     assert!(revoked["receipts"].as_array().is_some_and(|receipts| !receipts.is_empty()), "{revoked}");
     assert_eq!(probe().expect(401).problem(), "C-06");
-    let again = installation.command(&["invite", "revoke", &kitting.id, "--devices"]);
+    let again = installation.command(&["invite", "revoke", &kitting.id, "--devices", "--yes"]);
     assert_eq!(again.code, 1, "there is nothing left to end: {}", again.said());
 }
 
@@ -121,7 +122,7 @@ fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
     let device = enrol(&installation, &text_of(&used, "url"), "used", None).good().json();
     let held_up = installation.command(&["invite", "revoke", &id]);
     assert!(held_up.code == 1 && held_up.stderr.contains("--devices"), "{}", held_up.said());
-    let revoked = installation.tell(&["invite", "revoke", &id, "--devices"]);
+    let revoked = installation.tell(&["invite", "revoke", &id, "--devices", "--yes"]);
     assert_eq!(revoked["revoked"], json!([device["device"]]));
 }
 

@@ -200,12 +200,12 @@ fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
     // The old authority learns that the old key was copied: what was renewed from it goes too.
     old.revoke("counter.generation-1", "keyCompromise");
     let newer = old.list("second.crl");
-    let applied = installation.tell(&["import", "crl", &newer]);
+    let applied = installation.tell(&["import", "crl", "--yes", &newer]);
     assert_eq!(applied["applied"][0]["action"], "revoked", "{applied}");
     for one in [&kept, &renewed] {
         refused(&installation, one, "C-06");
     }
-    let backwards = installation.command(&["import", "crl", &crl]);
+    let backwards = installation.command(&["import", "crl", "--yes", &crl]);
     assert_eq!(backwards.code, 2, "{}", backwards.said());
 }
 
@@ -230,10 +230,10 @@ fn a_list_that_is_forged_partial_or_stale_is_refused() {
     let partial = with("2.5.29.28 = critical,DER:30038401ff", "partial.crl");
     fs::write(old.folder.join("ca.cnf"), &text).unwrap();
     for (name, file) in [("forged", &forged), ("delta", &delta), ("indirect", &partial), ("no list", &ca)] {
-        let refused = installation.command(&["import", "crl", file]);
+        let refused = installation.command(&["import", "crl", "--yes", file]);
         assert_eq!(refused.code, 2, "{name}: {}", refused.said());
     }
-    assert_eq!(installation.tell(&["import", "crl", &good])["entries"], 0);
+    assert_eq!(installation.tell(&["import", "crl", "--yes", &good])["entries"], 0);
 }
 
 fn refused(installation: &Installation, device: &Identity, code: &str) {

@@ -31,7 +31,7 @@ fn crl_numbers_only_rise_and_a_revocation_is_published_at_once() {
         // Each certificate names the list that will name it, which may be another one than its neighbour's.
         let url = crl_url(&device.file("cert.pem"));
         let last = crl_number(&url);
-        installation.tell(&["device", "revoke", &device.device]);
+        installation.tell(&["device", "revoke", "--yes", &device.device]);
         let number = crl_number(&url);
         assert!(number > last, "{number} after {last}");
         assert!(verify_with_crl(&installation, device).said().contains("certificate revoked"));

@@ -72,7 +72,7 @@ fn a_server_room_renews_from_the_command_line_and_is_never_without_a_certificate
     };
     assert_eq!(generation(&first), Some(2));
     assert_eq!(generation(&old), Some(1), "the old generation has its grace");
-    installation.tell(&["device", "revoke", &old.device]);
+    installation.tell(&["device", "revoke", "--yes", &old.device]);
     for identity in [&old, &first] {
         let refused = installation.at_device("/probe").as_device(identity).send().expect(401);
         assert_eq!(refused.problem(), "C-06", "a revocation takes every generation");

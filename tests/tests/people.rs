@@ -87,7 +87,7 @@ fn a_person_signs_in_and_the_product_learns_of_both_across_a_renewal_until_the_d
     assert_eq!(told["cnf"]["x5t#S256"], *renewed.thumbprint);
     check(&renewed, &answer).expect(200);
 
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     let refused = refresh(&installation, &renewed, &answer["refresh_token"]);
     is_refused(&refused, 401, "invalid_client", "C-06");
     check(&renewed, &answer).expect(401);

@@ -135,9 +135,9 @@ impl Work {
         });
         let lost: Vec<_> =
             (0..REVOCATIONS * 3).map(|number| installation.enroll(&format!("lost-{number}"))).collect();
-        let commands = lost
-            .iter()
-            .map(|device| installation.command_line(&["device", "revoke", &device.device, "--wait-ms", "0"]));
+        let commands = lost.iter().map(|device| {
+            installation.command_line(&["device", "revoke", "--yes", &device.device, "--wait-ms", "0"])
+        });
         Self {
             enrolments: enrolments.collect(),
             at_portal: installation.at_portal("/api/v1/enrollments"),

@@ -84,7 +84,7 @@ fn revocation_bites_on_a_connection_that_is_open(
             "cert": device.file("chain.pem"),
             "key": device.file("key.pem"),
             "ca": product.tls_ca,
-            "act": installation.command_line(&["device", "revoke", &device.device]),
+            "act": installation.command_line(&["device", "revoke", "--yes", &device.device]),
         }),
     );
     assert_eq!(

@@ -26,7 +26,7 @@ fn a_device_behind_nginx_enrols_asks_for_tokens_and_renews_as_without_it() {
     assert_eq!(told["cnf"]["x5t#S256"], device.thumbprint.as_str(), "{told}");
     assert_eq!(introspect(installation, &old, &first).expect(200).json()["active"], true, "grace");
 
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     for identity in [&old, &device] {
         let refused = tegata_tests::tokens::request(installation, identity).send().expect(401).json();
         assert_eq!(refused["error"], "invalid_client");
@@ -46,11 +46,11 @@ fn a_gate_follows_the_feed_through_nginx_and_refuses_within_a_second() {
         request.header("x-client-cert", &curl::escaped(&pem)).send().status
     };
     assert!((200..300).contains(&check()));
-    let told = installation.tell(&["device", "revoke", &device.device]);
+    let told = installation.tell(&["device", "revoke", "--yes", &device.device]);
     assert!(told.to_string().contains(&gate.id), "its receipt came back: {told}");
     eventually("the gate refuses", Duration::from_secs(1), || check() == 401);
     // The command says that no receipt came: whoever was cut off sends none.
-    assert_eq!(installation.command(&["device", "revoke", &gate.id]).code, 1);
+    assert_eq!(installation.command(&["device", "revoke", "--yes", &gate.id]).code, 1);
     eventually("the gate's own stream ends", Duration::from_secs(20), || !gate.is_deciding());
 }
 

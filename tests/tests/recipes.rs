@@ -140,7 +140,7 @@ impl Checkpoint {
                 "cert": device.file("chain.pem"),
                 "key": device.file("key.pem"),
                 "ca": self.tls_ca,
-                "act": self.installation.command_line(&["device", "revoke", &device.device]),
+                "act": self.installation.command_line(&["device", "revoke", "--yes", &device.device]),
             }),
         );
         // A gate that terminates TLS closes the connections of a denied device; the others refuse on them.

@@ -50,7 +50,7 @@ fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was()
     let gate = installation.gate();
     let (stopped, other) = (installation.enroll("stopped"), installation.enroll("other"));
     obtain(&installation, &stopped);
-    installation.tell(&["device", "revoke", &stopped.device]);
+    installation.tell(&["device", "revoke", "--yes", &stopped.device]);
     installation.kill();
     installation.start_again();
 

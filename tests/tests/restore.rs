@@ -26,14 +26,14 @@ fn stays_stopped(storehouse: &Storehouse) {
         (enroll("revoked"), enroll("single"), enroll("held"), enroll("paused"), enroll("good"));
     storehouse.backup(&installation);
 
-    installation.tell(&["device", "revoke", &revoked.device]);
-    installation.tell(&["certificate", "revoke", &single.thumbprint]);
+    installation.tell(&["device", "revoke", "--yes", &revoked.device]);
+    installation.tell(&["certificate", "revoke", "--yes", &single.thumbprint]);
     installation.tell(&["device", "suspend", &held.device]);
     installation.tell(&["device", "suspend", &paused.device]);
     installation.tell(&["device", "resume", &paused.device]);
     let (late, stranger) = (installation.enroll("late"), installation.enroll("stranger"));
     obtain(&installation, &stranger);
-    installation.tell(&["device", "revoke", &late.device]);
+    installation.tell(&["device", "revoke", "--yes", &late.device]);
     let stopped = [&revoked, &single, &held, &late];
     for device in stopped {
         is_refused(&installation, device, "revoked");
@@ -105,7 +105,7 @@ fn a_server_whose_ledger_is_restored_beneath_it_stops() {
     storehouse.backup(&installation);
     let (stranger, lost) = (installation.enroll("stranger"), installation.enroll("lost"));
     obtain(&installation, &stranger);
-    installation.tell(&["device", "revoke", &lost.device]);
+    installation.tell(&["device", "revoke", "--yes", &lost.device]);
     storehouse.restore_beneath(&installation);
     eventually("the server is gone", PATIENCE, || !installation.is_running());
     assert!(installation.log().contains("restored beneath this process"), "{}", installation.log());
@@ -121,7 +121,7 @@ fn without_its_log_an_installation_says_what_to_do() {
     let device = installation.enroll("lost");
     let (log, aside) = (storehouse.log(), storehouse.log().with_extension("aside"));
     std::fs::rename(&log, &aside).expect("a moved file");
-    let refused = installation.command(&["device", "revoke", &device.device]);
+    let refused = installation.command(&["device", "revoke", "--yes", &device.device]);
     assert_eq!(refused.code, 1);
     assert!(
         refused.stderr.contains("is missing") && refused.stderr.contains("new-log"),
@@ -131,11 +131,11 @@ fn without_its_log_an_installation_says_what_to_do() {
     // The server that is running goes on, for it lacks nothing.
     obtain(&installation, &device);
     std::fs::rename(&aside, &log).expect("a moved file");
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
 
     installation.kill();
     std::fs::remove_file(&log).expect("a lost file");
-    let begun = installation.command_without_json(&["revocations", "new-log"]).good();
+    let begun = installation.command_without_json(&["revocations", "new-log", "--yes"]).good();
     assert!(begun.stdout.contains("begins"), "{}", begun.stdout);
     installation.start_again();
     is_refused(&installation, &device, "revoked");

@@ -71,7 +71,7 @@ impl Shop {
     }
 
     fn command(&self, verb: &str) -> Value {
-        self.installation.tell(&["device", verb, &self.device.device])
+        self.installation.act_on(&self.device.device, verb)
     }
 }
 
@@ -201,7 +201,7 @@ fn a_connection_held_open_over_the_revocation_ends_within_the_second() {
             "cert": device.file("chain.pem"),
             "key": device.file("key.pem"),
             "ca": installation.tls_ca,
-            "revoke": installation.command_line(&["device", "revoke", &device.device]),
+            "revoke": installation.command_line(&["device", "revoke", "--yes", &device.device]),
         }),
     );
     assert_eq!(seen["before"], 200, "{seen}");

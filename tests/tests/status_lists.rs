@@ -35,7 +35,7 @@ fn a_reader_sees_each_change_as_soon_as_it_is_acknowledged_and_after_a_kill() {
     assert_eq!(after[0]["uri"], before[0]["uri"], "the same list after a restart");
 
     installation.tell(&["device", "resume", &device.device]);
-    installation.tell(&["device", "revoke", &device.device]);
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
     assert_eq!(statuses(&read(&installation, &tokens, 0)), [INVALID, VALID]);
     installation.tell(&["tenant", "suspend", "みどり薬局"]);
     assert_eq!(statuses(&read(&installation, &tokens, 0)), [INVALID, SUSPENDED]);

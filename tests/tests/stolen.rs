@@ -13,7 +13,8 @@ fn a_stolen_certificate_takes_along_what_was_renewed_from_it() {
     let renewed = stolen.renew(&installation);
     probe(&installation, &renewed, 200, "");
 
-    let done = installation.tell(&["certificate", "revoke", &kept.file("cert.pem"), "--note", "INC-1"]);
+    let done =
+        installation.tell(&["certificate", "revoke", "--yes", &kept.file("cert.pem"), "--note", "INC-1"]);
     assert_eq!(done["certificates"], 2, "{done}");
     assert!(done["slowest_ms"].as_i64().is_some_and(|slowest| slowest < 1000), "{done}");
     for one in [&kept, &renewed] {
@@ -21,7 +22,7 @@ fn a_stolen_certificate_takes_along_what_was_renewed_from_it() {
         assert_eq!(tokens::request(&installation, one).send().status, 401);
         assert_eq!(ocsp_status(&ocsp(&installation, one)), "revoked");
     }
-    let again = installation.command(&["certificate", "revoke", &kept.thumbprint]);
+    let again = installation.command(&["certificate", "revoke", "--yes", &kept.thumbprint]);
     assert_eq!(again.code, 1, "{}", again.said());
 }
 
@@ -33,7 +34,7 @@ fn a_replaced_certificate_goes_alone_and_its_successor_works_on() {
     let kept = old.kept_aside();
     let renewed = old.renew(&installation);
     probe(&installation, &renewed, 200, "");
-    let done = installation.tell(&["certificate", "revoke", &kept.serial, "--reason", "superseded"]);
+    let done = installation.tell(&["certificate", "revoke", "--yes", &kept.serial, "--reason", "superseded"]);
     assert_eq!(done["certificates"], 1);
     probe(&installation, &kept, 401, "C-06");
     probe(&installation, &renewed, 200, "");
@@ -49,11 +50,11 @@ fn a_private_key_that_was_found_is_blocked_in_whatever_form_it_was_found() {
     let key = found.file("key.pem");
     assert_eq!(openssl(&["pkey", "-in", &key, "-pubout", "-out", &public]).code, 0);
 
-    let done = installation.tell(&["key", "block", &key, "--note", "found on a share"]);
+    let done = installation.tell(&["key", "block", "--yes", &key, "--note", "found on a share"]);
     assert_eq!(done["certificates"], 1);
     probe(&installation, &found, 401, "C-06");
     for form in [public, found.file("cert.pem"), done["key"].as_str().unwrap().to_owned()] {
-        let again = installation.tell(&["key", "block", &form]);
+        let again = installation.tell(&["key", "block", "--yes", &form]);
         assert_eq!((&again["key"], &again["certificates"]), (&done["key"], &json!(0)), "{form}");
     }
     let listed = installation.tell(&["key", "list"]);

@@ -45,7 +45,7 @@ fn nobody_notices_that_another_key_signs() {
     assert!(published(&installation).contains(&first), "its tokens live");
     let other = installation.enroll("stolen");
     let taken = obtain(&installation, &other);
-    installation.tell(&["device", "revoke", &other.device]);
+    installation.tell(&["device", "revoke", "--yes", &other.device]);
     nginx.request("/").as_device(&other).bearer(&taken).send().expect(401);
     installation.command(&["check"]).good();
     gate.kill();
@@ -63,7 +63,7 @@ fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
     let request = |token: &str| nginx.request("/").as_device(&device).bearer(token).send();
     request(&token).expect(200);
 
-    let keys = installation.tell(&["token-key", "withdraw", &stolen, "--note", "found in a backup"]);
+    let keys = installation.tell(&["token-key", "withdraw", "--yes", &stolen, "--note", "found in a backup"]);
     assert_eq!(keys.as_array().map(Vec::len), Some(1), "it made its own successor: {keys}");
     eventually("gates refuse what it signed", PATIENCE, || request(&token).status == 401);
     assert_eq!(introspect(&installation, &device, &token).json(), serde_json::json!({"active": false}));
@@ -72,7 +72,7 @@ fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
     eventually("gates believe its successor", PATIENCE, || request(&fresh).status == 200);
     assert!(!installation.data().join("keys/token.pem").exists(), "nobody finds it here again");
     installation.command(&["check"]).good();
-    let unknown = installation.command(&["token-key", "withdraw", &stolen]);
+    let unknown = installation.command(&["token-key", "withdraw", "--yes", &stolen]);
     assert_eq!(unknown.code, 2, "{}", unknown.stderr);
     gate.kill();
 }

@@ -171,7 +171,7 @@ fn an_ocsp_answer_by_get_may_be_cached_for_a_moment_and_by_post_never() {
     let by_post = Curl::to(&url).body("application/ocsp-request", der).send().expect(200);
     assert_eq!((by_post.header("cache-control"), &by_post.body), ("no-store", &answer.body));
 
-    court.installation.tell(&["device", "revoke", &exhibit.identity.device]);
+    court.installation.tell(&["device", "revoke", "--yes", &exhibit.identity.device]);
     let changed = by_get().header("if-none-match", &tag).send().expect(200);
     assert_ne!(changed.body, answer.body, "dropped with the revocation");
 }

@@ -76,6 +76,23 @@ impl Ledger {
         }))
     }
 
+    /// Devices whose identifier begins so, two at most: enough to tell whether one is meant.
+    pub async fn devices_numbered(&self, beginning: &str) -> Result<Vec<Device>> {
+        let pattern = format!("{}%", beginning.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
+                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
+                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
+                 WHERE d.id LIKE $1 ESCAPE '!' ORDER BY d.id LIMIT 2",
+            )
+            .bind(pattern)
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
     /// Devices whose identifier, label, site or tenant contains `text` (all for an empty text), by tenant,
     /// site and label. Latin letters match in either case.
     pub async fn devices(&self, text: &str) -> Result<Vec<Device>> {

@@ -24,6 +24,7 @@ mod family;
 mod feed;
 mod group;
 mod head;
+mod history;
 mod inspection;
 mod invitation;
 mod invitation_list;
@@ -63,6 +64,7 @@ pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction};
 pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
+pub use history::member_of;
 pub use inspection::{
     FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Heads, Inspection,
     Latest, Orphan, Suspicious,

@@ -30,6 +30,7 @@ mod sign;
 mod tenant;
 mod transcript;
 
+use crate::cli::confirm::Consent;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::place::Place;
@@ -48,6 +49,8 @@ pub struct CeremonyOptions {
     /// Do it. Without this, only what would be done is shown
     #[arg(long)]
     pub perform: bool,
+    #[command(flatten)]
+    pub consent: Consent,
     /// Go on only if the SHA-256 of the file is this one, which everybody present has compared
     #[arg(long, value_name = "SHA256")]
     pub expect: Option<String>,
@@ -77,7 +80,7 @@ pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) ->
             "present": cover.present, "perform": options.perform,
         }),
     )?;
-    let mut scene = Scene::new(place, &cover, options.perform, machine, transcript);
+    let mut scene = Scene::new(place, &cover, options, machine, transcript);
     let ended = play(&act, &mut scene).await;
     let result = match &ended {
         Ok(()) if options.perform => json!({"result": "done"}),

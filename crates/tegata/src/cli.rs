@@ -1,31 +1,60 @@
-//! The command line.
+//! The command line: one file a command.
 
-use crate::approval::{ApprovalsOptions, ApproveOptions, DeclineOptions};
-use crate::ceremony::CeremonyOptions;
-use crate::certificate::CertificateCommand;
-use crate::client::{EnrollOptions, RenewOptions};
-use crate::dev::DevOptions;
-use crate::device::DeviceCommand;
-use crate::gate::GateOptions;
-use crate::import::ImportCommand;
-use crate::init::InitOptions;
-use crate::invite::InviteOptions;
-use crate::issuer::IssuerCommand;
-use crate::key::KeyCommand;
-use crate::licence::LicenceCommand;
-use crate::output::Output;
+pub mod approvals;
+pub mod certificate;
+pub mod confirm;
+pub mod device;
+pub mod documentation;
+pub mod history;
+pub mod import;
+pub mod invite;
+pub mod issuer;
+pub mod key;
+pub mod licence;
+pub mod output;
+pub mod policy;
+pub mod proof;
+pub mod reason;
+pub mod receiver;
+pub mod revocations;
+pub mod sign_out;
+pub mod site;
+pub mod tenant;
+pub mod token_key;
+
+use crate::ceremony::{self, CeremonyOptions};
+use crate::check;
+use crate::client::{self, EnrollOptions, RenewOptions};
+use crate::dev::{self, DevOptions};
+use crate::failure::Failure;
+use crate::gate::{self, GateOptions};
+use crate::init::{self, InitOptions};
+use crate::machine::Machine;
 use crate::place::Place;
-use crate::policy::PolicyCommand;
-use crate::receivers::ReceiverCommand;
-use crate::revocations::RevocationsCommand;
-use crate::tenant::{SiteCommand, TenantCommand};
-use crate::token_keys::command::TokenKeyCommand;
+use crate::serve;
+use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
+use certificate::CertificateCommand;
 use clap::{Parser, Subcommand};
+use device::DeviceCommand;
+use documentation::{CompletionsOptions, ManOptions};
+use import::ImportCommand;
+use invite::InviteOptions;
+use issuer::IssuerCommand;
+use key::KeyCommand;
+use licence::LicenceCommand;
+use output::Output;
+use policy::PolicyCommand;
+use receiver::ReceiverCommand;
+use revocations::RevocationsCommand;
+use site::SiteCommand;
+use tenant::TenantCommand;
+use token_key::TokenKeyCommand;
 
 /// Certificates for the devices of a pharmacy: issued with one click, checked at every request, stopped within a second.
 ///
 /// Begin with `tegata dev`: it makes an installation in ./data, starts the server, and shows an invitation to open in a
-/// browser. Commands act on the installation in --data DIR. Exit codes: 0 good, 1 something is wrong, 2 misuse.
+/// browser. Commands act on the installation in --data DIR. Exit codes: 0 good, 1 something is wrong or nothing was
+/// found, 2 misuse. What cannot be undone asks on a terminal, and needs --yes where there is none.
 #[derive(Parser)]
 #[command(name = "tegata", version, max_term_width = 100)]
 pub struct Cli {
@@ -62,11 +91,13 @@ pub enum Command {
     /// Policies: who may enrol, with what, from where and when; by tenant and by site: show, set, clear
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// List devices that wait for approval, where the policy asks for one
+    /// Devices that wait for approval, where the policy asks for one: list, approve, decline
     Approvals(ApprovalsOptions),
-    /// Let a device that waits have its certificate
+    /// The former name of `approvals approve`
+    #[command(hide = true)]
     Approve(ApproveOptions),
-    /// Decide against a device that waits
+    /// The former name of `approvals decline`
+    #[command(hide = true)]
     Decline(DeclineOptions),
     /// Devices and gates: find, show, stop, sign out
     #[command(subcommand)]
@@ -97,4 +128,52 @@ pub enum Command {
     Renew(RenewOptions),
     /// Run a gate that answers a proxy's question whether a request may pass
     Gate(GateOptions),
+    /// Write a script that completes these commands in a shell
+    Completions(CompletionsOptions),
+    /// Write a manual page for each command
+    Man(ManOptions),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub async fn run(&self, machine: &Machine) -> Result<(), Failure> {
+        let place = &self.place;
+        match &self.command {
+            Command::Dev(options) => dev::run(place, options, machine).await,
+            Command::Init(options) => {
+                std::fs::create_dir_all(&place.data).map_err(Failure::wrong)?;
+                init::init(&place.data, options, machine).await?;
+                errln!(
+                    "made {}; start it with: tegata serve --data {}",
+                    place.file().display(),
+                    place.data.display()
+                );
+                Ok(())
+            }
+            Command::Serve => serve::serve(place, machine).await,
+            Command::Check(output) => check::run(place, output.json, machine).await,
+            Command::Ceremony(options) => ceremony::run(place, options, machine).await,
+            Command::Issuer(command) => issuer::run(place, command, machine).await,
+            Command::Tenant(command) => tenant::run(place, command, machine).await,
+            Command::Site(command) => site::run(place, command, machine).await,
+            Command::Licence(command) => licence::run(place, command, machine).await,
+            Command::Policy(command) => policy::run(place, command, machine).await,
+            Command::Approvals(options) => approvals::run(place, options, machine).await,
+            Command::Approve(options) => approvals::approve(place, options, machine).await,
+            Command::Decline(options) => approvals::decline(place, options, machine).await,
+            Command::Device(command) => device::run(place, command, machine).await,
+            Command::Certificate(command) => certificate::run(place, command, machine).await,
+            Command::Key(command) => key::run(place, command, machine).await,
+            Command::TokenKey(command) => token_key::run(place, command, machine).await,
+            Command::Receiver(command) => receiver::run(place, command, machine).await,
+            Command::Import(command) => import::run(place, command, machine).await,
+            Command::Revocations(command) => revocations::run(place, command, machine).await,
+            Command::Invite(options) => invite::run(place, options, machine).await,
+            Command::Enroll(options) => client::enroll(options, machine).await,
+            Command::Renew(options) => client::renew(options, machine).await,
+            Command::Gate(options) => gate::run(options, machine).await,
+            Command::Completions(options) => options.run(),
+            Command::Man(options) => options.run(),
+        }
+    }
 }

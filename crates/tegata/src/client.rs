@@ -149,8 +149,8 @@ async fn approved(
     let mut told = false;
     while let Ok(Waiting { approval, number, retry_after }) = read(&answer) {
         if !told {
-            eprintln!("waiting for approval {number}: tegata approve {approval}");
-            eprintln!("the key is in {}: the same command goes on if this is stopped", folder.display());
+            errln!("waiting for approval {number}: tegata approve {approval}");
+            errln!("the key is in {}: the same command goes on if this is stopped", folder.display());
             told = true;
         }
         tokio::time::sleep(Duration::from_secs(retry_after.clamp(1, 60))).await;
@@ -343,13 +343,13 @@ fn report(enrolled: &Enrolled, folder: &Path, told: &Told, as_json: bool) {
         if let Some(token) = &told.token {
             token.add_to(&mut line);
         }
-        println!("{line}");
+        outln!("{line}");
     } else {
-        println!("device {device}, generation {generation}, serial {serial}");
+        outln!("device {device}, generation {generation}, serial {serial}");
         if let Some(Kitted { label, device_number, taken, places, .. }) = &told.kitted {
-            println!("{label}, number {device_number}: {taken} of {places}");
+            outln!("{label}, number {device_number}: {taken} of {places}");
         }
-        println!("certificate and key are in {}", folder.display());
+        outln!("certificate and key are in {}", folder.display());
         if let Some(token) = &told.token {
             token.print();
         }

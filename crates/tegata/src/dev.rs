@@ -1,11 +1,11 @@
 //! `tegata dev`: a local installation, made if it is not there, that shows an invitation to try.
 
+use crate::cli::invite::{self, Invited};
 use crate::config::{Config, MetricsConfig};
 use crate::doors::{Doors, bind, here};
 use crate::failure::{Doing, Failure};
 use crate::house::{House, shown};
 use crate::init::{self, InitOptions};
-use crate::invite::{self, Invited};
 use crate::machine::Machine;
 use crate::metrics;
 use crate::place::Place;
@@ -90,22 +90,22 @@ fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener
         if let Some(metrics) = metrics {
             line["metrics"] = format!("http://{}", metrics.address).into();
         }
-        println!("{line}");
+        outln!("{line}");
     } else {
-        println!("Tegata is ready.\n");
-        println!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
-        println!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
-        println!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
+        outln!("Tegata is ready.\n");
+        outln!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
+        outln!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
+        outln!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
         if let Some(metrics) = metrics {
-            println!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
+            outln!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
         }
-        println!("  data        {}", shown(house.config.folder()));
-        println!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
-        println!(
+        outln!("  data        {}", shown(house.config.folder()));
+        outln!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
+        outln!(
             "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
             invited.link
         );
-        println!(
+        outln!(
             "It works once, for {} days. More: tegata invite --data {}",
             invite::DEFAULT_DAYS,
             shown(house.config.folder())

@@ -59,7 +59,7 @@ pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure
         return front.run(listener, gate, crate::serve::told_to_stop()).await;
     }
     let listener = bind(options.listen).await?;
-    eprintln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
+    errln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
     forward_auth::serve(listener, gate, ForwardAuth { certificates }, crate::serve::told_to_stop()).await;
     Ok(())
 }

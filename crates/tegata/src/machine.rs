@@ -1,6 +1,6 @@
 //! What a command gets from the machine it runs on.
 
-use crate::system::{SystemClock, SystemEntropy};
+use crate::system::{self, SystemClock, SystemEntropy};
 use std::sync::Arc;
 use tegata_core::{Clock, Entropy, Timestamp};
 use tegata_storage::Actor;
@@ -20,9 +20,8 @@ impl Machine {
         self.clock.now()
     }
 
-    /// The account's name, for the audit log.
+    /// Who runs the command, for the audit log.
     pub fn operator() -> Actor {
-        let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        Actor::Operator(name.unwrap_or_else(|| "unknown".into()))
+        Actor::Operator(system::user())
     }
 }

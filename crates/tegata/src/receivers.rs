@@ -1,8 +1,4 @@
-//! Receivers of security events: the way to each, and the commands about them.
-
-mod command;
-
-pub use command::{ReceiverCommand, run};
+//! Receivers of security events: the way to each.
 
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, PushConfig, ReceiverConfig};

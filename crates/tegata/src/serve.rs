@@ -40,7 +40,7 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
         ("device", &house.config.device.url),
         ("public", &house.config.public.url),
     ] {
-        eprintln!("{door:8}{url}");
+        errln!("{door:8}{url}");
     }
     run(&house, doors, house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES)).await
 }

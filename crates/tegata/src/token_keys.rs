@@ -9,8 +9,6 @@
 //! Several servers share the folder, or copies of it: who changes the succession holds the lock `token-keys.lock`, and
 //! every server reads it again every few seconds.
 
-pub mod command;
-
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;

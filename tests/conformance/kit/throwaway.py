@@ -96,10 +96,10 @@ class ThrowAway:
         means.gate = self.enroll("gate", "--gate")
         means.disposable = [self.enroll(f"disposable-{number}") for number in range(12)]
         data = ["--data", str(self.data)]
-        means.stop_device = [self.tegata, "device", "revoke", "{device}", *data]
-        means.stop_certificate = [self.tegata, "certificate", "revoke", "{thumbprint}", *data]
+        means.stop_device = [self.tegata, "device", "revoke", "--yes", "{device}", *data]
+        means.stop_certificate = [self.tegata, "certificate", "revoke", "--yes", "{thumbprint}", *data]
         means.renew = self.renew
-        self.command("device", "revoke", means.revoked.client_id)
+        self.command("device", "revoke", "--yes", means.revoked.client_id)
         self.command("device", "suspend", means.suspended.client_id)
 
     def impersonate(self, means):

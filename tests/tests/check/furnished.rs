@@ -34,7 +34,7 @@ pub(crate) static FURNISHED: LazyLock<Furnished> = LazyLock::new(|| {
     let revoked = installation.enroll("revoked").device;
     let suspended = installation.enroll("suspended").device;
     let plain = installation.enroll("plain").device;
-    installation.tell(&["device", "revoke", &revoked]);
+    installation.tell(&["device", "revoke", "--yes", &revoked]);
     installation.tell(&["device", "suspend", &suspended]);
     installation.tell(&["device", "revoke-tokens", &plain]);
     installation.tell(&["tenant", "add", "みどり薬局"]);

@@ -125,7 +125,7 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
         "support finds the device by the number on the page: {found}"
     );
     browser.picture("device-suspended");
-    installation.tell(&["device", "revoke", &device]);
+    installation.tell(&["device", "revoke", "--yes", &device]);
     browser.go(&device_page);
     assert_eq!(browser.text(".problem .code strong"), "C-06");
     browser.picture("device-revoked");

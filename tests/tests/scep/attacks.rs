@@ -76,7 +76,7 @@ fn a_device_that_was_stopped_renews_nothing_and_learns_why() {
         enrol(&client, &installation.invite(label), label);
         let device = identity(&client.path(&format!("{label}.pem")));
         let device = device.rsplit('/').next().expect("an identifier").to_owned();
-        installation.tell(&["device", act, &device]);
+        installation.act_on(&device, act);
         refused(&renew(label, label), "2", expected);
     }
     let list = Message {

@@ -76,6 +76,7 @@ pub async fn retire(details: &RetireIssuing, scene: &mut Scene<'_>) -> Result<()
         )));
     }
     scene.plan("retire an issuing CA", &json!({"issuer": issuer.id, "revoked_with_it": living}))?;
+    scene.obtain_consent(&ends(&issuer, living))?;
     if scene.perform {
         // What is left is denied before its CA is no longer believed, so that whoever is refused reads the true reason.
         let revoked = revoke_rest(&ledger, &issuer, details.reason, scene).await?;
@@ -101,6 +102,7 @@ pub async fn revoke(details: &RevokeIssuing, scene: &mut Scene<'_>) -> Result<()
     if let Err(nobody) = must_have_successor(&ledger, &issuer, &issuers).await {
         scene.say("warning", &json!({"text": nobody.to_string()}))?;
     }
+    scene.obtain_consent(&ends(&issuer, living))?;
     if scene.perform {
         // The other way round than a retirement: whoever has the key must be stopped first.
         if issuer.state != IssuerState::Revoked {
@@ -123,6 +125,10 @@ async fn find(ledger: &Ledger, id: &IssuerId) -> Result<(StoredIssuer, Vec<Store
     let found = issuers.iter().find(|issuer| issuer.id == *id && issuer.kind != IssuerKind::Root).cloned();
     let found = found.ok_or_else(|| Failure::misuse(format!("the ledger has no issuing CA {id}")))?;
     Ok((found, issuers))
+}
+
+fn ends(issuer: &StoredIssuer, living: u64) -> String {
+    format!("the CA {} ends for ever, and with it the {living} living certificates that it issued", issuer.id)
 }
 
 fn must_be(issuer: &StoredIssuer, states: &[IssuerState]) -> Result<(), Failure> {

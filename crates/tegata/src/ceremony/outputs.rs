@@ -42,12 +42,12 @@ impl Drop for Outputs<'_> {
     fn drop(&mut self) {
         for file in &self.files {
             if let Err(error) = fs::remove_file(file) {
-                eprintln!("tegata: {} is left of a failed act, remove it: {error}", file.display());
+                errln!("tegata: {} is left of a failed act, remove it: {error}", file.display());
             }
         }
         for (ring, name) in &self.keys {
             if let Err(error) = ring.discard(name) {
-                eprintln!("tegata: the key {name} is left of a failed act, remove it: {error}");
+                errln!("tegata: the key {name} is left of a failed act, remove it: {error}");
             }
         }
     }

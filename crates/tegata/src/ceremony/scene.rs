@@ -1,9 +1,11 @@
 //! Where an act takes place: its file, its inputs, the machine, and the transcript.
 
+use super::CeremonyOptions;
 use super::cover::Cover;
 use super::outputs::{Outputs, must_be_new};
 use super::transcript::Transcript;
 use crate::check;
+use crate::cli::confirm::Consent;
 use crate::config::{Config, KeysConfig};
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
@@ -24,6 +26,7 @@ pub struct Scene<'a> {
     pub perform: bool,
     pub machine: &'a Machine,
     pub now: Timestamp,
+    consent: Consent,
     place: &'a Place,
     transcript: Transcript,
 }
@@ -32,11 +35,17 @@ impl<'a> Scene<'a> {
     pub fn new(
         place: &'a Place,
         cover: &'a Cover,
-        perform: bool,
+        options: &CeremonyOptions,
         machine: &'a Machine,
         transcript: Transcript,
     ) -> Self {
-        Self { cover, perform, machine, now: machine.now(), place, transcript }
+        let CeremonyOptions { perform, consent, .. } = *options;
+        Self { cover, perform, machine, now: machine.now(), consent, place, transcript }
+    }
+
+    /// Obtains consent to an act that ends something for ever, when it is about to be performed.
+    pub fn obtain_consent(&self, what: &str) -> Result<(), Failure> {
+        if self.perform { self.consent.obtain(what) } else { Ok(()) }
     }
 
     /// Says one thing, to those present and to the transcript.

@@ -1,9 +1,9 @@
 //! `tenant-issuing`: whether the shared CAs serve a tenant, or its own alone.
 
 use super::scene::Scene;
+use crate::cli::tenant::find_tenant;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::tenant::find_tenant;
 use serde::Deserialize;
 use serde_json::json;
 use tegata_storage::{IssuerKind, IssuerState, Issuing, LedgerError};

@@ -1,6 +1,7 @@
 //! Acts at other times than now, and acts that fail in the middle.
 
 use super::{CeremonyOptions, list::RootList, run};
+use crate::cli::confirm::Consent;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::pem;
@@ -76,7 +77,14 @@ impl Bunker {
         let file = self.file("act.toml");
         fs::write(&file, text).unwrap();
         let place = Place { data: self.file("no installation"), config: None };
-        let options = CeremonyOptions { file, perform, expect: None, transcript, json: true };
+        let options = CeremonyOptions {
+            file,
+            perform,
+            consent: Consent { yes: true },
+            expect: None,
+            transcript,
+            json: true,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(run(&place, &options, &self.machine))
     }

@@ -37,9 +37,9 @@ impl Transcript {
             writeln!(file, "{line}").and_then(|()| file.sync_all()).doing("cannot write the transcript")?;
         }
         if self.as_json {
-            println!("{line}");
+            outln!("{line}");
         } else {
-            println!("{what}");
+            outln!("{what}");
             show(facts, 1);
         }
         Ok(())
@@ -53,16 +53,16 @@ fn show(facts: &Value, depth: usize) {
     for (name, fact) in facts {
         match fact {
             Value::Object(_) => {
-                println!("{indent}{name}");
+                outln!("{indent}{name}");
                 show(fact, depth + 1);
             }
             Value::Array(list) => {
-                println!("{indent}{name}");
+                outln!("{indent}{name}");
                 for one in list {
-                    println!("{indent}  {}", plain(one));
+                    outln!("{indent}  {}", plain(one));
                 }
             }
-            _ => println!("{indent}{name:22} {}", plain(fact)),
+            _ => outln!("{indent}{name:22} {}", plain(fact)),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Progress {
     pub fn at(&mut self, what: &str, done: u64, total: u64) {
         let now = Instant::now();
         if now >= self.next {
-            eprintln!("{what}: {done} of {total}");
+            errln!("{what}: {done} of {total}");
             self.next = now + QUIET;
         }
     }

@@ -74,7 +74,7 @@ impl Report {
         self.mention_the_rest();
         let (wrong, warnings) = (self.count(Severity::Wrong), self.count(Severity::Warning));
         if as_json {
-            println!(
+            outln!(
                 "{}",
                 json!({
                     "ok": wrong == 0, "wrong": wrong, "warnings": warnings,
@@ -109,10 +109,10 @@ impl Report {
     fn print(&self) {
         for Finding { code, severity, subject, detail, advice } in &self.findings {
             let word = if *severity == Severity::Wrong { "WRONG  " } else { "warning" };
-            println!("{word}  {:24}  {subject}: {detail}; {advice}", code.word());
+            outln!("{word}  {:24}  {subject}: {detail}; {advice}", code.word());
         }
         for Area { check, detail, .. } in self.areas.iter().filter(|area| area.ok) {
-            println!("ok       {check:24}  {detail}");
+            outln!("ok       {check:24}  {detail}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What `tegata enroll` and `tegata renew` are told.
 
 use super::token::CompanionOptions;
-use crate::output::Output;
+use crate::cli::output::Output;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -108,12 +108,10 @@ impl Told {
     pub fn print(&self) {
         match self {
             Self::Kept { file, resource, expires_at, .. } => {
-                println!("a token for {resource} until {expires_at} is in {}", file.display());
+                outln!("a token for {resource} until {expires_at} is in {}", file.display());
             }
             Self::Refused(Refused { error, error_description }) => {
-                eprintln!(
-                    "the certificate is renewed, and no token came with it: {error}, {error_description}"
-                );
+                errln!("the certificate is renewed, and no token came with it: {error}, {error_description}");
             }
         }
     }

@@ -103,7 +103,7 @@ impl OpenFront {
     ) -> Result<(), Failure> {
         let scheme = if self.files.is_some() { "https" } else { "http" };
         let address = listener.local_addr().doing("no address")?;
-        eprintln!("gate for {} at {scheme}://{address}, before {}", gate.audience(), self.proxy.upstream);
+        errln!("gate for {} at {scheme}://{address}, before {}", gate.audience(), self.proxy.upstream);
         let (front, files) = (self.proxy.front.clone(), self.files);
         let health = match self.health {
             Some(address) => Some(super::bind(address).await?),

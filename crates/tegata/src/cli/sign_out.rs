@@ -1,8 +1,8 @@
 //! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
 
+use crate::cli::proof::{Proof, Stopping};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::proof::{Proof, Stopping};
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::feed::Holder;

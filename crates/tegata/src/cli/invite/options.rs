@@ -1,7 +1,7 @@
 //! What `tegata invite` is told.
 
 use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
-use crate::output::Output;
+use crate::cli::output::Output;
 use clap::Args;
 use std::path::PathBuf;
 

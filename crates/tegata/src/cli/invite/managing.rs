@@ -1,11 +1,12 @@
 //! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
 
+use crate::cli::confirm::Consent;
+use crate::cli::output::Output;
+use crate::cli::proof::{Proof, Stopping};
+use crate::cli::reason::Reason;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::proof::{Proof, Stopping};
-use crate::reason::Reason;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
 use tegata_storage::{
@@ -34,6 +35,8 @@ pub enum InvitationCommand {
         #[arg(long, value_enum, default_value_t = Reason::KeyCompromise, requires = "devices")]
         reason: Reason,
         #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
         proof: Proof,
     },
 }
@@ -45,9 +48,9 @@ pub async fn run(place: &Place, command: &InvitationCommand, machine: &Machine) 
     let done = match command {
         InvitationCommand::List(output) => list(&ledger, output.json, machine.now()).await,
         InvitationCommand::Show { id, output } => show(&ledger, id, output.json, machine.now()).await,
-        InvitationCommand::Revoke { id, devices, reason, proof } => {
+        InvitationCommand::Revoke { id, devices, reason, consent, proof } => {
             let action = devices.then(|| DeviceAction::Revoke((*reason).into()));
-            revoke(&ledger, id, action, proof, machine).await
+            revoke(&ledger, id, action, *consent, proof, machine).await
         }
     };
     ledger.close().await;
@@ -114,44 +117,44 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
     let kittings = ledger.kittings().await.doing(READ)?;
     if as_json {
         let one = invitations.iter().map(describe_one);
-        println!(
+        outln!(
             "{}",
             one.chain(kittings.iter().map(|kitting| describe_many(kitting, now))).collect::<Value>()
         );
         return Ok(());
     }
     for Invitation { id, site_name, label, expires_at, .. } in &invitations {
-        println!("{id}  invitation  until {expires_at}  {site_name} {label}");
+        outln!("{id}  invitation  until {expires_at}  {site_name} {label}");
     }
     for kitting in &kittings {
         print_many(kitting, now);
     }
     if invitations.is_empty() && kittings.is_empty() {
-        println!("no open invitation and no kitting code");
+        outln!("no open invitation and no kitting code");
     }
     Ok(())
 }
 
 async fn show(ledger: &Ledger, id: &str, as_json: bool, now: Timestamp) -> Result<(), Failure> {
     match Handed::find(ledger, id).await? {
-        Handed::One(invitation) if as_json => println!("{}", describe_one(&invitation)),
+        Handed::One(invitation) if as_json => outln!("{}", describe_one(&invitation)),
         Handed::One(invitation) => {
             let Invitation { id, site_name, label, expires_at, state, device, .. } = &invitation;
-            println!("{id}  {}  until {expires_at}  {site_name} {label}", state.as_str());
+            outln!("{id}  {}  until {expires_at}  {site_name} {label}", state.as_str());
             if let Some(device) = device {
-                println!("  device {device}");
+                outln!("  device {device}");
             }
         }
         Handed::Many(kitting, places) if as_json => {
             let mut shown = describe_many(&kitting, now);
             shown["made"] = places.iter().map(describe_place).collect();
-            println!("{shown}");
+            outln!("{shown}");
         }
         Handed::Many(kitting, places) => {
             print_many(&kitting, now);
             for place in &places {
                 let device = place.device.as_ref().map_or("-", DeviceId::as_str);
-                println!("  {:4}  {device:26}  {:12}  {}", place.number, standing(place), place.label);
+                outln!("  {:4}  {device:26}  {:12}  {}", place.number, standing(place), place.label);
             }
         }
     }
@@ -162,9 +165,14 @@ async fn revoke(
     ledger: &Ledger,
     id: &str,
     action: Option<DeviceAction>,
+    consent: Consent,
     proof: &Proof,
     machine: &Machine,
 ) -> Result<(), Failure> {
+    if action.is_some() {
+        let devices = Handed::find(ledger, id).await?.devices(ledger).await?;
+        consent.obtain(ends(id, &devices))?;
+    }
     let stopping = Stopping::begin(ledger, proof, machine).await?;
     let what = "nothing was changed";
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
@@ -191,14 +199,24 @@ async fn revoke(
         return stopping.report(&said, &format!("{id} and {} devices", revoked.len()), event).await;
     }
     if proof.output.json {
-        println!("{said}");
+        outln!("{said}");
     } else {
-        println!("{id}: ended");
+        outln!("{id}: ended");
         for device in left {
-            println!("  it has made {device}, which goes on; --devices revokes it too");
+            outln!("  it has made {device}, which goes on; --devices revokes it too");
         }
     }
     Ok(())
+}
+
+/// Names each device; more than a screen holds are counted.
+fn ends(id: &str, devices: &[DeviceId]) -> String {
+    let named: Vec<_> = devices.iter().take(20).map(DeviceId::as_str).collect();
+    let more = if devices.len() > named.len() { ", and others" } else { "" };
+    let (count, named) = (devices.len(), named.join(", "));
+    format!(
+        "the invitation or kitting code {id} ends, and the {count} devices that it made, for ever: {named}{more}"
+    )
 }
 
 fn nothing_to_end(handed: &Handed, devices: &[DeviceId]) -> Failure {
@@ -241,7 +259,7 @@ fn describe_place(place: &KittingPlace) -> Value {
 
 fn print_many(kitting: &Kitting, now: Timestamp) {
     let Kitting { id, taken, places, site_name, label, expires_at, .. } = kitting;
-    println!(
+    outln!(
         "{id}  kitting     {taken} of {places}, {}, until {expires_at}  {site_name} {label}",
         state(kitting, now)
     );

@@ -132,20 +132,20 @@ async fn one(
         sheet::write(file, std::slice::from_ref(&invited))?;
     }
     if options.output.json {
-        println!("{}", serde_json::to_string(&invited).doing("cannot write JSON")?);
+        outln!("{}", serde_json::to_string(&invited).doing("cannot write JSON")?);
         return Ok(());
     }
-    println!("{}", invited.link);
+    outln!("{}", invited.link);
     if let Some(ForAcme { directory, binding }) = &invited.acme {
-        println!("directory   {directory}");
-        println!("kid         {}", binding.kid);
-        println!("hmac key    {}", binding.hmac_key);
-        println!("identifier  {}", binding.identifier);
+        outln!("directory   {directory}");
+        outln!("kid         {}", binding.kid);
+        outln!("hmac key    {}", binding.hmac_key);
+        outln!("identifier  {}", binding.identifier);
     }
-    eprintln!("for {label} at {}, once, until {}", invited.site, invited.expires_at);
+    errln!("for {label} at {}, once, until {}", invited.site, invited.expires_at);
     if let (Some(code), Some(until)) = (&invited.code, invited.code_until) {
-        println!("{code}");
-        eprintln!("the code to type at {} is good until {until}", terms.portal);
+        outln!("{code}");
+        errln!("the code to type at {} is good until {until}", terms.portal);
     }
     Ok(())
 }

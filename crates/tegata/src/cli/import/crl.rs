@@ -5,9 +5,9 @@
 
 use super::CrlOptions;
 use super::foreign;
+use crate::cli::proof::Stopping;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::proof::Stopping;
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -36,11 +36,15 @@ pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &Machine) -> Re
         .find(|issuer| subject_of(&issuer.certificate).as_ref() == Some(&named))
         .ok_or_else(|| Failure::misuse("this list is of no CA that was taken over"))?;
     let list = Revocations::read(&options.file, &issuer.certificate, options.stale_crl, machine.now())?;
+    options.consent.obtain(format!(
+        "whatever this list of {} entries names as revoked ends here for ever",
+        list.entries.len()
+    ))?;
     let stopping = Stopping::begin(ledger, &options.proof, machine).await?;
     let Applied { entries, event } = list.apply(ledger, &issuer.id, &options.proof.note, machine).await?;
     if !options.proof.output.json {
         for one in &entries {
-            println!("{}  serial {}  {}", one.device, one.serial, one.action);
+            outln!("{}  serial {}  {}", one.device, one.serial, one.action);
         }
     }
     let what = json!({"issuer": issuer.id, "entries": list.entries.len(), "applied": entries});

@@ -3,10 +3,10 @@
 use super::DevicesOptions;
 use super::crl::Revocations;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
+use crate::cli::invite::check_label;
+use crate::cli::tenant::find_tenant;
 use crate::failure::{Doing, Failure};
-use crate::invite::check_label;
 use crate::machine::Machine;
-use crate::tenant::find_tenant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashSet;
@@ -216,7 +216,7 @@ const WRITE: &str = "cannot write the ledger";
 
 fn progress(done: usize, quiet: bool) {
     if !quiet && done.is_multiple_of(1000) {
-        eprintln!("{done} lines");
+        errln!("{done} lines");
     }
 }
 
@@ -233,13 +233,13 @@ fn report(
             "performed": migration.perform, "issuer": migration.issuer.id, "taken_over": taken, "known": known,
             "refused": refused, "revoked": revoked, "lines": reports,
         });
-        println!("{answer}");
+        outln!("{answer}");
     } else {
         for report in reports.iter().filter(|report| report.outcome == Outcome::Refused) {
-            println!("line {}  {}  refused: {}", report.line, report.certificate, report.detail);
+            outln!("line {}  {}  refused: {}", report.line, report.certificate, report.detail);
         }
         let done = if migration.perform { "taken over" } else { "would be taken over (add --perform)" };
-        println!("{taken} {done}, {known} known already, {refused} refused, {revoked} revoked by the CRL");
+        outln!("{taken} {done}, {known} known already, {refused} refused, {revoked} revoked by the CRL");
     }
     if refused == 0 { Ok(()) } else { Err(Failure::wrong(format!("{refused} lines were refused"))) }
 }

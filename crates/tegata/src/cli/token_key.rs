@@ -1,11 +1,12 @@
 //! `tegata token-key …`: the keys that sign tokens, as an operator sees them.
 
-use super::{Change, LOOK, succession};
+use crate::cli::confirm::Consent;
+use crate::cli::output::Output;
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
+use crate::token_keys::{Change, LOOK, succession};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -33,6 +34,8 @@ pub enum TokenKeyCommand {
         #[arg(long, default_value = "")]
         note: String,
         #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
         output: Output,
     },
 }
@@ -47,8 +50,8 @@ pub async fn run(place: &Place, command: &TokenKeyCommand, machine: &Machine) ->
             rotate(place, &ring, Duration::from_secs(*notice), machine).await?;
             output
         }
-        TokenKeyCommand::Withdraw { kid, note, output } => {
-            withdraw(place, &ring, kid, note, machine).await?;
+        TokenKeyCommand::Withdraw { kid, note, consent, output } => {
+            withdraw(place, &ring, kid, note, *consent, machine).await?;
             output
         }
     };
@@ -72,15 +75,17 @@ async fn withdraw(
     ring: &KeyRing,
     kid: &str,
     note: &str,
+    consent: Consent,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
-    let terms = change.succession().terms();
-    if terms.iter().all(|term| term.kid != kid) {
+    if succession(ring)?.terms().iter().all(|term| term.kid != kid) {
         return Err(Failure::misuse(format!("there is no token key {kid}: see `tegata token-key list`")));
     }
-    if terms.len() == 1 {
+    // Before the lock is taken: servers and other commands wait for it.
+    consent.obtain(format!("every token that the key {kid} signed is refused from now on"))?;
+    let ledger = place.ledger(machine).await?;
+    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
+    if change.succession().terms().len() == 1 {
         change.appoint(Duration::ZERO, machine.entropy.as_ref()).await.doing("cannot make a successor")?;
     }
     let outcome = change.withdraw(kid, note).await;
@@ -101,14 +106,14 @@ fn show(succession: &Succession, now: Timestamp, as_json: bool) {
         })
         .collect();
     if as_json {
-        println!("{}", Value::Array(described));
+        outln!("{}", Value::Array(described));
         return;
     }
     for key in &described {
         let until = key["until"].as_str().map(|until| format!("  until {until}")).unwrap_or_default();
         let [kid, state, from] =
             ["kid", "state", "signs_from"].map(|member| key[member].as_str().unwrap_or_default());
-        println!("{kid}  {state:10}  signs from {from}{until}");
+        outln!("{kid}  {state:10}  signs from {from}{until}");
     }
 }
 

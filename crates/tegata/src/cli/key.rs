@@ -1,11 +1,12 @@
 //! `tegata key …`: keys that are in other hands.
 
+use crate::cli::confirm::Consent;
+use crate::cli::output::Output;
+use crate::cli::proof::{Proof, Stopping};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::pem;
 use crate::place::Place;
-use crate::proof::{Proof, Stopping};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -25,6 +26,8 @@ pub enum KeyCommand {
         /// SHA-256 of the public key in hex
         key: String,
         #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
         proof: Proof,
     },
     /// List blocked keys
@@ -35,15 +38,27 @@ pub enum KeyCommand {
 pub async fn run(place: &Place, command: &KeyCommand, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
-        KeyCommand::Block { key, proof } => block(&ledger, key, proof, machine).await,
+        KeyCommand::Block { key, consent, proof } => block(&ledger, key, *consent, proof, machine).await,
         KeyCommand::List(output) => list(&ledger, output.json).await,
     };
     ledger.close().await;
     result
 }
 
-async fn block(ledger: &Ledger, key: &str, proof: &Proof, machine: &Machine) -> Result<(), Failure> {
+async fn block(
+    ledger: &Ledger,
+    key: &str,
+    consent: Consent,
+    proof: &Proof,
+    machine: &Machine,
+) -> Result<(), Failure> {
     let key = hash_of(key)?;
+    let known = ledger.find_certificates(&key).await.doing(READ)?.len();
+    consent.obtain(format!(
+        "the {known} certificates with the key {} end for ever, with what was renewed from them, and the key is refused \
+         from now on",
+        hex(&key)
+    ))?;
     let stopping = Stopping::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
     let revoked = transaction
@@ -61,14 +76,14 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
     if as_json {
         let described =
             keys.iter().map(|key| json!({"key": hex(&key.key_hash), "note": key.note, "at": key.at}));
-        println!("{}", Value::Array(described.collect()));
+        outln!("{}", Value::Array(described.collect()));
         return Ok(());
     }
     for key in &keys {
-        println!("{}  since {}  {}", hex(&key.key_hash), key.at, key.note);
+        outln!("{}  since {}  {}", hex(&key.key_hash), key.at, key.note);
     }
     if keys.is_empty() {
-        println!("no key is blocked");
+        outln!("no key is blocked");
     }
     Ok(())
 }

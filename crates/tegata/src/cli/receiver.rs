@@ -1,8 +1,8 @@
 //! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
 
+use crate::cli::output::Output;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub enum ReceiverCommand {
         /// A word that comes back in the event
         #[arg(long, default_value = "")]
         state: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Stop telling it events; they are held until the stream goes on. Only `tegata receiver resume` undoes it
     Pause(Stop),
@@ -38,6 +40,8 @@ pub struct Stop {
     /// Why; the receiver is told
     #[arg(long, default_value = "")]
     reason: String,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Runs the command.
@@ -45,7 +49,9 @@ pub async fn run(place: &Place, command: &ReceiverCommand, machine: &Machine) ->
     let ledger = place.ledger(machine).await?;
     let result = match command {
         ReceiverCommand::List(output) => list(&ledger, output.json).await,
-        ReceiverCommand::Verify { id, state } => verify(&ledger, id, state, machine).await,
+        ReceiverCommand::Verify { id, state, output } => {
+            verify(&ledger, id, state, output.json, machine).await
+        }
         ReceiverCommand::Pause(stop) => set(&ledger, stop, StreamStatus::Paused, machine).await,
         ReceiverCommand::Disable(stop) => set(&ledger, stop, StreamStatus::Disabled, machine).await,
         ReceiverCommand::Resume(stop) => set(&ledger, stop, StreamStatus::Enabled, machine).await,
@@ -58,20 +64,20 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
     let (head, receivers) = (ledger.feed_head().await, ledger.receivers().await);
     let (head, receivers) = (head.doing(READ)?, receivers.doing(READ)?);
     if as_json {
-        println!("{}", receivers.iter().map(|row| described(row, head)).collect::<Value>());
+        outln!("{}", receivers.iter().map(|row| described(row, head)).collect::<Value>());
         return Ok(());
     }
     for row in &receivers {
-        println!("{}  {} behind  {} rejected  {}", row.id, row.behind(head), row.rejections, state(row));
+        outln!("{}  {} behind  {} rejected  {}", row.id, row.behind(head), row.rejections, state(row));
         if let Some(rejection) = &row.rejection {
-            println!("    last rejected: {rejection}");
+            outln!("    last rejected: {rejection}");
         }
         if row.dropped > 0 {
-            println!("    {} events were dropped, as it was paused for too many", row.dropped);
+            outln!("    {} events were dropped, as it was paused for too many", row.dropped);
         }
     }
     if receivers.is_empty() {
-        println!("nobody was ever told security events");
+        outln!("nobody was ever told security events");
     }
     Ok(())
 }
@@ -88,9 +94,16 @@ fn state(row: &ReceiverRow) -> String {
     }
 }
 
-async fn verify(ledger: &Ledger, id: &str, state: &str, machine: &Machine) -> Result<(), Failure> {
+async fn verify(
+    ledger: &Ledger,
+    id: &str,
+    state: &str,
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
     match ledger.ask_verification(id, state, Duration::ZERO, machine.now()).await.doing(READ)? {
-        Asked::Noted => println!("asked; `tegata receiver list` shows whether it arrives"),
+        Asked::Noted if as_json => outln!("{}", json!({"id": id, "state": state, "asked": true})),
+        Asked::Noted => outln!("asked; `tegata receiver list` shows whether it arrives"),
         Asked::TooOften => {
             return Err(Failure::misuse(format!("{id} has not taken those that were asked for before")));
         }
@@ -108,9 +121,14 @@ async fn set(ledger: &Ledger, stop: &Stop, status: StreamStatus, machine: &Machi
         as_operator: true,
         at: machine.now(),
     };
+    let head = ledger.feed_head().await.doing(READ)?;
     match ledger.group(change).await.doing("the stream was not changed")? {
+        Changed::Done(row) if stop.output.json => {
+            outln!("{}", described(&row, head));
+            Ok(())
+        }
         Changed::Done(row) => {
-            println!("{}", row.status().word());
+            outln!("{}", row.status().word());
             Ok(())
         }
         Changed::Held | Changed::Unknown => Err(unknown(&stop.id)),

@@ -1,18 +1,39 @@
-//! `tegata approvals`, `approve`, `decline`: devices that wait where the policy asks for an approval.
+//! `tegata approvals`: devices that wait where the policy asks for an approval.
 
+use crate::cli::output::Output;
+use crate::cli::tenant::find_tenant;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::tenant::find_tenant;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
 use tegata_storage::{Approval, Ledger, LedgerError};
 
+/// Without a word more it lists.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ApprovalsOptions {
+    #[command(subcommand)]
+    act: Option<ApprovalsCommand>,
+    #[command(flatten)]
+    list: ListOptions,
+}
+
+/// What can be done with them.
+#[derive(clap::Subcommand)]
+pub enum ApprovalsCommand {
+    /// Who waits, the longest first
+    List(ListOptions),
+    /// Let a device that waits have its certificate
+    Approve(ApproveOptions),
+    /// Decide against a device that waits
+    Decline(DeclineOptions),
+}
+
 /// Whose waiting devices to list.
 #[derive(clap::Args)]
-pub struct ApprovalsOptions {
+pub struct ListOptions {
     /// Of this tenant alone: name or identifier
     #[arg(long)]
     tenant: Option<String>,
@@ -50,8 +71,17 @@ const ENOUGH: usize = 8;
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "nothing was decided";
 
-/// `tegata approvals`.
-pub async fn list(place: &Place, options: &ApprovalsOptions, machine: &Machine) -> Result<(), Failure> {
+/// Runs the command.
+pub async fn run(place: &Place, options: &ApprovalsOptions, machine: &Machine) -> Result<(), Failure> {
+    match &options.act {
+        None => list(place, &options.list, machine).await,
+        Some(ApprovalsCommand::List(options)) => list(place, options, machine).await,
+        Some(ApprovalsCommand::Approve(options)) => approve(place, options, machine).await,
+        Some(ApprovalsCommand::Decline(options)) => decline(place, options, machine).await,
+    }
+}
+
+async fn list(place: &Place, options: &ListOptions, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let mut waiting = ledger.waiting(machine.now()).await.doing(READ)?;
     if options.tenant.is_some() {
@@ -60,24 +90,21 @@ pub async fn list(place: &Place, options: &ApprovalsOptions, machine: &Machine) 
     }
     ledger.close().await;
     if options.output.json {
-        println!("{}", Value::Array(waiting.iter().map(describe).collect()));
+        outln!("{}", Value::Array(waiting.iter().map(describe).collect()));
         return Ok(());
     }
     for approval in &waiting {
         let Approval { id, tenant_name, site_name, label, platform, address, asked_at, .. } = approval;
         let address = address.as_deref().unwrap_or("(address not known)");
-        println!(
-            "{id}  {}  {tenant_name} {site_name} {label}  {platform}  {address}",
-            asked_at.whole_second()
-        );
+        outln!("{id}  {}  {tenant_name} {site_name} {label}  {platform}  {address}", asked_at.whole_second());
     }
     if waiting.is_empty() {
-        println!("nobody waits");
+        outln!("nobody waits");
     }
     Ok(())
 }
 
-/// `tegata approve`.
+/// `tegata approvals approve`.
 pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let approval = find(&ledger, &options.approval, machine.now()).await?;
@@ -89,7 +116,7 @@ pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine)
     Ok(())
 }
 
-/// `tegata decline`.
+/// `tegata approvals decline`.
 pub async fn decline(place: &Place, options: &DeclineOptions, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let approval = find(&ledger, &options.approval, machine.now()).await?;
@@ -132,9 +159,9 @@ fn say(done: &str, approval: &Approval, as_json: bool) {
     if as_json {
         let mut told = describe(approval);
         told["decision"] = done.into();
-        println!("{told}");
+        outln!("{told}");
     } else {
-        println!("{done}: {} {} {}", approval.tenant_name, approval.site_name, approval.label);
+        outln!("{done}: {} {} {}", approval.tenant_name, approval.site_name, approval.label);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Receipts: the proof that what was stopped is stopped, surface by surface.
 
+use crate::cli::output::Output;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl<'a> Stopping<'a> {
             answer["at"] = json!(self.machine.now());
             answer["receipts"] = json!(receipts);
             answer["slowest_ms"] = slowest.into();
-            println!("{answer}");
+            outln!("{answer}");
         } else {
             print(name, event, &receipts);
         }
@@ -99,15 +99,15 @@ fn receipt(surface: &str, known: &[ReceiptRow], event: u64, durable: Timestamp) 
 }
 
 fn print(name: &str, event: u64, receipts: &[Receipt]) {
-    println!("{name}: recorded as event {event}, durable");
+    outln!("{name}: recorded as event {event}, durable");
     for receipt in receipts {
         match receipt.milliseconds {
-            Some(milliseconds) => println!("  {:40} {milliseconds:5} ms", receipt.surface),
-            None => println!("  {:40} no receipt", receipt.surface),
+            Some(milliseconds) => outln!("  {:40} {milliseconds:5} ms", receipt.surface),
+            None => outln!("  {:40} no receipt", receipt.surface),
         }
     }
     if receipts.is_empty() {
-        println!("  no server is running: it takes effect when one starts, before it answers anybody");
+        outln!("  no server is running: it takes effect when one starts, before it answers anybody");
     }
 }
 

@@ -1,9 +1,9 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
 use crate::ceremony::candidate;
+use crate::cli::output::Output;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::pem;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -46,10 +46,10 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
         described.push(describe(ledger, &issuer, &tenants, now).await?);
     }
     if as_json {
-        println!("{}", Value::Array(described));
+        outln!("{}", Value::Array(described));
     } else {
         for one in &described {
-            println!("{}", line(one));
+            outln!("{}", line(one));
         }
     }
     Ok(())
@@ -72,20 +72,20 @@ async fn show(ledger: &Ledger, id: &IssuerId, as_json: bool, now: Timestamp) -> 
     described["lists"] = lists.into();
     described["certificate"] = pem::certificates(&[&issuer.certificate]).into();
     if as_json {
-        println!("{described}");
+        outln!("{described}");
         return Ok(());
     }
-    println!("{}", line(&described));
+    outln!("{}", line(&described));
     for name in ["parent", "tenant_name", "serial", "thumbprint", "shards", "ended_at", "reason"] {
         if !described[name].is_null() {
-            println!("  {name:12} {}", text(&described[name]));
+            outln!("  {name:12} {}", text(&described[name]));
         }
     }
     for list in described["lists"].as_array().into_iter().flatten() {
         let (shard, number) = (text(&list["shard"]), text(&list["number"]));
-        println!("  list {shard:4} number {number}, until {}", text(&list["next_update"]));
+        outln!("  list {shard:4} number {number}, until {}", text(&list["next_update"]));
     }
-    print!("{}", text(&described["certificate"]));
+    out!("{}", text(&described["certificate"]));
     Ok(())
 }
 

@@ -1,16 +1,18 @@
 //! `tegata certificate …`: single certificates.
 
+use crate::cli::confirm::Consent;
+use crate::cli::history::Event;
+use crate::cli::output::Output;
+use crate::cli::proof::{Proof, Stopping};
+use crate::cli::reason::Reason;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::pem;
 use crate::place::Place;
-use crate::proof::{Proof, Stopping};
-use crate::reason::Reason;
 use serde_json::{Value, json};
 use std::path::Path;
+use tegata_core::Thumbprint;
 use tegata_core::encoding::{from_hex, hex};
-use tegata_core::{RevocationReason, Thumbprint};
 use tegata_storage::{Certificate, Ledger, LedgerError, Lineage};
 
 /// What can be done with single certificates.
@@ -25,22 +27,37 @@ pub enum CertificateCommand {
         output: Output,
     },
     /// Revoke one; the device keeps its others. For a key in other hands also what was renewed from it
-    Revoke {
-        /// Serial or hash in hex, x5t#S256, or a PEM or DER file
-        #[arg(allow_hyphen_values = true)]
-        which: String,
-        /// Why
-        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
-        reason: Reason,
-        /// Leave what was renewed from it alone, though its key may be in other hands
-        #[arg(long)]
-        keep_descendants: bool,
-        /// Take along what was renewed from it, whatever the reason
-        #[arg(long, conflicts_with = "keep_descendants")]
-        with_descendants: bool,
-        #[command(flatten)]
-        proof: Proof,
-    },
+    Revoke(RevokeOptions),
+}
+
+#[derive(clap::Args)]
+pub struct RevokeOptions {
+    /// Serial or hash in hex, x5t#S256, or a PEM or DER file
+    #[arg(allow_hyphen_values = true)]
+    which: String,
+    /// Why
+    #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
+    reason: Reason,
+    /// Leave what was renewed from it alone, though its key may be in other hands
+    #[arg(long)]
+    keep_descendants: bool,
+    /// Take along what was renewed from it, whatever the reason
+    #[arg(long, conflicts_with = "keep_descendants")]
+    with_descendants: bool,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    proof: Proof,
+}
+
+impl RevokeOptions {
+    fn lineage(&self) -> Lineage {
+        match (self.keep_descendants, self.with_descendants) {
+            (true, _) => Lineage::This,
+            (_, true) => Lineage::Whole,
+            _ => Lineage::of(self.reason.into()),
+        }
+    }
 }
 
 /// Runs the command.
@@ -48,15 +65,7 @@ pub async fn run(place: &Place, command: &CertificateCommand, machine: &Machine)
     let ledger = place.ledger(machine).await?;
     let result = match command {
         CertificateCommand::Show { which, output } => show(&ledger, which, output.json).await,
-        CertificateCommand::Revoke { which, reason, keep_descendants, with_descendants, proof } => {
-            let reason = (*reason).into();
-            let lineage = match (keep_descendants, with_descendants) {
-                (true, _) => Lineage::This,
-                (_, true) => Lineage::Whole,
-                _ => Lineage::of(reason),
-            };
-            revoke(&ledger, which, reason, lineage, proof, machine).await
-        }
+        CertificateCommand::Revoke(options) => revoke(&ledger, options, machine).await,
     };
     ledger.close().await;
     result
@@ -65,21 +74,25 @@ pub async fn run(place: &Place, command: &CertificateCommand, machine: &Machine)
 async fn show(ledger: &Ledger, which: &str, as_json: bool) -> Result<(), Failure> {
     let found = find(ledger, which).await?;
     if as_json {
-        println!("{}", Value::Array(found.iter().map(describe).collect()));
+        outln!("{}", Value::Array(found.iter().map(describe).collect()));
         return Ok(());
     }
     for known in &found {
-        println!(
+        outln!(
             "{}  generation {}  {:9}  serial {}  until {}",
-            known.device, known.generation, known.state, known.serial, known.not_after
+            known.device,
+            known.generation,
+            known.state,
+            known.serial,
+            known.not_after
         );
         if let Some(thumbprint) = known.thumbprint() {
-            println!("  x5t#S256 {thumbprint}");
+            outln!("  x5t#S256 {thumbprint}");
         }
-        println!("  public key (SHA-256) {}", hex(&known.key_hash));
-        println!("  issuer {}, CRL {}", known.issuer, known.shard);
+        outln!("  public key (SHA-256) {}", hex(&known.key_hash));
+        outln!("  issuer {}, CRL {}", known.issuer, known.shard);
         if let Some(parent) = known.parent {
-            println!("  renewed from generation {parent}");
+            outln!("  renewed from generation {parent}");
         }
     }
     Ok(())
@@ -93,31 +106,28 @@ fn describe(known: &Certificate) -> Value {
     })
 }
 
-async fn revoke(
-    ledger: &Ledger,
-    which: &str,
-    reason: RevocationReason,
-    lineage: Lineage,
-    proof: &Proof,
-    machine: &Machine,
-) -> Result<(), Failure> {
-    let found = find(ledger, which).await?;
-    let signed: Vec<_> = found.iter().filter_map(Certificate::thumbprint).collect();
-    let [thumbprint] = signed.as_slice() else {
-        return Err(Failure::misuse(
-            "several certificates or none were signed under this name: give the thumbprint of one; \
-             `tegata key block` stops all of a key",
-        ));
-    };
+async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> Result<(), Failure> {
+    let (proof, lineage) = (&options.proof, options.lineage());
+    let (certificate, thumbprint) = one(ledger, &options.which).await?;
+    options.consent.obtain(format!(
+        "generation {} of device {}{} ends for ever",
+        certificate.generation,
+        certificate.device,
+        if lineage == Lineage::Whole { ", with all that was renewed from it," } else { "" }
+    ))?;
     let stopping = Stopping::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
     let revoked = transaction
-        .revoke_certificate(thumbprint, reason, lineage, &proof.note, &Machine::operator())
-        .await
-        .map_err(|error| match error {
-            LedgerError::Guard(_) => Failure::wrong(format!("{thumbprint}: {error}")),
-            other => Failure::wrong(other),
-        })?;
+        .revoke_certificate(&thumbprint, options.reason.into(), lineage, &proof.note, &Machine::operator())
+        .await;
+    let revoked = match revoked {
+        Ok(revoked) => revoked,
+        Err(LedgerError::Guard(why)) => {
+            drop(transaction);
+            return Err(already_ended(ledger, &certificate, why).await?);
+        }
+        Err(error) => return Err(Failure::wrong(error)),
+    };
     transaction.commit().await.doing("the change is not durable; nothing was changed")?;
     let what = json!({"thumbprint": thumbprint, "certificates": revoked.certificates});
     let name = format!("{} certificates beginning with {thumbprint}", revoked.certificates);
@@ -125,6 +135,29 @@ async fn revoke(
 }
 
 const READ: &str = "cannot read the ledger";
+
+/// By whom and when it was revoked before.
+async fn already_ended(ledger: &Ledger, certificate: &Certificate, why: &str) -> Result<Failure, Failure> {
+    let Certificate { device, generation, .. } = certificate;
+    let member = format!("\"generation\":{generation},");
+    let last = ledger.last_entry_of(device, "certificate.revoked", &member).await.doing(READ)?;
+    let event = last.as_ref().and_then(Event::parse);
+    let by = event.map_or_else(String::new, |event| format!(", {}", event.by_whom_and_when()));
+    Ok(Failure::wrong(format!("generation {generation} of device {device}: {why}{by}")))
+}
+
+/// The one signed certificate that is meant.
+async fn one(ledger: &Ledger, which: &str) -> Result<(Certificate, Thumbprint), Failure> {
+    let found = find(ledger, which).await?;
+    let mut signed = found.into_iter().filter_map(|one| one.thumbprint().map(|thumbprint| (one, thumbprint)));
+    match (signed.next(), signed.next()) {
+        (Some(one), None) => Ok(one),
+        _ => Err(Failure::misuse(
+            "several certificates or none were signed under this name: give the thumbprint of one; \
+             `tegata key block` stops all of a key",
+        )),
+    }
+}
 
 async fn find(ledger: &Ledger, which: &str) -> Result<Vec<Certificate>, Failure> {
     let found = ledger.find_certificates(&name(which)?).await.doing(READ)?;

@@ -7,11 +7,12 @@ mod crl;
 mod devices;
 mod foreign;
 
+use crate::cli::confirm::Consent;
+use crate::cli::output::Output;
+use crate::cli::proof::Proof;
 use crate::failure::Failure;
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::proof::Proof;
 use std::path::PathBuf;
 
 /// What can be taken over.
@@ -54,6 +55,8 @@ pub struct CrlOptions {
     /// Accept a CRL past its nextUpdate: the CA has published its last
     #[arg(long)]
     pub stale_crl: bool,
+    #[command(flatten)]
+    pub consent: Consent,
     #[command(flatten)]
     pub proof: Proof,
 }

@@ -87,11 +87,11 @@ fn refuse(wrong: &[WrongLine], as_json: bool) -> Result<(), Failure> {
             serde_json::to_value(Report { line: line.number, outcome })
         };
         let reports: Vec<_> = wrong.iter().map(told).collect::<Result<_, _>>().doing("cannot write JSON")?;
-        println!("{}", serde_json::Value::from(reports));
+        outln!("{}", serde_json::Value::from(reports));
         return Ok(());
     }
     for WrongLine { number, refusal, detail } in wrong {
-        println!("line {number}  {}  {detail}", refusal.code());
+        outln!("line {number}  {}  {detail}", refusal.code());
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn report(good: &[GuestLine], invited: &[Invited], as_json: bool) -> Result<(), 
             .zip(invited)
             .map(|(line, invited)| Report { line: line.number, outcome: Outcome::Invited(invited) })
             .collect();
-        println!("{}", serde_json::to_string(&reports).doing("cannot write JSON")?);
+        outln!("{}", serde_json::to_string(&reports).doing("cannot write JSON")?);
         return Ok(());
     }
     let mut writer = csv::Writer::from_writer(std::io::stdout());

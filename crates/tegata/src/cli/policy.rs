@@ -1,11 +1,11 @@
 //! `tegata policy …`: who may enrol a first device, with what, from where and when.
 
+use crate::cli::licence::find_site;
+use crate::cli::output::Output;
+use crate::cli::tenant::{customers, find_tenant};
 use crate::failure::{Doing, Failure};
-use crate::licence::find_site;
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::tenant::{customers, find_tenant};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -135,15 +135,15 @@ async fn show(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<()
         for (place, policy) in policies.iter().filter(|(place, _)| place.tenant == tenant.id) {
             let site = sites.iter().find(|site| place.site.as_ref() == Some(&site.id));
             if !as_json {
-                println!("{}  {}\n{}", tenant.name, name_of(site), lines(policy));
+                outln!("{}  {}\n{}", tenant.name, name_of(site), lines(policy));
             }
             described.push(describe(tenant, site, policy));
         }
     }
     if as_json {
-        println!("{}", Value::Array(described));
+        outln!("{}", Value::Array(described));
     } else if described.is_empty() {
-        println!("no rules: whoever is invited may enrol");
+        outln!("no rules: whoever is invited may enrol");
     }
     Ok(())
 }
@@ -170,9 +170,9 @@ async fn change(
     if as_json {
         let mut told = describe(&tenant, site.as_ref(), &policy);
         told["changed"] = changed.into();
-        println!("{told}");
+        outln!("{told}");
     } else {
-        println!("{}  {}\n{}", tenant.name, name_of(site.as_ref()), lines(&policy));
+        outln!("{}  {}\n{}", tenant.name, name_of(site.as_ref()), lines(&policy));
     }
     Ok(())
 }

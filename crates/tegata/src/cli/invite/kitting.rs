@@ -97,13 +97,13 @@ pub async fn run(
 
 fn show(handed: &Handed, as_json: bool) {
     if as_json {
-        println!("{}", json!(handed));
+        outln!("{}", json!(handed));
         return;
     }
     let Handed { kitting, site, label, devices, expires_at, url, .. } = handed;
-    println!("{url}");
-    eprintln!("for {devices} devices at {site}, called {label}, until {expires_at}");
-    eprintln!("see: tegata invite show {kitting}; end it: tegata invite revoke {kitting}");
+    outln!("{url}");
+    errln!("for {devices} devices at {site}, called {label}, until {expires_at}");
+    errln!("see: tegata invite show {kitting}; end it: tegata invite revoke {kitting}");
 }
 
 /// Two devices of one name cannot be told apart in a list.

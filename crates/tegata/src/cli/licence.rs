@@ -1,10 +1,10 @@
 //! `tegata licence …`: which tenants and stores may ask tokens for a product.
 
+use crate::cli::output::Output;
+use crate::cli::tenant::{customers, find_tenant};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::tenant::{customers, find_tenant};
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_storage::{Ledger, Licence, Site, Tenant};
@@ -74,7 +74,7 @@ async fn grant(
     let changed = transaction.grant_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
     if !known.licensed {
-        eprintln!("every device may ask for this product until it says licensed = true in tegata.toml");
+        errln!("every device may ask for this product until it says licensed = true in tegata.toml");
     }
     meant.say(if changed { "granted" } else { "had it already" }, changed, options.output.json);
     Ok(())
@@ -104,13 +104,13 @@ async fn list(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<()
         for (licence, at) in licences.iter().filter(|(licence, _)| licence.tenant == tenant.id) {
             let site = sites.iter().find(|site| licence.site.as_ref() == Some(&site.id));
             if !as_json {
-                println!("{}  {}  {}", licence.product, tenant.name, name_of(site));
+                outln!("{}  {}  {}", licence.product, tenant.name, name_of(site));
             }
             described.push(describe(licence, tenant, site, Some(*at)));
         }
     }
     if as_json {
-        println!("{}", Value::Array(described));
+        outln!("{}", Value::Array(described));
     }
     Ok(())
 }
@@ -142,9 +142,9 @@ impl Meant {
         if as_json {
             let mut told = describe(licence, tenant, site.as_ref(), None);
             told["changed"] = changed.into();
-            println!("{told}");
+            outln!("{told}");
         } else {
-            println!("{done}: {}  {}  {}", licence.product, tenant.name, name_of(site.as_ref()));
+            outln!("{done}: {}  {}  {}", licence.product, tenant.name, name_of(site.as_ref()));
         }
     }
 }

@@ -1,15 +1,15 @@
-//! `tegata tenant …` and `tegata site …`: who is served, and where.
+//! `tegata tenant …`: who is served.
 
+use crate::cli::output::Output;
+use crate::cli::proof::{Proof, Stopping};
+use crate::cli::sign_out::{self, SignOut};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
-use crate::output::Output;
 use crate::place::Place;
-use crate::proof::{Proof, Stopping};
-use crate::sign_out::{self, SignOut};
 use serde_json::{Value, json};
+use tegata_core::TenantId;
 use tegata_core::feed::Holder;
-use tegata_core::{SiteId, TenantId};
-use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Site, Tenant, TenantAction};
+use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Tenant, TenantAction};
 
 /// The longest name of a tenant or site.
 const LONGEST: usize = 100;
@@ -78,29 +78,6 @@ impl From<Switch> for LossReports {
     }
 }
 
-/// What can be done with sites.
-#[derive(clap::Subcommand)]
-pub enum SiteCommand {
-    /// Add a site (店舗)
-    Add {
-        /// Its name
-        name: String,
-        /// Name or identifier of its tenant; not needed where there is only one
-        #[arg(long)]
-        tenant: Option<String>,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// List sites
-    List {
-        /// Of this tenant alone: name or identifier
-        #[arg(long)]
-        tenant: Option<String>,
-        #[command(flatten)]
-        output: Output,
-    },
-}
-
 /// Runs the command.
 pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
@@ -115,19 +92,6 @@ pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> R
         TenantCommand::RevokeTokens { tenant, sign_out } => {
             revoke_tokens(&ledger, tenant, sign_out, machine).await
         }
-    };
-    ledger.close().await;
-    result
-}
-
-/// Runs the command.
-pub async fn run_site(place: &Place, command: &SiteCommand, machine: &Machine) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let result = match command {
-        SiteCommand::Add { name, tenant, output } => {
-            add_site(&ledger, name, tenant.as_deref(), output.json, machine).await
-        }
-        SiteCommand::List { tenant, output } => list_sites(&ledger, tenant.as_deref(), output.json).await,
     };
     ledger.close().await;
     result
@@ -153,8 +117,8 @@ pub async fn customers(ledger: &Ledger) -> Result<Vec<Tenant>, Failure> {
     Ok(tenants)
 }
 
-const READ: &str = "cannot read the ledger";
-const WRITE: &str = "nothing was added";
+pub const READ: &str = "cannot read the ledger";
+pub const WRITE: &str = "nothing was added";
 
 async fn add(
     ledger: &Ledger,
@@ -173,11 +137,11 @@ async fn add(
     transaction.add_tenant(&tenant, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
     if as_json {
-        println!("{}", describe(&tenant));
+        outln!("{}", describe(&tenant));
     } else {
-        println!("{}  {}", tenant.id, tenant.name);
+        outln!("{}  {}", tenant.id, tenant.name);
         if silo {
-            println!("it gets no certificates until a CA is installed for it: tegata ceremony");
+            outln!("it gets no certificates until a CA is installed for it: tegata ceremony");
         }
     }
     Ok(())
@@ -186,11 +150,11 @@ async fn add(
 async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
     let tenants = customers(ledger).await?;
     if as_json {
-        println!("{}", Value::Array(tenants.iter().map(describe).collect()));
+        outln!("{}", Value::Array(tenants.iter().map(describe).collect()));
         return Ok(());
     }
     for tenant in &tenants {
-        println!("{}  {:4}  {:9}  {}", tenant.id, tenant.issuing.as_str(), tenant.state, tenant.name);
+        outln!("{}  {:4}  {:9}  {}", tenant.id, tenant.issuing.as_str(), tenant.state, tenant.name);
     }
     Ok(())
 }
@@ -232,9 +196,9 @@ async fn set_loss_reports(
     }
     if as_json {
         let word = reports.as_str();
-        println!("{}", json!({"tenant": tenant.id, "name": tenant.name, "loss_reports": word}));
+        outln!("{}", json!({"tenant": tenant.id, "name": tenant.name, "loss_reports": word}));
     } else {
-        println!("{}: devices report each other lost: {}", tenant.name, reports.as_str());
+        outln!("{}: devices report each other lost: {}", tenant.name, reports.as_str());
     }
     Ok(())
 }
@@ -250,65 +214,13 @@ async fn revoke_tokens(
     sign_out::run(ledger, &Holder::Tenant(tenant.id), said, options, machine).await
 }
 
-async fn add_site(
-    ledger: &Ledger,
-    name: &str,
-    tenant: Option<&str>,
-    as_json: bool,
-    machine: &Machine,
-) -> Result<(), Failure> {
-    check_name(name)?;
-    let tenant = find_tenant(ledger, tenant).await?;
-    if ledger.sites(&tenant.id).await.doing(READ)?.iter().any(|known| known.name == name) {
-        return Err(Failure::misuse(format!("{} has a site {name:?} already", tenant.name)));
-    }
-    let site = Site {
-        id: SiteId::random(machine.entropy.as_ref()),
-        tenant: tenant.id.clone(),
-        name: name.to_owned(),
-    };
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
-    if as_json {
-        println!("{}", describe_site(&site, &tenant));
-    } else {
-        println!("{}  {}  {}", site.id, tenant.name, site.name);
-    }
-    Ok(())
-}
-
-async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
-    let tenants = match tenant {
-        Some(_) => vec![find_tenant(ledger, tenant).await?],
-        None => customers(ledger).await?,
-    };
-    let mut described = Vec::new();
-    for tenant in &tenants {
-        for site in ledger.sites(&tenant.id).await.doing(READ)? {
-            if !as_json {
-                println!("{}  {}  {}", site.id, tenant.name, site.name);
-            }
-            described.push(describe_site(&site, tenant));
-        }
-    }
-    if as_json {
-        println!("{}", Value::Array(described));
-    }
-    Ok(())
-}
-
 fn describe(tenant: &Tenant) -> Value {
     json!({
         "tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str(), "state": tenant.state,
     })
 }
 
-fn describe_site(site: &Site, tenant: &Tenant) -> Value {
-    json!({"site": site.id, "name": site.name, "tenant": tenant.id, "tenant_name": tenant.name})
-}
-
-fn check_name(name: &str) -> Result<(), Failure> {
+pub fn check_name(name: &str) -> Result<(), Failure> {
     let fits = (1..=LONGEST).contains(&name.chars().count());
     if fits && name.trim() == name && !name.chars().any(char::is_control) {
         return Ok(());

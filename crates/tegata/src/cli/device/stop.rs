@@ -1,0 +1,105 @@
+//! Stopping a device, letting it go on, and the proof of either.
+
+use super::{READ, RevokeOptions, Stop, find};
+use crate::cli::history::Event;
+use crate::cli::proof::Stopping;
+use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use serde_json::{Value, json};
+use tegata_core::DeviceState;
+use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
+
+/// Stops for now, or lets go on.
+pub async fn act(
+    ledger: &Ledger,
+    stop: &Stop,
+    action: DeviceAction,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let device = find(ledger, &stop.device).await?;
+    perform(ledger, &device, stop, action, machine).await
+}
+
+/// Stops for ever.
+pub async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> Result<(), Failure> {
+    let device = find(ledger, &options.stop.device).await?;
+    if device.state.may_become(DeviceState::Revoked) {
+        options.consent.obtain(format!(
+            "{} ends for ever: the device, its {} certificates, its tokens and connections",
+            described(&device),
+            device.generation
+        ))?;
+    }
+    perform(ledger, &device, &options.stop, DeviceAction::Revoke(options.reason.into()), machine).await
+}
+
+async fn perform(
+    ledger: &Ledger,
+    device: &Device,
+    stop: &Stop,
+    action: DeviceAction,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
+    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let acted = transaction.act_on_device(&device.id, action, &stop.proof.note, &Machine::operator()).await;
+    let event = match acted {
+        Ok(event) => event,
+        Err(LedgerError::Guard(_)) => {
+            drop(transaction);
+            return Err(not_possible(ledger, device, stop).await?);
+        }
+        Err(error) => return Err(Failure::wrong(error)),
+    };
+    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    stopping.report(&json!({"device": device.id}), device.id.as_str(), event).await
+}
+
+/// Whoever comes second learns by whom and when the device was brought to where it is.
+async fn not_possible(ledger: &Ledger, device: &Device, stop: &Stop) -> Result<Failure, Failure> {
+    let now = ledger.device(&device.id).await.doing(READ)?;
+    let device = now.as_ref().unwrap_or(device);
+    let last = ledger.last_entry_of(&device.id, last_action(device.state), "").await.doing(READ)?;
+    let event = last.as_ref().and_then(Event::parse);
+    if stop.proof.output.json {
+        let by = event.as_ref().map(Event::actor);
+        let at = event.as_ref().map_or(device.changed_at, Event::at);
+        let note = event.as_ref().and_then(Event::note);
+        let state = json!({
+            "device": device.id, "state": device.state, "reason": device.reason, "by": by, "at": at, "note": note,
+        });
+        outln!("{}", with_changed(state));
+    }
+    let by = event.map_or_else(
+        || format!("since {}", device.changed_at.whole_second()),
+        |event| event.by_whom_and_when(),
+    );
+    let reason = device.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    Ok(Failure::wrong(format!(
+        "{} is {}{reason} already, {by}; nothing was changed. See: tegata device history {}",
+        described(device),
+        device.state,
+        device.id
+    )))
+}
+
+fn with_changed(mut state: Value) -> Value {
+    state["changed"] = false.into();
+    state
+}
+
+/// The audit log's word for what brought a device into this state. One that was never stopped was made active by its
+/// first certificate, or has been resumed.
+const fn last_action(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::Active => "device.resumed",
+        DeviceState::Suspended => "device.suspended",
+        DeviceState::Revoked => "device.revoked",
+        DeviceState::Retired => "device.retired",
+    }
+}
+
+fn described(device: &Device) -> String {
+    let Device { id, tenant_name, site_name, label, .. } = device;
+    format!("{label} of {tenant_name} {site_name} ({id})")
+}

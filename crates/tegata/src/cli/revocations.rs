@@ -1,0 +1,78 @@
+//! `tegata revocations …`: the revocation log of an installation, when it is lost or the ledger went back.
+
+use super::confirm::Consent;
+use super::output::Output;
+use crate::config::Config;
+use crate::failure::{Doing, Failure};
+use crate::ledger::open_ledger;
+use crate::machine::Machine;
+use crate::place::Place;
+use serde_json::json;
+use tegata_storage::{Ledger, LogPlace};
+
+/// What can be done with the revocation log.
+#[derive(clap::Subcommand)]
+pub enum RevocationsCommand {
+    /// Begin another log because the former is lost for ever, from what the ledger knows. Never after restoring a
+    /// backup: what was revoked since would be forgotten
+    NewLog {
+        #[command(flatten)]
+        consent: Consent,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Say that the ledger was restored from a backup, before a server is started. What the log says is done again; CRLs,
+    /// refresh tokens and status lists of before are not gone on with
+    Restored(Output),
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &RevocationsCommand, machine: &Machine) -> Result<(), Failure> {
+    let config = place.config()?;
+    match command {
+        RevocationsCommand::NewLog { consent, output } => new_log(&config, *consent, output, machine).await,
+        RevocationsCommand::Restored(output) => restored(&config, output, machine).await,
+    }
+}
+
+async fn new_log(
+    config: &Config,
+    consent: Consent,
+    output: &Output,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let (url, file) = (config.ledger_url(), config.revocation_log());
+    consent.obtain(format!(
+        "a new log begins at {} with what this ledger knows, and what the former log knew besides is forgotten",
+        file.display()
+    ))?;
+    let log = LogPlace { file: &file, installation: &config.installation.name };
+    let opened = Ledger::open_with_new_log(&url, &log, machine.now(), machine.entropy.as_ref()).await;
+    let ledger = opened.doing("no other log was begun")?;
+    let events = ledger.feed_head().await;
+    ledger.close().await;
+    let events = events.doing("the log was begun, but the ledger cannot be read")?;
+    if output.json {
+        outln!("{}", json!({"log": file.display().to_string(), "events": events}));
+    } else {
+        outln!("{} begins with all that the ledger knows to be revoked", file.display());
+    }
+    Ok(())
+}
+
+async fn restored(config: &Config, output: &Output, machine: &Machine) -> Result<(), Failure> {
+    let ledger = open_ledger(config, machine).await?;
+    let noted = ledger.note_restored(&Machine::operator(), machine.now()).await;
+    let events = ledger.feed_head().await;
+    ledger.close().await;
+    noted.doing("nothing was noted")?;
+    let events = events.doing("it was noted, but the ledger cannot be read")?;
+    if output.json {
+        outln!("{}", json!({"restored": true, "events": events}));
+    } else {
+        outln!(
+            "what was stopped since the backup is stopped; CRLs and status lists begin anew with the next server"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! `tegata site …`: where devices are.
+
+use super::output::Output;
+use super::tenant::{READ, WRITE, check_name, customers, find_tenant};
+use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use crate::place::Place;
+use serde_json::{Value, json};
+use tegata_core::SiteId;
+use tegata_storage::{Ledger, Site, Tenant};
+
+/// What can be done with sites.
+#[derive(clap::Subcommand)]
+pub enum SiteCommand {
+    /// Add a site (店舗)
+    Add {
+        /// Its name
+        name: String,
+        /// Name or identifier of its tenant; not needed where there is only one
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List sites
+    List {
+        /// Of this tenant alone: name or identifier
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// Runs the command.
+pub async fn run(place: &Place, command: &SiteCommand, machine: &Machine) -> Result<(), Failure> {
+    let ledger = place.ledger(machine).await?;
+    let result = match command {
+        SiteCommand::Add { name, tenant, output } => {
+            add_site(&ledger, name, tenant.as_deref(), output.json, machine).await
+        }
+        SiteCommand::List { tenant, output } => list_sites(&ledger, tenant.as_deref(), output.json).await,
+    };
+    ledger.close().await;
+    result
+}
+
+async fn add_site(
+    ledger: &Ledger,
+    name: &str,
+    tenant: Option<&str>,
+    as_json: bool,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    check_name(name)?;
+    let tenant = find_tenant(ledger, tenant).await?;
+    if ledger.sites(&tenant.id).await.doing(READ)?.iter().any(|known| known.name == name) {
+        return Err(Failure::misuse(format!("{} has a site {name:?} already", tenant.name)));
+    }
+    let site = Site {
+        id: SiteId::random(machine.entropy.as_ref()),
+        tenant: tenant.id.clone(),
+        name: name.to_owned(),
+    };
+    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
+    transaction.commit().await.doing(WRITE)?;
+    if as_json {
+        outln!("{}", describe_site(&site, &tenant));
+    } else {
+        outln!("{}  {}  {}", site.id, tenant.name, site.name);
+    }
+    Ok(())
+}
+
+async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let tenants = match tenant {
+        Some(_) => vec![find_tenant(ledger, tenant).await?],
+        None => customers(ledger).await?,
+    };
+    let mut described = Vec::new();
+    for tenant in &tenants {
+        for site in ledger.sites(&tenant.id).await.doing(READ)? {
+            if !as_json {
+                outln!("{}  {}  {}", site.id, tenant.name, site.name);
+            }
+            described.push(describe_site(&site, tenant));
+        }
+    }
+    if as_json {
+        outln!("{}", Value::Array(described));
+    }
+    Ok(())
+}
+
+fn describe_site(site: &Site, tenant: &Tenant) -> Value {
+    json!({"site": site.id, "name": site.name, "tenant": tenant.id, "tenant_name": tenant.name})
+}
