@@ -149,7 +149,7 @@ async fn approved(
     let mut told = false;
     while let Ok(Waiting { approval, number, retry_after }) = read(&answer) {
         if !told {
-            errln!("waiting for approval {number}: tegata approve {approval}");
+            errln!("waiting for approval {number}: tegata approvals approve {approval}");
             errln!("the key is in {}: the same command goes on if this is stopped", folder.display());
             told = true;
         }
