@@ -55,6 +55,12 @@ impl KeyRing {
         Self::with(config.folder(), &config.keys, secret)
     }
 
+    /// The same keys, moved to another folder.
+    #[must_use]
+    pub fn moved_to(self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self }
+    }
+
     fn with(base: &Path, keys: &KeysConfig, secret: Secret) -> Self {
         let hardware = keys.pkcs11.as_ref().map(|token| Hardware::new(base, token));
         Self { folder: base.join(&keys.folder), secret, new: keys.new, hardware }

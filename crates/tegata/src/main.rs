@@ -29,6 +29,7 @@ mod ledger;
 mod loops;
 mod machine;
 mod metrics;
+mod names;
 mod pem;
 mod place;
 mod plain;
