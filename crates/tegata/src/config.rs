@@ -186,6 +186,8 @@ pub struct CanaryConfig {
     pub every_minutes: Option<u32>,
     /// How long each door may take to refuse what was revoked.
     pub deadline_seconds: u32,
+    /// How long after a start it is not said that the names of the listeners do not resolve.
+    pub grace_seconds: u32,
 }
 
 impl Default for RevocationsConfig {
@@ -196,7 +198,7 @@ impl Default for RevocationsConfig {
 
 impl Default for CanaryConfig {
     fn default() -> Self {
-        Self { every_minutes: None, deadline_seconds: 5 }
+        Self { every_minutes: None, deadline_seconds: 5, grace_seconds: 300 }
     }
 }
 

@@ -119,6 +119,8 @@ grace_days = 7
 # [canary]
 # every_minutes = 15
 # deadline_seconds = 5
+# Names that DNS does not know are told of this long after a start, not before.
+# grace_seconds = 300
 
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
