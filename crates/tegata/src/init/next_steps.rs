@@ -84,9 +84,9 @@ impl NextSteps {
     /// On standard error for people, on standard output for scripts.
     pub fn tell(&self, as_json: bool) -> Result<(), Failure> {
         if as_json {
-            println!("{}", self.json());
+            outln!("{}", self.json());
         } else {
-            eprint!("{}", self.text());
+            errln!("{}", self.text().trim_end());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What `tegata init` is told.
 
-use crate::output::Output;
+use crate::cli::output::Output;
 use clap::Args;
 use std::net::IpAddr;
 use std::path::PathBuf;
