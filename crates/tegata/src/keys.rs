@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tegata_ca::{LocalKey, Secret, Signer, keys, secret};
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, IssuerId};
-use tegata_web::tls::ServerIdentity;
+use tegata_net::tls::Identity;
 use zeroize::Zeroizing;
 
 /// The environment variable with the passphrase.
@@ -163,7 +163,7 @@ impl KeyRing {
     }
 
     /// A listener's chain and key; the key may be encrypted with our secret, or plain.
-    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<ServerIdentity, Failure> {
+    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<Identity, Failure> {
         let what = format!("cannot read the certificate chain {}", chain.display());
         let chain = CertificateDer::pem_file_iter(chain)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -175,7 +175,7 @@ impl KeyRing {
         } else {
             PrivateKeyDer::from_pem_slice(&pem).doing("a listener's key is not PEM")?
         };
-        Ok(ServerIdentity { chain, key })
+        Ok((chain, key))
     }
 
     /// New random bytes under a seal that only the installation's secret opens, as PEM.

@@ -26,6 +26,7 @@ mod house;
 mod init;
 mod keys;
 mod ledger;
+mod listener_certificates;
 mod loops;
 mod machine;
 mod metrics;
