@@ -14,13 +14,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ca", &["core", "storage"]),
     ("web", &["core", "net", "storage"]),
     ("enroll", &["core", "storage", "web", "ca"]),
-    ("token", &["core", "storage", "web"]),
+    ("signals", &["core", "storage", "web"]),
+    ("token", &["core", "storage", "web", "signals"]),
     ("renewal", &["core", "storage"]),
-    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "token", "renewal"]),
+    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "signals", "token", "renewal"]),
 ];
 
 /// Workshops beside the house: they try it from outside and may use any tool.
-const WORKSHOPS: &[&str] = &["tegata-tests", "tegata-bench"];
+const WORKSHOPS: &[&str] = &["tegata-tests", "tegata-bench", "tegata-testkit"];
 
 /// A foreign crate and the only rooms that may name it as a dependency of what is built for users.
 const RESERVED: &[(&str, &[&str])] = &[
@@ -28,7 +29,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rcgen", &["ca"]),
     ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
-    ("axum", &["web", "enroll", "token", "tegata"]),
+    ("axum", &["web", "enroll", "signals", "token", "tegata"]),
     ("tokio-rustls", &["net"]),
     ("askama", &["web", "enroll"]),
     ("clap", &["tegata"]),
@@ -42,6 +43,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("gate", &["sqlx", "rcgen", "axum"]),
     ("storage", &["axum", "hyper", "rcgen", "x509-parser"]),
     ("ca", &["axum", "hyper"]),
+    ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
     ("token", &["rcgen", "pkcs8", "tegata-ca"]),
     ("renewal", &["axum", "hyper", "rcgen", "tegata-ca"]),
 ];

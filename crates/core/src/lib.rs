@@ -13,7 +13,6 @@
 //! | how gates learn of a change | [`feed`] |
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`] |
-//! | how addresses of servers are written and compared | [`url`] |
 //! | what was verified before | [`memory`] |
 
 pub mod certificate;
@@ -36,7 +35,6 @@ pub mod short_code;
 pub mod status_list;
 pub mod thumbprint;
 pub mod timestamp;
-pub mod url;
 
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
@@ -53,4 +51,3 @@ pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{Clock, Timestamp};
-pub use url::{HttpOrigin, HttpUrl, UrlError};

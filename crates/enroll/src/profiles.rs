@@ -10,7 +10,6 @@ mod plist;
 use crate::desk::Desk;
 use crate::guest::Guest;
 use crate::ticket::{Purpose, Right, Ticket};
-use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
@@ -35,7 +34,7 @@ pub struct Profiles {
     /// Where the rights are looked at.
     pub desk: Desk,
     /// Without one profiles are handed out unsigned, which devices say to their users.
-    pub signer: Arc<ArcSwapOption<ContentSigner>>,
+    pub signer: Option<Arc<ContentSigner>>,
     /// Whether keys must be attested by the device's maker, which only keys of its hardware can be.
     pub attest: bool,
 }
@@ -102,7 +101,7 @@ impl Profiles {
     }
 
     fn answer(&self, text: String) -> Answer<Response> {
-        let bytes = match &*self.signer.load() {
+        let bytes = match &self.signer {
             Some(signer) => signer.sign(text.as_bytes(), self.desk.context.now()).ok_or(Refusal::Internal)?,
             None => text.into_bytes(),
         };

@@ -87,10 +87,7 @@ pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: 
         }
         Front::Proxy(_) => Transport::Plain,
     };
-    let mut limits = proxy.limits.listener;
-    if matches!(transport, Transport::Plain) {
-        limits = limits.for_proxies();
-    }
+    let limits = proxy.limits.listener;
     Listener { tcp, transport, service, limits, open: Arc::default() }.serve(shutdown).await;
 }
 

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use tegata_core::{Refusal, SiteId};
 use tegata_enroll::{Admission, Bulk, CodeSecret, InvitingClients, OpenCodes, Realm};
 use tegata_storage::Ledger;
-use tegata_token::Tokens;
-use tegata_web::PeerCertificate;
+use tegata_web::{ClientRegistry, Context, PeerCertificate};
 
 /// The office, with its secret still sealed.
-pub async fn open(house: &House, tokens: &Arc<Tokens>) -> Result<Bulk, Failure> {
+pub async fn open(house: &House, clients: &Arc<ClientRegistry>) -> Result<Bulk, Failure> {
     let mut realms = HashMap::new();
     for client in &house.config.registered {
         for place in &client.invites {
@@ -27,12 +26,13 @@ pub async fn open(house: &House, tokens: &Arc<Tokens>) -> Result<Bulk, Failure> 
     let ring = house.ring.clone();
     let open: OpenCodes =
         Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| CodeSecret::new(&bytes)));
-    Ok(Bulk::new(context, Arc::new(Inviting { tokens: tokens.clone(), realms }), open))
+    Ok(Bulk::new(context.clone(), Arc::new(Inviting { context, clients: clients.clone(), realms }), open))
 }
 
 /// The registered clients, with where each may invite.
 struct Inviting {
-    tokens: Arc<Tokens>,
+    context: Context,
+    clients: Arc<ClientRegistry>,
     realms: HashMap<String, Vec<Realm>>,
 }
 
@@ -42,7 +42,7 @@ impl Inviting {
         client_id: &str,
         certificate: Option<&PeerCertificate>,
     ) -> Result<Vec<Realm>, Refusal> {
-        self.tokens.recognize(client_id, certificate).await?;
+        self.clients.recognize(client_id, &self.context, certificate).await?;
         Ok(self.realms.get(client_id).cloned().unwrap_or_default())
     }
 }

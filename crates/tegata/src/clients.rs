@@ -10,9 +10,10 @@ use crate::failure::{Doing, Failure};
 use cas::Cas;
 use serde_json::json;
 use std::sync::Arc;
-use tegata_token::{ClientIssuers, Method, Registration, Tokens};
 use tegata_web::path::DistinguishedName;
-use tegata_web::{CertificateKeys, Context};
+use tegata_web::{
+    CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, Context, Registration,
+};
 use tokio::task::JoinSet;
 
 /// Everything that the registrations name, read.
@@ -34,18 +35,19 @@ impl Registered {
         self.cas.hints()
     }
 
-    /// Registers them all. Gives what has to run beside the token endpoint: it writes down who is registered, then
+    /// Registers them all. Gives the registry, and what has to run beside it: it writes down who is registered, then
     /// keeps up with the files and servers that say which certificates are theirs, and which are revoked. What cannot
     /// be read changes nothing.
     pub fn register(
         self,
         config: &Config,
-        tokens: &Arc<Tokens>,
         context: &Context,
-    ) -> Result<impl Future<Output = ()> + use<>, Failure> {
-        tokens.register(self.registrations).map_err(Failure::misuse)?;
+    ) -> Result<(Arc<ClientRegistry>, impl Future<Output = ()> + use<>), Failure> {
+        let is_product = |name: &str| config.products.iter().any(|product| product.audience == name);
+        let registry = ClientRegistry::new(self.registrations, is_product).map_err(Failure::misuse)?;
+        let registry = Arc::new(registry);
         let mut passes = JoinSet::new();
-        for keeper in keys::keepers(config, tokens, context)? {
+        for keeper in keys::keepers(config, &registry, context)? {
             passes.spawn(keeper.keep());
         }
         for keeper in self.cas.keepers(context) {
@@ -53,14 +55,15 @@ impl Registered {
         }
         let clients: Vec<_> = config.registered.iter().map(|client| client.written.clone()).collect();
         let context = context.clone();
-        Ok(async move {
+        let passes = async move {
             if !clients.is_empty() {
                 audit::record(&context, "clients.registered", json!({"clients": clients})).await;
             }
             passes.join_all().await;
             // Like every pass: it ends with the program.
             std::future::pending::<()>().await;
-        })
+        };
+        Ok((registry, passes))
     }
 }
 
@@ -68,9 +71,9 @@ fn registration(config: &Config, client: &ClientConfig, cas: &mut Cas) -> Result
     let method = match &client.method {
         ClientMethod::TlsClientAuth { subject, ca } => {
             let issuers = cas.open(config, ca)?.map_or(ClientIssuers::Own, ClientIssuers::Of);
-            Method::TlsClientAuth { subject: subject.clone(), issuers }
+            ClientAuthentication::TlsClientAuth { subject: subject.clone(), issuers }
         }
-        ClientMethod::SelfSigned(jwks) => Method::self_signed(match jwks {
+        ClientMethod::SelfSigned(jwks) => ClientAuthentication::self_signed(match jwks {
             Jwks::File(file) => keys::read(&config.path(file))?,
             Jwks::Inline(jwks) => CertificateKeys::from_jwks(&jwks.to_string())
                 .doing(format!("cannot use the jwks of client {}", client.client_id))?,

@@ -19,7 +19,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 use tegata_ca::{Authorities, Responders};
 use tegata_core::{IssuerId, Refusal};
-use tegata_token::StatusLists;
+use tegata_signals::StatusLists;
 use tegata_web::{Answer, Context};
 
 /// What the routes need.

@@ -12,10 +12,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::security_event::quotable;
 use tegata_net::Client;
-use tegata_token::{Push, Pushed, Receiver, is_for_good};
+use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
 
 /// The receivers that are configured.
-pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
+pub async fn open(house: &House) -> Result<Vec<EventReceiver>, Failure> {
     let tenants = house.ledger.tenants().await.doing("cannot read the tenants")?;
     let receiver = |configured: &ReceiverConfig| {
         let tenant = configured.tenant.as_ref().map(|named| {
@@ -24,7 +24,7 @@ pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
                 Failure::misuse(format!("receiver {}: there is no tenant {named}", configured.id))
             })
         });
-        Ok(Receiver {
+        Ok(EventReceiver {
             id: configured.id.clone(),
             audience: configured.audience.clone(),
             tenant: tenant.transpose()?,
@@ -32,8 +32,8 @@ pub async fn open(house: &House) -> Result<Vec<Receiver>, Failure> {
             issuance: configured.issuance,
             client: configured.client.clone(),
             way: match &configured.push {
-                None => tegata_token::Way::Poll,
-                Some(push) => tegata_token::Way::Push {
+                None => tegata_signals::DeliveryMethod::Poll,
+                Some(push) => tegata_signals::DeliveryMethod::Push {
                     endpoint: push.endpoint.clone(),
                     push: Arc::new(Way::open(house, push)?),
                 },
@@ -64,19 +64,19 @@ impl Way {
         })
     }
 
-    async fn send(&self, token: &str) -> Pushed {
+    async fn send(&self, token: &str) -> PushOutcome {
         let sent = self.client.post_security_event(&self.endpoint, self.authorization.as_ref(), token).await;
         match sent {
-            Ok((status, _)) if status.is_success() => Pushed::Taken,
+            Ok((status, _)) if status.is_success() => PushOutcome::Taken,
             Ok((StatusCode::BAD_REQUEST, body)) => refused(&body),
-            Ok((status, _)) => Pushed::Failed(format!("it answers {status}")),
-            Err(error) => Pushed::Failed(error.to_string()),
+            Ok((status, _)) => PushOutcome::Failed(format!("it answers {status}")),
+            Err(error) => PushOutcome::Failed(error.to_string()),
         }
     }
 }
 
-impl Push for Way {
-    fn push<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = Pushed> + Send + 'a>> {
+impl EventPusher for Way {
+    fn push<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = PushOutcome> + Send + 'a>> {
         Box::pin(self.send(token))
     }
 }
@@ -92,7 +92,7 @@ fn secret(config: &Config, file: &Path) -> Result<HeaderValue, Failure> {
 }
 
 /// RFC 8935 section 2.3.
-fn refused(body: &[u8]) -> Pushed {
+fn refused(body: &[u8]) -> PushOutcome {
     #[derive(Deserialize)]
     struct Refused {
         err: String,
@@ -100,10 +100,10 @@ fn refused(body: &[u8]) -> Pushed {
         description: String,
     }
     let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
-        return Pushed::Failed("it answers 400 without saying why".into());
+        return PushOutcome::Failed("it answers 400 without saying why".into());
     };
     let said = quotable(&format!("{} {}", refused.err, refused.description));
-    if is_for_good(&refused.err) { Pushed::Rejected(said) } else { Pushed::Failed(said) }
+    if is_for_good(&refused.err) { PushOutcome::Rejected(said) } else { PushOutcome::Failed(said) }
 }
 
 #[cfg(test)]
@@ -115,21 +115,21 @@ mod tests {
         let answer = |body: &str| refused(body.as_bytes());
         assert_eq!(
             answer(r#"{"err":"invalid_request","description":"no such event"}"#),
-            Pushed::Rejected("invalid_request no such event".into())
+            PushOutcome::Rejected("invalid_request no such event".into())
         );
-        assert_eq!(answer(r#"{"err":"invalid_state"}"#), Pushed::Rejected("invalid_state".into()));
+        assert_eq!(answer(r#"{"err":"invalid_state"}"#), PushOutcome::Rejected("invalid_state".into()));
         for err in
             ["invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"]
         {
-            assert_eq!(answer(&format!(r#"{{"err":"{err}"}}"#)), Pushed::Failed(err.into()));
+            assert_eq!(answer(&format!(r#"{{"err":"{err}"}}"#)), PushOutcome::Failed(err.into()));
         }
-        assert!(matches!(answer("<html>"), Pushed::Failed(_)));
+        assert!(matches!(answer("<html>"), PushOutcome::Failed(_)));
     }
 
     #[test]
     fn what_a_receiver_says_cannot_fill_or_forge_a_log() {
         let long = format!(r#"{{"err":"access_denied","description":"a\nb{}"}}"#, "c".repeat(1000));
-        let Pushed::Failed(said) = refused(long.as_bytes()) else { panic!("a failure") };
+        let PushOutcome::Failed(said) = refused(long.as_bytes()) else { panic!("a failure") };
         assert!(said.starts_with("access_denied abc") && said.chars().count() == 200);
     }
 }

@@ -4,7 +4,6 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use tegata_core::HttpOrigin;
 use tegata_web::Addresses;
 
 /// Notes it for other commands on the same folder.
@@ -19,19 +18,19 @@ pub fn remove(config: &Config) {
 }
 
 /// The portal of the running server, if one noted it.
-pub fn portal(config: &Config) -> Option<HttpOrigin> {
+pub fn portal(config: &Config) -> Option<String> {
     noted(config, "portal")
 }
 
 /// Its public address.
-pub fn public(config: &Config) -> Option<HttpOrigin> {
+pub fn public(config: &Config) -> Option<String> {
     noted(config, "public")
 }
 
-fn noted(config: &Config, door: &str) -> Option<HttpOrigin> {
+fn noted(config: &Config, door: &str) -> Option<String> {
     let text = std::fs::read_to_string(file(config)).ok()?;
     let noted: Value = serde_json::from_str(&text).ok()?;
-    HttpOrigin::parse(noted[door].as_str()?).ok()
+    Some(noted[door].as_str()?.to_owned())
 }
 
 fn file(config: &Config) -> PathBuf {

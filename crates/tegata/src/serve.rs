@@ -7,11 +7,11 @@ use crate::clients::Registered;
 use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
 use crate::house::House;
-use crate::listener_certificates::ListenerCertificates;
 use crate::loops;
 use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
 use crate::place::Place;
+use crate::profiles;
 use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
@@ -19,10 +19,12 @@ use crate::scep;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
+use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::{Registrars, Responders};
 use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
-use tegata_token::{FeedHub, Tokens};
+use tegata_signals::{FeedHub, Issuer, Signals};
+use tegata_token::Tokens;
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
 use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, listener};
@@ -47,12 +49,14 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
 pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
-    let tokens = tokens::open(house, token_keys.first(house.context.now())?).await?;
-    tegata_token::begin_status_lists(&tokens).await.doing("cannot begin the status lists")?;
+    let issuer = Issuer::new(house.context.clone(), token_keys.first(house.context.now())?);
     let registered = Registered::open(&house.config)?;
     let client_hints = registered.hints();
-    let keep_clients = registered.register(&house.config, &tokens, &house.context)?;
-    tokens.tell(receivers::open(house).await?).map_err(Failure::misuse)?;
+    let (clients, keep_clients) = registered.register(&house.config, &house.context)?;
+    let receivers = receivers::open(house).await?;
+    let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
+    tegata_signals::begin_status_lists(&signals).await.doing("cannot begin the status lists")?;
+    let tokens = tokens::open(house, &signals, clients.clone()).await?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
@@ -65,12 +69,10 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
         .with_tokens(at_renewal)
         .beside_scep(profiles_by_scep);
     let acme = acme::open(house, desk.clone())?;
-    let bulk = bulk::open(house, &tokens).await?;
-    let (told, surfaces) = ((&tokens, client_hints), (&lists, &responders));
+    let bulk = bulk::open(house, &clients).await?;
+    let (told, surfaces) = ((&tokens, &signals, client_hints), (&lists, &responders));
     let offices = (desk, acme, registrars.clone(), &bulk);
-    let certificates = ListenerCertificates::open(house)?;
-    let mut listeners =
-        listeners(house, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
+    let mut listeners = listeners(house, doors, offices, told, surfaces, &metrics, &stopping)?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
@@ -86,20 +88,19 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
     if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
         passes.spawn(canary.run());
     }
-    passes.spawn(tegata_token::acknowledge_loop(house.context.clone()));
-    passes.spawn(tegata_token::publish_statuses(tokens.clone()));
-    passes.spawn(tegata_token::deliver(tokens.clone()));
-    passes.spawn(FeedHub::run(tokens.clone()));
+    passes.spawn(tegata_signals::acknowledge_loop(house.context.clone()));
+    passes.spawn(tegata_signals::publish_statuses(signals.clone()));
+    passes.spawn(tegata_signals::deliver(signals.clone()));
+    passes.spawn(FeedHub::run(signals.clone()));
     let age = house.config.tokens.key_age();
-    passes.spawn(token_keys.follow(tokens.clone(), house.context.clone(), age));
+    passes.spawn(token_keys.follow(issuer, age));
     let ended = tokio::select! {
         () = told_to_stop() => Ok(()),
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
         Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
-        () = certificates.follow(house) => Ok(()),
     };
     // Feeds have no end of their own; gates come back elsewhere or later.
-    tokens.feed().close();
+    signals.feed().close();
     let _ = stop.send(true);
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
@@ -111,39 +112,44 @@ fn listeners(
     house: &House,
     doors: Doors,
     (desk, acme, registrars, bulk): (Desk, Acme, Option<Arc<Registrars>>, &Bulk),
-    (tokens, client_hints): (&Arc<Tokens>, Vec<DistinguishedName>),
+    (tokens, signals, client_hints): (&Arc<Tokens>, &Arc<Signals>, Vec<DistinguishedName>),
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
-    (stopping, certificates): (&watch::Receiver<bool>, &ListenerCertificates),
+    stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
     let addresses = &house.context.addresses;
     let config = &house.config;
+    let identity =
+        |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
+    let portal_identity = identity(&config.portal.certificate, &config.portal.key)?;
     let profiles = Profiles {
         desk: desk.clone(),
-        signer: certificates.profile_signer.clone(),
+        signer: profiles::signer(&portal_identity).map(Arc::new),
         attest: config.acme.require_attestation,
     };
     let portal = tegata_enroll::portal_routes(desk.clone())
         .merge(profiles.clone().portal_routes())
         .merge(tegata_enroll::acme_routes(acme))
+        .merge(tegata_signals::portal_router(signals.clone()))
         .merge(tegata_token::portal_router(tokens.clone()));
     let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));
     let device = tegata_enroll::device_routes(desk)
         .merge(bulk.routes())
         .merge(profiles.device_routes())
+        .merge(tegata_signals::device_router(signals.clone()))
         .merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(Public {
         context: house.context.clone(),
         authorities: house.authorities.clone(),
         lists: lists.clone(),
         responders: responders.clone(),
-        statuses: tokens.status_lists().clone(),
+        statuses: signals.status_lists().clone(),
         hierarchy: house.hierarchy.clone(),
     })
     .merge(scep.map(tegata_enroll::scep_routes).unwrap_or_default());
-    let portal_tls = portal_config(&certificates.portal, Versions::Tls13);
+    let portal_tls = portal_config(&portal_identity, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
-    let device_identity = certificates.device.clone();
+    let device_identity = identity(&config.device.certificate, &config.device.key)?;
     let proxy = config.device.proxy.as_ref();
     let proxy_port = proxy.map(|proxy| proxied::port(proxy, &device_identity)).transpose()?;
     let probes = addresses.probes.clone();
@@ -182,7 +188,7 @@ fn listeners(
         metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
     if let (Some(tcp), Some(port), Some(proxies)) = (doors.proxy, proxy_port, proxies) {
         let router = site(&[&addresses.device]).around(proxies.before(device.clone()));
-        set.spawn(listener::serve(tcp, port, router, Limits::default().for_proxies(), stopped()));
+        set.spawn(listener::serve(tcp, port, router, Limits::default(), stopped()));
     }
     for ((tcp, port, router), (_, open)) in [
         (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),

@@ -23,8 +23,8 @@ use std::time::Duration;
 use tegata_ca::secret;
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, Timestamp};
+use tegata_signals::{Issuer, KeySuccession, NOTICE, SigningKeys};
 use tegata_storage::{Actor, Ledger};
-use tegata_token::{Keys, NOTICE, Succession, Tokens};
 use tegata_web::Context;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -46,10 +46,10 @@ pub fn names(ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure> {
 }
 
 /// The succession. Without the file nobody knows how old the only key is: too old.
-pub fn succession(ring: &KeyRing) -> Result<Succession, Failure> {
+pub fn succession(ring: &KeyRing) -> Result<KeySuccession, Failure> {
     match stored(ring)? {
         Some(succession) => Ok(succession),
-        None => Ok(Succession::begin(ring.token_key(FIRST)?.public().kid(), Timestamp::default())),
+        None => Ok(KeySuccession::begin(ring.token_key(FIRST)?.public().kid(), Timestamp::default())),
     }
 }
 
@@ -59,7 +59,7 @@ pub struct Change<'a> {
     ledger: &'a Ledger,
     actor: Actor,
     now: Timestamp,
-    succession: Succession,
+    succession: KeySuccession,
     _lock: File,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Change<'a> {
     }
 
     /// As it is now.
-    pub fn succession(&self) -> &Succession {
+    pub fn succession(&self) -> &KeySuccession {
         &self.succession
     }
 
@@ -124,7 +124,7 @@ impl<'a> Change<'a> {
         transaction.commit().await.doing(what)
     }
 
-    fn write(&mut self, next: Succession) -> Result<(), Failure> {
+    fn write(&mut self, next: KeySuccession) -> Result<(), Failure> {
         write(self.ring, &next)?;
         self.succession = next;
         Ok(())
@@ -146,13 +146,13 @@ impl TokenKeys {
     }
 
     /// The keys to begin with.
-    pub fn first(&mut self, now: Timestamp) -> Result<Keys, Failure> {
+    pub fn first(&mut self, now: Timestamp) -> Result<SigningKeys, Failure> {
         self.news(now)?.ok_or_else(|| Failure::wrong("there is no key to sign tokens with"))
     }
 
     /// The keys to use at `now`, when they are others than before. Nobody waits for a key that does not sign and whose file
     /// cannot be used: it may be on its way from another server.
-    pub fn news(&mut self, now: Timestamp) -> Result<Option<Keys>, Failure> {
+    pub fn news(&mut self, now: Timestamp) -> Result<Option<SigningKeys>, Failure> {
         let succession = succession(&self.ring)?;
         let signing = succession.signing(now).kid.clone();
         let published: Vec<_> = succession.published(now).map(|term| term.kid.clone()).collect();
@@ -170,12 +170,13 @@ impl TokenKeys {
         }
         self.used = used;
         let others = keys[1..].iter().map(|key| key.public().clone());
-        Ok(Some(Keys::new(keys[0].clone(), others)))
+        Ok(Some(SigningKeys::new(keys[0].clone(), others)))
     }
 
     /// Changes keys when it is time to, appoints the next one when the last has signed for `age`, and clears up. A
     /// failure leaves things as they are until the next look.
-    pub async fn follow(mut self, tokens: Arc<Tokens>, context: Context, age: Option<Duration>) {
+    pub async fn follow(mut self, issuer: Arc<Issuer>, age: Option<Duration>) {
+        let context = issuer.context.clone();
         loop {
             let (at, runtime) = (context.clone(), Handle::current());
             // Making and opening a key take their time by intention, and another server may hold the lock.
@@ -192,7 +193,7 @@ impl TokenKeys {
             match news {
                 Ok(Some(keys)) => {
                     tracing::info!(kid = keys.signing_kid(), "the token keys have changed");
-                    tokens.set_keys(keys);
+                    issuer.set_keys(keys);
                 }
                 Ok(None) => {}
                 Err(error) => tracing::error!(%error, "the token keys stay as they were"),
@@ -218,8 +219,8 @@ impl TokenKeys {
 /// What is due by the clock.
 async fn look_after(ring: &KeyRing, context: &Context, age: Option<Duration>) -> Result<(), Failure> {
     let now = context.now();
-    let is_due = |succession: &Succession| age.is_some_and(|age| succession.is_due(now, age));
-    let has_ended = |succession: &Succession| !succession.clone().drop_ended(now).is_empty();
+    let is_due = |succession: &KeySuccession| age.is_some_and(|age| succession.is_due(now, age));
+    let has_ended = |succession: &KeySuccession| !succession.clone().drop_ended(now).is_empty();
     match stored(ring)? {
         Some(known) if !is_due(&known) && !has_ended(&known) => Ok(()),
         known => {
@@ -239,10 +240,10 @@ async fn look_after(ring: &KeyRing, context: &Context, age: Option<Duration>) ->
 /// Makes the first key of an installation.
 pub fn create(ring: &KeyRing, machine: &Machine) -> Result<(), Failure> {
     let key = ring.create_token_key(|_| FIRST.to_owned(), machine.entropy.as_ref())?;
-    write(ring, &Succession::begin(key.public().kid(), machine.now()))
+    write(ring, &KeySuccession::begin(key.public().kid(), machine.now()))
 }
 
-fn stored(ring: &KeyRing) -> Result<Option<Succession>, Failure> {
+fn stored(ring: &KeyRing) -> Result<Option<KeySuccession>, Failure> {
     let file = path(ring);
     match fs::read(&file) {
         Ok(text) => serde_json::from_slice(&text).map(Some).doing(format!("cannot use {}", file.display())),
@@ -251,7 +252,7 @@ fn stored(ring: &KeyRing) -> Result<Option<Succession>, Failure> {
     }
 }
 
-fn write(ring: &KeyRing, succession: &Succession) -> Result<(), Failure> {
+fn write(ring: &KeyRing, succession: &KeySuccession) -> Result<(), Failure> {
     let what = "cannot write the succession of token keys";
     let fresh = ring.folder().join("token-keys.new");
     // Left by a crash: whoever holds the lock may take it away.

@@ -15,11 +15,17 @@ use std::time::Duration;
 use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
 use tegata_net::Client;
+use tegata_signals::Signals;
 use tegata_storage::Tenant;
-use tegata_token::{Fetch, IdentityProvider, Keys, OAuthError, Product, Rules, Tokens};
+use tegata_token::{Fetch, IdentityProvider, OAuthError, Product, Rules, Tokens};
+use tegata_web::ClientRegistry;
 
-/// Ready to be served with these keys.
-pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
+/// Ready to be served.
+pub async fn open(
+    house: &House,
+    signals: &Signals,
+    clients: Arc<ClientRegistry>,
+) -> Result<Arc<Tokens>, Failure> {
     let config = &house.config;
     let known = Known(house.ledger.tenants().await.doing("cannot read the tenants")?);
     let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
@@ -30,8 +36,7 @@ pub async fn open(house: &House, keys: Keys) -> Result<Arc<Tokens>, Failure> {
         refresh: config.tokens.refresh(),
         people,
     };
-    Tokens::new(house.context.clone(), keys, products(config), rules)
-        .doing("cannot prepare the token endpoint")
+    Tokens::new(signals, clients, products(config), rules).doing("cannot prepare the token endpoint")
 }
 
 /// Where renewals get the token that fits the new certificate.

@@ -2,7 +2,6 @@
 
 use crate::error::OAuthError;
 use crate::form::{Form, check_media_type};
-use crate::registered::Recognized;
 use crate::tokens::Tokens;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -10,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use tegata_core::{Refusal, Role};
 use tegata_storage::Facts;
-use tegata_web::{Context, Presented, body};
+use tegata_web::{Context, Presented, RecognizedClient, body};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -20,7 +19,7 @@ const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "clie
 /// A request of an authenticated client: of who has a certificate in the ledger, or of a registered one.
 pub(crate) enum Asked {
     Holder(Call),
-    Registered(Form, Recognized),
+    Registered(Form, RecognizedClient),
 }
 
 /// A request of a device or a gate.
@@ -45,7 +44,7 @@ impl Asked {
             return Err(OAuthError::invalid_request("A certificate is the only credential"));
         }
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
-            let client = registration.recognize(context, presented.0.as_ref()).await?;
+            let client = registration.recognize(context, presented.0.as_ref()).await.map_err(unrecognized)?;
             return Ok(Self::Registered(form, client));
         }
         let client = authenticate(context, &form, &presented).await?;
@@ -78,6 +77,16 @@ impl Call {
     pub(crate) async fn authenticate_again(&self, context: &Context) -> Result<(), OAuthError> {
         context.caller(self.presented.0.as_ref()).await?;
         Ok(())
+    }
+}
+
+/// A certificate that is not the registered client's is told as the protocol tells it.
+pub(crate) fn unrecognized(refusal: Refusal) -> OAuthError {
+    if refusal == Refusal::NotThisClient {
+        let error = OAuthError::invalid_client("The certificate is not one that the client registered");
+        error.because(refusal)
+    } else {
+        refusal.into()
     }
 }
 

@@ -54,19 +54,9 @@ impl OAuthError {
         Self { refusal, ..self }
     }
 
-    /// Why, also where the protocol itself is at fault.
-    pub(crate) const fn cause(&self) -> Refusal {
-        self.refusal
-    }
-
     /// Why, unless the protocol itself is at fault.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         self.fault.is_none().then_some(self.refusal)
-    }
-
-    /// The reason that support looks up, whatever form it is told in.
-    pub(crate) const fn reason(&self) -> Refusal {
-        self.refusal
     }
 
     /// The code that support looks up.

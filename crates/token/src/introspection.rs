@@ -1,8 +1,8 @@
 //! Introspection (RFC 7662), signed where that is asked for (RFC 9701).
 
 use crate::client::Asked;
+use crate::client_grant::ClientClaims;
 use crate::error::{NOT_STORED, OAuthError};
-use crate::registered::ClientClaims;
 use crate::tokens::Tokens;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -129,7 +129,7 @@ impl Tokens {
 
     /// A token that this server issued and that has not ended.
     pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<Own> {
-        let payload = self.published().keys.verify(text, ACCESS_TOKEN).ok()?;
+        let payload = self.issuer.published().keys.verify(text, ACCESS_TOKEN).ok()?;
         let own = Own::parse(&payload)?;
         (own.issuer() == self.issuer() && now.seconds() < own.exp()).then_some(own)
     }

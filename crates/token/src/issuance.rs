@@ -3,9 +3,8 @@
 use crate::client::{Asked, Call};
 use crate::error::{NOT_STORED, OAuthError};
 use crate::form::Form;
-use crate::registered;
 use crate::tokens::Tokens;
-use crate::{exchange, refresh, scope};
+use crate::{client_grant, exchange, refresh, scope};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ pub(crate) async fn token(
 ) -> Result<Response, OAuthError> {
     let call = match Asked::read(&tokens, request).await? {
         Asked::Holder(call) => call.of_device()?,
-        Asked::Registered(form, client) => return registered::grant(&tokens, &form, &client).await,
+        Asked::Registered(form, client) => return client_grant::grant(&tokens, &form, &client).await,
     };
     let grant = call.form.require("grant_type", "grant_type is missing")?;
     match grant {

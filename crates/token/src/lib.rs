@@ -1,14 +1,13 @@
-//! OAuth for devices: certificate-bound tokens, introspection, revocation, and the feed for gates.
+//! OAuth for devices: certificate-bound tokens, introspection and revocation.
 //!
 //! | to learn about | read |
 //! |---|---|
 //! | what must be configured, and which routes there are | [`Tokens`], [`portal_router`], [`device_router`] |
-//! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`], [`publish_statuses`] |
 //!
 //! # What this authorization server does, where the standards leave a choice
 //!
 //! - Clients are devices and gates, by virtue of their certificate: `client_id` is the identifier in its SAN. Products
-//!   and programs that are nobody's device are registered ([`Registration`]), by one value of their certificate's
+//!   and programs that are nobody's device are registered ([`tegata_web::Registration`]), by one value of their certificate's
 //!   subject or by their own certificates. All of them authenticate by `tls_client_auth` or
 //!   `self_signed_tls_client_auth` (RFC 8705 section 2) and nothing else, at every endpoint. A request without
 //!   `client_id` gets `invalid_client`, whatever else it lacks. One that brings another credential along (a secret, an
@@ -35,50 +34,33 @@
 //!   registered to introspect, and to everybody, for its own. An `audience` in the request narrows the answer to tokens
 //!   for that product. Who accepts `application/token-introspection+jwt` gets it signed (RFC 9701).
 //! - A device may revoke its own tokens, of any generation. Another's gets `unauthorized_client`.
-//! - Tokens of devices refer to their entry in a token status list ([`StatusLists`]), for whoever can neither introspect nor
+//! - Tokens of devices refer to their entry in a token status list ([`tegata_signals::StatusLists`]), for whoever can neither introspect nor
 //!   follow the feed.
 //! - Errors are those of RFC 6749 section 5.2 with two members more: `code`, the code that support looks up, and
 //!   `error_description_ja`, the description in Japanese.
 
 mod client;
+mod client_grant;
 mod companion;
 mod error;
 mod exchange;
-mod feed;
 mod form;
 mod introspection;
 mod issuance;
-mod keys;
 mod metadata;
 mod people;
-mod receipts;
-mod receivers;
 mod refresh;
-mod registered;
 mod revocation;
 mod routes;
 mod rules;
 mod scope;
-mod status_list;
-mod succession;
-mod surfaces;
 mod tokens;
 
 pub use companion::Companion;
 pub use error::OAuthError;
-pub use feed::FeedHub;
-pub use keys::Keys;
 pub use people::{Fetch, IdentityProvider};
-pub use receivers::{Push, Pushed, Receiver, Way, deliver, is_for_good};
-pub use registered::{ClientIssuers, Clients, Method, Misregistered, OwnKeys, Registration};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, Rules};
-pub use status_list::{
-    STATUS_LIST_LIFE, STATUS_LIST_TTL, STATUS_LISTS, SignedList, StatusLists, begin_status_lists,
-    publish_statuses,
-};
-pub use succession::{Disordered, Duty, LastKey, NOTICE, Succession, Term};
-pub use surfaces::acknowledge_loop;
 pub use tokens::{Misconfigured, Product, Tokens};
 
 #[cfg(test)]

@@ -1,32 +1,22 @@
-//! What clients and gates discover: metadata (RFC 8414) and keys (RFC 7517).
+//! What clients and gates discover (RFC 8414).
 
 use crate::exchange;
-use crate::receivers::{POLL_DELIVERY, PUSH_DELIVERY};
-use crate::status_list::STATUS_LISTS;
 use crate::tokens::{Product, Tokens};
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
 use serde::Serialize;
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tegata_signals::STATUS_LISTS;
+use tegata_signals::metadata::{FEED, JWKS, RECEIPTS};
 use tegata_web::Addresses;
+use tegata_web::document::{public, written};
 
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
-pub(crate) const SHARED_SIGNALS: &str = "/.well-known/ssf-configuration";
-pub(crate) const JWKS: &str = "/.well-known/jwks.json";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
-/// Where receivers ask about their streams (SSF 1.0 section 8.1), and for their events: there by the stream's name.
-pub(crate) const STREAMS: &str = "/ssf/streams";
-pub(crate) const STREAM_STATUS: &str = "/ssf/status";
-pub(crate) const STREAM_VERIFICATION: &str = "/ssf/verification";
-pub(crate) const POLL: &str = "/ssf/poll";
-pub(crate) const FEED: &str = "/feed";
-pub(crate) const RECEIPTS: &str = "/feed/receipts";
 
 const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRANT];
 
@@ -45,39 +35,6 @@ impl Documents {
 
 pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
     public(tokens.documents.metadata.clone(), "application/json")
-}
-
-/// The transmitter's metadata (SSF 1.0 section 7.1). Streams are made by the operator; where none of their receivers can
-/// show who it is, there are no addresses to ask at.
-pub(crate) async fn shared_signals(State(tokens): State<Arc<Tokens>>) -> Response {
-    let mut document = json!({
-        "spec_version": "1_0",
-        "issuer": tokens.issuer(),
-        "jwks_uri": format!("{}{JWKS}", tokens.context.addresses.portal),
-        "delivery_methods_supported": [PUSH_DELIVERY, POLL_DELIVERY],
-        "default_subjects": "ALL",
-    });
-    if tokens.streams().are_managed() {
-        let device = &tokens.context.addresses.device;
-        document["configuration_endpoint"] = json!(format!("{device}{STREAMS}"));
-        document["status_endpoint"] = json!(format!("{device}{STREAM_STATUS}"));
-        document["verification_endpoint"] = json!(format!("{device}{STREAM_VERIFICATION}"));
-        document["authorization_schemes"] = json!([{"spec_urn": "urn:ietf:rfc:8705"}]);
-    }
-    public(written(&document), "application/json")
-}
-
-pub(crate) async fn jwks(State(tokens): State<Arc<Tokens>>) -> Response {
-    public(tokens.published().jwks.clone(), "application/jwk-set+json")
-}
-
-/// A cache may keep it for a minute: much shorter than the time between publishing a key and signing with it.
-fn public(document: Bytes, media_type: &'static str) -> Response {
-    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=60")], document).into_response()
-}
-
-pub(crate) fn written(document: &impl Serialize) -> Bytes {
-    serde_json::to_vec(document).unwrap_or_default().into()
 }
 
 #[derive(Serialize)]

@@ -1,29 +1,21 @@
 //! What the OAuth endpoints share.
 
 use crate::error::OAuthError;
-use crate::feed::FeedHub;
 use crate::form::Form;
-use crate::keys::{Keys, Published};
 use crate::metadata::Documents;
 use crate::people::People;
-use crate::receivers::{Receiver, Streams};
-use crate::registered::{Clients, Misregistered, Registration};
 use crate::rules::{RefreshRules, Rules};
 use crate::scope::is_scope;
-use crate::status_list::StatusLists;
-use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::jws::KeyError;
 use tegata_core::{Refusal, Timestamp};
+use tegata_signals::{Issuer, Signals, StatusLists};
 use tegata_storage::Facts;
-use tegata_web::{Context, PeerCertificate};
+use tegata_web::{ClientRegistry, Context};
 use thiserror::Error;
-
-/// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
-pub(crate) const STALE: Duration = Duration::from_secs(1);
 
 /// A product that tokens are for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,33 +52,25 @@ pub enum Misconfigured {
     Refresh,
 }
 
-/// Where no client is registered.
-static NOBODY: LazyLock<Clients> = LazyLock::new(Clients::default);
-
-/// Where nobody is told security events.
-static SILENCE: LazyLock<Streams> = LazyLock::new(Streams::default);
-
 /// The authorization server. Requests share it.
 pub struct Tokens {
     pub(crate) context: Context,
-    keys: ArcSwap<Published>,
+    pub(crate) issuer: Arc<Issuer>,
     pub(crate) lifetime: Duration,
     pub(crate) documents: Documents,
     pub(crate) refresh: RefreshRules,
     pub(crate) people: People,
-    feed: Arc<FeedHub>,
     status_lists: Arc<StatusLists>,
     products: Vec<Product>,
-    clients: OnceLock<Clients>,
-    streams: OnceLock<Streams>,
+    clients: Arc<ClientRegistry>,
 }
 
 impl Tokens {
     /// # Errors
     /// [`Misconfigured`] says what cannot be served.
     pub fn new(
-        context: Context,
-        keys: Keys,
+        signals: &Signals,
+        clients: Arc<ClientRegistry>,
         products: Vec<Product>,
         rules: impl Into<Rules>,
     ) -> Result<Arc<Self>, Misconfigured> {
@@ -97,97 +81,38 @@ impl Tokens {
         }
         refresh.check(lifetime)?;
         let people = People::new(people);
+        let issuer = signals.issuer().clone();
+        let context = issuer.context.clone();
         let documents = Documents::new(&context.addresses, &products);
         Ok(Arc::new(Self {
             context,
-            keys: ArcSwap::from_pointee(Published::from(keys)),
+            issuer,
             lifetime,
             documents,
             refresh,
             people,
-            feed: Arc::default(),
-            status_lists: Arc::default(),
+            status_lists: signals.status_lists().clone(),
             products,
-            clients: OnceLock::new(),
-            streams: OnceLock::new(),
+            clients,
         }))
     }
 
-    /// Registers clients beside devices and gates, once. A second time changes nothing.
-    ///
-    /// # Errors
-    /// [`Misregistered`] says what cannot be served.
-    pub fn register(&self, clients: impl IntoIterator<Item = Registration>) -> Result<(), Misregistered> {
-        let clients = Clients::new(clients, |audience| self.knows_product(audience))?;
-        let _ = self.clients.set(clients);
-        Ok(())
-    }
-
     /// The registered clients.
-    pub fn clients(&self) -> &Clients {
-        self.clients.get().unwrap_or(&NOBODY)
-    }
-
-    /// Tells these receivers security events, once, after the clients that they are were registered. A second time
-    /// changes nothing.
-    ///
-    /// # Errors
-    /// [`Misregistered`] says what cannot be served.
-    pub fn tell(&self, receivers: Vec<Receiver>) -> Result<(), Misregistered> {
-        let _ = self.streams.set(Streams::new(receivers, self.clients())?);
-        Ok(())
-    }
-
-    /// The same without looking whether the clients are registered.
-    #[cfg(test)]
-    pub(crate) fn tell_streams(&self, streams: Streams) {
-        let _ = self.streams.set(streams);
-    }
-
-    pub(crate) fn streams(&self) -> &Streams {
-        self.streams.get().unwrap_or(&SILENCE)
-    }
-
-    /// Whether the certificate is the registered client's of this name, now: for doors beside the OAuth endpoints.
-    ///
-    /// # Errors
-    /// The [`Refusal`] to show.
-    pub async fn recognize(
-        &self,
-        client_id: &str,
-        certificate: Option<&PeerCertificate>,
-    ) -> Result<(), Refusal> {
-        let registration = self.clients().get(client_id).ok_or(Refusal::NotThisClient)?;
-        let recognized = registration.recognize(&self.context, certificate).await;
-        recognized.map(drop).map_err(|error| error.reason())
-    }
-
-    /// From now on these keys sign and are believed.
-    pub fn set_keys(&self, keys: Keys) {
-        self.keys.store(Arc::new(keys.into()));
-    }
-
-    /// The keys of this moment.
-    pub(crate) fn published(&self) -> Guard<Arc<Published>> {
-        self.keys.load()
+    pub fn clients(&self) -> &ClientRegistry {
+        &self.clients
     }
 
     pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
-        self.published().keys.sign(typ, claims)
+        self.issuer.sign(typ, claims)
     }
 
-    /// What carries the feed to the gates. Somebody has to run it: [`FeedHub::run`].
-    pub fn feed(&self) -> &Arc<FeedHub> {
-        &self.feed
-    }
-
-    /// The status lists that tokens refer to. Somebody has to run them: [`crate::publish_statuses`].
-    pub fn status_lists(&self) -> &Arc<StatusLists> {
+    /// The status lists that tokens refer to.
+    pub(crate) fn status_lists(&self) -> &Arc<StatusLists> {
         &self.status_lists
     }
 
     pub(crate) fn issuer(&self) -> &str {
-        self.context.addresses.issuer()
+        self.issuer.url()
     }
 
     /// The product that a device's request is for, if the device may ask for it.
@@ -236,19 +161,17 @@ impl Tokens {
         })
     }
 
+    pub(crate) fn knows_product(&self, audience: &str) -> bool {
+        self.products.iter().any(|product| product.audience == audience)
+    }
+
     pub(crate) fn scopes_of(&self, audience: &str) -> &[String] {
         let found = self.products.iter().find(|product| product.audience == audience);
         found.map_or(&[], |product| &product.scopes)
     }
 
-    pub(crate) fn knows_product(&self, audience: &str) -> bool {
-        self.products.iter().any(|product| product.audience == audience)
-    }
-
-    /// When the memory last heard the ledger, if that is recent enough to be believed at `now`.
     pub(crate) fn fresh_at(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
-        let at = self.context.status.freshness().at;
-        if now.since(at) <= STALE { Ok(at) } else { Err(Refusal::Unavailable) }
+        self.issuer.fresh_at(now)
     }
 }
 

@@ -16,9 +16,11 @@ pub mod assets;
 pub mod body;
 pub mod certificate_keys;
 pub mod client_cas;
+mod client_registry;
 pub mod connection;
 mod connection_registry;
 pub mod context;
+pub mod document;
 pub mod host;
 pub mod json;
 pub mod language;
@@ -39,6 +41,10 @@ pub mod tls;
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
 pub use client_cas::{ClientCas, RevocationLists};
+pub use client_registry::{
+    ClientAuthentication, ClientIssuers, ClientKeys, ClientRegistry, RecognizedClient, Registration,
+    RegistrationError,
+};
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
 pub use context::{Addresses, Context};

@@ -14,7 +14,7 @@ use std::io::Write;
 use tegata_core::Timestamp;
 use tegata_core::jws::SigningKey;
 use tegata_core::status_list::{Entries, Layout, ListSecret, TokenStatus, list_of};
-use tegata_token::{Keys, SignedList};
+use tegata_signals::{SignedList, SigningKeys};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 
@@ -48,7 +48,7 @@ pub fn rows() -> Outcome<Vec<Row>> {
 }
 
 struct House {
-    keys: Keys,
+    keys: SigningKeys,
     bare: EcdsaKeyPair,
     random: SystemRandom,
     layouts: Vec<Layout>,
@@ -59,7 +59,7 @@ impl House {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let bare = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
-        let keys = Keys::new(SigningKey::from_pkcs8(&SigningKey::generate()?)?, []);
+        let keys = SigningKeys::new(SigningKey::from_pkcs8(&SigningKey::generate()?)?, []);
         let secret = ListSecret::new(&[7; 32]);
         let layouts = (0..=list_of(MILLION)).map(|list| secret.layout(list)).collect();
         Ok(Self { keys, bare, random, layouts })

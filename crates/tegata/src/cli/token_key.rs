@@ -10,7 +10,7 @@ use crate::token_keys::{Change, LOOK, succession};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_token::{Duty, NOTICE, Succession};
+use tegata_signals::{KeyDuty, KeySuccession, NOTICE};
 
 /// What can be done with them.
 #[derive(clap::Subcommand)]
@@ -93,7 +93,7 @@ async fn withdraw(
     outcome
 }
 
-fn show(succession: &Succession, now: Timestamp, as_json: bool) {
+fn show(succession: &KeySuccession, now: Timestamp, as_json: bool) {
     let described: Vec<Value> = succession
         .terms()
         .iter()
@@ -117,11 +117,11 @@ fn show(succession: &Succession, now: Timestamp, as_json: bool) {
     }
 }
 
-const fn name(duty: Duty) -> &'static str {
+const fn name(duty: KeyDuty) -> &'static str {
     match duty {
-        Duty::Announced => "announced",
-        Duty::Signing => "signing",
-        Duty::Remembered => "remembered",
-        Duty::Ended => "ended",
+        KeyDuty::Announced => "announced",
+        KeyDuty::Signing => "signing",
+        KeyDuty::Remembered => "remembered",
+        KeyDuty::Ended => "ended",
     }
 }

@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_net::Client;
-use tegata_token::Tokens;
-use tegata_web::{CertificateKeys, Context};
+use tegata_web::{CertificateKeys, ClientRegistry, Context};
 use tokio::time::{sleep, timeout};
 
 /// How long a client's server is left alone, however many unknown certificates come.
@@ -27,7 +26,7 @@ pub struct Keeper {
     client_id: String,
     source: Source,
     known: Option<CertificateKeys>,
-    tokens: Arc<Tokens>,
+    clients: Arc<ClientRegistry>,
     context: Context,
 }
 
@@ -37,7 +36,11 @@ enum Source {
 }
 
 /// Who watches the sets of all clients that have one elsewhere.
-pub fn keepers(config: &Config, tokens: &Arc<Tokens>, context: &Context) -> Result<Vec<Keeper>, Failure> {
+pub fn keepers(
+    config: &Config,
+    clients: &Arc<ClientRegistry>,
+    context: &Context,
+) -> Result<Vec<Keeper>, Failure> {
     let mut keepers = Vec::new();
     for client in &config.registered {
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
@@ -51,7 +54,7 @@ pub fn keepers(config: &Config, tokens: &Arc<Tokens>, context: &Context) -> Resu
             client_id,
             source,
             known: None,
-            tokens: tokens.clone(),
+            clients: clients.clone(),
             context: context.clone(),
         });
     }
@@ -97,7 +100,7 @@ impl Keeper {
         let detail =
             json!({"client": self.client_id, "certificates": certificates, "bare_keys": keys.bare_keys()});
         audit::record(&self.context, "client.keys", detail).await;
-        self.tokens.clients().replace_keys(&self.client_id, keys.clone());
+        self.clients.replace_keys(&self.client_id, keys.clone());
         self.known = Some(keys);
         tracing::info!(client = self.client_id, "a client's certificates are taken over");
     }
@@ -107,7 +110,7 @@ impl Keeper {
             Source::File(file) => news::of(file, stamp).await,
             Source::Server(..) => {
                 sleep(BETWEEN_WISHES).await;
-                let _ = timeout(REFRESH, self.tokens.clients().keys_wanted(&self.client_id)).await;
+                let _ = timeout(REFRESH, self.clients.keys_wanted(&self.client_id)).await;
             }
         }
     }

@@ -15,7 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use tegata_core::Refusal;
-use tegata_token::STATUS_LISTS;
+use tegata_signals::STATUS_LISTS;
 use tegata_web::Answer;
 
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn caches_ask_again_when_readers_do() {
-        let seconds = tegata_token::STATUS_LIST_TTL.as_secs();
+        let seconds = tegata_signals::STATUS_LIST_TTL.as_secs();
         assert!(CACHED.contains(&format!("max-age={seconds},")));
     }
 }

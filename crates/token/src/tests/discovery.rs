@@ -1,6 +1,5 @@
 //! Line 60 of what a conformance run checks.
 
-use crate::Keys;
 use crate::tests::world::{DEVICE, PORTAL, World};
 use axum::Router;
 use axum::body::Body;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use tegata_core::Role;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::jws::{Jwks, KeySet, SigningKey};
+use tegata_signals::SigningKeys;
 use tower::ServiceExt;
 
 async fn get(door: Router, path: &str) -> Value {
@@ -64,10 +64,10 @@ async fn a_change_of_keys_is_noticed_by_nobody_who_looks_at_the_published_set() 
     let device = world.enroll(Role::Device).await;
     let fresh = || Arc::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap());
     let (old, new) = (fresh(), fresh());
-    world.tokens.set_keys(Keys::new(old.clone(), [new.public().clone()]));
+    world.signals.issuer().set_keys(SigningKeys::new(old.clone(), [new.public().clone()]));
     let announced = published_set(&world).await;
     let before = world.obtain(&device).await;
-    world.tokens.set_keys(Keys::new(new.clone(), [old.public().clone()]));
+    world.signals.issuer().set_keys(SigningKeys::new(new.clone(), [old.public().clone()]));
     let after = world.obtain(&device).await;
     for keys in [announced, published_set(&world).await] {
         for token in [&before, &after] {

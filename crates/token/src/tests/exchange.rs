@@ -1,7 +1,7 @@
 //! A person's sign-in and the device's certificate become one token that names both (RFC 8693), and nothing else does.
 
 use crate::tests::world::{Answered, Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World, products};
-use crate::{Fetch, IdentityProvider, Keys, Rules};
+use crate::{Fetch, IdentityProvider, Rules};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use tegata_core::entropy::Seeded;
 use tegata_core::feed::Holder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceState, RevocationReason, Role, TenantId};
+use tegata_signals::SigningKeys;
 use tegata_storage::DeviceAction;
 
 const ISSUER: &str = "https://login.example/aoba";
@@ -46,7 +47,7 @@ impl Web {
         self.documents.lock().unwrap().clear();
     }
 
-    fn publish(&self, keys: &Keys) {
+    fn publish(&self, keys: &SigningKeys) {
         self.put(DISCOVERY, &json!({"issuer": ISSUER, "jwks_uri": JWKS}));
         self.put(JWKS, &serde_json::to_value(keys.published().jwks()).unwrap());
     }
@@ -61,11 +62,11 @@ struct Store {
     world: World,
     device: Holder,
     web: Arc<Web>,
-    keys: Keys,
+    keys: SigningKeys,
 }
 
-fn new_keys() -> Keys {
-    Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
+fn new_keys() -> SigningKeys {
+    SigningKeys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
 }
 
 impl Store {

@@ -1,6 +1,5 @@
 //! Lines 56-58 of what a conformance run checks.
 
-use crate::Keys;
 use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
 use serde_json::json;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Holder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{RevocationReason, Role};
+use tegata_signals::SigningKeys;
 use tegata_storage::{DeviceAction, TenantAction};
 
 const PATH: &str = "/oauth/introspect";
@@ -146,9 +146,9 @@ async fn a_token_of_yesterday_s_key_lives_on_while_that_key_is_published() {
     let token = old.sign(ACCESS_TOKEN, &payload).unwrap();
     let tokens = &asked.world.tokens;
     assert!(tokens.own(&token, START).is_none());
-    tokens.set_keys(Keys::new(fresh(), [old.public().clone()]));
+    asked.world.signals.issuer().set_keys(SigningKeys::new(fresh(), [old.public().clone()]));
     assert!(tokens.own(&token, START).is_some());
-    tokens.set_keys(Keys::new(fresh(), []));
+    asked.world.signals.issuer().set_keys(SigningKeys::new(fresh(), []));
     assert!(tokens.own(&token, START).is_none());
 }
 

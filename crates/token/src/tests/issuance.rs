@@ -3,15 +3,15 @@
 use crate::tests::world::{
     DEVICE, Holder, LIFETIME, OTHER_PRODUCT, PORTAL, PRODUCT, START, World, YEAR, act, products,
 };
-use crate::{Keys, Misconfigured, Product, RefreshRules, Rules, Tokens};
+use crate::{Misconfigured, Product, RefreshRules, Rules, Tokens};
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::encoding::from_base64url;
 use tegata_core::feed::Holder as Signed;
-use tegata_core::jws::SigningKey;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::{Path, PeerCertificate};
@@ -310,8 +310,7 @@ async fn a_token_bound_to_the_new_certificate_names_its_generation() {
 #[tokio::test]
 async fn a_configuration_that_cannot_be_meant_is_refused() {
     let world = World::new().await;
-    let key = || Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), []);
-    let refused = |products, lifetime| Tokens::new(world.context.clone(), key(), products, lifetime).err();
+    let refused = |products, lifetime| Tokens::new(&world.signals, Arc::default(), products, lifetime).err();
     let product = |audience: &str, default| Product {
         audience: audience.into(),
         default,
@@ -336,7 +335,7 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     {
         let refresh = RefreshRules { lifetime: refresh_lifetime, idle, grace };
         let rules = Rules { refresh, ..lifetime.into() };
-        let refused = Tokens::new(world.context.clone(), key(), products(), rules).err();
+        let refused = Tokens::new(&world.signals, Arc::default(), products(), rules).err();
         assert_eq!(refused, Some(Misconfigured::Refresh));
     }
 }

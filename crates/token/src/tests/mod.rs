@@ -1,7 +1,6 @@
 mod companion;
 mod discovery;
 mod exchange;
-mod feed;
 mod introspection;
 mod issuance;
 mod licence;
@@ -10,6 +9,4 @@ mod registered;
 mod revocation;
 mod scope;
 mod status_lists;
-mod streams;
-mod surfaces;
 pub(crate) mod world;

@@ -1,7 +1,6 @@
 //! Lines 4-17 of what a conformance run checks, without TLS; and what registered clients may ask for.
 
 use crate::tests::world::{Answered, Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
-use crate::{ClientIssuers, Clients, Method, Misregistered, Registration};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, StatusCode};
 use rcgen::{
@@ -15,7 +14,10 @@ use tegata_core::encoding::base64;
 use tegata_core::{Role, Thumbprint, Timestamp};
 use tegata_storage::DeviceAction;
 use tegata_web::subject::Name;
-use tegata_web::{CertificateKeys, ClientCas, Path, PeerCertificate, Subject};
+use tegata_web::{
+    CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, Path, PeerCertificate,
+    Registration, RegistrationError, Subject,
+};
 
 const INTROSPECTION: &str = "/oauth/introspect";
 const REVOCATION: &str = "/oauth/revoke";
@@ -76,7 +78,7 @@ fn keys(certificates: &[&PeerCertificate]) -> CertificateKeys {
     CertificateKeys::from_jwks(&jwks.to_string()).unwrap()
 }
 
-fn registration(client_id: &str, method: Method) -> Registration {
+fn registration(client_id: &str, method: ClientAuthentication) -> Registration {
     Registration {
         client_id: client_id.into(),
         method,
@@ -89,7 +91,7 @@ fn registration(client_id: &str, method: Method) -> Registration {
 
 fn by_name(client_id: &str, ca: &Ca) -> Registration {
     let subject = Subject::Dn(Name::parse(&format!("CN={client_id}")).unwrap());
-    registration(client_id, Method::TlsClientAuth { subject, issuers: ca.trusted() })
+    registration(client_id, ClientAuthentication::TlsClientAuth { subject, issuers: ca.trusted() })
 }
 
 /// The product `stock`, which may introspect tokens for one product and ask tokens for it; `mute`, which may neither;
@@ -105,7 +107,7 @@ struct Asked {
 
 impl Asked {
     async fn new() -> Self {
-        let (world, ca) = (World::new().await, Ca::new());
+        let ca = Ca::new();
         let (stock, mute, batch) = (ca.issue("stock"), ca.issue("mute"), self_signed("batch"));
         let silent = Registration {
             client_credentials: false,
@@ -113,8 +115,8 @@ impl Asked {
             introspects: vec![],
             ..by_name("mute", &ca)
         };
-        let batches = registration("batch", Method::self_signed(keys(&[&batch])));
-        world.tokens.register([by_name("stock", &ca), silent, batches]).unwrap();
+        let batches = registration("batch", ClientAuthentication::self_signed(keys(&[&batch])));
+        let world = World::with_clients([by_name("stock", &ca), silent, batches]).await;
         let device = world.enroll(Role::Device).await;
         Self { world, ca, stock, mute, batch, device }
     }
@@ -323,17 +325,17 @@ async fn a_client_that_asks_for_it_gets_its_answer_signed() {
 fn a_registration_that_cannot_be_served_is_refused() {
     let ca = Ca::new();
     let is_product = |name: &str| name == PRODUCT;
-    let twice = Clients::new([by_name("a", &ca), by_name("a", &ca)], is_product);
-    assert_eq!(twice.unwrap_err(), Misregistered::Twice("a".into()));
+    let twice = ClientRegistry::new([by_name("a", &ca), by_name("a", &ca)], is_product);
+    assert_eq!(twice.unwrap_err(), RegistrationError::Twice("a".into()));
     for name in ["", "a b", "薬局", "0123456789abcdefghjkmnpqrs"] {
         let odd = Registration { client_id: name.into(), ..by_name("a", &ca) };
-        assert_eq!(Clients::new([odd], is_product).unwrap_err(), Misregistered::Name(name.into()));
+        assert_eq!(ClientRegistry::new([odd], is_product).unwrap_err(), RegistrationError::Name(name.into()));
     }
     for wrong in [
         Registration { audiences: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
         Registration { introspects: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
     ] {
-        let refused = Clients::new([wrong], is_product).unwrap_err();
-        assert_eq!(refused, Misregistered::Product("a".into(), OTHER_PRODUCT.into()));
+        let refused = ClientRegistry::new([wrong], is_product).unwrap_err();
+        assert_eq!(refused, RegistrationError::Product("a".into(), OTHER_PRODUCT.into()));
     }
 }

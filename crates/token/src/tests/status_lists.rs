@@ -1,10 +1,6 @@
 //! Whoever can neither introspect nor follow the feed reads in a list what stands of a token.
 
 use super::world::{START, World, until};
-use crate::Keys;
-use crate::status_list::{
-    STATUS_LIST_LIFE, STATUS_LIST_TTL, SignedList, begin_status_lists, publish_statuses,
-};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -16,15 +12,19 @@ use tegata_core::feed::Holder;
 use tegata_core::jws::SigningKey;
 use tegata_core::status_list::{Entries, STATUS_LIST, TokenStatus};
 use tegata_core::{RevocationReason, Role};
+use tegata_signals::{
+    Issuer, STATUS_LIST_LIFE, STATUS_LIST_TTL, Signals, SignedList, SigningKeys, begin_status_lists,
+    publish_statuses,
+};
 use tegata_storage::{DeviceAction, TenantAction};
 use tokio::task::JoinHandle;
 
 /// A world whose lists are published.
 async fn world() -> (World, JoinHandle<()>) {
     let world = World::new().await;
-    begin_status_lists(&world.tokens).await.unwrap();
-    let publisher = tokio::spawn(publish_statuses(world.tokens.clone()));
-    until(|| world.tokens.status_lists().all().is_some()).await;
+    begin_status_lists(&world.signals).await.unwrap();
+    let publisher = tokio::spawn(publish_statuses(world.signals.clone()));
+    until(|| world.signals.status_lists().all().is_some()).await;
     (world, publisher)
 }
 
@@ -41,7 +41,7 @@ fn entry(world: &World, token: &str) -> (String, u32) {
 
 fn list(world: &World, uri: &str) -> Arc<SignedList> {
     let name = uri.strip_prefix("http://public.example/status/").unwrap();
-    world.tokens.status_lists().get(name).unwrap()
+    world.signals.status_lists().get(name).unwrap()
 }
 
 fn said(world: &World, token: &str) -> TokenStatus {
@@ -164,7 +164,7 @@ async fn another_key_signs_the_lists_as_soon_as_it_signs_tokens() {
     let former = former.jwks();
     let old = tegata_core::jws::KeySet::from_jwks(&former).unwrap();
     let next = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-    world.tokens.set_keys(Keys::new(next, []));
+    world.signals.issuer().set_keys(SigningKeys::new(next, []));
     let is_old = |list: &SignedList| {
         let text = std::str::from_utf8(&list.text).unwrap().to_owned();
         old.verify_up_to(&text, STATUS_LIST, text.len()).is_ok()
@@ -179,7 +179,7 @@ async fn all_lists_are_listed_with_one_that_nobody_is_referred_to_yet() {
     let (world, _publisher) = world().await;
     let device = world.enroll(Role::Device).await;
     let (uri, _) = entry(&world, &world.obtain(&device).await);
-    let all: Value = serde_json::from_slice(&world.tokens.status_lists().all().unwrap()).unwrap();
+    let all: Value = serde_json::from_slice(&world.signals.status_lists().all().unwrap()).unwrap();
     let all: HashSet<&str> =
         all["status_lists"].as_array().unwrap().iter().map(|uri| uri.as_str().unwrap()).collect();
     assert!(all.len() == 2 && all.contains(&*uri));
@@ -192,12 +192,11 @@ async fn every_server_makes_the_same_lists() {
     let (world, _publisher) = world().await;
     let device = world.enroll(Role::Device).await;
     let token = world.obtain(&device).await;
-    let mut other = World::new().await;
-    other.context.ledger = world.context.ledger.clone();
-    other.serve(super::world::products(), Duration::from_mins(5));
-    begin_status_lists(&other.tokens).await.unwrap();
+    let issuer = Issuer::new(world.context.clone(), super::world::keys());
+    let other = Signals::new(issuer, Arc::default(), vec![]).unwrap();
+    begin_status_lists(&other).await.unwrap();
     let place =
         world.context.ledger.holding(&device.certificate.thumbprint).await.unwrap().unwrap().status_place;
-    let claim = other.tokens.status_lists().claim(place.unwrap().unsigned_abs()).unwrap();
+    let claim = other.status_lists().claim(place.unwrap().unsigned_abs()).unwrap();
     assert_eq!((claim.status_list.uri, claim.status_list.idx), entry(&world, &token));
 }

@@ -1,284 +1,70 @@
-//! An installation with a ledger on disk, and people who hold certificates of it.
+//! An authorization server over an installation for tests.
 
-use crate::{FeedHub, Keys, Product, Tokens, device_router, portal_router};
+use crate::{Product, Rules, Tokens, device_router, portal_router};
 use axum::Router;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::BodyExt;
+use http::{Request, StatusCode};
 use serde_json::Value;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::entropy::{Seeded, bytes};
-use tegata_core::id::Code;
 use tegata_core::jws::{KeySet, SigningKey};
-use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{
-    Clock, DeviceId, Installation, InvitationId, IssuerId, Role, Serial, SiteId, TenantId, Thumbprint,
-    Timestamp,
-};
-use tegata_storage::{
-    Actor, Complete, DeviceAction, Intent, IssuerKind, Ledger, NewInvitation, Origin, Site, Status,
-    StoredIssuer, Tenant, TenantAction,
-};
-use tegata_web::{Addresses, Context, Path, PeerCertificate, Presented, ProbeHosts};
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
+use tegata_signals::{Issuer, Signals, SigningKeys};
+use tegata_testkit::TestInstallation;
+use tegata_web::{ClientRegistry, PeerCertificate, Registration};
 
-pub const PORTAL: &str = "https://portal.example";
-pub const DEVICE: &str = "https://device.example";
+pub use tegata_testkit::{Answered, DEVICE, Holder, PORTAL, START, YEAR, act, until};
+
 pub const PRODUCT: &str = "https://rezept.example";
 /// What the default product has; the other one has none.
 pub const SCOPES: [&str; 2] = ["stock.read", "stock.write"];
 pub const OTHER_PRODUCT: &str = "https://stock.example";
-pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
-pub const YEAR: Duration = Duration::from_hours(24 * 365);
 pub const LIFETIME: Duration = Duration::from_mins(5);
-const OPERATOR: Actor = Actor::System("test");
 
 pub struct World {
-    pub context: Context,
+    installation: TestInstallation,
+    pub signals: Arc<Signals>,
     pub tokens: Arc<Tokens>,
-    pub clock: Arc<HandClock>,
-    follower: JoinHandle<()>,
-    hub: JoinHandle<()>,
-    issuer: IssuerId,
-    pub tenant: TenantId,
-    pub site: SiteId,
-    _folder: TempDir,
 }
 
-/// Somebody with a certificate.
-#[derive(Clone)]
-pub struct Holder {
-    pub id: DeviceId,
-    pub certificate: PeerCertificate,
-}
+impl Deref for World {
+    type Target = TestInstallation;
 
-pub struct Answered {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
-}
-
-type Hook = Box<dyn Fn() + Send + Sync>;
-
-/// A clock that stands until it is moved, and can be asked to do something when it is looked at.
-#[derive(Default)]
-pub struct HandClock {
-    millis: AtomicI64,
-    hook: Mutex<Option<Arc<Hook>>>,
-}
-
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        let hook = self.hook.lock().unwrap().clone();
-        if let Some(hook) = hook {
-            hook();
-        }
-        Timestamp::from_millis(self.millis.load(Ordering::SeqCst))
+    fn deref(&self) -> &TestInstallation {
+        &self.installation
     }
 }
 
-impl HandClock {
-    pub fn set(&self, now: Timestamp) {
-        self.millis.store(now.millis(), Ordering::SeqCst);
-    }
-
-    pub fn whenever_looked_at(&self, hook: impl Fn() + Send + Sync + 'static) {
-        *self.hook.lock().unwrap() = Some(Arc::new(Box::new(hook)));
-    }
-}
-
-/// The memory follows the ledger by the same time, without setting off the hook.
-struct Quiet(Arc<HandClock>);
-
-impl Clock for Quiet {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.millis.load(Ordering::SeqCst))
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut TestInstallation {
+        &mut self.installation
     }
 }
 
 impl World {
     pub async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ledger =
-            Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
-        let entropy = Arc::new(Seeded::new(1));
-        let clock = Arc::new(HandClock::default());
-        clock.set(START);
-        let (issuer, tenant, site) = furnish(&ledger, &entropy).await;
-        let status = Status::load(ledger.clone(), START).await.unwrap();
-        let follower = tokio::spawn(status.clone().follow(Arc::new(Quiet(clock.clone()))));
-        let context = Context {
-            clock: clock.clone(),
-            entropy,
-            ledger,
-            status,
-            installation: Installation::parse("test.example").unwrap(),
-            addresses: Arc::new(Addresses {
-                portal: PORTAL.into(),
-                device: DEVICE.into(),
-                public: "http://public.example".into(),
-                probes: ProbeHosts::new("probe.example", 443),
-            }),
-            renewal: RenewalPolicy::default(),
-        };
-        let tokens = Tokens::new(context.clone(), keys(), products(), LIFETIME).unwrap();
-        let hub = tokio::spawn(FeedHub::run(tokens.clone()));
-        while tokens.feed().listen().is_none() {
-            tokio::task::yield_now().await;
-        }
-        Self { context, tokens, clock, follower, hub, issuer, tenant, site, _folder: folder }
+        Self::with_clients([]).await
     }
 
-    /// The same house with other products and rules.
-    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<crate::Rules>) {
-        self.hub.abort();
-        self.tokens = Tokens::new(self.context.clone(), keys(), products, rules).unwrap();
+    /// With registered clients.
+    pub async fn with_clients(clients: impl IntoIterator<Item = Registration>) -> Self {
+        let installation = TestInstallation::new().await;
+        let clients =
+            Arc::new(ClientRegistry::new(clients, |name| [PRODUCT, OTHER_PRODUCT].contains(&name)).unwrap());
+        let issuer = Issuer::new(installation.context.clone(), keys());
+        let signals = Signals::new(issuer, clients.clone(), vec![]).unwrap();
+        let tokens = Tokens::new(&signals, clients, products(), LIFETIME).unwrap();
+        Self { installation, signals, tokens }
     }
 
-    /// Lets time pass, and the memory notice.
-    pub async fn advance(&self, by: Duration) {
-        let now = self.context.now().plus(by);
-        self.clock.set(now);
-        until(|| self.context.status.freshness().at == now).await;
-    }
-
-    /// The memory no longer hears the ledger.
-    pub async fn deafen(&self) {
-        self.follower.abort();
-        until(|| self.follower.is_finished()).await;
-    }
-
-    pub async fn stop_hub(&self) {
-        self.hub.abort();
-        until(|| self.hub.is_finished()).await;
-    }
-
-    pub async fn enroll(&self, role: Role) -> Holder {
-        self.enroll_for(role, START.minus(Duration::from_mins(1)), START.plus(YEAR)).await
-    }
-
-    pub async fn enroll_for(&self, role: Role, not_before: Timestamp, not_after: Timestamp) -> Holder {
-        let entropy = &*self.context.entropy;
-        let (invitation, device) = (InvitationId::random(entropy), DeviceId::random(entropy));
-        let new = NewInvitation {
-            id: invitation.clone(),
-            code: &Code::random(entropy),
-            tenant: self.tenant.clone(),
-            site: self.site.clone(),
-            role,
-            label: "受付PC".into(),
-            expires_at: START.plus(YEAR),
-        };
-        let mut transaction = self.context.ledger.begin(START).await.unwrap();
-        transaction.invite(&new, &OPERATOR).await.unwrap();
-        transaction.commit().await.unwrap();
-        let (tenant, site) = (self.tenant.clone(), self.site.clone());
-        let origin = Origin::Invitation { invitation, tenant, site, role, label: new.label };
-        self.issue(device, origin, not_before, not_after).await
-    }
-
-    /// The next generation.
-    pub async fn renew(&self, holder: &Holder) -> Holder {
-        let origin = Origin::Renewal(holder.certificate.thumbprint);
-        self.issue(holder.id.clone(), origin, START.minus(Duration::from_mins(1)), START.plus(YEAR)).await
-    }
-
-    async fn issue(
-        &self,
-        device: DeviceId,
-        origin: Origin,
-        not_before: Timestamp,
-        not_after: Timestamp,
-    ) -> Holder {
-        let entropy = &*self.context.entropy;
-        let serial = Serial::random(entropy);
-        let der = serial.as_bytes().to_vec();
-        let thumbprint = Thumbprint::of(&der);
-        let intent = Intent {
-            issuer: self.issuer.clone(),
-            serial,
-            shard: 0,
-            device: device.clone(),
-            key_hash: bytes(entropy),
-            tbs: der.clone(),
-            not_before,
-            not_after,
-            origin,
-            at: START,
-        };
-        let complete = Complete {
-            issuer: self.issuer.clone(),
-            serial,
-            device: device.clone(),
-            actor: OPERATOR,
-            der: der.clone(),
-            thumbprint,
-            at: START,
-        };
-        self.context.ledger.group(intent).await.unwrap();
-        self.context.ledger.group(complete).await.unwrap();
-        Holder {
-            id: device,
-            certificate: PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted },
-        }
-    }
-
-    /// Until the memory knows.
-    pub async fn act(&self, holder: &Holder, action: DeviceAction) {
-        let seq = act(&self.context, &holder.id, action).await;
-        until(|| self.context.status.freshness().seq >= seq).await;
-    }
-
-    /// Stops or resumes the tenant of all holders, until the memory knows.
-    pub async fn act_on_tenant(&self, action: TenantAction) {
-        let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
-        let seq = transaction.act_on_tenant(&self.tenant, action, "", &OPERATOR).await.unwrap();
-        transaction.commit().await.unwrap();
-        until(|| self.context.status.freshness().seq >= seq).await;
-    }
-
-    /// Denies what was issued so far, until the memory knows.
-    pub async fn sign_out(&self, of: &tegata_core::feed::Holder) {
-        let now = self.context.now();
-        let mut transaction = self.context.ledger.begin(now).await.unwrap();
-        let seq = transaction.deny_tokens(of, None, "", &OPERATOR).await.unwrap();
-        transaction.commit().await.unwrap();
-        until(|| self.context.status.freshness().seq >= seq).await;
-    }
-
-    /// Takes back `count` tokens that nobody has, to fill the feed.
-    pub async fn fill_feed(&self, count: u64, holder: &Holder) {
-        let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
-        for _ in 0..count {
-            let jti = format!("filler-{}", transaction.feed_seq());
-            transaction.deny_token(&jti, START.plus(YEAR), &holder.id, &OPERATOR).await.unwrap();
-        }
-        let seq = transaction.feed_seq();
-        transaction.commit().await.unwrap();
-        until(|| self.context.status.freshness().seq >= seq).await;
+    /// The same installation with other products and rules.
+    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<Rules>) {
+        self.tokens = Tokens::new(&self.signals, Arc::default(), products, rules).unwrap();
     }
 
     pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> Answered {
-        let (status, headers, body) = self.open(certificate, request).await;
-        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answered { status, headers, text }
-    }
-
-    pub async fn open(
-        &self,
-        certificate: Option<&PeerCertificate>,
-        mut request: Request<Body>,
-    ) -> (StatusCode, HeaderMap, Body) {
-        request.extensions_mut().insert(Presented(certificate.cloned()));
-        let response = self.device_door().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        (parts.status, parts.headers, body)
+        tegata_testkit::send(self.device_door(), certificate, request).await
     }
 
     pub async fn post(
@@ -314,60 +100,20 @@ impl World {
     }
 
     pub fn device_door(&self) -> Router {
-        device_router(self.tokens.clone())
+        device_router(self.tokens.clone()).merge(tegata_signals::device_router(self.signals.clone()))
     }
 
     pub fn portal(&self) -> Router {
-        portal_router(self.tokens.clone())
+        portal_router(self.tokens.clone()).merge(tegata_signals::portal_router(self.signals.clone()))
     }
 
     pub fn published(&self) -> KeySet {
-        self.tokens.published().keys.published().clone()
+        self.signals.issuer().published().keys.published().clone()
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        self.follower.abort();
-        self.hub.abort();
-    }
-}
-
-impl Answered {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
-    }
-
-    /// Expects an OAuth error in full form.
-    pub fn is_error(&self, status: u16, error: &str, code: &str) {
-        let body = self.json();
-        assert_eq!((self.status.as_u16(), body["error"].as_str()), (status, Some(error)), "{}", self.text);
-        assert_eq!(body["code"], code, "{}", self.text);
-        assert!(body["error_description"].as_str().is_some_and(|text| text.starts_with(code)));
-        assert!(body["error_description_ja"].as_str().is_some_and(|text| !text.is_ascii()));
-        assert_eq!(self.headers["cache-control"], "no-store");
-        assert!(!self.text.contains("access_token"), "an error never comes with a token");
-    }
-}
-
-pub async fn act(context: &Context, device: &DeviceId, action: DeviceAction) -> u64 {
-    let mut transaction = context.ledger.begin(context.now()).await.unwrap();
-    let seq = transaction.act_on_device(device, action, "", &OPERATOR).await.unwrap();
-    transaction.commit().await.unwrap();
-    seq
-}
-
-pub async fn until(mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), waiting).await.expect("it never came to be");
-}
-
-pub fn keys() -> Keys {
-    Keys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
+pub fn keys() -> SigningKeys {
+    SigningKeys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
 }
 
 pub fn products() -> Vec<Product> {
@@ -379,16 +125,4 @@ pub fn products() -> Vec<Product> {
         scopes: if default { scopes() } else { vec![] },
     };
     vec![product(PRODUCT, true), product(OTHER_PRODUCT, false)]
-}
-
-async fn furnish(ledger: &Ledger, entropy: &Seeded) -> (IssuerId, TenantId, SiteId) {
-    let issuer = StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, vec![1], None);
-    let tenant = Tenant::new(TenantId::random(entropy), "あおば薬局グループ");
-    let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "本店".into() };
-    let mut transaction = ledger.begin(START).await.unwrap();
-    transaction.add_issuer(&issuer, &OPERATOR).await.unwrap();
-    transaction.add_tenant(&tenant, &OPERATOR).await.unwrap();
-    transaction.add_site(&site, &OPERATOR).await.unwrap();
-    transaction.commit().await.unwrap();
-    (issuer.id, tenant.id, site.id)
 }

@@ -233,7 +233,7 @@ impl World {
     }
 }
 
-pub fn server_identity(ca: &Made) -> Arc<ServerIdentity> {
+fn server_identity(ca: &Made) -> ServerIdentity {
     let mut params = CertificateParams::new(vec![
         "localhost".to_owned(),
         "*.probe.localhost".to_owned(),
@@ -241,7 +241,8 @@ pub fn server_identity(ca: &Made) -> Arc<ServerIdentity> {
     ])
     .unwrap();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    Arc::new(ServerIdentity::new(signed(params, ca).identity()).unwrap())
+    let (chain, key) = signed(params, ca).identity();
+    ServerIdentity { chain, key }
 }
 
 /// What a handler saw of its peer.

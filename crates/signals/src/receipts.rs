@@ -1,0 +1,47 @@
+//! Receipts of gates: what each of them refuses by now.
+
+use crate::signals::Signals;
+use axum::extract::State;
+use http::StatusCode;
+use std::sync::Arc;
+use tegata_core::Refusal;
+use tegata_core::feed::Receipt;
+use tegata_storage::{LedgerError, Result};
+use tegata_web::problem::Answer;
+use tegata_web::{Presented, Problem, StrictJson};
+
+/// For gates only. 204 once it is durable.
+pub(crate) async fn receive(
+    State(signals): State<Arc<Signals>>,
+    presented: Presented,
+    StrictJson(receipt): StrictJson<Receipt>,
+) -> Answer<StatusCode> {
+    let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
+    if !signals.has_happened(receipt.seq).await.map_err(|error| told(&error))? {
+        let detail = "seq is beyond the last event of the feed";
+        return Err(Problem::with_detail(Refusal::RequestMalformed, detail));
+    }
+    let surface = format!("gate:{}", gate.device);
+    let now = signals.issuer().context.now();
+    signals
+        .issuer()
+        .context
+        .ledger
+        .acknowledge(surface, receipt.seq, now)
+        .await
+        .map_err(|error| told(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Signals {
+    /// The memory knows of nearly all; another process of the installation may have told the gate of a newer one.
+    async fn has_happened(&self, seq: u64) -> Result<bool> {
+        Ok(seq <= self.issuer().context.status.freshness().seq
+            || seq <= self.issuer().context.ledger.feed_head().await?)
+    }
+}
+
+fn told(error: &LedgerError) -> Refusal {
+    tracing::error!(%error, "a receipt cannot be kept");
+    error.refusal()
+}

@@ -1,0 +1,162 @@
+//! What a receiver may ask about its stream, and of it (SSF 1.0 section 8.1). Streams themselves are the operator's.
+
+use super::caller::ReceiverClient;
+use super::error::StreamError;
+use super::request::{self, StatusRequest, VerificationRequest};
+use super::{DeliveryMethod, EventReceiver, EventStream};
+use crate::issuer::Issuer;
+use crate::metadata::POLL;
+use crate::signals::Signals;
+use axum::extract::{Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::Refusal;
+use tegata_core::security_event::EventType;
+use tegata_storage::{Actor, Asked, ChangeStream, Changed, ReceiverRow};
+use tegata_web::Presented;
+
+/// RFC 8935 and RFC 8936, as SSF names them.
+pub(crate) const PUSH_DELIVERY: &str = "urn:ietf:rfc:8935";
+pub(crate) const POLL_DELIVERY: &str = "urn:ietf:rfc:8936";
+
+/// Between two verifications that a receiver asks for.
+const VERIFICATION_INTERVAL: Duration = Duration::from_secs(5);
+const VERIFICATION_SECONDS: u32 = 5;
+
+#[derive(Deserialize)]
+pub(crate) struct StreamQuery {
+    stream_id: Option<String>,
+}
+
+/// Its stream, or all that are its own (section 8.1.1.2).
+pub(crate) async fn configuration(
+    State(signals): State<Arc<Signals>>,
+    Query(which): Query<StreamQuery>,
+    presented: Presented,
+) -> Result<Response, StreamError> {
+    let caller = ReceiverClient::recognize(&signals, &presented).await?;
+    let described = |stream: &Arc<EventStream>| described(signals.issuer(), &stream.receiver);
+    Ok(told(&match &which.stream_id {
+        Some(id) => described(caller.stream(id)?),
+        None => caller.streams.iter().map(described).collect(),
+    }))
+}
+
+/// To make, change or delete a stream is not a receiver's to do.
+pub(crate) async fn fixed(
+    State(signals): State<Arc<Signals>>,
+    presented: Presented,
+) -> Result<Response, StreamError> {
+    ReceiverClient::recognize(&signals, &presented).await?;
+    Err(Refusal::StreamFixed.into())
+}
+
+pub(crate) async fn status(
+    State(signals): State<Arc<Signals>>,
+    Query(which): Query<StreamQuery>,
+    presented: Presented,
+) -> Result<Response, StreamError> {
+    let caller = ReceiverClient::recognize(&signals, &presented).await?;
+    let id = which.stream_id.ok_or(StreamError::malformed("stream_id is missing"))?;
+    let stream = caller.stream(&id)?;
+    let row = signals.issuer().context.ledger.receiver(&stream.receiver.id).await?;
+    Ok(told(&row.map_or_else(|| json!({"stream_id": id, "status": "enabled"}), |row| status_of(&row))))
+}
+
+/// A change is durable when it is answered. What the operator has stopped, only the operator lets go on.
+pub(crate) async fn set_status(
+    State(signals): State<Arc<Signals>>,
+    request: Request,
+) -> Result<Response, StreamError> {
+    let (presented, object) = request::object(request).await?;
+    let caller = ReceiverClient::recognize(&signals, &presented).await?;
+    let wanted = StatusRequest::parse(&object)?;
+    let stream = caller.stream(&wanted.stream_id)?;
+    stream.make_known(signals.issuer()).await?;
+    let change = ChangeStream {
+        id: wanted.stream_id,
+        status: wanted.status,
+        reason: wanted.reason,
+        by: Actor::Client(caller.client_id.clone()),
+        as_operator: false,
+        at: signals.issuer().context.now(),
+    };
+    match signals.issuer().context.ledger.group(change).await? {
+        Changed::Done(row) => {
+            stream.stirred.notify_waiters();
+            Ok(told(&status_of(&row)))
+        }
+        Changed::Held => Err(Refusal::StreamHeld.into()),
+        Changed::Unknown => Err(Refusal::StreamUnknown.into()),
+    }
+}
+
+/// The event comes by the stream, whatever its status.
+pub(crate) async fn verify(
+    State(signals): State<Arc<Signals>>,
+    request: Request,
+) -> Result<Response, StreamError> {
+    let (presented, object) = request::object(request).await?;
+    let caller = ReceiverClient::recognize(&signals, &presented).await?;
+    let wanted = VerificationRequest::parse(&object)?;
+    let stream = caller.stream(&wanted.stream_id)?;
+    stream.make_known(signals.issuer()).await?;
+    let (ledger, now) = (&signals.issuer().context.ledger, signals.issuer().context.now());
+    match ledger.ask_verification(&wanted.stream_id, &wanted.state, VERIFICATION_INTERVAL, now).await? {
+        Asked::Noted => {
+            stream.stirred.notify_waiters();
+            Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response())
+        }
+        Asked::TooOften => Err(StreamError::too_often(VERIFICATION_SECONDS)),
+        Asked::Unknown => Err(Refusal::StreamUnknown.into()),
+    }
+}
+
+impl EventStream {
+    /// It may come before this server has got round to introducing it.
+    async fn make_known(&self, issuer: &Issuer) -> Result<(), StreamError> {
+        let (receiver, ledger) = (&self.receiver, &issuer.context.ledger);
+        if ledger.receiver(&receiver.id).await?.is_none() {
+            ledger.introduce_receiver(&receiver.id, receiver.issuance, issuer.context.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn described(issuer: &Issuer, receiver: &EventReceiver) -> Value {
+    let uris = |kinds: &[EventType]| kinds.iter().map(|kind| kind.uri()).collect::<Vec<_>>();
+    let delivery = match &receiver.way {
+        DeliveryMethod::Push { endpoint, .. } => json!({"method": PUSH_DELIVERY, "endpoint_url": endpoint}),
+        DeliveryMethod::Poll => {
+            let address = format!("{}{POLL}/{}", issuer.context.addresses.device, receiver.id);
+            json!({"method": POLL_DELIVERY, "endpoint_url": address})
+        }
+    };
+    json!({
+        "stream_id": receiver.id,
+        "iss": issuer.url(),
+        "aud": receiver.audience,
+        "delivery": delivery,
+        "events_supported": uris(&EventType::CHANGES),
+        "events_requested": uris(&receiver.events),
+        "events_delivered": uris(&receiver.events),
+        "min_verification_interval": VERIFICATION_SECONDS,
+    })
+}
+
+fn status_of(row: &ReceiverRow) -> Value {
+    let mut status = json!({"stream_id": row.id, "status": row.status()});
+    if let Some(reason) = &row.status_reason {
+        status["reason"] = json!(reason);
+    }
+    status
+}
+
+fn told(value: &Value) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], value.to_string()).into_response()
+}

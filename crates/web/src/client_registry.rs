@@ -1,0 +1,233 @@
+//! Registered clients: products, gates and programs that are nobody's device, known by their own certificates.
+//!
+//! By `tls_client_auth` (RFC 8705 section 2.1) a client is known by one value of its certificate's subject and by the
+//! CA that it registered: the same subject from another CA is somebody else, also when that one is trusted for another
+//! client. By `self_signed_tls_client_auth` (section 2.2) it is known by its JWKS. In both cases nothing but the leaf
+//! is looked at, and a certificate of this installation has to be in good standing in the ledger too.
+
+use crate::{CertificateKeys, ClientCas, Context, Path, PeerCertificate, Subject, leaf};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
+use thiserror::Error;
+use tokio::sync::Notify;
+
+/// A client as the operator registered it.
+#[derive(Debug)]
+pub struct Registration {
+    /// What it calls itself.
+    pub client_id: String,
+    /// How it is known.
+    pub method: ClientAuthentication,
+    /// Whether it may use `client_credentials`.
+    pub client_credentials: bool,
+    /// The products it may ask tokens for.
+    pub audiences: Vec<String>,
+    /// What of them it may ask for, separated by spaces.
+    pub scope: String,
+    /// The products whose tokens it may introspect, whoever holds them.
+    pub introspects: Vec<String>,
+}
+
+/// How a registered client authenticates.
+#[derive(Debug)]
+pub enum ClientAuthentication {
+    /// `tls_client_auth`.
+    TlsClientAuth {
+        /// What the certificate must say.
+        subject: Subject,
+        /// Who must have issued it.
+        issuers: ClientIssuers,
+    },
+    /// `self_signed_tls_client_auth`, by certificates or keys that may be replaced at any time.
+    SelfSigned(ClientKeys),
+}
+
+/// What a client vouches for itself with.
+#[derive(Debug, Default)]
+pub struct ClientKeys {
+    known: RwLock<Arc<CertificateKeys>>,
+    /// A certificate came that is not among them.
+    wanted: Notify,
+}
+
+/// Who issues a client's certificates.
+#[derive(Debug)]
+pub enum ClientIssuers {
+    /// This installation: the certificate is in the ledger.
+    Own,
+    /// CAs of others.
+    Of(Arc<ClientCas>),
+}
+
+/// All registered clients, by name.
+#[derive(Debug, Default)]
+pub struct ClientRegistry(HashMap<String, Arc<Registration>>);
+
+/// A registration that cannot be served.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum RegistrationError {
+    /// Two clients of one name.
+    #[error("the client {0} is registered twice")]
+    Twice(String),
+    /// A name that no client can have.
+    #[error("{0:?} cannot be a client_id: use visible ASCII characters, and not the form of a device's")]
+    Name(String),
+    /// A product that is not configured.
+    #[error("the client {0} names the product {1}, which is not configured")]
+    Product(String, String),
+}
+
+/// A registered client that has just proved who it is.
+#[derive(Clone, Debug)]
+pub struct RecognizedClient {
+    /// As the operator registered it.
+    pub registration: Arc<Registration>,
+    /// What it presented.
+    pub certificate: PeerCertificate,
+    /// When its certificate ends.
+    pub not_after: Timestamp,
+}
+
+impl ClientAuthentication {
+    /// `self_signed_tls_client_auth` with these certificates or keys.
+    pub fn self_signed(keys: CertificateKeys) -> Self {
+        Self::SelfSigned(ClientKeys { known: RwLock::new(Arc::new(keys)), wanted: Notify::new() })
+    }
+}
+
+impl ClientRegistry {
+    /// # Errors
+    /// [`RegistrationError`] says what cannot be served.
+    pub fn new(
+        registrations: impl IntoIterator<Item = Registration>,
+        is_product: impl Fn(&str) -> bool,
+    ) -> Result<Self, RegistrationError> {
+        let mut clients = HashMap::new();
+        for registration in registrations {
+            registration.check(&is_product)?;
+            let name = registration.client_id.clone();
+            if clients.insert(name.clone(), Arc::new(registration)).is_some() {
+                return Err(RegistrationError::Twice(name));
+            }
+        }
+        Ok(Self(clients))
+    }
+
+    /// Other certificates or keys for a client by `self_signed_tls_client_auth`, from the next request on.
+    pub fn replace_keys(&self, client_id: &str, keys: CertificateKeys) {
+        if let Some(own) = self.own_keys(client_id) {
+            *own.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+    }
+
+    /// Until a client by `self_signed_tls_client_auth` has presented a certificate that is not known: it may be in the
+    /// set by now. Strangers can bring that about as often as they like.
+    pub async fn keys_wanted(&self, client_id: &str) {
+        match self.own_keys(client_id) {
+            Some(own) => own.wanted.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn own_keys(&self, client_id: &str) -> Option<&ClientKeys> {
+        match &self.0.get(client_id)?.method {
+            ClientAuthentication::SelfSigned(own) => Some(own),
+            ClientAuthentication::TlsClientAuth { .. } => None,
+        }
+    }
+
+    /// Whether the certificate is the registered client's of this name, now.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to show.
+    pub async fn recognize(
+        &self,
+        client_id: &str,
+        context: &Context,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<RecognizedClient, Refusal> {
+        let registration = self.get(client_id).ok_or(Refusal::NotThisClient)?;
+        registration.recognize(context, certificate).await
+    }
+
+    /// The client of this name.
+    pub fn get(&self, client_id: &str) -> Option<&Arc<Registration>> {
+        self.0.get(client_id)
+    }
+}
+
+impl Registration {
+    /// A device's identifier is a client of its own: no registration can stand in for one.
+    fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), RegistrationError> {
+        let name = &self.client_id;
+        let readable = !name.is_empty() && name.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        if !readable || DeviceId::parse(name).is_some() {
+            return Err(RegistrationError::Name(name.clone()));
+        }
+        let named = self.audiences.iter().chain(&self.introspects);
+        match named.into_iter().find(|audience| !is_product(audience)) {
+            Some(unknown) => Err(RegistrationError::Product(name.clone(), unknown.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a certificate that a token is bound to may still be the client's.
+    pub fn may_hold(&self, certificate: &Thumbprint) -> bool {
+        match &self.method {
+            ClientAuthentication::TlsClientAuth { .. } => true,
+            ClientAuthentication::SelfSigned(own) => own.now().may_contain(certificate),
+        }
+    }
+
+    /// Whether the presented certificate is this client's, now.
+    ///
+    /// # Errors
+    /// [`Refusal::NotThisClient`] if it is not one that the client registered; what else speaks against it otherwise.
+    pub async fn recognize(
+        self: &Arc<Self>,
+        context: &Context,
+        presented: Option<&PeerCertificate>,
+    ) -> Result<RecognizedClient, Refusal> {
+        let certificate = presented.ok_or(Refusal::NoCertificate)?;
+        let now = context.now();
+        let not_after = leaf::in_force(&certificate.der, now)?;
+        if certificate.path == Path::Trusted {
+            context.caller(Some(certificate)).await?;
+        }
+        match &self.method {
+            ClientAuthentication::TlsClientAuth { subject, issuers } => {
+                issuers.judge(certificate, now)?;
+                if !subject.matches(&certificate.der) {
+                    return Err(Refusal::NotThisClient);
+                }
+            }
+            ClientAuthentication::SelfSigned(own) => {
+                if !own.now().contains(&certificate.der) {
+                    own.wanted.notify_one();
+                    return Err(Refusal::NotThisClient);
+                }
+                if !leaf::may_be_a_client(&certificate.der) {
+                    return Err(Refusal::NotThisClient);
+                }
+            }
+        }
+        Ok(RecognizedClient { registration: Arc::clone(self), certificate: certificate.clone(), not_after })
+    }
+}
+
+impl ClientKeys {
+    fn now(&self) -> Arc<CertificateKeys> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ClientIssuers {
+    fn judge(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<(), Refusal> {
+        match self {
+            Self::Own if certificate.path == Path::Trusted => Ok(()),
+            Self::Own => Err(Refusal::ForeignCertificate),
+            Self::Of(cas) => cas.judge(&certificate.der, now),
+        }
+    }
+}

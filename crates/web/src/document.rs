@@ -1,0 +1,16 @@
+//! Documents that anybody may fetch: metadata and key sets.
+
+use axum::body::Bytes;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Serialize;
+
+/// As JSON. Nothing that is written here can fail to be written.
+pub fn written(document: &impl Serialize) -> Bytes {
+    serde_json::to_vec(document).unwrap_or_default().into()
+}
+
+/// A cache may keep it for a minute: much shorter than the time between publishing a key and signing with it.
+pub fn public(document: Bytes, media_type: &'static str) -> Response {
+    ([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=60")], document).into_response()
+}
