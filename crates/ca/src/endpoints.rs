@@ -1,7 +1,8 @@
 //! Where relying parties find what belongs to an issuer: these URLs are written into its certificates
 //! and must stay true as long as the last of them lives.
 
-use tegata_core::{IssuerId, Serial};
+use crate::crl::{Scope, scope_of};
+use tegata_core::{HttpOrigin, IssuerId, Serial};
 
 /// The public URLs of one issuer.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,27 +17,40 @@ pub struct Endpoints {
 /// The base is not what can be written into certificates.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "{0:?} cannot be the public address: use http:// with a host and nothing after it, such as http://pki.example.jp \
-     (not https: whoever checks a certificate cannot first check another one, RFC 5280 section 8)"
+    "{0} cannot be the public address: use http:// with a host, such as http://pki.example.jp (not https: whoever \
+     checks a certificate cannot first check another one, RFC 5280 section 8)"
 )]
-pub struct BadBase(String);
+pub struct BadBase(HttpOrigin);
 
 impl Endpoints {
     /// The URLs below the public listener's address, such as `http://pki.example.jp`, of an issuer with so many
     /// CRLs.
-    pub fn new(base: &str, issuer: &IssuerId, shards: u16) -> Result<Self, BadBase> {
-        let trimmed = base.strip_suffix('/').unwrap_or(base);
-        let host = trimmed.strip_prefix("http://").unwrap_or_default();
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        if host.is_empty() || host.len() > 255 || !host.bytes().all(is_host) {
-            return Err(BadBase(base.to_owned()));
+    pub fn new(base: &HttpOrigin, issuer: &IssuerId, shards: u16) -> Result<Self, BadBase> {
+        if base.is_https() {
+            return Err(BadBase(base.clone()));
         }
-        Ok(Self {
-            crl: format!("{trimmed}/crl/{issuer}"),
+        Ok(Self::below(&base.to_string(), issuer, shards))
+    }
+
+    fn below(base: &str, issuer: &IssuerId, shards: u16) -> Self {
+        Self {
+            crl: format!("{base}/crl/{issuer}"),
             shards: shards.max(1),
-            ocsp: format!("{trimmed}/ocsp/{issuer}"),
-            certificate: format!("{trimmed}/ca/{issuer}.cer"),
-        })
+            ocsp: format!("{base}/ocsp/{issuer}"),
+            certificate: format!("{base}/ca/{issuer}.cer"),
+        }
+    }
+
+    /// As the first list that is out names them. Version 0.1 wrote `:80` where it goes without saying, and the scope of
+    /// a list must be, byte for byte, what certificates name for as long as they live (RFC 5280 section 6.3.3).
+    #[must_use]
+    pub fn as_published(self, base: &HttpOrigin, issuer: &IssuerId, list: &[u8]) -> Self {
+        if !base.port_suffix().is_empty() {
+            return self;
+        }
+        let written = Self::below(&format!("{base}:{}", base.port()), issuer, self.shards);
+        let is_out = scope_of(list) == Some(&Scope::EndEntities(&written.crl(0)).der());
+        if is_out { written } else { self }
     }
 
     /// The CRL of a shard, DER. The first has no number: an issuer with one CRL needs none.
@@ -75,23 +89,17 @@ mod tests {
     use super::*;
     use tegata_core::entropy::Seeded;
 
+    fn endpoints(base: &str, shards: u16) -> Result<Endpoints, BadBase> {
+        Endpoints::new(&HttpOrigin::parse(base).unwrap(), &IssuerId::random(&Seeded::new(1)), shards)
+    }
+
     #[test]
     fn a_public_address_that_would_not_work_for_years_is_refused() {
         let id = IssuerId::random(&Seeded::new(1));
-        let endpoints = Endpoints::new("http://pki.example.jp/", &id, 2).unwrap();
-        assert_eq!(endpoints.crl(0), format!("http://pki.example.jp/crl/{id}.crl"));
-        assert_eq!(endpoints.crl(1), format!("http://pki.example.jp/crl/{id}-1.crl"));
-        assert!(Endpoints::new("http://127.0.0.1:8080", &id, 1).is_ok());
-        for wrong in [
-            "",
-            "http://",
-            "https://pki.example.jp",
-            "pki.example.jp",
-            "http://a/b",
-            "http://a b",
-            "http://あ",
-        ] {
-            assert!(Endpoints::new(wrong, &id, 1).is_err(), "{wrong}");
-        }
+        let endpoints_of_two = endpoints("http://pki.example.jp:80/", 2).unwrap();
+        assert_eq!(endpoints_of_two.crl(0), format!("http://pki.example.jp/crl/{id}.crl"));
+        assert_eq!(endpoints_of_two.crl(1), format!("http://pki.example.jp/crl/{id}-1.crl"));
+        assert!(endpoints("http://127.0.0.1:8080", 1).is_ok());
+        assert!(endpoints("https://pki.example.jp", 1).is_err());
     }
 }

@@ -13,6 +13,7 @@
 //! | how gates learn of a change | [`feed`] |
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`] |
+//! | how addresses of servers are written and compared | [`url`] |
 //! | what was verified before | [`memory`] |
 
 pub mod certificate;
@@ -35,6 +36,7 @@ pub mod short_code;
 pub mod status_list;
 pub mod thumbprint;
 pub mod timestamp;
+pub mod url;
 
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
@@ -51,3 +53,4 @@ pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{Clock, Timestamp};
+pub use url::{HttpOrigin, HttpUrl, UrlError};

@@ -10,6 +10,7 @@ mod plist;
 use crate::desk::Desk;
 use crate::guest::Guest;
 use crate::ticket::{Purpose, Right, Ticket};
+use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Form, State};
@@ -34,7 +35,7 @@ pub struct Profiles {
     /// Where the rights are looked at.
     pub desk: Desk,
     /// Without one profiles are handed out unsigned, which devices say to their users.
-    pub signer: Option<Arc<ContentSigner>>,
+    pub signer: Arc<ArcSwapOption<ContentSigner>>,
     /// Whether keys must be attested by the device's maker, which only keys of its hardware can be.
     pub attest: bool,
 }
@@ -101,7 +102,7 @@ impl Profiles {
     }
 
     fn answer(&self, text: String) -> Answer<Response> {
-        let bytes = match &self.signer {
+        let bytes = match &*self.signer.load() {
             Some(signer) => signer.sign(text.as_bytes(), self.desk.context.now()).ok_or(Refusal::Internal)?,
             None => text.into_bytes(),
         };

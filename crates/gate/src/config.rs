@@ -4,12 +4,16 @@ use crate::check::Policy;
 use http::Uri;
 use rustls::RootCertStore;
 use std::path::PathBuf;
+use tegata_core::{HttpUrl, UrlError};
 use tegata_net::tls::TlsError;
 
 /// A gate cannot be built from this.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The issuer or the metadata address is not an https URL.
+    /// The issuer is not the address of one.
+    #[error("the issuer cannot be {0:?}: {1}")]
+    Issuer(String, UrlError),
+    /// An address in the metadata is not an https URL.
     #[error("{0} is not an https URL")]
     NotHttps(String),
     /// The folder for what was heard is not there.
@@ -44,25 +48,25 @@ impl Config {
     /// A gate for one audience of one issuer; the metadata is where RFC 8414 section 3 puts it.
     ///
     /// # Errors
-    /// [`ConfigError::NotHttps`] when the issuer is not an https URL.
+    /// [`ConfigError::Issuer`] when the issuer is not an https URL.
     pub fn new(
-        policy: Policy,
+        mut policy: Policy,
         identity: impl Into<PathBuf>,
         trust: RootCertStore,
     ) -> Result<Self, ConfigError> {
-        let metadata = well_known(&policy.issuer)?;
+        let issuer = HttpUrl::parse_issuer(&policy.issuer)
+            .map_err(|error| ConfigError::Issuer(policy.issuer.clone(), error))?;
+        // Tokens and metadata say the issuer letter by letter, and they say it in this form.
+        policy.issuer = issuer.to_string();
+        let metadata = well_known(&issuer)?;
         Ok(Self { policy, metadata, trust, identity: identity.into(), state: None, cached_tokens: 10_000 })
     }
 }
 
 /// RFC 8414 section 3.1: the well-known segment goes between the host and the issuer's path.
-fn well_known(issuer: &str) -> Result<Uri, ConfigError> {
-    let failed = || ConfigError::NotHttps(issuer.to_owned());
-    let rest = issuer.strip_prefix("https://").ok_or_else(failed)?;
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let path = path.trim_end_matches('/');
-    let metadata = format!("https://{host}/.well-known/oauth-authorization-server{path}");
-    require_https(&metadata).map_err(|_| failed())
+fn well_known(issuer: &HttpUrl) -> Result<Uri, ConfigError> {
+    let path = issuer.path().trim_end_matches('/');
+    require_https(&format!("{}/.well-known/oauth-authorization-server{path}", issuer.origin()))
 }
 
 /// An absolute https URL with a host.
@@ -79,11 +83,13 @@ mod tests {
 
     #[test]
     fn the_metadata_is_where_rfc_8414_puts_it() {
-        let at = |issuer: &str| well_known(issuer).map(|uri| uri.to_string()).ok();
+        let at = |issuer: &str| Some(well_known(&HttpUrl::parse_issuer(issuer).ok()?).ok()?.to_string());
         let expected = "https://ca.example:8443/.well-known/oauth-authorization-server";
         assert_eq!(at("https://ca.example:8443").as_deref(), Some(expected));
         assert_eq!(at("https://ca.example:8443/").as_deref(), Some(expected));
         assert_eq!(at("https://ca.example:8443/a/b"), Some(format!("{expected}/a/b")));
+        let without_port = "https://ca.example/.well-known/oauth-authorization-server";
+        assert_eq!(at("https://CA.example:443").as_deref(), Some(without_port));
         for wrong in ["http://ca.example", "ca.example", "https://", "https:///x"] {
             assert_eq!(at(wrong), None, "{wrong}");
         }

@@ -47,7 +47,7 @@ pub struct ForwardAuth {
 /// Answers until `shutdown` completes, then ends the open requests.
 pub async fn serve(tcp: TcpListener, gate: Gate, config: ForwardAuth, shutdown: impl Future<Output = ()>) {
     let service = ForwardAuthService { gate, config: Arc::new(config) };
-    let limits = Limits { header: IDLE, idle: IDLE, drain: DRAIN, ..Limits::default() };
+    let limits = Limits { header: IDLE, idle: IDLE, drain: DRAIN, ..Limits::default() }.for_proxies();
     Listener { tcp, transport: Transport::Plain, service, limits, open: Arc::default() }
         .serve(shutdown)
         .await;
@@ -82,6 +82,10 @@ impl ConnectionHandler for ProxyAsking {
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send + 'static + use<> {
         ready(answer(&self.gate, &self.config, self.peer, &request))
+    }
+
+    fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.gate.refuse(refusal, request.headers())
     }
 
     fn dismissed(&self) -> impl Future<Output = Duration> + Send {

@@ -87,7 +87,10 @@ pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: 
         }
         Front::Proxy(_) => Transport::Plain,
     };
-    let limits = proxy.limits.listener;
+    let mut limits = proxy.limits.listener;
+    if matches!(transport, Transport::Plain) {
+        limits = limits.for_proxies();
+    }
     Listener { tcp, transport, service, limits, open: Arc::default() }.serve(shutdown).await;
 }
 

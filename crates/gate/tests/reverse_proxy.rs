@@ -318,6 +318,7 @@ async fn nobody_waits_for_ever_and_nobody_sends_without_end() {
     let house = House::with(|proxy| {
         proxy.limits.answer = Duration::from_millis(300);
         proxy.limits.listener.header = Duration::from_millis(300);
+        proxy.limits.listener.first_request = Duration::from_millis(300);
         proxy.limits.body = 1000;
     })
     .await;
@@ -336,6 +337,8 @@ async fn nobody_waits_for_ever_and_nobody_sends_without_end() {
     let mut raw = house.raw().await;
     raw.say("GET / HTTP/1.1\r\nhost: local").await;
     within(SOON, raw.end()).await;
+    let config = tls(house.platform.authority.roots(), Some(&house.device));
+    within(2 * SOON, Client::http2(house.port, config).await.end()).await;
     let mut raw = house.raw().await;
     raw.say(&house.head("GET /", &format!("x-long: {}\r\n", "x".repeat(40_000)))).await;
     assert!(within(SOON, raw.until("\r\n\r\n")).await.starts_with("HTTP/1.1 431"));

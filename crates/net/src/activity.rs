@@ -1,11 +1,15 @@
 //! Whether anything happens on a connection.
 
+use crate::limits::Limits;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
+
+/// The most of an answer that is handed over at once, in bytes: hyper asks for more when the client has taken it.
+const PART: usize = 16 * 1024;
 
 /// Counts the exchanges under way on one connection.
 pub struct Activity(Arc<Mutex<Exchanges>>);
@@ -15,14 +19,22 @@ struct Exchanges {
     open: usize,
     /// When the connection was made, or an exchange last ended.
     last: Instant,
+    next: u64,
+    /// Since when the client has had something to take, by number of the exchange.
+    offered: HashMap<u64, Instant>,
 }
 
 /// One exchange: from the header of its request to the end of its response.
-pub struct Exchange(Arc<Mutex<Exchanges>>);
+pub struct Exchange {
+    exchanges: Arc<Mutex<Exchanges>>,
+    number: u64,
+}
 
 impl Default for Activity {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Exchanges { begun: false, open: 0, last: Instant::now() })))
+        let last = Instant::now();
+        let exchanges = Exchanges { begun: false, open: 0, last, next: 0, offered: HashMap::new() };
+        Self(Arc::new(Mutex::new(exchanges)))
     }
 }
 
@@ -31,36 +43,53 @@ impl Activity {
         let mut exchanges = lock(&self.0);
         exchanges.begun = true;
         exchanges.open += 1;
-        Exchange(self.0.clone())
+        exchanges.next += 1;
+        Exchange { exchanges: self.0.clone(), number: exchanges.next }
     }
 
-    /// Done when no first request came for `first`, or none was under way for `later`. Exchanges wake nobody: whoever
-    /// waits here looks when the time would be over, and then for as long as is left.
-    pub async fn idle(&self, first: Duration, later: Duration) {
+    /// Done when no first request came in time, none was under way for too long, or an answer is not taken. Exchanges
+    /// wake nobody: whoever waits here looks when the time would be over, and then for as long as is left.
+    pub async fn idle(&self, limits: &Limits) {
         loop {
             let now = Instant::now();
-            let end = lock(&self.0).patience_ends(first, later, now);
+            let end = lock(&self.0).patience_ends(limits, now);
             if end <= now {
                 return;
             }
-            sleep_until(end.min(now + later)).await;
+            sleep_until(end.min(now + limits.stalled)).await;
         }
     }
 }
 
 impl Exchanges {
-    fn patience_ends(&self, first: Duration, later: Duration, now: Instant) -> Instant {
+    fn patience_ends(&self, limits: &Limits, now: Instant) -> Instant {
         match (self.begun, self.open) {
-            (false, _) => self.last + first,
-            (true, 0) => self.last + later,
-            (true, _) => now + later,
+            (false, _) => self.last + limits.first_request,
+            (true, 0) => self.last + limits.idle,
+            (true, _) => {
+                let oldest = self.offered.values().min().copied().unwrap_or(now);
+                (oldest + limits.stalled).min(now + limits.idle)
+            }
         }
+    }
+}
+
+impl Exchange {
+    /// The client has something to take, from now on.
+    fn offer(&self) {
+        lock(&self.exchanges).offered.insert(self.number, Instant::now());
+    }
+
+    /// It has taken everything that there is so far.
+    fn taken(&self) {
+        lock(&self.exchanges).offered.remove(&self.number);
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let mut exchanges = lock(&self.0);
+        let mut exchanges = lock(&self.exchanges);
+        exchanges.offered.remove(&self.number);
         exchanges.open = exchanges.open.saturating_sub(1);
         exchanges.last = Instant::now();
     }
@@ -71,19 +100,29 @@ fn lock(exchanges: &Mutex<Exchanges>) -> MutexGuard<'_, Exchanges> {
     exchanges.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A response body that keeps its exchange open until it has been sent.
-pub struct Counted<B> {
+/// The body of a response. It keeps its exchange open until it has been sent, and is sent in parts, so that whether the
+/// client takes it is seen: hyper asks for the next part when there is room for it, in the connection's buffer or the
+/// stream's window.
+pub struct ResponseBody<B> {
     body: B,
-    _exchange: Exchange,
+    /// Of the last frame, what is still to be sent.
+    rest: Bytes,
+    exchange: Exchange,
 }
 
-impl<B> Counted<B> {
+impl<B> ResponseBody<B> {
     pub fn new(body: B, exchange: Exchange) -> Self {
-        Self { body, _exchange: exchange }
+        exchange.offer();
+        Self { body, rest: Bytes::new(), exchange }
+    }
+
+    fn next_part(&mut self) -> Frame<Bytes> {
+        self.exchange.offer();
+        Frame::data(self.rest.split_to(self.rest.len().min(PART)))
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -91,14 +130,37 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(self.next_part())));
+        }
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
+                Ok(data) => {
+                    self.rest = data;
+                    self.next_part()
+                }
+                Err(trailers) => trailers,
+            }))),
+            Poll::Pending => {
+                self.exchange.taken();
+                Poll::Pending
+            }
+            ended => ended,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
+    /// Of what is to come, the rest of the last frame included.
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (inner, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }

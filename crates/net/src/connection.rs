@@ -1,12 +1,14 @@
 //! One connection: its handshake, its requests, its end.
 
-use crate::activity::{Activity, Counted};
-use crate::limits::Limits;
+use crate::activity::{Activity, ResponseBody};
+use crate::admission::Place;
 use crate::linger;
 use crate::listener::{
     Accepted, ConnectionHandler, ConnectionService, ListenerShared, Transport, normalized,
 };
-use http::Request;
+use crate::request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -30,17 +32,18 @@ const MAX_HEADER: usize = 32 * 1024;
 const MAX_HEADER_LIST: u32 = 16 * 1024;
 
 impl<S: ConnectionService> ListenerShared<S> {
-    pub(crate) async fn connection(&self, stream: TcpStream, peer: SocketAddr) {
+    pub(crate) async fn connection(&self, stream: TcpStream, peer: SocketAddr, place: &Place) {
         let _ = stream.set_nodelay(true);
         let Transport::Tls { people_choose, .. } = &self.transport else {
-            return self.converse(stream, false, self.service.connected(&Accepted { peer, tls: None })).await;
+            let handler = self.service.connected(&Accepted { peer, tls: None });
+            return self.converse(stream, false, handler, place).await;
         };
         match self.handshake(stream, *people_choose).await {
             Ok(stream) => {
                 let tls = stream.get_ref().1;
                 let h2 = tls.alpn_protocol() == Some(b"h2");
                 let handler = self.service.connected(&Accepted { peer, tls: Some(tls) });
-                self.converse(stream, h2, handler).await;
+                self.converse(stream, h2, handler, place).await;
             }
             Err(error) => tracing::debug!(%peer, %error, "handshake failed"),
         }
@@ -80,22 +83,25 @@ impl<S: ConnectionService> ListenerShared<S> {
 
     /// The protocol is the one that the handshake agreed on, never guessed from the first bytes: a listener may
     /// have names that must not be spoken to in HTTP/2.
-    async fn converse<IO>(&self, stream: IO, h2: bool, handler: Option<S::Handler>)
+    async fn converse<IO>(&self, stream: IO, h2: bool, handler: Option<S::Handler>, place: &Place)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(handler) = handler else { return };
         let activity = Activity::default();
-        let service = service_fn(|request| answer(&handler, &activity, request));
+        let service = service_fn(|request| {
+            place.speaks();
+            answer(&handler, &activity, request)
+        });
         let builder = self.builder(h2);
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut closing = self.closing.clone();
-        let Limits { first_request, idle, drain, .. } = self.limits;
+        let drain = self.limits.drain;
         let patience = tokio::select! {
             result = connection.as_mut() => return ended(result),
             patience = handler.dismissed() => patience,
             _ = closing.wait_for(|closing| *closing) => drain,
-            () = activity.idle(first_request, idle) => drain,
+            () = activity.idle(&self.limits) => drain,
         };
         connection.as_mut().graceful_shutdown();
         if let Ok(result) = timeout(patience, connection).await {
@@ -124,10 +130,26 @@ fn answer<H: ConnectionHandler>(
     handler: &H,
     activity: &Activity,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<http::Response<Counted<H::Body>>, Infallible>> + Send + use<H> {
-    let busy = activity.begin();
-    let answer = handler.answer(request);
-    async move { Ok(answer.await.map(|body| Counted::new(body, busy))) }
+) -> impl Future<Output = Result<Response<ResponseBody<H::Body>>, Infallible>> + Send + use<H> {
+    let exchange = activity.begin();
+    let is_http1 = request.version() < Version::HTTP_2;
+    let answer = match request::check(&request) {
+        Ok(()) => Ok(handler.answer(request)),
+        Err(refusal) => Err(handler.refuse(refusal, request)),
+    };
+    async move {
+        let response = match answer {
+            Ok(answer) => answer.await,
+            // What such a request is followed by may have been meant as part of it.
+            Err(mut refused) => {
+                if is_http1 {
+                    refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                refused
+            }
+        };
+        Ok(response.map(|body| ResponseBody::new(body, exchange)))
+    }
 }
 
 fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

@@ -5,18 +5,24 @@
 //! | how connections are accepted, limited and closed | [`listener`], [`limits`] |
 //! | how a request's body is read to its end | [`drain_on_drop`] |
 //! | what a listener shows of itself, and what it asks of clients | [`tls`] |
+//! | files that are replaced while the program runs | [`WatchedFiles`] |
 //! | outgoing requests | [`client`] |
 
 mod activity;
+mod admission;
 pub mod client;
 mod connection;
 pub mod drain_on_drop;
 pub mod limits;
 mod linger;
 pub mod listener;
+mod request;
 pub mod tls;
+mod watched_files;
 
 pub use client::Client;
 pub use drain_on_drop::DrainOnDrop;
 pub use limits::Limits;
 pub use listener::{Accepted, ConnectionHandler, ConnectionService, Listener, Transport, normalized};
+pub use request::is_malformed_body;
+pub use watched_files::WatchedFiles;

@@ -19,8 +19,16 @@ pub struct Limits {
     pub idle: Duration,
     /// From the wish to close to the cut.
     pub drain: Duration,
+    /// For a client to take the next 16 KiB of an answer. It is noticed after twice this time at most.
+    pub stalled: Duration,
     /// Connections at one time; others wait in the kernel's queue.
     pub connections: usize,
+    /// Connections at one time from one IPv4 address, or one /64 of IPv6. Behind an address there may be a company
+    /// whose stores all begin at nine.
+    pub per_network: usize,
+    /// Connections at one time that have sent no request yet, handshakes under way among them. Further ones push out
+    /// others: strangers first, those of the network with the most of them first.
+    pub silent: usize,
 }
 
 impl Default for Limits {
@@ -32,7 +40,18 @@ impl Default for Limits {
             header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             drain: Duration::from_secs(10),
+            stalled: Duration::from_secs(30),
             connections: 4096,
+            per_network: 2048,
+            silent: 2048,
         }
+    }
+}
+
+impl Limits {
+    /// The same for a listener whose clients are proxies: behind the address of each there is everybody.
+    #[must_use]
+    pub fn for_proxies(self) -> Self {
+        Self { per_network: self.connections, silent: self.connections, ..self }
     }
 }

@@ -1,5 +1,6 @@
 //! Accepting connections, and ending them.
 
+use crate::admission::{Admission, Eviction, NoPlace, Place};
 use crate::limits::Limits;
 use hyper::body::{Body, Bytes, Incoming};
 use rustls::{ServerConfig, ServerConnection};
@@ -10,8 +11,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tegata_core::Refusal;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -73,6 +75,9 @@ pub trait ConnectionHandler: Send + Sync {
         request: http::Request<Incoming>,
     ) -> impl Future<Output = http::Response<Self::Body>> + Send + 'static + use<Self>;
 
+    /// The answer to a request that no listener takes.
+    fn refuse(&self, refusal: Refusal, request: http::Request<Incoming>) -> http::Response<Self::Body>;
+
     /// Done when the connection is to end for a reason of its own. No further request is read then; those under way
     /// have the time that this gives.
     fn dismissed(&self) -> impl Future<Output = Duration> + Send;
@@ -94,22 +99,25 @@ impl<S: ConnectionService> Listener<S> {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { tcp, transport, service, limits, open } = self;
         let (closing, closing_seen) = watch::channel(false);
-        let room = Arc::new(Semaphore::new(limits.connections));
+        let admission = Admission::new(limits);
         let choosing = Semaphore::new(limits.connections / 2);
         let shared = Arc::new(ListenerShared { transport, service, limits, choosing, closing: closing_seen });
+        let mut entrance = Entrance { tcp: &tcp, admission: &admission, waiting: None };
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next() => {}
-                (permit, stream, peer) = accept(&tcp, &room) => {
+                (stream, peer, place, eviction) = entrance.next() => {
                     let (shared, open) = (Arc::clone(&shared), Arc::clone(&open));
                     connections.spawn(async move {
                         open.fetch_add(1, Ordering::Relaxed);
-                        shared.connection(stream, peer).await;
+                        tokio::select! {
+                            () = shared.connection(stream, peer, &place) => {}
+                            Ok(()) = eviction => tracing::debug!(%peer, "a silent connection gave way"),
+                        }
                         open.fetch_sub(1, Ordering::Relaxed);
-                        drop(permit);
                     });
                 }
             }
@@ -122,22 +130,46 @@ impl<S: ConnectionService> Listener<S> {
     }
 }
 
-/// An error here belongs to a client that went away, or says that the process is out of file
-/// descriptors: then others must end first, so it waits a little instead of spinning.
-async fn accept(
-    tcp: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
-    let permit = Arc::clone(room).acquire_owned().await.ok();
-    loop {
-        match tcp.accept().await {
-            Ok((stream, peer)) => return (permit, stream, peer),
+/// Where connections come in.
+struct Entrance<'a> {
+    tcp: &'a TcpListener,
+    admission: &'a Arc<Admission>,
+    /// Came when there was room, and there is none any more.
+    waiting: Option<(TcpStream, SocketAddr)>,
+}
+
+impl Entrance<'_> {
+    /// May be dropped at any time: nobody is lost.
+    async fn next(&mut self) -> (TcpStream, SocketAddr, Place, Eviction) {
+        loop {
+            self.admission.has_room().await;
+            if self.waiting.is_none() {
+                self.waiting = self.accept().await;
+            }
+            let Some((stream, peer)) = self.waiting.take() else { continue };
+            match self.admission.admit(peer.ip()) {
+                Ok((place, eviction)) => return (stream, peer, place, eviction),
+                Err(NoPlace::ForItsNetwork) => {
+                    tracing::debug!(%peer, "its network has as many connections as it may");
+                }
+                Err(NoPlace::ForAnybody) => self.waiting = Some((stream, peer)),
+            }
+        }
+    }
+
+    /// An error here belongs to a client that went away, or says that the process is out of file
+    /// descriptors: then others must end first, so it waits a little instead of spinning.
+    async fn accept(&self) -> Option<(TcpStream, SocketAddr)> {
+        match self.tcp.accept().await {
+            Ok(accepted) => return Some(accepted),
             Err(error) if of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
+                self.admission.evict();
                 sleep(Duration::from_millis(250)).await;
             }
         }
+        None
     }
 }
 

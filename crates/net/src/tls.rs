@@ -11,13 +11,15 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
     SupportedProtocolVersion, version,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use std::fmt;
 use std::sync::Arc;
 
 mod files;
+mod identity;
 
 pub use files::{Identity, TlsError, read_identity, read_pem_identity, trust_from_pem_file};
+pub use identity::ServerIdentity;
 
 /// The versions of TLS that are spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,14 +31,6 @@ pub enum Versions {
     Tls12And13,
 }
 
-/// What a listener shows of itself: its own certificate chain, leaf first, and key.
-pub struct ServerIdentity {
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the leaf.
-    pub key: PrivateKeyDer<'static>,
-}
-
 /// HTTP/2 where the client speaks it.
 pub const BOTH_PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
@@ -46,9 +40,9 @@ pub const HTTP1_ALONE: &[&[u8]] = &[b"http/1.1"];
 /// The configuration of a listener, for the protocols that ALPN offers.
 ///
 /// # Errors
-/// When certificate and key do not belong together, or cannot be used.
+/// When the versions cannot be spoken.
 pub fn server_config(
-    identity: &ServerIdentity,
+    identity: &Arc<ServerIdentity>,
     versions: Versions,
     verifier: Arc<dyn ClientCertVerifier>,
     protocols: &[&[u8]],
@@ -56,7 +50,7 @@ pub fn server_config(
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(supported(versions))?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_cert_resolver(identity.clone());
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     config.require_ems = true;
     forbid_resumption(&mut config);

@@ -3,26 +3,32 @@
 //! It goes through the doors as every client does and measures how long each takes to refuse what was revoked: the
 //! token endpoint, introspection, OCSP, the published list, and each connected gate. Whatever misses its deadline, or
 //! leaves its list before it expires, is an alarm: an error in the log and a number that monitoring watches. It never
-//! makes the server unready, because then nobody would be served.
+//! makes the server unready, because then nobody would be served. Where the names of the listeners do not resolve, it
+//! says that and no more: nothing is known about revocation then.
 
 mod answers;
 mod device;
 mod place;
 mod round;
+mod trust;
 
-use crate::client;
 use crate::failure::Failure;
 use crate::house::House;
 use crate::metrics::Metrics;
+use crate::names;
 use round::{Kept, Measured, Round};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_core::HttpOrigin;
 use tegata_web::Context;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use trust::Trust;
 
 /// From the start of the server to the first round: its listeners answer by then.
 const SETTLING: Duration = Duration::from_secs(2);
+
+/// How often names are looked for that do not resolve yet.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Certificates whose place on the list is looked after.
 const KEPT: usize = 64;
@@ -31,9 +37,13 @@ const KEPT: usize = 64;
 pub struct Canary {
     pub context: Context,
     pub metrics: Arc<Metrics>,
-    /// PEM that verifies the HTTPS listeners.
-    pub trust: PathBuf,
+    /// What verifies the HTTPS listeners.
+    pub trust: Trust,
+    /// The names under which it asks.
+    pub hosts: Vec<String>,
     pub period: Duration,
+    /// How long after the start it is not said that a name does not resolve.
+    pub grace: Duration,
     /// How long each door may take to refuse.
     pub deadline: Duration,
 }
@@ -44,33 +54,63 @@ pub const EVERY_MINUTES: u32 = 15;
 impl Canary {
     /// A canary of an installation; none when it flies every 0 minutes.
     pub fn of(house: &House, metrics: &Arc<Metrics>, minutes: u32) -> Option<Self> {
-        // Where the listeners' certificates are from a CA of their own, that one verifies them.
-        let own = house.config.path(Path::new("tls/ca.pem"));
+        let config = &house.config;
+        let mut hosts: Vec<_> = [&config.portal.url, &config.device.url, &config.public.url]
+            .map(HttpOrigin::host)
+            .map(str::to_owned)
+            .into();
+        hosts.dedup();
         (minutes > 0).then(|| Self {
             context: house.context.clone(),
             metrics: metrics.clone(),
-            trust: if own.exists() { own } else { PathBuf::from(client::SYSTEM_TRUST) },
+            trust: Trust::of(config),
+            hosts,
             period: Duration::from_mins(minutes.into()),
+            grace: Duration::from_secs(config.canary.grace_seconds.into()),
             deadline: Duration::from_secs(house.config.canary.deadline_seconds.into()),
         })
     }
 
     /// Runs for ever.
     pub async fn run(self) {
+        let started = Instant::now();
         sleep(SETTLING).await;
         let mut turns = interval(self.period);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut kept = Vec::new();
         loop {
             turns.tick().await;
-            self.turn(&mut kept).await;
+            match self.unresolved_name().await {
+                None => self.turn(&mut kept).await,
+                Some(_) if started.elapsed() < self.grace => turns.reset_after(AGAIN.min(self.grace)),
+                Some(name) => self.tell_unresolved(&name),
+            }
         }
+    }
+
+    async fn unresolved_name(&self) -> Option<String> {
+        for host in &self.hosts {
+            if !names::resolves(host).await {
+                return Some(host.clone());
+            }
+        }
+        None
+    }
+
+    fn tell_unresolved(&self, name: &str) {
+        self.metrics.canary_failures.get_or_create(&vec![("step", "name".into())]).inc();
+        tracing::warn!(
+            name,
+            "canary: this name does not resolve on this machine, so nothing was looked at from outside. Mend DNS, or \
+             name it in /etc/hosts; revocation does not depend on it"
+        );
     }
 
     async fn turn(&self, kept: &mut Vec<Kept>) {
         let mut round = Round::begin(&self.context, &self.trust, self.deadline);
         let ended = round.run().await;
-        let mut alarms = round.clear_up().await;
+        let mut alarms = Vec::new();
+        let mut faults = round.clear_up().await;
         let Measured { steps, late } = round.measured();
         for (step, took) in &steps {
             self.metrics
@@ -80,12 +120,12 @@ impl Canary {
         }
         alarms.extend(late.into_iter().map(|step| (step, "it missed its deadline".to_owned())));
         if let Err((step, failure)) = ended {
-            alarms.push((step, failure.to_string()));
+            faults.push((step, failure.to_string()));
         }
         alarms.extend(self.left_early(kept).await);
         kept.extend(round.into_kept());
         kept.drain(..kept.len().saturating_sub(KEPT));
-        self.tell(&alarms, &steps);
+        self.tell(&alarms, &faults, &steps);
     }
 
     /// What was revoked in earlier rounds and has not expired is still on its list.
@@ -108,12 +148,23 @@ impl Canary {
         alarms
     }
 
-    fn tell(&self, alarms: &[(&'static str, String)], steps: &[(&'static str, Duration)]) {
-        for (step, what) in alarms {
+    /// What was seen to be wrong with revocation, and what kept the canary from looking.
+    fn tell(
+        &self,
+        alarms: &[(&'static str, String)],
+        faults: &[(&'static str, String)],
+        steps: &[(&'static str, Duration)],
+    ) {
+        for (step, _) in alarms.iter().chain(faults) {
             self.metrics.canary_failures.get_or_create(&vec![("step", (*step).into())]).inc();
+        }
+        for (step, what) in alarms {
             tracing::error!(step, what, "canary: what was revoked is not refused as it should be");
         }
-        if alarms.is_empty() {
+        for (step, what) in faults {
+            tracing::error!(step, what, "canary: it did not come to the end of its round");
+        }
+        if alarms.is_empty() && faults.is_empty() {
             self.metrics.canary_success.set(self.context.now().seconds());
             let slowest = steps.iter().map(|(_, took)| took.as_millis()).max().unwrap_or_default();
             tracing::debug!(slowest, "canary: all doors refuse");

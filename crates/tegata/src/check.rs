@@ -43,7 +43,7 @@ use progress::Progress;
 use report::Report;
 use std::collections::HashSet;
 use std::path::Path;
-use tegata_core::{Entropy, Timestamp};
+use tegata_core::{Entropy, HttpOrigin, Timestamp};
 use tegata_storage::{Inspection, IssuerKind, Ledger, LogPlace, StoredIssuer};
 
 /// Rows read at a time.
@@ -72,7 +72,7 @@ impl Look<'_> {
     }
 
     /// What certificates name: where a development server listens, or the configured address.
-    fn public_address(&self) -> String {
+    fn public_address(&self) -> HttpOrigin {
         running::public(self.config).unwrap_or_else(|| self.config.public.url.clone())
     }
 }

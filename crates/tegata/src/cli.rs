@@ -140,16 +140,7 @@ impl Cli {
         let place = &self.place;
         match &self.command {
             Command::Dev(options) => dev::run(place, options, machine).await,
-            Command::Init(options) => {
-                std::fs::create_dir_all(&place.data).map_err(Failure::wrong)?;
-                init::init(&place.data, options, machine).await?;
-                errln!(
-                    "made {}; start it with: tegata serve --data {}",
-                    place.file().display(),
-                    place.data.display()
-                );
-                Ok(())
-            }
+            Command::Init(options) => init::run(place, options, machine).await,
             Command::Serve => serve::serve(place, machine).await,
             Command::Check(output) => check::run(place, output.json, machine).await,
             Command::Ceremony(options) => ceremony::run(place, options, machine).await,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
-use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
+use tegata_core::{ApprovalId, DeviceId, HttpOrigin, Platform, Serial, Thumbprint};
 use tegata_net::Client;
 use token::TokenAnswer;
 
@@ -196,7 +196,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
 /// another authority.
 fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
     if let Some(device) = &options.device {
-        return Ok(Origin { device: device.trim_end_matches('/').to_owned(), tls_ca: None });
+        return Ok(Origin { device: device.to_string(), tls_ca: None });
     }
     let file = options.dir.join("origin.json");
     let origin = fs::read(&file).map_err(|_| {
@@ -229,10 +229,8 @@ impl Link {
             "kitting" => true,
             _ => return Err(wrong()),
         };
-        if !portal.starts_with("https://") {
-            return Err(wrong());
-        }
-        Ok(Self { portal: portal.to_owned(), code: Code::parse(code).ok_or_else(wrong)?, kitting })
+        let portal = HttpOrigin::parse_https(portal).map_err(|_| wrong())?.to_string();
+        Ok(Self { portal, code: Code::parse(code).ok_or_else(wrong)?, kitting })
     }
 }
 

@@ -10,8 +10,8 @@ use crate::failure::{Doing, Failure};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use tegata_core::Installation;
 use tegata_core::renewal::RenewalPolicy;
+use tegata_core::{HttpOrigin, Installation};
 
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
 pub use proxy::{HeaderFormat, ProxyConfig};
@@ -123,8 +123,8 @@ pub struct Pkcs11Config {
 #[serde(deny_unknown_fields)]
 pub struct DoorConfig {
     pub listen: SocketAddr,
-    /// How browsers reach it, without a trailing slash.
-    pub url: String,
+    /// How browsers reach it.
+    pub url: HttpOrigin,
     /// PEM, leaf first.
     pub certificate: PathBuf,
     /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
@@ -135,7 +135,7 @@ pub struct DoorConfig {
 #[serde(deny_unknown_fields)]
 pub struct DeviceConfig {
     pub listen: SocketAddr,
-    pub url: String,
+    pub url: HttpOrigin,
     pub certificate: PathBuf,
     pub key: PathBuf,
     /// All hosts one label below this name lead to the device listener too: pages probe there.
@@ -149,7 +149,7 @@ pub struct DeviceConfig {
 pub struct PublicConfig {
     pub listen: SocketAddr,
     /// Written into certificates: it must stay true as long as they live.
-    pub url: String,
+    pub url: HttpOrigin,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -186,6 +186,8 @@ pub struct CanaryConfig {
     pub every_minutes: Option<u32>,
     /// How long each door may take to refuse what was revoked.
     pub deadline_seconds: u32,
+    /// How long after a start it is not said that the names of the listeners do not resolve.
+    pub grace_seconds: u32,
 }
 
 impl Default for RevocationsConfig {
@@ -196,7 +198,7 @@ impl Default for RevocationsConfig {
 
 impl Default for CanaryConfig {
     fn default() -> Self {
-        Self { every_minutes: None, deadline_seconds: 5 }
+        Self { every_minutes: None, deadline_seconds: 5, grace_seconds: 300 }
     }
 }
 
@@ -222,11 +224,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        for (key, url) in [("portal.url", &self.portal.url), ("device.url", &self.device.url)] {
-            if !url.starts_with("https://") || url.ends_with('/') {
-                return Err(format!("{key} must begin with https:// and end without a slash"));
-            }
-        }
+        self.check_urls()?;
         if let Some(metrics) = &self.metrics
             && !metrics.listen.ip().is_loopback()
             && !metrics.beyond_loopback
@@ -261,6 +259,30 @@ impl Config {
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
         ReceiverConfig::check_all(&self.receivers, &self.registered)?;
         self.tokens.check()
+    }
+
+    /// Each listener has an origin of its own: a browser keeps its choice of a certificate by origin.
+    fn check_urls(&self) -> Result<(), String> {
+        for (key, url) in [("portal.url", &self.portal.url), ("device.url", &self.device.url)] {
+            if !url.is_https() {
+                return Err(format!("{key} must begin with https://"));
+            }
+        }
+        if self.portal.url == self.device.url {
+            return Err(format!(
+                "portal.url and device.url are both {}: give the device listener another host or port, because only \
+                 one of the two asks browsers for certificates",
+                self.portal.url
+            ));
+        }
+        if self.public.url.is_https() {
+            return Err(
+                "public.url must begin with http://, not https: whoever checks a certificate cannot first \
+                        check another one (RFC 5280 section 8)"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     /// Reads what is about to be written to a folder.
@@ -309,17 +331,23 @@ mod tests {
     }
 
     fn template_with(token: Option<&Pkcs11Config>) -> String {
+        template_of(token, "sqlite:ledger.db", "https://product.example.jp")
+    }
+
+    fn template_of(token: Option<&Pkcs11Config>, storage: &str, audience: &str) -> String {
         Template {
             token,
             installation: "tegata.example.jp",
-            storage: "sqlite:ledger.db",
+            storage,
             revocations: "revocations.log",
             unlock: true,
-            host: "localhost",
-            public: "http://127.0.0.1",
+            portal: &"https://localhost:1".parse().unwrap(),
+            device: &"https://localhost:2".parse().unwrap(),
+            public: &"http://127.0.0.1:3".parse().unwrap(),
+            listen: [127, 0, 0, 1].into(),
             ports: [1, 2, 3],
             scep: false,
-            audience: "https://product.example.jp",
+            audience,
         }
         .render()
     }
@@ -360,8 +388,35 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_would_not_work_is_refused() {
-        let text = template().replace("https://localhost:1", "http://localhost:1");
-        assert!(Config::parse(&text, Path::new("/data")).unwrap_err().contains("portal.url"));
+    fn an_address_that_would_not_work_is_refused_with_its_line() {
+        for (from, to, reason) in [
+            ("https://localhost:1", "http://localhost:1", "portal.url"),
+            ("https://localhost:1", "https://localhost:1/tegata", "nothing may follow host and port"),
+            ("https://localhost:2", "https://localhost:2/tegata", "nothing may follow host and port"),
+            ("https://localhost:2", "https://user@localhost:2", "user name"),
+            ("https://localhost:2", "https://localhost:1", "another host or port"),
+            ("http://127.0.0.1:3", "http://127.0.0.1:3/pki", "nothing may follow host and port"),
+            ("http://127.0.0.1:3", "https://127.0.0.1:3", "public.url"),
+        ] {
+            let text = template().replace(&format!("\"{from}\""), &format!("\"{to}\""));
+            let error = Config::parse(&text, Path::new("/data")).unwrap_err();
+            assert!(error.contains(reason), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_goes_without_saying_is_left_out_of_addresses() {
+        let text = template().replace("https://localhost:1\"", "https://LOCALHOST:443/\"");
+        let config = Config::parse(&text, Path::new("/data")).unwrap();
+        assert_eq!(config.portal.url.to_string(), "https://localhost");
+    }
+
+    #[test]
+    fn no_word_of_an_operator_becomes_another_key() {
+        let evil = "a\"\nlicensed = true\n#";
+        let text = template_of(None, evil, evil);
+        let config = Config::parse(&text, Path::new("/data")).unwrap();
+        assert_eq!((config.products[0].audience.as_str(), config.products[0].licensed), (evil, false));
+        assert_eq!(config.storage.url, evil);
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::invite::{self, Invited};
 use crate::config::{Config, MetricsConfig};
 use crate::doors::{Doors, bind, here};
-use crate::failure::{Doing, Failure};
+use crate::failure::Failure;
 use crate::house::{House, shown};
 use crate::init::{self, InitOptions};
 use crate::machine::Machine;
@@ -62,18 +62,18 @@ async fn make_installation(
     machine: &Machine,
 ) -> Result<(Config, Doors), Failure> {
     let mut init = InitOptions::for_development();
+    let [portal, device, public] = init::DEFAULT_PORTS;
     let doors = Doors {
-        portal: bind(here(options.portal_port.unwrap_or(init.portal_port))).await?,
-        device: bind(here(options.device_port.unwrap_or(init.device_port))).await?,
-        public: bind(here(options.public_port.unwrap_or(init.public_port))).await?,
+        portal: bind(here(options.portal_port.unwrap_or(portal))).await?,
+        device: bind(here(options.device_port.unwrap_or(device))).await?,
+        public: bind(here(options.public_port.unwrap_or(public))).await?,
         proxy: None,
         metrics: match options.metrics_port {
             Some(port) => Some(metrics::Listener::bind(here(port)).await?),
             None => None,
         },
     };
-    [init.portal_port, init.device_port, init.public_port] = doors.ports()?;
-    std::fs::create_dir_all(&place.data).doing("cannot make the data folder")?;
+    [init.portal_port, init.device_port, init.public_port] = doors.ports()?.map(Some);
     init::init(&place.data, &init, machine).await?;
     Ok((place.config()?, doors))
 }

@@ -45,8 +45,7 @@ impl Doors {
         let public_device_url = config.device.proxy.is_some().then(|| config.device.url.clone());
         let urls = [&mut config.portal.url, &mut config.device.url, &mut config.public.url];
         for (url, port) in urls.into_iter().zip(self.ports()?) {
-            let scheme_and_host = url.rsplit_once(':').map_or(url.as_str(), |(head, _)| head);
-            *url = format!("{scheme_and_host}:{port}");
+            *url = url.clone().with_port(port);
         }
         if let Some(url) = public_device_url {
             config.device.url = url;

@@ -162,14 +162,15 @@ impl Hierarchy {
         {
             return Ok(known);
         }
-        let authority = Arc::new(self.open_authority(issuer)?);
+        let list = self.ledger.crl(&issuer.id, 0).await.doing("cannot read the published list")?;
+        let authority = Arc::new(self.open_authority(issuer, list.map(|list| list.der))?);
         if let Err(error) = authority.publish_crls(now).await {
             tracing::warn!(issuer = %issuer.id, %error, "its lists come later");
         }
         Ok(authority)
     }
 
-    fn open_authority(&self, issuer: &StoredIssuer) -> Result<Authority, Failure> {
+    fn open_authority(&self, issuer: &StoredIssuer, list: Option<Vec<u8>>) -> Result<Authority, Failure> {
         let now = self.clock.now();
         must_live(issuer, now)?;
         let signer = self.ring.signer(&KeyRing::issuing(&issuer.id))?;
@@ -177,6 +178,10 @@ impl Hierarchy {
             .doing("the issuing CA cannot be used")?;
         let public = &self.config.public.url;
         let endpoints = Endpoints::new(public, &issuer.id, issuer.shards).map_err(Failure::misuse)?;
+        let endpoints = match list {
+            Some(list) => endpoints.as_published(public, &issuer.id, &list),
+            None => endpoints,
+        };
         let profile = |name| profile(&self.config, name);
         let profiles = Profiles { device: profile("device.toml")?, gate: profile("gate.toml")? };
         let installation = self.config.installation.name.clone();

@@ -39,7 +39,6 @@ impl House {
 
 async fn open_context(config: &Config, ledger: &Ledger, machine: &Machine) -> Result<Context, Failure> {
     let status = Status::load(ledger.clone(), machine.now()).await.doing("cannot read what is denied")?;
-    let port = port_of(&config.device.url);
     Ok(Context {
         clock: machine.clock.clone(),
         entropy: machine.entropy.clone(),
@@ -47,18 +46,13 @@ async fn open_context(config: &Config, ledger: &Ledger, machine: &Machine) -> Re
         status,
         installation: config.installation.name.clone(),
         addresses: Arc::new(Addresses {
-            portal: config.portal.url.clone(),
-            device: config.device.url.clone(),
-            public: config.public.url.clone(),
-            probes: ProbeHosts::new(&config.device.probe_suffix, port),
+            portal: config.portal.url.to_string(),
+            device: config.device.url.to_string(),
+            public: config.public.url.to_string(),
+            probes: ProbeHosts::new(&config.device.probe_suffix, config.device.url.port()),
         }),
         renewal: config.renewal,
     })
-}
-
-/// The port of an https URL.
-fn port_of(url: &str) -> u16 {
-    url.parse::<http::Uri>().ok().and_then(|uri| uri.port_u16()).unwrap_or(443)
 }
 
 /// A path for people and for JSON.

@@ -1,39 +1,147 @@
 //! `tegata init`: keys, certificates, ledger and configuration of a new installation.
 
+mod authorities;
+mod building;
+mod next_steps;
 mod options;
+mod plan;
+mod questions;
 
-pub use options::{InitOptions, TokenOptions};
+pub use options::InitOptions;
+pub use plan::DEFAULT_PORTS;
 
-use crate::ceremony::list::{RootList, USUAL_DAYS};
-use crate::ceremony::request::ISSUING_SHARDS;
-use crate::ceremony::root::NewRoot;
-use crate::config::{Config, Pkcs11Config, Template};
+use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
-use crate::ledger::open_ledger;
 use crate::machine::Machine;
+use crate::place::Place;
 use crate::servers;
 use crate::token_keys;
+use authorities::Authorities;
+use building::{Building, make_folder};
+use next_steps::NextSteps;
+use plan::Plan;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
-use tegata_ca::{Endpoints, PublicKey, Secret, secret};
-use tegata_core::{IssuerId, SiteId, TenantId};
-use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
-
-/// Lives of the CAs, in days.
-const ROOT_DAYS: u32 = 20 * 365;
-const ISSUING_DAYS: u32 = 10 * 365;
+use std::io::IsTerminal;
+use std::path::Path;
+use tegata_ca::{Secret, secret};
+use tegata_storage::{Ledger, LedgerError, LogError, LogPlace};
 
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),
     ("gate.toml", include_str!("../../../ca-config/gate.toml")),
 ];
 
-/// Makes an installation in a folder that has none. What exists is never overwritten.
+/// Makes an installation where there is none, asking on a terminal for what was not said, and tells what comes next.
+pub async fn run(place: &Place, options: &InitOptions, machine: &Machine) -> Result<(), Failure> {
+    if place.config.is_some() {
+        return Err(Failure::misuse(
+            "init writes DIR/tegata.toml: say the folder by --data, and no --config",
+        ));
+    }
+    refuse_known(&place.data, options)?;
+    let mut options = options.clone();
+    let may_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if may_ask && !options.yes && !options.output.json {
+        questions::ask(&mut std::io::stdin().lock(), &mut std::io::stderr(), &mut options)?;
+    }
+    let config = init(&place.data, &options, machine).await?;
+    NextSteps::after(&config, place).await.tell(options.output.json)
+}
+
+/// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
+/// is left.
 pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Result<Config, Failure> {
+    refuse_known(data, options)?;
+    let plan = Plan::of(options)?;
+    let text = plan.config_text(options);
+    let config = Config::check_text(&text, data)?;
+    make_folder(data, 0o750)?;
+    let mut building = Building::begin(data)?;
+    let staged = Config::check_text(&text, &building.files())?;
+    make_folders(&building.files())?;
+    let ring = KeyRing::new(&staged, unlock_secret(data, &building.files(), options, machine)?);
+    let parts = Parts { data, options, plan: &plan, text: &text, config: &config, staged: &staged, machine };
+    if let Err(failure) = parts.make(&ring, &mut building).await {
+        discard_token_keys(ring, &building);
+        return Err(failure);
+    }
+    building.finish();
+    Ok(config)
+}
+
+/// What everything is made from.
+struct Parts<'a> {
+    data: &'a Path,
+    options: &'a InitOptions,
+    plan: &'a Plan,
+    text: &'a str,
+    /// As it will be, and as it is while files are made.
+    config: &'a Config,
+    staged: &'a Config,
+    machine: &'a Machine,
+}
+
+impl Parts<'_> {
+    async fn make(&self, ring: &KeyRing, building: &mut Building) -> Result<(), Failure> {
+        let authorities = self.make_files(ring)?;
+        building.move_files()?;
+        let ledger = self.make_ledger(building, authorities.as_ref()).await?;
+        let issuers = ledger.issuers().await.doing("cannot read the issuers");
+        ledger.close().await;
+        for name in ["root.pem", "chain.pem"] {
+            building.will_make(&self.data.join("ca").join(name))?;
+        }
+        write_anchors(self.config, &issuers?);
+        self.write_config(building)
+    }
+
+    fn make_files(&self, ring: &KeyRing) -> Result<Option<Authorities>, Failure> {
+        write_profiles(self.data, self.staged.folder(), self.options.scep)?;
+        let authorities = match self.options.without_ca {
+            true => None,
+            false => Some(authorities::make(self.plan, ring, self.machine)?),
+        };
+        token_keys::create(ring, self.machine)?;
+        servers::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.machine)?;
+        Ok(authorities)
+    }
+
+    async fn make_ledger(
+        &self,
+        building: &mut Building,
+        authorities: Option<&Authorities>,
+    ) -> Result<Ledger, Failure> {
+        let url = self.config.ledger_url();
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.split('?').next().unwrap_or(path);
+            for suffix in ["", "-wal", "-shm"] {
+                building.will_make(Path::new(&format!("{path}{suffix}")))?;
+            }
+        }
+        building.will_make(&self.config.revocation_log())?;
+        let ledger = open_empty(self.config, self.machine).await?;
+        match authorities::record(&ledger, authorities, self.plan, self.machine).await {
+            Ok(()) => Ok(ledger),
+            Err(failure) => {
+                ledger.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Last: a folder with this file is a whole installation. It may hold the password of a database.
+    fn write_config(&self, building: &mut Building) -> Result<(), Failure> {
+        let (fresh, file) = (building.files().join("tegata.toml"), self.data.join("tegata.toml"));
+        secret::write_private_file(&fresh, self.text.as_bytes()).doing("cannot write tegata.toml")?;
+        building.will_make(&file)?;
+        fs::rename(fresh, &file).doing("cannot write tegata.toml")
+    }
+}
+
+/// A whole installation, or the log of another one: its revocations are none of this one's.
+fn refuse_known(data: &Path, options: &InitOptions) -> Result<(), Failure> {
     let file = data.join("tegata.toml");
     if file.exists() {
         return Err(Failure::misuse(format!(
@@ -41,31 +149,9 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
             file.display()
         )));
     }
-    refuse_known_log(data, options)?;
-    make_folders(data)?;
-    write_profiles(data, options.scep)?;
-    let token = token(&options.token)?;
-    let text = template(options, token.as_ref()).render();
-    let config = Config::check_text(&text, data)?;
-    let ring = KeyRing::new(&config, unlock_secret(data, options, machine)?);
-    let authorities =
-        if options.without_ca { None } else { Some(make_authorities(&config, options, &ring, machine)?) };
-    token_keys::create(&ring, machine)?;
-    servers::create(&config, &options.tenant_name, &options.host, &ring, machine)?;
-    let ledger = open_ledger(&config, machine).await?;
-    record(&ledger, authorities.as_ref(), options, machine).await?;
-    write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
-    ledger.close().await;
-    // Written last: a folder with this file is a whole installation.
-    // It may hold the password of a database.
-    secret::write_private_file(&file, text.as_bytes()).doing("cannot write tegata.toml")?;
-    Config::read(&file)
-}
-
-/// A log that is there already is another installation's: its revocations are none of this one's.
-fn refuse_known_log(data: &Path, options: &InitOptions) -> Result<(), Failure> {
     let log = data.join(&options.revocations);
-    if log.exists() {
+    // What an interrupted attempt left is taken away first.
+    if log.exists() && !building::is_left_over(data, &log) {
         return Err(Failure::misuse(format!(
             "{} exists: a new installation begins a new revocation log",
             log.display()
@@ -74,20 +160,38 @@ fn refuse_known_log(data: &Path, options: &InitOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn make_folders(data: &Path) -> Result<(), Failure> {
-    let make = |folder: &str, mode: u32| {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(mode).create(data.join(folder)).doing("cannot make the data folder")
-    };
-    make("keys", 0o700)?;
-    for folder in ["ca", "tls", "ca-config"] {
-        make(folder, 0o755)?;
+/// A database that an attempt has touched before remembers the log that was taken away with the rest; it begins
+/// another. One with tenants is somebody's.
+async fn open_empty(config: &Config, machine: &Machine) -> Result<Ledger, Failure> {
+    let (url, file) = (config.ledger_url(), config.revocation_log());
+    let log = LogPlace { file: &file, installation: &config.installation.name };
+    let what = "cannot open the ledger";
+    let ledger = Ledger::open_beside(&url, &log).await.doing(what)?;
+    let tenants = ledger.tenants().await;
+    ledger.close().await;
+    if !tenants.doing("cannot read the ledger")?.is_empty() {
+        return Err(Failure::misuse(
+            "the ledger that --storage names has an installation already: name an empty database, or a file that is \
+             not there",
+        ));
     }
-    Ok(())
+    let opened = Ledger::open_with(&url, &log, machine.now(), machine.entropy.as_ref()).await;
+    match opened {
+        Err(LedgerError::Log(LogError::Missing(_))) => {
+            let entropy = machine.entropy.as_ref();
+            Ledger::open_with_new_log(&url, &log, machine.now(), entropy).await.doing(what)
+        }
+        opened => opened.doing(what),
+    }
 }
 
-/// With SCEP, devices may bring RSA keys as well.
-fn write_profiles(data: &Path, scep: bool) -> Result<(), Failure> {
+fn make_folders(files: &Path) -> Result<(), Failure> {
+    make_folder(&files.join("keys"), 0o700)?;
+    ["ca", "tls", "ca-config"].iter().try_for_each(|folder| make_folder(&files.join(folder), 0o755))
+}
+
+/// Profiles that are there already were adapted by somebody. With SCEP, devices may bring RSA keys as well.
+fn write_profiles(data: &Path, files: &Path, scep: bool) -> Result<(), Failure> {
     for (name, text) in PROFILES {
         let with_rsa = scep && name == "device.toml";
         let text = if with_rsa {
@@ -95,117 +199,43 @@ fn write_profiles(data: &Path, scep: bool) -> Result<(), Failure> {
         } else {
             text.into()
         };
-        let file = data.join("ca-config").join(name);
-        if !file.exists() {
-            fs::write(&file, text).doing("cannot write a profile")?;
+        if !data.join("ca-config").join(name).exists() {
+            fs::write(files.join("ca-config").join(name), text).doing("cannot write a profile")?;
         }
     }
     Ok(())
 }
 
-fn unlock_secret(data: &Path, options: &InitOptions, machine: &Machine) -> Result<Secret, Failure> {
+fn unlock_secret(
+    data: &Path,
+    files: &Path,
+    options: &InitOptions,
+    machine: &Machine,
+) -> Result<Secret, Failure> {
     if let Some(passphrase) = &options.passphrase {
         return Secret::passphrase(passphrase).map_err(Failure::misuse);
     }
-    let file = data.join("unlock.key");
-    if !file.exists() {
-        let secret = Secret::generate(machine.entropy.as_ref());
-        secret::write_private_file(&file, secret.as_bytes()).doing("cannot write the unlock file")?;
+    let own = data.join("unlock.key");
+    if own.exists() {
+        return Secret::from_file(&own).doing("cannot read the unlock file");
     }
-    Secret::from_file(&file).doing("cannot read the unlock file")
+    let secret = Secret::generate(machine.entropy.as_ref());
+    secret::write_private_file(&files.join("unlock.key"), secret.as_bytes())
+        .doing("cannot write the unlock file")?;
+    Ok(secret)
 }
 
-/// Paths were given from where the command runs; in the file they begin elsewhere.
-fn token(options: &TokenOptions) -> Result<Option<Pkcs11Config>, Failure> {
-    let (Some(module), Some(label)) = (&options.module, &options.label) else { return Ok(None) };
-    let absolute = |path: &PathBuf| std::path::absolute(path).doing("cannot tell where this folder is");
-    let pin = options.pin.as_ref().map(absolute).transpose()?;
-    Ok(Some(Pkcs11Config { module: absolute(module)?, token: label.clone(), pin }))
-}
-
-fn template<'a>(options: &'a InitOptions, token: Option<&'a Pkcs11Config>) -> Template<'a> {
-    Template {
-        token,
-        installation: &options.name,
-        storage: &options.storage,
-        revocations: &options.revocations,
-        unlock: options.passphrase.is_none(),
-        host: &options.host,
-        public: &options.public,
-        ports: [options.portal_port, options.device_port, options.public_port],
-        audience: &options.audience,
-        scep: options.scep,
+/// Files are taken away with the rest; what is on a token is found by them.
+fn discard_token_keys(ring: KeyRing, building: &Building) {
+    let mut ring = ring;
+    for file in building.made_with_extension("pkcs11") {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_stem().and_then(|name| name.to_str()))
+        else {
+            continue;
+        };
+        ring = ring.moved_to(folder);
+        if let Err(error) = ring.discard(name) {
+            tracing::warn!(key = name, %error, "a key that was made for nothing stays on the token");
+        }
     }
-}
-
-/// Root and first issuing CA, with the root's first list.
-struct Authorities {
-    root: StoredIssuer,
-    issuing: StoredIssuer,
-    list: RootList,
-}
-
-fn make_authorities(
-    config: &Config,
-    options: &InitOptions,
-    ring: &KeyRing,
-    machine: &Machine,
-) -> Result<Authorities, Failure> {
-    let (now, entropy) = (machine.now(), machine.entropy.as_ref());
-    let name = |common_name| AuthorityName { organization: &options.tenant_name, common_name };
-    let terms = |days| Terms { days, now, entropy };
-    let root_key = ring.create("root", entropy)?;
-    let public = &config.public.url;
-    let NewRoot { issuer: root, list } =
-        NewRoot::make(name("Tegata Root"), root_key, USUAL_DAYS, terms(ROOT_DAYS))?;
-
-    let id = IssuerId::random(entropy);
-    let key = ring.create(&KeyRing::issuing(&id), entropy)?;
-    // The name tells issuing CAs of one installation apart, in a browser's list too.
-    let issuing_name = format!("Tegata Issuing {}", &id.as_str()[..6]);
-    let endpoints = Endpoints::new(public, root.id(), 1).map_err(Failure::misuse)?;
-    let issuing = authority::create_issuing(
-        name(&issuing_name),
-        &PublicKey::of(key.as_ref()),
-        &root,
-        RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() },
-        terms(ISSUING_DAYS),
-    )
-    .doing(CA)?;
-    let parent = Some(root.id().clone());
-    Ok(Authorities {
-        root: StoredIssuer::new(root.id().clone(), IssuerKind::Root, root.certificate().to_vec(), None),
-        issuing: StoredIssuer {
-            shards: ISSUING_SHARDS,
-            ..StoredIssuer::new(id, IssuerKind::Issuing, issuing, parent)
-        },
-        list,
-    })
-}
-
-const CA: &str = "cannot make a CA";
-
-async fn record(
-    ledger: &Ledger,
-    authorities: Option<&Authorities>,
-    options: &InitOptions,
-    machine: &Machine,
-) -> Result<(), Failure> {
-    let entropy = machine.entropy.as_ref();
-    let actor = Machine::operator();
-    let tenant = Tenant::new(TenantId::random(entropy), options.tenant_name.as_str());
-    let site =
-        Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: options.site_name.clone() };
-    let what = "cannot write the ledger";
-    let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
-    if let Some(Authorities { root, issuing, list }) = authorities {
-        transaction.add_issuer(root, &actor).await.doing(what)?;
-        transaction.add_issuer(issuing, &actor).await.doing(what)?;
-        transaction.publish_crl(&root.id, 0, &list.stored(1)).await.doing(what)?;
-    }
-    transaction.add_tenant(&tenant, &actor).await.doing(what)?;
-    transaction.add_site(&site, &actor).await.doing(what)?;
-    let done = serde_json::json!({"installation": options.name});
-    transaction.audit(&Actor::System("init"), "installation.made", None, done).await.doing(what)?;
-    transaction.commit().await.doing(what)
 }

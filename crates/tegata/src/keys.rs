@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tegata_ca::{LocalKey, Secret, Signer, keys, secret};
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, IssuerId};
-use tegata_web::tls::ServerIdentity;
+use tegata_net::tls::Identity;
 use zeroize::Zeroizing;
 
 /// The environment variable with the passphrase.
@@ -53,6 +53,12 @@ impl KeyRing {
     /// The keys of an installation with a secret at hand.
     pub fn new(config: &Config, secret: Secret) -> Self {
         Self::with(config.folder(), &config.keys, secret)
+    }
+
+    /// The same keys, moved to another folder.
+    #[must_use]
+    pub fn moved_to(self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self }
     }
 
     fn with(base: &Path, keys: &KeysConfig, secret: Secret) -> Self {
@@ -157,7 +163,7 @@ impl KeyRing {
     }
 
     /// A listener's chain and key; the key may be encrypted with our secret, or plain.
-    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<ServerIdentity, Failure> {
+    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<Identity, Failure> {
         let what = format!("cannot read the certificate chain {}", chain.display());
         let chain = CertificateDer::pem_file_iter(chain)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -169,7 +175,7 @@ impl KeyRing {
         } else {
             PrivateKeyDer::from_pem_slice(&pem).doing("a listener's key is not PEM")?
         };
-        Ok(ServerIdentity { chain, key })
+        Ok((chain, key))
     }
 
     /// New random bytes under a seal that only the installation's secret opens, as PEM.

@@ -1,16 +1,14 @@
 //! The portal's own key vouches for the profiles that it hands out: the device names whom its browser trusts already.
 
-use rustls::sign::SigningKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use std::sync::Arc;
 use tegata_ca::pkcs7::{ContentAlgorithm, ContentKey, ContentSigner};
-use tegata_web::tls::ServerIdentity;
 
 /// The signer of profiles. A key that is neither RSA nor P-256 signs none: devices then call the profile unsigned.
-pub fn signer(identity: &ServerIdentity) -> Option<ContentSigner> {
-    let key = rustls::crypto::ring::sign::any_supported_type(&identity.key).ok();
-    let signer = key.and_then(PortalKey::new).and_then(|key| {
-        ContentSigner::new(Box::new(key), identity.chain.iter().map(|der| der.to_vec()).collect())
+pub fn signer(identity: &CertifiedKey) -> Option<ContentSigner> {
+    let signer = PortalKey::new(identity.key.clone()).and_then(|key| {
+        ContentSigner::new(Box::new(key), identity.cert.iter().map(|der| der.to_vec()).collect())
     });
     if signer.is_none() {
         tracing::warn!(
@@ -51,23 +49,20 @@ impl ContentKey for PortalKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls_pki_types::pem::PemObject;
-    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
     use std::path::Path;
     use std::process::Command;
     use tegata_core::Timestamp;
+    use tegata_net::tls::{ServerIdentity, read_pem_identity};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     /// A certificate of its own for a new key that openssl makes.
-    fn identity(folder: &Path, key: &[&str]) -> ServerIdentity {
+    fn identity(folder: &Path, key: &[&str]) -> Arc<CertifiedKey> {
         let made =
             ["req", "-x509", "-nodes", "-subj", "/CN=portal", "-keyout", "key.pem", "-out", "cert.pem"];
         openssl(folder, &[&made[..], key].concat());
-        ServerIdentity {
-            chain: vec![CertificateDer::from_pem_file(folder.join("cert.pem")).unwrap()],
-            key: PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap(),
-        }
+        let identity = read_pem_identity(&folder.join("cert.pem"), &folder.join("key.pem")).unwrap();
+        ServerIdentity::new(identity).unwrap().current()
     }
 
     fn openssl(folder: &Path, arguments: &[&str]) -> bool {

@@ -12,7 +12,7 @@ use tegata_web::tls::{DeviceDoor, ServerIdentity, Versions, proxy_config};
 use tegata_web::{ListenerKind, Proxies};
 
 /// How its port is spoken with.
-pub fn port(proxy: &ProxyConfig, identity: &ServerIdentity) -> Result<ListenerKind, Failure> {
+pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<ListenerKind, Failure> {
     if !proxy.tls {
         return Ok(ListenerKind::Plain);
     }

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use tegata_core::HttpOrigin;
 use tegata_web::Addresses;
 
 /// Notes it for other commands on the same folder.
@@ -18,19 +19,19 @@ pub fn remove(config: &Config) {
 }
 
 /// The portal of the running server, if one noted it.
-pub fn portal(config: &Config) -> Option<String> {
+pub fn portal(config: &Config) -> Option<HttpOrigin> {
     noted(config, "portal")
 }
 
 /// Its public address.
-pub fn public(config: &Config) -> Option<String> {
+pub fn public(config: &Config) -> Option<HttpOrigin> {
     noted(config, "public")
 }
 
-fn noted(config: &Config, door: &str) -> Option<String> {
+fn noted(config: &Config, door: &str) -> Option<HttpOrigin> {
     let text = std::fs::read_to_string(file(config)).ok()?;
     let noted: Value = serde_json::from_str(&text).ok()?;
-    Some(noted[door].as_str()?.to_owned())
+    HttpOrigin::parse(noted[door].as_str()?).ok()
 }
 
 fn file(config: &Config) -> PathBuf {

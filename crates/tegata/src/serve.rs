@@ -7,11 +7,11 @@ use crate::clients::Registered;
 use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
 use crate::house::House;
+use crate::listener_certificates::ListenerCertificates;
 use crate::loops;
 use crate::machine::Machine;
 use crate::metrics::{self, Metrics};
 use crate::place::Place;
-use crate::profiles;
 use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
@@ -19,7 +19,6 @@ use crate::scep;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
-use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::{Registrars, Responders};
 use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
@@ -72,7 +71,9 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
     let bulk = bulk::open(house, &clients).await?;
     let (told, surfaces) = ((&tokens, &signals, client_hints), (&lists, &responders));
     let offices = (desk, acme, registrars.clone(), &bulk);
-    let mut listeners = listeners(house, doors, offices, told, surfaces, &metrics, &stopping)?;
+    let certificates = ListenerCertificates::open(house)?;
+    let mut listeners =
+        listeners(house, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
     passes.spawn(house.context.status.clone().follow(clock));
@@ -98,6 +99,7 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
         () = told_to_stop() => Ok(()),
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
         Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
+        () = certificates.follow(house) => Ok(()),
     };
     // Feeds have no end of their own; gates come back elsewhere or later.
     signals.feed().close();
@@ -115,16 +117,13 @@ fn listeners(
     (tokens, signals, client_hints): (&Arc<Tokens>, &Arc<Signals>, Vec<DistinguishedName>),
     (lists, responders): (&Arc<Lists>, &Arc<Responders>),
     metrics: &Arc<Metrics>,
-    stopping: &watch::Receiver<bool>,
+    (stopping, certificates): (&watch::Receiver<bool>, &ListenerCertificates),
 ) -> Result<JoinSet<()>, Failure> {
     let addresses = &house.context.addresses;
     let config = &house.config;
-    let identity =
-        |chain: &Path, key: &Path| house.ring.server_identity(&config.path(chain), &config.path(key));
-    let portal_identity = identity(&config.portal.certificate, &config.portal.key)?;
     let profiles = Profiles {
         desk: desk.clone(),
-        signer: profiles::signer(&portal_identity).map(Arc::new),
+        signer: certificates.profile_signer.clone(),
         attest: config.acme.require_attestation,
     };
     let portal = tegata_enroll::portal_routes(desk.clone())
@@ -147,9 +146,9 @@ fn listeners(
         hierarchy: house.hierarchy.clone(),
     })
     .merge(scep.map(tegata_enroll::scep_routes).unwrap_or_default());
-    let portal_tls = portal_config(&portal_identity, Versions::Tls13);
+    let portal_tls = portal_config(&certificates.portal, Versions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
-    let device_identity = identity(&config.device.certificate, &config.device.key)?;
+    let device_identity = certificates.device.clone();
     let proxy = config.device.proxy.as_ref();
     let proxy_port = proxy.map(|proxy| proxied::port(proxy, &device_identity)).transpose()?;
     let probes = addresses.probes.clone();
@@ -188,7 +187,7 @@ fn listeners(
         metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
     if let (Some(tcp), Some(port), Some(proxies)) = (doors.proxy, proxy_port, proxies) {
         let router = site(&[&addresses.device]).around(proxies.before(device.clone()));
-        set.spawn(listener::serve(tcp, port, router, Limits::default(), stopped()));
+        set.spawn(listener::serve(tcp, port, router, Limits::default().for_proxies(), stopped()));
     }
     for ((tcp, port, router), (_, open)) in [
         (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),

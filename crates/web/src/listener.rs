@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
-use tegata_core::{Clock, Thumbprint};
+use tegata_core::{Clock, Refusal, Thumbprint};
 use tegata_net::{
     Accepted, ConnectionHandler, ConnectionService, DrainOnDrop, Limits, Listener, Transport, normalized,
 };
@@ -161,11 +161,19 @@ impl ConnectionHandler for Connection {
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static + use<> {
         request.extensions_mut().extend(self.facts.clone());
-        self.kept.clone().answer(request.map(|body| Body::new(DrainOnDrop::new(body))))
+        self.kept.clone().answer(request.map(drained))
+    }
+
+    fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Response<Body> {
+        self.kept.refuse(refusal, &request.map(drained))
     }
 
     async fn dismissed(&self) -> Duration {
         self.control.closed().await;
         self.drain
     }
+}
+
+fn drained(body: Incoming) -> Body {
+    Body::new(DrainOnDrop::new(body))
 }

@@ -87,6 +87,13 @@ impl Kept {
         };
         site.secure(reader.told(response, site.why.as_deref()))
     }
+
+    /// The refusal of a request that is not even looked at.
+    pub(crate) fn refuse(&self, refusal: Refusal, request: &Request) -> Response {
+        let refused = Problem::from(refusal).into_response();
+        let Some(site) = &self.site else { return refused };
+        site.secure(Reader::of(request).told(refused, site.why.as_deref()))
+    }
 }
 
 async fn routed(router: Router, request: Request) -> Response {

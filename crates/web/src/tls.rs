@@ -25,13 +25,13 @@ pub struct DeviceDoor {
 }
 
 /// The portal never asks for a certificate.
-pub fn portal_config(identity: &ServerIdentity, versions: Versions) -> Result<ServerConfig, Error> {
+pub fn portal_config(identity: &Arc<ServerIdentity>, versions: Versions) -> Result<ServerConfig, Error> {
     server_config(identity, versions, Arc::new(NoClientAuth), BOTH_PROTOCOLS)
 }
 
 /// The device listener asks for a certificate and takes any, or none.
 fn device_config(
-    identity: &ServerIdentity,
+    identity: &Arc<ServerIdentity>,
     versions: Versions,
     hints: Vec<DistinguishedName>,
     reselections: Arc<PendingReselections>,
@@ -41,14 +41,14 @@ fn device_config(
 }
 
 /// The listener for proxies asks for the proxy's own certificate, takes any, or none: [`crate::proxy`] knows which.
-pub fn proxy_config(identity: &ServerIdentity, versions: Versions) -> Result<ServerConfig, Error> {
+pub fn proxy_config(identity: &Arc<ServerIdentity>, versions: Versions) -> Result<ServerConfig, Error> {
     server_config(identity, versions, Arc::new(PossessionOnly::new(Vec::new())), BOTH_PROTOCOLS)
 }
 
 /// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
 /// certificate over one HTTP/2 connection, and a probe is worth something only on its own connection.
 fn probe_config(
-    identity: &ServerIdentity,
+    identity: &Arc<ServerIdentity>,
     versions: Versions,
     hints: Vec<DistinguishedName>,
 ) -> Result<ServerConfig, Error> {
@@ -58,7 +58,7 @@ fn probe_config(
 impl DeviceDoor {
     /// Browsers are told the names of `issuers`, so that they offer matching certificates only.
     pub fn new(
-        identity: &ServerIdentity,
+        identity: &Arc<ServerIdentity>,
         versions: Versions,
         issuers: TrustedIssuers,
         probes: ProbeHosts,

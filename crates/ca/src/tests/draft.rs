@@ -16,8 +16,9 @@ pub(crate) fn world() -> &'static World {
     &WORLD
 }
 
-static ENDPOINTS: LazyLock<Endpoints> =
-    LazyLock::new(|| Endpoints::new("http://pki.example.jp", world().issuing.id(), 4).unwrap());
+static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(|| {
+    Endpoints::new(&"http://pki.example.jp".parse().unwrap(), world().issuing.id(), 4).unwrap()
+});
 
 /// Those of an issuer with several CRLs.
 pub(crate) fn endpoints() -> &'static Endpoints {

@@ -200,7 +200,7 @@ fn a_certificate_from_before_the_settings_changed_differs_in_settings_only() {
         "role = \"device\"\nkeys = [\"ed25519\"]\nvalidity_days = 30\nbackdate_minutes = 5\n[subject]\n\
          common_name = \"{label}\"\norganization = \"新会社\"\n",
     );
-    let moved = Endpoints::new("http://new.example.jp", world.issuing.id(), 4).unwrap();
+    let moved = Endpoints::new(&"http://new.example.jp".parse().unwrap(), world.issuing.id(), 4).unwrap();
     let findings = draft.findings_by(&changed.unwrap(), &moved);
     assert!(
         !findings.is_empty() && findings.iter().all(|finding| finding.kind() == Kind::Settings),

@@ -61,7 +61,7 @@ impl World {
         let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
         Self {
             now,
-            endpoints: Endpoints::new("http://pki.example.jp", issuing.id(), 1).unwrap(),
+            endpoints: Endpoints::new(&"http://pki.example.jp".parse().unwrap(), issuing.id(), 1).unwrap(),
             server: load(server, server_key),
             root,
             issuing,

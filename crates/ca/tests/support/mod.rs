@@ -121,7 +121,7 @@ impl House {
         let mut transaction = self.ledger.begin(now).await.unwrap();
         transaction.add_issuer(&stored, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
-        let endpoints = Endpoints::new("http://pki.example.jp", &id, shards).unwrap();
+        let endpoints = Endpoints::new(&"http://pki.example.jp".parse().unwrap(), &id, shards).unwrap();
         let profiles = profiles_taking("\"p256\", \"rsa\"");
         Authority::new(issuer, endpoints, profiles, installation(), self.ledger.clone())
     }
@@ -309,7 +309,7 @@ async fn open_issuer(
     let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
     let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
     let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
-    let endpoints = Endpoints::new(base, &issuing.id, issuing.shards).unwrap();
+    let endpoints = Endpoints::new(&base.parse().unwrap(), &issuing.id, issuing.shards).unwrap();
     (issuer, endpoints)
 }
 

@@ -307,6 +307,11 @@ refusals! {
         ja: "中継サーバーから届いた証明書を読み取れません", "コードを添えてサポートへご連絡ください。";
         en: "The proxy did not pass on one readable certificate", "Operators: see that proxy and [device.proxy] in tegata.toml agree on the header.";
     }
+    /// CONNECT, or a transfer coding other than chunked.
+    NotImplemented "R-10" 501 {
+        ja: "この形の要求には対応していません", "ブラウザや端末のソフトを新しくしても続くときは、コードを添えてサポートへご連絡ください。";
+        en: "The server does not take requests of this form", "CONNECT, and a Transfer-Encoding other than chunked, are not implemented.";
+    }
 
     // A: ACME, and the rates that other doors share.
     /// The nonce of an ACME request was used before, is too old or none of ours.

@@ -107,7 +107,7 @@ impl World {
         let booth = Arc::new(Booth::default());
         let desk = desk.with_tokens(booth.clone());
         let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false, why: None };
-        let profiles = Profiles { desk: desk.clone(), signer: None, attest: false };
+        let profiles = Profiles { desk: desk.clone(), signer: Arc::default(), attest: false };
         let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());
         let device = device_routes(desk.clone()).merge(profiles.device_routes());
         let (portal, device) = (site().around(portal), site().around(device));

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_net::{Accepted, ConnectionHandler, ConnectionService};
+use tegata_net::{Accepted, ConnectionHandler, ConnectionService, DrainOnDrop};
 use tokio::sync::watch;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -112,6 +112,12 @@ impl ConnectionHandler for ProxyConnection {
                 }
             }
         }
+    }
+
+    fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Answer {
+        let answer = self.gate.refuse(refusal, request.headers()).map(Either::Left);
+        drop(DrainOnDrop::new(request.into_body()));
+        answer
     }
 
     /// When its only client may not go on.

@@ -17,8 +17,7 @@ use tegata_net::tls::{
 /// [`TlsError`] when one of the PEM files cannot be read, or key and certificate do not belong
 /// together.
 pub fn server_config(certificate: &Path, key: &Path, client_ca: &Path) -> Result<ServerConfig, TlsError> {
-    let (chain, key) = read_pem_identity(certificate, key)?;
+    let identity = Arc::new(ServerIdentity::new(read_pem_identity(certificate, key)?)?);
     let clients = PossessionOnly::new(trust_from_pem_file(client_ca)?.subjects());
-    let identity = ServerIdentity { chain, key };
     Ok(tegata_net::tls::server_config(&identity, Versions::Tls13, Arc::new(clients), BOTH_PROTOCOLS)?)
 }

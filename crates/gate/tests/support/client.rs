@@ -103,6 +103,22 @@ impl Client {
         Self(Sender::Http2(sender))
     }
 
+    /// Waits until the other side hangs up.
+    pub async fn end(&mut self) {
+        match &mut self.0 {
+            Sender::Http1(sender) => {
+                while sender.ready().await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Sender::Http2(sender) => {
+                while sender.ready().await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+    }
+
     pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::get(path);
         if matches!(self.0, Sender::Http1(_)) {

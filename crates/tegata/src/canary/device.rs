@@ -1,11 +1,11 @@
 //! The canary as a device: its keys and certificates live in memory and nowhere else.
 
+use super::trust::Trust;
 use crate::client::{self, Enrolled};
 use crate::failure::{Doing, Failure};
 use http::Uri;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
@@ -31,7 +31,7 @@ pub struct Holder {
 /// How the canary reaches the doors.
 pub struct Way<'a> {
     pub addresses: &'a Addresses,
-    pub trust: &'a Path,
+    pub trust: &'a Trust,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -125,7 +125,6 @@ impl Way<'_> {
     }
 
     fn client(&self, identity: Option<tegata_net::tls::Identity>) -> Result<Client, Failure> {
-        let trust = tegata_net::tls::trust_from_pem_file(self.trust).map_err(Failure::wrong)?;
-        Client::new(trust, self.clock.clone(), identity).map_err(Failure::wrong)
+        Client::new(self.trust.read()?, self.clock.clone(), identity).map_err(Failure::wrong)
     }
 }

@@ -2,9 +2,9 @@
 
 use super::answers::{self, Spoken};
 use super::device::{Holder, Way};
+use super::trust::Trust;
 use super::{Failed, place};
 use crate::failure::{Doing, Failure};
-use std::path::Path;
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
@@ -50,7 +50,7 @@ pub struct Kept {
 }
 
 impl<'a> Round<'a> {
-    pub fn begin(context: &'a Context, trust: &'a Path, deadline: Duration) -> Self {
+    pub fn begin(context: &'a Context, trust: &'a Trust, deadline: Duration) -> Self {
         let way = Way { addresses: &context.addresses, trust, clock: context.clock.clone() };
         Self { context, way, deadline, steps: vec![], late: vec![], device: None, kept: vec![] }
     }

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tegata_ca::Endpoints;
 use tegata_ca::audit::{self, IssuerCertificate};
-use tegata_core::{Thumbprint, Timestamp};
-use tegata_storage::{FiledCertificate, IssuerKind, StoredIssuer};
+use tegata_core::{HttpOrigin, Thumbprint, Timestamp};
+use tegata_storage::{FiledCertificate, IssuerKind, StoredCrl, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A certificate reserved longer ago was left by a crash, and the pass that gives it up is not running.
@@ -23,10 +23,13 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let what = "cannot read certificates";
     let issuers = look.issuers.clone();
     let address = look.public_address();
-    let authorities: HashMap<_, _> = issuers
-        .iter()
-        .filter_map(|issuer| Some((issuer.id.as_str(), Authority::read(issuer, &address)?)))
-        .collect();
+    let mut authorities = HashMap::new();
+    for issuer in issuers.iter() {
+        let list = look.ledger.crl(&issuer.id, 0).await.doing("cannot read a published list")?;
+        if let Some(authority) = Authority::read(issuer, &address, list.as_ref()) {
+            authorities.insert(issuer.id.as_str(), authority);
+        }
+    }
     let total = look.inspection.count_certificates().await.doing(what)?;
     let mut visit = Visit::default();
     let (mut device, mut generation, mut count) = (String::new(), 0, 0u64);
@@ -40,7 +43,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         }
         look.progress.at("certificates", count, total);
     }
-    visit.end(look, &address);
+    visit.end(look, &address.to_string());
     look.report.area("certificates", format!("{count} certificates, bytes as intended and as recorded"));
     Ok(())
 }
@@ -54,10 +57,14 @@ struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    fn read(stored: &'a StoredIssuer, address: &str) -> Option<Self> {
+    fn read(stored: &'a StoredIssuer, address: &HttpOrigin, list: Option<&StoredCrl>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(&stored.certificate).ok()?;
         let own = (stored.kind == IssuerKind::Issuing).then(|| {
             let endpoints = Endpoints::new(address, &stored.id, stored.shards).ok()?;
+            let endpoints = match list {
+                Some(list) => endpoints.as_published(address, &stored.id, &list.der),
+                None => endpoints,
+            };
             Some((IssuerCertificate::read(&stored.certificate).ok()?, endpoints))
         });
         Some(Self { stored, certificate, own: own.flatten() })

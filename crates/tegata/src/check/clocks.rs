@@ -32,7 +32,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         apart(look, Code::ClockDatabase, "the database", clock, asked, APART);
     }
     let asked = look.machine.now();
-    let server = server_clock(&look.public_address()).await;
+    let server = server_clock(&look.public_address().to_string()).await;
     if let Some(clock) = server {
         apart(look, Code::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
     }

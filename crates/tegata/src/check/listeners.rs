@@ -5,7 +5,7 @@ use super::code::Code;
 use crate::keys::KeyRing;
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_web::tls::{Versions, portal_config};
+use tegata_net::tls::ServerIdentity;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A certificate that ends within this time is replaced now. The server's own CA renews a month ahead.
@@ -29,8 +29,8 @@ pub fn look(look: &mut Look<'_>) {
                 continue;
             }
         };
-        let leaf = identity.chain.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
-        if let Err(error) = portal_config(&identity, Versions::Tls13) {
+        let leaf = identity.0.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
+        if let Err(error) = ServerIdentity::new(identity) {
             look.report.add(Code::ListenerCertificate, name, format!("certificate and key: {error}"));
         }
         match X509Certificate::from_der(&leaf) {

@@ -85,8 +85,9 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
     let ledger = place.ledger(machine).await?;
     let running = running::portal(&config);
     let secret = if options.acme { Some(acme_secret(&config, &ledger, machine).await?) } else { None };
+    let portal = options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url).to_string();
     let terms = Terms {
-        portal: options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url),
+        portal: &portal,
         installation: &config.installation.name,
         days: options.days,
         code_minutes: options.code.then_some(options.code_minutes),

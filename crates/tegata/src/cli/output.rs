@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// For people, or for scripts.
-#[derive(Args)]
+#[derive(Clone, Args)]
 pub struct Output {
     /// JSON on standard output, for scripts
     #[arg(long)]

@@ -4,6 +4,7 @@ use super::token::CompanionOptions;
 use crate::cli::output::Output;
 use clap::Args;
 use std::path::PathBuf;
+use tegata_core::HttpOrigin;
 
 #[derive(Args)]
 pub struct EnrollOptions {
@@ -27,8 +28,8 @@ pub struct RenewOptions {
     /// Folder made by `tegata enroll`, or any with key.pem, cert.pem and chain.pem
     pub dir: PathBuf,
     /// Address of the device listener, where the folder does not know it
-    #[arg(long, value_name = "URL")]
-    pub device: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = HttpOrigin::parse_https)]
+    pub device: Option<HttpOrigin>,
     /// PEM file that verifies the server; without it what `enroll` used
     #[arg(long, value_name = "PEM")]
     pub tls_ca: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use tegata_core::{SiteId, TenantId};
+use tegata_core::{HttpUrl, SiteId, TenantId};
 use tegata_web::Subject;
 use tegata_web::subject::Name;
 
@@ -200,9 +200,10 @@ impl Written {
             (Some(WrittenJwks::File(file)), None) => Ok(Some(Jwks::File(file))),
             (Some(WrittenJwks::Inline(jwks)), None) => Ok(Some(Jwks::Inline(jwks))),
             (None, Some(text)) => {
-                let uri: Option<Uri> =
-                    text.parse().ok().filter(|uri: &Uri| uri.scheme_str() == Some("https"));
-                uri.map(|uri| Some(Jwks::At(uri))).ok_or_else(|| "jwks_uri must begin with https://".into())
+                let url =
+                    HttpUrl::parse_https(&text).map_err(|error| format!("jwks_uri {text:?}: {error}"))?;
+                let uri = url.to_string().parse().map_err(|error| format!("jwks_uri {text:?}: {error}"))?;
+                Ok(Some(Jwks::At(uri)))
             }
             (None, None) => Ok(None),
         }

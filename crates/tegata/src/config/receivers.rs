@@ -4,6 +4,7 @@ use super::ClientConfig;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use tegata_core::HttpUrl;
 use tegata_core::security_event::EventType;
 
 /// What `tegata init` writes about it.
@@ -84,10 +85,11 @@ impl ReceiverConfig {
         if !(1..=64).contains(&id.len()) || !id.bytes().all(is_name) {
             return Err(format!("receiver {id:?}: its id is 1 to 64 letters, digits and hyphens"));
         }
+        if let Some(push) = &self.push {
+            HttpUrl::parse_https(&push.endpoint)
+                .map_err(|error| format!("receiver {id}: push.endpoint {:?}: {error}", push.endpoint))?;
+        }
         match (&self.push, self.poll) {
-            (Some(push), false) if !push.endpoint.starts_with("https://") => {
-                return Err(format!("receiver {id}: push.endpoint must begin with https://"));
-            }
             (None, true) if self.client.is_none() => {
                 return Err(format!("receiver {id}: who polls? Say which [[client]] it is by `client`"));
             }
@@ -141,6 +143,9 @@ mod tests {
     fn what_could_not_work_or_would_go_in_the_clear_is_refused() {
         for (from, to) in [
             ("https://siem/events", "http://siem/events"),
+            ("https://siem/events", "https://user:secret@siem/events"),
+            ("https://siem/events", "https://siem:0/events"),
+            ("https://siem/events", "https://siem/events#now"),
             ("\"siem\"", "\"\""),
             ("\"siem\"", "\"a b\""),
             ("audience = \"https://siem\"", "audience = \"\""),

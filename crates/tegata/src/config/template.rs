@@ -1,7 +1,9 @@
 //! `tegata.toml` as `tegata init` writes it: explained, and with what may be uncommented.
 
 use super::Pkcs11Config;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use tegata_core::HttpOrigin;
 
 /// The file that `tegata init` writes.
 pub struct Template<'a> {
@@ -10,8 +12,11 @@ pub struct Template<'a> {
     pub revocations: &'a str,
     pub unlock: bool,
     pub token: Option<&'a Pkcs11Config>,
-    pub host: &'a str,
-    pub public: &'a str,
+    pub portal: &'a HttpOrigin,
+    pub device: &'a HttpOrigin,
+    pub public: &'a HttpOrigin,
+    /// Where the listeners wait, and at which ports: of portal, device and public listener.
+    pub listen: IpAddr,
     pub ports: [u16; 3],
     pub audience: &'a str,
     pub scep: bool,
@@ -27,8 +32,12 @@ const ATTESTATION: &str = "\
 impl Template<'_> {
     /// Its text, explained.
     pub fn render(&self) -> String {
-        let Self { installation, storage, revocations, host, public, audience, .. } = self;
-        let [portal, device, open] = self.ports;
+        let Self { installation, portal, device, public, .. } = self;
+        let [portal_listen, device_listen, public_listen] =
+            self.ports.map(|port| SocketAddr::new(self.listen, port));
+        let (storage, revocations) = (text(self.storage), text(self.revocations));
+        let audience = text(self.audience);
+        let host = portal.host();
         let unlock = if self.unlock {
             "# Unlocks the keys. Mode 0600; keep a copy elsewhere. Without this line the passphrase is read from\n\
              # the environment variable TEGATA_PASSPHRASE.\nunlock = \"unlock.key\"\n"
@@ -49,28 +58,28 @@ profiles = "ca-config"
 
 [storage]
 # sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
-url = "{storage}"
+url = {storage}
 
 [revocations]
 # What is revoked is written here too, before the ledger says so: a ledger restored from a backup reads it and does
 # it again before anybody is answered. A file on another disk than the ledger, never restored with it, and shared by
 # all servers of one ledger.
-log = "{revocations}"
+log = {revocations}
 
 [keys]
 folder = "keys"
 {unlock}{token}
 # HTTPS, never asks for a certificate: pages, API, OAuth metadata. Its URL is the OAuth issuer.
 [portal]
-listen = "127.0.0.1:{portal}"
-url = "https://{host}:{portal}"
+listen = "{portal_listen}"
+url = "{portal}"
 certificate = "tls/portal.pem"
 key = "tls/portal.key"
 
 # HTTPS, asks for a certificate: tokens, renewal, probe, feed. Another host or port than the portal's.
 [device]
-listen = "127.0.0.1:{device}"
-url = "https://{host}:{device}"
+listen = "{device_listen}"
+url = "{device}"
 certificate = "tls/device.pem"
 key = "tls/device.key"
 # Every name one label below it leads to this listener too; its certificate covers *.SUFFIX.
@@ -79,8 +88,8 @@ probe_suffix = "probe.{host}"
 {proxy}{receivers}
 # HTTP: CRL, OCSP, CA certificates. This URL is written into certificates: it must stay true while they live.
 [public]
-listen = "127.0.0.1:{open}"
-url = "{public}:{open}"
+listen = "{public_listen}"
+url = "{public}"
 
 [tokens]
 lifetime_seconds = 300
@@ -98,7 +107,7 @@ grace_days = 7
 
 {ATTESTATION}
 
-# For devices and managers of devices that speak SCEP, at {public}:{open}/scep. Their keys are RSA: device.toml must
+# For devices and managers of devices that speak SCEP, at {public}/scep. Their keys are RSA: device.toml must
 # allow "rsa".
 {scep}
 # Uncomment for monitoring: /metrics (Prometheus), /healthz, /readyz over plain HTTP on this machine.
@@ -110,10 +119,12 @@ grace_days = 7
 # [canary]
 # every_minutes = 15
 # deadline_seconds = 5
+# Names that DNS does not know are told of this long after a start, not before.
+# grace_seconds = 300
 
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
-audience = "{audience}"
+audience = {audience}
 # Only for tenants and sites with a licence: tegata licence grant.
 # licensed = true
 
@@ -127,13 +138,13 @@ audience = "{audience}"
 # client_id = "stock-batch"
 # token_endpoint_auth_method = "tls_client_auth"
 # tls_client_auth_subject_dn = "CN=stock-batch,O=Aoba"
-# introspects = ["{audience}"]
+# introspects = [{audience}]
 # [[client]]
 # client_id = "nightly"
 # token_endpoint_auth_method = "self_signed_tls_client_auth"
 # jwks = "nightly.json"
 # grants = ["client_credentials"]
-# audiences = ["{audience}"]
+# audiences = [{audience}]
 
 {PEOPLE}"#
         )
@@ -152,8 +163,12 @@ const PEOPLE: &str = r#"# Where the people of a tenant sign in, for tokens that 
 # require = { hd = "aoba.example.jp" }
 "#;
 
+/// A text of TOML on one line, with its quotes. JSON writes it so too, except for U+007F.
+fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
 fn token_section(token: &Pkcs11Config) -> String {
-    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let pin = match &token.pin {
         Some(file) => format!(

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use tegata_core::{HttpUrl, UrlError};
 use tegata_token::RefreshRules;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -111,19 +112,23 @@ impl TokensConfig {
 
 impl IdentityProviderConfig {
     pub(super) fn check(&self) -> Result<(), String> {
-        let is_address = |url: &str| {
-            url.parse::<http::Uri>().is_ok_and(|url| {
-                url.scheme_str() == Some("https") && url.host().is_some() && url.query().is_none()
-            })
-        };
-        if !is_address(&self.issuer) || self.issuer.contains('#') {
-            return Err(format!("identity_provider.issuer {} is not an https URL", self.issuer));
-        }
+        self.check_issuer()?;
         let is_blank = self.audiences.iter().any(String::is_empty);
         if self.audiences.is_empty() || is_blank || self.person_claim.is_empty() {
             return Err("identity_provider.audiences and person_claim must not be empty".into());
         }
         Ok(())
+    }
+
+    /// Tokens and the discovery document say the issuer letter by letter, in the form that everybody writes.
+    fn check_issuer(&self) -> Result<(), String> {
+        let wrong = |why: String| Err(format!("identity_provider.issuer {:?}: {why}", self.issuer));
+        match HttpUrl::parse_https(&self.issuer) {
+            Err(error) => wrong(error.to_string()),
+            Ok(_) if self.issuer.contains('?') => wrong(UrlError::Query.to_string()),
+            Ok(url) if url.to_string() != self.issuer => wrong(format!("write it as {url}")),
+            Ok(_) => Ok(()),
+        }
     }
 }
 
@@ -147,9 +152,15 @@ mod tests {
         {
             assert!(provider(&format!("{issuer}{wrong}")).is_err(), "{wrong}");
         }
-        for address in
-            ["http://login.example.jp", "login.example.jp", "https://a.example/?x=1", "https://a.example/#x"]
-        {
+        for address in [
+            "http://login.example.jp",
+            "login.example.jp",
+            "https://a.example/?x=1",
+            "https://a.example/#x",
+            "https://a.example:443/aoba",
+            "https://A.example/aoba",
+            "https://me@a.example",
+        ] {
             assert!(provider(&format!("issuer = \"{address}\"\naudiences = [\"a\"]")).is_err(), "{address}");
         }
         assert!(provider(&format!("{issuer}audiences = [\"a\"]\nclaim = \"x\"")).is_err(), "unknown keys");

@@ -12,11 +12,8 @@ use std::time::Duration;
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::reverse_proxy::{self, Front, Limits, ReverseProxy, server_config};
 use tegata_gate::{Gate, HeaderSource};
+use tegata_net::WatchedFiles;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
-
-/// How often the files of the server certificate are looked at.
-const LOOK: Duration = Duration::from_mins(1);
 
 #[derive(Args)]
 pub struct FrontOptions {
@@ -47,7 +44,8 @@ pub struct FrontOptions {
 /// A proxy that has read its files.
 pub struct OpenFront {
     proxy: ReverseProxy,
-    files: Option<Files>,
+    /// Watched since before they were read.
+    files: Option<(Files, WatchedFiles)>,
     health: Option<SocketAddr>,
 }
 
@@ -71,8 +69,12 @@ impl FrontOptions {
             }),
             _ => None,
         };
+        let files = files.map(|files| {
+            let watched = files.watch();
+            (files, watched)
+        });
         let front = match &files {
-            Some(files) => Front::Tls(Arc::new(ArcSwap::from_pointee(files.config()?))),
+            Some((files, _)) => Front::Tls(Arc::new(ArcSwap::from_pointee(files.config()?))),
             None => Front::Proxy(certificates.clone()),
         };
         let limits = Limits {
@@ -113,7 +115,7 @@ impl OpenFront {
         tokio::select! {
             () = serving => {}
             () = tell_health(health, gate) => {}
-            () = renew(front, files) => {}
+            () = follow(front, files) => {}
         }
         Ok(())
     }
@@ -126,24 +128,13 @@ async fn tell_health(listener: Option<TcpListener>, gate: Gate) {
     forward_auth::serve(listener, gate, config, std::future::pending()).await;
 }
 
-/// A server certificate is replaced while the gate runs. Files that do not fit together yet change nothing.
-async fn renew(front: Front, files: Option<Files>) {
-    let (Front::Tls(config), Some(files)) = (front, files) else { return std::future::pending().await };
-    let mut known = files.read();
-    loop {
-        sleep(LOOK).await;
-        let now = files.read();
-        if now == known {
-            continue;
-        }
-        match files.config() {
-            Ok(new) => {
-                config.store(Arc::new(new));
-                known = now;
-            }
-            Err(failure) => tracing::warn!(%failure, "the server certificate changed and cannot be used"),
-        }
-    }
+/// The certificate, its key or the CAs of clients are replaced while the gate runs.
+async fn follow(front: Front, files: Option<(Files, WatchedFiles)>) {
+    let (Front::Tls(config), Some((files, watched))) = (front, files) else {
+        return std::future::pending().await;
+    };
+    let take_over = || files.config().map(|new| config.store(Arc::new(new)));
+    watched.follow(take_over).await;
 }
 
 impl Files {
@@ -151,8 +142,8 @@ impl Files {
         server_config(&self.certificate, &self.key, &self.client_ca).map_err(Failure::misuse)
     }
 
-    fn read(&self) -> Vec<Option<Vec<u8>>> {
-        [&self.certificate, &self.key, &self.client_ca].map(|file| std::fs::read(file).ok()).to_vec()
+    fn watch(&self) -> WatchedFiles {
+        WatchedFiles::new([&self.certificate, &self.key, &self.client_ca].map(Clone::clone).into())
     }
 }
 

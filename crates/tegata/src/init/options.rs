@@ -1,19 +1,28 @@
 //! What `tegata init` is told.
 
+use crate::cli::output::Output;
 use clap::Args;
+use std::net::IpAddr;
 use std::path::PathBuf;
+use tegata_core::Installation;
 
-#[derive(Args)]
+/// On a terminal, what is not given is asked for, with what would be taken otherwise.
+#[derive(Clone, Args)]
 pub struct InitOptions {
-    /// Host name you own; it goes into the URIs of certificates and must never change
-    #[arg(long, default_value = "tegata.localhost")]
-    pub name: String,
-    /// Host by which browsers reach the portal and the device listener
-    #[arg(long, default_value = "localhost")]
-    pub host: String,
-    /// http:// address, without a port, of the public listener; written into certificates
-    #[arg(long, default_value = "http://127.0.0.1")]
-    pub public: String,
+    /// Host name you own; it goes into the URIs of certificates and must never change. Without it: the --host
+    #[arg(long, value_parser = parse_installation)]
+    pub name: Option<Installation>,
+    /// Host name by which browsers reach the portal and the device listener [default: localhost]
+    #[arg(long)]
+    pub host: Option<String>,
+    /// Address at which the listeners wait, such as 0.0.0.0 or ::. Without it: every IPv4 address of this machine, or
+    /// 127.0.0.1 where the --host is this machine alone
+    #[arg(long, value_name = "IP")]
+    pub listen: Option<IpAddr>,
+    /// http:// address of the public listener; written into certificates. Without a port it has --public-port. Without
+    /// it: the --host
+    #[arg(long, value_name = "URL")]
+    pub public: Option<String>,
     /// Where the ledger is: sqlite:PATH or postgres://…
     #[arg(long, default_value = "sqlite:ledger.db")]
     pub storage: String,
@@ -23,36 +32,41 @@ pub struct InitOptions {
     /// Make no CA: the first one comes from a root elsewhere, by `tegata ceremony`
     #[arg(long, conflicts_with = "label")]
     pub without_ca: bool,
-    /// Name of the first tenant (法人), also in the CAs' names
-    #[arg(long, default_value = "あおば薬局グループ")]
-    pub tenant_name: String,
-    /// Name of its first site (店舗)
-    #[arg(long, default_value = "本店")]
-    pub site_name: String,
-    /// Audience of the first product
-    #[arg(long, default_value = "https://product.localhost")]
-    pub audience: String,
-    /// Port of the portal
-    #[arg(long, default_value_t = 8443)]
-    pub portal_port: u16,
-    /// Port of the device listener
-    #[arg(long, default_value_t = 9443)]
-    pub device_port: u16,
-    /// Port of the public listener
-    #[arg(long, default_value_t = 8080)]
-    pub public_port: u16,
+    /// Name of the first tenant (法人), also in the CAs' names [default: あおば薬局グループ]
+    #[arg(long)]
+    pub tenant_name: Option<String>,
+    /// Name of its first site (店舗) [default: 本店]
+    #[arg(long)]
+    pub site_name: Option<String>,
+    /// Audience of the first product [default: `https://product.localhost`]
+    #[arg(long)]
+    pub audience: Option<String>,
+    /// Port of the portal [default: 8443]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub portal_port: Option<u16>,
+    /// Port of the device listener [default: 9443]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub device_port: Option<u16>,
+    /// Port of the public listener [default: 8080]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub public_port: Option<u16>,
     /// Protects the keys instead of the file unlock.key; asked for again at every start
     #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
     pub passphrase: Option<String>,
     /// Open the door for SCEP, and allow devices the RSA keys that its clients have
     #[arg(long)]
     pub scep: bool,
+    /// Ask nothing, also on a terminal
+    #[arg(long)]
+    pub yes: bool,
     #[command(flatten)]
     pub token: TokenOptions,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// A PKCS#11 token for the keys of root and issuing CA, instead of files.
-#[derive(Args, Default)]
+#[derive(Clone, Args, Default)]
 pub struct TokenOptions {
     /// Make the CA keys on a PKCS#11 token: the vendor's library, as /usr/lib/softhsm/libsofthsm2.so
     #[arg(long = "pkcs11-module", value_name = "PATH", requires = "label")]
@@ -69,21 +83,29 @@ impl InitOptions {
     /// What `tegata dev` makes.
     pub fn for_development() -> Self {
         Self {
-            name: "tegata.localhost".into(),
-            host: "localhost".into(),
-            public: "http://127.0.0.1".into(),
+            name: None,
+            host: None,
+            listen: None,
+            public: Some("http://127.0.0.1".into()),
             storage: "sqlite:ledger.db".into(),
             revocations: "revocations.log".into(),
             without_ca: false,
-            tenant_name: "あおば薬局グループ".into(),
-            site_name: "本店".into(),
-            audience: "https://product.localhost".into(),
-            portal_port: 8443,
-            device_port: 9443,
-            public_port: 8080,
+            tenant_name: None,
+            site_name: None,
+            audience: None,
+            portal_port: None,
+            device_port: None,
+            public_port: None,
             passphrase: None,
             scep: true,
+            yes: true,
             token: TokenOptions::default(),
+            output: Output { json: false },
         }
     }
+}
+
+fn parse_installation(text: &str) -> Result<Installation, String> {
+    Installation::parse(text)
+        .ok_or_else(|| "it must read as a host name with a dot, in lower case".to_owned())
 }

@@ -233,7 +233,7 @@ impl World {
     }
 }
 
-fn server_identity(ca: &Made) -> ServerIdentity {
+pub fn server_identity(ca: &Made) -> Arc<ServerIdentity> {
     let mut params = CertificateParams::new(vec![
         "localhost".to_owned(),
         "*.probe.localhost".to_owned(),
@@ -241,8 +241,7 @@ fn server_identity(ca: &Made) -> ServerIdentity {
     ])
     .unwrap();
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let (chain, key) = signed(params, ca).identity();
-    ServerIdentity { chain, key }
+    Arc::new(ServerIdentity::new(signed(params, ca).identity()).unwrap())
 }
 
 /// What a handler saw of its peer.

@@ -4,6 +4,7 @@ use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOption
 use crate::cli::output::Output;
 use clap::Args;
 use std::path::PathBuf;
+use tegata_core::HttpOrigin;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -42,8 +43,8 @@ pub struct InviteOptions {
     #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["site", "label", "gate"])]
     pub csv: Option<PathBuf>,
     /// Address of the portal for the link, where it is not the configured one
-    #[arg(long, value_name = "URL")]
-    pub portal: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = HttpOrigin::parse_https)]
+    pub portal: Option<HttpOrigin>,
     #[command(flatten)]
     pub output: Output,
 }
