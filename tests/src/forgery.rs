@@ -18,8 +18,14 @@ const CERTIFICATE: [&str; 6] = [
 ];
 
 /// Every header in which a gate speaks to the product.
-const GATE: [&str; 5] =
-    ["tegata-device", "tegata-tenant", "tegata-site", "tegata-generation", "tegata-subject"];
+const GATE: [&str; 6] = [
+    "tegata-device",
+    "tegata-tenant",
+    "tegata-site",
+    "tegata-generation",
+    "tegata-subject",
+    "tegata-assertion",
+];
 
 /// A word that no honest header has.
 pub const FORGED: &str = "forged";
@@ -37,11 +43,16 @@ pub enum Spelling {
     Underscores,
     /// One of each.
     Mixed,
+    /// With `.`, which CGI takes for `-` as well.
+    Dots,
+    /// With another letter that a name may have and CGI takes for `-`.
+    Tildes,
 }
 
 impl Spelling {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Usual, Self::Twice, Self::Capitals, Self::Underscores, Self::Mixed];
+    pub const ALL: [Self; 7] =
+        [Self::Usual, Self::Twice, Self::Capitals, Self::Underscores, Self::Mixed, Self::Dots, Self::Tildes];
 
     /// The request with this header.
     #[must_use]
@@ -53,6 +64,8 @@ impl Spelling {
             Self::Twice => request.header(name, value).header(name, value),
             Self::Capitals => request.header(&capitals, value),
             Self::Underscores => request.header(&underscores, value),
+            Self::Dots => request.header(&name.replace('-', "."), value),
+            Self::Tildes => request.header(&name.replace('-', "~"), value),
             Self::Mixed => request.header(&capitals.replacen('-', "_", 1), value).header(name, value),
         }
     }
@@ -61,7 +74,7 @@ impl Spelling {
 /// The request with a lie in every header that products believe.
 #[must_use]
 pub fn pretending(request: Curl, spelling: Spelling) -> Curl {
-    GATE.iter().fold(request, |request, name| spelling.write(request, name, FORGED))
+    GATE.iter().chain(&CERTIFICATE).fold(request, |request, name| spelling.write(request, name, FORGED))
 }
 
 /// The request with somebody else's certificate in every header that may carry one.

@@ -3,7 +3,9 @@
 use crate::identity::Identity;
 use crate::installation::Installation;
 use axum::extract::{Extension, Request};
-use axum::http::HeaderMap;
+use axum::http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -34,11 +36,12 @@ pub struct Product {
 }
 
 impl Product {
-    /// A product that believes the headers of the proxy before it, and tells which it received.
+    /// A product that believes the headers of the proxy before it, tells which it received, and changes to whatever
+    /// protocol it is asked for.
     #[must_use]
     pub fn behind_a_proxy() -> Self {
         let (runtime, listener, port) = foundation();
-        let app = Router::new().fallback(told_headers);
+        let app = Router::new().fallback(credulous);
         runtime.spawn(async move { axum::serve(listener, app).await });
         Self { port, _runtime: runtime }
     }
@@ -76,8 +79,29 @@ fn foundation() -> (Runtime, TcpListener, u16) {
     (runtime, listener, port)
 }
 
+async fn credulous(request: Request) -> Response {
+    match request.headers().get(UPGRADE).cloned() {
+        Some(protocol) => {
+            tokio::spawn(echo(request));
+            let word = HeaderValue::from_static;
+            // The answer to the sample key of RFC 6455 section 1.3.
+            let accept = (SEC_WEBSOCKET_ACCEPT, word("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+            let headers = [(UPGRADE, protocol), (CONNECTION, word("Upgrade")), accept];
+            (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+        }
+        None => told_headers(request.headers()).into_response(),
+    }
+}
+
+/// Sends back what comes.
+async fn echo(request: Request) {
+    let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+    let (mut from, mut to) = tokio::io::split(TokioIo::new(upgraded));
+    let _ = tokio::io::copy(&mut from, &mut to).await;
+}
+
 /// Values of one name are joined, so that a second one shows.
-async fn told_headers(headers: HeaderMap) -> Json<Value> {
+fn told_headers(headers: &HeaderMap) -> Json<Value> {
     let mut told = Map::new();
     for name in headers.keys() {
         let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));

@@ -97,7 +97,7 @@ impl Place {
         eventually(&format!("{name} asks for tokens"), Duration::from_secs(20), || {
             assert!(process.is_running(), "{name} ended: {}", process.log());
             let answer = Curl::to(&origin).trusting(&tls_ca).attempt();
-            answer.is_ok_and(|answer| answer.header("www-authenticate") == "Bearer")
+            answer.is_ok_and(|answer| answer.header("www-authenticate").starts_with("Bearer"))
         });
         Recipe { _process: process, origin, tls_ca, _folder: self.folder }
     }

@@ -60,7 +60,7 @@ fn a_token_for_another_product_is_of_no_use() {
     let device = installation.enroll("register-1");
     let token = obtain(&installation, &device);
     let refused = nginx.request("/").as_device(&device).bearer(&token).send().expect(401);
-    assert_eq!(refused.header("tegata-refusal"), "G-03");
+    assert_eq!(refused.header("tegata-refusal"), "G-11");
 }
 
 #[test]

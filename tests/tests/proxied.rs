@@ -1,5 +1,6 @@
 //! A proxy terminates TLS for devices: everything works as without it, and nobody else is believed.
 
+use std::path::Path;
 use std::time::Duration;
 use tegata_core::encoding::{base64, hex};
 use tegata_tests::stopwatch::eventually;
@@ -66,6 +67,10 @@ fn nobody_writes_the_header_but_the_proxy() {
     assert_eq!(forged.problem(), "C-01", "nginx overwrites what its clients write");
     let forged = probe().as_device(&device).header("x-client-cert", &story).send().expect(200);
     assert!(forged.text().contains(&device.device), "{forged}");
+
+    let [certificate, key] = ended(&installation.folder("ended"));
+    let judged = probe().presenting(&certificate, &key).send().expect(401);
+    assert_eq!(judged.problem(), "C-02", "whom nginx itself refuses reads why");
 
     let direct = || {
         let request = Curl::to(&format!("{}/probe", proxied.direct)).trusting(&installation.tls_ca);
@@ -139,6 +144,19 @@ fn an_operator_cannot_configure_a_proxy_that_anybody_could_be() {
 const FORMATS: [&str; 6] = ["nginx", "rfc9440", "envoy", "alb", "alb-verify", "traefik"];
 
 /// In the order of [`FORMATS`], as these proxies write them.
+/// A certificate whose time is over, and its key.
+fn ended(folder: &Path) -> [String; 2] {
+    let mut params = rcgen::CertificateParams::new(vec!["register-0".into()]).expect("a name");
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    [("ended.pem", certificate.pem()), ("ended.key", key.serialize_pem())].map(|(name, pem)| {
+        std::fs::write(folder.join(name), pem).expect("a file");
+        folder.join(name).display().to_string()
+    })
+}
+
 fn every_header(device: &Identity) -> [(&'static str, String); 6] {
     let der = der(device);
     let pem = escaped(device);

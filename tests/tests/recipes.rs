@@ -16,7 +16,26 @@ fn nginx_lets_nobody_through_whom_the_gate_refuses() {
     let (installation, product) = (Installation::start(), Product::behind_a_proxy());
     let gate = installation.gate();
     let proxy = Recipe::nginx(&installation, gate.port, product.port);
+    nginx_answers_wrong_certificates_in_our_words(&installation, &gate, &proxy);
     Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
+}
+
+/// nginx itself refuses certificates of others (495), and where it demands one also to have none (496).
+fn nginx_answers_wrong_certificates_in_our_words(
+    installation: &Installation,
+    gate: &GateProcess,
+    nginx: &Recipe,
+) {
+    let folder = installation.folder("stranger");
+    self_signed_server(&folder);
+    let file = |name: &str| folder.join(name).display().to_string();
+    let stranger = || nginx.request("/orders").presenting(&file("server.pem"), &file("server.key"));
+    assert_eq!(stranger().send().expect(401).problem(), "C-02");
+    assert_eq!(stranger().json(&json!({"a": 1})).send().expect(401).problem(), "C-02");
+    let page = stranger().header("accept", "text/html").header("accept-language", "ja").send().expect(401);
+    assert!(page.text().contains("<html lang=\"ja\">") && page.text().contains("C-02"), "{page}");
+    let demanding = Recipe::nginx_demanding(installation, gate.port, 9);
+    assert_eq!(demanding.request("/").send().expect(401).problem(), "C-01");
 }
 
 #[test]
@@ -85,6 +104,7 @@ impl Checkpoint {
         self.product_learns_who_is_there(&device, &token);
         self.everybody_else_reads_why(&device, &other, &token);
         self.no_header_stands_for_a_certificate(&device, &other, &token);
+        self.nothing_but_a_websocket_is_a_tunnel_to_the_product(&device, &token);
         self.revocation_bites_on_a_connection_that_is_open(&device, &token);
         self.gate_that_is_away_lets_nobody_through(&other, without_gate);
     }
@@ -115,7 +135,7 @@ impl Checkpoint {
         assert_eq!(refused(&request().as_device(other).bearer(token).send()), "G-04");
         assert_eq!(refused(&request().as_device(device).bearer("nonsense").send()), "G-03");
         let in_query = self.request("/?access_token=x").as_device(device).bearer(token);
-        assert_eq!(refused(&in_query.send()), "G-03");
+        assert_eq!(refused(&in_query.send()), "G-13");
         let challenge = request().as_device(other).bearer(token).send();
         assert!(challenge.header("www-authenticate").contains("invalid_token"), "{challenge}");
     }
@@ -128,6 +148,38 @@ impl Checkpoint {
             let stranger = forged(self.request("/").as_device(other).bearer(token));
             assert_eq!(refused(&anonymous), "C-01", "{spelling:?}");
             assert_eq!(refused(&stranger), "G-04", "{spelling:?}");
+        }
+    }
+
+    /// The product would change to any protocol. With `h2c` a device could send requests past every check.
+    fn nothing_but_a_websocket_is_a_tunnel_to_the_product(&self, device: &Identity, token: &str) {
+        let asked = |protocol: Value| {
+            let question = json!({
+                "url": format!("{}/", self.origin),
+                "headers": { "authorization": format!("Bearer {token}") },
+                "cert": device.file("chain.pem"),
+                "key": device.file("key.pem"),
+                "ca": self.tls_ca,
+                "protocol": protocol,
+            });
+            clients::run("upgrade.mjs", &question)
+        };
+        let socket = asked(json!("websocket"));
+        assert_eq!((&socket["status"], &socket["protocol"]), (&json!(101), &json!("websocket")), "{socket}");
+        assert_eq!(socket["heard"], "ping");
+        for other in
+            [json!("h2c"), json!("anything"), json!(["h2c", "websocket"]), json!(["websocket", "h2c"])]
+        {
+            let answer = asked(other.clone());
+            let became = answer["protocol"].as_str().unwrap_or("websocket");
+            assert_eq!(became, "websocket", "{other}: {answer}");
+            let told = answer["body"].as_str().unwrap_or_default();
+            assert!(!told.contains("h2c") && !told.contains("http2-settings"), "{other}: {answer}");
+        }
+        for method in ["CONNECT", "TRACE"] {
+            let request = self.request("/").as_device(device).bearer(token).method(method).flag("--http1.1");
+            let refused = request.option("--request-target", "localhost:443").attempt();
+            assert!(refused.is_ok_and(|answer| (400..502).contains(&answer.status)), "{method}");
         }
     }
 

@@ -12,7 +12,7 @@
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how gates learn of a change | [`feed`] |
 //! | how others learn of it | [`security_event`], [`status_list`] |
-//! | what a proxy says about its client | [`proxied`] |
+//! | what a proxy says about its client | [`proxied`], [`header_name`] |
 //! | how addresses of servers are written and compared | [`url`] |
 //! | what was verified before | [`memory`] |
 
@@ -22,6 +22,7 @@ pub mod device;
 pub mod encoding;
 pub mod entropy;
 pub mod feed;
+pub mod header_name;
 pub mod id;
 pub mod jws;
 pub mod language;

@@ -8,12 +8,12 @@ use tegata_core::{Language, Refusal};
 /// The access token of a request.
 ///
 /// # Errors
-/// [`Refusal::TokenMissing`] without a Bearer header; [`Refusal::TokenInvalid`] for two of them, for one
-/// that is not a `b64token`, and for any request with a token in its query (RFC 6750 section 2.3): such
-/// a token is in logs and histories already, so it is refused even beside a good header.
+/// [`Refusal::TokenMissing`] without a Bearer header; [`Refusal::TokenInvalid`] for two of them and for one
+/// that is not a `b64token`; [`Refusal::TokenInAddress`] for any request with a token in its query (RFC 6750
+/// section 2.3): such a token is in logs and histories already, so it is refused even beside a good header.
 pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
     if query.is_some_and(names_a_token) {
-        return Err(Refusal::TokenInvalid);
+        return Err(Refusal::TokenInAddress);
     }
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::TokenMissing)?;
@@ -82,10 +82,10 @@ mod tests {
         for query in ["access_token=a", "x=1&access_token=a", "access%5Ftoken=a", "x;access_token", "%zz=1"] {
             assert_eq!(
                 token(&headers(&["Bearer a.b.c"]), Some(query)),
-                Err(Refusal::TokenInvalid),
+                Err(Refusal::TokenInAddress),
                 "{query}"
             );
-            assert_eq!(token(&headers(&[]), Some(query)), Err(Refusal::TokenInvalid), "{query}");
+            assert_eq!(token(&headers(&[]), Some(query)), Err(Refusal::TokenInAddress), "{query}");
         }
         assert_eq!(token(&headers(&["Bearer a.b.c"]), Some("q=access_token")), Ok("a.b.c"));
     }

@@ -8,7 +8,7 @@ pub use tegata_core::proxied::{Format, HeaderSource, Malformed, Told};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
-use tegata_core::Thumbprint;
+use tegata_core::{Thumbprint, header_name};
 
 /// The certificate of the connection a request came in on. A product that terminates TLS puts it into
 /// the extensions of every request of a connection whose client presented (and proved) one.
@@ -66,46 +66,23 @@ pub(crate) fn told_by(
     Ok(source.told(values, peer)?.map(|told| told.thumbprint()))
 }
 
-/// Headers that say something about a client's certificate, to some proxy or some product.
-const CERTIFICATE_HEADERS: [&str; 6] = [
-    "client-cert",
-    "client-cert-chain",
-    "x-client-cert",
-    "x-forwarded-client-cert",
-    "x-arr-clientcert",
-    "x-ssl-cert",
-];
-
-/// Beginnings of such headers, and of those in which a gate itself answers.
-const CERTIFICATE_PREFIXES: [&str; 7] = [
-    "ssl-client-",
-    "x-ssl-client-",
-    "x-client-cert-",
-    "x-amzn-mtls-",
-    "x-forwarded-tls-client-cert",
-    "x-goog-client-cert",
-    "tegata-",
-];
-
-/// Removes every header about certificates that is known, in any format, and every `Tegata-` header, so
-/// that nothing behind the gate can be told a story. Some servers read `_` as `-`; so does this.
+/// Removes every header about certificates that is known, in any format, and every `Tegata-` header, so that nothing
+/// behind the gate can be told a story. Names are compared as a forgetful product sees them ([`header_name::as_seen`]).
 pub fn strip(headers: &mut HeaderMap, configured: &Source) {
-    if let Source::Header(source) = configured {
-        headers.remove(&source.name);
-    }
-    let told: Vec<HeaderName> = headers.keys().filter(|name| is_about_certificates(name)).cloned().collect();
+    let own = match configured {
+        Source::Header(source) => Some(header_name::as_seen(&source.name)),
+        Source::Connection => None,
+    };
+    let is_story = |name: &str| {
+        let seen = header_name::as_seen(name);
+        seen.starts_with("tegata-")
+            || own.as_ref().is_some_and(|own| seen == *own)
+            || header_name::is_about_certificates(&seen)
+    };
+    let told: Vec<HeaderName> = headers.keys().filter(|name| is_story(name.as_str())).cloned().collect();
     for name in told {
         headers.remove(name);
     }
-}
-
-fn is_about_certificates(name: &HeaderName) -> bool {
-    let known = |name: &str| {
-        CERTIFICATE_HEADERS.contains(&name)
-            || CERTIFICATE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    };
-    let name = name.as_str();
-    if name.contains('_') { known(&name.replace('_', "-")) } else { known(name) }
 }
 
 #[cfg(test)]

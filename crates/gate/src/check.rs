@@ -172,11 +172,20 @@ impl Gatekeeper {
             Refusal::TokenInvalid
         })?;
         let verified = Verified::parse(&payload).ok_or(Refusal::TokenInvalid)?;
-        if self.expects(&verified.claims) { Ok(verified) } else { Err(Refusal::TokenInvalid) }
+        self.expect(&verified.claims)?;
+        Ok(verified)
     }
 
-    fn expects(&self, claims: &AccessClaims) -> bool {
-        claims.iss == self.policy.issuer && claims.aud == self.policy.audience && claims.names_its_device()
+    fn expect(&self, claims: &AccessClaims) -> Result<(), Refusal> {
+        if claims.iss != self.policy.issuer {
+            Err(Refusal::TokenOfAnotherIssuer)
+        } else if claims.aud != self.policy.audience {
+            Err(Refusal::TokenForAnother)
+        } else if claims.names_its_device() {
+            Ok(())
+        } else {
+            Err(Refusal::TokenInvalid)
+        }
     }
 }
 
@@ -195,11 +204,12 @@ impl Verified {
     fn in_time(&self, now: Timestamp, leeway: Duration) -> Result<(), Refusal> {
         let horizon = now.plus(leeway);
         let begun = |seconds: i64| Timestamp::from_seconds(seconds) <= horizon;
-        let ended = now >= Timestamp::from_seconds(self.claims.exp);
-        if !ended && begun(self.claims.iat) && self.not_before.is_none_or(begun) {
+        if now >= Timestamp::from_seconds(self.claims.exp) {
+            Err(Refusal::TokenEnded)
+        } else if begun(self.claims.iat) && self.not_before.is_none_or(begun) {
             Ok(())
         } else {
-            Err(Refusal::TokenInvalid)
+            Err(Refusal::TokenNotYetValid)
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! `/check`, and every path below it, by any method, answers 200 with `Tegata-Device`, `Tegata-Tenant`,
 //! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, or the refusal with `Tegata-Refusal: CODE` and
-//! `Tegata-Help: URL`. `GET /health`
+//! `Tegata-Help: URL`. `/refusal/CODE` is the answer for a certificate that the proxy itself refused. `GET /health`
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 
@@ -107,6 +107,7 @@ pub fn answer<B>(
             Ok(verified) => admitted(&verified),
             Err(refusal) => refuse(refusal),
         },
+        (Some(Route::Refusal(refusal)), _) if is_trusted => refuse(refusal),
         (Some(Route::Health), method) if !matches!(*method, Method::GET | Method::HEAD) => {
             let mut response = refuse(Refusal::MethodNotAllowed);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -121,6 +122,7 @@ pub fn answer<B>(
 enum Route {
     Check,
     Health,
+    Refusal(Refusal),
 }
 
 fn route(path: &str) -> Option<Route> {
@@ -128,8 +130,13 @@ fn route(path: &str) -> Option<Route> {
         "/health" => Some(Route::Health),
         "/check" => Some(Route::Check),
         below if below.starts_with("/check/") => Some(Route::Check),
-        _ => None,
+        other => about_certificates(other.strip_prefix("/refusal/")?).map(Route::Refusal),
     }
+}
+
+/// What a proxy may find wrong with a certificate before it asks about anything else.
+fn about_certificates(code: &str) -> Option<Refusal> {
+    Refusal::from_code(code).filter(|refusal| refusal.code().starts_with("C-"))
 }
 
 fn check<B>(

@@ -11,7 +11,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tegata_core::{Clock, Entropy, Refusal, Thumbprint};
+use tegata_core::{Clock, Entropy, Refusal, Thumbprint, Timestamp};
 use tegata_net::client::Client;
 use tegata_net::tls::read_identity;
 use tokio::sync::watch;
@@ -124,6 +124,16 @@ impl Gate {
                 return Refusal::GateStale;
             }
         }
+    }
+
+    /// Whether the gate knows enough to decide at all.
+    pub(crate) fn require_fresh(&self) -> Result<(), Refusal> {
+        self.0.gatekeeper.fresh(self.0.time.moment())
+    }
+
+    /// What the gate's clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.time.moment().now
     }
 
     /// The number of the last event applied.

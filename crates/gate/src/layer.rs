@@ -4,6 +4,7 @@
 
 use crate::certificate::{PeerAddress, Source, strip};
 use crate::check::Verified;
+use crate::cookies;
 use crate::gate::Gate;
 use crate::guarded::Guarded;
 use crate::problem::Reader;
@@ -92,6 +93,7 @@ impl GateLayer {
     fn admit<B>(&self, request: &mut Request<B>) -> Result<Arc<Verified>, Refusal> {
         let presented = self.presented(request)?;
         strip(request.headers_mut(), &self.source);
+        cookies::join(request.headers_mut());
         let verified = self.gate.check(request.headers(), request.uri().query(), presented)?;
         request.extensions_mut().insert(Arc::clone(&verified));
         Ok(verified)

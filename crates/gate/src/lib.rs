@@ -37,6 +37,7 @@ pub mod reverse_proxy;
 mod backoff;
 mod check;
 mod config;
+mod cookies;
 mod feed;
 mod follow;
 mod gate;

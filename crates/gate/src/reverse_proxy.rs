@@ -4,6 +4,7 @@
 //! TLS and passes the certificate on in a header. Every request is checked; what passes goes to the
 //! product over HTTP/1.1, with `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`
 //! in place of everything a client may have said about certificates. Bodies are streamed both ways.
+//! Of all changes of protocol only `websocket` passes, and neither `CONNECT` nor a strange transfer coding does.
 //!
 //! When a device is denied, what it has under way ends: bodies, answers not yet given, `WebSockets` and,
 //! with TLS, its connections.
@@ -23,6 +24,8 @@ use upstream::Upstream;
 mod connection;
 mod headers;
 mod host;
+mod method;
+mod preflight;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -38,6 +41,9 @@ pub struct ReverseProxy {
     pub front: Front,
     /// What no client, and no product, may exceed.
     pub limits: Limits,
+    /// Whether questions of browsers before requests to other origins (`OPTIONS` with
+    /// `Access-Control-Request-Method`) reach the product although nobody proved who asks.
+    pub preflights: bool,
 }
 
 /// How clients come.
@@ -58,6 +64,8 @@ pub struct Limits {
     pub answer: Duration,
     /// Bytes of a request's body.
     pub body: usize,
+    /// How long a `WebSocket` may go on after the end of the token it was opened with.
+    pub tunnel_grace: Duration,
 }
 
 impl Default for Limits {
@@ -65,7 +73,12 @@ impl Default for Limits {
         // Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
         let listener =
             tegata_net::Limits { header: Duration::from_secs(75), ..tegata_net::Limits::default() };
-        Self { listener, answer: Duration::from_mins(1), body: 100 * 1024 * 1024 }
+        Self {
+            listener,
+            answer: Duration::from_mins(1),
+            body: 100 * 1024 * 1024,
+            tunnel_grace: Duration::from_mins(1),
+        }
     }
 }
 
@@ -76,10 +89,11 @@ pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: 
         Front::Proxy(source) => Source::Header(source.clone()),
     };
     let service = ProxyShared {
-        upstream: Upstream::new(&proxy, gate.clone()),
+        upstream: Upstream::new(&proxy, gate.clone(), source.clone()),
         layer: GateLayer::new(gate.clone(), source),
         gate,
         front: proxy.front.clone(),
+        preflights: proxy.preflights,
     };
     let transport = match proxy.front {
         Front::Tls(config) => {
@@ -100,4 +114,5 @@ struct ProxyShared {
     layer: GateLayer,
     gate: Gate,
     front: Front,
+    preflights: bool,
 }

@@ -181,7 +181,7 @@ async fn nobody_else_passes_and_everybody_reads_the_code() {
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "G-04"));
 
     let answer = with.get("/?access_token=x", &[("authorization", &bearer)]).await;
-    assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "G-03"));
+    assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "G-13"));
 
     let answer = with.get("/.tegata-gate", &[("authorization", &bearer)]).await;
     assert_eq!(answer.status, 404, "nobody asks the gate past nginx");

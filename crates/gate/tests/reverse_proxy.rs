@@ -3,97 +3,24 @@
 
 mod support;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use support::client::{Client, escaped, hesitant, tls};
-use support::product::Product;
+use support::gated::GatedProduct;
 use support::raw::Raw;
-use support::{Party, Platform, device, within};
+use support::{device, within};
 use tegata_core::feed::{Change, Denial};
-use tegata_gate::reverse_proxy::{Front, Limits, ReverseProxy, serve, server_config};
+use tegata_gate::reverse_proxy::Front;
 use tegata_gate::{HeaderSource, Network};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-
-/// A device, a gate with TLS of its own, and a product.
-struct House {
-    platform: Platform,
-    device: Party,
-    bearer: String,
-    product: Product,
-    port: u16,
-    stop: oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
-    _folder: TempDir,
-}
-
-impl House {
-    async fn build() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    async fn with(change: impl FnOnce(&mut ReverseProxy)) -> Self {
-        let platform = Platform::start().await;
-        let gate = platform.gate().await;
-        let product = Product::start().await;
-        let folder = tempfile::tempdir().unwrap();
-        let [certificate, key, client_ca] = files(&platform, &folder);
-        let config = server_config(&certificate, &key, &client_ca).unwrap();
-        let mut proxy = ReverseProxy {
-            upstream: format!("127.0.0.1:{}", product.port).parse().unwrap(),
-            front: Front::Tls(Arc::new(arc_swap::ArcSwap::from_pointee(config))),
-            limits: Limits::default(),
-        };
-        proxy.limits.listener.drain = Duration::from_millis(500);
-        change(&mut proxy);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, gate, proxy, async { drop(stopped.await) }));
-        let device = platform.authority.client();
-        let bearer = format!("Bearer {}", platform.token(&support::device(), device.thumbprint()));
-        Self { platform, device, bearer, product, port, stop, served, _folder: folder }
-    }
-
-    async fn client(&self, party: Option<&Party>) -> Client {
-        Client::secure(self.port, tls(self.platform.authority.roots(), party)).await.0
-    }
-
-    async fn raw(&self) -> Raw {
-        Raw::secure(self.port, tls(self.platform.authority.roots(), Some(&self.device))).await
-    }
-
-    fn revoke(&self) {
-        self.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
-    }
-
-    /// A request's head in letters.
-    fn head(&self, line: &str, more: &str) -> String {
-        format!("{line} HTTP/1.1\r\nhost: localhost\r\nauthorization: {}\r\n{more}\r\n", self.bearer)
-    }
-}
-
-fn files(platform: &Platform, folder: &TempDir) -> [PathBuf; 3] {
-    let server = platform.authority.server();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let certificate = write("server.pem", &server.certificate_pem);
-    [certificate, write("server.key", &server.key_pem), write("chain.pem", &platform.authority.pem())]
-}
 
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn the_product_learns_who_asks_from_the_gate_alone() {
-    let house = House::build().await;
-    let mut client = house.client(Some(&house.device)).await;
+    let gated = GatedProduct::build().await;
+    let mut client = gated.client(Some(&gated.device)).await;
     let forged = [
-        ("authorization", &*house.bearer),
+        ("authorization", &*gated.bearer),
         ("tegata-device", "forged"),
         ("Tegata_Device", "forged"),
         ("client-cert", "forged"),
@@ -128,27 +55,27 @@ async fn the_product_learns_who_asks_from_the_gate_alone() {
 
 #[tokio::test]
 async fn nobody_else_reaches_the_product_and_everybody_reads_the_code() {
-    let house = House::build().await;
-    let other = house.platform.authority.client();
-    let certificate = escaped(&house.device.certificate_pem);
-    let with_header = [("authorization", &*house.bearer), ("x-client-cert", &certificate)];
+    let gated = GatedProduct::build().await;
+    let other = gated.platform.authority.client();
+    let certificate = escaped(&gated.device.certificate_pem);
+    let with_header = [("authorization", &*gated.bearer), ("x-client-cert", &certificate)];
     for (party, path, headers, expected) in [
-        (Some(&house.device), "/", &[][..], (401, "G-02")),
+        (Some(&gated.device), "/", &[][..], (401, "G-02")),
         (None, "/", &with_header[..], (401, "C-01")),
         (Some(&other), "/", &with_header[..], (401, "G-04")),
-        (Some(&house.device), "/?access_token=x", &with_header[..1], (401, "G-03")),
+        (Some(&gated.device), "/?access_token=x", &with_header[..1], (401, "G-13")),
     ] {
-        let answer = house.client(party).await.get(path, headers).await;
+        let answer = gated.client(party).await.get(path, headers).await;
         assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), expected);
     }
-    assert_eq!(house.product.asked(), 0);
+    assert_eq!(gated.product.asked(), 0);
 }
 
 #[tokio::test]
 async fn bodies_stream_both_ways_and_trailers_do_not_become_headers() {
-    let house = House::build().await;
-    let mut raw = house.raw().await;
-    raw.say(&house.head("POST /echo", "transfer-encoding: chunked\r\ntrailer: tegata-device\r\n")).await;
+    let gated = GatedProduct::build().await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("POST /echo", "transfer-encoding: chunked\r\ntrailer: tegata-device\r\n")).await;
     raw.say("5\r\nfirst\r\n").await;
     let head = within(SOON, raw.until("first")).await;
     assert!(head.starts_with("HTTP/1.1 200"), "the answer begins before the question ends: {head}");
@@ -159,11 +86,11 @@ async fn bodies_stream_both_ways_and_trailers_do_not_become_headers() {
 
 #[tokio::test]
 async fn http_2_clients_reach_an_http_1_product_over_connections_that_are_kept() {
-    let house = House::build().await;
+    let gated = GatedProduct::build().await;
     let mut client =
-        Client::http2(house.port, tls(house.platform.authority.roots(), Some(&house.device))).await;
+        Client::http2(gated.port, tls(gated.platform.authority.roots(), Some(&gated.device))).await;
     for _ in 0..5 {
-        let answer = client.get("https://localhost/headers", &[("authorization", &house.bearer)]).await;
+        let answer = client.get("https://localhost/headers", &[("authorization", &gated.bearer)]).await;
         assert_eq!(answer.status, 200);
         assert!(
             answer.body.contains("host: localhost\n") && answer.body.contains("tegata-device: "),
@@ -171,14 +98,14 @@ async fn http_2_clients_reach_an_http_1_product_over_connections_that_are_kept()
             answer.body
         );
     }
-    assert_eq!(house.product.connections(), 1, "one connection carried all of them");
-    let strayed = client.get("https://elsewhere/headers", &[("authorization", &house.bearer)]).await;
+    assert_eq!(gated.product.connections(), 1, "one connection carried all of them");
+    let strayed = client.get("https://elsewhere/headers", &[("authorization", &gated.bearer)]).await;
     assert_eq!((strayed.status.as_u16(), strayed.header("tegata-refusal")), (421, "R-05"), "coalescing");
 }
 
 #[tokio::test]
 async fn a_request_with_two_lengths_or_two_hosts_never_reaches_the_product_as_two() {
-    let house = House::build().await;
+    let gated = GatedProduct::build().await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let length = smuggled.len() + 5;
     for (more, body) in [
@@ -194,56 +121,56 @@ async fn a_request_with_two_lengths_or_two_hosts_never_reaches_the_product_as_tw
             format!("0\r\n\r\n{smuggled}"),
         ),
     ] {
-        let mut raw = house.raw().await;
-        raw.say(&house.head("POST /echo", &more)).await;
+        let mut raw = gated.raw().await;
+        raw.say(&gated.head("POST /echo", &more)).await;
         raw.say(&body).await;
         // Whether refused or read one way, the product sees no request of which the gate knew nothing.
         let _ = within(SOON, raw.until("\r\n\r\n")).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(!house.product.saw("/smuggled"), "{more}");
-        assert!(!more.contains("elsewhere") || house.product.asked() == 0, "{more}");
+        assert!(!gated.product.saw("/smuggled"), "{more}");
+        assert!(!more.contains("elsewhere") || gated.product.asked() == 0, "{more}");
     }
 }
 
 #[tokio::test]
 async fn a_websocket_passes_and_is_cut_when_its_device_is_denied() {
-    let house = House::build().await;
-    let mut raw = house.raw().await;
+    let gated = GatedProduct::build().await;
+    let mut raw = gated.raw().await;
     let upgrade = "connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: x\r\n";
-    raw.say(&house.head("GET /socket", upgrade)).await;
+    raw.say(&gated.head("GET /socket", upgrade)).await;
     let head = within(SOON, raw.until("\r\n\r\n")).await;
     assert!(head.starts_with("HTTP/1.1 101") && head.to_lowercase().contains("upgrade: websocket"), "{head}");
     raw.say("ping").await;
     assert_eq!(within(SOON, raw.until("ping")).await, "ping", "bytes come back");
-    house.revoke();
+    gated.revoke();
     within(SOON, raw.end()).await;
 }
 
 #[tokio::test]
 async fn a_product_that_changes_protocols_unasked_is_not_followed() {
-    let house = House::build().await;
+    let gated = GatedProduct::build().await;
     let answer =
-        house.client(Some(&house.device)).await.get("/socket", &[("authorization", &house.bearer)]).await;
+        gated.client(Some(&gated.device)).await.get("/socket", &[("authorization", &gated.bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (502, "G-06"));
 }
 
 #[tokio::test]
 async fn connections_of_a_denied_device_end_within_the_second_whatever_they_are_doing() {
-    let house = House::build().await;
-    let mut idle = house.raw().await;
-    idle.say(&house.head("GET /headers", "")).await;
+    let gated = GatedProduct::build().await;
+    let mut idle = gated.raw().await;
+    idle.say(&gated.head("GET /headers", "")).await;
     within(SOON, idle.until("tegata-device")).await;
-    let mut downloading = house.raw().await;
-    downloading.say(&house.head("GET /drip", "")).await;
+    let mut downloading = gated.raw().await;
+    downloading.say(&gated.head("GET /drip", "")).await;
     within(SOON, downloading.until("drop")).await;
-    let mut uploading = house.raw().await;
-    uploading.say(&house.head("POST /swallow", "transfer-encoding: chunked\r\n")).await;
+    let mut uploading = gated.raw().await;
+    uploading.say(&gated.head("POST /swallow", "transfer-encoding: chunked\r\n")).await;
     uploading.say("4\r\nbody\r\n").await;
-    let mut waiting = house.raw().await;
-    waiting.say(&house.head("GET /never", "")).await;
-    support::eventually("the product was asked", || house.product.asked() == 4).await;
+    let mut waiting = gated.raw().await;
+    waiting.say(&gated.head("GET /never", "")).await;
+    support::eventually("the product was asked", || gated.product.asked() == 4).await;
 
-    house.revoke();
+    gated.revoke();
     within(SOON, async {
         idle.end().await;
         downloading.end().await;
@@ -253,29 +180,29 @@ async fn connections_of_a_denied_device_end_within_the_second_whatever_they_are_
         waiting.end().await;
     })
     .await;
-    let answer = house.client(Some(&house.device)).await.get("/", &[("authorization", &house.bearer)]).await;
+    let answer = gated.client(Some(&gated.device)).await.get("/", &[("authorization", &gated.bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-06"), "and reads why");
-    assert!(house.product.hung_up_on(), "what the product was doing for the device it need not finish");
+    assert!(gated.product.hung_up_on(), "what the product was doing for the device it need not finish");
 }
 
 #[tokio::test]
 async fn another_device_notices_nothing() {
-    let house = House::build().await;
-    let mut client = house.client(Some(&house.device)).await;
-    assert_eq!(client.get("/headers", &[("authorization", &house.bearer)]).await.status, 200);
+    let gated = GatedProduct::build().await;
+    let mut client = gated.client(Some(&gated.device)).await;
+    assert_eq!(client.get("/headers", &[("authorization", &gated.bearer)]).await.status, 200);
     let other = tegata_core::DeviceId::random(&tegata_core::entropy::Seeded::new(77));
-    house.platform.happen(Change::DeviceDenied { device: other, reason: Denial::Revoked });
+    gated.platform.happen(Change::DeviceDenied { device: other, reason: Denial::Revoked });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(client.get("/headers", &[("authorization", &house.bearer)]).await.status, 200);
+    assert_eq!(client.get("/headers", &[("authorization", &gated.bearer)]).await.status, 200);
 }
 
 #[tokio::test]
 async fn no_session_is_resumed_and_older_tls_is_not_spoken() {
-    let house = House::build().await;
-    let config = tls(house.platform.authority.roots(), Some(&house.device));
+    let gated = GatedProduct::build().await;
+    let config = tls(gated.platform.authority.roots(), Some(&gated.device));
     for _ in 0..3 {
-        let (mut client, resumed) = Client::secure(house.port, config.clone()).await;
-        assert_eq!(client.get("/headers", &[("authorization", &house.bearer)]).await.status, 200);
+        let (mut client, resumed) = Client::secure(gated.port, config.clone()).await;
+        assert_eq!(client.get("/headers", &[("authorization", &gated.bearer)]).await.status, 200);
         assert!(!resumed);
     }
     let mut old = (*config).clone();
@@ -284,9 +211,9 @@ async fn no_session_is_resumed_and_older_tls_is_not_spoken() {
     let old = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
-        .with_root_certificates(house.platform.authority.roots())
+        .with_root_certificates(gated.platform.authority.roots())
         .with_no_client_auth();
-    let tcp = tokio::net::TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+    let tcp = tokio::net::TcpStream::connect(("127.0.0.1", gated.port)).await.unwrap();
     let refused =
         tokio_rustls::TlsConnector::from(Arc::new(old)).connect("localhost".try_into().unwrap(), tcp).await;
     assert!(refused.is_err());
@@ -295,27 +222,27 @@ async fn no_session_is_resumed_and_older_tls_is_not_spoken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
     let moment = Duration::from_millis(300);
-    let house = House::with(|proxy| proxy.limits.listener.handshake = moment).await;
-    let config = tls(house.platform.authority.roots(), Some(&house.device));
-    let (mut client, _) = Client::secure(house.port, hesitant(&config, 3 * moment)).await;
-    assert_eq!(client.get("/", &[("authorization", &house.bearer)]).await.status, 200);
+    let gated = GatedProduct::with(|proxy| proxy.limits.listener.handshake = moment).await;
+    let config = tls(gated.platform.authority.roots(), Some(&gated.device));
+    let (mut client, _) = Client::secure(gated.port, hesitant(&config, 3 * moment)).await;
+    assert_eq!(client.get("/", &[("authorization", &gated.bearer)]).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_stale_gate_closes_and_cuts_tunnels() {
-    let house = House::build().await;
-    let mut raw = house.raw().await;
-    raw.say(&house.head("GET /socket", "connection: Upgrade\r\nupgrade: websocket\r\n")).await;
+    let gated = GatedProduct::build().await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("GET /socket", "connection: Upgrade\r\nupgrade: websocket\r\n")).await;
     within(SOON, raw.until("\r\n\r\n")).await;
-    house.platform.go_away().await;
+    gated.platform.go_away().await;
     within(Duration::from_secs(5), raw.end()).await;
-    let answer = house.client(Some(&house.device)).await.get("/", &[("authorization", &house.bearer)]).await;
+    let answer = gated.client(Some(&gated.device)).await.get("/", &[("authorization", &gated.bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (503, "G-01"));
 }
 
 #[tokio::test]
 async fn nobody_waits_for_ever_and_nobody_sends_without_end() {
-    let house = House::with(|proxy| {
+    let gated = GatedProduct::with(|proxy| {
         proxy.limits.answer = Duration::from_millis(300);
         proxy.limits.listener.header = Duration::from_millis(300);
         proxy.limits.listener.first_request = Duration::from_millis(300);
@@ -323,60 +250,60 @@ async fn nobody_waits_for_ever_and_nobody_sends_without_end() {
     })
     .await;
     let slow =
-        house.client(Some(&house.device)).await.get("/never", &[("authorization", &house.bearer)]).await;
+        gated.client(Some(&gated.device)).await.get("/never", &[("authorization", &gated.bearer)]).await;
     assert_eq!((slow.status.as_u16(), slow.header("tegata-refusal")), (504, "G-07"));
 
-    let mut raw = house.raw().await;
-    raw.say(&house.head("POST /echo", "content-length: 1001\r\n")).await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("POST /echo", "content-length: 1001\r\n")).await;
     assert!(within(SOON, raw.until("R-02")).await.starts_with("HTTP/1.1 413"), "by its word");
-    let mut raw = house.raw().await;
-    raw.say(&house.head("POST /swallow", "transfer-encoding: chunked\r\n")).await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("POST /swallow", "transfer-encoding: chunked\r\n")).await;
     raw.say(&format!("400\r\n{}\r\n", "x".repeat(1024))).await;
     assert!(within(SOON, raw.until("R-02")).await.starts_with("HTTP/1.1 413"), "by its deed");
 
-    let mut raw = house.raw().await;
+    let mut raw = gated.raw().await;
     raw.say("GET / HTTP/1.1\r\nhost: local").await;
     within(SOON, raw.end()).await;
-    let config = tls(house.platform.authority.roots(), Some(&house.device));
-    within(2 * SOON, Client::http2(house.port, config).await.end()).await;
-    let mut raw = house.raw().await;
-    raw.say(&house.head("GET /", &format!("x-long: {}\r\n", "x".repeat(40_000)))).await;
+    let config = tls(gated.platform.authority.roots(), Some(&gated.device));
+    within(2 * SOON, Client::http2(gated.port, config).await.end()).await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("GET /", &format!("x-long: {}\r\n", "x".repeat(40_000)))).await;
     assert!(within(SOON, raw.until("\r\n\r\n")).await.starts_with("HTTP/1.1 431"));
 }
 
 #[tokio::test]
 async fn a_product_that_is_away_is_not_the_clients_fault() {
-    let house = House::with(|proxy| proxy.upstream = "127.0.0.1:1".parse().unwrap()).await;
-    let answer = house.client(Some(&house.device)).await.get("/", &[("authorization", &house.bearer)]).await;
+    let gated = GatedProduct::with(|proxy| proxy.upstream = "127.0.0.1:1".parse().unwrap()).await;
+    let answer = gated.client(Some(&gated.device)).await.get("/", &[("authorization", &gated.bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (502, "G-06"));
 }
 
 #[tokio::test]
 async fn behind_another_proxy_only_its_word_counts() {
     let trusted = HeaderSource::rfc9440(Network::loopback());
-    let house = House::with(|proxy| proxy.front = Front::Proxy(trusted)).await;
-    let value = format!(":{}:", tegata_core::encoding::base64(&house.device.certificate));
+    let gated = GatedProduct::with(|proxy| proxy.front = Front::Proxy(trusted)).await;
+    let value = format!(":{}:", tegata_core::encoding::base64(&gated.device.certificate));
     let headers =
-        [("authorization", &*house.bearer), ("client-cert", &value), ("x-forwarded-for", "192.0.2.7")];
-    let answer = Client::plain(house.port).await.get("/headers", &headers).await;
+        [("authorization", &*gated.bearer), ("client-cert", &value), ("x-forwarded-for", "192.0.2.7")];
+    let answer = Client::plain(gated.port).await.get("/headers", &headers).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.body.contains("x-forwarded-for: 192.0.2.7\n") && !answer.body.contains("client-cert"));
-    let answer = Client::plain(house.port).await.get("/headers", &headers[..1]).await;
+    let answer = Client::plain(gated.port).await.get("/headers", &headers[..1]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-01"));
 
     let elsewhere = HeaderSource::rfc9440(vec!["192.0.2.1".parse().unwrap()]);
-    let house = House::with(|proxy| proxy.front = Front::Proxy(elsewhere)).await;
-    let mut stranger = Raw::plain(house.port).await;
+    let gated = GatedProduct::with(|proxy| proxy.front = Front::Proxy(elsewhere)).await;
+    let mut stranger = Raw::plain(gated.port).await;
     within(SOON, stranger.end()).await;
 }
 
 #[tokio::test]
 async fn an_operator_can_stop_it_while_requests_are_under_way() {
-    let house = House::build().await;
-    let mut raw = house.raw().await;
-    raw.say(&house.head("GET /drip", "")).await;
+    let gated = GatedProduct::build().await;
+    let mut raw = gated.raw().await;
+    raw.say(&gated.head("GET /drip", "")).await;
     within(SOON, raw.until("drop")).await;
-    drop(house.stop);
-    within(Duration::from_secs(2), house.served).await.unwrap();
+    drop(gated.stop);
+    within(Duration::from_secs(2), gated.served).await.unwrap();
     within(SOON, raw.end()).await;
 }

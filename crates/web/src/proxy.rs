@@ -19,7 +19,7 @@ use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tegata_core::proxied::{HeaderSource, Told};
-use tegata_core::{Clock, Refusal, Thumbprint, Timestamp};
+use tegata_core::{Clock, Refusal, Thumbprint, Timestamp, header_name};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -67,7 +67,10 @@ impl Proxies {
         if source.trusted_proxies.is_empty() && certificates.is_empty() {
             return Err(UnfitProxies::Anybody);
         }
-        HeaderName::from_lowercase(source.name.as_bytes()).map_err(|_| UnfitProxies::HeaderName)?;
+        let is_name = header_name::is_token(&source.name) && source.name == source.name.to_ascii_lowercase();
+        if !is_name {
+            return Err(UnfitProxies::HeaderName);
+        }
         let pins = certificates.iter().map(|der| Pin::read(der)).collect::<Result<_, _>>()?;
         Ok(Self { source, pins, door, clock })
     }
@@ -118,6 +121,7 @@ async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next
     let presented = proxies.check_peer(&request).and_then(|()| proxies.presented(request.headers()));
     match presented {
         Ok(presented) => {
+            forget_certificates(request.headers_mut());
             if let Presented(Some(certificate)) = &presented {
                 // The browser's handshake is the proxy's: nothing here makes it choose again.
                 request.extensions_mut().insert(CertificateReselection::new(
@@ -133,6 +137,16 @@ async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next
             next.run(request).await
         }
         Err(refusal) => Problem::from(refusal).into_response(),
+    }
+}
+
+/// Nothing behind this listener reads a header for a certificate, in whatever spelling: neither the one that was read
+/// here nor one that a client made up and its proxy let through.
+fn forget_certificates(headers: &mut HeaderMap) {
+    let is_one = |name: &&HeaderName| header_name::is_about_certificates(name.as_str());
+    let told: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
+    for name in told {
+        headers.remove(name);
     }
 }
 

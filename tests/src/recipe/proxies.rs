@@ -15,12 +15,25 @@ impl Recipe {
     /// nginx, which asks the gate on this port before the product on that.
     #[must_use]
     pub fn nginx(installation: &Installation, gate: u16, product: u16) -> Self {
+        Self::nginx_by(include_str!("../../../docs/recipes/nginx.conf"), installation, gate, product)
+    }
+
+    /// The same where the operator demands a certificate of everybody.
+    #[must_use]
+    pub fn nginx_demanding(installation: &Installation, gate: u16, product: u16) -> Self {
+        let recipe = include_str!("../../../docs/recipes/nginx.conf");
+        let demanding = recipe.replace("ssl_verify_client optional;", "ssl_verify_client on;");
+        assert_ne!(demanding, recipe);
+        Self::nginx_by(&demanding, installation, gate, product)
+    }
+
+    fn nginx_by(recipe: &str, installation: &Installation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "nginx", gate, product);
         let at = place.path("");
         let path = |kind: &str| format!("{kind}_temp_path {at}/{kind};");
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(path).concat();
         let listen = ("listen 443 ssl", format!("listen 127.0.0.1:{} ssl", place.port));
-        let recipe = place.written(include_str!("../../../docs/recipes/nginx.conf"), &[listen]);
+        let recipe = place.written(recipe, &[listen]);
         let whole = format!(
             "daemon off; master_process off; pid {at}/pid; error_log stderr;\n\
              events {{}}\nhttp {{\naccess_log off;\n{paths}\n{recipe}}}\n"

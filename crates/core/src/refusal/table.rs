@@ -425,10 +425,10 @@ refusals! {
         ja: "アクセストークンがありません", "アプリを開き直してください。";
         en: "There is no access token", "Open the app again. A program sends the token in the Authorization header as Bearer.";
     }
-    /// The token is malformed, expired, for another audience, or not from the issuer.
+    /// What was sent is no access token, or its signature is not by a key of the issuer.
     TokenInvalid "G-03" 401 {
-        ja: "アクセストークンが正しくないか、期限が切れています", "アプリを開き直してください。";
-        en: "The access token is not valid here or has ended", "Open the app again. A program obtains a new token for this product.";
+        ja: "アクセストークンが正しくありません", "アプリを開き直してください。";
+        en: "The access token cannot be read or is not signed by the issuer", "Open the app again. A program sends one unaltered token of this issuer in one Authorization header.";
     }
     /// The token is bound to another certificate.
     TokenNotBound "G-04" 401 {
@@ -454,6 +454,31 @@ refusals! {
     ScopeInsufficient "G-08" 403 {
         ja: "このサービスのこの機能は許可されていません", "必要な許可(スコープ)を付けてトークンを取り直してください。続くときはコードを添えて管理者へご連絡ください。";
         en: "The token does not cover this part of the product", "Ask for a token with the scope that is needed. If it is refused, tell your administrator this code.";
+    }
+    /// The token is past its `exp`.
+    TokenEnded "G-09" 401 {
+        ja: "アクセストークンの期限が切れています", "アプリを開き直してください。";
+        en: "The access token has ended", "Open the app again. A program obtains a new token shortly before the old one ends.";
+    }
+    /// The token's `iat` or `nbf` lies ahead of the gate's clock.
+    TokenNotYetValid "G-10" 401 {
+        ja: "アクセストークンの有効期間がまだ始まっていません", "しばらくしてから、もう一度お試しください。続くときはコードをサポートへお知らせください。";
+        en: "The access token has not begun yet", "Try again shortly. Operators: set the clocks of this gate and the platform.";
+    }
+    /// The token is for another product.
+    TokenForAnother "G-11" 401 {
+        ja: "別のサービス用のアクセストークンです", "アプリを開き直してください。";
+        en: "The access token is for another product", "Open the app again. A program asks for a token with this product's name as resource.";
+    }
+    /// The token names another issuer than the gate believes.
+    TokenOfAnotherIssuer "G-12" 401 {
+        ja: "別の発行元のアクセストークンです", "アプリを開き直してください。続くときはコードをサポートへお知らせください。";
+        en: "The access token is of another issuer", "Open the app again. Operators: compare the issuer in the token with --issuer of the gate.";
+    }
+    /// The token came in the address, where logs and histories keep it.
+    TokenInAddress "G-13" 401 {
+        ja: "アドレスにアクセストークンが入っています", "アクセストークンはアドレスに入れず、Authorization ヘッダーで送ってください。";
+        en: "The access token came in the address", "Never put it there. A program sends it in the Authorization header as Bearer.";
     }
 
     // L: Status lists.

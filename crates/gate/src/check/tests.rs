@@ -192,25 +192,25 @@ fn a_person_who_uses_a_device_passes_with_the_device_s_certificate() {
 #[test]
 fn only_this_issuer_and_this_audience_exactly_are_believed() {
     let world = World::new();
-    for changes in [
-        json!({ "iss": "https://ca.example/" }),
-        json!({ "iss": "https://CA.example" }),
-        json!({ "iss": "https://evil.example" }),
-        json!({ "iss": null }),
-        json!({ "aud": "other" }),
-        json!({ "aud": "rezept " }),
-        json!({ "aud": ["rezept"] }),
-        json!({ "aud": null }),
-        json!({ "sub": "device:other" }),
-        json!({ "sub": world.device }),
-        json!({ "client_id": "other" }),
-        json!({ "exp": null }),
-        json!({ "iat": null }),
-        json!({ "jti": null }),
-        json!({ "exp": "soon" }),
+    for (refusal, changes) in [
+        (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://ca.example/" })),
+        (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://CA.example" })),
+        (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://evil.example", "aud": "other" })),
+        (Refusal::TokenForAnother, json!({ "aud": "other", "exp": NOW })),
+        (Refusal::TokenForAnother, json!({ "aud": "rezept " })),
+        (Refusal::TokenInvalid, json!({ "iss": null })),
+        (Refusal::TokenInvalid, json!({ "aud": ["rezept"] })),
+        (Refusal::TokenInvalid, json!({ "aud": null })),
+        (Refusal::TokenInvalid, json!({ "sub": "device:other" })),
+        (Refusal::TokenInvalid, json!({ "sub": world.device })),
+        (Refusal::TokenInvalid, json!({ "client_id": "other" })),
+        (Refusal::TokenInvalid, json!({ "exp": null })),
+        (Refusal::TokenInvalid, json!({ "iat": null })),
+        (Refusal::TokenInvalid, json!({ "jti": null })),
+        (Refusal::TokenInvalid, json!({ "exp": "soon" })),
     ] {
         let token = world.token_with(changes.clone());
-        assert_eq!(world.check(&token), Err(Refusal::TokenInvalid), "{changes}");
+        assert_eq!(world.check(&token), Err(refusal), "{changes}");
     }
 }
 
@@ -223,7 +223,7 @@ fn clocks_may_differ_by_ten_seconds_and_not_by_a_minute() {
             assert_eq!(world.check(&token).is_ok(), accepted, "{claim} {ahead}");
         }
     }
-    assert_eq!(world.check(&world.token_with(json!({ "nbf": i64::MAX }))), Err(Refusal::TokenInvalid));
+    assert_eq!(world.check(&world.token_with(json!({ "nbf": i64::MAX }))), Err(Refusal::TokenNotYetValid));
 }
 
 #[test]
@@ -232,8 +232,8 @@ fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
     let token = world.token_with(json!({ "exp": NOW + 5 }));
     let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
     assert_eq!([check(0), check(4)], [Ok(()), Ok(())]);
-    assert_eq!(check(5), Err(Refusal::TokenInvalid));
-    assert_eq!(check(6), Err(Refusal::TokenInvalid));
+    assert_eq!(check(5), Err(Refusal::TokenEnded));
+    assert_eq!(check(6), Err(Refusal::TokenEnded));
     assert_eq!(check(4), Ok(()), "remembered, and within its time");
 }
 

@@ -1,7 +1,7 @@
 //! One connection of a client, or of the proxy before this one.
 
 use super::upstream::Upstream;
-use super::{Front, ProxyShared, host};
+use super::{Front, ProxyShared, host, method, preflight};
 use crate::certificate::{PeerAddress, PeerCertificate};
 use crate::check::Verified;
 use crate::gate::Gate;
@@ -61,6 +61,7 @@ pub(super) struct ProxyConnection {
     layer: GateLayer,
     upstream: Upstream,
     gate: Gate,
+    preflights: bool,
     facts: Facts,
     /// Of the connection's only client; where a proxy is at the other end, nobody is.
     admitted: Option<watch::Receiver<Option<Arc<Verified>>>>,
@@ -86,6 +87,7 @@ impl ConnectionService for ProxyShared {
             layer: self.layer.clone(),
             upstream: self.upstream.clone(),
             gate: self.gate.clone(),
+            preflights: self.preflights,
             facts: Facts { peer, tls },
             admitted,
         })
@@ -95,19 +97,25 @@ impl ConnectionService for ProxyShared {
 impl ConnectionHandler for ProxyConnection {
     type Body = AnswerBody;
 
-    /// One request: to the right host, then through the gate.
+    /// One request: whole, to the right host, then through the gate.
     fn answer(
         &self,
         mut request: Request<Incoming>,
     ) -> impl Future<Output = Answer> + Send + 'static + use<> {
-        let refused =
-            self.facts.enter(&mut request).err().map(|refusal| self.gate.refuse(refusal, request.headers()));
-        let mut service = self.layer.layer(self.upstream.clone());
+        let entered = match self.facts.enter(&mut request) {
+            Ok(()) => Ok(request),
+            Err(refusal) => Err(self.refuse(refusal, request)),
+        };
+        let preflights = self.preflights;
+        let (upstream, layer) = (self.upstream.clone(), self.layer.clone());
         async move {
-            match refused {
-                Some(answer) => answer.map(Either::Left),
-                None => {
-                    let Ok(answer) = service.call(request).await;
+            match entered {
+                Err(answer) => answer,
+                Ok(request) if preflights && preflight::is_preflight(&request) => {
+                    upstream.preflight(request).await.map(Either::Left)
+                }
+                Ok(request) => {
+                    let Ok(answer) = layer.layer(upstream).call(request).await;
                     answer
                 }
             }
@@ -115,7 +123,8 @@ impl ConnectionHandler for ProxyConnection {
     }
 
     fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Answer {
-        let answer = self.gate.refuse(refusal, request.headers()).map(Either::Left);
+        let mut answer = self.gate.refuse(refusal, request.headers()).map(Either::Left);
+        answer.headers_mut().extend(method::more_about(refusal));
         drop(DrainOnDrop::new(request.into_body()));
         answer
     }
@@ -145,6 +154,7 @@ impl Tls {
 
 impl Facts {
     fn enter(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
+        method::check(request.method())?;
         let host = host::host(request.uri(), request.headers())?;
         let extensions = request.extensions_mut();
         extensions.insert(PeerAddress(self.peer));

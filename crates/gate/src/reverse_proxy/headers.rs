@@ -1,7 +1,6 @@
 //! Which headers go on.
 
-use crate::check::Verified;
-use crate::introduction::introduce;
+use crate::cookies;
 use http::header::{
     CONNECTION, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
@@ -9,10 +8,13 @@ use http::header::{
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use std::net::IpAddr;
+use tegata_core::header_name::as_seen;
 
 /// Headers of one connection (RFC 9110 section 7.6.1), beside those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
+    // Of the upgrade to HTTP/2 (RFC 7540 section 3.2.1), which is never passed on.
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
@@ -23,23 +25,26 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     UPGRADE,
 ];
 
-/// What a request goes on with. Certificate headers are gone already.
-pub(super) fn towards_the_product(
-    headers: &mut HeaderMap,
-    verified: &Verified,
-    host: &Authority,
-    client: Option<IpAddr>,
-) {
+/// The one protocol that a connection may change to.
+///
+/// Any other would be bytes that nobody here reads: with `h2c` a client could go on to send requests, and whatever
+/// headers it likes, past every check.
+const WEBSOCKET: &str = "websocket";
+
+/// What a request goes on with. Headers about certificates are gone already. `client` is known where this proxy is the
+/// first one.
+pub(super) fn towards_the_product(headers: &mut HeaderMap, host: &Authority, client: Option<IpAddr>) {
     end_to_end(headers);
+    cookies::join(headers);
     // The body follows at once; whoever waits for a 100 got it from this proxy.
     headers.remove(EXPECT);
     if let Ok(host) = HeaderValue::from_str(host.as_str()) {
         headers.insert(HOST, host);
     }
+    remove_claims(headers, client.is_none());
     if let Some(client) = client {
         forwarded(headers, host, client);
     }
-    introduce(verified, headers);
 }
 
 /// Leaves only what is meant for the other end.
@@ -50,19 +55,24 @@ pub(super) fn end_to_end(headers: &mut HeaderMap) {
     }
 }
 
-/// The protocol that a request asks to change to (RFC 9110 section 7.8), one alone.
-pub(super) fn wanted_protocol(version: Version, method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
-    let is_asked = named_by_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade"));
+/// Whether a request asks to change to a protocol that may pass (RFC 9110 section 7.8).
+pub(super) fn wants_websocket(version: Version, method: &Method, headers: &HeaderMap) -> bool {
+    version == Version::HTTP_11 && *method == Method::GET && names_websocket(headers)
+}
+
+/// Whether both headers of an upgrade are there, and name this protocol and no other.
+pub(super) fn names_websocket(headers: &HeaderMap) -> bool {
     let mut protocols = headers.get_all(UPGRADE).iter();
-    let protocol = protocols.next().filter(|_| protocols.next().is_none())?;
-    let may = version == Version::HTTP_11 && *method == Method::GET && is_asked;
-    may.then(|| protocol.clone())
+    let is_websocket = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
+    named_by_connection(headers).any(|name| name.eq_ignore_ascii_case("upgrade"))
+        && protocols.next().is_some_and(is_websocket)
+        && protocols.next().is_none()
 }
 
 /// `Connection: Upgrade` with its protocol.
-pub(super) fn ask_for(protocol: HeaderValue, headers: &mut HeaderMap) {
+pub(super) fn name_websocket(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, protocol);
+    headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
 }
 
 fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
@@ -70,16 +80,23 @@ fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// Where a request came from, in place of what the client claims.
-fn forwarded(headers: &mut HeaderMap, host: &Authority, client: IpAddr) {
-    let is_claim = |name: &HeaderName| {
-        let name = name.as_str().replace('_', "-");
-        name.starts_with("x-forwarded-") || name == "x-real-ip" || name == FORWARDED.as_str()
+/// Removes what a client claims about its way here, and the `Proxy` header, which CGI programs take for a proxy of
+/// their own (CVE-2016-5385). Where another proxy stands before this one, what that one writes stays, and only what looks
+/// like it to a forgetful product goes.
+fn remove_claims(headers: &mut HeaderMap, keeps_exact: bool) {
+    let is_removed = |name: &HeaderName| {
+        let seen = as_seen(name.as_str());
+        let is_claim = seen.starts_with("x-forwarded-") || seen == "x-real-ip" || seen == FORWARDED.as_str();
+        seen == "proxy" || is_claim && !(keeps_exact && seen == name.as_str())
     };
-    let claimed: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
+    let claimed: Vec<HeaderName> = headers.keys().filter(|name| is_removed(name)).cloned().collect();
     for name in claimed {
         headers.remove(name);
     }
+}
+
+/// Where a request came from.
+fn forwarded(headers: &mut HeaderMap, host: &Authority, client: IpAddr) {
     let client = client.to_canonical().to_string();
     for (name, value) in [
         ("x-forwarded-for", client.as_str()),
@@ -112,6 +129,7 @@ mod tests {
             ("x-other", "1"),
             ("keep-alive", "timeout=5"),
             ("proxy-authorization", "Basic x"),
+            ("http2-settings", "AAMAAABk"),
             ("te", "trailers"),
             ("trailer", "tegata-device"),
             ("transfer-encoding", "chunked"),
@@ -123,18 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_asked_for_by_both_headers_and_one_protocol() {
-        let wanted = |pairs: &[(&str, &str)]| {
-            wanted_protocol(Version::HTTP_11, &Method::GET, &headers(pairs))
-                .map(|value| value.to_str().unwrap().to_owned())
-        };
-        let both = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
-        assert_eq!(wanted(&both).as_deref(), Some("websocket"));
-        assert_eq!(wanted(&both[..1]), None);
-        assert_eq!(wanted(&both[1..]), None);
-        assert_eq!(wanted(&[both[0], both[1], ("upgrade", "h2c")]), None);
-        assert_eq!(wanted_protocol(Version::HTTP_2, &Method::GET, &headers(&both)), None);
-        assert_eq!(wanted_protocol(Version::HTTP_11, &Method::POST, &headers(&both)), None);
+    fn a_connection_changes_to_nothing_but_a_websocket() {
+        let wanted =
+            |pairs: &[(&str, &str)]| wants_websocket(Version::HTTP_11, &Method::GET, &headers(pairs));
+        let both = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
+        assert!(wanted(&both));
+        assert!(!wanted(&both[..1]) && !wanted(&both[1..]), "both headers ask");
+        for other in ["h2c", "TLS/1.3", "websocket, h2c", "h2c, websocket", "websocket/13", "", " "] {
+            assert!(!wanted(&[both[0], ("upgrade", other)]), "{other}");
+        }
+        assert!(!wanted(&[both[0], both[1], ("upgrade", "h2c")]));
+        assert!(!wants_websocket(Version::HTTP_2, &Method::GET, &headers(&both)));
+        assert!(!wants_websocket(Version::HTTP_11, &Method::POST, &headers(&both)));
     }
 
     #[test]
@@ -146,7 +164,11 @@ mod tests {
             ("x_forwarded_proto", "http"),
             ("forwarded", "for=10.0.0.1"),
             ("x-real-ip", "10.0.0.1"),
+            ("X.Real.IP", "10.0.0.1"),
+            ("x~forwarded~for", "10.0.0.1"),
+            ("proxy", "http://10.0.0.1"),
         ]);
+        remove_claims(&mut told, false);
         forwarded(&mut told, &"a.example:8443".parse().unwrap(), "::ffff:192.0.2.7".parse().unwrap());
         let expected = [
             ("x-forwarded-for", "192.0.2.7"),
@@ -154,5 +176,13 @@ mod tests {
             ("x-forwarded-proto", "https"),
         ];
         assert_eq!(told, headers(&expected));
+    }
+
+    #[test]
+    fn what_the_proxy_before_this_one_says_stays_and_what_only_looks_like_it_goes() {
+        let mut told =
+            headers(&[("x-forwarded-for", "192.0.2.7"), ("X.Forwarded.For", "10.0.0.1"), ("proxy", "x")]);
+        remove_claims(&mut told, true);
+        assert_eq!(told, headers(&[("x-forwarded-for", "192.0.2.7")]));
     }
 }

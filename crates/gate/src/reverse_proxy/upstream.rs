@@ -1,16 +1,20 @@
 //! The product, as a service behind the gate's layer.
 
 use super::connection::{FirstAdmitted, Target};
-use super::{Limits, ReverseProxy, headers, tunnel};
-use crate::certificate::PeerAddress;
+use super::{Limits, ReverseProxy, headers, preflight, tunnel};
+use crate::certificate::{PeerAddress, Source, strip};
 use crate::check::Verified;
 use crate::gate::Gate;
-use crate::guarded::Guarded;
+use crate::guarded::{Cut, Guarded};
+use crate::introduction::introduce;
 use crate::problem::Reader;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
-use http_body_util::{Either, Full, LengthLimitError, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::{Either, Empty, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -40,16 +44,19 @@ pub(super) struct Upstream {
     gate: Gate,
     limits: Limits,
     tunnels: Arc<Semaphore>,
+    /// Where the proxy before this one puts certificates.
+    source: Source,
     /// Whether this proxy is the first, and says where requests came from.
     is_edge: bool,
 }
 
-type Outgoing = Limited<Guarded<Incoming>>;
+/// Nothing of what nobody has checked goes on but the head.
+type Outgoing = Limited<Either<Guarded<Incoming>, Empty<Bytes>>>;
 
 pub(super) type Answer = Response<Either<Full<Bytes>, Incoming>>;
 
 impl Upstream {
-    pub(super) fn new(proxy: &ReverseProxy, gate: Gate) -> Self {
+    pub(super) fn new(proxy: &ReverseProxy, gate: Gate, source: Source) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
@@ -62,6 +69,7 @@ impl Upstream {
             authority: proxy.upstream.clone(),
             gate,
             limits: proxy.limits,
+            source,
             tunnels: Arc::new(Semaphore::new(proxy.limits.listener.connections)),
             is_edge: matches!(proxy.front, super::Front::Tls(_)),
         }
@@ -81,44 +89,92 @@ impl Upstream {
         if request.size_hint().lower() > self.limits.body as u64 {
             return Err(Refusal::RequestTooLarge);
         }
-        let protocol = headers::wanted_protocol(request.version(), request.method(), request.headers());
-        let client = protocol.is_some().then(|| hyper::upgrade::on(&mut request));
-        let outgoing = self.outgoing(request, &verified, protocol.clone())?;
-        let mut response = self.ask(outgoing, &verified).await?;
-        headers::end_to_end(response.headers_mut());
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(response.map(Either::Right));
+        let asks = headers::wants_websocket(request.version(), request.method(), request.headers());
+        let client = asks.then(|| hyper::upgrade::on(&mut request));
+        let outgoing = self.outgoing(request, &verified, asks)?;
+        let response = self.ask(outgoing, &verified).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let client = client.ok_or(Refusal::ProductAway)?;
+            return self.switch(client, response, verified);
         }
-        let (Some(client), Some(protocol)) = (client, protocol) else { return Err(Refusal::ProductAway) };
+        Ok(passed_on(response).map(Either::Right))
+    }
+
+    /// A tunnel, provided that the product changes to the very protocol that it was asked for (RFC 9110 section 7.8).
+    fn switch(
+        &self,
+        client: OnUpgrade,
+        mut response: Response<Incoming>,
+        verified: Arc<Verified>,
+    ) -> Result<Answer, Refusal> {
+        if !headers::names_websocket(response.headers()) {
+            warn!(product = %self.authority, "the product changed to a protocol that it was not asked for");
+            return Err(Refusal::ProductAway);
+        }
         let permit = Arc::clone(&self.tunnels).try_acquire_owned().map_err(|_| Refusal::Unavailable)?;
         let product = hyper::upgrade::on(&mut response);
-        let gate = self.gate.clone();
+        let (gate, grace) = (self.gate.clone(), self.limits.tunnel_grace);
         tokio::spawn(async move {
-            tunnel::run(client, product, gate, verified).await;
+            tunnel::run(client, product, gate, verified, grace).await;
             drop(permit);
         });
-        headers::ask_for(protocol, response.headers_mut());
+        let mut response = passed_on(response);
+        headers::name_websocket(response.headers_mut());
         Ok(response.map(Either::Right))
     }
 
-    /// The request as the product receives it: framed anew, so that its length has one meaning.
+    /// What a browser asks before a request to another origin. Nobody is introduced, and no body comes back.
+    pub(super) async fn preflight(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let reader = Reader::of(request.headers());
+        let answer = self.ask_beforehand(request).await;
+        answer.unwrap_or_else(|refusal| self.gate.refuse_reader(refusal, reader))
+    }
+
+    async fn ask_beforehand(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Refusal> {
+        self.gate.require_fresh()?;
+        let (mut parts, _) = request.into_parts();
+        strip(&mut parts.headers, &self.source);
+        preflight::clean(&mut parts.headers);
+        let outgoing = self.request(parts, Either::Right(Empty::new()))?;
+        let answer = timeout(self.limits.answer, self.client.request(outgoing)).await;
+        let response = answer.map_err(|_| Refusal::ProductSlow)?.map_err(|error| self.broken_off(&error))?;
+        if response.status().is_informational() {
+            return Err(Refusal::ProductAway);
+        }
+        let mut response = passed_on(response).map(|_| Full::default());
+        response.headers_mut().remove(CONTENT_LENGTH);
+        Ok(response)
+    }
+
+    /// The request as the product receives it.
     fn outgoing(
         &self,
         request: Request<Incoming>,
         verified: &Arc<Verified>,
-        protocol: Option<HeaderValue>,
+        asks_for_websocket: bool,
     ) -> Result<Request<Outgoing>, Refusal> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let body = Guarded::new(body, self.gate.clone(), Arc::clone(verified));
+        let mut outgoing = self.request(parts, Either::Left(body))?;
+        introduce(verified, outgoing.headers_mut());
+        if asks_for_websocket {
+            headers::name_websocket(outgoing.headers_mut());
+        }
+        Ok(outgoing)
+    }
+
+    /// Framed anew, so that its length has one meaning. What the client said of itself is gone.
+    fn request(
+        &self,
+        mut parts: Parts,
+        body: Either<Guarded<Incoming>, Empty<Bytes>>,
+    ) -> Result<Request<Outgoing>, Refusal> {
         let Target(host) = parts.extensions.get::<Target>().cloned().ok_or(Refusal::Internal)?;
         let client = parts.extensions.get::<PeerAddress>().filter(|_| self.is_edge).map(|peer| peer.0);
-        headers::towards_the_product(&mut parts.headers, verified, &host, client);
-        if let Some(protocol) = protocol {
-            headers::ask_for(protocol, &mut parts.headers);
-        }
-        let mut uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone());
-        uri =
-            uri.path_and_query(parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")));
-        let body = Guarded::new(body, self.gate.clone(), Arc::clone(verified));
+        headers::towards_the_product(&mut parts.headers, &host, client);
+        frame(&parts.method, &mut parts.headers, &body);
+        let path = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(path);
         let mut outgoing = Request::new(Limited::new(body, self.limits.body));
         *outgoing.method_mut() = parts.method;
         *outgoing.uri_mut() = uri.build().map_err(|_| Refusal::RequestMalformed)?;
@@ -145,13 +201,19 @@ impl Upstream {
     }
 
     fn why(&self, error: &ClientError, verified: &Verified) -> Refusal {
-        if let Err(refusal) = self.gate.standing(verified) {
-            return refusal;
-        }
+        self.gate.standing(verified).err().unwrap_or_else(|| self.broken_off(error))
+    }
+
+    /// Whose fault it is that there is no answer.
+    fn broken_off(&self, error: &ClientError) -> Refusal {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = cause {
             if error.is::<LengthLimitError>() {
                 return Refusal::RequestTooLarge;
+            }
+            // The client's own body broke: chunks that are none, or fewer octets than it promised.
+            if let Some(Cut::Body(_)) = error.downcast_ref() {
+                return Refusal::RequestMalformed;
             }
             cause = error.source();
         }
@@ -161,6 +223,21 @@ impl Upstream {
             debug!(%error, product = %self.authority, "the product broke off, or the client did");
         }
         Refusal::ProductAway
+    }
+}
+
+/// What of an answer is meant for the client.
+fn passed_on(mut response: Response<Incoming>) -> Response<Incoming> {
+    headers::end_to_end(response.headers_mut());
+    response
+}
+
+/// A body of unknown length goes on in chunks, whatever the method: without a word about it, a body of GET would be
+/// left out (RFC 9112 section 6.3).
+fn frame(method: &Method, headers: &mut HeaderMap, body: &impl Body) {
+    let is_unknown = body.size_hint().exact().is_none() && !headers.contains_key(CONTENT_LENGTH);
+    if is_unknown && matches!(*method, Method::GET | Method::HEAD) {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 pub mod client;
+pub mod gated;
 pub mod product;
 pub mod raw;
 mod server;
@@ -238,11 +239,16 @@ impl Platform {
     }
 
     pub fn token(&self, device: &DeviceId, certificate: Thumbprint) -> String {
+        self.token_for(device, certificate, 300)
+    }
+
+    /// For so many seconds.
+    pub fn token_for(&self, device: &DeviceId, certificate: Thumbprint, seconds: i64) -> String {
         let entropy = Seeded::new(7);
         let now = self.clock.now().seconds();
         let claims = json!({
             "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
-            "client_id": device, "iat": now, "exp": now + 300, "jti": "token",
+            "client_id": device, "iat": now, "exp": now + seconds, "jti": "token",
             "cnf": { "x5t#S256": certificate }, "device": device, "generation": 3,
             "tenant": tenant(), "site": SiteId::random(&entropy),
         });

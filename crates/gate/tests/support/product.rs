@@ -23,7 +23,8 @@ struct Facts {
 
 /// `/headers` (and whatever is not named here) tells the request's head, one header a line; `/echo` sends
 /// the body back as it comes, `/swallow` reads it and then says so; `/drip` says a word every 20 ms,
-/// `/never` does not answer, `/socket` changes the protocol and echoes.
+/// `/never` does not answer, `/socket` changes to a WebSocket and echoes, `/socket/h2c` and `/socket/list` change to
+/// something else.
 pub struct Product {
     pub port: u16,
     facts: Arc<Facts>,
@@ -90,7 +91,9 @@ async fn answer(request: Request<Incoming>, facts: Arc<Facts>) -> Result<Answer,
             let _noted = NoteDrop(facts);
             std::future::pending().await
         }
-        "/socket" => Ok(socket(request)),
+        "/socket" => Ok(socket(request, "websocket")),
+        "/socket/h2c" => Ok(socket(request, "h2c")),
+        "/socket/list" => Ok(socket(request, "websocket, h2c")),
         _ => Ok(text(told(&request))),
     }
 }
@@ -105,7 +108,7 @@ fn text(text: String) -> Answer {
     Response::new(Full::from(text).map_err(|never: Infallible| match never {}).boxed_unsync())
 }
 
-fn socket(request: Request<Incoming>) -> Answer {
+fn socket(request: Request<Incoming>, protocol: &str) -> Answer {
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let (mut socket, mut buffer) = (TokioIo::new(upgraded), [0; 1024]);
@@ -116,7 +119,7 @@ fn socket(request: Request<Incoming>) -> Answer {
     let mut response = text(String::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     response.headers_mut().insert("connection", "Upgrade".parse().unwrap());
-    response.headers_mut().insert("upgrade", "websocket".parse().unwrap());
+    response.headers_mut().insert("upgrade", protocol.parse().unwrap());
     response
 }
 

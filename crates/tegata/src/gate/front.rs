@@ -36,6 +36,12 @@ pub struct FrontOptions {
     /// How long the product may take to begin its answer, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "upstream", value_parser = clap::value_parser!(u64).range(1..=3600))]
     patience: u64,
+    /// How long a WebSocket may go on after the end of the token it was opened with, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "upstream", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    tunnel_grace: u64,
+    /// Let preflights pass: what a browser asks, without certificate and token, before a request to another origin
+    #[arg(long, requires = "upstream")]
+    allow_preflight: bool,
     /// Where the machine itself asks for /health
     #[arg(long, value_name = "ADDR", requires = "upstream")]
     health: Option<SocketAddr>,
@@ -80,9 +86,11 @@ impl FrontOptions {
         let limits = Limits {
             body: usize::try_from(u64::from(self.max_body) * 1024 * 1024).unwrap_or(usize::MAX),
             answer: Duration::from_secs(self.patience),
+            tunnel_grace: Duration::from_secs(self.tunnel_grace),
             ..Limits::default()
         };
-        let proxy = ReverseProxy { upstream: authority(upstream)?, front, limits };
+        let proxy =
+            ReverseProxy { upstream: authority(upstream)?, front, limits, preflights: self.allow_preflight };
         Ok(Some(OpenFront { proxy, files, health: self.health }))
     }
 }

@@ -52,7 +52,9 @@ async fn a_certificate_in_the_proxys_header_is_judged_like_one_that_was_presente
 #[tokio::test]
 async fn without_a_certificate_in_the_header_nobody_presented_one() {
     let world = World::start().await;
-    for told in [headers(&[]), headers(&[("client-cert", "")])] {
+    let made = rfc9440(&world.ours.device.der);
+    let lookalikes = [("client_cert", &*made), ("client.cert", &made), ("client~cert", &made)];
+    for told in [headers(&[]), headers(&[("client-cert", "")]), headers(&lookalikes)] {
         let proxies = world.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
         let nobody = Seen { thumbprint: None, trusted: None };
         assert_eq!(seen(&call_through(proxies, PROXY, None, told).await), nobody);
@@ -133,9 +135,11 @@ async fn proxies_that_could_be_anybody_are_no_configuration() {
         unfit(HeaderSource::nginx(vec![]), &[CertificateDer::from(&b"x"[..])]),
         Some(UnfitProxies::Unreadable)
     );
-    let mut source = HeaderSource::nginx(Network::loopback());
-    source.name = "X-Client-Cert".into();
-    assert_eq!(unfit(source, &[]), Some(UnfitProxies::HeaderName));
+    for name in ["X-Client-Cert", "x client-cert", "x\"client", "x:client", ""] {
+        let mut source = HeaderSource::nginx(Network::loopback());
+        source.name = name.into();
+        assert_eq!(unfit(source, &[]), Some(UnfitProxies::HeaderName), "{name}");
+    }
 }
 
 #[tokio::test]
