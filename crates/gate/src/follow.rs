@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use tegata_core::Entropy;
 use tegata_core::jws::{JwsError, KeySet};
-use tegata_net::client::{AbortOnDrop, Client, ClientError};
+use tegata_net::client::{AbortOnDrop, Client, ClientError, Destinations};
 use tegata_net::tls::{TlsError, read_identity};
 use tracing::{info, warn};
 
@@ -100,9 +100,15 @@ impl Follower {
     }
 
     async fn follow(&self, session: &mut Session) -> Result<std::convert::Infallible, FollowError> {
-        let anonymous = Client::new(self.config.trust.clone(), self.time.clock(), None)?;
+        let anonymous =
+            Client::new(self.config.trust.clone(), self.time.clock(), None, Destinations::Anywhere)?;
         let identity = read_identity(&self.config.identity)?;
-        let client = Client::new(self.config.trust.clone(), self.time.clock(), Some(identity))?;
+        let client = Client::new(
+            self.config.trust.clone(),
+            self.time.clock(),
+            Some(identity),
+            Destinations::Anywhere,
+        )?;
         let metadata = self.metadata(&anonymous).await?;
         let jwks_uri = require_https(&metadata.jwks_uri)?;
         let keys = Keys::new(anonymous, jwks_uri, Arc::clone(&self.state), self.config.state.clone());

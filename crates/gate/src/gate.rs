@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::{Clock, Entropy, Refusal, Thumbprint, Timestamp};
-use tegata_net::client::Client;
+use tegata_net::client::{Client, Destinations};
 use tegata_net::tls::read_identity;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -57,7 +57,7 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
         let identity = read_identity(&config.identity)?;
-        Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity))?;
+        Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity), Destinations::Anywhere)?;
         if let Some(folder) = config.state.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(ConfigError::State(folder.clone()));
         }

@@ -1,7 +1,13 @@
-//! Just enough of an HTTPS client: one HTTP/1.1 connection at a time.
+//! Just enough of an HTTPS client: one HTTP/1.1 connection at a time. It follows no redirects, and every step has a time
+//! and every document a size.
+
+mod destinations;
+
+pub use destinations::Destinations;
 
 use crate::tls::{Identity, TlsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -16,7 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Clock;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -29,23 +35,29 @@ const MAX_DOCUMENT: usize = 256 * 1024;
 
 static VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
-/// Why the platform could not be asked.
+/// Why the other end could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nothing came in time.
-    #[error("the platform does not answer in time")]
+    #[error("it does not answer in time")]
     Timeout,
     /// TCP or TLS failed.
     #[error("no connection: {0}")]
     Connect(#[from] std::io::Error),
+    /// The address is not one of HTTPS.
+    #[error("requests go to https:// addresses alone")]
+    NotHttps,
+    /// The host is none that was configured, and it is not on the Internet.
+    #[error("{0} is within a network of one's own, and no host that the configuration names")]
+    Forbidden(String),
     /// HTTP failed.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
     /// Another status than the one expected.
-    #[error("the platform answers {0}")]
+    #[error("it answers {0}")]
     Status(StatusCode),
     /// The answer, or the address asked, makes no sense.
-    #[error("the platform's answer cannot be read")]
+    #[error("its answer cannot be read")]
     Malformed,
 }
 
@@ -53,6 +65,7 @@ pub enum ClientError {
 pub struct Client {
     tls: TlsConnector,
     patience: Duration,
+    destinations: Destinations,
 }
 
 impl Client {
@@ -61,6 +74,7 @@ impl Client {
         trust: RootCertStore,
         clock: Arc<dyn Clock>,
         identity: Option<Identity>,
+        destinations: Destinations,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_details(provider, Arc::new(Calendar(clock)))
@@ -72,7 +86,7 @@ impl Client {
         };
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), patience: PATIENCE })
+        Ok(Self { tls: TlsConnector::from(Arc::new(config)), patience: PATIENCE, destinations })
     }
 
     /// The same client for somebody who can wait: each step of an exchange may take this long.
@@ -150,9 +164,17 @@ impl Client {
     }
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
+        if uri.scheme() != Some(&Scheme::HTTPS) {
+            return Err(ClientError::NotHttps);
+        }
         let host = uri.host().ok_or(ClientError::Malformed)?.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ClientError::Malformed)?;
-        let tcp = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
+        let found = lookup_host((host, uri.port_u16().unwrap_or(443))).await?;
+        let allowed: Vec<_> = found.filter(|address| self.destinations.allow(host, address.ip())).collect();
+        if allowed.is_empty() {
+            return Err(ClientError::Forbidden(host.to_owned()));
+        }
+        let tcp = TcpStream::connect(&allowed[..]).await?;
         tcp.set_nodelay(true)?;
         let tls = self.tls.connect(name, tcp).await?;
         let (sender, driver) = handshake(TokioIo::new(tls)).await?;

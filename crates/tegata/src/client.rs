@@ -19,6 +19,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{ApprovalId, DeviceId, HttpOrigin, Platform, Serial, Thumbprint};
 use tegata_net::Client;
+use tegata_net::client::Destinations;
 use token::TokenAnswer;
 
 /// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
@@ -241,7 +242,8 @@ fn client(
 ) -> Result<Client, Failure> {
     let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
     let trust = tegata_net::tls::trust_from_pem_file(file).map_err(Failure::misuse)?;
-    let client = Client::new(trust, machine.clock.clone(), identity).map_err(Failure::wrong)?;
+    let client = Client::new(trust, machine.clock.clone(), identity, Destinations::Anywhere)
+        .map_err(Failure::wrong)?;
     Ok(client.with_patience(PATIENCE))
 }
 

@@ -51,6 +51,7 @@ pub struct GateOptions {
 
 /// Runs the gate until it is told to stop.
 pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure> {
+    crate::system::raise_file_limit();
     let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
         .map_err(Failure::misuse)?;
     let certificates = options.certificate_header.trusting(options.trusted.clone());

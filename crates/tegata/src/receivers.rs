@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::security_event::quotable;
 use tegata_net::Client;
+use tegata_net::client::Destinations;
 use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
 
 /// The receivers that are configured.
@@ -55,11 +56,13 @@ impl Way {
         let config = &house.config;
         let ca = push.ca.as_ref().map(|file| config.path(file));
         let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
-        let client = Client::new(trust.map_err(Failure::misuse)?, house.context.clock.clone(), None);
-        let endpoint = push.endpoint.parse();
+        let endpoint: Uri =
+            push.endpoint.parse().map_err(|_| Failure::misuse(format!("no URL: {}", push.endpoint)))?;
+        let (trust, destinations) = (trust.map_err(Failure::misuse)?, Destinations::host_of(&endpoint));
+        let client = Client::new(trust, house.context.clock.clone(), None, destinations);
         Ok(Self {
             client: client.map_err(Failure::wrong)?,
-            endpoint: endpoint.map_err(|_| Failure::misuse(format!("no URL: {}", push.endpoint)))?,
+            endpoint,
             authorization: push.authorization.as_deref().map(|file| secret(config, file)).transpose()?,
         })
     }

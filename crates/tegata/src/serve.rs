@@ -16,6 +16,7 @@ use crate::proxied;
 use crate::public::{self, Lists, Public};
 use crate::receivers;
 use crate::scep;
+use crate::system;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
@@ -46,6 +47,7 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
 }
 
 pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
+    system::raise_file_limit();
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let issuer = Issuer::new(house.context.clone(), token_keys.first(house.context.now())?);

@@ -2,7 +2,7 @@
 //!
 //! The issuing CA may sign client certificates only, so these come from a CA of their own, whose certificate
 //! (`tls/ca.pem`) clients are given. An operator who names other files under `[portal]` and `[device]` owns those; only
-//! what this CA signed is renewed here, at a start.
+//! what this CA signed is renewed here, at a start and every hour.
 
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 const AUTHORITY_DAYS: u32 = 10 * 365;
 const SERVER_DAYS: u32 = 397;
 
-/// A certificate with less than this left is replaced at the next start.
+/// A certificate with less than this left is replaced.
 const NOTICE: Duration = Duration::from_hours(30 * 24);
 
 /// The name of the CA's key.

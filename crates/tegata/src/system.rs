@@ -33,6 +33,16 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// Lets the process open as many files as it may have. A connection is a file, and shells and systemd give a process 1,024
+/// of them unless it asks for more.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the number of open files stays limited");
+    }
+}
+
 /// The account that runs this process, as the operating system knows it: nothing that whoever runs it could write
 /// themselves. For root it says who became it: the account that signed in, which the kernel keeps over `sudo` and `su`
 /// (`/proc/self/loginuid`), or else the account that the environment claims, as a claim.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
 use tegata_net::Client;
+use tegata_net::client::Destinations;
 use tegata_signals::Signals;
 use tegata_storage::Tenant;
 use tegata_token::{Fetch, IdentityProvider, OAuthError, Product, Rules, Tokens};
@@ -96,7 +97,10 @@ fn identity_provider(
     let ca = configured.ca.as_ref().map(|file| house.config.path(file));
     let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
-    let client = Client::new(trust, house.context.clock.clone(), None).map_err(Failure::wrong)?;
+    let issuer: Uri = configured.issuer.parse().doing("identity_provider.issuer is no URL")?;
+    let hosts = configured.hosts.iter().map(String::as_str).chain(issuer.host());
+    let client = Client::new(trust, house.context.clock.clone(), None, Destinations::named(hosts));
+    let client = client.map_err(Failure::wrong)?;
     Ok(IdentityProvider {
         tenant: known.tenant(&configured.tenant)?,
         issuer: configured.issuer.clone(),

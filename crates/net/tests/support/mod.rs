@@ -177,6 +177,10 @@ impl ConnectionHandler for Answering {
 async fn answer(request: Request<Incoming>) -> Response<BoxBody<Bytes, Infallible>> {
     match request.uri().path() {
         "/large" => Response::new(Full::from(vec![b'x'; LARGE]).boxed()),
+        "/elsewhere" => {
+            let response = Response::builder().status(StatusCode::FOUND).header("location", "/");
+            response.body(text("")).unwrap()
+        }
         "/silence" => Response::new(Silence.boxed()),
         "/read" => match request.into_body().collect().await {
             Ok(body) => Response::new(Full::from(body.to_bytes()).boxed()),

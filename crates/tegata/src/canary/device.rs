@@ -12,6 +12,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{Clock, DeviceId, Serial, Thumbprint, Timestamp};
 use tegata_net::Client;
+use tegata_net::client::Destinations;
 use tegata_web::Addresses;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -125,6 +126,7 @@ impl Way<'_> {
     }
 
     fn client(&self, identity: Option<tegata_net::tls::Identity>) -> Result<Client, Failure> {
-        Client::new(self.trust.read()?, self.clock.clone(), identity).map_err(Failure::wrong)
+        Client::new(self.trust.read()?, self.clock.clone(), identity, Destinations::Anywhere)
+            .map_err(Failure::wrong)
     }
 }

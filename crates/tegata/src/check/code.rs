@@ -89,7 +89,7 @@ codes! {
     IssuerIdle "issuer-idle" Warning "nothing of it lives any more: retire it";
     IssuerEndedLiving "issuer-ended-living" Warning "devices still hold certificates of a CA that is not trusted any more: enrol them anew";
     ListenerCertificate "listener-certificate" Wrong "clients cannot connect: replace the certificate and its key";
-    ListenerEnding "listener-ending" Wrong "replace the certificate, or restart the server if it is from its own CA";
+    ListenerEnding "listener-ending" Wrong "replace the certificate; a running server renews what its own CA signed";
     KeyMissing "key-missing" Wrong "bring the key back from its copy";
     KeyExposed "key-exposed" Wrong "close it with chmod, and take the key for known to others";
     KeyOwner "key-owner" Warning "give the file to the account that runs the server";

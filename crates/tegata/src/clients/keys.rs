@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_net::Client;
+use tegata_net::client::Destinations;
 use tegata_web::{CertificateKeys, ClientRegistry, Context};
 use tokio::time::{sleep, timeout};
 
@@ -46,7 +47,7 @@ pub fn keepers(
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
         let source = match jwks {
             Jwks::File(file) => Source::File(config.path(file)),
-            Jwks::At(uri) => Source::Server(anonymous(config, context)?, uri.clone()),
+            Jwks::At(uri) => Source::Server(anonymous(config, context, uri)?, uri.clone()),
             Jwks::Inline(_) => continue,
         };
         let client_id = client.client_id.clone();
@@ -68,11 +69,12 @@ pub fn read(file: &Path) -> Result<CertificateKeys, Failure> {
     CertificateKeys::from_jwks(&text).doing(what())
 }
 
-fn anonymous(config: &Config, context: &Context) -> Result<Arc<Client>, Failure> {
+fn anonymous(config: &Config, context: &Context, uri: &Uri) -> Result<Arc<Client>, Failure> {
     let file = config.clients.jwks_ca.as_ref().map(|file| config.path(file));
     let trust = tegata_net::tls::trust_from_pem_file(file.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
-    Client::new(trust, context.clock.clone(), None).map(Arc::new).map_err(Failure::wrong)
+    let destinations = Destinations::host_of(uri);
+    Client::new(trust, context.clock.clone(), None, destinations).map(Arc::new).map_err(Failure::wrong)
 }
 
 impl Keeper {

@@ -50,6 +50,9 @@ pub struct IdentityProviderConfig {
     pub require: BTreeMap<String, String>,
     /// PEM that verifies its server, where the system's own trust does not.
     pub ca: Option<PathBuf>,
+    /// Hosts within one's own network, beside the issuer's, that its discovery document may name.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// The claim that names a person for ever.
     #[serde(default = "sub")]
     pub person_claim: String,
