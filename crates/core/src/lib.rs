@@ -7,6 +7,7 @@
 //! |---|---|
 //! | who is who | [`id`], [`certificate`], [`device`] |
 //! | when a certificate may be used | [`certificate::standing`] |
+//! | what people call things | [`name`], [`spreadsheet`] |
 //! | who may enrol a first device | [`policy`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
@@ -27,6 +28,7 @@ pub mod id;
 pub mod jws;
 pub mod language;
 pub mod memory;
+pub mod name;
 pub mod network;
 pub mod policy;
 pub mod proxied;
@@ -34,6 +36,7 @@ pub mod refusal;
 pub mod renewal;
 pub mod security_event;
 pub mod short_code;
+pub mod spreadsheet;
 pub mod status_list;
 pub mod thumbprint;
 pub mod timestamp;
@@ -48,6 +51,7 @@ pub use id::{
 };
 pub use language::Language;
 pub use memory::Memory;
+pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
 pub use policy::{Platform, Policies, Policy};
 pub use refusal::Refusal;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -71,7 +71,22 @@ impl Timestamp {
         let nanos = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos();
         i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Self)
     }
+
+    /// From a date of HTTP, in any of the three forms that a recipient must read (RFC 9110 section 5.6.7).
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let since = httpdate::parse_http_date(text.trim()).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok().map(Self::from_seconds)
+    }
+
+    /// As HTTP writes it, in whole seconds; times outside the years 1970 to 9999 are clamped.
+    pub fn http_date(self) -> String {
+        let seconds = self.seconds().clamp(0, LAST_SECOND).unsigned_abs();
+        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
 }
+
+/// 9999-12-31T23:59:59Z.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -113,6 +128,22 @@ mod tests {
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(Timestamp::parse("2023-11-15T07:13:20.123+09:00"), Some(at));
         assert_eq!(at.whole_second().millis(), 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_date_of_http_is_read_in_its_three_forms_and_written_in_one() {
+        let at = Timestamp::from_seconds(784_111_777);
+        for form in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(Timestamp::parse_http_date(form), Some(at), "{form}");
+        }
+        assert_eq!(at.http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        for none in ["", "yesterday", "784111777", "Sun, 06 Foo 1994 08:49:37 GMT", "1994-11-06T08:49:37Z"] {
+            assert_eq!(Timestamp::parse_http_date(none), None, "{none}");
+        }
+        assert_eq!(Timestamp::from_millis(i64::MIN).http_date(), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(Timestamp::from_millis(i64::MAX).http_date(), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
     #[test]

@@ -67,17 +67,7 @@ fn date_of(head: &str) -> Option<Timestamp> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("date").then(|| value.trim().to_owned())
     };
-    http_date(&head.lines().find_map(line)?)
-}
-
-/// IMF-fixdate (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let fields: Vec<_> = text.split_once(", ")?.1.split(' ').collect();
-    let [day, month, year, time, "GMT"] = fields.as_slice() else { return None };
-    let month = MONTHS.iter().position(|name| name == month)? + 1;
-    Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
+    Timestamp::parse_http_date(&head.lines().find_map(line)?)
 }
 
 #[cfg(test)]

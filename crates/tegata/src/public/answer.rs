@@ -22,9 +22,9 @@ pub struct Representation<'a> {
 /// The bytes, or 304 when the client has them.
 pub fn respond(representation: Representation<'_>, asked: &HeaderMap, now: Timestamp) -> Response {
     // As long as its second lasts there may be a second version of the same date, so the date does not tell them apart.
-    let modified =
-        (now.seconds() > representation.modified.seconds()).then(|| http_date(representation.modified));
-    let unchanged = is_known(asked, representation.tag, modified.as_deref());
+    let modified = representation.modified.whole_second();
+    let modified = (now.whole_second() > modified).then_some(modified);
+    let unchanged = is_known(asked, representation.tag, modified);
     let body = if unchanged { Body::empty() } else { Body::from(representation.bytes) };
     let mut response = Response::new(body);
     if unchanged {
@@ -37,11 +37,11 @@ pub fn respond(representation: Representation<'_>, asked: &HeaderMap, now: Times
         }
     };
     put(ETAG, representation.tag);
-    if let Some(modified) = &modified {
-        put(LAST_MODIFIED, modified);
+    if let Some(modified) = modified {
+        put(LAST_MODIFIED, &modified.http_date());
     }
     if let Some(expires) = representation.expires {
-        put(EXPIRES, &http_date(expires));
+        put(EXPIRES, &expires.http_date());
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(representation.cache_control));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(representation.media_type));
@@ -50,7 +50,7 @@ pub fn respond(representation: Representation<'_>, asked: &HeaderMap, now: Times
 
 /// RFC 9110 section 13.2.2: the tag is asked first, and the date only where there is no tag. A date counts when it is
 /// exactly the one that was given: any other comes from a clock that is not ours.
-fn is_known(asked: &HeaderMap, tag: &str, modified: Option<&str>) -> bool {
+fn is_known(asked: &HeaderMap, tag: &str, modified: Option<Timestamp>) -> bool {
     let mut tags = asked.get_all(IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         return tags.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).any(|one| {
@@ -59,19 +59,8 @@ fn is_known(asked: &HeaderMap, tag: &str, modified: Option<&str>) -> bool {
         });
     }
     let since = asked.get(IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok());
+    let since = since.and_then(Timestamp::parse_http_date);
     since.is_some() && since == modified
-}
-
-/// IMF-fixdate (RFC 9110 section 5.6.7).
-fn http_date(at: Timestamp) -> String {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let date = at.date_time();
-    let day = DAYS[usize::from(date.weekday().number_days_from_monday())];
-    let month = MONTHS[usize::from(u8::from(date.month())) - 1];
-    let (hour, minute, second) = date.to_hms();
-    format!("{day}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
 }
 
 #[cfg(test)]
@@ -101,7 +90,11 @@ mod tests {
             assert_eq!(status(&IF_NONE_MATCH, known), StatusCode::NOT_MODIFIED, "{known}");
         }
         assert_eq!(status(&IF_NONE_MATCH, "\"77\""), StatusCode::OK);
-        assert_eq!(status(&IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT"), StatusCode::NOT_MODIFIED);
+        for form in
+            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+        {
+            assert_eq!(status(&IF_MODIFIED_SINCE, form), StatusCode::NOT_MODIFIED, "{form}");
+        }
         assert_eq!(status(&IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:36 GMT"), StatusCode::OK);
         let both = [(IF_NONE_MATCH, "\"6\""), (IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT")];
         assert_eq!(ask(&both, later).status(), StatusCode::OK, "the tag says another list");
