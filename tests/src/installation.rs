@@ -160,6 +160,15 @@ impl Installation {
         self.command(arguments).good().json()
     }
 
+    /// The JSON of a list, and the exit code that it must have: 1 for a list of nothing.
+    pub fn listed(&self, arguments: &[&str]) -> Value {
+        let outcome = self.command(arguments);
+        let list = outcome.json();
+        let is_nothing = list.as_array().is_none_or(Vec::is_empty);
+        assert_eq!(outcome.code, i32::from(is_nothing), "{}", outcome.said());
+        list
+    }
+
     /// `tegata device VERB`, with the consent that what cannot be undone asks for.
     pub fn act_on(&self, device: &str, verb: &str) -> Value {
         let consent: &[&str] = if verb == "revoke" { &["--yes"] } else { &[] };

@@ -54,7 +54,7 @@ fn a_link_is_good_once_whoever_replays_it_at_whatever_door() {
         door.option("--user", &format!("x:{code}")).send()
     };
     assert_eq!(est(csr::honest()).problem(), "I-02", "used up at one door, used up at all");
-    let devices = installation.tell(&["device", "list"]);
+    let devices = installation.listed(&["device", "list"]);
     assert_eq!(devices.as_array().map(Vec::len), Some(1), "{devices}");
     let open = installation.at_portal("/api/v1/invitations/open").json(&json!({ "code": code })).send();
     assert_eq!(open.problem(), "I-02", "nor does it tell for whom it was");

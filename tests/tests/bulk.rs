@@ -59,7 +59,7 @@ fn a_list_is_worked_off_line_by_line_and_its_links_are_shown_once() {
     let links = links.json();
     let link = text_of(&links[1], "url");
     let device = Identity::enroll(&office.installation, &link, "register-2");
-    let listed = office.installation.tell(&["device", "list"]);
+    let listed = office.installation.listed(&["device", "list"]);
     assert_eq!((&listed[0]["device"], &listed[0]["label"]), (&json!(device.device), &json!("レジ2")));
     let again = office.ask(&format!("{place}/codes")).method("POST").send().expect(410);
     assert_eq!(again.problem(), "I-26");
@@ -225,7 +225,7 @@ impl Office {
         .concat();
         installation.reconfigure(|text| format!("{text}{clients}"));
         // The first start's invitation would be counted with the lists'.
-        let listed = installation.tell(&["invite", "list"]);
+        let listed = installation.listed(&["invite", "list"]);
         for one in listed.as_array().into_iter().flatten().skip(1) {
             installation.tell(&["invite", "revoke", &text_of(one, "invitation")]);
         }
@@ -251,7 +251,7 @@ impl Office {
     }
 
     fn open_invitations(&self) -> usize {
-        self.installation.tell(&["invite", "list"]).as_array().map_or(0, Vec::len)
+        self.installation.listed(&["invite", "list"]).as_array().map_or(0, Vec::len)
     }
 
     fn python(&self, key: &str, list: &Value) -> Outcome {

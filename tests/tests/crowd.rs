@@ -31,7 +31,7 @@ fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_the
     assert_eq!(outcome.failures, Vec::<String>::new());
     assert_eq!(outcome.statuses.into_iter().collect::<Vec<_>>(), [(201, CROWD)]);
     assert_eq!(outcome.thumbprints.iter().collect::<HashSet<_>>().len(), CROWD);
-    let devices = installation.tell(&["device", "list", "端末"]);
+    let devices = installation.listed(&["device", "list", "端末"]);
     assert_eq!(devices.as_array().map(Vec::len), Some(CROWD));
     assert_eq!(installation.command(&["check"]).code, 0, "the ledger is sound afterwards");
 }

@@ -40,7 +40,7 @@ fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kil
         installation.tell(&["device", "revoke", "--yes", device]);
     }
     eventually("the outage is noticed", Duration::from_secs(30), || {
-        installation.tell(&["receiver", "list"])[0]["failures"].as_u64() > Some(0)
+        installation.listed(&["receiver", "list"])[0]["failures"].as_u64() > Some(0)
     });
     installation.kill();
     installation.start_again();
@@ -102,7 +102,7 @@ fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_no
     );
     assert_eq!(event["sub_id"]["tenant"]["format"], "opaque");
 
-    let rows = installation.tell(&["receiver", "list"]);
+    let rows = installation.listed(&["receiver", "list"]);
     assert_eq!((&rows[0]["id"], &rows[0]["rejections"]), (&"all".into(), &1.into()));
     assert!(
         rows[0]["rejection"].as_str().expect("a reason").contains("credential-change.all: invalid_request")
@@ -115,7 +115,7 @@ fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_no
 /// Until everything the receiver answered for is noted. What it took without having answered would be sent again.
 fn caught_up(installation: &Installation) {
     eventually("its place is at the end", Duration::from_secs(10), || {
-        let row = installation.tell(&["receiver", "list"])[0].clone();
+        let row = installation.listed(&["receiver", "list"])[0].clone();
         row["behind"] == 0 && row["failing_since"].is_null()
     });
 }
@@ -230,7 +230,7 @@ fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_t
     let ask = json!({"stream_id": "siem", "state": "as you were"});
     assert_eq!(siem.asks(&[("POST", verification.clone(), Some(ask))])[0], (204, Value::Null));
     assert_eq!(payload(&siem.hears())["state"], "as you were", "a paused stream is silent but for this");
-    let row = installation.tell(&["receiver", "list"])[1].clone();
+    let row = installation.listed(&["receiver", "list"])[1].clone();
     assert_eq!((&row["status"], &row["behind"]), (&"paused".into(), &1.into()));
     assert_eq!(siem.asks(&[set("enabled")])[0].0, 200);
     assert_eq!(kind(&siem.hears()), "session-revoked", "what was held");

@@ -25,7 +25,7 @@ fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
     assert_eq!(browser.text("[data-fact=generation]"), "1");
     renew(&installation, &mut browser, &old);
 
-    let (list, new) = (installation.tell(&["device", "list"]), serial_of(&installation, 2));
+    let (list, new) = (installation.listed(&["device", "list"]), serial_of(&installation, 2));
     let device = list[0]["device"].as_str().expect("a device");
     installation.tell(&["device", "revoke", "--yes", device]);
     browser.go(&device_page);
@@ -79,7 +79,7 @@ fn parcel(browser: &mut Browser, picture: &str) -> (Download, String) {
 
 /// The serial number of a generation of the only device.
 fn serial_of(installation: &Installation, generation: u64) -> String {
-    let list = installation.tell(&["device", "list"]);
+    let list = installation.listed(&["device", "list"]);
     let shown = installation.tell(&["device", "show", list[0]["device"].as_str().expect("a device")]);
     let certificates = shown["certificates"].as_array().expect("certificates");
     let found = certificates.iter().find(|known| known["generation"] == generation);

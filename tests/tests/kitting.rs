@@ -38,7 +38,7 @@ fn a_script_enrols_one_device_after_the_other_by_their_asset_numbers_until_the_c
     let labels: Vec<_> =
         shown["made"].as_array().expect("a list").iter().map(|made| &made["label"]).collect();
     assert_eq!(labels, ["A-0815", "棚卸-2", "棚卸-3"]);
-    let listed = installation.tell(&["invite", "list"]);
+    let listed = installation.listed(&["invite", "list"]);
     assert!(listed.as_array().expect("a list").iter().any(|one| one["kitting"] == *kitting.id), "{listed}");
     let probe = installation
         .at_device("/probe")
@@ -74,7 +74,7 @@ fn of_ten_machines_that_want_four_places_at_once_four_get_one() {
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers.len(), 4, "each has a number of its own");
-    assert_eq!(installation.tell(&["device", "list"]).as_array().map(Vec::len), Some(4));
+    assert_eq!(installation.listed(&["device", "list"]).as_array().map(Vec::len), Some(4));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_print
     let number = browser.text(".sticker-number");
     browser.picture("kitting-last");
     assert!(browser.text("#last").contains("全部"));
-    assert_eq!(installation.tell(&["device", "list", &number])[0]["label"], "棚卸-3", "support finds it");
+    assert_eq!(installation.listed(&["device", "list", &number])[0]["label"], "棚卸-3", "support finds it");
 
     browser.go(&format!(
         "{}?lang=en#{}",
@@ -246,9 +246,9 @@ fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_it
     let number = browser.text("[data-fill=number]");
     assert!(browser.text("#made").contains("承認待ち"), "{}", browser.text("#made"));
     browser.picture("kitting-waiting");
-    let waiting = installation.tell(&["approvals"]);
+    let waiting = installation.listed(&["approvals", "list"]);
     assert_eq!((&waiting[0]["label"], waiting.as_array().map(Vec::len)), (&json!("A-0815"), Some(1)));
-    installation.tell(&["approve", &number]);
+    installation.tell(&["approvals", "approve", &number]);
     let file = browser.download();
     browser.reach("install");
     assert_eq!(Path::new(&file.name).extension().and_then(|end| end.to_str()), Some("p12"));
@@ -264,7 +264,7 @@ fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_it
     browser.click("#start");
     browser.reach("waiting");
     let number = browser.text("[data-fill=number]");
-    installation.tell(&["decline", &number, "--reason", "not ours"]);
+    installation.tell(&["approvals", "decline", &number, "--reason", "not ours"]);
     browser.reach("stopped");
     assert_eq!(browser.text("#stopped-problem [data-problem=code]"), "E-06");
     browser.picture("kitting-declined");
@@ -289,9 +289,11 @@ fn a_script_waits_too_and_learns_the_devices_place() {
     thread::scope(|scope| {
         let (folder, trust, link) = (kitted(&installation, "waits"), &installation.tls_ca, &kitting.link);
         let running = scope.spawn(move || enrol_in(&folder, trust, link, None));
-        eventually("it waits", Duration::from_mins(1), || installation.tell(&["approvals"])[0].is_object());
-        let waiting = installation.tell(&["approvals"]);
-        installation.tell(&["approve", waiting[0]["approval"].as_str().expect("an identifier")]);
+        eventually("it waits", Duration::from_mins(1), || {
+            installation.listed(&["approvals", "list"])[0].is_object()
+        });
+        let waiting = installation.listed(&["approvals", "list"]);
+        installation.tell(&["approvals", "approve", waiting[0]["approval"].as_str().expect("an identifier")]);
         let told = running.join().expect("an outcome").good().json();
         assert_eq!((&told["label"], &told["taken"]), (&json!("棚卸-1"), &json!(1)), "{told}");
     });

@@ -46,7 +46,7 @@ fn a_product_is_for_the_stores_it_was_sold_to_from_the_moment_the_command_return
     for answer in tried() {
         answer.expect(200);
     }
-    let listed = installation.tell(&["licence", "list"]);
+    let listed = installation.listed(&["licence", "list"]);
     let sites: Vec<_> = listed.as_array().expect("a list").iter().map(|one| &one["site_name"]).collect();
     assert_eq!(sites, [&Value::Null, &json!("駅前店")]);
 

@@ -161,7 +161,7 @@ fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
     let rehearsal = installation.command(&arguments);
     assert_eq!((rehearsal.code, &rehearsal.json()["taken_over"]), (1, &json!(2)), "{}", rehearsal.said());
     assert_eq!(
-        installation.tell(&["device", "list"]).as_array().unwrap().len(),
+        installation.listed(&["device", "list"]).as_array().unwrap().len(),
         0,
         "a rehearsal changes nothing"
     );

@@ -84,8 +84,8 @@ fn a_canary_leaves_nothing_behind_that_works_or_that_customers_see() {
         watched.number("tegata_canary_last_success_timestamp_seconds").is_some_and(|at| at > 0.0)
     });
     let installation = &watched.installation;
-    assert_eq!(installation.tell(&["device", "list"]), Value::Array(vec![]));
-    let own = installation.tell(&["device", "list", "canary"]);
+    assert_eq!(installation.listed(&["device", "list"]), Value::Array(vec![]));
+    let own = installation.listed(&["device", "list", "canary"]);
     assert!(own.as_array().is_some_and(|own| own.iter().all(|device| device["state"] == "retired")), "{own}");
     assert!(
         installation.invite("front desk").starts_with("https://"),

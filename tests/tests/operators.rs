@@ -8,7 +8,7 @@ fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_mis
     let installation = Installation::start();
     let device = installation.enroll("register-1");
     assert_eq!(installation.command(&["check"]).code, 0);
-    let listed = installation.tell(&["device", "list"]);
+    let listed = installation.listed(&["device", "list"]);
     assert_eq!(listed[0]["device"], *device.device);
     let shown = installation.tell(&["device", "show", &device.device]);
     assert_eq!(shown["certificates"][0]["thumbprint"], *device.thumbprint);

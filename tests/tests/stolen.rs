@@ -57,7 +57,7 @@ fn a_private_key_that_was_found_is_blocked_in_whatever_form_it_was_found() {
         let again = installation.tell(&["key", "block", "--yes", &form]);
         assert_eq!((&again["key"], &again["certificates"]), (&done["key"], &json!(0)), "{form}");
     }
-    let listed = installation.tell(&["key", "list"]);
+    let listed = installation.listed(&["key", "list"]);
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["note"]), (1, &json!("found on a share")));
 
     let invitation = installation.invite("again");

@@ -34,6 +34,7 @@ pub mod policy;
 pub mod proxied;
 pub mod refusal;
 pub mod renewal;
+pub mod search;
 pub mod security_event;
 pub mod short_code;
 pub mod spreadsheet;

@@ -23,7 +23,7 @@ async fn a_good_device_shows_when_it_is_due_and_the_number_that_support_types() 
     assert_eq!(page.status, StatusCode::OK);
     let number = &device.as_str()[..8];
     assert!(page.text.contains(number), "{}", page.text);
-    let found = world.house.ledger.devices(number).await.unwrap();
+    let found = world.house.ledger.devices_numbered(number).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, device);
 }

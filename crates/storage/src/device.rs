@@ -3,6 +3,7 @@
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use futures_util::TryStreamExt;
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, TenantState, Timestamp};
@@ -53,6 +54,34 @@ pub enum DeviceAction {
     Retire,
 }
 
+/// A device in a list.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct ListedDevice {
+    /// The device.
+    #[sqlx(flatten)]
+    pub device: Device,
+    /// When it last came, in milliseconds since 1970.
+    seen_at: Option<i64>,
+}
+
+impl ListedDevice {
+    /// When it last came, to the day; nothing where it never did.
+    pub fn seen_at(&self) -> Option<Timestamp> {
+        self.seen_at.map(Timestamp::from_millis)
+    }
+}
+
+/// Which devices a list is of; those of everybody without a restriction.
+#[derive(Clone, Default, Debug)]
+pub struct DeviceFilter {
+    /// Of this tenant alone.
+    pub tenant: Option<TenantId>,
+    /// Of this site alone.
+    pub site: Option<SiteId>,
+    /// That did not come since; those that never came count from when they were made.
+    pub unseen_since: Option<Timestamp>,
+}
+
 impl Device {
     /// What it counts as, its tenant's state included.
     pub fn effective_state(&self) -> DeviceState {
@@ -76,6 +105,42 @@ impl Ledger {
         }))
     }
 
+    /// Shows devices to `visit` one by one, by tenant, site and label: the list may be longer than memory. A reading of the
+    /// ledger is held meanwhile, so `visit` waits for nobody.
+    pub async fn each_device(
+        &self,
+        filter: &DeviceFilter,
+        mut visit: impl FnMut(ListedDevice) + Send,
+    ) -> Result<()> {
+        on_read!(self, connection => {
+            let mut devices = sqlx::query_as(
+                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
+                 d.state, d.reason, d.generation, d.created_at, d.changed_at, \
+                 COALESCE(d.seen_at, (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id)) AS seen_at \
+                 FROM tenant t CROSS JOIN site s CROSS JOIN device d WHERE s.tenant = t.id AND d.site = s.id \
+                 AND ($1 IS NULL OR t.id = $1) AND ($2 IS NULL OR s.id = $2) AND ($3 IS NULL OR COALESCE(d.seen_at, \
+                 (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id), d.created_at) < $3) \
+                 ORDER BY t.name, s.name, d.label, d.id",
+            )
+            .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()))
+            .bind(filter.site.as_ref().map(|site| site.as_str().to_owned()))
+            .bind(filter.unseen_since.map(Timestamp::millis))
+            .fetch(connection);
+            while let Some(device) = devices.try_next().await? {
+                visit(device);
+            }
+        });
+        Ok(())
+    }
+
+    /// All devices that pass a filter, where they are few.
+    pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<ListedDevice>> {
+        let mut devices = Vec::new();
+        self.each_device(filter, |device| devices.push(device)).await?;
+        Ok(devices)
+    }
+
     /// Devices whose identifier begins so, two at most: enough to tell whether one is meant.
     pub async fn devices_numbered(&self, beginning: &str) -> Result<Vec<Device>> {
         let pattern = format!("{}%", beginning.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
@@ -86,28 +151,6 @@ impl Ledger {
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
                  WHERE d.id LIKE $1 ESCAPE '!' ORDER BY d.id LIMIT 2",
-            )
-            .bind(pattern)
-            .fetch_all(connection)
-            .await?
-        }))
-    }
-
-    /// Devices whose identifier, label, site or tenant contains `text` (all for an empty text), by tenant,
-    /// site and label. Latin letters match in either case.
-    pub async fn devices(&self, text: &str) -> Result<Vec<Device>> {
-        // PostgreSQL escapes with a backslash unless told otherwise, SQLite with nothing.
-        let escaped = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
-        let pattern = format!("%{escaped}%");
-        Ok(on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
-                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE LOWER(d.id) LIKE LOWER($1) ESCAPE '!' OR LOWER(d.label) LIKE LOWER($1) ESCAPE '!' \
-                 OR LOWER(s.name) LIKE LOWER($1) ESCAPE '!' OR LOWER(t.name) LIKE LOWER($1) ESCAPE '!' \
-                 ORDER BY t.name, s.name, d.label, d.id",
             )
             .bind(pattern)
             .fetch_all(connection)

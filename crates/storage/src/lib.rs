@@ -61,7 +61,7 @@ pub use certificate::{
 };
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use crl::{Published, Shard, StoredCrl};
-pub use device::{Device, DeviceAction};
+pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
 pub use history::member_of;

@@ -106,6 +106,17 @@ impl Ledger {
         rows.into_iter().map(|(id,)| read(id)).collect()
     }
 
+    /// The sites of all tenants, by tenant and name.
+    pub async fn all_sites(&self) -> Result<Vec<Site>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT s.id, s.tenant, s.name FROM site s JOIN tenant t ON t.id = s.tenant ORDER BY t.name, s.name, s.id",
+            )
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
     /// The sites of a tenant, by name.
     pub async fn sites(&self, tenant: &TenantId) -> Result<Vec<Site>> {
         Ok(on_read!(self, connection => {

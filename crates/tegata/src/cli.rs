@@ -17,6 +17,7 @@ pub mod proof;
 pub mod reason;
 pub mod receiver;
 pub mod revocations;
+pub mod scope;
 pub mod sign_out;
 pub mod site;
 pub mod tenant;
@@ -132,6 +133,13 @@ pub enum Command {
     Completions(CompletionsOptions),
     /// Write a manual page for each command
     Man(ManOptions),
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop.
+    pub const fn serves(&self) -> bool {
+        matches!(self, Self::Dev(_) | Self::Serve | Self::Gate(_))
+    }
 }
 
 impl Cli {

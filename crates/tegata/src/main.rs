@@ -35,6 +35,7 @@ mod pem;
 mod place;
 mod plain;
 mod profiles;
+mod progress;
 mod proxied;
 mod public;
 mod receivers;
@@ -56,7 +57,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log();
+    start_log(&cli);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return end(&Failure::wrong(error)),
@@ -68,8 +69,10 @@ fn main() -> ExitCode {
 }
 
 /// Logs go to standard error; `TEGATA_LOG` chooses what, as `info,tegata_web=debug`.
-fn start_log() {
-    let filter = EnvFilter::try_from_env("TEGATA_LOG").unwrap_or_else(|_| EnvFilter::new("warn,tegata=info"));
+fn start_log(cli: &Cli) {
+    // What a command reads may take long without anything being wrong.
+    let usual = if cli.command.serves() { "warn,tegata=info" } else { "warn,tegata=info,sqlx::query=error" };
+    let filter = EnvFilter::try_from_env("TEGATA_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let colour = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -181,7 +181,7 @@ fn an_order_is_finalized_once_for_one_sound_key() {
         &client.finalize(&third, &KeyPair::try_from(other_devices_key(&installation)).expect("a key")),
     );
     assert_eq!(reused, ("badCSR".into(), "K-05".into()), "the key of another device");
-    assert_eq!(installation.tell(&["device", "list"]).as_array().map(Vec::len), Some(2));
+    assert_eq!(installation.listed(&["device", "list"]).as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn an_invitation_that_a_page_used_meanwhile_gives_no_second_certificate() {
     installation.at_portal("/api/v1/enrollments").json(&body).send().expect(201);
     assert_eq!(refusal(&client.finalize(&order, &key())).1, "I-02");
     assert_eq!(refusal(&client.order("dns", &binding.identifier)).1, "I-02");
-    assert_eq!(installation.tell(&["device", "list"]).as_array().map(Vec::len), Some(1));
+    assert_eq!(installation.listed(&["device", "list"]).as_array().map(Vec::len), Some(1));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn a_device_that_makes_its_own_key_enrols_by_its_payload_once() {
     std::fs::write(&key_file, key.serialize_pem()).expect("a file");
     super::verified(&installation, &chain_file);
     assert_eq!(super::seen(&installation, &chain_file, &key_file), Ok(1));
-    let label = &installation.tell(&["device", "list"])[0]["label"];
+    let label = &installation.listed(&["device", "list"])[0]["label"];
     assert_eq!(label, "iPad-1", "who it is comes from the invitation");
 
     let thief = KeyPair::generate().expect("a key");

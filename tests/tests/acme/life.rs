@@ -55,7 +55,7 @@ fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger(
     let file = installation.folder("acme").join("chain.pem");
     std::fs::write(&file, chain.text()).expect("a file");
     super::verified(&installation, &file);
-    let device = installation.tell(&["device", "list"])[0]["device"].as_str().expect("a device").to_owned();
+    let device = installation.listed(&["device", "list"])[0]["device"].as_str().expect("a device").to_owned();
     assert!(super::identity(&file).ends_with(&device));
     let text = tegata_tests::openssl::text(&file.display().to_string());
     assert!(!text.contains("somebody else") && !text.contains("example.com"), "{text}");
@@ -153,7 +153,7 @@ fn key() -> KeyPair {
 }
 
 fn enrolled_at(installation: &Installation) -> String {
-    installation.tell(&["device", "list"])[0]["created_at"].as_str().expect("a time").to_owned()
+    installation.listed(&["device", "list"])[0]["created_at"].as_str().expect("a time").to_owned()
 }
 
 /// RFC 9773 section 4.1, by openssl's reading of the certificate.

@@ -24,7 +24,7 @@ fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() 
     browser.see("#device");
     browser.picture("device-good");
     let shown = browser.text("#device dl");
-    let ledger = &installation.tell(&["device", "list"])[0];
+    let ledger = &installation.listed(&["device", "list"])[0];
     for name in ["tenant", "site", "label"] {
         let known = ledger[name].as_str().unwrap_or_else(|| panic!("{name} in {ledger}"));
         assert!(shown.contains(known), "the page shows the {name} of the ledger: {shown}");
@@ -118,7 +118,7 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
     assert_eq!(browser.text(".problem .code strong"), "C-07");
     assert!(browser.text("#why").contains("停止した日時"));
     let number = browser.text(".problem .code strong + strong");
-    let found = installation.tell(&["device", "list", &number]);
+    let found = installation.listed(&["device", "list", &number]);
     assert_eq!(
         found[0]["device"],
         device.as_str(),
@@ -207,7 +207,7 @@ fn generation(installation: &Installation, pem: &str) -> u64 {
 }
 
 fn only_device(installation: &Installation) -> String {
-    let list = installation.tell(&["device", "list"]);
+    let list = installation.listed(&["device", "list"]);
     list[0]["device"].as_str().unwrap_or_else(|| panic!("a device in {list}")).to_owned()
 }
 

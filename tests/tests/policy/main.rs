@@ -188,34 +188,38 @@ fn whoever_is_declined_hears_so_at_each_door() {
     let order = client.order("dns", &binding.identifier).expect(201);
     client.finalize(&order, &KeyPair::generate().expect("a key")).expect(200);
     for _ in 0..2 {
-        let waiting = installation.tell(&["approvals"]);
+        let waiting = installation.listed(&["approvals", "list"]);
         let id = waiting[0]["approval"].as_str().expect("somebody waits");
-        installation.tell(&["decline", id, "--reason", "not ours"]);
+        installation.tell(&["approvals", "decline", id, "--reason", "not ours"]);
     }
     assert_eq!(by_est(&installation, &est, &request).expect(403).problem(), "E-06");
     let ended = client.read(order.header("location")).expect(200).json();
     assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("invalid"), &json!("E-06")));
     by_est(&installation, &est, &csr::honest()).expect(202);
-    let waiting = installation.tell(&["approvals"]);
+    let waiting = installation.listed(&["approvals", "list"]);
     let id = waiting[0]["approval"].as_str().expect("somebody waits");
-    installation.tell(&["decline", id, "--reason", "not ours", "--withdraw"]);
+    installation.tell(&["approvals", "decline", id, "--reason", "not ours", "--withdraw"]);
     assert_eq!(
         by_est(&installation, &est, &csr::honest()).expect(410).problem(),
         "I-04",
         "nor by another key"
     );
-    assert_eq!(installation.tell(&["approvals"]), json!([]));
-    assert_eq!(installation.tell(&["device", "list"]), json!([]));
-    let nobody = installation.command(&["approve", "0000-0000"]);
+    assert_eq!(installation.listed(&["approvals", "list"]), json!([]));
+    assert_eq!(installation.listed(&["device", "list"]), json!([]));
+    let nobody = installation.command(&["approvals", "approve", "0000-0000"]);
     assert_eq!(nobody.code, 2, "nobody waits under that number");
 }
 
 fn approve(installation: &Installation, label: &str) {
-    let waiting = installation.tell(&["approvals"]);
+    let waiting = installation.listed(&["approvals", "list"]);
     let waiting: Vec<_> =
         waiting.as_array().expect("a list").iter().filter(|one| one["label"] == label).collect();
     let first = waiting.first().unwrap_or_else(|| panic!("{label} does not wait"));
-    let told = installation.tell(&["approve", &first["approval"].as_str().expect("an identifier")[..8]]);
+    let told = installation.tell(&[
+        "approvals",
+        "approve",
+        &first["approval"].as_str().expect("an identifier")[..8],
+    ]);
     assert_eq!((&told["label"], &told["decision"]), (&json!(label), &json!("approved")));
 }
 
@@ -243,7 +247,7 @@ impl Waiting {
 
 fn waits(installation: &Installation, label: &str) {
     for _ in 0..300 {
-        let waiting = installation.tell(&["approvals"]);
+        let waiting = installation.listed(&["approvals", "list"]);
         if waiting.as_array().expect("a list").iter().any(|one| one["label"] == label) {
             return;
         }
@@ -317,7 +321,7 @@ fn by_scep(installation: &Installation) -> String {
     let enrol = [&server[..], &trusted, &["--in", "first.key", "--password", &code]].concat();
     set(installation, &["--platform", "ios"]);
     assert!(client.pki(&enrol, "nothing.pem").code != 0, "a client that does not say what it is");
-    assert!(!installation.tell(&["approvals"]).to_string().contains("printer-1"));
+    assert!(!installation.listed(&["approvals", "list"]).to_string().contains("printer-1"));
     installation.tell(&["policy", "clear", "--rule", "platform"]);
     std::thread::scope(|scope| {
         let running = scope.spawn(|| client.pki(&enrol, "first.pem").good().stderr);

@@ -17,7 +17,7 @@ fn the_page_waits_survives_being_closed_and_goes_on_by_itself() {
     browser.see("#waiting-kept");
     browser.picture("enroll-waiting");
     let number = browser.text("[data-fill=number]");
-    let waiting = installation.tell(&["approvals"]);
+    let waiting = installation.listed(&["approvals", "list"]);
     assert!(waiting[0]["approval"].as_str().expect("an identifier").starts_with(&number.replace('-', "")));
     assert_eq!((&waiting[0]["platform"], &waiting[0]["site_name"]), (&json!("linux"), &json!("本店")));
 
@@ -26,14 +26,14 @@ fn the_page_waits_survives_being_closed_and_goes_on_by_itself() {
     browser.reach("waiting");
     assert_eq!(browser.text("[data-fill=number]"), number, "the same key waits");
     browser.picture("enroll-waiting-english");
-    assert_eq!(installation.tell(&["approvals"]).as_array().map(Vec::len), Some(1));
-    installation.tell(&["approve", &number]);
+    assert_eq!(installation.listed(&["approvals", "list"]).as_array().map(Vec::len), Some(1));
+    installation.tell(&["approvals", "approve", &number]);
     browser.reach("install");
     let file = browser.download();
     let password = browser.text("#password");
     browser.import(&file.path, &password);
     browser.reach("done");
-    assert_eq!(installation.tell(&["device", "list"])[0]["label"], "調剤室");
+    assert_eq!(installation.listed(&["device", "list"])[0]["label"], "調剤室");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
@@ -73,7 +73,7 @@ fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
         browser.click("#start");
         browser.reach("waiting");
         let number = browser.text("[data-fill=number]");
-        installation.tell(&["decline", &number, "--reason", "not ours"]);
+        installation.tell(&["approvals", "decline", &number, "--reason", "not ours"]);
         browser.reach("refused");
         assert_eq!(browser.text("#opening-problem [data-problem=code]"), "E-06");
         browser.picture(&format!("enroll-E-06-{language}"));
@@ -100,10 +100,10 @@ fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
         browser.go(&invitation);
         browser.reach("waiting");
         assert_eq!(browser.text("[data-fill=number]"), number, "the same request waits");
-        let waiting = installation.tell(&["approvals"]);
+        let waiting = installation.listed(&["approvals", "list"]);
         assert_eq!((waiting.as_array().map(Vec::len), &waiting[0]["platform"]), (Some(1), &json!("ios")));
 
-        installation.tell(&["approve", &number]);
+        installation.tell(&["approvals", "approve", &number]);
         browser.reach("profile");
         let file = browser.download();
         assert_eq!(file.name, "tegata.mobileconfig");
@@ -128,7 +128,7 @@ fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_some
     browser.click("#profile-start");
     browser.reach("waiting");
     let number = browser.text("[data-fill=number]");
-    installation.tell(&["decline", &number, "--reason", "not ours"]);
+    installation.tell(&["approvals", "decline", &number, "--reason", "not ours"]);
     browser.reach("refused");
     assert_eq!(browser.text("#opening-problem [data-problem=code]"), "E-06");
     browser.picture("apple-declined");
@@ -141,7 +141,7 @@ fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_some
     let form = |code: &str| installation.at_portal("/api/v1/profiles").form(&[("code", code)]).send();
     assert_eq!(form(claim).expect(404).problem(), "I-01", "a claim is no code");
     assert_eq!(at_page(&installation, claim, &csr::honest()).expect(404).problem(), "I-01");
-    installation.tell(&["approve", &asked["approval"].as_str().expect("an identifier")[..8]]);
+    installation.tell(&["approvals", "approve", &asked["approval"].as_str().expect("an identifier")[..8]]);
     at_page(&installation, &code, &csr::honest()).expect(202);
     let given = ask(json!({"claim": claim})).expect(200).json();
     form(given["code"].as_str().expect("a ticket")).expect(200);

@@ -5,7 +5,7 @@ use crate::house::{DAY, Invited, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId};
-use tegata_storage::{InvitationState, LedgerError, NewInvitation, Origin, Site, Tenant};
+use tegata_storage::{DeviceFilter, InvitationState, LedgerError, NewInvitation, Origin, Site, Tenant};
 
 on_both_engines! {
     async fn tenants_and_sites_are_found_again(house: House) {
@@ -124,7 +124,7 @@ on_both_engines! {
         for loser in losers {
             assert_eq!(refusal(loser), Refusal::InvitationUsed);
         }
-        assert_eq!(house.ledger.devices("").await.unwrap().len(), 1, "losers leave no device behind");
+        assert_eq!(house.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "losers leave no device behind");
         let invitation = house.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
         assert_eq!(invitation.state, InvitationState::Claimed);
         assert_eq!(invitation.admits(Some(&[1; 32]), day(0)), Err(Refusal::InvitationUsed));

@@ -8,7 +8,7 @@ use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, KittingId, Refusal, Role, SiteId, TenantId, Timestamp};
-use tegata_storage::{DeviceAction, NewKitting, Origin, Result, TakePlace};
+use tegata_storage::{DeviceAction, DeviceFilter, NewKitting, Origin, Result, TakePlace};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -23,7 +23,7 @@ on_both_engines! {
         for loser in losers {
             assert_eq!(refusal(loser), Refusal::KittingUsedUp);
         }
-        assert_eq!(house.ledger.devices("").await.unwrap().len(), 3);
+        assert_eq!(house.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 3);
         let places = house.ledger.kitting_places(&kitting.id).await.unwrap();
         let named: Vec<_> = places.iter().map(|place| (place.number, place.label.as_str())).collect();
         assert_eq!(named, [(1, "棚卸-1"), (2, "棚卸-2"), (3, "棚卸-3")]);

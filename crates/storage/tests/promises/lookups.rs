@@ -2,22 +2,57 @@
 
 use crate::engines::on_both_engines;
 use crate::house::{House, day};
-use tegata_core::{DeviceId, Role};
-use tegata_storage::Origin;
+use tegata_core::{DeviceId, Role, TenantId};
+use tegata_storage::{Actor, DeviceAction, DeviceFilter, Origin, member_of};
 
 on_both_engines! {
-    async fn support_finds_a_terminal_by_what_the_caller_knows(house: House) {
-        let device = named(house, "Reception_PC 100% \\ 受付").await;
-        let other = named(house, "調剤室 iPad").await;
-        for text in ["reception_pc", "RECEPTION", "_pc", "100%", "\\", "受付", device.as_str()] {
-            assert_eq!(found(house, text).await, std::slice::from_ref(&device), "{text}");
+    async fn devices_are_listed_by_site_and_label_and_narrowed(house: House) {
+        let (tablet, desk) = (named(house, "調剤室 iPad").await, named(house, "Reception_PC 100% 受付").await);
+        let listed = |filter: DeviceFilter| async move {
+            let devices = house.ledger.devices(&filter).await.unwrap();
+            devices.into_iter().map(|listed| listed.device.id).collect::<Vec<_>>()
+        };
+        let all = listed(DeviceFilter::default()).await;
+        assert_eq!(all, [desk, tablet], "by label");
+        let here = DeviceFilter { site: Some(house.site.clone()), ..DeviceFilter::default() };
+        assert_eq!(listed(here).await, all);
+        let elsewhere = DeviceFilter { tenant: Some(TenantId::system()), ..DeviceFilter::default() };
+        assert!(listed(elsewhere).await.is_empty());
+        let stale = |at| DeviceFilter { unseen_since: Some(at), ..DeviceFilter::default() };
+        assert_eq!(listed(stale(day(1))).await, all, "they never came, and were made before");
+        assert!(listed(stale(day(0))).await.is_empty());
+    }
+
+    async fn a_device_is_found_by_the_beginning_of_its_number_unless_several_are(house: House) {
+        let device = named(house, "受付PC").await;
+        let numbered = |beginning: &str| {
+            let beginning = beginning.to_owned();
+            async move { house.ledger.devices_numbered(&beginning).await.unwrap() }
+        };
+        assert_eq!(numbered(&device.as_str()[..8]).await[0].id, device);
+        named(house, "調剤室").await;
+        named(house, "事務室").await;
+        assert_eq!(numbered("").await.len(), 2, "enough to know that it is ambiguous");
+        assert!(numbered("%").await.is_empty() && numbered("_").await.is_empty());
+    }
+
+    async fn the_history_of_a_device_is_read_backwards_and_its_last_stop_found(house: House) {
+        let device = named(house, "受付PC").await;
+        for action in [DeviceAction::Suspend, DeviceAction::Resume, DeviceAction::Suspend] {
+            let mut transaction = house.ledger.begin(day(1)).await.unwrap();
+            transaction.act_on_device(&device, action, "100%_sure", &Actor::Anonymous).await.unwrap();
+            transaction.commit().await.unwrap();
         }
-        for text in ["", "本店", "あおば", "%薬局"] {
-            let expected = if text.starts_with('%') { 0 } else { 2 };
-            assert_eq!(found(house, text).await.len(), expected, "{text}");
-        }
-        assert_eq!(found(house, "ipad").await, [other]);
-        assert!(found(house, "どこにもない").await.is_empty());
+        let history = house.ledger.history_of(&device, u64::MAX, 2).await.unwrap();
+        assert!(history[0].entry.contains("device.suspended") && history[1].entry.contains("device.resumed"));
+        let before = house.ledger.history_of(&device, history[1].seq, 1).await.unwrap();
+        let last = house.ledger.last_entry_of(&device, "device.suspended", "").await.unwrap().unwrap();
+        assert!(last.seq == history[0].seq && before[0].seq < history[1].seq);
+        let noted = &member_of("note", "100%_sure");
+        assert_eq!(house.ledger.last_entry_of(&device, "device.resumed", noted).await.unwrap().unwrap(), history[1]);
+        let other = &member_of("note", "100_sure");
+        assert!(house.ledger.last_entry_of(&device, "device.resumed", other).await.unwrap().is_none());
+        assert!(house.ledger.last_entry("device.suspended", "").await.unwrap().is_none(), "it is about a device");
     }
 
     async fn every_certificate_is_walked_once(house: House) {
@@ -51,8 +86,4 @@ async fn named(house: &House, label: &str) -> DeviceId {
     };
     house.issue(house.intent(&device, origin, day(0))).await.unwrap();
     device
-}
-
-async fn found(house: &House, text: &str) -> Vec<DeviceId> {
-    house.ledger.devices(text).await.unwrap().into_iter().map(|device| device.id).collect()
 }

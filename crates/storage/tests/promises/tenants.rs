@@ -8,7 +8,7 @@ use tegata_core::{
     DeviceId, DeviceState, Refusal, Role, Standing, TenantId, TenantState, Thumbprint, Timestamp,
 };
 use tegata_storage::TenantAction::{Resume, Suspend};
-use tegata_storage::{DeviceAction, Origin, Result, Status, Tenant, TenantAction};
+use tegata_storage::{DeviceAction, DeviceFilter, Origin, Result, Status, Tenant, TenantAction};
 
 on_both_engines! {
     async fn a_tenant_is_stopped_once_and_resumed_once(house: House) {
@@ -106,7 +106,7 @@ on_both_engines! {
             assert_eq!(refusal(refused), Refusal::TenantSuspended);
         }
         assert_eq!(refusal(house.renew(&device, first, day(1)).await), Refusal::TenantSuspended);
-        assert_eq!(house.ledger.devices("").await.unwrap().len(), 1, "nothing of the attempts is left");
+        assert_eq!(house.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "nothing of the attempts is left");
         act(house, Resume).await.unwrap();
         for (device, origin) in origins {
             house.issue(house.intent(&device, origin, day(1))).await.expect("the same invitation");

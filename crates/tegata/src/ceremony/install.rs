@@ -6,7 +6,7 @@ use super::list::RootList;
 use super::lists::{check_next, revision_of};
 use super::request::{known_root, usual_shards};
 use super::scene::Scene;
-use crate::cli::tenant::find_tenant;
+use crate::cli::scope::Directory;
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::hierarchy::write_anchors;
@@ -65,7 +65,7 @@ impl Post {
             ));
         }
         let tenant = match tenant {
-            Some(wanted) => Some(find_tenant(ledger, Some(wanted)).await?.id),
+            Some(wanted) => Some(Directory::read(ledger).await?.into_tenant(wanted)?.id),
             None => None,
         };
         Ok(Self { tenant, shards })

@@ -1,7 +1,7 @@
 //! `tenant-issuing`: whether the shared CAs serve a tenant, or its own alone.
 
 use super::scene::Scene;
-use crate::cli::tenant::find_tenant;
+use crate::cli::scope::Directory;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use serde::Deserialize;
@@ -39,7 +39,7 @@ pub async fn issuing(details: &TenantIssuing, scene: &mut Scene<'_>) -> Result<(
     const READ: &str = "cannot read the ledger";
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
-    let tenant = find_tenant(&ledger, Some(&details.tenant)).await?;
+    let tenant = Directory::read(&ledger).await?.into_tenant(&details.tenant)?;
     let policy = Issuing::from(details.issuing);
     let issuers = ledger.issuers().await.doing(READ)?;
     let own = issuers.iter().filter(|issuer| {

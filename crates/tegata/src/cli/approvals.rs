@@ -1,7 +1,7 @@
 //! `tegata approvals`: devices that wait where the policy asks for an approval.
 
-use crate::cli::output::Output;
-use crate::cli::tenant::find_tenant;
+use crate::cli::output::{Output, nothing_found};
+use crate::cli::scope::{Directory, Scope};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
@@ -34,9 +34,8 @@ pub enum ApprovalsCommand {
 /// Whose waiting devices to list.
 #[derive(clap::Args)]
 pub struct ListOptions {
-    /// Of this tenant alone: name or identifier
-    #[arg(long)]
-    tenant: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
     #[command(flatten)]
     output: Output,
 }
@@ -69,6 +68,7 @@ pub struct DeclineOptions {
 const ENOUGH: usize = 8;
 
 const READ: &str = "cannot read the ledger";
+const NOBODY: &str = "nobody waits";
 const WRITE: &str = "nothing was decided";
 
 /// Runs the command.
@@ -84,24 +84,21 @@ pub async fn run(place: &Place, options: &ApprovalsOptions, machine: &Machine) -
 async fn list(place: &Place, options: &ListOptions, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let mut waiting = ledger.waiting(machine.now()).await.doing(READ)?;
-    if options.tenant.is_some() {
-        let tenant = find_tenant(&ledger, options.tenant.as_deref()).await?;
-        waiting.retain(|approval| approval.tenant == tenant.id);
+    let directory = Directory::read(&ledger).await?;
+    if let Some(scope) = directory.scope(&options.scope)? {
+        waiting.retain(|approval| scope.holds(&approval.tenant, &approval.site));
     }
     ledger.close().await;
     if options.output.json {
         outln!("{}", Value::Array(waiting.iter().map(describe).collect()));
-        return Ok(());
+        return nothing_found(waiting.is_empty(), NOBODY);
     }
     for approval in &waiting {
         let Approval { id, tenant_name, site_name, label, platform, address, asked_at, .. } = approval;
         let address = address.as_deref().unwrap_or("(address not known)");
         outln!("{id}  {}  {tenant_name} {site_name} {label}  {platform}  {address}", asked_at.whole_second());
     }
-    if waiting.is_empty() {
-        outln!("nobody waits");
-    }
-    Ok(())
+    nothing_found(waiting.is_empty(), NOBODY)
 }
 
 /// `tegata approvals approve`.

@@ -19,14 +19,8 @@ use tegata_storage::{Device, DeviceAction, Ledger};
 
 #[derive(clap::Subcommand)]
 pub enum DeviceCommand {
-    /// List devices and gates
-    List {
-        /// Part of an identifier, label, site or tenant
-        #[arg(default_value = "")]
-        text: String,
-        #[command(flatten)]
-        output: Output,
-    },
+    /// Find devices and gates, or list them all
+    List(list::ListOptions),
     /// Show one with its certificates and what happened last
     Show(ShowOptions),
     /// What happened to one, newest first; routine such as tokens is folded
@@ -85,7 +79,7 @@ pub struct RevokeOptions {
 pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
-        DeviceCommand::List { text, output } => list::list(&ledger, text, output.json).await,
+        DeviceCommand::List(options) => list::list(place, &ledger, options, machine).await,
         DeviceCommand::Show(options) => show::show(&ledger, options, machine.now()).await,
         DeviceCommand::History { device, lines, output } => {
             show::history(&ledger, device, *lines, output.json).await

@@ -11,6 +11,7 @@ pub use managing::InvitationCommand;
 pub use options::InviteOptions;
 
 use crate::acme;
+use crate::cli::scope::Directory;
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::keys::KeyRing;
@@ -106,7 +107,7 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
 pub async fn first_site(context: &Context, role: Role, machine: &Machine) -> Result<Invited, Failure> {
     let Context { ledger, installation, addresses, .. } = context;
     let portal = &addresses.portal;
-    let site = sites(ledger).await?.into_iter().next();
+    let site = Directory::read(ledger).await?.sites.into_iter().next();
     let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
     let terms = Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None, acme: None };
     invite(ledger, &Guest { site: &site, role, label: "受付PC" }, &terms, machine).await
@@ -122,7 +123,7 @@ async fn one(
     options: &InviteOptions,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let site = find_site(ledger, options.site.as_deref()).await?;
+    let site = options.site(ledger).await?;
     let (role, label) = match &options.gate {
         Some(name) => (Role::Gate, name),
         None => (Role::Device, &options.label),
@@ -217,29 +218,4 @@ pub fn check_label(label: &str) -> Result<(), Failure> {
     } else {
         Err(Failure::misuse("a label has 1 to 64 characters and no control characters"))
     }
-}
-
-/// The site with this name or identifier; the only one, where there is only one.
-async fn find_site(ledger: &Ledger, wanted: Option<&str>) -> Result<Site, Failure> {
-    let mut found: Vec<_> = sites(ledger)
-        .await?
-        .into_iter()
-        .filter(|site| wanted.is_none_or(|wanted| site.name == wanted || site.id.as_str() == wanted))
-        .collect();
-    match (found.len(), wanted) {
-        (1, _) => Ok(found.remove(0)),
-        (0, _) => Err(Failure::misuse("there is no such site")),
-        (_, None) => Err(Failure::misuse("there are several sites: name one with --site")),
-        (_, Some(_)) => Err(Failure::misuse("several sites have this name: use the identifier")),
-    }
-}
-
-/// All sites of customers.
-async fn sites(ledger: &Ledger) -> Result<Vec<Site>, Failure> {
-    let what = "cannot read the sites";
-    let mut sites = Vec::new();
-    for tenant in ledger.tenants().await.doing(what)?.iter().filter(|tenant| !tenant.is_system()) {
-        sites.extend(ledger.sites(&tenant.id).await.doing(what)?);
-    }
-    Ok(sites)
 }

@@ -1,7 +1,7 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
 use crate::ceremony::candidate;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, nothing_found};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;
@@ -45,6 +45,7 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
     for issuer in ledger.issuers().await.doing(READ)? {
         described.push(describe(ledger, &issuer, &tenants, now).await?);
     }
+    let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
     } else {
@@ -52,7 +53,7 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
             outln!("{}", line(one));
         }
     }
-    Ok(())
+    nothing_found(is_nothing, "the ledger has no CA: tegata ceremony installs one")
 }
 
 async fn show(ledger: &Ledger, id: &IssuerId, as_json: bool, now: Timestamp) -> Result<(), Failure> {

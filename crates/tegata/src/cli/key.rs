@@ -1,7 +1,7 @@
 //! `tegata key …`: keys that are in other hands.
 
 use crate::cli::confirm::Consent;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
@@ -77,15 +77,12 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
         let described =
             keys.iter().map(|key| json!({"key": hex(&key.key_hash), "note": key.note, "at": key.at}));
         outln!("{}", Value::Array(described.collect()));
-        return Ok(());
+        return nothing_found(keys.is_empty(), "no key is blocked");
     }
     for key in &keys {
         outln!("{}  since {}  {}", hex(&key.key_hash), key.at, key.note);
     }
-    if keys.is_empty() {
-        outln!("no key is blocked");
-    }
-    Ok(())
+    nothing_found(keys.is_empty(), "no key is blocked")
 }
 
 const READ: &str = "cannot read the ledger";

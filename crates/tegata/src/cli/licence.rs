@@ -1,13 +1,13 @@
 //! `tegata licence …`: which tenants and stores may ask tokens for a product.
 
-use crate::cli::output::Output;
-use crate::cli::tenant::{customers, find_tenant};
+use crate::cli::output::{Output, nothing_found};
+use crate::cli::scope::{Directory, Scope, Target, TenantSite};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
-use tegata_core::Timestamp;
-use tegata_storage::{Ledger, Licence, Site, Tenant};
+use tegata_core::{SiteId, Timestamp};
+use tegata_storage::{Ledger, Licence, Tenant};
 
 /// What can be done with licences.
 #[derive(clap::Subcommand)]
@@ -18,9 +18,8 @@ pub enum LicenceCommand {
     Withdraw(LicenceOptions),
     /// List licences
     List {
-        /// Of this tenant alone: name or identifier
-        #[arg(long)]
-        tenant: Option<String>,
+        #[command(flatten)]
+        scope: Scope,
         #[command(flatten)]
         output: Output,
     },
@@ -32,12 +31,8 @@ pub struct LicenceOptions {
     /// The product, as its audience in tegata.toml
     #[arg(long)]
     product: String,
-    /// Name or identifier of the tenant; not needed where there is only one
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Name or identifier of one site of it. Without: all of its sites, also those to come
-    #[arg(long)]
-    site: Option<String>,
+    #[command(flatten)]
+    target: Target,
     #[command(flatten)]
     output: Output,
 }
@@ -51,7 +46,7 @@ pub async fn run(place: &Place, command: &LicenceCommand, machine: &Machine) -> 
     let result = match command {
         LicenceCommand::Grant(options) => grant(place, &ledger, options, machine).await,
         LicenceCommand::Withdraw(options) => withdraw(&ledger, options, machine).await,
-        LicenceCommand::List { tenant, output } => list(&ledger, tenant.as_deref(), output.json).await,
+        LicenceCommand::List { scope, output } => list(&ledger, scope, output.json).await,
     };
     ledger.close().await;
     result
@@ -69,7 +64,8 @@ async fn grant(
         let product = &options.product;
         Failure::misuse(format!("there is no [[product]] with the audience {product:?} in tegata.toml"))
     })?;
-    let meant = Meant::find(ledger, options).await?;
+    let directory = Directory::read(ledger).await?;
+    let meant = Meant::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let changed = transaction.grant_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
@@ -81,7 +77,8 @@ async fn grant(
 }
 
 async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &Machine) -> Result<(), Failure> {
-    let meant = Meant::find(ledger, options).await?;
+    let directory = Directory::read(ledger).await?;
+    let meant = Meant::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let changed = transaction.withdraw_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
@@ -92,74 +89,66 @@ async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &Machine) 
     Ok(())
 }
 
-async fn list(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
-    let tenants = match tenant {
-        Some(_) => vec![find_tenant(ledger, tenant).await?],
-        None => customers(ledger).await?,
-    };
+async fn list(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
+    let directory = Directory::read(ledger).await?;
+    let scope = directory.scope(scope)?;
     let licences = ledger.licences().await.doing(READ)?;
     let mut described = Vec::new();
-    for tenant in &tenants {
-        let sites = ledger.sites(&tenant.id).await.doing(READ)?;
-        for (licence, at) in licences.iter().filter(|(licence, _)| licence.tenant == tenant.id) {
-            let site = sites.iter().find(|site| licence.site.as_ref() == Some(&site.id));
+    for tenant in directory.tenants_in(scope) {
+        for (licence, at) in licences.iter().filter(|(licence, _)| counts(licence, tenant, scope)) {
+            let site = directory.sites.iter().find(|site| licence.site.as_ref() == Some(&site.id));
+            let place = TenantSite { tenant, site };
             if !as_json {
-                outln!("{}  {}  {}", licence.product, tenant.name, name_of(site));
+                outln!("{}  {}  {}", licence.product, tenant.name, place.site_name());
             }
-            described.push(describe(licence, tenant, site, Some(*at)));
+            described.push(describe(licence, place, Some(*at)));
         }
     }
+    let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
     }
-    Ok(())
+    nothing_found(is_nothing, "there is no such licence")
 }
 
-/// The licence that options mean, with the names of its place.
-struct Meant {
+/// A licence of a whole tenant counts at each of its sites.
+fn counts(licence: &Licence, tenant: &Tenant, scope: Option<TenantSite<'_>>) -> bool {
+    let only = scope.and_then(|scope| scope.site);
+    let here = |site: &SiteId| only.is_none_or(|only| only.id == *site);
+    licence.tenant == tenant.id && licence.site.as_ref().is_none_or(here)
+}
+
+/// The licence that options mean, at its place.
+struct Meant<'a> {
     licence: Licence,
-    tenant: Tenant,
-    site: Option<Site>,
+    place: TenantSite<'a>,
 }
 
-impl Meant {
-    async fn find(ledger: &Ledger, options: &LicenceOptions) -> Result<Self, Failure> {
-        let tenant = find_tenant(ledger, options.tenant.as_deref()).await?;
-        let site = match &options.site {
-            Some(wanted) => Some(find_site(ledger, &tenant, wanted).await?),
-            None => None,
-        };
+impl<'a> Meant<'a> {
+    fn find(directory: &'a Directory, options: &LicenceOptions) -> Result<Self, Failure> {
+        let place = directory.target(&options.target)?;
         let licence = Licence {
             product: options.product.clone(),
-            tenant: tenant.id.clone(),
-            site: site.as_ref().map(|site| site.id.clone()),
+            tenant: place.tenant.id.clone(),
+            site: place.site.map(|site| site.id.clone()),
         };
-        Ok(Self { licence, tenant, site })
+        Ok(Self { licence, place })
     }
 
     fn say(&self, done: &str, changed: bool, as_json: bool) {
-        let Self { licence, tenant, site } = self;
+        let Self { licence, place } = self;
         if as_json {
-            let mut told = describe(licence, tenant, site.as_ref(), None);
+            let mut told = describe(licence, *place, None);
             told["changed"] = changed.into();
             outln!("{told}");
         } else {
-            outln!("{done}: {}  {}  {}", licence.product, tenant.name, name_of(site.as_ref()));
+            outln!("{done}: {}  {}  {}", licence.product, place.tenant.name, place.site_name());
         }
     }
 }
 
-pub async fn find_site(ledger: &Ledger, tenant: &Tenant, wanted: &str) -> Result<Site, Failure> {
-    let sites = ledger.sites(&tenant.id).await.doing(READ)?;
-    let found = sites.into_iter().find(|site| site.name == wanted || site.id.as_str() == wanted);
-    found.ok_or_else(|| Failure::misuse(format!("{} has no site {wanted:?}", tenant.name)))
-}
-
-fn name_of(site: Option<&Site>) -> &str {
-    site.map_or("(all sites)", |site| &site.name)
-}
-
-fn describe(licence: &Licence, tenant: &Tenant, site: Option<&Site>, at: Option<Timestamp>) -> Value {
+fn describe(licence: &Licence, place: TenantSite<'_>, at: Option<Timestamp>) -> Value {
+    let TenantSite { tenant, site } = place;
     let mut told = json!({
         "product": licence.product, "tenant": tenant.id, "tenant_name": tenant.name,
         "site": licence.site, "site_name": site.map(|site| &site.name),

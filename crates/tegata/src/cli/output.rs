@@ -1,5 +1,6 @@
 //! How a command answers.
 
+use crate::failure::Failure;
 use clap::Args;
 
 /// For people, or for scripts.
@@ -8,4 +9,12 @@ pub struct Output {
     /// JSON on standard output, for scripts
     #[arg(long)]
     pub json: bool,
+}
+
+/// To be called when a list has been printed: a list of nothing ends with exit code 1.
+///
+/// # Errors
+/// [`Failure::Wrong`] with `what` when nothing was found.
+pub fn nothing_found(is_nothing: bool, what: &str) -> Result<(), Failure> {
+    if is_nothing { Err(Failure::wrong(what)) } else { Ok(()) }
 }

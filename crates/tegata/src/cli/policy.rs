@@ -1,8 +1,7 @@
 //! `tegata policy …`: who may enrol a first device, with what, from where and when.
 
-use crate::cli::licence::find_site;
-use crate::cli::output::Output;
-use crate::cli::tenant::{customers, find_tenant};
+use crate::cli::output::{Output, nothing_found};
+use crate::cli::scope::{Directory, Scope, Target, TenantSite};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
@@ -11,16 +10,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tegata_core::policy::{Hours, Platform, Window, Zone};
 use tegata_core::{Network, Policy};
-use tegata_storage::{Ledger, PolicyPlace, Site, Tenant};
+use tegata_storage::{Ledger, PolicyPlace};
 
 /// What can be done with policies.
 #[derive(clap::Subcommand)]
 pub enum PolicyCommand {
     /// Show policies: those of all tenants, or of one with its sites
     Show {
-        /// Of this tenant alone: name or identifier
-        #[arg(long)]
-        tenant: Option<String>,
+        #[command(flatten)]
+        scope: Scope,
         #[command(flatten)]
         output: Output,
     },
@@ -30,7 +28,7 @@ pub enum PolicyCommand {
     /// Take rules back; without --rule all of them
     Clear {
         #[command(flatten)]
-        place: PlaceOptions,
+        place: Target,
         /// Only these
         #[arg(long = "rule", value_enum, value_delimiter = ',')]
         rules: Vec<Rule>,
@@ -39,23 +37,12 @@ pub enum PolicyCommand {
     },
 }
 
-/// Which place is meant.
-#[derive(clap::Args)]
-pub struct PlaceOptions {
-    /// Name or identifier of the tenant; not needed where there is only one
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Name or identifier of one site of it. Without: the tenant, with all of its sites
-    #[arg(long)]
-    site: Option<String>,
-}
-
 /// What the rules are to be.
 #[derive(clap::Args)]
 #[group(id = "rules", required = true, multiple = true, args = ["devices", "platform", "network", "hours", "approval"])]
 pub struct SetOptions {
     #[command(flatten)]
-    place: PlaceOptions,
+    place: Target,
     /// At most so many devices at a time: at the site, or at all sites of the tenant together
     #[arg(long, value_name = "N")]
     devices: Option<u32>,
@@ -110,7 +97,7 @@ const WRITE: &str = "no policy was changed";
 pub async fn run(place: &Place, command: &PolicyCommand, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
-        PolicyCommand::Show { tenant, output } => show(&ledger, tenant.as_deref(), output.json).await,
+        PolicyCommand::Show { scope, output } => show(&ledger, scope, output.json).await,
         PolicyCommand::Set(options) => {
             change(&ledger, &options.place, |policy| options.apply(policy), options.output.json, machine)
                 .await
@@ -123,56 +110,56 @@ pub async fn run(place: &Place, command: &PolicyCommand, machine: &Machine) -> R
     result
 }
 
-async fn show(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
-    let tenants = match tenant {
-        Some(_) => vec![find_tenant(ledger, tenant).await?],
-        None => customers(ledger).await?,
-    };
+async fn show(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
+    let directory = Directory::read(ledger).await?;
+    let scope = directory.scope(scope)?;
     let policies = ledger.policies().await.doing(READ)?;
     let mut described = Vec::new();
-    for tenant in &tenants {
-        let sites = ledger.sites(&tenant.id).await.doing(READ)?;
-        for (place, policy) in policies.iter().filter(|(place, _)| place.tenant == tenant.id) {
-            let site = sites.iter().find(|site| place.site.as_ref() == Some(&site.id));
+    for tenant in directory.tenants_in(scope) {
+        for (of, policy) in policies.iter().filter(|(of, _)| of.tenant == tenant.id && counts(of, scope)) {
+            let site = directory.sites.iter().find(|site| of.site.as_ref() == Some(&site.id));
+            let place = TenantSite { tenant, site };
             if !as_json {
-                outln!("{}  {}\n{}", tenant.name, name_of(site), lines(policy));
+                outln!("{}  {}\n{}", tenant.name, place.site_name(), lines(policy));
             }
-            described.push(describe(tenant, site, policy));
+            described.push(describe(place, policy));
         }
     }
+    let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
-    } else if described.is_empty() {
-        outln!("no rules: whoever is invited may enrol");
     }
-    Ok(())
+    nothing_found(is_nothing, "no rules: whoever is invited may enroll")
+}
+
+/// The rules of a tenant count at each of its sites.
+fn counts(of: &PolicyPlace, scope: Option<TenantSite<'_>>) -> bool {
+    let only = scope.and_then(|scope| scope.site);
+    of.site.as_ref().is_none_or(|site| only.is_none_or(|only| only.id == *site))
 }
 
 /// Reads and writes within one transaction: of two operators at once neither undoes the other's rule.
 async fn change(
     ledger: &Ledger,
-    options: &PlaceOptions,
+    target: &Target,
     change: impl FnOnce(&mut Policy),
     as_json: bool,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let tenant = find_tenant(ledger, options.tenant.as_deref()).await?;
-    let site = match &options.site {
-        Some(wanted) => Some(find_site(ledger, &tenant, wanted).await?),
-        None => None,
-    };
-    let place = PolicyPlace { tenant: tenant.id.clone(), site: site.as_ref().map(|site| site.id.clone()) };
+    let directory = Directory::read(ledger).await?;
+    let meant = directory.target(target)?;
+    let place = PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;
     change(&mut policy);
     let changed = transaction.set_policy(&place, &policy, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
     if as_json {
-        let mut told = describe(&tenant, site.as_ref(), &policy);
+        let mut told = describe(meant, &policy);
         told["changed"] = changed.into();
         outln!("{told}");
     } else {
-        outln!("{}  {}\n{}", tenant.name, name_of(site.as_ref()), lines(&policy));
+        outln!("{}  {}\n{}", meant.tenant.name, meant.site_name(), lines(&policy));
     }
     Ok(())
 }
@@ -221,10 +208,6 @@ fn platform(word: &str) -> Result<Platform, String> {
     Platform::parse(word).ok_or_else(|| format!("one of {}", known.join(", ")))
 }
 
-fn name_of(site: Option<&Site>) -> &str {
-    site.map_or("(all sites)", |site| &site.name)
-}
-
 fn lines(policy: &Policy) -> String {
     fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
         items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
@@ -251,7 +234,8 @@ fn lines(policy: &Policy) -> String {
     lines.join("\n")
 }
 
-fn describe(tenant: &Tenant, site: Option<&Site>, policy: &Policy) -> Value {
+fn describe(place: TenantSite<'_>, policy: &Policy) -> Value {
+    let TenantSite { tenant, site } = place;
     json!({
         "tenant": tenant.id, "tenant_name": tenant.name,
         "site": site.map(|site| &site.id), "site_name": site.map(|site| &site.name), "policy": policy,

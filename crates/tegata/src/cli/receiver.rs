@@ -1,6 +1,6 @@
 //! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
 
-use crate::cli::output::Output;
+use crate::cli::output::{Output, nothing_found};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
@@ -65,7 +65,7 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
     let (head, receivers) = (head.doing(READ)?, receivers.doing(READ)?);
     if as_json {
         outln!("{}", receivers.iter().map(|row| described(row, head)).collect::<Value>());
-        return Ok(());
+        return nothing_found(receivers.is_empty(), NOBODY);
     }
     for row in &receivers {
         outln!("{}  {} behind  {} rejected  {}", row.id, row.behind(head), row.rejections, state(row));
@@ -76,10 +76,7 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
             outln!("    {} events were dropped, as it was paused for too many", row.dropped);
         }
     }
-    if receivers.is_empty() {
-        outln!("nobody was ever told security events");
-    }
-    Ok(())
+    nothing_found(receivers.is_empty(), NOBODY)
 }
 
 fn state(row: &ReceiverRow) -> String {
@@ -158,4 +155,5 @@ fn described(row: &ReceiverRow, head: u64) -> Value {
     })
 }
 
+const NOBODY: &str = "nobody was ever told security events";
 const READ: &str = "cannot read the ledger";

@@ -1,7 +1,8 @@
 //! `tegata site …`: where devices are.
 
-use super::output::Output;
-use super::tenant::{READ, WRITE, check_name, customers, find_tenant};
+use super::output::{Output, nothing_found};
+use super::scope::{Directory, Scope, TenantSite};
+use super::tenant::{READ, WRITE, check_name};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
@@ -24,9 +25,8 @@ pub enum SiteCommand {
     },
     /// List sites
     List {
-        /// Of this tenant alone: name or identifier
-        #[arg(long)]
-        tenant: Option<String>,
+        #[command(flatten)]
+        scope: Scope,
         #[command(flatten)]
         output: Output,
     },
@@ -39,7 +39,7 @@ pub async fn run(place: &Place, command: &SiteCommand, machine: &Machine) -> Res
         SiteCommand::Add { name, tenant, output } => {
             add_site(&ledger, name, tenant.as_deref(), output.json, machine).await
         }
-        SiteCommand::List { tenant, output } => list_sites(&ledger, tenant.as_deref(), output.json).await,
+        SiteCommand::List { scope, output } => list_sites(&ledger, scope, output.json).await,
     };
     ledger.close().await;
     result
@@ -53,7 +53,8 @@ async fn add_site(
     machine: &Machine,
 ) -> Result<(), Failure> {
     check_name(name)?;
-    let tenant = find_tenant(ledger, tenant).await?;
+    let directory = Directory::read(ledger).await?;
+    let tenant = directory.tenant(tenant)?;
     if ledger.sites(&tenant.id).await.doing(READ)?.iter().any(|known| known.name == name) {
         return Err(Failure::misuse(format!("{} has a site {name:?} already", tenant.name)));
     }
@@ -66,31 +67,31 @@ async fn add_site(
     transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;
     if as_json {
-        outln!("{}", describe_site(&site, &tenant));
+        outln!("{}", describe_site(&site, tenant));
     } else {
         outln!("{}  {}  {}", site.id, tenant.name, site.name);
     }
     Ok(())
 }
 
-async fn list_sites(ledger: &Ledger, tenant: Option<&str>, as_json: bool) -> Result<(), Failure> {
-    let tenants = match tenant {
-        Some(_) => vec![find_tenant(ledger, tenant).await?],
-        None => customers(ledger).await?,
-    };
+async fn list_sites(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
+    let directory = Directory::read(ledger).await?;
+    let scope = directory.scope(scope)?;
     let mut described = Vec::new();
-    for tenant in &tenants {
-        for site in ledger.sites(&tenant.id).await.doing(READ)? {
-            if !as_json {
-                outln!("{}  {}  {}", site.id, tenant.name, site.name);
-            }
-            described.push(describe_site(&site, tenant));
+    for site in
+        directory.sites.iter().filter(|site| scope.is_none_or(|scope| scope.holds(&site.tenant, &site.id)))
+    {
+        let TenantSite { tenant, .. } = directory.place_of(site)?;
+        if !as_json {
+            outln!("{}  {}  {}", site.id, tenant.name, site.name);
         }
+        described.push(describe_site(site, tenant));
     }
+    let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
     }
-    Ok(())
+    nothing_found(is_nothing, "there is no site yet: tegata site add NAME")
 }
 
 fn describe_site(site: &Site, tenant: &Tenant) -> Value {

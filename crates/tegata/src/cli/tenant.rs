@@ -1,15 +1,17 @@
 //! `tegata tenant …`: who is served.
 
-use crate::cli::output::Output;
+use crate::cli::history::Event;
+use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
+use crate::cli::scope::Directory;
 use crate::cli::sign_out::{self, SignOut};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
-use tegata_core::TenantId;
 use tegata_core::feed::Holder;
-use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Tenant, TenantAction};
+use tegata_core::{TenantId, TenantState};
+use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Tenant, TenantAction, member_of};
 
 /// The longest name of a tenant or site.
 const LONGEST: usize = 100;
@@ -97,27 +99,8 @@ pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> R
     result
 }
 
-/// The one customer that is meant, by name or identifier.
-pub async fn find_tenant(ledger: &Ledger, wanted: Option<&str>) -> Result<Tenant, Failure> {
-    let mut tenants = customers(ledger).await?;
-    if let Some(wanted) = wanted {
-        tenants.retain(|tenant| tenant.name == wanted || tenant.id.as_str() == wanted);
-    }
-    match (tenants.len(), wanted) {
-        (1, _) => Ok(tenants.remove(0)),
-        (_, Some(wanted)) => Err(Failure::misuse(format!("there is no tenant {wanted:?}"))),
-        (_, None) => Err(Failure::misuse("there are several tenants, or none: name one with --tenant")),
-    }
-}
-
-/// Everybody but the system itself.
-pub async fn customers(ledger: &Ledger) -> Result<Vec<Tenant>, Failure> {
-    let mut tenants = ledger.tenants().await.doing(READ)?;
-    tenants.retain(|tenant| !tenant.is_system());
-    Ok(tenants)
-}
-
 pub const READ: &str = "cannot read the ledger";
+const NOBODY: &str = "there is no tenant yet: tegata tenant add NAME";
 pub const WRITE: &str = "nothing was added";
 
 async fn add(
@@ -148,15 +131,15 @@ async fn add(
 }
 
 async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
-    let tenants = customers(ledger).await?;
+    let tenants = Directory::read(ledger).await?.tenants;
     if as_json {
         outln!("{}", Value::Array(tenants.iter().map(describe).collect()));
-        return Ok(());
+        return nothing_found(tenants.is_empty(), NOBODY);
     }
     for tenant in &tenants {
         outln!("{}  {:4}  {:9}  {}", tenant.id, tenant.issuing.as_str(), tenant.state, tenant.name);
     }
-    Ok(())
+    nothing_found(tenants.is_empty(), NOBODY)
 }
 
 async fn act(
@@ -165,19 +148,40 @@ async fn act(
     action: TenantAction,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let tenant = find_tenant(ledger, Some(&stop.tenant)).await?;
+    let tenant = Directory::read(ledger).await?.into_tenant(&stop.tenant)?;
     let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
     let note = &stop.proof.note;
     let event = match transaction.act_on_tenant(&tenant.id, action, note, &Machine::operator()).await {
         Ok(event) => event,
-        Err(error @ LedgerError::Guard(_)) => {
-            return Err(Failure::wrong(format!("{}: {error}; see `tegata tenant list`", tenant.name)));
+        Err(LedgerError::Guard(_)) => {
+            drop(transaction);
+            return Err(not_possible(ledger, &tenant, stop.proof.output.json).await?);
         }
         Err(error) => return Err(Failure::wrong(error)),
     };
     transaction.commit().await.doing("the change is not durable; nothing was changed")?;
     stopping.report(&json!({"tenant": tenant.id, "name": tenant.name}), &tenant.name, event).await
+}
+
+/// Whoever comes second learns by whom and when the tenant was brought to where it is.
+async fn not_possible(ledger: &Ledger, tenant: &Tenant, as_json: bool) -> Result<Failure, Failure> {
+    let now = Directory::read(ledger).await?.into_tenant(tenant.id.as_str())?;
+    let action = match now.state {
+        TenantState::Active => "tenant.resumed",
+        TenantState::Suspended => "tenant.suspended",
+    };
+    let last = ledger.last_entry(action, &member_of("tenant", now.id.as_str())).await.doing(READ)?;
+    let event = last.as_ref().and_then(Event::parse);
+    if as_json {
+        let mut state = json!({"tenant": now.id, "name": now.name, "state": now.state, "changed": false});
+        state["by"] = json!(event.as_ref().map(Event::actor));
+        state["at"] = json!(event.as_ref().map(Event::at));
+        state["note"] = json!(event.as_ref().and_then(Event::note));
+        outln!("{state}");
+    }
+    let by = event.map_or_else(String::new, |event| format!(", {}", event.by_whom_and_when()));
+    Ok(Failure::wrong(format!("{} is {} already{by}; nothing was changed", now.name, now.state)))
 }
 
 async fn set_loss_reports(
@@ -187,7 +191,7 @@ async fn set_loss_reports(
     as_json: bool,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let tenant = find_tenant(ledger, Some(wanted)).await?;
+    let tenant = Directory::read(ledger).await?.into_tenant(wanted)?;
     if ledger.loss_reports(&tenant.id).await.doing(READ)? != reports {
         let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
         let changed = transaction.set_loss_reports(&tenant.id, reports, &Machine::operator()).await;
@@ -209,7 +213,7 @@ async fn revoke_tokens(
     options: &SignOut,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let tenant = find_tenant(ledger, Some(wanted)).await?;
+    let tenant = Directory::read(ledger).await?.into_tenant(wanted)?;
     let said = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
     sign_out::run(ledger, &Holder::Tenant(tenant.id), said, options, machine).await
 }

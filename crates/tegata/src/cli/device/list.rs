@@ -1,42 +1,209 @@
-//! `tegata device list`.
+//! `tegata device list`: finds devices by what a caller says, among any number of them.
+//!
+//! The ledger is read in one go and nothing waits for whoever reads the list: lines are kept in memory up to a few
+//! megabytes, and beyond in a nameless file, until the last is found.
 
 use super::READ;
+use crate::cli::output::{Output, nothing_found};
+use crate::cli::scope::{Directory, Scope};
 use crate::failure::{Doing, Failure};
+use crate::machine::Machine;
+use crate::place::Place;
+use crate::printing;
 use serde_json::{Value, json};
-use tegata_storage::{Device, Ledger, Tenant};
+use std::collections::HashMap;
+use std::io::{self, BufWriter, Seek, Write};
+use std::time::Duration;
+use tegata_core::search::{Search, SearchedPlace};
+use tegata_core::{DeviceId, DeviceState, SiteId};
+use tegata_storage::{Device, DeviceFilter, Ledger, ListedDevice, Tenant};
+use tempfile::SpooledTempFile;
 
-pub async fn list(ledger: &Ledger, text: &str, as_json: bool) -> Result<(), Failure> {
-    let mut devices = ledger.devices(text).await.doing(READ)?;
-    let own = Tenant::system();
-    // The system's own come and go; whoever looks for them says so.
-    devices.retain(|device| device.tenant != own.id || text.contains(&own.name));
-    if as_json {
-        outln!("{}", Value::Array(devices.iter().map(describe).collect()));
-        return Ok(());
-    }
-    for device in &devices {
-        outln!(
-            "{}  {:9}  {:6}  generation {}  {} {} {}",
-            device.id,
-            device.effective_state(),
-            device.role,
-            device.generation,
-            device.tenant_name,
-            device.site_name,
-            device.label
-        );
-    }
-    if devices.is_empty() {
-        outln!("no device");
-    }
-    Ok(())
+/// What is kept in memory of a list.
+const IN_MEMORY: usize = 8 << 20;
+
+#[derive(clap::Args)]
+pub struct ListOptions {
+    /// Words of tenant, site, label or number, in any order; each must fit. Width, case, spaces and the kind of kana make no
+    /// difference, and names may be run together
+    words: Vec<String>,
+    #[command(flatten)]
+    scope: Scope,
+    /// In these states alone, its tenant's state included: active, suspended, revoked, retired
+    #[arg(long, value_delimiter = ',', value_parser = state)]
+    state: Vec<DeviceState>,
+    /// That should renew now, or ended without a successor
+    #[arg(long)]
+    due: bool,
+    /// That did not come for N days
+    #[arg(long, value_name = "N")]
+    stale_days: Option<u32>,
+    #[command(flatten)]
+    output: Output,
 }
 
+/// What a device has to be to be listed.
+struct Wanted<'a> {
+    search: Search,
+    /// The place of the last device: they come place by place.
+    place: Option<(SiteId, SearchedPlace)>,
+    /// The system's own devices come and go; whoever looks for them says so.
+    with_system: bool,
+    states: &'a [DeviceState],
+    /// When the certificates end that should be renewed now, if only those devices are wanted.
+    due: Option<HashMap<DeviceId, &'static str>>,
+}
+
+/// Lists.
+pub async fn list(
+    place: &Place,
+    ledger: &Ledger,
+    options: &ListOptions,
+    machine: &Machine,
+) -> Result<(), Failure> {
+    let filter = options.filter(ledger, machine).await?;
+    let mut wanted = options.wanted(place, ledger, machine).await?;
+    let mut lines = Lines::new(options.output.json);
+    let reading = ledger.each_device(&filter, |listed| {
+        if wanted.is_meant(&listed) {
+            lines.push(&listed, wanted.due_word(&listed));
+        }
+    });
+    reading.await.doing(READ)?;
+    let found = lines.print().doing("cannot keep the list")?;
+    nothing_found(found == 0, "no device fits: give fewer words, or fewer restrictions")
+}
+
+impl ListOptions {
+    async fn filter(&self, ledger: &Ledger, machine: &Machine) -> Result<DeviceFilter, Failure> {
+        let directory = Directory::read(ledger).await?;
+        let scope = directory.scope(&self.scope)?;
+        let day = Duration::from_hours(24);
+        Ok(DeviceFilter {
+            tenant: scope.map(|scope| scope.tenant.id.clone()),
+            site: scope.and_then(|scope| scope.site).map(|site| site.id.clone()),
+            unseen_since: self.stale_days.map(|days| machine.now().minus(day * days)),
+        })
+    }
+
+    async fn wanted(&self, place: &Place, ledger: &Ledger, machine: &Machine) -> Result<Wanted<'_>, Failure> {
+        let due = if self.due { Some(due(place, ledger, machine).await?) } else { None };
+        let own = Tenant::system().name;
+        let with_system = self.words.iter().any(|word| word.contains(&own));
+        Ok(Wanted { search: Search::new(&self.words), place: None, with_system, states: &self.state, due })
+    }
+}
+
+async fn due(
+    place: &Place,
+    ledger: &Ledger,
+    machine: &Machine,
+) -> Result<HashMap<DeviceId, &'static str>, Failure> {
+    let policy = place.config()?.renewal;
+    let (due, overdue) = tegata_renewal::due(ledger, &policy, machine.now()).await.doing(READ)?;
+    let overdue = overdue.into_iter().map(|due| (due.device, "overdue"));
+    // One that has an older certificate besides, which ended, is due and no more.
+    Ok(overdue.chain(due.into_iter().map(|due| (due.device, "due"))).collect())
+}
+
+impl Wanted<'_> {
+    fn is_meant(&mut self, listed: &ListedDevice) -> bool {
+        let device = &listed.device;
+        (self.with_system || !device.tenant.is_system())
+            && (self.states.is_empty() || self.states.contains(&device.effective_state()))
+            && self.due.as_ref().is_none_or(|due| due.contains_key(&device.id))
+            && self.fits(device)
+    }
+
+    fn fits(&mut self, device: &Device) -> bool {
+        let place = match self.place.take() {
+            Some((site, place)) if site == device.site => place,
+            _ => self.search.at(&device.tenant_name, &device.site_name),
+        };
+        let fits = self.search.finds(&place, &device.label, &device.id);
+        self.place = Some((device.site.clone(), place));
+        fits
+    }
+
+    fn due_word(&self, listed: &ListedDevice) -> Option<&'static str> {
+        self.due.as_ref().and_then(|due| due.get(&listed.device.id).copied())
+    }
+}
+
+/// The lines of a list, or the elements of its JSON array.
+struct Lines {
+    kept: BufWriter<SpooledTempFile>,
+    as_json: bool,
+    count: u64,
+    failed: Option<io::Error>,
+}
+
+impl Lines {
+    fn new(as_json: bool) -> Self {
+        Self { kept: BufWriter::new(SpooledTempFile::new(IN_MEMORY)), as_json, count: 0, failed: None }
+    }
+
+    fn push(&mut self, listed: &ListedDevice, due: Option<&str>) {
+        if self.failed.is_some() {
+            return;
+        }
+        let written = if self.as_json {
+            let comma = if self.count == 0 { "[" } else { "," };
+            write!(self.kept, "{comma}{}", described(listed, due))
+        } else {
+            writeln!(self.kept, "{}", line(listed, due))
+        };
+        self.count += 1;
+        self.failed = written.err();
+    }
+
+    /// Gives how many there are.
+    fn print(mut self) -> io::Result<u64> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.as_json {
+            self.kept.write_all(if self.count == 0 { b"[]\n" } else { b"]\n" })?;
+        }
+        let mut kept = self.kept.into_inner()?;
+        kept.rewind()?;
+        printing::copy(&mut kept);
+        Ok(self.count)
+    }
+}
+
+fn line(listed: &ListedDevice, due: Option<&str>) -> String {
+    let device = &listed.device;
+    let Device { id, role, generation, tenant_name, site_name, label, .. } = device;
+    let state = device.effective_state();
+    let due = due.map_or_else(String::new, |due| format!("  {due}"));
+    format!("{id}  {state:9}  {role:6}  generation {generation}  {tenant_name} {site_name} {label}{due}")
+}
+
+fn described(listed: &ListedDevice, due: Option<&str>) -> Value {
+    let mut described = describe(&listed.device);
+    described["seen_at"] = json!(listed.seen_at());
+    if let Some(due) = due {
+        described["renewal"] = due.into();
+    }
+    described
+}
+
+/// A device in JSON.
 pub fn describe(device: &Device) -> Value {
     json!({
         "device": device.id, "tenant": device.tenant_name, "site": device.site_name, "label": device.label,
+        "tenant_id": device.tenant, "site_id": device.site,
         "tenant_state": device.tenant_state, "role": device.role, "state": device.state, "reason": device.reason,
         "generation": device.generation,
         "created_at": device.created_at, "changed_at": device.changed_at,
+    })
+}
+
+fn state(word: &str) -> Result<DeviceState, String> {
+    let known = DeviceState::ALL.iter();
+    known.clone().find(|state| state.as_str() == word).copied().ok_or_else(|| {
+        let words: Vec<_> = known.map(|state| state.as_str()).collect();
+        format!("one of {}", words.join(", "))
     })
 }

@@ -8,6 +8,7 @@ use super::foreign;
 use crate::cli::proof::Stopping;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
+use crate::progress::Progress;
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
@@ -122,15 +123,19 @@ impl Revocations {
         if before.as_ref().is_some_and(|before| before.number > self.stored.number) {
             return Err(Failure::misuse("a newer list of this CA was applied before"));
         }
+        let (total, mut progress) = (self.entries.len() as u64, Progress::new());
         let mut known = Vec::new();
-        for entry in &self.entries {
+        for (done, entry) in (0..).zip(&self.entries) {
+            progress.at("entries looked up", done, total);
             if let Some(found) = self.known(ledger, issuer, entry).await? {
                 known.push(found);
             }
         }
         let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+        let total = known.len() as u64;
         let mut entries = Vec::with_capacity(known.len());
-        for found in known {
+        for (done, found) in (0..).zip(known) {
+            progress.at("entries applied", done, total);
             entries.push(found.apply(&mut transaction, note).await.doing("the list was not applied")?);
         }
         if before.is_none_or(|before| before.number < self.stored.number) {

@@ -4,9 +4,10 @@ use super::DevicesOptions;
 use super::crl::Revocations;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
 use crate::cli::invite::check_label;
-use crate::cli::tenant::find_tenant;
+use crate::cli::scope::Directory;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
+use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashSet;
@@ -65,10 +66,12 @@ pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &Machine) -
     let migration = Migration::prepare(ledger, ca, options, machine).await?;
     let mut reports = Vec::with_capacity(lines.len());
     let mut seen = HashSet::new();
+    let (total, mut progress) = (lines.len() as u64, Progress::new());
     for (number, line) in lines {
         reports.push(migration.take(number, line, &mut seen).await?);
-        progress(reports.len(), options.output.json);
+        progress.at("lines", reports.len() as u64, total);
     }
+    drop(progress);
     let revoked = match &revocations {
         Some(list) if options.perform => {
             list.apply(ledger, &migration.issuer.id, "", machine).await?.entries.len()
@@ -103,7 +106,7 @@ impl<'a> Migration<'a> {
         options: &'a DevicesOptions,
         machine: &'a Machine,
     ) -> Result<Self, Failure> {
-        let tenant = find_tenant(ledger, options.tenant.as_deref()).await?;
+        let tenant = Directory::read(ledger).await?.tenant(options.tenant.as_deref())?.clone();
         let sites = ledger.sites(&tenant.id).await.doing(READ)?;
         let issuers = ledger.issuers().await.doing(READ)?;
         let known = issuers.into_iter().find(|issuer| issuer.certificate == ca.certificate);
@@ -213,12 +216,6 @@ impl<'a> Migration<'a> {
 
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "cannot write the ledger";
-
-fn progress(done: usize, quiet: bool) {
-    if !quiet && done.is_multiple_of(1000) {
-        errln!("{done} lines");
-    }
-}
 
 fn report(
     migration: &Migration<'_>,

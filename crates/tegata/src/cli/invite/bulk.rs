@@ -1,11 +1,12 @@
 //! Invitations for every line of a list.
 
 use super::InviteOptions;
-use super::{Guest, Invited, Terms, sheet, sites};
+use super::{Guest, Invited, Terms, sheet};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
+use crate::printing;
+use crate::progress::Progress;
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use tegata_enroll::{GuestLine, WrongLine, lines_of_csv};
 use tegata_storage::Ledger;
@@ -36,10 +37,11 @@ pub async fn run(
     machine: &Machine,
 ) -> Result<(), Failure> {
     sheet::check_free(options.sheet.as_deref())?;
-    let sites = sites(ledger).await?;
+    let sites = options.sites(ledger).await?;
     let good = check(lines_of_csv(&read(list)?, &sites), options.output.json)?;
     let mut invited = Vec::with_capacity(good.len());
     let what = "cannot write the invitations";
+    let mut progress = Progress::new();
     for batch in good.chunks(BATCH) {
         let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
@@ -49,8 +51,9 @@ pub async fn run(
         }
         transaction.commit().await.doing(what)?;
         invited.append(&mut written);
-        progress(invited.len(), good.len());
+        progress.at("invited", invited.len() as u64, good.len() as u64);
     }
+    drop(progress);
     if let Some(file) = &options.sheet {
         sheet::write(file, &invited)?;
     }
@@ -106,7 +109,7 @@ fn report(good: &[GuestLine], invited: &[Invited], as_json: bool) -> Result<(), 
         outln!("{}", serde_json::to_string(&reports).doing("cannot write JSON")?);
         return Ok(());
     }
-    let mut writer = csv::Writer::from_writer(std::io::stdout());
+    let mut writer = csv::Writer::from_writer(Vec::new());
     let what = "cannot write the report";
     writer.write_record(["line", "site", "label", "url", "code", "expires_at"]).doing(what)?;
     for (line, invited) in good.iter().zip(invited) {
@@ -116,18 +119,7 @@ fn report(good: &[GuestLine], invited: &[Invited], as_json: bool) -> Result<(), 
             .write_record([&number, &invited.site, &invited.label, &invited.link, code, &until])
             .doing(what)?;
     }
-    writer.flush().doing(what)
-}
-
-/// A bar where somebody watches, a line now and then where nobody does.
-fn progress(done: usize, all: usize) {
-    let mut error = std::io::stderr();
-    if error.is_terminal() {
-        let filled = done * 40 / all;
-        let end = if done == all { "\n" } else { "" };
-        let _ = write!(error, "\r[{:<40}] {done}/{all}{end}", "#".repeat(filled));
-        let _ = error.flush();
-    } else if done == all || done.is_multiple_of(1000) {
-        let _ = writeln!(error, "{done} of {all} invited");
-    }
+    let table = writer.into_inner().map_err(|error| Failure::wrong(error.error()))?;
+    printing::copy(&mut table.as_slice());
+    Ok(())
 }

@@ -1,7 +1,6 @@
 //! `tegata invite --kitting`: one code for many devices in a row, in the warehouse where they are unpacked.
 
 use super::InviteOptions;
-use super::find_site;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use serde::Serialize;
@@ -58,7 +57,7 @@ pub async fn run(
     options: &InviteOptions,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let site = find_site(ledger, options.site.as_deref()).await?;
+    let site = options.site(ledger).await?;
     let label = template(&options.label)?;
     let wanted = &options.kitting;
     let places = wanted.devices.ok_or_else(|| Failure::misuse("--kitting needs --devices"))?;

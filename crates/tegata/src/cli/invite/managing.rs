@@ -1,9 +1,10 @@
 //! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
 
 use crate::cli::confirm::Consent;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
 use crate::cli::reason::Reason;
+use crate::cli::scope::{Directory, Scope};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
@@ -16,7 +17,12 @@ use tegata_storage::{
 #[derive(clap::Subcommand)]
 pub enum InvitationCommand {
     /// List open invitations and kitting codes
-    List(Output),
+    List {
+        #[command(flatten)]
+        scope: Scope,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Show an invitation or a kitting code, and what became of it
     Show {
         /// Its identifier
@@ -41,12 +47,13 @@ pub enum InvitationCommand {
     },
 }
 
+const NOTHING: &str = "no open invitation and no kitting code";
 const READ: &str = "cannot read the ledger";
 
 pub async fn run(place: &Place, command: &InvitationCommand, machine: &Machine) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let done = match command {
-        InvitationCommand::List(output) => list(&ledger, output.json, machine.now()).await,
+        InvitationCommand::List { scope, output } => list(&ledger, scope, output.json, machine.now()).await,
         InvitationCommand::Show { id, output } => show(&ledger, id, output.json, machine.now()).await,
         InvitationCommand::Revoke { id, devices, reason, consent, proof } => {
             let action = devices.then(|| DeviceAction::Revoke((*reason).into()));
@@ -112,16 +119,22 @@ fn may_be_revoked(state: DeviceState) -> bool {
     state.may_become(DeviceState::Revoked)
 }
 
-async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    let invitations = ledger.open_invitations(now).await.doing(READ)?;
-    let kittings = ledger.kittings().await.doing(READ)?;
+async fn list(ledger: &Ledger, scope: &Scope, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+    let mut invitations = ledger.open_invitations(now).await.doing(READ)?;
+    let mut kittings = ledger.kittings().await.doing(READ)?;
+    let directory = Directory::read(ledger).await?;
+    if let Some(scope) = directory.scope(scope)? {
+        invitations.retain(|invitation| scope.holds(&invitation.tenant, &invitation.site));
+        kittings.retain(|kitting| scope.holds(&kitting.tenant, &kitting.site));
+    }
+    let is_nothing = invitations.is_empty() && kittings.is_empty();
     if as_json {
         let one = invitations.iter().map(describe_one);
         outln!(
             "{}",
             one.chain(kittings.iter().map(|kitting| describe_many(kitting, now))).collect::<Value>()
         );
-        return Ok(());
+        return nothing_found(is_nothing, NOTHING);
     }
     for Invitation { id, site_name, label, expires_at, .. } in &invitations {
         outln!("{id}  invitation  until {expires_at}  {site_name} {label}");
@@ -129,10 +142,7 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
     for kitting in &kittings {
         print_many(kitting, now);
     }
-    if invitations.is_empty() && kittings.is_empty() {
-        outln!("no open invitation and no kitting code");
-    }
-    Ok(())
+    nothing_found(is_nothing, NOTHING)
 }
 
 async fn show(ledger: &Ledger, id: &str, as_json: bool, now: Timestamp) -> Result<(), Failure> {

@@ -2,9 +2,12 @@
 
 use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
 use crate::cli::output::Output;
+use crate::cli::scope::Directory;
+use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
 use tegata_core::HttpOrigin;
+use tegata_storage::{Ledger, Site};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -13,6 +16,9 @@ pub struct InviteOptions {
     pub act: Option<InvitationCommand>,
     #[command(flatten)]
     pub kitting: KittingOptions,
+    /// Name or identifier of the tenant, where sites of several tenants have this name
+    #[arg(long)]
+    pub tenant: Option<String>,
     /// Name or identifier of the site; not needed where there is only one
     #[arg(long)]
     pub site: Option<String>,
@@ -50,6 +56,22 @@ pub struct InviteOptions {
 }
 
 impl InviteOptions {
+    /// The one site that is meant.
+    pub async fn site(&self, ledger: &Ledger) -> Result<Site, Failure> {
+        let directory = Directory::read(ledger).await?;
+        let place = directory.one_site(self.tenant.as_deref(), self.site.as_deref())?;
+        place.site.cloned().ok_or_else(|| Failure::misuse("name a site with --site"))
+    }
+
+    /// The sites that the lines of a list may name.
+    pub async fn sites(&self, ledger: &Ledger) -> Result<Vec<Site>, Failure> {
+        let directory = Directory::read(ledger).await?;
+        let tenant = self.tenant.as_deref().map(|tenant| directory.tenant(Some(tenant))).transpose()?;
+        let only = tenant.map(|tenant| tenant.id.clone());
+        let sites = directory.sites.into_iter();
+        Ok(sites.filter(|site| only.as_ref().is_none_or(|only| site.tenant == *only)).collect())
+    }
+
     /// What a device is called unless somebody says otherwise.
     pub const LABEL: &str = "端末";
 }

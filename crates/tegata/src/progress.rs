@@ -1,0 +1,66 @@
+//! How far a long command is, on standard error: a bar where somebody watches, a line now and then where nobody does.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two lines where nobody watches. What is done sooner says nothing.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// What a bar looks like.
+const STYLE: &str = "{msg} [{bar:40}] {pos}/{len}, {eta} to go";
+
+/// Says how far it is. The bar is gone when this is dropped.
+pub struct Progress {
+    how: How,
+}
+
+enum How {
+    Bar(ProgressBar),
+    Lines { next: Instant },
+}
+
+impl Progress {
+    pub fn new() -> Self {
+        let how = if io::stderr().is_terminal() {
+            let bar = ProgressBar::no_length();
+            if let Ok(style) = ProgressStyle::with_template(STYLE) {
+                bar.set_style(style.progress_chars("#> "));
+            }
+            How::Bar(bar)
+        } else {
+            How::Lines { next: Instant::now() + QUIET }
+        };
+        Self { how }
+    }
+
+    /// Called as often as one likes.
+    pub fn at(&mut self, what: &str, done: u64, total: u64) {
+        match &mut self.how {
+            How::Bar(bar) => {
+                if bar.message() != what {
+                    bar.reset();
+                    bar.set_message(what.to_owned());
+                }
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            How::Lines { next } => {
+                let now = Instant::now();
+                if now >= *next {
+                    errln!("{what}: {done} of {total}");
+                    *next = now + QUIET;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let How::Bar(bar) = &self.how {
+            bar.finish_and_clear();
+        }
+    }
+}
