@@ -155,9 +155,11 @@ impl Event {
 
     fn what(&self) -> String {
         let reason = self.text("reason").map_or_else(String::new, |reason| format!(" ({})", spaced(reason)));
-        let generation = self
-            .number("generation")
-            .map_or("the certificate".to_owned(), |generation| format!("generation {generation}"));
+        let generation = match (self.number("generation"), self.text("serial")) {
+            (Some(generation), _) => format!("generation {generation}"),
+            (None, Some(serial)) => format!("the certificate {serial}"),
+            (None, None) => "the certificate".to_owned(),
+        };
         match self.action.as_str() {
             "device.suspended" => format!("suspended{reason}"),
             "device.resumed" => "resumed".to_owned(),
