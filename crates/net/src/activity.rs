@@ -145,7 +145,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ResponseBody<B> {
                 self.exchange.taken();
                 Poll::Pending
             }
-            ended => ended,
+            ended @ Poll::Ready(_) => ended,
         }
     }
 

@@ -5,6 +5,7 @@ use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
 use tegata_core::Refusal;
+use tegata_net::is_malformed_body;
 use tokio::time::timeout;
 
 /// The most that a request may send, in bytes.
@@ -19,6 +20,9 @@ pub async fn read(body: Body, limit: usize) -> Answer<Bytes> {
     match collected {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::RequestTooLarge.into()),
+        Ok(Err(error)) if is_malformed_body(&*error) => {
+            Err(Problem::with_detail(Refusal::RequestMalformed, "the chunks of the body cannot be read"))
+        }
         Ok(Err(_)) => Err(Problem::with_detail(Refusal::RequestMalformed, "the body ended early")),
         Err(_) => Err(Problem::with_detail(Refusal::RequestMalformed, "the body took too long")),
     }

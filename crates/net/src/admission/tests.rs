@@ -29,7 +29,9 @@ fn a_silent_network_at_its_limit_pushes_out_its_own_oldest() {
 fn a_network_whose_connections_have_all_spoken_gets_no_more_than_its_share() {
     let admission = admission(100, 2, 100);
     let both = ["192.0.2.1"; 2].map(|from| come(&admission, from).unwrap());
-    both.iter().for_each(|(place, _)| place.speaks());
+    for (place, _) in &both {
+        place.speaks();
+    }
     assert_eq!(come(&admission, "192.0.2.1").err(), Some(NoPlace::ForItsNetwork));
     assert!(come(&admission, "192.0.2.2").is_ok());
     drop(both);
@@ -76,7 +78,9 @@ fn when_everybody_has_left_nothing_is_kept_but_who_has_spoken() {
     let admission = admission(3, 3, 2);
     for round in 0..50 {
         let places: Vec<_> = (0..5).filter_map(|n| come(&admission, &format!("192.0.2.{n}")).ok()).collect();
-        places.iter().skip(round % 4).for_each(|(place, _)| place.speaks());
+        for (place, _) in places.iter().skip(round % 4) {
+            place.speaks();
+        }
     }
     let state = admission.state();
     assert_eq!((state.open, state.silent, state.networks.len(), state.ranking.len()), (0, 0, 0, 0));

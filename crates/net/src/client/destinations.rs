@@ -57,7 +57,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         )
 }
 
-/// Global unicast is 2000::/3; in it are addresses of the IETF, among them Teredo's, documentation, and 6to4, which lead
+/// Global unicast is `2000::/3`; in it are addresses of the IETF, among them Teredo's, documentation, and 6to4, which lead
 /// to whatever IPv4 address is written in them.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let address = address.into();

@@ -293,6 +293,37 @@ async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking
     }
 }
 
+#[tokio::test]
+async fn a_request_that_http_does_not_allow_is_told_so_in_the_readers_form() {
+    let world = World::start().await;
+    let client = world.client(None, &["http/1.1"]);
+    let json = "host: localhost\r\ncontent-type: application/json\r\n";
+    for (letters, status, said) in [
+        ("GET /seen HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "400", "R-01"),
+        ("CONNECT localhost:443 HTTP/1.1\r\nhost: localhost\r\n\r\n".into(), "501", "R-10"),
+        (
+            format!("POST /sent HTTP/1.1\r\n{json}transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            "501",
+            "R-10",
+        ),
+        (
+            format!("POST /sent HTTP/1.1\r\n{json}transfer-encoding: chunked\r\n\r\nx\r\n\r\n"),
+            "400",
+            "the chunks of the body cannot be read",
+        ),
+    ] {
+        let mut stream = connect(world.device, "localhost", &client).await;
+        stream.write_all(letters.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an end");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(said),
+            "{letters}{answer}"
+        );
+    }
+}
+
 /// Whether the other end closes, cleanly or not, without an answer of HTTP 200.
 async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
     let mut answer = Vec::new();
