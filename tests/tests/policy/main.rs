@@ -93,7 +93,7 @@ fn another_day() -> String {
 #[test]
 fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_force() {
     let installation = Installation::start();
-    assert_eq!(installation.tell(&["policy", "show"]), json!([]));
+    assert_eq!(installation.listed(&["policy", "show"]), json!([]));
     set(&installation, &["--network", "192.0.2.0/24", "--devices", "9"]);
     let told = set(
         &installation,
@@ -103,7 +103,7 @@ fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_forc
     let invitation = code(&installation.invite("register-1"));
     let refused = at_page(&installation, &invitation, &csr::honest()).expect(403);
     assert_eq!(refused.problem(), "E-01", "a site opens nothing that its tenant closed");
-    let shown = installation.tell(&["policy", "show"]);
+    let shown = installation.listed(&["policy", "show"]);
     assert_eq!((&shown[0]["site_name"], &shown[1]["site_name"]), (&Value::Null, &json!("本店")));
     assert_eq!(shown[0]["policy"], json!({"devices": 9, "networks": ["192.0.2.0/24"]}));
     let left = installation.tell(&["policy", "clear", "--rule", "network"]);
