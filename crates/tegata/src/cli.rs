@@ -171,7 +171,10 @@ impl Cli {
             Command::Enroll(options) => client::enroll(options, machine).await,
             Command::Renew(options) => client::renew(options, machine).await,
             Command::Gate(options) => gate::run(options, machine).await,
-            Command::Completions(options) => options.run(),
+            Command::Completions(options) => {
+                options.run();
+                Ok(())
+            }
             Command::Man(options) => options.run(),
         }
     }

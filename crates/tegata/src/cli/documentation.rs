@@ -24,11 +24,10 @@ pub struct ManOptions {
 
 impl CompletionsOptions {
     /// Writes the script to standard output.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub fn run(&self) {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "tegata", &mut script);
         crate::printing::copy(&mut script.as_slice());
-        Ok(())
     }
 }
 

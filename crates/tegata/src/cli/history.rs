@@ -211,7 +211,9 @@ mod tests {
 
     fn lines(events: &[Event]) -> Vec<String> {
         let mut folding = Folding::default();
-        events.iter().for_each(|event| folding.push(event));
+        for event in events {
+            folding.push(event);
+        }
         folding.finish().into_iter().map(|line| line.text).collect()
     }
 

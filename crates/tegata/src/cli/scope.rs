@@ -64,10 +64,7 @@ impl Directory {
             return match self.tenants.as_slice() {
                 [only] => Ok(only),
                 [] => Err(Failure::misuse("there is no tenant yet: tegata tenant add NAME")),
-                _ => {
-                    Err(self
-                        .ambiguous("there are several tenants: name one with --tenant", &self.all_tenants()))
-                }
+                _ => Err(ambiguous("there are several tenants: name one with --tenant", &self.all_tenants())),
             };
         };
         match meant(self.tenants.iter(), named, |tenant| (tenant.id.as_str(), &tenant.name)).as_slice() {
@@ -75,7 +72,7 @@ impl Directory {
             [] => {
                 Err(Failure::misuse(format!("there is no tenant {named:?}: tegata tenant list shows them")))
             }
-            several => Err(self.ambiguous(
+            several => Err(ambiguous(
                 &format!("several tenants are called {named:?}: give the identifier of one"),
                 &several.iter().map(|&tenant| TenantSite { tenant, site: None }).collect::<Vec<_>>(),
             )),
@@ -97,8 +94,10 @@ impl Directory {
                 Some(tenant) => format!("{} has no site {named:?}: tegata site list shows them", tenant.name),
                 None => format!("there is no site {named:?}: tegata site list shows them"),
             })),
-            several => Err(self.ambiguous(
-                &format!("several sites are called {named:?}: name its tenant with --tenant, or give the identifier"),
+            several => Err(ambiguous(
+                &format!(
+                    "several sites are called {named:?}: name its tenant with --tenant, or give the identifier"
+                ),
                 &several.iter().filter_map(|site| self.place_of(site).ok()).collect::<Vec<_>>(),
             )),
         }
@@ -113,7 +112,7 @@ impl Directory {
         match self.sites_of(tenant).collect::<Vec<_>>().as_slice() {
             [only] => self.place_of(only),
             [] => Err(Failure::misuse("there is no site yet: tegata site add NAME")),
-            several => Err(self.ambiguous(
+            several => Err(ambiguous(
                 "there are several sites: name one with --site",
                 &several.iter().filter_map(|site| self.place_of(site).ok()).collect::<Vec<_>>(),
             )),
@@ -160,20 +159,20 @@ impl Directory {
     fn all_tenants(&self) -> Vec<TenantSite<'_>> {
         self.tenants.iter().map(|tenant| TenantSite { tenant, site: None }).collect()
     }
+}
 
-    fn ambiguous(&self, what: &str, choices: &[TenantSite<'_>]) -> Failure {
-        let mut text = what.to_owned();
-        for TenantSite { tenant, site } in choices.iter().take(CHOICES) {
-            let _ = match site {
-                Some(site) => write!(text, "\n  {}  {}  {}", site.id, tenant.name, site.name),
-                None => write!(text, "\n  {}  {}", tenant.id, tenant.name),
-            };
-        }
-        if choices.len() > CHOICES {
-            let _ = write!(text, "\n  and {} more", choices.len() - CHOICES);
-        }
-        Failure::misuse(text)
+fn ambiguous(what: &str, choices: &[TenantSite<'_>]) -> Failure {
+    let mut text = what.to_owned();
+    for TenantSite { tenant, site } in choices.iter().take(CHOICES) {
+        let _ = match site {
+            Some(site) => write!(text, "\n  {}  {}  {}", site.id, tenant.name, site.name),
+            None => write!(text, "\n  {}  {}", tenant.id, tenant.name),
+        };
     }
+    if choices.len() > CHOICES {
+        let _ = write!(text, "\n  and {} more", choices.len() - CHOICES);
+    }
+    Failure::misuse(text)
 }
 
 impl TenantSite<'_> {
@@ -195,16 +194,16 @@ fn meant<'a, T>(
     identity: impl Fn(&T) -> (&str, &str),
 ) -> Vec<&'a T> {
     let all: Vec<_> = all.collect();
-    let ways: [&dyn Fn(&str, &str) -> bool; 3] =
-        [&|id, _| id == named, &|_, name| name == named, &|_, name| is_same(name, named)];
-    let find = |way: &dyn Fn(&str, &str) -> bool| -> Vec<&'a T> {
-        let is_meant = |one: &&&T| {
+    let such = |fits: fn(&str, &str, &str) -> bool| -> Vec<&'a T> {
+        let fits = |one: &&&T| {
             let (id, name) = identity(one);
-            way(id, name)
+            fits(id, name, named)
         };
-        all.iter().filter(is_meant).copied().collect()
+        all.iter().filter(fits).copied().collect()
     };
-    ways.into_iter().map(find).find(|found| !found.is_empty()).unwrap_or_default()
+    let ways: [fn(&str, &str, &str) -> bool; 3] =
+        [|id, _, named| id == named, |_, name, named| name == named, |_, name, named| is_same(name, named)];
+    ways.into_iter().map(such).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 #[cfg(test)]
