@@ -19,6 +19,8 @@ const ARGUMENTS = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
+  // Where names lead that no DNS knows.
+  ...(process.env.BROWSER_HOSTS ? [`--host-resolver-rules=${process.env.BROWSER_HOSTS}`] : []),
 ];
 
 const [home] = process.argv.slice(2);

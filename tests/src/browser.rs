@@ -5,12 +5,14 @@ mod firefox;
 
 use crate::clients::node;
 use crate::command::run;
+use crate::debian::{DebianMachine, HOST as DEBIAN_HOST};
 use crate::installation::Installation;
 use crate::policy::Policy;
 use crate::process::Process;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A browser with one tab. The certificates it presents come from its own store; what drives it has no part in that.
@@ -105,10 +107,22 @@ impl Browser {
         Self::start("firefox.mjs", firefox::home(&installation.tls_ca), Kind::Firefox, Guise::Plain)
     }
 
+    /// A fresh Chromium beside a machine with a name, whose device listener is at this port; it trusts this CA.
+    #[must_use]
+    pub fn open_beside(machine: &DebianMachine, device_port: u16, tls_ca: &Path) -> Self {
+        let kind = Kind::Chromium { _policy: chromium::policy_for(DEBIAN_HOST, device_port) };
+        let mut command = node("chromium.mjs");
+        command.env("BROWSER_HOSTS", "MAP * 127.0.0.1");
+        Self::start_by(&mut machine.beside(&command), chromium::home(tls_ca), kind, Guise::Plain)
+    }
+
     fn start(script: &str, home: TempDir, kind: Kind, guise: Guise) -> Self {
-        let mut command = node(script);
+        Self::start_by(&mut node(script), home, kind, guise)
+    }
+
+    fn start_by(command: &mut Command, home: TempDir, kind: Kind, guise: Guise) -> Self {
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME").arg(home.path());
-        let driver = Process::start(script, &mut command, &home.path().join("driver.log"));
+        let driver = Process::start("the browser", command, &home.path().join("driver.log"));
         let mut browser = Self { driver, home, screenshots: screenshots(), kind };
         browser.tell(&json!({ "do": "start", "userAgent": guise.user_agent() }));
         browser

@@ -18,6 +18,7 @@
 //! | put a proxy before the device listener | [`Proxied`] |
 //! | keep many clients of a product busy, or let everybody come at once | [`traffic`], [`crowd`] |
 //! | cut the power | [`Power`], [`Cluster`] |
+//! | install the package on a machine of its own | [`DebianMachine`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`], [`scep`] |
 //! | sign people in at an identity provider | [`IdentityProvider`] |
 //! | speak ACME, and misbehave | [`acme`] |
@@ -48,6 +49,7 @@ mod ceremony;
 mod cluster;
 mod command;
 pub mod curl;
+mod debian;
 mod gate;
 mod hsm;
 mod identity;
@@ -69,6 +71,7 @@ pub use ceremony::{Act, Ceremony};
 pub use cluster::Cluster;
 pub use command::{Outcome, run, run_in};
 pub use curl::{Answer, Curl, escaped};
+pub use debian::{DebianMachine, HOST as DEBIAN_HOST};
 pub use gate::GateProcess;
 pub use hsm::Hsm;
 pub use identity::Identity;

@@ -145,7 +145,8 @@ ledger.execute('COMMIT')
         self.disk.path().join("backup")
     }
 
-    fn url(&self) -> String {
+    /// As `--storage` takes it.
+    pub fn url(&self) -> String {
         self.database.as_ref().map_or_else(|| "sqlite:ledger.db".to_owned(), Database::url)
     }
 }

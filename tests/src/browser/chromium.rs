@@ -15,6 +15,12 @@ pub(super) fn policy(installation: &Installation) -> Policy {
     Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))
 }
 
+/// The same on a machine with a name.
+pub(super) fn policy_for(host: &str, port: u16) -> Policy {
+    let hosts = [host.to_owned(), format!("[*.]probe.{host}")];
+    Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))
+}
+
 pub(super) fn home(tls_ca: &Path) -> TempDir {
     let home = temporary();
     create_certificate_store(&database(home.path()), tls_ca);

@@ -32,7 +32,8 @@ impl Building {
         make_folder(&folder, 0o700)?;
         let what = "cannot write the journal of what is made";
         let file = folder.join(JOURNAL);
-        let journal = OpenOptions::new().create(true).append(true).open(&file).doing(what)?;
+        let journal = OpenOptions::new().create(true).append(true).open(&file);
+        let journal = journal.inspect_err(|_| drop(fs::remove_dir(&folder))).doing(what)?;
         if flock(&journal, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(Failure::misuse(format!("another `tegata init` is at work in {}", data.display())));
         }
