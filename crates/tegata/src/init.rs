@@ -120,7 +120,10 @@ impl Parts<'_> {
                 building.will_make(Path::new(&format!("{path}{suffix}")))?;
             }
         }
-        building.will_make(&self.config.revocation_log())?;
+        // The log is written beside its place first.
+        let log = self.config.revocation_log();
+        building.will_make(&log.with_added_extension("new"))?;
+        building.will_make(&log)?;
         let ledger = open_empty(self.config, self.machine).await?;
         match authorities::record(&ledger, authorities, self.plan, self.machine).await {
             Ok(()) => Ok(ledger),

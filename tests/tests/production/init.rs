@@ -69,14 +69,15 @@ fn an_init_that_fails_at_any_file_leaves_nothing_and_can_be_repeated() {
         assert_eq!(names(&disk.data()), Vec::<String>::new(), "with {files} files: {}", outcome.stderr);
         assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
         // The next one is tried now and then: it begins with the same empty folder each time.
-        if files.is_multiple_of(8) {
+        if files.is_multiple_of(5) {
             disk.grow();
             init(&disk.data(), &[]).good();
             assert!(disk.data().join("tegata.toml").exists());
         }
-        files += 1;
+        // Keys and certificates are files like each other; what comes after them is tried one by one.
+        files += if files < 22 { 4 } else { 1 };
     }
-    assert!(failed > 20, "it failed at {failed} files");
+    assert!(failed > 10, "it failed at {failed} files");
 }
 
 #[test]
