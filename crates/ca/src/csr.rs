@@ -1,7 +1,7 @@
 //! A certificate request is a public key with a proof that its sender holds the private half: nothing
 //! else in a PKCS#10 request (RFC 2986) is believed, or even read, but for the password that SCEP puts there.
 
-use crate::der::{self, Malformed, Reader, octets_of_bit_string, tag};
+use crate::der::{self, Malformed, Reader, octets_of_bit_string, tag, text_of};
 use crate::keys::{KeyError, Signer, sign_structure};
 use crate::oid;
 use crate::public_key::PublicKey;
@@ -62,8 +62,8 @@ impl ParsedRequest {
     }
 }
 
-/// The password in a request (RFC 2985 section 5.4.1), by which other protocols carry a right: none if there is none, or
-/// it is not text. To be read of a request whose signature holds.
+/// The password in a request, in any type of string that RFC 2985 section 5.4.1 and its predecessors have, by which other
+/// protocols carry a right: none if there is none, or it is not text. To be read of a request whose signature holds.
 pub fn challenge_password(der: &[u8]) -> Option<String> {
     let mut attributes = Reader::new(split(der).ok()?.attributes);
     while !attributes.is_empty() {
@@ -74,9 +74,7 @@ pub fn challenge_password(der: &[u8]) -> Option<String> {
             let mut values = Reader::new(values);
             let value = values.element().ok()?;
             values.end().ok()?;
-            let is_text =
-                [tag::UTF8_STRING, tag::PRINTABLE_STRING, tag::IA5_STRING].contains(&value.whole[0]);
-            return str::from_utf8(value.content).ok().filter(|_| is_text).map(str::to_owned);
+            return text_of(&value);
         }
     }
     None
@@ -99,9 +97,8 @@ fn split(der: &[u8]) -> Result<Parts<'_>, Malformed> {
     request.end()?;
 
     let mut fields = Reader::new(info.content);
-    if fields.expect(tag::INTEGER)?.content != [0] {
-        return Err(Malformed);
-    }
+    // RFC 2986 has one version, v1(0), and clients of several makes say another: nothing depends on it.
+    fields.expect(tag::INTEGER)?;
     fields.expect(tag::SEQUENCE)?;
     let public_key_info = fields.expect(tag::SEQUENCE)?.whole;
     let attributes = fields.optional(tag::constructed(0))?.map_or(&[][..], |attributes| attributes.content);

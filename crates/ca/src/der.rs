@@ -3,8 +3,10 @@
 //! be a million entries or a thousand a second.
 
 mod strict;
+mod text;
 
 pub(crate) use strict::is_der;
+pub(crate) use text::text_of;
 
 use tegata_core::Timestamp;
 use time::OffsetDateTime;
@@ -20,9 +22,12 @@ pub(crate) mod tag {
     pub(crate) const ENUMERATED: u8 = 0x0a;
     pub(crate) const UTF8_STRING: u8 = 0x0c;
     pub(crate) const PRINTABLE_STRING: u8 = 0x13;
+    pub(crate) const TELETEX_STRING: u8 = 0x14;
     pub(crate) const IA5_STRING: u8 = 0x16;
     pub(crate) const UTC_TIME: u8 = 0x17;
     pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+    pub(crate) const UNIVERSAL_STRING: u8 = 0x1c;
+    pub(crate) const BMP_STRING: u8 = 0x1e;
     pub(crate) const SEQUENCE: u8 = 0x30;
     pub(crate) const SET: u8 = 0x31;
 
@@ -46,6 +51,13 @@ pub(crate) struct Malformed;
 pub(crate) struct Element<'a> {
     pub(crate) content: &'a [u8],
     pub(crate) whole: &'a [u8],
+}
+
+impl Element<'_> {
+    /// Its identifier octet.
+    pub(crate) fn tag(&self) -> u8 {
+        self.whole.first().copied().unwrap_or_default()
+    }
 }
 
 /// Reads elements one after another. Strict: lengths definite and as short as possible, tags of one octet.

@@ -8,10 +8,12 @@ mod ber;
 mod enveloped;
 mod reading;
 mod signed;
+mod transport;
 
-pub(crate) use enveloped::{Cipher, Envelope, NoEnvelope, seal};
-pub(crate) use reading::{SignedMessage, SignerCertificate, Unproven};
+pub(crate) use enveloped::{Algorithms, Cipher, Envelope, NoEnvelope, seal};
+pub(crate) use reading::{SignedAttributes, SignedMessage, SignerCertificate, Unproven};
 pub use signed::{ContentAlgorithm, ContentKey, ContentSigner};
+pub(crate) use transport::{KeyTransport, OaepDigest};
 
 use crate::der::{self, tag};
 use crate::oid;

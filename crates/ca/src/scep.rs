@@ -7,12 +7,11 @@ pub use reply::{Granted, Reply};
 
 use crate::csr::ParsedRequest;
 use crate::der::{self, Reader, tag};
-use crate::pkcs7::{Cipher, Envelope, NoEnvelope, SignedMessage, SignerCertificate, Unproven};
+use crate::pkcs7::{Envelope, NoEnvelope, SignedAttributes, SignedMessage, SignerCertificate, Unproven};
 use crate::public_key::PublicKey;
 use crate::registrar::Registrar;
-use attributes::Named;
 use ring::digest::{SHA256, digest};
-use tegata_core::{Entropy, Refusal, Serial, Thumbprint};
+use tegata_core::{Entropy, Serial, Thumbprint};
 use zeroize::Zeroizing;
 
 /// What a client wants.
@@ -43,14 +42,38 @@ pub enum FailInfo {
     BadCertId,
 }
 
+/// What is wrong with a message, for programs and for whoever reads the client's log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// For programs.
+    pub info: FailInfo,
+    /// In English. Never a value that was sent.
+    pub detail: &'static str,
+}
+
+/// What a message is answered by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Address {
+    /// Whole elements, to be sent back as they came.
+    transaction: Vec<u8>,
+    nonce: Option<Vec<u8>>,
+}
+
+/// What came is no message that says what is wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NoMessage {
+    /// Not CMS, or without a transaction: there is no way to answer in kind.
+    Unanswerable,
+    /// Its sender can be told.
+    Faulty(Address, Fault),
+}
+
 /// A message that can be answered. What it says is not to be believed before [`Message::verify`].
 #[derive(Debug)]
 pub struct Message {
     signed: SignedMessage,
     kind: MessageType,
-    /// Whole elements, to be sent back as they came.
-    transaction: Vec<u8>,
-    nonce: Vec<u8>,
+    address: Address,
     envelope: Result<Envelope, NoEnvelope>,
 }
 
@@ -75,13 +98,21 @@ impl Message {
     /// Reads a `pkiMessage` in DER or BER.
     ///
     /// # Errors
-    /// [`Refusal::RequestMalformed`] for what cannot be answered in kind: not CMS, without transaction or nonce, or of a
-    /// type that only servers send.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
-        let signed = SignedMessage::read(bytes).map_err(|_| Refusal::RequestMalformed)?;
-        let named = Named::read(&signed).ok_or(Refusal::RequestMalformed)?;
+    /// [`NoMessage`], with what its sender can be told.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoMessage> {
+        let Ok(signed) = SignedMessage::read(bytes) else { return Err(unsigned(bytes)) };
+        let address = Address::read(signed.attributes()).ok_or(NoMessage::Unanswerable)?;
+        let kind = match attributes::check(signed.attributes()) {
+            Ok(kind) => kind,
+            Err(fault) => return Err(NoMessage::Faulty(address, fault)),
+        };
         let envelope = Envelope::read(&signed.content);
-        Ok(Self { signed, kind: named.kind, transaction: named.transaction, nonce: named.nonce, envelope })
+        Ok(Self { signed, kind, address, envelope })
+    }
+
+    /// Whom an answer goes to.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// What is wanted.
@@ -91,7 +122,7 @@ impl Message {
 
     /// SHA-256 over the transaction's identifier.
     pub fn transaction(&self) -> [u8; 32] {
-        digest(&SHA256, &self.transaction).as_ref().try_into().unwrap_or_default()
+        digest(&SHA256, &self.address.transaction).as_ref().try_into().unwrap_or_default()
     }
 
     /// The certificate it is signed with, whoever made that.
@@ -113,24 +144,20 @@ impl Message {
     ///
     /// # Errors
     /// [`FailInfo::BadAlg`] and [`FailInfo::BadMessageCheck`].
-    pub fn verify(&self) -> Result<Verified<'_>, FailInfo> {
+    pub fn verify(&self) -> Result<Verified<'_>, Fault> {
         let key = self.signed.verify().map_err(|unproven| match unproven {
-            Unproven::Algorithm => FailInfo::BadAlg,
-            Unproven::Signature => FailInfo::BadMessageCheck,
+            Unproven::Algorithm => Fault::SIGNATURE_ALGORITHM,
+            Unproven::Signature => Fault::SIGNATURE,
         })?;
         match &self.envelope {
             Ok(envelope) => Ok(Verified { message: self, envelope, key }),
-            Err(NoEnvelope::Algorithm) => Err(FailInfo::BadAlg),
-            Err(NoEnvelope::Malformed) => Err(FailInfo::BadMessageCheck),
+            Err(NoEnvelope::Algorithm) => Err(Fault::ENVELOPE_ALGORITHM),
+            Err(NoEnvelope::Malformed) => Err(Fault::ENVELOPE),
         }
     }
 
     fn certificate(&self) -> &SignerCertificate {
         &self.signed.signer
-    }
-
-    fn cipher(&self) -> Cipher {
-        self.envelope.as_ref().map_or(Cipher::Aes256, |envelope| envelope.cipher)
     }
 }
 
@@ -144,10 +171,10 @@ impl Verified<'_> {
     /// changes an envelope learns nothing of what was in it.
     ///
     /// # Errors
-    /// [`FailInfo::BadMessageCheck`].
-    pub fn request(&self, registrar: &Registrar, entropy: &dyn Entropy) -> Result<Asked, FailInfo> {
+    /// [`Fault::CONTENT`].
+    pub fn request(&self, registrar: &Registrar, entropy: &dyn Entropy) -> Result<Asked, Fault> {
         let inside = self.open(registrar, entropy);
-        let request = ParsedRequest::parse(&inside).map_err(|_| FailInfo::BadMessageCheck)?;
+        let request = ParsedRequest::parse(&inside).map_err(|_| Fault::CONTENT)?;
         let password = crate::csr::challenge_password(&inside).map(Zeroizing::new);
         Ok(Asked { request: ParsedRequest::remembered(request.key().clone()), password })
     }
@@ -155,12 +182,12 @@ impl Verified<'_> {
     /// The `IssuerAndSerialNumber` in the envelope: the name, DER, and the serial.
     ///
     /// # Errors
-    /// [`FailInfo::BadMessageCheck`].
+    /// [`Fault::CONTENT`].
     pub fn certificate_id(
         &self,
         registrar: &Registrar,
         entropy: &dyn Entropy,
-    ) -> Result<(Vec<u8>, Serial), FailInfo> {
+    ) -> Result<(Vec<u8>, Serial), Fault> {
         let inside = self.open(registrar, entropy);
         let read = || {
             let mut fields = Reader::new(Reader::single(&inside, tag::SEQUENCE).ok()?.content);
@@ -169,7 +196,7 @@ impl Verified<'_> {
             fields.end().ok()?;
             Some((issuer, Serial::try_from(serial).ok()?))
         };
-        read().ok_or(FailInfo::BadMessageCheck)
+        read().ok_or(Fault::CONTENT)
     }
 
     fn open(&self, registrar: &Registrar, entropy: &dyn Entropy) -> Zeroizing<Vec<u8>> {
@@ -184,6 +211,41 @@ impl Asked {
     }
 }
 
+impl Fault {
+    const SIGNATURE_ALGORITHM: Self = Self {
+        info: FailInfo::BadAlg,
+        detail: "messages are signed by an RSA key of 2048 to 4096 bits with SHA-256, SHA-384 or SHA-512",
+    };
+    const SIGNATURE: Self =
+        Self { info: FailInfo::BadMessageCheck, detail: "the signature of the message does not hold" };
+    const UNSIGNED: Self = Self {
+        info: FailInfo::BadMessageCheck,
+        detail: "a message has one signer, who is named by issuer and serial number, and whose certificate it brings",
+    };
+    const ENVELOPE_ALGORITHM: Self = Self {
+        info: FailInfo::BadAlg,
+        detail: "content is encrypted by AES-128-CBC or AES-256-CBC, its key by RSA with PKCS #1 v1.5 or OAEP",
+    };
+    const ENVELOPE: Self =
+        Self { info: FailInfo::BadMessageCheck, detail: "there is no envelope in the message" };
+    const TYPE: Self = Self {
+        info: FailInfo::BadRequest,
+        detail: "messageType is PKCSReq (19), RenewalReq (17), CertPoll (20), GetCert (21) or GetCRL (22)",
+    };
+    const TRANSACTION: Self = Self { info: FailInfo::BadRequest, detail: "the transactionID is empty" };
+    const NONCE: Self = Self { info: FailInfo::BadRequest, detail: "there is no senderNonce" };
+    /// What was in the envelope is not what belongs there, or not its sender's. Which of both, nobody learns.
+    pub const CONTENT: Self = Self {
+        info: FailInfo::BadMessageCheck,
+        detail: "the envelope holds nothing for this type of message that both its own key and the message's signer vouch for",
+    };
+    /// Whom a message is for has ended, or never was.
+    pub const RECIPIENT: Self = Self {
+        info: FailInfo::BadCertId,
+        detail: "the message is for a certificate that is not in use here: ask for it again with GetCACert",
+    };
+}
+
 impl FailInfo {
     /// As the attribute says it.
     pub fn digit(self) -> char {
@@ -193,6 +255,15 @@ impl FailInfo {
             Self::BadRequest => '2',
             Self::BadCertId => '4',
         }
+    }
+}
+
+/// What is no signed message may still say whom to answer.
+fn unsigned(bytes: &[u8]) -> NoMessage {
+    let claimed = SignedAttributes::claimed(bytes).ok();
+    match claimed.as_ref().and_then(Address::read) {
+        Some(address) => NoMessage::Faulty(address, Fault::UNSIGNED),
+        None => NoMessage::Unanswerable,
     }
 }
 

@@ -1,19 +1,22 @@
 //! RSA keys that registrars decrypt and sign with: SCEP knows no other kind (RFC 8894 section 3.1).
 //!
-//! ring signs. It does not decrypt, so the `rsa` crate does, blinded. Its decryption rejects implicitly: padding that is
-//! wrong gives a key like any other, and what it opens is noise. Whoever sends forged ciphertexts (Bleichenbacher,
-//! Marvin) sees one answer, after the same work.
+//! ring signs. It does not decrypt, so the `rsa` crate does, blinded. Decryption rejects implicitly, by either padding: what
+//! is wrong gives a key like any other, and what it opens is noise. Whoever sends forged ciphertexts (Bleichenbacher,
+//! Manger, Marvin) sees one answer, after the same work.
 
 use super::KeyError;
 use crate::der::{self, Malformed, Reader, tag};
 use crate::oid;
-use crate::pkcs7::{ContentAlgorithm, ContentKey};
+use crate::pkcs7::{ContentAlgorithm, ContentKey, KeyTransport, OaepDigest};
 use crate::public_key::{KeyType, PublicKey};
 use ring::rand::SystemRandom;
 use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rsa::rand_core::{TryCryptoRng, TryRng};
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use rsa::{BoxedUint, Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
+use rsa::traits::{PaddingScheme, PrivateKeyParts, PublicKeyParts};
+use rsa::{BoxedUint, Oaep, Pkcs1v15Encrypt, RsaPrivateKey, RsaPublicKey};
+use sha1::Sha1;
+use sha2::digest::{Digest, FixedOutputReset};
+use sha2::{Sha256, Sha384, Sha512};
 use std::convert::Infallible;
 use tegata_core::Entropy;
 use zeroize::Zeroizing;
@@ -48,17 +51,18 @@ impl RsaKey {
         &self.info
     }
 
-    /// The key of `length` bytes that was encrypted for this one (RFC 8017 section 7.2.2). What was not opens to noise of
+    /// The key of `length` bytes that was encrypted for this one (RFC 8017 sections 7.1.2 and 7.2.2). What was not opens to noise of
     /// that length, and nobody learns which it was.
     pub(crate) fn unwrap(
         &self,
         encrypted: &[u8],
+        transport: KeyTransport,
         length: usize,
         entropy: &dyn Entropy,
     ) -> Zeroizing<Vec<u8>> {
         let mut noise = Zeroizing::new(vec![0; length]);
         entropy.fill(&mut noise);
-        let opened = self.private.decrypt_blinded(&mut Chance(entropy), Pkcs1v15Encrypt, encrypted);
+        let opened = with_padding(transport, Decryption { key: &self.private, encrypted, entropy });
         match opened.map(Zeroizing::new) {
             Ok(key) if key.len() == length => key,
             _ => noise,
@@ -79,8 +83,13 @@ impl ContentKey for RsaKey {
 }
 
 impl PublicKey {
-    /// `secret` encrypted for the holder of this key (RFC 8017 section 7.2.1); none if it is not RSA.
-    pub(crate) fn wrap(&self, secret: &[u8], entropy: &dyn Entropy) -> Option<Vec<u8>> {
+    /// `secret` encrypted for the holder of this key (RFC 8017 sections 7.1.1 and 7.2.1); none if it is not RSA.
+    pub(crate) fn wrap(
+        &self,
+        secret: &[u8],
+        transport: KeyTransport,
+        entropy: &dyn Entropy,
+    ) -> Option<Vec<u8>> {
         if self.key_type() != KeyType::Rsa {
             return None;
         }
@@ -88,7 +97,55 @@ impl PublicKey {
         let modulus = number(&mut fields).ok()?;
         let exponent = number(&mut fields).ok()?;
         let key = RsaPublicKey::new(modulus, exponent).ok()?;
-        key.encrypt(&mut Chance(entropy), Pkcs1v15Encrypt, secret).ok()
+        with_padding(transport, Encryption { key: &key, secret, entropy }).ok()
+    }
+}
+
+/// What is done with a padding, whose type is one of many.
+trait WithPadding {
+    fn run(self, padding: impl PaddingScheme) -> rsa::Result<Vec<u8>>;
+}
+
+struct Decryption<'a> {
+    key: &'a RsaPrivateKey,
+    encrypted: &'a [u8],
+    entropy: &'a dyn Entropy,
+}
+
+impl WithPadding for Decryption<'_> {
+    fn run(self, padding: impl PaddingScheme) -> rsa::Result<Vec<u8>> {
+        self.key.decrypt_blinded(&mut Chance(self.entropy), padding, self.encrypted)
+    }
+}
+
+struct Encryption<'a> {
+    key: &'a RsaPublicKey,
+    secret: &'a [u8],
+    entropy: &'a dyn Entropy,
+}
+
+impl WithPadding for Encryption<'_> {
+    fn run(self, padding: impl PaddingScheme) -> rsa::Result<Vec<u8>> {
+        self.key.encrypt(&mut Chance(self.entropy), padding, self.secret)
+    }
+}
+
+fn with_padding(transport: KeyTransport, act: impl WithPadding) -> rsa::Result<Vec<u8>> {
+    match transport {
+        KeyTransport::Pkcs1 => act.run(Pkcs1v15Encrypt),
+        KeyTransport::Oaep(OaepDigest::Sha1, mask) => with_mask::<Sha1>(mask, act),
+        KeyTransport::Oaep(OaepDigest::Sha256, mask) => with_mask::<Sha256>(mask, act),
+        KeyTransport::Oaep(OaepDigest::Sha384, mask) => with_mask::<Sha384>(mask, act),
+        KeyTransport::Oaep(OaepDigest::Sha512, mask) => with_mask::<Sha512>(mask, act),
+    }
+}
+
+fn with_mask<D: Digest + FixedOutputReset>(mask: OaepDigest, act: impl WithPadding) -> rsa::Result<Vec<u8>> {
+    match mask {
+        OaepDigest::Sha1 => act.run(Oaep::<D, Sha1>::new_with_mgf_hash()),
+        OaepDigest::Sha256 => act.run(Oaep::<D, Sha256>::new_with_mgf_hash()),
+        OaepDigest::Sha384 => act.run(Oaep::<D, Sha384>::new_with_mgf_hash()),
+        OaepDigest::Sha512 => act.run(Oaep::<D, Sha512>::new_with_mgf_hash()),
     }
 }
 

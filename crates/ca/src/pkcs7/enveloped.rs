@@ -1,7 +1,8 @@
-//! Content that only its recipient can read (RFC 5652 section 6): AES-CBC, with the key under RSA (RFC 3370 section 4.2.1).
+//! Content that only its recipient can read (RFC 5652 section 6): AES-CBC, with the key under RSA.
 
 use super::ber;
-use super::reading::{content_of, name_of};
+use super::reading::content_of;
+use super::transport::KeyTransport;
 use crate::der::{self, Malformed, Reader, tag};
 use crate::keys::RsaKey;
 use crate::oid;
@@ -25,11 +26,18 @@ pub(crate) enum Cipher {
     Aes256,
 }
 
+/// How an envelope is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Algorithms {
+    pub(crate) cipher: Cipher,
+    pub(crate) transport: KeyTransport,
+}
+
 /// An envelope before it is opened.
 #[derive(Debug)]
 pub(crate) struct Envelope {
     recipients: Vec<Recipient>,
-    pub(crate) cipher: Cipher,
+    cipher: Cipher,
     iv: [u8; BLOCK],
     content: Vec<u8>,
 }
@@ -38,6 +46,7 @@ pub(crate) struct Envelope {
 #[derive(Debug)]
 struct Recipient {
     id: Vec<u8>,
+    transport: KeyTransport,
     encrypted_key: Vec<u8>,
 }
 
@@ -86,13 +95,20 @@ impl Envelope {
         self.recipients.iter().map(|recipient| recipient.id.as_slice())
     }
 
+    /// How it is made; its key travels in the way that the first recipient's does.
+    pub(crate) fn algorithms(&self) -> Algorithms {
+        let transport = self.recipients.first().map_or(KeyTransport::Pkcs1, |recipient| recipient.transport);
+        Algorithms { cipher: self.cipher, transport }
+    }
+
     /// What is inside. There is no such thing as a failure: an envelope that was tampered with holds noise, and what is
     /// wrong with it, its key or its padding, shows in no other way than that nothing can be made of the noise.
     pub(crate) fn open(&self, id: &[u8], key: &RsaKey, entropy: &dyn Entropy) -> Zeroizing<Vec<u8>> {
-        let none = Vec::new();
         let own = self.recipients.iter().find(|recipient| recipient.id == id);
-        let encrypted = own.map_or(&none, |recipient| &recipient.encrypted_key);
-        let key = key.unwrap(encrypted, self.cipher.key_length(), entropy);
+        let (encrypted, transport) = own.map_or((&[][..], KeyTransport::Pkcs1), |recipient| {
+            (recipient.encrypted_key.as_slice(), recipient.transport)
+        });
+        let key = key.unwrap(encrypted, transport, self.cipher.key_length(), entropy);
         let mut content = Zeroizing::new(self.content.clone());
         self.cipher.decrypt(&key, &self.iv, &mut content);
         let length = unpadded(&content);
@@ -106,7 +122,7 @@ pub(crate) fn seal(
     content: &[u8],
     id: &[u8],
     key: &PublicKey,
-    cipher: Cipher,
+    Algorithms { cipher, transport }: Algorithms,
     entropy: &dyn Entropy,
 ) -> Option<Vec<u8>> {
     let mut secret = Zeroizing::new(vec![0; cipher.key_length()]);
@@ -116,8 +132,8 @@ pub(crate) fn seal(
     let recipient = der::sequence(&[
         &der::unsigned(0),
         id,
-        oid::RSA_KEY,
-        &der::element(tag::OCTET_STRING, &[&key.wrap(&secret, entropy)?]),
+        &transport.algorithm(),
+        &der::element(tag::OCTET_STRING, &[&key.wrap(&secret, transport, entropy)?]),
     ]);
     let algorithm =
         der::sequence(&[&der::element(tag::OID, &[cipher.name()]), &der::element(tag::OCTET_STRING, &[&iv])]);
@@ -198,12 +214,11 @@ fn recipients(infos: &[u8]) -> Result<Vec<Recipient>, NoEnvelope> {
         let mut fields = Reader::new(info.content);
         fields.expect(tag::INTEGER)?;
         let id = fields.optional(tag::SEQUENCE)?.ok_or(NoEnvelope::Algorithm)?.whole.to_vec();
-        if name_of(fields.expect(tag::SEQUENCE)?.content) != Some(oid::RSA) {
-            return Err(NoEnvelope::Algorithm);
-        }
+        let transport = KeyTransport::read(fields.expect(tag::SEQUENCE)?.content);
+        let transport = transport.ok_or(NoEnvelope::Algorithm)?;
         let encrypted_key = fields.expect(tag::OCTET_STRING)?.content.to_vec();
         fields.end()?;
-        recipients.push(Recipient { id, encrypted_key });
+        recipients.push(Recipient { id, transport, encrypted_key });
     }
     Ok(recipients)
 }

@@ -17,13 +17,17 @@ pub(crate) struct SignedMessage {
     pub(crate) content: Vec<u8>,
     /// The certificate that came with it and is named by the signature.
     pub(crate) signer: SignerCertificate,
-    attributes: Vec<Attribute>,
+    attributes: SignedAttributes,
     /// The signed attributes, without the header of their SET.
     signed: Vec<u8>,
     digest_algorithm: Vec<u8>,
     signature_algorithm: Vec<u8>,
     signature: Vec<u8>,
 }
+
+/// Signed attributes, whoever signed them.
+#[derive(Debug)]
+pub(crate) struct SignedAttributes(Vec<Attribute>);
 
 /// A signed attribute: its name, the content of an OBJECT IDENTIFIER, and its one value, header and all.
 #[derive(Debug)]
@@ -84,9 +88,9 @@ impl SignedMessage {
         })
     }
 
-    /// The one value of a signed attribute, header and all.
-    pub(crate) fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
-        self.attributes.iter().find(|own| own.name == name).map(|own| own.value.as_slice())
+    /// What is signed beside the content.
+    pub(crate) fn attributes(&self) -> &SignedAttributes {
+        &self.attributes
     }
 
     /// The signer's key, once it has turned out that it signed this content: RSA, with a digest of the SHA-2 family.
@@ -99,8 +103,8 @@ impl SignedMessage {
         }
         let digest = der::element(tag::OCTET_STRING, &[digest(hash.algorithm, &self.content).as_ref()]);
         let content_type = der::element(tag::OID, &[oid::PKCS7_DATA]);
-        let is_of_this = self.attribute(oid::CMS_MESSAGE_DIGEST) == Some(&digest)
-            && self.attribute(oid::CMS_CONTENT_TYPE) == Some(&content_type);
+        let is_of_this = self.attributes.value(oid::CMS_MESSAGE_DIGEST) == Some(&digest)
+            && self.attributes.value(oid::CMS_CONTENT_TYPE) == Some(&content_type);
         // RFC 5652 section 5.4: what is signed has the tag of a SET, what is sent has [0].
         let message = der::element(tag::SET, &[&self.signed]);
         if is_of_this && key.verifies(&scheme, &message, &self.signature) {
@@ -108,6 +112,30 @@ impl SignedMessage {
         } else {
             Err(Unproven::Signature)
         }
+    }
+}
+
+impl SignedAttributes {
+    /// Those of the first signer of a message that may be otherwise unfit: enough to answer it, nothing to go by.
+    pub(crate) fn claimed(bytes: &[u8]) -> Result<Self, Malformed> {
+        let der = ber::definite(bytes)?;
+        let mut fields = Reader::new(content_of(&der, oid::PKCS7_SIGNED_DATA)?);
+        fields.expect(tag::INTEGER)?;
+        fields.expect(tag::SET)?;
+        fields.expect(tag::SEQUENCE)?;
+        fields.optional(tag::constructed(0))?;
+        fields.optional(tag::constructed(1))?;
+        let mut signers = Reader::new(fields.expect(tag::SET)?.content);
+        let mut signer = Reader::new(signers.expect(tag::SEQUENCE)?.content);
+        signer.expect(tag::INTEGER)?;
+        signer.element()?;
+        signer.expect(tag::SEQUENCE)?;
+        attributes(signer.expect(tag::constructed(0))?.content)
+    }
+
+    /// The one value of an attribute, header and all.
+    pub(crate) fn value(&self, name: &[u8]) -> Option<&[u8]> {
+        self.0.iter().find(|own| own.name == name).map(|own| own.value.as_slice())
     }
 }
 
@@ -210,7 +238,7 @@ fn named(id: Element<'_>, certificates: &[u8]) -> Result<SignerCertificate, Malf
 }
 
 /// Each name once, with one value.
-fn attributes(signed: &[u8]) -> Result<Vec<Attribute>, Malformed> {
+fn attributes(signed: &[u8]) -> Result<SignedAttributes, Malformed> {
     let mut reader = Reader::new(signed);
     let mut attributes: Vec<Attribute> = Vec::new();
     while !reader.is_empty() {
@@ -226,5 +254,5 @@ fn attributes(signed: &[u8]) -> Result<Vec<Attribute>, Malformed> {
         }
         attributes.push(Attribute { name, value });
     }
-    Ok(attributes)
+    Ok(SignedAttributes(attributes))
 }

@@ -1,9 +1,9 @@
 //! The signed attributes by which a message says what it is (RFC 8894 section 3.2.1).
 
-use super::MessageType;
+use super::{Address, Fault, MessageType};
 use crate::der::{self, Reader, tag};
 use crate::oid;
-use crate::pkcs7::SignedMessage;
+use crate::pkcs7::SignedAttributes;
 
 const MESSAGE_TYPE: u8 = 2;
 const PKI_STATUS: u8 = 3;
@@ -12,62 +12,65 @@ const SENDER_NONCE: u8 = 5;
 const RECIPIENT_NONCE: u8 = 6;
 const TRANSACTION: u8 = 7;
 
-/// Clients take a hash of their key in hexadecimal, or a UUID.
-const LONGEST_TRANSACTION: usize = 128;
+/// The types that clients write a transaction in; it is a `PrintableString` (RFC 8894 section 3.2.1.1).
+const STRINGS: [u8; 3] = [tag::PRINTABLE_STRING, tag::UTF8_STRING, tag::IA5_STRING];
 
-/// Nonces have 16 octets (RFC 8894 section 3.2.1.5); there are clients with other ideas.
-const LONGEST_NONCE: usize = 64;
-
-/// What a request says of itself.
-pub(super) struct Named {
-    pub(super) kind: MessageType,
-    /// Whole elements.
-    pub(super) transaction: Vec<u8>,
-    pub(super) nonce: Vec<u8>,
+impl Address {
+    /// None without a transaction, which an answer has to name.
+    pub(super) fn read(attributes: &SignedAttributes) -> Option<Self> {
+        let transaction = attributes.value(&oid::scep(TRANSACTION))?;
+        string(transaction)?;
+        let nonce = attributes.value(&oid::scep(SENDER_NONCE));
+        let nonce = nonce.filter(|nonce| Reader::single(nonce, tag::OCTET_STRING).is_ok());
+        Some(Self { transaction: transaction.to_vec(), nonce: nonce.map(<[u8]>::to_vec) })
+    }
 }
 
-impl Named {
-    pub(super) fn read(signed: &SignedMessage) -> Option<Self> {
-        let value = |name| signed.attribute(&oid::scep(name));
-        let kind = match Reader::single(value(MESSAGE_TYPE)?, tag::PRINTABLE_STRING).ok()?.content {
-            b"19" => MessageType::PkcsReq,
-            b"17" => MessageType::RenewalReq,
-            b"20" => MessageType::CertPoll,
-            b"21" => MessageType::GetCert,
-            b"22" => MessageType::GetCrl,
-            _ => return None,
-        };
-        let transaction = value(TRANSACTION)?;
-        let text = [tag::PRINTABLE_STRING, tag::UTF8_STRING, tag::IA5_STRING]
-            .into_iter()
-            .find_map(|tag| Reader::single(transaction, tag).ok())?;
-        let is_plain = text.content.iter().all(u8::is_ascii_graphic);
-        if !is_plain || !(1..=LONGEST_TRANSACTION).contains(&text.content.len()) {
-            return None;
-        }
-        let nonce = value(SENDER_NONCE)?;
-        let octets = Reader::single(nonce, tag::OCTET_STRING).ok()?.content;
-        if !(1..=LONGEST_NONCE).contains(&octets.len()) {
-            return None;
-        }
-        Some(Self { kind, transaction: transaction.to_vec(), nonce: nonce.to_vec() })
+/// What is wanted, of a message that says so as it should.
+pub(super) fn check(attributes: &SignedAttributes) -> Result<MessageType, Fault> {
+    let value = |name| attributes.value(&oid::scep(name));
+    let kind = value(MESSAGE_TYPE).and_then(string).and_then(kind).ok_or(Fault::TYPE)?;
+    if value(TRANSACTION).and_then(string).is_none_or(<[u8]>::is_empty) {
+        return Err(Fault::TRANSACTION);
+    }
+    // A nonce has 16 octets (RFC 8894 section 3.2.1.5); there are clients with other ideas, and it is theirs.
+    let nonce = value(SENDER_NONCE).and_then(|nonce| Reader::single(nonce, tag::OCTET_STRING).ok());
+    if nonce.is_none_or(|nonce| nonce.content.is_empty()) {
+        return Err(Fault::NONCE);
+    }
+    Ok(kind)
+}
+
+fn string(value: &[u8]) -> Option<&[u8]> {
+    STRINGS.into_iter().find_map(|tag| Reader::single(value, tag).ok()).map(|string| string.content)
+}
+
+fn kind(number: &[u8]) -> Option<MessageType> {
+    match number {
+        b"19" => Some(MessageType::PkcsReq),
+        b"17" => Some(MessageType::RenewalReq),
+        b"20" => Some(MessageType::CertPoll),
+        b"21" => Some(MessageType::GetCert),
+        b"22" => Some(MessageType::GetCrl),
+        _ => None,
     }
 }
 
 /// The attributes of a reply that all replies have: its kind, whom it answers, and a nonce of its own.
-pub(super) struct Said([(Vec<u8>, Vec<u8>); 5]);
+pub(super) struct Said(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Said {
     /// `status` is 0 for success, 2 for failure, 3 for waiting.
-    pub(super) fn new(status: char, transaction: &[u8], asked: &[u8], nonce: [u8; 16]) -> Self {
+    pub(super) fn new(status: char, address: &Address, nonce: [u8; 16]) -> Self {
         let name = |attribute| oid::scep(attribute).to_vec();
-        Self([
+        let mut said = vec![
             (name(MESSAGE_TYPE), der::element(tag::PRINTABLE_STRING, &[b"3"])),
             (name(PKI_STATUS), digit(status)),
-            (name(TRANSACTION), transaction.to_vec()),
-            (name(RECIPIENT_NONCE), asked.to_vec()),
+            (name(TRANSACTION), address.transaction.clone()),
             (name(SENDER_NONCE), der::element(tag::OCTET_STRING, &[&nonce])),
-        ])
+        ];
+        said.extend(address.nonce.iter().map(|asked| (name(RECIPIENT_NONCE), asked.clone())));
+        Self(said)
     }
 
     /// As the signer takes them, with what a failure has besides.

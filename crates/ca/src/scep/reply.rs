@@ -1,7 +1,7 @@
 //! What a client is told (RFC 8894 section 3.3.2).
 
 use super::attributes::{Said, failure};
-use super::{FailInfo, Message, Verified, id_of};
+use super::{Address, FailInfo, Verified, id_of};
 use crate::pkcs7;
 use crate::registrar::Registrar;
 use tegata_core::entropy::bytes;
@@ -31,7 +31,7 @@ impl Reply<'_> {
     /// Its DER, signed by the registrar; none if the key did not sign.
     pub fn to(
         &self,
-        message: &Message,
+        address: &Address,
         registrar: &Registrar,
         now: Timestamp,
         entropy: &dyn Entropy,
@@ -46,7 +46,7 @@ impl Reply<'_> {
             // No envelope. The octets are there and empty: not every client reads a signature over nothing at all.
             Self::Pending | Self::Failure(..) => Vec::new(),
         };
-        let said = Said::new(status, &message.transaction, &message.nonce, bytes(entropy));
+        let said = Said::new(status, address, bytes(entropy));
         registrar.signer().sign_with(&content, &said.list(&more), now)
     }
 }
@@ -56,6 +56,7 @@ fn sealed(verified: &Verified<'_>, granted: &Granted<'_>, entropy: &dyn Entropy)
         Granted::Certificate(der) => pkcs7::certs_only(&[der]),
         Granted::Crl(der) => pkcs7::crl_only(der),
     };
-    let message = verified.message;
-    pkcs7::seal(&bag, &id_of(message.certificate()), verified.key(), message.cipher(), entropy)
+    let recipient = id_of(verified.message.certificate());
+    // In the ways that the client has shown to know.
+    pkcs7::seal(&bag, &recipient, verified.key(), verified.envelope.algorithms(), entropy)
 }

@@ -141,15 +141,53 @@ fn an_rsa_key_that_is_not_written_in_der_is_malformed() {
 }
 
 #[test]
-fn another_version_or_another_shape_is_malformed() {
+fn any_number_is_a_version_and_another_shape_is_malformed() {
     let key = ParsedRequest::parse(&REQUEST).unwrap().public_key_info().to_vec();
-    for version in [&[2, 1, 1][..], &[2, 1, 0xff], &[2, 2, 0, 0], &[2, 0], &[10, 1, 0], &[]] {
+    // Certbot 1.21 and GitLab write 2.
+    for version in [&[2, 1, 1][..], &[2, 1, 2], &[2, 1, 0xff], &[2, 2, 1, 0]] {
+        assert_eq!(refusal(&by_hand(version, &key, oid::ECDSA_WITH_SHA256)), Refusal::CsrNotSigned);
+    }
+    for version in [&[10, 1, 0][..], &[]] {
         assert_eq!(refusal(&by_hand(version, &key, oid::ECDSA_WITH_SHA256)), Refusal::CsrMalformed);
     }
     let padded_key = der::sequence(&[&key, &[tag::NULL, 0]]);
     assert_eq!(refusal(&by_hand(VERSION, &padded_key, oid::ECDSA_WITH_SHA256)), Refusal::CsrMalformed);
     assert_eq!(refusal(&by_hand(VERSION, &key, &[])), Refusal::CsrMalformed);
     assert_eq!(refusal(&by_hand(VERSION, &key, oid::ECDSA_WITH_SHA256)), Refusal::CsrNotSigned);
+}
+
+#[test]
+fn the_request_of_a_client_that_says_version_2_is_read() {
+    let key = LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap();
+    let info = der::sequence(&[&der::unsigned(2), &der::sequence(&[]), &key.public_key_info(), &[0xa0, 0]]);
+    let request = ParsedRequest::parse(&sign_structure(&key, &info).unwrap()).unwrap();
+    assert_eq!(request.public_key_info(), key.public_key_info());
+}
+
+#[test]
+fn a_password_is_read_in_every_type_of_string() {
+    let key = LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap();
+    let asking = |tag: u8, password: &[u8]| {
+        let attribute = der::sequence(&[
+            &der::element(tag::OID, &[oid::CHALLENGE_PASSWORD]),
+            &der::element(tag::SET, &[&der::element(tag, &[password])]),
+        ]);
+        let attributes = der::element(tag::constructed(0), &[&attribute]);
+        let info =
+            der::sequence(&[&der::unsigned(0), &der::sequence(&[]), &key.public_key_info(), &attributes]);
+        challenge_password(&sign_structure(&key, &info).unwrap())
+    };
+    for (tag, password) in [
+        (tag::UTF8_STRING, &b"k3q9"[..]),
+        (tag::PRINTABLE_STRING, b"k3q9"),
+        (tag::IA5_STRING, b"k3q9"),
+        (tag::TELETEX_STRING, b"k3q9"),
+        (tag::BMP_STRING, b"\0k\x003\0q\x009"),
+        (tag::UNIVERSAL_STRING, b"\0\0\0k\0\0\x003\0\0\0q\0\0\x009"),
+    ] {
+        assert_eq!(asking(tag, password).as_deref(), Some("k3q9"), "{tag:#x}");
+    }
+    assert_eq!(asking(tag::OCTET_STRING, b"k3q9"), None);
 }
 
 #[test]

@@ -5,9 +5,12 @@ use super::world::World;
 use crate::der::{self, is_der, tag};
 use crate::keys::RsaKey;
 use crate::oid;
-use crate::pkcs7::{Cipher, ContentKey, ContentSigner, Envelope, NoEnvelope, SignedMessage, Unproven, seal};
+use crate::pkcs7::{
+    Algorithms, Cipher, ContentKey, ContentSigner, Envelope, KeyTransport, NoEnvelope, OaepDigest,
+    SignedMessage, Unproven, seal,
+};
 use crate::registrar::Registrar;
-use crate::scep::{FailInfo, Granted, Message, MessageType, Reply};
+use crate::scep::{FailInfo, Fault, Granted, Message, MessageType, NoMessage, Reply};
 use crate::{ParsedRequest, PublicKey};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +21,13 @@ use tegata_core::entropy::{Seeded, bytes};
 /// Two keys are enough, and making one takes a while.
 static KEYS: LazyLock<[Vec<u8>; 2]> =
     LazyLock::new(|| [1, 2].map(|seed| RsaKey::generate(&Seeded::new(seed)).unwrap().to_vec()));
+
+const AES128: Algorithms = Algorithms { cipher: Cipher::Aes128, transport: KeyTransport::Pkcs1 };
+const AES256: Algorithms = Algorithms { cipher: Cipher::Aes256, transport: KeyTransport::Pkcs1 };
+const OAEP: Algorithms = Algorithms {
+    cipher: Cipher::Aes256,
+    transport: KeyTransport::Oaep(OaepDigest::Sha256, OaepDigest::Sha1),
+};
 
 fn key(which: usize) -> RsaKey {
     RsaKey::from_pkcs8(&KEYS[which]).unwrap()
@@ -79,19 +89,30 @@ impl Client {
     /// A message to a registrar, made with the pieces that answers are made of.
     fn message(&self, world: &World, kind: &[u8], registrar: &Registrar, content: &[u8]) -> Vec<u8> {
         let to = PublicKey::read(registrar.key().public_key_info()).unwrap();
-        let envelope = seal(content, registrar.id(), &to, Cipher::Aes256, &world.entropy).unwrap();
+        let envelope = seal(content, registrar.id(), &to, AES256, &world.entropy).unwrap();
         self.signed(world, kind, &envelope)
     }
 
     fn signed(&self, world: &World, kind: &[u8], envelope: &[u8]) -> Vec<u8> {
+        self.saying(world, kind, b"4711", Some(&[7; 16]), envelope)
+    }
+
+    fn saying(
+        &self,
+        world: &World,
+        kind: &[u8],
+        transaction: &[u8],
+        nonce: Option<&[u8]>,
+        envelope: &[u8],
+    ) -> Vec<u8> {
         let signer = ContentSigner::new(Box::new(key(1)), vec![self.certificate.clone()]).unwrap();
         let name = |attribute| oid::scep(attribute);
-        let (kind_name, transaction, nonce) = (name(2), name(7), name(5));
-        let said = [
+        let (kind_name, transaction_name, nonce_name) = (name(2), name(7), name(5));
+        let mut said = vec![
             (&kind_name[..], der::element(tag::PRINTABLE_STRING, &[kind])),
-            (&transaction[..], der::element(tag::PRINTABLE_STRING, &[b"4711"])),
-            (&nonce[..], der::element(tag::OCTET_STRING, &[&[7; 16]])),
+            (&transaction_name[..], der::element(tag::PRINTABLE_STRING, &[transaction])),
         ];
+        said.extend(nonce.map(|nonce| (&nonce_name[..], der::element(tag::OCTET_STRING, &[nonce]))));
         signer.sign_with(envelope, &said, world.now()).unwrap()
     }
 }
@@ -134,13 +155,35 @@ fn a_registrar_opens_what_openssl_encrypts_for_it_streamed_or_at_once() {
 }
 
 #[test]
+fn a_key_under_oaep_is_opened_with_every_mix_of_digests_that_openssl_makes() {
+    let world = World::new();
+    let (registrar, client) = (registrar(&world), Client::new());
+    write_pem(&client, "ra.pem", registrar.certificate());
+    for (digest, mask) in
+        [("sha1", "sha1"), ("sha256", "sha256"), ("sha256", "sha1"), ("sha1", "sha256"), ("sha512", "sha384")]
+    {
+        let (digest, mask) = (format!("rsa_oaep_md:{digest}"), format!("rsa_mgf1_md:{mask}"));
+        let options =
+            ["-recip", "ra.pem", "-keyopt", "rsa_padding_mode:oaep", "-keyopt", &digest, "-keyopt", &mask];
+        let sealed =
+            client.cms(b"content", &[&["-encrypt", "-aes256", "-outform", "DER"][..], &options].concat());
+        let envelope = Envelope::read(&sealed).unwrap();
+        assert!(matches!(envelope.algorithms().transport, KeyTransport::Oaep(..)));
+        let opened = envelope.open(registrar.id(), registrar.key(), &world.entropy);
+        assert_eq!(*opened, *b"content", "{digest} {mask}");
+        let noise = envelope.open(registrar.id(), &key(1), &world.entropy);
+        assert!(noise.len() >= 7 && *noise != *b"content", "another key opens to noise");
+    }
+}
+
+#[test]
 fn openssl_opens_what_is_sealed_for_a_client_and_nobody_else_does() {
     let world = World::new();
     let client = Client::new();
     let signer = ContentSigner::new(Box::new(key(1)), vec![client.certificate.clone()]).unwrap();
     let public = PublicKey::read(key(1).public_key_info()).unwrap();
-    for cipher in [Cipher::Aes128, Cipher::Aes256] {
-        let sealed = seal(b"for the client", signer.id(), &public, cipher, &world.entropy).unwrap();
+    for algorithms in [AES128, AES256, OAEP] {
+        let sealed = seal(b"for the client", signer.id(), &public, algorithms, &world.entropy).unwrap();
         assert!(is_der(&sealed));
         let decrypt = ["-decrypt", "-inform", "DER", "-inkey", "key.pem", "-recip", "own.pem"];
         assert_eq!(client.cms(&sealed, &decrypt), b"for the client");
@@ -150,7 +193,7 @@ fn openssl_opens_what_is_sealed_for_a_client_and_nobody_else_does() {
     }
     let elliptic = world.issuing.signer().public_key_info();
     let elliptic = PublicKey::read(&elliptic).unwrap();
-    assert_eq!(seal(b"", signer.id(), &elliptic, Cipher::Aes128, &world.entropy), None, "RSA alone");
+    assert_eq!(seal(b"", signer.id(), &elliptic, AES128, &world.entropy), None, "RSA alone");
 }
 
 #[test]
@@ -158,7 +201,7 @@ fn an_envelope_that_was_changed_opens_to_noise_and_says_nothing_more() {
     let world = World::new();
     let public = PublicKey::read(key(1).public_key_info()).unwrap();
     let id = der::sequence(&[&der::sequence(&[]), &der::unsigned(5)]);
-    let sealed = seal(&[b'x'; 40], &id, &public, Cipher::Aes256, &world.entropy).unwrap();
+    let sealed = seal(&[b'x'; 40], &id, &public, AES256, &world.entropy).unwrap();
     let (mut opened, mut unchanged) = (0, 0);
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
@@ -228,7 +271,7 @@ fn a_request_is_understood_and_answered_so_that_openssl_understands() {
     assert_eq!(asked.request.key_hash(), ParsedRequest::parse(&csr).unwrap().key_hash());
 
     let reply = Reply::Success(&verified, Granted::Certificate(world.issuing.certificate()));
-    let reply = reply.to(&message, &registrar, world.now(), &world.entropy).unwrap();
+    let reply = reply.to(message.address(), &registrar, world.now(), &world.entropy).unwrap();
     assert!(is_der(&reply));
     write_pem(&client, "ra.pem", registrar.certificate());
     let believe = ["-verify", "-inform", "DER", "-noverify", "-certfile", "ra.pem"];
@@ -237,15 +280,48 @@ fn a_request_is_understood_and_answered_so_that_openssl_understands() {
     assert_eq!(bag, crate::pkcs7::certs_only(&[world.issuing.certificate()]));
 
     for (reply, digit) in [(Reply::Failure(FailInfo::BadRequest, "I-02"), "2"), (Reply::Pending, "3")] {
-        let der = reply.to(&message, &registrar, world.now(), &world.entropy).unwrap();
+        let der = reply.to(message.address(), &registrar, world.now(), &world.entropy).unwrap();
         assert_eq!(client.cms(&der, &believe), b"", "no envelope, and a signature that holds");
         let read = SignedMessage::read(&der).unwrap();
-        let value = |attribute| read.attribute(&oid::scep(attribute)).unwrap();
+        let value = |attribute| read.attributes().value(&oid::scep(attribute)).unwrap();
         assert_eq!(value(3), der::element(tag::PRINTABLE_STRING, &[digit.as_bytes()]));
         assert_eq!(value(7), der::element(tag::PRINTABLE_STRING, &[b"4711"]), "the transaction");
         assert_eq!(value(6), der::element(tag::OCTET_STRING, &[&[7; 16]]), "the client's nonce");
         assert_ne!(value(5), value(6), "a nonce of its own");
     }
+}
+
+#[test]
+fn every_printable_string_names_a_transaction_and_what_is_missing_is_told() {
+    let world = World::new();
+    let client = Client::new();
+    let long = "0123456789 '()+,-./:=?".repeat(40);
+    for transaction in ["4711", "CN=router 1, O='Aoba' (1/2): +81?", " ", &long] {
+        let bytes = client.saying(&world, b"19", transaction.as_bytes(), Some(&[7; 16]), b"");
+        assert!(Message::parse(&bytes).is_ok(), "{transaction}");
+    }
+    for (transaction, nonce, detail) in [
+        (&b""[..], Some(&[7; 16][..]), "transactionID"),
+        (b"1", None, "senderNonce"),
+        (b"1", Some(b""), "senderNonce"),
+    ] {
+        let bytes = client.saying(&world, b"19", transaction, nonce, b"");
+        let Err(NoMessage::Faulty(_, fault)) = Message::parse(&bytes) else { panic!("{detail}") };
+        assert!(fault.info == FailInfo::BadRequest && fault.detail.contains(detail), "{fault:?}");
+    }
+    // Without the signer's certificate nothing is proven, and its sender is told all the same.
+    let whole = client.saying(&world, b"19", b"1", Some(&[7; 16]), b"");
+    let other = Client::new();
+    let at = whole.windows(client.certificate.len()).position(|window| window == client.certificate).unwrap();
+    let mut foreign = whole.clone();
+    foreign.splice(at..at + client.certificate.len(), other.certificate.iter().copied());
+    if other.certificate.len() == client.certificate.len() {
+        let Err(NoMessage::Faulty(_, fault)) = Message::parse(&foreign) else {
+            panic!("a stranger's certificate")
+        };
+        assert_eq!(fault.info, FailInfo::BadMessageCheck);
+    }
+    assert_eq!(Message::parse(b"no CMS").unwrap_err(), NoMessage::Unanswerable);
 }
 
 #[test]
@@ -258,10 +334,10 @@ fn noise_in_an_envelope_is_the_same_as_a_request_that_nobody_signed() {
         let bytes = client.message(&world, b"19", &registrar, content);
         let message = Message::parse(&bytes).unwrap();
         let asked = message.verify().unwrap().request(&registrar, &world.entropy);
-        assert_eq!(asked.unwrap_err(), FailInfo::BadMessageCheck);
+        assert_eq!(asked.unwrap_err(), Fault::CONTENT);
     }
     let message = Message::parse(&client.signed(&world, b"19", b"no envelope")).unwrap();
-    assert_eq!(message.verify().unwrap_err(), FailInfo::BadMessageCheck);
+    assert_eq!(message.verify().unwrap_err().info, FailInfo::BadMessageCheck);
 }
 
 #[test]
@@ -269,7 +345,14 @@ fn only_what_clients_send_is_a_message() {
     let world = World::new();
     let (registrar, client) = (registrar(&world), Client::new());
     for kind in [&b"3"[..], b"0", b"", b"18", b"190"] {
-        assert!(Message::parse(&client.message(&world, kind, &registrar, b"")).is_err(), "{kind:?}");
+        let bytes = client.message(&world, kind, &registrar, b"");
+        let Err(NoMessage::Faulty(address, fault)) = Message::parse(&bytes) else { panic!("{kind:?}") };
+        assert_eq!(fault.info, FailInfo::BadRequest);
+        let reply = Reply::Failure(fault.info, fault.detail);
+        let reply = reply.to(&address, &registrar, world.now(), &world.entropy).unwrap();
+        let transaction = der::element(tag::PRINTABLE_STRING, &[b"4711"]);
+        let read = SignedMessage::read(&reply).unwrap();
+        assert_eq!(read.attributes().value(&oid::scep(7)), Some(&transaction[..]), "its sender is told");
     }
     for kind in [&b"17"[..], b"19", b"20", b"21", b"22"] {
         assert!(Message::parse(&client.message(&world, kind, &registrar, b"")).is_ok(), "{kind:?}");
