@@ -10,7 +10,9 @@ mod reading;
 mod signed;
 mod transport;
 
-pub(crate) use enveloped::{Algorithms, Cipher, Envelope, NoEnvelope, seal};
+#[cfg(test)]
+pub(crate) use enveloped::{Algorithms, Cipher};
+pub(crate) use enveloped::{Envelope, NoEnvelope, seal};
 pub(crate) use reading::{SignedAttributes, SignedMessage, SignerCertificate, Unproven};
 pub use signed::{ContentAlgorithm, ContentKey, ContentSigner};
 pub(crate) use transport::{KeyTransport, OaepDigest};

@@ -20,7 +20,7 @@ use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 use std::sync::Arc;
-use tegata_ca::scep::{FailInfo, Message, Reply};
+use tegata_ca::scep::{Address, FailInfo, Fault, Message, NoMessage, Reply};
 use tegata_ca::{Authority, Registrar, RegistrarError, Registrars, pkcs7};
 use tegata_core::encoding::from_base64;
 use tegata_core::{IssuerId, Refusal};
@@ -56,7 +56,11 @@ impl Scep {
 
 /// The routes of the public listener.
 pub fn scep_routes(scep: Scep) -> Router {
-    Router::new().route("/scep", get(by_get).post(by_post)).with_state(scep)
+    // Cisco IOS and others append the name of the first server's program, or a slash.
+    ["/scep", "/scep/", "/scep/pkiclient.exe"]
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, get(by_get).post(by_post)))
+        .with_state(scep)
 }
 
 /// RFC 8894 section 4.1.
@@ -113,7 +117,11 @@ impl Scep {
         let attempt = self.bad_messages.begin(guest.address, now).ok_or_else(|| {
             Problem::with_detail(Refusal::TooManyGuesses, "too many messages that could not be opened")
         })?;
-        let message = Message::parse(bytes)?;
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(NoMessage::Faulty(address, fault)) => return self.told(&address, fault).await,
+            Err(NoMessage::Unanswerable) => return Err(unanswerable()),
+        };
         let desk = self.desk.clone().serving(guest);
         let (authority, registrar) = self.addressee(&message).await?;
         let verified = message.verify();
@@ -122,11 +130,17 @@ impl Scep {
                 transactions::decide(&desk, &message, verified, authority, &registrar).await
             }
             // Whom it is for has ended, or never was: its sender has to ask for the certificates again.
-            (Ok(_), None) => Err(Denied::told(FailInfo::BadCertId, Refusal::RequestMalformed)),
-            (Err(info), _) => Err(Denied::told(*info, Refusal::RequestMalformed)),
+            (Ok(_), None) => Err(Fault::RECIPIENT.into()),
+            (Err(fault), _) => Err((*fault).into()),
         };
         if !matches!(&outcome, Err(denied) if denied.info == FailInfo::BadMessageCheck) {
             attempt.was_right();
+        }
+        // What is our fault is no answer to the message: its sender tries again.
+        if let Err(Denied { refusal, .. }) = &outcome
+            && refusal.status() >= 500
+        {
+            return Err((*refusal).into());
         }
         let text;
         let reply = match (&outcome, &verified) {
@@ -139,11 +153,24 @@ impl Scep {
         };
         let entropy = self.desk.context.entropy.as_ref();
         let mut response =
-            answer(MESSAGE, reply.to(&message, &registrar, now, entropy).ok_or(Refusal::Internal)?);
+            answer(MESSAGE, reply.to(message.address(), &registrar, now, entropy).ok_or(Refusal::Internal)?);
         if let Err(denied) = outcome {
             // Counted by what it says.
             response.extensions_mut().insert(denied.refusal);
         }
+        Ok(response)
+    }
+
+    /// A failure for a message that does not say whom it is for.
+    async fn told(&self, address: &Address, fault: Fault) -> Answer<Response> {
+        let registrar = self.registrar(&*self.authority("")?).await?;
+        let denied = Denied::from(fault);
+        let text = denied.text();
+        let context = &self.desk.context;
+        let reply = Reply::Failure(denied.info, &text);
+        let reply = reply.to(address, &registrar, context.now(), context.entropy.as_ref());
+        let mut response = answer(MESSAGE, reply.ok_or(Refusal::Internal)?);
+        response.extensions_mut().insert(denied.refusal);
         Ok(response)
     }
 
@@ -187,6 +214,13 @@ fn upwards<'a>(issuers: &'a [StoredIssuer], from: &IssuerId) -> Vec<&'a [u8]> {
         next = issuer.parent.as_ref();
     }
     chain
+}
+
+fn unanswerable() -> Problem {
+    Problem::with_detail(
+        Refusal::RequestMalformed,
+        "a pkiMessage is CMS SignedData with signed attributes, among them a transactionID (RFC 8894 section 3.2)",
+    )
 }
 
 fn no_such_operation() -> Problem {

@@ -144,9 +144,13 @@ impl Scribe {
     /// An envelope for the server's registrar, streamed.
     pub fn envelope(&self, content: &[u8], cipher: &str) -> Vec<u8> {
         self.write("content", content);
+        let (cipher, is_oaep) = cipher.strip_suffix(" oaep").map_or((cipher, false), |cipher| (cipher, true));
         let cipher = format!("-{cipher}");
         let fixed = ["cms", "-encrypt", "-binary", "-stream", "-outform", "DER", "-in", "content"];
-        self.openssl(&[&fixed[..], &[&cipher, "-out", "envelope", "ra.pem"]].concat());
+        let oaep = ["-keyopt", "rsa_padding_mode:oaep", "-keyopt", "rsa_oaep_md:sha256"];
+        let how: &[&str] = if is_oaep { &oaep } else { &[] };
+        let to = [&cipher, "-out", "envelope", "-recip", "ra.pem"];
+        self.openssl(&[&fixed[..], &to, how].concat());
         self.read("envelope")
     }
 

@@ -4,7 +4,7 @@ mod attacks;
 mod profile;
 
 use tegata_tests::openssl::{openssl, text, url_after};
-use tegata_tests::scep::{CERT_POLL, GET_CERT, GET_CRL, Message, RENEWAL_REQ, ScepClient};
+use tegata_tests::scep::{CERT_POLL, GET_CERT, GET_CRL, Message, PKCS_REQ, RENEWAL_REQ, ScepClient};
 use tegata_tests::{Curl, Installation, StrongSwan, run};
 
 #[test]
@@ -22,6 +22,10 @@ fn what_the_server_can_do_is_said_and_nothing_weak_is_among_it() {
     assert_eq!(ask("operation=GetNextCACert").expect(400).problem(), "R-01");
     ask("operation=PKIOperation&message=bm9uc2Vuc2U%3D").expect(400);
     ask("").expect(400);
+    for path in ["/scep/", "/scep/pkiclient.exe"] {
+        let url = format!("{}{path}?operation=GetCACaps", installation.public);
+        assert_eq!(Curl::to(&url).send().expect(200).body, said.body, "{path}");
+    }
     let client = ScepClient::new(installation.folder("scep"), &scep(&installation));
     let registrar = text(&client.path("ra.pem"));
     assert!(registrar.contains("Digital Signature, Key Encipherment") && registrar.contains("CA:FALSE"));
@@ -179,8 +183,22 @@ fn a_device_renews_and_asks_for_what_it_may_know() {
     enrol(&client, &installation.invite("printer-2"), "neighbour");
     let of_others = client.send(&about(GET_CERT, "neighbour"));
     assert_eq!(of_others.fail_info, "4", "another device's is none of its business");
-    let used = Message { signer: "first", ..other };
+    let used = Message { signer: "first", ..other.clone() };
     assert!(client.send(&Message { transaction: "late", ..used }).text.starts_with("K-06"));
+
+    // As clients of drafts before the RFC renew, and as Windows encrypts.
+    let older = Message {
+        kind: PKCS_REQ,
+        signer: "second",
+        cipher: "aes-256-cbc oaep",
+        transaction: "CN=printer 1 (renewal)",
+        ..other
+    };
+    let third = client.send(&older);
+    client.keep(&third, "third");
+    assert_eq!(identity(&client.path("third.pem")), identity(&client.path("first.pem")), "the same device");
+    let late = Message { transaction: "once more", ..older };
+    assert!(client.send(&late).status == "0", "the same key, before it was used");
 }
 
 fn scep(installation: &Installation) -> String {

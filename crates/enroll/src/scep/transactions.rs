@@ -5,7 +5,7 @@
 
 use crate::desk::{Desk, HandedOver};
 use std::sync::Arc;
-use tegata_ca::scep::{FailInfo, Granted, Message, MessageType, Verified};
+use tegata_ca::scep::{FailInfo, Fault, Granted, Message, MessageType, Verified};
 use tegata_ca::{Authority, ParsedRequest, PublicKey, Registrar};
 use tegata_core::id::InvitationId;
 use tegata_core::{Language, Refusal, TenantId};
@@ -29,6 +29,8 @@ pub(super) enum Owned {
 pub(super) struct Denied {
     pub(super) info: FailInfo,
     pub(super) refusal: Refusal,
+    /// What exactly, in the place of the refusal's own words.
+    detail: Option<&'static str>,
 }
 
 type Decision = Result<Outcome, Denied>;
@@ -62,10 +64,13 @@ pub(super) async fn decide(
 
 impl Case<'_> {
     async fn first(&self) -> Decision {
-        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref());
-        let asked = asked.map_err(Denied::opening)?;
-        if !asked.is_by(self.verified.key()) {
-            return Err(Denied::opening(FailInfo::BadMessageCheck));
+        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
+        let vouches_for_itself = asked.is_by(self.verified.key());
+        if !(vouches_for_itself && asked.password.is_some()) && self.is_by_device().await? {
+            return self.next(&asked.request).await;
+        }
+        if !vouches_for_itself {
+            return Err(Fault::CONTENT.into());
         }
         let Some(password) = &asked.password else {
             return Err(self.refused(Actor::Anonymous, Refusal::InvitationNotShown).await);
@@ -84,11 +89,22 @@ impl Case<'_> {
     }
 
     async fn renewal(&self) -> Decision {
+        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
+        self.next(&asked.request).await
+    }
+
+    /// The next generation of the device that has signed.
+    async fn next(&self, request: &ParsedRequest) -> Decision {
         let old = self.signing_device().await?;
-        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref());
-        let asked = asked.map_err(Denied::opening)?;
-        self.begin(old.device.as_str(), &asked.request).await?;
-        outcome(self.desk.renew_with(&old, &asked.request, None).await)
+        self.begin(old.device.as_str(), request).await?;
+        outcome(self.desk.renew_with(&old, request, None).await)
+    }
+
+    /// Clients of drafts before RFC 8894 renew by a first request that the present certificate signs: whether the
+    /// certificate is one of a device, good or not.
+    async fn is_by_device(&self) -> Result<bool, Denied> {
+        let holding = self.desk.context.ledger.holding(&self.message.signer()).await;
+        Ok(holding.map_err(ledger_refusal)?.is_some())
     }
 
     /// The right was shown when the transaction began; whoever polls shows that it is the one that began it.
@@ -96,15 +112,15 @@ impl Case<'_> {
         let ledger = &self.desk.context.ledger;
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
-            let id = InvitationId::parse(&first.holder).ok_or(Denied::unknown())?;
+            let id = InvitationId::parse(&first.holder).ok_or(Denied::NO_TRANSACTION)?;
             let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
-            let invitation = invitation.ok_or(Denied::unknown())?;
+            let invitation = invitation.ok_or(Denied::NO_TRANSACTION)?;
             return outcome(self.desk.enroll_with(&invitation, &remembered(first)?, None).await);
         }
         let device = self.signing_device().await?;
         let next = begun.iter().find(|begun| begun.holder == device.device.as_str());
-        let request = remembered(next.ok_or(Denied::unknown())?)?;
+        let request = remembered(next.ok_or(Denied::NO_TRANSACTION)?)?;
         outcome(self.desk.renew_with(&device, &request, None).await)
     }
 
@@ -114,7 +130,7 @@ impl Case<'_> {
         let (issuer, serial) = self.certificate_id()?;
         let own = self.desk.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
-        let der = wanted.and_then(|wanted| wanted.der).ok_or(Denied::unknown())?;
+        let der = wanted.and_then(|wanted| wanted.der).ok_or(Denied::NO_CERTIFICATE)?;
         Ok(Outcome::Granted(Owned::Certificate(der)))
     }
 
@@ -125,11 +141,11 @@ impl Case<'_> {
         let (issuer, serial) = self.certificate_id()?;
         let own = self.authority.issuer();
         if issuer != own.subject() {
-            return Err(Denied::unknown());
+            return Err(Denied::NO_CERTIFICATE);
         }
         let shard = self.authority.endpoints().shard_of(&serial);
         let list = self.desk.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
-        Ok(Outcome::Granted(Owned::Crl(list.ok_or(Denied::unknown())?.der)))
+        Ok(Outcome::Granted(Owned::Crl(list.ok_or(Denied::NO_LIST)?.der)))
     }
 
     /// The device whose certificate has signed the message, while that certificate could be presented, and its CA is one
@@ -167,7 +183,7 @@ impl Case<'_> {
 
     fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), Denied> {
         let entropy = self.desk.context.entropy.as_ref();
-        self.verified.certificate_id(self.registrar, entropy).map_err(Denied::opening)
+        Ok(self.verified.certificate_id(self.registrar, entropy)?)
     }
 
     fn is_of(&self, certificate: &Certificate, name: &[u8]) -> bool {
@@ -196,22 +212,25 @@ impl Owned {
 }
 
 impl Denied {
-    pub(super) fn told(info: FailInfo, refusal: Refusal) -> Self {
-        Self { info, refusal }
-    }
+    const NO_TRANSACTION: Self = Self::unknown("this key has begun no such transaction here");
+    const NO_CERTIFICATE: Self = Self::unknown("there is no such certificate of this device, and of this CA");
+    const NO_LIST: Self = Self::unknown("there is no such list yet");
 
-    /// What was in the envelope was no request.
-    fn opening(info: FailInfo) -> Self {
-        Self::told(info, Refusal::CsrMalformed)
-    }
-
-    fn unknown() -> Self {
-        Self::told(FailInfo::BadCertId, Refusal::NotFound)
+    const fn unknown(detail: &'static str) -> Self {
+        Self { info: FailInfo::BadCertId, refusal: Refusal::NotFound, detail: Some(detail) }
     }
 
     /// A line for whoever reads the client's log.
     pub(super) fn text(&self) -> String {
-        format!("{}: {}", self.refusal.code(), self.refusal.title(Language::En))
+        let said = self.detail.unwrap_or(self.refusal.title(Language::En));
+        format!("{}: {said}", self.refusal.code())
+    }
+}
+
+impl From<Fault> for Denied {
+    fn from(fault: Fault) -> Self {
+        let refusal = if fault == Fault::CONTENT { Refusal::CsrMalformed } else { Refusal::RequestMalformed };
+        Self { info: fault.info, refusal, detail: Some(fault.detail) }
     }
 }
 
@@ -221,7 +240,7 @@ impl From<Refusal> for Denied {
             Refusal::KeyNotAllowed => FailInfo::BadAlg,
             _ => FailInfo::BadRequest,
         };
-        Self { info, refusal }
+        Self { info, refusal, detail: None }
     }
 }
 
