@@ -22,7 +22,7 @@ use rcgen::{
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::{Entropy, Serial, Timestamp};
+use tegata_core::{Entropy, Name, Serial, Timestamp};
 
 /// The longest life of a server certificate: browsers refuse more than 398 days.
 pub const MAX_SERVER_DAYS: u32 = 397;
@@ -252,11 +252,9 @@ fn serial(entropy: &dyn Entropy) -> SerialNumber {
 }
 
 fn checked_name(name: &str) -> Result<&str, AuthorityError> {
-    let fits = (1..=LONGEST_NAME).contains(&name.chars().count());
-    if fits && name.trim() == name && !name.chars().any(char::is_control) {
-        Ok(name)
-    } else {
-        Err(AuthorityError::Name(name.to_owned()))
+    match Name::parse(name, LONGEST_NAME) {
+        Ok(parsed) if parsed.as_str() == name => Ok(name),
+        _ => Err(AuthorityError::Name(name.to_owned())),
     }
 }
 

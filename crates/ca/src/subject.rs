@@ -167,11 +167,7 @@ fn displayable(text: &str) -> String {
 
 /// Control characters, and those that hide or turn around the text next to them: a name must look like
 /// what it is.
-pub(crate) fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
+pub(crate) use tegata_core::name::hides as is_invisible;
 
 #[cfg(test)]
 mod tests {

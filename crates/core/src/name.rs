@@ -112,9 +112,54 @@ pub fn comparison_key(text: &str) -> String {
     apart.nfkc().collect()
 }
 
+/// A text with its letters in the forms of ASCII where there are such (NFKC): what a Japanese keyboard types for a link.
+pub fn composed_narrow(text: &str) -> String {
+    text.nfkc().collect()
+}
+
 /// Whether two names are one.
 pub fn is_same(one: &str, other: &str) -> bool {
     comparison_key(one) == comparison_key(other)
+}
+
+/// Why a text means no one thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotOne {
+    /// Nothing is called so.
+    None,
+    /// Several things are.
+    Several,
+}
+
+/// Where among `all` the one is that somebody means by its identifier or its name.
+///
+/// # Errors
+/// [`NotOne`], unless an identifier, a name as it is written, or names that look alike leave exactly one.
+pub fn position_of<T>(
+    all: &[T],
+    wanted: &str,
+    id_and_name: impl Fn(&T) -> (&str, &str),
+) -> Result<usize, NotOne> {
+    let key = comparison_key(wanted);
+    let matching = |is: &dyn Fn(&str, &str) -> bool| -> Vec<usize> {
+        let is_wanted = |one: &T| {
+            let (id, name) = id_and_name(one);
+            is(id, name)
+        };
+        all.iter().enumerate().filter(|(_, one)| is_wanted(one)).map(|(place, _)| place).collect()
+    };
+    let rounds: [&dyn Fn(&str, &str) -> bool; 3] =
+        [&|id, _| id == wanted, &|_, name| name == wanted, &|_, name| {
+            !key.is_empty() && comparison_key(name) == key
+        }];
+    for is in rounds {
+        match matching(is).as_slice() {
+            [] => {}
+            [one] => return Ok(*one),
+            _ => return Err(NotOne::Several),
+        }
+    }
+    Err(NotOne::None)
 }
 
 impl NotAName {

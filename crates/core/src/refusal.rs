@@ -52,10 +52,21 @@ mod table;
 
 pub use table::Refusal;
 
+use crate::language::Language;
+
+impl Refusal {
+    /// What to do about a [`Refusal::MediaType`] where these media types are taken.
+    pub fn media_type_advice(taken: &str, language: Language) -> String {
+        match language {
+            Language::Ja => format!("{taken} で送ってください。"),
+            Language::En => format!("Send {taken}."),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
     use std::collections::HashSet;
 
     #[test]

@@ -25,8 +25,9 @@ impl ShortCode {
     }
 
     /// From what somebody typed: any case, with or without spaces and hyphens, full-width letters of a Japanese keyboard
-    /// too, and `O`, `I`, `L` for the digits they look like.
+    /// too, `O`, `I`, `L` for the digits they look like, and with what stands around it in a sentence.
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim_matches(|c: char| !c.is_alphanumeric());
         let mut code = Zeroizing::new(String::with_capacity(LENGTH));
         for character in text.chars().map(half_width) {
             match character.to_ascii_lowercase() {
@@ -82,7 +83,9 @@ mod tests {
         let plain = shown.replace('-', "");
         let wide: String = plain.chars().map(|c| char::from_u32(c as u32 + 0xfee0).unwrap()).collect();
         let alike = plain.replace('0', "O").replace('1', "l");
-        for typed in [&shown, &plain, &plain.to_lowercase(), &wide, &format!(" {alike}　")] {
+        for typed in
+            [&shown, &plain, &plain.to_lowercase(), &wide, &format!(" {alike}　"), &format!("「{shown}」。")]
+        {
             assert_eq!(*ShortCode::parse(typed).unwrap().0, *code.0, "{typed}");
         }
         assert_eq!(format!("{code:?}"), "ShortCode(…)");

@@ -11,7 +11,7 @@ import { offerWays } from './ways.js';
 
 const api = (path, body) => post(`/api/v1/${path}`, body, { language: language() });
 
-start(decoded(location.hash.slice(1)).trim());
+start(location.hash.slice(1).trim());
 
 function start(code) {
   addEventListener('hashchange', () => location.reload());
@@ -135,15 +135,6 @@ function refuse(code, failure) {
   again.hidden = !refusal.retry;
   again.onclick = () => open(code);
   show('refused');
-}
-
-/** What a browser put behind the # of letters that are not ASCII. */
-function decoded(fragment) {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }
 
 /** Changing the language reloads the page, and the code is no longer in the address. */

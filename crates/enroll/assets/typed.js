@@ -7,13 +7,27 @@ const TYPED = /^[0-9a-hjkmnp-tv-z]{8}$/;
 
 /**
  * The code in its plain form, or undefined: any case, with or without spaces and hyphens, in the full-width letters of a
- * Japanese keyboard, and with O, I or L for the digits they look like.
+ * Japanese keyboard, with O, I or L for the digits they look like, behind the # of a whole link, escaped, and with what
+ * stands around it in a sentence, such as a full stop.
  */
 export function codeOf(text) {
-  const plain = text.normalize('NFKC').toLowerCase().replace(/[\s‐−ー-]/g, '');
-  if (LINKED.test(plain)) return plain;
-  const typed = plain.replace(/o/g, '0').replace(/[il]/g, '1');
+  const plain = decoded(text).normalize('NFKC').toLowerCase();
+  const shown = plain.slice(plain.lastIndexOf('#') + 1).replace(/^[^0-9a-z]+/, '');
+  const [linked] = /^[0-9a-z]*/.exec(shown);
+  if (LINKED.test(linked)) return linked;
+  const joined = shown.replace(/[\s‐−ー-]/g, '').replace(/[^0-9a-z]+$/, '');
+  if (LINKED.test(joined)) return joined;
+  const typed = joined.replace(/o/g, '0').replace(/[il]/g, '1');
   return TYPED.test(typed) ? typed : undefined;
+}
+
+/** A link's fragment may have been escaped on its way. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Lets the form on the page open the invitation. A code goes behind the #, which no server and no log sees. */

@@ -33,17 +33,19 @@ use crate::throttle::Throttle;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use http::header::{CACHE_CONTROL, LINK};
+use http::header::{ALLOW, CACHE_CONTROL, LINK};
 use http::{HeaderName, HeaderValue, StatusCode};
 use nonce::Nonces;
+use problem::AcmeError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tegata_core::id::Code;
 use tegata_core::{Refusal, Timestamp};
-use tegata_web::StrictJson;
+use tegata_web::problem::problem_of;
+use tegata_web::{Problem, StrictJson};
 
 /// Accounts that nobody invited, in a second at most: they can do nothing yet, and each is a row.
 const STRANGERS: u32 = 100;
@@ -65,6 +67,13 @@ impl Acme {
         let nonces = Arc::new(Nonces::new(desk.context.entropy.as_ref()));
         let strangers = Arc::new(Throttle::per_second(STRANGERS));
         Self { desk, nonces, attestation: Arc::new(attestation), strangers }
+    }
+
+    /// Reads a request by an account that says nothing but who asks.
+    async fn as_get(&self, request: Request) -> problem::Answer<()> {
+        let signed = self.signed(request).await?;
+        signed.account()?;
+        signed.nothing()
     }
 
     /// The same server, for somebody.
@@ -97,9 +106,9 @@ impl Acme {
 /// Routes of the portal listener.
 pub fn acme_routes(acme: Acme) -> Router {
     Router::new()
-        .route("/acme/directory", get(directory))
-        .route("/acme/device/directory", get(device_directory))
-        .route("/acme/new-nonce", get(no_content).head(async || StatusCode::OK))
+        .route("/acme/directory", get(directory).post(signed_directory))
+        .route("/acme/device/directory", get(device_directory).post(signed_device_directory))
+        .route("/acme/new-nonce", get(no_content).head(async || StatusCode::OK).post(signed_no_content))
         .route("/acme/new-account", post(account::new))
         .route("/acme/device/new-account", post(account::new_unbound))
         .route("/acme/account/{id}", post(account::account))
@@ -113,6 +122,8 @@ pub fn acme_routes(acme: Acme) -> Router {
         .route("/acme/challenge/{id}", post(authorization::challenge))
         .route("/acme/revoke-cert", post(revocation::revoke))
         .route("/acme/renewal-info/{id}", get(renewal::info))
+        .route("/acme", any(nothing_here))
+        .route("/acme/{*rest}", any(nothing_here))
         .layer(from_fn_with_state(acme.clone(), with_nonce))
         .route("/api/v1/invitations/acme", post(bind))
         .with_state(acme)
@@ -130,9 +141,29 @@ async fn no_content() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// Directory and nonces also by POST-as-GET (RFC 8555 section 6.3).
+async fn signed_directory(State(acme): State<Acme>, request: Request) -> problem::Answer<Json<Value>> {
+    acme.as_get(request).await?;
+    Ok(directory(State(acme)).await)
+}
+
+async fn signed_device_directory(State(acme): State<Acme>, request: Request) -> problem::Answer<Json<Value>> {
+    acme.as_get(request).await?;
+    Ok(device_directory(State(acme)).await)
+}
+
+async fn signed_no_content(State(acme): State<Acme>, request: Request) -> problem::Answer<StatusCode> {
+    acme.as_get(request).await?;
+    Ok(no_content().await)
+}
+
+async fn nothing_here() -> AcmeError {
+    AcmeError::not_found()
+}
+
 /// Every answer brings a fresh nonce and the way back to the directory (RFC 8555 sections 6.5 and 7.1).
 async fn with_nonce(State(acme): State<Acme>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    let mut response = in_acmes_words(next.run(request).await);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let index = format!("<{}>;rel=\"index\"", acme.url("/acme/directory"));
@@ -142,6 +173,23 @@ async fn with_nonce(State(acme): State<Acme>, request: Request, next: Next) -> R
         }
     }
     response
+}
+
+/// A refusal that was made before a request came to these routes, such as for its `Host`.
+pub fn acme_problem(path: &str, problem: &Problem) -> Option<Response> {
+    let is_acme = path == "/acme" || path.starts_with("/acme/");
+    is_acme.then(|| AcmeError::from(problem.clone()).into_response())
+}
+
+/// A refusal by the framework, such as that of a method, says the same as ours do (RFC 8555 section 6.7). What it says in
+/// headers stays.
+fn in_acmes_words(response: Response) -> Response {
+    let Some(problem) = problem_of(&response) else { return response };
+    let mut written = AcmeError::from(problem).into_response();
+    if let Some(allow) = response.headers().get(ALLOW) {
+        written.headers_mut().insert(ALLOW, allow.clone());
+    }
+    written
 }
 
 /// `POST {portal}/api/v1/invitations/acme`.

@@ -5,11 +5,14 @@
 //! next one goes on. Codes are not kept: they are derived again when they are handed over ([`CodeSecret`]).
 
 mod api;
+mod charset;
 mod codes;
 mod list;
+mod table;
 
 pub use codes::{CodeSecret, OpenCodes};
 pub use list::{GuestLine, JudgedLine, WrongLine, lines_of_csv, lines_of_json};
+pub use table::{Table, UnreadableTable};
 
 use axum::Router;
 use codes::Opening;

@@ -109,7 +109,7 @@ async fn read_request(request: Request) -> Answer<String> {
     let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let essence = media.and_then(|media| media.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case(PKCS10)) {
-        return Err(Problem::with_detail(Refusal::MediaType, format!("here it is {PKCS10}")));
+        return Err(Problem::media_type(PKCS10));
     }
     let bytes = body::read(request.into_body(), body::LIMIT).await?;
     let mut text = String::from_utf8(bytes.to_vec()).map_err(|_| Refusal::CsrMalformed)?;

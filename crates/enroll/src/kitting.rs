@@ -13,9 +13,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tegata_core::{DeviceId, DeviceState, Language, Platform, Refusal, Role, Thumbprint, Timestamp};
+use tegata_core::{
+    DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
+};
 use tegata_storage::{Kitting, KittingPlace};
-use tegata_web::{Answer, Page, ReaderLanguage, StrictJson};
+use tegata_web::{Answer, Page, Problem, ReaderLanguage, StrictJson};
 
 pub(crate) fn routes(desk: Desk) -> Router {
     Router::new()
@@ -129,10 +131,16 @@ async fn open(
 async fn enroll(
     State(desk): State<Desk>,
     guest: Guest,
+    ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<Enroll>,
 ) -> Answer<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
-    let made = match desk.enroll_kitting(&body.code, &body.csr, body.label.as_deref()).await {
+    let label = match Name::label(body.label.as_deref().unwrap_or_default()) {
+        Ok(label) => Some(label),
+        Err(NotAName::Empty) => None,
+        Err(unfit) => return Err(Problem::with_detail(Refusal::LabelUnfit, unfit.text(language))),
+    };
+    let made = match desk.enroll_kitting(&body.code, &body.csr, label.as_ref()).await {
         Ok(made) => made,
         Err(Refusal::ApprovalPending) => {
             return Ok(waiting::answer(desk.waiting_in_kitting(&body.code, &body.csr).await?));

@@ -21,7 +21,6 @@ mod est;
 mod guesses;
 mod guest;
 mod kitting;
-mod label;
 mod openapi;
 mod pages;
 mod probe;
@@ -38,14 +37,13 @@ mod ticket;
 mod waiting;
 mod why;
 
-pub use acme::{Acme, Attestation, Binding, acme_routes};
+pub use acme::{Acme, Attestation, Binding, acme_problem, acme_routes};
 pub use bulk::{
-    Admission, Bulk, CodeSecret, GuestLine, InvitingClients, JudgedLine, OpenCodes, Realm, WrongLine,
-    lines_of_csv, lines_of_json,
+    Admission, Bulk, CodeSecret, GuestLine, InvitingClients, JudgedLine, OpenCodes, Realm, Table,
+    UnreadableTable, WrongLine, lines_of_csv, lines_of_json,
 };
 pub use companion::{TokenAnswer, TokenDesk, TokenWish};
 pub use desk::Desk;
-pub use label::is_label;
 pub use profiles::Profiles;
 pub use scep::{Scep, scep_routes};
 pub use secret::{BindingSecret, OpenSecret};

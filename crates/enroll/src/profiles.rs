@@ -12,8 +12,7 @@ use crate::guest::Guest;
 use crate::ticket::{Purpose, Right, Ticket};
 use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -22,12 +21,9 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
 use tegata_core::{Platform, Refusal};
-use tegata_web::{Answer, Presented};
+use tegata_web::{Answer, Presented, StrictForm};
 
 const MEDIA_TYPE: &str = "application/x-apple-aspen-config";
-
-/// A code and a few words.
-const LONGEST_FORM: usize = 1024;
 
 /// Who writes profiles. Cloning shares it.
 #[derive(Clone)]
@@ -91,10 +87,7 @@ impl Profiles {
     }
 
     fn routes_with(self, handler: axum::routing::MethodRouter<Self>) -> Router {
-        Router::new()
-            .route("/api/v1/profiles", handler)
-            .layer(DefaultBodyLimit::max(LONGEST_FORM))
-            .with_state(self)
+        Router::new().route("/api/v1/profiles", handler).with_state(self)
     }
 
     fn key(&self, hardware_bound: bool) -> Key {
@@ -119,9 +112,8 @@ impl Profiles {
 async fn first(
     State(profiles): State<Profiles>,
     guest: Guest,
-    wish: Result<Form<FirstWish>, FormRejection>,
+    StrictForm(wish): StrictForm<FirstWish>,
 ) -> Answer<Response> {
-    let Form(wish) = wish.map_err(|_| Refusal::RequestMalformed)?;
     if wish.by == Door::Scep && !profiles.desk.scep {
         return Err(Refusal::NotFound.into());
     }
@@ -157,9 +149,8 @@ async fn first(
 async fn next(
     State(profiles): State<Profiles>,
     Presented(certificate): Presented,
-    wish: Result<Form<NextWish>, FormRejection>,
+    StrictForm(wish): StrictForm<NextWish>,
 ) -> Answer<Response> {
-    let Form(wish) = wish.map_err(|_| Refusal::RequestMalformed)?;
     let desk = &profiles.desk;
     let old = desk.renewing(certificate.as_ref()).await?;
     // The ACME server writes down by which invitation it knows a device.

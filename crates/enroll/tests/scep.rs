@@ -172,9 +172,9 @@ async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
         let renewal = message(RENEWAL_REQ, "late", "late-renewal", content);
         door.refuses(&renewal, "C-04", Some(&late)).await;
     }
-    // A first request vouches for its own key and for nothing else: what has ended gives it no right.
+    // A first request that it signs is a renewal too, and what has ended gives no right.
     let content = door.client.request("late", "x", "");
-    door.refuses(&message(PKCS_REQ, "late", "late-first", content), "I-05", None).await;
+    door.refuses(&message(PKCS_REQ, "late", "late-first", content), "C-04", Some(&late)).await;
     // Nor is the key taken once more with a right of its own.
     let now = door.world.clock.now();
     let (code, _) = door.world.house.invite_to(&tenant, Role::Device, now).await;

@@ -40,7 +40,22 @@ pub struct NewLine {
     /// Where it stands in what was sent.
     pub number: u32,
     /// For whom it is, or why nobody is invited by it.
-    pub judged: std::result::Result<Guest, Refusal>,
+    pub judged: std::result::Result<Guest, LineRefusal>,
+}
+
+/// Why nobody is invited by a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LineRefusal {
+    /// The reason.
+    pub refusal: Refusal,
+    /// The character in a label that it is about, if it is about one.
+    pub hidden: Option<char>,
+}
+
+impl From<Refusal> for LineRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, hidden: None }
+    }
 }
 
 /// For whom an invitation is.
@@ -81,7 +96,7 @@ pub enum LineOutcome {
     /// Nothing yet.
     Waiting,
     /// Nobody was invited.
-    Refused(Refusal),
+    Refused(LineRefusal),
     /// There is an invitation.
     Invited {
         /// Which.
@@ -299,8 +314,8 @@ impl Transaction {
         let refusal = line.judged.as_ref().err();
         on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO invitation_line (list, number, tenant, site, label, state, refusal) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO invitation_line (list, number, tenant, site, label, state, refusal, hidden) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(list.as_str())
             .bind(i64::from(line.number))
@@ -308,7 +323,8 @@ impl Transaction {
             .bind(guest.map(|guest| guest.site.as_str()))
             .bind(guest.map(|guest| guest.label.as_str()))
             .bind(if guest.is_some() { "waiting" } else { "refused" })
-            .bind(refusal.map(|refusal| refusal.code()))
+            .bind(refusal.map(|judged| judged.refusal.code()))
+            .bind(refusal.and_then(|judged| judged.hidden).map(|hidden| i64::from(u32::from(hidden))))
             .execute(connection)
             .await?;
         });

@@ -70,7 +70,9 @@ pub use inspection::{
     Latest, Orphan, Suspicious,
 };
 pub use invitation::{Invitation, InvitationState, NewInvitation};
-pub use invitation_list::{Guest, InvitationLine, InvitationList, LineOutcome, NewInvitationList, NewLine};
+pub use invitation_list::{
+    Guest, InvitationLine, InvitationList, LineOutcome, LineRefusal, NewInvitationList, NewLine,
+};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};

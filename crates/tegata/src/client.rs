@@ -1,5 +1,6 @@
 //! `tegata enroll` and `tegata renew`: the kitting and server-room way in. The key is made here and stays here.
 
+mod link;
 mod options;
 pub mod token;
 
@@ -9,6 +10,7 @@ use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;
 use http::{StatusCode, Uri};
+use link::Link;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs;
@@ -16,8 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
-use tegata_core::{ApprovalId, DeviceId, HttpOrigin, Platform, Serial, Thumbprint};
+use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
 use tegata_net::Client;
 use tegata_net::client::Destinations;
 use token::TokenAnswer;
@@ -207,32 +208,6 @@ fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
         ))
     })?;
     serde_json::from_slice(&origin).doing("origin.json cannot be read")
-}
-
-/// A link of an invitation, or of kitting.
-struct Link {
-    portal: String,
-    code: Code,
-    kitting: bool,
-}
-
-impl Link {
-    fn read(link: &str) -> Result<Self, Failure> {
-        let wrong = || {
-            Failure::misuse(
-                "that is no invitation link: it looks like https://HOST/enroll#CODE or https://HOST/kitting#CODE",
-            )
-        };
-        let (address, code) = link.split_once('#').ok_or_else(wrong)?;
-        let (portal, page) = address.rsplit_once('/').ok_or_else(wrong)?;
-        let kitting = match page {
-            "enroll" => false,
-            "kitting" => true,
-            _ => return Err(wrong()),
-        };
-        let portal = HttpOrigin::parse_https(portal).map_err(|_| wrong())?.to_string();
-        Ok(Self { portal, code: Code::parse(code).ok_or_else(wrong)?, kitting })
-    }
 }
 
 fn client(

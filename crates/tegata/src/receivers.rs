@@ -10,6 +10,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use tegata_core::name::position_of;
 use tegata_core::security_event::quotable;
 use tegata_net::Client;
 use tegata_net::client::Destinations;
@@ -20,9 +21,9 @@ pub async fn open(house: &House) -> Result<Vec<EventReceiver>, Failure> {
     let tenants = house.ledger.tenants().await.doing("cannot read the tenants")?;
     let receiver = |configured: &ReceiverConfig| {
         let tenant = configured.tenant.as_ref().map(|named| {
-            let found = tenants.iter().find(|tenant| tenant.id.as_str() == named || tenant.name == *named);
-            found.map(|tenant| tenant.id.clone()).ok_or_else(|| {
-                Failure::misuse(format!("receiver {}: there is no tenant {named}", configured.id))
+            let position = position_of(&tenants, named, |tenant| (tenant.id.as_str(), &tenant.name));
+            position.map(|place| tenants[place].id.clone()).map_err(|_| {
+                Failure::misuse(format!("receiver {}: there is no one tenant {named}", configured.id))
             })
         });
         Ok(EventReceiver {

@@ -164,6 +164,7 @@ fn listeners(
         origins: origins.iter().map(ToString::to_string).collect(),
         hsts: false,
         why: Some(addresses.device.clone()),
+        protocol_problem: Some(tegata_enroll::acme_problem),
     };
     let portal_port = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let clock = house.context.clock.clone();

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_core::name::position_of;
 use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
 use tegata_net::Client;
@@ -71,10 +72,10 @@ struct Known(Vec<Tenant>);
 
 impl Known {
     fn tenant(&self, named: &str) -> Result<TenantId, Failure> {
-        let found = self.0.iter().find(|tenant| tenant.id.as_str() == named || tenant.name == named);
-        found
-            .map(|tenant| tenant.id.clone())
-            .ok_or_else(|| Failure::misuse(format!("tegata.toml names a tenant that is not there: {named}")))
+        let position = position_of(&self.0, named, |tenant| (tenant.id.as_str(), &tenant.name));
+        position
+            .map(|place| self.0[place].id.clone())
+            .map_err(|_| Failure::misuse(format!("tegata.toml names a tenant that is not there: {named}")))
     }
 }
 

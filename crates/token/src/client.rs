@@ -1,7 +1,7 @@
 //! An OAuth request, and who sent it: the same enforcement at every endpoint.
 
 use crate::error::OAuthError;
-use crate::form::{Form, check_media_type};
+use crate::form::{Charset, Form, check_media_type};
 use crate::tokens::Tokens;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -37,9 +37,9 @@ impl Asked {
         if parts.uri.query().is_some() {
             return Err(OAuthError::invalid_request("Send parameters in the body, never in the URL"));
         }
-        check_headers(&parts.headers)?;
+        let charset = check_headers(&parts.headers)?;
         let presented: Presented = parts.extensions.get().cloned().ok_or(Refusal::Internal)?;
-        let form = Form::parse(&body::read(body, body::LIMIT).await?)?;
+        let form = Form::parse(&body::read(body, body::LIMIT).await?, charset)?;
         if OTHER_CREDENTIALS.iter().any(|name| form.get(name).is_some()) {
             return Err(OAuthError::invalid_request("A certificate is the only credential"));
         }
@@ -108,7 +108,7 @@ async fn authenticate(
     }
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), OAuthError> {
+fn check_headers(headers: &HeaderMap) -> Result<Charset, OAuthError> {
     if headers.contains_key(DPOP) {
         return Err(OAuthError::invalid_request("Tokens are bound to the certificate, not by DPoP"));
     }

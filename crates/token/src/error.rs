@@ -1,5 +1,6 @@
 //! Refusals in the form of RFC 6749 section 5.2.
 
+use crate::form::FORM;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
@@ -96,6 +97,10 @@ impl OAuthError {
 
     fn description_ja(&self) -> String {
         let text = Language::Ja;
+        if self.refusal == Refusal::MediaType {
+            let advice = Refusal::media_type_advice(FORM, text);
+            return format!("{}: {}。{advice}", self.refusal.code(), self.refusal.title(text));
+        }
         format!("{}: {}。{}", self.refusal.code(), self.refusal.title(text), self.refusal.advice(text))
     }
 }

@@ -6,13 +6,21 @@ use tegata_core::Refusal;
 /// Parameters that RFC 8707 section 2 lets a client repeat; all others come once (RFC 6749 section 3.2).
 const REPEATABLE: &str = "resource";
 
-/// The parameters of a request. One without a value counts as absent (RFC 6749 section 3.2).
+/// What a body's text is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Charset {
+    Utf8,
+    /// In which ASCII is what it is everywhere, and nothing else is known.
+    Other,
+}
+
+/// The parameters of a request. One without a value counts as absent (RFC 6749 sections 3.1 and 3.2).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Of a body.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+    /// Of a body in this charset.
+    pub(crate) fn parse(body: &[u8], charset: Charset) -> Result<Self, OAuthError> {
         let malformed = || OAuthError::invalid_request("The body is not a form in UTF-8");
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -20,12 +28,17 @@ impl Form {
             let value = pair.get(equals + 1..).unwrap_or_default();
             let name = decode(&pair[..equals]).ok_or_else(malformed)?;
             let value = decode(value).ok_or_else(malformed)?;
+            if charset == Charset::Other && !(name.is_ascii() && value.is_ascii()) {
+                return Err(malformed());
+            }
+            if value.is_empty() {
+                continue;
+            }
             if name != REPEATABLE && pairs.iter().any(|(known, _)| *known == name) {
                 return Err(OAuthError::invalid_request("A parameter is sent twice"));
             }
             pairs.push((name, value));
         }
-        pairs.retain(|(_, value)| !value.is_empty());
         Ok(Self(pairs))
     }
 
@@ -51,19 +64,25 @@ impl Form {
     }
 }
 
-/// Whether a content type is the one of forms, in UTF-8 where it says so.
-pub(crate) fn check_media_type(value: Option<&str>) -> Result<(), OAuthError> {
+/// The media type of what is taken here.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The charset of a content type, which must be the one of forms. Forms have no such parameter, and clients send it all
+/// the same.
+pub(crate) fn check_media_type(value: Option<&str>) -> Result<Charset, OAuthError> {
     let mut parts = value.unwrap_or_default().split(';').map(str::trim);
-    let is_form =
-        parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    let is_utf8 = parts.all(|parameter| {
-        parameter.eq_ignore_ascii_case("charset=utf-8") || parameter.eq_ignore_ascii_case("charset=\"utf-8\"")
-    });
-    if is_form && is_utf8 {
-        Ok(())
-    } else {
-        Err(OAuthError::invalid_request("Send application/x-www-form-urlencoded").because(Refusal::MediaType))
+    if !parts.next().is_some_and(|media| media.eq_ignore_ascii_case(FORM)) {
+        return Err(
+            OAuthError::invalid_request("Send application/x-www-form-urlencoded").because(Refusal::MediaType)
+        );
     }
+    let charset = |parameter: &str| {
+        let (name, value) = parameter.split_once('=')?;
+        let is_charset = name.trim().eq_ignore_ascii_case("charset");
+        is_charset.then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+    };
+    let is_utf8 = parts.filter_map(charset).all(|charset| matches!(charset.as_str(), "utf-8" | "utf8"));
+    Ok(if is_utf8 { Charset::Utf8 } else { Charset::Other })
 }
 
 fn decode(text: &[u8]) -> Option<String> {
@@ -97,7 +116,7 @@ mod tests {
         #[test]
         fn whatever_a_client_encodes_is_read_back(pairs in proptest::collection::btree_map(".+", ".+", 0..6)) {
             let body = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-            let form = Form::parse(body.collect::<Vec<_>>().join("&").as_bytes()).unwrap();
+            let form = Form::parse(body.collect::<Vec<_>>().join("&").as_bytes(), Charset::Utf8).unwrap();
             for (name, value) in &pairs {
                 prop_assert_eq!(form.get(name), Some(value.as_str()));
             }
@@ -105,34 +124,53 @@ mod tests {
 
         #[test]
         fn no_body_makes_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Form::parse(&body);
+            let _ = Form::parse(&body, Charset::Utf8);
         }
     }
 
+    fn parse(body: &[u8]) -> Result<Form, OAuthError> {
+        Form::parse(body, Charset::Utf8)
+    }
+
     #[test]
-    fn a_parameter_sent_twice_is_refused_even_when_one_is_empty() {
-        for body in ["a=1&a=1", "a=1&a=", "a&a=1", "%61=1&a=2"] {
-            assert_eq!(Form::parse(body.as_bytes()).unwrap_err().error(), "invalid_request", "{body}");
+    fn a_parameter_sent_twice_is_refused() {
+        for body in ["a=1&a=1", "a=1&b=&a=2", "%61=1&a=2"] {
+            assert_eq!(parse(body.as_bytes()).unwrap_err().error(), "invalid_request", "{body}");
         }
-        let form = Form::parse(b"resource=a&resource=b").unwrap();
+        let form = parse(b"resource=a&resource=b").unwrap();
         assert_eq!(form.all("resource").collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]
-    fn a_parameter_without_a_value_counts_as_absent() {
-        let form = Form::parse(b"scope=&client_secret&x=a+b%3d&").unwrap();
+    fn a_parameter_without_a_value_counts_as_absent_also_beside_one_that_has_one() {
+        let form = parse(b"scope=&client_secret&x=a+b%3d&").unwrap();
         assert_eq!((form.get("scope"), form.get("client_secret"), form.get("x")), (None, None, Some("a b=")));
+        for body in ["a=1&a=", "a=&a=1", "a&a=1", "a=&a&a=1&a="] {
+            assert_eq!(parse(body.as_bytes()).unwrap().get("a"), Some("1"), "{body}");
+        }
     }
 
     #[test]
-    fn half_an_escape_or_another_charset_is_refused() {
-        for body in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=\xff", b"%c3=1"] {
-            assert!(Form::parse(body).is_err(), "{body:?}");
+    fn half_an_escape_or_octets_that_are_no_text_are_refused() {
+        for body in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=\xff", b"%c3=1", b"a=%82%a0"] {
+            assert!(parse(body).is_err(), "{body:?}");
         }
-        assert!(check_media_type(Some("application/x-www-form-urlencoded; charset=UTF-8")).is_ok());
-        for wrong in
-            [None, Some("application/json"), Some("application/x-www-form-urlencoded;charset=shift_jis")]
-        {
+    }
+
+    #[test]
+    fn any_charset_will_do_as_long_as_all_is_ascii() {
+        let media = |parameter: &str| check_media_type(Some(&format!("{FORM}{parameter}")));
+        for utf8 in ["", ";charset=UTF-8", "; charset=\"utf-8\"", ";charset=utf8", "; version=1"] {
+            assert_eq!(media(utf8).unwrap(), Charset::Utf8, "{utf8}");
+        }
+        for other in ["; charset=Shift_JIS", ";charset=ISO-8859-1", ";Charset=us-ascii", ";charset=x"] {
+            assert_eq!(media(other).unwrap(), Charset::Other, "{other}");
+        }
+        let form = Form::parse(b"grant_type=client_credentials&scope=a%20b", Charset::Other).unwrap();
+        assert_eq!(form.get("scope"), Some("a b"));
+        assert!(Form::parse("a=%E3%81%82".as_bytes(), Charset::Other).is_err(), "what is it in Shift_JIS?");
+        assert_eq!(parse("a=%E3%81%82".as_bytes()).unwrap().get("a"), Some("あ"));
+        for wrong in [None, Some("application/json"), Some("multipart/form-data")] {
             assert!(check_media_type(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -8,6 +8,8 @@ use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use tegata_core::Refusal;
 
+const JSON: &str = "application/json";
+
 const LONGEST_NAME: usize = 40;
 
 /// A body of `application/json`, at most 64 KiB, that is exactly one `T`. Derived structs refuse a key
@@ -20,7 +22,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for StrictJson<T> {
 
     async fn from_request(request: Request, _state: &S) -> Answer<Self> {
         if !is_json(request.headers()) {
-            return Err(Refusal::MediaType.into());
+            return Err(Problem::media_type(JSON));
         }
         let bytes = body::read(request.into_body(), body::LIMIT).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| malformed(&error))
@@ -31,7 +33,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(media), None) = (types.next(), types.next()) else { return false };
     let essence = media.to_str().ok().and_then(|media| media.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(JSON))
 }
 
 /// Where the fault is, and at most the name of a key. serde's own message may quote the value that did

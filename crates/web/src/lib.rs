@@ -21,6 +21,7 @@ pub mod connection;
 mod connection_registry;
 pub mod context;
 pub mod document;
+mod form;
 pub mod host;
 pub mod json;
 pub mod language;
@@ -48,6 +49,7 @@ pub use client_registry::{
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
 pub use context::{Addresses, Context};
+pub use form::StrictForm;
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};

@@ -22,14 +22,21 @@ pub type Answer<T> = Result<T, Problem>;
 pub struct Problem {
     /// Why.
     pub refusal: Refusal,
-    /// What exactly, for developers, in English. Never a value that was sent: it could be a secret.
+    /// What exactly, for developers, in English unless the reader is a person. Never a value that was sent: it could be a secret.
     pub detail: Option<String>,
+    /// The media types that are taken here, where that is what it is about.
+    taken: Option<&'static str>,
 }
 
 impl Problem {
     /// With what is particular about it.
     pub fn with_detail(refusal: Refusal, detail: impl Into<String>) -> Self {
-        Self { refusal, detail: Some(detail.into()) }
+        Self { refusal, detail: Some(detail.into()), taken: None }
+    }
+
+    /// Of a body in another media type than those that are taken here.
+    pub fn media_type(taken: &'static str) -> Self {
+        Self { refusal: Refusal::MediaType, detail: None, taken: Some(taken) }
     }
 
     fn status(&self) -> StatusCode {
@@ -37,8 +44,14 @@ impl Problem {
     }
 
     fn detail(&self, language: Language) -> String {
-        let advice = self.refusal.advice(language);
-        self.detail.as_ref().map_or_else(|| advice.to_owned(), |detail| format!("{advice} ({detail})"))
+        let advice = match self.taken {
+            Some(taken) => Refusal::media_type_advice(taken, language),
+            None => self.refusal.advice(language).to_owned(),
+        };
+        match &self.detail {
+            Some(detail) => format!("{advice} ({detail})"),
+            None => advice,
+        }
     }
 
     fn json(&self, language: Language) -> Response {
@@ -69,7 +82,7 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, detail: None }
+        Self { refusal, detail: None, taken: None }
     }
 }
 
@@ -146,7 +159,9 @@ fn wants_page(headers: &HeaderMap) -> bool {
     navigates && accepts_html
 }
 
-fn problem_of(response: &Response) -> Option<Problem> {
+/// The refusal that a response tells, or that the framework worded itself, such as that of an unknown path; none where
+/// the answer has a form of its own.
+pub fn problem_of(response: &Response) -> Option<Problem> {
     response.extensions().get().cloned().or_else(|| worded_by_the_framework(response).map(Problem::from))
 }
 

@@ -34,6 +34,8 @@ pub struct Site {
     pub hsts: bool,
     /// Where somebody who was refused reads what their device's certificate has to do with it.
     pub why: Option<String>,
+    /// How a refusal is told to a protocol that has a form of its own, by the path that was asked for.
+    pub protocol_problem: Option<fn(&str, &Problem) -> Option<Response>>,
 }
 
 /// A router with the rules of its site. Cloning shares both.
@@ -52,6 +54,11 @@ impl Site {
     fn check(&self, request: &Request) -> Result<(), Refusal> {
         host::check(request)?;
         origin::check(request, &self.origins)
+    }
+
+    fn refused(&self, path: &str, problem: Problem) -> Response {
+        let in_own_form = self.protocol_problem.and_then(|form| form(path, &problem));
+        in_own_form.unwrap_or_else(|| problem.into_response())
     }
 
     /// Whatever goes out.
@@ -83,7 +90,7 @@ impl Kept {
         let reader = Reader::of(&request);
         let response = match site.check(&request) {
             Ok(()) => routed(self.router, request).await,
-            Err(refusal) => Problem::from(refusal).into_response(),
+            Err(refusal) => site.refused(request.uri().path(), refusal.into()),
         };
         site.secure(reader.told(response, site.why.as_deref()))
     }

@@ -108,6 +108,27 @@ fn names_that_look_alike_are_one() {
     }
 }
 
+#[test]
+fn one_of_several_is_meant_by_its_identifier_or_by_a_name_that_looks_like_its_own() {
+    let all = [
+        ("1", "本店"),
+        ("2", "ドラッグ1号店"),
+        ("3", "駅前店"),
+        ("4", "駅前店"),
+        ("5", "1"),
+        ("6", "東店"),
+        ("7", "東 店"),
+    ];
+    let position = |wanted| position_of(&all, wanted, |one| *one);
+    assert_eq!(position("本店"), Ok(0));
+    assert_eq!(position("ﾄﾞﾗｯｸﾞ １号店"), Ok(1));
+    assert_eq!(position("1"), Ok(0), "an identifier comes before a name");
+    assert_eq!(position("4"), Ok(3));
+    assert_eq!((position("東店"), position("東 店")), (Ok(5), Ok(6)), "exactly so");
+    assert_eq!((position("駅前店"), position("東　店")), (Err(NotOne::Several), Err(NotOne::Several)));
+    assert_eq!((position("北店"), position("")), (Err(NotOne::None), Err(NotOne::None)));
+}
+
 proptest! {
     #[test]
     fn a_name_is_a_name_again_and_its_key_is_its_own_key(text in ".{0,80}") {

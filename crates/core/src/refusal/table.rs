@@ -173,8 +173,14 @@ refusals! {
     }
     /// The name of a device cannot be written into a certificate.
     LabelUnfit "I-34" 400 {
-        ja: "端末の名前として使えません", "1文字以上64文字以内で、改行などを含まない名前にしてください。";
-        en: "This cannot be the name of a device", "Use 1 to 64 characters without control characters.";
+        ja: "端末の名前として使えません", "1文字以上64文字以内で、改行や見えない文字を含まない名前にしてください。";
+        en: "This cannot be the name of a device", "Use 1 to 64 characters, none of them invisible or a control character.";
+    }
+
+    /// A list of invitations is not text that can be read, or not a table of sites and labels.
+    ListUnreadable "I-29" 400 {
+        ja: "一覧の文字コードか列の名前を読み取れません", "「CSV UTF-8」形式で保存し、1行目を site,label にしてください。Shift_JIS や UTF-16 のときは Content-Type に charset を付けます。同じ Idempotency-Key で送り直せます。";
+        en: "The list cannot be read as a whole", "Save it as CSV UTF-8, with site,label in its first line, or name its charset in Content-Type: Shift_JIS, UTF-16. The same Idempotency-Key can be used again.";
     }
 
     // E: The rules of a tenant or a site, and approvals.
@@ -294,8 +300,8 @@ refusals! {
     }
     /// The content type is not one the route reads.
     MediaType "R-07" 415 {
-        ja: "この形式のデータは受け付けません", "application/json で送ってください。";
-        en: "This media type is not accepted", "Send application/json.";
+        ja: "この形式のデータは受け付けません", "Content-Type を、この宛先が受け付ける形式にしてください。";
+        en: "This media type is not accepted", "Send a media type that is accepted here, and say which in Content-Type.";
     }
     /// A request at the listener for proxies that no configured proxy sent.
     ProxyNotTrusted "R-08" 403 {

@@ -40,9 +40,13 @@ struct KeyChange {
 
 /// An account object. Contacts are persons' data that nobody here needs: they are not kept.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Shown {
     status: &'static str,
     orders: String,
+    /// As it was sent (RFC 8555 section 7.3.4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_account_binding: Option<Value>,
 }
 
 /// For whoever is invited: bound by the invitation's key.
@@ -133,7 +137,12 @@ impl Acme {
 
     fn shown(&self, account: &AcmeAccount) -> Shown {
         let status = if account.is_valid { "valid" } else { "deactivated" };
-        Shown { status, orders: format!("{}/orders", self.account_url(&account.id)) }
+        let binding = account.binding.as_deref().and_then(|binding| serde_json::from_str(binding).ok());
+        Shown {
+            status,
+            orders: format!("{}/orders", self.account_url(&account.id)),
+            external_account_binding: binding,
+        }
     }
 }
 
@@ -149,7 +158,8 @@ async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<R
     if new.only_return_existing {
         return Err(Refusal::AcmeAccountUnknown.into());
     }
-    let invitation = match (&new.external_account_binding, must_be_bound) {
+    let binding = new.external_account_binding;
+    let invitation = match (&binding, must_be_bound) {
         (Some(binding), true) => Some(bound_to(acme, binding, key, &signed.url).await?),
         (None, true) => return Err(Refusal::AcmeNotBound.into()),
         (Some(_), false) => return Err(AcmeError::malformed("this directory takes no binding")),
@@ -157,7 +167,13 @@ async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<R
         (None, false) => return Err(Refusal::TooManyRequests.into()),
     };
     let id = AcmeAccountId::random(acme.desk.context.entropy.as_ref());
-    let new = NewAcmeAccount { id, thumbprint: key.thumbprint(), jwk: key.canonical(), invitation };
+    let new = NewAcmeAccount {
+        id,
+        thumbprint: key.thumbprint(),
+        jwk: key.canonical(),
+        invitation,
+        binding: binding.map(|binding| binding.to_string()),
+    };
     let mut transaction = ledger.begin(acme.now()).await?;
     let added = transaction.add_acme_account(&new).await;
     if matches!(added, Err(LedgerError::Refused(Refusal::AcmeKeyTaken))) {

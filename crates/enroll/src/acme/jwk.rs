@@ -10,6 +10,9 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey as Parsed;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+/// What requests are signed by.
+pub(super) const ALGORITHMS: [&str; 4] = ["ES256", "ES384", "RS256", "EdDSA"];
+
 /// RSA moduli from 2048 to 4096 bits, in octets.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=512;
 
@@ -64,7 +67,7 @@ impl Jwk {
     /// Whether this key made the signature, by the one algorithm of its kind.
     pub(super) fn verify(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> Answer<()> {
         if algorithm != self.algorithm() {
-            return Err(AcmeError::bad_algorithm("the algorithm is not that of the key"));
+            return Err(AcmeError::bad_algorithm("the algorithm is not that of the key", &ALGORITHMS));
         }
         let verified = match self {
             Self::P256(point) => {

@@ -1,7 +1,7 @@
 //! Signed requests: the flattened JSON form of a JWS (RFC 7515 section 7.2.2) with the headers that RFC 8555 section 6.2
 //! asks for.
 
-use super::jwk::Jwk;
+use super::jwk::{ALGORITHMS, Jwk};
 use super::problem::{AcmeError, Answer};
 use ring::hmac;
 use serde::Deserialize;
@@ -77,6 +77,16 @@ impl Jws {
         }
     }
 
+    /// That it is signed by an algorithm that is taken: said before anything about the key, which a client could not
+    /// mend (RFC 8555 section 6.2).
+    pub(super) fn check_algorithm(&self) -> Answer<()> {
+        if ALGORITHMS.contains(&self.header.alg.as_str()) {
+            Ok(())
+        } else {
+            Err(AcmeError::bad_algorithm("sign by one of the algorithms in this answer", &ALGORITHMS))
+        }
+    }
+
     /// Its payload, if this key has signed it.
     pub(super) fn verify(self, key: &Jwk) -> Answer<Vec<u8>> {
         key.verify(&self.header.alg, &self.signed, &self.signature)?;
@@ -86,7 +96,7 @@ impl Jws {
     /// Its payload, if this secret has authenticated it by HS256.
     pub(super) fn verify_mac(self, key: &hmac::Key) -> Answer<Vec<u8>> {
         if self.header.alg != "HS256" {
-            return Err(AcmeError::bad_algorithm("a binding is authenticated by HS256"));
+            return Err(AcmeError::bad_algorithm("a binding is authenticated by HS256", &["HS256"]));
         }
         hmac::verify(key, &self.signed, &self.signature).map_err(|_| Refusal::AcmeNotBound)?;
         Ok(self.payload)

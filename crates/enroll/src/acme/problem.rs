@@ -1,5 +1,6 @@
 //! Refusals in ACME's words (RFC 8555 section 6.7), with our code for support.
 
+use super::request::JOSE;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -20,32 +21,43 @@ pub(super) struct AcmeError {
     pub(super) refusal: Refusal,
     /// What exactly, in English. Never a value that was sent.
     detail: Option<&'static str>,
+    /// What is taken instead.
+    algorithms: &'static [&'static str],
 }
 
 impl AcmeError {
     /// What was sent is not what RFC 8555 says it must be.
     pub(super) const fn malformed(detail: &'static str) -> Self {
-        Self { kind: "malformed", refusal: Refusal::RequestMalformed, detail: Some(detail) }
+        Self::of("malformed", Refusal::RequestMalformed, Some(detail))
     }
 
-    /// A key or an algorithm that is not taken.
-    pub(super) const fn bad_algorithm(detail: &'static str) -> Self {
-        Self { kind: "badSignatureAlgorithm", refusal: Refusal::AcmeSignature, detail: Some(detail) }
+    /// A key or an algorithm that is not taken. The algorithms are those that would be (RFC 8555 section 6.2).
+    pub(super) const fn bad_algorithm(detail: &'static str, algorithms: &'static [&'static str]) -> Self {
+        Self { algorithms, ..Self::of("badSignatureAlgorithm", Refusal::AcmeSignature, Some(detail)) }
+    }
+
+    /// A body in another media type than the one that there is.
+    pub(super) const fn media_type() -> Self {
+        Self::of("malformed", Refusal::MediaType, None)
     }
 
     /// A key that no algorithm here can use.
     pub(super) const fn bad_key(detail: &'static str) -> Self {
-        Self { kind: "badPublicKey", refusal: Refusal::AcmeSignature, detail: Some(detail) }
+        Self::of("badPublicKey", Refusal::AcmeSignature, Some(detail))
     }
 
     /// An attestation that does not prove what it should.
     pub(super) const fn attestation(detail: &'static str) -> Self {
-        Self { kind: "badAttestationStatement", refusal: Refusal::AcmeAttestation, detail: Some(detail) }
+        Self::of("badAttestationStatement", Refusal::AcmeAttestation, Some(detail))
     }
 
     /// There is nothing here, or nothing for this account: nobody learns which.
     pub(super) const fn not_found() -> Self {
-        Self { kind: "malformed", refusal: Refusal::NotFound, detail: None }
+        Self::of("malformed", Refusal::NotFound, None)
+    }
+
+    const fn of(kind: &'static str, refusal: Refusal, detail: Option<&'static str>) -> Self {
+        Self { kind, refusal, detail, algorithms: &[] }
     }
 
     /// The same refusal under another of ACME's names.
@@ -78,7 +90,12 @@ impl AcmeError {
 
     fn detail(&self) -> String {
         let (code, language) = (self.refusal.code(), Language::En);
-        let (title, advice) = (self.refusal.title(language), self.refusal.advice(language));
+        let title = self.refusal.title(language);
+        let advice = if self.refusal == Refusal::MediaType {
+            Refusal::media_type_advice(JOSE, language)
+        } else {
+            self.refusal.advice(language).to_owned()
+        };
         match self.detail {
             Some(detail) => format!("{code}: {title}. {advice} ({detail})"),
             None => format!("{code}: {title}. {advice}"),
@@ -97,7 +114,11 @@ impl From<Refusal> for AcmeError {
             Refusal::AcmeOrderNotReady => "orderNotReady",
             Refusal::AcmeAttestation => "badAttestationStatement",
             Refusal::AcmeAlreadyReplaced => "alreadyReplaced",
-            Refusal::TooManyRequests => "rateLimited",
+            Refusal::TooManyRequests
+            | Refusal::TooManyGuesses
+            | Refusal::TooManyLinks
+            | Refusal::TooManyWaiting
+            | Refusal::KittingTooFast => "rateLimited",
             Refusal::CsrMalformed
             | Refusal::CsrTooLarge
             | Refusal::KeyNotAllowed
@@ -109,11 +130,13 @@ impl From<Refusal> for AcmeError {
             | Refusal::RequestTooLarge
             | Refusal::MediaType
             | Refusal::NotFound
+            | Refusal::MethodNotAllowed
+            | Refusal::Misdirected
             | Refusal::AcmeSignature
             | Refusal::AcmeKeyTaken => "malformed",
             _ => "unauthorized",
         };
-        Self { kind, refusal, detail: None }
+        Self::of(kind, refusal, None)
     }
 }
 
@@ -141,6 +164,7 @@ impl IntoResponse for AcmeError {
             status: status.as_u16(),
             detail: self.detail(),
             code: self.refusal.code(),
+            algorithms: self.algorithms,
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], text).into_response();
@@ -165,6 +189,8 @@ struct Body {
     status: u16,
     detail: String,
     code: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    algorithms: &'static [&'static str],
 }
 
 #[cfg(test)]

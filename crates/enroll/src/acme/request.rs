@@ -58,13 +58,14 @@ impl Acme {
     pub(super) async fn signed(&self, request: Request) -> Answer<Signed> {
         let url = self.url(request.uri().path());
         if !is_jose(&request) {
-            return Err(Refusal::MediaType.into());
+            return Err(AcmeError::media_type());
         }
         let body = body::read(request.into_body(), body::LIMIT).await?;
         let jws = Jws::parse(&body)?;
         if !jws.nonce().is_some_and(|nonce| self.nonces.redeem(nonce)) {
             return Err(Refusal::AcmeNonce.into());
         }
+        jws.check_algorithm()?;
         if jws.url() != url {
             return Err(AcmeError::malformed("it was signed for another URL").named("unauthorized"));
         }
@@ -96,8 +97,11 @@ pub(super) fn key_of(account: &AcmeAccount) -> Answer<Jwk> {
     Jwk::parse(&value)
 }
 
+/// The media type of a request (RFC 8555 section 6.2).
+pub(super) const JOSE: &str = "application/jose+json";
+
 fn is_jose(request: &Request) -> bool {
     let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let essence = media.and_then(|media| media.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/jose+json"))
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(JOSE))
 }

@@ -1,6 +1,6 @@
 //! The office for lists over HTTP.
 
-use super::{Bulk, JudgedLine, Realm, lines_of_csv, lines_of_json, logged};
+use super::{Bulk, JudgedLine, Realm, WrongLine, lines_of_csv, lines_of_json, logged};
 use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
@@ -12,8 +12,12 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
-use tegata_core::{DeviceId, InvitationId, InvitationListId, Language, Refusal, Role, SiteId, Timestamp};
-use tegata_storage::{Guest, InvitationLine, InvitationList, LineOutcome, NewInvitationList, NewLine, Site};
+use tegata_core::{
+    DeviceId, InvitationId, InvitationListId, Language, NotAName, Refusal, Role, SiteId, Timestamp,
+};
+use tegata_storage::{
+    Guest, InvitationLine, InvitationList, LineOutcome, LineRefusal, NewInvitationList, NewLine, Site,
+};
 use tegata_web::{Answer, Presented, Problem, ReaderLanguage, body};
 
 /// The most that a list may be, in bytes and in lines.
@@ -90,7 +94,7 @@ struct LineReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'static str>,
+    detail: Option<String>,
 }
 
 /// A link, for whoever equips the device. A secret.
@@ -124,7 +128,8 @@ async fn receive(
     let bytes = body::read(request.into_body(), LARGEST).await.map_err(too_large)?;
     let sites = bulk.sites(&client.realms).await?;
     let lines = form.lines(&bytes, &sites)?;
-    let hash = digest(&SHA256, &[form.name().as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
+    let said = form.name();
+    let hash = digest(&SHA256, &[said.as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
     let id = InvitationListId::random(bulk.context.entropy.as_ref());
     let new = NewInvitationList {
         id: id.clone(),
@@ -239,36 +244,46 @@ impl Bulk {
 }
 
 /// How a list is written.
-#[derive(Clone, Copy)]
 enum Form {
     Json,
-    Csv,
+    /// In the charset that its sender names, if any (RFC 7111 section 3).
+    Csv(Option<String>),
 }
+
+/// The media types of a list.
+const LISTS: &str = "application/json, text/csv";
 
 impl Form {
     fn of(headers: &HeaderMap) -> Answer<Self> {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let (Some(media), None) = (types.next(), types.next()) else {
-            return Err(Refusal::MediaType.into());
+            return Err(Problem::media_type(LISTS));
         };
-        let essence = media.to_str().ok().and_then(|media| media.split(';').next()).map(str::trim);
-        match essence.map(str::to_ascii_lowercase).as_deref() {
+        let mut parts = media.to_str().unwrap_or_default().split(';').map(str::trim);
+        match parts.next().map(str::to_ascii_lowercase).as_deref() {
             Some("application/json") => Ok(Self::Json),
-            Some("text/csv") => Ok(Self::Csv),
-            _ => Err(Problem::with_detail(Refusal::MediaType, "application/json or text/csv")),
+            Some("text/csv") => Ok(Self::Csv(parts.find_map(charset))),
+            _ => Err(Problem::media_type(LISTS)),
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// What the same octets mean in another form is another list.
+    fn name(&self) -> String {
         match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
+            Self::Json => "json".into(),
+            Self::Csv(None) => "csv".into(),
+            Self::Csv(Some(charset)) => format!("csv in {charset}"),
         }
     }
 
-    fn lines(self, bytes: &[u8], sites: &[Site]) -> Answer<Vec<JudgedLine>> {
+    fn lines(&self, bytes: &[u8], sites: &[Site]) -> Answer<Vec<JudgedLine>> {
         let lines = match self {
-            Self::Csv => lines_of_csv(bytes, sites),
+            Self::Csv(charset) => lines_of_csv(bytes, charset.as_deref(), sites)
+                .map_err(|why| Problem::with_detail(Refusal::ListUnreadable, why.to_string()))?,
+            Self::Json if str::from_utf8(bytes).is_err() => {
+                let why = "JSON is UTF-8 (RFC 8259 section 8.1)";
+                return Err(Problem::with_detail(Refusal::ListUnreadable, why));
+            }
             Self::Json => {
                 let list: JsonList = serde_json::from_slice(bytes).map_err(|error| {
                     let place = format!("line {} column {}", error.line(), error.column());
@@ -322,11 +337,16 @@ fn line_report(line: InvitationLine, language: Language) -> LineReport {
     };
     match line.outcome {
         LineOutcome::Waiting => told,
-        LineOutcome::Refused(refusal) => LineReport {
+        LineOutcome::Refused(LineRefusal { refusal, hidden }) => LineReport {
             outcome: REFUSED,
             code: Some(refusal.code()),
             title: Some(refusal.title(language)),
-            detail: Some(refusal.advice(language)),
+            detail: Some(match hidden {
+                Some(character) => {
+                    format!("{} ({})", refusal.advice(language), NotAName::Hidden(character).text(language))
+                }
+                None => refusal.advice(language).to_owned(),
+            }),
             ..told
         },
         LineOutcome::Invited { invitation, state, device, expires_at } => LineReport {
@@ -348,9 +368,18 @@ fn to_write(line: JudgedLine, sites: &[Site]) -> NewLine {
             let guest = Guest { tenant: site.tenant.clone(), site: site.id.clone(), label: line.label };
             NewLine { number: line.number, judged: Ok(guest) }
         }
-        Ok(line) => NewLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite) },
-        Err(wrong) => NewLine { number: wrong.number, judged: Err(wrong.refusal) },
+        Ok(line) => NewLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite.into()) },
+        Err(WrongLine { number, refusal, hidden, .. }) => {
+            NewLine { number, judged: Err(LineRefusal { refusal, hidden }) }
+        }
     }
+}
+
+/// The charset that a parameter of a media type names.
+fn charset(parameter: &str) -> Option<String> {
+    let (name, value) = parameter.split_once('=')?;
+    let value = value.trim().trim_matches('"').to_ascii_lowercase();
+    name.trim().eq_ignore_ascii_case("charset").then_some(value)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<String, Refusal> {

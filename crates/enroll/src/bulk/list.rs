@@ -1,9 +1,10 @@
 //! Lists of invitations, as a spreadsheet or a program writes them.
 
-use crate::label::is_label;
+use super::table::{Table, UnreadableTable};
 use serde::Deserialize;
 use serde_json::Value;
-use tegata_core::{Refusal, Role, SiteId};
+use tegata_core::name::{NotOne, position_of};
+use tegata_core::{Name, NotAName, Refusal, Role};
 use tegata_storage::Site;
 
 /// A line that can be invited by.
@@ -26,8 +27,17 @@ pub struct WrongLine {
     pub number: u32,
     /// Why, with what to do about it.
     pub refusal: Refusal,
+    /// The character because of which a label is refused.
+    pub hidden: Option<char>,
     /// What exactly is wrong, for whoever wrote the list. It may repeat what was written there.
     pub detail: String,
+}
+
+impl WrongLine {
+    fn unfit(number: u32, unfit: NotAName) -> Self {
+        let hidden = if let NotAName::Hidden(character) = unfit { Some(character) } else { None };
+        Self { number, refusal: Refusal::LabelUnfit, hidden, detail: unfit.to_string() }
+    }
 }
 
 /// Every line of a list, judged.
@@ -42,24 +52,25 @@ struct Line {
     role: Option<Role>,
 }
 
-/// The lines of a CSV file with the columns `site`, `label` and, if need be, `role`.
-pub fn lines_of_csv(bytes: &[u8], sites: &[Site]) -> Vec<JudgedLine> {
-    // What spreadsheets put before the first column's name.
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
-    let (mut judged, mut last) = (Vec::new(), 0);
-    let mut records = reader.deserialize::<Line>();
-    while let Some(line) = records.next() {
-        let number = records.reader().position().line().saturating_sub(1).max(2);
-        // Where lines end in a way that is not counted, each has a number of its own all the same.
-        let number = u32::try_from(number).unwrap_or(u32::MAX).max(last + 1);
-        last = number;
-        judged.push(match line {
-            Ok(line) => judge(line, number, sites),
-            Err(error) => Err(malformed(number, plain(&error))),
-        });
-    }
-    judged
+/// The columns of a list; a line without a role is for a device.
+const COLUMNS: &[&str] = &["site", "label", "role"];
+const NEEDED: usize = 2;
+
+/// The lines of a CSV file with the columns `site`, `label` and, if need be, `role`, in the charset that its sender names.
+///
+/// # Errors
+/// [`UnreadableTable`] when nothing of it can be used.
+pub fn lines_of_csv(
+    bytes: &[u8],
+    charset: Option<&str>,
+    sites: &[Site],
+) -> Result<Vec<JudgedLine>, UnreadableTable> {
+    let records = Table::read(bytes, charset)?.records::<Line>(COLUMNS, NEEDED)?;
+    let judged = records.into_iter().map(|(number, line)| match line {
+        Ok(line) => judge(line, number, sites),
+        Err(detail) => Err(malformed(number, detail)),
+    });
+    Ok(judged.collect())
 }
 
 /// The elements of a JSON array, each an object with `site`, `label` and, if need be, `role`.
@@ -73,48 +84,29 @@ pub fn lines_of_json(array: Vec<Value>, sites: &[Site]) -> Vec<JudgedLine> {
 }
 
 fn judge(line: Line, number: u32, sites: &[Site]) -> JudgedLine {
-    let wrong = |refusal, detail| Err(WrongLine { number, refusal, detail });
-    if !is_label(&line.label) {
-        return wrong(
-            Refusal::LabelUnfit,
-            "a label has 1 to 64 characters and no control characters".to_owned(),
-        );
-    }
-    let named = |site: &Site| site.id.as_str() == line.site || site.name == line.site;
-    let mut matching = sites.iter().enumerate().filter(|(_, site)| named(site));
-    match (matching.next(), matching.next()) {
-        (Some((site, _)), None) => {
-            Ok(GuestLine { number, site, role: line.role.unwrap_or(Role::Device), label: line.label })
+    let label = match Name::label(&line.label) {
+        Ok(label) => label.into(),
+        Err(unfit) => return Err(WrongLine::unfit(number, unfit)),
+    };
+    match site_called(sites, &line.site) {
+        Ok(site) => Ok(GuestLine { number, site, role: line.role.unwrap_or(Role::Device), label }),
+        Err(detail) => {
+            let refusal = Refusal::LineSiteUnknown;
+            Err(WrongLine { number, refusal, hidden: None, detail })
         }
-        (None, _) => wrong(Refusal::LineSiteUnknown, format!("there is no site {:?}", line.site)),
-        // A name that is some other site's identifier is no way to that site.
-        (Some(_), Some(_)) => match identified(sites, &line.site) {
-            Some(site) => {
-                Ok(GuestLine { number, site, role: line.role.unwrap_or(Role::Device), label: line.label })
-            }
-            None => wrong(
-                Refusal::LineSiteUnknown,
-                format!("several sites are called {:?}: use the identifier", line.site),
-            ),
-        },
     }
 }
 
-fn identified(sites: &[Site], text: &str) -> Option<usize> {
-    let id = SiteId::parse(text)?;
-    sites.iter().position(|site| site.id == id)
+/// The one site of this identifier or name.
+fn site_called(sites: &[Site], wanted: &str) -> Result<usize, String> {
+    position_of(sites, wanted, |site| (site.id.as_str(), &site.name)).map_err(|why| match why {
+        NotOne::None => format!("there is no site {wanted:?}"),
+        NotOne::Several => format!("several sites are called {wanted:?}: use the identifier"),
+    })
 }
 
 fn malformed(number: u32, detail: String) -> WrongLine {
-    WrongLine { number, refusal: Refusal::LineMalformed, detail }
-}
-
-/// Without the position, which the report names itself.
-fn plain(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        _ => error.to_string(),
-    }
+    WrongLine { number, refusal: Refusal::LineMalformed, hidden: None, detail }
 }
 
 #[cfg(test)]
@@ -122,8 +114,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
-    use tegata_core::TenantId;
     use tegata_core::entropy::Seeded;
+    use tegata_core::{SiteId, TenantId};
 
     fn sites() -> Vec<Site> {
         let entropy = Seeded::new(1);
@@ -131,6 +123,10 @@ mod tests {
         let site =
             |name: &str| Site { id: SiteId::random(&entropy), tenant: tenant.clone(), name: name.into() };
         vec![site("本店"), site("駅前店"), site("駅前店")]
+    }
+
+    fn csv(list: &str, sites: &[Site]) -> Vec<JudgedLine> {
+        lines_of_csv(list.as_bytes(), None, sites).unwrap()
     }
 
     fn wrong(lines: &[JudgedLine]) -> Vec<(u32, Refusal, &str)> {
@@ -142,7 +138,7 @@ mod tests {
     fn each_wrong_line_is_named_by_its_number_and_its_reason_and_stops_no_other() {
         let list =
             "\u{feff}site,label\n本店,レジ1\n\n北店,レジ1\n駅前店,レジ1\n本店,\n本店,a,b\n本店,レジ2\n";
-        let lines = lines_of_csv(list.as_bytes(), &sites());
+        let lines = csv(list, &sites());
         let good: Vec<_> =
             lines.iter().filter_map(|line| line.as_ref().ok()).map(|line| line.number).collect();
         assert_eq!(good, [2, 8]);
@@ -158,9 +154,21 @@ mod tests {
     fn a_site_is_found_by_its_identifier_and_a_gate_by_its_role() {
         let sites = sites();
         let list = format!("site,label,role\n{},gate-1,gate\n{},\"a,b\",\n", sites[2].id, sites[1].id);
-        let lines: Vec<_> = lines_of_csv(list.as_bytes(), &sites).into_iter().map(Result::unwrap).collect();
+        let lines: Vec<_> = csv(&list, &sites).into_iter().map(Result::unwrap).collect();
         assert_eq!((lines[0].site, lines[0].role), (2, Role::Gate));
         assert_eq!((lines[1].label.as_str(), lines[1].role), ("a,b", Role::Device));
+    }
+
+    #[test]
+    fn a_site_is_found_however_wide_its_name_is_written_and_a_hidden_character_is_named() {
+        let entropy = Seeded::new(1);
+        let tenant = TenantId::random(&entropy);
+        let sites = [Site { id: SiteId::random(&entropy), tenant, name: "ドラッグ 1号店".into() }];
+        let lines = csv("site,label\nﾄﾞﾗｯｸﾞ１号店,か\u{3099}ん\nドラッグ1号店,a\u{202e}b\n", &sites);
+        assert_eq!(lines[0].as_ref().unwrap().label, "がん");
+        let hidden = lines[1].as_ref().unwrap_err();
+        assert_eq!((hidden.refusal, hidden.hidden), (Refusal::LabelUnfit, Some('\u{202e}')));
+        assert!(hidden.detail.contains("U+202E"), "{hidden:?}");
     }
 
     #[test]
@@ -180,22 +188,23 @@ mod tests {
     #[test]
     fn a_list_without_lines_has_none() {
         for list in ["", "site,label\n"] {
-            assert!(lines_of_csv(list.as_bytes(), &sites()).is_empty(), "{list:?}");
+            assert!(csv(list, &sites()).is_empty(), "{list:?}");
         }
     }
 
     proptest! {
         #[test]
         fn whatever_is_sent_each_line_is_judged_once_and_in_order(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let bytes = [b"site,label\n", &bytes[..]].concat();
             let sites = sites();
-            let lines = lines_of_csv(&bytes, &sites);
+            let lines = lines_of_csv(&bytes, None, &sites).unwrap_or_default();
             let mut last = 0;
             for line in lines {
                 let number = line.as_ref().map_or_else(|wrong| wrong.number, |line| line.number);
                 prop_assert!(number > last);
                 last = number;
                 if let Ok(line) = line {
-                    prop_assert!(line.site < sites.len() && is_label(&line.label));
+                    prop_assert!(line.site < sites.len() && Name::label(&line.label).is_ok());
                 }
             }
         }

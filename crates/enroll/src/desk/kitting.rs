@@ -1,10 +1,9 @@
 //! From a kitting code to the first certificates of many devices, one after the other.
 
 use super::{Desk, HandedOver, parse, refusal};
-use crate::label::is_label;
 use tegata_ca::ParsedRequest;
 use tegata_core::id::Code;
-use tegata_core::{InvitationId, Refusal, Thumbprint, Timestamp};
+use tegata_core::{InvitationId, Name, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
 /// A device enrolled by a kitting code.
@@ -31,7 +30,7 @@ impl Desk {
         &self,
         code: &str,
         request: &str,
-        label: Option<&str>,
+        label: Option<&Name>,
     ) -> Result<Kitted, Refusal> {
         let now = self.context.now();
         let taken = match self.find_kitting(code).await {
@@ -99,14 +98,10 @@ impl Desk {
         &self,
         kitting: &Kitting,
         request: &str,
-        label: Option<&str>,
+        label: Option<&Name>,
         now: Timestamp,
     ) -> Result<(ParsedRequest, u32, InvitationId), Refusal> {
         let request = parse(request)?;
-        let label = label.map(str::trim).filter(|label| !label.is_empty());
-        if label.is_some_and(|label| !is_label(label)) {
-            return Err(Refusal::LabelUnfit);
-        }
         let ledger = &self.context.ledger;
         let key_hash = request.key_hash();
         if let Some((number, invitation)) =
@@ -119,8 +114,12 @@ impl Desk {
             return Err(Refusal::KittingUsedUp);
         }
         let invitation = InvitationId::random(self.context.entropy.as_ref());
-        let wanted =
-            TakePlace { kitting: &kitting.id, invitation: invitation.clone(), key_hash: &key_hash, label };
+        let wanted = TakePlace {
+            kitting: &kitting.id,
+            invitation: invitation.clone(),
+            key_hash: &key_hash,
+            label: label.map(Name::as_str),
+        };
         let mut transaction = ledger.begin(now).await.map_err(refusal)?;
         let number = transaction.take_place(&wanted).await.map_err(|error| error.refusal())?;
         transaction.commit().await.map_err(refusal)?;

@@ -106,7 +106,12 @@ impl World {
         let desk = Desk::new(context, Arc::new(Authorities::new(posts, HashSet::new())), secret);
         let booth = Arc::new(Booth::default());
         let desk = desk.with_tokens(booth.clone());
-        let site = || Site { origins: vec![PORTAL.into(), DEVICE.into()], hsts: false, why: None };
+        let site = || Site {
+            origins: vec![PORTAL.into(), DEVICE.into()],
+            hsts: false,
+            why: None,
+            protocol_problem: None,
+        };
         let profiles = Profiles { desk: desk.clone(), signer: Arc::default(), attest: false };
         let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());
         let device = device_routes(desk.clone()).merge(profiles.device_routes());
@@ -247,7 +252,11 @@ pub fn is_problem(answer: &Answered, refusal: Refusal) {
     assert_eq!(answer.json["status"], refusal.status());
     let language = Language::parse(answer.json["lang"].as_str().unwrap()).unwrap();
     assert_eq!(answer.json["title"], refusal.title(language));
-    assert!(answer.json["detail"].as_str().unwrap().starts_with(refusal.advice(language)));
+    let advice = match refusal {
+        Refusal::MediaType => Refusal::media_type_advice("application/json", language),
+        refusal => refusal.advice(language).to_owned(),
+    };
+    assert!(answer.json["detail"].as_str().unwrap().starts_with(&advice), "{}", answer.text);
 }
 
 pub fn post(path: &str, body: String) -> Request<Body> {

@@ -32,10 +32,6 @@ impl StreamError {
         Self { refusal: Refusal::TooManyRequests, fault: None, retry_after: Some(seconds) }
     }
 
-    pub(crate) const fn because(self, refusal: Refusal) -> Self {
-        Self { refusal, ..self }
-    }
-
     const fn err(self) -> &'static str {
         match self.refusal.status() {
             401 => "authentication_failed",
@@ -47,7 +43,12 @@ impl StreamError {
     }
 
     fn description(self, language: Language) -> String {
-        let (title, advice) = (self.refusal.title(language), self.refusal.advice(language));
+        let title = self.refusal.title(language);
+        let advice = if self.refusal == Refusal::MediaType {
+            Refusal::media_type_advice("application/json", language)
+        } else {
+            self.refusal.advice(language).to_owned()
+        };
         let end = language.pick("。", ". ");
         match self.fault {
             Some(fault) => format!("{title}{end}{advice} ({fault})"),

@@ -73,11 +73,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), StreamError> {
     let media = first.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_json =
         media.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"));
-    if is_json && second.is_none() {
-        Ok(())
-    } else {
-        Err(StreamError::malformed("send application/json").because(Refusal::MediaType))
-    }
+    if is_json && second.is_none() { Ok(()) } else { Err(Refusal::MediaType.into()) }
 }
 
 impl PollRequest {

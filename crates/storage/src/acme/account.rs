@@ -17,6 +17,8 @@ pub struct NewAcmeAccount {
     pub jwk: String,
     /// What it is bound to.
     pub invitation: Option<InvitationId>,
+    /// The binding as it was sent, in JSON.
+    pub binding: Option<String>,
 }
 
 /// An account as the ledger knows it.
@@ -27,6 +29,7 @@ pub struct AcmeAccount {
     pub thumbprint: String,
     pub jwk: String,
     pub invitation: Option<InvitationId>,
+    pub binding: Option<String>,
     pub is_valid: bool,
     pub created_at: Timestamp,
     /// The device that its invitation became through an order of its own.
@@ -58,7 +61,7 @@ impl Ledger {
     async fn acme_account_where(&self, id: &str, thumbprint: &str) -> Result<Option<AcmeAccount>> {
         let row: Option<Row> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT a.id, a.thumbprint, a.jwk, a.invitation, a.state, a.created_at, (SELECT i.device FROM invitation i \
+                "SELECT a.id, a.thumbprint, a.jwk, a.invitation, a.binding, a.state, a.created_at, (SELECT i.device FROM invitation i \
                  WHERE i.id = a.invitation AND EXISTS (SELECT 1 FROM acme_order o WHERE o.account = a.id \
                  AND o.key_hash = i.key_hash)) AS device \
                  FROM acme_account a WHERE a.id = $1 OR a.thumbprint = $2",
@@ -82,14 +85,15 @@ impl Transaction {
         let now = self.now.millis();
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO acme_account (id, thumbprint, jwk, invitation, state, created_at) \
-                 VALUES ($1, $2, $3, $4, 'valid', $5) ON CONFLICT DO NOTHING",
+                "INSERT INTO acme_account (id, thumbprint, jwk, invitation, state, created_at, binding) \
+                 VALUES ($1, $2, $3, $4, 'valid', $5, $6) ON CONFLICT DO NOTHING",
             )
             .bind(new.id.as_str())
             .bind(new.thumbprint.as_str())
             .bind(new.jwk.as_str())
             .bind(new.invitation.as_ref().map(InvitationId::as_str))
             .bind(now)
+            .bind(new.binding.as_deref())
             .execute(connection)
             .await?
             .rows_affected()
@@ -186,6 +190,7 @@ struct Row {
     thumbprint: String,
     jwk: String,
     invitation: Option<String>,
+    binding: Option<String>,
     state: String,
     created_at: i64,
     device: Option<String>,
@@ -202,6 +207,7 @@ impl TryFrom<Row> for AcmeAccount {
             thumbprint: row.thumbprint,
             jwk: row.jwk,
             invitation,
+            binding: row.binding,
             is_valid: row.state == "valid",
             created_at: row.created_at.into(),
             device: row.device.as_deref().and_then(DeviceId::parse),

@@ -1,6 +1,6 @@
 //! Reading lists back.
 
-use super::{InvitationLine, InvitationList, LineOutcome};
+use super::{InvitationLine, InvitationList, LineOutcome, LineRefusal};
 use crate::engine::on_read;
 use crate::{InvitationState, Ledger, LedgerError, Result};
 use tegata_core::{DeviceId, InvitationId, InvitationListId, Refusal, SiteId};
@@ -33,7 +33,7 @@ impl Ledger {
     pub async fn invitation_lines(&self, id: &InvitationListId) -> Result<Vec<InvitationLine>> {
         let rows: Vec<LineRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT l.number, l.site, s.name AS site_name, l.label, l.state, l.refusal, l.invitation, \
+                "SELECT l.number, l.site, s.name AS site_name, l.label, l.state, l.refusal, l.hidden, l.invitation, \
                  i.state AS invitation_state, i.device, i.expires_at FROM invitation_line l \
                  LEFT JOIN site s ON s.id = l.site LEFT JOIN invitation i ON i.id = l.invitation \
                  WHERE l.list = $1 ORDER BY l.number",
@@ -70,6 +70,7 @@ struct LineRow {
     label: Option<String>,
     state: String,
     refusal: Option<String>,
+    hidden: Option<i64>,
     invitation: Option<String>,
     invitation_state: Option<String>,
     device: Option<String>,
@@ -99,7 +100,9 @@ impl LineRow {
             ("waiting", ..) => Ok(LineOutcome::Waiting),
             ("refused", ..) => {
                 let refusal = self.refusal.as_deref().and_then(Refusal::from_code);
-                refusal.map(LineOutcome::Refused).ok_or(LedgerError::Unreadable("invitation_line.refusal"))
+                let hidden = self.hidden.and_then(|hidden| char::from_u32(u32::try_from(hidden).ok()?));
+                let refused = refusal.map(|refusal| LineOutcome::Refused(LineRefusal { refusal, hidden }));
+                refused.ok_or(LedgerError::Unreadable("invitation_line.refusal"))
             }
             ("invited", Some(invitation), Some(state), Some(expires_at)) => Ok(LineOutcome::Invited {
                 invitation,

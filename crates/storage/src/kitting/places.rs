@@ -7,6 +7,7 @@ use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
+use tegata_core::name::comparison_key;
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Refusal, Timestamp};
 
 /// A place that was taken and not used for so long is given to somebody else: whoever took it is gone.
@@ -197,20 +198,23 @@ impl Transaction {
         Ok(NextPlace { kitting, number: count(highest)? + 1, in_this_minute: count(in_this_minute)? })
     }
 
-    /// One that was revoked or laid aside may be enrolled again.
+    /// Names that look alike are one. One that was revoked or laid aside may be enrolled again.
     async fn refuse_taken_label(&mut self, id: &KittingId, label: &str) -> Result<()> {
-        let taken: Option<(String,)> = on_transaction!(self.engine, connection => {
+        let labels: Vec<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT i.id FROM invitation i LEFT JOIN device d ON d.id = i.device \
-                 WHERE i.kitting = $1 AND i.label = $2 AND i.state <> 'withdrawn' \
-                 AND (d.state IS NULL OR d.state NOT IN ('revoked', 'retired')) LIMIT 1",
+                "SELECT i.label FROM invitation i LEFT JOIN device d ON d.id = i.device \
+                 WHERE i.kitting = $1 AND i.state <> 'withdrawn' \
+                 AND (d.state IS NULL OR d.state NOT IN ('revoked', 'retired'))",
             )
             .bind(id.as_str())
-            .bind(label)
-            .fetch_optional(connection)
+            .fetch_all(connection)
             .await?
         });
-        if taken.is_none() { Ok(()) } else { Err(LedgerError::Refused(Refusal::KittingLabelTaken)) }
+        let key = comparison_key(label);
+        if labels.iter().any(|(other,)| comparison_key(other) == key) {
+            return Err(LedgerError::Refused(Refusal::KittingLabelTaken));
+        }
+        Ok(())
     }
 }
 

@@ -133,8 +133,13 @@ async fn add_account(
     invitation: Option<&InvitationId>,
 ) -> Result<AcmeAccount, Refusal> {
     let id = AcmeAccountId::random(&house.entropy);
-    let new =
-        NewAcmeAccount { id, thumbprint: key.into(), jwk: "{}".into(), invitation: invitation.cloned() };
+    let new = NewAcmeAccount {
+        id,
+        thumbprint: key.into(),
+        jwk: "{}".into(),
+        invitation: invitation.cloned(),
+        binding: None,
+    };
     let added = house.write(day(0), async |transaction| transaction.add_acme_account(&new).await).await;
     added.map_err(refused)?;
     Ok(house.ledger.acme_account(&new.id).await.unwrap().unwrap())

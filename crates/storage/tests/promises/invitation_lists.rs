@@ -47,7 +47,7 @@ on_both_engines! {
         };
         let lines = vec![
             NewLine { number: 2, judged: Ok(guest(house, "受付PC")) },
-            NewLine { number: 3, judged: Err(Refusal::LineMalformed) },
+            NewLine { number: 3, judged: Err(Refusal::LineMalformed.into()) },
             NewLine { number: 4, judged: Ok(elsewhere) },
             NewLine { number: 5, judged: Ok(guest(house, "レジ")) },
         ];
@@ -62,8 +62,8 @@ on_both_engines! {
             .map(|line| (line.number, matches!(line.outcome, LineOutcome::Invited { .. }), line.outcome))
             .collect();
         assert!(outcomes[0].1 && outcomes[3].1, "{outcomes:?}");
-        assert_eq!(outcomes[1].2, LineOutcome::Refused(Refusal::LineMalformed));
-        assert_eq!(outcomes[2].2, LineOutcome::Refused(Refusal::LineSiteUnknown));
+        assert_eq!(outcomes[1].2, LineOutcome::Refused(Refusal::LineMalformed.into()));
+        assert_eq!(outcomes[2].2, LineOutcome::Refused(Refusal::LineSiteUnknown.into()));
     }
 
     async fn codes_are_handed_over_once_and_to_their_client_alone(house: House) {
@@ -92,7 +92,7 @@ on_both_engines! {
         for line in &lines {
             match &line.outcome {
                 LineOutcome::Invited { state, .. } => assert_eq!(*state, InvitationState::Withdrawn),
-                outcome => assert_eq!(*outcome, LineOutcome::Refused(Refusal::InvitationWithdrawn)),
+                outcome => assert_eq!(*outcome, LineOutcome::Refused(Refusal::InvitationWithdrawn.into())),
             }
         }
         assert_eq!(lines.len(), 5);

@@ -21,8 +21,8 @@ use crate::running;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
-use tegata_core::{Installation, InvitationId, Role, ShortCode, Timestamp};
-use tegata_enroll::{Binding, BindingSecret, is_label};
+use tegata_core::{Installation, InvitationId, Name, Role, ShortCode, Timestamp};
+use tegata_enroll::{Binding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::Context;
 
@@ -128,8 +128,9 @@ async fn one(
         Some(name) => (Role::Gate, name),
         None => (Role::Device, &options.label),
     };
+    let label = device_label(label)?;
     sheet::check_free(options.sheet.as_deref())?;
-    let invited = invite(ledger, &Guest { site: &site, role, label }, terms, machine).await?;
+    let invited = invite(ledger, &Guest { site: &site, role, label: label.as_str() }, terms, machine).await?;
     if let Some(file) = &options.sheet {
         sheet::write(file, std::slice::from_ref(&invited))?;
     }
@@ -158,7 +159,6 @@ async fn invite(
     terms: &Terms<'_>,
     machine: &Machine,
 ) -> Result<Invited, Failure> {
-    check_label(guest.label)?;
     let what = "cannot write the invitation";
     let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
     let invited = write(&mut transaction, guest, terms, machine).await.doing(what)?;
@@ -212,10 +212,6 @@ async fn write(
 }
 
 /// A label becomes part of the name in the browser's list.
-pub fn check_label(label: &str) -> Result<(), Failure> {
-    if is_label(label) {
-        Ok(())
-    } else {
-        Err(Failure::misuse("a label has 1 to 64 characters and no control characters"))
-    }
+pub fn device_label(text: &str) -> Result<Name, Failure> {
+    Name::label(text).map_err(Failure::misuse)
 }

@@ -2,12 +2,13 @@
 
 use super::output::{Output, nothing_found};
 use super::scope::{Directory, Scope, TenantSite};
-use super::tenant::{READ, WRITE, check_name};
+use super::tenant::{READ, WRITE, place_name};
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
 use tegata_core::SiteId;
+use tegata_core::name::is_same;
 use tegata_storage::{Ledger, Site, Tenant};
 
 /// What can be done with sites.
@@ -52,17 +53,15 @@ async fn add_site(
     as_json: bool,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    check_name(name)?;
+    let name = place_name(name)?;
     let directory = Directory::read(ledger).await?;
     let tenant = directory.tenant(tenant)?;
-    if ledger.sites(&tenant.id).await.doing(READ)?.iter().any(|known| known.name == name) {
-        return Err(Failure::misuse(format!("{} has a site {name:?} already", tenant.name)));
+    let known = ledger.sites(&tenant.id).await.doing(READ)?;
+    if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
+        return Err(Failure::misuse(format!("{} has a site {:?} already", tenant.name, known.name)));
     }
-    let site = Site {
-        id: SiteId::random(machine.entropy.as_ref()),
-        tenant: tenant.id.clone(),
-        name: name.to_owned(),
-    };
+    let site =
+        Site { id: SiteId::random(machine.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
     transaction.commit().await.doing(WRITE)?;

@@ -10,11 +10,9 @@ use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
 use tegata_core::feed::Holder;
-use tegata_core::{TenantId, TenantState};
+use tegata_core::name::is_same;
+use tegata_core::{Name, TenantId, TenantState};
 use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Tenant, TenantAction, member_of};
-
-/// The longest name of a tenant or site.
-const LONGEST: usize = 100;
 
 /// What can be done with tenants.
 #[derive(clap::Subcommand)]
@@ -110,9 +108,10 @@ async fn add(
     as_json: bool,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    check_name(name)?;
-    if ledger.tenants().await.doing(READ)?.iter().any(|known| known.name == name) {
-        return Err(Failure::misuse(format!("there is a tenant {name:?} already")));
+    let name = place_name(name)?;
+    let known = ledger.tenants().await.doing(READ)?;
+    if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
+        return Err(Failure::misuse(format!("there is a tenant {:?} already", known.name)));
     }
     let issuing = if silo { Issuing::Silo } else { Issuing::Pool };
     let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(machine.entropy.as_ref()), name) };
@@ -224,25 +223,7 @@ fn describe(tenant: &Tenant) -> Value {
     })
 }
 
-pub fn check_name(name: &str) -> Result<(), Failure> {
-    let fits = (1..=LONGEST).contains(&name.chars().count());
-    if fits && name.trim() == name && !name.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Failure::misuse(format!(
-        "a name has 1 to {LONGEST} characters, no spaces around it and no control characters"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_readable() {
-        assert!(check_name("あおば薬局グループ").is_ok());
-        for wrong in ["", " a", "a\n", &"長".repeat(101)] {
-            assert!(check_name(wrong).is_err(), "{wrong:?}");
-        }
-    }
+/// The name of a tenant or a site, as it is kept.
+pub fn place_name(text: &str) -> Result<Name, Failure> {
+    Name::of_place(text).map_err(Failure::misuse)
 }

@@ -7,6 +7,8 @@ use tegata_core::{HttpUrl, SiteId, TenantId};
 use tegata_web::Subject;
 use tegata_web::subject::Name;
 
+const LONGEST_ID: usize = 128;
+
 /// What all registered clients share.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,6 +135,7 @@ impl TryFrom<Written> for ClientConfig {
 
     fn try_from(mut written: Written) -> Result<Self, String> {
         let as_written = serde_json::to_value(&written).map_err(|error| error.to_string())?;
+        check_client_id(&written.client_id)?;
         let method = written.method().map_err(|why| format!("client {}: {why}", written.client_id))?;
         let client_credentials = !written.grants.is_empty();
         if client_credentials == written.audiences.is_empty() {
@@ -150,6 +153,14 @@ impl TryFrom<Written> for ClientConfig {
             written: as_written,
         })
     }
+}
+
+/// RFC 6749 appendix A.1, without spaces: it stands in URLs, logs and audit entries.
+fn check_client_id(id: &str) -> Result<(), String> {
+    if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(format!("client_id {id:?}: use 1 to {LONGEST_ID} letters, digits and signs of ASCII, without spaces"))
 }
 
 impl Written {

@@ -4,7 +4,7 @@ use crate::cli::output::Output;
 use clap::Args;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use tegata_core::Installation;
+use tegata_core::{Installation, Name, NotAName};
 
 /// On a terminal, what is not given is asked for, with what would be taken otherwise.
 #[derive(Clone, Args)]
@@ -33,10 +33,10 @@ pub struct InitOptions {
     #[arg(long, conflicts_with = "label")]
     pub without_ca: bool,
     /// Name of the first tenant (法人), also in the CAs' names [default: あおば薬局グループ]
-    #[arg(long)]
+    #[arg(long, value_parser = place_name)]
     pub tenant_name: Option<String>,
     /// Name of its first site (店舗) [default: 本店]
-    #[arg(long)]
+    #[arg(long, value_parser = place_name)]
     pub site_name: Option<String>,
     /// Audience of the first product [default: `https://product.localhost`]
     #[arg(long)]
@@ -63,6 +63,11 @@ pub struct InitOptions {
     pub token: TokenOptions,
     #[command(flatten)]
     pub output: Output,
+}
+
+/// As it is kept.
+fn place_name(text: &str) -> Result<String, NotAName> {
+    Name::of_place(text).map(String::from)
 }
 
 /// A PKCS#11 token for the keys of root and issuing CA, instead of files.

@@ -3,7 +3,6 @@
 use super::DevicesOptions;
 use super::crl::Revocations;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
-use crate::cli::invite::check_label;
 use crate::cli::scope::Directory;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
@@ -12,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashSet;
 use std::path::Path;
-use tegata_core::{DeviceId, IssuerId, Language, SiteId, Timestamp};
+use tegata_core::name::{NotOne, position_of};
+use tegata_core::{DeviceId, IssuerId, Language, Name, SiteId, Timestamp};
+use tegata_enroll::Table;
 use tegata_storage::{IssuerKind, Ledger, LedgerError, Site, StoredIssuer, TakenOver, Tenant, Transaction};
 
 /// One line of the list.
@@ -27,7 +28,7 @@ struct Line {
 /// What became of a line.
 #[derive(Serialize)]
 struct Report {
-    line: u64,
+    line: u32,
     certificate: String,
     outcome: Outcome,
     device: Option<DeviceId>,
@@ -81,22 +82,19 @@ pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &Machine) -
     report(&migration, &reports, revoked, options.output.json)
 }
 
-fn read_list(file: &Path) -> Result<Vec<(u64, Line)>, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", file.display())))?;
-    if std::str::from_utf8(&bytes).is_err() {
-        let file = file.display();
-        return Err(Failure::misuse(format!("{file} is not UTF-8: save it as \"CSV UTF-8\"")));
-    }
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes.as_slice());
-    let mut lines = Vec::new();
-    for (number, line) in reader.deserialize().enumerate() {
-        // The first line has the names of the columns.
-        let number = number as u64 + 2;
-        let line = line.map_err(|error| Failure::misuse(format!("{}:{number}: {error}", file.display())))?;
-        lines.push((number, line));
-    }
-    Ok(lines)
+/// The columns of the list.
+const COLUMNS: &[&str] = &["certificate", "site", "label"];
+
+fn read_list(file: &Path) -> Result<Vec<(u32, Line)>, Failure> {
+    let name = file.display();
+    let bytes =
+        std::fs::read(file).map_err(|error| Failure::misuse(format!("cannot read {name}: {error}")))?;
+    let records = Table::read(&bytes, None).and_then(|table| table.records(COLUMNS, COLUMNS.len()));
+    let records = records.map_err(|why| Failure::misuse(format!("{name}: {why}")))?;
+    let line = |(number, line): (u32, Result<Line, String>)| {
+        Ok((number, line.map_err(|error| Failure::misuse(format!("{name}:{number}: {error}")))?))
+    };
+    records.into_iter().map(line).collect()
 }
 
 impl<'a> Migration<'a> {
@@ -134,7 +132,7 @@ impl<'a> Migration<'a> {
     }
 
     /// One line, one transaction: a list that breaks off in the middle can be given again.
-    async fn take(&self, number: u64, line: Line, seen: &mut HashSet<[u8; 32]>) -> Result<Report, Failure> {
+    async fn take(&self, number: u32, line: Line, seen: &mut HashSet<[u8; 32]>) -> Result<Report, Failure> {
         let refused = |detail: String| Report {
             line: number,
             certificate: line.certificate.clone(),
@@ -143,20 +141,20 @@ impl<'a> Migration<'a> {
             detail,
         };
         let now = self.machine.now();
-        let read = || -> Result<(ForeignCertificate, SiteId), String> {
+        let read = || -> Result<(ForeignCertificate, SiteId, Name), String> {
             let der =
                 foreign::read(&self.folder.join(&line.certificate)).map_err(|error| error.to_string())?;
-            check_label(&line.label).map_err(|error| error.to_string())?;
-            Ok((self.ca.certificate(der, now)?, self.site(&line.site)?))
+            let label = Name::label(&line.label).map_err(|error| error.to_string())?;
+            Ok((self.ca.certificate(der, now)?, self.site(&line.site)?, label))
         };
-        let (certificate, site) = match read() {
+        let (certificate, site, label) = match read() {
             Ok(read) => read,
             Err(detail) => return Ok(refused(detail)),
         };
         if !seen.insert(certificate.key_hash) {
             return Ok(refused("the same key stands on an earlier line".into()));
         }
-        let taken = self.taken_over(certificate, site, &line.label);
+        let taken = self.taken_over(certificate, site, label);
         match self.write(&taken, now).await {
             Ok(news) => Ok(Report {
                 line: number,
@@ -172,12 +170,12 @@ impl<'a> Migration<'a> {
         }
     }
 
-    fn taken_over(&self, certificate: ForeignCertificate, site: SiteId, label: &str) -> TakenOver {
+    fn taken_over(&self, certificate: ForeignCertificate, site: SiteId, label: Name) -> TakenOver {
         TakenOver {
             device: DeviceId::random(self.machine.entropy.as_ref()),
             tenant: self.tenant.id.clone(),
             site,
-            label: label.to_owned(),
+            label: label.into(),
             issuer: self.issuer.id.clone(),
             serial: certificate.serial,
             key_hash: certificate.key_hash,
@@ -207,9 +205,12 @@ impl<'a> Migration<'a> {
     }
 
     fn site(&self, name: &str) -> Result<SiteId, String> {
-        let found = self.sites.iter().find(|site| site.name == name || site.id.as_str() == name);
-        found.map(|site| site.id.clone()).ok_or_else(|| {
-            format!("{} has no site {name:?}: add it with `tegata site add`", self.tenant.name)
+        let position = position_of(&self.sites, name, |site| (site.id.as_str(), &site.name));
+        position.map(|place| self.sites[place].id.clone()).map_err(|why| match why {
+            NotOne::None => {
+                format!("{} has no site {name:?}: add it with `tegata site add`", self.tenant.name)
+            }
+            NotOne::Several => format!("several sites are called {name:?}: use the identifier"),
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::printing;
 use crate::progress::Progress;
 use serde::Serialize;
 use std::path::Path;
+use tegata_core::spreadsheet::neutralized;
 use tegata_enroll::{GuestLine, WrongLine, lines_of_csv};
 use tegata_storage::Ledger;
 
@@ -38,7 +39,9 @@ pub async fn run(
 ) -> Result<(), Failure> {
     sheet::check_free(options.sheet.as_deref())?;
     let sites = options.sites(ledger).await?;
-    let good = check(lines_of_csv(&read(list)?, &sites), options.output.json)?;
+    let lines = lines_of_csv(&read(list)?, None, &sites);
+    let lines = lines.map_err(|why| Failure::misuse(format!("{}: {why}", list.display())))?;
+    let good = check(lines, options.output.json)?;
     let mut invited = Vec::with_capacity(good.len());
     let what = "cannot write the invitations";
     let mut progress = Progress::new();
@@ -61,12 +64,7 @@ pub async fn run(
 }
 
 fn read(list: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(list)
-        .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", list.display())))?;
-    match std::str::from_utf8(&bytes) {
-        Ok(_) => Ok(bytes),
-        Err(_) => Err(Failure::misuse(format!("{} is not UTF-8: save it as \"CSV UTF-8\"", list.display()))),
-    }
+    std::fs::read(list).map_err(|error| Failure::misuse(format!("cannot read {}: {error}", list.display())))
 }
 
 /// All lines, provided that none is wrong: somebody sits here who can put them right.
@@ -93,7 +91,7 @@ fn refuse(wrong: &[WrongLine], as_json: bool) -> Result<(), Failure> {
         outln!("{}", serde_json::Value::from(reports));
         return Ok(());
     }
-    for WrongLine { number, refusal, detail } in wrong {
+    for WrongLine { number, refusal, detail, .. } in wrong {
         outln!("line {number}  {}  {detail}", refusal.code());
     }
     Ok(())
@@ -115,9 +113,8 @@ fn report(good: &[GuestLine], invited: &[Invited], as_json: bool) -> Result<(), 
     for (line, invited) in good.iter().zip(invited) {
         let (number, until) = (line.number.to_string(), invited.expires_at.to_string());
         let code = invited.code.as_deref().unwrap_or_default();
-        writer
-            .write_record([&number, &invited.site, &invited.label, &invited.link, code, &until])
-            .doing(what)?;
+        let (site, label) = (neutralized(&invited.site), neutralized(&invited.label));
+        writer.write_record([&number, &*site, &*label, &invited.link, code, &until]).doing(what)?;
     }
     let table = writer.into_inner().map_err(|error| Failure::wrong(error.error()))?;
     printing::copy(&mut table.as_slice());

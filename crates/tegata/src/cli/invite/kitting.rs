@@ -1,6 +1,7 @@
 //! `tegata invite --kitting`: one code for many devices in a row, in the warehouse where they are unpacked.
 
 use super::InviteOptions;
+use super::device_label;
 use crate::failure::{Doing, Failure};
 use crate::machine::Machine;
 use serde::Serialize;
@@ -8,7 +9,6 @@ use serde_json::json;
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{KittingId, Network, Timestamp};
-use tegata_enroll::is_label;
 use tegata_storage::{Ledger, NewKitting};
 
 /// What stands for the number of a device.
@@ -108,13 +108,11 @@ fn show(handed: &Handed, as_json: bool) {
 /// Two devices of one name cannot be told apart in a list.
 fn template(label: &str) -> Result<String, Failure> {
     let label = if label == InviteOptions::LABEL { format!("{label}-{NUMBER}") } else { label.to_owned() };
-    if label.matches(NUMBER).count() == 1 && is_label(&label.replace(NUMBER, "500")) {
-        Ok(label)
-    } else {
-        Err(Failure::misuse(
-            "--label of kitting has {n} once, where the number goes, and is at most 64 characters long: 棚卸-{n}",
-        ))
+    if label.matches(NUMBER).count() != 1 {
+        return Err(Failure::misuse("--label of kitting has {n} once, where the number goes: 棚卸-{n}"));
     }
+    device_label(&label.replace(NUMBER, "500"))?;
+    Ok(device_label(&label)?.into())
 }
 
 /// Minutes, hours or days.
