@@ -18,6 +18,27 @@ pub fn for_key(key: &str) -> String {
     encoded(&read(&folder.path().join("csr.der")))
 }
 
+/// An honest request that says version 2, as certbot 1.21 and GitLab write it; base64 of DER.
+pub fn of_version_2() -> String {
+    use rcgen::KeyPair;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+    let element = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("a short element");
+        let long: &[u8] = if length < 0x80 { &[] } else { &[0x81] };
+        [&[tag], long, &[length], content].concat()
+    };
+    let pair = KeyPair::generate().expect("a key");
+    let key = rcgen::PublicKeyData::subject_public_key_info(&pair);
+    let info = element(0x30, &[&[2, 1, 2, 0x30, 0][..], &key, &[0xa0, 0]].concat());
+    let random = SystemRandom::new();
+    let signer = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &pair.serialize_der(), &random);
+    let signature = signer.expect("a key").sign(&random, &info).expect("a signature");
+    let algorithm = [0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let bits = element(3, &[&[0], signature.as_ref()].concat());
+    encoded(&element(0x30, &[&info[..], &algorithm, &bits].concat()))
+}
+
 /// A request for an RSA key that is too short for any profile.
 pub fn with_short_rsa_key() -> String {
     encoded(&with_key(&["-newkey", "rsa:1024"]))

@@ -51,6 +51,11 @@ fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
         let answer = open(media_type, body).send();
         assert_eq!((answer.status, &*answer.problem()), (status, expected), "{name}: {answer}");
     }
+    for (language, advice) in [("ja", "application/json で送ってください"), ("en", "Send application/json")]
+    {
+        let told = open("text/plain", &good).header("accept-language", language).send().text();
+        assert!(told.contains(advice), "{told}");
+    }
     let language = |request: Curl| request.send().json()["lang"].as_str().unwrap_or_default().to_owned();
     let title = |request: Curl| request.send().json()["title"].as_str().unwrap_or_default().to_owned();
     let request = || open("application/json", &good);

@@ -82,6 +82,44 @@ fn a_list_is_worked_off_line_by_line_and_its_links_are_shown_once() {
 }
 
 #[test]
+fn a_list_is_read_in_what_excel_saves_or_refused_as_a_whole_with_its_key_unspent() {
+    let office = Office::open();
+    let list = "site,label\r\n本店,\"受付\r\n2\"\r\n ﾎﾝ店,x\r\n本　店,ﾚｼﾞ1\r\n本店,受付\u{202e}PC\r\n";
+    let utf16 = |order: fn(u16) -> [u8; 2]| list.encode_utf16().flat_map(order).collect::<Vec<_>>();
+    let marked = [&[0xff, 0xfe][..], &utf16(u16::to_le_bytes)].concat();
+    let sjis = [&b"site,label\r\n"[..], b"\x96\x7b\x93\x58,\x8e\xf3\x95\x74\r\n"].concat();
+    let send = |key: &str, media: &str, body: &[u8]| {
+        office.ask("/api/v1/invitations").header("idempotency-key", key).body(media, body).send()
+    };
+    for (key, media, body) in [
+        ("latin", "text/csv", &b"site,label\nPharmacie B\xe9\xe8,x\n"[..]),
+        ("named", "text/csv; charset=utf-8", &sjis),
+        ("columns", "text/csv", "店舗,名前\n本店,レジ\n".as_bytes()),
+        ("json", "application/json", b"{\"lines\": [{\"site\": \"\x96\x7b\x93\x58\", \"label\": \"x\"}]}"),
+    ] {
+        let refused = send(key, media, body).expect(400);
+        assert_eq!(refused.problem(), "I-29", "{key}: {refused}");
+        assert!(refused.text().contains("CSV UTF-8"), "{refused}");
+    }
+    // The same key is good for the list as it should be.
+    let spoken = send("named", "text/csv; charset=\"Shift_JIS\"", &sjis).expect(202);
+    assert_eq!(office.done(spoken.header("location"))["invited"], 1);
+    let recognized = send("sjis", "text/csv", &sjis).expect(202);
+    assert_eq!(office.done(recognized.header("location"))["report"][0]["label"], "受付");
+    let wide = send("utf-16", "text/csv; charset=utf-16", &marked).expect(202);
+    let report = office.done(wide.header("location"));
+    let lines: Vec<_> = report["report"]
+        .as_array()
+        .expect("a report")
+        .iter()
+        .map(|line| (line["line"].as_u64().unwrap_or(0), line["code"].as_str().unwrap_or("")))
+        .collect();
+    // The first record has two lines, and a label has one.
+    assert_eq!(lines, [(2, "I-34"), (4, "I-28"), (5, ""), (6, "I-34")], "{report}");
+    assert!(report["report"][3]["detail"].as_str().is_some_and(|why| why.contains("U+202E")), "{report}");
+}
+
+#[test]
 fn a_list_that_is_sent_again_invites_nobody_twice() {
     let office = Office::open();
     let list = json!({"lines": [{"site": "本店", "label": "レジ1"}, {"site": "本店", "label": "レジ1", "price": 1}]});
@@ -146,7 +184,8 @@ fn nobody_invites_who_may_not_where_they_may_not_or_more_than_anybody_needs() {
     assert_eq!(send(&"k".repeat(65), "application/json", &list).expect(400).problem(), "I-21");
     let keyless = office.own.presented(to(CLIENT)).body("application/json", list.clone());
     assert_eq!(keyless.send().expect(400).problem(), "I-21");
-    assert_eq!(send("k", "text/plain", &list).expect(415).problem(), "R-07");
+    let other = send("k", "text/plain", &list).expect(415);
+    assert!(other.problem() == "R-07" && other.text().contains("text/csv"), "{other}");
     assert_eq!(send("k", "application/json", "{\"lines\": [").expect(400).problem(), "R-01");
     assert_eq!(send("k", "application/json", "{\"lines\": []}").expect(413).problem(), "I-23");
     let long = json!({"lines": vec![json!({}); 1001]}).to_string();

@@ -152,6 +152,9 @@ fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_fore
         let body = json!({ "code": code, "csr": request, "label": label });
         assert_eq!(post("/api/v1/kitting/enrollments", body).send().expect(400).problem(), "I-34");
     }
+    let hidden = json!({ "code": code, "csr": request, "label": "受付\u{202e}PC" });
+    let hidden = post("/api/v1/kitting/enrollments", hidden).send().expect(400).json();
+    assert!(hidden["detail"].as_str().is_some_and(|detail| detail.contains("U+202E")), "{hidden}");
     let taken = installation.tell(&["invite", "show", &near.id]);
     assert_eq!(taken["taken"], 0, "nothing of this took a place: {taken}");
 

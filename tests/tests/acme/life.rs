@@ -12,7 +12,10 @@ fn an_account_is_found_again_given_another_key_and_closed() {
     let (mut client, binding) = AcmeClient::registered(&installation, "server");
     let account = client.account.clone().expect("an account");
     assert_eq!(client.register(None).expect(200).header("location"), account, "found again by its key");
-    assert_eq!(client.read(&account).expect(200).json()["status"], "valid");
+    let shown = client.read(&account).expect(200).json();
+    assert_eq!(shown["status"], "valid");
+    let bound = &shown["externalAccountBinding"];
+    assert_eq!(bound["payload"], encoded(client.jwk().to_string().as_bytes()), "as it was sent: {shown}");
 
     let mut successor = AcmeClient::new(&installation, &binding.directory);
     let url = client.url("keyChange");
@@ -34,6 +37,51 @@ fn an_account_is_found_again_given_another_key_and_closed() {
 }
 
 #[test]
+fn whatever_is_asked_in_any_way_is_answered_in_the_words_of_acme() {
+    let installation = Installation::start();
+    let (client, binding) = AcmeClient::registered(&installation, "server");
+    let device_directory = binding.directory.replace("/acme/", "/acme/device/");
+    for directory in [&binding.directory, &device_directory] {
+        let by_post = client.read(directory).expect(200);
+        assert_eq!(by_post.json()["newNonce"], client.directory["newNonce"], "POST-as-GET");
+    }
+    assert!(!client.read(&client.url("newNonce")).expect(204).header("replay-nonce").is_empty());
+    let saying = client.post(&binding.directory, &json!({}));
+    assert_eq!(refusal(&saying), ("malformed".into(), "R-01".into()), "it must say nothing");
+
+    let (order, account) = (client.url("newOrder"), client.account.clone().unwrap_or_default());
+    let header = json!({"alg": "ES512", "nonce": client.nonce(), "url": order, "kid": account});
+    let other = client.send(&order, &client.sign(&header, "{}"));
+    assert_eq!(refusal(&other), ("badSignatureAlgorithm".into(), "A-02".into()));
+    assert_eq!(other.json()["algorithms"], json!(["ES256", "ES384", "RS256", "EdDSA"]));
+
+    let at = |path: &str| installation.at_portal(path);
+    let jose = |body: Vec<u8>| at("/acme/new-order").body("application/jose+json", body);
+    let not_found = ("malformed".to_owned(), "R-03".to_owned());
+    for (answer, status, kind, code) in [
+        (at("/acme/new-order").send(), 405, "malformed", "R-04"),
+        (at("/acme/directory").method("PUT").send(), 405, "malformed", "R-04"),
+        (at("/acme/nothing").send(), 404, "malformed", "R-03"),
+        (at("/acme").send(), 404, "malformed", "R-03"),
+        (at("/acme/order/1/2/3").method("POST").send(), 404, "malformed", "R-03"),
+        (at("/acme/new-order").json(&json!({})).send(), 415, "malformed", "R-07"),
+        (jose(vec![b'x'; 70_000]).send(), 413, "malformed", "R-02"),
+        (jose(b"{".to_vec()).send(), 400, "malformed", "R-01"),
+    ] {
+        assert_eq!(answer.status, status, "{answer}");
+        assert_eq!(refusal(&answer), (kind.into(), code.into()), "{answer}");
+    }
+    let json = at("/acme/new-order").json(&json!({})).send();
+    assert!(json.text().contains("Send application/jose+json"), "{json}");
+    let page = at("/acme/nothing").header("accept", "text/html").header("sec-fetch-mode", "navigate").send();
+    assert_eq!(refusal(&page), not_found, "also to a browser");
+    let foreign =
+        at("/acme/new-order").header("origin", "https://evil.example").body("application/jose+json", "{}");
+    let foreign = foreign.send().expect(403).json();
+    assert_eq!(foreign["type"], "urn:ietf:params:acme:error:unauthorized", "before any of these routes");
+}
+
+#[test]
 fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger() {
     let installation = Installation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
@@ -48,7 +96,8 @@ fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger(
     let authorization = text_of(&json!({"url": shown["authorizations"][0]}), "url");
     assert_eq!(client.read(&authorization).expect(200).json()["status"], "valid");
 
-    let done = client.finalize(&order, &key()).expect(200).json();
+    let version_2 = base64_decoded(&csr::of_version_2());
+    let done = client.finalize_with(&order, &version_2).expect(200).json();
     assert_eq!(done["status"], "valid");
     let chain = client.read(&text_of(&done, "certificate")).expect(200);
     assert_eq!(chain.header("content-type"), "application/pem-certificate-chain");
@@ -173,4 +222,9 @@ fn certificate_id(installation: &Installation, chain: &str) -> (String, Vec<u8>)
     let (_, serial) = serial.split_once('=').expect("a serial");
     let id = format!("{}.{}", encoded(&octets(authority)), encoded(&octets(serial)));
     (id, std::fs::read(der).expect("a certificate"))
+}
+
+fn base64_decoded(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
 }

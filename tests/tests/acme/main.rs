@@ -3,6 +3,7 @@
 
 mod attacks;
 mod certbot;
+mod dehydrated;
 mod device;
 mod lego;
 mod life;

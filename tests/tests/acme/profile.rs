@@ -98,9 +98,12 @@ fn without_an_invitation_or_from_a_foreign_page_nobody_gets_a_profile() {
     let unknown = "0".repeat(code.len());
     assert_eq!(ask(&installation, &[("code", &unknown)]).expect(404).problem(), "I-01");
     let (code, long) = (code.as_str(), "0".repeat(4096));
-    for wish in [&[][..], &[("code", code), ("more", "1")], &[("code", &long)]] {
+    for wish in [&[][..], &[("code", code), ("more", "1")], &[("code", ""), ("by", "acme")]] {
         assert_eq!(ask(&installation, wish).expect(400).problem(), "R-01");
     }
+    assert_eq!(ask(&installation, &[("code", &long)]).expect(404).problem(), "I-01");
+    let json = curl(&installation).json(&serde_json::json!({ "code": code })).send().expect(415);
+    assert!(json.text().contains("application/x-www-form-urlencoded"), "{json}");
     let foreign = curl(&installation).header("origin", "https://elsewhere.example").form(&[("code", code)]);
     assert_eq!(foreign.send().status, 403);
     let in_url = format!("{}/api/v1/profiles?code={code}", installation.portal);

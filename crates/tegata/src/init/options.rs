@@ -66,7 +66,7 @@ pub struct InitOptions {
 }
 
 /// As it is kept.
-fn place_name(text: &str) -> Result<String, NotAName> {
+pub(super) fn place_name(text: &str) -> Result<String, NotAName> {
     Name::of_place(text).map(String::from)
 }
 

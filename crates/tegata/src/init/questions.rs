@@ -1,6 +1,7 @@
 //! What `tegata init` asks on a terminal.
 
 use super::InitOptions;
+use super::options::place_name;
 use super::plan::{self, DEFAULT_AUDIENCE, DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_SITE, DEFAULT_TENANT};
 use crate::failure::{Doing, Failure};
 use std::io::{BufRead, Write};
@@ -51,15 +52,18 @@ pub fn ask(
         let public = |text: &str| plan::parse_public(text, port).map(|_| text.to_owned());
         options.public = Some(terminal.ask(question, &usual, public)?);
     }
-    let any = |text: &str| Ok(text.to_owned());
+    let place = |text: &str| place_name(text).map_err(Failure::misuse);
     for (question, usual, answer) in [
         ("First tenant (法人)", DEFAULT_TENANT, &mut options.tenant_name),
         ("Its first site (店舗)", DEFAULT_SITE, &mut options.site_name),
-        ("Address of the first product, as tokens name it", DEFAULT_AUDIENCE, &mut options.audience),
     ] {
         if answer.is_none() {
-            *answer = Some(terminal.ask(question, usual, any)?);
+            *answer = Some(terminal.ask(question, usual, place)?);
         }
+    }
+    if options.audience.is_none() {
+        let question = "Address of the first product, as tokens name it";
+        options.audience = Some(terminal.ask(question, DEFAULT_AUDIENCE, |text| Ok(text.to_owned()))?);
     }
     Ok(())
 }
