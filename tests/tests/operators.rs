@@ -120,10 +120,23 @@ fn whoever_equips_many_stores_invites_from_a_list_and_prints_the_sheets() {
     let again = installation.command(&["invite", "--csv", &path(&good), "--sheet", &path(&sheets)]);
     assert_eq!(again.code, 2, "no sheet overwrites another: {}", again.said());
 
+    // Names are one however wide they are written, hold nothing hidden, and calculate nothing in a spreadsheet.
+    assert_eq!(installation.command(&["site", "add", " 駅 前店"]).code, 2, "there is one already");
+    let hidden = installation.command(&["site", "add", "駅\u{202e}前店"]);
+    assert!(hidden.code == 2 && hidden.stderr.contains("U+202E"), "{}", hidden.said());
+    installation.tell(&["site", "add", "=ドラッグ1号店"]);
+    // As Excel saves it in Japan: Shift_JIS, and full-width letters.
+    let sjis = b"site,label\n'=\xc4\xde\xd7\xaf\xb8\xde\x82\x50\x8d\x86\x93\x58,'@1\n";
+    std::fs::write(&good, sjis).expect("a list");
+    let told = installation.command(&["invite", "--csv", &path(&good)]).good();
+    assert!(told.stdout.contains("2,'=ドラッグ1号店,'@1,https://"), "{}", told.said());
+    let wide = installation.tell(&["invite", "--site", "＝ﾄﾞﾗｯｸﾞ １号店", "--label", "ﾚｼﾞ"]);
+    assert_eq!(wide["site"], "=ドラッグ1号店");
+
     let mut browser = Browser::open(&installation);
     browser.go(&format!("file://{}", sheets.display()));
     browser.picture("invitation-sheets");
-    browser.go(link);
+    browser.go(&format!("{link}。"));
     browser.reach("ready");
     assert_eq!(browser.text("[data-fill=site]"), "駅前店");
 }
