@@ -193,7 +193,7 @@ async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
     door.refuses(&message(RENEWAL_REQ, "stolen", "one", content.clone()), "C-06", Some(&stolen)).await;
     door.refuses(&message(CERT_POLL, "stolen", "one", content), "C-06", Some(&stolen)).await;
     let bare = door.client.request("stolen", "x", "");
-    door.refuses(&message(PKCS_REQ, "stolen", "two", bare), "I-05", None).await;
+    door.refuses(&message(PKCS_REQ, "stolen", "two", bare), "C-06", Some(&stolen)).await;
     let (code, invitation) = door.world.house.invite_to(&tenant, Role::Device, NOW).await;
     let with_code = door.client.first("stolen", "three", code.reveal());
     door.refuses(&with_code, "K-05", None).await;
