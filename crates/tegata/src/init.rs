@@ -47,7 +47,8 @@ pub async fn run(place: &Place, options: &InitOptions, machine: &Machine) -> Res
         questions::ask(&mut std::io::stdin().lock(), &mut std::io::stderr(), &mut options)?;
     }
     let config = init(&place.data, &options, machine).await?;
-    NextSteps::after(&config, place).await.tell(options.output.json)
+    NextSteps::after(&config, place).await.tell(options.output.json);
+    Ok(())
 }
 
 /// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
@@ -99,9 +100,10 @@ impl Parts<'_> {
 
     fn make_files(&self, ring: &KeyRing) -> Result<Option<Authorities>, Failure> {
         write_profiles(self.data, self.staged.folder(), self.options.scep)?;
-        let authorities = match self.options.without_ca {
-            true => None,
-            false => Some(authorities::make(self.plan, ring, self.machine)?),
+        let authorities = if self.options.without_ca {
+            None
+        } else {
+            Some(authorities::make(self.plan, ring, self.machine)?)
         };
         token_keys::create(ring, self.machine)?;
         servers::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.machine)?;

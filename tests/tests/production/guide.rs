@@ -10,7 +10,7 @@ pub fn blocks(page: &str) -> Vec<String> {
         match (&mut block, line) {
             (None, "```sh") => block = Some(String::new()),
             (Some(_), "```") => blocks.extend(block.take()),
-            (Some(text), line) => *text += &format!("{line}\n"),
+            (Some(text), line) => text.extend([line, "\n"]),
             (None, _) => {}
         }
     }
@@ -22,7 +22,7 @@ pub fn follow(machine: &mut DebianMachine, block: &str) -> String {
     let (mut script, mut said) = (String::new(), String::new());
     for line in block.lines() {
         let Some(order) = line.strip_prefix("systemctl ") else {
-            script += &format!("{line}\n");
+            script.extend([line, "\n"]);
             continue;
         };
         said += &machine.shell(&std::mem::take(&mut script)).good().said();

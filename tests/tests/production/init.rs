@@ -176,7 +176,7 @@ fn an_operator_on_a_terminal_is_asked_and_told_what_comes_next() {
     std::io::Write::write_all(terminal.input(), answers.as_bytes()).expect("a terminal");
     let mut said = String::new();
     while let Some(line) = terminal.next_line() {
-        said += &format!("{line}\n");
+        said.extend([&line, "\n"]);
     }
     for word in [
         "Host name",

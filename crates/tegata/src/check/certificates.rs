@@ -24,7 +24,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let issuers = look.issuers.clone();
     let address = look.public_address();
     let mut authorities = HashMap::new();
-    for issuer in issuers.iter() {
+    for issuer in &issuers {
         let list = look.ledger.crl(&issuer.id, 0).await.doing("cannot read a published list")?;
         if let Some(authority) = Authority::read(issuer, &address, list.as_ref()) {
             authorities.insert(issuer.id.as_str(), authority);

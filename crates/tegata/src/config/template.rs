@@ -38,12 +38,7 @@ impl Template<'_> {
         let (storage, revocations) = (text(self.storage), text(self.revocations));
         let audience = text(self.audience);
         let host = portal.host();
-        let unlock = if self.unlock {
-            "# Unlocks the keys. Mode 0600; keep a copy elsewhere. Without this line the passphrase is read from\n\
-             # the environment variable TEGATA_PASSPHRASE.\nunlock = \"unlock.key\"\n"
-        } else {
-            "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
-        };
+        let unlock = unlock_section(self.unlock);
         let scep = if self.scep { "[scep]\nenabled = true\n" } else { "# [scep]\n# enabled = true\n" };
         let (proxy, receivers) = (super::proxy::TEMPLATE, super::receivers::TEMPLATE);
         let token = self.token.map_or_else(String::new, token_section);
@@ -166,6 +161,16 @@ const PEOPLE: &str = r#"# Where the people of a tenant sign in, for tokens that 
 /// A text of TOML on one line, with its quotes. JSON writes it so too, except for U+007F.
 fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// What unlocks the keys: a file, or a passphrase from the environment.
+fn unlock_section(has_file: bool) -> &'static str {
+    if has_file {
+        "# Unlocks the keys. Mode 0600; keep a copy elsewhere. Without this line the passphrase is read from\n\
+         # the environment variable TEGATA_PASSPHRASE.\nunlock = \"unlock.key\"\n"
+    } else {
+        "# The passphrase is read from the environment variable TEGATA_PASSPHRASE.\n"
+    }
 }
 
 fn token_section(token: &Pkcs11Config) -> String {

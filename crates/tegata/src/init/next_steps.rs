@@ -1,7 +1,6 @@
 //! What an operator does between `tegata init` and the first device.
 
 use crate::config::Config;
-use crate::failure::Failure;
 use crate::names;
 use crate::place::Place;
 use serde_json::json;
@@ -82,13 +81,12 @@ impl NextSteps {
     }
 
     /// On standard error for people, on standard output for scripts.
-    pub fn tell(&self, as_json: bool) -> Result<(), Failure> {
+    pub fn tell(&self, as_json: bool) {
         if as_json {
             outln!("{}", self.json());
         } else {
             errln!("{}", self.text().trim_end());
         }
-        Ok(())
     }
 
     fn json(&self) -> serde_json::Value {
