@@ -76,6 +76,19 @@ impl Process {
         fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
     }
 
+    /// What Tegata wrote is looked through for secrets when all tests are over, by `scripts/test`.
+    fn keep_log(&self) {
+        let Some(folder) = std::env::var_os("TEGATA_TEST_LOGS").filter(|_| self.name.starts_with("tegata"))
+        else {
+            return;
+        };
+        let file =
+            Path::new(&folder).join(format!("{}-{}.log", self.name.replace(' ', "-"), self.child.id()));
+        if let Err(error) = fs::copy(&self.log, &file) {
+            eprintln!("{} is not kept: {error}", self.log.display());
+        }
+    }
+
     fn tail(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
@@ -86,6 +99,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        self.keep_log();
         if panicking() {
             eprintln!("── the end of what {} said:\n{}", self.name, self.tail());
         }

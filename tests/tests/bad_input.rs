@@ -27,6 +27,28 @@ fn a_bad_request_for_a_certificate_is_a_clear_problem_and_does_not_use_the_invit
     assert_eq!((used.status, &*used.problem()), (409, "I-02"));
 }
 
+/// In each protocol's own form: problems, pages, OAuth, ACME.
+#[test]
+fn whoever_is_refused_names_a_request_that_the_log_has_a_line_about() {
+    let installation = Installation::start();
+    let portal = || installation.at_portal("/api/v1/invitations/open");
+    let problem = portal().body("application/json", "{").send();
+    let page = installation.at_portal("/nowhere").header("accept", "text/html").send();
+    let oauth = installation.at_device("/oauth/token").form(&[("grant_type", "client_credentials")]).send();
+    let acme = installation.at_portal("/acme/new-order").body("application/jose+json", "{}").send();
+    for (name, answer) in [("problem", &problem), ("page", &page), ("OAuth", &oauth), ("ACME", &acme)] {
+        let id = answer.header("tegata-request-id").to_owned();
+        assert_eq!(id.len(), 8, "{name}: {answer}");
+        assert!(answer.text().contains(&id), "{name}: {answer}");
+        let line = format!("request_id={id}");
+        assert!(installation.log().contains(&line), "{name}: {line} in {}", installation.log());
+    }
+    assert_eq!(problem.json()["request_id"], *problem.header("tegata-request-id"));
+    assert_eq!(oauth.json()["request_id"], *oauth.header("tegata-request-id"));
+    let good = installation.at_portal("/.well-known/oauth-authorization-server").send().expect(200);
+    assert_eq!(good.header("tegata-request-id").len(), 8);
+}
+
 #[test]
 fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
     let installation = Installation::start();

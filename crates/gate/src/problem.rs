@@ -13,6 +13,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::json;
 use tegata_core::{Language, Refusal};
+use tegata_net::RequestId;
 
 /// The code of a refusal, for proxies that pass on headers but no body.
 pub(crate) const REFUSAL: HeaderName = HeaderName::from_static("tegata-refusal");
@@ -49,6 +50,8 @@ impl Reader {
             problem(refusal, language, help.as_deref())
         };
         let mut response = Response::new(Full::from(body));
+        // For whoever logs refusals.
+        response.extensions_mut().insert(refusal);
         *response.status_mut() =
             StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = response.headers_mut();
@@ -81,6 +84,9 @@ fn problem(refusal: Refusal, language: Language, help: Option<&str>) -> String {
         "detail": refusal.advice(language),
         "lang": language.tag(),
     });
+    if let Some(id) = RequestId::current() {
+        problem["request_id"] = id.as_str().into();
+    }
     if let Some(help) = help {
         problem["help"] = help.into();
     }

@@ -7,6 +7,8 @@ use crate::listener::{
     Accepted, ConnectionHandler, ConnectionService, ListenerShared, Transport, normalized,
 };
 use crate::request;
+use crate::request_id::{REQUEST_ID, RequestId};
+use crate::request_log::RequestLog;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
@@ -24,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tracing::Instrument;
 
 /// Bytes of a request's header in HTTP/1.1.
 const MAX_HEADER: usize = 32 * 1024;
@@ -133,12 +136,15 @@ fn answer<H: ConnectionHandler>(
 ) -> impl Future<Output = Result<Response<ResponseBody<H::Body>>, Infallible>> + Send + use<H> {
     let exchange = activity.begin();
     let is_http1 = request.version() < Version::HTTP_2;
-    let answer = match request::check(&request) {
+    let id = RequestId::next();
+    let log = RequestLog::begin(id, &request, H::LOGS_PATHS);
+    let span = tracing::debug_span!("request", request_id = id.as_str(), method = %request.method());
+    let answer = id.within(|| match request::check(&request) {
         Ok(()) => Ok(handler.answer(request)),
         Err(refusal) => Err(handler.refuse(refusal, request)),
-    };
-    async move {
-        let response = match answer {
+    });
+    let answered = async move {
+        let mut response = match answer {
             Ok(answer) => answer.await,
             // What such a request is followed by may have been meant as part of it.
             Err(mut refused) => {
@@ -148,8 +154,13 @@ fn answer<H: ConnectionHandler>(
                 refused
             }
         };
+        log.end(&response);
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
         Ok(response.map(|body| ResponseBody::new(body, exchange)))
-    }
+    };
+    id.scope(answered.instrument(span))
 }
 
 fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

@@ -6,6 +6,7 @@
 //! | how a request's body is read to its end | [`drain_on_drop`] |
 //! | what a listener shows of itself, and what it asks of clients | [`tls`] |
 //! | files that are replaced while the program runs | [`WatchedFiles`] |
+//! | how a request is named in answers and logs | [`request_id`] |
 //! | outgoing requests | [`client`] |
 
 mod activity;
@@ -17,6 +18,8 @@ pub mod limits;
 mod linger;
 pub mod listener;
 mod request;
+pub mod request_id;
+mod request_log;
 pub mod tls;
 mod watched_files;
 
@@ -25,4 +28,5 @@ pub use drain_on_drop::DrainOnDrop;
 pub use limits::Limits;
 pub use listener::{Accepted, ConnectionHandler, ConnectionService, Listener, Transport, normalized};
 pub use request::is_malformed_body;
+pub use request_id::{REQUEST_ID, RequestId};
 pub use watched_files::WatchedFiles;

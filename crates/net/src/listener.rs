@@ -69,6 +69,9 @@ pub trait ConnectionHandler: Send + Sync {
     /// Of responses.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + Send + 'static;
 
+    /// Whether the paths of requests may be written to a log. A product's paths may tell of people.
+    const LOGS_PATHS: bool = false;
+
     /// The answer to a request.
     fn answer(
         &self,

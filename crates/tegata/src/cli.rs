@@ -30,6 +30,7 @@ use crate::dev::{self, DevOptions};
 use crate::failure::Failure;
 use crate::gate::{self, GateOptions};
 use crate::init::{self, InitOptions};
+use crate::log::LogFormat;
 use crate::machine::Machine;
 use crate::place::Place;
 use crate::serve;
@@ -61,6 +62,9 @@ use token_key::TokenKeyCommand;
 pub struct Cli {
     #[command(flatten)]
     pub place: Place,
+    /// How the log on standard error is written. TEGATA_LOG chooses what is, as info,tegata_web=debug
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log: LogFormat,
     #[command(subcommand)]
     pub command: Command,
 }

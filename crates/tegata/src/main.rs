@@ -27,6 +27,7 @@ mod init;
 mod keys;
 mod ledger;
 mod listener_certificates;
+mod log;
 mod loops;
 mod machine;
 mod metrics;
@@ -51,13 +52,11 @@ use clap::Parser;
 use cli::Cli;
 use failure::Failure;
 use machine::Machine;
-use std::io::IsTerminal;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(&cli);
+    log::start(cli.log, cli.command.serves());
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return end(&Failure::wrong(error)),
@@ -66,21 +65,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(&failure),
     }
-}
-
-/// Logs go to standard error; `TEGATA_LOG` chooses what, as `info,tegata_web=debug`.
-fn start_log(cli: &Cli) {
-    // What a command reads may take long without anything being wrong.
-    let usual = if cli.command.serves() { "warn,tegata=info" } else { "warn,tegata=info,sqlx::query=error" };
-    let filter = EnvFilter::try_from_env("TEGATA_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let colour = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        // Whoever read standard error may have gone away; a word about that would have nowhere to go.
-        .log_internal_errors(false)
-        .init();
 }
 
 fn end(failure: &Failure) -> ExitCode {

@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
 use serde::{Serialize, Serializer};
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
-use tegata_web::Problem;
+use tegata_web::{Problem, RequestId};
 
 /// Every answer of the OAuth endpoints concerns one client at one moment.
 pub(crate) const NOT_STORED: [(http::HeaderName, &str); 3] =
@@ -143,11 +143,13 @@ impl From<LedgerError> for OAuthError {
 
 impl Serialize for OAuthError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let request_id = RequestId::current();
         let body = Body {
             error: self.error,
             error_description: self.description(),
             error_description_ja: self.description_ja(),
             code: self.code(),
+            request_id: request_id.as_ref().map(RequestId::as_str),
         };
         body.serialize(serializer)
     }
@@ -167,11 +169,13 @@ impl IntoResponse for OAuthError {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct Body<'a> {
     error: &'static str,
     error_description: String,
     error_description_ja: String,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub use proxy::{Proxies, UnfitProxies};
 pub use reselection::CertificateReselection;
 pub use site::{Kept, Site};
 pub use subject::Subject;
-pub use tegata_net::Limits;
+pub use tegata_net::{Limits, RequestId};
 
 #[cfg(test)]
 mod tests;

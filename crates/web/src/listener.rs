@@ -156,6 +156,8 @@ impl ListenerShared {
 impl ConnectionHandler for Connection {
     type Body = Body;
 
+    const LOGS_PATHS: bool = true;
+
     fn answer(
         &self,
         mut request: Request<Incoming>,

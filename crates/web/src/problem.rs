@@ -13,6 +13,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONT
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use tegata_core::{Language, Refusal};
+use tegata_net::RequestId;
 
 /// What a handler answers.
 pub type Answer<T> = Result<T, Problem>;
@@ -55,6 +56,7 @@ impl Problem {
     }
 
     fn json(&self, language: Language) -> Response {
+        let request_id = RequestId::current();
         let body = ProblemJson {
             r#type: "about:blank",
             title: self.refusal.title(language),
@@ -62,6 +64,7 @@ impl Problem {
             code: self.refusal.code(),
             detail: self.detail(language),
             lang: language.tag(),
+            request_id: request_id.as_ref().map(RequestId::as_str),
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let headers = [
@@ -75,7 +78,8 @@ impl Problem {
     fn page(&self, language: Language, why: Option<&str>) -> Response {
         let title = self.refusal.title(language);
         let (detail, code) = (self.detail(language), self.refusal.code());
-        let body = ProblemPage { language, title, detail, code, why };
+        let request_id = RequestId::current();
+        let body = ProblemPage { language, title, detail, code, why, request_id };
         (self.status(), Page::new(language, title, &body)).into_response()
     }
 }
@@ -119,6 +123,8 @@ impl Reader {
         let written =
             if self.as_page { problem.page(self.language, why) } else { problem.json(self.language) };
         let mut written = overlay(&response, written);
+        // For whoever counts or logs refusals.
+        written.extensions_mut().insert(problem.refusal);
         // The router knew the length of what it gave, not of this.
         if let Some(length) = written.body().size_hint().exact() {
             written.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -138,6 +144,9 @@ struct ProblemJson<'a> {
     code: &'a str,
     detail: String,
     lang: &'static str,
+    /// What support finds the log line by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -148,6 +157,7 @@ struct ProblemPage<'a> {
     detail: String,
     code: &'a str,
     why: Option<&'a str>,
+    request_id: Option<RequestId>,
 }
 
 /// A person navigates; a script that merely does not mind HTML gets JSON.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
-use tegata_web::Problem;
+use tegata_web::{Problem, RequestId};
 
 /// What a handler answers.
 pub(super) type Answer<T> = Result<T, AcmeError>;
@@ -158,6 +158,7 @@ impl From<Problem> for AcmeError {
 impl IntoResponse for AcmeError {
     fn into_response(self) -> Response {
         let status = self.status();
+        let request_id = RequestId::current();
         let body = Body {
             r#type: self.urn(),
             title: self.refusal.title(Language::En),
@@ -165,6 +166,7 @@ impl IntoResponse for AcmeError {
             detail: self.detail(),
             code: self.refusal.code(),
             algorithms: self.algorithms,
+            request_id: request_id.as_ref().map(RequestId::as_str),
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], text).into_response();
@@ -183,7 +185,7 @@ impl IntoResponse for AcmeError {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct Body<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
@@ -191,6 +193,8 @@ struct Body {
     code: &'static str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     algorithms: &'static [&'static str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a person reads in place of the product: one small page without scripts, pictures or requests.
 
 use tegata_core::{Language, Refusal};
+use tegata_net::RequestId;
 
 /// Nothing but the page's own style, and links to follow.
 pub(super) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
@@ -18,11 +19,13 @@ pub(super) fn of(refusal: Refusal, language: Language, help: Option<&str>) -> St
     let (code, tag) = (refusal.code(), language.tag());
     let word = language.pick("コード", "Code");
     let why = language.pick("この端末の状態を確かめる", "See how this device stands");
+    let request = RequestId::current().map(|id| format!(" · {} {id}", language.pick("受付番号", "Request")));
+    let request = request.unwrap_or_default();
     let link = help.map(|help| format!("<p><a href=\"{}\">{why}</a></p>", escaped(help))).unwrap_or_default();
     format!(
         "<!doctype html><html lang=\"{tag}\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><main><h1>{title}</h1><p>{advice}</p>\
-         <p>{word} <strong>{code}</strong></p>{link}</main></html>"
+         <p>{word} <strong>{code}</strong>{request}</p>{link}</main></html>"
     )
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
-use tegata_web::Problem;
+use tegata_web::{Problem, RequestId};
 
 /// Why a receiver is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,20 +78,24 @@ impl From<Problem> for StreamError {
 }
 
 #[derive(Serialize)]
-struct StreamErrorBody {
+struct StreamErrorBody<'a> {
     err: &'static str,
     description: String,
     description_ja: String,
     code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 impl IntoResponse for StreamError {
     fn into_response(self) -> Response {
+        let request_id = RequestId::current();
         let body = StreamErrorBody {
             err: self.err(),
             description: self.description(Language::En),
             description_ja: self.description(Language::Ja),
             code: self.refusal.code(),
+            request_id: request_id.as_ref().map(RequestId::as_str),
         };
         let status = StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = [
