@@ -107,9 +107,6 @@ pub enum CrlError {
          they live, so set the public address back"
     )]
     Moved,
-    /// The list that is out was made in the future.
-    #[error("the published CRL was made at {0}, which is not yet: set the clock right")]
-    Clock(Timestamp),
     /// The key did not work.
     #[error(transparent)]
     Key(#[from] KeyError),

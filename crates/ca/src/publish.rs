@@ -16,9 +16,6 @@ const CRL_LIFE: Duration = Duration::from_hours(24);
 /// one.
 const CRL_PERIOD: Duration = Duration::from_hours(1);
 
-/// How far another publisher's clock may be ahead of ours.
-const CLOCKS_APART: Duration = Duration::from_mins(5);
-
 /// Why no CRL was published. The previous one stays.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -58,7 +55,7 @@ impl Authority {
     /// The revision of the shard was read before its facts, so the list contains at least what it says.
     async fn publish_shard(&self, shard: &Shard, now: Timestamp) -> Result<(), PublishError> {
         self.keeps_its_scope(shard).await?;
-        let edition = next_edition(shard, now)?;
+        let edition = next_edition(shard, now);
         let url = self.endpoints().crl(shard.number);
         let mut list = CrlBuilder::new(self.issuer(), Scope::EndEntities(&url), edition)?;
         let mut visit = |ended: Ended| list.push(&ended.into());
@@ -112,22 +109,30 @@ impl Authority {
         if !transaction.publish_crl(issuer, shard.number, &stored).await? {
             return Ok(false);
         }
-        let detail =
+        let mut detail =
             json!({"issuer": issuer, "shard": shard.number, "number": edition.number, "entries": entries});
+        if let Some(ahead) = dated_ahead(shard, now) {
+            tracing::warn!(%issuer, shard = shard.number, %ahead, "the list that was out was made by a clock that was ahead");
+            detail["replaces_list_of"] = json!(ahead);
+        }
         transaction.audit(&Actor::System("crl"), "crl.published", None, detail).await?;
         transaction.commit().await?;
         Ok(true)
     }
 }
 
-/// The list after the one that is out. It is never dated before that one, so that no verifier sees time run backwards.
-fn next_edition(shard: &Shard, now: Timestamp) -> Result<Edition, CrlError> {
+/// The list after the one that is out. It is not dated before that one, so that no verifier sees time run backwards,
+/// unless a clock that was ahead has dated that one: verifiers refuse it until then, and the number alone says that this
+/// one is newer.
+fn next_edition(shard: &Shard, now: Timestamp) -> Edition {
     let out = shard.published.map_or(now, |published| published.this_update);
-    if out.since(now) > CLOCKS_APART {
-        return Err(CrlError::Clock(out));
-    }
-    let this_update = now.max(out).whole_second();
-    Ok(Edition { number: next_number(shard, now), this_update, next_update: this_update.plus(CRL_LIFE) })
+    let this_update = if out.is_ahead_of(now) { now } else { now.max(out) }.whole_second();
+    Edition { number: next_number(shard, now), this_update, next_update: this_update.plus(CRL_LIFE) }
+}
+
+/// The date of the list that is out, where a clock that was ahead has given it.
+fn dated_ahead(shard: &Shard, now: Timestamp) -> Option<Timestamp> {
+    shard.published.map(|published| published.this_update).filter(|out| out.is_ahead_of(now))
 }
 
 /// Higher than any before (RFC 5280 section 5.2.3), those that a ledger restored from a backup has forgotten included:
@@ -142,7 +147,9 @@ fn next_number(shard: &Shard, now: Timestamp) -> u64 {
 fn is_due(issuer: &IssuerId, shard: &Shard, now: Timestamp) -> bool {
     shard.published.is_none_or(|published| {
         let period = period(issuer, shard.number, published.number);
-        published.revision < shard.revision || now.since(published.this_update) >= period
+        published.revision < shard.revision
+            || now.since(published.this_update) >= period
+            || published.this_update.is_ahead_of(now)
     })
 }
 

@@ -58,5 +58,5 @@ pub use policy::{Platform, Policies, Policy};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use thumbprint::Thumbprint;
-pub use timestamp::{Clock, Timestamp};
+pub use timestamp::{CLOCKS_APART, Clock, Timestamp};
 pub use url::{HttpOrigin, HttpUrl, UrlError};

@@ -10,6 +10,10 @@ use time::format_description::well_known::Rfc3339;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Timestamp(i64);
 
+/// Clocks of one installation are this far apart at most. A time that lies further ahead was written by a clock that was
+/// wrong, and nobody waits for it.
+pub const CLOCKS_APART: Duration = Duration::from_secs(10);
+
 /// Whoever may ask what time it is: the program and the doors of the house, nobody inside.
 pub trait Clock: Send + Sync {
     /// The time now.
@@ -53,6 +57,11 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
+    }
+
+    /// Whether a clock that was ahead must have written it.
+    pub fn is_ahead_of(self, now: Self) -> bool {
+        self.since(now) > CLOCKS_APART
     }
 
     /// How long ago `earlier` was; zero when it lies in the future.

@@ -1,22 +1,22 @@
 //! The two engines, and the one place that knows there are two.
 
+mod patience;
+mod postgres;
 mod readers;
 mod writer;
 
+pub use patience::Patience;
+
 use crate::LedgerError;
 use crate::head::{Ending, Head};
+use postgres::{Postgres, Taken};
 use readers::Readers;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Connection, Sqlite};
 use std::str::FromStr;
-use std::time::Duration;
 use writer::{Writer, Writing};
-
-/// How long a writer waits for another process's transaction to end.
-const BUSY: Duration = Duration::from_secs(10);
 
 /// Readers at one time.
 const READERS: u32 = 4;
@@ -31,8 +31,9 @@ macro_rules! head {
 /// Takes the right to write at once, and reads the head: in one trip.
 const SQLITE_BEGIN: &str = concat!("BEGIN IMMEDIATE; ", head!());
 
-/// The lock on the head is the right to write.
-const POSTGRES_BEGIN: &str = concat!(head!(), " FOR UPDATE");
+/// The lock on the head is the right to write. Whoever has it and falls silent loses it after some seconds.
+const POSTGRES_BEGIN: &str =
+    concat!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 10000; ", head!(), " FOR UPDATE");
 
 /// Plants the head of a new ledger.
 const PLANT: &str =
@@ -51,14 +52,14 @@ pub(crate) enum Engine {
         /// For whoever keeps one state of the ledger before their eyes for long.
         views: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Postgres),
 }
 
 pub(crate) enum EngineTransaction {
     Sqlite(Writing),
     /// A view of the ledger that writes nothing.
     SqliteSnapshot(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres(Taken),
 }
 
 /// Expands `body` once for each engine, with `$connection` as that engine's connection: one SQL text, and
@@ -75,8 +76,12 @@ macro_rules! on_transaction {
                 $body
             }
             $crate::engine::EngineTransaction::Postgres(inner) => {
-                let $connection = &mut **inner;
-                $body
+                let database = inner.of();
+                let work = async {
+                    let $connection = &mut **inner;
+                    Ok::<_, $crate::LedgerError>($body)
+                };
+                database.within(work).await?
             }
         }
     };
@@ -96,10 +101,15 @@ macro_rules! on_read {
                 acquired.end();
                 output
             }
-            $crate::engine::Engine::Postgres(pool) => {
-                let mut acquired = pool.acquire().await?;
-                let $connection = &mut *acquired;
-                $body
+            $crate::engine::Engine::Postgres(database) => {
+                let mut acquired = database.take().await?;
+                let work = async {
+                    let $connection = &mut *acquired;
+                    Ok::<_, $crate::LedgerError>($body)
+                };
+                let output = database.within(work).await?;
+                acquired.end();
+                output
             }
         }
     };
@@ -107,32 +117,31 @@ macro_rules! on_read {
 pub(crate) use on_read;
 
 impl Engine {
-    pub(crate) async fn open(url: &str) -> Result<Self, LedgerError> {
+    pub(crate) async fn open(url: &str, patience: Patience) -> Result<Self, LedgerError> {
         if url.starts_with("sqlite:") {
-            Self::open_sqlite(url).await
+            Self::open_sqlite(url, patience).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = PgConnectOptions::from_str(url)?;
-            Ok(Self::Postgres(PgPoolOptions::new().max_connections(16).connect_with(options).await?))
+            Ok(Self::Postgres(Postgres::open(url, patience).await?))
         } else {
             Err(LedgerError::Url)
         }
     }
 
     /// WAL with synchronous FULL: with NORMAL a power cut loses acknowledged writes.
-    async fn open_sqlite(url: &str) -> Result<Self, LedgerError> {
+    async fn open_sqlite(url: &str, patience: Patience) -> Result<Self, LedgerError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY)
+            .busy_timeout(patience.lock())
             // A statement that changes many rows keeps what it may have to undo in memory, not in a file.
             .pragma("temp_store", "memory")
             // What every commit touches of the indexes stays in memory (KiB) …
             .pragma("cache_size", "-8192")
             // … and is copied from the log to its place after this many pages, not four times as often.
             .pragma("wal_autocheckpoint", "4000");
-        let write = Writer::open(options.clone()).await?;
+        let write = Writer::open(options.clone(), patience.turn()).await?;
         let options = options.read_only(true);
         let read = Readers::open(options.clone(), READERS).await?;
         let views = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
@@ -148,9 +157,11 @@ impl Engine {
                 sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut *connection).await?;
                 connection.end();
             }
-            Self::Postgres(pool) => {
-                migrator.run(pool).await.map_err(LedgerError::Migration)?;
-                sqlx::query(PLANT).bind(vec![0u8; 32]).execute(pool).await?;
+            Self::Postgres(database) => {
+                let mut connection = database.patient().await?;
+                migrator.run(&mut connection).await.map_err(LedgerError::Migration)?;
+                sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut connection).await?;
+                connection.close().await?;
             }
         }
         Ok(())
@@ -164,10 +175,10 @@ impl Engine {
                 let head = sqlx::query_as(SQLITE_BEGIN).fetch_one(&mut *connection).await?;
                 (EngineTransaction::Sqlite(connection), head)
             }
-            Self::Postgres(pool) => {
-                let mut transaction = pool.begin().await?;
-                let head = sqlx::query_as(POSTGRES_BEGIN).fetch_one(&mut *transaction).await?;
-                (EngineTransaction::Postgres(transaction), head)
+            Self::Postgres(database) => {
+                let mut taken = database.take().await?;
+                let head = taken.begin(POSTGRES_BEGIN).await?;
+                (EngineTransaction::Postgres(taken), head)
             }
         })
     }
@@ -176,17 +187,22 @@ impl Engine {
     pub(crate) async fn snapshot(&self) -> Result<EngineTransaction, LedgerError> {
         Ok(match self {
             Self::Sqlite { views, .. } => EngineTransaction::SqliteSnapshot(views.begin().await?),
-            Self::Postgres(pool) => EngineTransaction::Postgres(pool.begin_with(SNAPSHOT).await?),
+            Self::Postgres(database) => {
+                let mut taken = database.take().await?;
+                taken.begin_reading(SNAPSHOT).await?;
+                EngineTransaction::Postgres(taken)
+            }
         })
     }
 
     /// The clock of the machine that PostgreSQL runs on; SQLite runs on this one.
     pub(crate) async fn clock(&self) -> Result<Option<tegata_core::Timestamp>, LedgerError> {
-        let Self::Postgres(pool) = self else { return Ok(None) };
-        let (millis,): (i64,) =
-            sqlx::query_as("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)")
-                .fetch_one(pool)
-                .await?;
+        let Self::Postgres(database) = self else { return Ok(None) };
+        let mut taken = database.take().await?;
+        let ask = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let asked = async { Ok(sqlx::query_as(ask).fetch_one(&mut *taken).await?) };
+        let (millis,): (i64,) = database.within(asked).await?;
+        taken.end();
         Ok(Some(millis.into()))
     }
 
@@ -197,7 +213,7 @@ impl Engine {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(database) => database.close().await,
         }
     }
 }
@@ -207,16 +223,35 @@ impl EngineTransaction {
     pub(crate) async fn commit(self, ending: Ending<'_>) -> Result<(), LedgerError> {
         match self {
             Self::Sqlite(mut connection) => {
-                ending.in_one_trip(&mut connection).await?;
+                ending.in_one_trip(&mut connection).await.map_err(doubtful)?;
                 connection.end();
             }
             Self::SqliteSnapshot(inner) => inner.rollback().await?,
             Self::Postgres(mut inner) => {
-                ending.step_by_step(&mut inner).await?;
-                inner.commit().await?;
+                let (database, mark) = (inner.of(), ending.mark());
+                let written = database.within(ending.step_by_step(&mut inner)).await?;
+                inner.commit(written, mark).await?;
             }
         }
         Ok(())
+    }
+}
+
+/// SQLite has said that it did not commit. Where the medium itself failed while the commit was on its way there, what is on
+/// it shows only when it is read again.
+fn doubtful(error: LedgerError) -> LedgerError {
+    /// `SQLITE_IOERR`, without what kind.
+    const MEDIUM_FAILED: i64 = 10;
+    let code = match &error {
+        LedgerError::Engine(sqlx::Error::Database(said)) => {
+            said.code().and_then(|code| code.parse::<i64>().ok())
+        }
+        _ => None,
+    };
+    if code.is_some_and(|code| code & 0xff == MEDIUM_FAILED) {
+        LedgerError::InDoubt(error.to_string())
+    } else {
+        error
     }
 }
 
@@ -229,7 +264,9 @@ mod tests {
     async fn every_connection_writes_through_to_the_disk_and_holds_foreign_keys() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let Ok(Engine::Sqlite { write, read, .. }) = Engine::open(&url).await else { panic!("SQLite opens") };
+        let Ok(Engine::Sqlite { write, read, .. }) = Engine::open(&url, Patience::Command).await else {
+            panic!("SQLite opens")
+        };
         let (mut write, mut reading) = (write.take().await.unwrap(), read.take().await.unwrap());
         for connection in [&mut *write, &mut *reading] {
             assert_eq!(pragma::<String>(connection, "PRAGMA journal_mode").await, "wal");
@@ -244,7 +281,9 @@ mod tests {
     async fn whoever_breaks_off_reading_takes_their_connection_along_and_leaves_room_for_others() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let Ok(Engine::Sqlite { read, .. }) = Engine::open(&url).await else { panic!("SQLite opens") };
+        let Ok(Engine::Sqlite { read, .. }) = Engine::open(&url, Patience::Command).await else {
+            panic!("SQLite opens")
+        };
         for _ in 0..3 * READERS {
             let mut broken_off = read.take().await.unwrap();
             let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n";

@@ -66,13 +66,13 @@ pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> Sender {
             let mut sets = by_kind(group.drain(..));
             // A panic must not take the writer with it; how far the group came is unknown, so it is given up.
             let committed = AssertUnwindSafe(commit(&engine, &shared, &mut sets)).catch_unwind().await;
-            let committed = committed.unwrap_or(Err(LedgerError::Guard("an operation panicked")));
+            let committed = committed.unwrap_or(Err(LedgerError::Closing));
             if let Err(error) = &committed {
                 tracing::error!(%error, "a group of writes was not committed");
             }
             shared.commits.note(operations, begun.elapsed());
             for set in sets {
-                set.tell(committed.is_ok());
+                set.tell(committed.as_ref().err());
             }
             // Under load those who were answered, and requests that have arrived, are served first: they fill the next group.
             tokio::task::yield_now().await;

@@ -58,6 +58,9 @@ const COLUMNS: usize = 5;
 static ENTRIES: Statement = Statement::new(NEW, COLUMNS, entries!());
 static ENDING: Statement = Statement::with(5, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
 
+const TIMED_HEAD: &str =
+    concat!(head!(), " RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
+
 macro_rules! bind_head {
     ($query:expr, $head:expr) => {
         $query
@@ -97,16 +100,20 @@ impl Ending<'_> {
         Ok(())
     }
 
-    /// All but the commit.
-    pub(crate) async fn step_by_step(self, connection: &mut PgConnection) -> Result<()> {
+    /// The last audit entry that there is when it is done.
+    pub(crate) fn mark(&self) -> (i64, Vec<u8>) {
+        self.head.map_or((0, Vec::new()), |head| (head.audit_seq, head.audit_hash.clone()))
+    }
+
+    /// All but the commit. Gives the engine's time of the last statement, in milliseconds, where there was one.
+    pub(crate) async fn step_by_step(self, connection: &mut PgConnection) -> Result<Option<i64>> {
         if !self.entries.is_empty() {
             let (text, size) = ENTRIES.of(self.entries.len());
             bind_entries!(sqlx::query(text), self.entries, size).execute(&mut *connection).await?;
         }
-        if let Some(head) = self.head {
-            bind_head!(sqlx::query(head!()), head).execute(connection).await?;
-        }
-        Ok(())
+        let Some(head) = self.head else { return Ok(None) };
+        let (at,): (i64,) = bind_head!(sqlx::query_as(TIMED_HEAD), head).fetch_one(connection).await?;
+        Ok(Some(at))
     }
 }
 

@@ -62,6 +62,7 @@ pub use certificate::{
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use crl::{Published, Shard, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
+pub use engine::Patience;
 pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
 pub use history::member_of;
@@ -88,7 +89,7 @@ pub use registrar::{NewRegistrar, StoredRegistrar};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
-pub use status::{Facts, Freshness, Status};
+pub use status::{Facts, Freshness, Outdated, Status};
 pub use status_list::{StatusHead, StatusPlace};
 pub use tenant::{Issuing, Site, Tenant, TenantAction};
 pub use token::IssuedToken;
@@ -104,9 +105,21 @@ use transaction::Shared;
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The engine or the way to it failed: nothing was changed.
+    /// The engine refused, or the way to it failed before anything was committed: nothing was changed.
     #[error("the ledger cannot be reached or refused a statement: {0}")]
     Engine(#[from] sqlx::Error),
+    /// The engine does not answer, or those who write do not come to an end: nothing was changed.
+    #[error("the ledger does not answer")]
+    OutOfReach,
+    /// It is in the revocation log, and the ledger could not take it: the next writer does it.
+    #[error(
+        "it was accepted and is in the revocation log, but the ledger could not take it now ({0}). It will be done as soon \
+         as the ledger can be written; nothing has to be said twice"
+    )]
+    Accepted(String),
+    /// The answer to a commit was lost: it was done or it was not. It is not done later.
+    #[error("the ledger's answer was lost ({0}): it was done or it was not. Look before you do it again")]
+    InDoubt(String),
     /// The schema could not be brought up to date.
     #[error("the ledger's schema could not be brought up to date: {0}")]
     Migration(sqlx::migrate::MigrateError),
@@ -127,7 +140,7 @@ pub enum LedgerError {
     Log(#[from] LogError),
     /// The ledger is older than it was: somebody restored a backup while this process was running.
     #[error(
-        "the ledger is older than it was a moment ago: it was restored beneath this process, which must be started again"
+        "the ledger is older than it was a moment ago: it was restored beneath this process, which opens it again"
     )]
     WentBack,
     /// The writer of grouped operations has stopped.
@@ -145,10 +158,33 @@ impl LedgerError {
     pub fn refusal(&self) -> tegata_core::Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
-            Self::Engine(_) | Self::Closing | Self::Log(_) | Self::WentBack => {
+            Self::Engine(_) | Self::OutOfReach | Self::Closing | Self::WentBack => {
                 tegata_core::Refusal::Unavailable
             }
+            Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => tegata_core::Refusal::Accepted,
+            Self::InDoubt(_) => tegata_core::Refusal::InDoubt,
+            Self::Log(_) => tegata_core::Refusal::Unavailable,
             _ => tegata_core::Refusal::Internal,
+        }
+    }
+
+    /// Whether something may have been done, or will be, though this is an error.
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::Accepted(_) | Self::InDoubt(_) | Self::Log(LogError::InPart { .. }))
+    }
+
+    /// For one more of those who waited for the same.
+    pub(crate) fn for_another(&self) -> Self {
+        match self {
+            Self::Accepted(why) => Self::Accepted(why.clone()),
+            Self::InDoubt(why) => Self::InDoubt(why.clone()),
+            Self::Log(why) => Self::Log(why.clone()),
+            Self::WentBack => Self::WentBack,
+            Self::Guard(why) => Self::Guard(why),
+            Self::Unreadable(what) => Self::Unreadable(what),
+            Self::Refused(refusal) => Self::Refused(*refusal),
+            Self::OutOfReach | Self::Engine(_) => Self::OutOfReach,
+            Self::Migration(_) | Self::Url | Self::Closing => Self::Closing,
         }
     }
 }
@@ -170,7 +206,7 @@ impl Ledger {
     /// tokio runtime, where it keeps one task for grouped writes. A ledger that has a revocation log cannot revoke
     /// when it is opened without it.
     pub async fn open(url: &str) -> Result<Self> {
-        Self::open_sharing(url, Shared::with(None)).await
+        Self::open_sharing(url, Patience::Command, Shared::with(None)).await
     }
 
     /// Opens the ledger with its revocation log, and does again whatever the log says and the ledger lacks because it
@@ -184,8 +220,31 @@ impl Ledger {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Self> {
+        Self::open_patiently(url, Patience::Command, place, now, entropy).await
+    }
+
+    /// As [`Ledger::open_with`], for a server: whoever asks it hears within two seconds that the ledger is out of reach.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_with`].
+    pub async fn open_for_server(
+        url: &str,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        Self::open_patiently(url, Patience::Server, place, now, entropy).await
+    }
+
+    async fn open_patiently(
+        url: &str,
+        patience: Patience,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
         let log = RevocationLog::at(place);
-        let ledger = Self::open_sharing(url, Shared::with(Some(log))).await?;
+        let ledger = Self::open_sharing(url, patience, Shared::with(Some(log))).await?;
         if let Some(log) = &ledger.shared.log {
             ledger.join_log(log, now, entropy).await?;
         }
@@ -194,7 +253,7 @@ impl Ledger {
 
     /// Opens the ledger to look at it and its revocation log as they are, without bringing the two together.
     pub async fn open_beside(url: &str, place: &LogPlace<'_>) -> Result<Self> {
-        Self::open_sharing(url, Shared::with(Some(RevocationLog::at(place)))).await
+        Self::open_sharing(url, Patience::Command, Shared::with(Some(RevocationLog::at(place)))).await
     }
 
     /// As [`Ledger::open_with`], for a ledger whose log is lost: it begins another, with all that the ledger knows.
@@ -207,14 +266,14 @@ impl Ledger {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Self> {
-        let ledger = Self::open_sharing(url, Shared::with(None)).await?;
+        let ledger = Self::open_sharing(url, Patience::Command, Shared::with(None)).await?;
         ledger.forget_log(&RevocationLog::at(place), now).await?;
         ledger.close().await;
         Self::open_with(url, place, now, entropy).await
     }
 
-    async fn open_sharing(url: &str, shared: Arc<Shared>) -> Result<Self> {
-        let engine = Engine::open(url).await?;
+    async fn open_sharing(url: &str, patience: Patience, shared: Arc<Shared>) -> Result<Self> {
+        let engine = Engine::open(url, patience).await?;
         engine.migrate().await?;
         let group = group::start(engine.clone(), shared.clone());
         let lookups = Lookups::start(engine.clone());

@@ -4,7 +4,7 @@ use crate::engine::{on_read, on_transaction};
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
 use std::time::Duration;
-use tegata_core::Timestamp;
+use tegata_core::{CLOCKS_APART, Timestamp};
 
 /// A surface's receipt. It is an acknowledgement, not a state change, so it has no audit entry.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -49,7 +49,8 @@ struct Acknowledge {
 }
 
 impl Ledger {
-    /// Notes that `surface` has applied everything up to `seq`. Never goes backwards.
+    /// Notes that `surface` has applied everything up to `seq`. Never goes backwards, save behind a time that a clock that
+    /// was ahead has written.
     pub async fn acknowledge(&self, surface: impl Into<String>, seq: u64, at: Timestamp) -> Result<()> {
         self.group(Acknowledge { surface: surface.into(), seq, at }).await
     }
@@ -58,7 +59,7 @@ impl Ledger {
     pub async fn surfaces_alive(&self, now: Timestamp) -> Result<Vec<String>> {
         let receipts = self.receipts().await?.into_iter();
         Ok(receipts
-            .filter(|receipt| now.since(receipt.seen_at) < ALIVE)
+            .filter(|receipt| now.since(receipt.seen_at) < ALIVE && !receipt.seen_at.is_ahead_of(now))
             .map(|receipt| receipt.surface)
             .collect())
     }
@@ -85,13 +86,14 @@ impl Operation for Acknowledge {
             sqlx::query(
                 "INSERT INTO receipt (surface, seq, applied_at, seen_at) VALUES ($1, $2, $3, $3) \
                  ON CONFLICT (surface) DO UPDATE SET \
-                 seen_at = CASE WHEN receipt.seen_at < $3 THEN $3 ELSE receipt.seen_at END, \
-                 applied_at = CASE WHEN receipt.seq < $2 THEN $3 ELSE receipt.applied_at END, \
+                 seen_at = CASE WHEN receipt.seen_at < $3 OR receipt.seen_at > $4 THEN $3 ELSE receipt.seen_at END, \
+                 applied_at = CASE WHEN receipt.seq < $2 OR receipt.applied_at > $4 THEN $3 ELSE receipt.applied_at END, \
                  seq = CASE WHEN receipt.seq < $2 THEN $2 ELSE receipt.seq END",
             )
             .bind(self.surface.as_str())
             .bind(i64::try_from(self.seq).unwrap_or(i64::MAX))
             .bind(self.at.millis())
+            .bind(self.at.plus(CLOCKS_APART).millis())
             .execute(connection)
             .await?;
         });

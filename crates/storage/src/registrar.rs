@@ -5,7 +5,7 @@ use crate::engine::{on_read, on_transaction};
 use crate::office::Office;
 use crate::{Ledger, Result, Transaction};
 use serde_json::json;
-use tegata_core::{IssuerId, Serial, Timestamp};
+use tegata_core::{CLOCKS_APART, IssuerId, Serial, Timestamp};
 
 /// A registrar whose certificate is signed.
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -39,15 +39,17 @@ pub struct NewRegistrar<'a> {
 }
 
 impl Ledger {
-    /// The registrars of a CA that live now, by their last second, the youngest last.
+    /// The registrars of a CA that live now, by their last second, the youngest last. One that a clock that was ahead has
+    /// made does not live yet.
     pub async fn registrars(&self, issuer: &IssuerId, now: Timestamp) -> Result<Vec<StoredRegistrar>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT serial, der, sealed_key, not_after FROM registrar \
-                 WHERE issuer = $1 AND der IS NOT NULL AND not_after >= $2 ORDER BY not_after, serial",
+                 WHERE issuer = $1 AND der IS NOT NULL AND not_after >= $2 AND reserved_at <= $3 ORDER BY not_after, serial",
             )
             .bind(issuer.as_str())
             .bind(now.millis())
+            .bind(now.plus(CLOCKS_APART).millis())
             .fetch_all(connection)
             .await?
         }))

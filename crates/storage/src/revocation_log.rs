@@ -49,6 +49,17 @@ pub enum LogError {
         /// What the system said.
         error: String,
     },
+    /// The medium failed when it had taken a part, and does not give it back.
+    #[error(
+        "the revocation log {file} took only a part of it: {error}. What it took will be done as soon as the ledger can be \
+         written: look what is left, and do that again"
+    )]
+    InPart {
+        /// Which.
+        file: String,
+        /// What the system said.
+        error: String,
+    },
     /// There is none where one should be.
     #[error(
         "the revocation log {0} is missing. Put it back, or correct `log` under [revocations]. If it is lost for ever \

@@ -6,7 +6,7 @@ use crate::{Ledger, Result, Transaction};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use tegata_core::policy::Platform;
-use tegata_core::{DeviceId, Timestamp};
+use tegata_core::{CLOCKS_APART, DeviceId, Timestamp};
 
 /// Days are those of Japan, as the pages show them: the first visits of a day are spread over its morning.
 const JAPAN_SECONDS: i64 = 9 * 3600;
@@ -65,11 +65,12 @@ impl Transaction {
         on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE device SET seen_at = $2, platform = COALESCE($3, platform) \
-                 WHERE id = $1 AND (seen_at IS NULL OR seen_at < $2)",
+                 WHERE id = $1 AND (seen_at IS NULL OR seen_at < $2 OR seen_at > $4)",
             )
             .bind(device.as_str())
             .bind(sighting.at.millis())
             .bind(sighting.platform.map(Platform::as_str))
+            .bind(sighting.at.plus(CLOCKS_APART).millis())
             .execute(connection)
             .await?;
         });

@@ -26,6 +26,9 @@ const PERIOD: Duration = Duration::from_millis(25);
 /// From which age on the ledger is asked instead of the memory.
 const STALE: Duration = Duration::from_secs(1);
 
+/// A clock that was set back by more than this was ahead: what was remembered under it is not gone on with.
+const SET_BACK: Duration = Duration::from_mins(1);
+
 /// How many certificates are remembered; beyond it the memory starts anew.
 const REMEMBERED: usize = 1 << 20;
 
@@ -49,6 +52,20 @@ pub struct Facts {
     used: AtomicBool,
     /// The day on which it was last seen in this process.
     seen_day: AtomicI64,
+}
+
+/// Why what a process remembers is not to be gone on with: it begins anew from the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Outdated {
+    /// The ledger knows less than it did.
+    #[error("the ledger is older than it was a moment ago: somebody restored a backup beneath this process")]
+    LedgerWentBack,
+    /// Denials were forgotten, and times taken down, by a clock that was ahead.
+    #[error("the clock was ahead, until {ahead}, and was set back")]
+    ClockSetBack {
+        /// The last it said before.
+        ahead: Timestamp,
+    },
 }
 
 /// How far the memory follows the ledger.
@@ -88,16 +105,32 @@ impl Status {
     }
 
     /// Follows the feed. A failing ledger makes the memory stale, never wrong; it ends when the ledger has become another
-    /// one, of which this memory knows nothing.
-    pub async fn follow(self: Arc<Self>, clock: Arc<dyn Clock>) {
+    /// one, of which this memory knows nothing, or when this memory was kept by a wrong clock. From then on nobody is let
+    /// in by it.
+    pub async fn follow(self: Arc<Self>, clock: Arc<dyn Clock>) -> Outdated {
+        let mut latest = clock.now();
+        let mut failing = false;
         loop {
             let woken = self.ledger.shared.wake.notified();
-            if let Err(error) = self.catch_up(clock.now()).await {
-                if matches!(error, LedgerError::WentBack) {
-                    tracing::error!(%error, "nobody is let in by what this process remembers");
-                    return self.forget_everything();
+            let now = clock.now();
+            if latest.since(now) > SET_BACK {
+                self.forget_everything();
+                return Outdated::ClockSetBack { ahead: latest };
+            }
+            latest = latest.max(now);
+            match self.catch_up(now).await {
+                Ok(()) => failing = false,
+                Err(LedgerError::WentBack) => {
+                    self.forget_everything();
+                    return Outdated::LedgerWentBack;
                 }
-                tracing::warn!(%error, "the status memory cannot follow the ledger");
+                Err(error) if failing => {
+                    tracing::debug!(%error, "the status memory cannot follow the ledger")
+                }
+                Err(error) => {
+                    failing = true;
+                    tracing::warn!(%error, "the status memory cannot follow the ledger");
+                }
             }
             let _ = tokio::time::timeout(PERIOD, woken).await;
         }

@@ -102,15 +102,22 @@ impl Transaction {
 
     /// Makes it durable: when this returns, a power cut does not undo it. What a restore must not forget is in the
     /// revocation log first.
+    ///
+    /// # Errors
+    /// Nothing was changed, unless [`LedgerError::may_be_done`] says otherwise.
     pub async fn commit(mut self) -> Result<()> {
-        if let Some(lines) = self.seal_records()? {
+        let lines = self.seal_records()?;
+        let is_logged = lines.is_some();
+        if let Some(lines) = lines {
             self.head.log_hash = Some(lines.hash.clone());
             // Whatever the ledger may say against it, it says before the log is written.
             self.write_entries().await?;
             lines.append().await?;
         }
         let head = (self.head != self.written).then_some(&self.head);
-        self.engine.commit(Ending { entries: &self.entries, head }).await?;
+        let committed = self.engine.commit(Ending { entries: &self.entries, head }).await;
+        committed
+            .map_err(|error| if is_logged { LedgerError::Accepted(error.to_string()) } else { error })?;
         self.shared.newest.fetch_max(self.head.audit_seq, Ordering::AcqRel);
         if self.head.feed_seq != self.written.feed_seq {
             self.shared.wake.notify_waiters();

@@ -78,14 +78,15 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The names of the certificate, if it is ours and ends soon.
+    /// The names of the certificate, if it is ours and ends soon, or a clock that was ahead has made it.
     fn due(&self, config: &Config, authority: &[u8], now: Timestamp) -> Option<Vec<String>> {
         let der = pem::decode(&fs::read(config.path(self.certificate)).ok()?)?;
         let (_, certificate) = X509Certificate::from_der(&der).ok()?;
         let (_, authority) = X509Certificate::from_der(authority).ok()?;
         certificate.verify_signature(Some(authority.public_key())).ok()?;
         let end = Timestamp::from_seconds(certificate.validity().not_after.timestamp());
-        if end.since(now) > NOTICE {
+        let begin = Timestamp::from_seconds(certificate.validity().not_before.timestamp());
+        if end.since(now) > NOTICE && !begin.is_ahead_of(now) {
             return None;
         }
         let names = certificate.subject_alternative_name().ok()??;

@@ -58,6 +58,12 @@ async fn recognise(tokens: &Tokens, call: &Call) -> Result<Person, OAuthError> {
 async fn refuse_signed_out(tokens: &Tokens, call: &Call, person: &Person) -> Result<(), OAuthError> {
     let client = &call.client;
     let signed_out = tokens.context.ledger.tokens_before(&client.tenant, &client.device).await?;
+    // Nobody can have signed in since a moment that lies in the future: the memory has counted it as its own beginning.
+    let signed_out = signed_out.map(|moment| {
+        let is_ahead = moment.is_ahead_of(tokens.context.now());
+        let counted = || tokens.context.status.tokens_before(client).unwrap_or(moment);
+        if is_ahead { counted() } else { moment }
+    });
     match signed_out {
         Some(moment) if person.at < moment => Err(Refusal::SessionEnded.into()),
         _ => Ok(()),

@@ -30,6 +30,7 @@ pub(crate) struct Delegate {
     key: Arc<LocalKey>,
     id: Vec<u8>,
     pub(crate) certificate: Vec<u8>,
+    not_before: Timestamp,
     renew_at: Timestamp,
     not_after: Timestamp,
 }
@@ -65,6 +66,7 @@ impl Candidate {
             id: responder_id(self.key.as_ref()),
             key: self.key,
             certificate,
+            not_before,
             renew_at: not_before.plus(not_after.since(not_before) / 2),
             not_after,
         })
@@ -76,14 +78,14 @@ impl Delegate {
         Voice::new(self.key.as_ref(), &self.id, &self.certificate)
     }
 
-    /// Whether a successor should be appointed.
+    /// Whether a successor should be appointed: soon it ends, or a clock that was ahead has appointed it.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        now >= self.renew_at
+        now >= self.renew_at || now < self.not_before
     }
 
     /// Whether an answer given now is valid as long as it says.
     pub(crate) fn covers(&self, now: Timestamp, lifetime: Duration) -> bool {
-        now.plus(lifetime) <= self.not_after
+        self.not_before <= now && now.plus(lifetime) <= self.not_after
     }
 }
 

@@ -419,6 +419,16 @@ refusals! {
         ja: "この法人の証明書を発行する認証局がありません", "コードを添えてサポートへご連絡ください。";
         en: "There is no issuing CA at work for this tenant", "Tell support this code.";
     }
+    /// It is in the revocation log, and the ledger cannot take it now.
+    Accepted "S-04" 503 {
+        ja: "受け付けましたが、まだ反映されていません", "台帳に書き込めるようになりしだい反映されます。もう一度行う必要はありません。続くときはコードをお知らせください。";
+        en: "It was accepted and has no effect yet", "It takes effect as soon as the ledger can be written. Do not do it again; if it goes on, tell support this code.";
+    }
+    /// The ledger's answer was lost.
+    InDoubt "S-05" 503 {
+        ja: "処理できたかどうかを確認できません", "もう一度行う前に、結果を確かめてください。続くときはコードをお知らせください。";
+        en: "Whether it was done cannot be told right now", "Look at the result before you try again. If it goes on, tell support this code.";
+    }
 
     // G: Gates, and tokens at them.
     /// The gate has not heard from the platform for longer than it may.

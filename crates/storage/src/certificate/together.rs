@@ -188,7 +188,8 @@ fn all<T>(some: &[T], changed: u64) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Engine;
+    use crate::Patience;
+    use crate::engine::{Engine, EngineTransaction};
     use sqlx::{AssertSqlSafe, Row};
 
     /// With a million certificates, looking at each of them would stop everybody.
@@ -196,7 +197,9 @@ mod tests {
     async fn only_the_new_rows_are_looked_through() {
         let folder = tempfile::tempdir().unwrap();
         let engine =
-            Engine::open(&format!("sqlite:{}", folder.path().join("ledger.db").display())).await.unwrap();
+            Engine::open(&format!("sqlite:{}", folder.path().join("ledger.db").display()), Patience::Command)
+                .await
+                .unwrap();
         engine.migrate().await.unwrap();
         let (mut transaction, _) = engine.begin().await.unwrap();
         // The plan of DEVICES also names who refers to a device: SQLite looks there only while a reference dangles.
@@ -204,10 +207,9 @@ mod tests {
             for rows in [1, MOST] {
                 let (text, _) = statement.of(rows);
                 let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-                let plan: Vec<String> = on_transaction!(transaction, connection => {
-                    let plan = sqlx::query(explain).fetch_all(connection).await.unwrap();
-                    plan.iter().map(|row| row.get("detail")).collect()
-                });
+                let EngineTransaction::Sqlite(connection) = &mut transaction else { panic!("SQLite") };
+                let plan = sqlx::query(explain).fetch_all(&mut **connection).await.unwrap();
+                let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
                 for scanned in plan.iter().filter_map(|line| line.strip_prefix("SCAN ")) {
                     assert!(["new", "n"].contains(&scanned) || scanned.contains("CONSTANT ROW"), "{plan:?}");
                 }

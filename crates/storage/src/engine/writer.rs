@@ -4,18 +4,23 @@
 //! statements do. So a transaction begins, and ends, in one trip each, and there is no pool that asks a connection in
 //! the same process whether it is still alive.
 
+use crate::LedgerError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Error};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 /// Cloning shares the connection. Those who want to write queue up in order.
 #[derive(Clone)]
 pub(crate) struct Writer {
     options: Arc<SqliteConnectOptions>,
     home: Arc<Mutex<Home>>,
+    /// For its turn.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -36,20 +41,25 @@ struct Held {
 }
 
 impl Writer {
-    pub(crate) async fn open(options: SqliteConnectOptions) -> Result<Self, Error> {
+    pub(crate) async fn open(options: SqliteConnectOptions, patience: Duration) -> Result<Self, Error> {
         let connection = Some(options.connect().await?);
         Ok(Self {
             options: Arc::new(options),
             home: Arc::new(Mutex::new(Home { connection, closed: false })),
+            patience,
         })
     }
 
     /// Waits for its turn and takes the connection, for a transaction that the caller begins with its first statement:
     /// whatever becomes of that statement, dropping what this gives undoes it.
-    pub(crate) async fn take(&self) -> Result<Writing, Error> {
-        let mut home = self.home.clone().lock_owned().await;
+    ///
+    /// # Errors
+    /// [`LedgerError::OutOfReach`] when those before do not come to an end.
+    pub(crate) async fn take(&self) -> Result<Writing, LedgerError> {
+        let turn = timeout(self.patience, self.home.clone().lock_owned()).await;
+        let mut home = turn.map_err(|_| LedgerError::OutOfReach)?;
         if home.closed {
-            return Err(Error::PoolClosed);
+            return Err(Error::PoolClosed.into());
         }
         let connection = match home.connection.take() {
             Some(connection) => connection,

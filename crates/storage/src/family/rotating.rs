@@ -7,7 +7,7 @@ use crate::group::Operation;
 use crate::{Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
-use tegata_core::{DeviceId, FamilyId, Timestamp};
+use tegata_core::{CLOCKS_APART, DeviceId, FamilyId, Timestamp};
 
 /// A value that a device presents, and the one that is to replace it.
 #[derive(Clone, Debug)]
@@ -69,13 +69,14 @@ impl Operation for RotateFamily {
 }
 
 impl Transaction {
+    /// A family that a clock that was ahead has begun would outlive its time: it is over.
     async fn replace_current(&mut self, wanted: &RotateFamily) -> Result<bool> {
         let now = self.now;
         let replaced = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE token_family SET previous_hash = current_hash, previous_until = $5, current_hash = $4, \
                  idle_until = $6 WHERE id = $1 AND device = $2 AND current_hash = $3 AND state = 'living' \
-                 AND idle_until > $7 AND expires_at > $7 \
+                 AND idle_until > $7 AND expires_at > $7 AND created_at <= $8 \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
@@ -85,6 +86,7 @@ impl Transaction {
             .bind(now.plus(wanted.grace).millis())
             .bind(now.plus(wanted.idle).millis())
             .bind(now.millis())
+            .bind(now.plus(CLOCKS_APART).millis())
             .execute(connection)
             .await?
             .rows_affected()
@@ -100,7 +102,7 @@ impl Transaction {
             sqlx::query(
                 "UPDATE token_family SET previous_hash = current_hash, current_hash = $4, idle_until = $5 \
                  WHERE id = $1 AND device = $2 AND previous_hash = $3 AND previous_until > $6 AND state = 'living' \
-                 AND idle_until > $6 AND expires_at > $6 \
+                 AND idle_until > $6 AND expires_at > $6 AND created_at <= $7 \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
@@ -109,6 +111,7 @@ impl Transaction {
             .bind(wanted.next.clone())
             .bind(now.plus(wanted.idle).millis())
             .bind(now.millis())
+            .bind(now.plus(CLOCKS_APART).millis())
             .execute(connection)
             .await?
             .rows_affected()
@@ -118,16 +121,17 @@ impl Transaction {
 
     /// The transaction holds the right to write, so what it reads now is what stopped the rotation.
     async fn has_living_family(&mut self, wanted: &RotateFamily) -> Result<bool> {
-        let now = self.now.millis();
+        let (now, soon) = (self.now.millis(), self.now.plus(CLOCKS_APART).millis());
         let found: Option<(i64,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT created_at FROM token_family WHERE id = $1 AND device = $2 AND state = 'living' \
-                 AND idle_until > $3 AND expires_at > $3 \
+                 AND idle_until > $3 AND expires_at > $3 AND created_at <= $4 \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
             .bind(wanted.device.as_str())
             .bind(now)
+            .bind(soon)
             .fetch_optional(connection)
             .await?
         });

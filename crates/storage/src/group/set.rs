@@ -35,7 +35,7 @@ pub(crate) trait AnySet: Send {
     fn apply_each<'a>(&'a mut self, transaction: &'a mut Transaction) -> BoxFuture<'a, Result<()>>;
 
     /// Tells everybody how it went.
-    fn tell(self: Box<Self>, committed: bool);
+    fn tell(self: Box<Self>, failed: Option<&LedgerError>);
 }
 
 impl<O: Operation> Set<O> {
@@ -100,12 +100,14 @@ impl<O: Operation> AnySet for Set<O> {
         })
     }
 
-    fn tell(self: Box<Self>, committed: bool) {
+    fn tell(self: Box<Self>, failed: Option<&LedgerError>) {
         let mut outcomes = self.outcomes.into_iter();
         for answer in self.answers {
-            let outcome = match outcomes.next() {
-                Some(outcome) if committed || outcome.is_err() => outcome,
-                _ => Err(LedgerError::Closing),
+            let outcome = match (outcomes.next(), failed) {
+                (Some(outcome), None) => outcome,
+                (Some(Err(refused)), Some(_)) => Err(refused),
+                (_, Some(failed)) => Err(failed.for_another()),
+                (None, None) => Err(LedgerError::Closing),
             };
             // A caller that has gone away needs no answer.
             let _ = answer.send(outcome);

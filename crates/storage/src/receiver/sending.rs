@@ -4,7 +4,7 @@ use super::{Place, ReceiverRow, signed};
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
-use tegata_core::Timestamp;
+use tegata_core::{CLOCKS_APART, Timestamp};
 
 /// How sending went.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +36,8 @@ struct Note {
 }
 
 impl Ledger {
-    /// Takes the right to send to a receiver until `until`; nothing while another process has it. One that is heard of
+    /// Takes the right to send to a receiver until `until`; nothing while another process has it, unless a clock that was
+    /// ahead gave it for longer than anybody takes it. One that is heard of
     /// for the first time begins at the end of the feed, with a verification.
     pub async fn claim_receiver(
         &self,
@@ -72,12 +73,13 @@ impl Operation for Claim {
         let claimed = on_transaction!(transaction.engine, connection => {
             sqlx::query(
                 "UPDATE receiver SET sender = $2, sender_until = $3 \
-                 WHERE id = $1 AND (sender = $2 OR sender_until < $4)",
+                 WHERE id = $1 AND (sender = $2 OR sender_until < $4 OR sender_until > $5)",
             )
             .bind(self.id.as_str())
             .bind(self.sender.as_str())
             .bind(self.until.millis())
             .bind(self.at.millis())
+            .bind(self.until.plus(CLOCKS_APART).millis())
             .execute(connection)
             .await?
             .rows_affected()

@@ -69,16 +69,49 @@ impl LogFile {
     }
 
     /// Writes at the end, which must be where the caller saw it, and returns when a power cut does not undo it.
-    /// Nothing when the end has moved: somebody else wrote.
-    pub(crate) fn append(&self, seen: &Extent, bytes: &[u8]) -> io::Result<Option<Extent>> {
+    /// Nothing when the end has moved: somebody else wrote. After a failure the file is as it was before, unless it is one
+    /// that nobody may shorten.
+    pub(crate) fn append(&self, seen: &Extent, bytes: &[u8]) -> Result<Option<Extent>, Unwritten> {
         let mut file = OpenOptions::new().append(true).open(&self.path)?;
         file.lock()?;
         if Extent::of(&file.metadata()?) != *seen {
             return Ok(None);
         }
-        file.write_all(bytes)?;
-        file.sync_data()?;
+        if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
+            return Err(self.take_back(&file, seen, error));
+        }
         Ok(Some(Extent::of(&file.metadata()?)))
+    }
+}
+
+/// What a failed addition left.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// Nothing that counts.
+    Nothing(io::Error),
+    /// Lines that count.
+    Lines(io::Error),
+}
+
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        Self::Nothing(error)
+    }
+}
+
+impl LogFile {
+    /// Shortens it to what it was. Where that is forbidden (`chattr +a`), a piece of a line does no harm, and whole lines
+    /// are there for good.
+    fn take_back(&self, file: &File, seen: &Extent, error: io::Error) -> Unwritten {
+        let shorter = OpenOptions::new().write(true).open(&self.path);
+        if shorter.and_then(|shorter| shorter.set_len(seen.size)).is_ok() {
+            return Unwritten::Nothing(error);
+        }
+        let size = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        match self.read(seen.size, size) {
+            Ok(left) if !left.contains(&b'\n') => Unwritten::Nothing(error),
+            _ => Unwritten::Lines(error),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{BEGINNING, End, Header, LogError, Logged, Named, Record, RevocationLog, VERSION};
 use crate::engine::on_transaction;
+use crate::revocation_log::file::Unwritten;
 use crate::{LedgerError, Result, Transaction};
 use std::sync::Arc;
 use tegata_core::encoding::{base32, hex};
@@ -225,7 +226,11 @@ impl Lines {
 
     fn append_now(self) -> std::result::Result<End, LogError> {
         let extent = self.log.file.append(&self.seen.extent, &self.text);
-        let extent = extent.map_err(|error| self.log.failed(&error))?.ok_or(LogError::Moved)?;
+        let extent = extent.map_err(|unwritten| match unwritten {
+            Unwritten::Nothing(error) => self.log.failed(&error),
+            Unwritten::Lines(error) => LogError::InPart { file: self.log.name(), error: error.to_string() },
+        });
+        let extent = extent?.ok_or(LogError::Moved)?;
         let end = End { extent, hash: self.hash, is_torn: false };
         self.log.remember(&end);
         Ok(end)

@@ -7,7 +7,13 @@ use serde_json::json;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::feed::{Change, Holder, TokensBefore};
-use tegata_core::{DeviceId, TenantId, Timestamp};
+use tegata_core::{CLOCKS_APART, DeviceId, TenantId, Timestamp};
+
+/// A moment that a clock that was ahead has written counts as now: whatever was dated rightly before is older, and what was
+/// dated ahead is not valid yet. Otherwise nobody could date a token after it.
+fn not_ahead(moment: Timestamp, now: Timestamp) -> Timestamp {
+    if moment.is_ahead_of(now) { now.whole_second().plus(SECOND) } else { moment }
+}
 
 /// Kind, holder, moment, end.
 type Row = (String, String, i64, i64);
@@ -37,7 +43,12 @@ impl Ledger {
                 .fetch_all(connection)
                 .await?
         });
-        rows.into_iter().map(tokens_before).collect()
+        let read = |row| {
+            let tokens = tokens_before(row)?;
+            let issued_before = not_ahead(tokens.issued_before, now);
+            Ok(TokensBefore { issued_before, ..tokens })
+        };
+        rows.into_iter().map(read).collect()
     }
 }
 
@@ -93,23 +104,26 @@ impl Transaction {
             .fetch_one(connection)
             .await?
         });
-        let signed_out = signed_out.map_or(Timestamp::default(), Timestamp::from_millis);
+        let signed_out = signed_out.map_or(Timestamp::default(), |moment| not_ahead(moment.into(), self.now));
         Ok(self.now.whole_second().max(signed_out))
     }
 
-    /// Only forward. Gives whether that was news.
+    /// Only forward, save behind a moment that lies in the future. Gives whether that was news.
     pub(crate) async fn write_tokens_before(&mut self, tokens: &TokensBefore) -> Result<bool> {
         let (kind, holder) = name_of(&tokens.of);
+        // Said once more of the same moment, it is no news whatever the clock says.
+        let ahead = self.now.plus(CLOCKS_APART).max(tokens.issued_before).millis();
         let changed = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO denied_tokens (kind, holder, issued_before, until) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (kind, holder) DO UPDATE SET issued_before = $3, until = $4 \
-                 WHERE denied_tokens.issued_before < $3",
+                 WHERE denied_tokens.issued_before < $3 OR denied_tokens.issued_before > $5",
             )
             .bind(kind)
             .bind(holder)
             .bind(tokens.issued_before.millis())
             .bind(tokens.until.millis())
+            .bind(ahead)
             .execute(connection)
             .await?
             .rows_affected()

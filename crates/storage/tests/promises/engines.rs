@@ -46,6 +46,10 @@ impl Place {
         Self::Sqlite(tempfile::tempdir().expect("a folder for the ledger"))
     }
 
+    pub(crate) fn sqlite_in(folder: &std::path::Path) -> Self {
+        Self::Sqlite(tempfile::tempdir_in(folder).expect("a folder for the ledger"))
+    }
+
     pub(crate) fn postgres() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = std::env::var(VARIABLE).unwrap_or_else(|_| {

@@ -65,6 +65,87 @@ fn with_a_log_that_has_no_room() {
     });
 }
 
+#[test]
+fn a_full_disk_under_the_ledger_is_not_called_nothing_done() {
+    within_a_small_disk("faults::with_a_ledger_that_has_no_room");
+}
+
+/// The log has room, its ledger has none: at each point the answer is true of what is found later.
+#[test]
+#[ignore = "runs within a_full_disk_under_the_ledger_is_not_called_nothing_done"]
+fn with_a_ledger_that_has_no_room() {
+    let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
+    run(async {
+        let house = House::open(Place::sqlite_in(&folder)).await;
+        let elsewhere = tempfile::tempdir_in("/dev/shm").expect("another disk");
+        let (log, installation) =
+            (elsewhere.path().join("revocations.log"), Installation::parse("a.jp").expect("a name"));
+        let place = LogPlace { file: &log, installation: &installation };
+        let url = house.place.url();
+        let ledger = Ledger::open_with(&url, &place, day(1), &house.entropy).await.expect("room at first");
+        let mut devices = Vec::new();
+        for _ in 0..12 {
+            devices.push(house.enrol(day(1)).await.0);
+        }
+        fill_up(&folder);
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        for device in &devices {
+            let revoked = async {
+                let mut writing = ledger.begin(day(2)).await?;
+                writing.act_on_device(device, LOST, "", &operator()).await?;
+                writing.commit().await
+            };
+            match revoked.await {
+                Ok(()) => {}
+                Err(error) if error.may_be_done() => accepted.push(device),
+                Err(_) => refused.push(device),
+            }
+        }
+        assert!(!accepted.is_empty(), "the disk was not full");
+        std::fs::remove_file(folder.join("filler")).expect("room again");
+        ledger.group(note()).await.expect("the next writer");
+        for (devices, expected) in [(&accepted, DeviceState::Revoked), (&refused, DeviceState::Active)] {
+            for device in devices {
+                let state = ledger.device(device).await.unwrap().unwrap().state;
+                assert_eq!(state, expected, "what was said is what was done");
+            }
+        }
+        ledger.close().await;
+        house.ledger.close().await;
+    });
+}
+
+/// Whoever asks a server is told within two seconds, whatever holds the ledger up.
+#[test]
+fn a_server_says_within_two_seconds_that_somebody_else_holds_the_ledger() {
+    for place in [Place::sqlite(), Place::postgres()] {
+        visit(place, async |house: &House| {
+            let (folder, url) = (tempfile::tempdir().unwrap(), house.place.url());
+            let installation = Installation::parse("a.jp").expect("a name");
+            let log = LogPlace { file: &folder.path().join("log"), installation: &installation };
+            let server = Ledger::open_for_server(&url, &log, day(1), &house.entropy).await.unwrap();
+            let holder = house.ledger.begin(day(1)).await.unwrap();
+            let begun = tokio::time::Instant::now();
+            let (written, direct, grouped) = tokio::join!(
+                server.group(note()),
+                async { server.begin(day(1)).await.map(drop) },
+                server.group(note())
+            );
+            assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+            for refused in [written, direct, grouped] {
+                assert_eq!(refused.unwrap_err().refusal(), tegata_core::Refusal::Unavailable);
+            }
+            server.feed_head().await.expect("reading goes on");
+            let before = house.audited().await;
+            drop(holder);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(house.audited().await, before, "what was refused is not done later");
+            server.group(note()).await.expect("as soon as it can");
+            server.close().await;
+        });
+    }
+}
+
 /// A small file system of its own, in a mount namespace of its own, that a filler file fills.
 #[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged() {

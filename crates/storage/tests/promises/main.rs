@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod acme;
+mod ahead;
 mod approvals;
 mod audit;
 mod devices;

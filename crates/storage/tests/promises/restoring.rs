@@ -13,8 +13,8 @@ use tegata_core::{
     Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Result,
-    Rotation, Status, StoredCrl, StoredIssuer, TenantAction,
+    DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Outdated,
+    Result, Rotation, Status, StoredCrl, StoredIssuer, TenantAction,
 };
 use tempfile::TempDir;
 
@@ -434,7 +434,7 @@ on_both_engines! {
         let (other, _) = kept.house.enrol(day(0)).await;
         kept.house.place.forbid_commits().await;
         let failed = kept.house.act(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
-        assert!(failed.is_err(), "nothing is acknowledged");
+        assert!(matches!(failed, Err(LedgerError::Accepted(_))), "it is not said that nothing was done: {failed:?}");
         assert_eq!(kept.state(&device).await, Some(DeviceState::Active));
         kept.house.place.allow_commits().await;
         kept.stop(&other, DeviceAction::Suspend, day(1)).await;
@@ -457,7 +457,8 @@ on_both_engines! {
         assert!(matches!(status.catch_up(day(0)).await, Err(LedgerError::WentBack)));
         assert!(matches!(kept.house.ledger.begin(day(0)).await.map(|_| ()), Err(LedgerError::WentBack)));
         assert!(matches!(kept.house.ledger.feed_head().await, Err(LedgerError::WentBack)));
-        tokio::time::timeout(DAY, Arc::clone(&status).follow(Arc::new(Stopped))).await.expect("it follows no more");
+        let ended = tokio::time::timeout(DAY, Arc::clone(&status).follow(Arc::new(Stopped))).await;
+        assert_eq!(ended.expect("it follows no more"), Outdated::LedgerWentBack);
         assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_none(), "nobody knows {stranger} now");
         kept.reopen(day(1)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
