@@ -223,20 +223,11 @@ impl Ledger {
         Self::open_patiently(url, Patience::Command, place, now, entropy).await
     }
 
-    /// As [`Ledger::open_with`], for a server: whoever asks it hears within two seconds that the ledger is out of reach.
+    /// As [`Ledger::open_with`], with a server's patience or a command's.
     ///
     /// # Errors
     /// As [`Ledger::open_with`].
-    pub async fn open_for_server(
-        url: &str,
-        place: &LogPlace<'_>,
-        now: Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Result<Self> {
-        Self::open_patiently(url, Patience::Server, place, now, entropy).await
-    }
-
-    async fn open_patiently(
+    pub async fn open_patiently(
         url: &str,
         patience: Patience,
         place: &LogPlace<'_>,

@@ -3,7 +3,7 @@
 //! The secret lies sealed in the ledger, so that all servers of an installation have the same one, and the keys folder's
 //! own secret opens it.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::house::House;
 use crate::keys::KeyRing;
 use std::path::Path;
@@ -49,7 +49,7 @@ pub async fn sealed_secret(
     }
     let mut transaction = ledger.begin(now).await.doing(what)?;
     transaction.keep_acme_secret(&ring.new_sealed(entropy)?).await.doing(what)?;
-    transaction.commit().await.doing(what)?;
+    transaction.commit().await.committed(what)?;
     ledger.acme_secret().await.doing(what)?.ok_or_else(|| Failure::wrong(what))
 }
 

@@ -49,9 +49,12 @@ pub async fn run(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
     let house = House::open(config, machine).await?;
     let invited = invite::first_site(&house.context, Role::Device, machine).await?;
     running::write(&house.config, &house.context.addresses)?;
-    announce(&house, &invited, doors.metrics.as_ref(), options.json);
-    let ended = serve::run(&house, doors, house.config.canary.every_minutes.unwrap_or(0)).await;
-    running::remove(&house.config);
+    let (config, minutes) = (house.config.clone(), house.config.canary.every_minutes.unwrap_or(0));
+    let ended = serve::keep_serving(house, doors, minutes, machine, |house, doors| {
+        announce(house, &invited, doors.metrics.as_ref(), options.json);
+    });
+    let ended = ended.await;
+    running::remove(&config);
     ended
 }
 

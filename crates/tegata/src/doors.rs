@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::metrics;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use tokio::net::TcpListener;
 
 /// Where an installation listens.
@@ -33,6 +34,17 @@ impl Doors {
         })
     }
 
+    /// The same ports once more: what connects meanwhile waits for whoever accepts first.
+    pub fn again(&self) -> Result<Self, Failure> {
+        Ok(Self {
+            portal: again(&self.portal)?,
+            device: again(&self.device)?,
+            public: again(&self.public)?,
+            proxy: self.proxy.as_ref().map(again).transpose()?,
+            metrics: self.metrics.as_ref().map(metrics::Listener::again).transpose()?,
+        })
+    }
+
     /// Of portal, device and public listener.
     pub fn ports(&self) -> Result<[u16; 3], Failure> {
         let port = |listener: &TcpListener| Ok(listener.local_addr().doing(PORT)?.port());
@@ -55,6 +67,12 @@ impl Doors {
 }
 
 const PORT: &str = "cannot read a listener's port";
+
+/// Another hold on a listening socket.
+pub fn again(listener: &TcpListener) -> Result<TcpListener, Failure> {
+    let cloned = listener.as_fd().try_clone_to_owned().map(std::net::TcpListener::from);
+    cloned.and_then(TcpListener::from_std).doing("cannot keep a port open")
+}
 
 /// A port of this machine alone.
 pub fn here(port: u16) -> SocketAddr {

@@ -1,6 +1,7 @@
 //! How a command ends badly: a sentence that says what to do, and an exit code.
 
 use std::fmt::Display;
+use tegata_storage::LedgerError;
 
 /// Something is wrong (exit code 1), or the command was used wrongly (exit code 2).
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,24 @@ impl Failure {
             Self::Wrong(_) => 1,
             Self::Misuse(_) => 2,
         }
+    }
+}
+
+/// Says truly how a change ended.
+pub trait Committed<T> {
+    /// `otherwise` is said where nothing was changed and nothing will be.
+    fn committed(self, otherwise: &str) -> Result<T, Failure>;
+}
+
+impl<T> Committed<T> for Result<T, LedgerError> {
+    fn committed(self, otherwise: &str) -> Result<T, Failure> {
+        self.map_err(|error| {
+            if error.may_be_done() {
+                Failure::wrong(error)
+            } else {
+                Failure::wrong(format!("{otherwise}: {error}"))
+            }
+        })
     }
 }
 

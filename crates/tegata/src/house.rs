@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::failure::{Doing, Failure};
 use crate::hierarchy::Hierarchy;
 use crate::keys::KeyRing;
-use crate::ledger::open_ledger;
+use crate::ledger::open_to_serve;
 use crate::machine::Machine;
 use crate::servers;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub struct House {
 impl House {
     /// Opens an installation. The root key is not needed.
     pub async fn open(config: Config, machine: &Machine) -> Result<Self, Failure> {
-        let ledger = open_ledger(&config, machine).await?;
+        let ledger = open_to_serve(&config, machine).await?;
         let ring = Arc::new(KeyRing::open(&config)?);
         servers::renew_due(&config, &ring, machine)?;
         let hierarchy =

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Registrars, Responders};
-use tegata_core::{IssuerId, Timestamp};
+use tegata_core::IssuerId;
 use tegata_web::Context;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 
 /// How often the renewal pass looks at the ledger.
 const RENEWAL_PERIOD: Duration = Duration::from_mins(1);
@@ -24,6 +24,9 @@ const RESPONDER_LOOK: Duration = Duration::from_mins(1);
 
 /// How often it is looked whether a SCEP registrar is due for a successor.
 const REGISTRAR_LOOK: Duration = Duration::from_hours(1);
+
+/// How long a CA's first list may hold up the word that everything has started.
+const FIRST_LISTS: Duration = Duration::from_secs(10);
 
 /// How long to wait after a failure.
 const RECOVERY: Duration = Duration::from_secs(1);
@@ -64,16 +67,20 @@ async fn publish_for(
     context: Context,
 ) -> IssuerId {
     let mut published: Option<u64> = None;
-    let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
+    let [mut looked, mut spoken] = [None; 2];
     while let Some(authority) = authorities.get(&id) {
         let now = context.now();
         let has_news = published.is_none_or(|seq| seq < context.status.freshness().seq);
-        if has_news || now.since(looked) >= CRL_LOOK {
+        if has_news || is_over(looked, CRL_LOOK) {
             let outcome = authority.publish_crls(now).await;
             // Some shards are out even if others failed.
             lists.question(&id);
+            if let Err(error) = lists.take_in_of(&context.ledger, &id, now).await {
+                tracing::debug!(issuer = %id, %error, "published lists could not be read");
+            }
+            lists.turned(&id);
             match outcome {
-                Ok(seq) => (published, looked) = (Some(seq), now),
+                Ok(seq) => (published, looked) = (Some(seq), Some(Instant::now())),
                 Err(error) => {
                     tracing::error!(issuer = %id, %error, "not every CRL could be published");
                     sleep(RECOVERY).await;
@@ -82,36 +89,49 @@ async fn publish_for(
             }
         }
         if let Some(seq) = published
-            && (has_news || now.since(spoken) >= SIGN_OF_LIFE)
+            && (has_news || is_over(spoken, SIGN_OF_LIFE))
         {
             acknowledge(&context, &format!("crl:{id}"), seq).await;
-            spoken = now;
+            spoken = Some(Instant::now());
         }
         sleep(CRL_PERIOD).await;
     }
     id
 }
 
+/// Waits until every CA has published for the first time, or has failed to.
+pub async fn first_lists(authorities: &Authorities, lists: &Lists) {
+    let all: Vec<_> = authorities.all().iter().map(|authority| authority.issuer().id().clone()).collect();
+    if timeout(FIRST_LISTS, lists.all_turned(&all)).await.is_err() {
+        tracing::warn!("a CA's key does not answer: its lists are not published yet");
+    }
+}
+
+/// By the clock that nobody sets.
+fn is_over(since: Option<Instant>, period: Duration) -> bool {
+    since.is_none_or(|since| since.elapsed() >= period)
+}
+
 /// Sees to it that every CA has an OCSP responder, and gives the receipt of OCSP: its answers are never older than the
 /// memory of the ledger.
 pub async fn respond(authorities: Arc<Authorities>, responders: Arc<Responders>, context: Context) {
-    let [mut looked, mut spoken] = [Timestamp::from_millis(0); 2];
+    let [mut looked, mut spoken] = [None; 2];
     let mut heard = None;
     loop {
         let now = context.now();
-        if now.since(looked) >= RESPONDER_LOOK {
+        if is_over(looked, RESPONDER_LOOK) {
             for authority in authorities.all() {
                 if let Err(error) = responders.appoint(&authority, now).await {
                     let issuer = authority.issuer().id();
                     tracing::error!(%issuer, %error, "no new OCSP responder was appointed");
                 }
             }
-            looked = now;
+            looked = Some(Instant::now());
         }
         let seq = context.status.freshness().seq;
-        if heard != Some(seq) || now.since(spoken) >= SIGN_OF_LIFE {
+        if heard != Some(seq) || is_over(spoken, SIGN_OF_LIFE) {
             acknowledge(&context, "ocsp", seq).await;
-            (heard, spoken) = (Some(seq), now);
+            (heard, spoken) = (Some(seq), Some(Instant::now()));
         }
         sleep(CRL_PERIOD).await;
     }

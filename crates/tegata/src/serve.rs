@@ -4,6 +4,7 @@ use crate::acme;
 use crate::bulk;
 use crate::canary::{self, Canary};
 use crate::clients::Registered;
+use crate::config::Config;
 use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
 use crate::house::House;
@@ -21,21 +22,30 @@ use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use std::time::Duration;
 use tegata_ca::{Registrars, Responders};
 use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
 use tegata_signals::{FeedHub, Issuer, Signals};
+use tegata_storage::Outdated;
 use tegata_token::Tokens;
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
 use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, listener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 /// Serves an installation until it is told to stop.
 pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
     let config = place.config()?;
     let doors = Doors::bind(&config).await?;
     let house = House::open(config, machine).await?;
+    let minutes = house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
+    keep_serving(house, doors, minutes, machine, |house, _| tell(house)).await
+}
+
+/// Where it listens, for whoever started it.
+fn tell(house: &House) {
     for (door, url) in [
         ("portal", &house.config.portal.url),
         ("device", &house.config.device.url),
@@ -43,11 +53,67 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
     ] {
         errln!("{door:8}{url}");
     }
-    run(&house, doors, house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES)).await
 }
 
-pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(), Failure> {
+/// Serves until it is told to stop. Where what was remembered of the installation is not to be gone on with, because its
+/// ledger went back or the clock was ahead, the installation is opened again on the same ports. `ready` is called once, when
+/// everything has started.
+pub async fn keep_serving(
+    mut house: House,
+    mut doors: Doors,
+    canary_minutes: u32,
+    machine: &Machine,
+    ready: impl FnOnce(&House, &Doors),
+) -> Result<(), Failure> {
     system::raise_file_limit();
+    let mut ready = Some(ready);
+    loop {
+        let ended = run(&house, doors, canary_minutes, |house, doors| {
+            if let Some(ready) = ready.take() {
+                ready(house, doors);
+            }
+        });
+        let Ended::Outdated(why, same_doors) = ended.await? else { return Ok(()) };
+        tracing::error!(%why, "nobody is let in by what this process remembers: the installation is opened again");
+        let config = house.config.clone();
+        house = tokio::select! {
+            () = told_to_stop() => return Ok(()),
+            house = open_again(config, machine) => house,
+        };
+        tracing::info!("the installation is open again");
+        doors = same_doors;
+    }
+}
+
+/// The ledger may be on its way back at this moment.
+async fn open_again(config: Config, machine: &Machine) -> House {
+    loop {
+        match House::open(config.clone(), machine).await {
+            Ok(house) => return house,
+            Err(error) => tracing::error!(%error, "the installation cannot be opened: tried again"),
+        }
+        sleep(RECOVERY).await;
+    }
+}
+
+/// From a failure to the next attempt.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// Why serving ended well.
+enum Ended {
+    /// Somebody said so.
+    Told,
+    /// The process has to begin anew, at these ports.
+    Outdated(Outdated, Doors),
+}
+
+async fn run(
+    house: &House,
+    doors: Doors,
+    canary_minutes: u32,
+    ready: impl FnOnce(&House, &Doors),
+) -> Result<Ended, Failure> {
+    let kept_doors = doors.again()?;
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let issuer = Issuer::new(house.context.clone(), token_keys.first(house.context.now())?);
@@ -78,8 +144,11 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
         listeners(house, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
     let mut passes = JoinSet::new();
     let clock = house.context.clock.clone();
-    passes.spawn(house.context.status.clone().follow(clock));
-    passes.spawn(loops::publish(house.authorities.clone(), lists, house.context.clone()));
+    let outdated = house.context.status.clone().follow(clock);
+    if let Err(error) = lists.take_in(&house.ledger, house.context.now()).await {
+        tracing::warn!(%error, "published lists could not be read");
+    }
+    passes.spawn(loops::publish(house.authorities.clone(), lists.clone(), house.context.clone()));
     passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
     if let Some(registrars) = registrars {
         passes.spawn(loops::succeed(house.authorities.clone(), registrars, house.context.clone()));
@@ -97,19 +166,66 @@ pub async fn run(house: &House, doors: Doors, canary_minutes: u32) -> Result<(),
     passes.spawn(FeedHub::run(signals.clone()));
     let age = house.config.tokens.key_age();
     passes.spawn(token_keys.follow(issuer, age));
+    let started = async {
+        loops::first_lists(&house.authorities, &lists).await;
+        status_lists_are_out(&signals).await;
+        ready(house, &kept_doors);
+        std::future::pending::<()>().await;
+    };
     let ended = tokio::select! {
-        () = told_to_stop() => Ok(()),
+        () = told_to_stop() => Ok(None),
+        why = outdated => Ok(Some(why)),
+        () = started => Ok(None),
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
         Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
-        () = certificates.follow(house) => Ok(()),
+        () = certificates.follow(house) => Ok(None),
     };
     // Feeds have no end of their own; gates come back elsewhere or later.
     signals.feed().close();
     let _ = stop.send(true);
+    match ended {
+        Ok(Some(why)) => {
+            passes.shutdown().await;
+            // Requests under way end by themselves; what this memory does not know it asks the ledger.
+            let ledger = house.ledger.clone();
+            tokio::spawn(async move {
+                while listeners.join_next().await.is_some() {}
+                ledger.close().await;
+            });
+            Ok(Ended::Outdated(why, kept_doors))
+        }
+        Ok(None) => {
+            drop(kept_doors);
+            end(listeners, passes, house).await;
+            Ok(Ended::Told)
+        }
+        Err(failure) => {
+            drop(kept_doors);
+            end(listeners, passes, house).await;
+            Err(failure)
+        }
+    }
+}
+
+/// Waits until token status lists are published, or cannot be.
+async fn status_lists_are_out(signals: &Signals) {
+    const LOOK: Duration = Duration::from_millis(10);
+    const LIMIT: Duration = Duration::from_secs(5);
+    let out = async {
+        while signals.status_lists().all().is_none() {
+            sleep(LOOK).await;
+        }
+    };
+    if timeout(LIMIT, out).await.is_err() {
+        tracing::warn!("no token status list is published yet");
+    }
+}
+
+/// Requests under way are answered.
+async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &House) {
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
     house.ledger.close().await;
-    ended
 }
 
 fn listeners(

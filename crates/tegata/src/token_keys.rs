@@ -9,7 +9,7 @@
 //! Several servers share the folder, or copies of it: who changes the succession holds the lock `token-keys.lock`, and
 //! every server reads it again every few seconds.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
 use rustix::fs::{FlockOperation, flock};
@@ -121,7 +121,7 @@ impl<'a> Change<'a> {
         let what = "the change cannot be written to the audit log; nothing was changed";
         let mut transaction = self.ledger.begin(self.now).await.doing(what)?;
         transaction.audit(&self.actor, action, None, detail).await.doing(what)?;
-        transaction.commit().await.doing(what)
+        transaction.commit().await.committed(what)
     }
 
     fn write(&mut self, next: KeySuccession) -> Result<(), Failure> {

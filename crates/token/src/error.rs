@@ -108,7 +108,9 @@ impl OAuthError {
 impl From<Refusal> for OAuthError {
     fn from(refusal: Refusal) -> Self {
         let (status, error) = match refusal {
-            Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            Refusal::Unavailable | Refusal::Accepted | Refusal::InDoubt => {
+                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
+            }
             Refusal::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
             Refusal::NotADevice | Refusal::NotAGate | Refusal::TokenNotBound => {
                 (StatusCode::BAD_REQUEST, "unauthorized_client")

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use tegata_core::{Language, Refusal};
@@ -72,7 +72,7 @@ impl Problem {
             (CONTENT_LANGUAGE, language.tag()),
             (CACHE_CONTROL, "no-store"),
         ];
-        (self.status(), headers, text).into_response()
+        self.again((self.status(), headers, text).into_response())
     }
 
     fn page(&self, language: Language, why: Option<&str>) -> Response {
@@ -80,7 +80,15 @@ impl Problem {
         let (detail, code) = (self.detail(language), self.refusal.code());
         let request_id = RequestId::current();
         let body = ProblemPage { language, title, detail, code, why, request_id };
-        (self.status(), Page::new(language, title, &body)).into_response()
+        self.again((self.status(), Page::new(language, title, &body)).into_response())
+    }
+
+    /// Whoever could not be served now is told when to come again (RFC 9110 section 15.6.4).
+    fn again(&self, mut response: Response) -> Response {
+        if self.refusal == Refusal::Unavailable {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

@@ -125,7 +125,11 @@ impl From<Refusal> for AcmeError {
             | Refusal::CsrNotSigned
             | Refusal::KeyReused
             | Refusal::KeyBlocked => "badCSR",
-            Refusal::Unavailable | Refusal::Internal | Refusal::NoIssuer => "serverInternal",
+            Refusal::Unavailable
+            | Refusal::Accepted
+            | Refusal::InDoubt
+            | Refusal::Internal
+            | Refusal::NoIssuer => "serverInternal",
             Refusal::RequestMalformed
             | Refusal::RequestTooLarge
             | Refusal::MediaType

@@ -174,13 +174,8 @@ impl PollState<'_> {
     }
 
     fn is_silent(&self, row: &ReceiverRow) -> bool {
-<<<<<<< HEAD:crates/signals/src/receivers/poll.rs
         let now = self.signals.issuer().context.now();
-        row.heard_at().is_none_or(|heard| now.since(heard) >= HEARD)
-=======
-        let now = self.tokens.context.now();
         row.heard_at().is_none_or(|heard| now.since(heard) >= HEARD || heard.is_ahead_of(now))
->>>>>>> 64ec4ad (The ledger out of reach is told within two seconds, and truly):crates/token/src/receivers/poll.rs
     }
 
     fn period(&self) -> Duration {

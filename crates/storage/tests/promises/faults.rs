@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use tegata_core::{DeviceState, Installation, RevocationReason, TenantId};
-use tegata_storage::{Actor, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Note, Tenant};
+use tegata_storage::{Actor, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Note, Patience, Tenant};
 
 /// What is done to lost devices.
 const LOST: DeviceAction = DeviceAction::Revoke(RevocationReason::KeyCompromise);
@@ -123,7 +123,8 @@ fn a_server_says_within_two_seconds_that_somebody_else_holds_the_ledger() {
             let (folder, url) = (tempfile::tempdir().unwrap(), house.place.url());
             let installation = Installation::parse("a.jp").expect("a name");
             let log = LogPlace { file: &folder.path().join("log"), installation: &installation };
-            let server = Ledger::open_for_server(&url, &log, day(1), &house.entropy).await.unwrap();
+            let server =
+                Ledger::open_patiently(&url, Patience::Server, &log, day(1), &house.entropy).await.unwrap();
             let holder = house.ledger.begin(day(1)).await.unwrap();
             let begun = tokio::time::Instant::now();
             let (written, direct, grouped) = tokio::join!(

@@ -1,7 +1,7 @@
 //! `rest-issuing`, `retire-issuing`, `revoke-issuing`: the ends of an issuing CA.
 
 use super::scene::Scene;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::hierarchy::write_anchors;
 use crate::machine::Machine;
 use serde::Deserialize;
@@ -191,7 +191,7 @@ async fn move_to(
         transaction.commit().await
     };
     let moved: Result<(), LedgerError> = moving.await;
-    moved.doing("the CA was not moved")
+    moved.committed("the CA was not moved")
 }
 
 /// All that is left of a CA, portion by portion. Stopped in between, it goes on where it was.
@@ -208,7 +208,7 @@ async fn revoke_rest(
         let actor = Machine::operator();
         let portion =
             transaction.revoke_certificates_of(&issuer.id, reason, PORTION, &actor).await.doing(WHAT)?;
-        transaction.commit().await.doing(WHAT)?;
+        transaction.commit().await.committed(WHAT)?;
         if portion.certificates > 0 {
             certificates += portion.certificates;
             event = portion.event;

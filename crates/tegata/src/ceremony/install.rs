@@ -8,7 +8,7 @@ use super::request::{known_root, usual_shards};
 use super::scene::Scene;
 use crate::cli::scope::Directory;
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
 use crate::machine::Machine;
@@ -76,7 +76,7 @@ impl Arrival {
     /// Into the ledger, whole or not at all.
     pub async fn record(&self, ledger: &Ledger, scene: &Scene<'_>) -> Result<(), Failure> {
         let done = self.write(ledger, scene).await;
-        done.doing("the ledger did not take it; nothing was changed")
+        done.committed("the ledger did not take it; nothing was changed")
     }
 
     async fn write(&self, ledger: &Ledger, scene: &Scene<'_>) -> Result<(), LedgerError> {

@@ -6,7 +6,7 @@ use super::outputs::Outputs;
 use super::root::usual_key;
 use super::scene::Scene;
 use crate::config::KeysConfig;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde::Deserialize;
 use serde_json::json;
@@ -106,7 +106,7 @@ pub async fn install(details: &InstallRootCrl, scene: &mut Scene<'_>) -> Result<
         return Ok(());
     }
     let done = publish(&ledger, &root, &list.stored(revision), scene).await;
-    done.doing("the ledger did not take it; nothing was changed")?;
+    done.committed("the ledger did not take it; nothing was changed")?;
     scene.say("installed", &json!({"root": root, "number": list.edition.number}))
 }
 

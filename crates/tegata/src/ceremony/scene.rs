@@ -7,7 +7,7 @@ use super::transcript::Transcript;
 use crate::check;
 use crate::cli::confirm::Consent;
 use crate::config::{Config, KeysConfig};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::keys::KeyRing;
 use crate::ledger::open_ledger;
 use crate::machine::Machine;
@@ -119,7 +119,7 @@ impl<'a> Scene<'a> {
         let mut transaction = ledger.begin(self.now).await.doing(WHAT)?;
         let detail = self.detail(more);
         transaction.audit(&Machine::operator(), "ceremony.performed", None, detail).await.doing(WHAT)?;
-        transaction.commit().await.doing(WHAT)
+        transaction.commit().await.committed(WHAT)
     }
 }
 

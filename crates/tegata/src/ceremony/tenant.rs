@@ -2,7 +2,7 @@
 
 use super::scene::Scene;
 use crate::cli::scope::Directory;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde::Deserialize;
 use serde_json::json;
@@ -68,7 +68,7 @@ pub async fn issuing(details: &TenantIssuing, scene: &mut Scene<'_>) -> Result<(
             transaction.commit().await
         };
         let changed: Result<(), LedgerError> = change.await;
-        changed.doing("nothing was changed")?;
+        changed.committed("nothing was changed")?;
         scene.say("changed", &facts)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Output, nothing_found};
 use crate::cli::scope::{Directory, Scope};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine)
     let approval = find(&ledger, &options.approval, machine.now()).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     transaction.approve(&approval.id, &Machine::operator()).await.map_err(failure)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     ledger.close().await;
     say("approved", &approval, options.output.json);
     Ok(())
@@ -122,7 +122,7 @@ pub async fn decline(place: &Place, options: &DeclineOptions, machine: &Machine)
     if options.withdraw {
         transaction.withdraw_invitation(&approval.invitation, &Machine::operator()).await.map_err(failure)?;
     }
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     ledger.close().await;
     say("declined", &approval, options.output.json);
     Ok(())

@@ -5,7 +5,7 @@ use crate::cli::history::Event;
 use crate::cli::output::Output;
 use crate::cli::proof::{Proof, Stopping};
 use crate::cli::reason::Reason;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;
 use crate::place::Place;
@@ -128,7 +128,7 @@ async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> 
         }
         Err(error) => return Err(Failure::wrong(error)),
     };
-    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     let what = json!({"thumbprint": thumbprint, "certificates": revoked.certificates});
     let name = format!("{} certificates beginning with {thumbprint}", revoked.certificates);
     stopping.report(&what, &name, revoked.event).await

@@ -13,7 +13,7 @@ pub use options::InviteOptions;
 use crate::acme;
 use crate::cli::scope::Directory;
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::keys::KeyRing;
 use crate::machine::Machine;
 use crate::place::Place;
@@ -162,7 +162,7 @@ async fn invite(
     let what = "cannot write the invitation";
     let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
     let invited = write(&mut transaction, guest, terms, machine).await.doing(what)?;
-    transaction.commit().await.doing(what)?;
+    transaction.commit().await.committed(what)?;
     Ok(invited)
 }
 

@@ -3,7 +3,7 @@
 use crate::cli::confirm::Consent;
 use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;
 use crate::place::Place;
@@ -65,7 +65,7 @@ async fn block(
         .block_key(&key, &proof.note, &Machine::operator())
         .await
         .doing("the key is not blocked")?;
-    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     let what = json!({"key": hex(&key), "certificates": revoked.certificates});
     let name = format!("key {} blocked, {} certificates revoked", hex(&key), revoked.certificates);
     stopping.report(&what, &name, revoked.event).await

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Output, nothing_found};
 use crate::cli::scope::{Directory, Scope, Target, TenantSite};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ async fn grant(
     let meant = Meant::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let changed = transaction.grant_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     if !known.licensed {
         errln!("every device may ask for this product until it says licensed = true in tegata.toml");
     }
@@ -81,7 +81,7 @@ async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &Machine) 
     let meant = Meant::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let changed = transaction.withdraw_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     if !changed {
         return Err(Failure::misuse("there is no such licence: tegata licence list"));
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{Output, nothing_found};
 use crate::cli::scope::{Directory, Scope, Target, TenantSite};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use clap::ValueEnum;
@@ -153,7 +153,7 @@ async fn change(
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;
     change(&mut policy);
     let changed = transaction.set_policy(&place, &policy, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     if as_json {
         let mut told = describe(meant, &policy);
         told["changed"] = changed.into();

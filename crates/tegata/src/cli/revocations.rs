@@ -3,7 +3,7 @@
 use super::confirm::Consent;
 use super::output::Output;
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::ledger::open_ledger;
 use crate::machine::Machine;
 use crate::place::Place;
@@ -65,7 +65,7 @@ async fn restored(config: &Config, output: &Output, machine: &Machine) -> Result
     let noted = ledger.note_restored(&Machine::operator(), machine.now()).await;
     let events = ledger.feed_head().await;
     ledger.close().await;
-    noted.doing("nothing was noted")?;
+    noted.committed("nothing was noted")?;
     let events = events.doing("it was noted, but the ledger cannot be read")?;
     if output.json {
         outln!("{}", json!({"restored": true, "events": events}));

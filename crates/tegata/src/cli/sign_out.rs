@@ -1,7 +1,7 @@
 //! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
 
 use crate::cli::proof::{Proof, Stopping};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
@@ -39,7 +39,7 @@ pub async fn run(
         Err(error @ LedgerError::Guard(_)) => return Err(Failure::wrong(format!("{name}: {error}"))),
         Err(error) => return Err(Failure::wrong(error)),
     };
-    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     let mut what = what;
     what["issued_before"] = json!(options.before.unwrap_or(now));
     stopping.report(&what, name, event).await

@@ -3,7 +3,7 @@
 use super::output::{Output, nothing_found};
 use super::scope::{Directory, Scope, TenantSite};
 use super::tenant::{READ, WRITE, place_name};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn add_site(
         Site { id: SiteId::random(machine.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     if as_json {
         outln!("{}", describe_site(&site, tenant));
     } else {

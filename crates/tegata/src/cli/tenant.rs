@@ -5,7 +5,7 @@ use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
 use crate::cli::scope::Directory;
 use crate::cli::sign_out::{self, SignOut};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn add(
     let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(machine.entropy.as_ref()), name) };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     transaction.add_tenant(&tenant, &Machine::operator()).await.doing(WRITE)?;
-    transaction.commit().await.doing(WRITE)?;
+    transaction.commit().await.committed(WRITE)?;
     if as_json {
         outln!("{}", describe(&tenant));
     } else {
@@ -159,7 +159,7 @@ async fn act(
         }
         Err(error) => return Err(Failure::wrong(error)),
     };
-    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     stopping.report(&json!({"tenant": tenant.id, "name": tenant.name}), &tenant.name, event).await
 }
 
@@ -195,7 +195,7 @@ async fn set_loss_reports(
         let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
         let changed = transaction.set_loss_reports(&tenant.id, reports, &Machine::operator()).await;
         changed.doing("nothing was changed")?;
-        transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+        transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     }
     if as_json {
         let word = reports.as_str();

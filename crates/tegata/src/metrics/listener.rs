@@ -21,11 +21,8 @@ use tegata_web::{Context, Limits, ListenerKind, listener};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-/// How long the ledger may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(4);
-
-/// From this age on the status memory is not fresh: the token path has been asking the ledger for a while.
-const STALE: Duration = Duration::from_secs(5);
+/// How long the ledger may take to say that it is there: whoever sends requests here hears within a second that it is not.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 /// A list is published within this time of a change.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -42,6 +39,11 @@ impl Listener {
             TcpListener::bind(address).await.doing(format!("cannot listen at {address} for metrics"))?;
         let address = tcp.local_addr().doing("cannot read the port of the metrics")?;
         Ok(Self { tcp, address })
+    }
+
+    /// Another hold on it.
+    pub fn again(&self) -> Result<Self, Failure> {
+        Ok(Self { tcp: crate::doors::again(&self.tcp)?, address: self.address })
     }
 }
 
@@ -85,17 +87,16 @@ async fn ready(State(house): State<House>) -> Response {
 async fn faults(room: &Room) -> Vec<String> {
     let now = room.context.now();
     let mut faults = Vec::new();
-    let freshness = room.context.status.freshness();
-    if now.since(freshness.at) > STALE {
-        faults.push(format!("the status memory was fresh at {}", freshness.at));
+    if room.context.status.heard(now).is_none() {
+        let at = room.context.status.freshness().at;
+        return vec![format!("the ledger was last heard at {at}: requests are refused until it answers")];
     }
     if room.authorities.all().is_empty() {
         faults.push("no key of an issuing CA is loaded".to_owned());
     }
-    match timeout(PATIENCE, late_lists(room)).await {
-        Err(_) => faults.push("the ledger does not answer in time".to_owned()),
-        Ok(Err(error)) => faults.push(format!("the ledger: {error}")),
-        Ok(Ok(late)) => {
+    match late_lists(room).await {
+        Err(error) => faults.push(format!("the ledger: {error}")),
+        Ok(late) => {
             faults.extend(late.iter().map(|(id, shard)| format!("CRL {shard} of CA {id} is not current")));
         }
     }
@@ -105,20 +106,30 @@ async fn faults(room: &Room) -> Vec<String> {
 /// Lists that have ended, or still lack after a moment what they lacked before it.
 async fn late_lists(room: &Room) -> Result<Vec<(IssuerId, u16)>, LedgerError> {
     let mut late = Vec::new();
-    let behind = lists_without(room, &|_, shard| Some(shard.revision)).await?;
+    let behind = lists_in_time(room, &|_, shard| Some(shard.revision)).await?;
     if behind.is_empty() {
         return Ok(late);
     }
     sleep(MOMENT).await;
-    let still = lists_without(room, &|id, shard| behind.get(&(id.clone(), shard.number)).copied()).await?;
+    let still = lists_in_time(room, &|id, shard| behind.get(&(id.clone(), shard.number)).copied()).await?;
     late.extend(still.into_keys());
     Ok(late)
 }
 
+async fn lists_in_time(
+    room: &Room,
+    wanted: Wanted<'_>,
+) -> Result<BTreeMap<(IssuerId, u16), u64>, LedgerError> {
+    timeout(PATIENCE, lists_without(room, wanted)).await.unwrap_or(Err(LedgerError::OutOfReach))
+}
+
+/// Which revision a list has to have.
+type Wanted<'a> = &'a (dyn Fn(&IssuerId, &Shard) -> Option<u64> + Sync);
+
 /// Lists that have ended, or lack the revision that `wanted` names.
 async fn lists_without(
     room: &Room,
-    wanted: &(dyn Fn(&IssuerId, &Shard) -> Option<u64> + Sync),
+    wanted: Wanted<'_>,
 ) -> Result<BTreeMap<(IssuerId, u16), u64>, LedgerError> {
     let mut found = BTreeMap::new();
     for authority in room.authorities.all() {

@@ -1,11 +1,12 @@
 //! The published CRLs that are asked for, in memory.
 
 use axum::body::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tegata_core::{IssuerId, Timestamp};
 use tegata_storage::{Ledger, LedgerError, StoredCrl};
+use tokio::sync::watch;
 
 /// How long a list is given without asking the ledger whether another process has published a newer one. No longer
 /// than caches are told to keep it.
@@ -20,12 +21,17 @@ pub struct List {
     /// An entity tag, in quotes.
     pub tag: String,
     pub this_update: Timestamp,
+    next_update: Timestamp,
     number: u64,
 }
 
 /// The lists asked for last.
 #[derive(Default)]
-pub struct Lists(Mutex<Shelf>);
+pub struct Lists {
+    shelf: Mutex<Shelf>,
+    /// The CAs that have tried to publish.
+    turned: watch::Sender<HashSet<IssuerId>>,
+}
 
 #[derive(Default)]
 struct Shelf {
@@ -41,7 +47,7 @@ struct Kept {
 }
 
 impl Lists {
-    /// The published list of a shard.
+    /// The published list of a shard. While the ledger is out of reach, the last one that is known, until its next one is due.
     pub async fn get(
         &self,
         ledger: &Ledger,
@@ -59,16 +65,40 @@ impl Lists {
             }
             (shelf.turn, kept.map(|kept| kept.list.clone()))
         };
-        let number = ledger.crl_number(issuer, shard).await?;
-        let list = match kept {
-            Some(list) if Some(list.number) == number => list,
-            _ => match ledger.crl(issuer, shard).await? {
-                Some(crl) => Arc::new(List::from(crl)),
-                None => return Ok(None),
+        match look(ledger, &place, kept.clone()).await {
+            Ok(Some(list)) => {
+                self.shelf().put(place, list.clone(), now, turn);
+                Ok(Some(list))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => match kept.filter(|kept| now < kept.next_update) {
+                Some(list) => Ok(Some(list)),
+                None => Err(error),
             },
-        };
-        self.shelf().put(place, list.clone(), now, turn);
-        Ok(Some(list))
+        }
+    }
+
+    /// Has the lists of all CAs at hand, as far as there is room, before anybody asks.
+    pub async fn take_in(&self, ledger: &Ledger, now: Timestamp) -> Result<(), LedgerError> {
+        for issuer in ledger.issuers().await? {
+            self.take_in_of(ledger, &issuer.id, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the lists of one CA at hand.
+    pub async fn take_in_of(
+        &self,
+        ledger: &Ledger,
+        issuer: &IssuerId,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        for shard in ledger.shards(issuer).await? {
+            if shard.published.is_some() && self.shelf().bytes < KEPT / 2 {
+                self.get(ledger, issuer, shard.number, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A CA has published: the ledger is asked before its lists are given again.
@@ -82,8 +112,32 @@ impl Lists {
         }
     }
 
+    /// A CA has published, or failed to.
+    pub fn turned(&self, issuer: &IssuerId) {
+        self.turned.send_if_modified(|turned| turned.insert(issuer.clone()));
+    }
+
+    /// Waits until these have.
+    pub async fn all_turned(&self, issuers: &[IssuerId]) {
+        let mut turned = self.turned.subscribe();
+        drop(turned.wait_for(|turned| issuers.iter().all(|issuer| turned.contains(issuer))).await);
+    }
+
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The list of a place, read only where it is not the one that is kept.
+async fn look(
+    ledger: &Ledger,
+    (issuer, shard): &(IssuerId, u16),
+    kept: Option<Arc<List>>,
+) -> Result<Option<Arc<List>>, LedgerError> {
+    let number = ledger.crl_number(issuer, *shard).await?;
+    match kept {
+        Some(list) if Some(list.number) == number => Ok(Some(list)),
+        _ => Ok(ledger.crl(issuer, *shard).await?.map(List::from).map(Arc::new)),
     }
 }
 
@@ -109,6 +163,7 @@ impl From<StoredCrl> for List {
             tag: format!("\"{}-{}\"", crl.number, crl.this_update.seconds()),
             der: crl.der.into(),
             this_update: crl.this_update,
+            next_update: crl.next_update,
             number: crl.number,
         }
     }
@@ -157,5 +212,10 @@ mod tests {
         lists.question(&issuer);
         assert_eq!(given(NOW.plus(UNQUESTIONED)).await, Some(3));
         assert_eq!(given(NOW).await, Some(3), "a clock set back does not bring an old list back");
+
+        ledger.close().await;
+        let later = NOW.plus(UNQUESTIONED * 3599);
+        assert_eq!(given(later).await, Some(3), "without the ledger it is given until the next one is due");
+        assert!(lists.get(&ledger, &issuer, 0, NOW.plus(UNQUESTIONED * 3600)).await.is_err());
     }
 }

@@ -3,7 +3,7 @@
 use super::{READ, RevokeOptions, Stop, find};
 use crate::cli::history::Event;
 use crate::cli::proof::Stopping;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde_json::{Value, json};
 use tegata_core::DeviceState;
@@ -51,7 +51,7 @@ async fn perform(
         }
         Err(error) => return Err(Failure::wrong(error)),
     };
-    transaction.commit().await.doing("the change is not durable; nothing was changed")?;
+    transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     stopping.report(&json!({"device": device.id}), device.id.as_str(), event).await
 }
 

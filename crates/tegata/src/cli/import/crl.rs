@@ -6,7 +6,7 @@
 use super::CrlOptions;
 use super::foreign;
 use crate::cli::proof::Stopping;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::progress::Progress;
 use serde::Serialize;
@@ -142,7 +142,7 @@ impl Revocations {
             transaction.publish_crl(issuer, 0, &self.stored).await.doing("the list was not applied")?;
         }
         let event = transaction.feed_seq();
-        transaction.commit().await.doing("the list was not applied")?;
+        transaction.commit().await.committed("the list was not applied")?;
         Ok(Applied { entries, event })
     }
 

@@ -4,7 +4,7 @@ use super::DevicesOptions;
 use super::crl::Revocations;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
 use crate::cli::scope::Directory;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
@@ -124,7 +124,7 @@ impl<'a> Migration<'a> {
         if is_new && options.perform {
             let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
             transaction.add_issuer(&issuer, &Machine::operator()).await.doing(WRITE)?;
-            transaction.commit().await.doing(WRITE)?;
+            transaction.commit().await.committed(WRITE)?;
         }
         let folder = options.devices.parent().unwrap_or(Path::new("."));
         let perform = options.perform;

@@ -2,7 +2,7 @@
 
 use super::InviteOptions;
 use super::{Guest, Invited, Terms, sheet};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::printing;
 use crate::progress::Progress;
@@ -52,7 +52,7 @@ pub async fn run(
             let guest = Guest { site: &sites[line.site], role: line.role, label: &line.label };
             written.push(super::write(&mut transaction, &guest, terms, machine).await.doing(what)?);
         }
-        transaction.commit().await.doing(what)?;
+        transaction.commit().await.committed(what)?;
         invited.append(&mut written);
         progress.at("invited", invited.len() as u64, good.len() as u64);
     }

@@ -2,7 +2,7 @@
 
 use super::InviteOptions;
 use super::device_label;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde::Serialize;
 use serde_json::json;
@@ -77,7 +77,7 @@ pub async fn run(
     let what = "cannot write the kitting code";
     let mut transaction = ledger.begin(now).await.doing(what)?;
     transaction.add_kitting(&new, &Machine::operator()).await.doing(what)?;
-    transaction.commit().await.doing(what)?;
+    transaction.commit().await.committed(what)?;
     show(
         &Handed {
             kitting: new.id,

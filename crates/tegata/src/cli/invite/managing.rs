@@ -5,7 +5,7 @@ use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
 use crate::cli::reason::Reason;
 use crate::cli::scope::{Directory, Scope};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::place::Place;
 use serde_json::{Value, json};
@@ -200,7 +200,7 @@ async fn revoke(
     if !ended && event.is_none() {
         return Err(nothing_to_end(&handed, &devices));
     }
-    transaction.commit().await.doing(what)?;
+    transaction.commit().await.committed(what)?;
     let revoked = if event.is_some() { devices.as_slice() } else { &[] };
     let left = if event.is_some() { &[] } else { devices.as_slice() };
     let mut said = json!({"ended": ended, "revoked": revoked, "left": left});
