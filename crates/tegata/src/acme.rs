@@ -53,7 +53,8 @@ pub async fn sealed_secret(
     ledger.acme_secret().await.doing(what)?.ok_or_else(|| Failure::wrong(what))
 }
 
-fn attestation(house: &House) -> Result<Attestation, Failure> {
+/// Whose statements about keys are believed.
+pub fn attestation(house: &House) -> Result<Attestation, Failure> {
     let config = &house.config.acme;
     let roots = match &config.attestation_roots {
         Some(file) => certificates_in(&house.config.path(file))?,

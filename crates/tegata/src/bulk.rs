@@ -11,13 +11,20 @@ use tegata_enroll::{Admission, Bulk, CodeSecret, InvitingClients, OpenCodes, Rea
 use tegata_storage::Ledger;
 use tegata_web::{ClientRegistry, Context, PeerCertificate};
 
-/// The office, with its secret still sealed.
-pub async fn open(house: &House, clients: &Arc<ClientRegistry>) -> Result<Bulk, Failure> {
-    let mut realms = HashMap::new();
+/// Whether the places that clients may invite to are there.
+pub async fn examine(house: &House) -> Result<(), Failure> {
     for client in &house.config.registered {
         for place in &client.invites {
             check(&house.ledger, &client.client_id, place).await?;
         }
+    }
+    Ok(())
+}
+
+/// The office, with its secret still sealed.
+pub async fn open(house: &House, clients: &Arc<ClientRegistry>) -> Result<Bulk, Failure> {
+    let mut realms = HashMap::new();
+    for client in &house.config.registered {
         realms.insert(client.client_id.clone(), client.invites.iter().map(realm).collect());
     }
     let context = house.context.clone();

@@ -14,6 +14,7 @@
 //! | keys, listeners, files | [`keys`], [`listeners`], [`files`] |
 //! | time | [`clocks`] |
 //! | what a restore needs | [`revocation_log`] |
+//! | what a server would not start with | [`startup`] |
 //! | whether security events arrive | [`receivers`] |
 
 mod authorities;
@@ -31,6 +32,7 @@ mod receivers;
 mod report;
 mod revocation_log;
 mod rows;
+mod startup;
 
 use crate::config::Config;
 use crate::failure::{Doing, Failure};
@@ -61,6 +63,8 @@ struct Look<'a> {
     now: Timestamp,
     progress: Progress,
     report: Report,
+    /// How the audit log's dates run.
+    dates: clocks::Dates,
 }
 
 impl Look<'_> {
@@ -128,6 +132,7 @@ async fn whole(
         now: machine.now(),
         progress: Progress::new(),
         report,
+        dates: clocks::Dates::default(),
     };
     let ended = everything(&mut look).await;
     (look.report, ended)
@@ -137,14 +142,15 @@ async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
     profiles::look(look);
     keys::look(look).await?;
     listeners::look(look);
-    clocks::look(look).await?;
     authorities::look(look).await?;
     lists::look(look).await?;
     rows::look(look).await?;
     certificates::look(look).await?;
     history::look(look).await?;
+    clocks::look(look).await?;
     revocation_log::look(look).await;
     receivers::look(look).await?;
+    startup::look(look).await;
     renewal(look).await
 }
 

@@ -2,6 +2,7 @@
 
 mod link;
 mod options;
+mod previous;
 pub mod token;
 
 pub use options::{EnrollOptions, RenewOptions};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tegata_ca::{LocalKey, Signer, secret};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::{ApprovalId, DeviceId, Platform, Serial, Thumbprint};
+use tegata_core::{ApprovalId, DeviceId, Platform, Refusal, Serial, Thumbprint};
 use tegata_net::Client;
 use tegata_net::client::Destinations;
 use token::TokenAnswer;
@@ -172,26 +173,45 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
-    let identity = tegata_net::tls::read_identity(&options.dir).map_err(Failure::wrong)?;
-    let old = client(tls_ca, Some(identity), machine)?;
+    let present = || client(tls_ca, Some(identity_in(&options.dir)?), machine);
     let pkcs8 = pending_key(&options.dir)?;
     let body = json!({"csr": base64(&request(&pkcs8)?), "token": options.token.wish()});
-    let answer = post(&old, format!("{}/api/v1/renewals", origin.device), body).await?;
+    let renewals = format!("{}/api/v1/renewals", origin.device);
+    let mut old = present()?;
+    let (answer, by_previous) = match attempt(&old, &renewals, &body).await? {
+        Ok(answer) => (answer, false),
+        Err(refusal) => match previous::of(&options.dir) {
+            Some(previous) if refusal.is(Refusal::UnknownCertificate) => {
+                errln!(
+                    "{}: its ledger was restored from a backup. The certificate before is tried",
+                    refusal.0
+                );
+                old = client(tls_ca, Some(identity_in(&previous)?), machine)?;
+                let answer = attempt(&old, &renewals, &body).await?;
+                (answer.map_err(|refusal| refusal.0)?, true)
+            }
+            _ => return Err(refusal.0),
+        },
+    };
     let (enrolled, answered): (Enrolled, TokenAnswer) = (read(&answer)?, read(&answer)?);
     token::forget(&options.dir)?;
+    if !by_previous {
+        previous::keep(&options.dir)?;
+    }
     store(&options.dir, &enrolled)?;
     let token = options.token.keep(answered, &options.dir, &enrolled.thumbprint, machine.now())?;
     let delivered = json!({"thumbprint": enrolled.thumbprint});
     post(&old, format!("{}/api/v1/deliveries", origin.device), delivered).await?;
     // Presented once, the new certificate is proved to work; only now may the old one begin to retire.
-    let identity = tegata_net::tls::read_identity(&options.dir).map_err(Failure::wrong)?;
     let probe: Uri = format!("{}/probe", origin.device).parse().doing("the device address is not a URL")?;
-    let _: serde_json::Value = client(tls_ca, Some(identity), machine)?
-        .get_json(&probe)
-        .await
-        .doing("the new certificate does not work yet")?;
+    let _: serde_json::Value =
+        present()?.get_json(&probe).await.doing("the new certificate does not work yet")?;
     report(&enrolled, &options.dir, &Told { kitted: None, token }, options.output.json);
     Ok(())
+}
+
+fn identity_in(folder: &Path) -> Result<tegata_net::tls::Identity, Failure> {
+    tegata_net::tls::read_identity(folder).map_err(Failure::wrong)
 }
 
 /// Where a folder's certificate is renewed: as `enroll` wrote it down, or as somebody says who brings a certificate from
@@ -224,17 +244,37 @@ fn client(
 
 /// Posts JSON; a refusal becomes a failure that says its code.
 pub async fn post(client: &Client, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
+    attempt(client, &url, &body).await?.map_err(|refusal| refusal.0)
+}
+
+/// What a server said no with, and its code.
+struct Refused(Failure, Option<String>);
+
+impl Refused {
+    fn of(status: StatusCode, answer: &[u8]) -> Self {
+        match serde_json::from_slice::<Problem>(answer) {
+            Ok(Problem { title, code, detail }) => {
+                Self(Failure::wrong(format!("{code}: {title}. {detail}")), Some(code))
+            }
+            Err(_) => Self(Failure::wrong(format!("the server answers {status}")), None),
+        }
+    }
+
+    fn is(&self, refusal: Refusal) -> bool {
+        self.1.as_deref() == Some(refusal.code())
+    }
+}
+
+/// The same, where something can be done about a refusal.
+async fn attempt(
+    client: &Client,
+    url: &str,
+    body: &serde_json::Value,
+) -> Result<Result<Vec<u8>, Refused>, Failure> {
     let uri: Uri = url.parse().doing("the address is not a URL")?;
     let (status, answer) =
         client.post_json(&uri, body.to_string().into_bytes()).await.doing("the server cannot be reached")?;
-    if status.is_success() { Ok(answer.to_vec()) } else { Err(refused(status, &answer)) }
-}
-
-fn refused(status: StatusCode, answer: &[u8]) -> Failure {
-    match serde_json::from_slice::<Problem>(answer) {
-        Ok(problem) => Failure::wrong(format!("{}: {}. {}", problem.code, problem.title, problem.detail)),
-        Err(_) => Failure::wrong(format!("the server answers {status}")),
-    }
+    Ok(if status.is_success() { Ok(answer.to_vec()) } else { Err(Refused::of(status, &answer)) })
 }
 
 /// Reads an answer.

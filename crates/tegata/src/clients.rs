@@ -46,18 +46,19 @@ impl Registered {
         let is_product = |name: &str| config.products.iter().any(|product| product.audience == name);
         let registry = ClientRegistry::new(self.registrations, is_product).map_err(Failure::misuse)?;
         let registry = Arc::new(registry);
-        let mut passes = JoinSet::new();
-        for keeper in keys::keepers(config, &registry, context)? {
-            passes.spawn(keeper.keep());
-        }
-        for keeper in self.cas.keepers(context) {
-            passes.spawn(keeper.keep());
-        }
+        let keepers = (keys::keepers(config, &registry, context)?, self.cas.keepers(context));
         let clients: Vec<_> = config.registered.iter().map(|client| client.written.clone()).collect();
         let context = context.clone();
         let passes = async move {
             if !clients.is_empty() {
                 audit::record(&context, "clients.registered", json!({"clients": clients})).await;
+            }
+            let mut passes = JoinSet::new();
+            for keeper in keepers.0 {
+                passes.spawn(keeper.keep());
+            }
+            for keeper in keepers.1 {
+                passes.spawn(keeper.keep());
             }
             passes.join_all().await;
             // Like every pass: it ends with the program.

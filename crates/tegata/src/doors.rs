@@ -19,6 +19,7 @@ pub struct Doors {
 impl Doors {
     /// All that are configured.
     pub async fn bind(config: &Config) -> Result<Self, Failure> {
+        Self::distinct(config)?;
         Ok(Self {
             portal: bind(config.portal.listen).await?,
             device: bind(config.device.listen).await?,
@@ -32,6 +33,30 @@ impl Doors {
                 None => None,
             },
         })
+    }
+
+    /// No two listeners have one port.
+    ///
+    /// # Errors
+    /// [`Failure::Misuse`] that names both.
+    pub fn distinct(config: &Config) -> Result<(), Failure> {
+        let places = [
+            ("portal.listen", Some(config.portal.listen)),
+            ("device.listen", Some(config.device.listen)),
+            ("public.listen", Some(config.public.listen)),
+            ("device.proxy.listen", config.device.proxy.as_ref().map(|proxy| proxy.listen)),
+            ("metrics.listen", config.metrics.as_ref().map(|metrics| metrics.listen)),
+        ];
+        let places: Vec<_> = places.iter().filter_map(|(name, at)| at.map(|at| (name, at))).collect();
+        for (place, (name, at)) in places.iter().enumerate() {
+            if let Some((other, _)) = places[..place].iter().find(|(_, other)| collide(*other, *at)) {
+                return Err(Failure::misuse(format!(
+                    "{other} and {name} are one port, {}: give each its own",
+                    at.port()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The same ports once more: what connects meanwhile waits for whoever accepts first.
@@ -67,6 +92,14 @@ impl Doors {
 }
 
 const PORT: &str = "cannot read a listener's port";
+
+/// Port 0 is any free one. A listener at all addresses has the port at each of them.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let everywhere = |at: SocketAddr| at.ip().is_unspecified();
+    one.port() != 0
+        && one.port() == other.port()
+        && (one.ip() == other.ip() || everywhere(one) || everywhere(other))
+}
 
 /// Another hold on a listening socket.
 pub fn again(listener: &TcpListener) -> Result<TcpListener, Failure> {

@@ -29,6 +29,21 @@ impl House {
         let ledger = open_to_serve(&config, machine).await?;
         let ring = Arc::new(KeyRing::open(&config)?);
         servers::renew_due(&config, &ring, machine)?;
+        Self::with(config, ledger, ring, machine).await
+    }
+
+    /// The same beside a server that may be running: nothing is renewed or brought up to date.
+    pub async fn beside(config: Config, ledger: Ledger, machine: &Machine) -> Result<Self, Failure> {
+        let ring = Arc::new(KeyRing::open(&config)?);
+        Self::with(config, ledger, ring, machine).await
+    }
+
+    async fn with(
+        config: Config,
+        ledger: Ledger,
+        ring: Arc<KeyRing>,
+        machine: &Machine,
+    ) -> Result<Self, Failure> {
         let hierarchy =
             Hierarchy::open(config.clone(), ledger.clone(), ring.clone(), machine.clock.clone()).await?;
         let authorities = hierarchy.authorities().clone();

@@ -44,6 +44,7 @@ mod running;
 mod scep;
 mod serve;
 mod servers;
+mod startup;
 mod system;
 mod token_keys;
 mod tokens;

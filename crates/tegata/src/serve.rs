@@ -3,7 +3,6 @@
 use crate::acme;
 use crate::bulk;
 use crate::canary::{self, Canary};
-use crate::clients::Registered;
 use crate::config::Config;
 use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
@@ -15,8 +14,7 @@ use crate::metrics::{self, Metrics};
 use crate::place::Place;
 use crate::proxied;
 use crate::public::{self, Lists, Public};
-use crate::receivers;
-use crate::scep;
+use crate::startup::{self, Parts};
 use crate::system;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
@@ -25,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Registrars, Responders};
 use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
-use tegata_signals::{FeedHub, Issuer, Signals};
+use tegata_signals::{FeedHub, Signals};
 use tegata_storage::Outdated;
 use tegata_token::Tokens;
 use tegata_web::path::DistinguishedName;
@@ -116,20 +114,15 @@ async fn run(
     let kept_doors = doors.again()?;
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
-    let issuer = Issuer::new(house.context.clone(), token_keys.first(house.context.now())?);
-    let registered = Registered::open(&house.config)?;
-    let client_hints = registered.hints();
-    let (clients, keep_clients) = registered.register(&house.config, &house.context)?;
-    let receivers = receivers::open(house).await?;
-    let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
+    let read = startup::read(house, token_keys.first(house.context.now())?).await?;
+    let Parts { issuer, signals, tokens, clients, keep_clients, client_hints, registrars, certificates } =
+        read;
     tegata_signals::begin_status_lists(&signals).await.doing("cannot begin the status lists")?;
-    let tokens = tokens::open(house, &signals, clients.clone()).await?;
     let lists = Arc::new(Lists::default());
     let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
     let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
     let secret = acme::open_secret(house).await?;
-    let registrars = scep::open(house)?;
     // A profile leads nowhere where less is asked of keys than the configuration asks.
     let profiles_by_scep = registrars.is_some() && !house.config.acme.require_attestation;
     let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret)
@@ -139,7 +132,6 @@ async fn run(
     let bulk = bulk::open(house, &clients).await?;
     let (told, surfaces) = ((&tokens, &signals, client_hints), (&lists, &responders));
     let offices = (desk, acme, registrars.clone(), &bulk);
-    let certificates = ListenerCertificates::open(house)?;
     let mut listeners =
         listeners(house, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
     let mut passes = JoinSet::new();

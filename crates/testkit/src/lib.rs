@@ -40,7 +40,7 @@ const OPERATOR: Actor = Actor::System("test");
 pub struct TestInstallation {
     pub context: Context,
     pub clock: Arc<HandClock>,
-    follower: JoinHandle<()>,
+    follower: JoinHandle<tegata_storage::Outdated>,
     issuer: IssuerId,
     pub tenant: TenantId,
     pub site: SiteId,

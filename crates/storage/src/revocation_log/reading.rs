@@ -48,6 +48,8 @@ pub struct LogReport {
     pub torn: u64,
     /// Whether it ends where the ledger says.
     pub agrees: bool,
+    /// How many lines it has beyond the ledger; none where the ledger's last line is not in it.
+    pub ahead: Option<u64>,
 }
 
 impl RevocationLog {
@@ -86,16 +88,20 @@ impl RevocationLog {
     /// Walks the whole chain.
     pub(crate) fn report(&self, expected: Option<&[u8]>) -> Result<LogReport, LogError> {
         self.header()?;
-        let (mut lines, mut last_event) = (0, 0);
+        let (mut lines, mut last_event, mut found) = (0, 0, None);
         let (hash, torn) = self.walk(|sealed, _| {
             lines += 1;
+            if expected == Some(sealed.hash.as_slice()) {
+                found = Some(lines);
+            }
             if let Some(Record::Event(logged)) = sealed.record() {
                 last_event = logged.event.seq;
             }
             Ok(())
         })?;
         let agrees = expected == Some(hash.as_slice());
-        Ok(LogReport { file: self.path(), lines, last_event, torn, agrees })
+        let ahead = found.map(|found| lines - found);
+        Ok(LogReport { file: self.path(), lines, last_event, torn, agrees, ahead })
     }
 
     /// Gives the hash of the last line, and how many pieces of lines there are.

@@ -13,17 +13,58 @@ const APART: Duration = Duration::from_secs(2);
 /// A date in HTTP has no fraction of a second.
 const APART_IN_HTTP: Duration = Duration::from_secs(3);
 
+/// A step back by more than this is no matter of two servers whose clocks are a little apart.
+const STEP: Duration = Duration::from_mins(1);
+
+/// How the dates of the audit log run: it is written with every change.
+#[derive(Default)]
+pub struct Dates {
+    last: Option<(u64, Timestamp)>,
+    /// The last entry before a clock was set back, and the first after it.
+    back: Vec<[(u64, Timestamp); 2]>,
+}
+
+impl Dates {
+    /// The next entry.
+    pub fn follow(&mut self, seq: u64, at: Timestamp) {
+        if let Some(last) = self.last.filter(|(_, last)| last.since(at) > STEP) {
+            self.back.push([last, (seq, at)]);
+        }
+        self.last = Some((seq, at));
+    }
+
+    /// Up to when a clock was ahead that was set right since.
+    fn ahead(&self) -> Timestamp {
+        self.back.iter().map(|[(_, ahead), _]| *ahead).max().unwrap_or_default()
+    }
+}
+
 /// Compares the clocks.
 pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let now = look.machine.now();
+    for [(seq, ahead), (next, right)] in look.dates.back.clone() {
+        let detail = format!(
+            "entry {seq} is dated {ahead} and entry {next} {right}: a clock was ahead and was set right"
+        );
+        look.report.add(Code::ClockWasAhead, "the audit log", detail);
+    }
+    let explained = look.dates.ahead().plus(APART);
+    let last = look.dates.last;
+    if let Some((seq, at)) = last.filter(|(_, at)| *at > now.plus(APART)) {
+        // Its last entry is the last that this clock said.
+        look.report.add(
+            Code::ClockBehind,
+            "this machine",
+            format!("it is {now} here, and {at} at audit entry {seq}"),
+        );
+    }
     for latest in look.inspection.latest_times().await.doing("cannot read the ledger's times")? {
-        if latest.at > now.plus(APART) {
-            // The audit log is written with every change: its last entry is the last that this clock said.
-            let (code, subject) = match latest.table {
-                "audit" => (Code::ClockBehind, "this machine".to_owned()),
-                table => (Code::FutureRow, format!("table {table}")),
-            };
-            look.report.add(code, subject, format!("it is {now} here, and {} was written", latest.at));
+        if latest.at > now.plus(APART) && latest.at > explained && latest.table != "audit" {
+            let (subject, detail) = (
+                format!("table {}", latest.table),
+                format!("it is {now} here, and {} was written", latest.at),
+            );
+            look.report.add(Code::FutureRow, subject, detail);
         }
     }
     let asked = look.machine.now();

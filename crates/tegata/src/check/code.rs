@@ -102,9 +102,12 @@ codes! {
     ClockDatabase "clock-database" Wrong "let both machines follow the same time source";
     ClockServer "clock-server" Wrong "let both machines follow the same time source";
     FutureRow "future-row" Wrong "a row was written with a clock that is ahead: find out by which machine";
+    ClockWasAhead "clock-was-ahead" Warning "what was issued or signed out meanwhile carries those dates: enrol devices with such certificates anew";
     DiskFull "disk-full" Wrong "make room: without it nothing is issued or revoked";
     DiskLow "disk-low" Warning "make room before nothing can be issued or revoked";
     RevocationLog "revocation-log" Wrong "bring the log back or let it be written anew: a restore needs it";
+    RevocationLogAhead "revocation-log-ahead" Wrong "leave the log as it is: the next server does what it says, or `tegata revocations restored`";
+    ServerRefuses "server-refuses" Wrong "a server does not start with this: correct what is named";
     ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
     ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";
     RevocationLogTogether "revocation-log-together" Warning "put the log on another device: what takes the ledger must not take it too";

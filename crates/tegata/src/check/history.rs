@@ -1,6 +1,7 @@
 //! The audit log and the feed against the rows: nothing was issued, stopped or let in again behind their back.
 
 use super::claims::{Claim, Difference, Differences, Relation, SUSPENDED, Sums};
+use super::clocks::Dates;
 use super::code::Code;
 use super::{Look, PAGE};
 use crate::failure::{Doing, Failure};
@@ -19,11 +20,16 @@ const ENDED: &str = "ended";
 /// Walks everything once, and a part of it a second time where the two sides differ.
 pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let mut sums = Sums::new(look.entropy);
+    let mut dates = Dates::default();
     let audit = look
         .inspection
-        .walk_audit(&mut |entry| claims_of_entry(&entry.entry).iter().for_each(|claim| sums.tell(claim)))
+        .walk_audit(&mut |entry| {
+            dates.follow(entry.seq, entry.at);
+            claims_of_entry(&entry.entry).iter().for_each(|claim| sums.tell(claim));
+        })
         .await
         .doing(WHAT)?;
+    look.dates = dates;
     let entries = match audit {
         Ok(entries) => entries,
         Err(fault) => {

@@ -57,6 +57,11 @@ impl Report {
         }
     }
 
+    /// Whether this was found.
+    pub fn has(&self, code: Code) -> bool {
+        self.counts.contains_key(&code)
+    }
+
     /// Ends an area with what was looked at in it.
     pub fn area(&mut self, check: &'static str, looked_at: impl Display) {
         let wrong = self.count(Severity::Wrong);

@@ -17,9 +17,26 @@ pub async fn look(look: &mut Look<'_>) {
     let file = look.config.revocation_log();
     match verified(look).await {
         Ok(Some(report)) => {
-            if !report.agrees {
-                let detail = format!("it ends at event {}, not where the ledger does", report.last_event);
-                look.report.add(Code::RevocationLog, file.display(), detail);
+            let (code, detail) = match report.ahead {
+                _ if report.agrees => (None, String::new()),
+                Some(lines) => (
+                    Some(Code::RevocationLogAhead),
+                    format!(
+                        "it is ahead of the ledger by {lines} lines, up to event {}: the ledger was restored from a backup, or \
+                         a change was accepted that it could not take",
+                        report.last_event
+                    ),
+                ),
+                None => (
+                    Some(Code::RevocationLog),
+                    format!(
+                        "it ends at event {} and lacks the last that the ledger wrote there",
+                        report.last_event
+                    ),
+                ),
+            };
+            if let Some(code) = code {
+                look.report.add(code, file.display(), detail);
             }
             together(look, &file);
             let LogReport { lines, torn, .. } = report;

@@ -1,0 +1,80 @@
+//! What a start may be refused for, in one place: `tegata serve` begins with it, and `tegata check` looks at it without
+//! changing anything.
+
+use crate::acme;
+use crate::bulk;
+use crate::clients::Registered;
+use crate::failure::{Doing, Failure};
+use crate::house::House;
+use crate::listener_certificates::ListenerCertificates;
+use crate::proxied;
+use crate::receivers;
+use crate::scep;
+use crate::token_keys::TokenKeys;
+use crate::tokens;
+use arc_swap::ArcSwap;
+use std::pin::Pin;
+use std::sync::Arc;
+use tegata_ca::Registrars;
+use tegata_signals::{Issuer, Signals, SigningKeys};
+use tegata_token::Tokens;
+use tegata_web::ClientRegistry;
+use tegata_web::path::DistinguishedName;
+use tegata_web::tls::{DeviceDoor, Versions, portal_config};
+
+/// Everything that is read from configuration, files and ledger before anybody is served.
+pub struct Parts {
+    pub issuer: Arc<Issuer>,
+    pub signals: Arc<Signals>,
+    pub tokens: Arc<Tokens>,
+    pub clients: Arc<ClientRegistry>,
+    /// Keeps up with the files that say who the clients are. Nothing is done before it is polled.
+    pub keep_clients: Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub client_hints: Vec<DistinguishedName>,
+    pub registrars: Option<Arc<Registrars>>,
+    pub certificates: ListenerCertificates,
+}
+
+/// Reads it. Changes nothing.
+pub async fn read(house: &House, keys: SigningKeys) -> Result<Parts, Failure> {
+    let issuer = Issuer::new(house.context.clone(), keys);
+    let registered = Registered::open(&house.config)?;
+    let client_hints = registered.hints();
+    let (clients, keep_clients) = registered.register(&house.config, &house.context)?;
+    let receivers = receivers::open(house).await?;
+    let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
+    let tokens = tokens::open(house, &signals, clients.clone()).await?;
+    acme::attestation(house)?;
+    bulk::examine(house).await?;
+    let registrars = scep::open(house)?;
+    let certificates = ListenerCertificates::open(house)?;
+    listeners(house, &certificates, client_hints.clone())?;
+    let keep_clients = Box::pin(keep_clients);
+    Ok(Parts { issuer, signals, tokens, clients, keep_clients, client_hints, registrars, certificates })
+}
+
+/// Whether an installation would start, apart from its ports, which a running server has.
+pub async fn rehearse(house: &House) -> Result<(), Failure> {
+    let keys = TokenKeys::new(house.ring.clone()).first(house.context.now())?;
+    read(house, keys).await.map(drop)
+}
+
+/// Certificates and keys of the listeners, and whom they believe.
+fn listeners(
+    house: &House,
+    certificates: &ListenerCertificates,
+    client_hints: Vec<DistinguishedName>,
+) -> Result<(), Failure> {
+    let config = &house.config;
+    portal_config(&certificates.portal, Versions::Tls13).doing("the portal's certificate cannot be used")?;
+    let device = &certificates.device;
+    let issuers = house.hierarchy.trusted_issuers()?.also_hinting(client_hints);
+    let door = DeviceDoor::new(device, Versions::Tls13, issuers, house.context.addresses.probes.clone());
+    let door = door.doing("the device listener's certificate cannot be used")?;
+    if let Some(proxy) = &config.device.proxy {
+        proxied::port(proxy, device)?;
+        let door = Arc::new(ArcSwap::from_pointee(door));
+        proxied::proxies(config, proxy, door, house.context.clock.clone())?;
+    }
+    Ok(())
+}
