@@ -79,6 +79,16 @@ impl Cluster {
         }
     }
 
+    /// Stops the clock of all its processes, as a network that freezes looks from outside; or lets it run again.
+    pub fn freeze(&self, frozen: bool) {
+        let Some(server) = &self.server else { return };
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        for process in [server.id()].into_iter().chain(children(server.id())) {
+            // A backend that has just gone needs no signal.
+            let _ = Outcome::of(Command::new("kill").args([signal, &process.to_string()]));
+        }
+    }
+
     /// Where its files are.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

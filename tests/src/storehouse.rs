@@ -141,7 +141,8 @@ ledger.execute('COMMIT')
         python(script, &[&installation.data().join("ledger.db"), &self.copy()]);
     }
 
-    fn copy(&self) -> PathBuf {
+    /// The backup.
+    pub fn copy(&self) -> PathBuf {
         self.disk.path().join("backup")
     }
 

@@ -1,10 +1,11 @@
 //! Operators restore a backup, and nobody who was stopped since comes in again.
 
+use std::process::Command;
 use std::time::Duration;
 use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl, verify_with_crl};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{obtain, payload, request};
-use tegata_tests::{Identity, Installation, Storehouse};
+use tegata_tests::{Identity, Installation, Outcome, Storehouse, tegata};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,6 +40,7 @@ fn stays_stopped(storehouse: &Storehouse) {
         is_refused(&installation, device, "revoked");
     }
     let number = crl_number(&good);
+    drill(&installation, storehouse);
 
     installation.kill();
     storehouse.restore(&installation);
@@ -99,7 +101,7 @@ fn where_nothing_was_stopped_since_the_backup_the_operators_word_begins_other_li
 }
 
 #[test]
-fn a_server_whose_ledger_is_restored_beneath_it_stops() {
+fn a_server_whose_ledger_is_restored_beneath_it_opens_it_again() {
     let storehouse = Storehouse::sqlite();
     let mut installation = storehouse.installation();
     storehouse.backup(&installation);
@@ -107,11 +109,37 @@ fn a_server_whose_ledger_is_restored_beneath_it_stops() {
     obtain(&installation, &stranger);
     installation.tell(&["device", "revoke", "--yes", &lost.device]);
     storehouse.restore_beneath(&installation);
-    eventually("the server is gone", PATIENCE, || !installation.is_running());
-    assert!(installation.log().contains("restored beneath this process"), "{}", installation.log());
-    installation.start_again();
+    eventually("it has begun anew", PATIENCE, || {
+        installation.log().contains("the installation is open again")
+    });
+    eventually("it answers", PATIENCE, || request(&installation, &lost).attempt().is_ok());
+    assert!(installation.is_running(), "{}", installation.log());
     is_refused(&installation, &lost, "revoked");
     is_refused(&installation, &stranger, "unknown");
+}
+
+#[test]
+fn a_device_that_renewed_after_the_backup_renews_by_the_certificate_before() {
+    let storehouse = Storehouse::sqlite();
+    let mut installation = storehouse.installation();
+    let device = installation.enroll("renewed since");
+    obtain(&installation, &device);
+    storehouse.backup(&installation);
+    let lost = device.renew(&installation);
+    obtain(&installation, &lost);
+    installation.kill();
+    storehouse.restore(&installation);
+    let checked = installation.command(&["check"]);
+    assert!(!checked.stdout.contains("revocation-log"), "nothing was stopped since: {}", checked.stdout);
+    installation.command_without_json(&["revocations", "restored"]).good();
+    installation.start_again();
+    is_refused(&installation, &lost, "unknown");
+    let renewed = lost.renew(&installation);
+    assert_eq!(renewed.generation, 2);
+    obtain(&installation, &renewed);
+    let again = renewed.renew(&installation);
+    obtain(&installation, &again);
+    installation.command(&["check"]).good();
 }
 
 #[test]
@@ -153,6 +181,19 @@ fn another_installations_log_is_refused() {
     let refused = installation.command(&["device", "list"]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("of another installation"), "{}", refused.stderr);
+}
+
+/// As operators try it: beside the installation, which goes on.
+fn drill(installation: &Installation, storehouse: &Storehouse) {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/restore-drill"));
+    command.env("TEGATA_BIN", tegata()).arg("--data").arg(installation.data());
+    command.arg("--backup").arg(storehouse.copy());
+    let spare = storehouse.url().starts_with("postgres").then(Storehouse::postgres);
+    if let Some(spare) = &spare {
+        command.args(["--database", &spare.url()]);
+    }
+    let said = Outcome::of(&mut command).good().said();
+    assert!(said.contains("revocation-log-ahead") && said.contains("stopped after the restore"), "{said}");
 }
 
 /// At the token endpoint, at the probe, by OCSP and, unless nobody knows of it, by the CRL.

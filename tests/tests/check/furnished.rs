@@ -98,6 +98,10 @@ impl Copy {
         fs::copy(self.path(with), self.path(name)).expect("a copy");
     }
 
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).expect("a file")
+    }
+
     pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.path(name)).expect("a file");
         assert!(text.contains(from), "{from} in {name}");

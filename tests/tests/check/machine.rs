@@ -69,6 +69,32 @@ fn keys_listeners_and_files_that_are_not_as_they_should_be_are_found() {
             &["config-exposed", "ledger-unreadable"],
         ),
         (
+            "two listeners on one port",
+            &|copy| {
+                let portal = copy.read("tegata.toml");
+                let line = |of: &str| {
+                    let (_, section) = portal.split_once(of).expect("a listener");
+                    section.lines().find(|line| line.starts_with("listen")).expect("its port").to_owned()
+                };
+                copy.edit("tegata.toml", &line("[device]"), &line("[portal]"));
+            },
+            &["server-refuses"],
+        ),
+        (
+            "clients' CA that may sign no certificates",
+            &|copy| {
+                copy.python(
+                    "shell('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout c.key \
+                     -out clients.pem -subj /CN=clients -days 2 -addext keyUsage=critical,cRLSign')",
+                );
+                let client = "[clients]\nca = \"clients.pem\"\n\n[[client]]\nclient_id = \"siem\"\n\
+                    token_endpoint_auth_method = \"tls_client_auth\"\ntls_client_auth_subject_dn = \"CN=siem\"\n\n\
+                    [[product]]";
+                copy.edit("tegata.toml", "[[product]]", client);
+            },
+            &["server-refuses"],
+        ),
+        (
             "no ledger",
             &|copy| fs::remove_file(copy.path("ledger.db")).expect("removed"),
             &["ledger-unreadable"],
