@@ -130,7 +130,11 @@ fn a_device_that_renewed_after_the_backup_renews_by_the_certificate_before() {
     installation.kill();
     storehouse.restore(&installation);
     let checked = installation.command(&["check"]);
-    assert!(!checked.stdout.contains("revocation-log"), "nothing was stopped since: {}", checked.stdout);
+    assert!(
+        !checked.stdout.contains("\"revocation-log-ahead\""),
+        "nothing was stopped since: {}",
+        checked.stdout
+    );
     installation.command_without_json(&["revocations", "restored"]).good();
     installation.start_again();
     is_refused(&installation, &lost, "unknown");
