@@ -12,7 +12,10 @@ use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::collections::HashSet;
 
 /// The one algorithm.
 const ALGORITHM: &str = "ES256";
@@ -135,6 +138,7 @@ impl VerifyingKey {
             kid: Some(self.kid.clone()),
             alg: Some(ALGORITHM.into()),
             use_: Some("sig".into()),
+            key_ops: None,
         }
     }
 }
@@ -163,6 +167,8 @@ pub struct Jwk {
     pub alg: Option<String>,
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub use_: Option<String>,
+    #[serde(default, deserialize_with = "as_written", skip_serializing_if = "Option::is_none")]
+    pub key_ops: Option<Value>,
 }
 
 /// A JWK Set as it travels.
@@ -225,7 +231,7 @@ impl KeySet {
         if header.alg != ALGORITHM {
             return Err(JwsError::Algorithm);
         }
-        if header.crit.is_some() {
+        if header.crit {
             return Err(JwsError::Critical);
         }
         if !header.typ.as_deref().is_some_and(|found| is_type(found, typ)) {
@@ -257,7 +263,7 @@ fn is_es256_signature_key(jwk: &Jwk) -> bool {
     jwk.kty == "EC"
         && jwk.crv.as_deref() == Some("P-256")
         && jwk.alg.as_deref().is_none_or(|alg| alg == ALGORITHM)
-        && jwk.use_.as_deref().is_none_or(|use_| use_ == "sig")
+        && may_verify(jwk.use_.as_deref(), jwk.key_ops.as_ref())
 }
 
 fn parse_jwk(jwk: &Jwk) -> Option<VerifyingKey> {
@@ -299,7 +305,39 @@ struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
-    crit: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+/// For a member whose presence matters and not its value: `null` is a value too.
+///
+/// # Errors
+/// When the value is no JSON.
+pub fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
+}
+
+/// For a member whose value is judged later: `null` is not taken for its absence.
+///
+/// # Errors
+/// When the value is no JSON.
+pub fn as_written<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+/// Whether a key may verify signatures by what its JWK says of its purpose: `use` (RFC 7517 section 4.2) and `key_ops`
+/// (section 4.3), which hold together. What says neither may do everything.
+pub fn may_verify(use_: Option<&str>, key_ops: Option<&Value>) -> bool {
+    use_.is_none_or(|use_| use_ == "sig") && key_ops.is_none_or(allows_verifying)
+}
+
+/// An array of strings, none of them twice.
+fn allows_verifying(key_ops: &Value) -> bool {
+    let operations: Option<Vec<_>> =
+        key_ops.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
+    let Some(operations) = operations else { return false };
+    let known: HashSet<_> = operations.iter().collect();
+    known.len() == operations.len() && operations.contains(&"verify")
 }
 
 #[cfg(test)]
@@ -310,6 +348,7 @@ mod vectors;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn key() -> SigningKey {
         SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
@@ -350,6 +389,7 @@ mod tests {
             (format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"JWT"}}"#), JwsError::Type),
             (format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#), JwsError::Type),
             (format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"at+jwt","crit":["x"]}}"#), JwsError::Critical),
+            (format!(r#"{{"alg":"ES256","kid":"{kid}","typ":"at+jwt","crit":null}}"#), JwsError::Critical),
             (r#"{"alg":"ES256","kid":"other","typ":"at+jwt"}"#.into(), JwsError::UnknownKey),
             (r#"{"alg":"ES256","typ":"at+jwt"}"#.into(), JwsError::UnknownKey),
             (format!(r#"{{"alg":"none","alg":"ES256","kid":"{kid}","typ":"at+jwt"}}"#), JwsError::Malformed),
@@ -376,5 +416,32 @@ mod tests {
         let jwk = key().public().jwk();
         assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![jwk.clone(), jwk] }), Err(KeyError));
         assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![] }), Err(KeyError));
+    }
+
+    #[test]
+    fn a_key_verifies_only_where_its_set_says_that_it_may() {
+        let [key, other] = [key(), key()];
+        let set = |member: &str, value: Value| {
+            let mut published = serde_json::to_value(KeySet::new([key.public().clone()]).jwks()).unwrap();
+            published["keys"][0][member] = value;
+            let other = serde_json::to_value(other.public().jwk()).unwrap();
+            published["keys"].as_array_mut().unwrap().push(other);
+            KeySet::from_jwks(&serde_json::from_value(published).unwrap()).unwrap()
+        };
+        let text = key.sign("at+jwt", b"{}").unwrap();
+        for good in [json!(["verify"]), json!(["sign", "verify"])] {
+            assert!(set("key_ops", good).verify(&text, "at+jwt").is_ok());
+        }
+        for wrong in [
+            json!(["sign"]),
+            json!([]),
+            json!(null),
+            json!("verify"),
+            json!(["verify", "verify"]),
+            json!([1]),
+        ] {
+            assert_eq!(set("key_ops", wrong).verify(&text, "at+jwt"), Err(JwsError::UnknownKey));
+        }
+        assert_eq!(set("use", json!("enc")).verify(&text, "at+jwt"), Err(JwsError::UnknownKey));
     }
 }

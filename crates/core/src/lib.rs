@@ -16,6 +16,7 @@
 //! | what a proxy says about its client | [`proxied`], [`header_name`] |
 //! | how addresses of servers are written and compared | [`url`] |
 //! | what was verified before | [`memory`] |
+//! | when two keys are one | [`key_id`] |
 
 pub mod certificate;
 pub mod claims;
@@ -26,6 +27,7 @@ pub mod feed;
 pub mod header_name;
 pub mod id;
 pub mod jws;
+pub mod key_id;
 pub mod language;
 pub mod memory;
 pub mod name;
@@ -50,6 +52,7 @@ pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
     IssuerId, KittingId, SiteId, TenantId,
 };
+pub use key_id::KeyId;
 pub use language::Language;
 pub use memory::Memory;
 pub use name::{Name, NotAName};

@@ -29,7 +29,6 @@ pub use binding::Binding;
 
 use crate::desk::Desk;
 use crate::guest::Guest;
-use crate::throttle::Throttle;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -47,9 +46,6 @@ use tegata_core::{Refusal, Timestamp};
 use tegata_web::problem::problem_of;
 use tegata_web::{Problem, StrictJson};
 
-/// Accounts that nobody invited, in a second at most: they can do nothing yet, and each is a row.
-const STRANGERS: u32 = 100;
-
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
 /// The ACME server. Cloning shares it.
@@ -58,15 +54,13 @@ pub struct Acme {
     desk: Desk,
     nonces: Arc<Nonces>,
     attestation: Arc<Attestation>,
-    strangers: Arc<Throttle>,
 }
 
 impl Acme {
     /// A server that issues at this desk.
     pub fn new(desk: Desk, attestation: Attestation) -> Self {
-        let nonces = Arc::new(Nonces::new(desk.context.entropy.as_ref()));
-        let strangers = Arc::new(Throttle::per_second(STRANGERS));
-        Self { desk, nonces, attestation: Arc::new(attestation), strangers }
+        let nonces = Arc::new(Nonces::new(desk.opening.clone(), desk.context.entropy.clone()));
+        Self { desk, nonces, attestation: Arc::new(attestation) }
     }
 
     /// Reads a request by an account that says nothing but who asks.
@@ -167,8 +161,12 @@ async fn with_nonce(State(acme): State<Acme>, request: Request, next: Next) -> R
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let index = format!("<{}>;rel=\"index\"", acme.url("/acme/directory"));
-    for (name, value) in [(REPLAY_NONCE, acme.nonces.issue()), (LINK, index)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    // Without the secret there is none; whoever needs one is refused by the request that needs it.
+    let nonce = acme.nonces.issue(acme.now()).await.unwrap_or_default();
+    for (name, value) in [(REPLAY_NONCE, nonce), (LINK, index)] {
+        if !value.is_empty()
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
             headers.append(name, value);
         }
     }

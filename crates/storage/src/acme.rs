@@ -2,9 +2,11 @@
 //! issuing goes the way of all certificates, and an order is told its result.
 
 mod account;
+mod nonce;
 mod order;
 
 pub use account::{AcmeAccount, NewAcmeAccount};
+pub use nonce::UseNonce;
 pub use order::{AcmeIdentifier, AcmeOrder, AcmeState, AuthorizationState, NewAcmeOrder};
 
 use crate::engine::{on_read, on_transaction};

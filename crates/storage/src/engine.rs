@@ -2,6 +2,7 @@
 
 mod patience;
 mod postgres;
+mod private;
 mod readers;
 mod writer;
 
@@ -129,7 +130,9 @@ impl Engine {
 
     /// WAL with synchronous FULL: with NORMAL a power cut loses acknowledged writes.
     async fn open_sqlite(url: &str, patience: Patience) -> Result<Self, LedgerError> {
-        let options = SqliteConnectOptions::from_str(url)?
+        let options = SqliteConnectOptions::from_str(url)?;
+        private::keep(options.get_filename());
+        let options = options
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)

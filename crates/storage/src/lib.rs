@@ -52,6 +52,7 @@ mod transaction;
 
 pub use acme::{
     AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, AuthorizationState, NewAcmeAccount, NewAcmeOrder,
+    UseNonce,
 };
 pub use actor::Actor;
 pub use approval::{Approval, ApprovalState, NewApproval};
@@ -268,7 +269,9 @@ impl Ledger {
         engine.migrate().await?;
         let group = group::start(engine.clone(), shared.clone());
         let lookups = Lookups::start(engine.clone());
-        Ok(Self { engine, group, lookups, shared })
+        let ledger = Self { engine, group, lookups, shared };
+        ledger.identify_keys().await?;
+        Ok(ledger)
     }
 
     /// Waits for the connections to come home. Without it a process that ends is still safe.

@@ -204,8 +204,8 @@ impl Transaction {
         if scan.found {
             return Ok(Vec::new());
         }
-        let keys: Vec<(Vec<u8>, String, i64)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT key_hash, note, at FROM blocked_key ORDER BY at, key_hash")
+        let keys: Vec<(Vec<u8>, Option<Vec<u8>>, String, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT key_hash, key_id, note, at FROM blocked_key ORDER BY at, key_hash")
                 .fetch_all(connection)
                 .await?
         });
@@ -215,10 +215,10 @@ impl Transaction {
                 .await?
         });
         let mut records = Vec::new();
-        for (key, note, at) in keys {
+        for (key, id, note, at) in keys {
             let key = hex(&key);
             if !scan.keys.contains(&key) {
-                records.push(Record::KeyBlocked { key, note, at: at.into() });
+                records.push(Record::KeyBlocked { key, id: id.as_deref().map(hex), note, at: at.into() });
             }
         }
         for (id, state, reason, at) in issuers {

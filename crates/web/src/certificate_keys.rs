@@ -1,9 +1,11 @@
 //! The certificates that a client registered as its own: a JWKS (RFC 8705 section 2.2).
 
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashSet;
 use tegata_core::Thumbprint;
 use tegata_core::encoding::{from_base64, from_base64url};
+use tegata_core::jws::{as_written, may_verify};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -37,13 +39,18 @@ impl CertificateKeys {
     pub fn from_jwks(text: &str) -> Result<Self, NotCertificateKeys> {
         let jwks: Jwks = serde_json::from_str(text).map_err(|error| NotCertificateKeys(error.to_string()))?;
         let mut known = Self::default();
-        for jwk in &jwks.keys {
+        // A set has keys for other purposes too, which say so.
+        let own = jwks.keys.iter().filter(|jwk| may_verify(jwk.use_.as_deref(), jwk.key_ops.as_ref()));
+        for jwk in own {
             known.add(jwk).ok_or_else(|| {
                 let name = jwk.kid.as_deref().unwrap_or("without kid");
                 NotCertificateKeys(format!("the key {name} has neither a certificate nor a public key"))
             })?;
         }
-        if jwks.keys.is_empty() { Err(NotCertificateKeys("it is empty".into())) } else { Ok(known) }
+        if known.certificates.is_empty() && known.keys.is_empty() {
+            return Err(NotCertificateKeys("it has no key that verifies signatures".into()));
+        }
+        Ok(known)
     }
 
     /// Whether a leaf is one of them, or of one of the keys.
@@ -99,6 +106,10 @@ struct Jwk {
     n: Option<String>,
     e: Option<String>,
     x5c: Option<Vec<String>>,
+    #[serde(rename = "use")]
+    use_: Option<String>,
+    #[serde(default, deserialize_with = "as_written")]
+    key_ops: Option<Value>,
 }
 
 impl Jwk {

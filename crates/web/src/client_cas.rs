@@ -37,6 +37,12 @@ pub enum UnfitLists {
     /// Signed by nobody who is trusted here.
     #[error("a list is signed by none of the CAs")]
     Foreign,
+    /// Its CA may sign certificates and no lists (RFC 5280 sections 4.2.1.3 and 6.3.3).
+    #[error(
+        "the CA of a list may not sign lists: the keyUsage of its certificate lacks cRLSign. Let the CA be renewed with it, or \
+         take the list out of the configuration"
+    )]
+    MayNotSign,
     /// A CA without a list: its certificates could never be looked up.
     #[error("one of the CAs has no list")]
     Missing,
@@ -125,7 +131,10 @@ impl RevocationLists {
             if !cas.iter().any(|ca| is_signed_by(ca, &list)) {
                 return Err(UnfitLists::Foreign);
             }
-            missing.retain(|ca| !is_signed_by(ca, &list));
+            if !cas.iter().any(|ca| is_signed_by(ca, &list) && may_sign_lists(ca)) {
+                return Err(UnfitLists::MayNotSign);
+            }
+            missing.retain(|ca| !(is_signed_by(ca, &list) && may_sign_lists(ca)));
             let end = list.next_update().ok_or(UnfitLists::Endless)?.timestamp();
             ends.push(Timestamp::from_seconds(end));
             revoked += list.iter_revoked_certificates().count();
@@ -159,4 +168,9 @@ fn ders_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, rustls_pki_types::pem::Error> {
 fn is_signed_by(ca: &[u8], list: &CertificateRevocationList<'_>) -> bool {
     let Ok(([], ca)) = X509Certificate::from_der(ca) else { return false };
     ca.subject().as_raw() == list.issuer().as_raw() && list.verify_signature(ca.public_key()).is_ok()
+}
+
+fn may_sign_lists(ca: &[u8]) -> bool {
+    let Ok(([], ca)) = X509Certificate::from_der(ca) else { return false };
+    ca.key_usage().ok().flatten().is_some_and(|usage| usage.value.crl_sign())
 }

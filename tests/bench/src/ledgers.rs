@@ -62,9 +62,9 @@ const DEVICES: &str = "
     FROM number, (SELECT * FROM device WHERE role = 'device' ORDER BY rowid LIMIT 1)";
 
 const CERTIFICATES: &str = "
-    INSERT INTO certificate (issuer, serial, device, generation, state, key_hash, tbs, der, thumbprint,
+    INSERT INTO certificate (issuer, serial, device, generation, state, key_hash, key_id, tbs, der, thumbprint,
         not_before, not_after, reserved_at, issued_at, delivered_at, used_at)
-    SELECT issuer, randomblob(16), grown.id, first.generation, 'in_use', randomblob(32), x'', x'', randomblob(32),
+    SELECT issuer, randomblob(16), grown.id, first.generation, 'in_use', randomblob(32), randomblob(32), x'', x'', randomblob(32),
         not_before, not_after, reserved_at, issued_at, issued_at, issued_at
     FROM (SELECT id FROM device ORDER BY rowid DESC LIMIT $1) grown,
         (SELECT * FROM certificate WHERE der IS NOT NULL ORDER BY rowid LIMIT 1) first";

@@ -156,8 +156,8 @@ fn rows_that_must_not_be_together_are_found() {
             "one key twice",
             &|copy| {
                 copy.sql(
-                    "UPDATE certificate SET key_hash = (SELECT c.key_hash FROM certificate c WHERE c.device = :plain) \
-                     WHERE device = :suspended",
+                    "UPDATE certificate SET (key_hash, key_id) = (SELECT c.key_hash, c.key_id FROM certificate c \
+                     WHERE c.device = :plain) WHERE device = :suspended",
                 );
             },
             &["certificate-misfiled", "key-shared"],
@@ -176,7 +176,7 @@ fn rows_that_must_not_be_together_are_found() {
             "a blocked key that works",
             &|copy| {
                 copy.sql(
-                    "INSERT INTO blocked_key SELECT key_hash, '', 0 FROM certificate WHERE device = :plain",
+                    "INSERT INTO blocked_key (key_hash, note, at) SELECT key_hash, '', 0 FROM certificate WHERE device = :plain",
                 );
             },
             &["blocked-key-living"],

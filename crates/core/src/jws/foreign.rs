@@ -3,7 +3,7 @@
 //! As strict as our own: `alg` must be one that the key is for, `crit` is refused, and nothing in a header names a key
 //! beyond `kid` in the set that the issuer publishes.
 
-use super::{JwsError, Parts, decode};
+use super::{JwsError, Parts, as_written, decode, may_verify, present};
 use crate::encoding::from_base64url;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -45,7 +45,7 @@ impl ForeignKeys {
         let header: Header =
             serde_json::from_slice(&decode(parts.header)?).map_err(|_| JwsError::Malformed)?;
         let algorithm = Algorithm::parse(&header.alg).ok_or(JwsError::Algorithm)?;
-        if header.crit.is_some() {
+        if header.crit {
             return Err(JwsError::Critical);
         }
         let key = self.key(header.kid.as_deref(), algorithm).ok_or(JwsError::UnknownKey)?;
@@ -143,7 +143,8 @@ struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
-    crit: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +159,8 @@ struct ForeignJwk {
     alg: Option<String>,
     #[serde(rename = "use")]
     use_: Option<String>,
+    #[serde(default, deserialize_with = "as_written")]
+    key_ops: Option<serde_json::Value>,
     crv: Option<String>,
     x: Option<String>,
     y: Option<String>,
@@ -167,7 +170,7 @@ struct ForeignJwk {
 
 fn read_key(json: serde_json::Value) -> Option<Key> {
     let jwk: ForeignJwk = serde_json::from_value(json).ok()?;
-    if jwk.use_.as_deref().is_some_and(|use_| use_ != "sig") {
+    if !may_verify(jwk.use_.as_deref(), jwk.key_ops.as_ref()) {
         return None;
     }
     let algorithm = match jwk.alg.as_deref() {

@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tegata_core::encoding::base64url;
 use tegata_core::{AcmeAccountId, InvitationId, Refusal};
 use tegata_storage::{AcmeAccount, LedgerError, NewAcmeAccount};
 
@@ -72,6 +73,7 @@ pub(super) async fn account(
     let wanted = if signed.is_empty() { None } else { signed.json::<Update>()?.status };
     match wanted.as_deref() {
         None | Some("valid") => Ok(Json(acme.shown(account)).into_response()),
+        Some("deactivated") if !account.is_stored => Err(NOTHING_KEPT),
         Some("deactivated") => {
             let ledger = &acme.desk.context.ledger;
             let mut transaction = ledger.begin(acme.now()).await?;
@@ -102,6 +104,9 @@ pub(super) async fn orders(
 pub(super) async fn change_key(State(acme): State<Acme>, request: Request) -> Answer<Response> {
     let signed = acme.signed(request).await?;
     let account = signed.account()?;
+    if !account.is_stored {
+        return Err(NOTHING_KEPT);
+    }
     let inner = Jws::parse_value(&signed.json()?)?;
     if inner.url() != signed.url || inner.nonce().is_some() {
         return Err(AcmeError::malformed("the inner JWS has the URL of the outer one, and no nonce"));
@@ -130,9 +135,19 @@ pub(super) async fn change_key(State(acme): State<Acme>, request: Request) -> An
     Ok(Json(acme.shown(account)).into_response())
 }
 
+/// Of an account in name only.
+const NOTHING_KEPT: AcmeError = AcmeError::malformed(
+    "nothing is kept of an account without orders: forget its key, or make a new account",
+);
+
 impl Acme {
     pub(super) fn account_url(&self, id: &AcmeAccountId) -> String {
         self.url(&format!("/acme/account/{id}"))
+    }
+
+    /// The URL of an account that the ledger does not have: it says the key by which its requests are verified.
+    fn url_in_name(&self, account: &AcmeAccount) -> String {
+        format!("{}.{}", self.account_url(&account.id), base64url(account.jwk.as_bytes()))
     }
 
     fn shown(&self, account: &AcmeAccount) -> Shown {
@@ -160,18 +175,22 @@ async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<R
     }
     let binding = new.external_account_binding;
     let invitation = match (&binding, must_be_bound) {
-        (Some(binding), true) => Some(bound_to(acme, binding, key, &signed.url).await?),
+        (Some(binding), true) => bound_to(acme, binding, key, &signed.url).await?,
         (None, true) => return Err(Refusal::AcmeNotBound.into()),
         (Some(_), false) => return Err(AcmeError::malformed("this directory takes no binding")),
-        (None, false) if acme.strangers.admits(acme.now()) => None,
-        (None, false) => return Err(Refusal::TooManyRequests.into()),
+        (None, false) => {
+            let account = acme.account_in_name(key).await?;
+            let location = [(LOCATION, acme.url_in_name(&account))];
+            return Ok((StatusCode::CREATED, location, Json(acme.shown(&account))).into_response());
+        }
     };
+    acme.use_up(signed.nonce).await?;
     let id = AcmeAccountId::random(acme.desk.context.entropy.as_ref());
     let new = NewAcmeAccount {
         id,
         thumbprint: key.thumbprint(),
         jwk: key.canonical(),
-        invitation,
+        invitation: Some(invitation),
         binding: binding.map(|binding| binding.to_string()),
     };
     let mut transaction = ledger.begin(acme.now()).await?;
@@ -227,5 +246,6 @@ async fn taken(acme: &Acme, thumbprint: &str) -> Answer<Response> {
 /// The account that has signed, which must be the one at this URL.
 fn own<'a>(signed: &'a Signed, id: &str) -> Answer<&'a AcmeAccount> {
     let account = signed.account()?;
+    let id = id.split_once('.').map_or(id, |(id, _)| id);
     if account.id.as_str() == id { Ok(account) } else { Err(AcmeError::not_found()) }
 }

@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use tegata_core::encoding::{base64url, from_base64url};
+use tegata_core::jws::{as_written, may_verify};
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey as Parsed;
 use x509_parser::x509::SubjectPublicKeyInfo;
@@ -25,6 +26,10 @@ struct Written {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    #[serde(rename = "use")]
+    use_: Option<String>,
+    #[serde(default, deserialize_with = "as_written")]
+    key_ops: Option<serde_json::Value>,
 }
 
 /// A sound public key.
@@ -44,6 +49,9 @@ impl Jwk {
     /// From JSON.
     pub(super) fn parse(value: &serde_json::Value) -> Answer<Self> {
         let written = Written::deserialize(value).map_err(|_| AcmeError::bad_key("not a JWK"))?;
+        if !may_verify(written.use_.as_deref(), written.key_ops.as_ref()) {
+            return Err(AcmeError::bad_key("by its use or key_ops it verifies no signatures"));
+        }
         written
             .read()
             .ok_or(AcmeError::bad_key("a key is P-256, P-384, RSA of 2048 to 4096 bits, or Ed25519"))
@@ -224,6 +232,9 @@ mod tests {
             json!({"kty": "RSA", "n": base64url(&[255; 1024]), "e": "AQAB"}),
             json!({"kty": "RSA", "n": base64url(&[&[0][..], &[255; 256]].concat()), "e": "AQAB"}),
             json!("key"),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": x, "use": "enc"}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": x, "key_ops": ["sign"]}),
+            json!({"kty": "OKP", "crv": "Ed25519", "x": x, "key_ops": null}),
         ] {
             assert!(Jwk::parse(&wrong).is_err(), "{wrong}");
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::Refusal;
 use tegata_core::encoding::from_base64url;
+use tegata_core::jws::present;
 
 /// A JWS as it travels. An unprotected header, or several signatures, do not fit.
 #[derive(Deserialize)]
@@ -26,8 +27,10 @@ struct Header {
     url: String,
     jwk: Option<Value>,
     kid: Option<String>,
-    crit: Option<Value>,
-    b64: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+    #[serde(default, deserialize_with = "present")]
+    b64: bool,
 }
 
 /// A JWS that was taken apart; whether its signature holds was not asked yet.
@@ -105,7 +108,7 @@ impl Jws {
     fn take_apart(written: &Written) -> Answer<Self> {
         let decode = |part: &str| from_base64url(part).ok_or(NOT_A_JWS);
         let header: Header = serde_json::from_slice(&decode(&written.protected)?).map_err(|_| NOT_A_JWS)?;
-        if header.crit.is_some() || header.b64.is_some() {
+        if header.crit || header.b64 {
             return Err(AcmeError::malformed("no extension of JWS is understood"));
         }
         Ok(Self {

@@ -1,128 +1,192 @@
-//! Nonces (RFC 8555 section 6.5): numbered and authenticated, so that none has to be remembered before it comes back, and
-//! one bit each to see that none comes twice.
+//! Nonces (RFC 8555 section 6.5): a time and chance, authenticated with a secret that all servers of a ledger have, so that
+//! none is remembered before it comes back and any server takes what another handed out.
+//!
+//! That one came back is remembered in memory first, which has an end. With a nonce whose request says something that counts,
+//! by the holder of an account or of an invitation, it is then written into the ledger: no other server takes it again. What a
+//! stranger signs with changes nothing, however often it comes, and is never a row.
 
+use crate::secret::Opening;
 use ring::hmac;
-use std::sync::{Mutex, PoisonError};
-use tegata_core::Entropy;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tegata_core::encoding::{base64url, from_base64url};
 use tegata_core::entropy::bytes;
+use tegata_core::{Entropy, Refusal, Timestamp};
+use tegata_storage::UseNonce;
 
-/// How many of the newest nonces are honoured; older ones are asked to come with a newer one. A power of two.
-const WINDOW: u64 = 1 << 18;
+/// How long a nonce may wait for its request.
+const LIFE: Duration = Duration::from_mins(30);
 
-/// Octets of the number, and of the tag behind it.
-const NUMBER: usize = 8;
+/// What the clocks of two servers may be apart.
+const SKEW: Duration = Duration::from_secs(10);
+
+/// How many that came back are remembered. In a flood the oldest are forgotten, and with them all nonces that are as old:
+/// whoever comes with one is asked to come with a newer one.
+const MOST: usize = 1 << 17;
+
+/// Octets of the time, of time and chance, and of the tag behind them.
+const TIME: usize = 8;
+const SAID: usize = TIME + 8;
 const TAG: usize = 16;
 
-/// The nonces of one process. Those of another process are not honoured: clients then send once more, with the nonce
-/// of that refusal.
 pub(super) struct Nonces {
-    key: hmac::Key,
-    issued: Mutex<Issued>,
+    opening: Opening,
+    entropy: Arc<dyn Entropy>,
+    used: Mutex<Used>,
 }
 
-struct Issued {
-    next: u64,
-    /// One bit for each number of the window; set once it came back.
-    used: Vec<u64>,
+/// Those that came back, the oldest first: they begin with their time.
+#[derive(Default)]
+struct Used {
+    nonces: BTreeSet<[u8; SAID]>,
+    /// Older ones are taken no more.
+    floor: Timestamp,
 }
+
+/// A nonce that came to this server for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Nonce([u8; SAID]);
 
 impl Nonces {
-    pub(super) fn new(entropy: &dyn Entropy) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes::<32>(entropy));
-        let used = vec![u64::MAX; usize::try_from(WINDOW / 64).unwrap_or_default()];
-        Self { key, issued: Mutex::new(Issued { next: 0, used }) }
+    pub(super) fn new(opening: Opening, entropy: Arc<dyn Entropy>) -> Self {
+        Self { opening, entropy, used: Mutex::default() }
     }
 
-    /// A nonce nobody has had.
-    pub(super) fn issue(&self) -> String {
-        let number = self.issued.lock().unwrap_or_else(PoisonError::into_inner).issue().to_be_bytes();
-        let tag = hmac::sign(&self.key, &number);
-        base64url(&[&number, &tag.as_ref()[..TAG]].concat())
+    /// A nonce that nobody has had.
+    pub(super) async fn issue(&self, now: Timestamp) -> Result<String, Refusal> {
+        let said = [&now.millis().to_be_bytes()[..], &bytes::<{ SAID - TIME }>(&*self.entropy)].concat();
+        let tag = hmac::sign(&self.key().await?, &said);
+        Ok(base64url(&[&said, &tag.as_ref()[..TAG]].concat()))
     }
 
-    /// Whether it is one of ours and comes for the first time; the next time it does not.
-    pub(super) fn redeem(&self, nonce: &str) -> bool {
-        let Some(bytes) = from_base64url(nonce) else { return false };
-        let Some((number, tag)) = bytes.split_at_checked(NUMBER) else { return false };
-        let expected = hmac::sign(&self.key, number);
-        // The number is no secret, and a tag that is compared octet by octet says nothing about the others' tags: all
-        // the same, nothing is compared faster for being wrong earlier.
+    /// One of ours that comes to this server for the first time; the next time it is none.
+    pub(super) async fn redeem(&self, text: &str, now: Timestamp) -> Result<Option<Nonce>, Refusal> {
+        let read = from_base64url(text);
+        let Some((said, tag)) = read.as_deref().and_then(|bytes| bytes.split_first_chunk::<SAID>()) else {
+            return Ok(None);
+        };
+        let expected = hmac::sign(&self.key().await?, said);
+        // The whole of both is compared, so that nothing is told by how long it took.
         let difference =
             expected.as_ref().iter().zip(tag).fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
         if tag.len() != TAG || difference != 0 {
+            return Ok(None);
+        }
+        let nonce = Nonce(*said);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(used.take(nonce, now).then_some(nonce))
+    }
+
+    async fn key(&self) -> Result<hmac::Key, Refusal> {
+        let secret = self.opening.secret().await?;
+        Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.derived("nonces").as_ref()))
+    }
+}
+
+impl Used {
+    fn take(&mut self, nonce: Nonce, now: Timestamp) -> bool {
+        let oldest = now.minus(LIFE).max(self.floor);
+        let issued_at = nonce.issued_at();
+        if issued_at < oldest || issued_at > now.plus(SKEW) || !self.nonces.insert(nonce.0) {
             return false;
         }
-        let number = number.try_into().map_or(u64::MAX, u64::from_be_bytes);
-        self.issued.lock().unwrap_or_else(PoisonError::into_inner).redeem(number)
-    }
-}
-
-impl Issued {
-    fn issue(&mut self) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        let (word, bit) = place(number);
-        self.used[word] &= !bit;
-        number
-    }
-
-    fn redeem(&mut self, number: u64) -> bool {
-        let (word, bit) = place(number);
-        let is_recent = number < self.next && self.next - number <= WINDOW;
-        let is_fresh = is_recent && self.used[word] & bit == 0;
-        if is_fresh {
-            self.used[word] |= bit;
+        while let Some(first) = self.nonces.first().copied() {
+            let first_at = Nonce(first).issued_at();
+            if first_at >= oldest && self.nonces.len() <= MOST {
+                break;
+            }
+            self.nonces.pop_first();
+            if first_at >= oldest {
+                self.floor = first_at.plus(Duration::from_millis(1));
+            }
         }
-        is_fresh
+        true
     }
 }
 
-fn place(number: u64) -> (usize, u64) {
-    let at = number % WINDOW;
-    (usize::try_from(at / 64).unwrap_or_default(), 1 << (at % 64))
+impl Nonce {
+    /// What the ledger is to remember.
+    pub(super) fn used(self, now: Timestamp) -> UseNonce {
+        // Servers whose clocks are behind still take what is a little older.
+        let oldest = now.minus(LIFE).minus(SKEW);
+        UseNonce { nonce: self.0.to_vec(), issued_at: self.issued_at(), oldest, at: now }
+    }
+
+    fn issued_at(self) -> Timestamp {
+        let time = self.0.first_chunk::<TIME>().copied().unwrap_or_default();
+        Timestamp::from_millis(i64::from_be_bytes(time))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::BindingSecret;
     use tegata_core::entropy::Seeded;
 
-    #[test]
-    fn a_nonce_is_good_once() {
-        let nonces = Nonces::new(&Seeded::new(1));
-        let (first, second) = (nonces.issue(), nonces.issue());
-        assert_ne!(first, second);
-        assert!(nonces.redeem(&second) && nonces.redeem(&first));
-        assert!(!nonces.redeem(&first) && !nonces.redeem(&second));
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
+
+    fn nonces(secret: &'static [u8], seed: u64) -> Nonces {
+        let opening = Opening::new(Arc::new(move || Some(BindingSecret::new(secret))));
+        Nonces::new(opening, Arc::new(Seeded::new(seed)))
     }
 
-    #[test]
-    fn what_was_not_issued_here_is_refused() {
-        let (nonces, others) = (Nonces::new(&Seeded::new(1)), Nonces::new(&Seeded::new(2)));
-        let nonce = nonces.issue();
-        assert!(!others.redeem(&nonce));
+    async fn takes(nonces: &Nonces, nonce: &str, now: Timestamp) -> bool {
+        nonces.redeem(nonce, now).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_nonce_is_good_once_whichever_server_handed_it_out() {
+        let (one, other) = (nonces(b"the ledger's secret", 1), nonces(b"the ledger's secret", 2));
+        let (first, second) = (one.issue(NOW).await.unwrap(), one.issue(NOW).await.unwrap());
+        assert_ne!(first, second);
+        assert!(takes(&one, &second, NOW).await && takes(&other, &first, NOW).await);
+        assert!(!takes(&one, &second, NOW).await && !takes(&other, &first, NOW).await);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_issued_here_is_refused() {
+        let (nonces, others) = (nonces(b"a secret", 1), nonces(b"another", 1));
+        let nonce = nonces.issue(NOW).await.unwrap();
+        assert!(!takes(&others, &nonce, NOW).await);
         let mut bytes = from_base64url(&nonce).unwrap();
         for at in 0..bytes.len() {
             bytes[at] ^= 1;
-            assert!(!nonces.redeem(&base64url(&bytes)), "octet {at}");
+            assert!(!takes(&nonces, &base64url(&bytes), NOW).await, "octet {at}");
             bytes[at] ^= 1;
         }
         for wrong in ["", "x", "AAAA", &nonce[..nonce.len() - 2], &format!("{nonce}AA")] {
-            assert!(!nonces.redeem(wrong), "{wrong}");
+            assert!(!takes(&nonces, wrong, NOW).await, "{wrong}");
         }
-        assert!(nonces.redeem(&nonce));
+        assert!(takes(&nonces, &nonce, NOW).await);
+    }
+
+    #[tokio::test]
+    async fn an_old_one_is_stale_and_one_from_a_clock_far_ahead_is_not_yet_good() {
+        let nonces = nonces(b"a secret", 1);
+        let nonce = nonces.issue(NOW).await.unwrap();
+        assert!(!takes(&nonces, &nonce, NOW.plus(LIFE).plus(SKEW)).await);
+        assert!(!takes(&nonces, &nonce, NOW.minus(SKEW).minus(SKEW)).await);
+        assert!(takes(&nonces, &nonce, NOW.plus(LIFE)).await);
     }
 
     #[test]
-    fn old_ones_grow_stale_and_the_memory_does_not_grow() {
-        let nonces = Nonces::new(&Seeded::new(1));
-        let (oldest, old) = (nonces.issue(), nonces.issue());
-        for _ in 0..WINDOW - 1 {
-            nonces.issued.lock().unwrap().issue();
+    fn in_a_flood_memory_has_an_end_and_nothing_is_taken_twice() {
+        let mut used = Used::default();
+        let nonce = |number: usize| {
+            let number = i64::try_from(number).unwrap();
+            let time = NOW.millis() + number / 100;
+            let said: [u8; SAID] = [time.to_be_bytes(), number.to_be_bytes()].concat().try_into().unwrap();
+            Nonce(said)
+        };
+        let later = NOW.plus(Duration::from_secs(10));
+        for number in 0..MOST + 1000 {
+            assert!(used.take(nonce(number), later), "{number}");
         }
-        assert!(!nonces.redeem(&oldest));
-        assert!(nonces.redeem(&old));
-        assert_eq!(nonces.issued.lock().unwrap().used.len() * 64, usize::try_from(WINDOW).unwrap());
+        assert!(used.nonces.len() <= MOST);
+        for number in [0, 999, 1000, 5000, MOST] {
+            assert!(!used.take(nonce(number), later), "{number}");
+        }
     }
 }

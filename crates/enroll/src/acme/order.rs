@@ -78,6 +78,9 @@ pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Re
     };
     let ledger = &acme.desk.context.ledger;
     let mut transaction = ledger.begin(acme.now()).await?;
+    if !account.is_stored {
+        transaction.keep_acme_account(account).await?;
+    }
     transaction.add_acme_order(&account.id, &new, &actor).await?;
     transaction.commit().await?;
     let order = ledger.acme_order(&new.id).await?.ok_or(Refusal::Internal)?;

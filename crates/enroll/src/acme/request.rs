@@ -3,10 +3,12 @@
 use super::Acme;
 use super::jwk::Jwk;
 use super::jws::{Claimed, Jws};
+use super::nonce::Nonce;
 use super::problem::{AcmeError, Answer};
 use axum::extract::Request;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
+use tegata_core::encoding::{base32, from_base64url};
 use tegata_core::{AcmeAccountId, Refusal};
 use tegata_storage::AcmeAccount;
 use tegata_web::body;
@@ -16,6 +18,8 @@ pub(super) struct Signed {
     pub(super) signer: Signer,
     /// Where it was sent.
     pub(super) url: String,
+    /// What it was signed with.
+    pub(super) nonce: Nonce,
     payload: Vec<u8>,
 }
 
@@ -62,15 +66,16 @@ impl Acme {
         }
         let body = body::read(request.into_body(), body::LIMIT).await?;
         let jws = Jws::parse(&body)?;
-        if !jws.nonce().is_some_and(|nonce| self.nonces.redeem(nonce)) {
-            return Err(Refusal::AcmeNonce.into());
-        }
+        let nonce = self.nonces.redeem(jws.nonce().unwrap_or_default(), self.now()).await?;
+        let nonce = nonce.ok_or(Refusal::AcmeNonce)?;
         jws.check_algorithm()?;
         if jws.url() != url {
             return Err(AcmeError::malformed("it was signed for another URL").named("unauthorized"));
         }
         match jws.claimed()? {
-            Claimed::Key(key) => Ok(Signed { payload: jws.verify(&key)?, signer: Signer::Key(key), url }),
+            Claimed::Key(key) => {
+                Ok(Signed { payload: jws.verify(&key)?, signer: Signer::Key(key), url, nonce })
+            }
             Claimed::Known(kid) => {
                 let account = self.account_at(kid).await?;
                 let payload = jws.verify(&key_of(&account)?)?;
@@ -78,16 +83,51 @@ impl Acme {
                 if !account.is_valid {
                     return Err(Refusal::AcmeAccountClosed.into());
                 }
-                Ok(Signed { payload, signer: Signer::Account(account), url })
+                if account.is_stored {
+                    self.use_up(nonce).await?;
+                }
+                Ok(Signed { payload, signer: Signer::Account(account), url, nonce })
             }
         }
     }
 
+    /// No server takes the nonce again. Called once it is certain that the request comes from somebody with a right: each is
+    /// a row for a while.
+    pub(super) async fn use_up(&self, nonce: Nonce) -> Answer<()> {
+        let is_first = self.desk.context.ledger.group(nonce.used(self.now())).await?;
+        if is_first { Ok(()) } else { Err(Refusal::AcmeNonce.into()) }
+    }
+
+    /// Whether the account at this URL is in the ledger or in name only.
     async fn account_at(&self, url: &str) -> Answer<AcmeAccount> {
-        let id = url.strip_prefix(&self.url("/acme/account/")).and_then(AcmeAccountId::parse);
-        let id = id.ok_or(Refusal::AcmeAccountUnknown)?;
-        let account = self.desk.context.ledger.acme_account(&id).await?;
-        Ok(account.ok_or(Refusal::AcmeAccountUnknown)?)
+        let named = url.strip_prefix(&self.url("/acme/account/")).ok_or(Refusal::AcmeAccountUnknown)?;
+        let (id, key) = named.split_once('.').map_or((named, None), |(id, key)| (id, Some(key)));
+        let id = AcmeAccountId::parse(id).ok_or(Refusal::AcmeAccountUnknown)?;
+        if let Some(account) = self.desk.context.ledger.acme_account(&id).await? {
+            return Ok(account);
+        }
+        let key = key.and_then(from_base64url).and_then(|key| serde_json::from_slice(&key).ok());
+        let key = Jwk::parse(&key.ok_or(Refusal::AcmeAccountUnknown)?)?;
+        let account = self.account_in_name(&key).await?;
+        if account.id == id { Ok(account) } else { Err(Refusal::AcmeAccountUnknown.into()) }
+    }
+
+    /// The account that a key has with nobody's invitation: every server finds the same one, and none remembers it.
+    pub(super) async fn account_in_name(&self, key: &Jwk) -> Answer<AcmeAccount> {
+        let secret = self.desk.opening.secret().await?;
+        let derived = secret.derived(&format!("account of {}", key.thumbprint()));
+        let id = AcmeAccountId::parse(&base32(&derived.as_ref()[..16])).ok_or(Refusal::Internal)?;
+        Ok(AcmeAccount {
+            id,
+            thumbprint: key.thumbprint(),
+            jwk: key.canonical(),
+            invitation: None,
+            binding: None,
+            is_valid: true,
+            is_stored: false,
+            created_at: self.now(),
+            device: None,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
 use tegata_core::security_event::Told;
-use tegata_storage::{ReceiverRow, Take};
+use tegata_storage::{Ledger, ReceiverRow, Take};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
@@ -46,8 +46,8 @@ pub(crate) async fn poll(
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
     let stream = caller.polled(&id)?;
     let asked = PollRequest::parse(&object)?;
-    let polling =
-        PollState { signals: &signals, stream, said: PollReport::of(&asked, &id), most: asked.max_events };
+    let said = PollReport::of(&asked, &id).so_far(&signals.context.ledger, &id).await?;
+    let polling = PollState { signals: &signals, stream, said, most: asked.max_events };
     let _turn = polling.turn(&asked)?;
     let deadline = Instant::now() + stream.longest_poll;
     let mut first = true;
@@ -114,6 +114,23 @@ impl PollReport {
             }
         }
         said
+    }
+
+    /// Without what had not happened when it was said: names are easily guessed, and a poll that waits would take the event
+    /// that it waits for as told.
+    async fn so_far(mut self, ledger: &Ledger, id: &str) -> Result<Self, StreamError> {
+        if self.done.is_empty() && self.later.is_empty() {
+            return Ok(self);
+        }
+        let (ends, notices) = (ledger.ends().await?, ledger.notices(id).await?);
+        let has_happened = |told: &Told| match *told {
+            Told::Change { seq, .. } => seq <= ends.feed,
+            Told::Issued { entry } => entry <= ends.audit,
+            Told::Notice { number, .. } => notices.iter().any(|notice| notice.number == number),
+        };
+        self.done.retain(has_happened);
+        self.later.retain(has_happened);
+        Ok(self)
     }
 
     fn is_empty(&self) -> bool {

@@ -225,6 +225,21 @@ async fn a_receiver_that_waits_is_answered_as_soon_as_something_happens() {
 }
 
 #[tokio::test]
+async fn what_has_not_happened_yet_cannot_be_acknowledged() {
+    let house = House::new().await;
+    house.empty("aoba").await;
+    let ack = ["1.session-revoked.aoba", "1.device-compliance-change.aoba", "notice-2.verification.aoba"];
+    let errors = json!({"2.session-revoked.aoba": {"err": "access_denied", "description": ""}});
+    let body = json!({"ack": ack, "setErrs": errors});
+    let (answer, ()) = tokio::join!(house.poll(0, "aoba", &body), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        house.stir(1, DeviceAction::Suspend).await;
+    });
+    assert_eq!(names(&answer).len(), 2, "the poll that waited tells it all the same: {answer}");
+    assert_eq!(names(&house.now("aoba", json!({})).await).len(), 2, "and so does the next one");
+}
+
+#[tokio::test]
 async fn a_server_that_stops_lets_go_of_those_who_wait() {
     let house = TwoServers::new().await;
     house.empty("aoba").await;

@@ -32,6 +32,8 @@ pub struct AcmeAccount {
     pub binding: Option<String>,
     pub is_valid: bool,
     pub created_at: Timestamp,
+    /// Whether the ledger has it: whoever was not invited has an account in name only, until its first order.
+    pub is_stored: bool,
     /// The device that its invitation became through an order of its own.
     pub device: Option<DeviceId>,
 }
@@ -109,6 +111,15 @@ impl Transaction {
         let actor = new.invitation.clone().map_or(Actor::Anonymous, Actor::Invitation);
         let detail = json!({"account": new.id, "key": new.thumbprint});
         self.audit(&actor, "acme.account_added", None, detail).await
+    }
+
+    /// Writes the account of somebody who was not invited, now that they have shown an invitation. One that is there stays.
+    pub async fn keep_acme_account(&mut self, account: &AcmeAccount) -> Result<()> {
+        let AcmeAccount { id, thumbprint, jwk, invitation, binding, .. } = account.clone();
+        match self.add_acme_account(&NewAcmeAccount { id, thumbprint, jwk, invitation, binding }).await {
+            Err(LedgerError::Refused(Refusal::AcmeKeyTaken)) => Ok(()),
+            added => added,
+        }
     }
 
     /// Gives an account another key in place of the one it has.
@@ -209,6 +220,7 @@ impl TryFrom<Row> for AcmeAccount {
             invitation,
             binding: row.binding,
             is_valid: row.state == "valid",
+            is_stored: true,
             created_at: row.created_at.into(),
             device: row.device.as_deref().and_then(DeviceId::parse),
         })

@@ -3,6 +3,7 @@
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
+use crate::key::key_id;
 use crate::policy::has_room;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
@@ -36,6 +37,13 @@ pub struct Intent {
     pub origin: Origin,
     /// When.
     pub at: Timestamp,
+}
+
+impl Intent {
+    /// What makes its key the same as another's, read from the very bytes that are to be signed.
+    pub(super) fn key_id(&self) -> [u8; 32] {
+        key_id(&self.tbs, &self.key_hash)
+    }
 }
 
 /// By what right a certificate is issued.
@@ -99,7 +107,7 @@ impl Operation for Intent {
     }
 
     async fn apply(&self, transaction: &mut Transaction) -> Result<u32> {
-        transaction.refuse_blocked_key(&self.key_hash).await?;
+        transaction.refuse_blocked_key(&self.key_hash, &self.key_id()).await?;
         transaction.refuse_reused_key(self).await?;
         let parent = match &self.origin {
             Origin::Invitation { invitation, tenant, site, role, label } => {
@@ -213,10 +221,10 @@ impl Transaction {
         };
         let used: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT device FROM certificate WHERE key_hash = $1 \
+                "SELECT device FROM certificate WHERE key_id = $1 \
                  AND (der IS NOT NULL OR device <> $2 OR (state = 'reserved' AND reserved_at > $3)) LIMIT 1",
             )
-            .bind(intent.key_hash.to_vec())
+            .bind(intent.key_id().to_vec())
             .bind(intent.device.as_str())
             .bind(in_progress)
             .fetch_optional(connection)
@@ -290,14 +298,14 @@ impl Transaction {
         let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(concat!(
-                "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, tbs, \
+                "INSERT INTO certificate (issuer, serial, shard, device, generation, parent, state, key_hash, key_id, tbs, \
                  not_before, not_after, reserved_at, status_place) \
-                 SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11, $12 \
+                 SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11, $12, $13 \
                  FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
                  WHERE i.id = $1 AND i.state = 'active' \
                  AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
                  AND (t.state = 'active' OR d.role = 'gate') AND ($5 > 1 OR ",
-                has_room!("$11"),
+                has_room!("$12"),
                 ")"
             ))
             .bind(intent.issuer.as_str())
@@ -307,6 +315,7 @@ impl Transaction {
             .bind(generation)
             .bind(parent)
             .bind(intent.key_hash.to_vec())
+            .bind(intent.key_id().to_vec())
             .bind(intent.tbs.clone())
             .bind(intent.not_before.millis())
             .bind(intent.not_after.millis())

@@ -120,7 +120,7 @@ impl Ledger {
             sqlx::query_as(
                 "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, \
                  not_after, reserved_at FROM certificate WHERE (issuer IN (SELECT id FROM issuer) AND serial = $1) \
-                 OR thumbprint = $1 OR key_hash = $1 ORDER BY device, generation",
+                 OR thumbprint = $1 OR key_hash = $1 OR key_id = $1 ORDER BY device, generation",
             )
             .bind(bytes.to_vec())
             .fetch_all(connection)

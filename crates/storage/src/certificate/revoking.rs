@@ -78,14 +78,14 @@ impl Transaction {
     /// no error.
     pub(crate) async fn revoke_certificates_with(
         &mut self,
-        key_hash: &[u8; 32],
+        key_id: &[u8; 32],
         note: &str,
         actor: &Actor,
     ) -> Result<Revoked> {
         let reason = RevocationReason::KeyCompromise;
         let found: Vec<(String, i64)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT device, generation FROM certificate WHERE key_hash = $1 ORDER BY device, generation")
-                .bind(key_hash.to_vec())
+            sqlx::query_as("SELECT device, generation FROM certificate WHERE key_id = $1 ORDER BY device, generation")
+                .bind(key_id.to_vec())
                 .fetch_all(connection)
                 .await?
         });

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
+use crate::key::key_id;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint, Timestamp};
@@ -45,8 +46,9 @@ impl Transaction {
         if self.knows(&thumbprint).await? {
             return Ok(false);
         }
-        self.refuse_blocked_key(&taken.key_hash).await?;
-        self.refuse_known_key(&taken.key_hash).await?;
+        let key_id = key_id(&taken.tbs, &taken.key_hash);
+        self.refuse_blocked_key(&taken.key_hash, &key_id).await?;
+        self.refuse_known_key(&key_id).await?;
         self.add_device(&taken.device, &taken.tenant, &taken.site, Role::Device, &taken.label).await?;
         let generation = self.next_generation(&taken.device).await?;
         self.insert_taken_over(taken, &thumbprint, generation).await?;
@@ -67,10 +69,10 @@ impl Transaction {
         Ok(known.is_some())
     }
 
-    async fn refuse_known_key(&mut self, key_hash: &[u8; 32]) -> Result<()> {
+    async fn refuse_known_key(&mut self, key_id: &[u8; 32]) -> Result<()> {
         let used: Option<(i64,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT generation FROM certificate WHERE key_hash = $1 LIMIT 1")
-                .bind(key_hash.to_vec())
+            sqlx::query_as("SELECT generation FROM certificate WHERE key_id = $1 LIMIT 1")
+                .bind(key_id.to_vec())
                 .fetch_optional(connection)
                 .await?
         });
@@ -86,9 +88,9 @@ impl Transaction {
         let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, der, thumbprint, \
+                "INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, key_id, tbs, der, thumbprint, \
                  not_before, not_after, reserved_at, issued_at, delivered_at, status_place) \
-                 SELECT i.id, $2, 0, $3, $4, 'delivered', $5, $6, $7, $8, $9, $10, $11, $11, $11, $13 FROM issuer i \
+                 SELECT i.id, $2, 0, $3, $4, 'delivered', $5, $14, $6, $7, $8, $9, $10, $11, $11, $11, $13 FROM issuer i \
                  WHERE i.id = $1 AND i.custody = 'foreign' AND i.state IN ('active', 'resting') \
                  AND (i.tenant IS NULL OR i.tenant = $12)",
             )
@@ -105,6 +107,7 @@ impl Transaction {
             .bind(now)
             .bind(taken.tenant.as_str())
             .bind(place)
+            .bind(key_id(&taken.tbs, &taken.key_hash).to_vec())
             .execute(connection)
             .await?
             .rows_affected()

@@ -33,17 +33,17 @@ static CLAIMS: Statement = Statement::new(
 
 /// A device that was not there before has no certificate, so a key that anybody has used is another's.
 static RESERVATIONS: Statement = Statement::new(
-    "WITH new (issuer, serial, shard, device, key_hash, tbs, not_before, not_after, at, place) AS (VALUES ",
-    10,
+    "WITH new (issuer, serial, shard, device, key_hash, key_id, tbs, not_before, not_after, at, place) AS (VALUES ",
+    11,
     concat!(
-        ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, tbs, not_before, \
-     not_after, reserved_at, status_place) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.tbs, \
+        ") INSERT INTO certificate (issuer, serial, shard, device, generation, state, key_hash, key_id, tbs, not_before, \
+     not_after, reserved_at, status_place) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.key_id, n.tbs, \
      n.not_before, n.not_after, n.at, n.place FROM new n JOIN issuer i ON i.id = n.issuer \
      JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
      WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
      AND (t.state = 'active' OR d.role = 'gate') \
-     AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_hash = n.key_hash) \
-     AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_hash = n.key_hash) AND ",
+     AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_id = n.key_id OR b.key_hash = n.key_hash) \
+     AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_id = n.key_id) AND ",
         has_room!("n.at")
     ),
 );
@@ -64,6 +64,7 @@ struct Enrolment<'a> {
     site: &'a SiteId,
     role: Role,
     label: &'a str,
+    key_id: [u8; 32],
     /// In the status lists.
     place: i64,
 }
@@ -74,7 +75,7 @@ impl<'a> Enrolment<'a> {
             return None;
         };
         let place = transaction.take_status_place();
-        Some(Self { intent, invitation, tenant, site, role: *role, label, place })
+        Some(Self { intent, invitation, tenant, site, role: *role, label, key_id: intent.key_id(), place })
     }
 }
 
@@ -83,7 +84,7 @@ impl Transaction {
     pub(super) async fn reserve_all(&mut self, set: &[&Intent]) -> Result<Vec<u32>> {
         // The statements look for a key in the ledger as it was before them.
         let mut keys = HashSet::with_capacity(set.len());
-        if !set.iter().all(|intent| keys.insert(intent.key_hash)) {
+        if !set.iter().all(|intent| keys.insert(intent.key_id())) {
             return Err(NOT_ALL);
         }
         let enrolments: Vec<_> = set.iter().filter_map(|intent| Enrolment::of(intent, self)).collect();
@@ -167,6 +168,7 @@ impl Transaction {
                 i64::from(new.intent.shard),
                 new.intent.device.as_str(),
                 new.intent.key_hash.as_slice(),
+                new.key_id.as_slice(),
                 new.intent.tbs.as_slice(),
                 new.intent.not_before.millis(),
                 new.intent.not_after.millis(),

@@ -31,9 +31,9 @@ impl Inspection {
     pub async fn shared_keys(&mut self, limit: u32) -> Result<Vec<Suspicious>> {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT c.device, c.generation, c.issuer, c.serial FROM certificate c WHERE c.key_hash IN \
-                 (SELECT k.key_hash FROM certificate k WHERE k.der IS NOT NULL GROUP BY k.key_hash HAVING COUNT(*) > 1) \
-                 AND c.der IS NOT NULL ORDER BY c.key_hash, c.device, c.generation LIMIT $1",
+                "SELECT c.device, c.generation, c.issuer, c.serial FROM certificate c WHERE c.key_id IN \
+                 (SELECT k.key_id FROM certificate k WHERE k.der IS NOT NULL GROUP BY k.key_id HAVING COUNT(*) > 1) \
+                 AND c.der IS NOT NULL ORDER BY c.key_id, c.device, c.generation LIMIT $1",
             )
             .bind(i64::from(limit))
             .fetch_all(connection)
@@ -63,7 +63,7 @@ impl Inspection {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT c.device, c.generation, c.issuer, c.serial FROM blocked_key b \
-                 JOIN certificate c ON c.key_hash = b.key_hash LEFT JOIN device d ON d.id = c.device \
+                 JOIN certificate c ON c.key_id = b.key_id OR c.key_hash = b.key_hash LEFT JOIN device d ON d.id = c.device \
                  WHERE c.state NOT IN ('retired', 'revoked') AND c.not_after >= $1 \
                  AND COALESCE(d.state, 'active') IN ('active', 'suspended') ORDER BY 1, 2 LIMIT $2",
             )

@@ -43,7 +43,9 @@ impl Transaction {
                 done.events += 1;
                 self.apply_event(logged, done).await?;
             }
-            Record::KeyBlocked { key, note, at } => done.keys += self.block_again(key, note, *at).await?,
+            Record::KeyBlocked { key, id, note, at } => {
+                done.keys += self.block_again(key, id.as_deref(), note, *at).await?;
+            }
             Record::IssuerMoved { issuer, state, reason, at } => {
                 done.issuers += self.move_issuer_again(issuer, state, reason.as_deref(), *at).await?;
             }
@@ -222,19 +224,14 @@ impl Transaction {
         Ok(u64::from(is_news))
     }
 
-    async fn block_again(&mut self, key: &str, note: &str, at: Timestamp) -> Result<u64> {
-        let key_hash = from_hex(key).ok_or(LedgerError::Unreadable("a key in the revocation log"))?;
-        let blocked = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "INSERT INTO blocked_key (key_hash, note, at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO NOTHING",
-            )
-            .bind(key_hash)
-            .bind(note)
-            .bind(at.millis())
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
+    async fn block_again(&mut self, key: &str, id: Option<&str>, note: &str, at: Timestamp) -> Result<u64> {
+        let read = |text: &str| from_hex(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let key_hash = read(key).ok_or(LedgerError::Unreadable("a key in the revocation log"))?;
+        let id = match id.and_then(read) {
+            Some(id) => id,
+            None => self.key_id_of(&key_hash).await?,
+        };
+        let blocked = self.insert_blocked_key(&key_hash, &id, note, at).await?;
         if blocked > 0 {
             self.audit(&LOG, "key.blocked", None, json!({"key": key, "note": note, "at": at})).await?;
         }

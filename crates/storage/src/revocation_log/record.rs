@@ -22,7 +22,15 @@ pub(crate) enum Record {
     /// An event of the feed.
     Event(Logged),
     /// A key that is in other hands. Base 16 of its SHA-256.
-    KeyBlocked { key: String, note: String, at: Timestamp },
+    KeyBlocked {
+        /// SHA-256 of the `SubjectPublicKeyInfo`.
+        key: String,
+        /// What makes it the same as another; lines of older versions lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        note: String,
+        at: Timestamp,
+    },
     /// A step in the life of a CA.
     IssuerMoved { issuer: IssuerId, state: String, reason: Option<String>, at: Timestamp },
 }

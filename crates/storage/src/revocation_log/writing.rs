@@ -42,9 +42,10 @@ impl Pending {
 
 impl Transaction {
     /// A key that is in other hands goes to the log.
-    pub(crate) fn log_blocked_key(&mut self, key_hash: &[u8; 32], note: &str) {
+    pub(crate) fn log_blocked_key(&mut self, key_hash: &[u8; 32], id: &[u8; 32], note: &str) {
         let at = self.now;
-        self.log_record(|| Record::KeyBlocked { key: hex(key_hash), note: note.to_owned(), at });
+        let id = Some(hex(id));
+        self.log_record(|| Record::KeyBlocked { key: hex(key_hash), id, note: note.to_owned(), at });
     }
 
     /// A step in the life of a CA goes to the log.

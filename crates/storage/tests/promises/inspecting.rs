@@ -59,8 +59,8 @@ on_both_engines! {
         assert_eq!(heirs.iter().map(|heir| heir.generation).collect::<Vec<_>>(), [2]);
         drop(inspection);
 
-        house.place.tamper("UPDATE certificate SET key_hash = (SELECT c.key_hash FROM certificate c WHERE c.generation = 1)").await;
-        house.place.tamper("INSERT INTO blocked_key SELECT key_hash, '', 0 FROM certificate WHERE generation = 1").await;
+        house.place.tamper("UPDATE certificate SET key_id = (SELECT c.key_id FROM certificate c WHERE c.generation = 1)").await;
+        house.place.tamper("INSERT INTO blocked_key (key_hash, key_id, note, at) SELECT key_hash, key_id, '', 0 FROM certificate WHERE generation = 1").await;
         house.place.tamper(
             "INSERT INTO responder SELECT issuer, serial, tbs, der, not_after, 0 FROM certificate WHERE generation = 1",
         ).await;

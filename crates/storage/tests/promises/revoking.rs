@@ -1,10 +1,12 @@
 //! Single certificates, their descendants, and keys in other hands.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, operator};
+use crate::house::{House, day, operator, refusal};
 use tegata_core::feed::Denial;
-use tegata_core::{DeviceId, Refusal, RevocationReason, Standing, Thumbprint};
-use tegata_storage::{IssuerKind, IssuerState, LedgerError, Lineage, Origin, Result, Revoked, StoredIssuer};
+use tegata_core::{DeviceId, InvitationId, Refusal, RevocationReason, Standing, Thumbprint};
+use tegata_storage::{
+    IssuerKind, IssuerState, Ledger, LedgerError, Lineage, Origin, Result, Revoked, StoredIssuer,
+};
 
 on_both_engines! {
     async fn what_descends_from_a_stolen_certificate_dies_with_it(house: House) {
@@ -51,6 +53,33 @@ on_both_engines! {
         intent.key_hash = key;
         let refused = house.ledger.group(intent).await;
         assert!(matches!(refused, Err(LedgerError::Refused(Refusal::KeyBlocked))), "{refused:?}");
+    }
+
+    async fn a_key_is_the_same_whatever_else_is_written_around_its_secret(house: House) {
+        let (modulus, other) = ([0xc5; 256], [0xc7; 256]);
+        let with = async |key: &[u8], invited: &InvitationId| {
+            let mut intent = house.intent(&DeviceId::random(&house.entropy), house.by_invitation(invited), day(0));
+            intent.tbs = tbs(key);
+            intent
+        };
+        let [first, second, third, fourth] = [1, 2, 3, 4].map(|_| house.invite("受付PC", day(0)));
+        let first = with(&rsa(&modulus, &[1, 0, 1]), &first.await.id).await;
+        house.issue(first).await.unwrap();
+        let same = with(&rsa(&modulus, &[1, 0, 3]), &second.await.id).await;
+        assert_eq!(refusal(house.issue(same).await), Refusal::KeyReused);
+        // Rows from before keys had an identity get one when the ledger is opened.
+        house.place.tamper("UPDATE certificate SET key_id = NULL").await;
+        let again = Ledger::open(&house.place.url()).await.unwrap();
+        again.close().await;
+        let same = with(&rsa(&modulus, &[1, 0, 3]), &third.await.id).await;
+        assert_eq!(refusal(house.issue(same).await), Refusal::KeyReused);
+        for (key, revoked) in [(&modulus, 1), (&other, 0)] {
+            let info = rsa(key, &[1, 0, 5]);
+            let block = house.write(day(1), async |writing| writing.block_public_key(&info, "found", &operator()).await);
+            assert_eq!(block.await.unwrap().certificates, revoked);
+        }
+        let blocked = with(&rsa(&other, &[1, 0, 1]), &fourth.await.id).await;
+        assert_eq!(refusal(house.issue(blocked).await), Refusal::KeyBlocked);
     }
 
     async fn a_ca_at_rest_issues_nothing_and_its_certificates_live_on(house: House) {
@@ -146,4 +175,23 @@ async fn move_issuer(house: &House, to: IssuerState) -> Result<()> {
             transaction.move_issuer(&house.issuer, to, reason, "", &operator()).await
         })
         .await
+}
+
+fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+    [&[tag, 0x82], &length[..], &content].concat()
+}
+
+/// A `SubjectPublicKeyInfo`.
+fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    const ALGORITHM: &[u8] = &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 5, 0];
+    let key = der(0x30, &[&der(2, &[&[0], modulus]), &der(2, &[exponent])]);
+    der(0x30, &[ALGORITHM, &der(3, &[&[0], &key])])
+}
+
+/// As much of a certificate as there has to be around its key.
+fn tbs(info: &[u8]) -> Vec<u8> {
+    let empty = der(0x30, &[]);
+    der(0x30, &[&der(2, &[&[1]]), &empty, &empty, &empty, &empty, info])
 }

@@ -11,6 +11,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::Path;
 use tegata_ca::public_key_of_private;
+use tegata_core::KeyId;
 use tegata_core::encoding::{from_hex, hex};
 use tegata_storage::Ledger;
 use x509_parser::certification_request::X509CertificationRequest;
@@ -52,22 +53,25 @@ async fn block(
     proof: &Proof,
     machine: &Machine,
 ) -> Result<(), Failure> {
-    let key = hash_of(key)?;
-    let known = ledger.find_certificates(&key).await.doing(READ)?.len();
+    let key = Named::read(key)?;
+    let known = ledger.find_certificates(&key.id()).await.doing(READ)?.len();
     consent.obtain(format!(
         "the {known} certificates with the key {} end for ever, with what was renewed from them, and the key is refused \
          from now on",
-        hex(&key)
+        hex(&key.hash())
     ))?;
     let stopping = Stopping::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let revoked = transaction
-        .block_key(&key, &proof.note, &Machine::operator())
-        .await
-        .doing("the key is not blocked")?;
+    let operator = Machine::operator();
+    let revoked = match &key {
+        Named::Key(info) => transaction.block_public_key(info, &proof.note, &operator).await,
+        Named::Hash(hash) => transaction.block_key(hash, &proof.note, &operator).await,
+    };
+    let revoked = revoked.doing("the key is not blocked")?;
+    let key = hex(&key.hash());
     transaction.commit().await.committed("the change is not durable; nothing was changed")?;
-    let what = json!({"key": hex(&key), "certificates": revoked.certificates});
-    let name = format!("key {} blocked, {} certificates revoked", hex(&key), revoked.certificates);
+    let what = json!({"key": key, "certificates": revoked.certificates});
+    let name = format!("key {key} blocked, {} certificates revoked", revoked.certificates);
     stopping.report(&what, &name, revoked.event).await
 }
 
@@ -87,23 +91,50 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
 
 const READ: &str = "cannot read the ledger";
 
-/// SHA-256 of the `SubjectPublicKeyInfo` of whatever a person has at hand.
-fn hash_of(key: &str) -> Result<[u8; 32], Failure> {
-    if let Some(hash) = from_hex(key).and_then(|bytes| bytes.try_into().ok()) {
-        return Ok(hash);
+/// A key as a person names it.
+enum Named {
+    /// Its `SubjectPublicKeyInfo`: with it go all keys that the same secret serves.
+    Key(Vec<u8>),
+    /// The SHA-256 of that.
+    Hash([u8; 32]),
+}
+
+impl Named {
+    /// Whatever a person has at hand.
+    fn read(key: &str) -> Result<Self, Failure> {
+        if let Some(hash) = from_hex(key).and_then(|bytes| bytes.try_into().ok()) {
+            return Ok(Self::Hash(hash));
+        }
+        let file = std::fs::read(Path::new(key)).map_err(|error| {
+            Failure::misuse(format!("{key:?} is no SHA-256 in hex, and no file: {error}"))
+        })?;
+        let der = pem::decode(&file).unwrap_or(file);
+        public_key_info(&der).map(Self::Key).ok_or_else(|| {
+            Failure::misuse(format!(
+                "{key} holds no certificate, request, public key or unencrypted PKCS#8 private key; turn other forms \
+                 into one with `openssl pkey -pubout`"
+            ))
+        })
     }
-    let file = std::fs::read(Path::new(key))
-        .map_err(|error| Failure::misuse(format!("{key:?} is no SHA-256 in hex, and no file: {error}")))?;
-    let der = pem::decode(&file).unwrap_or(file);
-    let info = public_key_info(&der).ok_or_else(|| {
-        Failure::misuse(format!(
-            "{key} holds no certificate, request, public key or unencrypted PKCS#8 private key; turn other forms into \
-             one with `openssl pkey -pubout`"
-        ))
-    })?;
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, &info).as_ref());
-    Ok(hash)
+
+    /// By which the ledger finds its certificates.
+    fn id(&self) -> [u8; 32] {
+        match self {
+            Self::Hash(hash) => *hash,
+            Self::Key(info) => KeyId::of_public_key(info).map_or_else(|| self.hash(), |id| *id.as_bytes()),
+        }
+    }
+
+    fn hash(&self) -> [u8; 32] {
+        match self {
+            Self::Hash(hash) => *hash,
+            Self::Key(info) => {
+                let mut hash = [0; 32];
+                hash.copy_from_slice(digest(&SHA256, info).as_ref());
+                hash
+            }
+        }
+    }
 }
 
 fn public_key_info(der: &[u8]) -> Option<Vec<u8>> {

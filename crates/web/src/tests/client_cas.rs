@@ -4,7 +4,8 @@ use super::world::{Made, NOW, ca_params, leaf_params, rooted, signed};
 use crate::ClientCas;
 use crate::client_cas::UnfitLists;
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, RevokedCertParams, SerialNumber, date_time_ymd,
+    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 use std::time::Duration;
 use tegata_core::{Refusal, Timestamp};
@@ -92,6 +93,16 @@ fn lists_that_do_not_fit_the_cas_are_refused() {
     let both = both.with_lists(lists);
     assert_eq!(both.judge(&numbered(8, &one).der, NOW), Err(Refusal::CertificateRevoked));
     assert_eq!(both.judge(&numbered(8, &two).der, NOW), Ok(()), "a serial is one CA's own");
+}
+
+#[test]
+fn a_list_of_a_ca_that_may_not_sign_lists_is_believed_by_nobody() {
+    let mut ca = list_signing_ca("Clients");
+    let list = list(&ca, &[8], NOW.plus(DAY));
+    ca.params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let der = ca.params.clone().self_signed(&ca.key).unwrap().der().to_vec();
+    let cas = ClientCas::new(vec![der]).unwrap();
+    assert_eq!(cas.read_lists(&list).unwrap_err(), UnfitLists::MayNotSign);
 }
 
 fn pem(ders: &[&Vec<u8>]) -> String {
