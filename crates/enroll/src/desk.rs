@@ -10,14 +10,12 @@ use crate::companion::TokenDesk;
 use crate::guesses::Guesses;
 use crate::guest::Guest;
 use crate::secret::{OpenSecret, Opening};
-use crate::throttle::Throttle;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, TenantId, Timestamp};
-use tegata_storage::{Actor, Certificate, Device, LedgerError, Note};
+use tegata_storage::{Actor, Certificate, Device, LedgerError, RefusalNote};
 use tegata_web::Context;
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
@@ -27,8 +25,8 @@ const IN_PROGRESS: Duration = Duration::from_secs(10);
 /// How long certificates of the system's own tenant live: it is revoked at once, and its entries leave the lists.
 const SYSTEM_LIFE: Duration = Duration::from_hours(1);
 
-/// Links that nobody was given, from one address in ten minutes, and of how many it is remembered where they came from. A
-/// link has 160 bits: this is no defence of its code, but whoever tries is stopped and seen.
+/// Links that nobody was given, from one address in ten minutes before it is told to stop, and of how many it is remembered
+/// where they came from. A link has 160 bits: this is no defence of its code, and holds up nobody whose link is right.
 const WRONG_LINKS: (u32, u32) = (100, 100_000);
 
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
@@ -45,7 +43,6 @@ pub struct Desk {
     pub(crate) opening: Opening,
     /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
-    refusals: Arc<Throttle>,
     guesses: Arc<Guesses>,
     wrong_links: Arc<Guesses>,
     /// Who is at the desk.
@@ -68,7 +65,6 @@ impl Desk {
             tokens: None,
             scep: false,
             opening: Opening::new(open_secret),
-            refusals: Arc::new(Throttle::per_second(20)),
             guesses: Arc::default(),
             wrong_links: Arc::new(Guesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
             guest: Guest::UNKNOWN,
@@ -168,7 +164,8 @@ impl Desk {
         })
     }
 
-    /// One audit line for a refusal, the only thing it writes. A flood of refusals is cut: the log is for reading.
+    /// Writes a refusal down, the only thing it writes: the first of its kind in an hour as a line of the audit log, those
+    /// after it as a number.
     pub(crate) async fn refused(
         &self,
         actor: Actor,
@@ -188,12 +185,8 @@ impl Desk {
         refusal: Refusal,
         now: Timestamp,
     ) -> Refusal {
-        if !self.refusals.admits(now) {
-            tracing::warn!(code = refusal.code(), "refusals arrive faster than they are written down");
-            return refusal;
-        }
-        let note = Note { actor, action, device, detail: json!({"code": refusal.code()}), at: now };
-        if let Err(error) = self.context.ledger.group(note).await {
+        let noted = RefusalNote { action, actor, device, code: refusal.code(), at: now };
+        if let Err(error) = self.context.ledger.note_refusal(noted).await {
             tracing::error!(%error, "a refusal could not be written down");
         }
         refusal

@@ -1,7 +1,11 @@
-//! How often somebody may be wrong: about a short code, and about a link.
+//! How often somebody may be wrong about something that could be guessed, and that links which nobody was given are seen.
 //!
-//! A code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
-//! night, one would be found about once in a hundred and seventy years.
+//! A short code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
+//! night, one would be found about once in fifteen years.
+//!
+//! Whoever has been wrong makes room for those who have not: an address that comes for the first time is let in long after
+//! many others were too often wrong. Those whose address is not known are never counted as one: they have a common limit that
+//! the others have no part in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,8 +15,10 @@ use tegata_core::Timestamp;
 
 /// From one address; an hour of a clumsy morning.
 const PER_ADDRESS: u32 = 10;
-/// From all addresses together.
+/// From all addresses together that have been wrong before, and from all that are not known.
 const IN_ALL: u32 = 1200;
+/// How many times as often others may be wrong for the first time.
+const NEWCOMERS: u32 = 10;
 /// The time in which they count.
 const WINDOW: Duration = Duration::from_mins(10);
 
@@ -33,8 +39,9 @@ impl Default for Guesses {
 #[derive(Default)]
 struct Window {
     began: Option<Timestamp>,
-    in_all: u32,
-    by_address: HashMap<Option<IpAddr>, u32>,
+    known: u32,
+    unknown: u32,
+    by_address: HashMap<IpAddr, u32>,
 }
 
 /// One attempt, counted as wrong until [`Guess::was_right`].
@@ -49,32 +56,38 @@ impl Guesses {
         Self { per_address, in_all, window: Mutex::default() }
     }
 
-    /// For what nobody guesses: only what turned out wrong counts, so that a crowd with right links behind one address is
-    /// never held up, and nobody is held up by what others do.
-    pub(crate) fn shut_out(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
-        let wrong = self.window_at(now).by_address.get(&address.map(network)).copied();
-        wrong.is_some_and(|wrong| wrong >= self.per_address)
-    }
-
-    /// Counts it.
-    pub(crate) fn was_wrong(&self, address: Option<IpAddr>, now: Timestamp) {
+    /// For what nobody guesses: only what turned out wrong is counted, and whoever is right is never asked. Gives whether
+    /// this address was wrong too often before.
+    pub(crate) fn was_wrong(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
+        let Some(address) = address.map(network) else { return false };
         let mut window = self.window_at(now);
-        if window.in_all < self.in_all {
-            window.in_all += 1;
-            *window.by_address.entry(address.map(network)).or_default() += 1;
+        if window.by_address.get(&address).is_some_and(|wrong| *wrong >= self.per_address) {
+            return true;
         }
+        if window.known < self.in_all {
+            window.known += 1;
+            *window.by_address.entry(address).or_default() += 1;
+        }
+        false
     }
 
-    /// Lets somebody try once, or not. Whoever has no known address shares one count with all others who have none.
+    /// Lets somebody try once, or not.
     pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Guess<'_>> {
         let address = address.map(network);
         let mut window = self.window_at(now);
-        let wrong = window.by_address.get(&address).copied().unwrap_or_default();
-        if window.in_all >= self.in_all || wrong >= self.per_address {
-            return None;
+        match address {
+            Some(known) => {
+                let wrong = window.by_address.get(&known).copied().unwrap_or_default();
+                let in_all = if wrong == 0 { self.in_all.saturating_mul(NEWCOMERS) } else { self.in_all };
+                if window.known >= in_all || wrong >= self.per_address {
+                    return None;
+                }
+                window.known += 1;
+                window.by_address.insert(known, wrong + 1);
+            }
+            None if window.unknown >= self.in_all => return None,
+            None => window.unknown += 1,
         }
-        window.in_all += 1;
-        window.by_address.insert(address, wrong + 1);
         Some(Guess { guesses: self, address })
     }
 
@@ -95,9 +108,16 @@ impl Guess<'_> {
     /// It was no guess at all.
     pub(crate) fn was_right(self) {
         let mut window = self.guesses.window();
-        window.in_all = window.in_all.saturating_sub(1);
-        if let Some(wrong) = window.by_address.get_mut(&self.address) {
+        let Some(address) = self.address else {
+            window.unknown = window.unknown.saturating_sub(1);
+            return;
+        };
+        window.known = window.known.saturating_sub(1);
+        if let Some(wrong) = window.by_address.get_mut(&address) {
             *wrong = wrong.saturating_sub(1);
+            if *wrong == 0 {
+                window.by_address.remove(&address);
+            }
         }
     }
 }
@@ -141,28 +161,43 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_ipv6_network_is_one_guest_and_many_networks_meet_the_common_limit() {
+    fn a_whole_ipv6_network_is_one_guest_and_newcomers_are_let_in_before_those_who_were_wrong() {
         let guesses = Guesses::default();
         for last in 0..PER_ADDRESS {
             assert!(guess(&guesses, &format!("2001:db8::{last}"), NOW).is_some());
         }
         assert!(guess(&guesses, "2001:db8::ffff", NOW).is_none());
-        for network in 0..IN_ALL - PER_ADDRESS {
+        for network in 0..IN_ALL {
             assert!(guess(&guesses, &format!("2001:db8:1:{network:x}::1"), NOW).is_some());
         }
-        assert!(guess(&guesses, "198.51.100.1", NOW).is_none());
+        assert!(guess(&guesses, "2001:db8:1:1::1", NOW).is_none(), "it was wrong before");
+        assert!(guess(&guesses, "198.51.100.1", NOW).is_some(), "it was not");
+        for network in 0..NEWCOMERS * IN_ALL {
+            let _ = guess(&guesses, &format!("2001:db8:2:{network:x}::1"), NOW);
+        }
+        assert!(guess(&guesses, "198.51.100.2", NOW).is_none(), "but all have a limit");
+        assert!(guesses.window().by_address.len() <= (NEWCOMERS * IN_ALL) as usize);
     }
 
     #[test]
-    fn wrong_links_shut_out_their_own_address_and_memory_has_an_end() {
-        let guesses = Guesses::limited(2, 3);
-        let [one, two, three] =
-            ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|text| Some(text.parse().unwrap()));
-        for from in [one, one, two, three] {
-            guesses.was_wrong(from, NOW);
+    fn whose_address_is_not_known_is_not_taken_for_another_and_holds_up_nobody_who_is() {
+        let guesses = Guesses::default();
+        for _ in 0..IN_ALL {
+            assert!(guesses.begin(None, NOW).is_some(), "ten would be one address's");
         }
-        assert_eq!([one, two, three].map(|from| guesses.shut_out(from, NOW)), [true, false, false]);
+        assert!(guesses.begin(None, NOW).is_none());
+        assert!(guess(&guesses, "192.0.2.1", NOW).is_some());
+        let links = Guesses::limited(2, 3);
+        assert_eq!([(); 9].map(|()| links.was_wrong(None, NOW)), [false; 9]);
+    }
+
+    #[test]
+    fn wrong_links_are_counted_for_their_own_address_and_memory_has_an_end() {
+        let guesses = Guesses::limited(2, 3);
+        let wrong = |from: &str, at| guesses.was_wrong(Some(from.parse().unwrap()), at);
+        assert_eq!([(); 3].map(|()| wrong("192.0.2.1", NOW)), [false, false, true]);
+        assert_eq!([(); 3].map(|()| wrong("192.0.2.2", NOW)), [false; 3]);
         assert_eq!(guesses.window().by_address.len(), 2, "beyond the limit nobody is counted any more");
-        assert!(!guesses.shut_out(one, NOW.plus(WINDOW)));
+        assert!(!wrong("192.0.2.1", NOW.plus(WINDOW)));
     }
 }

@@ -32,7 +32,6 @@ mod secret;
 mod sheet;
 mod shop;
 mod sighting;
-mod throttle;
 mod ticket;
 mod waiting;
 mod why;

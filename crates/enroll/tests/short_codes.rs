@@ -59,27 +59,46 @@ async fn whoever_guesses_is_shut_out_while_links_and_other_places_go_on() {
 }
 
 #[tokio::test]
-async fn whoever_tries_links_that_nobody_was_given_waits_at_every_door_and_nobody_else_does() {
+async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
     let (world, typed, link) = invited().await;
-    for number in 0..100 {
-        let wrong = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
-        let path = ["/api/v1/invitations/open", "/api/v1/kitting/open"][number % 2];
-        let mut request = post(path, json!({"code": wrong}).to_string());
+    let before = world.house.ledger.verify_audit().await.unwrap().unwrap();
+    let wrong = |path: &str| {
+        let code = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let mut request = post(path, json!({"code": code}).to_string());
         request.extensions_mut().insert(from(1));
-        is_problem(&world.send(request).await, Refusal::InvitationUnknown);
+        world.send(request)
+    };
+    for number in 0..100 {
+        let path = ["/api/v1/invitations/open", "/api/v1/kitting/open"][number % 2];
+        is_problem(&wrong(path).await, Refusal::InvitationUnknown);
     }
-    is_problem(&world.send(opening(&link, 1)).await, Refusal::TooManyLinks);
-    let mut enrolling = enrolling(&link, &fresh_csr());
-    enrolling.extensions_mut().insert(from(1));
-    is_problem(&world.send(enrolling).await, Refusal::TooManyLinks);
-    let kitting = json!({"code": link, "csr": fresh_csr()}).to_string();
-    let mut kitting = post("/api/v1/kitting/enrollments", kitting);
-    kitting.extensions_mut().insert(from(1));
-    is_problem(&world.send(kitting).await, Refusal::TooManyLinks);
-    assert_eq!(world.send(opening(&link, 2)).await.status, StatusCode::OK, "another place");
-    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK, "a short code has its own count");
-    world.clock.set(NOW.plus(Duration::from_mins(10)));
+    is_problem(&wrong("/api/v1/invitations/open").await, Refusal::TooManyLinks);
+    is_problem(&wrong("/api/v1/kitting/open").await, Refusal::TooManyLinks);
     assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
+    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK, "a short code has its own count");
+    for _ in 0..20 {
+        let code = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let mut request = enrolling(&code, &fresh_csr());
+        request.extensions_mut().insert(from(1));
+        is_problem(&world.send(request).await, Refusal::TooManyLinks);
+    }
+    let after = world.house.ledger.verify_audit().await.unwrap().unwrap();
+    assert_eq!(after, before + 1, "strangers are one entry of the audit log, however often they come");
+    let mut request = enrolling(&link, &fresh_csr());
+    request.extensions_mut().insert(from(1));
+    assert_eq!(world.send(request).await.status, StatusCode::CREATED);
+    world.clock.set(NOW.plus(Duration::from_mins(10)));
+    is_problem(&wrong("/api/v1/invitations/open").await, Refusal::InvitationUnknown);
+}
+
+#[tokio::test]
+async fn wrong_short_codes_of_unknown_origin_shut_out_nobody() {
+    let (world, typed, _) = invited().await;
+    let request = |code: &str| post("/api/v1/invitations/open", json!({"code": code}).to_string());
+    for last in 0..10 {
+        is_problem(&world.send(request(&format!("0000-000{last}"))).await, Refusal::ShortCodeUnknown);
+    }
+    assert_eq!(world.send(request(&typed)).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

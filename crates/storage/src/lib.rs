@@ -37,6 +37,7 @@ mod office;
 mod policy;
 mod receipt;
 mod receiver;
+mod refusals;
 mod registrar;
 mod replay;
 mod responder;
@@ -86,6 +87,7 @@ pub use receiver::{
     Asked, ChangeStream, Changed, Delivery, Ends, Issuance, IssuedPage, Place, ReceiverRow, StreamNotice,
     Take,
 };
+pub use refusals::RefusalNote;
 pub use registrar::{NewRegistrar, StoredRegistrar};
 pub use responder::Responder;
 pub use revocation_log::{LogError, LogPlace, LogReport};

@@ -5,6 +5,7 @@ use crate::chain::next_hash;
 use crate::commits::Commits;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
 use crate::head::{Ending, Entry, Head, insert};
+use crate::refusals::Refusals;
 use crate::revocation_log::{Pending, RevocationLog};
 use crate::rows::MOST;
 use crate::{Ledger, LedgerError, Result};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
     pub(crate) log: Option<Arc<RevocationLog>>,
     pub(crate) commits: Commits,
+    pub(crate) refusals: Refusals,
     /// The last entry of the audit log that this process knows to be durable.
     newest: AtomicI64,
 }

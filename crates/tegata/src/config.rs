@@ -11,7 +11,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{HttpOrigin, Installation};
+use tegata_core::{HttpOrigin, Installation, Network};
 
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
 pub use proxy::{HeaderFormat, ProxyConfig};
@@ -129,6 +129,9 @@ pub struct DoorConfig {
     pub certificate: PathBuf,
     /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
     pub key: PathBuf,
+    /// The proxies that stand before it: they say in `X-Forwarded-For` who their clients are.
+    #[serde(default, deserialize_with = "proxy::networks")]
+    pub trusted_proxies: Vec<Network>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -150,6 +153,9 @@ pub struct PublicConfig {
     pub listen: SocketAddr,
     /// Written into certificates: it must stay true as long as they live.
     pub url: HttpOrigin,
+    /// As of the portal.
+    #[serde(default, deserialize_with = "proxy::networks")]
+    pub trusted_proxies: Vec<Network>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -171,6 +171,9 @@ pub async fn renew(context: Context) {
         if let Err(error) = context.status.write_sightings(now).await {
             tracing::warn!(%error, "on which day devices were seen could not be written down");
         }
+        if let Err(error) = context.ledger.write_refusals(now, false).await {
+            tracing::warn!(%error, "how many were refused could not be written down");
+        }
     }
 }
 

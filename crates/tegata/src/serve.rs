@@ -28,7 +28,7 @@ use tegata_storage::Outdated;
 use tegata_token::Tokens;
 use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceDoor, Versions, portal_config};
-use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, listener};
+use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, forwarded, listener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -217,6 +217,9 @@ async fn status_lists_are_out(signals: &Signals) {
 async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &House) {
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
+    if let Err(error) = house.ledger.write_refusals(house.context.now(), true).await {
+        tracing::warn!(%error, "how many were refused could not be written down");
+    }
     house.ledger.close().await;
 }
 
@@ -301,9 +304,17 @@ fn listeners(
         set.spawn(listener::serve(tcp, port, router, Limits::default().for_proxies(), stopped()));
     }
     for ((tcp, port, router), (_, open)) in [
-        (doors.portal, portal_port, site(&[&addresses.portal]).around(portal)),
+        (
+            doors.portal,
+            portal_port,
+            site(&[&addresses.portal]).around(forwarded::behind(&config.portal.trusted_proxies, portal)),
+        ),
         (doors.device, device_port, site(&[&addresses.device]).around(device)),
-        (doors.public, ListenerKind::Plain, site(&[]).around(public)),
+        (
+            doors.public,
+            ListenerKind::Plain,
+            site(&[]).around(forwarded::behind(&config.public.trusted_proxies, public)),
+        ),
     ]
     .into_iter()
     .zip(metrics.connections.clone())

@@ -7,9 +7,8 @@ use crate::people::{Kind, Person};
 use crate::refresh;
 use crate::tokens::Tokens;
 use axum::response::Response;
-use serde_json::json;
 use tegata_core::Refusal;
-use tegata_storage::{Actor, Note};
+use tegata_storage::{Actor, RefusalNote};
 
 /// The name of the grant.
 pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -84,14 +83,14 @@ async fn works_here(tokens: &Tokens, call: &Call, person: &Person) -> Result<boo
 async fn refused(tokens: &Tokens, call: &Call, error: OAuthError) -> OAuthError {
     if let Some(refusal @ (Refusal::PersonElsewhere | Refusal::PersonUnproven)) = error.refusal() {
         let device = call.client.device.clone();
-        let note = Note {
+        let note = RefusalNote {
             actor: Actor::Device(device.clone()),
             action: "token_exchange.refused",
             device: Some(device),
-            detail: json!({"code": refusal.code()}),
+            code: refusal.code(),
             at: tokens.context.now(),
         };
-        if let Err(error) = tokens.context.ledger.group(note).await {
+        if let Err(error) = tokens.context.ledger.note_refusal(note).await {
             return error.into();
         }
     }

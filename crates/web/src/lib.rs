@@ -22,6 +22,7 @@ mod connection_registry;
 pub mod context;
 pub mod document;
 mod form;
+pub mod forwarded;
 pub mod host;
 pub mod json;
 pub mod language;

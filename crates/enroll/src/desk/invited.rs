@@ -75,21 +75,19 @@ impl Desk {
         if let Some(short) = ShortCode::parse(code) {
             return self.find_short(short).await;
         }
-        self.may_try_link()?;
-        let found = self.find_long(code).await;
-        self.note_link(&found);
-        found
+        self.judge_link(self.find_long(code).await)
     }
 
-    /// Whoever has tried too many links that nobody was given waits.
-    pub(super) fn may_try_link(&self) -> Result<(), Refusal> {
-        let shut_out = self.wrong_links.shut_out(self.guest.address, self.context.now());
-        if shut_out { Err(Refusal::TooManyLinks) } else { Ok(()) }
-    }
-
-    pub(super) fn note_link<T>(&self, found: &Result<T, Refusal>) {
-        if matches!(found, Err(Refusal::InvitationUnknown)) {
-            self.wrong_links.was_wrong(self.guest.address, self.context.now());
+    /// A link has 160 bits, which nobody guesses, so one that is right is always answered, whoever else comes from there.
+    /// Whoever tries many that nobody was given is told to stop.
+    pub(super) fn judge_link<T>(&self, found: Result<T, Refusal>) -> Result<T, Refusal> {
+        match found {
+            Err(Refusal::InvitationUnknown)
+                if self.wrong_links.was_wrong(self.guest.address, self.context.now()) =>
+            {
+                Err(Refusal::TooManyLinks)
+            }
+            found => found,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{Desk, HandedOver, parse, refusal};
 use tegata_ca::ParsedRequest;
 use tegata_core::id::Code;
-use tegata_core::{InvitationId, Name, Refusal, Thumbprint, Timestamp};
+use tegata_core::{InvitationId, Name, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
 /// A device enrolled by a kitting code.
@@ -78,10 +78,7 @@ impl Desk {
 
     /// Of a code that works now, and here.
     async fn find_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
-        self.may_try_link()?;
-        let found = self.known_kitting(code).await;
-        self.note_link(&found);
-        let kitting = found?;
+        let kitting = self.judge_link(self.known_kitting(code).await)?;
         kitting.admits(self.context.now())?;
         let here =
             self.guest.address.is_some_and(|guest| kitting.networks.iter().any(|near| near.contains(guest)));
@@ -113,6 +110,8 @@ impl Desk {
             // Whoever knocks at a used-up code costs a look, not a write.
             return Err(Refusal::KittingUsedUp);
         }
+        // A key that cannot be certified takes no place: it would cost rows for nothing.
+        self.authorities.for_tenant(&kitting.tenant)?.check_key(Role::Device, &request)?;
         let invitation = InvitationId::random(self.context.entropy.as_ref());
         let wanted = TakePlace {
             kitting: &kitting.id,

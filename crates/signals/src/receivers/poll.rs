@@ -46,7 +46,7 @@ pub(crate) async fn poll(
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
     let stream = caller.polled(&id)?;
     let asked = PollRequest::parse(&object)?;
-    let said = PollReport::of(&asked, &id).so_far(&signals.context.ledger, &id).await?;
+    let said = PollReport::of(&asked, &id).so_far(&signals.issuer().context.ledger, &id).await?;
     let polling = PollState { signals: &signals, stream, said, most: asked.max_events };
     let _turn = polling.turn(&asked)?;
     let deadline = Instant::now() + stream.longest_poll;

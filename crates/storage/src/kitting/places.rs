@@ -187,7 +187,7 @@ impl Transaction {
         let (highest, in_this_minute): (i64, i64) = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT COALESCE(MAX(kitting_number), 0), \
-                 COUNT(CASE WHEN created_at > $2 AND state <> 'withdrawn' THEN 1 END) \
+                 COUNT(CASE WHEN created_at > $2 THEN 1 END) \
                  FROM invitation WHERE kitting = $1",
             )
             .bind(id.as_str())
