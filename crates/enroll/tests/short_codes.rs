@@ -14,7 +14,7 @@ use std::time::Duration;
 use support::{NOW, OPERATOR};
 use tegata_core::id::Code;
 use tegata_core::{Refusal, Role, ShortCode};
-use tegata_web::PeerAddress;
+use tegata_web::{BehindProxy, PeerAddress};
 use world::{World, enrolling, fresh_csr, is_problem, post};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -94,7 +94,11 @@ async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
 #[tokio::test]
 async fn wrong_short_codes_of_unknown_origin_shut_out_nobody() {
     let (world, typed, _) = invited().await;
-    let request = |code: &str| post("/api/v1/invitations/open", json!({"code": code}).to_string());
+    let request = |code: &str| {
+        let mut request = post("/api/v1/invitations/open", json!({"code": code}).to_string());
+        request.extensions_mut().insert(BehindProxy);
+        request
+    };
     for last in 0..10 {
         is_problem(&world.send(request(&format!("0000-000{last}"))).await, Refusal::ShortCodeUnknown);
     }
