@@ -21,10 +21,30 @@ fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_mis
 }
 
 #[test]
-fn an_audit_log_that_somebody_edited_does_not_pass_the_check() {
+fn an_audit_log_that_somebody_edited_passes_neither_the_check_nor_beside_its_exports() {
     let mut installation = Installation::start();
     let device = installation.enroll("register-1");
+    let file = |name: &str| installation.data().join(name).display().to_string();
+    let (first, second) = (file("first.jsonl"), file("second.jsonl"));
+    let export = |after: &str, out: &str| {
+        installation.tell(&["audit", "export", "--before", "2100-01-01", "--after", after, "--out", out])
+    };
+    let through = export("0", &first)["through"].to_string();
     installation.tell(&["device", "suspend", &device.device]);
+    export(&through, &second);
+    let verified = installation.tell(&["audit", "verify", &first, &second, "--with-ledger"]);
+    assert_eq!(verified["joined"], true, "the exports follow one another, and the ledger goes on from them");
+    let backwards = installation.command(&["audit", "verify", &second, &first]);
+    assert_eq!(backwards.code, 1, "{}", backwards.said());
+    let whole = std::fs::read_to_string(&first).expect("an export");
+    let cut = file("cut.jsonl");
+    std::fs::write(&cut, &whole[..whole.rfind("{\"end\"").expect("an end")]).expect("a file");
+    let edited = file("edited.jsonl");
+    std::fs::write(&edited, whole.replacen("installation.made", "installation.mad", 1)).expect("a file");
+    for wrong in [&cut, &edited] {
+        let verified = installation.command(&["audit", "verify", wrong]);
+        assert_eq!(verified.code, 1, "{}", verified.said());
+    }
     installation.kill();
     let ledger = installation.data().join("ledger.db").display().to_string();
     let edit = "\
@@ -37,6 +57,7 @@ print(edited)";
     let check = installation.command(&["check"]);
     assert_eq!(check.code, 1, "{}", check.said());
     assert!(check.said().contains("audit"), "{}", check.said());
+    assert_eq!(installation.command(&["audit", "verify", &first, &second, "--with-ledger"]).code, 1);
 }
 
 #[test]

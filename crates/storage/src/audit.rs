@@ -1,7 +1,12 @@
 //! The audit log: append-only, each entry chained to its predecessor by SHA-256.
 
+pub(crate) mod chain;
+mod retention;
+
+pub use chain::{AuditChain, AuditGap, Link};
+pub use retention::{AuditRetention, TokenDay};
+
 use crate::actor::Actor;
-use crate::chain::next_hash;
 use crate::engine::on_read;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
@@ -30,6 +35,9 @@ pub enum AuditFault {
     /// The log ends before its head: entries were cut off.
     #[error("the audit log ends at {0}, but the head says more was written")]
     Truncated(u64),
+    /// Entries are gone, and no entry says that they were let go.
+    #[error("audit entries from {0} on are gone, and no entry of the log says that they were let go")]
+    Unfounded(u64),
 }
 
 /// An audit entry of its own, for what was refused: nothing else is written.
@@ -72,7 +80,7 @@ impl Ledger {
     /// What happened to one device, newest first.
     pub async fn audit_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditEntry>> {
         let rows: Vec<AuditRow> = on_read!(self, connection => {
-            sqlx::query_as("SELECT seq, at, device, entry, hash FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
+            sqlx::query_as("SELECT seq, at, entry FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
                 .bind(device.as_str())
                 .bind(i64::from(limit))
                 .fetch_all(connection)
@@ -84,19 +92,23 @@ impl Ledger {
     /// Walks the whole chain. Gives the number of entries, or where it breaks first.
     pub async fn verify_audit(&self) -> Result<std::result::Result<u64, AuditFault>> {
         let (head_seq, head_hash, last) = self.audit_head().await?;
-        let mut chain = Chain::default();
-        while chain.seq < head_seq {
-            let page = self.audit_page(chain.seq, PAGE.min(head_seq - chain.seq)).await?;
+        let [head_seq, last] = [head_seq, last].map(i64::unsigned_abs);
+        let mut chain = AuditChain::default();
+        while chain.seq() < head_seq {
+            let page = self.link_rows(i64::try_from(chain.seq()).unwrap_or(i64::MAX), PAGE).await?;
             if page.is_empty() {
-                return Ok(Err(AuditFault::Truncated(chain.seq.unsigned_abs())));
+                return Ok(Err(AuditFault::Truncated(chain.seq())));
             }
-            for row in &page {
-                if let Err(fault) = chain.follow(row) {
+            for row in page {
+                if chain.seq() == head_seq {
+                    break;
+                }
+                if let Err(fault) = chain::step(&mut chain, row) {
                     return Ok(Err(fault));
                 }
             }
         }
-        Ok(chain.end(head_seq, &head_hash, last))
+        Ok(chain::end(&chain, head_seq, &head_hash, last))
     }
 
     /// The head, and the last entry there is: in one statement, as writers go on.
@@ -112,7 +124,7 @@ impl Ledger {
 
     async fn audit_page(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>> {
         Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT seq, at, device, entry, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
+            sqlx::query_as("SELECT seq, at, entry FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
                 .bind(after)
                 .bind(limit)
                 .fetch_all(connection)
@@ -121,79 +133,14 @@ impl Ledger {
     }
 }
 
-/// The chain as far as it was followed.
-pub(crate) struct Chain {
-    seq: i64,
-    hash: Vec<u8>,
-}
-
-impl Default for Chain {
-    fn default() -> Self {
-        Self { seq: 0, hash: vec![0; 32] }
-    }
-}
-
-impl Chain {
-    pub(crate) fn seq(&self) -> i64 {
-        self.seq
-    }
-
-    /// One entry further.
-    pub(crate) fn follow(&mut self, row: &AuditRow) -> std::result::Result<(), AuditFault> {
-        self.seq += 1;
-        if row.seq != self.seq {
-            return Err(AuditFault::Missing(self.seq.unsigned_abs()));
-        }
-        self.hash = next_hash(&self.hash, &row.entry);
-        if row.hash == self.hash && row.is_filed_as_it_says() {
-            Ok(())
-        } else {
-            Err(AuditFault::Changed(self.seq.unsigned_abs()))
-        }
-    }
-
-    /// Whether the head agrees, and nothing comes after it.
-    pub(crate) fn end(
-        self,
-        head_seq: i64,
-        head_hash: &[u8],
-        last: i64,
-    ) -> std::result::Result<u64, AuditFault> {
-        if last > head_seq {
-            Err(AuditFault::Changed(head_seq.unsigned_abs() + 1))
-        } else if self.hash == head_hash {
-            Ok(self.seq.unsigned_abs())
-        } else {
-            Err(AuditFault::Changed(self.seq.unsigned_abs()))
-        }
-    }
-}
-
 #[derive(sqlx::FromRow)]
 pub(crate) struct AuditRow {
     seq: i64,
     at: i64,
-    device: Option<String>,
     entry: String,
-    hash: Vec<u8>,
-}
-
-/// The part of an entry that its row repeats, to be found by.
-#[derive(serde::Deserialize)]
-struct Filed {
-    seq: i64,
-    at: Timestamp,
-    device: Option<String>,
 }
 
 impl AuditRow {
-    /// Only the entry is hashed, so the columns beside it must say the same.
-    fn is_filed_as_it_says(&self) -> bool {
-        serde_json::from_str::<Filed>(&self.entry).is_ok_and(|filed| {
-            filed.seq == self.seq && filed.at.millis() == self.at && filed.device == self.device
-        })
-    }
-
     pub(crate) fn entry(self) -> AuditEntry {
         AuditEntry { seq: self.seq.unsigned_abs(), at: self.at.into(), entry: self.entry }
     }

@@ -10,7 +10,7 @@ impl Ledger {
     pub async fn history_of(&self, device: &DeviceId, before: u64, limit: u32) -> Result<Vec<AuditEntry>> {
         let rows: Vec<AuditRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT seq, at, device, entry, hash FROM audit WHERE device = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
+                "SELECT seq, at, entry FROM audit WHERE device = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3",
             )
             .bind(device.as_str())
             .bind(i64::try_from(before).unwrap_or(i64::MAX))
@@ -30,7 +30,7 @@ impl Ledger {
     ) -> Result<Option<AuditEntry>> {
         let row: Option<AuditRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT seq, at, device, entry, hash FROM audit WHERE device = $1 AND entry LIKE $2 ESCAPE '!' \
+                "SELECT seq, at, entry FROM audit WHERE device = $1 AND entry LIKE $2 ESCAPE '!' \
                  AND entry LIKE $3 ESCAPE '!' ORDER BY seq DESC LIMIT 1",
             )
             .bind(device.as_str())
@@ -46,7 +46,7 @@ impl Ledger {
     pub async fn last_entry(&self, action: &str, member: &str) -> Result<Option<AuditEntry>> {
         let row: Option<AuditRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT seq, at, device, entry, hash FROM audit WHERE device IS NULL AND entry LIKE $1 ESCAPE '!' \
+                "SELECT seq, at, entry FROM audit WHERE device IS NULL AND entry LIKE $1 ESCAPE '!' \
                  AND entry LIKE $2 ESCAPE '!' ORDER BY seq DESC LIMIT 1",
             )
             .bind(containing(&member_of("action", action)))

@@ -9,7 +9,8 @@ mod rows;
 pub use anomalies::{Orphan, Suspicious};
 pub use rows::{FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Latest};
 
-use crate::audit::{AuditRow, Chain};
+use crate::audit::chain::{self, LinkRow, links};
+use crate::audit::{AuditChain, Link};
 use crate::engine::{EngineTransaction, on_transaction};
 use crate::{AuditEntry, AuditFault, Ledger, Result};
 use tegata_core::Timestamp;
@@ -63,20 +64,25 @@ impl Inspection {
         visit: &mut (dyn FnMut(&AuditEntry) + Send),
     ) -> Result<std::result::Result<u64, AuditFault>> {
         let (head_seq, head_hash, last) = self.audit_head().await?;
-        let mut chain = Chain::default();
+        let [head_seq, last] = [head_seq, last].map(i64::unsigned_abs);
+        let mut chain = AuditChain::default();
         while chain.seq() < head_seq {
-            let page = self.audit_page(chain.seq(), PAGE.min(head_seq - chain.seq())).await?;
+            let page = self.link_rows(i64::try_from(chain.seq()).unwrap_or(i64::MAX)).await?;
             if page.is_empty() {
-                return Ok(Err(AuditFault::Truncated(chain.seq().unsigned_abs())));
+                return Ok(Err(AuditFault::Truncated(chain.seq())));
             }
             for row in page {
-                if let Err(fault) = chain.follow(&row) {
-                    return Ok(Err(fault));
+                if chain.seq() == head_seq {
+                    break;
                 }
-                visit(&row.entry());
+                match chain::step(&mut chain, row) {
+                    Ok(Link::Entry(entry, _)) => visit(&entry),
+                    Ok(Link::Gap(_)) => {}
+                    Err(fault) => return Ok(Err(fault)),
+                }
             }
         }
-        Ok(chain.end(head_seq, &head_hash, last))
+        Ok(chain::end(&chain, head_seq, &head_hash, last))
     }
 
     /// Walks the feed from its beginning. Gives where its numbers have a gap first, if they have.
@@ -114,13 +120,9 @@ impl Inspection {
         }))
     }
 
-    async fn audit_page(&mut self, after: i64, limit: i64) -> Result<Vec<AuditRow>> {
+    async fn link_rows(&mut self, after: i64) -> Result<Vec<LinkRow>> {
         Ok(on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT seq, at, device, entry, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2")
-                .bind(after)
-                .bind(limit)
-                .fetch_all(connection)
-                .await?
+            sqlx::query_as(links!()).bind(after).bind(PAGE).fetch_all(connection).await?
         }))
     }
 }

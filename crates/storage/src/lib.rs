@@ -57,7 +57,7 @@ pub use acme::{
 };
 pub use actor::Actor;
 pub use approval::{Approval, ApprovalState, NewApproval};
-pub use audit::{AuditEntry, AuditFault, Note};
+pub use audit::{AuditChain, AuditEntry, AuditFault, AuditGap, AuditRetention, Link, Note, TokenDay};
 pub use certificate::{
     Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
 };

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod approvals;
+pub mod audit;
 pub mod certificate;
 pub mod confirm;
 pub mod device;
@@ -35,6 +36,7 @@ use crate::machine::Machine;
 use crate::place::Place;
 use crate::serve;
 use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
+use audit::AuditCommand;
 use certificate::CertificateCommand;
 use clap::{Parser, Subcommand};
 use device::DeviceCommand;
@@ -125,6 +127,9 @@ pub enum Command {
     /// The revocation log, which restoring a backup of the ledger does not undo
     #[command(subcommand)]
     Revocations(RevocationsCommand),
+    /// The audit log: export it to files that prove themselves, verify them
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make an invitation: a link that works once, or for many devices in a row; list, show, revoke them
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
@@ -170,6 +175,7 @@ impl Cli {
             Command::TokenKey(command) => token_key::run(place, command, machine).await,
             Command::Receiver(command) => receiver::run(place, command, machine).await,
             Command::Import(command) => import::run(place, command, machine).await,
+            Command::Audit(command) => audit::run(place, command, machine).await,
             Command::Revocations(command) => revocations::run(place, command, machine).await,
             Command::Invite(options) => invite::run(place, options, machine).await,
             Command::Enroll(options) => client::enroll(options, machine).await,

@@ -1,5 +1,6 @@
 //! `tegata.toml`: one file, unknown keys refused with their line.
 
+mod audit;
 mod clients;
 mod proxy;
 mod receivers;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{HttpOrigin, Installation, Network};
 
+pub use audit::AuditConfig;
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
@@ -39,6 +41,8 @@ pub struct Config {
     pub acme: AcmeConfig,
     #[serde(default)]
     pub scep: ScepConfig,
+    #[serde(default)]
+    pub audit: AuditConfig,
     pub metrics: Option<MetricsConfig>,
     #[serde(default)]
     pub canary: CanaryConfig,
@@ -262,6 +266,7 @@ impl Config {
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
+        self.audit.check()?;
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
         ReceiverConfig::check_all(&self.receivers, &self.registered)?;
         self.tokens.check()

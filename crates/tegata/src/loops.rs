@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Registrars, Responders};
 use tegata_core::IssuerId;
+use tegata_storage::{AuditRetention, LedgerError};
 use tegata_web::Context;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -27,6 +28,12 @@ const REGISTRAR_LOOK: Duration = Duration::from_hours(1);
 
 /// How long a CA's first list may hold up the word that everything has started.
 const FIRST_LISTS: Duration = Duration::from_secs(10);
+
+/// How often the audit log is looked at for what need not be kept.
+const RETENTION_PERIOD: Duration = Duration::from_mins(5);
+
+/// Writers get their turn.
+const BETWEEN_PARTS: Duration = Duration::from_millis(20);
 
 /// How long to wait after a failure.
 const RECOVERY: Duration = Duration::from_secs(1);
@@ -173,6 +180,25 @@ pub async fn renew(context: Context) {
         }
         if let Err(error) = context.ledger.write_refusals(now, false).await {
             tracing::warn!(%error, "how many were refused could not be written down");
+        }
+    }
+}
+
+/// Lets the audit log go of what need not be kept, a part at a time.
+pub async fn retain_audit(context: Context, retention: AuditRetention) {
+    let mut turns = interval(RETENTION_PERIOD);
+    loop {
+        turns.tick().await;
+        let now = context.now();
+        let outcome = async {
+            context.ledger.forget_responders(now).await?;
+            while context.ledger.retain_audit(&retention, now).await? {
+                sleep(BETWEEN_PARTS).await;
+            }
+            Ok::<_, LedgerError>(())
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(%error, "the audit log is longer than it has to be");
         }
     }
 }

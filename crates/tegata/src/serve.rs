@@ -146,6 +146,7 @@ async fn run(
         passes.spawn(loops::succeed(house.authorities.clone(), registrars, house.context.clone()));
     }
     passes.spawn(loops::renew(house.context.clone()));
+    passes.spawn(loops::retain_audit(house.context.clone(), house.config.audit.retention()));
     passes.spawn(keep_clients);
     passes.spawn(bulk.run());
     passes.spawn(metrics.clone().follow(house.context.clone()));

@@ -3,8 +3,10 @@
 use crate::engines::on_both_engines;
 use crate::house::{DAY, House, day, operator};
 use futures_util::future::join;
+use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
-use tegata_storage::{AuditFault, DeviceAction, Origin};
+use tegata_core::{DeviceId, Timestamp};
+use tegata_storage::{AuditFault, AuditRetention, DeviceAction, IssuedToken, Link, Origin};
 
 on_both_engines! {
     async fn one_change_is_one_entry(house: House) {
@@ -144,6 +146,59 @@ on_both_engines! {
         assert_eq!(verdict(house).await, Err(AuditFault::Missing(2050)));
     }
 
+    async fn routine_tokens_become_a_number_for_each_device_and_day(house: House) {
+        let (device, _) = house.enrol(day(0)).await;
+        let (other, _) = house.enrol(day(0)).await;
+        for number in 0..30u64 {
+            let device = if number % 3 == 0 { &other } else { &device };
+            issue_token(house, device, day(1).plus(MINUTE * u32::try_from(number).unwrap())).await;
+            if number == 15 {
+                house.enrol(day(1)).await;
+            }
+        }
+        issue_token(house, &device, day(3)).await;
+        let entries = house.audited().await;
+        let rows = row_count(house).await;
+        retain(house, day(3).plus(MINUTE)).await;
+        assert_eq!(house.audited().await, entries + 1, "the chain is whole, and says that entries were let go");
+        assert_eq!(rows - row_count(house).await, 30 - 1, "what is young is kept");
+        let [days] = <[_; 1]>::try_from(house.ledger.token_days_of(&device, 9).await.unwrap()).unwrap();
+        assert_eq!((days.tokens, days.first_at, days.last_at), (20, day(1).plus(MINUTE), day(1).plus(MINUTE * 29)));
+        assert_eq!(house.ledger.token_days_of(&other, 9).await.unwrap()[0].tokens, 10);
+        retain(house, day(3).plus(MINUTE)).await;
+        assert_eq!(house.audited().await, entries + 1, "once more changes nothing");
+    }
+
+    async fn what_is_too_old_goes_and_what_the_rows_rest_on_stays(house: House) {
+        let (device, first) = house.enrol(day(0)).await;
+        house.present(&first, day(0)).await;
+        house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+        retain(house, day(4000)).await;
+        house.audited().await;
+        let kept: Vec<_> = house.actions_after(0).await;
+        let (pruned, kept) = kept.split_last().unwrap();
+        assert_eq!(pruned, "audit.pruned");
+        assert_eq!(kept, ["certificate.reserved", "certificate.issued", "device.suspended"]);
+    }
+
+    async fn a_gap_that_no_entry_speaks_of_is_noticed(house: House) {
+        let (device, _) = house.enrol(day(0)).await;
+        for number in 0..3 {
+            issue_token(house, &device, day(1).plus(MINUTE * number)).await;
+        }
+        retain(house, day(3)).await;
+        let first = gap(house).await;
+        house.place.tamper("UPDATE audit_gap SET last = last + 1").await;
+        assert!(matches!(verdict(house).await, Err(AuditFault::Missing(_) | AuditFault::Unfounded(_))));
+        house.place.tamper("UPDATE audit_gap SET last = last - 1").await;
+        assert!(verdict(house).await.is_ok());
+        house.place.tamper("UPDATE audit_gap SET entry = entry + 1").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Unfounded(first)));
+        house.place.tamper("UPDATE audit_gap SET entry = entry - 1").await;
+        house.place.tamper("DELETE FROM audit_gap").await;
+        assert_eq!(verdict(house).await, Err(AuditFault::Missing(first)));
+    }
+
     async fn verification_does_not_trip_over_writers(house: House) {
         let writing = async {
             for _ in 0..20 {
@@ -166,4 +221,30 @@ async fn busy(house: &House) -> u64 {
 
 async fn verdict(house: &House) -> Result<u64, AuditFault> {
     house.ledger.verify_audit().await.unwrap()
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+async fn issue_token(house: &House, device: &DeviceId, at: Timestamp) {
+    let jti = format!("{}.{}", device, at.millis());
+    let token = IssuedToken { jti, device: device.clone(), generation: 1, audience: "product".into(), at };
+    house.ledger.record_token(token).await.unwrap();
+}
+
+/// Tokens for a day, everything else for ten years.
+async fn retain(house: &House, now: Timestamp) {
+    let retention = AuditRetention { tokens: DAY, others: DAY * 3660 };
+    while house.ledger.retain_audit(&retention, now).await.unwrap() {}
+}
+
+async fn row_count(house: &House) -> usize {
+    house.ledger.audit_entries(0, 10_000).await.unwrap().len()
+}
+
+/// The first entry of the first gap.
+async fn gap(house: &House) -> u64 {
+    let links = house.ledger.audit_links(0, 10_000).await.unwrap();
+    let first =
+        links.into_iter().find_map(|link| if let Link::Gap(gap) = link { Some(gap.first) } else { None });
+    first.expect("a gap")
 }

@@ -40,7 +40,8 @@ impl Template<'_> {
         let host = portal.host();
         let unlock = unlock_section(self.unlock);
         let scep = if self.scep { "[scep]\nenabled = true\n" } else { "# [scep]\n# enabled = true\n" };
-        let (proxy, receivers) = (super::proxy::TEMPLATE, super::receivers::TEMPLATE);
+        let (proxy, receivers, audit) =
+            (super::proxy::TEMPLATE, super::receivers::TEMPLATE, super::audit::TEMPLATE);
         let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
@@ -103,6 +104,7 @@ due_days = 30
 # How long the old generation still works after the new one was used.
 grace_days = 7
 
+{audit}
 {ATTESTATION}
 
 # For devices and managers of devices that speak SCEP, at {public}/scep. Their keys are RSA: device.toml must
