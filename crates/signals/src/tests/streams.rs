@@ -226,7 +226,7 @@ async fn a_receiver_that_waits_is_answered_as_soon_as_something_happens() {
 
 #[tokio::test]
 async fn what_has_not_happened_yet_cannot_be_acknowledged() {
-    let house = House::new().await;
+    let house = TwoServers::new().await;
     house.empty("aoba").await;
     let ack = ["1.session-revoked.aoba", "1.device-compliance-change.aoba", "notice-2.verification.aoba"];
     let errors = json!({"2.session-revoked.aoba": {"err": "access_denied", "description": ""}});

@@ -295,33 +295,25 @@ impl Exports {
     /// has to be the last, or lie in a gap that ends later.
     async fn join(&self, ledger: &Ledger) -> Result<(), Failure> {
         let (through, _) = self.finish()?;
-        let (mut at, mut common) = (0, 0u64);
-        while at < through {
-            let page = ledger.audit_links(at, PAGE).await.doing(READ)?;
+        let (mut chain, mut common) = (AuditChain::default(), 0u64);
+        while chain.seq() < through {
+            let page = ledger.audit_links(chain.seq(), PAGE).await.doing(READ)?;
             if page.is_empty() {
                 return Err(Failure::wrong(format!(
-                    "the ledger ends at entry {at}, before the exports do: it was cut off, or is another's or a backup"
+                    "the ledger ends at entry {}, before the exports do: it was cut off, or is another's or a backup",
+                    chain.seq()
                 )));
             }
             for link in page {
-                let hash = match link {
-                    Link::Entry(entry, hash) => {
-                        at = entry.seq;
-                        hash
-                    }
-                    Link::Gap(gap) => {
-                        at = gap.last;
-                        gap.hash
-                    }
-                };
-                if let Some(known) = self.hashes.get(&at) {
-                    if *known != hash {
-                        return Err(Failure::wrong(format!(
-                            "entry {at} of the ledger is another than that of the exports: one of them was edited"
-                        )));
-                    }
-                    common += 1;
+                chain.follow(&link).map_err(|fault| Failure::wrong(format!("in the ledger: {fault}")))?;
+                let Some(known) = self.hashes.get(&chain.seq()) else { continue };
+                if known != chain.hash() {
+                    return Err(Failure::wrong(format!(
+                        "entry {} of the ledger is another than that of the exports: one of them was edited",
+                        chain.seq()
+                    )));
                 }
+                common += 1;
             }
         }
         if common == 0 {
