@@ -204,7 +204,7 @@ impl Transaction {
         if scan.found {
             return Ok(Vec::new());
         }
-        let keys: Vec<(Vec<u8>, Option<Vec<u8>>, String, i64)> = on_transaction!(self.engine, connection => {
+        let keys: Vec<BlockedRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT key_hash, key_id, note, at FROM blocked_key ORDER BY at, key_hash")
                 .fetch_all(connection)
                 .await?
@@ -256,3 +256,6 @@ impl Transaction {
         Ok(())
     }
 }
+
+/// Hash, identity, note and time of a blocked key.
+type BlockedRow = (Vec<u8>, Option<Vec<u8>>, String, i64);

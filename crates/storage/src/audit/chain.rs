@@ -136,7 +136,9 @@ struct Founding {
 /// What an entry says of the gaps that are made with it.
 pub(super) fn digest_of(gaps: &[AuditGap]) -> String {
     let mut digest = Context::new(&SHA256);
-    gaps.iter().for_each(|gap| add(&mut digest, gap));
+    for gap in gaps {
+        add(&mut digest, gap);
+    }
     hex(digest.finish().as_ref())
 }
 

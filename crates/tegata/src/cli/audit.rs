@@ -139,7 +139,10 @@ async fn export(
             return Err(failure);
         }
     };
-    file.into_inner().map_err(|error| error.into_error()).and_then(|file| file.sync_all()).doing(what())?;
+    file.into_inner()
+        .map_err(std::io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .doing(what())?;
     fs::hard_link(&draft, out).doing(format!("cannot make {}", out.display()))?;
     fs::remove_file(&draft).doing(what())?;
     Ok(done)
@@ -267,21 +270,16 @@ impl Exports {
             return Err("an export of a form that this version does not know");
         }
         let hash = from_hex(hash).filter(|hash| hash.len() == 32).ok_or("a hash is none")?;
-        match (&self.chain, &self.installation) {
-            (Some(chain), Some(known)) => {
-                if chain.seq() != after || chain.hash() != hash || *known != installation {
-                    return Err("it does not follow the file before it");
-                }
-            }
-            _ => {
-                if after == 0 && hash != [0; 32] {
-                    return Err("the first entry of all follows another one");
-                }
-                self.after = after;
-                self.chain = Some(AuditChain::from(after, hash));
-                self.installation = Some(installation);
-            }
+        if let (Some(chain), Some(known)) = (&self.chain, &self.installation) {
+            let follows = chain.seq() == after && chain.hash() == hash && *known == installation;
+            return if follows { Ok(()) } else { Err("it does not follow the file before it") };
         }
+        if after == 0 && hash != [0; 32] {
+            return Err("the first entry of all follows another one");
+        }
+        self.after = after;
+        self.chain = Some(AuditChain::from(after, hash));
+        self.installation = Some(installation);
         Ok(())
     }
 
