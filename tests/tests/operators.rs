@@ -149,7 +149,9 @@ fn whoever_equips_many_stores_invites_from_a_list_and_prints_the_sheets() {
     // As Excel saves it in Japan: Shift_JIS, and full-width letters.
     let sjis = b"site,label\n'=\xc4\xde\xd7\xaf\xb8\xde\x82\x50\x8d\x86\x93\x58,'@1\n";
     std::fs::write(&good, sjis).expect("a list");
-    let told = installation.command(&["invite", "--csv", &path(&good)]).good();
+    let mut table = std::process::Command::new(tegata_tests::tegata());
+    table.args(["invite", "--data", &path(&installation.data()), "--csv", &path(&good)]);
+    let told = tegata_tests::Outcome::of(&mut table).good();
     assert!(told.stdout.contains("2,'=ドラッグ1号店,'@1,https://"), "{}", told.said());
     let wide = installation.tell(&["invite", "--site", "＝ﾄﾞﾗｯｸﾞ １号店", "--label", "ﾚｼﾞ"]);
     assert_eq!(wide["site"], "=ドラッグ1号店");

@@ -131,6 +131,9 @@ pub enum NotOne {
     Several,
 }
 
+/// Whether an identifier and a name are those of what is meant.
+type Rule<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 /// Where among `all` the one is that somebody means by its identifier or its name.
 ///
 /// # Errors
@@ -141,17 +144,16 @@ pub fn position_of<T>(
     id_and_name: impl Fn(&T) -> (&str, &str),
 ) -> Result<usize, NotOne> {
     let key = comparison_key(wanted);
-    let matching = |is: &dyn Fn(&str, &str) -> bool| -> Vec<usize> {
+    let matching = |is: Rule<'_>| -> Vec<usize> {
         let is_wanted = |one: &T| {
             let (id, name) = id_and_name(one);
             is(id, name)
         };
         all.iter().enumerate().filter(|(_, one)| is_wanted(one)).map(|(place, _)| place).collect()
     };
-    let rounds: [&dyn Fn(&str, &str) -> bool; 3] =
-        [&|id, _| id == wanted, &|_, name| name == wanted, &|_, name| {
-            !key.is_empty() && comparison_key(name) == key
-        }];
+    let rounds: [Rule<'_>; 3] = [&|id, _| id == wanted, &|_, name| name == wanted, &|_, name| {
+        !key.is_empty() && comparison_key(name) == key
+    }];
     for is in rounds {
         match matching(is).as_slice() {
             [] => {}

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_can_be_read_in_two_ways_or_in_none_is_not_guessed() {
         assert_eq!(decoded(&written(EUC_JP), None), None);
-        assert_eq!(decoded(&SHIFT_JIS.encode("site,label\n本店,ｱｲｳ\n").0, None).is_some(), true);
+        assert!(decoded(&SHIFT_JIS.encode("site,label\n本店,ｱｲｳ\n").0, None).is_some());
         assert_eq!(decoded(&SHIFT_JIS.encode("site,label\nｱｲ,ｳｴ\n").0, None), None);
         for (bytes, name) in [
             (&b"\xff\xff"[..], None),

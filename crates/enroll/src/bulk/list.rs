@@ -67,7 +67,7 @@ pub fn lines_of_csv(
 ) -> Result<Vec<JudgedLine>, UnreadableTable> {
     let records = Table::read(bytes, charset)?.records::<Line>(COLUMNS, NEEDED)?;
     let judged = records.into_iter().map(|(number, line)| match line {
-        Ok(line) => judge(line, number, sites),
+        Ok(line) => judge(&line, number, sites),
         Err(detail) => Err(malformed(number, detail)),
     });
     Ok(judged.collect())
@@ -77,13 +77,13 @@ pub fn lines_of_csv(
 pub fn lines_of_json(array: Vec<Value>, sites: &[Site]) -> Vec<JudgedLine> {
     let numbered = (1..).zip(array);
     let judged = numbered.map(|(number, line)| match serde_json::from_value::<Line>(line) {
-        Ok(line) => judge(line, number, sites),
+        Ok(line) => judge(&line, number, sites),
         Err(error) => Err(malformed(number, error.to_string())),
     });
     judged.collect()
 }
 
-fn judge(line: Line, number: u32, sites: &[Site]) -> JudgedLine {
+fn judge(line: &Line, number: u32, sites: &[Site]) -> JudgedLine {
     let label = match Name::label(&line.label) {
         Ok(label) => label.into(),
         Err(unfit) => return Err(WrongLine::unfit(number, unfit)),

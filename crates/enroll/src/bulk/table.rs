@@ -22,6 +22,9 @@ pub enum UnreadableTable {
     Columns(&'static [&'static str]),
 }
 
+/// A record with the line that it begins on, or what is wrong with it.
+pub type Record<T> = (u32, Result<T, String>);
+
 impl fmt::Display for UnreadableTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,7 +60,7 @@ impl Table {
         &self,
         columns: &'static [&'static str],
         needed: usize,
-    ) -> Result<Vec<(u32, Result<T, String>)>, UnreadableTable> {
+    ) -> Result<Vec<Record<T>>, UnreadableTable> {
         let mut builder = ReaderBuilder::new();
         let mut reader = builder.delimiter(self.separator).trim(Trim::All).from_reader(self.text.as_bytes());
         let headers = reader.headers().cloned().unwrap_or_default();
@@ -65,8 +68,7 @@ impl Table {
             return Ok(Vec::new());
         }
         let is_needed = |column: &&str| headers.iter().any(|header| header == *column);
-        if !columns[..needed].iter().all(|column| is_needed(column))
-            || !headers.iter().all(|header| columns.contains(&header))
+        if !columns[..needed].iter().all(is_needed) || !headers.iter().all(|header| columns.contains(&header))
         {
             return Err(UnreadableTable::Columns(columns));
         }
@@ -134,7 +136,7 @@ mod tests {
         label: String,
     }
 
-    fn records(text: &str) -> Result<Vec<(u32, Result<Row, String>)>, UnreadableTable> {
+    fn records(text: &str) -> Result<Vec<Record<Row>>, UnreadableTable> {
         Table::read(text.as_bytes(), None).unwrap().records(&["site", "label"], 2)
     }
 
