@@ -3,9 +3,9 @@
 use crate::binary::tegata;
 use crate::curl::Curl;
 use crate::installation::Installation;
-use crate::ports;
 use crate::process::Process;
 use crate::stopwatch::eventually;
+use crate::{openssl, ports};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub struct GateProcess {
     health: u16,
     /// Its own identifier.
     pub id: String,
+    /// The URI in its certificate.
+    pub uri: String,
 }
 
 impl GateProcess {
@@ -58,6 +60,9 @@ impl GateProcess {
     ) -> Self {
         let name = format!("gate-{port}");
         let identity = installation.enroll_gate(&name);
+        let text = openssl::text(&identity.file("cert.pem"));
+        let (_, names) = text.split_once("Subject Alternative Name").expect("names");
+        let uri = openssl::url_after(names, "URI:");
         let state = installation.folder(&format!("{name}-state"));
         let mut command = Command::new(tegata());
         command.args(["gate", "--issuer", &installation.issuer, "--audience", audience]);
@@ -65,7 +70,7 @@ impl GateProcess {
         command.arg("--state").arg(&state).arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.args(["--certificate-header", format, "--trusted", "127.0.0.1"]).args(more);
         let process = Process::start("tegata gate", &mut command, &state.with_extension("log"));
-        let gate = Self { process, port, health, id: identity.device };
+        let gate = Self { process, port, health, uri, id: identity.device };
         eventually("the gate decides", Duration::from_secs(20), || gate.is_deciding());
         gate
     }

@@ -1,9 +1,12 @@
 //! A product team puts a checkpoint in front of a product. The proxies of the guide are in `recipes.rs`.
 
+use std::process::Command;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Answer, Browser, Curl, Installation, Product, Recipe, self_signed_server};
+use tegata_tests::{
+    Answer, Browser, Curl, Installation, Outcome, Product, Recipe, self_signed_server, tegata,
+};
 
 #[test]
 fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_through() {
@@ -49,6 +52,43 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
         request().as_device(&device).bearer(&token).send().status == 401
     });
     assert_eq!(refused(request().as_device(&device).bearer(&token).send()), "C-06");
+}
+
+#[test]
+fn a_devices_certificate_is_no_gates_and_whoever_starts_one_with_it_reads_so() {
+    let installation = Installation::start();
+    let device = installation.enroll("register-1");
+    let file = |path: &std::path::Path| path.display().to_string();
+    let outcome = Outcome::of(
+        Command::new(tegata())
+            .args(["gate", "--issuer", &format!("{}/", installation.issuer), "--audience", "rezept"])
+            .args(["--identity", &file(&device.folder), "--tls-ca", &file(&installation.tls_ca)])
+            .args(["--listen", "127.0.0.1:0"]),
+    );
+    assert_eq!(outcome.code, 2, "{}", outcome.said());
+    assert!(
+        outcome.stderr.contains("C-10") && outcome.stderr.contains("certificate of a device"),
+        "{}",
+        outcome.said()
+    );
+}
+
+#[test]
+fn a_product_finds_the_keys_of_living_gates_and_of_nobody_else() {
+    let installation = Installation::start();
+    installation.enroll("register-1");
+    let gate = installation.enroll_gate("g-1");
+    let metadata = format!("{}/.well-known/oauth-authorization-server", installation.issuer);
+    let metadata = Curl::to(&metadata).trusting(&installation.tls_ca).send().expect(200).json();
+    let uri = metadata["tegata_gate_jwks_uri"].as_str().expect("where the keys are").to_owned();
+    let keys = || {
+        let answer = Curl::to(&uri).trusting(&installation.tls_ca).send().expect(200);
+        answer.json()["keys"].as_array().expect("keys").clone()
+    };
+    eventually("the gate is known", Duration::from_secs(5), || keys().len() == 1);
+    assert_eq!((&keys()[0]["kty"], &keys()[0]["crv"]), (&"EC".into(), &"P-256".into()));
+    installation.tell(&["device", "revoke", &gate.device]);
+    eventually("it is not believed any more", Duration::from_secs(1), || keys().is_empty());
 }
 
 #[test]

@@ -119,6 +119,7 @@ impl Checkpoint {
         assert_eq!(told["tegata-device"], *device.device, "{told}");
         assert_eq!(told["tegata-generation"], "1");
         assert_eq!(told["tegata-subject"], format!("device:{}", device.device));
+        self.product_can_verify_that_it_was_the_gate(device, &told, &request().send().expect(200).json());
         for spelling in Spelling::ALL {
             let told: Value = pretending(request(), spelling).send().expect(200).json();
             assert_eq!(told["tegata-device"], *device.device, "only the gate's word counts: {told}");
@@ -126,6 +127,35 @@ impl Checkpoint {
         }
         let posted = self.request("/orders").as_device(device).bearer(token).json(&json!({"a": 1}));
         posted.send().expect(200);
+    }
+
+    fn product_can_verify_that_it_was_the_gate(&self, device: &Identity, told: &Value, again: &Value) {
+        let installation = &self.installation;
+        let verified = |assertion: &str, method: &str, product: &str| {
+            let question = json!({
+                "assertion": assertion,
+                "platform": installation.issuer,
+                "ca": installation.tls_ca,
+                "gate": self.gate.uri,
+                "product": product,
+                "method": method,
+                "path": "/orders",
+            });
+            clients::run("assertion.mjs", &question)
+        };
+        let assertion = told["tegata-assertion"].as_str().unwrap_or_else(|| panic!("no assertion: {told}"));
+        let claims = verified(assertion, "GET", &installation.product);
+        for name in ["device", "tenant", "site"] {
+            assert_eq!(claims[name], told[format!("tegata-{name}")], "{name}: {claims}");
+        }
+        assert_eq!(claims["sub"], format!("device:{}", device.device), "{claims}");
+        assert_ne!(again["tegata-assertion"], told["tegata-assertion"], "each request has its own");
+        let other = verified(assertion, "GET", "https://another.example");
+        assert_eq!(other["refused"], "ERR_JWT_CLAIM_VALIDATION_FAILED", "{other}");
+        assert_eq!(
+            verified(assertion, "POST", &installation.product)["refused"],
+            "it is about another request"
+        );
     }
 
     fn everybody_else_reads_why(&self, device: &Identity, other: &Identity, token: &str) {

@@ -81,6 +81,13 @@ impl SigningKey {
             .map_err(|_| KeyError)
     }
 
+    /// The same key under a name that others know it by.
+    #[must_use]
+    pub fn named(mut self, kid: String) -> Self {
+        self.public.kid = kid;
+        self
+    }
+
     /// The public half.
     pub fn public(&self) -> &VerifyingKey {
         &self.public
@@ -104,7 +111,7 @@ impl SigningKey {
     }
 }
 
-/// A P-256 public key, named by its RFC 7638 thumbprint.
+/// A P-256 public key, named by its RFC 7638 thumbprint unless it was given another name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VerifyingKey {
     kid: String,
@@ -116,6 +123,13 @@ impl VerifyingKey {
     pub fn from_point(point: &[u8]) -> Option<Self> {
         (point.len() == 65 && point[0] == 4)
             .then(|| Self { kid: jwk_thumbprint(point), point: point.to_vec() })
+    }
+
+    /// The same key under a name that others know it by.
+    #[must_use]
+    pub fn named(mut self, kid: String) -> Self {
+        self.kid = kid;
+        self
     }
 
     /// The key's name.

@@ -11,6 +11,7 @@
 //! | who may enrol a first device | [`policy`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
+//! | what a gate tells its product | [`assertion`] |
 //! | how gates learn of a change | [`feed`] |
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`], [`header_name`] |
@@ -18,6 +19,7 @@
 //! | what was verified before | [`memory`] |
 //! | when two keys are one | [`key_id`] |
 
+pub mod assertion;
 pub mod certificate;
 pub mod claims;
 pub mod device;

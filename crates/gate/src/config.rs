@@ -16,6 +16,18 @@ pub enum ConfigError {
     /// An address in the metadata is not an https URL.
     #[error("{0} is not an https URL")]
     NotHttps(String),
+    /// The certificate is a device's.
+    #[error(
+        "C-10: {0} holds the certificate of a device, not of a gate. Make one with `tegata invite --gate NAME` and `tegata \
+         enroll`"
+    )]
+    NotAGate(PathBuf),
+    /// The gate's own key cannot sign assertions.
+    #[error(
+        "the certificate and key in {0} cannot sign Tegata-Assertion: {1}. Take the folder of a gate enrolled by `tegata \
+         enroll`, or do without assertions (--no-assertion)"
+    )]
+    Assertion(PathBuf, &'static str),
     /// The folder for what was heard is not there.
     #[error("{0} is not a folder")]
     State(PathBuf),
@@ -40,6 +52,8 @@ pub struct Config {
     /// existing folder that only the gate may write: what lies there is checked against the keys that
     /// lie beside it.
     pub state: Option<PathBuf>,
+    /// Whether each request that passes is asserted to the product, signed by the gate's own key.
+    pub assertions: bool,
     /// How many verified tokens to remember, about 1 kB each.
     pub cached_tokens: usize,
 }
@@ -59,7 +73,15 @@ impl Config {
         // Tokens and metadata say the issuer letter by letter, and they say it in this form.
         policy.issuer = issuer.to_string();
         let metadata = well_known(&issuer)?;
-        Ok(Self { policy, metadata, trust, identity: identity.into(), state: None, cached_tokens: 10_000 })
+        Ok(Self {
+            policy,
+            metadata,
+            trust,
+            identity: identity.into(),
+            state: None,
+            assertions: true,
+            cached_tokens: 10_000,
+        })
     }
 }
 
@@ -90,6 +112,8 @@ mod tests {
         assert_eq!(at("https://ca.example:8443/a/b"), Some(format!("{expected}/a/b")));
         let without_port = "https://ca.example/.well-known/oauth-authorization-server";
         assert_eq!(at("https://CA.example:443").as_deref(), Some(without_port));
+        let config = Config::new(Policy::new("https://CA.example:443/", "a"), "/", RootCertStore::empty());
+        assert_eq!(config.unwrap().policy.issuer, "https://ca.example", "as tokens say it");
         for wrong in ["http://ca.example", "ca.example", "https://", "https:///x"] {
             assert_eq!(at(wrong), None, "{wrong}");
         }

@@ -1,5 +1,6 @@
 //! Following the feed: connect, believe, apply, acknowledge; and again.
 
+use crate::assertion::AssertionSigner;
 use crate::backoff::Backoff;
 use crate::config::{Config, ConfigError, require_https};
 use crate::feed::{Feed, FeedError, Line};
@@ -13,11 +14,16 @@ use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use std::io;
 use std::sync::Arc;
-use tegata_core::Entropy;
+use std::time::Duration;
 use tegata_core::jws::{JwsError, KeySet};
+use tegata_core::{Entropy, Refusal, Thumbprint};
 use tegata_net::client::{AbortOnDrop, Client, ClientError, Destinations};
 use tegata_net::tls::{TlsError, read_identity};
 use tracing::{info, warn};
+
+/// How long a key is published before it signs. Libraries that find a name unknown ask again, but not more often than
+/// every half minute.
+const PUBLISHED_BEFORE: Duration = Duration::from_mins(1);
 
 const FEED_TYPE: &str = "application/vnd.tegata.feed";
 
@@ -65,7 +71,8 @@ impl Follower {
     pub(crate) async fn run(self) {
         let feed = Feed::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
         let store = self.config.state.clone().map(Store::new);
-        let mut session = Session { feed, store, backoff: Backoff::new(), voice: None };
+        let mut session =
+            Session { feed, store, backoff: Backoff::new(), voice: None, newer_certificate: None };
         self.restore(&mut session).await;
         loop {
             let error = match self.follow(&mut session).await {
@@ -74,6 +81,8 @@ impl Follower {
             };
             self.state.set_connected(false);
             warn!(%error, "the feed is interrupted");
+            let is_no_gate = matches!(error, FollowError::Client(ClientError::Refused(Refusal::NotAGate)));
+            self.state.not_a_gate.send_replace(is_no_gate);
             tokio::time::sleep(session.backoff.next(&*self.entropy)).await;
         }
     }
@@ -103,6 +112,7 @@ impl Follower {
         let anonymous =
             Client::new(self.config.trust.clone(), self.time.clock(), None, Destinations::Anywhere)?;
         let identity = read_identity(&self.config.identity)?;
+        self.renew_signer(None);
         let client = Client::new(
             self.config.trust.clone(),
             self.time.clock(),
@@ -134,6 +144,33 @@ impl Follower {
         }
     }
 
+    /// Takes up a renewed certificate. While the feed lasts, its key signs only when it has been there for a while: by then
+    /// products know it. A feed that begins anew may follow the end of the old certificate, so it waits for nothing.
+    fn renew_signer(&self, newer: Option<&mut Option<(Thumbprint, Duration)>>) {
+        if !self.config.assertions {
+            return;
+        }
+        let signer = match AssertionSigner::read(&self.config.identity) {
+            Ok(signer) => signer,
+            Err(error) => return warn!(%error, "the certificate in place goes on signing assertions"),
+        };
+        let current = self.state.signer.load();
+        if current.as_ref().is_some_and(|current| current.certificate() == signer.certificate()) {
+            return;
+        }
+        let uptime = self.time.moment().uptime;
+        if let Some(newer) = newer {
+            let since = match newer {
+                Some((certificate, since)) if certificate == signer.certificate() => *since,
+                _ => newer.insert((*signer.certificate(), uptime)).1,
+            };
+            if uptime.saturating_sub(since) < PUBLISHED_BEFORE {
+                return;
+            }
+        }
+        self.state.signer.store(Some(Arc::new(signer)));
+    }
+
     async fn metadata(&self, client: &Client) -> Result<Metadata, FollowError> {
         let metadata: Metadata = client.get_json(&self.config.metadata).await?;
         if metadata.issuer == self.config.policy.issuer {
@@ -153,6 +190,7 @@ impl Follower {
         };
         if taken == Line::Heartbeat {
             session.backoff.reset();
+            self.renew_signer(Some(&mut session.newer_certificate));
         }
         let is_another_voice = session.hear(taken, line);
         if is_another_voice {
@@ -172,6 +210,8 @@ struct Session {
     backoff: Backoff,
     /// The JWS header of this connection's snapshot, which names the key.
     voice: Option<String>,
+    /// A certificate that has not signed yet, and since when it is there, in the gate's uptime.
+    newer_certificate: Option<(Thumbprint, Duration)>,
 }
 
 impl Session {

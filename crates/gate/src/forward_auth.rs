@@ -8,6 +8,7 @@
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 
+use crate::assertion::Asked;
 use crate::certificate::{HeaderSource, told_by};
 use crate::check::Verified;
 use crate::gate::Gate;
@@ -29,6 +30,9 @@ use tracing::warn;
 /// Where proxies write the address their client asked for: a token in its query is refused. Envoy puts
 /// it below `/check` instead. A client that writes one of these itself can only be refused for it.
 const ORIGINAL_URI: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
+
+/// Where they write its method.
+const ORIGINAL_METHOD: [&str; 2] = ["x-original-method", "x-forwarded-method"];
 
 /// Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
 const IDLE: Duration = Duration::from_secs(75);
@@ -104,7 +108,7 @@ pub fn answer<B>(
     let is_trusted = config.certificates.trusts(peer);
     match (route(request.uri().path()), request.method()) {
         (Some(Route::Check), _) if is_trusted => match check(gate, config, peer, request) {
-            Ok(verified) => admitted(&verified),
+            Ok(verified) => admitted(&verified, gate.assertion(&verified, asked(request))),
             Err(refusal) => refuse(refusal),
         },
         (Some(Route::Refusal(refusal)), _) if is_trusted => refuse(refusal),
@@ -162,10 +166,26 @@ fn queries<B>(request: &Request<B>) -> String {
     own.into_iter().chain(named).collect::<Vec<_>>().join("&")
 }
 
+/// The original request, as the proxy tells it: in headers, or like Envoy by asking with its method for its path below
+/// `/check`. A client that writes one of these headers itself gets an assertion that fits no request of its own.
+fn asked<B>(request: &Request<B>) -> Asked<'_> {
+    let told = |names: [&str; 2]| {
+        names.into_iter().find_map(|name| request.headers().get(name)).and_then(|value| value.to_str().ok())
+    };
+    let without_query = |uri: &'_ str| uri.find('?').unwrap_or(uri.len());
+    match (told(ORIGINAL_URI), request.uri().path().strip_prefix("/check")) {
+        (Some(uri), _) => Asked { method: told(ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) },
+        (None, Some(path)) if !path.is_empty() => {
+            Asked { method: Some(request.method().as_str()), path: Some(path) }
+        }
+        (None, _) => Asked::default(),
+    }
+}
+
 /// With 200: Envoy takes no other status for a yes.
-fn admitted(verified: &Verified) -> Response<Full<Bytes>> {
+fn admitted(verified: &Verified, assertion: Option<HeaderValue>) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::OK);
-    introduce(verified, response.headers_mut());
+    introduce(verified, assertion, response.headers_mut());
     response
 }
 

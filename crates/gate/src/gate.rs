@@ -1,12 +1,13 @@
 //! The gate itself.
 
+use crate::assertion::{Asked, AssertionSigner, check_role};
 use crate::bearer;
 use crate::check::{Gatekeeper, Verified};
 use crate::config::{Config, ConfigError};
 use crate::follow::Follower;
 use crate::problem::Reader;
 use crate::state::{State, Stopwatch};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,7 @@ struct Inner {
     gatekeeper: Gatekeeper,
     state: Arc<State>,
     time: Arc<Stopwatch>,
+    entropy: Arc<dyn Entropy>,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -57,22 +59,35 @@ impl Gate {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
         let identity = read_identity(&config.identity)?;
+        if let Some(leaf) = identity.0.first() {
+            check_role(leaf, &config.identity)?;
+        }
         Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity), Destinations::Anywhere)?;
         if let Some(folder) = config.state.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(ConfigError::State(folder.clone()));
         }
         let state = Arc::new(State::default());
+        if config.assertions {
+            state.signer.store(Some(Arc::new(AssertionSigner::read(&config.identity)?)));
+        }
         let time = Arc::new(Stopwatch::new(clock));
         let gatekeeper = Gatekeeper::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);
+        let chance = Arc::clone(&entropy);
         let follower = Follower { config, state: Arc::clone(&state), time: Arc::clone(&time), entropy };
         let follower = Mutex::new(Some(tokio::spawn(follower.run())));
-        Ok(Self(Arc::new(Inner { gatekeeper, state, time, follower })))
+        Ok(Self(Arc::new(Inner { gatekeeper, state, time, entropy: chance, follower })))
     }
 
     /// Waits for the first snapshot, from the platform or from disk.
     pub async fn ready(&self) {
         let mut applied = self.0.state.applied();
         let _ = applied.wait_for(Option::is_some).await;
+    }
+
+    /// Completes when the platform has said that this gate's certificate is a device's: a mistake in the configuration,
+    /// which no waiting mends.
+    pub async fn not_a_gate(&self) {
+        let _ = self.0.state.not_a_gate.subscribe().wait_for(|is_none| *is_none).await;
     }
 
     /// The decision about one request: its headers, its query, and the certificate its connection
@@ -129,6 +144,12 @@ impl Gate {
     /// Whether the gate knows enough to decide at all.
     pub(crate) fn require_fresh(&self) -> Result<(), Refusal> {
         self.0.gatekeeper.fresh(self.0.time.moment())
+    }
+
+    /// What the gate asserts to its product about a request that passed.
+    pub(crate) fn assertion(&self, verified: &Verified, asked: Asked<'_>) -> Option<HeaderValue> {
+        let signer = self.0.state.signer.load();
+        signer.as_ref()?.sign(self.audience(), verified, asked, self.now(), &*self.0.entropy)
     }
 
     /// What the gate's clock says.

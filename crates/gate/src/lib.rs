@@ -34,6 +34,7 @@ pub mod forward_auth;
 pub mod problem;
 pub mod reverse_proxy;
 
+mod assertion;
 mod backoff;
 mod check;
 mod config;

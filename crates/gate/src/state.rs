@@ -1,5 +1,6 @@
 //! What a gate knows, published so that readers never wait for the writer.
 
+use crate::assertion::AssertionSigner;
 use crate::moment::{Heard, Moment};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
@@ -22,6 +23,10 @@ pub(crate) struct State {
     pub(crate) connected: AtomicBool,
     /// Where the platform helps people who are refused, once it has said so.
     help: ArcSwapOption<String>,
+    /// Who signs assertions; nobody where the product does without.
+    pub(crate) signer: ArcSwapOption<AssertionSigner>,
+    /// The platform said that the gate's certificate is none of a gate.
+    pub(crate) not_a_gate: watch::Sender<bool>,
     applied: watch::Sender<Option<u64>>,
 }
 

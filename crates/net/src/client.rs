@@ -17,11 +17,12 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::{ServerName, UnixTime};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::Clock;
+use tegata_core::{Clock, Language, Refusal};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -56,6 +57,9 @@ pub enum ClientError {
     /// Another status than the one expected.
     #[error("it answers {0}")]
     Status(StatusCode),
+    /// A refusal, with its reason.
+    #[error("it refuses: {} {}", .0.code(), .0.title(Language::En))]
+    Refused(Refusal),
     /// The answer, or the address asked, makes no sense.
     #[error("its answer cannot be read")]
     Malformed,
@@ -203,11 +207,7 @@ impl Connection {
         let mut request = Request::new(Full::default());
         request.headers_mut().insert(ACCEPT, accept);
         let response = self.send(uri, request).await?;
-        if response.status() == StatusCode::OK {
-            Ok(response)
-        } else {
-            Err(ClientError::Status(response.status()))
-        }
+        if response.status() == StatusCode::OK { Ok(response) } else { Err(self.why(response).await) }
     }
 
     /// Posts JSON and reads the answer to its end, so that the connection can be used again.
@@ -228,6 +228,16 @@ impl Connection {
         *request.method_mut() = Method::POST;
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         self.answer_to(uri, request).await
+    }
+
+    /// The reason in a problem (RFC 9457), if that is what came.
+    async fn why(&self, response: Response<Incoming>) -> ClientError {
+        let status = response.status();
+        let body = timeout(self.patience, Limited::new(response.into_body(), MAX_DOCUMENT).collect()).await;
+        let problem = body.ok().and_then(Result::ok).map(|body| body.to_bytes());
+        let code = problem.and_then(|problem| serde_json::from_slice::<Reason>(&problem).ok());
+        let refusal = code.and_then(|reason| Refusal::from_code(&reason.code));
+        refusal.map_or(ClientError::Status(status), ClientError::Refused)
     }
 
     async fn answer_to(
@@ -258,6 +268,12 @@ impl Connection {
         };
         Ok(timeout(self.patience, answer).await.map_err(|_| ClientError::Timeout)??)
     }
+}
+
+/// The stable code of a problem.
+#[derive(Deserialize)]
+struct Reason {
+    code: String,
 }
 
 /// A task that ends with its owner.

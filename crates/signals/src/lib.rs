@@ -7,6 +7,7 @@
 //! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`], [`publish_statuses`] |
 
 mod feed;
+mod gate_keys;
 mod issuer;
 mod keys;
 pub mod metadata;

@@ -11,6 +11,9 @@ use tegata_web::document::{public, written};
 /// The keys that signatures are verified with (RFC 7517), on the portal and the device listener.
 pub const JWKS: &str = "/.well-known/jwks.json";
 
+/// The keys by which products verify the assertions of gates, on the portal and the device listener.
+pub const GATE_KEYS: &str = "/.well-known/gates.jwks.json";
+
 /// The feed for gates, on the device listener.
 pub const FEED: &str = "/feed";
 

@@ -1,6 +1,7 @@
 //! What the routes and passes of this crate share.
 
 use crate::feed::FeedHub;
+use crate::gate_keys::GateKeys;
 use crate::issuer::Issuer;
 use crate::receivers::{EventReceiver, EventStreams, UnknownClient};
 use crate::status_list::StatusLists;
@@ -14,6 +15,7 @@ pub struct Signals {
     streams: EventStreams,
     feed: Arc<FeedHub>,
     status_lists: Arc<StatusLists>,
+    pub(crate) gate_keys: GateKeys,
 }
 
 impl Signals {
@@ -35,7 +37,14 @@ impl Signals {
         clients: Arc<ClientRegistry>,
         streams: EventStreams,
     ) -> Arc<Self> {
-        Arc::new(Self { issuer, clients, streams, feed: Arc::default(), status_lists: Arc::default() })
+        Arc::new(Self {
+            issuer,
+            clients,
+            streams,
+            feed: Arc::default(),
+            status_lists: Arc::default(),
+            gate_keys: GateKeys::default(),
+        })
     }
 
     /// Who signs.

@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tegata_core::{Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::{Config, Gate, Network, Policy, trust_from_pem_file};
 use tokio::net::TcpListener;
@@ -42,6 +43,9 @@ pub struct GateOptions {
     /// Address or network of a proxy that is believed; may be repeated
     #[arg(long, value_name = "CIDR", default_value = "127.0.0.1")]
     pub trusted: Vec<Network>,
+    /// Do without Tegata-Assertion, which the gate signs for each request
+    #[arg(long)]
+    pub no_assertion: bool,
     /// How old the gate's knowledge may become before it refuses everybody, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub max_staleness: u64,
@@ -49,11 +53,24 @@ pub struct GateOptions {
     pub front: FrontOptions,
 }
 
-/// Runs the gate until it is told to stop.
+/// Runs the gate until it is told to stop, or the platform says that its certificate is none of a gate.
 pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure> {
     crate::system::raise_file_limit();
     let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
         .map_err(Failure::misuse)?;
+    tokio::select! {
+        ended = serve(options, gate.clone()) => ended,
+        () = gate.not_a_gate() => Err(Failure::misuse(format!(
+            "{} {}: {} holds the certificate of a device. Make one for the gate with `tegata invite --gate NAME` and \
+             `tegata enroll`",
+            Refusal::NotAGate.code(),
+            Refusal::NotAGate.title(Language::En),
+            options.identity.display()
+        ))),
+    }
+}
+
+async fn serve(options: &GateOptions, gate: Gate) -> Result<(), Failure> {
     let certificates = options.certificate_header.trusting(options.trusted.clone());
     if let Some(front) = options.front.open(&certificates)? {
         let listener = bind(options.listen).await?;
@@ -75,6 +92,7 @@ fn config(options: &GateOptions) -> Result<Config, Failure> {
     policy.max_staleness = std::time::Duration::from_secs(options.max_staleness);
     let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
     let mut config = Config::new(policy, &options.identity, trust).map_err(Failure::misuse)?;
+    config.assertions = !options.no_assertion;
     if let Some(state) = &options.state {
         std::fs::create_dir_all(state).doing("cannot make the state folder")?;
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tegata_signals::STATUS_LISTS;
-use tegata_signals::metadata::{FEED, JWKS, RECEIPTS};
+use tegata_signals::metadata::{FEED, GATE_KEYS, JWKS, RECEIPTS};
 use tegata_web::Addresses;
 use tegata_web::document::{public, written};
 
@@ -56,6 +56,7 @@ struct Metadata<'a> {
     introspection_signing_alg_values_supported: [&'static str; 1],
     tls_client_certificate_bound_access_tokens: bool,
     status_list_aggregation_endpoint: String,
+    tegata_gate_jwks_uri: String,
     tegata_feed_endpoint: String,
     tegata_receipt_endpoint: String,
     /// Where a person's browser finds out why it is refused: a refusal's `code` and `lang` go into its query.
@@ -93,6 +94,7 @@ impl<'a> Metadata<'a> {
             introspection_signing_alg_values_supported: ["ES256"],
             tls_client_certificate_bound_access_tokens: true,
             status_list_aggregation_endpoint: format!("{}{STATUS_LISTS}", addresses.public),
+            tegata_gate_jwks_uri: format!("{}{GATE_KEYS}", addresses.portal),
             tegata_feed_endpoint: format!("{device}{FEED}"),
             tegata_receipt_endpoint: format!("{device}{RECEIPTS}"),
             tegata_help_uri: format!("{device}/"),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 use tegata_core::Thumbprint;
 use tegata_core::encoding::{from_base64, from_base64url};
-use tegata_core::jws::{as_written, may_verify};
+use tegata_core::jws::{VerifyingKey, as_written, may_verify};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -123,6 +123,14 @@ impl Jwk {
             ("RSA", None) => Some(rsa(&number(&self.n)?, &number(&self.e)?)),
             _ => None,
         }
+    }
+}
+
+/// The public key of a certificate, if it is one for ES256.
+pub fn p256_key(certificate: &[u8]) -> Option<VerifyingKey> {
+    match key_of(certificate)? {
+        Key::Ec(point) => VerifyingKey::from_point(&point),
+        Key::Rsa(..) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::connection::{FirstAdmitted, Target};
 use super::{Limits, ReverseProxy, headers, preflight, tunnel};
+use crate::assertion::Asked;
 use crate::certificate::{PeerAddress, Source, strip};
 use crate::check::Verified;
 use crate::gate::Gate;
@@ -154,9 +155,11 @@ impl Upstream {
         asks_for_websocket: bool,
     ) -> Result<Request<Outgoing>, Refusal> {
         let (parts, body) = request.into_parts();
+        let asked = Asked { method: Some(parts.method.as_str()), path: Some(parts.uri.path()) };
+        let assertion = self.gate.assertion(verified, asked);
         let body = Guarded::new(body, self.gate.clone(), Arc::clone(verified));
         let mut outgoing = self.request(parts, Either::Left(body))?;
-        introduce(verified, outgoing.headers_mut());
+        introduce(verified, assertion, outgoing.headers_mut());
         if asks_for_websocket {
             headers::name_websocket(outgoing.headers_mut());
         }

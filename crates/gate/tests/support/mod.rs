@@ -9,6 +9,7 @@ mod server;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    SanType,
 };
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -94,6 +95,8 @@ impl Authority {
     pub fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Party {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.into()]).unwrap();
+        let uri = format!("https://test.example/gate/{name}");
+        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
         params.extended_key_usages = vec![usage];
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Party {

@@ -156,6 +156,23 @@ impl Ledger {
         }))
     }
 
+    /// The living certificates of all gates, in DER: those that a gate may sign assertions with. A gate goes on while its
+    /// tenant is suspended.
+    pub async fn gate_certificates(&self, now: Timestamp) -> Result<Vec<Vec<u8>>> {
+        let rows: Vec<(Vec<u8>,)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT c.der FROM device d JOIN certificate c ON c.device = d.id JOIN issuer i ON i.id = c.issuer \
+                 WHERE d.role = 'gate' AND d.state = 'active' AND i.state IN ('active', 'resting') AND c.der IS NOT NULL \
+                 AND c.state IN ('issued', 'delivered', 'in_use', 'retiring') AND c.not_before <= $1 AND c.not_after >= $1 \
+                 ORDER BY d.id, c.generation",
+            )
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(der,)| der).collect())
+    }
+
     /// Every certificate after a place in the ledger, a page at a time, for re-auditing.
     pub async fn certificates_after(
         &self,
