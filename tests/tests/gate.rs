@@ -87,7 +87,7 @@ fn a_product_finds_the_keys_of_living_gates_and_of_nobody_else() {
     };
     eventually("the gate is known", Duration::from_secs(5), || keys().len() == 1);
     assert_eq!((&keys()[0]["kty"], &keys()[0]["crv"]), (&"EC".into(), &"P-256".into()));
-    installation.tell(&["device", "revoke", &gate.device]);
+    installation.tell(&["device", "revoke", &gate.device, "--yes"]);
     eventually("it is not believed any more", Duration::from_secs(1), || keys().is_empty());
 }
 
