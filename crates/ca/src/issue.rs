@@ -8,7 +8,7 @@ use crate::csr::ParsedRequest;
 use crate::endpoints::Endpoints;
 use crate::issuer::Issuer;
 use crate::keys::KeyError;
-use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare};
+use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare, validity};
 use crate::profile::Profile;
 use crate::public_key::KeyType;
 use crate::subject::Holder;
@@ -132,6 +132,11 @@ impl Authority {
     pub fn common_name(&self, role: Role, device: &DeviceId, site: &str, label: &str) -> String {
         let holder = Holder { installation: &self.installation, role, device, site, label };
         self.profile(role).common_name().render(&holder)
+    }
+
+    /// Until when a certificate of this role is good that is issued now; nothing where none could be.
+    pub fn ends_at(&self, role: Role, now: Timestamp) -> Option<Timestamp> {
+        Some(validity(&self.issuer, self.profile(role), now).ok()?.1)
     }
 
     /// Whether requests of this role may bring such a key.

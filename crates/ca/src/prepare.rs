@@ -166,7 +166,7 @@ impl Prepared {
 }
 
 /// RFC 5280 section 4.1.2.5: both ends are included.
-fn validity(
+pub(crate) fn validity(
     issuer: &Issuer,
     profile: &Profile,
     now: Timestamp,

@@ -26,6 +26,7 @@ pub mod device;
 pub mod encoding;
 pub mod entropy;
 pub mod feed;
+pub mod guidance;
 pub mod header_name;
 pub mod id;
 pub mod jws;
@@ -43,6 +44,7 @@ pub mod security_event;
 pub mod short_code;
 pub mod spreadsheet;
 pub mod status_list;
+pub mod stop_cause;
 pub mod thumbprint;
 pub mod timestamp;
 pub mod url;
@@ -50,6 +52,7 @@ pub mod url;
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
 pub use entropy::Entropy;
+pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
     IssuerId, KittingId, SiteId, TenantId,
@@ -62,6 +65,7 @@ pub use network::{Network, NotANetwork};
 pub use policy::{Platform, Policies, Policy};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;
+pub use stop_cause::StopCause;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{CLOCKS_APART, Clock, Timestamp};
 pub use url::{HttpOrigin, HttpUrl, UrlError};

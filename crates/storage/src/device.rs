@@ -6,7 +6,10 @@ use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, DeviceState, RevocationReason, Role, SiteId, TenantId, TenantState, Timestamp};
+use tegata_core::{
+    DeviceId, DeviceState, RevocationReason, Role, SiteId, StopCause, TenantId, TenantState, Thumbprint,
+    Timestamp,
+};
 
 /// A device or a gate as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -157,6 +160,22 @@ impl Ledger {
             .await?
         }))
     }
+
+    /// What was said of why a device was stopped, or one of its certificates; the device's own end covers both.
+    pub async fn stop_cause(&self, thumbprint: &Thumbprint) -> Result<Option<StopCause>> {
+        let row: Option<(Option<String>,)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT CASE WHEN d.state <> 'active' THEN d.cause ELSE COALESCE(c.cause, \
+                 (SELECT 'key_compromise' FROM blocked_key b WHERE b.key_hash = c.key_hash), \
+                 CASE WHEN c.reason = 'superseded' THEN c.reason END) END \
+                 FROM certificate c JOIN device d ON d.id = c.device WHERE c.thumbprint = $1",
+            )
+            .bind(thumbprint.as_bytes().to_vec())
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(row.and_then(|(word,)| StopCause::parse(&word?)))
+    }
 }
 
 impl Transaction {
@@ -172,10 +191,25 @@ impl Transaction {
         note: &str,
         actor: &Actor,
     ) -> Result<u64> {
+        self.act_on_device_because(id, action, None, note, actor).await
+    }
+
+    /// The same with what was said of the cause, which the device's own page repeats.
+    ///
+    /// # Errors
+    /// As [`Transaction::act_on_device`].
+    pub async fn act_on_device_because(
+        &mut self,
+        id: &DeviceId,
+        action: DeviceAction,
+        cause: Option<StopCause>,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<u64> {
         let next = action.target();
         let mut moved = 0;
         for &from in DeviceState::ALL.iter().filter(|from| from.may_become(next)) {
-            moved += self.move_device(id, from, next, action.reason()).await?;
+            moved += self.move_device(id, from, next, action.reason(), cause).await?;
         }
         changed_one(moved, "the device is not in a state that allows this")?;
         self.touch_shards_of(id).await?;
@@ -184,7 +218,10 @@ impl Transaction {
             None => Change::DeviceAllowed { device: id.clone() },
         };
         let event = self.feed(change).await?;
-        let detail = json!({"event": event.seq, "reason": action.reason(), "note": note});
+        let mut detail = json!({"event": event.seq, "reason": action.reason(), "note": note});
+        if let Some(cause) = cause {
+            detail["cause"] = cause.as_str().into();
+        }
         self.audit(actor, action.name(), Some(id), detail).await?;
         Ok(event.seq)
     }
@@ -195,17 +232,19 @@ impl Transaction {
         from: DeviceState,
         to: DeviceState,
         reason: Option<&'static str>,
+        cause: Option<StopCause>,
     ) -> Result<u64> {
         let now = self.now.millis();
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
-                "UPDATE device SET state = $3, reason = $4, changed_at = $5 WHERE id = $1 AND state = $2",
+                "UPDATE device SET state = $3, reason = $4, changed_at = $5, cause = $6 WHERE id = $1 AND state = $2",
             )
             .bind(id.as_str())
             .bind(from.as_str())
             .bind(to.as_str())
             .bind(reason)
             .bind(now)
+            .bind(cause.map(StopCause::as_str))
             .execute(connection)
             .await?
             .rows_affected()

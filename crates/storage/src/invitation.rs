@@ -10,7 +10,9 @@ use crate::policy::read_both;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::Code;
-use tegata_core::{DeviceId, InvitationId, Policies, Refusal, Role, SiteId, TenantId, Timestamp};
+use tegata_core::{
+    DeviceId, InvitationId, Policies, Refusal, Role, SiteId, TenantId, TenantState, Timestamp,
+};
 
 /// Where an invitation stands. Expiry is the clock's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +67,7 @@ pub struct Invitation {
     pub id: InvitationId,
     pub tenant: TenantId,
     pub tenant_name: String,
+    pub tenant_state: TenantState,
     pub site: SiteId,
     pub site_name: String,
     pub role: Role,
@@ -80,6 +83,11 @@ pub struct Invitation {
 }
 
 impl Invitation {
+    /// Whether whoever uses it would get nothing, because its tenant is stopped. Gates go on.
+    pub fn falls_with_its_tenant(&self) -> bool {
+        self.role == Role::Device && self.tenant_state != TenantState::Active
+    }
+
     /// Whether the holder of `key_hash` may still enrol with it, or why not. A key that has claimed it may
     /// come again until it expires: its answer may have been lost.
     pub fn admits(&self, key_hash: Option<&[u8]>, now: Timestamp) -> std::result::Result<(), Refusal> {
@@ -97,7 +105,7 @@ impl Invitation {
 macro_rules! select {
     ($where:literal) => {
         concat!(
-            "SELECT i.id, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.role, i.label, i.state, \
+            "SELECT i.id, i.tenant, t.name AS tenant_name, t.state AS tenant_state, i.site, s.name AS site_name, i.role, i.label, i.state, \
              i.expires_at, i.key_hash, i.device, i.code_hash, t.policy AS tenant_policy, s.policy AS site_policy \
              FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site ",
             $where
@@ -106,6 +114,22 @@ macro_rules! select {
 }
 
 use select;
+
+/// Whether an invitation was claimed and its device has never presented a certificate; nor has anybody stopped the device, or
+/// revoked one of its certificates for another reason than that a next one took its place.
+macro_rules! never_used {
+    ($invitation:literal) => {
+        concat!(
+            $invitation,
+            ".state = 'claimed' AND EXISTS (SELECT 1 FROM device d WHERE d.id = ",
+            $invitation,
+            ".device AND d.state = 'active') AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.device = ",
+            $invitation,
+            ".device AND (c.used_at IS NOT NULL OR c.state IN ('in_use', 'retiring', 'retired') \
+             OR (c.state = 'revoked' AND c.reason <> 'superseded')))"
+        )
+    };
+}
 
 impl Ledger {
     /// The invitation with this code.
@@ -143,6 +167,17 @@ impl Ledger {
             sqlx::query_as(select!("WHERE i.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
         });
         row.map(TryInto::try_into).transpose()
+    }
+
+    /// Whether another key may still take the place of the one that claimed this invitation.
+    pub async fn is_replaceable(&self, id: &InvitationId) -> Result<bool> {
+        let row: Option<(String,)> = on_read!(self, connection => {
+            sqlx::query_as(concat!("SELECT i.id FROM invitation i WHERE i.id = $1 AND i.kitting IS NULL AND ", never_used!("i")))
+                .bind(id.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(row.is_some())
     }
 
     /// The invitation with this hash of a short code, while the code lives.
@@ -262,6 +297,33 @@ impl Transaction {
         if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
     }
 
+    /// Gives a claimed invitation to another key, as long as its device has never presented a certificate: whoever made the first
+    /// key lost it before it was of use. One of any number of keys wins, and what the device holds is taken back by the caller. An
+    /// invitation whose device somebody stopped, or whose certificate somebody revoked, stays used. An ACME account that was opened
+    /// with the first key knows the device by that key, and no longer.
+    pub(crate) async fn claim_instead(
+        &mut self,
+        id: &InvitationId,
+        key_hash: &[u8],
+        device: &DeviceId,
+    ) -> Result<()> {
+        let now = self.now.millis();
+        let claimed = on_transaction!(self.engine, connection => {
+            sqlx::query(concat!(
+                "UPDATE invitation SET key_hash = $2 WHERE id = $1 AND device = $3 AND expires_at >= $4 AND ",
+                never_used!("invitation")
+            ))
+            .bind(id.as_str())
+            .bind(key_hash.to_vec())
+            .bind(device.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+    }
+
     /// Lets the key that has claimed an invitation come again for the same device.
     pub(crate) async fn claim_again(
         &mut self,
@@ -321,6 +383,8 @@ struct Row {
     tenant: TenantId,
     tenant_name: String,
     #[sqlx(try_from = "String")]
+    tenant_state: TenantState,
+    #[sqlx(try_from = "String")]
     site: SiteId,
     site_name: String,
     #[sqlx(try_from = "String")]
@@ -344,6 +408,7 @@ impl TryFrom<Row> for Invitation {
             id: row.id,
             tenant: row.tenant,
             tenant_name: row.tenant_name,
+            tenant_state: row.tenant_state,
             site: row.site,
             site_name: row.site_name,
             role: row.role,

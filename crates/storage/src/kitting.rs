@@ -11,7 +11,7 @@ use crate::engine::on_transaction;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::Code;
-use tegata_core::{KittingId, Network, Refusal, SiteId, TenantId, Timestamp};
+use tegata_core::{KittingId, Network, Refusal, SiteId, TenantId, TenantState, Timestamp};
 
 /// A kitting code to write.
 pub struct NewKitting<'a> {
@@ -42,6 +42,7 @@ pub struct Kitting {
     pub id: KittingId,
     pub tenant: TenantId,
     pub tenant_name: String,
+    pub tenant_state: TenantState,
     pub site: SiteId,
     pub site_name: String,
     /// What devices are called for which nobody says otherwise.
@@ -64,6 +65,8 @@ impl Kitting {
             Err(Refusal::InvitationWithdrawn)
         } else if now > self.expires_at {
             Err(Refusal::InvitationExpired)
+        } else if self.tenant_state != TenantState::Active {
+            Err(Refusal::TenantSuspended)
         } else {
             Ok(())
         }

@@ -23,6 +23,7 @@ mod engine;
 mod family;
 mod feed;
 mod group;
+mod guidance;
 mod head;
 mod history;
 mod inspection;

@@ -31,8 +31,8 @@ refusals! {
     }
     /// Revoked for ever.
     CertificateRevoked "C-06" 401 {
-        ja: "この端末の証明書は失効しています", "紛失などの届け出により停止されました。心当たりがないときは、コードを添えて管理者へご連絡ください。";
-        en: "The certificate of this device has been revoked", "It was stopped, for example after a report of loss. If that surprises you, tell your administrator this code.";
+        ja: "この端末の証明書は失効しています", "管理者により停止されました。心当たりがないときは、コードを添えて管理者へご連絡ください。";
+        en: "The certificate of this device has been revoked", "An administrator stopped it. If that surprises you, tell your administrator this code.";
     }
     /// Suspended for now.
     DeviceSuspended "C-07" 401 {
@@ -61,20 +61,20 @@ refusals! {
     }
     /// The tenant is suspended: none of its devices receives a certificate.
     TenantSuspended "C-13" 403 {
-        ja: "この法人の利用は一時停止中です", "停止が解除されると、同じ招待のまま手続きできます。管理者へご連絡ください。";
-        en: "This tenant is suspended", "Once it is resumed, the same invitation works. Ask your administrator.";
+        ja: "この会社の利用は一時停止中です", "停止が解除されると、同じ招待のまま手続きできます。管理者へご連絡ください。";
+        en: "This company is suspended", "Once it is resumed, the same invitation works. Ask your administrator.";
     }
 
     // I: Invitations, kitting codes (from 30) and lists of invitations (from 20).
     /// No such invitation.
     InvitationUnknown "I-01" 404 {
-        ja: "招待が見つかりません", "リンクが途中で切れていないか確かめ、だめなときは新しい招待を依頼してください。";
+        ja: "招待が見つかりません", "リンクが途中で切れていないか確かめてください。それでも解決しないときは、管理者に新しい招待を依頼してください。";
         en: "There is no such invitation", "Check that the link is complete; if it is, ask for a new invitation.";
     }
     /// The invitation has been used, with another key.
     InvitationUsed "I-02" 409 {
-        ja: "この招待は使用済みです", "招待は一度だけ使えます。別の端末には新しい招待を依頼してください。";
-        en: "This invitation has been used", "An invitation works once. Ask for another one for another device.";
+        ja: "この招待は使用済みです", "証明書を入れたばかりのときは、この端末の証明書を確認してください。途中で画面を閉じたときは、始めたときと同じブラウザで招待のリンクを開き直してください。別の端末に入れるときや、それでも進めないときは、管理者に新しい招待を依頼してください。";
+        en: "This invitation has been used", "If you have just installed the certificate, check the certificate of this device. If you closed the page on the way, open the link again in the same browser. For another device, or if that does not help, ask your administrator for a new invitation.";
     }
     /// The invitation is too old.
     InvitationExpired "I-03" 410 {
@@ -88,7 +88,7 @@ refusals! {
     }
     /// A door that takes an invitation as a password got none, or one that does not exist.
     InvitationNotShown "I-05" 401 {
-        ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。だめなときは新しい招待を依頼してください。";
+        ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。それでも解決しないときは、新しい招待を依頼してください。";
         en: "No invitation was shown, or there is no such invitation", "Send the invitation's code as the password; if it is refused, ask for a new invitation.";
     }
     /// No living invitation has this short code.
@@ -108,7 +108,7 @@ refusals! {
     }
     /// The client is registered, but not for inviting, or the request reaches beyond its tenants and sites.
     ClientMayNotInvite "I-20" 403 {
-        ja: "このクライアントには招待を作る許可がありません", "tegata.toml の [[client]] にある invites を管理者に確かめてください。";
+        ja: "このクライアントには招待を作る許可がありません", "このクライアントの登録に招待の許可があるか、運用者に確かめてください。";
         en: "This client may not make invitations", "Ask the installation's operator about invites in the registration of this client.";
     }
     /// A list of invitations without a key that makes it safe to send again.
@@ -153,8 +153,8 @@ refusals! {
     }
     /// The kitting code has admitted as many devices as it may.
     KittingUsedUp "I-30" 409 {
-        ja: "この作業用コードの台数分は登録し終わりました", "まだ登録する端末があるときは、管理者に新しい作業用コード (tegata invite --kitting) を依頼してください。";
-        en: "This kitting code has enrolled all its devices", "Ask your administrator for another one (tegata invite --kitting) if devices are left.";
+        ja: "この作業用コードの台数分は登録し終わりました", "まだ登録する端末があるときは、管理者に新しい作業用コードを依頼してください。";
+        en: "This kitting code has enrolled all its devices", "Ask your administrator for another one if devices are left.";
     }
     /// A device of the same kitting code is called so already.
     KittingLabelTaken "I-31" 409 {
@@ -186,7 +186,7 @@ refusals! {
     // E: The rules of a tenant or a site, and approvals.
     /// The policy of the tenant or site does not let devices in from this network, or from none that is known.
     NetworkNotAllowed "E-01" 403 {
-        ja: "このネットワークからは端末を登録できません", "店舗のネットワークにつないでから、もう一度お試しください。だめなときは、コードを添えて本部へご連絡ください。";
+        ja: "このネットワークからは端末を登録できません", "店舗のネットワークにつないでから、もう一度お試しください。それでも解決しないときは、コードを添えて本部へご連絡ください。";
         en: "Devices cannot be enrolled from this network", "Connect to your store's network and try again. If that does not help, tell your head office this code.";
     }
     /// The policy of the tenant or site does not let devices of this kind in.
@@ -253,7 +253,7 @@ refusals! {
     }
     /// The key is known to be in other hands.
     KeyBlocked "K-07" 403 {
-        ja: "この鍵は漏えいが届け出られているため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
+        ja: "この鍵はほかの人の手に渡ったおそれがあるため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
         en: "This key is blocked because it was reported as compromised", "Make a fresh key. If this surprises you, tell support this code.";
     }
     /// There is no newer certificate at work that this one could make way for.
@@ -306,12 +306,12 @@ refusals! {
     /// A request at the listener for proxies that no configured proxy sent.
     ProxyNotTrusted "R-08" 403 {
         ja: "この接続元は受け付けません", "端末用のアドレスを開いてください。続くときはコードをサポートへお知らせください。";
-        en: "This listener is for the configured proxy alone", "Connect to the public address. Operators: see [device.proxy] in tegata.toml.";
+        en: "This listener is for the configured proxy alone", "Connect to the public address. Operators: check which proxies are configured.";
     }
     /// The proxy's header is not one certificate in the configured form.
     CertificateHeader "R-09" 400 {
         ja: "中継サーバーから届いた証明書を読み取れません", "コードを添えてサポートへご連絡ください。";
-        en: "The proxy did not pass on one readable certificate", "Operators: see that proxy and [device.proxy] in tegata.toml agree on the header.";
+        en: "The proxy did not pass on one readable certificate", "Operators: see that the proxy and the installation agree on the header.";
     }
     /// CONNECT, or a transfer coding other than chunked.
     NotImplemented "R-10" 501 {
@@ -337,8 +337,8 @@ refusals! {
     }
     /// An ACME account must be bound to an invitation, and this binding does not hold.
     AcmeNotBound "A-04" 403 {
-        ja: "招待に結び付いていない ACME アカウントです", "招待の kid と HMAC 鍵 (tegata invite --acme) を外部アカウント結合に使ってください。";
-        en: "The ACME account is not bound to an invitation", "Use the invitation's key identifier and HMAC key (tegata invite --acme) for external account binding.";
+        ja: "招待に結び付いていない ACME アカウントです", "招待とともに示された kid と HMAC 鍵を外部アカウント結合に使ってください。";
+        en: "The ACME account is not bound to an invitation", "Use the key identifier and HMAC key that came with the invitation for external account binding.";
     }
     /// The ACME account was closed by its holder.
     AcmeAccountClosed "A-05" 403 {
@@ -389,18 +389,18 @@ refusals! {
     }
     /// This device has reported as many as it may in a day.
     TooManyLossReports "D-03" 429 {
-        ja: "この端末から今日はもう届け出られません", "1台の端末からの届け出は1日2件までです。ほかにもあるときは、すぐに管理者へお電話ください。";
-        en: "No more reports from this device today", "A device may report two a day. If there is more, call your administrator at once.";
+        ja: "この端末からは、今日はもうほかの端末を止められません", "1台の端末から止められるのは1日2台までです。ほかにもあるときは、すぐに管理者へお電話ください。";
+        en: "This device can stop no more devices today", "A device may stop two a day. If there is more, call your administrator at once.";
     }
     /// The tenant has switched reports by devices off.
     LossReportsOff "D-04" 403 {
-        ja: "この会社では、端末からの紛失の届け出を受け付けていません", "すぐに管理者へお電話ください。";
-        en: "This company takes no reports of loss from devices", "Call your administrator at once.";
+        ja: "この会社では、端末からほかの端末を止めることはできません", "すぐに管理者へお電話ください。";
+        en: "At this company devices cannot stop each other", "Call your administrator at once.";
     }
     /// The device that reports is the one that is reported, and did not say that it knows.
     OwnDevice "D-05" 409 {
-        ja: "いまお使いの端末そのものです", "この端末を止めてよいときだけ、確認のうえ届け出てください。";
-        en: "This is the very device in use", "Report it only if it may be stopped, and say so.";
+        ja: "いまお使いの端末そのものです", "この端末を止めてよいときだけ、確認のうえ止めてください。";
+        en: "This is the very device in use", "Stop it only if it may be stopped, and say so.";
     }
 
     // S: The server itself.
@@ -438,22 +438,22 @@ refusals! {
     }
     /// No token where one is needed.
     TokenMissing "G-02" 401 {
-        ja: "アクセストークンがありません", "アプリを開き直してください。";
-        en: "There is no access token", "Open the app again. A program sends the token in the Authorization header as Bearer.";
+        ja: "アプリへのサインインが済んでいません", "アプリを開き直してください。";
+        en: "You are not signed in to the app", "Open the app again. A program sends the token in the Authorization header as Bearer.";
     }
     /// What was sent is no access token, or its signature is not by a key of the issuer.
     TokenInvalid "G-03" 401 {
-        ja: "アクセストークンが正しくありません", "アプリを開き直してください。";
+        ja: "アプリへのサインインが正しくありません", "アプリを開き直してください。";
         en: "The access token cannot be read or is not signed by the issuer", "Open the app again. A program sends one unaltered token of this issuer in one Authorization header.";
     }
     /// The token is bound to another certificate.
     TokenNotBound "G-04" 401 {
-        ja: "アクセストークンがこの端末の証明書のものではありません", "アプリを開き直してください。";
+        ja: "アプリへのサインインが、この端末の証明書のものではありません", "アプリを開き直してください。";
         en: "The access token belongs to another certificate", "Open the app again. A program obtains a token with the certificate that this connection presents.";
     }
     /// The token itself was revoked.
     TokenRevoked "G-05" 401 {
-        ja: "アクセストークンは取り消されています", "アプリを開き直してください。";
+        ja: "アプリへのサインインは取り消されています", "アプリを開き直してください。";
         en: "The access token has been revoked", "Open the app again. A program obtains a new token.";
     }
     /// The product behind the gate cannot be reached, or breaks off.
@@ -468,27 +468,27 @@ refusals! {
     }
     /// The token is good, and not for this.
     ScopeInsufficient "G-08" 403 {
-        ja: "このサービスのこの機能は許可されていません", "必要な許可(スコープ)を付けてトークンを取り直してください。続くときはコードを添えて管理者へご連絡ください。";
-        en: "The token does not cover this part of the product", "Ask for a token with the scope that is needed. If it is refused, tell your administrator this code.";
+        ja: "このサービスのこの機能は許可されていません", "アプリを開き直してください。それでも解決しないときは、コードを添えて管理者へご連絡ください。";
+        en: "This part of the product is not allowed", "Open the app again. If it is refused again, tell your administrator this code. A program asks for a token with the scope that is needed.";
     }
     /// The token is past its `exp`.
     TokenEnded "G-09" 401 {
-        ja: "アクセストークンの期限が切れています", "アプリを開き直してください。";
+        ja: "アプリへのサインインの期限が切れています", "アプリを開き直してください。";
         en: "The access token has ended", "Open the app again. A program obtains a new token shortly before the old one ends.";
     }
     /// The token's `iat` or `nbf` lies ahead of the gate's clock.
     TokenNotYetValid "G-10" 401 {
-        ja: "アクセストークンの有効期間がまだ始まっていません", "しばらくしてから、もう一度お試しください。続くときはコードをサポートへお知らせください。";
+        ja: "アプリへのサインインの有効期間がまだ始まっていません", "しばらくしてから、もう一度お試しください。続くときはコードをサポートへお知らせください。";
         en: "The access token has not begun yet", "Try again shortly. Operators: set the clocks of this gate and the platform.";
     }
     /// The token is for another product.
     TokenForAnother "G-11" 401 {
-        ja: "別のサービス用のアクセストークンです", "アプリを開き直してください。";
+        ja: "別のサービスへのサインインです", "アプリを開き直してください。";
         en: "The access token is for another product", "Open the app again. A program asks for a token with this product's name as resource.";
     }
     /// The token names another issuer than the gate believes.
     TokenOfAnotherIssuer "G-12" 401 {
-        ja: "別の発行元のアクセストークンです", "アプリを開き直してください。続くときはコードをサポートへお知らせください。";
+        ja: "別の発行元によるサインインです", "アプリを開き直してください。続くときはコードをサポートへお知らせください。";
         en: "The access token is of another issuer", "Open the app again. Operators: compare the issuer in the token with --issuer of the gate.";
     }
     /// The token came in the address, where logs and histories keep it.

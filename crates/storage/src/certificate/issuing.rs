@@ -64,6 +64,8 @@ pub enum Origin {
     },
     /// An invitation this key has claimed, whose first attempt ended between intention and signature.
     Again(InvitationId),
+    /// An invitation that another key has claimed, for a device that was never used: this key takes its place.
+    Replacement(InvitationId),
     /// An older certificate of the device, presented now.
     Renewal(Thumbprint),
 }
@@ -91,7 +93,7 @@ impl Origin {
     /// Who is acting.
     pub fn actor(&self, device: &DeviceId) -> Actor {
         match self {
-            Self::Invitation { invitation, .. } | Self::Again(invitation) => {
+            Self::Invitation { invitation, .. } | Self::Again(invitation) | Self::Replacement(invitation) => {
                 Actor::Invitation(invitation.clone())
             }
             Self::Renewal(_) => Actor::Device(device.clone()),
@@ -117,6 +119,11 @@ impl Operation for Intent {
             }
             Origin::Again(invitation) => {
                 transaction.claim_again(invitation, &self.key_hash, &self.device).await?;
+                transaction.take_back(self, 0).await?;
+                None
+            }
+            Origin::Replacement(invitation) => {
+                transaction.claim_instead(invitation, &self.key_hash, &self.device).await?;
                 transaction.take_back(self, 0).await?;
                 None
             }
@@ -182,6 +189,7 @@ impl Origin {
         match self {
             Self::Invitation { .. } => "invitation",
             Self::Again(_) => "invitation again",
+            Self::Replacement(_) => "replacement",
             Self::Renewal(_) => "renewal",
         }
     }
@@ -217,7 +225,7 @@ impl Transaction {
     async fn refuse_reused_key(&mut self, intent: &Intent) -> Result<()> {
         let in_progress = match intent.origin {
             Origin::Renewal(_) => intent.at.minus(IN_PROGRESS).millis(),
-            Origin::Invitation { .. } | Origin::Again(_) => i64::MAX,
+            Origin::Invitation { .. } | Origin::Again(_) | Origin::Replacement(_) => i64::MAX,
         };
         let used: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(

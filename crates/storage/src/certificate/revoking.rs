@@ -5,7 +5,7 @@ use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, IssuerId, RevocationReason, Serial, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, IssuerId, RevocationReason, Serial, StopCause, Thumbprint, Timestamp};
 
 /// What happens to the certificates that were renewed from a revoked one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +60,32 @@ impl Transaction {
         note: &str,
         actor: &Actor,
     ) -> Result<Revoked> {
+        self.revoke_line(thumbprint, (reason, None), lineage, note, actor).await
+    }
+
+    /// The same with what was said of the cause, which the page of whoever comes with it repeats.
+    ///
+    /// # Errors
+    /// As [`Transaction::revoke_certificate`].
+    pub async fn revoke_certificate_because(
+        &mut self,
+        thumbprint: &Thumbprint,
+        cause: StopCause,
+        lineage: Lineage,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<Revoked> {
+        self.revoke_line(thumbprint, (cause.reason(), Some(cause)), lineage, note, actor).await
+    }
+
+    async fn revoke_line(
+        &mut self,
+        thumbprint: &Thumbprint,
+        why: (RevocationReason, Option<StopCause>),
+        lineage: Lineage,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<Revoked> {
         let found: Option<(String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT device, generation FROM certificate WHERE thumbprint = $1")
                 .bind(thumbprint.as_bytes().to_vec())
@@ -67,11 +93,11 @@ impl Transaction {
                 .await?
         });
         let (device, generation) = found.ok_or(LedgerError::Guard("there is no such certificate"))?;
-        let rows = self.revoke_generation(&device, generation, reason, lineage).await?;
+        let rows = self.revoke_generation(&device, generation, why, lineage).await?;
         if rows.is_empty() {
             return Err(LedgerError::Guard("the certificate is revoked already"));
         }
-        self.record_revoked(rows, reason, note, actor).await
+        self.record_revoked(rows, why, note, actor).await
     }
 
     /// Revokes every certificate of a key for `keyCompromise`, with what was renewed from them. Nothing to revoke is
@@ -82,7 +108,7 @@ impl Transaction {
         note: &str,
         actor: &Actor,
     ) -> Result<Revoked> {
-        let reason = RevocationReason::KeyCompromise;
+        let why = (RevocationReason::KeyCompromise, Some(StopCause::KeyCompromise));
         let found: Vec<(String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT device, generation FROM certificate WHERE key_id = $1 ORDER BY device, generation")
                 .bind(key_id.to_vec())
@@ -91,9 +117,9 @@ impl Transaction {
         });
         let mut rows = Vec::new();
         for (device, generation) in found {
-            rows.extend(self.revoke_generation(&device, generation, reason, Lineage::Whole).await?);
+            rows.extend(self.revoke_generation(&device, generation, why, Lineage::Whole).await?);
         }
-        self.record_revoked(rows, reason, note, actor).await
+        self.record_revoked(rows, why, note, actor).await
     }
 
     /// Revokes what is left of a CA, at most `limit` certificates at once so that other writers get their turn. Gives
@@ -120,7 +146,7 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        self.record_revoked(rows, reason, "", actor).await
+        self.record_revoked(rows, (reason, None), "", actor).await
     }
 
     /// Lineage is within a device: generations and the generation each was renewed from.
@@ -128,7 +154,7 @@ impl Transaction {
         &mut self,
         device: &str,
         generation: i64,
-        reason: RevocationReason,
+        (reason, cause): (RevocationReason, Option<StopCause>),
         lineage: Lineage,
     ) -> Result<Vec<Row>> {
         let deepest = match lineage {
@@ -141,7 +167,7 @@ impl Transaction {
                 "WITH RECURSIVE line (generation, depth) AS (SELECT CAST($2 AS BIGINT), CAST(0 AS BIGINT) UNION ALL \
                  SELECT c.generation, line.depth + 1 FROM certificate c JOIN line ON c.parent = line.generation \
                  WHERE c.device = $1 AND line.depth < $5) \
-                 UPDATE certificate SET state = 'revoked', reason = $3, ended_at = $4 \
+                 UPDATE certificate SET state = 'revoked', reason = $3, ended_at = $4, cause = $6 \
                  WHERE device = $1 AND state <> 'revoked' AND generation IN (SELECT generation FROM line) \
                  RETURNING device, generation, serial, thumbprint, not_after, issuer, shard",
             )
@@ -150,6 +176,7 @@ impl Transaction {
             .bind(reason.as_str())
             .bind(now)
             .bind(deepest)
+            .bind(cause.map(StopCause::as_str))
             .fetch_all(connection)
             .await?
         }))
@@ -158,7 +185,7 @@ impl Transaction {
     async fn record_revoked(
         &mut self,
         mut rows: Vec<Row>,
-        reason: RevocationReason,
+        (reason, cause): (RevocationReason, Option<StopCause>),
         note: &str,
         actor: &Actor,
     ) -> Result<Revoked> {
@@ -174,10 +201,13 @@ impl Transaction {
                 }
                 None => None,
             };
-            let detail = json!({
+            let mut detail = json!({
                 "issuer": row.issuer, "serial": Serial::from_slice(&row.serial), "generation": row.generation,
                 "reason": reason.as_str(), "event": event, "note": note,
             });
+            if let Some(cause) = cause {
+                detail["cause"] = cause.as_str().into();
+            }
             self.audit(actor, "certificate.revoked", Some(&device), detail).await?;
         }
         Ok(Revoked { certificates: rows.len(), event: self.feed_seq() })

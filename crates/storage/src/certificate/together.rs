@@ -99,7 +99,7 @@ impl Transaction {
                     self.note_reserved(intent, FIRST).await?;
                     1
                 }
-                Origin::Again(_) | Origin::Renewal(_) => intent.apply(self).await?,
+                Origin::Again(_) | Origin::Replacement(_) | Origin::Renewal(_) => intent.apply(self).await?,
             });
         }
         Ok(generations)

@@ -4,13 +4,13 @@ use super::Kitting;
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};
 use tegata_core::id::Code;
-use tegata_core::{KittingId, SiteId, TenantId};
+use tegata_core::{KittingId, SiteId, TenantId, TenantState};
 
 /// What is read of each.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT k.id, k.tenant, t.name AS tenant_name, k.site, s.name AS site_name, k.label, k.places, \
+            "SELECT k.id, k.tenant, t.name AS tenant_name, t.state AS tenant_state, k.site, s.name AS site_name, k.label, k.places, \
              k.per_minute, k.networks, k.state, k.created_at, k.expires_at, \
              (SELECT COUNT(*) FROM invitation i WHERE i.kitting = k.id AND i.state <> 'withdrawn') AS taken \
              FROM kitting k JOIN tenant t ON t.id = k.tenant JOIN site s ON s.id = k.site ",
@@ -62,6 +62,8 @@ pub(super) struct Row {
     tenant: TenantId,
     tenant_name: String,
     #[sqlx(try_from = "String")]
+    tenant_state: TenantState,
+    #[sqlx(try_from = "String")]
     site: SiteId,
     site_name: String,
     label: String,
@@ -83,6 +85,7 @@ impl TryFrom<Row> for Kitting {
             id: row.id,
             tenant: row.tenant,
             tenant_name: row.tenant_name,
+            tenant_state: row.tenant_state,
             site: row.site,
             site_name: row.site_name,
             label: row.label,

@@ -1,0 +1,79 @@
+//! An invitation whose device was never used goes to another key, and to nobody once it was.
+
+use crate::engines::on_both_engines;
+use crate::house::{DAY, House, Invited, day, operator, refusal};
+use futures_util::future::join_all;
+use tegata_core::{CertificateState as State, DeviceId, Refusal, RevocationReason, Thumbprint, Timestamp};
+use tegata_storage::{DeviceAction, DeviceFilter, Lineage, Origin, Result};
+
+impl House {
+    async fn enrolled(&self) -> (Invited, DeviceId, Thumbprint) {
+        let invited = self.invite("受付PC", day(0)).await;
+        let device = DeviceId::random(&self.entropy);
+        let intent = self.intent(&device, self.by_invitation(&invited.id), day(0));
+        let thumbprint = self.issue(intent).await.expect("a first certificate");
+        (invited, device, thumbprint)
+    }
+
+    async fn replace(&self, invited: &Invited, device: &DeviceId, now: Timestamp) -> Result<Thumbprint> {
+        self.issue(self.intent(device, Origin::Replacement(invited.id.clone()), now)).await
+    }
+}
+
+on_both_engines! {
+    async fn whoever_lost_the_first_key_makes_another_and_the_first_certificate_is_denied_at_once(house: House) {
+        let (invited, device, lost) = house.enrolled().await;
+        assert!(house.ledger.is_replaceable(&invited.id).await.unwrap());
+        let before = house.audited().await;
+        let found = house.replace(&invited, &device, day(0)).await.unwrap();
+        assert_eq!(house.states(&device).await, [State::Revoked, State::Issued], "generations are never used twice");
+        assert!(house.folded().await.denial(&device, &lost).is_some(), "gates hear of it");
+        assert_eq!(house.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "no second device");
+        let actions = house.actions_after(before).await;
+        assert_eq!(actions, ["certificate.superseded", "certificate.reserved", "certificate.issued"]);
+        // Once more, and then it is used.
+        let last = house.replace(&invited, &device, day(0)).await.unwrap();
+        assert!(house.folded().await.denial(&device, &found).is_some());
+        house.present(&last, day(0)).await;
+        assert!(!house.ledger.is_replaceable(&invited.id).await.unwrap());
+        assert_eq!(refusal(house.replace(&invited, &device, day(0)).await), Refusal::InvitationUsed);
+        assert_eq!(house.states(&device).await.last(), Some(&State::InUse), "who is at work stays so");
+        house.audited().await;
+    }
+
+    async fn a_replaced_key_cannot_come_back_and_one_of_many_wins_at_a_time(house: House) {
+        let (invited, device, _) = house.enrolled().await;
+        let first = house.certificates(&device).await.remove(0);
+        let all = join_all((0..4).map(|_| house.replace(&invited, &device, day(0)))).await;
+        assert!(all.iter().any(Result::is_ok));
+        let living = house.states(&device).await.iter().filter(|state| **state == State::Issued).count();
+        assert_eq!(living, 1, "whoever came last has the only one");
+        let mut again = house.intent(&device, Origin::Again(invited.id.clone()), day(0));
+        again.key_hash = first.key_hash.try_into().unwrap();
+        assert_eq!(refusal(house.ledger.group(again).await), Refusal::KeyReused);
+    }
+
+    async fn what_somebody_stopped_or_what_is_over_is_not_replaced(house: House) {
+        let (late, device, _) = house.enrolled().await;
+        let after = day(0).plus(DAY * 2);
+        assert_eq!(refusal(house.replace(&late, &device, after).await), Refusal::InvitationUsed, "and it is over");
+
+        let (revoked, device, thumbprint) = house.enrolled().await;
+        let reason = RevocationReason::KeyCompromise;
+        house.write(day(0), async |transaction| {
+            transaction.revoke_certificate(&thumbprint, reason, Lineage::This, "", &operator()).await
+        }).await.unwrap();
+        assert_eq!(refusal(house.replace(&revoked, &device, day(0)).await), Refusal::InvitationUsed);
+
+        let (stopped, device, _) = house.enrolled().await;
+        house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
+        assert!(!house.ledger.is_replaceable(&stopped.id).await.unwrap());
+        assert_eq!(refusal(house.replace(&stopped, &device, day(0)).await), Refusal::InvitationUsed);
+
+        let (invited, _, _) = house.enrolled().await;
+        let (_, other, _) = house.enrolled().await;
+        assert!(house.replace(&invited, &other, day(0)).await.is_err(), "another device is not the invitation's");
+        let open = house.invite("受付PC", day(0)).await;
+        assert!(!house.ledger.is_replaceable(&open.id).await.unwrap(), "nothing is there to be replaced");
+    }
+}
