@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 import { obeyLines, refuseViolations, until } from './lines.mjs';
 
 const DESKTOP = { width: 1024, height: 768 };
-const WIDE = { width: 1280, height: 900 };
+const WIDE = { width: 1440, height: 900 };
 const PHONE = { width: 390, height: 844 };
 const PATIENCE_MS = 20_000;
 // Slow 3G, as browsers' own tools have it.

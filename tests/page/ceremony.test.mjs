@@ -48,6 +48,21 @@ test('a lost answer is asked for again with the same key', async () => {
   assert.equal(sent.length, 3);
 });
 
+test('what a closed page needs is kept before the server hears of it, and another page goes on with it', async () => {
+  const order = [];
+  let kept;
+  const keeping = async (request) => {
+    kept = JSON.parse(JSON.stringify(request, (_, value) => (value instanceof Uint8Array ? { bytes: [...value] } : value)), (_, value) => (value?.bytes ? Uint8Array.from(value.bytes) : value));
+    order.push('kept');
+  };
+  const closed = ceremony({ subject: 'PC', keys: ['P-256'], keeping, submit: async (csr) => { order.push(csr); throw Refusal.local('offline', true); } });
+  await assert.rejects(closed.run(), Refusal);
+  const parcel = await ceremony({ subject: 'PC', keys: ['P-256'], kept, submit: async (csr) => { order.push(csr); return answerTo(csr); } }).run();
+  assert.equal(order[0], 'kept');
+  assert.equal(order[1], order[2], 'the same key');
+  assert.ok(parcel.file.length > 500);
+});
+
 test('the key is of the first kind that the server allows and the browser can make', async () => {
   const told = [];
   const unable = { ...crypto, getRandomValues: (bytes) => crypto.getRandomValues(bytes), subtle: bound(crypto.subtle, (algorithm) => algorithm.namedCurve) };

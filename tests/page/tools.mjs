@@ -54,3 +54,45 @@ export function testAuthority(folder) {
     return new Uint8Array(readFileSync(at(`${pem}.der`)));
   }
 }
+
+/** As much of IndexedDB as the pages use, in memory: `records` shows what lies in it. `failing` is one that opens never. */
+export function memoryDatabase() {
+  const records = new Map();
+  const later = (request, result) => queueMicrotask(() => {
+    request.result = result;
+    request.onsuccess?.();
+  });
+  const asked = (result) => {
+    const request = {};
+    later(request, result);
+    return request;
+  };
+  const store = {
+    put: (value, key) => asked(void records.set(key, structuredClone(value))),
+    get: (key) => asked(records.get(key)),
+    getAll: () => asked([...records.values()]),
+    delete: (key) => asked(void records.delete(key)),
+    openCursor() {
+      const request = {};
+      const left = [...records];
+      const next = () => {
+        const [key, value] = left.shift() ?? [];
+        later(request, key && { value, delete: () => records.delete(key), continue: next });
+      };
+      next();
+      return request;
+    },
+  };
+  const transaction = () => {
+    const opened = { objectStore: () => store };
+    setImmediate(() => opened.oncomplete?.());
+    return opened;
+  };
+  const open = () => asked({ transaction, close() {}, objectStoreNames: [] });
+  const failing = { open: () => {
+    const request = { error: new Error('no') };
+    queueMicrotask(() => request.onerror());
+    return request;
+  } };
+  return { records, indexedDB: { open }, failing };
+}

@@ -56,6 +56,12 @@ pub enum Guise {
     MacChrome,
     /// Chrome on `ChromeOS`.
     ChromeOs,
+    /// LINE on an iPhone, which shows pages by itself.
+    Line,
+    /// Chrome on an iPhone.
+    ChromeOnIphone,
+    /// Some application on Android that shows pages by itself.
+    AndroidApp,
 }
 
 impl Guise {
@@ -77,6 +83,18 @@ impl Guise {
             Self::MacChrome => Some(
                 "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) \
                  Chrome/140.0.0.0 Safari/537.36",
+            ),
+            Self::Line => Some(
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 Mobile/15E148 Safari Line/14.9.0",
+            ),
+            Self::ChromeOnIphone => Some(
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
+                 CriOS/126.0.6478.35 Mobile/15E148 Safari/604.1",
+            ),
+            Self::AndroidApp => Some(
+                "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/AP2A; wv) AppleWebKit/537.36 (KHTML, like Gecko) \
+                 Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36",
             ),
             Self::ChromeOs => Some(
                 "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 \

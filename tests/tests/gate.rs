@@ -126,7 +126,7 @@ fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_
 
     let at = |query: &str| installation.at_device(query).header("accept", "text/html");
     let page = at("/?code=G-02&lang=en").as_device(&device).send().expect(200).text();
-    assert!(page.contains("id=\"told\"") && page.contains("There is no access token"), "{page}");
+    assert!(page.contains("id=\"told\"") && page.contains("You are not signed in to the app"), "{page}");
     let made_up = at("/?code=%3Cb%3E&lang=en").as_device(&device).send().expect(200).text();
     assert!(!made_up.contains("id=\"told\""), "no text of a link is shown");
 }

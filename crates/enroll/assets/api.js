@@ -7,12 +7,12 @@ const MENDED_ELSEWHERE = ['E-01', 'E-03', 'E-04'];
 
 /**
  * Why something could not be done. From the server: `title`, `detail` and `code` in the reader's language.
- * Found by the page itself: `local` names a text of the page. `retry`: the same attempt may yet succeed.
+ * Found by the page itself: `local` names a text of the page. `retry`: the same attempt may yet succeed. `contact`: whom to call.
  */
 export class Refusal extends Error {
-  constructor({ title, detail, code, local, retry }) {
+  constructor({ title, detail, code, local, retry, contact }) {
     super(code ?? local);
-    Object.assign(this, { title, detail, code, local, retry });
+    Object.assign(this, { title, detail, code, local, retry, contact });
   }
 
   static local(name, retry) {
@@ -33,9 +33,9 @@ export async function post(path, body, { language, fetch = globalThis.fetch }) {
 export function refusalOf(response, answer) {
   // A proxy's error page is not the server's word: trying again can help.
   if (!isProblem(response, answer)) return Refusal.local('unreadable', true);
-  const { title, detail, code } = answer;
+  const { title, detail, code, contact } = answer;
   const passing = response.status >= 500 || response.status === 429;
-  return new Refusal({ title, detail, code, retry: passing || MENDED_ELSEWHERE.includes(code) });
+  return new Refusal({ title, detail, code, contact, retry: passing || MENDED_ELSEWHERE.includes(code) });
 }
 
 function isProblem(response, answer) {

@@ -2,19 +2,26 @@
 import { ceremony } from './ceremony.js';
 import { Refusal } from './api.js';
 import { startInstallation } from './install.js';
-import { byId, say, tell } from './view.js';
+import { LIFE_MS } from './parcel.js';
+import { keep } from './sealed.js';
+import { byId, now, say, tell } from './view.js';
 
 /**
- * Makes `#start` run one ceremony for `subject` with a key of one of the kinds `keys`. `submit(csr)` and `deliver(thumbprint)` speak with the server; `kept`
- * is a request that an earlier page has begun with; the rest is passed on to the installation.
+ * Makes `#start` run one ceremony for `subject` with a key of one of the kinds `keys`. `submit(csr, request)` and `deliver(thumbprint)` speak
+ * with the server; `kept` is a request that an earlier page has begun with. `keepAs`: under which name this browser keeps what it
+ * has begun, and `more()` what it needs with it; the rest is passed on to the installation.
  */
-export function offerCeremony({ subject, keys, submit, deliver, kept, ...installation }) {
-  const rite = ceremony({ subject, keys, submit, kept });
+export function offerCeremony({ subject, keys, submit, deliver, kept, keepAs, more, keepsRequest = true, ...installation }) {
+  const keeping = keepsRequest ? async (request) => {
+    const isKept = await keep(keepAs, { ...more(), request }, Date.now() + LIFE_MS);
+    document.body.dataset.kept = isKept ? 'yes' : 'no';
+  } : undefined;
+  const rite = ceremony({ subject, keys, submit, kept, keeping });
   warnBeforeLosing(rite);
-  byId('start').addEventListener('click', () => begin(rite, deliver, installation));
+  byId('start').addEventListener('click', () => begin(rite, { deliver, keepAs, more }, installation));
 }
 
-async function begin(rite, deliver, installation) {
+async function begin(rite, { deliver, keepAs, more }, installation) {
   const button = byId('start');
   const problem = byId('start-problem');
   button.disabled = true;
@@ -22,7 +29,7 @@ async function begin(rite, deliver, installation) {
   say('progress', 'progress-working');
   try {
     const parcel = await rite.run();
-    startInstallation({ parcel, deliver: () => deliver(parcel.thumbprint), ...installation });
+    startInstallation({ parcel, deliver: () => deliver(parcel.thumbprint), keepAs, more: more(), ...installation });
   } catch (failure) {
     const refusal = failure instanceof Refusal ? failure : Refusal.local('unsupported', false);
     tell(problem, refusal);
@@ -31,12 +38,9 @@ async function begin(rite, deliver, installation) {
   }
 }
 
-/** Closing the page now would lose the key or the only copy of its password, and the invitation is used up. */
+/** Closing the page now would lose the key or the only copy of its password, unless the browser has them in its keeping. */
 function warnBeforeLosing(rite) {
   addEventListener('beforeunload', (event) => {
-    const { now, kept } = document.body.dataset;
-    // While it waits for approval, the browser may have the key in its keeping.
-    const isKept = now === 'waiting' && kept === 'yes';
-    if ((rite.holdsKey && !isKept) || now === 'install') event.preventDefault();
+    if (document.body.dataset.kept !== 'yes' && (rite.holdsKey || now() === 'install')) event.preventDefault();
   });
 }

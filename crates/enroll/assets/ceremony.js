@@ -9,12 +9,13 @@ import { pkcs12 } from './pkcs12.js';
 
 /**
  * One certificate for one fresh key. `subject`: common name. `keys`: kinds of keys, the best first. `submit(csr, request)`: hands the base64 request in and
- * resolves to the server's answer; `request` is what a page that waits keeps. `kept`: what an earlier page has kept.
+ * resolves to the server's answer. `keeping(request)` is told before that what a page needs to go on after it was closed; `kept`: what an
+ * earlier page was told.
  *
  * `run()` may be repeated after a failure: it repeats with the same key, so a lost answer is fetched again
  * instead of locking the device out of its one-time invitation.
  */
-export function ceremony({ subject, keys, submit, kept, crypto = globalThis.crypto }) {
+export function ceremony({ subject, keys, submit, kept, keeping, crypto = globalThis.crypto }) {
   let request = kept;
   let parcel;
   return {
@@ -24,9 +25,12 @@ export function ceremony({ subject, keys, submit, kept, crypto = globalThis.cryp
     },
     async run() {
       if (parcel) return parcel;
-      request ??= await newRequest(subject, keys, crypto);
+      if (!request) {
+        request = await newRequest(subject, keys, crypto);
+        await keeping?.(request);
+      }
       const issued = await checked(await submit(toBase64(request.csr), request), request.publicKey, crypto);
-      parcel = await sealed(issued, request.pair, crypto);
+      parcel = packed(issued, request.key, crypto);
       request = undefined;
       return parcel;
     },
@@ -43,8 +47,9 @@ async function newRequest(subject, keys, crypto) {
   try {
     const key = await newKey(keys, crypto.subtle);
     const csr = await certificationRequest(key, subject, crypto.subtle);
-    const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', key.pair.publicKey));
-    return { pair: key.pair, csr, publicKey };
+    const exported = async (format, half) => new Uint8Array(await crypto.subtle.exportKey(format, half));
+    const publicKey = await exported('spki', key.pair.publicKey);
+    return { key: await exported('pkcs8', key.pair.privateKey), csr, publicKey };
   } catch {
     throw Refusal.local('unsupported', false);
   }
@@ -66,9 +71,8 @@ async function checked(answer, publicKey, crypto) {
   throw Refusal.local('mismatch', true);
 }
 
-async function sealed(issued, pair, crypto) {
+function packed(issued, key, crypto) {
   const random = (size) => crypto.getRandomValues(new Uint8Array(size));
-  const key = new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey));
   const password = transportPassword(random);
   const { certificate, chain, name, thumbprint, serial, generation, not_after: notAfter } = issued;
   const file = pkcs12({ key, certificate, chain, name, password, random });

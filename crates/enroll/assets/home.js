@@ -1,4 +1,6 @@
 // The portal's first page.
+import { sweep } from './sealed.js';
 import { offerTyping } from './typed.js';
 
+sweep();
 offerTyping();

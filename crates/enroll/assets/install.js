@@ -4,7 +4,8 @@ import { fileName } from './ceremony.js';
 import { Refusal } from './api.js';
 import { countDown } from './countdown.js';
 import { offerProof } from './proof.js';
-import { byId, date, fill, say, show, tell } from './view.js';
+import { keepParcel } from './parcel.js';
+import { byId, date, fill, month, now, say, show, tell } from './view.js';
 
 const P12 = 'application/x-pkcs12';
 const DELIVERY_PAUSE_MS = 5_000;
@@ -14,9 +15,12 @@ const DELIVERY_ATTEMPTS = 24;
  * `parcel`: of a ceremony. `names`: for the file name. `probePattern`: where to ask. `deliver()`: tells the server
  * that the certificate arrived. `probeAtOnce`: false where an older certificate is present, because then every
  * question opens the browser's chooser over the steps that the reader is following. `proved(thumbprint)`: what else has
- * to happen once the certificate was seen at work.
+ * to happen once the certificate was seen at work. `keepAs`, `more`, `until`: the name under which the browser keeps the parcel, what it
+ * keeps with it, and how long; `startOver()`: what follows when the reader gives it up. Gives a function that wipes it.
  */
-export function startInstallation({ parcel, names, probePattern, deliver, probeAtOnce, proved }) {
+export function startInstallation({
+  parcel, names, probePattern, deliver, probeAtOnce, proved, keepAs, more, until, isResumed = false, startOver = () => location.reload(),
+}) {
   const name = fileName(names, parcel.serial);
   const url = URL.createObjectURL(new Blob([parcel.file], { type: P12 }));
   fill({
@@ -24,13 +28,33 @@ export function startInstallation({ parcel, names, probePattern, deliver, probeA
     'certificate-name': parcel.name,
     'certificate-number': beginningOf(parcel.serial),
     'not-after': date(parcel.notAfter),
+    until: month(parcel.notAfter),
   });
   offerFile(url, name);
   offerPassword(parcel.password);
   show('install');
   byId('download').addEventListener('click', () => countDown());
-  byId('download').click();
+  if (!isResumed) byId('download').click();
   deliverPatiently(deliver);
+  const over = () => {
+    forget(url);
+    if (now() === 'install') show('over');
+  };
+  const keeping = keepParcel(keepAs, parcel, more, { until, over });
+  keeping.then(({ isKept }) => {
+    byId('parcel-kept').hidden = !isKept;
+    byId('parcel-not-kept').hidden = isKept;
+  });
+  const wipe = async () => {
+    forget(url);
+    await (await keeping).wipe();
+  };
+  const again = async () => {
+    await wipe();
+    startOver();
+  };
+  byId('start-over').addEventListener('click', again);
+  byId('begin-again').addEventListener('click', again);
 
   offerProof({
     probePattern,
@@ -38,13 +62,14 @@ export function startInstallation({ parcel, names, probePattern, deliver, probeA
     atOnce: probeAtOnce,
     waiting: 'proof-waiting',
     proved: async (thumbprint) => {
-      forget(url);
+      await wipe();
       await proved?.(thumbprint);
     },
   });
+  return wipe;
 }
 
-/** Of a serial number, as Firefox writes it behind the name: only this tells an old certificate from a new one there. */
+/** Of a serial number, as browsers write it beside the name: where old and new have one name, only this tells them apart. */
 function beginningOf(serial) {
   return `${serial.toUpperCase().match(/../g).slice(0, 4).join(':')}:…`;
 }

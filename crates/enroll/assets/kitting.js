@@ -1,8 +1,12 @@
 // The page of whoever unpacks many devices: one code, one device after the other, each with a label to print.
 import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
+import { startInstallation } from './install.js';
+import { offerOtherBrowser } from './other-browser.js';
+import { recallParcel } from './parcel.js';
+import { forget, sweep } from './sealed.js';
 import { codeOf } from './typed.js';
-import { byId, date, fill, language, now, show, tell, text } from './view.js';
+import { byId, date, fill, language, now, show, showContact, tell, text } from './view.js';
 import { patiently } from './waiting.js';
 import { offerSteps } from './ways.js';
 
@@ -15,10 +19,14 @@ start(location.hash.slice(1).trim());
 
 function start(link) {
   addEventListener('hashchange', () => location.reload());
+  sweep();
   const code = codeOf(link);
   if (!code) return show('no-code');
   keepCodeInLanguageLink(code);
-  return open(code);
+  if (!offerOtherBrowser(navigator, location.href)) return open(code);
+  byId('continue-anyway').addEventListener('click', () => open(code));
+  byId('open-elsewhere').href = `?openExternalBrowser=1#${code}`;
+  return show('wrong-browser');
 }
 
 async function open(code) {
@@ -27,44 +35,79 @@ async function open(code) {
   show('opening');
   try {
     if (!globalThis.crypto?.subtle) throw Refusal.local('unsupported', false);
-    welcome(code, await api('open', { code }));
+    const batch = await api('open', { code });
+    welcome(code, batch, await recallParcel(nameOf(code)));
   } catch (refusal) {
     refuse(code, refusal);
   }
 }
 
-function welcome(code, batch) {
+/** Under which this browser keeps the device that is being set up. */
+const nameOf = (code) => `kitting ${code}`;
+
+/** `begun`: the device that this browser had not finished when its page was closed. */
+function welcome(code, batch, begun) {
   const { tenant, site, places, taken, expires_at: expires, next_label: next } = batch;
   fill({ tenant, site, expires: date(expires, 'short'), next });
+  showContact(batch.contact);
   document.querySelector('.made').hidden = false;
   count(taken, places);
   list(batch.devices);
-  if (taken >= places) return show('used-up');
-  byId('qr').src = picture(batch.qr);
   byId('sticker-qr').src = picture(batch.device_page_qr);
-  byId('label').placeholder = next;
-  byId('place-form').addEventListener('submit', (event) => event.preventDefault());
   offerNext(code);
   offerSteps();
+  const installation = {
+    probePattern: batch.probe_pattern,
+    probeAtOnce: true,
+    keepAs: nameOf(code),
+    startOver: () => nextDevice(code),
+    proved: () => noteProved(),
+  };
+  const deliver = (thumbprint) => api('deliveries', { code, thumbprint });
+  if (begun) return resume(begun, batch, installation, deliver);
+  if (taken >= places) return show('used-up');
+  byId('qr').src = picture(batch.qr);
+  byId('label').placeholder = next;
+  byId('place-form').addEventListener('submit', (event) => event.preventDefault());
   const names = [site, next];
+  let last;
   offerCeremony({
     subject: batch.subject,
     keys: batch.keys,
+    ...installation,
     names,
-    probePattern: batch.probe_pattern,
-    probeAtOnce: true,
+    deliver,
+    // The name that goes with a key is typed for each device: what is kept is what has both.
+    keepsRequest: false,
+    more: () => ({ made: last }),
     submit: async (csr) => {
       const made = await approved(code, csr, batch);
       names[1] = made.label;
+      last = factsOf(made);
       noteDone(made, batch);
       return made;
     },
-    deliver: (thumbprint) => api('deliveries', { code, thumbprint }),
-    proved: () => noteProved(),
   });
   show('ready');
   // A scanner types into whatever has the focus.
   byId('label').focus({ preventScroll: true });
+}
+
+const factsOf = ({ number, label, device_number: deviceNumber, taken, places }) => ({ number, label, device_number: deviceNumber, taken, places });
+
+/** Goes on with the device that was not finished. */
+function resume({ parcel, until, made }, batch, installation, deliver) {
+  const others = batch.devices.filter(({ number }) => number !== made.number);
+  noteDone({ ...made, taken: batch.taken, places: batch.places }, { ...batch, devices: others });
+  startInstallation({
+    ...installation,
+    parcel,
+    names: [batch.site, made.label],
+    deliver: () => deliver(parcel.thumbprint),
+    more: { made },
+    until,
+    isResumed: true,
+  });
 }
 
 /** The certificate, once somebody has approved where that is needed. The same key asks again and keeps its place. */
@@ -111,7 +154,6 @@ function noteDone(made, batch) {
   list([...batch.devices, { number, label, device_number: deviceNumber, state, in_use: false }]);
   byId('next').hidden = taken >= places;
   byId('last').hidden = taken < places;
-  byId('file-taken').addEventListener('click', () => show('done'));
 }
 
 /** The newest line of the list is the device that was just seen at work. */
@@ -121,13 +163,23 @@ function noteProved() {
 
 /** Another device begins with a fresh page: no key and no password of the one before is left in it. */
 function offerNext(code) {
-  const again = () => {
-    history.replaceState(null, '', `${location.pathname}${location.search}#${code}`);
-    location.reload();
+  const again = async () => {
+    await forget(nameOf(code));
+    nextDevice(code);
   };
   byId('next').addEventListener('click', again);
   byId('another').addEventListener('click', again);
   byId('print').addEventListener('click', () => print());
+  // The file goes to another device: nothing of it stays in this browser.
+  byId('file-taken').addEventListener('click', async () => {
+    await forget(nameOf(code));
+    show('done');
+  });
+}
+
+function nextDevice(code) {
+  history.replaceState(null, '', `${location.pathname}${location.search}#${code}`);
+  location.reload();
 }
 
 function count(taken, places) {

@@ -10,7 +10,7 @@ export function storeOf(browser) {
 
 /** One of `windows`, `macos`, `ios`, `android`, `chromeos`, `linux`. */
 export function platformOf({ userAgent, maxTouchPoints = 0 }) {
-  if (/iPhone|iPad|iPod/.test(userAgent)) return 'ios';
+  if (/iPhone|iPad|iPod|CriOS|FxiOS|EdgiOS/.test(userAgent)) return 'ios';
   // An iPad calls itself a Macintosh; no Macintosh has a touch screen.
   if (/Macintosh/.test(userAgent)) return maxTouchPoints > 1 ? 'ios' : 'macos';
   if (/Android/.test(userAgent)) return 'android';
@@ -19,14 +19,45 @@ export function platformOf({ userAgent, maxTouchPoints = 0 }) {
   return 'linux';
 }
 
+// Applications that show pages in a browser of their own, by what they add to its name. LINE, LINE WORKS, Facebook and
+// Messenger, Instagram, Threads, X, WeChat, KakaoTalk, TikTok, Snapchat, Pinterest, LinkedIn, Yahoo! JAPAN, SmartNews, Google,
+// Gmail, Outlook, Teams, Slack, Chatwork, Zoom, and whatever is built with Electron.
+const IN_APP = new RegExp([
+  '\\bLine/', 'WorksMobile', 'FBAN', 'FBAV', 'FB_IAB', 'FBIOS', 'Instagram', 'Barcelona', 'Twitter', 'MicroMessenger', 'KAKAOTALK',
+  'musical_ly', 'Bytedance', 'TikTok', 'Snapchat', 'Pinterest/', 'LinkedInApp', 'YJApp', 'Yahoo! ?JAPAN', 'jp\\.co\\.yahoo', 'SmartNews',
+  'GSA/', 'Gmail', 'Outlook-(?:iOS|Android)', 'TeamsMobile', '\\bTeams/', 'Slack', 'Chatwork', 'ZoomApps', 'Electron/',
+].join('|'), 'i');
+
+// Android marks the browser within an application; earlier versions called theirs 4.0.
+const ANDROID_WEB_VIEW = /; wv\)|Version\/4\.0 Chrome\//;
+
+// Browsers of an iPhone or iPad that are not Safari, which alone has the certificates of the device.
+const NOT_SAFARI = /CriOS|FxiOS|Focus\/|EdgiOS|OPiOS|OPT\/|OPX\/|DuckDuckGo|Ddg\/|Brave\/|YaBrowser|Vivaldi|Coast\//;
+
 /**
- * Whether a certificate put on the device would not reach this browser: the small browsers inside messaging
- * applications have no certificates, and on an iPhone or iPad only Safari has them.
+ * Why a certificate put on the device would not reach this browser: `in-app`, the small browser inside another application;
+ * `not-safari`, another browser than Safari on an iPhone or iPad; or undefined.
  */
-export function isWrongBrowser({ userAgent, maxTouchPoints }) {
-  if (/\bLine\/|FBAN|FBAV|Instagram|MicroMessenger|; wv\)/.test(userAgent)) return true;
-  return platformOf({ userAgent, maxTouchPoints }) === 'ios' && /CriOS|FxiOS|EdgiOS|GSA\//.test(userAgent);
+export function wrongBrowser({ userAgent, maxTouchPoints }) {
+  if (IN_APP.test(userAgent) || ANDROID_WEB_VIEW.test(userAgent)) return 'in-app';
+  const platform = platformOf({ userAgent, maxTouchPoints });
+  if (platform !== 'ios') return undefined;
+  if (NOT_SAFARI.test(userAgent)) return 'not-safari';
+  // Safari says its name; a page shown by an application does not.
+  return /Safari\//.test(userAgent) ? undefined : 'in-app';
 }
+
+export const isWrongBrowser = (browser) => wrongBrowser(browser) !== undefined;
+
+/** The browser to go to instead: `safari`, `chrome`, or `desktop` for any of a computer. */
+export function goesTo(browser) {
+  const platform = platformOf(browser);
+  if (platform === 'ios') return 'safari';
+  return platform === 'android' ? 'chrome' : 'desktop';
+}
+
+/** Whether the application opens a link in the usual browser when its address asks for it: LINE does. */
+export const opensElsewhere = ({ userAgent }) => /\bLine\//.test(userAgent);
 
 /**
  * What a profile for this device orders: `{ by, hardwareBound }`, or undefined where it takes no profile, or where the key

@@ -1,8 +1,10 @@
 // The devices of this shop: one of them is reported lost, in two steps.
 import { Refusal, post } from './api.js';
+import { sweep } from './sealed.js';
 import { byId, date, fill, language, say, show, tell } from './view.js';
 
 let chosen;
+sweep();
 
 for (const button of document.querySelectorAll('[data-lost]')) {
   button.addEventListener('click', () => confirm(button.dataset));

@@ -30,11 +30,35 @@ function decoded(text) {
   }
 }
 
-/** Lets the form on the page open the invitation. A code goes behind the #, which no server and no log sees. */
+/** Whether it is the code of a link, which nobody types. */
+export const isLinked = (code) => code !== undefined && LINKED.test(code);
+
+/**
+ * Lets the form on the page open the invitation. A code goes behind the #, which no server and no log sees. What cannot be one is
+ * said beside the field, and stays in it.
+ */
 export function offerTyping() {
   const field = byId('code');
+  const complaint = byId('code-length');
+  field?.addEventListener('input', () => complain(field, complaint, false));
   byId('code-form')?.addEventListener('submit', (event) => {
     event.preventDefault();
-    location.assign(`/enroll${location.search}#${field.value.trim()}`);
+    // Whoever has the whole link may paste that.
+    const written = field.value.trim().split('#').pop();
+    if (!codeOf(written)) return complain(field, complaint, true);
+    return location.assign(`/enroll${location.search}#${written}`);
   });
+}
+
+/** Shows what somebody has typed once more, to be corrected. */
+export function offerAgain(text) {
+  const field = byId('code');
+  field.value = text;
+  field.setAttribute('aria-invalid', 'true');
+}
+
+function complain(field, complaint, isWrong) {
+  complaint.hidden = !isWrong;
+  field.setAttribute('aria-invalid', String(isWrong));
+  if (isWrong) field.focus();
 }

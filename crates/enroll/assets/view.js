@@ -42,12 +42,37 @@ export function date(rfc3339, timeStyle) {
   return new Intl.DateTimeFormat(language(), { dateStyle: 'long', timeStyle }).format(new Date(rfc3339));
 }
 
+/** The month of a moment, such as `2027年12月`. */
+export function month(rfc3339) {
+  return new Intl.DateTimeFormat(language(), { year: 'numeric', month: 'long' }).format(new Date(rfc3339));
+}
+
+/** Says whom to call, wherever the page tells the reader to. */
+export function showContact(contact) {
+  if (!contact) return;
+  fill({ 'contact-name': contact.name });
+  for (const link of document.querySelectorAll('[data-contact-phone]')) {
+    link.textContent = contact.phone;
+    link.setAttribute('href', `tel:${contact.phone.replace(/[^0-9+]/g, '')}`);
+  }
+  for (const place of document.querySelectorAll('[data-contact]')) place.hidden = false;
+}
+
+/** Where to go on, from the server's own ledger: nothing that came with the address leads anywhere. */
+export function showProduct(product) {
+  if (!product || new URL(product.url).protocol !== 'https:') return;
+  fill({ 'product-name': product.name });
+  byId('product').setAttribute('href', product.url);
+  byId('product').hidden = false;
+}
+
 /** Fills a problem box with a refusal, from the server or from the page itself. */
 export function tell(box, refusal) {
   const { title, detail, code } = refusal.local ? localProblem(refusal.local) : refusal;
   // A screen reader need not hear the same refusal at every attempt.
   if (!box.hidden && box.dataset.code === code) return;
   box.dataset.code = code;
+  showContact(refusal.contact);
   box.querySelector('[data-problem="title"]').textContent = title;
   box.querySelector('[data-problem="detail"]').textContent = detail ?? '';
   box.querySelector('[data-problem="code"]').textContent = code ?? '';

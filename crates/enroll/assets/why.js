@@ -1,6 +1,9 @@
 // What only the device itself can tell somebody who was refused: its clock, and which browser this is.
-import { isWrongBrowser } from './platform.js';
+import { offerOtherBrowser } from './other-browser.js';
+import { sweep } from './sealed.js';
 import { byId, date } from './view.js';
+
+sweep();
 
 /** Less than this is no reason to be refused. */
 const TOLERANCE_MS = 3 * 60_000;
@@ -10,5 +13,5 @@ if (clock) {
   const truth = clock.dataset.now;
   clock.hidden = Math.abs(Date.now() - new Date(truth)) < TOLERANCE_MS;
   byId('true-time').textContent = date(truth, 'short');
-  byId('wrong-browser').hidden = !isWrongBrowser(navigator);
+  byId('wrong-browser').hidden = !offerOtherBrowser(navigator, location.origin + location.pathname);
 }

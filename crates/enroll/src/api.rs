@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tegata_core::{DeviceId, Platform, Refusal, Role, Thumbprint, Timestamp};
+use tegata_core::{Contact, DeviceId, Platform, ProductLink, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
 use tegata_web::{Answer, CertificateReselection, Presented, ReaderLanguage, StrictJson};
 
@@ -22,6 +22,9 @@ use tegata_web::{Answer, CertificateReselection, Presented, ReaderLanguage, Stri
 #[serde(deny_unknown_fields)]
 pub(crate) struct Open {
     code: String,
+    /// Also one that was used for a device which was never at work: to make another key for it.
+    #[serde(default)]
+    replace: bool,
 }
 
 /// For whom an invitation is, so that the person can see it before using it.
@@ -45,6 +48,10 @@ pub(crate) struct Opened {
     qr: String,
     /// Shows how far the device is, for whoever waits.
     progress: String,
+    /// Whom to call.
+    contact: Option<Contact>,
+    /// Where to go on once the certificate works.
+    product: Option<ProductLink>,
 }
 
 /// `POST {portal}/api/v1/enrollments`.
@@ -55,6 +62,9 @@ pub(crate) struct Enroll {
     csr: String,
     /// What the device is, where its page or program knows better than its `User-Agent`.
     platform: Option<Platform>,
+    /// Whether this key takes the place of one that was lost before the device was ever used.
+    #[serde(default)]
+    replace: bool,
 }
 
 /// `POST {device}/api/v1/renewals`.
@@ -64,6 +74,9 @@ pub(crate) struct Renew {
     csr: String,
     /// Nobody gets a token who did not ask for one.
     token: Option<TokenWish>,
+    /// Whether its name says until when it is good: for a person who chooses between it and the one before.
+    #[serde(default)]
+    name_until: bool,
 }
 
 /// The next certificate, and the token that was wished for, or why there is none.
@@ -100,7 +113,11 @@ pub(crate) async fn open(
     StrictJson(body): StrictJson<Open>,
 ) -> Answer<impl IntoResponse> {
     let desk = desk.serving(guest);
-    let invitation = desk.open(&body.code).await?;
+    let invitation = desk.find(&body.code).await?;
+    if let Err(refusal) = desk.admit(&invitation, body.replace).await {
+        return Err(desk.problem_at(&invitation.site, refusal).await);
+    }
+    let guidance = desk.guidance(&invitation.site).await;
     let addresses = &desk.context.addresses;
     // The device's identifier is not known yet; no profile of a device names it.
     let nobody = DeviceId::random(desk.context.entropy.as_ref());
@@ -124,6 +141,8 @@ pub(crate) async fn open(
         device_origin: addresses.device.clone(),
         scep: desk.scep,
         probe_pattern: addresses.probes.pattern(),
+        contact: guidance.contact,
+        product: guidance.product,
         qr: qr_svg(&format!("{}/enroll#{}", addresses.portal, body.code)).ok_or(Refusal::RequestMalformed)?,
     };
     Ok((NO_STORE, Json(opened)))
@@ -136,7 +155,7 @@ pub(crate) async fn enroll(
     StrictJson(body): StrictJson<Enroll>,
 ) -> Answer<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
-    match desk.enroll(&body.code, &body.csr).await {
+    match desk.enroll(&body.code, &body.csr, body.replace).await {
         Ok(handed_over) => Enrolled::answer(&desk, handed_over),
         Err(refusal) => waiting::told(&desk, &body.code, &body.csr, refusal, language).await,
     }
@@ -148,7 +167,7 @@ pub(crate) async fn renew(
     StrictJson(body): StrictJson<Renew>,
 ) -> Answer<impl IntoResponse> {
     let old = desk.renewing(certificate.as_ref()).await?;
-    let enrolled = Enrolled::new(&desk, desk.renew(&old, &body.csr).await?)?;
+    let enrolled = Enrolled::new(&desk, desk.renew(&old, &body.csr, body.name_until).await?)?;
     // The certificate is issued: whatever becomes of the token, it is handed over.
     let given = match &body.token {
         Some(wish) => Some(token_for(&desk, &enrolled.thumbprint, wish).await),

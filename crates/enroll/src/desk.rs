@@ -14,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::{CertificateState, DeviceId, IssuerId, Refusal, Role, TenantId, Timestamp};
+use tegata_core::{
+    CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
+};
 use tegata_storage::{Actor, Certificate, Device, LedgerError, RefusalNote};
-use tegata_web::Context;
+use tegata_web::{Context, Problem};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
 /// this time the first is taken for dead.
@@ -43,6 +45,8 @@ pub struct Desk {
     pub(crate) opening: Opening,
     /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
+    /// Whom somebody calls of whom nothing nearer is known.
+    pub(crate) contact: Option<Contact>,
     guesses: Arc<Guesses>,
     wrong_links: Arc<Guesses>,
     /// Who is at the desk.
@@ -64,6 +68,7 @@ impl Desk {
             authorities,
             tokens: None,
             scep: false,
+            contact: None,
             opening: Opening::new(open_secret),
             guesses: Arc::default(),
             wrong_links: Arc::new(Guesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
@@ -75,6 +80,13 @@ impl Desk {
     #[must_use]
     pub fn beside_scep(mut self, scep: bool) -> Self {
         self.scep = scep;
+        self
+    }
+
+    /// The same desk, with whom to call where neither site nor tenant says so.
+    #[must_use]
+    pub fn with_contact(mut self, contact: Option<Contact>) -> Self {
+        self.contact = contact;
         self
     }
 
@@ -101,6 +113,20 @@ impl Desk {
         label: &str,
     ) -> Result<String, Refusal> {
         Ok(self.authorities.for_tenant(tenant)?.common_name(role, device, site, label))
+    }
+
+    /// What the staff of a site are told. A ledger that does not answer costs what it would have said, and nothing else.
+    pub(crate) async fn guidance(&self, site: &SiteId) -> Guidance {
+        let told = self.context.ledger.guidance_of(site).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "whom the staff of a site call cannot be read");
+            Guidance::default()
+        });
+        told.or(Guidance { contact: self.contact.clone(), product: None })
+    }
+
+    /// A refusal for the staff of a site, with whom they call.
+    pub(crate) async fn problem_at(&self, site: &SiteId, refusal: Refusal) -> Problem {
+        Problem::from(refusal).with_contact(self.guidance(site).await.contact)
     }
 
     /// The kinds of keys that requests of this role may bring, the best first, as [`Profile::key_kinds`] names them.

@@ -8,7 +8,8 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use tegata_core::{Language, Refusal, Role};
+use tegata_core::stop_cause::stopped_by_administrator;
+use tegata_core::{Contact, Language, ProductLink, Refusal, Role, StopCause};
 use tegata_storage::Facts;
 use tegata_web::{Page, PeerCertificate, Presented, ReaderLanguage};
 
@@ -20,6 +21,7 @@ struct DevicePage {
     problem: Option<ShownProblem>,
     /// What a gate in front of a product said, which is none of the certificate's doing.
     told: Option<Told>,
+    contact: Option<Contact>,
 }
 
 /// A refusal that the reader met elsewhere.
@@ -44,6 +46,9 @@ struct Shown {
     profiles: bool,
     url: String,
     due: bool,
+    /// Where to go on once a new certificate works.
+    product: Option<ProductLink>,
+    contact: Option<Contact>,
     /// Whether it has a shop with others in it: gates have none.
     has_shop: bool,
     /// How loudly the page offers the renewal.
@@ -52,7 +57,7 @@ struct Shown {
 
 struct ShownProblem {
     title: &'static str,
-    detail: &'static str,
+    detail: String,
     code: &'static str,
     number: Option<String>,
     facts: Vec<Fact>,
@@ -75,11 +80,14 @@ pub(crate) async fn get(
         Err(refusal) => Err(refusal),
     };
     match shown {
-        Ok(shown) => page(language, Some(shown), None, told_elsewhere(query.as_deref(), language))
-            .script("/assets/renew.js")
-            .asking(&desk.context.addresses.probes)
-            .sending_forms()
-            .into_response(),
+        Ok(mut shown) => {
+            let (told, contact) = (told_elsewhere(query.as_deref(), language), shown.contact.take());
+            page(language, Some(shown), None, told, contact)
+                .script("/assets/renew.js")
+                .asking(&desk.context.addresses.probes)
+                .sending_forms()
+                .into_response()
+        }
         Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
     }
 }
@@ -93,22 +101,24 @@ pub(crate) async fn refuse(
     let why = desk.why(certificate, refusal, language).await;
     let problem = ShownProblem {
         title: refusal.title(language),
-        detail: refusal.advice(language),
+        detail: detail(refusal, why.cause, language),
         code: refusal.code(),
         number: why.number,
         facts: why.facts,
         now: desk.context.now().to_string(),
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, page(language, None, Some(problem), None).script("/assets/why.js")).into_response()
+    (status, page(language, None, Some(problem), None, why.contact).script("/assets/why.js")).into_response()
 }
 
 /// The code in the link of a gate's refusal: one of ours, or nothing. No other text of a link is ever shown.
 fn told_elsewhere(query: Option<&str>, language: Language) -> Option<Told> {
     let code = query?.split('&').find_map(|pair| pair.strip_prefix("code="))?;
     let refusal = Refusal::from_code(code)?;
-    let (title, detail) = (refusal.title(language), refusal.advice(language));
-    Some(Told { title, detail, code: refusal.code() })
+    // What it says to programs is nothing for whoever reads a page.
+    let advice = refusal.advice(language);
+    let detail = advice.split_once(" A program ").map_or(advice, |(for_people, _)| for_people);
+    Some(Told { title: refusal.title(language), detail, code: refusal.code() })
 }
 
 fn page(
@@ -116,15 +126,29 @@ fn page(
     device: Option<Shown>,
     problem: Option<ShownProblem>,
     told: Option<Told>,
+    contact: Option<Contact>,
 ) -> Page {
     let title = language.pick("この端末の証明書", "The certificate of this device");
-    Page::new(language, title, &DevicePage { language, device, problem, told })
+    let body = DevicePage { language, device, problem, told, contact };
+    Page::new(language, title, &body).contact(body.contact.as_ref())
+}
+
+/// Of a device that was stopped for ever, what was said then, and no more.
+fn detail(refusal: Refusal, cause: Option<StopCause>, language: Language) -> String {
+    let advice = refusal.advice(language);
+    match (cause, advice.strip_prefix(stopped_by_administrator(language))) {
+        (Some(cause), Some(rest)) if refusal == Refusal::CertificateRevoked => {
+            format!("{}{rest}", cause.told(language))
+        }
+        _ => advice.to_owned(),
+    }
 }
 
 async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, Refusal> {
     let device = desk.device(&facts.device).await?;
     let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
     let due = due_at <= desk.context.now();
+    let guidance = desk.guidance(&facts.site).await;
     Ok(Shown {
         subject: desk.common_name(
             &facts.tenant,
@@ -146,6 +170,8 @@ async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, R
         url: format!("{}/", desk.context.addresses.device),
         due,
         weight: if due { "big" } else { "quiet" },
+        product: guidance.product,
+        contact: guidance.contact,
         has_shop: facts.role == Role::Device,
     })
 }

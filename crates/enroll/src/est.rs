@@ -80,7 +80,7 @@ async fn simplereenroll(
 ) -> Answer<Response> {
     let old = desk.renewing(certificate_shown.as_ref()).await?;
     let csr = read_request(request).await?;
-    Ok(certificate(&desk.renew(&old, &csr).await?))
+    Ok(certificate(&desk.renew(&old, &csr, false).await?))
 }
 
 async fn enroll(desk: &Desk, request: Request) -> Answer<HandedOver> {
@@ -89,7 +89,7 @@ async fn enroll(desk: &Desk, request: Request) -> Answer<HandedOver> {
     let code = code.ok_or(Refusal::InvitationNotShown)?;
     let desk = desk.clone().serving(Guest::of(request.extensions(), request.headers()));
     let csr = read_request(request).await?;
-    Ok(desk.enroll(&code, &csr).await?)
+    Ok(desk.enroll(&code, &csr, false).await?)
 }
 
 /// The password of HTTP Basic (RFC 7617).

@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tegata_core::{
-    DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
+    Contact, DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{Kitting, KittingPlace};
 use tegata_web::{Answer, Page, Problem, ReaderLanguage, StrictJson};
@@ -55,6 +55,8 @@ struct Opened {
     /// The page where a device sees its own certificate, as an SVG: for the label on the device. No secret.
     device_page_qr: String,
     devices: Vec<Made>,
+    /// Whom to call.
+    contact: Option<Contact>,
 }
 
 /// A device that the code has made.
@@ -109,11 +111,14 @@ struct Deliver {
 struct KittingPage<'a> {
     language: Language,
     device_url: &'a str,
+    contact: Option<&'a Contact>,
 }
 
 async fn page(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
-    let body = KittingPage { language, device_url: &desk.context.addresses.device };
-    Page::new(language, language.pick("まとめて登録する", "Enrol many devices"), &body)
+    let contact = desk.contact.as_ref();
+    let body = KittingPage { language, device_url: &desk.context.addresses.device, contact };
+    Page::new(language, language.pick("まとめて登録する", "Set up many devices"), &body)
+        .contact(contact)
         .script("/assets/kitting.js")
         .asking(&desk.context.addresses.probes)
 }
@@ -125,7 +130,8 @@ async fn open(
 ) -> Answer<impl IntoResponse> {
     let desk = desk.serving(guest);
     let (kitting, places) = desk.open_kitting(&body.code).await?;
-    Ok((NO_STORE, Json(opened(&desk, kitting, places, &body.code)?)))
+    let contact = desk.guidance(&kitting.site).await.contact;
+    Ok((NO_STORE, Json(opened(&desk, kitting, places, &body.code, contact)?)))
 }
 
 async fn enroll(
@@ -169,7 +175,13 @@ async fn deliver(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn opened(desk: &Desk, kitting: Kitting, places: Vec<KittingPlace>, code: &str) -> Result<Opened, Refusal> {
+fn opened(
+    desk: &Desk,
+    kitting: Kitting,
+    places: Vec<KittingPlace>,
+    code: &str,
+    contact: Option<Contact>,
+) -> Result<Opened, Refusal> {
     let addresses = &desk.context.addresses;
     let next_label = kitting.label_of(places.last().map_or(0, |place| place.number) + 1);
     // No device's name says who it is before it is one.
@@ -178,6 +190,7 @@ fn opened(desk: &Desk, kitting: Kitting, places: Vec<KittingPlace>, code: &str) 
         desk.common_name(&kitting.tenant, Role::Device, &nobody, &kitting.site_name, &next_label)?;
     let qr = |text: &str| qr_svg(text).ok_or(Refusal::RequestMalformed);
     Ok(Opened {
+        contact,
         keys: desk.key_kinds(&kitting.tenant, Role::Device)?,
         tenant: kitting.tenant_name,
         site: kitting.site_name,

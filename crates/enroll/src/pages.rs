@@ -4,7 +4,7 @@ use crate::desk::Desk;
 use askama::Template;
 use axum::extract::State;
 use http::HeaderMap;
-use tegata_core::Language;
+use tegata_core::{Contact, Language};
 use tegata_web::{Page, ReaderLanguage};
 
 #[derive(Template)]
@@ -12,6 +12,7 @@ use tegata_web::{Page, ReaderLanguage};
 struct Home<'a> {
     language: Language,
     device_url: &'a str,
+    contact: Option<&'a Contact>,
 }
 
 #[derive(Template)]
@@ -19,6 +20,7 @@ struct Home<'a> {
 struct Enroll<'a> {
     language: Language,
     device_url: &'a str,
+    contact: Option<&'a Contact>,
 }
 
 pub(crate) async fn home(
@@ -26,9 +28,11 @@ pub(crate) async fn home(
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
 ) -> Page {
-    let body = Home { language, device_url: &desk.context.addresses.device };
+    let contact = desk.contact.as_ref();
+    let body = Home { language, device_url: &desk.context.addresses.device, contact };
     Page::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
         .script("/assets/home.js")
+        .contact(contact)
         .compressed_for(&headers)
 }
 
@@ -37,9 +41,11 @@ pub(crate) async fn enroll(
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
 ) -> Page {
-    let body = Enroll { language, device_url: &desk.context.addresses.device };
+    let contact = desk.contact.as_ref();
+    let body = Enroll { language, device_url: &desk.context.addresses.device, contact };
     Page::new(language, language.pick("証明書を入れる", "Put a certificate on this device"), &body)
         .script("/assets/enroll.js")
+        .contact(contact)
         .asking(&desk.context.addresses.probes)
         .sending_forms()
         .compressed_for(&headers)

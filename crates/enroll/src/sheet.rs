@@ -3,7 +3,7 @@
 use crate::day::moment;
 use crate::qr::qr_svg;
 use askama::Template;
-use tegata_core::{Language, Timestamp};
+use tegata_core::{Contact, Language, Timestamp};
 
 /// What one sheet says. It is a secret, as the link is.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub struct Sheet<'a> {
     pub expires_at: Timestamp,
     /// A short code to type, and until when.
     pub code: Option<(&'a str, Timestamp)>,
+    /// Whom to call.
+    pub contact: Option<&'a Contact>,
 }
 
 /// A page of HTML for each, to print. `None` when a link is too long for a QR code.

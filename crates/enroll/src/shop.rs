@@ -16,7 +16,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::policy::Platform;
-use tegata_core::{DeviceId, DeviceState, Language, Refusal, Timestamp};
+use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
 use tegata_storage::{Actor, Facts, LedgerError, LossReports, Neighbour};
 use tegata_web::{Answer, Page, Presented, ReaderLanguage, StrictJson};
 
@@ -34,6 +34,7 @@ struct ShopPage {
     site: String,
     devices: Vec<Shown>,
     takes_reports: bool,
+    contact: Option<Contact>,
 }
 
 struct Shown {
@@ -93,7 +94,8 @@ pub(crate) async fn get(
     match shown {
         Ok(shop) => {
             let title = language.pick("この店舗の端末", "Devices of this site");
-            Page::new(language, title, &shop).script("/assets/shop.js").into_response()
+            let page = Page::new(language, title, &shop).contact(shop.contact.as_ref());
+            page.script("/assets/shop.js").into_response()
         }
         Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
     }
@@ -192,6 +194,7 @@ async fn show(
         site: device.site_name,
         devices: neighbours.into_iter().map(own).collect(),
         takes_reports: takes == LossReports::On,
+        contact: desk.guidance(&facts.site).await.contact,
     })
 }
 
@@ -210,9 +213,10 @@ fn shown(neighbour: Neighbour, is_this: bool, language: Language) -> Shown {
         is_at_work,
         is_this,
         since: if is_at_work { String::new() } else { moment(neighbour.changed_at, language) },
-        seen: neighbour
-            .seen_at
-            .map_or_else(|| language.pick("まだ", "Not yet").to_owned(), |at| day(at, language)),
+        seen: neighbour.seen_at.map_or_else(
+            || language.pick("まだ使われていません", "Not used yet").to_owned(),
+            |at| day(at, language),
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::day::{day, moment};
 use crate::desk::Desk;
-use tegata_core::{DeviceId, DeviceState, Language, Refusal};
+use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, StopCause};
 use tegata_storage::{Certificate, Device, Holding, LedgerError};
 use tegata_web::{Path, PeerCertificate};
 
@@ -19,6 +19,10 @@ pub(crate) struct Why {
     /// What support types to find the device.
     pub(crate) number: Option<String>,
     pub(crate) facts: Vec<Fact>,
+    /// What was said when it was stopped for ever.
+    pub(crate) cause: Option<StopCause>,
+    /// Whom to call.
+    pub(crate) contact: Option<Contact>,
 }
 
 /// The beginning of an identifier: short enough to read out, long enough to find one device among millions.
@@ -35,20 +39,31 @@ impl Desk {
         refusal: Refusal,
         language: Language,
     ) -> Why {
+        let nothing = || Why { contact: self.contact.clone(), ..Why::default() };
         let Some(certificate) = certificate.filter(|certificate| certificate.path == Path::Trusted) else {
-            return Why::default();
+            return nothing();
         };
         match self.refused_holder(certificate).await {
             Ok(Some((holding, device, certificates))) => Why {
                 number: Some(number(&device.id)),
                 facts: self.facts(refusal, &holding, &device, &certificates, language).await,
+                cause: self.cause(certificate, refusal).await,
+                contact: self.guidance(&device.site).await.contact,
             },
-            Ok(None) => Why::default(),
+            Ok(None) => nothing(),
             Err(error) => {
                 tracing::error!(%error, "the circumstances of a refusal cannot be read");
-                Why::default()
+                nothing()
             }
         }
+    }
+
+    /// Nothing where nobody said so: what is told then is true as well.
+    async fn cause(&self, certificate: &PeerCertificate, refusal: Refusal) -> Option<StopCause> {
+        if refusal != Refusal::CertificateRevoked {
+            return None;
+        }
+        self.context.ledger.stop_cause(&certificate.thumbprint).await.ok().flatten()
     }
 
     async fn refused_holder(
@@ -77,7 +92,7 @@ impl Desk {
         if refusal == Refusal::DeviceSuspended {
             // Without it the refusal is told all the same.
             let report = self.context.ledger.loss_report_on(&device.id).await.ok().flatten();
-            let name = language.pick("紛失を届け出た端末", "Reported lost from");
+            let name = language.pick("紛失として止めた端末", "Reported lost from");
             facts.extend(report.map(|report| Fact { name, value: report.reporter }));
         }
         facts
@@ -114,11 +129,7 @@ fn facts(
         Refusal::CertificateRetired => {
             certificates.iter().rfind(|newer| newer.generation > holding.generation).map(|newer| {
                 let day = day(newer.reserved_at, language);
-                let words = match language {
-                    Language::Ja => format!("{day}（第{}世代）", newer.generation),
-                    Language::En => format!("{day} (generation {})", newer.generation),
-                };
-                fact("新しい証明書を入れた日", "Replaced on", words)
+                fact("新しい証明書を入れた日", "Replaced on", day)
             })
         }
         _ => None,

@@ -12,12 +12,15 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::{DAY, NOW};
+use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::{CertificateState, DeviceId, Refusal, RevocationReason, Role, Thumbprint, Timestamp};
-use tegata_storage::DeviceAction;
+use tegata_core::id::Code;
+use tegata_core::{
+    CertificateState, Contact, DeviceId, Guidance, Refusal, RevocationReason, Role, Thumbprint, Timestamp,
+};
+use tegata_storage::{DeviceAction, PolicyPlace, TenantAction};
 use tegata_web::{Path, PeerAddress};
-use world::{DEVICE, PORTAL, World, enrolling, fresh_csr, is_problem};
+use world::{DEVICE, PORTAL, World, enrolling, fresh_csr, is_problem, post, presenting};
 
 #[tokio::test]
 async fn an_invitation_becomes_a_certificate_that_the_probe_recognises() {
@@ -353,4 +356,72 @@ async fn a_flood_of_refusals_does_not_drown_the_log() {
 fn now_of(world: &World) -> Timestamp {
     use tegata_core::Clock;
     world.clock.now()
+}
+
+#[tokio::test]
+async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_key_and_says_so() {
+    let world = World::new().await;
+    let (code, lost, found) = (world.invite(Role::Device).await, fresh_csr(), fresh_csr());
+    let first = world.enroll(&code, &lost).await;
+    let open = |replace: bool| json!({"code": code, "replace": replace});
+    let path = "/api/v1/invitations/open";
+    is_problem(&world.portal(path, &open(false)).await, Refusal::InvitationUsed);
+    world.refuses(Refusal::InvitationUsed, enrolling(&code, &found)).await;
+    assert_eq!(world.portal(path, &open(true)).await.status, StatusCode::OK, "only whoever asks for it");
+
+    let replace = |csr: &str| json!({"code": code, "csr": csr, "replace": true});
+    let second = world.portal("/api/v1/enrollments", &replace(&found)).await;
+    assert_eq!((second.status, &second.json["generation"]), (StatusCode::CREATED, &json!(2)));
+    assert_eq!(second.json["device"], first.json["device"], "no second device");
+    let again = world.portal("/api/v1/enrollments", &replace(&found)).await;
+    assert_eq!(again.json, second.json, "a lost answer replaces nothing");
+    world.pass_time(Duration::ZERO).await;
+    let old = world.probe(Some(&world::certificate(&first)), None).await;
+    is_problem(&old, Refusal::CertificateRevoked);
+    assert_eq!(world.audited("certificate.superseded").await, 1);
+
+    let used = world.probe(Some(&world::certificate(&second)), None).await;
+    assert_eq!(used.status, StatusCode::OK);
+    is_problem(&world.portal(path, &open(true)).await, Refusal::InvitationUsed);
+    let late = world.portal("/api/v1/enrollments", &replace(&fresh_csr())).await;
+    is_problem(&late, Refusal::InvitationUsed);
+}
+
+#[tokio::test]
+async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation_and_whom_to_call() {
+    let world = World::new().await;
+    let (code, gate) = (world.invite(Role::Device).await, world.invite(Role::Gate).await);
+    let tenant = world.house.invitation(&Code::parse(&code).unwrap()).await.tenant;
+    let guidance = Guidance { contact: Contact::new("本部", "03-1234-5678").ok(), product: None };
+    let place = PolicyPlace { tenant: tenant.clone(), site: None };
+    let mut transaction = world.house.ledger.begin(NOW).await.unwrap();
+    transaction.set_guidance(&place, &guidance, &OPERATOR).await.unwrap();
+    transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    let refused = world.portal("/api/v1/invitations/open", &json!({"code": code})).await;
+    is_problem(&refused, Refusal::TenantSuspended);
+    assert_eq!(refused.json["contact"], json!({"name": "本部", "phone": "03-1234-5678"}));
+    let opened = world.portal("/api/v1/invitations/open", &json!({"code": gate})).await;
+    assert_eq!(opened.status, StatusCode::OK, "gates go on");
+    let stranger = json!({"code": "0".repeat(32)});
+    let unknown = world.portal("/api/v1/invitations/open", &stranger).await;
+    assert_eq!(unknown.json.get("contact"), None, "no company is told to whoever has no invitation");
+}
+
+#[tokio::test]
+async fn a_person_who_renews_gets_a_name_that_tells_old_from_new_and_a_program_the_name_it_knows() {
+    let world = World::new().await;
+    let first = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
+    let old = world::certificate(&first);
+    let renewing = |body: Value| presenting(post("/api/v1/renewals", body.to_string()), &old);
+    let program = world.send(renewing(json!({"csr": fresh_csr()}))).await;
+    assert_eq!(program.json["name"], first.json["name"]);
+    let csr = fresh_csr();
+    let person = world.send(renewing(json!({"csr": csr, "name_until": true}))).await;
+    let name = person.json["name"].as_str().unwrap();
+    assert!(name.starts_with("本店 受付PC（20") && name.ends_with("月まで）"), "{name}");
+    let der = world::certificate(&person).der;
+    assert!(der.windows(name.len()).any(|part| part == name.as_bytes()), "it is the certificate's own");
+    let again = world.send(renewing(json!({"csr": csr, "name_until": true}))).await;
+    assert_eq!(again.json["name"], name);
 }

@@ -60,7 +60,7 @@ async fn whoever_is_refused_reads_since_when_and_by_what_and_the_calendar_says_n
 
     let (world, certificate, _) = enrolled().await;
     world.supersede(&certificate).await;
-    is_told(&world, &certificate, "C-08", "（第2世代）").await;
+    is_told(&world, &certificate, "C-08", "新しい証明書を入れた日").await;
 
     let (world, certificate, _) = enrolled().await;
     world.pass_time(DAY * 366).await;

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod confirm;
 pub mod device;
 pub mod documentation;
+pub mod guidance;
 pub mod history;
 pub mod import;
 pub mod invite;

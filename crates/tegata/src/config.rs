@@ -12,7 +12,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{HttpOrigin, Installation, Network};
+use tegata_core::{Contact, HttpOrigin, Installation, Network};
 
 pub use audit::AuditConfig;
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
@@ -60,6 +60,8 @@ pub struct Config {
     /// Who is sent security events.
     #[serde(rename = "receiver", default)]
     pub receivers: Vec<ReceiverConfig>,
+    /// Whom staff call where neither their site nor their tenant says so.
+    pub contact: Option<Contact>,
     /// Where the paths begin; not in the file.
     #[serde(skip)]
     folder: PathBuf,

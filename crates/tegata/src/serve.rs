@@ -127,6 +127,7 @@ async fn run(
     let profiles_by_scep = registrars.is_some() && !house.config.acme.require_attestation;
     let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret)
         .with_tokens(at_renewal)
+        .with_contact(house.config.contact.clone())
         .beside_scep(profiles_by_scep);
     let acme = acme::open(house, desk.clone())?;
     let bulk = bulk::open(house, &clients).await?;
@@ -277,6 +278,7 @@ fn listeners(
         hsts: false,
         why: Some(addresses.device.clone()),
         protocol_problem: Some(tegata_enroll::acme_problem),
+        contact: config.contact.clone(),
     };
     let portal_port = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
     let clock = house.context.clock.clone();

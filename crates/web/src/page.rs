@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
-use tegata_core::{Language, Refusal};
+use tegata_core::{Contact, Language, Refusal};
 
 use crate::assets::{compressed, takes_gzip};
 use crate::probe::ProbeHosts;
@@ -22,6 +22,7 @@ pub struct Page {
     connect_to: Option<String>,
     sends_forms: bool,
     compressed: bool,
+    contact: Option<Contact>,
 }
 
 impl Page {
@@ -36,6 +37,7 @@ impl Page {
             connect_to: None,
             sends_forms: false,
             compressed: false,
+            contact: None,
         }
     }
 
@@ -69,6 +71,13 @@ impl Page {
         self
     }
 
+    /// With whom to call at its foot.
+    #[must_use]
+    pub fn contact(mut self, contact: Option<&Contact>) -> Self {
+        self.contact = contact.cloned();
+        self
+    }
+
     fn policy(&self) -> String {
         let forms = if self.sends_forms { "'self'" } else { "'none'" };
         let probes = self.connect_to.as_ref().map(|source| format!(" {source}")).unwrap_or_default();
@@ -85,6 +94,7 @@ impl Page {
             title: &self.title,
             body,
             script: self.script.as_deref(),
+            contact: self.contact.as_ref(),
             referrer: if self.sends_forms { "same-origin" } else { "no-referrer" },
         };
         layout.render().inspect_err(|error| tracing::error!(%error, "the layout failed")).ok()
@@ -119,5 +129,6 @@ struct Layout<'a> {
     title: &'a str,
     body: &'a str,
     script: Option<&'a str>,
+    contact: Option<&'a Contact>,
     referrer: &'a str,
 }

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
-use tegata_core::{Language, Refusal};
+use tegata_core::{Contact, Language, Refusal};
 use tegata_net::RequestId;
 
 /// What a handler answers.
@@ -27,17 +27,25 @@ pub struct Problem {
     pub detail: Option<String>,
     /// The media types that are taken here, where that is what it is about.
     taken: Option<&'static str>,
+    /// Whom to call, where it is known whose staff reads this.
+    pub contact: Option<Contact>,
 }
 
 impl Problem {
+    /// With whom to call.
+    #[must_use]
+    pub fn with_contact(self, contact: Option<Contact>) -> Self {
+        Self { contact, ..self }
+    }
+
     /// With what is particular about it.
     pub fn with_detail(refusal: Refusal, detail: impl Into<String>) -> Self {
-        Self { refusal, detail: Some(detail.into()), taken: None }
+        Self { refusal, detail: Some(detail.into()), taken: None, contact: None }
     }
 
     /// Of a body in another media type than those that are taken here.
     pub fn media_type(taken: &'static str) -> Self {
-        Self { refusal: Refusal::MediaType, detail: None, taken: Some(taken) }
+        Self { refusal: Refusal::MediaType, detail: None, taken: Some(taken), contact: None }
     }
 
     fn status(&self) -> StatusCode {
@@ -65,6 +73,7 @@ impl Problem {
             detail: self.detail(language),
             lang: language.tag(),
             request_id: request_id.as_ref().map(RequestId::as_str),
+            contact: self.contact.as_ref(),
         };
         let text = serde_json::to_vec(&body).unwrap_or_default();
         let headers = [
@@ -75,12 +84,13 @@ impl Problem {
         self.again((self.status(), headers, text).into_response())
     }
 
-    fn page(&self, language: Language, why: Option<&str>) -> Response {
+    fn page(&self, language: Language, why: Option<&str>, contact: Option<&Contact>) -> Response {
         let title = self.refusal.title(language);
         let (detail, code) = (self.detail(language), self.refusal.code());
         let request_id = RequestId::current();
-        let body = ProblemPage { language, title, detail, code, why, request_id };
-        self.again((self.status(), Page::new(language, title, &body)).into_response())
+        let contact = self.contact.as_ref().or(contact);
+        let body = ProblemPage { language, title, detail, code, why, request_id, contact };
+        self.again((self.status(), Page::new(language, title, &body).contact(contact)).into_response())
     }
 
     /// Whoever could not be served now is told when to come again (RFC 9110 section 15.6.4).
@@ -94,7 +104,7 @@ impl Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, detail: None, taken: None }
+        Self { refusal, detail: None, taken: None, contact: None }
     }
 }
 
@@ -125,11 +135,15 @@ impl Reader {
     }
 
     /// Writes a problem in the reader's language and form. A failure that the framework worded itself, such as an
-    /// unknown path, becomes a problem too. Headers of the response are kept. `why`: where more is told.
-    pub(crate) fn told(&self, response: Response, why: Option<&str>) -> Response {
+    /// unknown path, becomes a problem too. Headers of the response are kept. `why`: where more is told; `contact`: whom to
+    /// call where nobody nearer is known.
+    pub(crate) fn told(&self, response: Response, why: Option<&str>, contact: Option<&Contact>) -> Response {
         let Some(problem) = problem_of(&response) else { return response };
-        let written =
-            if self.as_page { problem.page(self.language, why) } else { problem.json(self.language) };
+        let written = if self.as_page {
+            problem.page(self.language, why, contact)
+        } else {
+            problem.json(self.language)
+        };
         let mut written = overlay(&response, written);
         // For whoever counts or logs refusals.
         written.extensions_mut().insert(problem.refusal);
@@ -155,6 +169,8 @@ struct ProblemJson<'a> {
     /// What support finds the log line by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<&'a Contact>,
 }
 
 #[derive(Template)]
@@ -166,6 +182,7 @@ struct ProblemPage<'a> {
     code: &'a str,
     why: Option<&'a str>,
     request_id: Option<RequestId>,
+    contact: Option<&'a Contact>,
 }
 
 /// A person navigates; a script that merely does not mind HTML gets JSON.

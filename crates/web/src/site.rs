@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
-use tegata_core::Refusal;
+use tegata_core::{Contact, Refusal};
 use tower::ServiceExt;
 
 /// For whatever is not a page: JSON opened in a tab, an image.
@@ -36,6 +36,8 @@ pub struct Site {
     pub why: Option<String>,
     /// How a refusal is told to a protocol that has a form of its own, by the path that was asked for.
     pub protocol_problem: Option<fn(&str, &Problem) -> Option<Response>>,
+    /// Whom somebody calls of whom nothing nearer is known.
+    pub contact: Option<Contact>,
 }
 
 /// A router with the rules of its site. Cloning shares both.
@@ -92,14 +94,14 @@ impl Kept {
             Ok(()) => routed(self.router, request).await,
             Err(refusal) => site.refused(request.uri().path(), refusal.into()),
         };
-        site.secure(reader.told(response, site.why.as_deref()))
+        site.secure(reader.told(response, site.why.as_deref(), site.contact.as_ref()))
     }
 
     /// The refusal of a request that is not even looked at.
     pub(crate) fn refuse(&self, refusal: Refusal, request: &Request) -> Response {
         let refused = Problem::from(refusal).into_response();
         let Some(site) = &self.site else { return refused };
-        site.secure(Reader::of(request).told(refused, site.why.as_deref()))
+        site.secure(Reader::of(request).told(refused, site.why.as_deref(), site.contact.as_ref()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod apple;
 mod slow;
+mod unfinished;
 
 use std::path::Path;
 use tegata_tests::{Browser, Curl, Download, Installation, run};
@@ -161,6 +162,8 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     browser.click("#check");
     browser.reach("done");
     assert!(!browser.shows("#keeps-old"), "the browser let go of the old certificate");
+    let named = browser.text("[data-state=done] [data-fill=certificate-name]");
+    assert!(named.ends_with("月まで）"), "old and new are told apart by their names: {named}");
     browser.picture("renew-done");
     browser.go(&format!("{}/", installation.device));
     browser.see("#device");

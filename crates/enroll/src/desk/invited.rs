@@ -4,26 +4,52 @@ use super::{Desk, HandedOver, parse, refusal};
 use crate::ticket::{Purpose, Right};
 use tegata_ca::{Issued, Order, ParsedRequest};
 use tegata_core::id::Code;
-use tegata_core::{DeviceId, Refusal, ShortCode, Timestamp};
+use tegata_core::{DeviceId, Refusal, Role, ShortCode};
 use tegata_storage::{Actor, Invitation, Origin};
 
 impl Desk {
     /// The invitation behind a code, if it can still be used.
     pub(crate) async fn open(&self, code: &str) -> Result<Invitation, Refusal> {
         let invitation = self.find(code).await?;
-        invitation.admits(None, self.context.now())?;
+        self.admit(&invitation, false).await?;
         Ok(invitation)
     }
 
+    /// Whether somebody new could use it now; `replace` as in [`Desk::enroll`].
+    pub(crate) async fn admit(&self, invitation: &Invitation, replace: bool) -> Result<(), Refusal> {
+        match invitation.admits(None, self.context.now()) {
+            Err(Refusal::InvitationUsed) if replace => self.admit_instead(invitation).await?,
+            admitted => admitted?,
+        }
+        if invitation.falls_with_its_tenant() { Err(Refusal::TenantSuspended) } else { Ok(()) }
+    }
+
+    /// Whether another key may take the place of the one that used it. Where somebody approved of that one, nobody has approved of
+    /// another.
+    async fn admit_instead(&self, invitation: &Invitation) -> Result<(), Refusal> {
+        if invitation.expires_at < self.context.now() {
+            return Err(Refusal::InvitationExpired);
+        }
+        let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
+        let is_replaceable = self.context.ledger.is_replaceable(&invitation.id).await.map_err(refusal)?;
+        if is_replaceable && !is_approved { Ok(()) } else { Err(Refusal::InvitationUsed) }
+    }
+
     /// Turns an invitation into a certificate. The same key may come again with the same code, until the invitation
-    /// expires: its first answer may have been lost on the way.
-    pub(crate) async fn enroll(&self, code: &str, request: &str) -> Result<HandedOver, Refusal> {
+    /// expires: its first answer may have been lost on the way. With `replace` another key may, as long as the device was never
+    /// used: whoever closed the page lost the first one.
+    pub(crate) async fn enroll(
+        &self,
+        code: &str,
+        request: &str,
+        replace: bool,
+    ) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
         let invitation = self.find_or_note(code).await?;
         match parse(request) {
             Ok(request) => {
                 self.pass_approval_on(code, &request).await?;
-                self.enroll_with(&invitation, &request, None).await
+                self.enroll_as(&invitation, &request, None, replace).await
             }
             Err(refusal) => {
                 let actor = Actor::Invitation(invitation.id);
@@ -40,16 +66,26 @@ impl Desk {
         request: &ParsedRequest,
         called: Option<&str>,
     ) -> Result<HandedOver, Refusal> {
+        self.enroll_as(invitation, request, called, false).await
+    }
+
+    async fn enroll_as(
+        &self,
+        invitation: &Invitation,
+        request: &ParsedRequest,
+        called: Option<&str>,
+        replace: bool,
+    ) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
         let actor = Actor::Invitation(invitation.id.clone());
-        let mut result = self.enroll_invited(invitation, request, called, now).await;
+        let mut result = self.enroll_invited(invitation, request, called, replace).await;
         if result.as_ref().is_err_and(|refusal| *refusal != Refusal::ApprovalPending)
             && invitation.device.is_none()
         {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
             match self.context.ledger.invitation(&invitation.id).await {
                 Ok(Some(claimed)) if claimed.device.is_some() => {
-                    result = self.enroll_invited(&claimed, request, called, now).await;
+                    result = self.enroll_invited(&claimed, request, called, replace).await;
                 }
                 _ => {}
             }
@@ -124,15 +160,24 @@ impl Desk {
         invitation: &Invitation,
         request: &ParsedRequest,
         called: Option<&str>,
-        now: Timestamp,
+        replace: bool,
     ) -> Result<HandedOver, Refusal> {
-        invitation.admits(Some(&request.key_hash()), now)?;
-        let (device, origin) = if let Some(device) = &invitation.device {
+        let now = self.context.now();
+        let admitted = invitation.admits(Some(&request.key_hash()), now);
+        let (device, origin) = if let (true, Err(Refusal::InvitationUsed), Some(device)) =
+            (replace, admitted, &invitation.device)
+        {
+            self.admit_instead(invitation).await?;
+            self.permit(invitation, request, now).await?;
+            (device.clone(), Origin::Replacement(invitation.id.clone()))
+        } else if let Some(device) = &invitation.device {
+            admitted?;
             if let Some(issued) = self.earlier(device, request, Refusal::InvitationUsed, now).await? {
                 return self.named(issued, invitation);
             }
             (device.clone(), Origin::Again(invitation.id.clone()))
         } else {
+            admitted?;
             self.permit(invitation, request, now).await?;
             (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation))
         };

@@ -1,11 +1,32 @@
 //! From a working certificate to its successor.
 
 use super::{Desk, HandedOver, parse, refusal};
+use crate::day::in_japan;
 use std::sync::Arc;
 use tegata_ca::{Order, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Certificate, Facts, Origin};
 use tegata_web::{Path, PeerCertificate};
+
+/// How a renewed certificate is called.
+#[derive(Clone, Copy)]
+struct Naming<'a> {
+    /// In place of site and label, as in [`Desk::enroll_with`].
+    called: Option<&'a str>,
+    /// With the month of its end.
+    until: bool,
+}
+
+/// Half of the name in a browser's list is the site's, where both are long.
+const ROOM: usize = 31;
+
+/// The label, with the month in which the certificate ends. A long label is cut, never the month.
+fn until(label: &str, end: Timestamp) -> String {
+    let end = in_japan(end);
+    let month = format!("（{}年{}月まで）", end.year(), u8::from(end.month()));
+    let room = ROOM - month.chars().count();
+    label.chars().take(room).chain(month.chars()).collect()
+}
 
 impl Desk {
     /// The holder of the certificate that asks to be renewed. That a stopped device tries is worth a line of its own.
@@ -23,10 +44,16 @@ impl Desk {
         }
     }
 
-    /// Turns a working certificate into its successor.
-    pub(crate) async fn renew(&self, old: &Facts, request: &str) -> Result<HandedOver, Refusal> {
+    /// Turns a working certificate into its successor. `name_until`: with the month of its end in its name, so that a person tells it
+    /// from the one before. Programs that know a device by its subject want the name to stay.
+    pub(crate) async fn renew(
+        &self,
+        old: &Facts,
+        request: &str,
+        name_until: bool,
+    ) -> Result<HandedOver, Refusal> {
         match parse(request) {
-            Ok(request) => self.renew_with(old, &request, None).await,
+            Ok(request) => self.renew_as(old, &request, Naming { called: None, until: name_until }).await,
             Err(refusal) => {
                 let actor = Actor::Device(old.device.clone());
                 Err(self.refused(actor, Some(old.device.clone()), refusal, self.context.now()).await)
@@ -41,8 +68,17 @@ impl Desk {
         request: &ParsedRequest,
         called: Option<&str>,
     ) -> Result<HandedOver, Refusal> {
+        self.renew_as(old, request, Naming { called, until: false }).await
+    }
+
+    async fn renew_as(
+        &self,
+        old: &Facts,
+        request: &ParsedRequest,
+        naming: Naming<'_>,
+    ) -> Result<HandedOver, Refusal> {
         let now = self.context.now();
-        match self.renew_known(old, request, called, now).await {
+        match self.renew_known(old, request, naming, now).await {
             Ok(handed_over) => Ok(handed_over),
             Err(refusal) => {
                 let actor = Actor::Device(old.device.clone());
@@ -110,22 +146,41 @@ impl Desk {
         &self,
         old: &Facts,
         request: &ParsedRequest,
-        called: Option<&str>,
+        naming: Naming<'_>,
         now: Timestamp,
     ) -> Result<HandedOver, Refusal> {
         let device = self.device(&old.device).await?;
-        let name = self.common_name(&old.tenant, old.role, &old.device, &device.site_name, &device.label)?;
+        let label = |end| if naming.until { until(&device.label, end) } else { device.label.clone() };
+        let named =
+            |label: &str| self.common_name(&old.tenant, old.role, &old.device, &device.site_name, label);
         if let Some(issued) = self.earlier(&old.device, request, Refusal::KeyReused, now).await? {
+            let name = named(&label(issued.not_after))?;
             return Ok(HandedOver { issued, name });
         }
+        let end = self.authorities.for_tenant(&old.tenant)?.ends_at(old.role, now).unwrap_or(now);
+        let (called, label) = (naming.called, label(end));
+        let name = named(&label)?;
         let order = Order {
             device: old.device.clone(),
             role: old.role,
             site: if called.is_some() { "" } else { &device.site_name },
-            label: called.unwrap_or(&device.label),
+            label: called.unwrap_or(&label),
             request,
             origin: Origin::Renewal(old.thumbprint),
         };
         Ok(HandedOver { issued: self.issue(order, &old.tenant, now).await?, name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staff_tell_the_new_certificate_from_the_old_by_its_month() {
+        let end = Timestamp::parse("2027-11-30T15:30:00Z").unwrap();
+        assert_eq!(until("受付PC", end), "受付PC（2027年12月まで）");
+        let long = until(&"名".repeat(64), end);
+        assert!(long.ends_with("名（2027年12月まで）") && long.chars().count() == ROOM, "{long}");
     }
 }

@@ -111,6 +111,7 @@ impl World {
             hsts: false,
             why: None,
             protocol_problem: None,
+            contact: None,
         };
         let profiles = Profiles { desk: desk.clone(), signer: Arc::default(), attest: false };
         let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());

@@ -4,7 +4,7 @@ use crate::cli::confirm::Consent;
 use crate::cli::history::Event;
 use crate::cli::output::Output;
 use crate::cli::proof::{Proof, Stopping};
-use crate::cli::reason::Reason;
+use crate::cli::reason::{self, Reason};
 use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use crate::pem;
@@ -35,9 +35,9 @@ pub struct RevokeOptions {
     /// Serial or hash in hex, x5t#S256, or a PEM or DER file
     #[arg(allow_hyphen_values = true)]
     which: String,
-    /// Why
-    #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
-    reason: Reason,
+    /// Why: the device's page says so. Not said, lists call it a compromised key
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
     /// Leave what was renewed from it alone, though its key may be in other hands
     #[arg(long)]
     keep_descendants: bool,
@@ -55,7 +55,7 @@ impl RevokeOptions {
         match (self.keep_descendants, self.with_descendants) {
             (true, _) => Lineage::This,
             (_, true) => Lineage::Whole,
-            _ => Lineage::of(self.reason.into()),
+            _ => Lineage::of(reason::of(self.reason).0),
         }
     }
 }
@@ -117,9 +117,13 @@ async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> 
     ))?;
     let stopping = Stopping::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let revoked = transaction
-        .revoke_certificate(&thumbprint, options.reason.into(), lineage, &proof.note, &Machine::operator())
-        .await;
+    let (note, actor) = (&proof.note, Machine::operator());
+    let revoked = match reason::of(options.reason) {
+        (_, Some(cause)) => {
+            transaction.revoke_certificate_because(&thumbprint, cause, lineage, note, &actor).await
+        }
+        (reason, None) => transaction.revoke_certificate(&thumbprint, reason, lineage, note, &actor).await,
+    };
     let revoked = match revoked {
         Ok(revoked) => revoked,
         Err(LedgerError::Guard(why)) => {

@@ -68,9 +68,9 @@ pub struct Stop {
 pub struct RevokeOptions {
     #[command(flatten)]
     stop: Stop,
-    /// Why
-    #[arg(long, value_enum, default_value_t = Reason::KeyCompromise)]
-    reason: Reason,
+    /// Why: its page says so. Not said, lists call it a compromised key, and the page an act of the administrator
+    #[arg(long, value_enum)]
+    reason: Option<Reason>,
     #[command(flatten)]
     consent: Consent,
 }

@@ -21,7 +21,7 @@ use crate::running;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
-use tegata_core::{Installation, InvitationId, Name, Role, ShortCode, Timestamp};
+use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
 use tegata_enroll::{Binding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::Context;
@@ -37,6 +37,8 @@ pub const DEFAULT_CODE_MINUTES: u32 = 60;
 pub struct Invited {
     invitation: InvitationId,
     site: String,
+    #[serde(skip)]
+    site_id: SiteId,
     role: Role,
     label: String,
     expires_at: Timestamp,
@@ -75,6 +77,8 @@ struct Terms<'a> {
     code_minutes: Option<u32>,
     /// With what an ACME client needs.
     acme: Option<&'a BindingSecret>,
+    /// Whom staff call of whom nothing nearer is known.
+    contact: Option<&'a Contact>,
 }
 
 /// Writes invitations and shows their links, once.
@@ -93,6 +97,7 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
         days: options.days,
         code_minutes: options.code.then_some(options.code_minutes),
         acme: secret.as_ref(),
+        contact: config.contact.as_ref(),
     };
     let done = match &options.csv {
         _ if options.kitting.kitting => kitting::run(&ledger, terms.portal, options, machine).await,
@@ -109,7 +114,8 @@ pub async fn first_site(context: &Context, role: Role, machine: &Machine) -> Res
     let portal = &addresses.portal;
     let site = Directory::read(ledger).await?.sites.into_iter().next();
     let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
-    let terms = Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None, acme: None };
+    let terms =
+        Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None, acme: None, contact: None };
     invite(ledger, &Guest { site: &site, role, label: "受付PC" }, &terms, machine).await
 }
 
@@ -132,7 +138,7 @@ async fn one(
     sheet::check_free(options.sheet.as_deref())?;
     let invited = invite(ledger, &Guest { site: &site, role, label: label.as_str() }, terms, machine).await?;
     if let Some(file) = &options.sheet {
-        sheet::write(file, std::slice::from_ref(&invited))?;
+        sheet::write(ledger, terms.contact, file, std::slice::from_ref(&invited)).await?;
     }
     if options.output.json {
         outln!("{}", serde_json::to_string(&invited).doing("cannot write JSON")?);
@@ -188,6 +194,7 @@ async fn write(
     let mut invited = Invited {
         invitation: new.id,
         site: guest.site.name.clone(),
+        site_id: guest.site.id.clone(),
         role: guest.role,
         label: new.label,
         expires_at: new.expires_at,

@@ -1,12 +1,15 @@
 //! Why a certificate ends.
 
 use clap::ValueEnum;
-use tegata_core::RevocationReason;
+use tegata_core::{RevocationReason, StopCause};
 
-/// Reasons of RFC 5280 section 5.3.1 that a person can give.
+/// Reasons that a person can give: those of RFC 5280 section 5.3.1, and that a device is lost, which lists of revoked
+/// certificates call a compromised key.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Reason {
-    /// Lost, stolen or copied
+    /// Lost or stolen
+    Lost,
+    /// The key may be in other hands: copied, or handed on
     KeyCompromise,
     /// Belongs elsewhere now
     AffiliationChanged,
@@ -21,11 +24,30 @@ pub enum Reason {
 impl From<Reason> for RevocationReason {
     fn from(reason: Reason) -> Self {
         match reason {
-            Reason::KeyCompromise => Self::KeyCompromise,
+            Reason::Lost | Reason::KeyCompromise => Self::KeyCompromise,
             Reason::AffiliationChanged => Self::AffiliationChanged,
             Reason::Superseded => Self::Superseded,
             Reason::CessationOfOperation => Self::CessationOfOperation,
             Reason::Unspecified => Self::Unspecified,
+        }
+    }
+}
+
+/// What lists say, and what the device's own page says. Where nobody gave a reason, lists have the one by which nothing that was
+/// renewed goes on, and the page says nothing that nobody said.
+pub fn of(said: Option<Reason>) -> (RevocationReason, Option<StopCause>) {
+    (said.map_or(RevocationReason::KeyCompromise, Into::into), said.and_then(Reason::cause))
+}
+
+impl Reason {
+    const fn cause(self) -> Option<StopCause> {
+        match self {
+            Self::Lost => Some(StopCause::Lost),
+            Self::KeyCompromise => Some(StopCause::KeyCompromise),
+            Self::AffiliationChanged => Some(StopCause::AffiliationChanged),
+            Self::Superseded => Some(StopCause::Superseded),
+            Self::CessationOfOperation => Some(StopCause::CessationOfOperation),
+            Self::Unspecified => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `tegata tenant …`: who is served.
 
+use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::Event;
 use crate::cli::output::{Output, nothing_found};
 use crate::cli::proof::{Proof, Stopping};
@@ -42,6 +43,10 @@ pub enum TenantCommand {
         #[command(flatten)]
         output: Output,
     },
+    /// Whom the staff of a tenant or a site call: shown wherever a page tells them to
+    Contact(ContactOptions),
+    /// Where the staff of a tenant or a site go on once their certificate works
+    Product(ProductOptions),
     /// Sign all its devices out: their tokens are refused, their certificates stay and may obtain others
     RevokeTokens {
         /// Its name or identifier
@@ -89,6 +94,8 @@ pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> R
         TenantCommand::LossReports { tenant, wanted, output } => {
             set_loss_reports(&ledger, tenant, (*wanted).into(), output.json, machine).await
         }
+        TenantCommand::Contact(options) => guidance::contact(&ledger, options, machine).await,
+        TenantCommand::Product(options) => guidance::product(&ledger, options, machine).await,
         TenantCommand::RevokeTokens { tenant, sign_out } => {
             revoke_tokens(&ledger, tenant, sign_out, machine).await
         }

@@ -123,6 +123,11 @@ grace_days = 7
 # Names that DNS does not know are told of this long after a start, not before.
 # grace_seconds = 300
 
+# Whom staff call, wherever a page tells them to; a tenant or a site may say another: tegata tenant contact.
+# [contact]
+# name = "本部システム担当"
+# phone = "03-1234-5678"
+
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
 audience = {audience}

@@ -188,7 +188,7 @@ impl World {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = Site { origins: vec![ORIGIN.into()], hsts: true, why: None, protocol_problem: None }
+        let router = Site { origins: vec![ORIGIN.into()], hsts: true, why: None, protocol_problem: None, contact: None }
             .around(router);
         let shutdown = async { drop(stopped.await) };
         self.served.push(tokio::spawn(serve(tcp, port, router, limits, shutdown)));
@@ -318,7 +318,7 @@ pub async fn seen(response: Response<Bytes>) -> Seen {
 
 /// The routes behind their layers, without a connection.
 pub async fn call(request: Request<Body>) -> Response<Bytes> {
-    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None };
+    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
     whole(site.around(routes()).answer(request).await).await
 }
 
@@ -333,7 +333,7 @@ pub async fn call_through(
     request.headers_mut().extend(headers);
     request.extensions_mut().insert(PeerAddress(address.parse().unwrap()));
     request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
-    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None };
+    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
     whole(site.around(proxies.before(routes())).answer(request).await).await
 }
 

@@ -3,10 +3,11 @@
 use super::{READ, RevokeOptions, Stop, find};
 use crate::cli::history::Event;
 use crate::cli::proof::Stopping;
+use crate::cli::reason;
 use crate::failure::{Committed, Doing, Failure};
 use crate::machine::Machine;
 use serde_json::{Value, json};
-use tegata_core::DeviceState;
+use tegata_core::{DeviceState, StopCause};
 use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
 
 /// Stops for now, or lets go on.
@@ -17,7 +18,7 @@ pub async fn act(
     machine: &Machine,
 ) -> Result<(), Failure> {
     let device = find(ledger, &stop.device).await?;
-    perform(ledger, &device, stop, action, machine).await
+    perform(ledger, &device, stop, (action, None), machine).await
 }
 
 /// Stops for ever.
@@ -30,19 +31,21 @@ pub async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine)
             device.generation
         ))?;
     }
-    perform(ledger, &device, &options.stop, DeviceAction::Revoke(options.reason.into()), machine).await
+    let (reason, cause) = reason::of(options.reason);
+    perform(ledger, &device, &options.stop, (DeviceAction::Revoke(reason), cause), machine).await
 }
 
 async fn perform(
     ledger: &Ledger,
     device: &Device,
     stop: &Stop,
-    action: DeviceAction,
+    (action, cause): (DeviceAction, Option<StopCause>),
     machine: &Machine,
 ) -> Result<(), Failure> {
     let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let acted = transaction.act_on_device(&device.id, action, &stop.proof.note, &Machine::operator()).await;
+    let (note, actor) = (&stop.proof.note, Machine::operator());
+    let acted = transaction.act_on_device_because(&device.id, action, cause, note, &actor).await;
     let event = match acted {
         Ok(event) => event,
         Err(LedgerError::Guard(_)) => {

@@ -58,7 +58,7 @@ pub async fn run(
     }
     drop(progress);
     if let Some(file) = &options.sheet {
-        sheet::write(file, &invited)?;
+        sheet::write(ledger, terms.contact, file, &invited).await?;
     }
     report(&good, &invited, options.output.json)
 }

@@ -2,9 +2,12 @@
 
 use super::Invited;
 use crate::failure::{Doing, Failure};
+use std::collections::HashMap;
 use std::path::Path;
 use tegata_ca::secret::write_private_file;
+use tegata_core::Contact;
 use tegata_enroll::{Sheet, sheets};
+use tegata_storage::Ledger;
 
 /// Before anything is written to the ledger: a sheet never overwrites another.
 pub fn check_free(file: Option<&Path>) -> Result<(), Failure> {
@@ -17,18 +20,32 @@ pub fn check_free(file: Option<&Path>) -> Result<(), Failure> {
 }
 
 /// Readable by their owner alone.
-pub fn write(file: &Path, invited: &[Invited]) -> Result<(), Failure> {
-    let all: Vec<_> = invited.iter().map(sheet).collect();
+pub async fn write(
+    ledger: &Ledger,
+    everybody: Option<&Contact>,
+    file: &Path,
+    invited: &[Invited],
+) -> Result<(), Failure> {
+    let mut contacts = HashMap::new();
+    for Invited { site_id, .. } in invited {
+        if !contacts.contains_key(site_id) {
+            let guidance = ledger.guidance_of(site_id).await.doing("cannot read whom staff call")?;
+            contacts.insert(site_id, guidance.contact.or_else(|| everybody.cloned()));
+        }
+    }
+    let contact = |invited: &Invited| contacts.get(&invited.site_id).and_then(Option::as_ref);
+    let all: Vec<_> = invited.iter().map(|invited| sheet(invited, contact(invited))).collect();
     let html = sheets(&all).ok_or_else(|| Failure::wrong("the sheets cannot be written"))?;
     write_private_file(file, html.as_bytes()).doing("cannot write the sheet")
 }
 
-fn sheet(invited: &Invited) -> Sheet<'_> {
+fn sheet<'a>(invited: &'a Invited, contact: Option<&'a Contact>) -> Sheet<'a> {
     Sheet {
         site: &invited.site,
         label: &invited.label,
         link: &invited.link,
         expires_at: invited.expires_at,
         code: invited.code.as_deref().zip(invited.code_until),
+        contact,
     }
 }
