@@ -63,7 +63,7 @@ fn a_reload_or_a_closed_tab_loses_nothing_and_another_browser_may_start_over() {
     assert!(why.contains("C-06") && why.contains("新しい証明書や別の端末に置き換えられた"), "{why}");
     assert!(why.contains("本部システム担当") && !why.contains("紛失"), "{why}");
     let stopped = devices[0]["device"].as_str().expect("a device");
-    installation.tell(&["device", "revoke", stopped, "--reason", "lost"]);
+    installation.tell(&["device", "revoke", "--yes", stopped, "--reason", "lost"]);
     other.go(&format!("{}/?lang=en", installation.device));
     let why = other.text(".problem");
     assert!(why.contains("lost or stolen"), "{why}");
