@@ -10,13 +10,13 @@ import { pkcs12 } from './pkcs12.js';
 /**
  * One certificate for one fresh key. `subject`: common name. `keys`: kinds of keys, the best first. `submit(csr, request)`: hands the base64 request in and
  * resolves to the server's answer. `keeping(request)` is told before that what a page needs to go on after it was closed; `kept`: what an
- * earlier page was told.
+ * earlier page was told, or a promise of that.
  *
  * `run()` may be repeated after a failure: it repeats with the same key, so a lost answer is fetched again
  * instead of locking the device out of its one-time invitation.
  */
 export function ceremony({ subject, keys, submit, kept, keeping, crypto = globalThis.crypto }) {
-  let request = kept;
+  let request;
   let parcel;
   return {
     /** Whether leaving the page now would lose a key that the server may already have certified. */
@@ -25,6 +25,7 @@ export function ceremony({ subject, keys, submit, kept, keeping, crypto = global
     },
     async run() {
       if (parcel) return parcel;
+      request ??= await kept;
       if (!request) {
         request = await newRequest(subject, keys, crypto);
         await keeping?.(request);

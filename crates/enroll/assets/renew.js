@@ -16,7 +16,8 @@ byId('print')?.addEventListener('click', () => print());
 const device = byId('device')?.dataset;
 if (device) offerRenewal(device);
 
-async function offerRenewal({ probePattern, profiles, generation, number, subject, keys, site, label }) {
+/** All buttons work at once: what this browser has kept is looked for meanwhile. */
+function offerRenewal({ probePattern, profiles, generation, number, subject, keys, site, label }) {
   const keepAs = `renewal of ${number} after ${generation}`;
   const installation = {
     names: [site, label],
@@ -29,20 +30,25 @@ async function offerRenewal({ probePattern, profiles, generation, number, subjec
   offerWays({ profiles: profiles === 'true' });
   const after = Number(generation);
   offerProfile({ progress: () => api('renewals/progress', { after }), proof: { probePattern, proved: installation.proved } });
-  const begun = await recallParcel(keepAs);
-  byId('unfinished').hidden = !begun;
-  byId('resume').addEventListener('click', () => {
-    const { parcel, until } = begun;
-    startInstallation({ ...installation, parcel, until, more: {}, isResumed: true, deliver: () => deliver(parcel.thumbprint) });
-  });
-  const kept = begun ? undefined : await recall(keepAs);
   offerCeremony({
     ...installation,
     subject,
     keys: keys.split(' '),
-    kept: kept?.request,
+    kept: recall(keepAs).then((kept) => kept?.request),
     submit: (csr) => api('renewals', { csr, name_until: true }),
     deliver,
     more: () => ({}),
+  });
+  offerRest(keepAs, installation, deliver);
+}
+
+/** A renewal whose page was closed before its certificate was seen at work. */
+async function offerRest(keepAs, installation, deliver) {
+  const begun = await recallParcel(keepAs);
+  if (!begun) return;
+  const { parcel, until } = begun;
+  byId('unfinished').hidden = false;
+  byId('resume').addEventListener('click', () => {
+    startInstallation({ ...installation, parcel, until, more: {}, isResumed: true, deliver: () => deliver(parcel.thumbprint) });
   });
 }
