@@ -43,10 +43,11 @@ export function offerTyping() {
   field?.addEventListener('input', () => complain(field, complaint, false));
   byId('code-form')?.addEventListener('submit', (event) => {
     event.preventDefault();
-    // Whoever has the whole link may paste that.
-    const written = field.value.trim().split('#').pop();
-    if (!codeOf(written)) return complain(field, complaint, true);
-    return location.assign(`/enroll${location.search}#${written}`);
+    const code = codeOf(field.value);
+    if (!code) return complain(field, complaint, true);
+    // What was typed is shown again as it was, should it be wrong.
+    const shown = isLinked(code) ? code : field.value.trim();
+    return location.assign(`/enroll${location.search}#${shown}`);
   });
 }
 

@@ -188,8 +188,14 @@ impl World {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = Site { origins: vec![ORIGIN.into()], hsts: true, why: None, protocol_problem: None, contact: None }
-            .around(router);
+        let router = Site {
+            origins: vec![ORIGIN.into()],
+            hsts: true,
+            why: None,
+            protocol_problem: None,
+            contact: None,
+        }
+        .around(router);
         let shutdown = async { drop(stopped.await) };
         self.served.push(tokio::spawn(serve(tcp, port, router, limits, shutdown)));
         self.stop.push(stop);
@@ -318,7 +324,8 @@ pub async fn seen(response: Response<Bytes>) -> Seen {
 
 /// The routes behind their layers, without a connection.
 pub async fn call(request: Request<Body>) -> Response<Bytes> {
-    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
+    let site =
+        Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
     whole(site.around(routes()).answer(request).await).await
 }
 
@@ -333,7 +340,8 @@ pub async fn call_through(
     request.headers_mut().extend(headers);
     request.extensions_mut().insert(PeerAddress(address.parse().unwrap()));
     request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
-    let site = Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
+    let site =
+        Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
     whole(site.around(proxies.before(routes())).answer(request).await).await
 }
 
