@@ -84,6 +84,6 @@ pub use process::Process;
 pub use product::Product;
 pub use proxied::{Proxied, configure as configure_proxy};
 pub use receiver::Receiver;
-pub use recipe::{Recipe, self_signed_server};
+pub use recipe::{Language, Recipe, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

@@ -4,6 +4,8 @@
 mod products;
 mod proxies;
 
+pub use products::Language;
+
 use crate::command::run_in;
 use crate::curl::Curl;
 use crate::ports;
@@ -18,8 +20,8 @@ use tempfile::TempDir;
 /// A proxy or a product in the foreground, with a folder of its own, gone when dropped.
 #[derive(Debug)]
 pub struct Recipe {
-    _process: Process,
-    /// `https://localhost:PORT`.
+    process: Process,
+    /// `https://localhost:PORT`, or over plain HTTP where it says so.
     pub origin: String,
     /// What verifies it, PEM.
     pub tls_ca: PathBuf,
@@ -30,6 +32,11 @@ impl Recipe {
     /// A request to the product.
     pub fn request(&self, path: &str) -> Curl {
         Curl::to(&format!("{}{path}", self.origin)).trusting(&self.tls_ca)
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 }
 
@@ -89,16 +96,21 @@ impl Place {
         file
     }
 
-    /// Waits until whoever has no token reads so: some listen before they have read everything.
+    /// Over HTTPS.
     fn open(self, name: &str, command: &mut Command) -> Recipe {
+        let origin = format!("https://localhost:{}", self.port);
+        self.open_at(origin, name, command)
+    }
+
+    /// Waits until whoever has no token reads so: some listen before they have read everything.
+    fn open_at(self, origin: String, name: &str, command: &mut Command) -> Recipe {
         let mut process = Process::start(name, command, &self.folder.path().join("log"));
         let tls_ca = self.folder.path().join("server.pem");
-        let origin = format!("https://localhost:{}", self.port);
         eventually(&format!("{name} asks for tokens"), Duration::from_secs(20), || {
             assert!(process.is_running(), "{name} ended: {}", process.log());
             let answer = Curl::to(&origin).trusting(&tls_ca).attempt();
             answer.is_ok_and(|answer| answer.header("www-authenticate").starts_with("Bearer"))
         });
-        Recipe { _process: process, origin, tls_ca, _folder: self.folder }
+        Recipe { process, origin, tls_ca, _folder: self.folder }
     }
 }

@@ -5,7 +5,12 @@ use crate::identity::Identity;
 use crate::installation::Installation;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
+use std::path::Path;
 
 /// A token request of this device for the product.
 pub fn request(installation: &Installation, device: &Identity) -> Curl {
@@ -45,4 +50,15 @@ fn part(token: &str, place: usize) -> Value {
     let part = token.split('.').nth(place).expect("a part");
     let json = URL_SAFE_NO_PAD.decode(part).expect("base64url");
     serde_json::from_slice(&json).expect("JSON")
+}
+
+/// A token of one's own making, signed by the P-256 key in this PEM file.
+pub fn signed(key: &Path, header: &Value, claims: &Value) -> String {
+    let key = PrivatePkcs8KeyDer::from_pem_file(key).expect("a key");
+    let chance = SystemRandom::new();
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.secret_pkcs8_der(), &chance);
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let text = format!("{}.{}", part(header), part(claims));
+    let signature = key.expect("a key for P-256").sign(&chance, text.as_bytes()).expect("a signature");
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }

@@ -1,55 +1,137 @@
-//! Products that check tokens themselves, with a library of their language.
+//! Products that check for themselves who comes.
 
 use super::{Place, Recipe};
 use crate::clients;
-use crate::command::run_in;
+use crate::command::{Outcome, run_in};
 use crate::installation::Installation;
 use crate::python;
+use serde_json::Value;
+use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 
-/// The versions that are tried. Those of the packages for Node are in `tests/clients`.
-const PYTHON: [&str; 4] = ["flask==3.1.3", "gunicorn==27.0.1", "PyJWT[crypto]==2.15.1", "requests==2.34.2"];
+const ON_ITS_OWN: &str = include_str!("../../../docs/recipes/products/rezept.env");
+const BEHIND_A_GATE: &str = include_str!("../../../docs/recipes/products/rezept-behind-a-gate.env");
+
+/// What a product is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Language {
+    /// Checked by its compiler, run by Node.
+    TypeScript,
+    /// Under gunicorn.
+    Python,
+    /// With the standard library alone.
+    Go,
+    /// With the JDK alone.
+    Java,
+}
 
 impl Recipe {
-    /// The product in TypeScript, checked by its compiler.
+    /// A product that terminates TLS and asks the platform.
     #[must_use]
-    pub fn typescript(installation: &Installation) -> Self {
-        let place = product(installation, "typescript");
-        let own = [(".listen(8443)", format!(".listen({}, '127.0.0.1')", place.port))];
-        let recipe = include_str!("../../../docs/recipes/products/device.ts");
-        place.file("device.ts", &place.written(recipe, &own));
-        place.file("package.json", r#"{ "type": "module" }"#);
-        let at = place.folder.path();
-        symlink(clients::packages(), at.join("node_modules")).expect("a link");
-        let options = ["--strict", "--noUncheckedIndexedAccess", "--skipLibCheck"];
-        let target = ["--target", "es2022", "--module", "nodenext", "--types", "node"];
-        let compiler = ["node_modules/typescript/bin/tsc", "device.ts"];
-        run_in(at, "node", &[&compiler[..], &options, &target].concat());
-        let mut command = Command::new("node");
-        command.arg(at.join("device.js"));
-        place.open("the product in TypeScript", &mut command)
+    pub fn product(installation: &Installation, language: Language) -> Self {
+        let place = product(installation, language);
+        let port = format!("PORT={}", place.port);
+        let own = [("HOST=0.0.0.0", "HOST=127.0.0.1".to_owned()), ("PORT=8443", port)];
+        let settings = place.written(ON_ITS_OWN, &own);
+        let origin = format!("https://localhost:{}", place.port);
+        place.run(language, &settings, origin)
     }
 
-    /// The product in Python.
+    /// A product that believes the gate of this URI.
     #[must_use]
-    pub fn python(installation: &Installation) -> Self {
-        let place = product(installation, "python");
-        let own = [("0.0.0.0:8443", format!("127.0.0.1:{}", place.port))];
-        let server = include_str!("../../../docs/recipes/products/gunicorn.conf.py");
-        place.file("gunicorn.conf.py", &place.written(server, &own));
-        let recipe = include_str!("../../../docs/recipes/products/device.py");
-        place.file("device.py", &place.written(recipe, &[]));
-        let mut command = Command::new(python::environment(&PYTHON).join("gunicorn"));
-        command.args(["--config", "gunicorn.conf.py", "device:app"]).current_dir(&place.folder);
-        place.open("the product in Python", &mut command)
+    pub fn product_behind(installation: &Installation, language: Language, gate: &str) -> Self {
+        let place = product(installation, language);
+        let port = format!("PORT={}", place.port);
+        let own = [("URI-OF-THE-GATE", gate.to_owned()), ("PORT=8080", port)];
+        let settings = place.written(BEHIND_A_GATE, &own);
+        let origin = format!("http://127.0.0.1:{}", place.port);
+        place.run(language, &settings, origin)
+    }
+}
+
+impl Place {
+    fn run(self, language: Language, settings: &str, origin: String) -> Recipe {
+        self.copy(language);
+        let mut command = match language {
+            Language::TypeScript => self.typescript(),
+            Language::Python => self.python(),
+            Language::Go => self.go(),
+            Language::Java => self.java(),
+        };
+        let settings = settings.lines().filter(|line| !line.starts_with('#'));
+        command.envs(settings.filter_map(|line| line.split_once('='))).current_dir(&self.folder);
+        self.open_at(origin, &format!("the product in {language:?}"), &mut command)
+    }
+
+    /// The files as a reader copies them.
+    fn copy(&self, language: Language) {
+        let name = format!("{language:?}").to_lowercase();
+        let recipes = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/recipes/products");
+        for file in fs::read_dir(recipes.join(name)).expect("a recipe") {
+            let file = file.expect("a file");
+            fs::copy(file.path(), self.folder.path().join(file.file_name())).expect("a copy");
+        }
+    }
+
+    /// With the packages of `tests/clients`, which are those of the recipe.
+    fn typescript(&self) -> Command {
+        let at = self.folder.path();
+        let packages = clients::packages();
+        symlink(&packages, at.join("node_modules")).expect("a link");
+        let read = |file: PathBuf| -> Value {
+            serde_json::from_slice(&fs::read(file).expect("a package file")).expect("JSON")
+        };
+        let (wanted, tried) = (read(at.join("package.json")), read(packages.join("../package.json")));
+        for kind in ["dependencies", "devDependencies"] {
+            for (name, version) in wanted[kind].as_object().expect("packages") {
+                assert_eq!(version, &tried["dependencies"][name], "the version of {name} that is tried");
+            }
+        }
+        let build = wanted["scripts"]["build"].as_str().and_then(|build| build.strip_prefix("tsc "));
+        let options = build.expect("the compiler").split(' ');
+        let compiler: Vec<_> = ["node_modules/typescript/bin/tsc"].into_iter().chain(options).collect();
+        run_in(at, "node", &compiler);
+        let mut command = Command::new("node");
+        command.arg("device.js");
+        command
+    }
+
+    fn python(&self) -> Command {
+        let packages = fs::read_to_string(self.path("requirements.txt")).expect("packages");
+        let packages: Vec<_> = packages.lines().collect();
+        let mut command = Command::new(python::environment(&packages).join("gunicorn"));
+        command.args(["--config", "gunicorn.conf.py", "device:app"]);
+        command
+    }
+
+    fn go(&self) -> Command {
+        let test = std::env::current_exe().expect("the path of this test");
+        let cache = test.ancestors().nth(3).expect("the target folder").join("go-cache");
+        let mut build = Command::new("go");
+        build.args(["build", "-o", "rezept", "."]).current_dir(&self.folder);
+        // It has no dependency, and none is looked for.
+        build.env("GOCACHE", cache).env("GOFLAGS", "-mod=mod").env("GOPROXY", "off");
+        Outcome::of(&mut build).good();
+        Command::new(self.path("rezept"))
+    }
+
+    fn java(&self) -> Command {
+        let at = self.folder.path();
+        let sources = ["Product.java", "Tegata.java", "KeySet.java", "Pem.java", "Json.java"];
+        run_in(at, "javac", &[&["-Xlint:all,-serial", "-Werror"][..], &sources].concat());
+        let mut command = Command::new("java");
+        command.args(["-XX:TieredStopAtLevel=1", "Product"]);
+        command
     }
 }
 
 /// Where a product finds what the guide tells it to have.
-fn product(installation: &Installation, name: &str) -> Place {
-    let place = Place::new(name);
-    let gate = installation.enroll_gate(name);
+fn product(installation: &Installation, language: Language) -> Place {
+    let name = format!("{language:?}").to_lowercase();
+    let place = Place::new(&name);
+    let gate = installation.enroll_gate(&name);
     let at = place.folder.path();
     let named = [("tls_ca.pem", &installation.tls_ca), ("tegata-chain.pem", &installation.chain)];
     for (name, file) in named.into_iter().chain([("gate", &gate.folder)]) {

@@ -1,0 +1,3 @@
+module example.jp/rezept
+
+go 1.19
