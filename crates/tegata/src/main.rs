@@ -17,6 +17,7 @@ mod cli;
 mod client;
 mod clients;
 mod config;
+mod dates;
 mod dev;
 mod doors;
 mod failure;

@@ -4,6 +4,7 @@ use crate::acme;
 use crate::bulk;
 use crate::canary::{self, Canary};
 use crate::config::Config;
+use crate::dates::dated;
 use crate::doors::Doors;
 use crate::failure::{Doing, Failure};
 use crate::house::House;
@@ -301,7 +302,8 @@ fn listeners(
         }
     });
     let [portal, device, public] =
-        metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public]);
+        metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public])
+            .map(|router| dated(router, house.context.clock.clone()));
     if let (Some(tcp), Some(port), Some(proxies)) = (doors.proxy, proxy_port, proxies) {
         let router = site(&[&addresses.device]).around(proxies.before(device.clone()));
         set.spawn(listener::serve(tcp, port, router, Limits::default().for_proxies(), stopped()));
