@@ -125,7 +125,7 @@ impl Status {
                     return Outdated::LedgerWentBack;
                 }
                 Err(error) if failing => {
-                    tracing::debug!(%error, "the status memory cannot follow the ledger")
+                    tracing::debug!(%error, "the status memory cannot follow the ledger");
                 }
                 Err(error) => {
                     failing = true;

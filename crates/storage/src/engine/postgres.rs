@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Connections at one time.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: u32 = 16;
 
 /// How often a server asks whether the database is there, and how long that may take.
 const ASK: Duration = Duration::from_millis(200);
@@ -71,7 +71,7 @@ impl Postgres {
         let opened = Self(Arc::new(Shared {
             options,
             patience,
-            room: Arc::new(Semaphore::new(CONNECTIONS)),
+            room: Arc::new(Semaphore::new(CONNECTIONS as usize)),
             home: Mutex::default(),
             answers: watch::Sender::new(true),
         }));
@@ -126,7 +126,7 @@ impl Postgres {
 
     /// Waits until all connections have come home.
     pub(crate) async fn close(&self) {
-        let everybody = timeout(UNDOING, self.0.room.acquire_many(CONNECTIONS as u32)).await;
+        let everybody = timeout(UNDOING, self.0.room.acquire_many(CONNECTIONS)).await;
         self.0.room.close();
         drop(everybody);
         let connections = std::mem::take(&mut *self.home());
@@ -159,7 +159,7 @@ async fn watch(shared: std::sync::Weak<Shared>) {
         match (changed, answers) {
             (true, true) => tracing::info!("the database answers again"),
             (true, false) => {
-                tracing::error!("the database does not answer: requests are refused until it does")
+                tracing::error!("the database does not answer: requests are refused until it does");
             }
             (false, _) => {}
         }
