@@ -76,7 +76,7 @@ impl Contact {
 
     /// The number as a `tel:` link takes it (RFC 3966).
     pub fn tel(&self) -> String {
-        let digits = self.phone.chars().filter(|sign| sign.is_ascii_digit());
+        let digits = self.phone.chars().filter(char::is_ascii_digit);
         let plus = if self.phone.starts_with('+') { "+" } else { "" };
         plus.chars().chain(digits).collect()
     }

@@ -104,6 +104,8 @@ impl Door {
 
     /// Nothing comes of it but the refusal, which is written down, under the device's name if it has one.
     async fn refuses(&mut self, message: &Message<'_>, code: &str, of: Option<&DeviceId>) {
+        // Each begins anew: repetitions are counted, and written down later.
+        self.world.house.ledger.write_refusals(self.world.clock.now(), true).await.unwrap();
         let (certificates, lines) = (self.world.certificates().await, self.refusals(of).await);
         let reply = self.send(message).await;
         assert!(reply.is_ours && reply.status == "2" && reply.bag.is_empty(), "{reply:?}");

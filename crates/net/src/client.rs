@@ -9,7 +9,7 @@ use crate::tls::{Identity, TlsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -234,7 +234,7 @@ impl Connection {
     async fn why(&self, response: Response<Incoming>) -> ClientError {
         let status = response.status();
         let body = timeout(self.patience, Limited::new(response.into_body(), MAX_DOCUMENT).collect()).await;
-        let problem = body.ok().and_then(Result::ok).map(|body| body.to_bytes());
+        let problem = body.ok().and_then(Result::ok).map(Collected::to_bytes);
         let code = problem.and_then(|problem| serde_json::from_slice::<Reason>(&problem).ok());
         let refusal = code.and_then(|reason| Refusal::from_code(&reason.code));
         refusal.map_or(ClientError::Status(status), ClientError::Refused)

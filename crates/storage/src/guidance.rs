@@ -12,13 +12,16 @@ use tegata_core::{Guidance, SiteId};
 /// Contact and link, as they are written.
 type Row = (Option<String>, Option<String>);
 
+/// The same of a site, and of its tenant.
+type BothRows = (Option<String>, Option<String>, Option<String>, Option<String>);
+
 const NO_PLACE: LedgerError =
     LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
 
 impl Ledger {
     /// What the staff of a site are told: by the site, or else by its tenant.
     pub async fn guidance_of(&self, site: &SiteId) -> Result<Guidance> {
-        let row: Option<(Option<String>, Option<String>, Option<String>, Option<String>)> = on_read!(self, connection => {
+        let row: Option<BothRows> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.contact, s.product_link, t.contact, t.product_link \
                  FROM site s JOIN tenant t ON t.id = s.tenant WHERE s.id = $1",

@@ -108,7 +108,7 @@ impl Canary {
 
     async fn turn(&self, kept: &mut Vec<Kept>) {
         let mut round = Round::begin(&self.context, &self.trust, self.deadline);
-        let ended = round.run().await;
+        let ended = Box::pin(round.run()).await;
         let mut alarms = Vec::new();
         let mut faults = round.clear_up().await;
         let Measured { steps, late } = round.measured();

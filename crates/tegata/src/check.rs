@@ -134,7 +134,7 @@ async fn whole(
         report,
         dates: clocks::Dates::default(),
     };
-    let ended = everything(&mut look).await;
+    let ended = Box::pin(everything(&mut look)).await;
     (look.report, ended)
 }
 
@@ -150,7 +150,7 @@ async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
     clocks::look(look).await?;
     revocation_log::look(look).await;
     receivers::look(look).await?;
-    startup::look(look).await;
+    Box::pin(startup::look(look)).await;
     renewal(look).await
 }
 

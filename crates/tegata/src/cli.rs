@@ -65,7 +65,7 @@ use token_key::TokenKeyCommand;
 pub struct Cli {
     #[command(flatten)]
     pub place: Place,
-    /// How the log on standard error is written. TEGATA_LOG chooses what is, as info,tegata_web=debug
+    /// How the log on standard error is written. `TEGATA_LOG` chooses what is, as `info,tegata_web=debug`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log: LogFormat,
     #[command(subcommand)]
@@ -157,10 +157,10 @@ impl Cli {
     pub async fn run(&self, machine: &Machine) -> Result<(), Failure> {
         let place = &self.place;
         match &self.command {
-            Command::Dev(options) => dev::run(place, options, machine).await,
+            Command::Dev(options) => Box::pin(dev::run(place, options, machine)).await,
             Command::Init(options) => init::run(place, options, machine).await,
-            Command::Serve => serve::serve(place, machine).await,
-            Command::Check(output) => check::run(place, output.json, machine).await,
+            Command::Serve => Box::pin(serve::serve(place, machine)).await,
+            Command::Check(output) => Box::pin(check::run(place, output.json, machine)).await,
             Command::Ceremony(options) => ceremony::run(place, options, machine).await,
             Command::Issuer(command) => issuer::run(place, command, machine).await,
             Command::Tenant(command) => tenant::run(place, command, machine).await,

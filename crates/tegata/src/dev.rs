@@ -53,7 +53,7 @@ pub async fn run(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
     let ended = serve::keep_serving(house, doors, minutes, machine, |house, doors| {
         announce(house, &invited, doors.metrics.as_ref(), options.json);
     });
-    let ended = ended.await;
+    let ended = Box::pin(ended).await;
     running::remove(&config);
     ended
 }

@@ -40,7 +40,7 @@ pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
     let doors = Doors::bind(&config).await?;
     let house = House::open(config, machine).await?;
     let minutes = house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
-    keep_serving(house, doors, minutes, machine, |house, _| tell(house)).await
+    Box::pin(keep_serving(house, doors, minutes, machine, |house, _| tell(house))).await
 }
 
 /// Where it listens, for whoever started it.
@@ -72,7 +72,7 @@ pub async fn keep_serving(
                 ready(house, doors);
             }
         });
-        let Ended::Outdated(why, same_doors) = ended.await? else { return Ok(()) };
+        let Ended::Outdated(why, same_doors) = Box::pin(ended).await? else { return Ok(()) };
         tracing::error!(%why, "nobody is let in by what this process remembers: the installation is opened again");
         let config = house.config.clone();
         house = tokio::select! {
@@ -80,7 +80,7 @@ pub async fn keep_serving(
             house = open_again(config, machine) => house,
         };
         tracing::info!("the installation is open again");
-        doors = same_doors;
+        doors = *same_doors;
     }
 }
 
@@ -103,7 +103,7 @@ enum Ended {
     /// Somebody said so.
     Told,
     /// The process has to begin anew, at these ports.
-    Outdated(Outdated, Doors),
+    Outdated(Outdated, Box<Doors>),
 }
 
 async fn run(
@@ -187,7 +187,7 @@ async fn run(
                 while listeners.join_next().await.is_some() {}
                 ledger.close().await;
             });
-            Ok(Ended::Outdated(why, kept_doors))
+            Ok(Ended::Outdated(why, Box::new(kept_doors)))
         }
         Ok(None) => {
             drop(kept_doors);

@@ -4,6 +4,7 @@ use crate::furnished::{Copy, FURNISHED, each};
 use std::{fs, thread};
 use tegata_tests::run;
 
+#[expect(clippy::too_many_lines, reason = "one table: what is wrong, and what is found")]
 #[test]
 fn keys_listeners_and_files_that_are_not_as_they_should_be_are_found() {
     let issuing = format!("keys/issuing-{}.pem", FURNISHED.issuer);

@@ -76,7 +76,7 @@ impl<'a> Round<'a> {
             .ok_or(("enrolment", Failure::wrong("the certificate names no list or no responder")))?;
         let gates = self.gates().await.map_err(by("gates"))?;
         let event = self.revoke(&first).await.map_err(by("revocation"))?;
-        self.watch(&first, &second, &token, &spoken, &gates, event).await;
+        Box::pin(self.watch(&first, &second, &token, &spoken, &gates, event)).await;
         Ok(())
     }
 

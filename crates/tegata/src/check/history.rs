@@ -25,7 +25,9 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         .inspection
         .walk_audit(&mut |entry| {
             dates.follow(entry.seq, entry.at);
-            claims_of_entry(&entry.entry).iter().for_each(|claim| sums.tell(claim));
+            for claim in &claims_of_entry(&entry.entry) {
+                sums.tell(claim);
+            }
         })
         .await
         .doing(WHAT)?;

@@ -57,7 +57,7 @@ pub async fn contact(ledger: &Ledger, options: &ContactOptions, machine: &Machin
         Some((name, phone)) => Some(Contact::new(name, phone).map_err(Failure::misuse)?),
         None => None,
     };
-    let change = |guidance: &mut Guidance| guidance.contact = wanted.clone();
+    let change = |guidance: &mut Guidance| guidance.contact.clone_from(&wanted);
     set(ledger, &options.audience, wanted.is_some(), change, machine).await
 }
 
@@ -67,7 +67,7 @@ pub async fn product(ledger: &Ledger, options: &ProductOptions, machine: &Machin
         Some((name, url)) => Some(ProductLink::new(name, url).map_err(Failure::misuse)?),
         None => None,
     };
-    let change = |guidance: &mut Guidance| guidance.product = wanted.clone();
+    let change = |guidance: &mut Guidance| guidance.product.clone_from(&wanted);
     set(ledger, &options.audience, wanted.is_some(), change, machine).await
 }
 
