@@ -110,7 +110,7 @@ fn a_second_stop_says_by_whom_and_when_and_no_environment_says_who_that_is() {
     assert_eq!(again.code, 1, "{}", again.said());
     let said = &again.stderr;
     assert!(said.contains("register-1") && said.contains("suspended already, by operator "), "{said}");
-    assert!(said.contains("ticket 7") && said.contains("Z"), "{said}");
+    assert!(said.contains("ticket 7") && said.contains('Z'), "{said}");
     let told = installation.command(&["device", "suspend", &device]);
     let told: Value = serde_json::from_str(told.stdout.trim()).expect("facts in JSON too");
     assert_eq!(

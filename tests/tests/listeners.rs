@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Installation, Product, Stopwatch, configure_proxy, ports, run_in};
+use tegata_tests::{Installation, Product, configure_proxy, ports, run_in};
 
 /// Silent connections of a flood: as many as a server has places.
 const FLOOD: usize = 4096;
