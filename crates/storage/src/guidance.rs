@@ -18,6 +18,22 @@ type BothRows = (Option<String>, Option<String>, Option<String>, Option<String>)
 const NO_PLACE: LedgerError =
     LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
 
+/// The row of a place, read within a transaction or outside of one.
+macro_rules! said_at {
+    ($place:ident, $connection:ident) => {{
+        let query = match &$place.site {
+            Some(site) => {
+                sqlx::query_as("SELECT contact, product_link FROM site WHERE tenant = $1 AND id = $2")
+                    .bind($place.tenant.as_str())
+                    .bind(site.as_str())
+            }
+            None => sqlx::query_as("SELECT contact, product_link FROM tenant WHERE id = $1")
+                .bind($place.tenant.as_str()),
+        };
+        query.fetch_optional($connection).await?
+    }};
+}
+
 impl Ledger {
     /// What the staff of a site are told: by the site, or else by its tenant.
     pub async fn guidance_of(&self, site: &SiteId) -> Result<Guidance> {
@@ -41,16 +57,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such place.
     pub async fn guidance_at(&self, place: &PolicyPlace) -> Result<Guidance> {
-        let row: Option<Row> = on_read!(self, connection => {
-            let query = match &place.site {
-                Some(site) => sqlx::query_as("SELECT contact, product_link FROM site WHERE tenant = $1 AND id = $2")
-                    .bind(place.tenant.as_str())
-                    .bind(site.as_str()),
-                None => sqlx::query_as("SELECT contact, product_link FROM tenant WHERE id = $1")
-                    .bind(place.tenant.as_str()),
-            };
-            query.fetch_optional(connection).await?
-        });
+        let row: Option<Row> = on_read!(self, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)
     }
 }
@@ -96,16 +103,7 @@ impl Transaction {
 
     /// The transaction holds the right to write: what it reads stays so.
     async fn guidance(&mut self, place: &PolicyPlace) -> Result<Guidance> {
-        let row: Option<Row> = on_transaction!(self.engine, connection => {
-            let query = match &place.site {
-                Some(site) => sqlx::query_as("SELECT contact, product_link FROM site WHERE tenant = $1 AND id = $2")
-                    .bind(place.tenant.as_str())
-                    .bind(site.as_str()),
-                None => sqlx::query_as("SELECT contact, product_link FROM tenant WHERE id = $1")
-                    .bind(place.tenant.as_str()),
-            };
-            query.fetch_optional(connection).await?
-        });
+        let row: Option<Row> = on_transaction!(self.engine, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)
     }
 }
