@@ -1,7 +1,7 @@
 //! An ACME client (RFC 8555) small enough to misbehave: it signs whatever it is told to.
 
-use crate::curl::{Answer, Curl};
-use crate::installation::{Installation, text_of};
+use crate::curl::{Curl, CurlAnswer};
+use crate::installation::{RunningInstallation, text_of};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{CertificateParams, DnType, KeyPair};
@@ -43,7 +43,7 @@ pub struct AcmeClient {
 
 impl Binding {
     /// A fresh invitation for a device.
-    pub fn invited(installation: &Installation, label: &str) -> Self {
+    pub fn invited(installation: &RunningInstallation, label: &str) -> Self {
         let told = installation.tell(&["invite", "--acme", "--label", label]);
         let acme = &told["acme"];
         let (_, code) = told["url"].as_str().and_then(|url| url.split_once('#')).expect("a link");
@@ -59,7 +59,7 @@ impl Binding {
 
 impl AcmeClient {
     /// A new key, for the server behind this directory.
-    pub fn new(installation: &Installation, directory: &str) -> Self {
+    pub fn new(installation: &RunningInstallation, directory: &str) -> Self {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let pkcs8 = pkcs8.expect("a key");
         let key =
@@ -70,7 +70,7 @@ impl AcmeClient {
     }
 
     /// A client with an account that is bound to a fresh invitation.
-    pub fn registered(installation: &Installation, label: &str) -> (Self, Binding) {
+    pub fn registered(installation: &RunningInstallation, label: &str) -> (Self, Binding) {
         let binding = Binding::invited(installation, label);
         let mut client = Self::new(installation, &binding.directory);
         client.register(Some(&client.binding(&binding))).expect(201);
@@ -109,7 +109,7 @@ impl AcmeClient {
     }
 
     /// Asks for an account, and keeps it.
-    pub fn register(&mut self, binding: Option<&Value>) -> Answer {
+    pub fn register(&mut self, binding: Option<&Value>) -> CurlAnswer {
         let mut payload = json!({"termsOfServiceAgreed": true});
         if let Some(binding) = binding {
             payload["externalAccountBinding"] = binding.clone();
@@ -122,17 +122,17 @@ impl AcmeClient {
     }
 
     /// As its account, with a payload.
-    pub fn post(&self, url: &str, payload: &Value) -> Answer {
+    pub fn post(&self, url: &str, payload: &Value) -> CurlAnswer {
         self.send(url, &self.as_account(url, &self.nonce(), &payload.to_string()))
     }
 
     /// As its account, without a payload: POST-as-GET.
-    pub fn read(&self, url: &str) -> Answer {
+    pub fn read(&self, url: &str) -> CurlAnswer {
         self.send(url, &self.as_account(url, &self.nonce(), ""))
     }
 
     /// As its key.
-    pub fn post_as_key(&self, url: &str, payload: &Value) -> Answer {
+    pub fn post_as_key(&self, url: &str, payload: &Value) -> CurlAnswer {
         let header = json!({"alg": "ES256", "nonce": self.nonce(), "url": url, "jwk": self.jwk()});
         self.send(url, &self.sign(&header, &payload.to_string()))
     }
@@ -153,7 +153,7 @@ impl AcmeClient {
     }
 
     /// Sends any body.
-    pub fn send(&self, url: &str, body: &Value) -> Answer {
+    pub fn send(&self, url: &str, body: &Value) -> CurlAnswer {
         let mut request = Curl::to(url).trusting(&self.tls_ca);
         if let Some(user_agent) = self.user_agent {
             request = request.header("user-agent", user_agent);
@@ -162,18 +162,18 @@ impl AcmeClient {
     }
 
     /// Asks for an order.
-    pub fn order(&self, kind: &str, name: &str) -> Answer {
+    pub fn order(&self, kind: &str, name: &str) -> CurlAnswer {
         let payload = json!({"identifiers": [{"type": kind, "value": name}]});
         self.post(&self.url("newOrder"), &payload)
     }
 
     /// Finalizes an order for a key.
-    pub fn finalize(&self, order: &Answer, key: &KeyPair) -> Answer {
+    pub fn finalize(&self, order: &CurlAnswer, key: &KeyPair) -> CurlAnswer {
         self.finalize_with(order, &request(key, "somebody else"))
     }
 
     /// Finalizes an order with any request, DER.
-    pub fn finalize_with(&self, order: &Answer, csr: &[u8]) -> Answer {
+    pub fn finalize_with(&self, order: &CurlAnswer, csr: &[u8]) -> CurlAnswer {
         self.post(&text_of(&order.json(), "finalize"), &json!({ "csr": encoded(csr) }))
     }
 
@@ -206,7 +206,7 @@ pub fn encoded(bytes: &[u8]) -> String {
 }
 
 /// The last part of a problem's type, and our code.
-pub fn refusal(answer: &Answer) -> (String, String) {
+pub fn refusal(answer: &CurlAnswer) -> (String, String) {
     assert!(answer.header("content-type").starts_with("application/problem+json"), "{answer}");
     assert!(!answer.header("replay-nonce").is_empty(), "a nonce with every answer: {answer}");
     let problem = answer.json();

@@ -3,8 +3,8 @@
 
 use crate::acme::{AcmeClient, encoded};
 use crate::command::run;
-use crate::curl::Answer;
-use crate::installation::{Installation, text_of};
+use crate::curl::CurlAnswer;
+use crate::installation::{RunningInstallation, text_of};
 use crate::openssl::openssl;
 use crate::scep::ScepClient;
 use rcgen::KeyPair;
@@ -28,7 +28,7 @@ pub struct Payload {
 pub type Attested<'a> = &'a dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
 /// What is in a profile, whose signature must be the portal's.
-pub fn read(installation: &Installation, signed: &[u8]) -> Value {
+pub fn read(installation: &RunningInstallation, signed: &[u8]) -> Value {
     let folder = installation.folder("profile");
     let path = |name: &str| folder.join(name).display().to_string();
     std::fs::write(path("signed"), signed).expect("a file");
@@ -56,11 +56,11 @@ pub fn payload(acme: &Value) -> Payload {
 
 /// What the device does when the profile is installed: the chain that it gets for its key, in PEM.
 pub fn install(
-    installation: &Installation,
+    installation: &RunningInstallation,
     payload: &Payload,
     key: &KeyPair,
     attested: Attested<'_>,
-) -> Result<String, Answer> {
+) -> Result<String, CurlAnswer> {
     let mut client = AcmeClient::new(installation, &payload.directory_url);
     good(client.register(None))?;
     let order = good(client.order("permanent-identifier", &payload.client_identifier))?;
@@ -86,10 +86,10 @@ pub fn install(
 /// # Panics
 /// Where anything else is in the way.
 pub fn follow(
-    installation: &Installation,
+    installation: &RunningInstallation,
     profile: &Value,
     name: &str,
-) -> Result<(String, String), Box<Answer>> {
+) -> Result<(String, String), Box<CurlAnswer>> {
     let wanted = &profile["PayloadContent"][1];
     if wanted["PayloadType"] == "com.apple.security.acme" {
         let key = KeyPair::generate().expect("a key");
@@ -107,7 +107,7 @@ pub fn follow(
 }
 
 /// The URL and the token of the one challenge of an order.
-pub fn challenge(client: &AcmeClient, order: &Answer) -> (String, String) {
+pub fn challenge(client: &AcmeClient, order: &CurlAnswer) -> (String, String) {
     let url = text_of(&json!({ "url": order.json()["authorizations"][0] }), "url");
     let authorization = client.read(&url).expect(200).json();
     assert_eq!(authorization["status"], "pending");
@@ -116,6 +116,6 @@ pub fn challenge(client: &AcmeClient, order: &Answer) -> (String, String) {
     (text_of(challenge, "url"), text_of(challenge, "token"))
 }
 
-fn good(answer: Answer) -> Result<Answer, Answer> {
+fn good(answer: CurlAnswer) -> Result<CurlAnswer, CurlAnswer> {
     if answer.status < 300 { Ok(answer) } else { Err(answer) }
 }

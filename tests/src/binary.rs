@@ -1,6 +1,6 @@
 //! The program under test.
 
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +23,7 @@ fn build() -> PathBuf {
     if profile.ends_with("release") {
         command.arg("--release");
     }
-    let outcome = Outcome::of(&mut command);
+    let outcome = CommandOutcome::of(&mut command);
     assert_eq!(outcome.code, 0, "tegata does not build:\n{}", outcome.stderr);
     profile.join("tegata")
 }

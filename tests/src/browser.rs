@@ -6,7 +6,7 @@ mod firefox;
 use crate::clients::node;
 use crate::command::run;
 use crate::debian::{DebianMachine, HOST as DEBIAN_HOST};
-use crate::installation::Installation;
+use crate::installation::RunningInstallation;
 use crate::policy::Policy;
 use crate::process::Process;
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ pub struct Browser {
     driver: Process,
     home: TempDir,
     screenshots: PathBuf,
-    kind: Kind,
+    kind: BrowserKind,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum BrowserKind {
     /// A managed policy chooses the certificate.
     Chromium { _policy: Policy },
     /// A person does, in Firefox's own dialog: [`Browser::present`].
@@ -107,38 +107,38 @@ impl Guise {
 impl Browser {
     /// A fresh Chromium of somebody who has never been here, and trusts the installation's HTTPS.
     #[must_use]
-    pub fn open(installation: &Installation) -> Self {
+    pub fn open(installation: &RunningInstallation) -> Self {
         Self::open_as(installation, Guise::Plain)
     }
 
     /// The same, where the page takes it for another.
     #[must_use]
-    pub fn open_as(installation: &Installation, guise: Guise) -> Self {
+    pub fn open_as(installation: &RunningInstallation, guise: Guise) -> Self {
         let policy = chromium::policy(installation);
         let home = chromium::home(&installation.tls_ca);
-        Self::start("chromium.mjs", home, Kind::Chromium { _policy: policy }, guise)
+        Self::start("chromium.mjs", home, BrowserKind::Chromium { _policy: policy }, guise)
     }
 
     /// A fresh Firefox of the same person.
     #[must_use]
-    pub fn open_firefox(installation: &Installation) -> Self {
-        Self::start("firefox.mjs", firefox::home(&installation.tls_ca), Kind::Firefox, Guise::Plain)
+    pub fn open_firefox(installation: &RunningInstallation) -> Self {
+        Self::start("firefox.mjs", firefox::home(&installation.tls_ca), BrowserKind::Firefox, Guise::Plain)
     }
 
     /// A fresh Chromium beside a machine with a name, whose device listener is at this port; it trusts this CA.
     #[must_use]
     pub fn open_beside(machine: &DebianMachine, device_port: u16, tls_ca: &Path) -> Self {
-        let kind = Kind::Chromium { _policy: chromium::policy_for(DEBIAN_HOST, device_port) };
+        let kind = BrowserKind::Chromium { _policy: chromium::policy_for(DEBIAN_HOST, device_port) };
         let mut command = node("chromium.mjs");
         command.env("BROWSER_HOSTS", "MAP * 127.0.0.1");
         Self::start_by(&mut machine.beside(&command), chromium::home(tls_ca), kind, Guise::Plain)
     }
 
-    fn start(script: &str, home: TempDir, kind: Kind, guise: Guise) -> Self {
+    fn start(script: &str, home: TempDir, kind: BrowserKind, guise: Guise) -> Self {
         Self::start_by(&mut node(script), home, kind, guise)
     }
 
-    fn start_by(command: &mut Command, home: TempDir, kind: Kind, guise: Guise) -> Self {
+    fn start_by(command: &mut Command, home: TempDir, kind: BrowserKind, guise: Guise) -> Self {
         command.env("HOME", home.path()).env_remove("XDG_DATA_HOME").arg(home.path());
         let driver = Process::start("the browser", command, &home.path().join("driver.log"));
         let mut browser = Self { driver, home, screenshots: screenshots(), kind };
@@ -255,8 +255,8 @@ impl Browser {
     /// Imports a PKCS#12 file with its password, as the steps on the page say.
     pub fn import(&mut self, file: &Path, password: &str) {
         match self.kind {
-            Kind::Chromium { .. } => chromium::import(self.home.path(), file, password),
-            Kind::Firefox => {
+            BrowserKind::Chromium { .. } => chromium::import(self.home.path(), file, password),
+            BrowserKind::Firefox => {
                 self.tell(&json!({ "do": "import", "path": file, "password": password }));
             }
         }

@@ -1,8 +1,8 @@
 //! Ceremonies, as people hold them: a file, a rehearsal, a performance.
 
 use crate::binary::tegata;
-use crate::command::Outcome;
-use crate::installation::Installation;
+use crate::command::CommandOutcome;
+use crate::installation::RunningInstallation;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ pub struct Ceremony {
 
 /// An act, written down.
 #[derive(Clone, Debug)]
-pub struct Act {
+pub struct CeremonyAct {
     file: PathBuf,
     machine: Ceremony,
 }
@@ -25,7 +25,7 @@ pub struct Act {
 impl Ceremony {
     /// On the machine of a running installation.
     #[must_use]
-    pub fn of(installation: &Installation) -> Self {
+    pub fn of(installation: &RunningInstallation) -> Self {
         Self::at(&installation.folder("ceremony"), Some(&installation.data()))
     }
 
@@ -42,19 +42,19 @@ impl Ceremony {
     }
 
     /// An act with these details, in TOML.
-    pub fn act(&self, name: &str, details: &str) -> Act {
+    pub fn act(&self, name: &str, details: &str) -> CeremonyAct {
         let count = std::fs::read_dir(&self.folder).expect("the folder").count();
         let text = format!(
             "act = \"{name}\"\nwhy = \"a test\"\n[[present]]\nrole = \"witness\"\nname = \"若葉 太郎\"\n[details]\n{details}"
         );
         let file = self.file(&format!("{count:02}-{name}.toml"));
         std::fs::write(&file, text).expect("a file");
-        Act { file, machine: self.clone() }
+        CeremonyAct { file, machine: self.clone() }
     }
 
     /// An act that is in a file of the folder already.
-    pub fn written(&self, file: &str) -> Act {
-        Act { file: self.file(file), machine: self.clone() }
+    pub fn written(&self, file: &str) -> CeremonyAct {
+        CeremonyAct { file: self.file(file), machine: self.clone() }
     }
 
     /// The path of a file in the folder.
@@ -63,14 +63,14 @@ impl Ceremony {
     }
 }
 
-impl Act {
+impl CeremonyAct {
     /// Shows what would be done.
-    pub fn rehearse(&self) -> Outcome {
+    pub fn rehearse(&self) -> CommandOutcome {
         self.run(&[])
     }
 
     /// Does it.
-    pub fn perform(&self) -> Outcome {
+    pub fn perform(&self) -> CommandOutcome {
         self.run(&["--perform", "--yes"])
     }
 
@@ -83,14 +83,14 @@ impl Act {
     }
 
     /// `tegata ceremony FILE` with more arguments.
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub fn run(&self, arguments: &[&str]) -> CommandOutcome {
         let mut command = Command::new(tegata());
         command.arg("ceremony").arg(&self.file).args(arguments);
         match &self.machine.data {
             Some(data) => command.arg("--data").arg(data),
             None => command.env("TEGATA_PASSPHRASE", &self.machine.passphrase),
         };
-        Outcome::of(&mut command)
+        CommandOutcome::of(&mut command)
     }
 
     /// Its file.

@@ -1,13 +1,13 @@
 //! Clients that others wrote, from the npm registry, and the scripts in `tests/clients` that run them.
 
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// `node tests/clients/SCRIPT` with one JSON argument; its answer is one line of JSON.
 pub fn run(script: &str, argument: &Value) -> Value {
-    Outcome::of(node(script).arg(argument.to_string())).good().json()
+    CommandOutcome::of(node(script).arg(argument.to_string())).good().json()
 }
 
 /// Node with one of the scripts, whose packages must be there.

@@ -1,6 +1,6 @@
 //! A PostgreSQL of one's own, which may be killed.
 
-use crate::command::{Outcome, run};
+use crate::command::{CommandOutcome, run};
 use crate::process::Process;
 use crate::stopwatch::eventually;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -34,7 +34,7 @@ impl Cluster {
             "--locale=C.UTF-8",
             "--wal-segsize=1",
         ]);
-        Outcome::of(command.arg("--pgdata").arg(cluster.data())).good();
+        CommandOutcome::of(command.arg("--pgdata").arg(cluster.data())).good();
         cluster
     }
 
@@ -53,14 +53,14 @@ impl Cluster {
         let socket = self.folder.path().display().to_string();
         eventually("PostgreSQL answers", Duration::from_secs(30), || {
             let mut asked = self.program("pg_isready");
-            Outcome::of(asked.args(["-q", "-U", "tegata", "-d", "postgres", "-h", &socket])).code == 0
+            CommandOutcome::of(asked.args(["-q", "-U", "tegata", "-d", "postgres", "-h", &socket])).code == 0
         });
     }
 
     /// Ends it in order: everything is on the disk.
     pub fn stop(&mut self) {
         let mut command = self.program("pg_ctl");
-        Outcome::of(command.arg("stop").arg("--mode=fast").arg("--pgdata").arg(self.data())).good();
+        CommandOutcome::of(command.arg("stop").arg("--mode=fast").arg("--pgdata").arg(self.data())).good();
         self.server = None;
     }
 
@@ -72,7 +72,7 @@ impl Cluster {
         server.kill();
         for process in own {
             // Most are gone with their parent.
-            let _ = Outcome::of(Command::new("kill").args(["-9", &process.to_string()]));
+            let _ = CommandOutcome::of(Command::new("kill").args(["-9", &process.to_string()]));
             eventually("a process of PostgreSQL is gone", Duration::from_secs(10), || {
                 !Path::new(&format!("/proc/{process}/exe")).exists()
             });
@@ -85,7 +85,7 @@ impl Cluster {
         let signal = if frozen { "-STOP" } else { "-CONT" };
         for process in [server.id()].into_iter().chain(children(server.id())) {
             // A backend that has just gone needs no signal.
-            let _ = Outcome::of(Command::new("kill").args([signal, &process.to_string()]));
+            let _ = CommandOutcome::of(Command::new("kill").args([signal, &process.to_string()]));
         }
     }
 
@@ -142,6 +142,6 @@ fn programs() -> PathBuf {
 
 fn children(parent: u32) -> Vec<u32> {
     // It fails where there is none.
-    let listed = Outcome::of(Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]));
+    let listed = CommandOutcome::of(Command::new("ps").args(["-o", "pid=", "--ppid", &parent.to_string()]));
     listed.stdout.lines().filter_map(|line| line.trim().parse().ok()).collect()
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct CommandOutcome {
     /// Its exit code; -1 when a signal ended it.
     pub code: i32,
     /// Its standard output.
@@ -14,7 +14,7 @@ pub struct Outcome {
     pub stderr: String,
 }
 
-impl Outcome {
+impl CommandOutcome {
     /// Runs the command to its end.
     pub fn of(command: &mut Command) -> Self {
         let name = command.get_program().to_owned();
@@ -41,7 +41,7 @@ impl Outcome {
     }
 }
 
-impl From<Output> for Outcome {
+impl From<Output> for CommandOutcome {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -53,10 +53,10 @@ impl From<Output> for Outcome {
 
 /// Standard output of a command that must succeed.
 pub fn run(program: &str, arguments: &[&str]) -> String {
-    Outcome::of(Command::new(program).args(arguments)).good().stdout
+    CommandOutcome::of(Command::new(program).args(arguments)).good().stdout
 }
 
 /// The same, in a folder.
 pub fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> String {
-    Outcome::of(Command::new(program).args(arguments).current_dir(folder)).good().stdout
+    CommandOutcome::of(Command::new(program).args(arguments).current_dir(folder)).good().stdout
 }

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 
 /// What happened to everybody: how often which status, the thumbprints handed out, and what came to nothing.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct CrowdOutcome {
     /// By HTTP status.
     pub statuses: BTreeMap<u16, usize>,
     /// Of the certificates handed out.
@@ -32,7 +32,7 @@ pub struct Outcome {
 
 /// Everybody presses the button at the same moment, each on a connection of their own with a key of their own.
 #[must_use]
-pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> Outcome {
+pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> CrowdOutcome {
     let port = crate::ports::of(portal);
     let tls = TlsConnector::from(Arc::new(trusting(tls_ca)));
     let barrier = Arc::new(Barrier::new(codes.len()));
@@ -49,7 +49,7 @@ pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> Outcome
             })
         })
         .collect();
-    let mut outcome = Outcome::default();
+    let mut outcome = CrowdOutcome::default();
     for person in people {
         match runtime.block_on(person).expect("a person comes back") {
             Ok((status, answer)) => {

@@ -1,7 +1,7 @@
 //! HTTPS as curl speaks it.
 
-use crate::command::Outcome;
-use crate::identity::Identity;
+use crate::command::CommandOutcome;
+use crate::identity::DeviceIdentity;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub struct Curl {
 
 /// An answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct CurlAnswer {
     /// The status.
     pub status: u16,
     /// Names in lower case.
@@ -40,7 +40,7 @@ impl Curl {
 
     /// Presents a certificate.
     #[must_use]
-    pub fn as_device(self, identity: &Identity) -> Self {
+    pub fn as_device(self, identity: &DeviceIdentity) -> Self {
         self.presenting(&identity.file("chain.pem"), &identity.file("key.pem"))
     }
 
@@ -106,12 +106,12 @@ impl Curl {
     ///
     /// # Panics
     /// When there is none.
-    pub fn send(self) -> Answer {
+    pub fn send(self) -> CurlAnswer {
         self.attempt().unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The answer, or what curl says when the connection or the handshake fails.
-    pub fn attempt(mut self) -> Result<Answer, String> {
+    pub fn attempt(mut self) -> Result<CurlAnswer, String> {
         if self.body.is_some() {
             self = self.option("--data-binary", "@-");
         }
@@ -124,14 +124,14 @@ impl Curl {
         drop(input);
         let output = child.wait_with_output().expect("curl ends");
         if output.status.success() {
-            Answer::parse(&output.stdout)
+            CurlAnswer::parse(&output.stdout)
         } else {
-            Err(Outcome::from(output).stderr)
+            Err(CommandOutcome::from(output).stderr)
         }
     }
 }
 
-impl Answer {
+impl CurlAnswer {
     /// The first header of this name, or nothing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
@@ -189,7 +189,7 @@ impl Answer {
     }
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for CurlAnswer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} {:?}\n{}", self.status, self.headers, self.text())
     }

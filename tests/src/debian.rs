@@ -1,7 +1,7 @@
 //! A Debian machine of one's own: this one's files, with whatever is written there gone afterwards, and a network that
 //! nobody else is in.
 
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use crate::process::Process;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,8 +58,8 @@ impl DebianMachine {
     }
 
     /// A shell script as root, in the folder /tmp.
-    pub fn shell(&self, script: &str) -> Outcome {
-        Outcome::of(self.command(&["sh", "-euc", script]).env("DEBIAN_FRONTEND", "noninteractive"))
+    pub fn shell(&self, script: &str) -> CommandOutcome {
+        CommandOutcome::of(self.command(&["sh", "-euc", script]).env("DEBIAN_FRONTEND", "noninteractive"))
     }
 
     /// Writes a file.

@@ -1,7 +1,7 @@
 //! What somebody writes into headers who has stolen a token but not the key of the certificate that it is bound to.
 
 use crate::curl::{Curl, escaped};
-use crate::identity::Identity;
+use crate::identity::DeviceIdentity;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write;
@@ -79,7 +79,7 @@ pub fn pretending(request: Curl, spelling: Spelling) -> Curl {
 
 /// The request with somebody else's certificate in every header that may carry one.
 #[must_use]
-pub fn posing_as(victim: &Identity, request: Curl, spelling: Spelling) -> Curl {
+pub fn posing_as(victim: &DeviceIdentity, request: Curl, spelling: Spelling) -> Curl {
     let pem = fs::read_to_string(victim.file("cert.pem")).expect("a certificate");
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let escaped = escaped(&pem);

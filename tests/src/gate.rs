@@ -2,7 +2,7 @@
 
 use crate::binary::tegata;
 use crate::curl::Curl;
-use crate::installation::Installation;
+use crate::installation::RunningInstallation;
 use crate::process::Process;
 use crate::stopwatch::eventually;
 use crate::{openssl, ports};
@@ -27,13 +27,13 @@ pub struct GateProcess {
 impl GateProcess {
     /// Enrols and starts a gate for `audience` that proxies ask, and waits until it decides. The certificate comes in
     /// this format.
-    pub(crate) fn asked(installation: &Installation, audience: &str, format: &str) -> Self {
+    pub(crate) fn asked(installation: &RunningInstallation, audience: &str, format: &str) -> Self {
         let port = ports::free();
         Self::start(installation, audience, format, [port, port], &[])
     }
 
     /// The same for a gate that passes requests on to a product on this port.
-    pub(crate) fn before(installation: &Installation, product: u16, format: &str) -> Self {
+    pub(crate) fn before(installation: &RunningInstallation, product: u16, format: &str) -> Self {
         let [port, health] = [ports::free(), ports::free()];
         let upstream = format!("http://127.0.0.1:{product}");
         let own = ["--upstream", &upstream, "--health", &format!("127.0.0.1:{health}")];
@@ -41,7 +41,7 @@ impl GateProcess {
     }
 
     /// The same for a gate that terminates TLS itself, with `server.pem` and `server.key` of this folder.
-    pub(crate) fn alone(installation: &Installation, product: u16, folder: &Path) -> Self {
+    pub(crate) fn alone(installation: &RunningInstallation, product: u16, folder: &Path) -> Self {
         let [port, health] = [ports::free(), ports::free()];
         let file = |name: &str| folder.join(name).display().to_string();
         let (upstream, health_at) = (format!("http://127.0.0.1:{product}"), format!("127.0.0.1:{health}"));
@@ -52,7 +52,7 @@ impl GateProcess {
     }
 
     fn start(
-        installation: &Installation,
+        installation: &RunningInstallation,
         audience: &str,
         format: &str,
         [port, health]: [u16; 2],

@@ -1,7 +1,7 @@
 //! `SoftHSM`: a PKCS#11 token in a folder that is gone when the test is over.
 
 use crate::binary::tegata;
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ impl Hsm {
         hsm.write_pin(PIN);
         let mut init = Command::new("softhsm2-util");
         init.args(["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", "271828-1828"]);
-        Outcome::of(init.envs(hsm.environment())).good();
+        CommandOutcome::of(init.envs(hsm.environment())).good();
         hsm
     }
 
@@ -45,11 +45,11 @@ impl Hsm {
     }
 
     /// `tegata init` with the CA keys on the token.
-    pub fn init(&self, data: &Path) -> Outcome {
+    pub fn init(&self, data: &Path) -> CommandOutcome {
         let mut command = Command::new(tegata());
         command.args(["init", "--pkcs11-module", module(), "--pkcs11-token", LABEL, "--pkcs11-pin"]);
         command.arg(self.file("pin")).arg("--data").arg(data);
-        Outcome::of(command.envs(self.environment()))
+        CommandOutcome::of(command.envs(self.environment()))
     }
 
     /// The PIN that the server is told; the token's own stays.

@@ -1,15 +1,15 @@
 //! A machine that was enrolled from the command line.
 
 use crate::binary::tegata;
-use crate::command::Outcome;
-use crate::installation::{Installation, text_of};
+use crate::command::CommandOutcome;
+use crate::installation::{RunningInstallation, text_of};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// A folder with `key.pem`, `cert.pem` and `chain.pem`, and what it stands for.
 #[derive(Clone, Debug)]
-pub struct Identity {
+pub struct DeviceIdentity {
     /// The folder.
     pub folder: PathBuf,
     /// The device's identifier, which is its OAuth client too.
@@ -22,33 +22,33 @@ pub struct Identity {
     pub thumbprint: String,
 }
 
-impl Identity {
+impl DeviceIdentity {
     /// `tegata enroll INVITATION`.
-    pub fn enroll(installation: &Installation, invitation: &str, name: &str) -> Self {
+    pub fn enroll(installation: &RunningInstallation, invitation: &str, name: &str) -> Self {
         let folder = installation.folder("identities").join(name);
         let mut command = Command::new(tegata());
         command.arg("enroll").arg(invitation).arg("--out").arg(&folder);
         command.arg("--tls-ca").arg(&installation.tls_ca).arg("--json");
-        Self::told(folder, &Outcome::of(&mut command).good().json())
+        Self::told(folder, &CommandOutcome::of(&mut command).good().json())
     }
 
     /// `tegata renew`, into the same folder.
     #[must_use]
-    pub fn renew(&self, installation: &Installation) -> Self {
+    pub fn renew(&self, installation: &RunningInstallation) -> Self {
         Self::told(self.folder.clone(), &self.renew_with(installation, &[]).good().json())
     }
 
     /// The same with more options.
     #[must_use]
-    pub fn renew_with(&self, installation: &Installation, options: &[&str]) -> Outcome {
+    pub fn renew_with(&self, installation: &RunningInstallation, options: &[&str]) -> CommandOutcome {
         let mut command = Command::new(tegata());
         command.arg("renew").arg(&self.folder).arg("--tls-ca").arg(&installation.tls_ca).arg("--json");
-        Outcome::of(command.args(options))
+        CommandOutcome::of(command.args(options))
     }
 
     /// The same with the token that came along.
     #[must_use]
-    pub fn renew_with_token(&self, installation: &Installation) -> (Self, String) {
+    pub fn renew_with_token(&self, installation: &RunningInstallation) -> (Self, String) {
         let told = self.renew_with(installation, &["--token"]).good().json();
         let kept = std::fs::read(self.folder.join("token.json")).expect("a token");
         let kept: Value = serde_json::from_slice(&kept).expect("JSON");

@@ -1,10 +1,10 @@
 //! An installation of one's own: `tegata dev` in a folder that is gone when the test is over.
 
 use crate::binary::tegata;
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use crate::curl::Curl;
 use crate::gate::GateProcess;
-use crate::identity::Identity;
+use crate::identity::DeviceIdentity;
 use crate::ports;
 use crate::process::Process;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 /// A running installation.
 #[derive(Debug)]
-pub struct Installation {
+pub struct RunningInstallation {
     // Before the folder, so that the server is gone first.
     server: Process,
     /// Where people and JSON clients go.
@@ -40,7 +40,7 @@ pub struct Installation {
     folder: TempDir,
 }
 
-impl Installation {
+impl RunningInstallation {
     /// Starts a new one on free ports, and waits until it serves.
     #[must_use]
     pub fn start() -> Self {
@@ -143,16 +143,16 @@ impl Installation {
     }
 
     /// A command on this installation: `tegata ARGUMENTS --data DIR --json`.
-    pub fn command(&self, arguments: &[&str]) -> Outcome {
+    pub fn command(&self, arguments: &[&str]) -> CommandOutcome {
         let line = self.command_line(arguments);
-        Outcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
+        CommandOutcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
     }
 
     /// The same for commands that speak to people only: `tegata ARGUMENTS --data DIR`.
-    pub fn command_without_json(&self, arguments: &[&str]) -> Outcome {
+    pub fn command_without_json(&self, arguments: &[&str]) -> CommandOutcome {
         let mut line = self.command_line(arguments);
         line.pop();
-        Outcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
+        CommandOutcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
     }
 
     /// The JSON of a command that must succeed.
@@ -186,13 +186,13 @@ impl Installation {
     }
 
     /// A device, invited and enrolled from a command line.
-    pub fn enroll(&self, label: &str) -> Identity {
-        Identity::enroll(self, &self.invite(label), label)
+    pub fn enroll(&self, label: &str) -> DeviceIdentity {
+        DeviceIdentity::enroll(self, &self.invite(label), label)
     }
 
     /// A gate's certificate.
-    pub fn enroll_gate(&self, name: &str) -> Identity {
-        Identity::enroll(self, &self.invite_gate(name), name)
+    pub fn enroll_gate(&self, name: &str) -> DeviceIdentity {
+        DeviceIdentity::enroll(self, &self.invite_gate(name), name)
     }
 
     /// `tegata gate` for the product, as nginx asks it.

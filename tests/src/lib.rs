@@ -2,11 +2,11 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | start, stop, kill and command an installation | [`Installation`] |
+//! | start, stop, kill and command an installation | [`RunningInstallation`] |
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
-//! | enrol a machine | [`Identity`] |
+//! | enrol a machine | [`DeviceIdentity`] |
 //! | sit in front of Chromium or Firefox | [`Browser`] |
-//! | put a proxy and a gate in front of a product | [`Recipe`], [`Installation::gate`], [`Product`] |
+//! | put a proxy and a gate in front of a product | [`Recipe`], [`RunningInstallation::gate`], [`TestProductServer`] |
 //! | ask for tokens | [`tokens`] |
 //! | lie in headers | [`forgery`] |
 //! | let openssl judge | [`openssl`] |
@@ -20,7 +20,7 @@
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | install the package on a machine of its own | [`DebianMachine`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`], [`scep`] |
-//! | sign people in at an identity provider | [`IdentityProvider`] |
+//! | sign people in at an identity provider | [`TestIdentityProvider`] |
 //! | speak ACME, and misbehave | [`acme`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
@@ -67,23 +67,23 @@ mod storehouse;
 
 pub use binary::tegata;
 pub use browser::{Browser, Download, Guise};
-pub use ceremony::{Act, Ceremony};
+pub use ceremony::{Ceremony, CeremonyAct};
 pub use cluster::Cluster;
-pub use command::{Outcome, run, run_in};
-pub use curl::{Answer, Curl, escaped};
+pub use command::{CommandOutcome, run, run_in};
+pub use curl::{Curl, CurlAnswer, escaped};
 pub use debian::{DebianMachine, HOST as DEBIAN_HOST};
 pub use gate::GateProcess;
 pub use hsm::Hsm;
-pub use identity::Identity;
-pub use installation::Installation;
+pub use identity::DeviceIdentity;
+pub use installation::RunningInstallation;
 pub use own::Own;
-pub use people::{IdentityProvider, SignedIn};
+pub use people::{SignedIn, TestIdentityProvider};
 pub use poller::Poller;
 pub use power::Power;
 pub use process::Process;
-pub use product::Product;
+pub use product::TestProductServer;
 pub use proxied::{Proxied, configure as configure_proxy};
 pub use receiver::Receiver;
-pub use recipe::{Language, Recipe, self_signed_server};
+pub use recipe::{ProductLanguage, Recipe, self_signed_server};
 pub use storehouse::Storehouse;
 pub use strongswan::StrongSwan;

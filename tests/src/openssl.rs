@@ -1,15 +1,15 @@
 //! What openssl says about a certificate.
 
-use crate::command::{Outcome, run};
+use crate::command::{CommandOutcome, run};
 use crate::curl::Curl;
-use crate::identity::Identity;
-use crate::installation::Installation;
+use crate::identity::DeviceIdentity;
+use crate::installation::RunningInstallation;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// `openssl ARGUMENTS`, whatever it says.
-pub fn openssl(arguments: &[&str]) -> Outcome {
-    Outcome::of(Command::new("openssl").args(arguments))
+pub fn openssl(arguments: &[&str]) -> CommandOutcome {
+    CommandOutcome::of(Command::new("openssl").args(arguments))
 }
 
 /// The extensions and names of a certificate, as text.
@@ -31,7 +31,7 @@ pub fn crl_url(certificate: &str) -> String {
 }
 
 /// The CRL as the certificate says where it is: fetched, and turned into PEM beside the certificate.
-pub fn fetch_crl(identity: &Identity) -> PathBuf {
+pub fn fetch_crl(identity: &DeviceIdentity) -> PathBuf {
     let answer = Curl::to(&crl_url(&identity.file("cert.pem"))).send().expect(200);
     let der = identity.folder.join("fetched.crl");
     std::fs::write(&der, answer.body).expect("a file");
@@ -46,7 +46,7 @@ pub fn pem_of_crl(der: &Path) -> PathBuf {
 }
 
 /// `openssl verify -crl_check` with the fetched CRL, for the purpose of a TLS client.
-pub fn verify_with_crl(installation: &Installation, identity: &Identity) -> Outcome {
+pub fn verify_with_crl(installation: &RunningInstallation, identity: &DeviceIdentity) -> CommandOutcome {
     let crl = fetch_crl(identity);
     openssl(&[
         "verify",
@@ -64,7 +64,7 @@ pub fn verify_with_crl(installation: &Installation, identity: &Identity) -> Outc
 
 /// `openssl verify -crl_check_all` of a device and its issuing CA, each by the list that its certificate names, with the
 /// root as the only anchor.
-pub fn verify_to_the_root(installation: &Installation, identity: &Identity) -> Outcome {
+pub fn verify_to_the_root(installation: &RunningInstallation, identity: &DeviceIdentity) -> CommandOutcome {
     let issuing = identity.folder.join("issuing.pem");
     std::fs::write(&issuing, second_certificate(&identity.file("chain.pem"))).expect("a file");
     let lists: String = [identity.file("cert.pem"), show(&issuing)]
@@ -98,7 +98,7 @@ pub fn verify_to_the_root(installation: &Installation, identity: &Identity) -> O
 }
 
 /// `openssl ocsp` against the responder that the certificate names.
-pub fn ocsp(installation: &Installation, identity: &Identity) -> Outcome {
+pub fn ocsp(installation: &RunningInstallation, identity: &DeviceIdentity) -> CommandOutcome {
     let certificate = identity.file("cert.pem");
     let issuing = identity.folder.join("issuing.pem");
     std::fs::write(&issuing, second_certificate(&identity.file("chain.pem"))).expect("a file");
@@ -118,7 +118,7 @@ pub fn ocsp(installation: &Installation, identity: &Identity) -> Outcome {
 }
 
 /// What the responder said of the one certificate: `good`, `revoked` or `unknown`.
-pub fn ocsp_status(outcome: &Outcome) -> String {
+pub fn ocsp_status(outcome: &CommandOutcome) -> String {
     assert!(outcome.said().contains("Response verify OK"), "{}", outcome.said());
     let line = outcome.stdout.lines().find(|line| line.contains("cert.pem: ")).expect("a status");
     line.rsplit(": ").next().unwrap_or_default().trim().to_owned()

@@ -1,7 +1,7 @@
 //! People who sign in at npm's oidc-provider.
 
 use crate::clients;
-use crate::installation::Installation;
+use crate::installation::RunningInstallation;
 use crate::process::Process;
 use crate::recipe::self_signed_server;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// A tenant's identity provider with products that people sign in to.
 #[derive(Debug)]
-pub struct IdentityProvider {
+pub struct TestIdentityProvider {
     process: Process,
     /// Its issuer.
     pub issuer: String,
@@ -27,7 +27,7 @@ pub struct SignedIn {
     pub access_token: String,
 }
 
-impl IdentityProvider {
+impl TestIdentityProvider {
     /// Starts one in a folder.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
@@ -43,7 +43,7 @@ impl IdentityProvider {
 
     /// The section of `tegata.toml` that believes it, for the tenant that an installation began with. Audiences are the
     /// applications, and a resource.
-    pub fn configuration(&self, installation: &Installation, resource: &str, more: &str) -> String {
+    pub fn configuration(&self, installation: &RunningInstallation, resource: &str, more: &str) -> String {
         let tenant = installation.tell(&["tenant", "list"])[0]["tenant"].clone();
         let (issuer, ca) = (&self.issuer, self.ca.display());
         format!(

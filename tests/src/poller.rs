@@ -1,6 +1,6 @@
 //! Somebody who asks for security events, with a JOSE library that others wrote.
 
-use crate::{Installation, Process, clients, run};
+use crate::{Process, RunningInstallation, clients, run};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub struct Poller {
 
 impl Poller {
     /// One that is ready to be configured.
-    pub fn new(installation: &Installation, id: &str, tenant: Option<&str>) -> Self {
+    pub fn new(installation: &RunningInstallation, id: &str, tenant: Option<&str>) -> Self {
         let folder = installation.folder(id);
         let (cert, key) = (folder.join("client.pem"), folder.join("client.key"));
         let (out, keyout) = (cert.display().to_string(), key.display().to_string());

@@ -21,7 +21,7 @@ pub struct Power {
 }
 
 /// One name in a folder of the disk.
-struct Entry {
+struct PowerEntry {
     path: PathBuf,
     mode: u32,
     is_folder: bool,
@@ -122,7 +122,7 @@ impl Power {
     }
 
     /// What is in a folder and below: a folder before its content.
-    fn read(&self, folder: &str, path: &Path, entries: &mut Vec<Entry>) {
+    fn read(&self, folder: &str, path: &Path, entries: &mut Vec<PowerEntry>) {
         // A folder that was never synced has no names.
         let list = fs::read_to_string(self.kept("folders", folder)).unwrap_or_default();
         for line in list.lines() {
@@ -136,7 +136,7 @@ impl Power {
             let content = fs::read(self.kept("files", key)).unwrap_or_default();
             let mode = u32::from_str_radix(mode, 8).expect("a mode");
             let path = path.join(name);
-            entries.push(Entry { path: path.clone(), mode, is_folder: kind == "d", content });
+            entries.push(PowerEntry { path: path.clone(), mode, is_folder: kind == "d", content });
             if kind == "d" {
                 self.read(key, &path, entries);
             }

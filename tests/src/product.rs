@@ -1,7 +1,7 @@
 //! A sample product twice: behind a proxy, knowing nothing of certificates; and with the gate inside.
 
-use crate::identity::Identity;
-use crate::installation::Installation;
+use crate::identity::DeviceIdentity;
+use crate::installation::RunningInstallation;
 use axum::extract::{Extension, Request};
 use axum::http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -22,20 +22,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tegata_core::{Clock, Entropy, Timestamp};
-use tegata_gate::{Config, Gate, GateLayer, PeerCertificate, Policy, Source, Verified};
+use tegata_gate::{
+    CertificateSource, Gate, GateConfig, GateLayer, GatePolicy, PeerCertificate, VerifiedRequest,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 /// A running product; gone when dropped.
 #[derive(Debug)]
-pub struct Product {
+pub struct TestProductServer {
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
     _runtime: Runtime,
 }
 
-impl Product {
+impl TestProductServer {
     /// A product that believes the headers of the proxy before it, tells which it received, and changes to whatever
     /// protocol it is asked for.
     #[must_use]
@@ -50,20 +52,20 @@ impl Product {
     /// server certificate and key.
     #[must_use]
     pub fn with_the_gate_inside(
-        installation: &Installation,
-        gate: &Identity,
+        installation: &RunningInstallation,
+        gate: &DeviceIdentity,
         audience: &str,
         certificate: [&Path; 2],
     ) -> Self {
         let (runtime, listener, port) = foundation();
-        let policy = Policy::new(&installation.issuer, audience);
+        let policy = GatePolicy::new(&installation.issuer, audience);
         let trust = tegata_gate::trust_from_pem_file(&installation.tls_ca).expect("trust anchors");
-        let config = Config::new(policy, &gate.folder, trust).expect("an issuer");
+        let config = GateConfig::new(policy, &gate.folder, trust).expect("an issuer");
         let tls = TlsAcceptor::from(Arc::new(tls(&installation.chain, certificate)));
         runtime.block_on(async {
-            let gate = Gate::connect(config, Arc::new(SystemClock), Arc::new(SystemChance)).expect("a gate");
+            let gate = Gate::connect(config, Arc::new(ProductClock), Arc::new(SystemChance)).expect("a gate");
             gate.ready().await;
-            let layer = GateLayer::new(gate, Source::Connection);
+            let layer = GateLayer::new(gate, CertificateSource::Connection);
             let app = Router::new().route("/", get(who_is_there)).layer(layer);
             tokio::spawn(serve(listener, tls, app));
         });
@@ -110,7 +112,7 @@ fn told_headers(headers: &HeaderMap) -> Json<Value> {
     Json(told.into())
 }
 
-async fn who_is_there(Extension(verified): Extension<Arc<Verified>>) -> Json<Value> {
+async fn who_is_there(Extension(verified): Extension<Arc<VerifiedRequest>>) -> Json<Value> {
     Json(json!({ "device": verified.device(), "generation": verified.generation() }))
 }
 
@@ -154,9 +156,9 @@ fn tls(chain: &Path, [certificate, key]: [&Path; 2]) -> rustls::ServerConfig {
     config
 }
 
-struct SystemClock;
+struct ProductClock;
 
-impl Clock for SystemClock {
+impl Clock for ProductClock {
     #[allow(clippy::disallowed_methods, reason = "a product hands the machine's clock to its gate")]
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! An installation whose devices come through a proxy that terminates TLS.
 
 use crate::curl::Curl;
-use crate::installation::Installation;
+use crate::installation::RunningInstallation;
 use crate::ports;
 use crate::process::Process;
 use crate::recipe::self_signed_server;
@@ -17,7 +17,7 @@ pub struct Proxied {
     _nginx: Process,
     origin: String,
     /// `installation.device` is the proxy's address.
-    pub installation: Installation,
+    pub installation: RunningInstallation,
     /// `https://localhost:PORT` of the listener for proxies.
     pub behind: String,
     /// The device listener itself.
@@ -28,7 +28,7 @@ impl Proxied {
     /// nginx as `docs/proxy.md` has it, known by its certificate and its address.
     #[must_use]
     pub fn by_nginx() -> Self {
-        let mut installation = Installation::start();
+        let mut installation = RunningInstallation::start();
         let (port, behind) = (ports::free(), ports::free());
         let own = installation.folder("proxy");
         self_signed_server(&own);
@@ -68,7 +68,7 @@ impl Proxied {
 
 /// The recipe of the guide at `port`, in front of the listener at `behind`. It presents its one certificate on both
 /// sides.
-fn nginx(installation: &Installation, port: u16, behind: u16, own: &Path) -> Process {
+fn nginx(installation: &RunningInstallation, port: u16, behind: u16, own: &Path) -> Process {
     let shown = |path: PathBuf| path.display().to_string();
     let (certificate, key) = (shown(own.join("server.pem")), shown(own.join("server.key")));
     let replacements = [
@@ -105,7 +105,7 @@ fn nginx(installation: &Installation, port: u16, behind: u16, own: &Path) -> Pro
 }
 
 /// From now on clients verify this server as well.
-fn trust(installation: &mut Installation, certificate: &Path) {
+fn trust(installation: &mut RunningInstallation, certificate: &Path) {
     let both = installation.folder("trust").join("ca.pem");
     let text = [&*installation.tls_ca, certificate].map(|file| std::fs::read_to_string(file).expect("PEM"));
     std::fs::write(&both, text.concat()).expect("a file");
@@ -113,7 +113,7 @@ fn trust(installation: &mut Installation, certificate: &Path) {
 }
 
 /// Writes the section, in place of another, with the address under which devices come, and starts the server again.
-pub fn configure(installation: &mut Installation, port: u16, behind: u16, format: &str, trust: &str) {
+pub fn configure(installation: &mut RunningInstallation, port: u16, behind: u16, format: &str, trust: &str) {
     let section =
         format!("[device.proxy]\nlisten = \"127.0.0.1:{behind}\"\nformat = \"{format}\"\n{trust}\n");
     let own = format!("url = \"{}\"", installation.device);

@@ -1,7 +1,7 @@
 //! Somebody who is sent security events, with a JOSE library that others wrote.
 
 use crate::recipe::self_signed_server;
-use crate::{Installation, Process, clients, ports};
+use crate::{Process, RunningInstallation, clients, ports};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -18,7 +18,12 @@ pub struct Receiver {
 
 impl Receiver {
     /// One that is ready to be configured; `rejects` is the end of the type of events that it will not take.
-    pub fn new(installation: &Installation, id: &str, tenant: Option<&str>, rejects: Option<&str>) -> Self {
+    pub fn new(
+        installation: &RunningInstallation,
+        id: &str,
+        tenant: Option<&str>,
+        rejects: Option<&str>,
+    ) -> Self {
         let folder = installation.folder(id);
         self_signed_server(&folder);
         let port = ports::free();

@@ -4,7 +4,7 @@
 mod products;
 mod proxies;
 
-pub use products::Language;
+pub use products::ProductLanguage;
 
 use crate::command::run_in;
 use crate::curl::Curl;
@@ -52,13 +52,13 @@ pub fn self_signed_server(folder: &Path) -> PathBuf {
 }
 
 /// Where one recipe runs, and what stands there for its addresses.
-struct Place {
+struct RecipePlace {
     folder: TempDir,
     port: u16,
     replacements: Vec<(String, String)>,
 }
 
-impl Place {
+impl RecipePlace {
     /// With a certificate for localhost in `server.pem` and `server.key`.
     fn new(name: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(&format!("tegata-{name}-")).tempdir().expect("a folder");

@@ -5,7 +5,7 @@ mod scribe;
 
 pub use scribe::{CERT_POLL, GET_CERT, GET_CRL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 
-use crate::curl::{Answer, Curl, escaped};
+use crate::curl::{Curl, CurlAnswer, escaped};
 use std::ops::Deref;
 use std::path::PathBuf;
 
@@ -36,20 +36,20 @@ impl ScepClient {
     }
 
     /// Posts any bytes.
-    pub fn post(&self, bytes: &[u8]) -> Answer {
+    pub fn post(&self, bytes: &[u8]) -> CurlAnswer {
         let url = format!("{}?operation=PKIOperation", self.url);
         Curl::to(&url).body("application/x-pki-message", bytes).send()
     }
 
     /// Sends any bytes in a query.
-    pub fn get(&self, bytes: &[u8]) -> Answer {
+    pub fn get(&self, bytes: &[u8]) -> CurlAnswer {
         use base64::Engine;
         let text = base64::engine::general_purpose::STANDARD.encode(bytes);
         Curl::to(&format!("{}?operation=PKIOperation&message={}", self.url, escaped(&text))).send()
     }
 
     /// An answer whose signature holds, for the holder of the signer's key.
-    pub fn read_reply(&self, message: &Message<'_>, nonce: &[u8], answer: &Answer) -> Reply {
+    pub fn read_reply(&self, message: &Message<'_>, nonce: &[u8], answer: &CurlAnswer) -> Reply {
         assert_eq!(answer.header("content-type"), "application/x-pki-message");
         self.understand(message, nonce, &answer.body)
     }

@@ -1,8 +1,8 @@
 //! Where the ledger of an installation is kept: made, backed up while it is in use, and restored.
 
 use crate::binary::tegata;
-use crate::command::{Outcome, run};
-use crate::installation::Installation;
+use crate::command::{CommandOutcome, run};
+use crate::installation::RunningInstallation;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,8 +54,8 @@ impl Storehouse {
 
     /// A running installation with its ledger here.
     #[must_use]
-    pub fn installation(&self) -> Installation {
-        Installation::start_in(self.furnish(), Vec::new())
+    pub fn installation(&self) -> RunningInstallation {
+        RunningInstallation::start_in(self.furnish(), Vec::new())
     }
 
     /// A new installation with its ledger here, not yet running.
@@ -64,12 +64,12 @@ impl Storehouse {
         let folder = tempfile::Builder::new().prefix("tegata-e2e-").tempdir().expect("a folder");
         let mut command = Command::new(tegata());
         command.args(["init", "--storage", &self.url(), "--revocations"]).arg(self.log());
-        Outcome::of(command.arg("--data").arg(folder.path())).good();
+        CommandOutcome::of(command.arg("--data").arg(folder.path())).good();
         folder
     }
 
     /// The audit log as it is in the ledger.
-    pub fn audit(&self, installation: &Installation) -> String {
+    pub fn audit(&self, installation: &RunningInstallation) -> String {
         const ENTRIES: &str = "SELECT entry FROM audit ORDER BY seq";
         match &self.database {
             None => python(
@@ -92,7 +92,7 @@ for (entry,) in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(entry)"
     }
 
     /// Copies the ledger while it is in use.
-    pub fn backup(&self, installation: &Installation) {
+    pub fn backup(&self, installation: &RunningInstallation) {
         match &self.database {
             None => {
                 let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', (sys.argv[2],))";
@@ -106,7 +106,7 @@ for (entry,) in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(entry)"
     }
 
     /// Puts the copy in the ledger's place. Nobody may be using it.
-    pub fn restore(&self, installation: &Installation) {
+    pub fn restore(&self, installation: &RunningInstallation) {
         match &self.database {
             None => {
                 let ledger = installation.data().join("ledger.db");
@@ -125,7 +125,7 @@ for (entry,) in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(entry)"
     }
 
     /// Puts the rows of the copy into the ledger while somebody is using it: what nobody should do.
-    pub fn restore_beneath(&self, installation: &Installation) {
+    pub fn restore_beneath(&self, installation: &RunningInstallation) {
         assert!(self.database.is_none(), "only files are restored like this");
         let script = "import sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -166,11 +166,16 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let _ =
-            Outcome::of(Command::new("psql").args(["--quiet", "--dbname", &self.server, "--command", &drop]));
+        let _ = CommandOutcome::of(Command::new("psql").args([
+            "--quiet",
+            "--dbname",
+            &self.server,
+            "--command",
+            &drop,
+        ]));
     }
 }
 
 fn python(script: &str, arguments: &[&Path]) -> String {
-    Outcome::of(Command::new("python3").args(["-c", script]).args(arguments)).good().stdout
+    CommandOutcome::of(Command::new("python3").args(["-c", script]).args(arguments)).good().stdout
 }

@@ -1,6 +1,6 @@
 //! strongSwan's `pki`: an EST client that others wrote.
 
-use crate::command::Outcome;
+use crate::command::CommandOutcome;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,11 +21,11 @@ impl StrongSwan {
     }
 
     /// `pki ARGUMENTS`, what it writes in a file of the folder.
-    pub fn pki(&self, arguments: &[&str], output: &str) -> Outcome {
+    pub fn pki(&self, arguments: &[&str], output: &str) -> CommandOutcome {
         let script = "output=$1; shift; exec pki \"$@\" >\"$output\"";
         let mut command = Command::new("sh");
         command.args(["-c", script, "sh", output]).args(arguments).current_dir(&self.folder);
-        Outcome::of(command.env("STRONGSWAN_CONF", self.folder.join("strongswan.conf")))
+        CommandOutcome::of(command.env("STRONGSWAN_CONF", self.folder.join("strongswan.conf")))
     }
 
     /// A new P-256 key and a request for it: `NAME.key` and `NAME.csr`, DER. The request asks for another name.

@@ -1,8 +1,8 @@
 //! The life of a token as curl sees it. Where to go is found in the issuer's metadata.
 
-use crate::curl::{Answer, Curl};
-use crate::identity::Identity;
-use crate::installation::Installation;
+use crate::curl::{Curl, CurlAnswer};
+use crate::identity::DeviceIdentity;
+use crate::installation::RunningInstallation;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -13,25 +13,25 @@ use serde_json::Value;
 use std::path::Path;
 
 /// A token request of this device for the product.
-pub fn request(installation: &Installation, device: &Identity) -> Curl {
+pub fn request(installation: &RunningInstallation, device: &DeviceIdentity) -> Curl {
     request_for(installation, device, &installation.product)
 }
 
 /// The same for another product.
-pub fn request_for(installation: &Installation, device: &Identity, product: &str) -> Curl {
+pub fn request_for(installation: &RunningInstallation, device: &DeviceIdentity, product: &str) -> Curl {
     let fields =
         [("grant_type", "client_credentials"), ("client_id", &*device.device), ("resource", product)];
     installation.oauth("token_endpoint").as_device(device).form(&fields)
 }
 
 /// A token for the product.
-pub fn obtain(installation: &Installation, device: &Identity) -> String {
+pub fn obtain(installation: &RunningInstallation, device: &DeviceIdentity) -> String {
     let answer = request(installation, device).send().expect(200);
     answer.json()["access_token"].as_str().expect("a token").to_owned()
 }
 
 /// What introspection says to this device about a token.
-pub fn introspect(installation: &Installation, asking: &Identity, token: &str) -> Answer {
+pub fn introspect(installation: &RunningInstallation, asking: &DeviceIdentity, token: &str) -> CurlAnswer {
     let fields = [("client_id", &*asking.device), ("token", token)];
     installation.oauth("introspection_endpoint").as_device(asking).form(&fields).send()
 }

@@ -1,6 +1,6 @@
 //! Clients of a product that never rest, each with a certificate and a token bound to it.
 
-use crate::identity::Identity;
+use crate::identity::DeviceIdentity;
 use crate::recipe::Recipe;
 use crate::stopwatch::eventually;
 use axum::body::{Body, to_bytes};
@@ -33,14 +33,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub struct Pair {
     /// Whose files stay as they are.
-    pub identity: Identity,
+    pub identity: DeviceIdentity,
     /// Bound to the certificate.
     pub token: String,
 }
 
 /// What the clients were answered.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
+pub struct TrafficTally {
     /// How often, by generation of the certificate and status.
     pub answers: BTreeMap<(u64, u16), u64>,
     /// Connections and requests that came to nothing.
@@ -52,16 +52,16 @@ pub struct Tally {
 pub struct Traffic {
     runtime: Runtime,
     clients: Vec<JoinHandle<()>>,
-    shared: Arc<Shared>,
+    shared: Arc<TrafficShared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct TrafficShared {
     port: u16,
     roots: Arc<RootCertStore>,
     /// The pairs in use: even clients have the last one, odd ones are slow to notice and have the one before.
     pairs: RwLock<[Arc<Loaded>; 2]>,
-    tally: Mutex<Tally>,
+    tally: Mutex<TrafficTally>,
     is_over: AtomicBool,
 }
 
@@ -78,7 +78,7 @@ impl Traffic {
     pub fn start(proxy: &Recipe, clients: usize, pair: &Pair) -> Self {
         let roots = Arc::new(roots(&proxy.tls_ca));
         let first = Arc::new(Loaded::new(&roots, pair));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TrafficShared {
             port: crate::ports::of(&proxy.origin),
             roots,
             pairs: RwLock::new([first.clone(), first]),
@@ -111,7 +111,7 @@ impl Traffic {
     }
 
     /// What they were answered.
-    pub fn stop(self) -> Tally {
+    pub fn stop(self) -> TrafficTally {
         self.shared.is_over.store(true, Ordering::SeqCst);
         for client in self.clients {
             self.runtime.block_on(client).expect("a client ends");
@@ -121,7 +121,7 @@ impl Traffic {
     }
 }
 
-impl Shared {
+impl TrafficShared {
     async fn ask_on(self: Arc<Self>, place: usize) {
         while !self.is_over.load(Ordering::SeqCst) {
             let pair = self.pairs.read().unwrap_or_else(PoisonError::into_inner)[place].clone();
@@ -152,7 +152,7 @@ impl Shared {
         Ok(())
     }
 
-    fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
+    fn tally(&self) -> std::sync::MutexGuard<'_, TrafficTally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,10 +6,10 @@ pub mod nss;
 pub mod pyhanko;
 
 use crate::curl::Curl;
-use crate::identity::Identity;
-use crate::installation::Installation;
+use crate::identity::DeviceIdentity;
+use crate::installation::RunningInstallation;
 use crate::openssl::{self, crl_url, url_after};
-use crate::{Outcome, run};
+use crate::{CommandOutcome, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,7 +28,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Exhibit {
     /// Whose.
-    pub identity: Identity,
+    pub identity: DeviceIdentity,
     /// What is true of it.
     pub verdict: Verdict,
     /// Its CRL, DER.
@@ -41,7 +41,7 @@ pub struct Exhibit {
 #[derive(Debug)]
 pub struct Court {
     /// The installation.
-    pub installation: Installation,
+    pub installation: RunningInstallation,
     /// The issuing CA, PEM.
     pub issuing: PathBuf,
     /// The list of the root, DER, where the issuing CA names one.
@@ -54,7 +54,7 @@ impl Court {
     /// Enrols devices and gates, stops some of them, and collects.
     #[must_use]
     pub fn open() -> Self {
-        let installation = Installation::start();
+        let installation = RunningInstallation::start();
         let mut accused = Vec::new();
         for (name, verdict) in
             [("good", Verdict::Good), ("compromised", Verdict::Compromised), ("held", Verdict::Held)]
@@ -76,7 +76,7 @@ impl Court {
         let issuing = installation.folder("court").join("issuing.pem");
         std::fs::write(&issuing, openssl::second_certificate(&accused[0].0.file("chain.pem")))
             .expect("a file");
-        let collect = |(identity, verdict): (Identity, Verdict)| Exhibit {
+        let collect = |(identity, verdict): (DeviceIdentity, Verdict)| Exhibit {
             crl: fetch(&crl_url(&identity.file("cert.pem")), identity.folder.join("list.crl")),
             ocsp: ask(&identity, &issuing),
             identity,
@@ -100,7 +100,7 @@ impl Court {
 }
 
 /// The first three pairs have different fates; one that is not good must have a list that another has not.
-fn on_different_lists(accused: &[(Identity, Verdict)]) -> bool {
+fn on_different_lists(accused: &[(DeviceIdentity, Verdict)]) -> bool {
     let urls: Vec<_> = accused.iter().map(|(identity, _)| crl_url(&identity.file("cert.pem"))).collect();
     urls.iter().any(|url| *url != urls[0])
 }
@@ -117,7 +117,7 @@ fn fetch(url: &str, file: PathBuf) -> PathBuf {
     file
 }
 
-fn ask(identity: &Identity, issuing: &Path) -> PathBuf {
+fn ask(identity: &DeviceIdentity, issuing: &Path) -> PathBuf {
     let file = identity.folder.join("answer.ocsp");
     let (certificate, url) = (identity.file("cert.pem"), ocsp_url(identity));
     let (issuing, answer) = (issuing.display().to_string(), file.display().to_string());
@@ -127,13 +127,13 @@ fn ask(identity: &Identity, issuing: &Path) -> PathBuf {
 }
 
 /// The responder that a certificate names.
-pub fn ocsp_url(identity: &Identity) -> String {
+pub fn ocsp_url(identity: &DeviceIdentity) -> String {
     url_after(&openssl::text(&identity.file("cert.pem")), "OCSP - URI:")
 }
 
 /// The lines a program says when all goes well.
 fn lines(command: &mut Command) -> Vec<String> {
-    Outcome::of(command).good().stdout.lines().map(str::to_owned).collect()
+    CommandOutcome::of(command).good().stdout.lines().map(str::to_owned).collect()
 }
 
 /// A script beside this crate.

@@ -4,11 +4,11 @@ use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
-use tegata_tests::{Browser, Installation, csr};
+use tegata_tests::{Browser, RunningInstallation, csr};
 
 #[test]
 fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its_pages() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
     browser.enrol(&installation.invitation);
@@ -41,7 +41,7 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
 
 #[test]
 fn a_link_is_good_once_whoever_replays_it_at_whatever_door() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let link = installation.invite("one");
     let code = link.split('#').nth(1).expect("a code").to_owned();
     let body = |csr: String| json!({ "code": code, "csr": csr });
@@ -62,7 +62,7 @@ fn a_link_is_good_once_whoever_replays_it_at_whatever_door() {
 
 #[test]
 fn no_host_header_changes_an_address_that_a_page_or_a_program_is_given() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     for (name, value) in
         [("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example"), ("x-host", "evil.example")]
     {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use tegata_tests::{Identity, Installation, Outcome, csr, python, run};
+use tegata_tests::{CommandOutcome, DeviceIdentity, RunningInstallation, csr, python, run};
 
 fn program(name: &str) -> PathBuf {
     python::environment(&["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"]).join(name)
@@ -10,7 +10,7 @@ fn program(name: &str) -> PathBuf {
 
 #[test]
 fn a_program_that_knows_only_the_description_enrols_and_renews_and_every_answer_is_as_described() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let folder = installation.folder("api");
     for name in ["first", "second"] {
         let key = folder.join(format!("{name}.key")).display().to_string();
@@ -23,7 +23,7 @@ fn a_program_that_knows_only_the_description_enrols_and_renews_and_every_answer_
     let mut client = Command::new(program("python"));
     client.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/api.py")).arg(description(&installation));
     client.arg(&installation.tls_ca).arg(code).arg(&folder);
-    let told = Outcome::of(&mut client).good().json();
+    let told = CommandOutcome::of(&mut client).good().json();
     assert_eq!(told["label"], "register-7");
     assert_eq!(told["device"][0], told["device"][1], "the same device");
     assert_eq!(told["generation"].to_string(), "[1,2]");
@@ -33,16 +33,16 @@ fn a_program_that_knows_only_the_description_enrols_and_renews_and_every_answer_
 
 #[test]
 fn nothing_a_stranger_sends_to_the_portal_makes_the_api_fail_or_answer_otherwise_than_described() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut fuzzer = fuzzer(&installation, &installation.portal);
     fuzzer.args(["--exclude-path-regex", "renewals|handovers|loss-reports|invitations$|invitations/[{]list"]);
-    Outcome::of(&mut fuzzer).good();
+    CommandOutcome::of(&mut fuzzer).good();
     installation.command(&["check"]).good();
 }
 
 #[test]
 fn nothing_a_device_sends_makes_the_api_fail_or_answer_otherwise_than_described() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let mut fuzzer = fuzzer(&installation, &installation.device);
     fuzzer.args([
@@ -50,12 +50,12 @@ fn nothing_a_device_sends_makes_the_api_fail_or_answer_otherwise_than_described(
         "renewals|handovers|loss-reports|/v1/deliveries|invitations$|invitations/[{]list",
     ]);
     present(&mut fuzzer, &device);
-    Outcome::of(&mut fuzzer).good();
+    CommandOutcome::of(&mut fuzzer).good();
     installation.command(&["check"]).good();
 }
 
 /// Bodies that fit the description, and bodies that nearly do. Where a code is needed it finds none.
-fn fuzzer(installation: &Installation, listener: &str) -> Command {
+fn fuzzer(installation: &RunningInstallation, listener: &str) -> Command {
     let mut fuzzer = Command::new(program("schemathesis"));
     fuzzer
         .args(["run", &description(installation), "--url", listener, "--tls-verify"])
@@ -68,11 +68,11 @@ fn fuzzer(installation: &Installation, listener: &str) -> Command {
     fuzzer
 }
 
-fn present(fuzzer: &mut Command, device: &Identity) {
+fn present(fuzzer: &mut Command, device: &DeviceIdentity) {
     fuzzer.arg("--request-cert").arg(device.file("cert.pem"));
     fuzzer.arg("--request-cert-key").arg(device.file("key.pem"));
 }
 
-fn description(installation: &Installation) -> String {
+fn description(installation: &RunningInstallation) -> String {
     format!("{}/api/v1/openapi.json", installation.portal)
 }

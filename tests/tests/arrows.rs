@@ -53,7 +53,7 @@ const NOWHERE: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", 
 
 #[test]
 fn every_room_uses_only_rooms_on_the_floors_below() {
-    let house = House::read();
+    let house = Workspace::read();
     let rooms: BTreeSet<_> = ARROWS.iter().map(|(room, _)| format!("tegata-{room}")).collect();
     let found: BTreeSet<_> = house.rooms().collect();
     assert_eq!(found, rooms, "a new room is drawn in docs/architecture.md and listed here");
@@ -68,7 +68,7 @@ fn every_room_uses_only_rooms_on_the_floors_below() {
 
 #[test]
 fn what_one_room_alone_may_do_no_other_room_can() {
-    let house = House::read();
+    let house = Workspace::read();
     for (foreign, allowed) in RESERVED {
         for room in house.rooms() {
             let short = room.trim_start_matches("tegata-");
@@ -80,7 +80,7 @@ fn what_one_room_alone_may_do_no_other_room_can() {
 
 #[test]
 fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
-    let house = House::read();
+    let house = Workspace::read();
     for (room, far) in FAR_FROM {
         let below = house.below(&format!("tegata-{room}"));
         for name in *far {
@@ -91,7 +91,7 @@ fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
 
 #[test]
 fn ring_is_the_only_provider_of_cryptography() {
-    let house = House::read();
+    let house = Workspace::read();
     for (name, _) in ARROWS {
         let below = house.below(&format!("tegata-{name}"));
         let wrong: Vec<_> = NOWHERE.iter().filter(|banned| below.contains(**banned)).collect();
@@ -101,14 +101,14 @@ fn ring_is_the_only_provider_of_cryptography() {
 }
 
 /// The workspace as cargo resolves it.
-struct House {
+struct Workspace {
     packages: Vec<Value>,
     /// Package id → ids of what it is built with, tests left out.
     edges: BTreeMap<String, Vec<String>>,
     members: BTreeSet<String>,
 }
 
-impl House {
+impl Workspace {
     fn read() -> Self {
         let output = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version", "1", "--locked"])

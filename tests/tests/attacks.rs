@@ -7,16 +7,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use tegata_tests::forgery::{Spelling, posing_as};
 use tegata_tests::tokens::{introspect, obtain, request};
-use tegata_tests::{Answer, Identity, Installation, ports};
+use tegata_tests::{CurlAnswer, DeviceIdentity, RunningInstallation, ports};
 
 /// nginx CVE-2025-23419, Apache CVE-2025-23048, Go CVE-2025-68121: a session of one door, or of before the revocation,
 /// is taken up at another, and no verifier is asked.
 #[test]
 fn openssl_finds_no_session_to_take_up_at_any_door_nor_after_a_revocation() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("resuming");
-    let portal = Door { url: &installation.portal, path: "/" };
-    let probe = Door { url: &installation.device, path: "/probe" };
+    let portal = AttackedDoor { url: &installation.portal, path: "/" };
+    let probe = AttackedDoor { url: &installation.device, path: "/probe" };
     let folder = installation.folder("sessions");
     let [of_portal, of_device] = ["portal", "device"].map(|name| folder.join(name));
 
@@ -43,7 +43,7 @@ fn openssl_finds_no_session_to_take_up_at_any_door_nor_after_a_revocation() {
 
 #[test]
 fn no_header_stands_for_a_certificate_at_the_device_listener_itself() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (victim, thief) = (installation.enroll("victim"), installation.enroll("thief"));
     let token = obtain(&installation, &victim);
     for spelling in Spelling::ALL {
@@ -63,7 +63,7 @@ fn no_header_stands_for_a_certificate_at_the_device_listener_itself() {
 
 #[test]
 fn a_stolen_token_is_of_no_use_to_another_device_at_any_endpoint() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (victim, thief) = (installation.enroll("victim"), installation.enroll("thief"));
     let token = obtain(&installation, &victim);
     assert_eq!(introspect(&installation, &thief, &token).expect(200).json(), json!({ "active": false }));
@@ -85,7 +85,7 @@ fn a_stolen_token_is_of_no_use_to_another_device_at_any_endpoint() {
 /// was made with.
 #[test]
 fn a_request_for_another_host_than_its_connections_is_sent_back() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("strayed");
     let port = ports::of(&installation.device).to_string();
     let ask = |host: &str, version: &str| {
@@ -100,7 +100,7 @@ fn a_request_for_another_host_than_its_connections_is_sent_back() {
             "127.0.0.1",
             "[::1]",
         ] {
-            let strayed: Answer = ask(host, version).expect(421);
+            let strayed: CurlAnswer = ask(host, version).expect(421);
             assert_eq!(strayed.problem(), "R-05", "{version} {host}");
         }
         for host in ["localhost", "LOCALHOST", &format!("localhost:{port}"), "localhost."] {
@@ -112,14 +112,19 @@ fn a_request_for_another_host_than_its_connections_is_sent_back() {
 }
 
 /// Somewhere to connect to.
-struct Door<'a> {
+struct AttackedDoor<'a> {
     url: &'a str,
     path: &'a str,
 }
 
-impl Door<'_> {
+impl AttackedDoor<'_> {
     /// What `openssl s_client` says when it asks for the path.
-    fn visit(&self, installation: &Installation, device: Option<&Identity>, options: &[&str]) -> String {
+    fn visit(
+        &self,
+        installation: &RunningInstallation,
+        device: Option<&DeviceIdentity>,
+        options: &[&str],
+    ) -> String {
         let port = ports::of(self.url);
         let mut command = Command::new("openssl");
         command.args(["s_client", "-connect", &format!("localhost:{port}"), "-servername", "localhost"]);

@@ -1,11 +1,11 @@
 //! Whoever sends nonsense is told what is wrong with it, and uses nothing up.
 
 use serde_json::json;
-use tegata_tests::{Curl, Installation, csr};
+use tegata_tests::{Curl, RunningInstallation, csr};
 
 #[test]
 fn a_bad_request_for_a_certificate_is_a_clear_problem_and_does_not_use_the_invitation_up() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let code = code(&installation.invite("register-1"));
     for (name, csr, status, expected) in [
         ("nonsense", csr::nonsense(), 400, "K-01"),
@@ -30,7 +30,7 @@ fn a_bad_request_for_a_certificate_is_a_clear_problem_and_does_not_use_the_invit
 /// In each protocol's own form: problems, pages, OAuth, ACME.
 #[test]
 fn whoever_is_refused_names_a_request_that_the_log_has_a_line_about() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let portal = || installation.at_portal("/api/v1/invitations/open");
     let problem = portal().body("application/json", "{").send();
     let page = installation.at_portal("/nowhere").header("accept", "text/html").send();
@@ -51,7 +51,7 @@ fn whoever_is_refused_names_a_request_that_the_log_has_a_line_about() {
 
 #[test]
 fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let open = |media_type: &str, body: &str| {
         let request = installation.at_portal("/api/v1/invitations/open");
         request.body(media_type, body)
@@ -91,7 +91,7 @@ fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
 
 #[test]
 fn a_refusal_is_read_however_early_it_comes() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let body = json!({ "nonsense": "a".repeat(16 * 1024) });
     for protocol in ["--http2", "--http1.1"] {
         for _ in 0..20 {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tegata_tests::installation::text_of;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Curl, Identity, Installation, Outcome, Own};
+use tegata_tests::{CommandOutcome, Curl, CurlAnswer, DeviceIdentity, Own, RunningInstallation};
 
 const CLIENT: &str = "head-office";
 
@@ -58,7 +58,7 @@ fn a_list_is_worked_off_line_by_line_and_its_links_are_shown_once() {
     assert_eq!(links.header("cache-control"), "no-store");
     let links = links.json();
     let link = text_of(&links[1], "url");
-    let device = Identity::enroll(&office.installation, &link, "register-2");
+    let device = DeviceIdentity::enroll(&office.installation, &link, "register-2");
     let listed = office.installation.listed(&["device", "list"]);
     assert_eq!((&listed[0]["device"], &listed[0]["label"]), (&json!(device.device), &json!("レジ2")));
     let again = office.ask(&format!("{place}/codes")).method("POST").send().expect(410);
@@ -155,7 +155,7 @@ fn a_server_that_is_killed_at_once_finishes_every_list_that_it_acknowledged() {
         links.as_array().expect("links").iter().map(|link| text_of(link, "url")).collect();
     assert_eq!(links.len(), 1000);
     let link = links.iter().next().expect("a link");
-    Identity::enroll(&office.installation, link, "after-the-crash");
+    DeviceIdentity::enroll(&office.installation, link, "after-the-crash");
     office.installation.command(&["check"]).good();
 }
 
@@ -170,7 +170,7 @@ fn nobody_invites_who_may_not_where_they_may_not_or_more_than_anybody_needs() {
     assert_eq!(post(office.own.presented(to("nobody"))).expect(401).problem(), "C-12");
     assert_eq!(post(office.stranger.presented(to("reader"))).expect(403).problem(), "I-20");
     let invited = office.installation.tell(&["invite", "--site", &office.site]);
-    let device = Identity::enroll(&office.installation, &text_of(&invited, "url"), "register-1");
+    let device = DeviceIdentity::enroll(&office.installation, &text_of(&invited, "url"), "register-1");
     assert_eq!(post(to(CLIENT).as_device(&device)).expect(401).problem(), "C-12");
     assert_eq!(post(to(&device.device).as_device(&device)).expect(401).problem(), "C-12");
     let nameless = office.own.presented(office.installation.at_device("/api/v1/invitations"));
@@ -219,7 +219,7 @@ fn a_program_in_python_sends_watches_and_fetches() {
     assert!(
         told["report"]["report"][1]["title"].as_str().is_some_and(|title| title.contains("no such site"))
     );
-    Identity::enroll(&office.installation, &text_of(&told["links"][0], "url"), "tablet");
+    DeviceIdentity::enroll(&office.installation, &text_of(&told["links"][0], "url"), "tablet");
     let again = office.python("wednesday", &list).good().json();
     assert_eq!((&again["status"], &again["links"]), (&json!(200), &Value::Null), "links are shown once");
 }
@@ -227,7 +227,7 @@ fn a_program_in_python_sends_watches_and_fetches() {
 /// An installation with a head office that may invite for one tenant, a reader that may not, a neighbour that may for
 /// another tenant.
 struct Office {
-    installation: Installation,
+    installation: RunningInstallation,
     own: Own,
     stranger: Own,
     site: String,
@@ -236,7 +236,7 @@ struct Office {
 
 impl Office {
     fn open() -> Self {
-        let mut installation = Installation::start();
+        let mut installation = RunningInstallation::start();
         let folder = installation.folder("clients");
         let (own, stranger) = (Own::make(&folder, "own", "office"), Own::make(&folder, "stranger", "office"));
         let tenants = installation.tell(&["tenant", "list"]);
@@ -275,7 +275,7 @@ impl Office {
         self.own.presented(self.installation.at_device(&format!("{path}?client_id={CLIENT}")))
     }
 
-    fn send(&self, key: &str, media: &str, list: &str) -> Answer {
+    fn send(&self, key: &str, media: &str, list: &str) -> CurlAnswer {
         self.ask("/api/v1/invitations").header("idempotency-key", key).body(media, list).send()
     }
 
@@ -293,7 +293,7 @@ impl Office {
         self.installation.listed(&["invite", "list"]).as_array().map_or(0, Vec::len)
     }
 
-    fn python(&self, key: &str, list: &Value) -> Outcome {
+    fn python(&self, key: &str, list: &Value) -> CommandOutcome {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/invite.py");
         let mut command = Command::new("python3");
         command.arg(program).arg(&self.installation.device).arg(&self.installation.tls_ca).arg(CLIENT);

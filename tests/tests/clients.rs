@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Identity, Installation, Outcome, Own, Process, ports, tokens};
+use tegata_tests::{
+    CommandOutcome, CurlAnswer, DeviceIdentity, Own, Process, RunningInstallation, ports, tokens,
+};
 
 /// A CA of a product team, made with openssl.
-struct Ca(PathBuf);
+struct ClientTestCa(PathBuf);
 
-impl Ca {
+impl ClientTestCa {
     fn make(folder: &Path) -> Self {
         const CONFIGURATION: &str = "[ca]\ndefault_ca = here\n[here]\ndir = .\ndatabase = index\nnew_certs_dir = .\n\
             certificate = ca.pem\nprivate_key = ca.key\ndefault_md = sha256\ndefault_days = 2\n\
@@ -82,7 +84,7 @@ fn put(file: &Path, text: &str) {
     std::fs::rename(new, file).expect("in its place");
 }
 
-fn register(installation: &mut Installation, text: &str) {
+fn register(installation: &mut RunningInstallation, text: &str) {
     let file = installation.data().join("tegata.toml");
     let before = std::fs::read_to_string(&file).expect("a configuration");
     std::fs::write(&file, format!("{before}\n{text}")).expect("a configuration");
@@ -90,28 +92,33 @@ fn register(installation: &mut Installation, text: &str) {
 }
 
 fn introspect(
-    installation: &Installation,
+    installation: &RunningInstallation,
     client_id: &str,
     certificate: &str,
     key: &str,
     token: &str,
-) -> Answer {
+) -> CurlAnswer {
     let asking = installation.oauth("introspection_endpoint").presenting(certificate, key);
     asking.form(&[("client_id", client_id), ("token", token)]).send()
 }
 
-fn as_own(installation: &Installation, client_id: &str, own: &Own, token: &str) -> Answer {
+fn as_own(installation: &RunningInstallation, client_id: &str, own: &Own, token: &str) -> CurlAnswer {
     let (certificate, key) = (own.certificate.display().to_string(), own.key.display().to_string());
     introspect(installation, client_id, &certificate, &key, token)
 }
 
-fn as_identity(installation: &Installation, client_id: &str, identity: &Identity, token: &str) -> Answer {
+fn as_identity(
+    installation: &RunningInstallation,
+    client_id: &str,
+    identity: &DeviceIdentity,
+    token: &str,
+) -> CurlAnswer {
     introspect(installation, client_id, &identity.file("chain.pem"), &identity.file("key.pem"), token)
 }
 
 #[test]
 fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (device, product) = (installation.enroll("register-1"), installation.enroll_gate("rezept"));
     let uri = format!("https://{}/gate/{}", name_of(&installation), product.device);
     let audience = installation.product.clone();
@@ -129,8 +136,8 @@ fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() 
     assert_eq!((&impostor["error"], &impostor["code"]), (&json!("invalid_client"), &json!("C-12")));
 
     let product = product.kept_aside();
-    let renewed =
-        Identity { folder: product.folder.with_file_name("rezept"), ..product.clone() }.renew(&installation);
+    let renewed = DeviceIdentity { folder: product.folder.with_file_name("rezept"), ..product.clone() }
+        .renew(&installation);
     as_identity(&installation, "rezept", &renewed, &token).expect(200);
     installation.tell(&["device", "revoke", "--yes", &product.device]);
     for certificate in [&product, &renewed] {
@@ -145,7 +152,7 @@ fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() 
 
 #[test]
 fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_knows() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let folder = installation.folder("batch");
     let (first, second) = (Own::make(&folder, "first", "batch"), Own::make(&folder, "second", "batch"));
     let (file, served) = (folder.join("jwks.json"), folder.join("served.json"));
@@ -183,9 +190,9 @@ fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_
 
 #[test]
 fn a_client_that_its_own_ca_has_revoked_is_refused_as_soon_as_the_list_says_so() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let folder = installation.folder("ca");
-    let ca = Ca::make(&folder);
+    let ca = ClientTestCa::make(&folder);
     let (kept, lost) = (ca.issue("kept"), ca.issue("lost"));
     let crl = ca.publish();
     let registration = |name: &str| {
@@ -214,10 +221,10 @@ fn a_client_that_its_own_ca_has_revoked_is_refused_as_soon_as_the_list_says_so()
 
 #[test]
 fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let data = installation.folder("another");
     let at = data.display().to_string();
-    Outcome::of(&mut init(&at)).good();
+    CommandOutcome::of(&mut init(&at)).good();
     let file = data.join("tegata.toml");
     let first = std::fs::read_to_string(&file).expect("a configuration");
     let head = "[[client]]\nclient_id = \"two\"\ntoken_endpoint_auth_method = \"tls_client_auth\"\n";
@@ -230,7 +237,7 @@ fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
         ("ca = \"nowhere.pem\"\ntls_client_auth_subject_dn = \"CN=a\"\n", "nowhere.pem"),
     ] {
         std::fs::write(&file, format!("{first}\n{head}{text}")).expect("a configuration");
-        let outcome = Outcome::of(Command::new(tegata_tests::tegata()).args(["serve", "--data", &at]));
+        let outcome = CommandOutcome::of(Command::new(tegata_tests::tegata()).args(["serve", "--data", &at]));
         assert_ne!(outcome.code, 0);
         assert!(outcome.stderr.contains(reason), "{}", outcome.stderr);
         if reason == "exactly one" {
@@ -252,7 +259,7 @@ fn init(data: &str) -> Command {
 }
 
 /// Whose certificates were taken over, in order of names.
-fn known_to_the_log(installation: &Installation) -> Vec<String> {
+fn known_to_the_log(installation: &RunningInstallation) -> Vec<String> {
     let log = installation.data().join("ledger.db").display().to_string();
     let script = "import sqlite3, sys
 for (entry,) in sqlite3.connect(sys.argv[1]).execute('SELECT entry FROM audit ORDER BY seq'): print(entry)";
@@ -270,7 +277,7 @@ fn inline(own: &Own) -> String {
     format!("keys = [{{kty = \"EC\", x5c = [{}]}}]", jwks["keys"][0]["x5c"][0])
 }
 
-fn name_of(installation: &Installation) -> String {
+fn name_of(installation: &RunningInstallation) -> String {
     let text = std::fs::read_to_string(installation.data().join("tegata.toml")).expect("a configuration");
     let line = text.lines().find(|line| line.starts_with("name = ")).expect("a name");
     line.split('"').nth(1).expect("its text").to_owned()

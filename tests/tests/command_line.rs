@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use tegata_tests::{Identity, Installation, Outcome, tegata};
+use tegata_tests::{CommandOutcome, DeviceIdentity, RunningInstallation, tegata};
 
 /// A line for bash that runs `tegata ARGUMENTS --data DIR` as `"$@"`.
-fn bash(installation: &Installation, script: &str, arguments: &[&str]) -> Outcome {
+fn bash(installation: &RunningInstallation, script: &str, arguments: &[&str]) -> CommandOutcome {
     let mut line = installation.command_line(arguments);
     line.pop();
-    Outcome::of(Command::new("bash").args(["-o", "pipefail", "-c", script, "bash"]).args(line))
+    CommandOutcome::of(Command::new("bash").args(["-o", "pipefail", "-c", script, "bash"]).args(line))
 }
 
 fn labels(list: &Value) -> Vec<&str> {
@@ -19,7 +19,7 @@ fn labels(list: &Value) -> Vec<&str> {
 
 #[test]
 fn support_finds_a_device_by_what_the_caller_says_in_any_order() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     installation.tell(&["tenant", "add", "みどり薬局"]);
     installation.tell(&["site", "add", "本店", "--tenant", "みどり薬局"]);
     installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
@@ -31,7 +31,7 @@ fn support_finds_a_device_by_what_the_caller_says_in_any_order() {
         let place = ["--tenant", tenant, "--site", site];
         let invited = installation.tell(&[&["invite", "--label", label], &place[..]].concat());
         let link = invited["url"].as_str().expect("a link");
-        Identity::enroll(&installation, link, name);
+        DeviceIdentity::enroll(&installation, link, name);
     }
     let list = |words: &[&str]| installation.listed(&[&["device", "list"], words].concat());
 
@@ -71,7 +71,7 @@ fn support_finds_a_device_by_what_the_caller_says_in_any_order() {
 
 #[test]
 fn what_cannot_be_undone_asks_on_a_terminal_and_needs_a_word_without_one() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1").device;
     let revoke = ["device", "revoke", &device];
 
@@ -103,7 +103,7 @@ fn what_cannot_be_undone_asks_on_a_terminal_and_needs_a_word_without_one() {
 
 #[test]
 fn a_second_stop_says_by_whom_and_when_and_no_environment_says_who_that_is() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1").device;
     installation.tell(&["device", "suspend", &device, "--note", "ticket 7"]);
     let again = installation.command_without_json(&["device", "suspend", &device]);
@@ -121,9 +121,9 @@ fn a_second_stop_says_by_whom_and_when_and_no_environment_says_who_that_is() {
     let mut line = installation.command_line(&["device", "revoke", "--yes", &device]);
     let program = line.remove(0);
     let names = ["SUDO_USER", "USER", "LOGNAME"].map(|name| (name, "mallory"));
-    Outcome::of(Command::new(program).args(line).envs(names)).good();
+    CommandOutcome::of(Command::new(program).args(line).envs(names)).good();
     let history = installation.tell(&["device", "history", &device]);
-    let account = Outcome::of(Command::new("id").arg("-un")).good().stdout;
+    let account = CommandOutcome::of(Command::new("id").arg("-un")).good().stdout;
     let actor = history[0]["actor"].as_str().expect("an actor");
     assert!(actor.starts_with(&format!("operator:{}", account.trim())), "{actor}");
     let claim = actor.split_once("mallory").map(|(before, _)| before);
@@ -144,7 +144,7 @@ fn a_second_stop_says_by_whom_and_when_and_no_environment_says_who_that_is() {
 
 #[test]
 fn a_reader_that_goes_away_ends_nothing_but_the_reading() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1").device;
     for arguments in [
         &["device", "list"][..],
@@ -167,11 +167,12 @@ fn a_reader_that_goes_away_ends_nothing_but_the_reading() {
 fn a_shell_completes_the_commands_and_each_has_a_manual_page() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let said = |arguments: &[&str]| Outcome::of(Command::new(tegata()).args(arguments)).good().stdout;
+    let said = |arguments: &[&str]| CommandOutcome::of(Command::new(tegata()).args(arguments)).good().stdout;
     std::fs::write(path("tegata.bash"), said(&["completions", "bash"])).expect("a script");
-    Outcome::of(Command::new("bash").args(["-n", &path("tegata.bash")])).good();
+    CommandOutcome::of(Command::new("bash").args(["-n", &path("tegata.bash")])).good();
     let completed = "source \"$1\"; COMP_WORDS=(tegata device l); COMP_CWORD=2; _tegata tegata l device; echo ${COMPREPLY[@]}";
-    let completed = Outcome::of(Command::new("bash").args(["-c", completed, "bash", &path("tegata.bash")]));
+    let completed =
+        CommandOutcome::of(Command::new("bash").args(["-c", completed, "bash", &path("tegata.bash")]));
     assert_eq!(completed.good().stdout.trim(), "list");
     for shell in ["zsh", "fish", "powershell", "elvish"] {
         assert!(said(&["completions", shell]).contains("tegata"));
@@ -184,7 +185,8 @@ fn a_shell_completes_the_commands_and_each_has_a_manual_page() {
     assert!(!Path::new(&path("man")).join("tegata-approve.1").exists(), "former names have no page");
     for name in ["tegata.1", "tegata-device-list.1", "tegata-approvals-decline.1"] {
         let file = Path::new(&path("man")).join(name).display().to_string();
-        let shown = Outcome::of(Command::new("man").args(["-l", "--warnings", &file]).env("MANPAGER", "cat"));
+        let shown =
+            CommandOutcome::of(Command::new("man").args(["-l", "--warnings", &file]).env("MANPAGER", "cat"));
         assert!(shown.good().stdout.contains("SYNOPSIS"), "{name}");
     }
 }

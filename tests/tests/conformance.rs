@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::process::Command;
-use tegata_tests::{Outcome, tegata};
+use tegata_tests::{CommandOutcome, tegata};
 
 /// Codes wait for the login, so the list has gaps: 33 to 35.
 const TOTAL: u64 = 57;
@@ -10,7 +10,7 @@ const TOTAL: u64 = 57;
 #[test]
 fn a_throw_away_server_keeps_every_line() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/conformance");
-    let outcome = Outcome::of(Command::new(root).arg("--json").env("TEGATA_BIN", tegata()));
+    let outcome = CommandOutcome::of(Command::new(root).arg("--json").env("TEGATA_BIN", tegata()));
     let said = outcome.json();
     assert_eq!((&said["passed"], &said["total"]), (&TOTAL.into(), &TOTAL.into()), "{said:#}");
     assert_eq!(said["failed"], json!([]));
@@ -30,7 +30,7 @@ fn a_server_that_says_no_to_everything_passes_no_line() {
 
 fn passes_no_line(which: &[&str]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/selftest.py");
-    let outcome = Outcome::of(Command::new("python3").arg(script).args(which));
+    let outcome = CommandOutcome::of(Command::new("python3").arg(script).args(which));
     let said = outcome.json();
     assert_eq!((&said["passed"], &said["total"]), (&0.into(), &TOTAL.into()), "{said:#} {}", outcome.stderr);
     assert_eq!(numbers(&said["failed"]).len() as u64, TOTAL, "skipped: {}", said["skipped"]);
@@ -38,10 +38,10 @@ fn passes_no_line(which: &[&str]) {
 
 #[test]
 fn what_the_kit_was_not_given_is_skipped_with_the_reason_and_never_passed() {
-    let installation = tegata_tests::Installation::start();
+    let installation = tegata_tests::RunningInstallation::start();
     let device = installation.enroll("register-1");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/conformance");
-    let outcome = Outcome::of(
+    let outcome = CommandOutcome::of(
         Command::new(root)
             .args(["--json", "--issuer", &installation.issuer, "--cert", &device.file("chain.pem")])
             .args(["--key", &device.file("key.pem"), "--resource", &installation.product, "--tls-ca"])

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use tegata_tests::Installation;
+use tegata_tests::RunningInstallation;
 use tegata_tests::crowd::enrol_at_once;
 use tegata_tests::stopwatch::eventually;
 
@@ -15,7 +15,7 @@ const SLOW: usize = 200;
 
 #[test]
 fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_their_own() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let list = installation.folder("lists").join("crowd.csv");
     let lines: Vec<_> = (1..=CROWD).map(|number| format!("本店,端末{number}")).collect();
     std::fs::write(&list, format!("site,label\n{}\n", lines.join("\n"))).expect("a list");
@@ -38,7 +38,7 @@ fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_the
 
 #[test]
 fn whoever_sends_or_reads_slowly_holds_no_connection_past_the_limit_and_keeps_nobody_else_out() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let before = installation.open_files();
     let url = |path: &str| format!("{}{path}", installation.portal);
     let ways: [(&str, &[&str], String); 3] = [

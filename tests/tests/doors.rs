@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 use tegata_tests::openssl::{self, url_after};
-use tegata_tests::{Answer, Curl, Identity, Installation, Proxied, csr};
+use tegata_tests::{Curl, CurlAnswer, DeviceIdentity, Proxied, RunningInstallation, csr};
 
 /// Who may come to the device listener.
 struct Actors {
-    device: Identity,
-    gate: Identity,
-    suspended: Identity,
-    revoked: Identity,
+    device: DeviceIdentity,
+    gate: DeviceIdentity,
+    suspended: DeviceIdentity,
+    revoked: DeviceIdentity,
     foreign: Foreign,
 }
 
 /// One of them.
-struct Actor {
+struct DoorActor {
     name: &'static str,
     client_id: String,
     /// Certificate and key, where there is one.
@@ -31,7 +31,7 @@ struct Foreign {
 struct Route {
     name: &'static str,
     /// The request of a client that calls itself by the second argument.
-    request: fn(&Installation, &str) -> Curl,
+    request: fn(&RunningInstallation, &str) -> Curl,
     told: Told,
 }
 
@@ -147,7 +147,7 @@ const ROUTES: &[Route] = &[
 
 #[test]
 fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
-    tells_every_actor_what_they_may_know(&Installation::start());
+    tells_every_actor_what_they_may_know(&RunningInstallation::start());
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn through_a_proxy_every_route_tells_every_actor_the_same() {
     tells_every_actor_what_they_may_know(&Proxied::by_nginx().installation);
 }
 
-fn tells_every_actor_what_they_may_know(installation: &Installation) {
+fn tells_every_actor_what_they_may_know(installation: &RunningInstallation) {
     let actors = Actors::gather(installation);
     let mut wrong = Vec::new();
     for route in ROUTES {
@@ -173,7 +173,7 @@ fn tells_every_actor_what_they_may_know(installation: &Installation) {
 
 #[test]
 fn the_feed_of_denials_is_for_gates_alone() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let actors = Actors::gather(&installation);
     // HEAD, because the answer to a gate has no end.
     let feed = || installation.oauth("tegata_feed_endpoint").flag("--head");
@@ -190,7 +190,7 @@ fn the_feed_of_denials_is_for_gates_alone() {
 
 #[test]
 fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     for (path, status) in [
         ("/", 200),
         ("/enroll", 200),
@@ -225,7 +225,7 @@ fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
 /// slow: 50 KB take a second and a half at 3G speed.
 #[test]
 fn the_first_page_weighs_less_than_fifty_kilobytes_with_all_it_needs_and_asks_nobody_else() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut waiting = vec!["/enroll".to_owned()];
     let mut fetched: Vec<(String, usize)> = Vec::new();
     while let Some(path) = waiting.pop() {
@@ -264,7 +264,7 @@ fn quoted_after(text: &str, beginning: &str) -> Vec<String> {
 
 #[test]
 fn pages_run_no_script_but_their_own() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     // The page for those who are invited sends the form that a profile answers.
     for (page, forms) in [("/", "form-action 'none'"), ("/enroll", "form-action 'self'")] {
         let answer = installation.at_portal(page).header("accept", "text/html").send().expect(200);
@@ -289,7 +289,7 @@ fn pages_run_no_script_but_their_own() {
 }
 
 impl Actors {
-    fn gather(installation: &Installation) -> Self {
+    fn gather(installation: &RunningInstallation) -> Self {
         let [device, suspended, revoked] =
             ["good", "suspended", "revoked"].map(|label| installation.enroll(label));
         installation.tell(&["device", "suspend", &suspended.device]);
@@ -299,8 +299,8 @@ impl Actors {
     }
 
     /// In the order of [`Told`]. Whoever has no name here goes by the good device's.
-    fn all(&self) -> [Actor; 6] {
-        let own = |name, identity: &Identity| Actor {
+    fn all(&self) -> [DoorActor; 6] {
+        let own = |name, identity: &DeviceIdentity| DoorActor {
             name,
             client_id: identity.device.clone(),
             pair: Some([identity.file("chain.pem"), identity.file("key.pem")]),
@@ -308,17 +308,17 @@ impl Actors {
         let client_id = self.device.device.clone();
         let foreign = [self.foreign.certificate.clone(), self.foreign.key.clone()];
         [
-            Actor { name: "nobody", client_id: client_id.clone(), pair: None },
+            DoorActor { name: "nobody", client_id: client_id.clone(), pair: None },
             own("a device", &self.device),
             own("a gate", &self.gate),
             own("a suspended device", &self.suspended),
             own("a revoked device", &self.revoked),
-            Actor { name: "another authority's", client_id, pair: Some(foreign) },
+            DoorActor { name: "another authority's", client_id, pair: Some(foreign) },
         ]
     }
 }
 
-impl Actor {
+impl DoorActor {
     fn present(&self, request: Curl) -> Curl {
         match &self.pair {
             Some([certificate, key]) => request.presenting(certificate, key),
@@ -329,7 +329,7 @@ impl Actor {
 
 impl Foreign {
     /// Names the same device, by an authority of its own.
-    fn like(device: &Identity) -> Self {
+    fn like(device: &DeviceIdentity) -> Self {
         let (certificate, key) = (device.file("foreign.pem"), device.file("foreign.key"));
         let text = openssl::text(&device.file("cert.pem"));
         let name = format!("subjectAltName=URI:{}", name_in(&text));
@@ -366,7 +366,7 @@ fn name_in(text: &str) -> String {
 }
 
 /// The code of a problem, JSON or page, or the error of RFC 6749.
-fn code_of(answer: &Answer) -> String {
+fn code_of(answer: &CurlAnswer) -> String {
     if answer.header("content-type").starts_with("text/html") {
         let text = answer.text();
         let code = text.split_once("class=\"code\"").and_then(|(_, rest)| rest.split_once("<strong>"));

@@ -2,13 +2,13 @@
 
 use tegata_tests::openssl::{openssl, text, url_after};
 use tegata_tests::strongswan::show;
-use tegata_tests::{Answer, Curl, Installation, StrongSwan, csr, run};
+use tegata_tests::{Curl, CurlAnswer, RunningInstallation, StrongSwan, csr, run};
 
 const EST: &str = "/.well-known/est";
 
 #[test]
 fn a_server_with_curl_and_openssl_enrols_by_invitation_and_renews_by_certificate() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let folder = installation.folder("est");
     let path = |name: &str| show(&folder.join(name));
 
@@ -54,7 +54,7 @@ fn a_server_with_curl_and_openssl_enrols_by_invitation_and_renews_by_certificate
 
 #[test]
 fn strongswan_fetches_the_cas_enrols_and_renews() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = StrongSwan::in_folder(installation.folder("strongswan"));
     let tls = show(&installation.tls_ca);
     let server = ["--url", &installation.device, "--cacert", &tls];
@@ -83,7 +83,7 @@ fn strongswan_fetches_the_cas_enrols_and_renews() {
 
 #[test]
 fn without_the_right_to_it_nobody_gets_a_certificate() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (good, other) = (code(&installation.invite("one")), code(&installation.invite("two")));
     let asked =
         at(&installation, "/simpleenroll").body("application/pkcs10", csr::honest()).send().expect(401);
@@ -115,7 +115,7 @@ fn without_the_right_to_it_nobody_gets_a_certificate() {
 
 #[test]
 fn a_stopped_device_renews_nothing_and_its_invitation_is_no_way_around() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("stolen");
     installation.tell(&["device", "revoke", "--yes", &device.device]);
     let renew = at(&installation, "/simplereenroll").as_device(&device);
@@ -126,17 +126,17 @@ fn a_stopped_device_renews_nothing_and_its_invitation_is_no_way_around() {
     cas.expect(200);
 }
 
-fn at(installation: &Installation, path: &str) -> Curl {
+fn at(installation: &RunningInstallation, path: &str) -> Curl {
     installation.at_device(&format!("{EST}{path}"))
 }
 
-fn enroll(installation: &Installation, code: &str, csr: &str) -> Answer {
+fn enroll(installation: &RunningInstallation, code: &str, csr: &str) -> CurlAnswer {
     let request = at(installation, "/simpleenroll").option("--user", &format!("anybody:{code}"));
     request.body("application/pkcs10", csr).send()
 }
 
 /// The certificates of an answer in PEM, by openssl.
-fn certificates_of(answer: &Answer, file: &str) -> String {
+fn certificates_of(answer: &CurlAnswer, file: &str) -> String {
     std::fs::write(file, pem(answer)).expect("a file");
     let said = run("openssl", &["pkcs7", "-in", file, "-print_certs"]);
     said.lines()
@@ -145,7 +145,7 @@ fn certificates_of(answer: &Answer, file: &str) -> String {
 }
 
 /// An answer as openssl reads it; what it is called does not matter there.
-fn pem(answer: &Answer) -> String {
+fn pem(answer: &CurlAnswer) -> String {
     format!("-----BEGIN PKCS7-----\n{}\n-----END PKCS7-----\n", wrapped(answer.text().trim()))
 }
 
@@ -166,7 +166,7 @@ fn new_key(file: &str) {
     run("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file]);
 }
 
-fn verified(installation: &Installation, certificate: &str) {
+fn verified(installation: &RunningInstallation, certificate: &str) {
     let chain = show(&installation.chain);
     let verify = ["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", &chain, certificate];
     openssl(&verify).good();

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Installation, Poller, Receiver};
+use tegata_tests::{Poller, Receiver, RunningInstallation};
 
 #[test]
 fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kills() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let mut receiver = Receiver::new(&installation, "siem", None, None);
     installation.reconfigure(|text| text + &receiver.configuration());
     let transmitter = receiver.start()["transmitter"].clone();
@@ -63,7 +63,7 @@ fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kil
 
 #[test]
 fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_nobody_up() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     let site = site["site"].as_str().expect("an id").to_owned();
@@ -81,11 +81,11 @@ fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_no
     let invited = |site: &str, label: &str| {
         let invitation = installation.tell(&["invite", "--site", site, "--label", label]);
         let url = invitation["url"].as_str().expect("a link");
-        tegata_tests::Identity::enroll(&installation, url, label)
+        tegata_tests::DeviceIdentity::enroll(&installation, url, label)
     };
     let (ours, theirs) = (invited("本店", "ours"), invited(&site, "theirs"));
     let certificate =
-        |identity: &tegata_tests::Identity| identity.folder.join("cert.pem").display().to_string();
+        |identity: &tegata_tests::DeviceIdentity| identity.folder.join("cert.pem").display().to_string();
     installation.tell(&["certificate", "revoke", "--yes", &certificate(&ours)]);
     installation.tell(&["device", "revoke", "--yes", &ours.device]);
     installation.tell(&["device", "revoke", "--yes", &theirs.device]);
@@ -113,7 +113,7 @@ fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_no
 }
 
 /// Until everything the receiver answered for is noted. What it took without having answered would be sent again.
-fn caught_up(installation: &Installation) {
+fn caught_up(installation: &RunningInstallation) {
     eventually("its place is at the end", Duration::from_secs(10), || {
         let row = installation.listed(&["receiver", "list"])[0].clone();
         row["behind"] == 0 && row["failing_since"].is_null()
@@ -136,7 +136,7 @@ fn payload(event: &Value) -> &Value {
 #[test]
 fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_nothing_twice_that_it_acknowledged()
  {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let mut poller = Poller::new(&installation, "siem", None);
     installation.reconfigure(|text| text + &poller.configuration("issuance = true"));
     let found = poller.start(1);
@@ -163,7 +163,7 @@ fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_noth
     assert_eq!((kind(&renewed), &payload(&renewed)["change_type"]), ("credential-change", &"update".into()));
 
     // The server is pulled out while two processes of the receiver wait; then one of them is.
-    let tell = |installation: &Installation, verb: &str| {
+    let tell = |installation: &RunningInstallation, verb: &str| {
         // A server that has just begun is given time to write its first receipts.
         let consent: &[&str] = if verb == "revoke" { &["--yes"] } else { &[] };
         let patient = ["device", verb, &device.device, "--wait-ms", "60000"];
@@ -209,7 +209,7 @@ fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_noth
 
 #[test]
 fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_they_like() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let (mut siem, mut midori) =
         (Poller::new(&installation, "siem", None), Poller::new(&installation, "midori", Some("みどり薬局")));

@@ -1,11 +1,11 @@
 //! The same member of staff with Firefox, which keeps its certificates to itself and asks which one to present.
 
 use serde_json::Value;
-use tegata_tests::{Browser, Download, Installation};
+use tegata_tests::{Browser, Download, RunningInstallation};
 
 #[test]
 fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open_firefox(&installation);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -38,7 +38,7 @@ fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
 
 /// On the device page, from the old certificate to the new one. Firefox keeps a choice until it is closed, whatever a
 /// server says to it; the page tells so.
-fn renew(installation: &Installation, browser: &mut Browser, old: &str) {
+fn renew(installation: &RunningInstallation, browser: &mut Browser, old: &str) {
     browser.click("#start");
     let (second, password) = parcel(browser, "firefox-renew-install-english");
     browser.import(&second.path, &password);
@@ -78,7 +78,7 @@ fn parcel(browser: &mut Browser, picture: &str) -> (Download, String) {
 }
 
 /// The serial number of a generation of the only device.
-fn serial_of(installation: &Installation, generation: u64) -> String {
+fn serial_of(installation: &RunningInstallation, generation: u64) -> String {
     let list = installation.listed(&["device", "list"]);
     let shown = installation.tell(&["device", "show", list[0]["device"].as_str().expect("a device")]);
     let certificates = shown["certificates"].as_array().expect("certificates");

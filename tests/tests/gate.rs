@@ -5,14 +5,15 @@ use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
 use tegata_tests::{
-    Answer, Browser, Curl, Installation, Outcome, Product, Recipe, self_signed_server, tegata,
+    Browser, CommandOutcome, Curl, CurlAnswer, Recipe, RunningInstallation, TestProductServer,
+    self_signed_server, tegata,
 };
 
 #[test]
 fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_through() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let gate = installation.gate();
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");
     let token = obtain(&installation, &device);
@@ -30,19 +31,20 @@ fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_thro
 
 #[test]
 fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let folder = installation.folder("product");
     let tls_ca = self_signed_server(&folder);
     let certificate = [&*folder.join("server.pem"), &*folder.join("server.key")];
     let gate = installation.enroll_gate("embedded");
-    let product = Product::with_the_gate_inside(&installation, &gate, &installation.product, certificate);
+    let product =
+        TestProductServer::with_the_gate_inside(&installation, &gate, &installation.product, certificate);
     let (device, other) = (installation.enroll("register-1"), installation.enroll("register-2"));
     let token = obtain(&installation, &device);
     let request = || Curl::to(&format!("https://localhost:{}/", product.port)).trusting(&tls_ca);
 
     let admitted = request().as_device(&device).bearer(&token).send().expect(200);
     assert_eq!(admitted.json()["device"], *device.device);
-    let refused = |answer: Answer| answer.expect(401).problem();
+    let refused = |answer: CurlAnswer| answer.expect(401).problem();
     assert_eq!(refused(request().as_device(&device).send()), "G-02");
     assert_eq!(refused(request().bearer(&token).send()), "C-01");
     assert_eq!(refused(request().as_device(&other).bearer(&token).send()), "G-04");
@@ -56,10 +58,10 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
 
 #[test]
 fn a_devices_certificate_is_no_gates_and_whoever_starts_one_with_it_reads_so() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let file = |path: &std::path::Path| path.display().to_string();
-    let outcome = Outcome::of(
+    let outcome = CommandOutcome::of(
         Command::new(tegata())
             .args(["gate", "--issuer", &format!("{}/", installation.issuer), "--audience", "rezept"])
             .args(["--identity", &file(&device.folder), "--tls-ca", &file(&installation.tls_ca)])
@@ -75,7 +77,7 @@ fn a_devices_certificate_is_no_gates_and_whoever_starts_one_with_it_reads_so() {
 
 #[test]
 fn a_product_finds_the_keys_of_living_gates_and_of_nobody_else() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     installation.enroll("register-1");
     let gate = installation.enroll_gate("g-1");
     let metadata = format!("{}/.well-known/oauth-authorization-server", installation.issuer);
@@ -93,9 +95,9 @@ fn a_product_finds_the_keys_of_living_gates_and_of_nobody_else() {
 
 #[test]
 fn a_token_for_another_product_is_of_no_use() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let gate = installation.gate_for("https://another.example");
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");
     let token = obtain(&installation, &device);
@@ -105,9 +107,9 @@ fn a_token_for_another_product_is_of_no_use() {
 
 #[test]
 fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_it_stands() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let gate = installation.gate();
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register-1");
     let asked = || Curl::to(&format!("http://127.0.0.1:{}/check", gate.port)).header("accept-language", "en");
@@ -133,7 +135,7 @@ fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_
 
 #[test]
 fn people_who_are_refused_read_a_page_and_one_click_away_how_their_device_stands() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let gate = installation.gate();
     let refusing = format!("http://127.0.0.1:{}/check", gate.port);
     let mut browser = Browser::open(&installation);

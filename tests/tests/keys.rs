@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Hsm, Identity, Installation, Outcome, csr, tegata};
+use tegata_tests::{CommandOutcome, DeviceIdentity, Hsm, RunningInstallation, csr, tegata};
 
 #[test]
 fn an_installation_whose_ca_keys_never_leave_the_hsm_does_all_that_others_do() {
@@ -63,7 +63,7 @@ fn a_wrong_pin_is_told_at_the_start_and_a_right_one_is_taken_after_it() {
     assert_eq!(refused.code, 1, "{}", refused.said());
     assert!(refused.stderr.contains("refused the PIN; it is not tried again"), "{}", refused.said());
     hsm.write_pin(hsm.pin());
-    let installation = Installation::start_in(data, hsm.environment());
+    let installation = RunningInstallation::start_in(data, hsm.environment());
     is_good(&installation, &installation.enroll("register-1"));
 }
 
@@ -87,7 +87,7 @@ fn without_its_hsm_a_server_does_not_start_and_says_what_it_looked_for() {
 
 #[test]
 fn a_server_starts_and_serves_with_the_root_key_far_away() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let before = installation.enroll("before");
     installation.kill();
     std::fs::remove_file(installation.data().join("keys/root.pem")).expect("the root key");
@@ -112,27 +112,27 @@ fn an_hsm_server_starts_without_the_name_of_the_root_key() {
     installation.command(&["check"]).good();
 }
 
-fn in_hsm(hsm: &Hsm) -> Installation {
+fn in_hsm(hsm: &Hsm) -> RunningInstallation {
     let data = tempfile::Builder::new().prefix("tegata-e2e-").tempdir().expect("a folder");
     hsm.init(data.path()).good();
-    Installation::start_in(data, hsm.environment())
+    RunningInstallation::start_in(data, hsm.environment())
 }
 
-fn is_good(installation: &Installation, device: &Identity) {
+fn is_good(installation: &RunningInstallation, device: &DeviceIdentity) {
     let verified = verify_with_crl(installation, device);
     assert_eq!(verified.code, 0, "{}", verified.said());
     assert_eq!(ocsp_status(&ocsp(installation, device)), "good");
 }
 
-fn serve(hsm: &Hsm, data: &Path) -> Outcome {
+fn serve(hsm: &Hsm, data: &Path) -> CommandOutcome {
     serve_with(&hsm.environment(), data)
 }
 
 /// `tegata dev`, which must end by itself.
-fn serve_with(environment: &[(String, String)], data: &Path) -> Outcome {
+fn serve_with(environment: &[(String, String)], data: &Path) -> CommandOutcome {
     let mut command = Command::new(tegata());
     command.args(["dev", "--portal-port", "0", "--device-port", "0", "--public-port", "0", "--data"]);
-    Outcome::of(command.arg(data).envs(environment.iter().cloned()))
+    CommandOutcome::of(command.arg(data).envs(environment.iter().cloned()))
 }
 
 fn files_in(folder: &Path) -> Vec<String> {

@@ -7,11 +7,11 @@ use std::thread;
 use std::time::Duration;
 use tegata_tests::installation::text_of;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Browser, Download, Installation, Outcome, csr, tegata};
+use tegata_tests::{Browser, CommandOutcome, CurlAnswer, Download, RunningInstallation, csr, tegata};
 
 #[test]
 fn a_script_enrols_one_device_after_the_other_by_their_asset_numbers_until_the_code_is_used_up() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
     let first = enrol(&installation, &kitting.link, "a", Some("A-0815")).good().json();
     assert_eq!(
@@ -52,7 +52,7 @@ fn a_script_enrols_one_device_after_the_other_by_their_asset_numbers_until_the_c
 
 #[test]
 fn of_ten_machines_that_want_four_places_at_once_four_get_one() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 4, &[]);
     let outcomes: Vec<_> = thread::scope(|scope| {
         let started: Vec<_> = (0..10)
@@ -79,7 +79,7 @@ fn of_ten_machines_that_want_four_places_at_once_four_get_one() {
 
 #[test]
 fn a_stolen_code_is_ended_at_once_and_takes_its_devices_along() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 50, &["--per-minute", "2"]);
     let thief = enrol(&installation, &kitting.link, "thief-1", None).good().json();
     enrol(&installation, &kitting.link, "thief-2", None).good();
@@ -108,7 +108,7 @@ fn a_stolen_code_is_ended_at_once_and_takes_its_devices_along() {
 
 #[test]
 fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let invited = installation.tell(&["invite", "--label", "受付PC"]);
     let (id, link) = (text_of(&invited, "invitation"), text_of(&invited, "url"));
     installation.tell(&["invite", "revoke", &id]);
@@ -128,7 +128,7 @@ fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
 
 #[test]
 fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_foreign_page() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let elsewhere = kitting(&installation, 5, &["--network", "192.0.2.0/24"]);
     let refused = enrol(&installation, &elsewhere.link, "elsewhere", None);
     assert!(refused.stderr.contains("I-32"), "{}", refused.stderr);
@@ -158,7 +158,7 @@ fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_fore
     let taken = installation.tell(&["invite", "show", &near.id]);
     assert_eq!(taken["taken"], 0, "nothing of this took a place: {taken}");
 
-    let made: Answer = post("/api/v1/kitting/enrollments", ordinary.clone()).send().expect(201);
+    let made: CurlAnswer = post("/api/v1/kitting/enrollments", ordinary.clone()).send().expect(201);
     let again = post("/api/v1/kitting/enrollments", ordinary).send().expect(201);
     assert_eq!(made.json()["thumbprint"], again.json()["thumbprint"], "a lost answer is given again");
     let stranger = installation.enroll("stranger");
@@ -174,7 +174,7 @@ fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_fore
 
 #[test]
 fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_prints_their_labels() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
     let mut browser = Browser::open(&installation);
     browser.go(&format!("{}/kitting", installation.portal));
@@ -237,7 +237,7 @@ fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_print
 
 #[test]
 fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_itself() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     installation.tell(&["policy", "set", "--approval", "yes"]);
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
     let mut browser = Browser::open(&installation);
@@ -286,7 +286,7 @@ fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_it
 
 #[test]
 fn a_script_waits_too_and_learns_the_devices_place() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     installation.tell(&["policy", "set", "--approval", "yes"]);
     let kitting = kitting(&installation, 1, &["--label", "棚卸-{n}"]);
     thread::scope(|scope| {
@@ -303,47 +303,52 @@ fn a_script_waits_too_and_learns_the_devices_place() {
 }
 
 /// A kitting code as `tegata invite --kitting` shows it.
-struct Kitting {
+struct KittingFixture {
     id: String,
     link: String,
 }
 
-impl Kitting {
+impl KittingFixture {
     fn code(&self) -> String {
         self.link.split('#').next_back().expect("a code").to_owned()
     }
 }
 
-fn kitting(installation: &Installation, devices: u32, options: &[&str]) -> Kitting {
+fn kitting(installation: &RunningInstallation, devices: u32, options: &[&str]) -> KittingFixture {
     let devices = devices.to_string();
     let command = [&["invite", "--kitting", "--devices", &devices], options].concat();
     let told = installation.tell(&command);
-    Kitting { id: text_of(&told, "kitting"), link: text_of(&told, "url") }
+    KittingFixture { id: text_of(&told, "kitting"), link: text_of(&told, "url") }
 }
 
-fn enrol(installation: &Installation, link: &str, folder: &str, label: Option<&str>) -> Outcome {
+fn enrol(
+    installation: &RunningInstallation,
+    link: &str,
+    folder: &str,
+    label: Option<&str>,
+) -> CommandOutcome {
     enrol_in(&kitted(installation, folder), &installation.tls_ca, link, label)
 }
 
-fn enrol_in(folder: &Path, trust: &Path, link: &str, label: Option<&str>) -> Outcome {
+fn enrol_in(folder: &Path, trust: &Path, link: &str, label: Option<&str>) -> CommandOutcome {
     let mut command = Command::new(tegata());
     command.arg("enroll").arg(link).arg("--out").arg(folder).arg("--tls-ca").arg(trust).arg("--json");
     if let Some(label) = label {
         command.args(["--label", label]);
     }
-    Outcome::of(&mut command)
+    CommandOutcome::of(&mut command)
 }
 
-fn kitted(installation: &Installation, folder: &str) -> PathBuf {
+fn kitted(installation: &RunningInstallation, folder: &str) -> PathBuf {
     installation.folder("kitted").join(folder)
 }
 
-fn file(installation: &Installation, folder: &str, name: &str) -> String {
+fn file(installation: &RunningInstallation, folder: &str, name: &str) -> String {
     kitted(installation, folder).join(name).display().to_string()
 }
 
 /// Everything the ledger holds, as it lies on the disk.
-fn audit(installation: &Installation) -> String {
+fn audit(installation: &RunningInstallation) -> String {
     let files = ["ledger.db", "ledger.db-wal"].map(|name| installation.data().join(name));
     let bytes = files.iter().filter_map(|file| std::fs::read(file).ok());
     bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()

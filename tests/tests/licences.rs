@@ -1,17 +1,17 @@
 //! A product is sold to a store while everything runs: its devices may ask for tokens at once, and others may not.
 
 use serde_json::{Value, json};
-use tegata_tests::{Answer, Identity, Installation};
+use tegata_tests::{CurlAnswer, DeviceIdentity, RunningInstallation};
 
 const SOLD: &str = "https://stock.localhost";
 
-fn ask(installation: &Installation, device: &Identity, resource: &str) -> Answer {
+fn ask(installation: &RunningInstallation, device: &DeviceIdentity, resource: &str) -> CurlAnswer {
     let fields =
         [("grant_type", "client_credentials"), ("client_id", &*device.device), ("resource", resource)];
     installation.oauth("token_endpoint").as_device(device).form(&fields).send()
 }
 
-fn is_refused(answer: &Answer) {
+fn is_refused(answer: &CurlAnswer) {
     let said: Value = answer.json();
     assert_eq!(
         (answer.status, &said["error"], &said["code"]),
@@ -21,13 +21,13 @@ fn is_refused(answer: &Answer) {
 
 #[test]
 fn a_product_is_for_the_stores_it_was_sold_to_from_the_moment_the_command_returns() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.reconfigure(|text| format!("{text}\n[[product]]\naudience = \"{SOLD}\"\nlicensed = true\n"));
     let first = installation.enroll("register-1");
     let invited = installation.tell(&["site", "add", "駅前店"]);
     assert_eq!(invited["name"], "駅前店");
     let url = installation.tell(&["invite", "--label", "register-2", "--site", "駅前店"]);
-    let second = Identity::enroll(&installation, url["url"].as_str().expect("a link"), "register-2");
+    let second = DeviceIdentity::enroll(&installation, url["url"].as_str().expect("a link"), "register-2");
     let licence = |what: &str, more: &[&str]| {
         installation.command(&[&["licence", what, "--product", SOLD], more].concat())
     };

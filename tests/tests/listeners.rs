@@ -7,14 +7,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Installation, Product, configure_proxy, ports, run_in};
+use tegata_tests::{RunningInstallation, TestProductServer, configure_proxy, ports, run_in};
 
 /// Silent connections of a flood: as many as a server has places.
 const FLOOD: usize = 4096;
 
 #[test]
 fn a_replaced_certificate_is_served_within_a_second_and_a_broken_one_never() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (first, live) = (own_certificate(&installation, "first"), installation.folder("live"));
     put(&first, &live);
     let behind = ports::free();
@@ -28,7 +28,7 @@ fn a_replaced_certificate_is_served_within_a_second_and_a_broken_one_never() {
                 .replace(&format!("tls/{listener}.key"), &named("privkey.pem"))
         })
     });
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let gate_files = installation.folder("gate-tls");
     copy(&first, &gate_files);
     let gate = installation.gate_alone(product.port, &gate_files);
@@ -64,7 +64,7 @@ fn a_replaced_certificate_is_served_within_a_second_and_a_broken_one_never() {
 
 #[test]
 fn a_token_does_not_wait_while_thousands_of_silent_connections_stand() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let before = installation.open_files();
     let port = ports::of(&installation.device);
@@ -80,7 +80,7 @@ fn a_token_does_not_wait_while_thousands_of_silent_connections_stand() {
 }
 
 /// By the recipe of the guide.
-fn own_certificate(installation: &Installation, name: &str) -> PathBuf {
+fn own_certificate(installation: &RunningInstallation, name: &str) -> PathBuf {
     let folder = installation.folder(name);
     let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/recipes/own-ca.sh");
     run_in(&folder, "sh", &[recipe, &folder.display().to_string(), "localhost", "*.probe.localhost"]);
@@ -115,7 +115,7 @@ fn half_of(folder: &Path) -> PathBuf {
     half
 }
 
-fn complaints(installation: &Installation) -> usize {
+fn complaints(installation: &RunningInstallation) -> usize {
     installation.log().matches("replaced files cannot be used").count()
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use tegata_tests::{Identity, Installation, openssl, run_in, tokens};
+use tegata_tests::{DeviceIdentity, RunningInstallation, openssl, run_in, tokens};
 
 /// Another authority, made with nothing but openssl.
 struct OldAuthority {
@@ -38,7 +38,7 @@ impl OldAuthority {
         authority
     }
 
-    fn device(&self, name: &str, serial: &str, extensions: &str) -> Identity {
+    fn device(&self, name: &str, serial: &str, extensions: &str) -> DeviceIdentity {
         let folder = self.folder.join(name);
         fs::create_dir_all(&folder).expect("a file");
         let (key, csr) = (format!("{name}/key.pem"), format!("{name}/csr.pem"));
@@ -71,7 +71,7 @@ impl OldAuthority {
             extensions,
         ]);
         fs::copy(self.folder.join(&certificate), folder.join("chain.pem")).expect("a file");
-        Identity {
+        DeviceIdentity {
             folder,
             device: String::new(),
             generation: 1,
@@ -143,7 +143,7 @@ extendedKeyUsage = serverAuth
 
 #[test]
 fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let old = OldAuthority::new(installation.folder("old"));
     let counter = old.device("counter", "01", "client");
     let lost = old.device("lost", "00F1E2D3C4B5A69788796A5B4C3D2E1F", "client");
@@ -178,7 +178,7 @@ fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
 
     // The one that was taken over works, as far as a product; the lost and the unknown do not.
     let probed = installation.at_device("/probe").as_device(&counter).send().expect(200).json();
-    let counter = Identity { device: text(&probed["device"]), ..counter };
+    let counter = DeviceIdentity { device: text(&probed["device"]), ..counter };
     tokens::obtain(&installation, &counter);
     refused(&installation, &lost, "C-06");
     refused(&installation, &stranger, "C-03");
@@ -211,7 +211,7 @@ fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
 
 #[test]
 fn a_list_that_is_forged_partial_or_stale_is_refused() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let old = OldAuthority::new(installation.folder("old"));
     old.device("counter", "01", "client");
     let list = old.devices("counter/cert.pem,本店,受付PC\n");
@@ -236,7 +236,7 @@ fn a_list_that_is_forged_partial_or_stale_is_refused() {
     assert_eq!(installation.tell(&["import", "crl", "--yes", &good])["entries"], 0);
 }
 
-fn refused(installation: &Installation, device: &Identity, code: &str) {
+fn refused(installation: &RunningInstallation, device: &DeviceIdentity, code: &str) {
     let answer = installation.at_device("/probe").as_device(device).send().expect(401);
     assert_eq!(&*answer.problem(), code);
 }

@@ -4,20 +4,20 @@ use serde_json::Value;
 use std::fs;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Curl, Installation, ports, run};
+use tegata_tests::{Curl, CurlAnswer, RunningInstallation, ports, run};
 
 /// Long enough for a first round with its deadlines.
 const ROUND: Duration = Duration::from_secs(40);
 
 /// An installation whose server is told to watch itself.
 struct Watched {
-    installation: Installation,
+    installation: RunningInstallation,
     address: String,
 }
 
 impl Watched {
     /// Turns the canary and the metrics on. The server rests: the caller starts it again.
-    fn over(mut installation: Installation) -> Self {
+    fn over(mut installation: RunningInstallation) -> Self {
         installation.kill();
         let port = ports::free();
         let file = installation.data().join("tegata.toml");
@@ -28,7 +28,7 @@ impl Watched {
         Self { installation, address: format!("http://127.0.0.1:{port}") }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    fn get(&self, path: &str) -> CurlAnswer {
         Curl::to(&format!("{}{path}", self.address)).send()
     }
 
@@ -42,7 +42,7 @@ impl Watched {
 
 #[test]
 fn a_canary_reports_how_soon_every_door_refuses_what_was_revoked() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let gate = installation.gate();
     let tenant = sql(&installation, "SELECT id FROM tenant");
     let mut watched = Watched::over(installation);
@@ -78,7 +78,7 @@ fn a_canary_reports_how_soon_every_door_refuses_what_was_revoked() {
 
 #[test]
 fn a_canary_leaves_nothing_behind_that_works_or_that_customers_see() {
-    let mut watched = Watched::over(Installation::start());
+    let mut watched = Watched::over(RunningInstallation::start());
     watched.installation.start_again();
     eventually("a canary went through", ROUND, || {
         watched.number("tegata_canary_last_success_timestamp_seconds").is_some_and(|at| at > 0.0)
@@ -99,7 +99,7 @@ fn a_canary_leaves_nothing_behind_that_works_or_that_customers_see() {
 
 #[test]
 fn a_list_that_is_not_published_any_more_raises_the_alarm() {
-    let mut watched = Watched::over(Installation::start());
+    let mut watched = Watched::over(RunningInstallation::start());
     let trigger = "CREATE TRIGGER closed BEFORE UPDATE ON crl BEGIN SELECT RAISE(ABORT, 'closed'); END";
     sql(&watched.installation, trigger);
     watched.installation.start_again();
@@ -121,7 +121,7 @@ fn a_list_that_is_not_published_any_more_raises_the_alarm() {
 
 #[test]
 fn a_canary_that_cannot_enter_raises_the_alarm_and_the_server_goes_on() {
-    let mut watched = Watched::over(Installation::start());
+    let mut watched = Watched::over(RunningInstallation::start());
     // It takes the listeners for somebody else's now.
     let data = watched.installation.data();
     run(
@@ -151,7 +151,7 @@ fn a_canary_that_cannot_enter_raises_the_alarm_and_the_server_goes_on() {
 
 #[test]
 fn metrics_are_off_unless_they_are_asked_for_and_stay_on_the_machine() {
-    let mut watched = Watched::over(Installation::start());
+    let mut watched = Watched::over(RunningInstallation::start());
     let file = watched.installation.data().join("tegata.toml");
     let text = fs::read_to_string(&file).expect("the configuration");
     let port = ports::of(&watched.address);
@@ -168,7 +168,7 @@ fn metrics_are_off_unless_they_are_asked_for_and_stay_on_the_machine() {
     assert!(Curl::to(&format!("{}/metrics", watched.address)).attempt().is_err(), "nobody listens there");
 }
 
-fn sql(installation: &Installation, statement: &str) -> String {
+fn sql(installation: &RunningInstallation, statement: &str) -> String {
     const SCRIPT: &str = "\
 import sqlite3, sys
 ledger = sqlite3.connect(sys.argv[1])

@@ -1,11 +1,11 @@
 //! Auditors with tools of their own: what openssl finds in a certificate, its CRL and its responder.
 
 use tegata_tests::openssl::{self, crl_url, ocsp, ocsp_status, url_after, verify_with_crl};
-use tegata_tests::{Curl, Installation, run};
+use tegata_tests::{Curl, RunningInstallation, run};
 
 #[test]
 fn openssl_accepts_the_chain_the_crl_and_the_responder() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let verified = verify_with_crl(&installation, &device);
     assert_eq!(verified.code, 0, "{}", verified.said());
@@ -25,7 +25,7 @@ fn openssl_accepts_the_chain_the_crl_and_the_responder() {
 
 #[test]
 fn crl_numbers_only_rise_and_a_revocation_is_published_at_once() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (first, second) = (installation.enroll("one"), installation.enroll("two"));
     for device in [&first, &second] {
         // Each certificate names the list that will name it, which may be another one than its neighbour's.

@@ -1,11 +1,11 @@
 //! Operators and their scripts rely on exit codes, on JSON, and on being told what is wrong.
 
 use std::os::unix::fs::PermissionsExt;
-use tegata_tests::{Browser, Installation, run};
+use tegata_tests::{Browser, RunningInstallation, run};
 
 #[test]
 fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_misused() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     assert_eq!(installation.command(&["check"]).code, 0);
     let listed = installation.listed(&["device", "list"]);
@@ -22,7 +22,7 @@ fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_mis
 
 #[test]
 fn an_audit_log_that_somebody_edited_passes_neither_the_check_nor_beside_its_exports() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let file = |name: &str| installation.data().join(name).display().to_string();
     let (first, second) = (file("first.jsonl"), file("second.jsonl"));
@@ -62,7 +62,7 @@ print(edited)";
 
 #[test]
 fn a_misspelt_setting_is_refused_with_its_line() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let file = installation.data().join("tegata.toml");
     let text = std::fs::read_to_string(&file).expect("the configuration");
     let line = text.lines().position(|line| line.starts_with("lifetime_seconds")).expect("the setting") + 1;
@@ -75,7 +75,7 @@ fn a_misspelt_setting_is_refused_with_its_line() {
 
 #[test]
 fn a_server_room_renews_from_the_command_line_and_is_never_without_a_certificate() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let first = installation.enroll("server-1");
     let mode = std::fs::metadata(first.folder.join("key.pem")).expect("the key").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "nobody else reads the key");
@@ -102,7 +102,7 @@ fn a_server_room_renews_from_the_command_line_and_is_never_without_a_certificate
 
 #[test]
 fn two_installations_do_not_know_each_other() {
-    let (ours, theirs) = (Installation::start(), Installation::start());
+    let (ours, theirs) = (RunningInstallation::start(), RunningInstallation::start());
     let stranger = theirs.enroll("register-1");
     let refused = ours.at_device("/probe").as_device(&stranger).send().expect(401);
     assert_eq!(refused.problem(), "C-02");
@@ -113,7 +113,7 @@ fn two_installations_do_not_know_each_other() {
 
 #[test]
 fn whoever_equips_many_stores_invites_from_a_list_and_prints_the_sheets() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     installation.tell(&["site", "add", "駅前店"]);
     let file = |name: &str| installation.folder("lists").join(name);
     let (good, wrong, sheets) = (file("good.csv"), file("wrong.csv"), file("sheets.html"));
@@ -151,7 +151,7 @@ fn whoever_equips_many_stores_invites_from_a_list_and_prints_the_sheets() {
     std::fs::write(&good, sjis).expect("a list");
     let mut table = std::process::Command::new(tegata_tests::tegata());
     table.args(["invite", "--data", &path(&installation.data()), "--csv", &path(&good)]);
-    let told = tegata_tests::Outcome::of(&mut table).good();
+    let told = tegata_tests::CommandOutcome::of(&mut table).good();
     assert!(told.stdout.contains("2,'=ドラッグ1号店,'@1,https://"), "{}", told.said());
     let wide = installation.tell(&["invite", "--site", "＝ﾄﾞﾗｯｸﾞ １号店", "--label", "ﾚｼﾞ"]);
     assert_eq!(wide["site"], "=ドラッグ1号店");

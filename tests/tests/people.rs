@@ -7,22 +7,27 @@ use std::net::TcpListener;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Answer, Curl, Identity, IdentityProvider, Installation, escaped};
+use tegata_tests::{Curl, CurlAnswer, DeviceIdentity, RunningInstallation, TestIdentityProvider, escaped};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const STORE: &str = "本店";
 
 /// An installation whose first tenant's people sign in at a provider.
-fn open(more: &str) -> (Installation, IdentityProvider) {
-    let mut installation = Installation::start();
-    let provider = IdentityProvider::start(&installation.folder("provider"));
+fn open(more: &str) -> (RunningInstallation, TestIdentityProvider) {
+    let mut installation = RunningInstallation::start();
+    let provider = TestIdentityProvider::start(&installation.folder("provider"));
     let section = provider.configuration(&installation, &installation.product, more);
     installation.reconfigure(|text| format!("{text}\n{section}"));
     (installation, provider)
 }
 
-fn exchange(installation: &Installation, device: &Identity, token: &str, kind: &str) -> Answer {
+fn exchange(
+    installation: &RunningInstallation,
+    device: &DeviceIdentity,
+    token: &str,
+    kind: &str,
+) -> CurlAnswer {
     let kind = format!("urn:ietf:params:oauth:token-type:{kind}");
     let fields = [
         ("grant_type", EXCHANGE),
@@ -34,7 +39,7 @@ fn exchange(installation: &Installation, device: &Identity, token: &str, kind: &
     installation.oauth("token_endpoint").as_device(device).form(&fields).send()
 }
 
-fn refresh(installation: &Installation, device: &Identity, token: &Value) -> Answer {
+fn refresh(installation: &RunningInstallation, device: &DeviceIdentity, token: &Value) -> CurlAnswer {
     let token = token.as_str().expect("a refresh token");
     let fields = [("grant_type", "refresh_token"), ("client_id", &*device.device), ("refresh_token", token)];
     installation.oauth("token_endpoint").as_device(device).form(&fields).send()
@@ -46,7 +51,7 @@ fn claims(answer: &Value) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("claims")
 }
 
-fn is_refused(answer: &Answer, status: u16, error: &str, code: &str) {
+fn is_refused(answer: &CurlAnswer, status: u16, error: &str, code: &str) {
     let said = answer.json();
     assert_eq!(
         (answer.status, &said["error"], &said["code"]),
@@ -68,7 +73,7 @@ fn a_person_signs_in_and_the_product_learns_of_both_across_a_renewal_until_the_d
     assert_eq!(told["cnf"]["x5t#S256"], *device.thumbprint);
     assert!(!told.to_string().contains("staff-1"));
 
-    let check = |device: &Identity, answer: &Value| {
+    let check = |device: &DeviceIdentity, answer: &Value| {
         let certificate = std::fs::read_to_string(device.file("cert.pem")).expect("a certificate");
         let request = Curl::to(&format!("http://127.0.0.1:{}/check", gate.port));
         let request = request.header("X-Client-Cert", &escaped(&certificate));

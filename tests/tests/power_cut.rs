@@ -9,7 +9,9 @@ use std::thread;
 use std::time::Duration;
 use tegata_tests::stopwatch::{eventually, report};
 use tegata_tests::tokens::request;
-use tegata_tests::{Cluster, Curl, Identity, Installation, Outcome, Power, Storehouse, csr};
+use tegata_tests::{
+    Cluster, CommandOutcome, Curl, DeviceIdentity, Power, RunningInstallation, Storehouse, csr,
+};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -69,7 +71,7 @@ fn a_database_that_is_not_synced_loses_all_but_the_revocations() {
 fn on_sqlite(disk: impl FnOnce(Power) -> Power) -> Lost {
     let storehouse = Storehouse::sqlite();
     let mut installation = storehouse.installation();
-    let work = Work::prepare(&installation);
+    let work = PowerCutWork::prepare(&installation);
     installation.kill();
     let power = disk(Power::of(&[&installation.data(), storehouse.disk()]));
     installation.set_environment(power.environment());
@@ -85,7 +87,7 @@ fn on_postgresql(disk: impl FnOnce(Power) -> Power) -> Lost {
     cluster.start(&[]);
     let storehouse = Storehouse::postgres_at(&cluster.url());
     let mut installation = storehouse.installation();
-    let work = Work::prepare(&installation);
+    let work = PowerCutWork::prepare(&installation);
     installation.kill();
     cluster.stop();
     let power = disk(Power::of(&[&cluster.data(), storehouse.disk()]));
@@ -105,10 +107,10 @@ fn on_postgresql(disk: impl FnOnce(Power) -> Power) -> Lost {
 }
 
 /// What is going on when the power fails.
-struct Work {
+struct PowerCutWork {
     enrolments: Vec<Enrolment>,
     at_portal: Curl,
-    revoked: Vec<Identity>,
+    revoked: Vec<DeviceIdentity>,
     revoke: Vec<Vec<String>>,
     token: Curl,
 }
@@ -126,8 +128,8 @@ struct Acknowledged {
     tokens: Vec<String>,
 }
 
-impl Work {
-    fn prepare(installation: &Installation) -> Self {
+impl PowerCutWork {
+    fn prepare(installation: &RunningInstallation) -> Self {
         let enrolments = (0..ENROLMENTS * 4).map(|number| {
             let link = installation.invite(&format!("register-{number}"));
             let (_, code) = link.split_once('#').expect("a code in the fragment");
@@ -148,7 +150,7 @@ impl Work {
     }
 
     /// Works on all sides at once.
-    fn until_the_power_is_cut(self, power: &Power, installation: &mut Installation) -> Acknowledged {
+    fn until_the_power_is_cut(self, power: &Power, installation: &mut RunningInstallation) -> Acknowledged {
         let done = Mutex::new(Acknowledged::default());
         let environment = installation.environment().to_vec();
         let (at_portal, token, environment) = (&self.at_portal, &self.token, &environment);
@@ -169,7 +171,7 @@ impl Work {
                     // One whose sync never ends would wait for ever.
                     let mut command = Command::new("timeout");
                     command.args(["--signal=KILL", "8"]).args(line).envs(environment.iter().cloned());
-                    let told = Outcome::of(&mut command).stdout.contains("\"event\":");
+                    let told = CommandOutcome::of(&mut command).stdout.contains("\"event\":");
                     if !told {
                         return;
                     }
@@ -200,7 +202,7 @@ impl Work {
 }
 
 impl Acknowledged {
-    fn lost(self, installation: &Installation, storehouse: &Storehouse) -> Lost {
+    fn lost(self, installation: &RunningInstallation, storehouse: &Storehouse) -> Lost {
         let numbers = (self.enrolments.len(), self.revocations.len(), self.tokens.len());
         let tokens = storehouse.audit(installation);
         let is_lost = |token: &String| !tokens.contains(token.as_str());
@@ -220,12 +222,12 @@ impl Acknowledged {
 }
 
 /// The same request gets the same certificate, if it is known.
-fn is_another(installation: &Installation, enrolment: &Enrolment, made: &Value) -> bool {
+fn is_another(installation: &RunningInstallation, enrolment: &Enrolment, made: &Value) -> bool {
     let answer = ask(&installation.at_portal("/api/v1/enrollments"), enrolment).send();
     answer.status != 201 || answer.json()["certificate"] != *made
 }
 
-fn is_let_in(installation: &Installation, device: &str) -> bool {
+fn is_let_in(installation: &RunningInstallation, device: &str) -> bool {
     installation.tell(&["device", "show", device])["state"] != "revoked"
 }
 

@@ -11,31 +11,33 @@ use std::time::SystemTime;
 use tegata_core::Thumbprint;
 use tegata_tests::forgery::{Spelling, posing_as};
 use tegata_tests::tokens::{self, obtain, signed};
-use tegata_tests::{Answer, Identity, Installation, Language, Recipe, clients, openssl, run};
+use tegata_tests::{
+    CurlAnswer, DeviceIdentity, ProductLanguage, Recipe, RunningInstallation, clients, openssl, run,
+};
 
 const ANOTHER: &str = "https://another.example";
 
 #[test]
 fn a_product_in_typescript_lets_nobody_through_whom_a_gate_would_refuse() {
-    keeps_its_promises(Language::TypeScript);
+    keeps_its_promises(ProductLanguage::TypeScript);
 }
 
 #[test]
 fn a_product_in_python_lets_nobody_through_whom_a_gate_would_refuse() {
-    keeps_its_promises(Language::Python);
+    keeps_its_promises(ProductLanguage::Python);
 }
 
 #[test]
 fn a_product_in_go_lets_nobody_through_whom_a_gate_would_refuse() {
-    keeps_its_promises(Language::Go);
+    keeps_its_promises(ProductLanguage::Go);
 }
 
 #[test]
 fn a_product_in_java_lets_nobody_through_whom_a_gate_would_refuse() {
-    keeps_its_promises(Language::Java);
+    keeps_its_promises(ProductLanguage::Java);
 }
 
-fn keeps_its_promises(language: Language) {
+fn keeps_its_promises(language: ProductLanguage) {
     let mut installation = with_two_products();
     let product = Recipe::product(&installation, language);
     let (device, other) = (installation.enroll("register-1"), installation.enroll("register-2"));
@@ -64,15 +66,22 @@ fn keeps_its_promises(language: Language) {
 /// All four, one after the other: the platform is the same to each.
 #[test]
 fn a_product_behind_a_gate_knows_its_own_gates_assertion_and_no_other() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (gate, another) = (installation.enroll_gate("before"), installation.enroll_gate("another"));
-    for language in [Language::TypeScript, Language::Python, Language::Go, Language::Java] {
+    for language in
+        [ProductLanguage::TypeScript, ProductLanguage::Python, ProductLanguage::Go, ProductLanguage::Java]
+    {
         let product = Recipe::product_behind(&installation, language, &uri(&gate));
         knows_its_gate(&installation, &product, &gate, &another);
     }
 }
 
-fn knows_its_gate(installation: &Installation, product: &Recipe, gate: &Identity, another: &Identity) {
+fn knows_its_gate(
+    installation: &RunningInstallation,
+    product: &Recipe,
+    gate: &DeviceIdentity,
+    another: &DeviceIdentity,
+) {
     let with =
         |assertion: &str| product.request("/stock%2F1?from=2").header("Tegata-Assertion", assertion).send();
     let made = |change: &dyn Fn(&mut Value)| assertion(installation, gate, change);
@@ -95,7 +104,11 @@ fn knows_its_gate(installation: &Installation, product: &Recipe, gate: &Identity
 }
 
 /// What this gate would say about a request of a device, but for a change.
-fn assertion(installation: &Installation, gate: &Identity, change: &dyn Fn(&mut Value)) -> String {
+fn assertion(
+    installation: &RunningInstallation,
+    gate: &DeviceIdentity,
+    change: &dyn Fn(&mut Value),
+) -> String {
     let certificate = CertificateDer::from_pem_file(gate.file("cert.pem")).expect("a certificate");
     let header = json!({ "typ": "tegata-assertion+jwt", "alg": "ES256", "kid": Thumbprint::of(&certificate).to_string() });
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
@@ -109,14 +122,14 @@ fn assertion(installation: &Installation, gate: &Identity, change: &dyn Fn(&mut 
 }
 
 /// The name of a gate.
-fn uri(gate: &Identity) -> String {
+fn uri(gate: &DeviceIdentity) -> String {
     let text = openssl::text(&gate.file("cert.pem"));
     let (_, names) = text.split_once("Subject Alternative Name").expect("names");
     openssl::url_after(names, "URI:")
 }
 
-fn with_two_products() -> Installation {
-    let mut installation = Installation::start();
+fn with_two_products() -> RunningInstallation {
+    let mut installation = RunningInstallation::start();
     let config = installation.data().join("tegata.toml");
     let mut config = OpenOptions::new().append(true).open(config).expect("the configuration");
     writeln!(config, "\n[[product]]\naudience = \"{ANOTHER}\"").expect("one more product");
@@ -125,10 +138,10 @@ fn with_two_products() -> Installation {
 }
 
 fn everybody_else_is_refused(
-    installation: &Installation,
+    installation: &RunningInstallation,
     product: &Recipe,
-    device: &Identity,
-    other: &Identity,
+    device: &DeviceIdentity,
+    other: &DeviceIdentity,
     token: &str,
 ) {
     let request = || product.request("/");
@@ -177,9 +190,9 @@ fn everybody_else_is_refused(
 }
 
 fn revocation_bites_on_a_connection_that_is_open(
-    installation: &Installation,
+    installation: &RunningInstallation,
     product: &Recipe,
-    device: &Identity,
+    device: &DeviceIdentity,
     token: &str,
 ) {
     let seen = clients::run(
@@ -202,7 +215,7 @@ fn revocation_bites_on_a_connection_that_is_open(
 }
 
 /// The key that the installation signs tokens with, opened by openssl.
-fn token_key(installation: &Installation) -> PathBuf {
+fn token_key(installation: &RunningInstallation) -> PathBuf {
     let path = |name: &str| installation.data().join(name).display().to_string();
     let opened = installation.folder("opened").join("token.pem");
     let unlock = format!("file:{}", path("unlock.key"));
@@ -226,13 +239,13 @@ fn between(claims: &mut Value, issued: i64, ends: i64) {
 }
 
 /// Status and `error`.
-type Kind = (u16, &'static str);
-const BAD_TOKEN: Kind = (401, "invalid_token");
-const BAD_ASSERTION: Kind = (400, "invalid_request");
-const UNAVAILABLE: Kind = (503, "temporarily_unavailable");
+type ProductKind = (u16, &'static str);
+const BAD_TOKEN: ProductKind = (401, "invalid_token");
+const BAD_ASSERTION: ProductKind = (400, "invalid_request");
+const UNAVAILABLE: ProductKind = (503, "temporarily_unavailable");
 
 /// In the body, in the challenge where there is one with a code, and in one line of the log.
-fn is_told(product: &Recipe, answer: &Answer, (status, error): Kind, why: &str) {
+fn is_told(product: &Recipe, answer: &CurlAnswer, (status, error): ProductKind, why: &str) {
     assert_eq!(answer.status, status, "{why}: {answer}");
     let told: Value = answer.json();
     assert_eq!(told["error_description"], why);

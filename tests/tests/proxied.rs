@@ -5,7 +5,9 @@ use std::time::Duration;
 use tegata_core::encoding::{base64, hex};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{introspect, obtain};
-use tegata_tests::{Curl, Identity, Installation, Proxied, configure_proxy, curl, openssl, ports};
+use tegata_tests::{
+    Curl, DeviceIdentity, Proxied, RunningInstallation, configure_proxy, curl, openssl, ports,
+};
 
 #[test]
 fn a_device_behind_nginx_enrols_asks_for_tokens_and_renews_as_without_it() {
@@ -97,7 +99,7 @@ fn nobody_writes_the_header_but_the_proxy() {
 
 #[test]
 fn each_form_leads_to_the_same_device_and_no_other_form_does() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (device, old) = (installation.enroll("register-1"), installation.device.clone());
     let headers = every_header(&device);
     for (format, (name, value)) in FORMATS.iter().zip(&headers) {
@@ -128,7 +130,7 @@ fn each_form_leads_to_the_same_device_and_no_other_form_does() {
 
 #[test]
 fn an_operator_cannot_configure_a_proxy_that_anybody_could_be() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.kill();
     let file = installation.data().join("tegata.toml");
     let text = std::fs::read_to_string(&file).expect("the configuration");
@@ -157,7 +159,7 @@ fn ended(folder: &Path) -> [String; 2] {
     })
 }
 
-fn every_header(device: &Identity) -> [(&'static str, String); 6] {
+fn every_header(device: &DeviceIdentity) -> [(&'static str, String); 6] {
     let der = der(device);
     let pem = escaped(device);
     let hash = hex(tegata_core::Thumbprint::of(&der).as_bytes());
@@ -172,11 +174,11 @@ fn every_header(device: &Identity) -> [(&'static str, String); 6] {
     ]
 }
 
-fn escaped(device: &Identity) -> String {
+fn escaped(device: &DeviceIdentity) -> String {
     curl::escaped(&std::fs::read_to_string(device.file("cert.pem")).expect("a certificate"))
 }
 
-fn der(device: &Identity) -> Vec<u8> {
+fn der(device: &DeviceIdentity) -> Vec<u8> {
     let out = device.file("cert.der");
     openssl::openssl(&["x509", "-in", &device.file("cert.pem"), "-outform", "DER", "-out", &out]).good();
     std::fs::read(out).expect("a certificate")

@@ -8,12 +8,13 @@ use tegata_tests::forgery::{FORGED, Spelling, posing_as, pretending};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
 use tegata_tests::{
-    Answer, Curl, GateProcess, Identity, Installation, Product, Recipe, clients, self_signed_server,
+    Curl, CurlAnswer, DeviceIdentity, GateProcess, Recipe, RunningInstallation, TestProductServer, clients,
+    self_signed_server,
 };
 
 #[test]
 fn nginx_lets_nobody_through_whom_the_gate_refuses() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let gate = installation.gate();
     let proxy = Recipe::nginx(&installation, gate.port, product.port);
     nginx_answers_wrong_certificates_in_our_words(&installation, &gate, &proxy);
@@ -22,7 +23,7 @@ fn nginx_lets_nobody_through_whom_the_gate_refuses() {
 
 /// nginx itself refuses certificates of others (495), and where it demands one also to have none (496).
 fn nginx_answers_wrong_certificates_in_our_words(
-    installation: &Installation,
+    installation: &RunningInstallation,
     gate: &GateProcess,
     nginx: &Recipe,
 ) {
@@ -40,7 +41,7 @@ fn nginx_answers_wrong_certificates_in_our_words(
 
 #[test]
 fn haproxy_lets_nobody_through_whom_the_gate_refuses() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let gate = installation.gate_before(product.port, "rfc9440");
     let proxy = Recipe::haproxy(&installation, gate.port);
     Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
@@ -48,7 +49,7 @@ fn haproxy_lets_nobody_through_whom_the_gate_refuses() {
 
 #[test]
 fn traefik_lets_nobody_through_whom_the_gate_refuses() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let gate = installation.gate_reading("traefik");
     let proxy = Recipe::traefik(&installation, gate.port, product.port);
     Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(500));
@@ -56,7 +57,7 @@ fn traefik_lets_nobody_through_whom_the_gate_refuses() {
 
 #[test]
 fn caddy_lets_nobody_through_whom_the_gate_refuses() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let gate = installation.gate_reading("rfc9440");
     let proxy = Recipe::caddy(&installation, gate.port, product.port);
     Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(502));
@@ -64,7 +65,7 @@ fn caddy_lets_nobody_through_whom_the_gate_refuses() {
 
 #[test]
 fn envoy_lets_nobody_through_whom_the_gate_refuses() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let gate = installation.gate_reading("envoy");
     let proxy = Recipe::envoy(&installation, gate.port, product.port);
     Checkpoint::at(installation, gate, proxy).keeps_its_promises(Some(503));
@@ -72,7 +73,7 @@ fn envoy_lets_nobody_through_whom_the_gate_refuses() {
 
 #[test]
 fn a_gate_alone_before_a_product_lets_nobody_through_either() {
-    let (installation, product) = (Installation::start(), Product::behind_a_proxy());
+    let (installation, product) = (RunningInstallation::start(), TestProductServer::behind_a_proxy());
     let folder = installation.folder("front");
     let tls_ca = self_signed_server(&folder);
     let gate = installation.gate_alone(product.port, &folder);
@@ -82,7 +83,7 @@ fn a_gate_alone_before_a_product_lets_nobody_through_either() {
 
 /// A product behind a gate, and mostly a proxy.
 struct Checkpoint {
-    installation: Installation,
+    installation: RunningInstallation,
     gate: GateProcess,
     origin: String,
     tls_ca: PathBuf,
@@ -91,7 +92,7 @@ struct Checkpoint {
 }
 
 impl Checkpoint {
-    fn at(installation: Installation, gate: GateProcess, proxy: Recipe) -> Self {
+    fn at(installation: RunningInstallation, gate: GateProcess, proxy: Recipe) -> Self {
         let (origin, tls_ca) = (proxy.origin.clone(), proxy.tls_ca.clone());
         Self { installation, gate, origin, tls_ca, proxy: Some(proxy) }
     }
@@ -113,7 +114,7 @@ impl Checkpoint {
         Curl::to(&format!("{}{path}", self.origin)).trusting(&self.tls_ca)
     }
 
-    fn product_learns_who_is_there(&self, device: &Identity, token: &str) {
+    fn product_learns_who_is_there(&self, device: &DeviceIdentity, token: &str) {
         let request = || self.request("/orders?page=1").as_device(device).bearer(token);
         let told: Value = request().send().expect(200).json();
         assert_eq!(told["tegata-device"], *device.device, "{told}");
@@ -129,7 +130,7 @@ impl Checkpoint {
         posted.send().expect(200);
     }
 
-    fn product_can_verify_that_it_was_the_gate(&self, device: &Identity, told: &Value, again: &Value) {
+    fn product_can_verify_that_it_was_the_gate(&self, device: &DeviceIdentity, told: &Value, again: &Value) {
         let installation = &self.installation;
         let verified = |assertion: &str, method: &str, product: &str| {
             let question = json!({
@@ -158,7 +159,7 @@ impl Checkpoint {
         );
     }
 
-    fn everybody_else_reads_why(&self, device: &Identity, other: &Identity, token: &str) {
+    fn everybody_else_reads_why(&self, device: &DeviceIdentity, other: &DeviceIdentity, token: &str) {
         let request = || self.request("/");
         assert_eq!(refused(&request().as_device(device).send()), "G-02");
         assert_eq!(refused(&request().bearer(token).send()), "C-01");
@@ -171,7 +172,12 @@ impl Checkpoint {
     }
 
     /// Somebody has stolen a token, knows the certificate it is bound to, and writes it into every header there is.
-    fn no_header_stands_for_a_certificate(&self, device: &Identity, other: &Identity, token: &str) {
+    fn no_header_stands_for_a_certificate(
+        &self,
+        device: &DeviceIdentity,
+        other: &DeviceIdentity,
+        token: &str,
+    ) {
         for spelling in Spelling::ALL {
             let forged = |request| posing_as(device, request, spelling).send();
             let anonymous = forged(self.request("/").bearer(token));
@@ -182,7 +188,7 @@ impl Checkpoint {
     }
 
     /// The product would change to any protocol. With `h2c` a device could send requests past every check.
-    fn nothing_but_a_websocket_is_a_tunnel_to_the_product(&self, device: &Identity, token: &str) {
+    fn nothing_but_a_websocket_is_a_tunnel_to_the_product(&self, device: &DeviceIdentity, token: &str) {
         let asked = |protocol: Value| {
             let question = json!({
                 "url": format!("{}/", self.origin),
@@ -216,7 +222,7 @@ impl Checkpoint {
         }
     }
 
-    fn revocation_bites_on_a_connection_that_is_open(&self, device: &Identity, token: &str) {
+    fn revocation_bites_on_a_connection_that_is_open(&self, device: &DeviceIdentity, token: &str) {
         let seen = clients::run(
             "kept-connection.mjs",
             &json!({
@@ -240,7 +246,7 @@ impl Checkpoint {
         );
     }
 
-    fn gate_that_is_away_lets_nobody_through(&mut self, other: &Identity, expected: Option<u16>) {
+    fn gate_that_is_away_lets_nobody_through(&mut self, other: &DeviceIdentity, expected: Option<u16>) {
         let token = obtain(&self.installation, other);
         let attempt = |of: &Self| of.request("/").as_device(other).bearer(&token).attempt();
         assert_eq!(attempt(self).map(|answer| answer.status), Ok(200));
@@ -251,7 +257,7 @@ impl Checkpoint {
     }
 }
 
-fn refused(answer: &Answer) -> &str {
+fn refused(answer: &CurlAnswer) -> &str {
     assert_eq!(answer.status, 401, "{answer}");
     answer.header("tegata-refusal")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status};
 use tegata_tests::stopwatch::{eventually, report};
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Curl, Installation, csr};
+use tegata_tests::{Curl, RunningInstallation, csr};
 
 const ENROLMENTS: usize = 12;
 const BEFORE_THE_PLUG: usize = 4;
@@ -21,7 +21,7 @@ struct Attempt {
 
 #[test]
 fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let invitations: Vec<_> =
         (0..ENROLMENTS).map(|number| installation.invite(&format!("register-{number}"))).collect();
     let attempts = kill_in_mid_flight(&mut installation, &invitations);
@@ -46,7 +46,7 @@ fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
 
 #[test]
 fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let gate = installation.gate();
     let (stopped, other) = (installation.enroll("stopped"), installation.enroll("other"));
     obtain(&installation, &stopped);
@@ -62,7 +62,7 @@ fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was()
 }
 
 /// Enrols from many sides at once and kills the server after the first few answers.
-fn kill_in_mid_flight(installation: &mut Installation, invitations: &[String]) -> Vec<Attempt> {
+fn kill_in_mid_flight(installation: &mut RunningInstallation, invitations: &[String]) -> Vec<Attempt> {
     let answers = AtomicUsize::new(0);
     let attempts = Mutex::new(Vec::new());
     let at_portal = installation.at_portal("/api/v1/enrollments");
@@ -90,7 +90,7 @@ fn kill_in_mid_flight(installation: &mut Installation, invitations: &[String]) -
 }
 
 /// As the page repeats it: the same request, until the server has given up on the one that was cut off.
-fn repeated(installation: &Installation, attempt: &Attempt) -> serde_json::Value {
+fn repeated(installation: &RunningInstallation, attempt: &Attempt) -> serde_json::Value {
     let mut answer = None;
     eventually("an answer to the repeated request", Duration::from_secs(20), || {
         let sent = enrolment(installation, &attempt.code, &attempt.csr).send();
@@ -101,7 +101,7 @@ fn repeated(installation: &Installation, attempt: &Attempt) -> serde_json::Value
     answer.expect("an answer").expect(201).json()
 }
 
-fn enrolment(installation: &Installation, code: &str, csr: &str) -> Curl {
+fn enrolment(installation: &RunningInstallation, code: &str, csr: &str) -> Curl {
     with_body(installation.at_portal("/api/v1/enrollments"), code, csr)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl, verify_with_crl};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{obtain, payload, request};
-use tegata_tests::{Identity, Installation, Outcome, Storehouse, tegata};
+use tegata_tests::{CommandOutcome, DeviceIdentity, RunningInstallation, Storehouse, tegata};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -188,7 +188,7 @@ fn another_installations_log_is_refused() {
 }
 
 /// As operators try it: beside the installation, which goes on.
-fn drill(installation: &Installation, storehouse: &Storehouse) {
+fn drill(installation: &RunningInstallation, storehouse: &Storehouse) {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/restore-drill"));
     command.env("TEGATA_BIN", tegata()).arg("--data").arg(installation.data());
     command.arg("--backup").arg(storehouse.copy());
@@ -196,12 +196,12 @@ fn drill(installation: &Installation, storehouse: &Storehouse) {
     if let Some(spare) = &spare {
         command.args(["--database", &spare.url()]);
     }
-    let said = Outcome::of(&mut command).good().said();
+    let said = CommandOutcome::of(&mut command).good().said();
     assert!(said.contains("revocation-log-ahead") && said.contains("stopped after the restore"), "{said}");
 }
 
 /// At the token endpoint, at the probe, by OCSP and, unless nobody knows of it, by the CRL.
-fn is_refused(installation: &Installation, device: &Identity, status: &str) {
+fn is_refused(installation: &RunningInstallation, device: &DeviceIdentity, status: &str) {
     assert_eq!(ocsp_status(&ocsp(installation, device)), status, "{}", device.folder.display());
     let refused = request(installation, device).send();
     assert_eq!(refused.status, 401, "{}", device.folder.display());
@@ -212,7 +212,7 @@ fn is_refused(installation: &Installation, device: &Identity, status: &str) {
     }
 }
 
-fn crl_number(identity: &Identity) -> u128 {
+fn crl_number(identity: &DeviceIdentity) -> u128 {
     let file = fetch_crl(identity).display().to_string();
     let said = openssl(&["crl", "-in", &file, "-noout", "-crlnumber"]).good().stdout;
     let (_, number) =

@@ -6,38 +6,41 @@ use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, verify_with_crl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{introspect, obtain, request};
-use tegata_tests::{Answer, GateProcess, Identity, Installation, Outcome, Product, Recipe, clients, tegata};
+use tegata_tests::{
+    CommandOutcome, CurlAnswer, DeviceIdentity, GateProcess, Recipe, RunningInstallation, TestProductServer,
+    clients, tegata,
+};
 
 const PROMISE: Duration = Duration::from_secs(1);
 
 /// A device that works everywhere, and everything it works with.
-struct Shop {
-    installation: Installation,
-    device: Identity,
+struct RevocationShop {
+    installation: RunningInstallation,
+    device: DeviceIdentity,
     token: String,
     /// Somebody else's device, to ask about tokens with.
-    other: Identity,
+    other: DeviceIdentity,
     nginx: Recipe,
     _gate: GateProcess,
-    _product: Product,
+    _product: TestProductServer,
 }
 
-impl Shop {
+impl RevocationShop {
     fn open() -> Self {
-        let installation = Installation::start();
+        let installation = RunningInstallation::start();
         let gate = installation.gate();
-        let product = Product::behind_a_proxy();
+        let product = TestProductServer::behind_a_proxy();
         let nginx = Recipe::nginx(&installation, gate.port, product.port);
         let (device, other) = (installation.enroll("lost"), installation.enroll("other"));
         let token = obtain(&installation, &device);
         Self { installation, device, token, other, nginx, _gate: gate, _product: product }
     }
 
-    fn at_product(&self) -> Answer {
+    fn at_product(&self) -> CurlAnswer {
         self.nginx.request("/").as_device(&self.device).bearer(&self.token).send()
     }
 
-    fn probe(&self) -> Answer {
+    fn probe(&self) -> CurlAnswer {
         self.installation.at_device("/probe").as_device(&self.device).send()
     }
 
@@ -77,7 +80,7 @@ impl Shop {
 
 #[test]
 fn a_revoked_device_is_refused_at_every_door_within_a_second_of_the_answer() {
-    let shop = Shop::open();
+    let shop = RevocationShop::open();
     shop.works();
 
     let clicked = Stopwatch::start();
@@ -99,7 +102,7 @@ fn a_revoked_device_is_refused_at_every_door_within_a_second_of_the_answer() {
 
 #[test]
 fn a_suspended_device_is_refused_everywhere_and_comes_back_with_the_same_certificate() {
-    let shop = Shop::open();
+    let shop = RevocationShop::open();
     shop.command("suspend");
     eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
     shop.is_refused_everywhere("C-07");
@@ -111,13 +114,14 @@ fn a_suspended_device_is_refused_everywhere_and_comes_back_with_the_same_certifi
 
 #[test]
 fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant_notices() {
-    let shop = Shop::open();
+    let shop = RevocationShop::open();
     let installation = &shop.installation;
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     let site = site["site"].as_str().expect("its identifier");
     let invitation = installation.tell(&["invite", "--site", site]);
-    let neighbour = Identity::enroll(installation, invitation["url"].as_str().expect("a link"), "neighbour");
+    let neighbour =
+        DeviceIdentity::enroll(installation, invitation["url"].as_str().expect("a link"), "neighbour");
     let neighbours = obtain(installation, &neighbour);
     let neighbour_passes = || {
         let passed = shop.nginx.request("/").as_device(&neighbour).bearer(&neighbours).send().status == 200;
@@ -145,7 +149,7 @@ fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant
         .args(["enroll", waiting["url"].as_str().expect("a link"), "--tls-ca"])
         .arg(&installation.tls_ca);
     enrolling.arg("--out").arg(installation.folder("late"));
-    let refused = Outcome::of(&mut enrolling);
+    let refused = CommandOutcome::of(&mut enrolling);
     assert!(refused.said().contains("C-13"), "{}", refused.said());
     let shown = installation.tell(&["device", "show", &shop.device.device]);
     assert_eq!((&shown["state"], &shown["tenant_state"]), (&json!("active"), &json!("suspended")));
@@ -162,10 +166,10 @@ fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant
 
 #[test]
 fn a_device_that_is_signed_out_loses_its_tokens_at_every_door_and_keeps_its_certificate() {
-    let shop = Shop::open();
+    let shop = RevocationShop::open();
     let others = obtain(&shop.installation, &shop.other);
     let passes =
-        |device: &Identity, token: &str| shop.nginx.request("/").as_device(device).bearer(token).send();
+        |device: &DeviceIdentity, token: &str| shop.nginx.request("/").as_device(device).bearer(token).send();
     let receipts = shop.command("revoke-tokens");
     report(&format!("receipts of signing out: {receipts}"));
     eventually("the gate refuses", PROMISE, || shop.is_refused_at_the_product());
@@ -192,7 +196,7 @@ fn a_device_that_is_signed_out_loses_its_tokens_at_every_door_and_keeps_its_cert
 
 #[test]
 fn a_connection_held_open_over_the_revocation_ends_within_the_second() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("held");
     let seen = clients::run(
         "held-connection.mjs",

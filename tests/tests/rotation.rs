@@ -7,7 +7,7 @@ use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{header, introspect, obtain, payload};
 use tegata_tests::traffic::{Pair, Traffic};
-use tegata_tests::{Identity, Installation, Product, Recipe};
+use tegata_tests::{DeviceIdentity, Recipe, RunningInstallation, TestProductServer};
 
 /// At once, half of them a generation behind.
 const CLIENTS: usize = 32;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_planned_rotation_costs_nobody_a_refusal_however_busy_the_product_is() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut device = installation.enroll("register");
     let token = obtain(&installation, &device);
     let first_key = key_of(&token);
@@ -27,7 +27,7 @@ fn a_planned_rotation_costs_nobody_a_refusal_however_busy_the_product_is() {
     installation.tell(&["token-key", "rotate", "--notice", "15"]);
     eventually("the next key is announced", PATIENCE, || announced(&installation) == 2);
     let gate = installation.gate();
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
 
     let mut pairs = vec![Pair { identity: device.kept_aside(), token }];
@@ -56,7 +56,7 @@ fn a_planned_rotation_costs_nobody_a_refusal_however_busy_the_product_is() {
 
 #[test]
 fn a_renewal_s_token_is_bound_to_the_new_certificate_and_lies_where_only_its_owner_reads_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register");
     let renew = |options: &[&str]| device.renew_with(&installation, options).good();
     let quiet = renew(&["--token"]);
@@ -89,7 +89,7 @@ fn a_renewal_s_token_is_bound_to_the_new_certificate_and_lies_where_only_its_own
 }
 
 /// The next generation and the token that came with it, in files that stay.
-fn renewed(installation: &Installation, device: &Identity) -> (Identity, Pair) {
+fn renewed(installation: &RunningInstallation, device: &DeviceIdentity) -> (DeviceIdentity, Pair) {
     let (device, token) = device.renew_with_token(installation);
     let pair = Pair { identity: device.kept_aside(), token };
     (device, pair)
@@ -109,7 +109,7 @@ fn each_token_fits_its_own_certificate(nginx: &Recipe, pairs: &[Pair]) {
     }
 }
 
-fn announced(installation: &Installation) -> usize {
+fn announced(installation: &RunningInstallation) -> usize {
     let metadata = installation.at_portal("/.well-known/oauth-authorization-server").send().json();
     let path = metadata["jwks_uri"].as_str().and_then(|uri| uri.strip_prefix(&installation.portal));
     installation.at_portal(path.expect("at the portal")).send().json()["keys"].as_array().map_or(0, Vec::len)

@@ -1,11 +1,11 @@
 //! The people of a shop see their own devices and stop one that is lost, with nobody's help; support undoes it.
 
 use serde_json::{Value, json};
-use tegata_tests::{Answer, Browser, Identity, Installation};
+use tegata_tests::{Browser, CurlAnswer, DeviceIdentity, RunningInstallation};
 
 #[test]
 fn staff_stop_a_lost_device_in_two_steps_and_see_the_proof() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
     browser.enrol(&installation.invitation);
@@ -13,7 +13,7 @@ fn staff_stop_a_lost_device_in_two_steps_and_see_the_proof() {
     browser.click("#to-shop");
     browser.see("#shop");
     browser.picture("shop");
-    let row = |of: &Identity| format!("[data-device='{}']", &of.device[..8]);
+    let row = |of: &DeviceIdentity| format!("[data-device='{}']", &of.device[..8]);
     assert!(browser.text(&format!("{} dd", row(&lost))).contains("使えます"));
     assert!(browser.text("li.own .facts").contains("Linux"), "what this browser says it runs on");
     browser.click(&format!("{} [data-lost]", row(&lost)));
@@ -54,7 +54,7 @@ fn staff_stop_a_lost_device_in_two_steps_and_see_the_proof() {
 
 #[test]
 fn a_stolen_device_can_stop_two_others_a_day_and_no_more() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let [thief, a, b, c] = ["thief", "a", "b", "c"].map(|label| installation.enroll(label));
     for victim in [&a, &b] {
         let told = report(&installation, &thief, &victim.device).expect(200).json();
@@ -80,16 +80,16 @@ fn a_stolen_device_can_stop_two_others_a_day_and_no_more() {
 
 #[test]
 fn a_shop_is_a_room_without_windows() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let own = installation.enroll("own");
     let gate = installation.enroll_gate("関所");
     installation.tell(&["site", "add", "二号店"]);
     installation.tell(&["tenant", "add", "別会社"]);
     installation.tell(&["site", "add", "駅前店", "--tenant", "別会社"]);
     let second = invite(&installation, &["--site", "二号店"]);
-    let second = Identity::enroll(&installation, &second, "second");
+    let second = DeviceIdentity::enroll(&installation, &second, "second");
     let other = invite(&installation, &["--site", "駅前店"]);
-    let other = Identity::enroll(&installation, &other, "other");
+    let other = DeviceIdentity::enroll(&installation, &other, "other");
     let page = installation.at_device("/shop").header("accept", "text/html");
     let page = page.as_device(&own).send().expect(200).text();
     assert!(page.contains(&own.device[..8]));
@@ -108,33 +108,33 @@ fn a_shop_is_a_room_without_windows() {
 }
 
 /// All that an answer says but its own number.
-fn said(answer: &Answer) -> (u16, String) {
+fn said(answer: &CurlAnswer) -> (u16, String) {
     let mut problem = answer.json();
     problem.as_object_mut().expect("a problem").remove("request_id");
     (answer.status, problem.to_string())
 }
 
-fn report(installation: &Installation, by: &Identity, device: &str) -> Answer {
+fn report(installation: &RunningInstallation, by: &DeviceIdentity, device: &str) -> CurlAnswer {
     post(installation, by, &json!({ "device": device }))
 }
 
-fn post(installation: &Installation, by: &Identity, body: &Value) -> Answer {
+fn post(installation: &RunningInstallation, by: &DeviceIdentity, body: &Value) -> CurlAnswer {
     installation.at_device("/api/v1/loss-reports").json(body).as_device(by).send()
 }
 
-fn probe(installation: &Installation, identity: &Identity) -> Answer {
+fn probe(installation: &RunningInstallation, identity: &DeviceIdentity) -> CurlAnswer {
     installation.at_device("/probe").as_device(identity).send()
 }
 
-fn state_of(installation: &Installation, identity: &Identity) -> String {
+fn state_of(installation: &RunningInstallation, identity: &DeviceIdentity) -> String {
     installation.tell(&["device", "show", &identity.device])["state"].as_str().expect("a state").to_owned()
 }
 
-fn tenant(installation: &Installation) -> String {
+fn tenant(installation: &RunningInstallation) -> String {
     installation.tell(&["tenant", "list"])[0]["name"].as_str().expect("a name").to_owned()
 }
 
-fn invite(installation: &Installation, place: &[&str]) -> String {
+fn invite(installation: &RunningInstallation, place: &[&str]) -> String {
     let arguments = [&["invite", "--label", "よその端末"], place].concat();
     installation.tell(&arguments)["url"].as_str().expect("a link").to_owned()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tegata_tests::tokens::{obtain, payload};
-use tegata_tests::{Answer, Curl, Identity, Installation, clients};
+use tegata_tests::{Curl, CurlAnswer, DeviceIdentity, RunningInstallation, clients};
 
 const VALID: u64 = 0;
 const INVALID: u64 = 1;
@@ -10,7 +10,7 @@ const SUSPENDED: u64 = 2;
 
 #[test]
 fn a_reader_sees_each_change_as_soon_as_it_is_acknowledged_and_after_a_kill() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (device, other) = (installation.enroll("register-1"), of_another_tenant(&installation));
     let tokens = [obtain(&installation, &device), obtain(&installation, &other)];
     let before = read(&installation, &tokens, 0);
@@ -48,7 +48,7 @@ fn a_reader_sees_each_change_as_soon_as_it_is_acknowledged_and_after_a_kill() {
 
 #[test]
 fn whoever_was_signed_out_reads_that_the_old_token_is_over_and_the_new_one_is_not() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let old = obtain(&installation, &device);
     installation.tell(&["device", "revoke-tokens", &device.device]);
@@ -58,7 +58,7 @@ fn whoever_was_signed_out_reads_that_the_old_token_is_over_and_the_new_one_is_no
 
 #[test]
 fn a_list_is_served_as_caches_browsers_and_the_draft_expect_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let token = payload(&obtain(&installation, &device));
     let uri = token["status"]["status_list"]["uri"].as_str().expect("an address").to_owned();
@@ -76,7 +76,7 @@ fn a_list_is_served_as_caches_browsers_and_the_draft_expect_it() {
     assert_ne!(packed.header("etag"), list.header("etag"));
     assert_eq!(Curl::to(&uri).flag("--compressed").send().expect(200).body, list.body);
 
-    let problem = |answer: Answer, status: u16| answer.expect(status).problem();
+    let problem = |answer: CurlAnswer, status: u16| answer.expect(status).problem();
     assert_eq!(problem(Curl::to(&format!("{uri}?time=1686925000")).send(), 501), "L-01");
     assert_eq!(problem(Curl::to(&uri).header("accept", "application/statuslist+cwt").send(), 406), "L-02");
     assert_eq!(problem(Curl::to(&format!("{}/status/nothing", installation.public)).send(), 404), "R-03");
@@ -90,7 +90,7 @@ fn a_list_is_served_as_caches_browsers_and_the_draft_expect_it() {
 }
 
 /// What the reader is told of each token.
-fn read(installation: &Installation, tokens: &[String], ahead: u64) -> Vec<Value> {
+fn read(installation: &RunningInstallation, tokens: &[String], ahead: u64) -> Vec<Value> {
     let argument = json!({
         "tokens": tokens, "ca": installation.tls_ca, "issuer": installation.issuer, "ahead": ahead,
     });
@@ -101,10 +101,10 @@ fn statuses(told: &[Value]) -> Vec<u64> {
     told.iter().map(|one| one["status"].as_u64().unwrap_or_else(|| panic!("no status: {one}"))).collect()
 }
 
-fn of_another_tenant(installation: &Installation) -> Identity {
+fn of_another_tenant(installation: &RunningInstallation) -> DeviceIdentity {
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     let site = site["site"].as_str().expect("an id");
     let invitation = installation.tell(&["invite", "--site", site, "--label", "theirs"]);
-    Identity::enroll(installation, invitation["url"].as_str().expect("a link"), "theirs")
+    DeviceIdentity::enroll(installation, invitation["url"].as_str().expect("a link"), "theirs")
 }

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use tegata_tests::openssl::{ocsp, ocsp_status, openssl};
-use tegata_tests::{Identity, Installation, csr, tokens};
+use tegata_tests::{DeviceIdentity, RunningInstallation, csr, tokens};
 
 #[test]
 fn a_stolen_certificate_takes_along_what_was_renewed_from_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let stolen = installation.enroll("stolen");
     probe(&installation, &stolen, 200, "");
     let kept = stolen.kept_aside();
@@ -28,7 +28,7 @@ fn a_stolen_certificate_takes_along_what_was_renewed_from_it() {
 
 #[test]
 fn a_replaced_certificate_goes_alone_and_its_successor_works_on() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let old = installation.enroll("replaced");
     probe(&installation, &old, 200, "");
     let kept = old.kept_aside();
@@ -44,7 +44,7 @@ fn a_replaced_certificate_goes_alone_and_its_successor_works_on() {
 
 #[test]
 fn a_private_key_that_was_found_is_blocked_in_whatever_form_it_was_found() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let found = installation.enroll("found");
     let public = installation.folder("found").join("public.pem").display().to_string();
     let key = found.file("key.pem");
@@ -70,7 +70,7 @@ fn a_private_key_that_was_found_is_blocked_in_whatever_form_it_was_found() {
 }
 
 /// Receipts have been waited for: there is nothing to wait for any more.
-fn probe(installation: &Installation, device: &Identity, status: u16, code: &str) {
+fn probe(installation: &RunningInstallation, device: &DeviceIdentity, status: u16, code: &str) {
     let answer = installation.at_device("/probe").as_device(device).send().expect(status);
     if status != 200 {
         assert_eq!(&*answer.problem(), code);

@@ -4,14 +4,14 @@ use serde_json::Value;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::{header, introspect, obtain};
-use tegata_tests::{Curl, Installation, Product, Recipe};
+use tegata_tests::{Curl, Recipe, RunningInstallation, TestProductServer};
 
 /// Longer than the shortest notice, and the look of a server at its keys.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn nobody_notices_that_another_key_signs() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register");
     let (first, before) = (signing(&installation), obtain(&installation, &device));
     assert_eq!(kid(&before), first);
@@ -24,7 +24,7 @@ fn nobody_notices_that_another_key_signs() {
     });
     // Gates look at the published keys at least every five minutes; this one does at its start.
     let mut gate = installation.gate();
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
     assert_eq!(kid(&obtain(&installation, &device)), first, "the next key signs nothing yet");
 
@@ -53,9 +53,9 @@ fn nobody_notices_that_another_key_signs() {
 
 #[test]
 fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut gate = installation.gate();
-    let product = Product::behind_a_proxy();
+    let product = TestProductServer::behind_a_proxy();
     let nginx = Recipe::nginx(&installation, gate.port, product.port);
     let device = installation.enroll("register");
     let token = obtain(&installation, &device);
@@ -79,7 +79,7 @@ fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
 
 #[test]
 fn a_restart_signs_with_the_same_key() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let device = installation.enroll("register");
     installation.tell(&["token-key", "rotate", "--notice", "4"]);
     let before = obtain(&installation, &device);
@@ -91,7 +91,7 @@ fn a_restart_signs_with_the_same_key() {
 
 #[test]
 fn a_key_whose_file_is_still_on_its_way_stops_nobody() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let device = installation.enroll("register");
     let before = obtain(&installation, &device);
     installation.kill();
@@ -110,13 +110,13 @@ fn a_key_whose_file_is_still_on_its_way_stops_nobody() {
 }
 
 /// The key that signs, as an operator sees it.
-fn signing(installation: &Installation) -> String {
+fn signing(installation: &RunningInstallation) -> String {
     let keys = installation.tell(&["token-key", "list"]);
     let signing = keys.as_array().expect("keys").iter().find(|key| key["state"] == "signing");
     signing.expect("one that signs")["kid"].as_str().expect("its name").to_owned()
 }
 
-fn published(installation: &Installation) -> Vec<String> {
+fn published(installation: &RunningInstallation) -> Vec<String> {
     let metadata = installation.at_portal("/.well-known/oauth-authorization-server").send().json();
     let jwks = metadata["jwks_uri"].as_str().expect("an address");
     let jwks: Value = Curl::to(jwks).trusting(&installation.tls_ca).send().json();

@@ -1,7 +1,7 @@
 //! Product teams take an OAuth library from the shelf, point it at the issuer, and it works.
 
 use serde_json::{Value, json};
-use tegata_tests::{Identity, Installation, clients};
+use tegata_tests::{DeviceIdentity, RunningInstallation, clients};
 
 #[test]
 fn openid_client_discovers_the_issuer_and_lives_the_life_of_a_token() {
@@ -15,7 +15,7 @@ fn oauth4webapi_discovers_the_issuer_and_lives_the_life_of_a_token() {
 }
 
 fn holds_its_promise(client: &str) -> Value {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let seen = clients::run(client, &asked(&installation, &device));
 
@@ -38,7 +38,7 @@ fn holds_its_promise(client: &str) -> Value {
     seen
 }
 
-fn claims_are_right(claims: &Value, installation: &Installation, device: &Identity) {
+fn claims_are_right(claims: &Value, installation: &RunningInstallation, device: &DeviceIdentity) {
     assert_eq!(claims["iss"], *installation.issuer);
     assert_eq!(claims["aud"], *installation.product);
     assert_eq!(claims["client_id"], *device.device);
@@ -52,7 +52,7 @@ fn claims_are_right(claims: &Value, installation: &Installation, device: &Identi
 }
 
 /// As RFC 8705 section 3.1 has it, by openssl and not by us.
-fn own_thumbprint(device: &Identity) -> String {
+fn own_thumbprint(device: &DeviceIdentity) -> String {
     let certificate = device.file("cert.pem");
     let line =
         tegata_tests::run("openssl", &["x509", "-in", &certificate, "-noout", "-fingerprint", "-sha256"]);
@@ -63,7 +63,7 @@ fn own_thumbprint(device: &Identity) -> String {
     base64.trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
-fn asked(installation: &Installation, device: &Identity) -> Value {
+fn asked(installation: &RunningInstallation, device: &DeviceIdentity) -> Value {
     json!({
         "issuer": installation.issuer,
         "device": device.device,

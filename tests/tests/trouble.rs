@@ -9,7 +9,9 @@ use std::time::Duration;
 use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{obtain, request};
-use tegata_tests::{Answer, Cluster, Curl, Identity, Installation, Outcome, Storehouse, ports};
+use tegata_tests::{
+    Cluster, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, RunningInstallation, Storehouse, ports,
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -18,7 +20,7 @@ const SOON: Duration = Duration::from_millis(2500);
 
 #[test]
 fn after_a_clock_that_was_ahead_revocations_bite_again_by_themselves() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (first, second, third) =
         (installation.enroll("first"), installation.enroll("second"), installation.enroll("third"));
     let gate = installation.gate();
@@ -153,10 +155,10 @@ impl Drop for Frozen<'_> {
 }
 
 /// A command waits longer than a server; whoever stops it before it has an answer has stopped it.
-fn request_revocation(installation: &Installation, device: &Identity) -> Outcome {
+fn request_revocation(installation: &RunningInstallation, device: &DeviceIdentity) -> CommandOutcome {
     let line = installation.command_line(&["device", "revoke", &device.device, "--yes"]);
-    let outcome = Outcome::of(Command::new("timeout").args(["--kill-after=1", "3"]).args(line));
-    Outcome { code: i32::from(outcome.code != 0), ..outcome }
+    let outcome = CommandOutcome::of(Command::new("timeout").args(["--kill-after=1", "3"]).args(line));
+    CommandOutcome { code: i32::from(outcome.code != 0), ..outcome }
 }
 
 #[test]
@@ -186,10 +188,10 @@ fn a_revocation_that_the_ledger_cannot_take_is_called_accepted_and_is_done_when_
     installation.command(&["check"]).good();
 }
 
-fn sql(installation: &Installation, script: &str) {
+fn sql(installation: &RunningInstallation, script: &str) {
     let python = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=20).executescript(sys.argv[2])";
     let ledger = installation.data().join("ledger.db");
-    Outcome::of(Command::new("python3").args(["-c", python]).arg(ledger).arg(script)).good();
+    CommandOutcome::of(Command::new("python3").args(["-c", python]).arg(ledger).arg(script)).good();
 }
 
 fn set(clock: &Path, offset: &str) {
@@ -199,15 +201,15 @@ fn set(clock: &Path, offset: &str) {
 }
 
 fn is(asked: &Curl, status: u16) -> bool {
-    asked.clone().attempt().is_ok_and(|answer: Answer| answer.status == status)
+    asked.clone().attempt().is_ok_and(|answer: CurlAnswer| answer.status == status)
 }
 
 /// The CRL of a certificate, as text.
-fn list_of(identity: &Identity) -> String {
+fn list_of(identity: &DeviceIdentity) -> String {
     openssl(&["crl", "-in", &fetch_crl(identity).display().to_string(), "-noout", "-text"]).good().stdout
 }
 
-fn last_update(identity: &Identity) -> String {
+fn last_update(identity: &DeviceIdentity) -> String {
     let text = list_of(identity);
     let (_, rest) = text.split_once("Last Update:").expect("a date");
     rest.lines().next().expect("a date").to_owned()
@@ -215,15 +217,15 @@ fn last_update(identity: &Identity) -> String {
 
 /// Month and year 200 days from now, as openssl writes them.
 fn year_ahead() -> String {
-    let date = Outcome::of(Command::new("date").args(["-u", "-d", "+200 days", "+%b"])).good().stdout;
+    let date = CommandOutcome::of(Command::new("date").args(["-u", "-d", "+200 days", "+%b"])).good().stdout;
     date.trim().to_owned()
 }
 
-fn names(list: &str, identity: &Identity) -> bool {
+fn names(list: &str, identity: &DeviceIdentity) -> bool {
     list.to_lowercase().contains(&identity.serial.to_lowercase())
 }
 
-fn crl_number(identity: &Identity) -> u128 {
+fn crl_number(identity: &DeviceIdentity) -> u128 {
     let file = fetch_crl(identity).display().to_string();
     let said = openssl(&["crl", "-in", &file, "-noout", "-crlnumber"]).good().stdout;
     let (_, number) = said.trim().split_once('=').expect("a number");

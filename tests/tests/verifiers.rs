@@ -5,7 +5,7 @@ use std::process::Command;
 use tegata_tests::openssl::{self, crl_url, openssl};
 use tegata_tests::verifiers::nss::Nss;
 use tegata_tests::verifiers::{Court, Exhibit, Verdict, gnutls, java, ocsp_url, pyhanko};
-use tegata_tests::{Curl, Outcome};
+use tegata_tests::{CommandOutcome, Curl};
 
 #[test]
 fn openssl_agrees() {
@@ -105,7 +105,8 @@ fn java_agrees() {
     let by_other = java::verdict_by(&court, exhibit, other);
     assert!(by_other.starts_with("bad UNDETERMINED_REVOCATION_STATUS"), "another shard's list: {by_other}");
     assert!(java::verdict_by(&court, exhibit, &exhibit.crl).starts_with("revoked"));
-    let printed = Outcome::of(Command::new("keytool").arg("-printcrl").arg("-file").arg(&exhibit.crl)).good();
+    let printed =
+        CommandOutcome::of(Command::new("keytool").arg("-printcrl").arg("-file").arg(&exhibit.crl)).good();
     assert!(printed.stdout.contains("Reason Code: "), "{}", printed.said());
     assert!(printed.stdout.contains(&crl_url(&exhibit.identity.file("cert.pem"))), "{}", printed.said());
 }

@@ -3,12 +3,12 @@
 
 use crate::der::{self, tag};
 use crate::oid;
-use crate::profile::Profile;
+use crate::profile::CertificateProfile;
 use crate::public_key::KeyType;
 
 /// `CsrAttrs` in DER, for the kind of key that the profile would rather have: a client that is given a choice would have
 /// to guess.
-pub fn wanted(profile: &Profile) -> Vec<u8> {
+pub fn wanted(profile: &CertificateProfile) -> Vec<u8> {
     let key = profile.preferred_key();
     der::sequence(&[&key_attribute(key, profile.rsa_bits()), &signature(key)])
 }
@@ -52,7 +52,7 @@ mod tests {
             ("[\"ed25519\"]", &["ED25519"]),
         ] {
             let text = text.replacen("keys = [\"p256\"]", &format!("keys = {keys}"), 1);
-            let der = wanted(&Profile::parse("device.toml", &text).unwrap());
+            let der = wanted(&CertificateProfile::parse("device.toml", &text).unwrap());
             assert!(der::is_der(&der), "{keys}");
             std::fs::write(&file, &der).unwrap();
             let said = openssl(["asn1parse", "-inform", "DER", "-in", file.to_str().unwrap()]);

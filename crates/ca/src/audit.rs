@@ -1,38 +1,38 @@
 //! A second look at what was issued: by the certificate's bytes, its issuer's certificate and what the ledger recorded.
 
-use crate::der::{Malformed, Reader, octets_of_bit_string, tag};
-use crate::endpoints::Endpoints;
-use crate::issuer::{Facts, IssuerError};
-use crate::lint::{Expected, Parent, lint};
-use crate::profile::Profile;
+use crate::der::{DerReader, MalformedDer, octets_of_bit_string, tag};
+use crate::endpoints::IssuerEndpoints;
+use crate::issuer::{CaCertificate, IssuerError};
+use crate::lint::{IssuerReference, LintExpectation, lint};
+use crate::profile::CertificateProfile;
 use crate::public_key::PublicKey;
 use tegata_core::{Installation, Role, Serial, Timestamp};
 
-pub use crate::lint::{Finding, Kind};
+pub use crate::lint::{Finding, LintKind};
 
 /// The certificate of an issuing CA, read once for all that it issued. Its key is not needed, and it may have ended.
-pub struct IssuerCertificate {
-    facts: Facts,
+pub struct AuditedIssuer {
+    facts: CaCertificate,
     key: PublicKey,
 }
 
-impl IssuerCertificate {
+impl AuditedIssuer {
     /// From its DER.
     pub fn read(der: &[u8]) -> Result<Self, IssuerError> {
-        let facts = Facts::read(der)?;
+        let facts = CaCertificate::read(der)?;
         let key = PublicKey::read(&facts.public_key_info).map_err(|_| IssuerError::Malformed)?;
         Ok(Self { facts, key })
     }
 
-    fn parent(&self) -> Parent<'_> {
-        let Facts { subject, key_identifier, not_before, not_after, .. } = &self.facts;
-        Parent { subject, key_identifier, not_before: *not_before, not_after: *not_after }
+    fn parent(&self) -> IssuerReference<'_> {
+        let CaCertificate { subject, key_identifier, not_before, not_after, .. } = &self.facts;
+        IssuerReference { subject, key_identifier, not_before: *not_before, not_after: *not_after }
     }
 }
 
 /// What the ledger recorded of a certificate before it was signed.
 #[derive(Clone, Debug)]
-pub struct Record<'a> {
+pub struct RecordedCertificate<'a> {
     /// Its serial.
     pub serial: Serial,
     /// Which CRL names it once it ends.
@@ -49,7 +49,7 @@ pub struct Record<'a> {
     pub uri: String,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RecordedCertificate<'a> {
     /// From the ledger's row. Its holder's role stands in another.
     pub fn of(row: &'a tegata_storage::Certificate, installation: &Installation, role: Role) -> Self {
         Self {
@@ -67,16 +67,16 @@ impl<'a> Record<'a> {
 
 /// What is wrong with a certificate: nothing if all is well.
 ///
-/// A [`Kind::Settings`] finding alone is no fault of a certificate that is older than today's profile or public
+/// A [`LintKind::Settings`] finding alone is no fault of a certificate that is older than today's profile or public
 /// address. The common name is only looked at for its form: labels change.
 pub fn certificate(
     der: &[u8],
-    issuer: &IssuerCertificate,
-    profile: &Profile,
-    endpoints: &Endpoints,
-    record: &Record<'_>,
+    issuer: &AuditedIssuer,
+    profile: &CertificateProfile,
+    endpoints: &IssuerEndpoints,
+    record: &RecordedCertificate<'_>,
 ) -> Vec<Finding> {
-    let expected = Expected {
+    let expected = LintExpectation {
         parent: issuer.parent(),
         endpoints,
         profile,
@@ -90,7 +90,7 @@ pub fn certificate(
     };
     let mut findings = lint(der, &expected);
     // Without its parts there is nothing more to say than that it has none.
-    if let Ok(parts) = Parts::of(der) {
+    if let Ok(parts) = CertificateParts::of(der) {
         if parts.tbs != record.tbs {
             findings.push(Finding::Intended);
         }
@@ -102,15 +102,15 @@ pub fn certificate(
 }
 
 /// RFC 5280 section 4.1.1.
-struct Parts<'a> {
+struct CertificateParts<'a> {
     tbs: &'a [u8],
     algorithm: &'a [u8],
     signature: &'a [u8],
 }
 
-impl<'a> Parts<'a> {
-    fn of(der: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
+impl<'a> CertificateParts<'a> {
+    fn of(der: &'a [u8]) -> Result<Self, MalformedDer> {
+        let mut fields = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
         let tbs = fields.expect(tag::SEQUENCE)?.whole;
         let algorithm = fields.expect(tag::SEQUENCE)?.whole;
         let signature = octets_of_bit_string(fields.expect(tag::BIT_STRING)?.content)?;

@@ -1,44 +1,44 @@
 //! The issuing CAs of an installation: which one serves whom.
 
-use crate::issue::Authority;
+use crate::issue::IssuingCa;
 use arc_swap::ArcSwap;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tegata_core::{IssuerId, Refusal, TenantId};
 
 /// All CAs that still publish. Those at work issue; those at rest only say what they have taken back.
-pub struct Authorities {
-    house: ArcSwap<House>,
+pub struct IssuerSet {
+    house: ArcSwap<IssuerSetShared>,
 }
 
 /// A CA and the post it holds.
 #[derive(Clone)]
-pub struct Post {
+pub struct IssuerAssignment {
     /// The CA.
-    pub authority: Arc<Authority>,
+    pub authority: Arc<IssuingCa>,
     /// The only tenant it issues for; none for a shared one.
     pub tenant: Option<TenantId>,
     /// Whether it issues.
     pub at_work: bool,
 }
 
-struct House {
+struct IssuerSetShared {
     /// Oldest first.
-    posts: Vec<Post>,
+    posts: Vec<IssuerAssignment>,
     /// Tenants that are served by their own CAs alone.
     silos: HashSet<TenantId>,
 }
 
-impl Authorities {
+impl IssuerSet {
     /// From the CAs, oldest first, and the tenants that are served by their own alone.
-    pub fn new(posts: Vec<Post>, silos: HashSet<TenantId>) -> Self {
-        Self { house: ArcSwap::from_pointee(House { posts, silos }) }
+    pub fn new(posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) -> Self {
+        Self { house: ArcSwap::from_pointee(IssuerSetShared { posts, silos }) }
     }
 
     /// Takes over what the ledger says now. What is being issued meanwhile goes on with the CA it began with; the
     /// ledger refuses it if that CA has come to rest.
-    pub fn replace(&self, posts: Vec<Post>, silos: HashSet<TenantId>) {
-        self.house.store(Arc::new(House { posts, silos }));
+    pub fn replace(&self, posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) {
+        self.house.store(Arc::new(IssuerSetShared { posts, silos }));
     }
 
     /// The CA that issues for a tenant: the newest of its own at work, or else of the shared ones if its policy
@@ -46,7 +46,7 @@ impl Authorities {
     ///
     /// # Errors
     /// [`Refusal::NoIssuer`] when there is none.
-    pub fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<Authority>, Refusal> {
+    pub fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<IssuingCa>, Refusal> {
         let house = self.house.load();
         let newest = |own: Option<&TenantId>| {
             house.posts.iter().rev().find(|post| post.at_work && post.tenant.as_ref() == own)
@@ -57,7 +57,7 @@ impl Authorities {
     }
 
     /// The newest CA at work that serves everybody who has none of their own.
-    pub fn shared(&self) -> Option<Arc<Authority>> {
+    pub fn shared(&self) -> Option<Arc<IssuingCa>> {
         self.house
             .load()
             .posts
@@ -68,7 +68,7 @@ impl Authorities {
     }
 
     /// The CA with this identifier, if it issues.
-    pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
+    pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
         let house = self.house.load();
         let post = house.posts.iter().find(|post| post.at_work && post.authority.issuer().id() == issuer);
         post.map(|post| post.authority.clone())
@@ -82,7 +82,7 @@ impl Authorities {
     }
 
     /// The CA with this identifier.
-    pub fn get(&self, issuer: &IssuerId) -> Option<Arc<Authority>> {
+    pub fn get(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
         self.house
             .load()
             .posts
@@ -92,7 +92,7 @@ impl Authorities {
     }
 
     /// All of them, oldest first.
-    pub fn all(&self) -> Vec<Arc<Authority>> {
+    pub fn all(&self) -> Vec<Arc<IssuingCa>> {
         self.house.load().posts.iter().map(|post| post.authority.clone()).collect()
     }
 }

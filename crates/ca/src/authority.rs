@@ -11,8 +11,8 @@
 //! 4.2.2.2 needs none for that, and with it the CA could answer for the *root's* other certificates.
 //! It names the root's CRL, which says when an issuing CA was revoked, and where the root's certificate is.
 
-use crate::issuer::{CA_KEY_USAGES, Facts, Issuer, IssuerError, RcgenKey, rcgen_issuer};
-use crate::keys::{KeyError, Signer};
+use crate::issuer::{CA_KEY_USAGES, CaCertificate, Issuer, IssuerError, RcgenKey, rcgen_issuer};
+use crate::keys::{CaKey, CaKeyError};
 use crate::public_key::{KeyType, PublicKey};
 use crate::{der, oid, rehearsal};
 use rcgen::{
@@ -35,7 +35,7 @@ const LONGEST_NAME: usize = 64;
 
 /// Why a CA or server certificate was not created.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum AuthorityError {
+pub enum CreateCaError {
     /// A name that cannot stand in a certificate.
     #[error("{0:?} cannot be a name in a certificate: use 1 to 64 characters without control characters")]
     Name(String),
@@ -68,7 +68,7 @@ pub enum AuthorityError {
     Issuer(#[from] IssuerError),
     /// The key did not work.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] CaKeyError),
     /// The certificate could not be encoded.
     #[error("the certificate could not be written: {0}")]
     Encoding(String),
@@ -76,7 +76,7 @@ pub enum AuthorityError {
 
 /// The subject of a CA.
 #[derive(Clone, Copy, Debug)]
-pub struct AuthorityName<'a> {
+pub struct CaName<'a> {
     /// Who runs it; the O of the subject.
     pub organization: &'a str,
     /// What it is called; the CN of the subject.
@@ -85,7 +85,7 @@ pub struct AuthorityName<'a> {
 
 /// How long a new certificate lives, and from when.
 #[derive(Clone, Copy)]
-pub struct Terms<'a> {
+pub struct Validity<'a> {
     /// Whole days, both ends included.
     pub days: u32,
     /// When it is made.
@@ -105,10 +105,10 @@ pub struct RootAddresses<'a> {
 
 /// The self-signed root above the issuing CAs.
 pub fn create_root(
-    name: AuthorityName<'_>,
-    key: &Arc<dyn Signer>,
-    terms: Terms<'_>,
-) -> Result<Vec<u8>, AuthorityError> {
+    name: CaName<'_>,
+    key: &Arc<dyn CaKey>,
+    terms: Validity<'_>,
+) -> Result<Vec<u8>, CreateCaError> {
     let mut params = authority(name, &PublicKey::of(key.as_ref()), terms)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     self_signed(&params, key)
@@ -116,25 +116,25 @@ pub fn create_root(
 
 /// A CA for devices and gates, signed by `root`. Its key may be far away: only its public half is needed.
 pub fn create_issuing(
-    name: AuthorityName<'_>,
+    name: CaName<'_>,
     key: &PublicKey,
     root: &Issuer,
     addresses: RootAddresses<'_>,
-    terms: Terms<'_>,
-) -> Result<Vec<u8>, AuthorityError> {
+    terms: Validity<'_>,
+) -> Result<Vec<u8>, CreateCaError> {
     signed_by(issuing(name, key, addresses, terms)?, key, root)
 }
 
 /// What [`create_issuing`] would sign, with a signature that is worth nothing: to be read before the root's key is
 /// fetched. The serial is another one each time.
 pub fn rehearse_issuing(
-    name: AuthorityName<'_>,
+    name: CaName<'_>,
     key: &PublicKey,
     root: &[u8],
     addresses: RootAddresses<'_>,
-    terms: Terms<'_>,
-) -> Result<Vec<u8>, AuthorityError> {
-    let facts = Facts::read(root)?;
+    terms: Validity<'_>,
+) -> Result<Vec<u8>, CreateCaError> {
+    let facts = CaCertificate::read(root)?;
     let params = below(issuing(name, key, addresses, terms)?, facts.not_before, facts.not_after)?;
     let root = rehearsal::issuer(root).map_err(|_| IssuerError::Malformed)?;
     Ok(params.signed_by(key, &root).map_err(encoding)?.der().to_vec())
@@ -149,10 +149,10 @@ fn any_policy() -> CustomExtension {
 
 /// The self-signed CA of the HTTPS listeners.
 pub fn create_server_authority(
-    name: AuthorityName<'_>,
-    key: &Arc<dyn Signer>,
-    terms: Terms<'_>,
-) -> Result<Vec<u8>, AuthorityError> {
+    name: CaName<'_>,
+    key: &Arc<dyn CaKey>,
+    terms: Validity<'_>,
+) -> Result<Vec<u8>, CreateCaError> {
     let mut params = authority(name, &PublicKey::of(key.as_ref()), terms)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -163,12 +163,12 @@ pub fn create_server_authority(
 /// server CA.
 pub fn create_server(
     names: &[&str],
-    key: &Arc<dyn Signer>,
+    key: &Arc<dyn CaKey>,
     authority: &Issuer,
-    terms: Terms<'_>,
-) -> Result<Vec<u8>, AuthorityError> {
+    terms: Validity<'_>,
+) -> Result<Vec<u8>, CreateCaError> {
     if names.is_empty() {
-        return Err(AuthorityError::NoServerName);
+        return Err(CreateCaError::NoServerName);
     }
     let mut params = validity(terms, MAX_SERVER_DAYS)?;
     params.subject_alt_names = names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
@@ -185,11 +185,11 @@ pub fn create_server(
 }
 
 fn issuing(
-    name: AuthorityName<'_>,
+    name: CaName<'_>,
     key: &PublicKey,
     addresses: RootAddresses<'_>,
-    terms: Terms<'_>,
-) -> Result<CertificateParams, AuthorityError> {
+    terms: Validity<'_>,
+) -> Result<CertificateParams, CreateCaError> {
     let mut params = authority(name, key, terms)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -207,22 +207,22 @@ fn ca_issuers(url: &str) -> CustomExtension {
 }
 
 /// Not https: whoever checks a certificate cannot first check another one (RFC 5280 section 8).
-fn address(url: &str) -> Result<&str, AuthorityError> {
+fn address(url: &str) -> Result<&str, CreateCaError> {
     let host = url.strip_prefix("http://").unwrap_or_default();
     let fits = !host.is_empty() && url.len() <= 255 && host.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(url) } else { Err(AuthorityError::Address(url.to_owned())) }
+    if fits { Ok(url) } else { Err(CreateCaError::Address(url.to_owned())) }
 }
 
 /// What every CA certificate has in common.
 fn authority(
-    name: AuthorityName<'_>,
+    name: CaName<'_>,
     key: &PublicKey,
-    terms: Terms<'_>,
-) -> Result<CertificateParams, AuthorityError> {
+    terms: Validity<'_>,
+) -> Result<CertificateParams, CreateCaError> {
     /// Longer than any algorithm should be trusted.
     const MAX_DAYS: u32 = 40 * 366;
     if key.key_type() != KeyType::P256 {
-        return Err(AuthorityError::KeyType(key.key_type()));
+        return Err(CreateCaError::KeyType(key.key_type()));
     }
     let mut params = validity(terms, MAX_DAYS)?;
     params.distinguished_name.push(DnType::OrganizationName, checked_name(name.organization)?);
@@ -234,10 +234,10 @@ fn authority(
 }
 
 /// Valid for `days` including the first and the last second (RFC 5280 section 4.1.2.5).
-fn validity(terms: Terms<'_>, max_days: u32) -> Result<CertificateParams, AuthorityError> {
-    let Terms { days, now, .. } = terms;
+fn validity(terms: Validity<'_>, max_days: u32) -> Result<CertificateParams, CreateCaError> {
+    let Validity { days, now, .. } = terms;
     if !(1..=max_days).contains(&days) {
-        return Err(AuthorityError::Validity(max_days));
+        return Err(CreateCaError::Validity(max_days));
     }
     let not_before = now.whole_second().minus(BACKDATE);
     let mut params = CertificateParams::default();
@@ -251,19 +251,19 @@ fn serial(entropy: &dyn Entropy) -> SerialNumber {
     SerialNumber::from_slice(Serial::random(entropy).as_bytes())
 }
 
-fn checked_name(name: &str) -> Result<&str, AuthorityError> {
+fn checked_name(name: &str) -> Result<&str, CreateCaError> {
     match Name::parse(name, LONGEST_NAME) {
         Ok(parsed) if parsed.as_str() == name => Ok(name),
-        _ => Err(AuthorityError::Name(name.to_owned())),
+        _ => Err(CreateCaError::Name(name.to_owned())),
     }
 }
 
 /// RFC 9525 section 6.3: a wildcard is the whole leftmost label.
-fn server_name(name: &str) -> Result<SanType, AuthorityError> {
+fn server_name(name: &str) -> Result<SanType, CreateCaError> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(SanType::IpAddress(address));
     }
-    let refused = || AuthorityError::ServerName(name.to_owned());
+    let refused = || CreateCaError::ServerName(name.to_owned());
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -277,7 +277,7 @@ fn server_name(name: &str) -> Result<SanType, AuthorityError> {
     name.try_into().map(SanType::DnsName).map_err(|_| refused())
 }
 
-fn self_signed(params: &CertificateParams, key: &Arc<dyn Signer>) -> Result<Vec<u8>, AuthorityError> {
+fn self_signed(params: &CertificateParams, key: &Arc<dyn CaKey>) -> Result<Vec<u8>, CreateCaError> {
     let certificate = params.self_signed(&RcgenKey(key.clone())).map_err(encoding)?;
     Ok(certificate.der().to_vec())
 }
@@ -286,7 +286,7 @@ fn signed_by(
     params: CertificateParams,
     key: &impl PublicKeyData,
     issuer: &Issuer,
-) -> Result<Vec<u8>, AuthorityError> {
+) -> Result<Vec<u8>, CreateCaError> {
     let params = below(params, issuer.not_before(), issuer.not_after())?;
     let parent = rcgen_issuer(issuer.certificate(), issuer.signer().clone())?;
     let certificate = params.signed_by(key, &parent).map_err(encoding)?;
@@ -298,9 +298,9 @@ fn below(
     mut params: CertificateParams,
     not_before: Timestamp,
     not_after: Timestamp,
-) -> Result<CertificateParams, AuthorityError> {
+) -> Result<CertificateParams, CreateCaError> {
     if params.not_after > not_after.date_time() {
-        return Err(AuthorityError::OutlivesIssuer(not_after));
+        return Err(CreateCaError::OutlivesIssuer(not_after));
     }
     params.not_before = params.not_before.max(not_before.date_time());
     params.use_authority_key_identifier_extension = true;
@@ -308,10 +308,10 @@ fn below(
 }
 
 #[allow(clippy::needless_pass_by_value)]
-fn encoding(error: rcgen::Error) -> AuthorityError {
+fn encoding(error: rcgen::Error) -> CreateCaError {
     match error {
-        rcgen::Error::RemoteKeyError => AuthorityError::Key(KeyError::Signing),
-        other => AuthorityError::Encoding(other.to_string()),
+        rcgen::Error::RemoteKeyError => CreateCaError::Key(CaKeyError::Signing),
+        other => CreateCaError::Encoding(other.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ pub use builder::{CrlBuilder, build_crl};
 pub(crate) use reading::scope_of;
 
 use crate::der::{self, tag};
-use crate::keys::KeyError;
+use crate::keys::CaKeyError;
 use tegata_core::{RevocationReason, Serial, Timestamp};
 
 /// Why a certificate stands on the list (RFC 5280 section 5.3.1).
@@ -48,7 +48,7 @@ impl From<RevocationReason> for CrlReason {
 
 /// One entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Revoked {
+pub struct RevokedEntry {
     /// Which certificate.
     pub serial: Serial,
     /// Since when.
@@ -59,7 +59,7 @@ pub struct Revoked {
 
 /// Which list this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Edition {
+pub struct CrlIdentity {
     /// Strictly greater than that of every list published before (section 5.2.3).
     pub number: u64,
     /// When the facts were read.
@@ -71,7 +71,7 @@ pub struct Edition {
 /// Which certificates a list is about, as the certificates' distribution point and the list's own critical
 /// `IssuingDistributionPoint` say it (RFC 5280 section 5.2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope<'a> {
+pub enum CrlScope<'a> {
     /// Devices and gates whose certificates name this URL.
     EndEntities(&'a str),
     /// All CAs that it has signed: what a root publishes. It names no address, because it has one list only, and
@@ -79,7 +79,7 @@ pub enum Scope<'a> {
     Authorities,
 }
 
-impl Scope<'_> {
+impl CrlScope<'_> {
     /// The value of the `IssuingDistributionPoint`. A list with another one is not about the same certificates.
     pub(crate) fn der(self) -> Vec<u8> {
         let url = match self {
@@ -109,19 +109,19 @@ pub enum CrlError {
     Moved,
     /// The key did not work.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] CaKeyError),
 }
 
 /// A list whose signature was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Crl {
+pub struct VerifiedCrl {
     buffer: Vec<u8>,
     start: usize,
-    edition: Edition,
+    edition: CrlIdentity,
     entries: usize,
 }
 
-impl Crl {
+impl VerifiedCrl {
     /// Its DER.
     pub fn der(&self) -> &[u8] {
         &self.buffer[self.start..]
@@ -134,7 +134,7 @@ impl Crl {
     }
 
     /// Which list this is, to the second.
-    pub fn edition(&self) -> Edition {
+    pub fn edition(&self) -> CrlIdentity {
         self.edition
     }
 

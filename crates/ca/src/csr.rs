@@ -1,8 +1,8 @@
 //! A certificate request is a public key with a proof that its sender holds the private half: nothing
 //! else in a PKCS#10 request (RFC 2986) is believed, or even read, but for the password that SCEP puts there.
 
-use crate::der::{self, Malformed, Reader, octets_of_bit_string, tag, text_of};
-use crate::keys::{KeyError, Signer, sign_structure};
+use crate::der::{self, DerReader, MalformedDer, octets_of_bit_string, tag, text_of};
+use crate::keys::{CaKey, CaKeyError, sign_structure};
 use crate::oid;
 use crate::public_key::PublicKey;
 use tegata_core::Refusal;
@@ -65,13 +65,13 @@ impl ParsedRequest {
 /// The password in a request, in any type of string that RFC 2985 section 5.4.1 and its predecessors have, by which other
 /// protocols carry a right: none if there is none, or it is not text. To be read of a request whose signature holds.
 pub fn challenge_password(der: &[u8]) -> Option<String> {
-    let mut attributes = Reader::new(split(der).ok()?.attributes);
+    let mut attributes = DerReader::new(split(der).ok()?.attributes);
     while !attributes.is_empty() {
-        let mut fields = Reader::new(attributes.expect(tag::SEQUENCE).ok()?.content);
+        let mut fields = DerReader::new(attributes.expect(tag::SEQUENCE).ok()?.content);
         let name = fields.expect(tag::OID).ok()?.content;
         let values = fields.expect(tag::SET).ok()?.content;
         if name == oid::CHALLENGE_PASSWORD {
-            let mut values = Reader::new(values);
+            let mut values = DerReader::new(values);
             let value = values.element().ok()?;
             values.end().ok()?;
             return text_of(&value);
@@ -81,7 +81,7 @@ pub fn challenge_password(der: &[u8]) -> Option<String> {
 }
 
 /// The parts of a request that matter.
-struct Parts<'a> {
+struct CsrParts<'a> {
     info: &'a [u8],
     public_key_info: &'a [u8],
     attributes: &'a [u8],
@@ -89,29 +89,29 @@ struct Parts<'a> {
     signature: &'a [u8],
 }
 
-fn split(der: &[u8]) -> Result<Parts<'_>, Malformed> {
-    let mut request = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
+fn split(der: &[u8]) -> Result<CsrParts<'_>, MalformedDer> {
+    let mut request = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
     let info = request.expect(tag::SEQUENCE)?;
     let signature_algorithm = request.expect(tag::SEQUENCE)?.whole;
     let signature = octets_of_bit_string(request.expect(tag::BIT_STRING)?.content)?;
     request.end()?;
 
-    let mut fields = Reader::new(info.content);
+    let mut fields = DerReader::new(info.content);
     // RFC 2986 has one version, v1(0), and clients of several makes say another: nothing depends on it.
     fields.expect(tag::INTEGER)?;
     fields.expect(tag::SEQUENCE)?;
     let public_key_info = fields.expect(tag::SEQUENCE)?.whole;
     let attributes = fields.optional(tag::constructed(0))?.map_or(&[][..], |attributes| attributes.content);
     fields.end()?;
-    Ok(Parts { info: info.whole, public_key_info, attributes, signature_algorithm, signature })
+    Ok(CsrParts { info: info.whole, public_key_info, attributes, signature_algorithm, signature })
 }
 
 /// A request (RFC 2986) for a key of this machine, with an empty subject: a public key with a proof, nothing more. What
 /// the certificate says is the server's to decide.
 ///
 /// # Errors
-/// [`KeyError`] when the key does not sign.
-pub fn request_for(key: &dyn Signer) -> Result<Vec<u8>, KeyError> {
+/// [`CaKeyError`] when the key does not sign.
+pub fn request_for(key: &dyn CaKey) -> Result<Vec<u8>, CaKeyError> {
     let version = der::unsigned(0);
     let empty_name = der::sequence(&[]);
     let no_attributes = der::element(tag::constructed(0), &[]);

@@ -44,7 +44,7 @@ pub(crate) mod tag {
 
 /// The bytes are not the DER expected here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Malformed;
+pub(crate) struct MalformedDer;
 
 /// One element: what is inside, and all of it.
 #[derive(Clone, Copy)]
@@ -62,15 +62,15 @@ impl Element<'_> {
 
 /// Reads elements one after another. Strict: lengths definite and as short as possible, tags of one octet.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct DerReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The one element that `bytes` consist of, which must have `tag`.
-    pub(crate) fn single(bytes: &'a [u8], tag: u8) -> Result<Element<'a>, Malformed> {
+    pub(crate) fn single(bytes: &'a [u8], tag: u8) -> Result<Element<'a>, MalformedDer> {
         let mut reader = Self(bytes);
         let element = reader.expect(tag)?;
         reader.end()?;
@@ -78,25 +78,25 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, whatever it is.
-    pub(crate) fn element(&mut self) -> Result<Element<'a>, Malformed> {
-        let [tag, first, after @ ..] = self.0 else { return Err(Malformed) };
+    pub(crate) fn element(&mut self) -> Result<Element<'a>, MalformedDer> {
+        let [tag, first, after @ ..] = self.0 else { return Err(MalformedDer) };
         if tag & 0x1f == 0x1f {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
         let (length, after) = length(*first, after)?;
-        let (content, rest) = after.split_at_checked(length).ok_or(Malformed)?;
+        let (content, rest) = after.split_at_checked(length).ok_or(MalformedDer)?;
         let whole = &self.0[..self.0.len() - rest.len()];
         self.0 = rest;
         Ok(Element { content, whole })
     }
 
     /// The next element, which must have `tag`.
-    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
-        self.optional(tag)?.ok_or(Malformed)
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, MalformedDer> {
+        self.optional(tag)?.ok_or(MalformedDer)
     }
 
     /// The next element if it has `tag`.
-    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Malformed> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, MalformedDer> {
         if self.0.first() == Some(&tag) { self.element().map(Some) } else { Ok(None) }
     }
 
@@ -105,28 +105,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing may follow.
-    pub(crate) fn end(self) -> Result<(), Malformed> {
-        if self.is_empty() { Ok(()) } else { Err(Malformed) }
+    pub(crate) fn end(self) -> Result<(), MalformedDer> {
+        if self.is_empty() { Ok(()) } else { Err(MalformedDer) }
     }
 }
 
-fn length(first: u8, after: &[u8]) -> Result<(usize, &[u8]), Malformed> {
+fn length(first: u8, after: &[u8]) -> Result<(usize, &[u8]), MalformedDer> {
     if first < 0x80 {
         return Ok((usize::from(first), after));
     }
-    let (octets, rest) = after.split_at_checked(usize::from(first & 0x7f)).ok_or(Malformed)?;
+    let (octets, rest) = after.split_at_checked(usize::from(first & 0x7f)).ok_or(MalformedDer)?;
     if octets.is_empty() || octets.len() > 4 || octets[0] == 0 {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let length = octets.iter().fold(0, |length, octet| (length << 8) | usize::from(*octet));
-    if length < 0x80 { Err(Malformed) } else { Ok((length, rest)) }
+    if length < 0x80 { Err(MalformedDer) } else { Ok((length, rest)) }
 }
 
 /// The bits of a BIT STRING's content that holds whole octets.
-pub(crate) fn octets_of_bit_string(content: &[u8]) -> Result<&[u8], Malformed> {
+pub(crate) fn octets_of_bit_string(content: &[u8]) -> Result<&[u8], MalformedDer> {
     match content {
         [0, octets @ ..] => Ok(octets),
-        _ => Err(Malformed),
+        _ => Err(MalformedDer),
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
         for wrong in
             [&[0x30, 0x80, 0, 0][..], &[4, 0x81, 1, 0], &[4, 0x82, 0, 0x80], &[4, 2, 0], &[0x1f, 1, 0]]
         {
-            assert!(Reader::new(wrong).element().is_err(), "{wrong:?}");
+            assert!(DerReader::new(wrong).element().is_err(), "{wrong:?}");
         }
     }
 
@@ -249,14 +249,14 @@ mod tests {
         #[test]
         fn what_was_written_is_read_back(content in prop::collection::vec(any::<u8>(), 0..70_000)) {
             let written = element(tag::OCTET_STRING, &[&content]);
-            let read = Reader::single(&written, tag::OCTET_STRING).unwrap();
+            let read = DerReader::single(&written, tag::OCTET_STRING).unwrap();
             prop_assert_eq!(read.content, &content[..]);
             prop_assert_eq!(read.whole, &written[..]);
         }
 
         #[test]
         fn nothing_that_arrives_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let mut reader = Reader::new(&bytes);
+            let mut reader = DerReader::new(&bytes);
             while reader.element().is_ok() {}
         }
     }

@@ -1,12 +1,12 @@
 //! Where relying parties find what belongs to an issuer: these URLs are written into its certificates
 //! and must stay true as long as the last of them lives.
 
-use crate::crl::{Scope, scope_of};
+use crate::crl::{CrlScope, scope_of};
 use tegata_core::{HttpOrigin, IssuerId, Serial};
 
 /// The public URLs of one issuer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Endpoints {
+pub struct IssuerEndpoints {
     /// Without number and ending.
     crl: String,
     shards: u16,
@@ -20,14 +20,14 @@ pub struct Endpoints {
     "{0} cannot be the public address: use http:// with a host, such as http://pki.example.jp (not https: whoever \
      checks a certificate cannot first check another one, RFC 5280 section 8)"
 )]
-pub struct BadBase(HttpOrigin);
+pub struct BadBaseUrl(HttpOrigin);
 
-impl Endpoints {
+impl IssuerEndpoints {
     /// The URLs below the public listener's address, such as `http://pki.example.jp`, of an issuer with so many
     /// CRLs.
-    pub fn new(base: &HttpOrigin, issuer: &IssuerId, shards: u16) -> Result<Self, BadBase> {
+    pub fn new(base: &HttpOrigin, issuer: &IssuerId, shards: u16) -> Result<Self, BadBaseUrl> {
         if base.is_https() {
-            return Err(BadBase(base.clone()));
+            return Err(BadBaseUrl(base.clone()));
         }
         Ok(Self::below(&base.to_string(), issuer, shards))
     }
@@ -49,7 +49,7 @@ impl Endpoints {
             return self;
         }
         let written = Self::below(&format!("{base}:{}", base.port()), issuer, self.shards);
-        let is_out = scope_of(list) == Some(&Scope::EndEntities(&written.crl(0)).der());
+        let is_out = scope_of(list) == Some(&CrlScope::EndEntities(&written.crl(0)).der());
         if is_out { written } else { self }
     }
 
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
     use tegata_core::entropy::Seeded;
 
-    fn endpoints(base: &str, shards: u16) -> Result<Endpoints, BadBase> {
-        Endpoints::new(&HttpOrigin::parse(base).unwrap(), &IssuerId::random(&Seeded::new(1)), shards)
+    fn endpoints(base: &str, shards: u16) -> Result<IssuerEndpoints, BadBaseUrl> {
+        IssuerEndpoints::new(&HttpOrigin::parse(base).unwrap(), &IssuerId::random(&Seeded::new(1)), shards)
     }
 
     #[test]

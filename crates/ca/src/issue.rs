@@ -5,24 +5,24 @@
 
 use crate::attributes;
 use crate::csr::ParsedRequest;
-use crate::endpoints::Endpoints;
+use crate::endpoints::IssuerEndpoints;
 use crate::issuer::Issuer;
-use crate::keys::KeyError;
-use crate::prepare::{IssueError, Prepared, SignedCertificate, prepare, validity};
-use crate::profile::Profile;
+use crate::keys::CaKeyError;
+use crate::prepare::{PrepareError, Prepared, SignedCertificate, prepare, validity};
+use crate::profile::CertificateProfile;
 use crate::public_key::KeyType;
-use crate::subject::Holder;
+use crate::subject::CertificateSubject;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
-use tegata_storage::{Complete, Intent, Ledger, LedgerError, Origin};
+use tegata_storage::{IssuanceRight, Ledger, LedgerError, ReserveSerial, StoreCertificate};
 
 /// An issuing CA at work: its key, the rules and the ledger.
-pub struct Authority {
+pub struct IssuingCa {
     issuer: Arc<Issuer>,
-    endpoints: Endpoints,
-    profiles: Profiles,
+    endpoints: IssuerEndpoints,
+    profiles: RoleProfiles,
     installation: Installation,
     pub(crate) ledger: Ledger,
     /// Shards whose published list is known to have the scope that certificates name.
@@ -31,16 +31,16 @@ pub struct Authority {
 
 /// One profile for each role.
 #[derive(Clone, Debug)]
-pub struct Profiles {
+pub struct RoleProfiles {
     /// For terminals.
-    pub device: Profile,
+    pub device: CertificateProfile,
     /// For gates.
-    pub gate: Profile,
+    pub gate: CertificateProfile,
 }
 
 /// What somebody asks for, and by what right.
 #[derive(Debug)]
-pub struct Order<'a> {
+pub struct IssuanceRequest<'a> {
     /// The device, new or known.
     pub device: DeviceId,
     /// What it is.
@@ -52,12 +52,12 @@ pub struct Order<'a> {
     /// The key with its proof.
     pub request: &'a ParsedRequest,
     /// By what right.
-    pub origin: Origin,
+    pub origin: IssuanceRight,
 }
 
 /// A certificate that exists: stored, and about to be handed over.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Issued {
+pub struct IssuedCertificate {
     /// By which CA.
     pub issuer: IssuerId,
     /// Whose.
@@ -72,7 +72,7 @@ pub struct Issued {
 
 /// A step of the order, after it was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum IssuanceStep {
     /// The bytes to sign exist in memory and were linted.
     Prepared,
     /// The right was used up, the serial reserved and the bytes stored, durably.
@@ -85,32 +85,32 @@ pub enum Step {
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
-pub enum IssuingError {
+pub enum IssueError {
     /// The certificate could not be made.
     #[error(transparent)]
-    Issue(#[from] IssueError),
+    Issue(#[from] PrepareError),
     /// The ledger did not take it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
 
-impl IssuingError {
+impl IssueError {
     /// The refusal to show for it.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::Issue(IssueError::Refused(refusal)) => *refusal,
+            Self::Issue(PrepareError::Refused(refusal)) => *refusal,
             Self::Issue(_) => Refusal::Internal,
             Self::Ledger(error) => error.refusal(),
         }
     }
 }
 
-impl Authority {
+impl IssuingCa {
     /// An issuing CA at work.
     pub fn new(
         issuer: Issuer,
-        endpoints: Endpoints,
-        profiles: Profiles,
+        endpoints: IssuerEndpoints,
+        profiles: RoleProfiles,
         installation: Installation,
         ledger: Ledger,
     ) -> Self {
@@ -124,13 +124,13 @@ impl Authority {
     }
 
     /// Its public URLs.
-    pub fn endpoints(&self) -> &Endpoints {
+    pub fn endpoints(&self) -> &IssuerEndpoints {
         &self.endpoints
     }
 
     /// What the certificate of this holder will be called in the browser's list.
     pub fn common_name(&self, role: Role, device: &DeviceId, site: &str, label: &str) -> String {
-        let holder = Holder { installation: &self.installation, role, device, site, label };
+        let holder = CertificateSubject { installation: &self.installation, role, device, site, label };
         self.profile(role).common_name().render(&holder)
     }
 
@@ -144,9 +144,9 @@ impl Authority {
         self.profile(role).allows_kind(key)
     }
 
-    /// The kinds of keys that requests of this role may bring: [`Profile::key_kinds`].
+    /// The kinds of keys that requests of this role may bring: [`CertificateProfile::key_kinds`].
     ///
-    /// [`Profile::key_kinds`]: crate::Profile::key_kinds
+    /// [`CertificateProfile::key_kinds`]: crate::Profile::key_kinds
     pub fn key_kinds(&self, role: Role) -> Vec<String> {
         self.profile(role).key_kinds()
     }
@@ -167,14 +167,14 @@ impl Authority {
     /// Issues a certificate. `witness` hears of every step once it is done.
     ///
     /// # Errors
-    /// [`IssuingError`]; whatever it is, no signed certificate has left this function.
+    /// [`IssueError`]; whatever it is, no signed certificate has left this function.
     pub async fn issue(
         &self,
-        order: Order<'_>,
+        order: IssuanceRequest<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
-        witness: &(dyn Fn(Step) + Sync),
-    ) -> Result<Issued, IssuingError> {
+        witness: &(dyn Fn(IssuanceStep) + Sync),
+    ) -> Result<IssuedCertificate, IssueError> {
         self.issue_by(self.profile(order.role), order, now, entropy, witness).await
     }
 
@@ -182,47 +182,47 @@ impl Authority {
     /// and they leave its lists soon.
     ///
     /// # Errors
-    /// As [`Authority::issue`].
+    /// As [`IssuingCa::issue`].
     pub async fn issue_within(
         &self,
         longest: Duration,
-        order: Order<'_>,
+        order: IssuanceRequest<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
-        witness: &(dyn Fn(Step) + Sync),
-    ) -> Result<Issued, IssuingError> {
+        witness: &(dyn Fn(IssuanceStep) + Sync),
+    ) -> Result<IssuedCertificate, IssueError> {
         let profile = self.profile(order.role).ending_within(longest);
         self.issue_by(&profile, order, now, entropy, witness).await
     }
 
     async fn issue_by(
         &self,
-        profile: &Profile,
-        order: Order<'_>,
+        profile: &CertificateProfile,
+        order: IssuanceRequest<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
-        witness: &(dyn Fn(Step) + Sync),
-    ) -> Result<Issued, IssuingError> {
+        witness: &(dyn Fn(IssuanceStep) + Sync),
+    ) -> Result<IssuedCertificate, IssueError> {
         // Step 1: build and lint the exact bytes. Nothing is written and no right is used up for a request that
         // cannot succeed.
         let prepared = self.prepare(profile, &order, Serial::random(entropy), now)?;
-        witness(Step::Prepared);
+        witness(IssuanceStep::Prepared);
 
         // Step 2: in one durable transaction use up the right (an open invitation, a working older certificate), reserve
         // the serial and store the intended bytes. Of two requests with one right, one passes.
         let generation = self.ledger.group(self.intent(&order, &prepared, now)).await?;
-        witness(Step::Reserved);
+        witness(IssuanceStep::Reserved);
 
         // Step 3: sign those bytes and compare; `sign` consumes what was prepared, so nothing is signed twice.
         let not_after = prepared.not_after();
         let certificate = self.signing(|issuer| prepared.sign(issuer)).await?;
-        witness(Step::Signed);
+        witness(IssuanceStep::Signed);
 
         // Step 4: store what was signed. Only then does it leave this function. A crash before leaves a reserved
         // certificate, which the clock-driven pass gives up and puts on the CRL.
         self.ledger.group(self.completion(&order, &certificate, now)).await?;
-        witness(Step::Stored);
-        Ok(Issued {
+        witness(IssuanceStep::Stored);
+        Ok(IssuedCertificate {
             issuer: self.issuer.id().clone(),
             device: order.device,
             generation,
@@ -240,24 +240,24 @@ impl Authority {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<KeyError> + Send + 'static,
+        E: From<CaKeyError> + Send + 'static,
     {
         if !self.issuer.signer().blocks() {
             return work(&self.issuer);
         }
         let issuer = self.issuer.clone();
         let signed = tokio::task::spawn_blocking(move || work(&issuer)).await;
-        signed.unwrap_or_else(|_| Err(KeyError::Signing.into()))
+        signed.unwrap_or_else(|_| Err(CaKeyError::Signing.into()))
     }
 
     fn prepare(
         &self,
-        profile: &Profile,
-        order: &Order<'_>,
+        profile: &CertificateProfile,
+        order: &IssuanceRequest<'_>,
         serial: Serial,
         now: Timestamp,
-    ) -> Result<Prepared, IssueError> {
-        let holder = Holder {
+    ) -> Result<Prepared, PrepareError> {
+        let holder = CertificateSubject {
             installation: &self.installation,
             role: order.role,
             device: &order.device,
@@ -267,15 +267,15 @@ impl Authority {
         prepare(&self.issuer, &self.endpoints, profile, &holder, order.request, serial, now)
     }
 
-    fn profile(&self, role: Role) -> &Profile {
+    fn profile(&self, role: Role) -> &CertificateProfile {
         match role {
             Role::Device => &self.profiles.device,
             Role::Gate => &self.profiles.gate,
         }
     }
 
-    fn intent(&self, order: &Order<'_>, prepared: &Prepared, now: Timestamp) -> Intent {
-        Intent {
+    fn intent(&self, order: &IssuanceRequest<'_>, prepared: &Prepared, now: Timestamp) -> ReserveSerial {
+        ReserveSerial {
             issuer: self.issuer.id().clone(),
             serial: prepared.serial(),
             shard: prepared.shard(),
@@ -289,8 +289,13 @@ impl Authority {
         }
     }
 
-    fn completion(&self, order: &Order<'_>, certificate: &SignedCertificate, now: Timestamp) -> Complete {
-        Complete {
+    fn completion(
+        &self,
+        order: &IssuanceRequest<'_>,
+        certificate: &SignedCertificate,
+        now: Timestamp,
+    ) -> StoreCertificate {
+        StoreCertificate {
             issuer: self.issuer.id().clone(),
             serial: certificate.serial,
             device: order.device.clone(),

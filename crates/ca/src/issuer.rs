@@ -1,6 +1,6 @@
 //! A CA as it works: its certificate together with its key.
 
-use crate::keys::{self, KeyError, Signer};
+use crate::keys::{self, CaKey, CaKeyError};
 use crate::oid;
 use crate::rehearsal::{self, Rehearsal};
 use rcgen::{CertificateParams, KeyUsagePurpose};
@@ -48,7 +48,7 @@ pub enum IssuerError {
     },
     /// The key did not work.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] CaKeyError),
 }
 
 /// A CA: certificate and key belong together, and the certificate allows what the key is used for.
@@ -59,7 +59,7 @@ pub struct Issuer {
     key_identifier: Vec<u8>,
     not_before: Timestamp,
     not_after: Timestamp,
-    signer: Arc<dyn Signer>,
+    signer: Arc<dyn CaKey>,
     ocsp_names: [OcspName; 2],
     /// Issues what is to be linted: this CA's name and key identifier, and no key.
     rehearsal: rcgen::Issuer<'static, Rehearsal>,
@@ -70,10 +70,10 @@ impl Issuer {
     pub fn load(
         id: IssuerId,
         certificate: Vec<u8>,
-        signer: Arc<dyn Signer>,
+        signer: Arc<dyn CaKey>,
         now: Timestamp,
     ) -> Result<Self, IssuerError> {
-        let facts = Facts::read(&certificate)?;
+        let facts = CaCertificate::read(&certificate)?;
         if facts.public_key_info != signer.public_key_info() {
             return Err(IssuerError::KeyMismatch);
         }
@@ -84,7 +84,7 @@ impl Issuer {
             });
         }
         let rehearsal = rehearsal::issuer(&certificate).map_err(|_| IssuerError::Malformed)?;
-        let Facts { subject, key_identifier, not_before, not_after, .. } = facts;
+        let CaCertificate { subject, key_identifier, not_before, not_after, .. } = facts;
         let name = |hash, algorithm| OcspName::new(hash, algorithm, &subject, signer.public_point());
         let ocsp_names = [name(oid::SHA1, &SHA1_FOR_LEGACY_USE_ONLY), name(oid::SHA256, &SHA256)];
         let issuer = Self {
@@ -136,7 +136,7 @@ impl Issuer {
         self.not_after
     }
 
-    pub(crate) fn signer(&self) -> &Arc<dyn Signer> {
+    pub(crate) fn signer(&self) -> &Arc<dyn CaKey> {
         &self.signer
     }
 
@@ -145,7 +145,7 @@ impl Issuer {
     }
 
     /// Signs a to-be-signed structure and wraps it.
-    pub(crate) fn sign(&self, tbs: &[u8]) -> Result<Vec<u8>, KeyError> {
+    pub(crate) fn sign(&self, tbs: &[u8]) -> Result<Vec<u8>, CaKeyError> {
         keys::sign_structure(self.signer.as_ref(), tbs)
     }
 
@@ -187,7 +187,7 @@ impl OcspName {
 }
 
 /// What is to be known of a CA's certificate.
-pub(crate) struct Facts {
+pub(crate) struct CaCertificate {
     pub(crate) subject: Vec<u8>,
     pub(crate) public_key_info: Vec<u8>,
     pub(crate) key_identifier: Vec<u8>,
@@ -195,7 +195,7 @@ pub(crate) struct Facts {
     pub(crate) not_after: Timestamp,
 }
 
-impl Facts {
+impl CaCertificate {
     pub(crate) fn read(der: &[u8]) -> Result<Self, IssuerError> {
         let (rest, certificate) =
             x509_parser::parse_x509_certificate(der).map_err(|_| IssuerError::Malformed)?;
@@ -234,7 +234,7 @@ fn key_identifier(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
 }
 
 /// A key in the form rcgen signs with.
-pub(crate) struct RcgenKey(pub(crate) Arc<dyn Signer>);
+pub(crate) struct RcgenKey(pub(crate) Arc<dyn CaKey>);
 
 impl rcgen::PublicKeyData for RcgenKey {
     fn der_bytes(&self) -> &[u8] {
@@ -255,7 +255,7 @@ impl rcgen::SigningKey for RcgenKey {
 /// rcgen's view of a CA: its name and key identifier from the certificate, with `key` to sign.
 pub(crate) fn rcgen_issuer(
     certificate: &[u8],
-    key: Arc<dyn Signer>,
+    key: Arc<dyn CaKey>,
 ) -> Result<rcgen::Issuer<'static, RcgenKey>, IssuerError> {
     rcgen::Issuer::from_ca_cert_der(&CertificateDer::from(certificate), RcgenKey(key))
         .map_err(|_| IssuerError::Malformed)

@@ -1,4 +1,4 @@
-//! Private keys, wherever they live, behind [`Signer`]: sealed in a file ([`LocalKey`], [`seal`], [`open`]) or on a
+//! Private keys, wherever they live, behind [`CaKey`]: sealed in a file ([`LocalKey`], [`seal`], [`open`]) or on a
 //! PKCS#11 token that never gives them away ([`pkcs11`]).
 
 mod local;
@@ -22,17 +22,17 @@ use std::path::PathBuf;
 /// over the SHA-256 digest of the message (`ECDSA_SHA_256` with `MessageType=DIGEST`, `EC_SIGN_P256_SHA256`, `ES256`;
 /// Azure's r‖s needs the ASN.1 form). It says [`blocks`](Signer::blocks), so its `sign` may wait for the network; it
 /// puts a deadline of seconds on every call, repeats only what the service says may be repeated, and holds its
-/// credentials so that they never appear in an error. What it cannot do becomes a [`KeyError`]: nothing is cached, and
+/// credentials so that they never appear in an error. What it cannot do becomes a [`CaKeyError`]: nothing is cached, and
 /// a caller who comes again tries anew.
-pub trait Signer: Send + Sync {
+pub trait CaKey: Send + Sync {
     /// The public key as an uncompressed point: 65 bytes, the first 0x04. Known without asking the device.
     fn public_point(&self) -> &[u8];
 
     /// The ASN.1 form of a signature over `message` (RFC 5480 appendix A, ECDSA-Sig-Value).
     ///
     /// # Errors
-    /// [`KeyError`] when the key cannot be used now. Nothing was signed then, or nobody learned of it.
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError>;
+    /// [`CaKeyError`] when the key cannot be used now. Nothing was signed then, or nobody learned of it.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError>;
 
     /// Whether [`sign`](Signer::sign) may wait for a device or a network: then servers call it on a thread that may
     /// block, and it must come to an end by itself. It may be called from many threads at once.
@@ -53,7 +53,7 @@ pub trait Signer: Send + Sync {
 
 /// Why a key cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum KeyError {
+pub enum CaKeyError {
     /// The text is not a sealed key.
     #[error(
         "this is not a sealed private key: expected PEM that begins with -----BEGIN {label}-----",
@@ -155,7 +155,7 @@ pub enum KeyError {
 
 /// Signs a to-be-signed structure and wraps it: SEQUENCE { tbs, signatureAlgorithm, signature }. Certificates and
 /// requests have this form alike.
-pub(crate) fn sign_structure(signer: &dyn Signer, tbs: &[u8]) -> Result<Vec<u8>, KeyError> {
+pub(crate) fn sign_structure(signer: &dyn CaKey, tbs: &[u8]) -> Result<Vec<u8>, CaKeyError> {
     let signature = signer.sign(tbs)?;
     Ok(der::sequence(&[tbs, oid::ECDSA_WITH_SHA256, &der::bit_string(&signature)]))
 }

@@ -7,9 +7,9 @@ mod encoding;
 mod extensions;
 mod subject;
 
-use crate::endpoints::Endpoints;
+use crate::endpoints::IssuerEndpoints;
 use crate::oid;
-use crate::profile::Profile;
+use crate::profile::CertificateProfile;
 use crate::public_key::PublicKey;
 use ring::digest::{SHA256, digest};
 use std::fmt;
@@ -19,10 +19,10 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::{AlgorithmIdentifier, X509Version};
 
 /// What the certificate must say.
-pub(crate) struct Expected<'a> {
-    pub(crate) parent: Parent<'a>,
-    pub(crate) endpoints: &'a Endpoints,
-    pub(crate) profile: &'a Profile,
+pub(crate) struct LintExpectation<'a> {
+    pub(crate) parent: IssuerReference<'a>,
+    pub(crate) endpoints: &'a IssuerEndpoints,
+    pub(crate) profile: &'a CertificateProfile,
     /// The URL of the one CRL that will name it.
     pub(crate) crl: String,
     pub(crate) serial: Serial,
@@ -37,7 +37,7 @@ pub(crate) struct Expected<'a> {
 
 /// What a certificate repeats of its issuer.
 #[derive(Clone, Copy)]
-pub(crate) struct Parent<'a> {
+pub(crate) struct IssuerReference<'a> {
     pub(crate) subject: &'a [u8],
     pub(crate) key_identifier: &'a [u8],
     pub(crate) not_before: Timestamp,
@@ -46,7 +46,7 @@ pub(crate) struct Parent<'a> {
 
 /// What a finding is measured by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum LintKind {
     /// RFC 5280, or what this house wants of every certificate.
     Rule,
     /// What was intended, and recorded in the ledger.
@@ -67,8 +67,8 @@ macro_rules! findings {
             pub const ALL: &'static [Self] = &[$($(Self::$name),*),*];
 
             /// What it is measured by.
-            pub fn kind(self) -> Kind {
-                match self { $($(Self::$name => Kind::$kind),*),* }
+            pub fn kind(self) -> LintKind {
+                match self { $($(Self::$name => LintKind::$kind),*),* }
             }
 
             /// What the certificate should have, with the section of RFC 5280 that wants it if there is one.
@@ -133,7 +133,7 @@ impl fmt::Display for Finding {
 }
 
 /// What is wrong: nothing in a good certificate. Whether its signature holds is not looked at.
-pub(crate) fn lint(der: &[u8], expected: &Expected<'_>) -> Vec<Finding> {
+pub(crate) fn lint(der: &[u8], expected: &LintExpectation<'_>) -> Vec<Finding> {
     let parsed = x509_parser::parse_x509_certificate(der);
     let (true, Ok(([], certificate))) = (encoding::is_der(der), parsed) else {
         return vec![Finding::Encoding];
@@ -147,9 +147,9 @@ pub(crate) fn lint(der: &[u8], expected: &Expected<'_>) -> Vec<Finding> {
 }
 
 /// Whether it holds, and what to say otherwise.
-type Check = (bool, Finding);
+type LintCheck = (bool, Finding);
 
-fn fields(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 6] {
+fn fields(certificate: &X509Certificate<'_>, expected: &LintExpectation<'_>) -> [LintCheck; 6] {
     let tbs = &certificate.tbs_certificate;
     let serial = tbs.raw_serial();
     let is_positive = serial.first().is_some_and(|first| *first < 0x80) && serial != [0];
@@ -167,7 +167,7 @@ fn fields(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check;
 }
 
 /// RFC 5280 section 4.1.2.5: both ends belong to the life.
-fn life(der: &[u8], certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 5] {
+fn life(der: &[u8], certificate: &X509Certificate<'_>, expected: &LintExpectation<'_>) -> [LintCheck; 5] {
     let validity = certificate.validity();
     let begin = Timestamp::from_seconds(validity.not_before.timestamp());
     let end = Timestamp::from_seconds(validity.not_after.timestamp());
@@ -182,7 +182,7 @@ fn life(der: &[u8], certificate: &X509Certificate<'_>, expected: &Expected<'_>) 
     ]
 }
 
-fn key(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> [Check; 3] {
+fn key(certificate: &X509Certificate<'_>, expected: &LintExpectation<'_>) -> [LintCheck; 3] {
     let info = certificate.public_key().raw;
     let key = PublicKey::read(info).ok();
     [

@@ -1,6 +1,6 @@
 //! OCSP (RFC 6960, the profile of RFC 5019, nonces by RFC 9654).
 //!
-//! Every CA appoints a responder ([`Responders`]): a key that lives in this process alone, with a short-lived
+//! Every CA appoints a responder ([`OcspResponders`]): a key that lives in this process alone, with a short-lived
 //! certificate of the CA. So the CA's own key signs twice a month and not at every question, wherever it is kept.
 //! Answers are signed when first asked for and given again as long as the memory of the ledger says that nothing has
 //! changed.
@@ -12,15 +12,15 @@ mod request;
 mod responder;
 mod response;
 
-pub use appointment::AppointmentError;
+pub use appointment::ResponderError;
 #[cfg(test)]
-pub(crate) use delegate::{Candidate, Delegate};
+pub(crate) use delegate::{DelegatedResponder, ResponderCandidate};
 pub use request::OcspRequest;
-pub use responder::{OcspAnswer, Responders, Validators};
+pub use responder::{HttpValidators, OcspResponders, OcspResponse};
 
 use crate::crl::CrlReason;
-use crate::der::{Malformed, tag};
-use crate::keys::KeyError;
+use crate::der::{MalformedDer, tag};
+use crate::keys::CaKeyError;
 use tegata_core::Timestamp;
 
 /// The longest request that is looked at, in bytes.
@@ -66,15 +66,15 @@ impl OcspError {
     }
 }
 
-impl From<KeyError> for OcspError {
-    fn from(error: KeyError) -> Self {
+impl From<CaKeyError> for OcspError {
+    fn from(error: CaKeyError) -> Self {
         tracing::error!(%error, "the OCSP key did not sign");
         Self::InternalError
     }
 }
 
-impl From<Malformed> for OcspError {
-    fn from(_: Malformed) -> Self {
+impl From<MalformedDer> for OcspError {
+    fn from(_: MalformedDer) -> Self {
         Self::MalformedRequest
     }
 }

@@ -2,7 +2,7 @@
 //! makes them itself, for one purpose and a short while.
 
 use crate::issuer::Issuer;
-use crate::prepare::{IssueError, tbs_of};
+use crate::prepare::{PrepareError, tbs_of};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod,
     KeyUsagePurpose, SerialNumber,
@@ -17,16 +17,16 @@ const BACKDATE: Duration = Duration::from_hours(1);
 
 /// From when until when an officer may speak.
 #[derive(Clone, Copy)]
-pub(crate) struct Term {
+pub(crate) struct SignerValidity {
     pub(crate) not_before: Timestamp,
     pub(crate) not_after: Timestamp,
 }
 
-impl Term {
+impl SignerValidity {
     /// So long from now, and no longer than the CA.
-    pub(crate) fn from(now: Timestamp, life: Duration, issuer: &Issuer) -> Result<Self, IssueError> {
+    pub(crate) fn from(now: Timestamp, life: Duration, issuer: &Issuer) -> Result<Self, PrepareError> {
         if now < issuer.not_before() || now >= issuer.not_after() {
-            return Err(IssueError::IssuerNotValid);
+            return Err(PrepareError::IssuerNotValid);
         }
         let begin = now.whole_second();
         Ok(Self {
@@ -37,15 +37,15 @@ impl Term {
 }
 
 /// An officer to be: whose, and what its certificate says of it.
-pub(crate) struct Officer<'a> {
+pub(crate) struct DelegatedSigner<'a> {
     pub(crate) issuer: &'a Issuer,
     /// `SubjectPublicKeyInfo`, DER.
     pub(crate) key: &'a [u8],
     pub(crate) serial: Serial,
-    pub(crate) term: Term,
+    pub(crate) term: SignerValidity,
 }
 
-impl Officer<'_> {
+impl DelegatedSigner<'_> {
     /// What its certificate is made from. `title` stands before the CA's identifier in its name.
     pub(crate) fn parameters(
         &self,
@@ -104,11 +104,11 @@ impl Officer<'_> {
 }
 
 /// Signs exactly the prepared bytes. The certificate in DER.
-pub(crate) fn sign_as_prepared(tbs: &[u8], issuer: &Issuer) -> Result<Vec<u8>, IssueError> {
+pub(crate) fn sign_as_prepared(tbs: &[u8], issuer: &Issuer) -> Result<Vec<u8>, PrepareError> {
     let certificate = issuer.sign(tbs)?;
     let Ok(([], read)) = x509_parser::parse_x509_certificate(&certificate) else {
-        return Err(IssueError::Altered);
+        return Err(PrepareError::Altered);
     };
     let is_intact = tbs_of(&certificate) == Some(tbs) && issuer.verifies(tbs, &read.signature_value.data);
-    if is_intact { Ok(certificate) } else { Err(IssueError::Altered) }
+    if is_intact { Ok(certificate) } else { Err(PrepareError::Altered) }
 }

@@ -11,10 +11,10 @@ mod signed;
 mod transport;
 
 #[cfg(test)]
-pub(crate) use enveloped::{Algorithms, Cipher};
-pub(crate) use enveloped::{Envelope, NoEnvelope, seal};
-pub(crate) use reading::{SignedAttributes, SignedMessage, SignerCertificate, Unproven};
-pub use signed::{ContentAlgorithm, ContentKey, ContentSigner};
+pub(crate) use enveloped::{Algorithms, ContentCipher};
+pub(crate) use enveloped::{EnvelopeError, EnvelopedData, seal};
+pub(crate) use reading::{ParsedSignedData, SignatureError, SignedAttributes, SignerCertificate};
+pub use signed::{ContentKey, ContentSignatureAlgorithm, ContentSigner};
 pub(crate) use transport::{KeyTransport, OaepDigest};
 
 use crate::der::{self, tag};
@@ -50,11 +50,11 @@ fn content_info(signed_data: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::tests::tools::openssl;
-    use crate::tests::world::World;
+    use crate::tests::world::CaWorld;
 
     #[test]
     fn openssl_takes_out_what_was_put_in() {
-        let world = World::new();
+        let world = CaWorld::new();
         let (root, issuing) = (world.root.certificate(), world.issuing.certificate());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("bag.p7");

@@ -12,14 +12,14 @@ const LONGEST_CPS: usize = 200;
 
 /// A policy that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub struct CertificatePolicy {
     /// In dotted form.
     oid: String,
     cps: Option<String>,
     notice: Option<String>,
 }
 
-impl Policy {
+impl CertificatePolicy {
     /// From an OID in dotted form.
     ///
     /// # Errors
@@ -175,17 +175,23 @@ mod tests {
             "", "1", "1.", ".1", "1..2", "3.1", "0.40", "1.40", "01.2", "1.02", "1.-2", "1.+2", "1.2 ",
             "one.two",
         ] {
-            assert!(Policy::new(wrong).is_err(), "{wrong:?}");
+            assert!(CertificatePolicy::new(wrong).is_err(), "{wrong:?}");
         }
-        assert!(Policy::new("2.25.340282366920938463463374607431768211456").is_err(), "2^128 is no arc");
-        assert!(Policy::new("2.5.29.32.0").is_err(), "anyPolicy");
-        assert!(Policy::new("2.25.340282366920938463463374607431768211455").is_ok(), "an UUID is one");
-        assert!(Policy::new("0.39").is_ok() && Policy::new("2.999").is_ok());
+        assert!(
+            CertificatePolicy::new("2.25.340282366920938463463374607431768211456").is_err(),
+            "2^128 is no arc"
+        );
+        assert!(CertificatePolicy::new("2.5.29.32.0").is_err(), "anyPolicy");
+        assert!(
+            CertificatePolicy::new("2.25.340282366920938463463374607431768211455").is_ok(),
+            "an UUID is one"
+        );
+        assert!(CertificatePolicy::new("0.39").is_ok() && CertificatePolicy::new("2.999").is_ok());
     }
 
     #[test]
     fn an_address_that_is_none_and_a_text_that_hides_are_refused() {
-        let policy = || Policy::new("2.999.1").unwrap();
+        let policy = || CertificatePolicy::new("2.999.1").unwrap();
         for wrong in [
             "",
             "pki",

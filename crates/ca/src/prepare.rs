@@ -4,16 +4,16 @@
 //! can be recorded and then signed once. Only the issuing function may sign it.
 
 use crate::csr::ParsedRequest;
-use crate::der::{self, Reader};
-use crate::endpoints::Endpoints;
+use crate::der::{self, DerReader};
+use crate::endpoints::IssuerEndpoints;
 use crate::issuer::Issuer;
-use crate::keys::KeyError;
-use crate::lint::{Expected, Finding, Parent, lint};
+use crate::keys::CaKeyError;
+use crate::lint::{Finding, IssuerReference, LintExpectation, lint};
 use crate::oid;
-use crate::policy::Policy;
-use crate::profile::Profile;
+use crate::policy::CertificatePolicy;
+use crate::profile::CertificateProfile;
 use crate::public_key::PublicKey;
-use crate::subject::Holder;
+use crate::subject::CertificateSubject;
 use rcgen::{
     CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyUsagePurpose, SanType, SerialNumber,
@@ -23,7 +23,7 @@ use tegata_core::{IssuerId, Refusal, Serial, Thumbprint, Timestamp};
 
 /// Why no certificate was made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum IssueError {
+pub enum PrepareError {
     /// The requester can do something about it.
     #[error("refused: {0:?}")]
     Refused(Refusal),
@@ -47,7 +47,7 @@ pub enum IssueError {
     Altered,
     /// The key did not work.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] CaKeyError),
 }
 
 /// The exact bytes of a certificate to be, linted but unsigned. There is one for each intention: it
@@ -79,26 +79,26 @@ pub struct SignedCertificate {
 /// It lives as long as the profile says, but neither begins before nor ends after its issuer.
 ///
 /// # Errors
-/// [`IssueError::Refused`] when the profile does not allow the key; anything else is ours to mend.
+/// [`PrepareError::Refused`] when the profile does not allow the key; anything else is ours to mend.
 pub fn prepare(
     issuer: &Issuer,
-    endpoints: &Endpoints,
-    profile: &Profile,
-    holder: &Holder<'_>,
+    endpoints: &IssuerEndpoints,
+    profile: &CertificateProfile,
+    holder: &CertificateSubject<'_>,
     request: &ParsedRequest,
     serial: Serial,
     now: Timestamp,
-) -> Result<Prepared, IssueError> {
+) -> Result<Prepared, PrepareError> {
     if profile.role() != holder.role {
-        return Err(IssueError::WrongRole);
+        return Err(PrepareError::WrongRole);
     }
     if !profile.allows(request.key()) {
-        return Err(IssueError::Refused(Refusal::KeyNotAllowed));
+        return Err(PrepareError::Refused(Refusal::KeyNotAllowed));
     }
     let (not_before, not_after) = validity(issuer, profile, now)?;
     let shard = endpoints.shard_of(&serial);
     let key_hash = request.key_hash();
-    let expected = Expected {
+    let expected = LintExpectation {
         parent: parent(issuer),
         endpoints,
         profile,
@@ -112,12 +112,12 @@ pub fn prepare(
     };
     let rehearsed = parameters(&expected, request.key())?
         .signed_by(request.key(), issuer.rehearsal())
-        .map_err(|error| IssueError::Encoding(error.to_string()))?;
+        .map_err(|error| PrepareError::Encoding(error.to_string()))?;
     let findings = lint(rehearsed.der(), &expected);
     if !findings.is_empty() {
-        return Err(IssueError::Lint(findings));
+        return Err(PrepareError::Lint(findings));
     }
-    let tbs = tbs_of(rehearsed.der()).ok_or(IssueError::Altered)?.to_vec();
+    let tbs = tbs_of(rehearsed.der()).ok_or(PrepareError::Altered)?.to_vec();
     Ok(Prepared { issuer: issuer.id().clone(), tbs, serial, shard, not_before, not_after, key_hash })
 }
 
@@ -153,13 +153,13 @@ impl Prepared {
     }
 
     /// Signs exactly the prepared bytes.
-    pub(crate) fn sign(self, issuer: &Issuer) -> Result<SignedCertificate, IssueError> {
+    pub(crate) fn sign(self, issuer: &Issuer) -> Result<SignedCertificate, PrepareError> {
         if issuer.id() != &self.issuer {
-            return Err(IssueError::WrongIssuer);
+            return Err(PrepareError::WrongIssuer);
         }
         let der = issuer.sign(&self.tbs)?;
         if tbs_of(&der) != Some(&self.tbs) {
-            return Err(IssueError::Altered);
+            return Err(PrepareError::Altered);
         }
         Ok(SignedCertificate { thumbprint: Thumbprint::of(&der), der, serial: self.serial })
     }
@@ -168,19 +168,19 @@ impl Prepared {
 /// RFC 5280 section 4.1.2.5: both ends are included.
 pub(crate) fn validity(
     issuer: &Issuer,
-    profile: &Profile,
+    profile: &CertificateProfile,
     now: Timestamp,
-) -> Result<(Timestamp, Timestamp), IssueError> {
+) -> Result<(Timestamp, Timestamp), PrepareError> {
     if now < issuer.not_before() || now > issuer.not_after() {
-        return Err(IssueError::IssuerNotValid);
+        return Err(PrepareError::IssuerNotValid);
     }
     let begin = now.whole_second().minus(profile.backdate());
     let end = begin.plus(profile.validity()).minus(Duration::from_secs(1));
     Ok((begin.max(issuer.not_before()), end.min(issuer.not_after())))
 }
 
-fn parent(issuer: &Issuer) -> Parent<'_> {
-    Parent {
+fn parent(issuer: &Issuer) -> IssuerReference<'_> {
+    IssuerReference {
         subject: issuer.subject(),
         key_identifier: issuer.key_identifier(),
         not_before: issuer.not_before(),
@@ -188,8 +188,8 @@ fn parent(issuer: &Issuer) -> Parent<'_> {
     }
 }
 
-fn parameters(expected: &Expected<'_>, key: &PublicKey) -> Result<CertificateParams, IssueError> {
-    let encoding = |error: rcgen::Error| IssueError::Encoding(error.to_string());
+fn parameters(expected: &LintExpectation<'_>, key: &PublicKey) -> Result<CertificateParams, PrepareError> {
+    let encoding = |error: rcgen::Error| PrepareError::Encoding(error.to_string());
     let profile = expected.profile;
     let mut params = CertificateParams::default();
     params.serial_number = Some(SerialNumber::from_slice(expected.serial.as_bytes()));
@@ -221,14 +221,14 @@ fn parameters(expected: &Expected<'_>, key: &PublicKey) -> Result<CertificatePar
 }
 
 /// `CertificatePolicies` (RFC 5280 section 4.2.1.4), of which there is at least one or no extension.
-fn certificate_policies(policies: &[Policy]) -> Option<CustomExtension> {
-    let list: Vec<u8> = policies.iter().flat_map(Policy::der).collect();
+fn certificate_policies(policies: &[CertificatePolicy]) -> Option<CustomExtension> {
+    let list: Vec<u8> = policies.iter().flat_map(CertificatePolicy::der).collect();
     let extension = || CustomExtension::from_oid_content(oid::CERTIFICATE_POLICIES, der::sequence(&[&list]));
     (!policies.is_empty()).then(extension)
 }
 
 /// `AuthorityInfoAccess` (RFC 5280 section 4.2.2.1).
-fn authority_information(endpoints: &Endpoints) -> CustomExtension {
+fn authority_information(endpoints: &IssuerEndpoints) -> CustomExtension {
     let description = |method: &[u8], url: &str| {
         let location = der::element(der::tag::context(6), &[url.as_bytes()]);
         der::sequence(&[&der::element(der::tag::OID, &[method]), &location])
@@ -242,8 +242,8 @@ fn authority_information(endpoints: &Endpoints) -> CustomExtension {
 
 /// The first element inside a certificate.
 pub(crate) fn tbs_of(certificate: &[u8]) -> Option<&[u8]> {
-    let outer = Reader::single(certificate, der::tag::SEQUENCE).ok()?;
-    Reader::new(outer.content).expect(der::tag::SEQUENCE).ok().map(|tbs| tbs.whole)
+    let outer = DerReader::single(certificate, der::tag::SEQUENCE).ok()?;
+    DerReader::new(outer.content).expect(der::tag::SEQUENCE).ok().map(|tbs| tbs.whole)
 }
 
 fn list(findings: &[Finding]) -> String {
@@ -253,7 +253,7 @@ fn list(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::{NOW, World, request};
+    use crate::tests::world::{CaWorld, NOW, request};
     use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
     use std::collections::HashSet;
     use tegata_core::Role;
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_what_was_prepared() {
-        let world = World::new();
+        let world = CaWorld::new();
         let prepared = world.prepare("本店", "受付PC").unwrap();
         let (tbs, serial) = (prepared.tbs().to_vec(), prepared.serial());
         let signed = prepared.sign(&world.issuing).unwrap();
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_rehearsal_is_worth_nothing_to_whoever_steals_it() {
-        let world = World::new();
+        let world = CaWorld::new();
         let key = request(&rcgen::PKCS_ECDSA_P256_SHA256);
         let rehearsed = CertificateParams::default().signed_by(key.key(), world.issuing.rehearsal()).unwrap();
         let (_, parsed) = x509_parser::parse_x509_certificate(rehearsed.der()).unwrap();
@@ -283,22 +283,22 @@ mod tests {
 
     #[test]
     fn another_ca_does_not_sign_what_was_prepared_for_this_one() {
-        let world = World::new();
+        let world = CaWorld::new();
         let prepared = world.prepare("本店", "受付PC").unwrap();
-        assert_eq!(prepared.sign(&world.root).unwrap_err(), IssueError::WrongIssuer);
+        assert_eq!(prepared.sign(&world.root).unwrap_err(), PrepareError::WrongIssuer);
     }
 
     #[test]
     fn a_key_the_profile_does_not_name_is_refused() {
-        let world = World::new();
+        let world = CaWorld::new();
         let refused = world.prepare_with(&request(&rcgen::PKCS_ED25519), NOW).unwrap_err();
-        assert_eq!(refused, IssueError::Refused(Refusal::KeyNotAllowed));
+        assert_eq!(refused, PrepareError::Refused(Refusal::KeyNotAllowed));
     }
 
     #[test]
     fn a_gate_does_not_get_a_devices_certificate() {
-        let world = World::new();
-        let holder = Holder { role: Role::Gate, ..world.holder("", "edge") };
+        let world = CaWorld::new();
+        let holder = CertificateSubject { role: Role::Gate, ..world.holder("", "edge") };
         let refused = prepare(
             &world.issuing,
             &world.endpoints,
@@ -308,23 +308,23 @@ mod tests {
             Serial::random(&Seeded::new(9)),
             NOW,
         );
-        assert_eq!(refused.unwrap_err(), IssueError::WrongRole);
+        assert_eq!(refused.unwrap_err(), PrepareError::WrongRole);
     }
 
     #[test]
     fn a_certificate_ends_no_later_than_its_issuer() {
-        let world = World::new();
+        let world = CaWorld::new();
         let near_the_end = world.issuing.not_after().minus(Duration::from_hours(1));
         let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
         let prepared = world.prepare_with(&request, near_the_end).unwrap();
         assert_eq!(prepared.not_after(), world.issuing.not_after());
         let too_late = world.issuing.not_after().plus(Duration::from_secs(1));
-        assert_eq!(world.prepare_with(&request, too_late).unwrap_err(), IssueError::IssuerNotValid);
+        assert_eq!(world.prepare_with(&request, too_late).unwrap_err(), PrepareError::IssuerNotValid);
     }
 
     #[test]
     fn three_years_of_days_each_give_a_certificate_that_passes_the_lint() {
-        let world = World::new();
+        let world = CaWorld::new();
         let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
         let mut seen = HashSet::new();
         for day in 0..3 * 365 {

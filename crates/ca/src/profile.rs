@@ -5,30 +5,30 @@
 
 mod written;
 
-use crate::policy::Policy;
+use crate::policy::CertificatePolicy;
 use crate::public_key::{KeyType, PublicKey};
-use crate::subject::Template;
+use crate::subject::CommonNameTemplate;
 use std::fmt;
 use std::time::Duration;
 use tegata_core::Role;
-use written::Written;
+use written::WrittenProfile;
 
 /// A profile that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Profile {
+pub struct CertificateProfile {
     role: Role,
     keys: Vec<KeyType>,
     rsa_bits: usize,
     rsa_key_encipherment: bool,
     validity: Duration,
     backdate: Duration,
-    common_name: Template,
+    common_name: CommonNameTemplate,
     organization: Option<String>,
     country: Option<String>,
-    policies: Vec<Policy>,
+    policies: Vec<CertificatePolicy>,
 }
 
-impl Profile {
+impl CertificateProfile {
     /// From the text of `file`, whose name appears in errors.
     ///
     /// ```toml
@@ -56,7 +56,7 @@ impl Profile {
             line: text.get(..offset).unwrap_or(text).matches('\n').count() + 1,
             message,
         };
-        let written: Written = toml::from_str(text)
+        let written: WrittenProfile = toml::from_str(text)
             .map_err(|wrong| error(wrong.span().map_or(0, |span| span.start), wrong.message().to_owned()))?;
         written.check().map_err(|(offset, message)| error(offset, message))
     }
@@ -123,7 +123,7 @@ impl Profile {
     }
 
     /// How the common name is made.
-    pub fn common_name(&self) -> &Template {
+    pub fn common_name(&self) -> &CommonNameTemplate {
         &self.common_name
     }
 
@@ -138,7 +138,7 @@ impl Profile {
     }
 
     /// The policies that certificates name.
-    pub fn policies(&self) -> &[Policy] {
+    pub fn policies(&self) -> &[CertificatePolicy] {
         &self.policies
     }
 }

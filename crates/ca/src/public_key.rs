@@ -3,8 +3,8 @@
 //! The kind comes from the `SubjectPublicKeyInfo`, never from a signature's algorithm. Only the one canonical encoding
 //! of a key is accepted, so that the same key always has the same hash.
 
-use crate::der::{Malformed, Reader, octets_of_bit_string, tag};
-use crate::keys::Signer;
+use crate::der::{DerReader, MalformedDer, octets_of_bit_string, tag};
+use crate::keys::CaKey;
 use crate::{oid, rsa};
 use ring::digest::{SHA256, digest};
 use ring::signature::{self, VerificationAlgorithm};
@@ -60,7 +60,7 @@ impl PublicKey {
     }
 
     /// The public half of a key that signs.
-    pub fn of(signer: &dyn Signer) -> Self {
+    pub fn of(signer: &dyn CaKey) -> Self {
         let info = signer.public_key_info();
         let key = info.len() - signer.public_point().len();
         Self { key_type: KeyType::P256, bits: 256, info, key }
@@ -118,8 +118,8 @@ impl rcgen::PublicKeyData for PublicKey {
     }
 }
 
-fn split(info: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
-    let mut fields = Reader::new(Reader::single(info, tag::SEQUENCE)?.content);
+fn split(info: &[u8]) -> Result<(&[u8], &[u8]), MalformedDer> {
+    let mut fields = DerReader::new(DerReader::single(info, tag::SEQUENCE)?.content);
     let algorithm = fields.expect(tag::SEQUENCE)?.whole;
     let key = octets_of_bit_string(fields.expect(tag::BIT_STRING)?.content)?;
     fields.end()?;

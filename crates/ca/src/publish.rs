@@ -1,13 +1,15 @@
 //! Making visible what the ledger knows to have ended: the CRL of every shard. OCSP is in [`crate::ocsp`].
 
-use crate::crl::{Crl, CrlBuilder, CrlError, CrlReason, Edition, Revoked, Scope, scope_of};
-use crate::issue::Authority;
+use crate::crl::{
+    CrlBuilder, CrlError, CrlIdentity, CrlReason, CrlScope, RevokedEntry, VerifiedCrl, scope_of,
+};
+use crate::issue::IssuingCa;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tegata_core::{IssuerId, Timestamp};
-use tegata_storage::{Actor, Ended, LedgerError, Shard, StoredCrl};
+use tegata_storage::{Actor, CrlShard, EndedCertificate, LedgerError, StoredCrl};
 
 /// How long a CRL may be used.
 const CRL_LIFE: Duration = Duration::from_hours(24);
@@ -30,7 +32,7 @@ pub enum PublishError {
     Ledger(#[from] LedgerError),
 }
 
-impl Authority {
+impl IssuingCa {
     /// Publishes a CRL for every shard whose entries have changed since its last one, or whose last one has grown old.
     /// Gives the last event that all published lists, whoever published them, contain.
     ///
@@ -53,12 +55,12 @@ impl Authority {
     }
 
     /// The revision of the shard was read before its facts, so the list contains at least what it says.
-    async fn publish_shard(&self, shard: &Shard, now: Timestamp) -> Result<(), PublishError> {
+    async fn publish_shard(&self, shard: &CrlShard, now: Timestamp) -> Result<(), PublishError> {
         self.keeps_its_scope(shard).await?;
         let edition = next_edition(shard, now);
         let url = self.endpoints().crl(shard.number);
-        let mut list = CrlBuilder::new(self.issuer(), Scope::EndEntities(&url), edition)?;
-        let mut visit = |ended: Ended| list.push(&ended.into());
+        let mut list = CrlBuilder::new(self.issuer(), CrlScope::EndEntities(&url), edition)?;
+        let mut visit = |ended: EndedCertificate| list.push(&ended.into());
         self.ledger.ended(self.issuer().id(), shard.number, now.minus(CRL_LIFE), &mut visit).await?;
         let crl = self.signing(move |issuer| list.finish(issuer)).await?;
         if !self.replace_crl(shard, crl, now).await? {
@@ -70,14 +72,14 @@ impl Authority {
     /// Whoever checks a certificate takes only the list whose scope is the certificate's distribution point, so the
     /// scope of a shard never changes. The list that is out is looked at once: its successors come from here, or from
     /// publishers that look as well.
-    async fn keeps_its_scope(&self, shard: &Shard) -> Result<(), PublishError> {
+    async fn keeps_its_scope(&self, shard: &CrlShard) -> Result<(), PublishError> {
         let known = || self.scoped.lock().unwrap_or_else(PoisonError::into_inner);
         if shard.published.is_none() || known().contains(&shard.number) {
             return Ok(());
         }
         let url = self.endpoints().crl(shard.number);
         if let Some(out) = self.ledger.crl(self.issuer().id(), shard.number).await?
-            && scope_of(&out.der) != Some(&Scope::EndEntities(&url).der())
+            && scope_of(&out.der) != Some(&CrlScope::EndEntities(&url).der())
         {
             return Err(CrlError::Moved.into());
         }
@@ -86,7 +88,7 @@ impl Authority {
     }
 
     /// Another publisher was faster, and its list may contain less than was read here: then nothing is claimed.
-    async fn is_out(&self, wanted: &Shard) -> Result<(), PublishError> {
+    async fn is_out(&self, wanted: &CrlShard) -> Result<(), PublishError> {
         let shards = self.ledger.shards(self.issuer().id()).await?;
         let out = shards.iter().find(|shard| shard.number == wanted.number).and_then(|shard| shard.published);
         match out {
@@ -95,7 +97,12 @@ impl Authority {
         }
     }
 
-    async fn replace_crl(&self, shard: &Shard, crl: Crl, now: Timestamp) -> Result<bool, PublishError> {
+    async fn replace_crl(
+        &self,
+        shard: &CrlShard,
+        crl: VerifiedCrl,
+        now: Timestamp,
+    ) -> Result<bool, PublishError> {
         let (edition, entries) = (crl.edition(), crl.entries());
         let stored = StoredCrl {
             number: edition.number,
@@ -124,27 +131,27 @@ impl Authority {
 /// The list after the one that is out. It is not dated before that one, so that no verifier sees time run backwards,
 /// unless a clock that was ahead has dated that one: verifiers refuse it until then, and the number alone says that this
 /// one is newer.
-fn next_edition(shard: &Shard, now: Timestamp) -> Edition {
+fn next_edition(shard: &CrlShard, now: Timestamp) -> CrlIdentity {
     let out = shard.published.map_or(now, |published| published.this_update);
     let this_update = if out.is_ahead_of(now) { now } else { now.max(out) }.whole_second();
-    Edition { number: next_number(shard, now), this_update, next_update: this_update.plus(CRL_LIFE) }
+    CrlIdentity { number: next_number(shard, now), this_update, next_update: this_update.plus(CRL_LIFE) }
 }
 
 /// The date of the list that is out, where a clock that was ahead has given it.
-fn dated_ahead(shard: &Shard, now: Timestamp) -> Option<Timestamp> {
+fn dated_ahead(shard: &CrlShard, now: Timestamp) -> Option<Timestamp> {
     shard.published.map(|published| published.this_update).filter(|out| out.is_ahead_of(now))
 }
 
 /// Higher than any before (RFC 5280 section 5.2.3), those that a ledger restored from a backup has forgotten included:
 /// the time has gone on since.
-fn next_number(shard: &Shard, now: Timestamp) -> u64 {
+fn next_number(shard: &CrlShard, now: Timestamp) -> u64 {
     let next = shard.published.map_or(0, |published| published.number) + 1;
     next.max(now.millis().unsigned_abs())
 }
 
 /// Entries that left the list would still be expected on one more (RFC 5280 section 5.1.2.6 asks for one regular list
 /// after the end of a certificate), so lists look back by their own life.
-fn is_due(issuer: &IssuerId, shard: &Shard, now: Timestamp) -> bool {
+fn is_due(issuer: &IssuerId, shard: &CrlShard, now: Timestamp) -> bool {
     shard.published.is_none_or(|published| {
         let period = period(issuer, shard.number, published.number);
         published.revision < shard.revision
@@ -162,8 +169,8 @@ fn period(issuer: &IssuerId, shard: u16, number: u64) -> Duration {
     half + half.mul_f64(f64::from(chance) / f64::from(1 << 24))
 }
 
-impl From<Ended> for Revoked {
-    fn from(ended: Ended) -> Self {
+impl From<EndedCertificate> for RevokedEntry {
+    fn from(ended: EndedCertificate) -> Self {
         Self {
             serial: ended.serial,
             at: ended.at,

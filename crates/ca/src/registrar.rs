@@ -6,11 +6,11 @@
 mod candidate;
 mod office;
 
-use crate::issue::Authority;
-use crate::keys::{KeyError, RsaKey};
-use crate::pkcs7::{ContentAlgorithm, ContentKey, ContentSigner};
-use crate::prepare::IssueError;
-use office::Office;
+use crate::issue::IssuingCa;
+use crate::keys::{CaKeyError, RsaKey};
+use crate::pkcs7::{ContentKey, ContentSignatureAlgorithm, ContentSigner};
+use crate::prepare::PrepareError;
+use office::RegistrarStore;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::{Entropy, IssuerId, Timestamp};
@@ -32,10 +32,10 @@ pub trait KeySafe: Send + Sync {
 pub enum RegistrarError {
     /// Its certificate could not be made.
     #[error("the SCEP registrar's certificate could not be made: {0}")]
-    Issue(#[from] IssueError),
+    Issue(#[from] PrepareError),
     /// Its key could not be made or used.
     #[error("the SCEP registrar's key cannot be used: {0}")]
-    Key(#[from] KeyError),
+    Key(#[from] CaKeyError),
     /// The ledger did not answer.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -48,7 +48,7 @@ pub enum RegistrarError {
 pub struct Registrars {
     safe: Arc<dyn KeySafe>,
     entropy: Arc<dyn Entropy>,
-    of: RwLock<HashMap<IssuerId, Arc<Office>>>,
+    of: RwLock<HashMap<IssuerId, Arc<RegistrarStore>>>,
 }
 
 /// A registrar at work.
@@ -69,7 +69,7 @@ impl Registrars {
     /// The one that speaks for a CA now: made when it is asked for first, and succeeded when half its life is over.
     pub async fn current(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         now: Timestamp,
     ) -> Result<Arc<Registrar>, RegistrarError> {
         self.office(authority).current(authority, &self.safe, &self.entropy, now).await
@@ -79,7 +79,7 @@ impl Registrars {
     /// that they have heard of.
     pub async fn addressed(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         id: &[u8],
         now: Timestamp,
     ) -> Result<Option<Arc<Registrar>>, RegistrarError> {
@@ -87,14 +87,14 @@ impl Registrars {
     }
 
     /// Sees to it that a CA that has a registrar has a young one.
-    pub async fn succeed(&self, authority: &Authority, now: Timestamp) -> Result<(), RegistrarError> {
+    pub async fn succeed(&self, authority: &IssuingCa, now: Timestamp) -> Result<(), RegistrarError> {
         if authority.ledger.registrars(authority.issuer().id(), now).await?.is_empty() {
             return Ok(());
         }
         self.current(authority, now).await.map(drop)
     }
 
-    fn office(&self, authority: &Authority) -> Arc<Office> {
+    fn office(&self, authority: &IssuingCa) -> Arc<RegistrarStore> {
         let id = authority.issuer().id();
         if let Some(found) = self.of.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return found.clone();
@@ -153,13 +153,13 @@ impl Registrar {
 #[cfg(test)]
 pub(crate) fn certificate_for_tests(issuer: &crate::Issuer, key: &RsaKey, now: Timestamp) -> Vec<u8> {
     let serial = tegata_core::Serial::random(&tegata_core::entropy::Seeded::new(9));
-    candidate::Candidate::new(issuer, key, serial, now).unwrap().sign(issuer).unwrap()
+    candidate::RegistrarCandidate::new(issuer, key, serial, now).unwrap().sign(issuer).unwrap()
 }
 
 struct SharedKey(Arc<RsaKey>);
 
 impl ContentKey for SharedKey {
-    fn algorithm(&self) -> ContentAlgorithm {
+    fn algorithm(&self) -> ContentSignatureAlgorithm {
         self.0.algorithm()
     }
 

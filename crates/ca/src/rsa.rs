@@ -1,6 +1,6 @@
 //! RSA public keys: whether one is as strong as it is long, as far as a glance tells.
 
-use crate::der::{Malformed, Reader, tag};
+use crate::der::{DerReader, MalformedDer, tag};
 use std::sync::LazyLock;
 
 /// Lengths of a modulus that are accepted, in bits.
@@ -8,8 +8,8 @@ pub(crate) const BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// The length in bits of an `RSAPublicKey` (RFC 8017 appendix A.1.1), if it is sound: 2048 to 4096 bits, an odd
 /// exponent from 65537 to 2^32 - 1, no small factor, and not from a generator that is known to be broken.
-pub(crate) fn sound_bits(key: &[u8]) -> Result<Option<usize>, Malformed> {
-    let mut fields = Reader::new(Reader::single(key, tag::SEQUENCE)?.content);
+pub(crate) fn sound_bits(key: &[u8]) -> Result<Option<usize>, MalformedDer> {
+    let mut fields = DerReader::new(DerReader::single(key, tag::SEQUENCE)?.content);
     let modulus = magnitude(fields.expect(tag::INTEGER)?.content)?;
     let exponent = magnitude(fields.expect(tag::INTEGER)?.content)?;
     fields.end()?;
@@ -21,11 +21,11 @@ pub(crate) fn sound_bits(key: &[u8]) -> Result<Option<usize>, Malformed> {
 }
 
 /// The octets of a positive INTEGER in its shortest form, without the sign octet.
-fn magnitude(content: &[u8]) -> Result<&[u8], Malformed> {
+fn magnitude(content: &[u8]) -> Result<&[u8], MalformedDer> {
     match content {
         [0, rest @ ..] if rest.first().is_some_and(|first| *first >= 0x80) => Ok(rest),
         [1..=0x7f, ..] => Ok(content),
-        _ => Err(Malformed),
+        _ => Err(MalformedDer),
     }
 }
 
@@ -64,7 +64,7 @@ fn remainder(number: &[u8], divisor: u32) -> u32 {
 }
 
 /// Odd primes whose product fits in a word, so that a long modulus is divided once for several of them.
-struct Group {
+struct PrimeGroup {
     product: u32,
     primes: Vec<Prime>,
 }
@@ -75,8 +75,8 @@ struct Prime {
     powers: Option<Vec<bool>>,
 }
 
-static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
-    let mut groups: Vec<Group> = Vec::new();
+static GROUPS: LazyLock<Vec<PrimeGroup>> = LazyLock::new(|| {
+    let mut groups: Vec<PrimeGroup> = Vec::new();
     let is_prime =
         |number: &u32| (3..).step_by(2).take_while(|d| d * d <= *number).all(|d| !number.is_multiple_of(d));
     for value in (3..SIEVE).step_by(2).filter(is_prime) {
@@ -86,7 +86,7 @@ static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| {
                 group.product = product;
                 group.primes.push(prime);
             }
-            _ => groups.push(Group { product: value, primes: vec![prime] }),
+            _ => groups.push(PrimeGroup { product: value, primes: vec![prime] }),
         }
     }
     groups

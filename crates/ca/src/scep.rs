@@ -3,11 +3,13 @@
 mod attributes;
 mod reply;
 
-pub use reply::{Granted, Reply};
+pub use reply::{CertRep, GrantedContent};
 
 use crate::csr::ParsedRequest;
-use crate::der::{self, Reader, tag};
-use crate::pkcs7::{Envelope, NoEnvelope, SignedAttributes, SignedMessage, SignerCertificate, Unproven};
+use crate::der::{self, DerReader, tag};
+use crate::pkcs7::{
+    EnvelopeError, EnvelopedData, ParsedSignedData, SignatureError, SignedAttributes, SignerCertificate,
+};
 use crate::public_key::PublicKey;
 use crate::registrar::Registrar;
 use ring::digest::{SHA256, digest};
@@ -16,7 +18,7 @@ use zeroize::Zeroizing;
 
 /// What a client wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MessageType {
+pub enum ScepMessageType {
     /// A first certificate.
     PkcsReq,
     /// The next one.
@@ -68,45 +70,45 @@ pub enum NoMessage {
     Faulty(Address, Fault),
 }
 
-/// A message that can be answered. What it says is not to be believed before [`Message::verify`].
+/// A message that can be answered. What it says is not to be believed before [`ScepMessage::verify`].
 #[derive(Debug)]
-pub struct Message {
-    signed: SignedMessage,
-    kind: MessageType,
+pub struct ScepMessage {
+    signed: ParsedSignedData,
+    kind: ScepMessageType,
     address: Address,
-    envelope: Result<Envelope, NoEnvelope>,
+    envelope: Result<EnvelopedData, EnvelopeError>,
 }
 
 /// A message whose signature holds.
 #[derive(Debug)]
-pub struct Verified<'a> {
-    message: &'a Message,
-    envelope: &'a Envelope,
+pub struct VerifiedScepMessage<'a> {
+    message: &'a ScepMessage,
+    envelope: &'a EnvelopedData,
     key: PublicKey,
 }
 
 /// A certificate request out of a message.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ScepRequest {
     /// The key, whose proof held, without the request's bytes: the password is among them.
     pub request: ParsedRequest,
     /// The password in it.
     pub password: Option<Zeroizing<String>>,
 }
 
-impl Message {
+impl ScepMessage {
     /// Reads a `pkiMessage` in DER or BER.
     ///
     /// # Errors
     /// [`NoMessage`], with what its sender can be told.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoMessage> {
-        let Ok(signed) = SignedMessage::read(bytes) else { return Err(unsigned(bytes)) };
+        let Ok(signed) = ParsedSignedData::read(bytes) else { return Err(unsigned(bytes)) };
         let address = Address::read(signed.attributes()).ok_or(NoMessage::Unanswerable)?;
         let kind = match attributes::check(signed.attributes()) {
             Ok(kind) => kind,
             Err(fault) => return Err(NoMessage::Faulty(address, fault)),
         };
-        let envelope = Envelope::read(&signed.content);
+        let envelope = EnvelopedData::read(&signed.content);
         Ok(Self { signed, kind, address, envelope })
     }
 
@@ -116,7 +118,7 @@ impl Message {
     }
 
     /// What is wanted.
-    pub fn kind(&self) -> MessageType {
+    pub fn kind(&self) -> ScepMessageType {
         self.kind
     }
 
@@ -137,22 +139,22 @@ impl Message {
 
     /// Whom it is for: each the DER of an `IssuerAndSerialNumber`.
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
-        self.envelope.iter().flat_map(Envelope::recipients)
+        self.envelope.iter().flat_map(EnvelopedData::recipients)
     }
 
     /// Whether its sender holds the key of the certificate that it is signed with.
     ///
     /// # Errors
     /// [`FailInfo::BadAlg`] and [`FailInfo::BadMessageCheck`].
-    pub fn verify(&self) -> Result<Verified<'_>, Fault> {
+    pub fn verify(&self) -> Result<VerifiedScepMessage<'_>, Fault> {
         let key = self.signed.verify().map_err(|unproven| match unproven {
-            Unproven::Algorithm => Fault::SIGNATURE_ALGORITHM,
-            Unproven::Signature => Fault::SIGNATURE,
+            SignatureError::Algorithm => Fault::SIGNATURE_ALGORITHM,
+            SignatureError::Signature => Fault::SIGNATURE,
         })?;
         match &self.envelope {
-            Ok(envelope) => Ok(Verified { message: self, envelope, key }),
-            Err(NoEnvelope::Algorithm) => Err(Fault::ENVELOPE_ALGORITHM),
-            Err(NoEnvelope::Malformed) => Err(Fault::ENVELOPE),
+            Ok(envelope) => Ok(VerifiedScepMessage { message: self, envelope, key }),
+            Err(EnvelopeError::Algorithm) => Err(Fault::ENVELOPE_ALGORITHM),
+            Err(EnvelopeError::Malformed) => Err(Fault::ENVELOPE),
         }
     }
 
@@ -161,7 +163,7 @@ impl Message {
     }
 }
 
-impl Verified<'_> {
+impl VerifiedScepMessage<'_> {
     /// The key of the certificate that it is signed with.
     pub fn key(&self) -> &PublicKey {
         &self.key
@@ -172,11 +174,11 @@ impl Verified<'_> {
     ///
     /// # Errors
     /// [`Fault::CONTENT`].
-    pub fn request(&self, registrar: &Registrar, entropy: &dyn Entropy) -> Result<Asked, Fault> {
+    pub fn request(&self, registrar: &Registrar, entropy: &dyn Entropy) -> Result<ScepRequest, Fault> {
         let inside = self.open(registrar, entropy);
         let request = ParsedRequest::parse(&inside).map_err(|_| Fault::CONTENT)?;
         let password = crate::csr::challenge_password(&inside).map(Zeroizing::new);
-        Ok(Asked { request: ParsedRequest::remembered(request.key().clone()), password })
+        Ok(ScepRequest { request: ParsedRequest::remembered(request.key().clone()), password })
     }
 
     /// The `IssuerAndSerialNumber` in the envelope: the name, DER, and the serial.
@@ -190,7 +192,7 @@ impl Verified<'_> {
     ) -> Result<(Vec<u8>, Serial), Fault> {
         let inside = self.open(registrar, entropy);
         let read = || {
-            let mut fields = Reader::new(Reader::single(&inside, tag::SEQUENCE).ok()?.content);
+            let mut fields = DerReader::new(DerReader::single(&inside, tag::SEQUENCE).ok()?.content);
             let issuer = fields.expect(tag::SEQUENCE).ok()?.whole.to_vec();
             let serial = fields.expect(tag::INTEGER).ok()?.content.to_vec();
             fields.end().ok()?;
@@ -204,7 +206,7 @@ impl Verified<'_> {
     }
 }
 
-impl Asked {
+impl ScepRequest {
     /// Whether this is the key that signed the message (RFC 8894 section 2.3): a first request vouches for itself.
     pub fn is_by(&self, key: &PublicKey) -> bool {
         self.request.key() == key

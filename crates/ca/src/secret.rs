@@ -17,11 +17,11 @@ const SHORTEST: usize = 12;
 const LARGEST: u64 = 64 * 1024;
 
 /// What opens a sealed key. It is wiped when dropped and never prints itself.
-pub struct Secret(Zeroizing<Vec<u8>>);
+pub struct UnlockSecret(Zeroizing<Vec<u8>>);
 
 /// Why a secret or a private file is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+pub enum UnlockSecretError {
     /// Too easily guessed.
     #[error("the passphrase is too short: use at least {SHORTEST} bytes")]
     Short,
@@ -55,14 +55,14 @@ pub enum SecretError {
     },
 }
 
-impl Secret {
+impl UnlockSecret {
     /// From what a person typed or the environment carried.
-    pub fn passphrase(text: &str) -> Result<Self, SecretError> {
+    pub fn passphrase(text: &str) -> Result<Self, UnlockSecretError> {
         Self::checked(Zeroizing::new(text.as_bytes().to_vec()))
     }
 
     /// From the one line of a key file that only its owner can read.
-    pub fn from_file(path: &Path) -> Result<Self, SecretError> {
+    pub fn from_file(path: &Path) -> Result<Self, UnlockSecretError> {
         let mut content = read_private_file(path)?;
         while matches!(content.last(), Some(b'\n' | b'\r')) {
             content.pop();
@@ -81,15 +81,15 @@ impl Secret {
         &self.0
     }
 
-    fn checked(bytes: Zeroizing<Vec<u8>>) -> Result<Self, SecretError> {
+    fn checked(bytes: Zeroizing<Vec<u8>>) -> Result<Self, UnlockSecretError> {
         if bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
-            return Err(SecretError::NotOneLine);
+            return Err(UnlockSecretError::NotOneLine);
         }
-        if bytes.len() < SHORTEST { Err(SecretError::Short) } else { Ok(Self(bytes)) }
+        if bytes.len() < SHORTEST { Err(UnlockSecretError::Short) } else { Ok(Self(bytes)) }
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for UnlockSecret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
     }
@@ -97,16 +97,16 @@ impl fmt::Debug for Secret {
 
 /// Reads a regular file whose mode is 0600 or stricter. The mode is read from the opened file, so that
 /// it cannot be exchanged between the look and the reading.
-pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
-    let failed = |error| SecretError::Io { path: path.to_owned(), error };
+pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, UnlockSecretError> {
+    let failed = |error| UnlockSecretError::Io { path: path.to_owned(), error };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() || metadata.len() > LARGEST {
-        return Err(SecretError::NotAFile(path.to_owned()));
+        return Err(UnlockSecretError::NotAFile(path.to_owned()));
     }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o177 != 0 {
-        return Err(SecretError::Exposed { path: path.to_owned(), mode });
+        return Err(UnlockSecretError::Exposed { path: path.to_owned(), mode });
     }
     // Room for all of it at once: a buffer that grows leaves copies of the secret behind.
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(LARGEST).unwrap_or_default() + 1));
@@ -115,10 +115,10 @@ pub fn read_private_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError>
 }
 
 /// Writes a new file of mode 0600. It is on the disk when this returns, and nothing was overwritten.
-pub fn write_private_file(path: &Path, content: &[u8]) -> Result<(), SecretError> {
+pub fn write_private_file(path: &Path, content: &[u8]) -> Result<(), UnlockSecretError> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => SecretError::Exists(path.to_owned()),
-        _ => SecretError::Io { path: path.to_owned(), error },
+        io::ErrorKind::AlreadyExists => UnlockSecretError::Exists(path.to_owned()),
+        _ => UnlockSecretError::Io { path: path.to_owned(), error },
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
@@ -137,16 +137,16 @@ mod tests {
     fn a_key_file_that_others_can_read_is_refused_with_the_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.secret");
-        let secret = Secret::generate(&Seeded::new(1));
+        let secret = UnlockSecret::generate(&Seeded::new(1));
         write_private_file(&path, secret.as_bytes()).unwrap();
-        assert_eq!(Secret::from_file(&path).unwrap().as_bytes(), secret.as_bytes());
+        assert_eq!(UnlockSecret::from_file(&path).unwrap().as_bytes(), secret.as_bytes());
         for mode in [0o640, 0o604, 0o620, 0o602, 0o700] {
             set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let message = Secret::from_file(&path).unwrap_err().to_string();
+            let message = UnlockSecret::from_file(&path).unwrap_err().to_string();
             assert!(message.contains("chmod 600"), "{mode:o}: {message}");
         }
         set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
-        assert!(Secret::from_file(&path).is_ok());
+        assert!(UnlockSecret::from_file(&path).is_ok());
     }
 
     #[test]
@@ -154,15 +154,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
         write_private_file(&path, b"first").unwrap();
-        assert!(matches!(write_private_file(&path, b"second"), Err(SecretError::Exists(_))));
+        assert!(matches!(write_private_file(&path, b"second"), Err(UnlockSecretError::Exists(_))));
         assert_eq!(*read_private_file(&path).unwrap(), b"first");
     }
 
     #[test]
     fn a_secret_is_one_long_enough_line_and_never_printed() {
-        assert!(matches!(Secret::passphrase("short"), Err(SecretError::Short)));
-        assert!(matches!(Secret::passphrase("two lines\nof words"), Err(SecretError::NotOneLine)));
-        let secret = Secret::passphrase("correct horse battery").unwrap();
+        assert!(matches!(UnlockSecret::passphrase("short"), Err(UnlockSecretError::Short)));
+        assert!(matches!(
+            UnlockSecret::passphrase("two lines\nof words"),
+            Err(UnlockSecretError::NotOneLine)
+        ));
+        let secret = UnlockSecret::passphrase("correct horse battery").unwrap();
         assert_eq!(format!("{secret:?}"), "Secret(…)");
     }
 }

@@ -15,7 +15,7 @@ const DEVICE_LENGTH: usize = 26;
 /// Who a certificate is for. The names come from the tenant; they are display text, not identity:
 /// identity is the URI in the SAN.
 #[derive(Clone, Copy, Debug)]
-pub struct Holder<'a> {
+pub struct CertificateSubject<'a> {
     /// The installation that knows the device.
     pub installation: &'a Installation,
     /// A device, or a gate.
@@ -28,7 +28,7 @@ pub struct Holder<'a> {
     pub label: &'a str,
 }
 
-impl Holder<'_> {
+impl CertificateSubject<'_> {
     /// The identity in the certificate: `https://{installation}/{device|gate}/{id}`.
     pub fn uri(&self) -> String {
         uri(self.installation, self.role, self.device)
@@ -41,17 +41,17 @@ pub(crate) fn uri(installation: &Installation, role: Role, device: &DeviceId) ->
 
 /// How a common name is made, such as `{site} {label}`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Template(Vec<Part>);
+pub struct CommonNameTemplate(Vec<TemplatePart>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Site,
     Label,
     Device,
 }
 
-impl Template {
+impl CommonNameTemplate {
     /// From its text with `{site}`, `{label}` and `{device}` in it; a gate has no `{site}`.
     ///
     /// # Errors
@@ -65,9 +65,9 @@ impl Template {
                 .ok_or("a { without its }: placeholders are {site}, {label} and {device}")?;
             push_text(&mut parts, before)?;
             parts.push(match name {
-                "site" => Part::Site,
-                "label" => Part::Label,
-                "device" => Part::Device,
+                "site" => TemplatePart::Site,
+                "label" => TemplatePart::Label,
+                "device" => TemplatePart::Device,
                 other => {
                     return Err(format!("{{{other}}} is not known: use {{site}}, {{label}} or {{device}}"));
                 }
@@ -75,10 +75,10 @@ impl Template {
             rest = after;
         }
         push_text(&mut parts, rest)?;
-        if parts.iter().all(|part| matches!(part, Part::Text(_))) {
+        if parts.iter().all(|part| matches!(part, TemplatePart::Text(_))) {
             return Err("every certificate would have the same name: use {site}, {label} or {device}".into());
         }
-        if role == Role::Gate && parts.contains(&Part::Site) {
+        if role == Role::Gate && parts.contains(&TemplatePart::Site) {
             return Err("a gate has no site, so {site} would always be empty: use {label} or {device}".into());
         }
         let template = Self(parts);
@@ -93,24 +93,24 @@ impl Template {
 
     /// What a name takes at least, with [`LEAST_ROOM`] for the names that are typed.
     fn least_length(&self) -> usize {
-        let is_typed = self.0.iter().any(|part| matches!(part, Part::Site | Part::Label));
-        self.0.iter().map(Part::fixed_length).sum::<usize>() + if is_typed { LEAST_ROOM } else { 0 }
+        let is_typed = self.0.iter().any(|part| matches!(part, TemplatePart::Site | TemplatePart::Label));
+        self.0.iter().map(TemplatePart::fixed_length).sum::<usize>() + if is_typed { LEAST_ROOM } else { 0 }
     }
 
     /// The common name: at most 64 characters, none of them invisible; the device's identifier when nothing else is
     /// left. Long names are cut evenly, so that a long site does not push the label out.
-    pub fn render(&self, holder: &Holder<'_>) -> String {
+    pub fn render(&self, holder: &CertificateSubject<'_>) -> String {
         let mut typed: Vec<String> =
             self.0.iter().filter_map(|part| part.typed(holder)).map(displayable).collect();
-        let fixed: usize = self.0.iter().map(Part::fixed_length).sum();
+        let fixed: usize = self.0.iter().map(TemplatePart::fixed_length).sum();
         cut_evenly(&mut typed, LONGEST.saturating_sub(fixed));
         let mut typed = typed.into_iter();
         let mut name = String::new();
         for part in &self.0 {
             match part {
-                Part::Text(text) => name.push_str(text),
-                Part::Device => name.push_str(holder.device.as_str()),
-                Part::Site | Part::Label => name.extend(typed.next()),
+                TemplatePart::Text(text) => name.push_str(text),
+                TemplatePart::Device => name.push_str(holder.device.as_str()),
+                TemplatePart::Site | TemplatePart::Label => name.extend(typed.next()),
             }
         }
         let name = displayable(&name);
@@ -118,7 +118,7 @@ impl Template {
     }
 }
 
-impl Part {
+impl TemplatePart {
     fn fixed_length(&self) -> usize {
         match self {
             Self::Text(text) => text.chars().count(),
@@ -127,7 +127,7 @@ impl Part {
         }
     }
 
-    fn typed<'a>(&self, holder: &Holder<'a>) -> Option<&'a str> {
+    fn typed<'a>(&self, holder: &CertificateSubject<'a>) -> Option<&'a str> {
         match self {
             Self::Site => Some(holder.site),
             Self::Label => Some(holder.label),
@@ -148,12 +148,12 @@ fn cut_evenly(names: &mut [String], mut room: usize) {
     }
 }
 
-fn push_text(parts: &mut Vec<Part>, text: &str) -> Result<(), String> {
+fn push_text(parts: &mut Vec<TemplatePart>, text: &str) -> Result<(), String> {
     if text.chars().any(is_invisible) || text.contains('}') {
         return Err("the text holds a control character or a } without its {".into());
     }
     if !text.is_empty() {
-        parts.push(Part::Text(text.to_owned()));
+        parts.push(TemplatePart::Text(text.to_owned()));
     }
     Ok(())
 }
@@ -178,8 +178,14 @@ mod tests {
     fn render(template: &str, site: &str, label: &str) -> String {
         let installation = Installation::parse("tegata.example.jp").unwrap();
         let device = DeviceId::random(&Seeded::new(1));
-        let holder = Holder { installation: &installation, role: Role::Device, device: &device, site, label };
-        Template::parse(template, Role::Device).unwrap().render(&holder)
+        let holder = CertificateSubject {
+            installation: &installation,
+            role: Role::Device,
+            device: &device,
+            site,
+            label,
+        };
+        CommonNameTemplate::parse(template, Role::Device).unwrap().render(&holder)
     }
 
     #[test]
@@ -210,7 +216,7 @@ mod tests {
     #[test]
     fn a_template_with_a_mistake_is_refused() {
         for wrong in ["", "always the same", "{person}", "{site", "site}", "{site}\u{7}"] {
-            assert!(Template::parse(wrong, Role::Device).is_err(), "{wrong:?}");
+            assert!(CommonNameTemplate::parse(wrong, Role::Device).is_err(), "{wrong:?}");
         }
     }
 

@@ -6,15 +6,15 @@
 mod asking;
 mod support;
 
-use asking::{Desk, Said};
+use asking::{Desk, OcspReading};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{House, NOW, OPERATOR, Place, first_time, order, request};
-use tegata_ca::{Authority, Issued};
+use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request};
+use tegata_ca::{IssuedCertificate, IssuingCa};
 use tegata_core::{DeviceId, IssuerId, RevocationReason, Role, Serial, Timestamp};
-use tegata_storage::{DeviceAction, Ended, IssuerState, LedgerError, Lineage};
+use tegata_storage::{DeviceAction, EndedCertificate, IssuerState, LedgerError, Lineage};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -69,7 +69,7 @@ proptest! {
     fn list_responder_and_ledger_agree(happenings in prop::collection::vec(happening(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut world = World::new().await;
+            let mut world = AgreementFixture::new().await;
             for happening in happenings {
                 world.happen(happening).await;
                 world.responder_agrees().await;
@@ -79,20 +79,20 @@ proptest! {
     }
 }
 
-struct World {
-    house: House,
+struct AgreementFixture {
+    house: CaFixture,
     desk: Desk,
     /// The last one issues.
-    authorities: Vec<Arc<Authority>>,
-    issued: Vec<(usize, Issued)>,
+    authorities: Vec<Arc<IssuingCa>>,
+    issued: Vec<(usize, IssuedCertificate)>,
     /// Number and bytes of every list seen last.
     seen: HashMap<(IssuerId, u16), (u64, Vec<u8>)>,
     now: Timestamp,
 }
 
-impl World {
+impl AgreementFixture {
     async fn new() -> Self {
-        let house = House::found_with(Place::sqlite(), SHARDS).await;
+        let house = CaFixture::found_with(LedgerPlace::sqlite(), SHARDS).await;
         let desk = Desk::open(&house, NOW).await;
         let authorities = vec![house.authority.clone()];
         Self { house, desk, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
@@ -155,7 +155,7 @@ impl World {
         transaction.commit().await.unwrap();
     }
 
-    fn chosen(&self, at: prop::sample::Index) -> Option<&(usize, Issued)> {
+    fn chosen(&self, at: prop::sample::Index) -> Option<&(usize, IssuedCertificate)> {
         (!self.issued.is_empty()).then(|| at.get(&self.issued))
     }
 
@@ -163,7 +163,7 @@ impl World {
         for (place, issued) in &self.issued {
             let (authority, serial) = (&self.authorities[*place], &issued.certificate.serial);
             let status = self.house.ledger.status_of(authority.issuer().id(), serial).await.unwrap();
-            let ledger = status.expect("issued").ended().map_or(Said::Good, said);
+            let ledger = status.expect("issued").ended().map_or(OcspReading::Good, said);
             assert_eq!(self.desk.ask(authority, serial, self.now).await, ledger, "of {serial}");
         }
     }
@@ -178,7 +178,7 @@ impl World {
         self.responder_agrees().await;
     }
 
-    async fn list_agrees(&mut self, authority: &Authority, shard: u16) {
+    async fn list_agrees(&mut self, authority: &IssuingCa, shard: u16) {
         let id = authority.issuer().id();
         let list = self.house.ledger.crl(id, shard).await.unwrap().unwrap();
         assert!(list.next_update > self.now && list.this_update <= self.now);
@@ -191,12 +191,12 @@ impl World {
             .iter_revoked_certificates()
             .map(|entry| {
                 let reason = entry.reason_code().map(|(_, code)| code.0);
-                (Serial::from_slice(entry.raw_serial()).unwrap(), Said::Revoked(reason))
+                (Serial::from_slice(entry.raw_serial()).unwrap(), OcspReading::Revoked(reason))
             })
             .collect();
         // A list that says nothing new stays; it may still name what has left since.
         let mut expected = HashMap::new();
-        let mut visit = |ended: Ended| {
+        let mut visit = |ended: EndedCertificate| {
             expected.insert(ended.serial, said(&ended));
         };
         let since = list.this_update.minus(Duration::from_hours(24));
@@ -206,7 +206,7 @@ impl World {
             let serial = &issued.certificate.serial;
             if self.authorities[*place].issuer().id() == id && authority.endpoints().shard_of(serial) == shard
             {
-                let by_list = listed.get(serial).copied().unwrap_or(Said::Good);
+                let by_list = listed.get(serial).copied().unwrap_or(OcspReading::Good);
                 assert_eq!(self.desk.ask(authority, serial, self.now).await, by_list, "of {serial}");
             }
         }
@@ -214,8 +214,8 @@ impl World {
 }
 
 /// As a verifier reads it: no reason is no reason code.
-fn said(ended: &Ended) -> Said {
-    Said::Revoked(match ended.reason {
+fn said(ended: &EndedCertificate) -> OcspReading {
+    OcspReading::Revoked(match ended.reason {
         None => Some(6),
         Some(RevocationReason::Unspecified) => None,
         Some(RevocationReason::KeyCompromise) => Some(1),

@@ -12,14 +12,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use support::{DAY, House, NOW, Place, first_time, order};
-use tegata_ca::{Issued, IssuingError, ParsedRequest, Step};
+use tegata_ca::{IssuanceStep, IssueError, IssuedCertificate, ParsedRequest};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{CertificateState, DeviceId, Refusal, Role, Thumbprint, Timestamp};
-use tegata_storage::{Certificate, InvitationState, Origin};
+use tegata_storage::{Certificate, InvitationState, IssuanceRight};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-const STEPS: [Step; 4] = [Step::Prepared, Step::Reserved, Step::Signed, Step::Stored];
+const STEPS: [IssuanceStep; 4] =
+    [IssuanceStep::Prepared, IssuanceStep::Reserved, IssuanceStep::Signed, IssuanceStep::Stored];
 
 on_both_engines!(
     an_invitation_survives_a_kill_at_every_step,
@@ -39,27 +40,27 @@ async fn an_invitation_survives_a_kill_at_every_step(place: Place) {
         let found = house.invitation(&code).await;
         let later = NOW.plus(Duration::from_mins(1));
         match step {
-            Step::Prepared => {
+            IssuanceStep::Prepared => {
                 assert_eq!((rows.len(), found.state), (0, InvitationState::Open), "nothing has happened");
                 assert_eq!(house.ledger.device(&device).await.unwrap(), None);
                 let issued = house.issue(&device, first_time(&invitation), &request, later).await.unwrap();
                 is_whole(&house, &issued).await;
             }
-            Step::Reserved | Step::Signed => {
+            IssuanceStep::Reserved | IssuanceStep::Signed => {
                 assert_eq!(found.state, InvitationState::Claimed);
                 assert_eq!(found.key_hash.as_deref(), Some(request.key_hash().as_slice()));
                 is_intention_only(&rows, 1, &request);
                 let issued =
-                    house.issue(&device, Origin::Again(invitation.id), &request, later).await.unwrap();
+                    house.issue(&device, IssuanceRight::Again(invitation.id), &request, later).await.unwrap();
                 is_whole(&house, &issued).await;
                 let state = house.ledger.certificates_of(&device).await.unwrap()[0].state;
                 assert_eq!(state, CertificateState::Revoked, "the attempt cut short is given up");
                 is_on_the_crl(&house, &rows[0], later).await;
             }
-            Step::Stored => {
+            IssuanceStep::Stored => {
                 assert_eq!(found.state, InvitationState::Claimed);
                 is_stored_once(&house, &rows, 1, &request);
-                let again = house.issue(&device, Origin::Again(invitation.id), &request, later).await;
+                let again = house.issue(&device, IssuanceRight::Again(invitation.id), &request, later).await;
                 is_refused(again, Refusal::KeyReused);
             }
         }
@@ -80,9 +81,9 @@ async fn a_renewal_survives_a_kill_at_every_step(place: Place) {
         assert_eq!(rows[0].state, CertificateState::InUse, "the old certificate goes on working");
         let later = NOW.plus(Duration::from_mins(1));
         match step {
-            Step::Prepared => assert_eq!(rows.len(), 1),
-            Step::Reserved | Step::Signed => is_intention_only(&rows[1..], 2, &request),
-            Step::Stored => is_stored_once(&house, &rows[1..], 2, &request),
+            IssuanceStep::Prepared => assert_eq!(rows.len(), 1),
+            IssuanceStep::Reserved | IssuanceStep::Signed => is_intention_only(&rows[1..], 2, &request),
+            IssuanceStep::Stored => is_stored_once(&house, &rows[1..], 2, &request),
         }
         let renewed = house.renew(&old, later).await.unwrap();
         is_whole(&house, &renewed).await;
@@ -129,7 +130,7 @@ async fn victim() {
     let words: Vec<_> = text.split('\n').collect();
     let [url, folder, step, words @ ..] = words.as_slice() else { panic!("an order has more words") };
     let place = Place::at(url, folder.into());
-    let fatal = move |done: Step| {
+    let fatal = move |done: IssuanceStep| {
         if format!("{done:?}") == *step {
             let own = std::process::id().to_string();
             Command::new("kill").args(["-9", &own]).status().unwrap();
@@ -147,7 +148,7 @@ async fn victim() {
             let request = ParsedRequest::parse(&std::fs::read(house.place.file("csr")).unwrap()).unwrap();
             let device = DeviceId::parse(device).unwrap();
             let origin = if *origin == "renewal" {
-                Origin::Renewal(Thumbprint::parse(right).unwrap())
+                IssuanceRight::Renewal(Thumbprint::parse(right).unwrap())
             } else {
                 first_time(&house.invitation(&Code::parse(right).unwrap()).await)
             };
@@ -168,7 +169,7 @@ async fn issue_for_ever(house: House) {
     }
 }
 
-fn kill_at(house: &House, step: Step, words: &[&str], csr: &[u8]) {
+fn kill_at(house: &House, step: IssuanceStep, words: &[&str], csr: &[u8]) {
     let step = format!("{step:?}");
     let status = start_with(house, &step, words, csr).wait().unwrap();
     assert!(!house.place.file("survived").exists(), "the certificate was handed over");
@@ -222,7 +223,7 @@ fn is_stored_once(house: &House, rows: &[Certificate], generation: i64, request:
 }
 
 /// What was handed over is what the ledger has.
-async fn is_whole(house: &House, issued: &Issued) {
+async fn is_whole(house: &House, issued: &IssuedCertificate) {
     let rows = house.ledger.certificates_of(&issued.device).await.unwrap();
     let row = rows.last().unwrap();
     assert_eq!(row.generation, i64::from(issued.generation));
@@ -267,7 +268,7 @@ async fn all(house: &House) -> Vec<Certificate> {
     house.ledger.certificates_after("", 0, 1_000_000).await.unwrap()
 }
 
-fn is_refused(result: Result<Issued, IssuingError>, refusal: Refusal) {
+fn is_refused(result: Result<IssuedCertificate, IssueError>, refusal: Refusal) {
     assert_eq!(result.unwrap_err().refusal(), refusal);
 }
 

@@ -8,7 +8,7 @@ mod support;
 use asking::{Desk, Said};
 use std::time::Duration;
 use support::{House, NOW, OPERATOR, Place, first_time, order, request};
-use tegata_ca::{Issued, Step};
+use tegata_ca::{IssuanceStep, IssuedCertificate};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::{DeviceAction, TenantAction};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -172,7 +172,7 @@ async fn without_a_ledger_nothing_is_good(place: Place) {
     assert!(answer.validators.is_none());
 }
 
-async fn act(house: &House, certificate: &Issued, action: DeviceAction, now: Timestamp) {
+async fn act(house: &House, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
     let mut transaction = house.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
@@ -188,7 +188,7 @@ async fn reserve(house: &House) -> Serial {
     let device = DeviceId::random(&*house.entropy);
     let (authority, entropy, id) = (house.authority.clone(), house.entropy.clone(), device.clone());
     let cut_short = tokio::spawn(async move {
-        let witness = |step| assert_ne!(step, Step::Reserved, "cut short on purpose");
+        let witness = |step| assert_ne!(step, IssuanceStep::Reserved, "cut short on purpose");
         let request = request();
         authority.issue(order(&id, first_time(&invitation), &request), NOW, &*entropy, &witness).await
     });

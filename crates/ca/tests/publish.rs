@@ -7,7 +7,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use support::{House, NOW, OPERATOR, Place};
-use tegata_ca::{CrlError, Issued, PublishError};
+use tegata_ca::{CrlError, IssuedCertificate, PublishError};
 use tegata_core::{CLOCKS_APART, RevocationReason, Serial, Timestamp};
 use tegata_storage::DeviceAction;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -273,7 +273,7 @@ async fn damage_list(house: &House, shard: u16) {
     transaction.commit().await.unwrap();
 }
 
-fn shard_of(house: &House, device: &Issued) -> u16 {
+fn shard_of(house: &House, device: &IssuedCertificate) -> u16 {
     house.authority.endpoints().shard_of(&device.certificate.serial)
 }
 
@@ -282,7 +282,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-async fn act(house: &House, certificate: &Issued, action: DeviceAction, now: Timestamp) {
+async fn act(house: &House, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
     let mut transaction = house.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{House, NOW, Place, first_time, request};
-use tegata_ca::{IssueError, IssuingError, KeyError, OcspRequest, PublishError, Signer};
+use tegata_ca::{CaKey, CaKeyError, IssueError, OcspRequest, PrepareError, PublishError};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Role};
 use tokio::sync::mpsc;
@@ -20,20 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Signs when it is told to, and fails when it is told that.
 struct Remote {
-    key: Arc<dyn Signer>,
+    key: Arc<dyn CaKey>,
     asked: mpsc::UnboundedSender<()>,
     told: Mutex<Receiver<bool>>,
 }
 
-impl Signer for Remote {
+impl CaKey for Remote {
     fn public_point(&self) -> &[u8] {
         self.key.public_point()
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
         self.asked.send(()).unwrap();
         let goes = self.told.lock().unwrap().recv_timeout(PATIENCE).unwrap_or(false);
-        if goes { self.key.sign(message) } else { Err(KeyError::Signing) }
+        if goes { self.key.sign(message) } else { Err(CaKeyError::Signing) }
     }
 
     fn blocks(&self) -> bool {
@@ -41,12 +41,12 @@ impl Signer for Remote {
     }
 }
 
-struct Device {
+struct SlowDevice {
     asked: mpsc::UnboundedReceiver<()>,
     tell: Sender<bool>,
 }
 
-impl Device {
+impl SlowDevice {
     /// Answers one question, on the thread on which the server does everything else.
     async fn answer(&mut self, goes: bool) {
         self.asked.recv().await.unwrap();
@@ -54,11 +54,11 @@ impl Device {
     }
 }
 
-async fn house() -> (House, Device) {
+async fn house() -> (House, SlowDevice) {
     let place = House::found(Place::sqlite()).await.place;
     let ((asking, asked), (tell, told)) = (mpsc::unbounded_channel(), channel());
-    let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn Signer>;
-    (House::reopen_with(place, 2, wrap).await, Device { asked, tell })
+    let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn CaKey>;
+    (House::reopen_with(place, 2, wrap).await, SlowDevice { asked, tell })
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() 
     let (id, csr) = (DeviceId::random(&*house.entropy), request());
     let issue = || house.issue(&id, first_time(&invitation), &csr, NOW);
     let (issued, ()) = tokio::join!(issue(), device.answer(false));
-    assert!(matches!(issued, Err(IssuingError::Issue(IssueError::Key(KeyError::Signing)))));
+    assert!(matches!(issued, Err(IssueError::Issue(PrepareError::Key(CaKeyError::Signing)))));
     let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(false));
     assert!(matches!(published, Err(PublishError::Crl(_))));
     assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_none());

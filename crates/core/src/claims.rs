@@ -47,7 +47,7 @@ pub struct AccessClaims {
     pub scope: Option<String>,
     /// Where `sub` is a person: the device that acts for the person (RFC 8693 section 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub act: Option<Acting>,
+    pub act: Option<ActorClaim>,
     /// Where the status of its certificate is published, for those who follow no feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
@@ -56,7 +56,7 @@ pub struct AccessClaims {
 /// Who acts for the subject.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Acting {
+pub struct ActorClaim {
     /// `device:{id}`.
     pub sub: String,
 }

@@ -5,7 +5,7 @@
 //! compact JWS a line. [`Denials`] is what anybody who follows the feed keeps in memory: the platform's
 //! own token endpoint and every gate use the same fold.
 //!
-//! A snapshot has its devices and certificates as [`Records`]: 20 bytes each, so that a gate takes a million of them
+//! A snapshot has its devices and certificates as [`DenialRecords`]: 20 bytes each, so that a gate takes a million of them
 //! in a tenth of a second and holds them in 19 MB.
 //!
 //! # What may be added
@@ -24,7 +24,7 @@ mod denials;
 mod records;
 
 pub use denials::Denials;
-pub use records::{Deny, Records};
+pub use records::{DenialReason, DenialRecords};
 
 /// The JWS `typ` of feed messages: no token can pass for one, and none of them for a token.
 pub const FEED: &str = "tegata-feed+jwt";
@@ -105,7 +105,7 @@ pub enum Change {
 pub struct TokensBefore {
     /// Whose.
     #[serde(flatten)]
-    pub of: Holder,
+    pub of: TokenHolder,
     /// The moment.
     pub issued_before: Timestamp,
     /// When the last of them has expired: afterwards nobody need remember.
@@ -115,7 +115,7 @@ pub struct TokensBefore {
 /// Whose tokens are meant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Holder {
+pub enum TokenHolder {
     /// One device's.
     Device(DeviceId),
     /// Those of all devices of a tenant.
@@ -143,9 +143,9 @@ pub struct Snapshot {
     /// When it was taken.
     pub at: Timestamp,
     /// Denied devices, by the 128 bits of their identifier.
-    pub devices: Records,
+    pub devices: DenialRecords,
     /// Denied certificates, by the first 128 bits of their thumbprint.
-    pub certificates: Records,
+    pub certificates: DenialRecords,
     /// Denied tokens with their expiry.
     pub tokens: Vec<(String, Timestamp)>,
     /// Denied tenants.

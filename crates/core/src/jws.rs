@@ -49,7 +49,7 @@ pub enum JwsError {
 /// A key that cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("not a usable P-256 key or key set")]
-pub struct KeyError;
+pub struct JwkError;
 
 /// A P-256 private key and its name.
 pub struct SigningKey {
@@ -62,23 +62,23 @@ impl SigningKey {
     /// From PKCS#8 DER.
     ///
     /// # Errors
-    /// [`KeyError`] unless it is a P-256 private key with its public half.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+    /// [`JwkError`] unless it is a P-256 private key with its public half.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, JwkError> {
         let random = SystemRandom::new();
         let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random).map_err(|_| KeyError)?;
-        let public = VerifyingKey::from_point(pair.public_key().as_ref()).ok_or(KeyError)?;
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &random).map_err(|_| JwkError)?;
+        let public = VerifyingKey::from_point(pair.public_key().as_ref()).ok_or(JwkError)?;
         Ok(Self { pair, random, public })
     }
 
     /// A new private key as PKCS#8 DER.
     ///
     /// # Errors
-    /// [`KeyError`] when the operating system yields no randomness.
-    pub fn generate() -> Result<Vec<u8>, KeyError> {
+    /// [`JwkError`] when the operating system yields no randomness.
+    pub fn generate() -> Result<Vec<u8>, JwkError> {
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
             .map(|document| document.as_ref().to_vec())
-            .map_err(|_| KeyError)
+            .map_err(|_| JwkError)
     }
 
     /// The same key under a name that others know it by.
@@ -96,15 +96,15 @@ impl SigningKey {
     /// Signs a JSON payload as `typ`.
     ///
     /// # Errors
-    /// [`KeyError`] when the operating system yields no randomness.
-    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, KeyError> {
+    /// [`JwkError`] when the operating system yields no randomness.
+    pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, JwkError> {
         let header = format!(r#"{{"alg":"{ALGORITHM}","kid":"{}","typ":"{typ}"}}"#, self.public.kid);
         // Four characters for three bytes each, and the signature's 64 bytes at the end.
         let mut text = String::with_capacity((header.len() + payload.len() + 64) * 4 / 3 + 8);
         push_base64url(&mut text, header.as_bytes());
         text.push('.');
         push_base64url(&mut text, payload);
-        let signature = self.pair.sign(&self.random, text.as_bytes()).map_err(|_| KeyError)?;
+        let signature = self.pair.sign(&self.random, text.as_bytes()).map_err(|_| JwkError)?;
         text.push('.');
         push_base64url(&mut text, signature.as_ref());
         Ok(text)
@@ -207,18 +207,18 @@ impl KeySet {
     /// From a JWK Set. Keys for other algorithms are passed over.
     ///
     /// # Errors
-    /// [`KeyError`] for a malformed P-256 key, for a `kid` that stands twice, and for a set without any
+    /// [`JwkError`] for a malformed P-256 key, for a `kid` that stands twice, and for a set without any
     /// usable key: fail closed rather than believe nothing or anything.
-    pub fn from_jwks(jwks: &Jwks) -> Result<Self, KeyError> {
+    pub fn from_jwks(jwks: &Jwks) -> Result<Self, JwkError> {
         let mut keys: Vec<VerifyingKey> = Vec::new();
         for jwk in jwks.keys.iter().filter(|jwk| is_es256_signature_key(jwk)) {
-            let key = parse_jwk(jwk).ok_or(KeyError)?;
+            let key = parse_jwk(jwk).ok_or(JwkError)?;
             if keys.iter().any(|known| known.kid == key.kid) {
-                return Err(KeyError);
+                return Err(JwkError);
             }
             keys.push(key);
         }
-        if keys.is_empty() { Err(KeyError) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err(JwkError) } else { Ok(Self { keys }) }
     }
 
     /// The set as it travels.
@@ -239,8 +239,8 @@ impl KeySet {
     /// # Errors
     /// [`JwsError`] says which check failed first.
     pub fn verify_up_to(&self, text: &str, typ: &str, longest: usize) -> Result<Vec<u8>, JwsError> {
-        let parts = Parts::split(text, longest).ok_or(JwsError::Malformed)?;
-        let header: Header =
+        let parts = JwsParts::split(text, longest).ok_or(JwsError::Malformed)?;
+        let header: JwsHeader =
             serde_json::from_slice(&decode(parts.header)?).map_err(|_| JwsError::Malformed)?;
         if header.alg != ALGORITHM {
             return Err(JwsError::Algorithm);
@@ -292,14 +292,14 @@ fn parse_jwk(jwk: &Jwk) -> Option<VerifyingKey> {
     Some(VerifyingKey { kid: jwk.kid.clone()?, point })
 }
 
-struct Parts<'a> {
+struct JwsParts<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
     signed: &'a str,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> JwsParts<'a> {
     fn split(text: &'a str, longest: usize) -> Option<Self> {
         if text.len() > longest {
             return None;
@@ -315,7 +315,7 @@ fn decode(part: &str) -> Result<Vec<u8>, JwsError> {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct JwsHeader {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -428,8 +428,8 @@ mod tests {
     #[test]
     fn a_key_set_with_a_name_twice_or_without_a_key_is_refused() {
         let jwk = key().public().jwk();
-        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![jwk.clone(), jwk] }), Err(KeyError));
-        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![] }), Err(KeyError));
+        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![jwk.clone(), jwk] }), Err(JwkError));
+        assert_eq!(KeySet::from_jwks(&Jwks { keys: vec![] }), Err(JwkError));
     }
 
     #[test]

@@ -103,10 +103,10 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// Tag and content.
-type Element<'a> = (u8, &'a [u8]);
+type DerElement<'a> = (u8, &'a [u8]);
 
 /// The first element, and what comes after it.
-fn first(der: &[u8]) -> Option<(Element<'_>, &[u8])> {
+fn first(der: &[u8]) -> Option<(DerElement<'_>, &[u8])> {
     let [tag, octet, rest @ ..] = der else { return None };
     let (length, rest) = match octet {
         0..=0x7f => (usize::from(*octet), rest),

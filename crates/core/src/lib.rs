@@ -59,10 +59,10 @@ pub use id::{
 };
 pub use key_id::KeyId;
 pub use language::Language;
-pub use memory::Memory;
+pub use memory::VerifiedCache;
 pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
-pub use policy::{Platform, Policies, Policy};
+pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use stop_cause::StopCause;

@@ -10,21 +10,21 @@ const SHARDS: usize = 16;
 /// generations: when the young one is full it becomes the old one, and what nobody asked for since
 /// is dropped. Neither a look-up nor an insertion ever walks the map.
 #[derive(Debug)]
-pub struct Memory<V> {
-    shards: Vec<Mutex<Shard<V>>>,
+pub struct VerifiedCache<V> {
+    shards: Vec<Mutex<CacheShard<V>>>,
     per_generation: usize,
 }
 
 #[derive(Debug)]
-struct Shard<V> {
+struct CacheShard<V> {
     young: HashMap<Thumbprint, V>,
     old: HashMap<Thumbprint, V>,
 }
 
-impl<V: Clone> Memory<V> {
+impl<V: Clone> VerifiedCache<V> {
     /// A memory that holds at most about `capacity` values.
     pub fn new(capacity: usize) -> Self {
-        let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new() });
+        let shard = || Mutex::new(CacheShard { young: HashMap::new(), old: HashMap::new() });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             per_generation: capacity.div_ceil(2 * SHARDS).max(1),
@@ -48,14 +48,14 @@ impl<V: Clone> Memory<V> {
         self.put(&mut shard, key, value);
     }
 
-    fn put(&self, shard: &mut Shard<V>, key: Thumbprint, value: V) {
+    fn put(&self, shard: &mut CacheShard<V>, key: Thumbprint, value: V) {
         if shard.young.len() >= self.per_generation {
             shard.old = std::mem::take(&mut shard.young);
         }
         shard.young.insert(key, value);
     }
 
-    fn shard(&self, key: &Thumbprint) -> std::sync::MutexGuard<'_, Shard<V>> {
+    fn shard(&self, key: &Thumbprint) -> std::sync::MutexGuard<'_, CacheShard<V>> {
         let index = usize::from(key.as_bytes()[0]) % SHARDS;
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_tokens_does_not_grow_the_memory() {
-        let memory = Memory::new(64);
+        let memory = VerifiedCache::new(64);
         for number in 0..10_000_u32 {
             memory.insert(Thumbprint::of(&number.to_be_bytes()), number);
         }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_token_in_use_outlives_those_that_passed_by() {
-        let memory = Memory::new(64);
+        let memory = VerifiedCache::new(64);
         let key = Thumbprint::of(b"in use");
         memory.insert(key, 1_u32);
         for number in 0..10_000_u32 {

@@ -132,7 +132,7 @@ pub enum NotOne {
 }
 
 /// Whether an identifier and a name are those of what is meant.
-type Rule<'a> = &'a dyn Fn(&str, &str) -> bool;
+type NameRule<'a> = &'a dyn Fn(&str, &str) -> bool;
 
 /// Where among `all` the one is that somebody means by its identifier or its name.
 ///
@@ -144,14 +144,14 @@ pub fn position_of<T>(
     id_and_name: impl Fn(&T) -> (&str, &str),
 ) -> Result<usize, NotOne> {
     let key = comparison_key(wanted);
-    let matching = |is: Rule<'_>| -> Vec<usize> {
+    let matching = |is: NameRule<'_>| -> Vec<usize> {
         let is_wanted = |one: &T| {
             let (id, name) = id_and_name(one);
             is(id, name)
         };
         all.iter().enumerate().filter(|(_, one)| is_wanted(one)).map(|(place, _)| place).collect()
     };
-    let rounds: [Rule<'_>; 3] = [&|id, _| id == wanted, &|_, name| name == wanted, &|_, name| {
+    let rounds: [NameRule<'_>; 3] = [&|id, _| id == wanted, &|_, name| name == wanted, &|_, name| {
         !key.is_empty() && comparison_key(name) == key
     }];
     for is in rounds {

@@ -11,7 +11,7 @@ mod platform;
 #[cfg(test)]
 mod tests;
 
-pub use hours::{Days, Hours, NotAWindow, NotAZone, Window, Zone};
+pub use hours::{FixedOffset, NotAWindow, NotAZone, OpeningHours, Weekdays, WeeklyWindow};
 pub use platform::Platform;
 
 use crate::network::Network;
@@ -25,7 +25,7 @@ use std::net::IpAddr;
 /// is an error, so that a program which is too old for a rule does not pass over it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Policy {
+pub struct EnrollmentPolicy {
     /// At most so many devices at a time: all of the tenant's, or all of the site's. Counted where serials are reserved,
     /// as nobody else can say that there is still a place.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub struct Policy {
     pub networks: Option<Vec<Network>>,
     /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hours: Option<Hours>,
+    pub hours: Option<OpeningHours>,
     /// Whether somebody has to approve of each.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
@@ -46,16 +46,16 @@ pub struct Policy {
 
 /// The rules of a site with those of its tenant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Policies {
+pub struct EffectivePolicy {
     /// The ceiling.
-    pub tenant: Policy,
+    pub tenant: EnrollmentPolicy,
     /// What the site asks beyond it.
-    pub site: Policy,
+    pub site: EnrollmentPolicy,
 }
 
 /// What a door knows of somebody who wants a first certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Asking {
+pub struct EnrollmentAttempt {
     /// What it calls itself.
     pub platform: Platform,
     /// From where the connection comes. `None` where that is not known, as behind a proxy: no network has it.
@@ -66,23 +66,23 @@ pub struct Asking {
 
 /// What becomes of somebody who is not refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+pub enum PolicyVerdict {
     /// A certificate, if there is a place.
     Admitted,
     /// A certificate once somebody has approved.
     Waiting,
 }
 
-impl Policies {
+impl EffectivePolicy {
     /// Judges a request by every rule but the number of devices.
     ///
     /// # Errors
     /// The first rule that is broken: [`Refusal::NetworkNotAllowed`], [`Refusal::PlatformNotAllowed`],
     /// [`Refusal::OutsideHours`].
-    pub fn judge(&self, asking: &Asking) -> Result<Verdict, Refusal> {
+    pub fn judge(&self, asking: &EnrollmentAttempt) -> Result<PolicyVerdict, Refusal> {
         let verdicts = [self.tenant.judge(asking)?, self.site.judge(asking)?];
-        let waits = verdicts.contains(&Verdict::Waiting);
-        Ok(if waits { Verdict::Waiting } else { Verdict::Admitted })
+        let waits = verdicts.contains(&PolicyVerdict::Waiting);
+        Ok(if waits { PolicyVerdict::Waiting } else { PolicyVerdict::Admitted })
     }
 
     /// Whether somebody has to approve of each.
@@ -91,18 +91,18 @@ impl Policies {
     }
 
     /// The hours that are in force.
-    pub fn hours(&self) -> impl Iterator<Item = &Hours> {
+    pub fn hours(&self) -> impl Iterator<Item = &OpeningHours> {
         [&self.tenant, &self.site].into_iter().filter_map(|policy| policy.hours.as_ref())
     }
 }
 
-impl Policy {
+impl EnrollmentPolicy {
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    fn judge(&self, asking: &Asking) -> Result<Verdict, Refusal> {
+    fn judge(&self, asking: &EnrollmentAttempt) -> Result<PolicyVerdict, Refusal> {
         if self.networks.as_ref().is_some_and(|networks| !has(networks, asking.address)) {
             return Err(Refusal::NetworkNotAllowed);
         }
@@ -112,7 +112,7 @@ impl Policy {
         if self.hours.as_ref().is_some_and(|hours| !hours.include(asking.at)) {
             return Err(Refusal::OutsideHours);
         }
-        Ok(if self.approval { Verdict::Waiting } else { Verdict::Admitted })
+        Ok(if self.approval { PolicyVerdict::Waiting } else { PolicyVerdict::Admitted })
     }
 }
 

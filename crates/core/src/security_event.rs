@@ -2,7 +2,7 @@
 //! the subjects of SSF 1.0 and RFC 9493. Devices, tenants, certificates and tokens are named; no person ever is.
 
 use crate::claims::device_subject;
-use crate::feed::{Change, Denial, Holder};
+use crate::feed::{Change, Denial, TokenHolder};
 use crate::id::{DeviceId, TenantId};
 use crate::thumbprint::Thumbprint;
 use crate::timestamp::Timestamp;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 mod name;
 mod status;
 
-pub use name::Told;
+pub use name::EventName;
 pub use status::StreamStatus;
 
 /// The JWS `typ` (RFC 8417 section 2.3): no access token and no line of the feed can pass for one.
@@ -85,7 +85,7 @@ pub struct SecurityEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn: Option<String>,
     /// Whom it is about.
-    pub sub_id: Subject,
+    pub sub_id: SubjectIdentifier,
     /// The one event by its type.
     pub events: Map<String, Value>,
 }
@@ -93,7 +93,7 @@ pub struct SecurityEvent {
 /// A subject identifier (RFC 9493 section 3, SSF 1.0 section 3).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "format", rename_all = "snake_case")]
-pub enum Subject {
+pub enum SubjectIdentifier {
     /// A name that only the issuer can read.
     Opaque {
         /// The name.
@@ -117,14 +117,14 @@ pub enum Subject {
     Complex {
         /// The device.
         #[serde(skip_serializing_if = "Option::is_none")]
-        device: Option<Box<Subject>>,
+        device: Option<Box<SubjectIdentifier>>,
         /// The tenant.
         #[serde(skip_serializing_if = "Option::is_none")]
-        tenant: Option<Box<Subject>>,
+        tenant: Option<Box<SubjectIdentifier>>,
     },
 }
 
-impl Subject {
+impl SubjectIdentifier {
     /// A device, with its tenant where that is known.
     pub fn device(iss: &str, device: &DeviceId, tenant: Option<&TenantId>) -> Self {
         let device = Self::IssSub { iss: iss.to_owned(), sub: device_subject(device) };
@@ -137,13 +137,13 @@ impl Subject {
     }
 }
 
-fn opaque(tenant: &TenantId) -> Subject {
-    Subject::Opaque { id: tenant.to_string() }
+fn opaque(tenant: &TenantId) -> SubjectIdentifier {
+    SubjectIdentifier::Opaque { id: tenant.to_string() }
 }
 
 /// Whom a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum About<'a> {
+pub enum EventSubject<'a> {
     /// A device.
     Device(&'a DeviceId),
     /// A tenant's devices.
@@ -154,7 +154,7 @@ pub enum About<'a> {
     Token(&'a str),
 }
 
-impl<'a> From<&'a Change> for About<'a> {
+impl<'a> From<&'a Change> for EventSubject<'a> {
     fn from(change: &'a Change) -> Self {
         match change {
             Change::DeviceDenied { device, .. } | Change::DeviceAllowed { device } => Self::Device(device),
@@ -162,8 +162,8 @@ impl<'a> From<&'a Change> for About<'a> {
             Change::CertificateDenied { thumbprint, .. } => Self::Certificate(thumbprint),
             Change::TokenDenied { jti, .. } => Self::Token(jti),
             Change::TokensDenied(before) => match &before.of {
-                Holder::Device(device) => Self::Device(device),
-                Holder::Tenant(tenant) => Self::Tenant(tenant),
+                TokenHolder::Device(device) => Self::Device(device),
+                TokenHolder::Tenant(tenant) => Self::Tenant(tenant),
             },
         }
     }
@@ -288,14 +288,15 @@ mod tests {
     fn subjects_travel_as_the_registry_writes_them() {
         let entropy = Seeded::new(2);
         let (device, tenant) = (DeviceId::random(&entropy), TenantId::random(&entropy));
-        let subject = serde_json::to_value(Subject::device("https://i", &device, Some(&tenant))).unwrap();
+        let subject =
+            serde_json::to_value(SubjectIdentifier::device("https://i", &device, Some(&tenant))).unwrap();
         assert_eq!(
             subject,
             json!({"format": "complex",
                 "device": {"format": "iss_sub", "iss": "https://i", "sub": format!("device:{device}")},
                 "tenant": {"format": "opaque", "id": tenant.to_string()}})
         );
-        let token = Subject::JwtId { iss: "https://i".into(), jti: "t".into() };
+        let token = SubjectIdentifier::JwtId { iss: "https://i".into(), jti: "t".into() };
         assert_eq!(
             serde_json::to_value(token).unwrap(),
             json!({"format": "jwt_id", "iss": "https://i", "jti": "t"})

@@ -66,16 +66,16 @@ impl TokenStatus {
 
 /// The entries of one list, as the draft packs them: the first in the lowest bits of the first byte.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entries(Vec<u8>);
+pub struct StatusEntries(Vec<u8>);
 
-impl Default for Entries {
+impl Default for StatusEntries {
     /// [`LENGTH`] entries, all valid.
     fn default() -> Self {
         Self(vec![0; LENGTH as usize * usize::from(BITS) / 8])
     }
 }
 
-impl Entries {
+impl StatusEntries {
     /// The packed bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -100,7 +100,7 @@ impl Entries {
     }
 }
 
-impl From<Vec<u8>> for Entries {
+impl From<Vec<u8>> for StatusEntries {
     fn from(packed: Vec<u8>) -> Self {
         Self(packed)
     }
@@ -149,22 +149,22 @@ impl ListSecret {
     }
 
     /// The list with this number.
-    pub fn layout(&self, list: u64) -> Layout {
+    pub fn layout(&self, list: u64) -> ListLayout {
         let secret = hmac::sign(&self.0, format!("list {list}").as_bytes());
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref());
         let name = hmac::sign(&key, b"name");
-        Layout { name: base32(&name.as_ref()[..10]), shuffle: Shuffle::new(&key), key }
+        ListLayout { name: base32(&name.as_ref()[..10]), shuffle: Shuffle::new(&key), key }
     }
 }
 
 /// How one list is laid out.
-pub struct Layout {
+pub struct ListLayout {
     name: String,
     shuffle: Shuffle,
     key: hmac::Key,
 }
 
-impl Layout {
+impl ListLayout {
     /// Its name, the last part of its address: 80 bits that do not tell which list came first.
     pub fn name(&self) -> &str {
         &self.name

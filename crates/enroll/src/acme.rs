@@ -24,11 +24,11 @@ mod request;
 mod revocation;
 mod waiting;
 
-pub use attestation::Attestation;
-pub use binding::Binding;
+pub use attestation::AttestationPolicy;
+pub use binding::AccountBinding;
 
-use crate::desk::Desk;
-use crate::guest::Guest;
+use crate::desk::EnrollmentService;
+use crate::guest::Requester;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -36,7 +36,7 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::header::{ALLOW, CACHE_CONTROL, LINK};
 use http::{HeaderName, HeaderValue, StatusCode};
-use nonce::Nonces;
+use nonce::NonceSource;
 use problem::AcmeError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -50,21 +50,21 @@ const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
 /// The ACME server. Cloning shares it.
 #[derive(Clone)]
-pub struct Acme {
-    desk: Desk,
-    nonces: Arc<Nonces>,
-    attestation: Arc<Attestation>,
+pub struct AcmeServer {
+    desk: EnrollmentService,
+    nonces: Arc<NonceSource>,
+    attestation: Arc<AttestationPolicy>,
 }
 
-impl Acme {
+impl AcmeServer {
     /// A server that issues at this desk.
-    pub fn new(desk: Desk, attestation: Attestation) -> Self {
-        let nonces = Arc::new(Nonces::new(desk.opening.clone(), desk.context.entropy.clone()));
+    pub fn new(desk: EnrollmentService, attestation: AttestationPolicy) -> Self {
+        let nonces = Arc::new(NonceSource::new(desk.opening.clone(), desk.context.entropy.clone()));
         Self { desk, nonces, attestation: Arc::new(attestation) }
     }
 
     /// Reads a request by an account that says nothing but who asks.
-    async fn as_get(&self, request: Request) -> problem::Answer<()> {
+    async fn as_get(&self, request: Request) -> problem::AcmeResult<()> {
         let signed = self.signed(request).await?;
         signed.account()?;
         signed.nothing()
@@ -72,7 +72,7 @@ impl Acme {
 
     /// The same server, for somebody.
     fn serving(mut self, request: &Request) -> Self {
-        self.desk = self.desk.serving(Guest::of(request.extensions(), request.headers()));
+        self.desk = self.desk.serving(Requester::of(request.extensions(), request.headers()));
         self
     }
 
@@ -98,7 +98,7 @@ impl Acme {
 }
 
 /// Routes of the portal listener.
-pub fn acme_routes(acme: Acme) -> Router {
+pub fn acme_routes(acme: AcmeServer) -> Router {
     Router::new()
         .route("/acme/directory", get(directory).post(signed_directory))
         .route("/acme/device/directory", get(device_directory).post(signed_device_directory))
@@ -123,11 +123,11 @@ pub fn acme_routes(acme: Acme) -> Router {
         .with_state(acme)
 }
 
-async fn directory(State(acme): State<Acme>) -> Json<Value> {
+async fn directory(State(acme): State<AcmeServer>) -> Json<Value> {
     Json(acme.directory("/acme/new-account", true))
 }
 
-async fn device_directory(State(acme): State<Acme>) -> Json<Value> {
+async fn device_directory(State(acme): State<AcmeServer>) -> Json<Value> {
     Json(acme.directory("/acme/device/new-account", false))
 }
 
@@ -136,17 +136,26 @@ async fn no_content() -> StatusCode {
 }
 
 /// Directory and nonces also by POST-as-GET (RFC 8555 section 6.3).
-async fn signed_directory(State(acme): State<Acme>, request: Request) -> problem::Answer<Json<Value>> {
+async fn signed_directory(
+    State(acme): State<AcmeServer>,
+    request: Request,
+) -> problem::AcmeResult<Json<Value>> {
     acme.as_get(request).await?;
     Ok(directory(State(acme)).await)
 }
 
-async fn signed_device_directory(State(acme): State<Acme>, request: Request) -> problem::Answer<Json<Value>> {
+async fn signed_device_directory(
+    State(acme): State<AcmeServer>,
+    request: Request,
+) -> problem::AcmeResult<Json<Value>> {
     acme.as_get(request).await?;
     Ok(device_directory(State(acme)).await)
 }
 
-async fn signed_no_content(State(acme): State<Acme>, request: Request) -> problem::Answer<StatusCode> {
+async fn signed_no_content(
+    State(acme): State<AcmeServer>,
+    request: Request,
+) -> problem::AcmeResult<StatusCode> {
     acme.as_get(request).await?;
     Ok(no_content().await)
 }
@@ -156,7 +165,7 @@ async fn nothing_here() -> AcmeError {
 }
 
 /// Every answer brings a fresh nonce and the way back to the directory (RFC 8555 sections 6.5 and 7.1).
-async fn with_nonce(State(acme): State<Acme>, request: Request, next: Next) -> Response {
+async fn with_nonce(State(acme): State<AcmeServer>, request: Request, next: Next) -> Response {
     let mut response = in_acmes_words(next.run(request).await);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -193,26 +202,29 @@ fn in_acmes_words(response: Response) -> Response {
 /// `POST {portal}/api/v1/invitations/acme`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Bind {
+struct AcmeBindingRequest {
     code: String,
 }
 
 /// What an ACME client is to be configured with.
 #[derive(Serialize)]
-struct Bound {
+struct AcmeBindingResponse {
     directory: String,
     #[serde(flatten)]
-    binding: Binding,
+    binding: AccountBinding,
 }
 
 /// The binding of an invitation, for whoever has its code.
 async fn bind(
-    State(acme): State<Acme>,
-    StrictJson(body): StrictJson<Bind>,
-) -> tegata_web::Answer<impl IntoResponse> {
+    State(acme): State<AcmeServer>,
+    StrictJson(body): StrictJson<AcmeBindingRequest>,
+) -> tegata_web::WebResult<impl IntoResponse> {
     let code = Code::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
     let invitation = acme.desk.open(code.reveal()).await?;
     let secret = acme.desk.opening.secret().await?;
     let binding = secret.binding(&invitation.id, &acme.desk.context.installation);
-    Ok(([(CACHE_CONTROL, "no-store")], Json(Bound { directory: acme.url("/acme/directory"), binding })))
+    Ok((
+        [(CACHE_CONTROL, "no-store")],
+        Json(AcmeBindingResponse { directory: acme.url("/acme/directory"), binding }),
+    ))
 }

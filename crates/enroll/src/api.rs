@@ -1,11 +1,11 @@
 //! The JSON API of enrolment and renewal.
 
-use crate::companion::TokenWish;
-use crate::desk::Desk;
-use crate::enrolled::{Enrolled, NO_STORE};
-use crate::guest::Guest;
+use crate::companion::RenewalTokenRequest;
+use crate::desk::EnrollmentService;
+use crate::enrolled::{EnrollmentResponse, NO_STORE};
+use crate::guest::Requester;
 use crate::qr::qr_svg;
-use crate::ticket::{Purpose, Right};
+use crate::ticket::{TicketPurpose, TicketRight};
 use crate::waiting;
 use axum::Json;
 use axum::extract::State;
@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tegata_core::{Contact, DeviceId, Platform, ProductLink, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::{Answer, CertificateReselection, Presented, ReaderLanguage, StrictJson};
+use tegata_web::{CertificateReselection, Presented, ReaderLanguage, StrictJson, WebResult};
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Open {
+pub(crate) struct OpenInvitationRequest {
     code: String,
     /// Also one that was used for a device which was never at work: to make another key for it.
     #[serde(default)]
@@ -29,7 +29,7 @@ pub(crate) struct Open {
 
 /// For whom an invitation is, so that the person can see it before using it.
 #[derive(Serialize)]
-pub(crate) struct Opened {
+pub(crate) struct OpenInvitationResponse {
     tenant: String,
     site: String,
     label: String,
@@ -57,7 +57,7 @@ pub(crate) struct Opened {
 /// `POST {portal}/api/v1/enrollments`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Enroll {
+pub(crate) struct EnrollmentRequest {
     code: String,
     csr: String,
     /// What the device is, where its page or program knows better than its `User-Agent`.
@@ -70,10 +70,10 @@ pub(crate) struct Enroll {
 /// `POST {device}/api/v1/renewals`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Renew {
+pub(crate) struct RenewalRequest {
     csr: String,
     /// Nobody gets a token who did not ask for one.
-    token: Option<TokenWish>,
+    token: Option<RenewalTokenRequest>,
     /// Whether its name says until when it is good: for a person who chooses between it and the one before.
     #[serde(default)]
     name_until: bool,
@@ -81,9 +81,9 @@ pub(crate) struct Renew {
 
 /// The next certificate, and the token that was wished for, or why there is none.
 #[derive(Serialize)]
-pub(crate) struct Renewed {
+pub(crate) struct RenewalResponse {
     #[serde(flatten)]
-    enrolled: Enrolled,
+    enrolled: EnrollmentResponse,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ pub(crate) struct Renewed {
 /// `POST {portal}/api/v1/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct DeliverInvited {
+pub(crate) struct InvitedDeliveryRequest {
     code: Option<String>,
     /// Instead of the code, which a person may have typed and which may be over by now.
     approval: Option<String>,
@@ -103,15 +103,15 @@ pub(crate) struct DeliverInvited {
 /// `POST {device}/api/v1/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Deliver {
+pub(crate) struct DeliveryRequest {
     thumbprint: String,
 }
 
 pub(crate) async fn open(
-    State(desk): State<Desk>,
-    guest: Guest,
-    StrictJson(body): StrictJson<Open>,
-) -> Answer<impl IntoResponse> {
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
+    StrictJson(body): StrictJson<OpenInvitationRequest>,
+) -> WebResult<impl IntoResponse> {
     let desk = desk.serving(guest);
     let invitation = desk.find(&body.code).await?;
     if let Err(refusal) = desk.admit(&invitation, body.replace).await {
@@ -128,9 +128,9 @@ pub(crate) async fn open(
         &invitation.site_name,
         &invitation.label,
     )?;
-    let opened = Opened {
+    let opened = OpenInvitationResponse {
         approval: invitation.role == Role::Device && invitation.policies.need_approval(),
-        progress: desk.give_ticket(Purpose::Progress, Right::Invitation(invitation.id)).await?,
+        progress: desk.give_ticket(TicketPurpose::Progress, TicketRight::Invitation(invitation.id)).await?,
         keys: desk.key_kinds(&invitation.tenant, invitation.role)?,
         tenant: invitation.tenant_name,
         site: invitation.site_name,
@@ -149,25 +149,25 @@ pub(crate) async fn open(
 }
 
 pub(crate) async fn enroll(
-    State(desk): State<Desk>,
-    guest: Guest,
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
     ReaderLanguage(language): ReaderLanguage,
-    StrictJson(body): StrictJson<Enroll>,
-) -> Answer<Response> {
+    StrictJson(body): StrictJson<EnrollmentRequest>,
+) -> WebResult<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
     match desk.enroll(&body.code, &body.csr, body.replace).await {
-        Ok(handed_over) => Enrolled::answer(&desk, handed_over),
+        Ok(handed_over) => EnrollmentResponse::answer(&desk, handed_over),
         Err(refusal) => waiting::told(&desk, &body.code, &body.csr, refusal, language).await,
     }
 }
 
 pub(crate) async fn renew(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
-    StrictJson(body): StrictJson<Renew>,
-) -> Answer<impl IntoResponse> {
+    StrictJson(body): StrictJson<RenewalRequest>,
+) -> WebResult<impl IntoResponse> {
     let old = desk.renewing(certificate.as_ref()).await?;
-    let enrolled = Enrolled::new(&desk, desk.renew(&old, &body.csr, body.name_until).await?)?;
+    let enrolled = EnrollmentResponse::new(&desk, desk.renew(&old, &body.csr, body.name_until).await?)?;
     // The certificate is issued: whatever becomes of the token, it is handed over.
     let given = match &body.token {
         Some(wish) => Some(token_for(&desk, &enrolled.thumbprint, wish).await),
@@ -178,14 +178,14 @@ pub(crate) async fn renew(
         Some(Err(error)) => (None, Some(error)),
         None => (None, None),
     };
-    Ok((StatusCode::CREATED, NO_STORE, Json(Renewed { enrolled, token, token_error })))
+    Ok((StatusCode::CREATED, NO_STORE, Json(RenewalResponse { enrolled, token, token_error })))
 }
 
 pub(crate) async fn deliver_invited(
-    State(desk): State<Desk>,
-    guest: Guest,
-    StrictJson(body): StrictJson<DeliverInvited>,
-) -> Answer<StatusCode> {
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
+    StrictJson(body): StrictJson<InvitedDeliveryRequest>,
+) -> WebResult<StatusCode> {
     let desk = desk.serving(guest);
     check_thumbprint(&body.thumbprint)?;
     let invitation = match (&body.code, &body.approval) {
@@ -198,10 +198,10 @@ pub(crate) async fn deliver_invited(
 }
 
 pub(crate) async fn deliver(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
-    StrictJson(body): StrictJson<Deliver>,
-) -> Answer<StatusCode> {
+    StrictJson(body): StrictJson<DeliveryRequest>,
+) -> WebResult<StatusCode> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
     check_thumbprint(&body.thumbprint)?;
     desk.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
@@ -211,17 +211,21 @@ pub(crate) async fn deliver(
 /// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
 /// choose again: all connections of the older certificate end, and it is refused within TLS for a moment.
 pub(crate) async fn hand_over(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
     choice: CertificateReselection,
-) -> Answer<StatusCode> {
+) -> WebResult<StatusCode> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
     let successor = desk.successor(&caller).await?;
     choice.release(successor, desk.context.now());
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn token_for(desk: &Desk, certificate: &Thumbprint, wish: &TokenWish) -> Result<Value, Value> {
+async fn token_for(
+    desk: &EnrollmentService,
+    certificate: &Thumbprint,
+    wish: &RenewalTokenRequest,
+) -> Result<Value, Value> {
     let nobody = || json!({"error": "unauthorized_client", "error_description": "Here are no tokens"});
     desk.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, wish).await
 }

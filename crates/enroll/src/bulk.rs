@@ -10,18 +10,18 @@ mod codes;
 mod list;
 mod table;
 
-pub use codes::{CodeSecret, OpenCodes};
-pub use list::{GuestLine, JudgedLine, WrongLine, lines_of_csv, lines_of_json};
-pub use table::{Table, UnreadableTable};
+pub use codes::{CodeSecret, OpenCodeSecret};
+pub use list::{InvitableLine, JudgedLine, RefusedLine, lines_of_csv, lines_of_json};
+pub use table::{ParsedTable, UnreadableTable};
 
 use axum::Router;
-use codes::Opening;
+use codes::CodeSecretOpening;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId};
 use tegata_storage::LedgerError;
-use tegata_web::{Context, PeerCertificate};
+use tegata_web::{PeerCertificate, ServerContext};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// Where a client may invite.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Realm {
+pub struct InvitationRights {
     /// At sites of this tenant.
     pub tenant: TenantId,
     /// At these alone; at all of them, also those to come, where there is none.
@@ -41,27 +41,32 @@ pub struct Realm {
 }
 
 /// The answer of an [`InvitingClients`].
-pub type Admission<'a> = Pin<Box<dyn Future<Output = Result<Vec<Realm>, Refusal>> + Send + 'a>>;
+pub type InvitingClientFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<InvitationRights>, Refusal>> + Send + 'a>>;
 
 /// Who knows the registered clients. The desk does not: `tegata` wires it to the token endpoint's registrations.
 pub trait InvitingClients: Send + Sync {
     /// Where the client of this name may invite, provided that the certificate is its own and works now.
-    fn admit<'a>(&'a self, client_id: &'a str, certificate: Option<&'a PeerCertificate>) -> Admission<'a>;
+    fn admit<'a>(
+        &'a self,
+        client_id: &'a str,
+        certificate: Option<&'a PeerCertificate>,
+    ) -> InvitingClientFuture<'a>;
 }
 
 /// The office for lists. Cloning shares it.
 #[derive(Clone)]
-pub struct Bulk {
-    context: Context,
+pub struct BulkInvitations {
+    context: ServerContext,
     clients: Arc<dyn InvitingClients>,
-    secret: Opening,
+    secret: CodeSecretOpening,
     wake: Arc<Notify>,
 }
 
-impl Bulk {
+impl BulkInvitations {
     /// An office that knows its clients from `clients`, and the secret of its codes from `open`.
-    pub fn new(context: Context, clients: Arc<dyn InvitingClients>, open: OpenCodes) -> Self {
-        Self { context, clients, secret: Opening::new(open), wake: Arc::default() }
+    pub fn new(context: ServerContext, clients: Arc<dyn InvitingClients>, open: OpenCodeSecret) -> Self {
+        Self { context, clients, secret: CodeSecretOpening::new(open), wake: Arc::default() }
     }
 
     /// Its routes on the device listener, which sees the clients' certificates.

@@ -3,26 +3,26 @@
 //! The entry keeps its identifier across generations: taking the file of a renewed certificate moves the entry.
 
 use crate::day::{day, in_japan};
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::time::Duration;
 use tegata_core::{Language, Timestamp};
-use tegata_web::{Answer, Presented, ReaderLanguage};
+use tegata_web::{Presented, ReaderLanguage, WebResult};
 
 /// The last call, before the certificate ends.
 const LAST_CALL: Duration = Duration::from_hours(7 * 24);
 
 /// `GET {device}/calendar.ics`: of the presented certificate.
 pub(crate) async fn get(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
-) -> Answer<impl IntoResponse> {
+) -> WebResult<impl IntoResponse> {
     let facts = desk.context.caller(certificate.as_ref()).await?;
     let device = desk.device(&facts.device).await?;
-    let entry = Entry {
+    let entry = CalendarEntry {
         uid: format!("{}@{}", facts.device, desk.context.installation.as_str()),
         sequence: facts.generation,
         stamp: desk.context.now(),
@@ -40,7 +40,7 @@ pub(crate) async fn get(
     Ok((headers, entry.to_text()))
 }
 
-struct Entry {
+struct CalendarEntry {
     uid: String,
     sequence: u32,
     stamp: Timestamp,
@@ -51,7 +51,7 @@ struct Entry {
     language: Language,
 }
 
-impl Entry {
+impl CalendarEntry {
     fn to_text(&self) -> String {
         let summary = match self.language {
             Language::Ja => format!("端末の証明書を更新：{}", self.device),
@@ -138,8 +138,8 @@ fn date(at: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn entry(device: &str) -> Entry {
-        Entry {
+    fn entry(device: &str) -> CalendarEntry {
+        CalendarEntry {
             uid: "device@example".into(),
             sequence: 2,
             stamp: Timestamp::parse("2026-11-21T00:00:00Z").unwrap(),

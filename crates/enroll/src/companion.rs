@@ -7,18 +7,22 @@ use std::pin::Pin;
 use tegata_core::Thumbprint;
 
 /// Where access tokens are given for certificates that were just issued.
-pub trait TokenDesk: Send + Sync {
+pub trait RenewalTokens: Send + Sync {
     /// A token bound to this certificate: the members of RFC 6749 section 5.1, or of section 5.2 when it cannot be given.
-    fn token_for<'a>(&'a self, certificate: &'a Thumbprint, wish: &'a TokenWish) -> TokenAnswer<'a>;
+    fn token_for<'a>(
+        &'a self,
+        certificate: &'a Thumbprint,
+        wish: &'a RenewalTokenRequest,
+    ) -> RenewalTokenFuture<'a>;
 }
 
-/// What a [`TokenDesk`] will say.
-pub type TokenAnswer<'a> = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send + 'a>>;
+/// What a [`RenewalTokens`] will say.
+pub type RenewalTokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send + 'a>>;
 
 /// What a token is wanted for, in the words of the token endpoint.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TokenWish {
+pub struct RenewalTokenRequest {
     /// The product (RFC 8707). Without it, the default one.
     pub resource: Option<String>,
     /// As RFC 6749 section 3.3 has it.

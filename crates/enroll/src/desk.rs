@@ -6,19 +6,19 @@ mod kitting;
 mod permitting;
 mod renewing;
 
-use crate::companion::TokenDesk;
-use crate::guesses::Guesses;
-use crate::guest::Guest;
-use crate::secret::{OpenSecret, Opening};
+use crate::companion::RenewalTokens;
+use crate::guesses::CodeGuesses;
+use crate::guest::Requester;
+use crate::secret::{BindingSecretOpening, OpenBindingSecret};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Authorities, Issued, Order, ParsedRequest, SignedCertificate};
+use tegata_ca::{IssuanceRequest, IssuedCertificate, IssuerSet, ParsedRequest, SignedCertificate};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{Actor, Certificate, Device, LedgerError, RefusalNote};
-use tegata_web::{Context, Problem};
+use tegata_web::{Problem, ServerContext};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
 /// this time the first is taken for dead.
@@ -36,43 +36,43 @@ const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
 /// The desk. Cloning shares it.
 #[derive(Clone)]
-pub struct Desk {
-    pub(crate) context: Context,
-    pub(crate) authorities: Arc<Authorities>,
+pub struct EnrollmentService {
+    pub(crate) context: ServerContext,
+    pub(crate) authorities: Arc<IssuerSet>,
     /// Who gives the token that may come with a renewed certificate, if anybody does.
-    pub(crate) tokens: Option<Arc<dyn TokenDesk>>,
+    pub(crate) tokens: Option<Arc<dyn RenewalTokens>>,
     /// What tickets and bindings of ACME accounts are derived from.
-    pub(crate) opening: Opening,
+    pub(crate) opening: BindingSecretOpening,
     /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
     /// Whom somebody calls of whom nothing nearer is known.
     pub(crate) contact: Option<Contact>,
-    guesses: Arc<Guesses>,
-    wrong_links: Arc<Guesses>,
+    guesses: Arc<CodeGuesses>,
+    wrong_links: Arc<CodeGuesses>,
     /// Who is at the desk.
-    guest: Guest,
+    guest: Requester,
 }
 
 /// A certificate handed over, with the name the browser's list will show.
 #[derive(Debug)]
-pub(crate) struct HandedOver {
-    pub(crate) issued: Issued,
+pub(crate) struct HandedOverCertificate {
+    pub(crate) issued: IssuedCertificate,
     pub(crate) name: String,
 }
 
-impl Desk {
+impl EnrollmentService {
     /// A desk that issues with the CA of each tenant. All desks of an installation have the same secret.
-    pub fn new(context: Context, authorities: Arc<Authorities>, open_secret: OpenSecret) -> Self {
+    pub fn new(context: ServerContext, authorities: Arc<IssuerSet>, open_secret: OpenBindingSecret) -> Self {
         Self {
             context,
             authorities,
             tokens: None,
             scep: false,
             contact: None,
-            opening: Opening::new(open_secret),
+            opening: BindingSecretOpening::new(open_secret),
             guesses: Arc::default(),
-            wrong_links: Arc::new(Guesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
-            guest: Guest::UNKNOWN,
+            wrong_links: Arc::new(CodeGuesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
+            guest: Requester::UNKNOWN,
         }
     }
 
@@ -92,13 +92,13 @@ impl Desk {
 
     /// The same desk, where a renewed certificate may come with a token.
     #[must_use]
-    pub fn with_tokens(mut self, tokens: Arc<dyn TokenDesk>) -> Self {
+    pub fn with_tokens(mut self, tokens: Arc<dyn RenewalTokens>) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
     /// The same desk, for somebody.
-    pub(crate) fn serving(mut self, guest: Guest) -> Self {
+    pub(crate) fn serving(mut self, guest: Requester) -> Self {
         self.guest = guest;
         self
     }
@@ -155,7 +155,7 @@ impl Desk {
         request: &ParsedRequest,
         used: Refusal,
         now: Timestamp,
-    ) -> Result<Option<Issued>, Refusal> {
+    ) -> Result<Option<IssuedCertificate>, Refusal> {
         let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
         let own = certificates.into_iter().rev().find(|known| known.key_hash == request.key_hash());
         match own {
@@ -175,7 +175,12 @@ impl Desk {
         }
     }
 
-    async fn issue(&self, order: Order<'_>, tenant: &TenantId, now: Timestamp) -> Result<Issued, Refusal> {
+    async fn issue(
+        &self,
+        order: IssuanceRequest<'_>,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<IssuedCertificate, Refusal> {
         let authority = self.authorities.for_tenant(tenant)?;
         let witness = |step| tracing::trace!(?step, "issuing");
         let entropy = self.context.entropy.as_ref();
@@ -226,9 +231,9 @@ pub(crate) fn parse(request: &str) -> Result<ParsedRequest, Refusal> {
     ParsedRequest::parse(&from_base64(request).ok_or(Refusal::CsrMalformed)?)
 }
 
-fn issued_again(known: Certificate) -> Option<Issued> {
+fn issued_again(known: Certificate) -> Option<IssuedCertificate> {
     let thumbprint = known.thumbprint()?;
-    Some(Issued {
+    Some(IssuedCertificate {
         issuer: known.issuer,
         device: known.device,
         generation: u32::try_from(known.generation).ok()?,

@@ -1,37 +1,37 @@
 //! The page of the device itself: its certificate, or why it is refused.
 
 use crate::day::day;
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use crate::sighting::note_platform;
-use crate::why::{Fact, number};
+use crate::why::{CertificateFact, number};
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use tegata_core::stop_cause::stopped_by_administrator;
 use tegata_core::{Contact, Language, ProductLink, Refusal, Role, StopCause};
-use tegata_storage::Facts;
-use tegata_web::{Page, PeerCertificate, Presented, ReaderLanguage};
+use tegata_storage::CertificateHolder;
+use tegata_web::{HtmlPage, PeerCertificate, Presented, ReaderLanguage};
 
 #[derive(Template)]
 #[template(path = "device.html")]
 struct DevicePage {
     language: Language,
-    device: Option<Shown>,
-    problem: Option<ShownProblem>,
+    device: Option<DeviceView>,
+    problem: Option<ProblemView>,
     /// What a gate in front of a product said, which is none of the certificate's doing.
-    told: Option<Told>,
+    told: Option<ElsewhereRefusal>,
     contact: Option<Contact>,
 }
 
 /// A refusal that the reader met elsewhere.
-struct Told {
+struct ElsewhereRefusal {
     title: &'static str,
     detail: &'static str,
     code: &'static str,
 }
 
-struct Shown {
+struct DeviceView {
     tenant: String,
     site: String,
     label: String,
@@ -55,18 +55,18 @@ struct Shown {
     weight: &'static str,
 }
 
-struct ShownProblem {
+struct ProblemView {
     title: &'static str,
     detail: String,
     code: &'static str,
     number: Option<String>,
-    facts: Vec<Fact>,
+    facts: Vec<CertificateFact>,
     now: String,
 }
 
 /// `GET {device}/`.
 pub(crate) async fn get(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
@@ -93,13 +93,13 @@ pub(crate) async fn get(
 }
 
 pub(crate) async fn refuse(
-    desk: &Desk,
+    desk: &EnrollmentService,
     certificate: Option<&PeerCertificate>,
     refusal: Refusal,
     language: Language,
 ) -> Response {
     let why = desk.why(certificate, refusal, language).await;
-    let problem = ShownProblem {
+    let problem = ProblemView {
         title: refusal.title(language),
         detail: detail(refusal, why.cause, language),
         code: refusal.code(),
@@ -112,25 +112,25 @@ pub(crate) async fn refuse(
 }
 
 /// The code in the link of a gate's refusal: one of ours, or nothing. No other text of a link is ever shown.
-fn told_elsewhere(query: Option<&str>, language: Language) -> Option<Told> {
+fn told_elsewhere(query: Option<&str>, language: Language) -> Option<ElsewhereRefusal> {
     let code = query?.split('&').find_map(|pair| pair.strip_prefix("code="))?;
     let refusal = Refusal::from_code(code)?;
     // What it says to programs is nothing for whoever reads a page.
     let advice = refusal.advice(language);
     let detail = advice.split_once(" A program ").map_or(advice, |(for_people, _)| for_people);
-    Some(Told { title: refusal.title(language), detail, code: refusal.code() })
+    Some(ElsewhereRefusal { title: refusal.title(language), detail, code: refusal.code() })
 }
 
 fn page(
     language: Language,
-    device: Option<Shown>,
-    problem: Option<ShownProblem>,
-    told: Option<Told>,
+    device: Option<DeviceView>,
+    problem: Option<ProblemView>,
+    told: Option<ElsewhereRefusal>,
     contact: Option<Contact>,
-) -> Page {
+) -> HtmlPage {
     let title = language.pick("この端末の証明書", "The certificate of this device");
     let body = DevicePage { language, device, problem, told, contact };
-    Page::new(language, title, &body).contact(body.contact.as_ref())
+    HtmlPage::new(language, title, &body).contact(body.contact.as_ref())
 }
 
 /// Of a device that was stopped for ever, what was said then, and no more.
@@ -144,12 +144,16 @@ fn detail(refusal: Refusal, cause: Option<StopCause>, language: Language) -> Str
     }
 }
 
-async fn show(desk: &Desk, facts: &Facts, language: Language) -> Result<Shown, Refusal> {
+async fn show(
+    desk: &EnrollmentService,
+    facts: &CertificateHolder,
+    language: Language,
+) -> Result<DeviceView, Refusal> {
     let device = desk.device(&facts.device).await?;
     let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
     let due = due_at <= desk.context.now();
     let guidance = desk.guidance(&facts.site).await;
-    Ok(Shown {
+    Ok(DeviceView {
         subject: desk.common_name(
             &facts.tenant,
             facts.role,

@@ -1,6 +1,6 @@
 //! What whoever enrolled or renewed is handed.
 
-use crate::desk::{Desk, HandedOver};
+use crate::desk::{EnrollmentService, HandedOverCertificate};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -8,13 +8,13 @@ use http::header::{CACHE_CONTROL, HeaderName};
 use serde::Serialize;
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Refusal, Serial, Thumbprint, Timestamp};
-use tegata_web::Answer;
+use tegata_web::WebResult;
 
 pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// A certificate with what its holder needs to install and to name it.
 #[derive(Serialize)]
-pub(crate) struct Enrolled {
+pub(crate) struct EnrollmentResponse {
     device: DeviceId,
     generation: u32,
     serial: Serial,
@@ -25,13 +25,19 @@ pub(crate) struct Enrolled {
     name: String,
 }
 
-impl Enrolled {
+impl EnrollmentResponse {
     /// To whoever has no certificate yet.
-    pub(crate) fn answer(desk: &Desk, handed_over: HandedOver) -> Answer<Response> {
+    pub(crate) fn answer(
+        desk: &EnrollmentService,
+        handed_over: HandedOverCertificate,
+    ) -> WebResult<Response> {
         Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
     }
 
-    pub(crate) fn new(desk: &Desk, HandedOver { issued, name }: HandedOver) -> Result<Self, Refusal> {
+    pub(crate) fn new(
+        desk: &EnrollmentService,
+        HandedOverCertificate { issued, name }: HandedOverCertificate,
+    ) -> Result<Self, Refusal> {
         Ok(Self {
             device: issued.device,
             generation: issued.generation,

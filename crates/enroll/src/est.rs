@@ -5,8 +5,8 @@
 //! Renewal is authorised by the working certificate of the connection. Both end at the same desk as the page. Who the
 //! device is comes from the ledger: names in a request are not read.
 
-use crate::desk::{Desk, HandedOver};
-use crate::guest::Guest;
+use crate::desk::{EnrollmentService, HandedOverCertificate};
+use crate::guest::Requester;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{Refusal, Role, TenantId};
 use tegata_storage::{IssuerKind, IssuerState, StoredIssuer};
-use tegata_web::{Answer, Presented, Problem, body};
+use tegata_web::{Presented, Problem, WebResult, body};
 
 /// RFC 7030 section 4.2.1. Requests are read by this name alone; parameters say nothing.
 const PKCS10: &str = "application/pkcs10";
@@ -29,7 +29,7 @@ const ATTRIBUTES: &str = "application/csrattrs";
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Tegata\", charset=\"UTF-8\"");
 
 /// The routes of the device listener.
-pub(crate) fn routes(desk: Desk) -> Router {
+pub(crate) fn routes(desk: EnrollmentService) -> Router {
     Router::new()
         .route("/.well-known/est/cacerts", get(cacerts))
         .route("/.well-known/est/csrattrs", get(csrattrs))
@@ -40,7 +40,10 @@ pub(crate) fn routes(desk: Desk) -> Router {
 
 /// The CAs that certificates of the caller are to be checked by; for a stranger, those that serve everybody. Public
 /// knowledge: nobody is refused.
-async fn cacerts(State(desk): State<Desk>, Presented(certificate): Presented) -> Answer<Response> {
+async fn cacerts(
+    State(desk): State<EnrollmentService>,
+    Presented(certificate): Presented,
+) -> WebResult<Response> {
     let tenant = desk.context.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
     let issuers = desk.context.ledger.issuers().await.map_err(|error| error.refusal())?;
     let trusted: Vec<&[u8]> = issuers
@@ -51,7 +54,10 @@ async fn cacerts(State(desk): State<Desk>, Presented(certificate): Presented) ->
     Ok(answer(CERTIFICATES, &pkcs7::certs_only(&trusted)))
 }
 
-async fn csrattrs(State(desk): State<Desk>, Presented(certificate): Presented) -> Answer<Response> {
+async fn csrattrs(
+    State(desk): State<EnrollmentService>,
+    Presented(certificate): Presented,
+) -> WebResult<Response> {
     let caller = desk.context.caller(certificate.as_ref()).await.ok();
     let authority = match &caller {
         Some(facts) => desk.authorities.for_tenant(&facts.tenant)?,
@@ -61,7 +67,7 @@ async fn csrattrs(State(desk): State<Desk>, Presented(certificate): Presented) -
     Ok(answer(ATTRIBUTES, &authority.csr_attributes(role)))
 }
 
-async fn simpleenroll(State(desk): State<Desk>, request: Request) -> Response {
+async fn simpleenroll(State(desk): State<EnrollmentService>, request: Request) -> Response {
     match enroll(&desk, request).await {
         Ok(handed_over) => certificate(&handed_over),
         // RFC 7030 section 4.2.3: 404 would say that there is no EST here.
@@ -74,20 +80,20 @@ async fn simpleenroll(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 async fn simplereenroll(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate_shown): Presented,
     request: Request,
-) -> Answer<Response> {
+) -> WebResult<Response> {
     let old = desk.renewing(certificate_shown.as_ref()).await?;
     let csr = read_request(request).await?;
     Ok(certificate(&desk.renew(&old, &csr, false).await?))
 }
 
-async fn enroll(desk: &Desk, request: Request) -> Answer<HandedOver> {
+async fn enroll(desk: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {
     // Machines do not type: a short code, which can be guessed, is no password here.
     let code = password(request.headers()).filter(|code| Code::parse(code).is_some());
     let code = code.ok_or(Refusal::InvitationNotShown)?;
-    let desk = desk.clone().serving(Guest::of(request.extensions(), request.headers()));
+    let desk = desk.clone().serving(Requester::of(request.extensions(), request.headers()));
     let csr = read_request(request).await?;
     Ok(desk.enroll(&code, &csr, false).await?)
 }
@@ -105,7 +111,7 @@ fn password(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The request in base64 on one line: clients wrap lines, or do not (RFC 8951 section 3.1).
-async fn read_request(request: Request) -> Answer<String> {
+async fn read_request(request: Request) -> WebResult<String> {
     let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let essence = media.and_then(|media| media.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case(PKCS10)) {
@@ -132,7 +138,7 @@ fn waiting() -> Response {
 }
 
 /// The certificate alone: its issuers are what `cacerts` is for (RFC 7030 section 4.2.3).
-fn certificate(handed_over: &HandedOver) -> Response {
+fn certificate(handed_over: &HandedOverCertificate) -> Response {
     answer(CERTIFICATES, &pkcs7::certs_only(&[&handed_over.issued.certificate.der]))
 }
 

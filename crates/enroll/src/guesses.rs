@@ -23,13 +23,13 @@ const NEWCOMERS: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(10);
 
 /// The wrong guesses of the last while. Memory is bounded by how many there may be in all.
-pub(crate) struct Guesses {
+pub(crate) struct CodeGuesses {
     per_address: u32,
     in_all: u32,
-    window: Mutex<Window>,
+    window: Mutex<GuessWindow>,
 }
 
-impl Default for Guesses {
+impl Default for CodeGuesses {
     /// For short codes.
     fn default() -> Self {
         Self::limited(PER_ADDRESS, IN_ALL)
@@ -37,20 +37,20 @@ impl Default for Guesses {
 }
 
 #[derive(Default)]
-struct Window {
+struct GuessWindow {
     began: Option<Timestamp>,
     known: u32,
     unknown: u32,
     by_address: HashMap<IpAddr, u32>,
 }
 
-/// One attempt, counted as wrong until [`Guess::was_right`].
-pub(crate) struct Guess<'a> {
-    guesses: &'a Guesses,
+/// One attempt, counted as wrong until [`CountedGuess::was_right`].
+pub(crate) struct CountedGuess<'a> {
+    guesses: &'a CodeGuesses,
     address: Option<IpAddr>,
 }
 
-impl Guesses {
+impl CodeGuesses {
     /// For something else that is seldom wrong: so often from one address and from all, in ten minutes.
     pub(crate) fn limited(per_address: u32, in_all: u32) -> Self {
         Self { per_address, in_all, window: Mutex::default() }
@@ -72,7 +72,7 @@ impl Guesses {
     }
 
     /// Lets somebody try once, or not.
-    pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<Guess<'_>> {
+    pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<CountedGuess<'_>> {
         let address = address.map(network);
         let mut window = self.window_at(now);
         match address {
@@ -88,23 +88,23 @@ impl Guesses {
             None if window.unknown >= self.in_all => return None,
             None => window.unknown += 1,
         }
-        Some(Guess { guesses: self, address })
+        Some(CountedGuess { guesses: self, address })
     }
 
-    fn window_at(&self, now: Timestamp) -> std::sync::MutexGuard<'_, Window> {
+    fn window_at(&self, now: Timestamp) -> std::sync::MutexGuard<'_, GuessWindow> {
         let mut window = self.window();
         if window.began.is_none_or(|began| now < began || now.since(began) >= WINDOW) {
-            *window = Window { began: Some(now), ..Window::default() };
+            *window = GuessWindow { began: Some(now), ..GuessWindow::default() };
         }
         window
     }
 
-    fn window(&self) -> std::sync::MutexGuard<'_, Window> {
+    fn window(&self) -> std::sync::MutexGuard<'_, GuessWindow> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Guess<'_> {
+impl CountedGuess<'_> {
     /// It was no guess at all.
     pub(crate) fn was_right(self) {
         let mut window = self.guesses.window();
@@ -136,13 +136,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn guess<'a>(guesses: &'a Guesses, from: &str, now: Timestamp) -> Option<Guess<'a>> {
+    fn guess<'a>(guesses: &'a CodeGuesses, from: &str, now: Timestamp) -> Option<CountedGuess<'a>> {
         guesses.begin(Some(from.parse().unwrap()), now)
     }
 
     #[test]
     fn ten_wrong_codes_close_the_desk_to_one_address_for_a_while_and_to_nobody_else() {
-        let guesses = Guesses::default();
+        let guesses = CodeGuesses::default();
         for _ in 0..PER_ADDRESS {
             assert!(guess(&guesses, "192.0.2.1", NOW).is_some());
         }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn right_codes_are_never_counted() {
-        let guesses = Guesses::default();
+        let guesses = CodeGuesses::default();
         for _ in 0..10 * PER_ADDRESS {
             guess(&guesses, "192.0.2.1", NOW).unwrap().was_right();
         }
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_whole_ipv6_network_is_one_guest_and_newcomers_are_let_in_before_those_who_were_wrong() {
-        let guesses = Guesses::default();
+        let guesses = CodeGuesses::default();
         for last in 0..PER_ADDRESS {
             assert!(guess(&guesses, &format!("2001:db8::{last}"), NOW).is_some());
         }
@@ -181,19 +181,19 @@ mod tests {
 
     #[test]
     fn whose_address_is_not_known_is_not_taken_for_another_and_holds_up_nobody_who_is() {
-        let guesses = Guesses::default();
+        let guesses = CodeGuesses::default();
         for _ in 0..IN_ALL {
             assert!(guesses.begin(None, NOW).is_some(), "ten would be one address's");
         }
         assert!(guesses.begin(None, NOW).is_none());
         assert!(guess(&guesses, "192.0.2.1", NOW).is_some());
-        let links = Guesses::limited(2, 3);
+        let links = CodeGuesses::limited(2, 3);
         assert_eq!([(); 9].map(|()| links.was_wrong(None, NOW)), [false; 9]);
     }
 
     #[test]
     fn wrong_links_are_counted_for_their_own_address_and_memory_has_an_end() {
-        let guesses = Guesses::limited(2, 3);
+        let guesses = CodeGuesses::limited(2, 3);
         let wrong = |from: &str, at| guesses.was_wrong(Some(from.parse().unwrap()), at);
         assert_eq!([(); 3].map(|()| wrong("192.0.2.1", NOW)), [false, false, true]);
         assert_eq!([(); 3].map(|()| wrong("192.0.2.2", NOW)), [false; 3]);

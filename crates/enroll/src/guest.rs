@@ -12,14 +12,14 @@ use tegata_web::{BehindProxy, PeerAddress};
 /// Somebody who wants something of the desk. What is not known is nothing: no network has it, and no rule that names
 /// platforms lets it in unless it names the unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Guest {
+pub(crate) struct Requester {
     /// From where the connection comes; not known behind a proxy, which does not tell.
     pub(crate) address: Option<IpAddr>,
     /// What it calls itself.
     pub(crate) platform: Platform,
 }
 
-impl Guest {
+impl Requester {
     /// Nothing is known.
     pub(crate) const UNKNOWN: Self = Self { address: None, platform: Platform::Other };
 
@@ -40,7 +40,7 @@ impl Guest {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Guest {
+impl<S: Sync> FromRequestParts<S> for Requester {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {

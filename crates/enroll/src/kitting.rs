@@ -1,8 +1,8 @@
 //! Kitting over HTTP: the page of whoever unpacks many devices, and its API.
 
-use crate::desk::Desk;
-use crate::enrolled::{Enrolled, NO_STORE};
-use crate::guest::Guest;
+use crate::desk::EnrollmentService;
+use crate::enrolled::{EnrollmentResponse, NO_STORE};
+use crate::guest::Requester;
 use crate::qr::qr_svg;
 use crate::waiting;
 use crate::why::number as device_number;
@@ -17,9 +17,9 @@ use tegata_core::{
     Contact, DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{Kitting, KittingPlace};
-use tegata_web::{Answer, Page, Problem, ReaderLanguage, StrictJson};
+use tegata_web::{HtmlPage, Problem, ReaderLanguage, StrictJson, WebResult};
 
-pub(crate) fn routes(desk: Desk) -> Router {
+pub(crate) fn routes(desk: EnrollmentService) -> Router {
     Router::new()
         .route("/kitting", get(page))
         .route("/api/v1/kitting/open", post(open))
@@ -31,13 +31,13 @@ pub(crate) fn routes(desk: Desk) -> Router {
 /// `POST {portal}/api/v1/kitting/open`. The code is a secret: it travels in a body, never in a URL.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Open {
+struct OpenKittingRequest {
     code: String,
 }
 
 /// What a kitting code is for, and how far it is.
 #[derive(Serialize)]
-struct Opened {
+struct OpenKittingResponse {
     tenant: String,
     site: String,
     expires_at: Timestamp,
@@ -54,14 +54,14 @@ struct Opened {
     qr: String,
     /// The page where a device sees its own certificate, as an SVG: for the label on the device. No secret.
     device_page_qr: String,
-    devices: Vec<Made>,
+    devices: Vec<KittedDeviceView>,
     /// Whom to call.
     contact: Option<Contact>,
 }
 
 /// A device that the code has made.
 #[derive(Serialize)]
-struct Made {
+struct KittedDeviceView {
     number: u32,
     label: String,
     /// Nothing while its certificate is being made.
@@ -78,7 +78,7 @@ struct Made {
 /// `POST {portal}/api/v1/kitting/enrollments`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Enroll {
+struct KittingEnrollmentRequest {
     code: String,
     csr: String,
     /// Such as the asset number that a scanner reads from the device.
@@ -88,9 +88,9 @@ struct Enroll {
 }
 
 #[derive(Serialize)]
-struct Kitted {
+struct KittingEnrollmentResponse {
     #[serde(flatten)]
-    enrolled: Enrolled,
+    enrolled: EnrollmentResponse,
     number: u32,
     label: String,
     device_number: String,
@@ -101,7 +101,7 @@ struct Kitted {
 /// `POST {portal}/api/v1/kitting/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deliver {
+struct KittingDeliveryRequest {
     code: String,
     thumbprint: String,
 }
@@ -114,20 +114,20 @@ struct KittingPage<'a> {
     contact: Option<&'a Contact>,
 }
 
-async fn page(State(desk): State<Desk>, ReaderLanguage(language): ReaderLanguage) -> Page {
+async fn page(State(desk): State<EnrollmentService>, ReaderLanguage(language): ReaderLanguage) -> HtmlPage {
     let contact = desk.contact.as_ref();
     let body = KittingPage { language, device_url: &desk.context.addresses.device, contact };
-    Page::new(language, language.pick("まとめて登録する", "Set up many devices"), &body)
+    HtmlPage::new(language, language.pick("まとめて登録する", "Set up many devices"), &body)
         .contact(contact)
         .script("/assets/kitting.js")
         .asking(&desk.context.addresses.probes)
 }
 
 async fn open(
-    State(desk): State<Desk>,
-    guest: Guest,
-    StrictJson(body): StrictJson<Open>,
-) -> Answer<impl IntoResponse> {
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
+    StrictJson(body): StrictJson<OpenKittingRequest>,
+) -> WebResult<impl IntoResponse> {
     let desk = desk.serving(guest);
     let (kitting, places) = desk.open_kitting(&body.code).await?;
     let contact = desk.guidance(&kitting.site).await.contact;
@@ -135,11 +135,11 @@ async fn open(
 }
 
 async fn enroll(
-    State(desk): State<Desk>,
-    guest: Guest,
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
     ReaderLanguage(language): ReaderLanguage,
-    StrictJson(body): StrictJson<Enroll>,
-) -> Answer<Response> {
+    StrictJson(body): StrictJson<KittingEnrollmentRequest>,
+) -> WebResult<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
     let label = match Name::label(body.label.as_deref().unwrap_or_default()) {
         Ok(label) => Some(label),
@@ -153,9 +153,9 @@ async fn enroll(
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let kitted = Kitted {
+    let kitted = KittingEnrollmentResponse {
         device_number: device_number(&made.handed_over.issued.device),
-        enrolled: Enrolled::new(&desk, made.handed_over)?,
+        enrolled: EnrollmentResponse::new(&desk, made.handed_over)?,
         number: made.number,
         label: made.label,
         places: made.kitting.places,
@@ -165,10 +165,10 @@ async fn enroll(
 }
 
 async fn deliver(
-    State(desk): State<Desk>,
-    guest: Guest,
-    StrictJson(body): StrictJson<Deliver>,
-) -> Answer<StatusCode> {
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
+    StrictJson(body): StrictJson<KittingDeliveryRequest>,
+) -> WebResult<StatusCode> {
     let desk = desk.serving(guest);
     let thumbprint = Thumbprint::parse(&body.thumbprint).ok_or(Refusal::RequestMalformed)?;
     desk.deliver_kitting(&body.code, &thumbprint).await?;
@@ -176,12 +176,12 @@ async fn deliver(
 }
 
 fn opened(
-    desk: &Desk,
+    desk: &EnrollmentService,
     kitting: Kitting,
     places: Vec<KittingPlace>,
     code: &str,
     contact: Option<Contact>,
-) -> Result<Opened, Refusal> {
+) -> Result<OpenKittingResponse, Refusal> {
     let addresses = &desk.context.addresses;
     let next_label = kitting.label_of(places.last().map_or(0, |place| place.number) + 1);
     // No device's name says who it is before it is one.
@@ -189,7 +189,7 @@ fn opened(
     let subject =
         desk.common_name(&kitting.tenant, Role::Device, &nobody, &kitting.site_name, &next_label)?;
     let qr = |text: &str| qr_svg(text).ok_or(Refusal::RequestMalformed);
-    Ok(Opened {
+    Ok(OpenKittingResponse {
         contact,
         keys: desk.key_kinds(&kitting.tenant, Role::Device)?,
         tenant: kitting.tenant_name,
@@ -203,11 +203,11 @@ fn opened(
         probe_pattern: addresses.probes.pattern(),
         qr: qr(&format!("{}/kitting#{code}", addresses.portal))?,
         device_page_qr: qr(&format!("{}/", addresses.device))?,
-        devices: places.into_iter().map(Made::from).collect(),
+        devices: places.into_iter().map(KittedDeviceView::from).collect(),
     })
 }
 
-impl From<KittingPlace> for Made {
+impl From<KittingPlace> for KittedDeviceView {
     fn from(place: KittingPlace) -> Self {
         Self {
             number: place.number,

@@ -1,6 +1,6 @@
 //! From an invitation, or an old certificate, to a new certificate.
 //!
-//! - [`Desk`] turns rights into certificates; it knows no HTTP.
+//! - [`EnrollmentService`] turns rights into certificates; it knows no HTTP.
 //! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.
 //! - [`scep_routes`] are for clients of SCEP (RFC 8894), without TLS.
 //! - [`device_routes`] is what a device sees: its page, the others of its shop, renewal, the probe, and EST (RFC 7030).
@@ -36,23 +36,23 @@ mod ticket;
 mod waiting;
 mod why;
 
-pub use acme::{Acme, Attestation, Binding, acme_problem, acme_routes};
+pub use acme::{AccountBinding, AcmeServer, AttestationPolicy, acme_problem, acme_routes};
 pub use bulk::{
-    Admission, Bulk, CodeSecret, GuestLine, InvitingClients, JudgedLine, OpenCodes, Realm, Table,
-    UnreadableTable, WrongLine, lines_of_csv, lines_of_json,
+    BulkInvitations, CodeSecret, InvitableLine, InvitationRights, InvitingClientFuture, InvitingClients,
+    JudgedLine, OpenCodeSecret, ParsedTable, RefusedLine, UnreadableTable, lines_of_csv, lines_of_json,
 };
-pub use companion::{TokenAnswer, TokenDesk, TokenWish};
-pub use desk::Desk;
-pub use profiles::Profiles;
-pub use scep::{Scep, scep_routes};
-pub use secret::{BindingSecret, OpenSecret};
-pub use sheet::{Sheet, sheets};
+pub use companion::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
+pub use desk::EnrollmentService;
+pub use profiles::ProfileService;
+pub use scep::{ScepServer, scep_routes};
+pub use secret::{BindingSecret, OpenBindingSecret};
+pub use sheet::{InvitationSheet, sheets};
 
 use axum::Router;
 use axum::routing::{get, post};
 
 /// Routes of the portal listener.
-pub fn portal_routes(desk: Desk) -> Router {
+pub fn portal_routes(desk: EnrollmentService) -> Router {
     let description = openapi::routes(&desk);
     Router::new()
         .route("/", get(pages::home))
@@ -70,7 +70,7 @@ pub fn portal_routes(desk: Desk) -> Router {
 }
 
 /// Routes of the device listener.
-pub fn device_routes(desk: Desk) -> Router {
+pub fn device_routes(desk: EnrollmentService) -> Router {
     Router::new()
         .route("/", get(device_page::get))
         .route("/calendar.ics", get(calendar::get))

@@ -1,6 +1,6 @@
 //! What programs may rely on, as `OpenAPI` 3.1 has it: `openapi.json`, with this installation's addresses.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
@@ -8,7 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
-pub(crate) fn routes(desk: &Desk) -> Router {
+pub(crate) fn routes(desk: &EnrollmentService) -> Router {
     let addresses = &desk.context.addresses;
     let text = DESCRIPTION
         .replace("https://portal.example", &addresses.portal)

@@ -1,15 +1,15 @@
 //! The pages of somebody who has no certificate yet. What they look like is in `templates/`.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use askama::Template;
 use axum::extract::State;
 use http::HeaderMap;
 use tegata_core::{Contact, Language};
-use tegata_web::{Page, ReaderLanguage};
+use tegata_web::{HtmlPage, ReaderLanguage};
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct Home<'a> {
+struct HomePage<'a> {
     language: Language,
     device_url: &'a str,
     contact: Option<&'a Contact>,
@@ -17,33 +17,33 @@ struct Home<'a> {
 
 #[derive(Template)]
 #[template(path = "enroll.html")]
-struct Enroll<'a> {
+struct EnrollPage<'a> {
     language: Language,
     device_url: &'a str,
     contact: Option<&'a Contact>,
 }
 
 pub(crate) async fn home(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
-) -> Page {
+) -> HtmlPage {
     let contact = desk.contact.as_ref();
-    let body = Home { language, device_url: &desk.context.addresses.device, contact };
-    Page::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
+    let body = HomePage { language, device_url: &desk.context.addresses.device, contact };
+    HtmlPage::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
         .script("/assets/home.js")
         .contact(contact)
         .compressed_for(&headers)
 }
 
 pub(crate) async fn enroll(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
-) -> Page {
+) -> HtmlPage {
     let contact = desk.contact.as_ref();
-    let body = Enroll { language, device_url: &desk.context.addresses.device, contact };
-    Page::new(language, language.pick("証明書を入れる", "Put a certificate on this device"), &body)
+    let body = EnrollPage { language, device_url: &desk.context.addresses.device, contact };
+    HtmlPage::new(language, language.pick("証明書を入れる", "Put a certificate on this device"), &body)
         .script("/assets/enroll.js")
         .contact(contact)
         .asking(&desk.context.addresses.probes)

@@ -3,7 +3,7 @@
 //! Asked across origins with a simple GET: a CORS preflight would carry no certificate. Every answer is readable by
 //! our own pages, refusals as well, because the reason is what the reader needs.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use crate::sighting::note_platform;
 use axum::Json;
 use axum::extract::State;
@@ -14,10 +14,10 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use tegata_core::{DeviceId, Serial, Standing, Thumbprint};
-use tegata_web::{Answer, Presented};
+use tegata_web::{Presented, WebResult};
 
 #[derive(Serialize)]
-struct Seen {
+struct ProbeResponse {
     device: DeviceId,
     generation: u32,
     serial: Serial,
@@ -26,20 +26,21 @@ struct Seen {
 }
 
 pub(crate) async fn get(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
     headers: HeaderMap,
 ) -> Response {
-    let seen: Answer<_> = desk.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
-        note_platform(&desk, &facts, &headers);
-        Json(Seen {
-            device: facts.device.clone(),
-            generation: facts.generation,
-            serial: facts.serial,
-            thumbprint: facts.thumbprint,
-            standing: Standing::Good,
-        })
-    });
+    let seen: WebResult<_> =
+        desk.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
+            note_platform(&desk, &facts, &headers);
+            Json(ProbeResponse {
+                device: facts.device.clone(),
+                generation: facts.generation,
+                serial: facts.serial,
+                thumbprint: facts.thumbprint,
+                standing: Standing::Good,
+            })
+        });
     let mut response = seen.into_response();
     let answer = response.headers_mut();
     answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -51,7 +52,7 @@ pub(crate) async fn get(
     response
 }
 
-fn our_origin(desk: &Desk, headers: &HeaderMap) -> Option<HeaderValue> {
+fn our_origin(desk: &EnrollmentService, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
     let addresses = &desk.context.addresses;
     [&addresses.portal, &addresses.device]

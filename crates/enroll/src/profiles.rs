@@ -7,29 +7,29 @@
 mod payload;
 mod plist;
 
-use crate::desk::Desk;
-use crate::guest::Guest;
-use crate::ticket::{Purpose, Right, Ticket};
+use crate::desk::EnrollmentService;
+use crate::guest::Requester;
+use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use payload::{Key, Profile};
+use payload::{ConfigurationProfile, PayloadKey};
 use serde::Deserialize;
 use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
 use tegata_core::{Platform, Refusal};
-use tegata_web::{Answer, Presented, StrictForm};
+use tegata_web::{Presented, StrictForm, WebResult};
 
 const MEDIA_TYPE: &str = "application/x-apple-aspen-config";
 
 /// Who writes profiles. Cloning shares it.
 #[derive(Clone)]
-pub struct Profiles {
+pub struct ProfileService {
     /// Where the rights are looked at.
-    pub desk: Desk,
+    pub desk: EnrollmentService,
     /// Without one profiles are handed out unsigned, which devices say to their users.
     pub signer: Arc<ArcSwapOption<ContentSigner>>,
     /// Whether keys must be attested by the device's maker, which only keys of its hardware can be.
@@ -39,7 +39,7 @@ pub struct Profiles {
 /// `POST {portal}/api/v1/profiles`, as a form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FirstWish {
+struct FirstProfileRequest {
     /// Of the invitation: the one in the link, or the short one.
     code: String,
     /// Whether the key is made in the Secure Enclave. Profiles may ask that of every iPhone and iPad, and since macOS 14 of
@@ -50,20 +50,20 @@ struct FirstWish {
     platform: Option<Platform>,
     /// How the device comes for its certificate.
     #[serde(default)]
-    by: Door,
+    by: ProfileProtocol,
 }
 
 /// `POST {device}/api/v1/profiles`, as a form, with the certificate that is to be renewed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NextWish {
+struct NextProfileRequest {
     #[serde(default = "yes")]
     hardware_bound: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Door {
+enum ProfileProtocol {
     /// For iOS 16, macOS 13.1 and later.
     #[default]
     Acme,
@@ -75,7 +75,7 @@ const fn yes() -> bool {
     true
 }
 
-impl Profiles {
+impl ProfileService {
     /// Routes of the portal listener.
     pub fn portal_routes(self) -> Router {
         self.routes_with(post(first))
@@ -90,11 +90,11 @@ impl Profiles {
         Router::new().route("/api/v1/profiles", handler).with_state(self)
     }
 
-    fn key(&self, hardware_bound: bool) -> Key {
-        Key::Acme { hardware_bound: hardware_bound || self.attest, attest: self.attest }
+    fn key(&self, hardware_bound: bool) -> PayloadKey {
+        PayloadKey::Acme { hardware_bound: hardware_bound || self.attest, attest: self.attest }
     }
 
-    fn answer(&self, text: String) -> Answer<Response> {
+    fn answer(&self, text: String) -> WebResult<Response> {
         let bytes = match &*self.signer.load() {
             Some(signer) => signer.sign(text.as_bytes(), self.desk.context.now()).ok_or(Refusal::Internal)?,
             None => text.into_bytes(),
@@ -110,35 +110,35 @@ impl Profiles {
 
 /// For somebody who is invited. The invitation is looked at, not used up: the device does that.
 async fn first(
-    State(profiles): State<Profiles>,
-    guest: Guest,
-    StrictForm(wish): StrictForm<FirstWish>,
-) -> Answer<Response> {
-    if wish.by == Door::Scep && !profiles.desk.scep {
+    State(profiles): State<ProfileService>,
+    guest: Requester,
+    StrictForm(wish): StrictForm<FirstProfileRequest>,
+) -> WebResult<Response> {
+    if wish.by == ProfileProtocol::Scep && !profiles.desk.scep {
         return Err(Refusal::NotFound.into());
     }
     // An iPad says that it is a Mac, unless its page knows better.
     let told = wish.platform.or_else(|| (guest.platform == Platform::Macos).then_some(Platform::Apple));
     let desk = profiles.desk.clone().serving(guest.calling_itself(told));
     let invitation = desk.open(&wish.code).await?;
-    let ticket = desk.read_ticket(Purpose::Certificate, &wish.code).await?;
-    let right = if let Some(Ticket { right: Right::Approved(id), .. }) = ticket {
+    let ticket = desk.read_ticket(TicketPurpose::Certificate, &wish.code).await?;
+    let right = if let Some(Ticket { right: TicketRight::Approved(id), .. }) = ticket {
         // Judged when somebody was asked; what was approved stays so on its way through the profile.
-        Right::Approved(id)
+        TicketRight::Approved(id)
     } else {
         // The device that follows the profile does not say which it is: here it can still be told apart.
         desk.would_permit(&invitation)?;
-        Right::Invitation(invitation.id.clone())
+        TicketRight::Invitation(invitation.id.clone())
     };
-    let ticket = desk.give_ticket(Purpose::Certificate, right).await?;
-    let profile = Profile {
+    let ticket = desk.give_ticket(TicketPurpose::Certificate, right).await?;
+    let profile = ConfigurationProfile {
         tenant: &invitation.tenant,
         tenant_name: &invitation.tenant_name,
         name: &format!("{} {}", invitation.site_name, invitation.label),
         ticket: &ticket,
         key: match wish.by {
-            Door::Acme => profiles.key(wish.hardware_bound),
-            Door::Scep => Key::Scep,
+            ProfileProtocol::Acme => profiles.key(wish.hardware_bound),
+            ProfileProtocol::Scep => PayloadKey::Scep,
         },
     };
     let text = profile.text(&desk)?;
@@ -147,17 +147,17 @@ async fn first(
 
 /// For a device whose certificate is to be renewed.
 async fn next(
-    State(profiles): State<Profiles>,
+    State(profiles): State<ProfileService>,
     Presented(certificate): Presented,
-    StrictForm(wish): StrictForm<NextWish>,
-) -> Answer<Response> {
+    StrictForm(wish): StrictForm<NextProfileRequest>,
+) -> WebResult<Response> {
     let desk = &profiles.desk;
     let old = desk.renewing(certificate.as_ref()).await?;
     // The ACME server writes down by which invitation it knows a device.
     desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?;
     let device = desk.device(&old.device).await?;
-    let ticket = desk.give_ticket(Purpose::Certificate, Right::Renewal(old.thumbprint)).await?;
-    let profile = Profile {
+    let ticket = desk.give_ticket(TicketPurpose::Certificate, TicketRight::Renewal(old.thumbprint)).await?;
+    let profile = ConfigurationProfile {
         tenant: &device.tenant,
         tenant_name: &device.tenant_name,
         name: &format!("{} {}", device.site_name, device.label),

@@ -1,67 +1,67 @@
 //! How far a device is that makes its key by itself: its page waits, and has no other way to know.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use crate::enrolled::NO_STORE;
-use crate::ticket::{Purpose, Right};
+use crate::ticket::{TicketPurpose, TicketRight};
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use tegata_core::{CertificateState, DeviceId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::Certificate;
-use tegata_web::{Answer, Presented, StrictJson};
+use tegata_web::{Presented, StrictJson, WebResult};
 
 /// `POST {portal}/api/v1/invitations/progress`, with the ticket that came when the invitation was opened.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfInvitation {
+pub(crate) struct InvitationProgressRequest {
     ticket: String,
 }
 
 /// `POST {device}/api/v1/renewals/progress`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfRenewal {
+pub(crate) struct RenewalProgressRequest {
     /// The generation that the page was opened with.
     after: u32,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-enum Progress {
+enum EnrollmentProgress {
     Waiting,
     Issued { thumbprint: Thumbprint, not_after: Timestamp, name: String },
 }
 
 pub(crate) async fn of_invitation(
-    State(desk): State<Desk>,
-    StrictJson(body): StrictJson<OfInvitation>,
-) -> Answer<impl IntoResponse> {
-    let ticket = desk.read_ticket(Purpose::Progress, &body.ticket).await?;
-    let Some(Right::Invitation(id)) = ticket.map(|ticket| ticket.right) else {
+    State(desk): State<EnrollmentService>,
+    StrictJson(body): StrictJson<InvitationProgressRequest>,
+) -> WebResult<impl IntoResponse> {
+    let ticket = desk.read_ticket(TicketPurpose::Progress, &body.ticket).await?;
+    let Some(TicketRight::Invitation(id)) = ticket.map(|ticket| ticket.right) else {
         return Err(Refusal::InvitationUnknown.into());
     };
     let found = desk.context.ledger.invitation(&id).await.map_err(|error| error.refusal())?;
     let invitation = found.ok_or(Refusal::InvitationUnknown)?;
     let progress = match &invitation.device {
         Some(device) => desk.progress(device, 0).await?,
-        None => invitation.admits(None, desk.context.now()).map(|()| Progress::Waiting)?,
+        None => invitation.admits(None, desk.context.now()).map(|()| EnrollmentProgress::Waiting)?,
     };
     Ok((NO_STORE, Json(progress)))
 }
 
 /// For whichever certificate of the device the browser presents by now.
 pub(crate) async fn of_renewal(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
-    StrictJson(body): StrictJson<OfRenewal>,
-) -> Answer<impl IntoResponse> {
+    StrictJson(body): StrictJson<RenewalProgressRequest>,
+) -> WebResult<impl IntoResponse> {
     let caller = desk.context.caller(certificate.as_ref()).await?;
     Ok((NO_STORE, Json(desk.progress(&caller.device, i64::from(body.after)).await?)))
 }
 
-impl Desk {
-    async fn progress(&self, device: &DeviceId, after: i64) -> Result<Progress, Refusal> {
+impl EnrollmentService {
+    async fn progress(&self, device: &DeviceId, after: i64) -> Result<EnrollmentProgress, Refusal> {
         let certificates = self.context.ledger.certificates_of(device).await;
         let certificates = certificates.map_err(|error| error.refusal())?;
         let is_new = |known: &&Certificate| {
@@ -70,11 +70,11 @@ impl Desk {
         };
         let newest = certificates.iter().rev().find(is_new);
         let Some((newest, thumbprint)) = newest.and_then(|known| Some((known, known.thumbprint()?))) else {
-            return Ok(Progress::Waiting);
+            return Ok(EnrollmentProgress::Waiting);
         };
         let device = self.device(device).await?;
         let name =
             self.common_name(&device.tenant, device.role, &device.id, &device.site_name, &device.label)?;
-        Ok(Progress::Issued { thumbprint, not_after: newest.not_after, name })
+        Ok(EnrollmentProgress::Issued { thumbprint, not_after: newest.not_after, name })
     }
 }

@@ -10,9 +10,9 @@
 
 mod transactions;
 
-use crate::desk::Desk;
-use crate::guesses::Guesses;
-use crate::guest::Guest;
+use crate::desk::EnrollmentService;
+use crate::guesses::CodeGuesses;
+use crate::guest::Requester;
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -20,13 +20,13 @@ use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
 use std::sync::Arc;
-use tegata_ca::scep::{Address, FailInfo, Fault, Message, NoMessage, Reply};
-use tegata_ca::{Authority, Registrar, RegistrarError, Registrars, pkcs7};
+use tegata_ca::scep::{Address, CertRep, FailInfo, Fault, NoMessage, ScepMessage};
+use tegata_ca::{IssuingCa, Registrar, RegistrarError, Registrars, pkcs7};
 use tegata_core::encoding::from_base64;
 use tegata_core::{IssuerId, Refusal};
 use tegata_storage::StoredIssuer;
-use tegata_web::{Answer, Problem, body};
-use transactions::{Denied, Outcome};
+use tegata_web::{Problem, WebResult, body};
+use transactions::{ScepDenial, ScepOutcome};
 
 /// What this server can do (RFC 8894 section 3.5.2): nothing that is weak, so neither DES nor SHA-1. SHA-384 is no word of
 /// the RFC's, but true, and strongSwan 5.9 finds no other common digest without it.
@@ -40,22 +40,22 @@ const BAD_MESSAGES: (u32, u32) = (100, 100_000);
 
 /// The door. Cloning shares it.
 #[derive(Clone)]
-pub struct Scep {
-    desk: Desk,
+pub struct ScepServer {
+    desk: EnrollmentService,
     registrars: Arc<Registrars>,
-    bad_messages: Arc<Guesses>,
+    bad_messages: Arc<CodeGuesses>,
 }
 
-impl Scep {
+impl ScepServer {
     /// A door to a desk.
-    pub fn new(desk: Desk, registrars: Arc<Registrars>) -> Self {
+    pub fn new(desk: EnrollmentService, registrars: Arc<Registrars>) -> Self {
         let (per_address, in_all) = BAD_MESSAGES;
-        Self { desk, registrars, bad_messages: Arc::new(Guesses::limited(per_address, in_all)) }
+        Self { desk, registrars, bad_messages: Arc::new(CodeGuesses::limited(per_address, in_all)) }
     }
 }
 
 /// The routes of the public listener.
-pub fn scep_routes(scep: Scep) -> Router {
+pub fn scep_routes(scep: ScepServer) -> Router {
     // Cisco IOS and others append the name of the first server's program, or a slash.
     ["/scep", "/scep/", "/scep/pkiclient.exe"]
         .into_iter()
@@ -65,13 +65,17 @@ pub fn scep_routes(scep: Scep) -> Router {
 
 /// RFC 8894 section 4.1.
 #[derive(Deserialize)]
-struct Asked {
+struct ScepQuery {
     operation: String,
     #[serde(default)]
     message: String,
 }
 
-async fn by_get(State(scep): State<Scep>, guest: Guest, Query(asked): Query<Asked>) -> Answer<Response> {
+async fn by_get(
+    State(scep): State<ScepServer>,
+    guest: Requester,
+    Query(asked): Query<ScepQuery>,
+) -> WebResult<Response> {
     match asked.operation.as_str() {
         "GetCACaps" => Ok(answer("text/plain", CAPABILITIES.into())),
         "GetCACert" => scep.certificates(&asked.message).await,
@@ -87,11 +91,11 @@ async fn by_get(State(scep): State<Scep>, guest: Guest, Query(asked): Query<Aske
 }
 
 async fn by_post(
-    State(scep): State<Scep>,
-    guest: Guest,
-    Query(asked): Query<Asked>,
+    State(scep): State<ScepServer>,
+    guest: Requester,
+    Query(asked): Query<ScepQuery>,
     request: Request,
-) -> Answer<Response> {
+) -> WebResult<Response> {
     if asked.operation != "PKIOperation" {
         return Err(no_such_operation());
     }
@@ -99,10 +103,10 @@ async fn by_post(
     scep.operate(&message, guest).await
 }
 
-impl Scep {
+impl ScepServer {
     /// The registrar, its CA and the CAs above. `name` is a CA's identifier; whatever else clients put there means the
     /// one that serves everybody.
-    async fn certificates(&self, name: &str) -> Answer<Response> {
+    async fn certificates(&self, name: &str) -> WebResult<Response> {
         let authority = self.authority(name)?;
         let registrar = self.registrar(&authority).await?;
         let issuers = self.desk.context.ledger.issuers().await.map_err(|error| error.refusal())?;
@@ -112,12 +116,12 @@ impl Scep {
     }
 
     /// Answers one message in kind, as long as it is one.
-    async fn operate(&self, bytes: &[u8], guest: Guest) -> Answer<Response> {
+    async fn operate(&self, bytes: &[u8], guest: Requester) -> WebResult<Response> {
         let now = self.desk.context.now();
         let attempt = self.bad_messages.begin(guest.address, now).ok_or_else(|| {
             Problem::with_detail(Refusal::TooManyGuesses, "too many messages that could not be opened")
         })?;
-        let message = match Message::parse(bytes) {
+        let message = match ScepMessage::parse(bytes) {
             Ok(message) => message,
             Err(NoMessage::Faulty(address, fault)) => return self.told(&address, fault).await,
             Err(NoMessage::Unanswerable) => return Err(unanswerable()),
@@ -137,18 +141,20 @@ impl Scep {
             attempt.was_right();
         }
         // What is our fault is no answer to the message: its sender tries again.
-        if let Err(Denied { refusal, .. }) = &outcome
+        if let Err(ScepDenial { refusal, .. }) = &outcome
             && refusal.status() >= 500
         {
             return Err((*refusal).into());
         }
         let text;
         let reply = match (&outcome, &verified) {
-            (Ok(Outcome::Granted(granted)), Ok(verified)) => Reply::Success(verified, granted.borrowed()),
-            (Ok(_), _) => Reply::Pending,
+            (Ok(ScepOutcome::Granted(granted)), Ok(verified)) => {
+                CertRep::Success(verified, granted.borrowed())
+            }
+            (Ok(_), _) => CertRep::Pending,
             (Err(denied), _) => {
                 text = denied.text();
-                Reply::Failure(denied.info, &text)
+                CertRep::Failure(denied.info, &text)
             }
         };
         let entropy = self.desk.context.entropy.as_ref();
@@ -162,12 +168,12 @@ impl Scep {
     }
 
     /// A failure for a message that does not say whom it is for.
-    async fn told(&self, address: &Address, fault: Fault) -> Answer<Response> {
+    async fn told(&self, address: &Address, fault: Fault) -> WebResult<Response> {
         let registrar = self.registrar(&*self.authority("")?).await?;
-        let denied = Denied::from(fault);
+        let denied = ScepDenial::from(fault);
         let text = denied.text();
         let context = &self.desk.context;
-        let reply = Reply::Failure(denied.info, &text);
+        let reply = CertRep::Failure(denied.info, &text);
         let reply = reply.to(address, &registrar, context.now(), context.entropy.as_ref());
         let mut response = answer(MESSAGE, reply.ok_or(Refusal::Internal)?);
         response.extensions_mut().insert(denied.refusal);
@@ -175,7 +181,7 @@ impl Scep {
     }
 
     /// The registrar that a message is for, with its CA. Without one somebody has to say so all the same.
-    async fn addressee(&self, message: &Message) -> Answer<(Option<Arc<Authority>>, Arc<Registrar>)> {
+    async fn addressee(&self, message: &ScepMessage) -> WebResult<(Option<Arc<IssuingCa>>, Arc<Registrar>)> {
         let now = self.desk.context.now();
         for authority in self.desk.authorities.all() {
             for id in message.recipients() {
@@ -189,12 +195,12 @@ impl Scep {
         Ok((None, self.registrar(&speaker).await?))
     }
 
-    async fn registrar(&self, authority: &Authority) -> Answer<Arc<Registrar>> {
+    async fn registrar(&self, authority: &IssuingCa) -> WebResult<Arc<Registrar>> {
         let now = self.desk.context.now();
         Ok(self.registrars.current(authority, now).await.map_err(unavailable)?)
     }
 
-    fn authority(&self, name: &str) -> Result<Arc<Authority>, Refusal> {
+    fn authority(&self, name: &str) -> Result<Arc<IssuingCa>, Refusal> {
         let authorities = &self.desk.authorities;
         let named = IssuerId::parse(name).and_then(|id| authorities.at_work(&id));
         named.or_else(|| authorities.shared()).ok_or(Refusal::NoIssuer)

@@ -7,7 +7,7 @@ use tegata_core::Refusal;
 use tokio::sync::OnceCell;
 
 /// Opens the secret; it may take a while.
-pub type OpenSecret = Arc<dyn Fn() -> Option<BindingSecret> + Send + Sync>;
+pub type OpenBindingSecret = Arc<dyn Fn() -> Option<BindingSecret> + Send + Sync>;
 
 /// What is derived from: the same in every process of an installation.
 pub struct BindingSecret(hmac::Key);
@@ -26,13 +26,13 @@ impl BindingSecret {
 
 /// The secret, opened when it is first wanted.
 #[derive(Clone)]
-pub(crate) struct Opening {
-    open: OpenSecret,
+pub(crate) struct BindingSecretOpening {
+    open: OpenBindingSecret,
     opened: Arc<OnceCell<Arc<BindingSecret>>>,
 }
 
-impl Opening {
-    pub(crate) fn new(open: OpenSecret) -> Self {
+impl BindingSecretOpening {
+    pub(crate) fn new(open: OpenBindingSecret) -> Self {
         Self { open, opened: Arc::default() }
     }
 

@@ -7,7 +7,7 @@ use tegata_core::{Contact, Language, Timestamp};
 
 /// What one sheet says. It is a secret, as the link is.
 #[derive(Clone, Copy, Debug)]
-pub struct Sheet<'a> {
+pub struct InvitationSheet<'a> {
     /// The store.
     pub site: &'a str,
     /// The device.
@@ -23,25 +23,25 @@ pub struct Sheet<'a> {
 }
 
 /// A page of HTML for each, to print. `None` when a link is too long for a QR code.
-pub fn sheets(sheets: &[Sheet<'_>]) -> Option<String> {
+pub fn sheets(sheets: &[InvitationSheet<'_>]) -> Option<String> {
     let pages = sheets.iter().map(page).collect::<Option<_>>()?;
-    Sheets { pages }.render().inspect_err(|error| tracing::error!(%error, "a sheet failed")).ok()
+    InvitationSheets { pages }.render().inspect_err(|error| tracing::error!(%error, "a sheet failed")).ok()
 }
 
 #[derive(Template)]
 #[template(path = "sheet.html")]
-struct Sheets<'a> {
+struct InvitationSheets<'a> {
     pages: Vec<SheetPage<'a>>,
 }
 
 struct SheetPage<'a> {
-    sheet: &'a Sheet<'a>,
+    sheet: &'a InvitationSheet<'a>,
     expires: String,
     code: Option<(&'a str, String)>,
     qr: String,
 }
 
-fn page<'a>(sheet: &'a Sheet<'a>) -> Option<SheetPage<'a>> {
+fn page<'a>(sheet: &'a InvitationSheet<'a>) -> Option<SheetPage<'a>> {
     let words = |at| moment(at, Language::Ja);
     Some(SheetPage {
         sheet,

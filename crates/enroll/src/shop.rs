@@ -4,7 +4,7 @@
 //! it is small, reversible and bounded. Once people sign in, the same page is theirs.
 
 use crate::day::{day, moment};
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use crate::device_page::refuse;
 use crate::sighting::note_platform;
 use crate::why::number;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::policy::Platform;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
-use tegata_storage::{Actor, Facts, LedgerError, LossReports, Neighbour};
-use tegata_web::{Answer, Page, Presented, ReaderLanguage, StrictJson};
+use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, SiteDevice};
+use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictJson, WebResult};
 
 /// How long a report waits for the receipts of those who have to refuse the device from now on.
 const PROOF: Duration = Duration::from_secs(4);
@@ -28,16 +28,16 @@ const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Template)]
 #[template(path = "shop.html")]
-struct ShopPage {
+struct SitePage {
     language: Language,
     tenant: String,
     site: String,
-    devices: Vec<Shown>,
+    devices: Vec<SiteDeviceView>,
     takes_reports: bool,
     contact: Option<Contact>,
 }
 
-struct Shown {
+struct SiteDeviceView {
     id: String,
     label: String,
     number: String,
@@ -52,7 +52,7 @@ struct Shown {
 /// `POST {device}/api/v1/loss-reports`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Report {
+pub(crate) struct LossReportRequest {
     device: DeviceId,
     /// Whoever reports the device in hand has to say so.
     #[serde(default)]
@@ -61,17 +61,17 @@ pub(crate) struct Report {
 
 /// The device is suspended, durably, and so many of those who have to know have said that they do.
 #[derive(Serialize)]
-pub(crate) struct Reported {
+pub(crate) struct LossReportResponse {
     device: DeviceId,
     number: String,
     event: u64,
     stopped_at: Timestamp,
     #[serde(flatten)]
-    proof: Proof,
+    proof: LossReceipt,
 }
 
 #[derive(Serialize)]
-struct Proof {
+struct LossReceipt {
     /// Servers and gates that were heard of lately.
     surfaces: usize,
     /// Those of them that refuse the device already.
@@ -82,7 +82,7 @@ struct Proof {
 
 /// `GET {device}/shop`.
 pub(crate) async fn get(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
@@ -94,7 +94,7 @@ pub(crate) async fn get(
     match shown {
         Ok(shop) => {
             let title = language.pick("この店舗の端末", "Devices of this site");
-            let page = Page::new(language, title, &shop).contact(shop.contact.as_ref());
+            let page = HtmlPage::new(language, title, &shop).contact(shop.contact.as_ref());
             page.script("/assets/shop.js").into_response()
         }
         Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
@@ -102,16 +102,20 @@ pub(crate) async fn get(
 }
 
 pub(crate) async fn report(
-    State(desk): State<Desk>,
+    State(desk): State<EnrollmentService>,
     Presented(certificate): Presented,
-    StrictJson(body): StrictJson<Report>,
-) -> Answer<Json<Reported>> {
+    StrictJson(body): StrictJson<LossReportRequest>,
+) -> WebResult<Json<LossReportResponse>> {
     let facts = desk.context.device(certificate.as_ref()).await?;
     Ok(Json(desk.report_lost(&facts, &body).await?))
 }
 
-impl Desk {
-    async fn report_lost(&self, facts: &Facts, report: &Report) -> Result<Reported, Refusal> {
+impl EnrollmentService {
+    async fn report_lost(
+        &self,
+        facts: &CertificateHolder,
+        report: &LossReportRequest,
+    ) -> Result<LossReportResponse, Refusal> {
         let now = self.context.now();
         let refused = async |refusal| {
             let actor = Actor::Device(facts.device.clone());
@@ -122,7 +126,7 @@ impl Desk {
         }
         let expected = self.context.ledger.surfaces_alive(now).await.map_err(|error| error.refusal())?;
         match self.suspend_lost(facts, &report.device, now).await {
-            Ok(event) => Ok(Reported {
+            Ok(event) => Ok(LossReportResponse {
                 device: report.device.clone(),
                 number: number(&report.device),
                 event,
@@ -139,7 +143,7 @@ impl Desk {
 
     async fn suspend_lost(
         &self,
-        facts: &Facts,
+        facts: &CertificateHolder,
         device: &DeviceId,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
@@ -150,7 +154,7 @@ impl Desk {
     }
 
     /// Waits for the receipts of `expected`. What cannot be read is not proved; the suspension holds all the same.
-    async fn proof(&self, expected: &[String], event: u64, now: Timestamp) -> Proof {
+    async fn proof(&self, expected: &[String], event: u64, now: Timestamp) -> LossReceipt {
         let deadline = tokio::time::Instant::now() + PROOF;
         loop {
             let known = self.context.ledger.receipts().await.unwrap_or_default();
@@ -159,7 +163,7 @@ impl Desk {
             let complete = applied.len() == expected.len();
             if complete || tokio::time::Instant::now() >= deadline {
                 let last = applied.iter().copied().max().unwrap_or(now).max(now);
-                return Proof {
+                return LossReceipt {
                     surfaces: expected.len(),
                     confirmed: applied.len(),
                     proved_at: complete.then_some(last),
@@ -171,24 +175,24 @@ impl Desk {
 }
 
 async fn show(
-    desk: &Desk,
-    facts: &Facts,
+    desk: &EnrollmentService,
+    facts: &CertificateHolder,
     headers: &HeaderMap,
     language: Language,
-) -> Result<ShopPage, Refusal> {
+) -> Result<SitePage, Refusal> {
     let ledger = &desk.context.ledger;
     let platform = note_platform(desk, facts, headers);
     let device = desk.device(&facts.device).await?;
     let neighbours = ledger.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
     let takes = ledger.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
-    let own = |neighbour: Neighbour| {
+    let own = |neighbour: SiteDevice| {
         let is_this = neighbour.id == facts.device;
         let now = desk.context.now();
         // What this very request says of it is not written down yet.
-        let fresh = Neighbour { platform: Some(platform), seen_at: Some(now), ..neighbour.clone() };
+        let fresh = SiteDevice { platform: Some(platform), seen_at: Some(now), ..neighbour.clone() };
         shown(if is_this { fresh } else { neighbour }, is_this, language)
     };
-    Ok(ShopPage {
+    Ok(SitePage {
         language,
         tenant: device.tenant_name,
         site: device.site_name,
@@ -198,9 +202,9 @@ async fn show(
     })
 }
 
-fn shown(neighbour: Neighbour, is_this: bool, language: Language) -> Shown {
+fn shown(neighbour: SiteDevice, is_this: bool, language: Language) -> SiteDeviceView {
     let is_at_work = neighbour.state == DeviceState::Active;
-    Shown {
+    SiteDeviceView {
         number: number(&neighbour.id),
         id: neighbour.id.to_string(),
         label: neighbour.label,

@@ -1,13 +1,17 @@
 //! What devices say they are when they come by.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use tegata_core::Platform;
-use tegata_storage::Facts;
+use tegata_storage::CertificateHolder;
 
 /// What a device says it is, for the list.
-pub(crate) fn note_platform(desk: &Desk, facts: &Facts, headers: &HeaderMap) -> Platform {
+pub(crate) fn note_platform(
+    desk: &EnrollmentService,
+    facts: &CertificateHolder,
+    headers: &HeaderMap,
+) -> Platform {
     let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let platform = Platform::of_user_agent(said);
     desk.context.status.note_platform(facts, platform, desk.context.now());

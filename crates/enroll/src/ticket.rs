@@ -5,17 +5,17 @@
 //! invitation is used up by whoever comes first with either, and a renewal by the first key. Nobody keeps tickets: what one
 //! says is authenticated with the installation's own secret.
 
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::{base32, base64url, from_base64url};
 use tegata_core::{ApprovalId, InvitationId, Refusal, Thumbprint, Timestamp};
-use tegata_storage::{Actor, Facts};
+use tegata_storage::{Actor, CertificateHolder};
 
 /// What a ticket is good for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Purpose {
+pub(crate) enum TicketPurpose {
     /// One certificate.
     Certificate,
     /// To see whether the certificate was issued, and nothing else.
@@ -26,7 +26,7 @@ pub(crate) enum Purpose {
 
 /// The right that a ticket stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Right {
+pub(crate) enum TicketRight {
     /// This invitation.
     Invitation(InvitationId),
     /// The invitation of this approval, for a key that there was not when somebody approved.
@@ -38,7 +38,7 @@ pub(crate) enum Right {
 /// A ticket that was given here.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Ticket {
-    pub(crate) right: Right,
+    pub(crate) right: TicketRight,
     pub(crate) given_at: Timestamp,
 }
 
@@ -51,7 +51,7 @@ const TAG: usize = 32;
 const ID: usize = 16;
 const THUMBPRINT: usize = 32;
 
-impl Purpose {
+impl TicketPurpose {
     const fn life(self) -> Duration {
         match self {
             // A device drops a profile that was not installed within eight minutes.
@@ -71,22 +71,30 @@ impl Purpose {
     }
 }
 
-impl Desk {
+impl EnrollmentService {
     /// A ticket, good from now on.
-    pub(crate) async fn give_ticket(&self, purpose: Purpose, right: Right) -> Result<String, Refusal> {
+    pub(crate) async fn give_ticket(
+        &self,
+        purpose: TicketPurpose,
+        right: TicketRight,
+    ) -> Result<String, Refusal> {
         let key = self.ticket_key(purpose).await?;
         let said = Ticket { right, given_at: self.context.now() }.to_bytes();
         Ok(base64url(&[&said, hmac::sign(&key, &said).as_ref()].concat()))
     }
 
     /// What a ticket of this purpose says, while it is good; `None` for a text that is no ticket at all, such as a code.
-    pub(crate) async fn read_ticket(&self, purpose: Purpose, text: &str) -> Result<Option<Ticket>, Refusal> {
+    pub(crate) async fn read_ticket(
+        &self,
+        purpose: TicketPurpose,
+        text: &str,
+    ) -> Result<Option<Ticket>, Refusal> {
         let Some(ticket) = self.authentic_ticket(purpose, text).await? else { return Ok(None) };
         let (now, given_at) = (self.context.now(), ticket.given_at);
         if now.plus(SKEW) < given_at || now.since(given_at) > purpose.life() {
             return Err(match ticket.right {
-                Right::Invitation(_) | Right::Approved(_) => Refusal::InvitationExpired,
-                Right::Renewal(_) => Refusal::RenewalNotPossible,
+                TicketRight::Invitation(_) | TicketRight::Approved(_) => Refusal::InvitationExpired,
+                TicketRight::Renewal(_) => Refusal::RenewalNotPossible,
             });
         }
         Ok(Some(ticket))
@@ -95,7 +103,7 @@ impl Desk {
     /// The same, whether it is still good or not: for whoever came in time and was kept waiting.
     pub(crate) async fn authentic_ticket(
         &self,
-        purpose: Purpose,
+        purpose: TicketPurpose,
         text: &str,
     ) -> Result<Option<Ticket>, Refusal> {
         let bytes = from_base64url(text).unwrap_or_default();
@@ -115,7 +123,7 @@ impl Desk {
         old: &Thumbprint,
         given_at: Timestamp,
         key_hash: Option<&[u8]>,
-    ) -> Result<Arc<Facts>, Refusal> {
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let facts = self.context.holder_of(old).await?;
         let ledger = &self.context.ledger;
         let certificates = ledger.certificates_of(&facts.device).await.map_err(|error| error.refusal())?;
@@ -132,7 +140,7 @@ impl Desk {
         Ok(facts)
     }
 
-    async fn ticket_key(&self, purpose: Purpose) -> Result<hmac::Key, Refusal> {
+    async fn ticket_key(&self, purpose: TicketPurpose) -> Result<hmac::Key, Refusal> {
         let secret = self.opening.secret().await?;
         Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.derived(purpose.name()).as_ref()))
     }
@@ -142,18 +150,18 @@ impl Ticket {
     fn to_bytes(&self) -> Vec<u8> {
         let moment = self.given_at.millis().to_be_bytes();
         match &self.right {
-            Right::Invitation(id) => [&[1][..], &moment, &id.bits()].concat(),
-            Right::Approved(id) => [&[3][..], &moment, &id.bits()].concat(),
-            Right::Renewal(thumbprint) => [&[2][..], &moment, thumbprint.as_bytes()].concat(),
+            TicketRight::Invitation(id) => [&[1][..], &moment, &id.bits()].concat(),
+            TicketRight::Approved(id) => [&[3][..], &moment, &id.bits()].concat(),
+            TicketRight::Renewal(thumbprint) => [&[2][..], &moment, thumbprint.as_bytes()].concat(),
         }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (head, about) = bytes.split_at_checked(HEAD)?;
         let right = match (head[0], about.len()) {
-            (1, ID) => Right::Invitation(InvitationId::parse(&base32(about))?),
-            (3, ID) => Right::Approved(ApprovalId::parse(&base32(about))?),
-            (2, THUMBPRINT) => Right::Renewal(Thumbprint::from_slice(about)?),
+            (1, ID) => TicketRight::Invitation(InvitationId::parse(&base32(about))?),
+            (3, ID) => TicketRight::Approved(ApprovalId::parse(&base32(about))?),
+            (2, THUMBPRINT) => TicketRight::Renewal(Thumbprint::from_slice(about)?),
             _ => return None,
         };
         let given_at = Timestamp::from_millis(i64::from_be_bytes(head[1..].try_into().ok()?));
@@ -171,9 +179,9 @@ mod tests {
         let id = InvitationId::random(&Seeded::new(3));
         let approval = ApprovalId::random(&Seeded::new(4));
         for right in [
-            Right::Invitation(id),
-            Right::Approved(approval),
-            Right::Renewal(Thumbprint::of(b"a certificate")),
+            TicketRight::Invitation(id),
+            TicketRight::Approved(approval),
+            TicketRight::Renewal(Thumbprint::of(b"a certificate")),
         ] {
             let ticket = Ticket { right, given_at: Timestamp::from_millis(1_795_000_000_123) };
             let bytes = ticket.to_bytes();

@@ -1,9 +1,9 @@
 //! What the page and `tegata enroll` are told where somebody has to approve, and how they ask again.
 
-use crate::desk::{Desk, parse};
-use crate::enrolled::{Enrolled, NO_STORE};
-use crate::guest::Guest;
-use crate::ticket::{Purpose, Right, Ticket};
+use crate::desk::{EnrollmentService, parse};
+use crate::enrolled::{EnrollmentResponse, NO_STORE};
+use crate::guest::Requester;
+use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::{ApprovalId, Language, Platform, Refusal, Timestamp};
 use tegata_storage::{Approval, ApprovalState, Invitation};
-use tegata_web::{Answer, Problem, ReaderLanguage, StrictJson};
+use tegata_web::{Problem, ReaderLanguage, StrictJson, WebResult};
 
 /// How long whoever waits should wait before asking again.
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
@@ -22,13 +22,13 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 /// `/api/v1/enrollments`; the certificate is for the key that was asked about, and of use to nobody else.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Ask {
+pub(crate) struct ApprovalStatusRequest {
     approval: String,
 }
 
 /// Nobody has decided yet: status 202.
 #[derive(Serialize)]
-struct Waiting {
+struct ApprovalPendingResponse {
     approval: ApprovalId,
     /// What somebody reads out to whoever approves.
     number: String,
@@ -38,16 +38,16 @@ struct Waiting {
 }
 
 pub(crate) async fn ask(
-    State(desk): State<Desk>,
-    guest: Guest,
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
     ReaderLanguage(language): ReaderLanguage,
-    StrictJson(body): StrictJson<Ask>,
-) -> Answer<Response> {
+    StrictJson(body): StrictJson<ApprovalStatusRequest>,
+) -> WebResult<Response> {
     let desk = desk.serving(guest);
     let (approval, invitation) = desk.approval(&body.approval).await?;
     match desk.resume(&invitation, &approval.key_hash, None).await {
-        Ok(handed_over) => Enrolled::answer(&desk, handed_over),
-        Err(Refusal::ApprovalPending) => Ok(Waiting::of(approval).answer()),
+        Ok(handed_over) => EnrollmentResponse::answer(&desk, handed_over),
+        Err(Refusal::ApprovalPending) => Ok(ApprovalPendingResponse::of(approval).answer()),
         Err(refusal) => Err(problem(refusal, &invitation, language)),
     }
 }
@@ -56,7 +56,7 @@ pub(crate) async fn ask(
 /// the code, then with the claim that came in answer to it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AskBefore {
+pub(crate) struct ProfileApprovalRequest {
     code: Option<String>,
     claim: Option<String>,
     platform: Option<Platform>,
@@ -64,14 +64,14 @@ pub(crate) struct AskBefore {
 
 /// Nobody has decided yet, status 202; or what stands for the invitation from now on.
 #[derive(Serialize)]
-struct Claim {
+struct ApprovalClaim {
     #[serde(flatten)]
-    waiting: Waiting,
+    waiting: ApprovalPendingResponse,
     claim: String,
 }
 
 #[derive(Serialize)]
-struct Approved {
+struct ApprovedResponse {
     /// In place of the code.
     code: String,
     /// A ticket for `/api/v1/invitations/progress`.
@@ -79,11 +79,11 @@ struct Approved {
 }
 
 pub(crate) async fn ask_before(
-    State(desk): State<Desk>,
-    guest: Guest,
+    State(desk): State<EnrollmentService>,
+    guest: Requester,
     ReaderLanguage(language): ReaderLanguage,
-    StrictJson(body): StrictJson<AskBefore>,
-) -> Answer<Response> {
+    StrictJson(body): StrictJson<ProfileApprovalRequest>,
+) -> WebResult<Response> {
     let desk = desk.serving(guest.calling_itself(body.platform));
     let approval = match (&body.code, &body.claim) {
         (Some(code), None) => {
@@ -100,25 +100,27 @@ pub(crate) async fn ask_before(
             Err(Refusal::InvitationExpired.into())
         }
         ApprovalState::Waiting => {
-            let claim = desk.give_ticket(Purpose::Approval, Right::Approved(approval.id.clone())).await?;
+            let claim =
+                desk.give_ticket(TicketPurpose::Approval, TicketRight::Approved(approval.id.clone())).await?;
             let wait = [(RETRY_AFTER, PAUSE.as_secs().to_string())];
-            let told = Claim { waiting: Waiting::of(approval), claim };
+            let told = ApprovalClaim { waiting: ApprovalPendingResponse::of(approval), claim };
             Ok((StatusCode::ACCEPTED, NO_STORE, wait, Json(told)).into_response())
         }
         ApprovalState::Granted => {
-            let code = desk.give_ticket(Purpose::Certificate, Right::Approved(approval.id)).await?;
+            let code =
+                desk.give_ticket(TicketPurpose::Certificate, TicketRight::Approved(approval.id)).await?;
             desk.open(&code).await?;
-            let progress = Right::Invitation(approval.invitation);
-            let progress = desk.give_ticket(Purpose::Progress, progress).await?;
-            Ok((StatusCode::OK, NO_STORE, Json(Approved { code, progress })).into_response())
+            let progress = TicketRight::Invitation(approval.invitation);
+            let progress = desk.give_ticket(TicketPurpose::Progress, progress).await?;
+            Ok((StatusCode::OK, NO_STORE, Json(ApprovedResponse { code, progress })).into_response())
         }
     }
 }
 
-impl Desk {
+impl EnrollmentService {
     async fn claimed(&self, claim: &str) -> Result<Approval, Refusal> {
-        let ticket = self.read_ticket(Purpose::Approval, claim).await?;
-        let Some(Ticket { right: Right::Approved(id), .. }) = ticket else {
+        let ticket = self.read_ticket(TicketPurpose::Approval, claim).await?;
+        let Some(Ticket { right: TicketRight::Approved(id), .. }) = ticket else {
             return Err(Refusal::InvitationUnknown);
         };
         self.known_approval(&id).await
@@ -127,12 +129,12 @@ impl Desk {
 
 /// What becomes of a request for a first certificate that the desk did not serve.
 pub(crate) async fn told(
-    desk: &Desk,
+    desk: &EnrollmentService,
     code: &str,
     csr: &str,
     refusal: Refusal,
     language: Language,
-) -> Answer<Response> {
+) -> WebResult<Response> {
     if !matches!(refusal, Refusal::ApprovalPending | Refusal::OutsideHours) {
         return Err(refusal.into());
     }
@@ -141,12 +143,12 @@ pub(crate) async fn told(
         return Err(problem(refusal, &invitation, language));
     }
     let known = desk.approval_for(&invitation, &parse(csr)?.key_hash()).await?;
-    Ok(Waiting::of(known.ok_or(Refusal::Unavailable)?).answer())
+    Ok(ApprovalPendingResponse::of(known.ok_or(Refusal::Unavailable)?).answer())
 }
 
 /// What somebody is told whose request waits.
 pub(crate) fn answer(approval: Approval) -> Response {
-    Waiting::of(approval).answer()
+    ApprovalPendingResponse::of(approval).answer()
 }
 
 /// Says when to come, where that is the matter.
@@ -158,7 +160,7 @@ fn problem(refusal: Refusal, invitation: &Invitation, language: Language) -> Pro
     refusal.into()
 }
 
-impl Waiting {
+impl ApprovalPendingResponse {
     fn of(approval: Approval) -> Self {
         Self {
             number: number(&approval.id),

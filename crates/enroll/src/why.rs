@@ -1,24 +1,24 @@
 //! What the ledger can tell somebody who was refused, about the certificate in their own hands.
 
 use crate::day::{day, moment};
-use crate::desk::Desk;
+use crate::desk::EnrollmentService;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, StopCause};
-use tegata_storage::{Certificate, Device, Holding, LedgerError};
-use tegata_web::{Path, PeerCertificate};
+use tegata_storage::{Certificate, Device, HeldCertificate, LedgerError};
+use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// One line: its name and its value, in the reader's language.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fact {
+pub(crate) struct CertificateFact {
     pub(crate) name: &'static str,
     pub(crate) value: String,
 }
 
 /// What is known of a refused certificate.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Why {
+pub(crate) struct RefusalExplanation {
     /// What support types to find the device.
     pub(crate) number: Option<String>,
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) facts: Vec<CertificateFact>,
     /// What was said when it was stopped for ever.
     pub(crate) cause: Option<StopCause>,
     /// Whom to call.
@@ -30,7 +30,7 @@ pub(crate) fn number(device: &DeviceId) -> String {
     device.as_str().chars().take(8).collect()
 }
 
-impl Desk {
+impl EnrollmentService {
     /// The circumstances of a refusal. TLS has proved that the caller holds the key, so it learns nothing about anybody
     /// else. A ledger that does not answer costs the circumstances, never the refusal.
     pub(crate) async fn why(
@@ -38,13 +38,15 @@ impl Desk {
         certificate: Option<&PeerCertificate>,
         refusal: Refusal,
         language: Language,
-    ) -> Why {
-        let nothing = || Why { contact: self.contact.clone(), ..Why::default() };
-        let Some(certificate) = certificate.filter(|certificate| certificate.path == Path::Trusted) else {
+    ) -> RefusalExplanation {
+        let nothing =
+            || RefusalExplanation { contact: self.contact.clone(), ..RefusalExplanation::default() };
+        let Some(certificate) = certificate.filter(|certificate| certificate.path == TrustVerdict::Trusted)
+        else {
             return nothing();
         };
         match self.refused_holder(certificate).await {
-            Ok(Some((holding, device, certificates))) => Why {
+            Ok(Some((holding, device, certificates))) => RefusalExplanation {
                 number: Some(number(&device.id)),
                 facts: self.facts(refusal, &holding, &device, &certificates, language).await,
                 cause: self.cause(certificate, refusal).await,
@@ -69,7 +71,7 @@ impl Desk {
     async fn refused_holder(
         &self,
         certificate: &PeerCertificate,
-    ) -> Result<Option<(Holding, Device, Vec<Certificate>)>, LedgerError> {
+    ) -> Result<Option<(HeldCertificate, Device, Vec<Certificate>)>, LedgerError> {
         let ledger = &self.context.ledger;
         let Some(holding) = ledger.holding(&certificate.thumbprint).await? else { return Ok(None) };
         let Some(device) = ledger.device(&holding.device).await? else { return Ok(None) };
@@ -78,22 +80,22 @@ impl Desk {
     }
 }
 
-impl Desk {
+impl EnrollmentService {
     /// A lost device that comes back also says who reported it: support begins there.
     async fn facts(
         &self,
         refusal: Refusal,
-        holding: &Holding,
+        holding: &HeldCertificate,
         device: &Device,
         certificates: &[Certificate],
         language: Language,
-    ) -> Vec<Fact> {
+    ) -> Vec<CertificateFact> {
         let mut facts = facts(refusal, holding, device, certificates, language);
         if refusal == Refusal::DeviceSuspended {
             // Without it the refusal is told all the same.
             let report = self.context.ledger.loss_report_on(&device.id).await.ok().flatten();
             let name = language.pick("紛失として止めた端末", "Reported lost from");
-            facts.extend(report.map(|report| Fact { name, value: report.reporter }));
+            facts.extend(report.map(|report| CertificateFact { name, value: report.reporter }));
         }
         facts
     }
@@ -101,12 +103,12 @@ impl Desk {
 
 fn facts(
     refusal: Refusal,
-    holding: &Holding,
+    holding: &HeldCertificate,
     device: &Device,
     certificates: &[Certificate],
     language: Language,
-) -> Vec<Fact> {
-    let fact = |ja, en, value| Fact { name: language.pick(ja, en), value };
+) -> Vec<CertificateFact> {
+    let fact = |ja, en, value| CertificateFact { name: language.pick(ja, en), value };
     let mut facts =
         vec![fact("店舗", "Site", device.site_name.clone()), fact("端末", "Device", device.label.clone())];
     facts.extend(match refusal {

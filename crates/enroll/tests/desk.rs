@@ -19,12 +19,12 @@ use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, Refusal, RevocationReason, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{DeviceAction, PolicyPlace, TenantAction};
-use tegata_web::{Path, PeerAddress};
-use world::{DEVICE, PORTAL, World, enrolling, fresh_csr, is_problem, post, presenting};
+use tegata_web::{PeerAddress, TrustVerdict};
+use world::{DEVICE, EnrollFixture, PORTAL, enrolling, fresh_csr, is_problem, post, presenting};
 
 #[tokio::test]
 async fn an_invitation_becomes_a_certificate_that_the_probe_recognises() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let opened = world.portal("/api/v1/invitations/open", &json!({"code": code})).await;
     assert_eq!(opened.status, StatusCode::OK);
@@ -44,7 +44,7 @@ async fn an_invitation_becomes_a_certificate_that_the_probe_recognises() {
 
 #[tokio::test]
 async fn a_gates_invitation_yields_a_gate() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let answer = world.enroll(&world.invite(Role::Gate).await, &fresh_csr()).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
@@ -56,7 +56,7 @@ async fn a_gates_invitation_yields_a_gate() {
 
 #[tokio::test]
 async fn a_lost_answer_is_given_again_to_the_same_key_until_the_certificate_is_used() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
     let first = world.enroll(&code, &csr).await;
     let before = world.house.place.content().await;
@@ -71,7 +71,7 @@ async fn a_lost_answer_is_given_again_to_the_same_key_until_the_certificate_is_u
 
 #[tokio::test]
 async fn a_delivery_is_noted_once_and_only_for_ones_own_certificate() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, other) = (world.invite(Role::Device).await, world.invite(Role::Device).await);
     let answer = world.enroll(&code, &fresh_csr()).await;
     let foreign = world.enroll(&other, &fresh_csr()).await;
@@ -93,7 +93,7 @@ async fn a_delivery_is_noted_once_and_only_for_ones_own_certificate() {
 
 #[tokio::test]
 async fn a_renewal_gives_the_next_generation_and_a_lost_answer_is_given_again() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let first = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
     let old = world::certificate(&first);
     let csr = fresh_csr();
@@ -108,7 +108,7 @@ async fn a_renewal_gives_the_next_generation_and_a_lost_answer_is_given_again() 
 
 #[tokio::test]
 async fn a_renewal_comes_with_a_token_for_the_new_certificate_if_one_was_asked_for() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let old = world::certificate(&world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await);
     let renew = async |csr: &str, token: Value| {
         let body = json!({"csr": csr, "token": token}).to_string();
@@ -137,7 +137,7 @@ async fn a_renewal_comes_with_a_token_for_the_new_certificate_if_one_was_asked_f
 
 #[tokio::test]
 async fn an_unusable_request_is_refused_and_leaves_the_invitation_open() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let good = from_base64(&fresh_csr()).unwrap();
     let mut unsigned = good.clone();
@@ -163,7 +163,7 @@ async fn an_unusable_request_is_refused_and_leaves_the_invitation_open() {
 
 #[tokio::test]
 async fn an_invitation_that_is_not_good_says_why() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let [used, expired, withdrawn] = [
         world.invite(Role::Device).await,
         world.invite(Role::Device).await,
@@ -189,7 +189,7 @@ async fn an_invitation_that_is_not_good_says_why() {
 
 #[tokio::test]
 async fn a_key_serves_one_certificate_only() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let csr = fresh_csr();
     let first = world.enroll(&world.invite(Role::Device).await, &csr).await;
     let second = world.invite(Role::Device).await;
@@ -202,7 +202,7 @@ async fn a_key_serves_one_certificate_only() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_good_neither_renews_nor_passes_the_probe() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let mut holders = Vec::new();
     for _ in 0..5 {
         let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
@@ -215,7 +215,7 @@ async fn a_certificate_that_is_not_good_neither_renews_nor_passes_the_probe() {
     world.act(&laid_aside, DeviceAction::Retire).await;
     world.supersede(&superseded).await;
     let mut foreign = good.clone();
-    foreign.path = Path::Foreign;
+    foreign.path = TrustVerdict::Foreign;
     let mut unknown = good.clone();
     unknown.thumbprint = Thumbprint::of(b"signed by our key, yet nowhere written down");
     for (refusal, certificate) in [
@@ -241,7 +241,7 @@ async fn a_certificate_that_is_not_good_neither_renews_nor_passes_the_probe() {
 
 #[tokio::test]
 async fn a_body_that_is_not_what_the_route_reads_is_refused() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
     let path = "/api/v1/enrollments";
     let good = json!({"code": code, "csr": csr}).to_string();
@@ -280,7 +280,7 @@ async fn a_body_that_is_not_what_the_route_reads_is_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_sixteen_keys_at_once_one_gets_the_invitation() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let requests: Vec<_> = (0..16).map(|_| world::enrolling(&code, &fresh_csr())).collect();
     let answers =
@@ -296,7 +296,7 @@ async fn of_sixteen_keys_at_once_one_gets_the_invitation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_key_sent_sixteen_times_at_once_gets_one_certificate_and_nobody_is_told_to_give_up() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
     let requests: Vec<_> = (0..16).map(|_| world::enrolling(&code, &csr)).collect();
     let answers =
@@ -315,7 +315,7 @@ async fn one_key_sent_sixteen_times_at_once_gets_one_certificate_and_nobody_is_t
 
 #[tokio::test]
 async fn only_our_own_pages_can_read_the_probe() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
     let certificate = world::certificate(&answer);
     for presented in [Some(&certificate), None] {
@@ -337,7 +337,7 @@ async fn only_our_own_pages_can_read_the_probe() {
 
 #[tokio::test]
 async fn a_flood_of_refusals_does_not_drown_the_log() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = "0".repeat(32);
     for number in 0..1000_u32 {
         let mut request = enrolling(&code, "");
@@ -353,14 +353,14 @@ async fn a_flood_of_refusals_does_not_drown_the_log() {
     assert_eq!(world.audited("certificate.refused").await, 3, "the next hour begins anew");
 }
 
-fn now_of(world: &World) -> Timestamp {
+fn now_of(world: &EnrollFixture) -> Timestamp {
     use tegata_core::Clock;
     world.clock.now()
 }
 
 #[tokio::test]
 async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_key_and_says_so() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, lost, found) = (world.invite(Role::Device).await, fresh_csr(), fresh_csr());
     let first = world.enroll(&code, &lost).await;
     let open = |replace: bool| json!({"code": code, "replace": replace});
@@ -389,7 +389,7 @@ async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_ke
 
 #[tokio::test]
 async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation_and_whom_to_call() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let (code, gate) = (world.invite(Role::Device).await, world.invite(Role::Gate).await);
     let tenant = world.house.invitation(&Code::parse(&code).unwrap()).await.tenant;
     let guidance = Guidance { contact: Contact::new("本部", "03-1234-5678").ok(), product: None };
@@ -410,7 +410,7 @@ async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation
 
 #[tokio::test]
 async fn a_person_who_renews_gets_a_name_that_tells_old_from_new_and_a_program_the_name_it_knows() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let first = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
     let old = world::certificate(&first);
     let renewing = |body: Value| presenting(post("/api/v1/renewals", body.to_string()), &old);

@@ -74,7 +74,7 @@ async fn whoever_is_refused_reads_since_when_and_by_what_and_the_calendar_says_n
 #[tokio::test]
 async fn whoever_shows_a_certificate_of_others_learns_nothing_about_devices() {
     let (world, certificate, device) = enrolled().await;
-    let foreign = PeerCertificate { path: tegata_web::Path::Foreign, ..certificate };
+    let foreign = PeerCertificate { path: tegata_web::TrustVerdict::Foreign, ..certificate };
     let page = read(&world, "/?lang=ja", &foreign).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
     assert!(page.text.contains("C-02") && !page.text.contains(&device.as_str()[..8]), "{}", page.text);

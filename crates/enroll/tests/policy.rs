@@ -16,15 +16,15 @@ use std::time::Duration;
 use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::base64;
 use tegata_core::id::Code;
-use tegata_core::policy::Hours;
-use tegata_core::{ApprovalId, Platform, Policy, Refusal, Role, Timestamp};
+use tegata_core::policy::OpeningHours;
+use tegata_core::{ApprovalId, EnrollmentPolicy, Platform, Refusal, Role, Timestamp};
 use tegata_storage::PolicyPlace;
 use tegata_web::PeerAddress;
 use world::{Answered, World, certificate, enrolling, fresh_csr, is_problem, post, rsa_csr};
 
 impl World {
     /// The rules of the tenant, from now on.
-    async fn rule(&self, policy: Policy) {
+    async fn rule(&self, policy: EnrollmentPolicy) {
         let code = Code::parse(&self.invite(Role::Device).await).unwrap();
         let invitation = self.house.invitation(&code).await;
         let place = PolicyPlace { tenant: invitation.tenant, site: None };
@@ -66,8 +66,8 @@ fn by(mut request: Request<Body>, user_agent: &str) -> Request<Body> {
     request
 }
 
-fn approval() -> Policy {
-    Policy { approval: true, ..Policy::default() }
+fn approval() -> EnrollmentPolicy {
+    EnrollmentPolicy { approval: true, ..EnrollmentPolicy::default() }
 }
 
 fn waits(answer: &Answered) {
@@ -82,7 +82,7 @@ fn waits(answer: &Answered) {
 async fn whoever_comes_from_elsewhere_is_refused_and_may_go_where_it_is_allowed() {
     let world = World::new().await;
     let networks = ["192.0.2.0/24", "2001:db8:1::/48"].map(|text| text.parse().unwrap()).to_vec();
-    world.rule(Policy { networks: Some(networks), ..Policy::default() }).await;
+    world.rule(EnrollmentPolicy { networks: Some(networks), ..EnrollmentPolicy::default() }).await;
     let code = world.invite(Role::Device).await;
     for elsewhere in ["198.51.100.1", "2001:db8:2::1", "::1", "::ffff:198.51.100.1"] {
         let request = from(enrolling(&code, &fresh_csr()), elsewhere);
@@ -100,7 +100,8 @@ async fn whoever_comes_from_elsewhere_is_refused_and_may_go_where_it_is_allowed(
 #[tokio::test]
 async fn only_devices_of_the_kinds_that_are_allowed_are_enrolled() {
     let world = World::new().await;
-    let ios = Policy { platforms: Some(BTreeSet::from([Platform::Ios])), ..Policy::default() };
+    let ios =
+        EnrollmentPolicy { platforms: Some(BTreeSet::from([Platform::Ios])), ..EnrollmentPolicy::default() };
     world.rule(ios).await;
     let code = world.invite(Role::Device).await;
     for other in ["Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "curl/8.5.0"] {
@@ -117,9 +118,10 @@ async fn only_devices_of_the_kinds_that_are_allowed_are_enrolled() {
 #[tokio::test]
 async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
     let world = World::new().await;
-    let hours = Hours { windows: vec!["mon-fri 09:00-20:00".parse().unwrap()], ..Hours::default() };
+    let hours =
+        OpeningHours { windows: vec!["mon-fri 09:00-20:00".parse().unwrap()], ..OpeningHours::default() };
     let night = Timestamp::parse("2030-01-07T20:00:00+09:00").unwrap();
-    world.rule(Policy { hours: Some(hours), ..Policy::default() }).await;
+    world.rule(EnrollmentPolicy { hours: Some(hours), ..EnrollmentPolicy::default() }).await;
     world.clock.set(night);
     let code = world.invite(Role::Device).await;
     let csr = fresh_csr();
@@ -147,11 +149,11 @@ async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
 async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
     let world = World::new().await;
     let known = certificate(&world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await);
-    let never = Policy {
+    let never = EnrollmentPolicy {
         devices: Some(0),
         platforms: Some(BTreeSet::new()),
         networks: Some(Vec::new()),
-        hours: Some(Hours::default()),
+        hours: Some(OpeningHours::default()),
         approval: true,
     };
     world.rule(never.clone()).await;
@@ -160,9 +162,9 @@ async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
     assert_ne!(renewed, known);
     for (less, refusal) in [
         (never.clone(), Refusal::NetworkNotAllowed),
-        (Policy { networks: None, ..never.clone() }, Refusal::PlatformNotAllowed),
-        (Policy { networks: None, platforms: None, ..never.clone() }, Refusal::OutsideHours),
-        (Policy { devices: Some(0), ..Policy::default() }, Refusal::NoPlaceLeft),
+        (EnrollmentPolicy { networks: None, ..never.clone() }, Refusal::PlatformNotAllowed),
+        (EnrollmentPolicy { networks: None, platforms: None, ..never.clone() }, Refusal::OutsideHours),
+        (EnrollmentPolicy { devices: Some(0), ..EnrollmentPolicy::default() }, Refusal::NoPlaceLeft),
     ] {
         world.rule(less).await;
         is_problem(&world.enroll(&code, &fresh_csr()).await, refusal);
@@ -189,7 +191,7 @@ async fn who_waits_is_told_so_and_gets_the_certificate_once_somebody_has_approve
     assert_eq!(world.audited("certificate.refused").await, 0, "waiting is no refusal");
 
     world.decide(&waiting, true).await;
-    world.rule(Policy { hours: Some(Hours::default()), ..approval() }).await;
+    world.rule(EnrollmentPolicy { hours: Some(OpeningHours::default()), ..approval() }).await;
     let given = world.ask(&waiting).await;
     let thumbprint = certificate(&given).thumbprint;
     assert_eq!(world.ask(&waiting).await.json, given.json, "a lost answer is given again");
@@ -237,7 +239,7 @@ async fn who_was_declined_reads_so_and_an_approval_that_nobody_gave_in_time_is_n
     world.decide(&waiting, false).await;
     is_problem(&world.ask(&waiting).await, Refusal::ApprovalDeclined);
     world.refuses(Refusal::ApprovalDeclined, enrolling(&code, &csr)).await;
-    world.rule(Policy::default()).await;
+    world.rule(EnrollmentPolicy::default()).await;
     certificate(&world.enroll(&code, &csr).await);
 
     world.rule(approval()).await;

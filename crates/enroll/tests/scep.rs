@@ -22,10 +22,10 @@ use scribe::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 use std::sync::Arc;
 use std::time::Duration;
 use support::{DAY, House, NOW, Place};
-use tegata_ca::{KeySafe, Post, Registrars};
+use tegata_ca::{IssuerAssignment, KeySafe, Registrars};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{Clock, DeviceId, Role, TenantId, Thumbprint, Timestamp};
-use tegata_enroll::{Scep, scep_routes};
+use tegata_enroll::{ScepServer, scep_routes};
 use tegata_storage::DeviceAction;
 use tegata_web::PeerAddress;
 use tempfile::TempDir;
@@ -47,24 +47,25 @@ impl KeySafe for Drawer {
 }
 
 /// A world with the door, and a client before it.
-struct Door {
+struct ScepDoor {
     world: World,
     routes: Router,
     client: Scribe,
     _folder: TempDir,
 }
 
-impl Door {
+impl ScepDoor {
     async fn open() -> Self {
         let house = House::found(Place::sqlite()).await;
-        let shared = Post { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
+        let shared =
+            IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
         Self::of(house, vec![shared]).await
     }
 
-    async fn of(house: House, posts: Vec<Post>) -> Self {
+    async fn of(house: House, posts: Vec<IssuerAssignment>) -> Self {
         let world = World::with(house, posts).await;
         let registrars = Registrars::new(Arc::new(Drawer), world.house.entropy.clone());
-        let door = scep_routes(Scep::new(world.desk.clone(), Arc::new(registrars)));
+        let door = scep_routes(ScepServer::new(world.desk.clone(), Arc::new(registrars)));
         let folder = tempfile::tempdir().unwrap();
         let bag = certificates(&door, "").await;
         let client = Scribe::new(folder.path().into(), &bag);
@@ -157,7 +158,7 @@ async fn asked(door: &Router, mut request: Request<Body>) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
-    let mut door = Door::open().await;
+    let mut door = ScepDoor::open().await;
     let tenant = door.first_tenant().await;
     let punctual = door.enrol(&tenant, "punctual").await;
     let late = door.enrol(&tenant, "late").await;
@@ -186,7 +187,7 @@ async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
 
 #[tokio::test]
 async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
-    let mut door = Door::open().await;
+    let mut door = ScepDoor::open().await;
     let tenant = door.first_tenant().await;
     let stolen = door.enrol(&tenant, "stolen").await;
     door.world.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
@@ -207,11 +208,12 @@ async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
 async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
     let house = House::found(Place::sqlite()).await;
     let own = house.add_tenant("みどり薬局", NOW).await;
-    let shared = Post { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
+    let shared =
+        IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
     let silo = Arc::new(house.another_authority(1, NOW).await);
     let name = silo.issuer().id().to_string();
-    let posts = vec![shared, Post { authority: silo, tenant: Some(own.clone()), at_work: true }];
-    let mut door = Door::of(house, posts).await;
+    let posts = vec![shared, IssuerAssignment { authority: silo, tenant: Some(own.clone()), at_work: true }];
+    let mut door = ScepDoor::of(house, posts).await;
     let neighbour = door.first_tenant().await;
     let stranger = door.enrol(&neighbour, "stranger").await;
     let native = door.enrol(&own, "native").await;

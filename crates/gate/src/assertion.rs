@@ -1,6 +1,6 @@
 //! `Tegata-Assertion`: who asks, and for what, signed by the key of the gate's own certificate.
 
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use crate::config::ConfigError;
 use http::HeaderValue;
 
@@ -14,7 +14,7 @@ use tegata_net::tls::read_identity;
 
 /// The request that an assertion is about, as far as it is known.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct AssertedRequest<'a> {
     pub(crate) method: Option<&'a str>,
     pub(crate) path: Option<&'a str>,
 }
@@ -51,8 +51,8 @@ impl AssertionSigner {
     pub(crate) fn sign(
         &self,
         product: &str,
-        verified: &Verified,
-        asked: Asked<'_>,
+        verified: &VerifiedRequest,
+        asked: AssertedRequest<'_>,
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Option<HeaderValue> {

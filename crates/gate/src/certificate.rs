@@ -4,7 +4,7 @@
 //! proxy does and passes it on in a header. A header is believed in one configured format, from a
 //! configured peer, and never otherwise.
 
-pub use tegata_core::proxied::{Format, HeaderSource, Malformed, Told};
+pub use tegata_core::proxied::{HeaderEncoding, HeaderSource, MalformedHeader, ProxiedCertificate};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
@@ -22,30 +22,30 @@ impl PeerCertificate {
     }
 }
 
-/// The address of whoever opened the connection: needed only with [`Source::Header`].
+/// The address of whoever opened the connection: needed only with [`CertificateSource::Header`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerAddress(pub IpAddr);
 
 /// Where to look for the certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Source {
+pub enum CertificateSource {
     /// In the request's extensions, as [`PeerCertificate`].
     Connection,
     /// In a header of a trusted proxy.
     Header(HeaderSource),
 }
 
-impl Source {
+impl CertificateSource {
     /// The certificate presented with a request.
     ///
     /// # Errors
-    /// [`Malformed`], see [`HeaderSource::told`].
+    /// [`MalformedHeader`], see [`HeaderSource::told`].
     pub fn presented(
         &self,
         extensions: &Extensions,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Option<Thumbprint>, Malformed> {
+    ) -> Result<Option<Thumbprint>, MalformedHeader> {
         match self {
             Self::Connection => Ok(extensions.get::<PeerCertificate>().map(|certificate| certificate.0)),
             Self::Header(source) => told_by(source, headers, peer),
@@ -56,22 +56,22 @@ impl Source {
 /// The certificate that the peer says its client presented.
 ///
 /// # Errors
-/// [`Malformed`], see [`HeaderSource::told`].
+/// [`MalformedHeader`], see [`HeaderSource::told`].
 pub(crate) fn told_by(
     source: &HeaderSource,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
-) -> Result<Option<Thumbprint>, Malformed> {
+) -> Result<Option<Thumbprint>, MalformedHeader> {
     let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     Ok(source.told(values, peer)?.map(|told| told.thumbprint()))
 }
 
 /// Removes every header about certificates that is known, in any format, and every `Tegata-` header, so that nothing
 /// behind the gate can be told a story. Names are compared as a forgetful product sees them ([`header_name::as_seen`]).
-pub fn strip(headers: &mut HeaderMap, configured: &Source) {
+pub fn strip(headers: &mut HeaderMap, configured: &CertificateSource) {
     let own = match configured {
-        Source::Header(source) => Some(header_name::as_seen(&source.name)),
-        Source::Connection => None,
+        CertificateSource::Header(source) => Some(header_name::as_seen(&source.name)),
+        CertificateSource::Connection => None,
     };
     let is_story = |name: &str| {
         let seen = header_name::as_seen(name);

@@ -1,18 +1,18 @@
 //! The decision: may the holder of this token and this certificate enter now?
 
-use crate::moment::Moment;
-use crate::state::State;
+use crate::moment::CheckTime;
+use crate::state::GateState;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
-use tegata_core::{DeviceId, Memory, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp, VerifiedCache};
 
 /// What a gate insists on.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Policy {
+pub struct GatePolicy {
     /// The only issuer believed, compared character by character.
     pub issuer: String,
     /// The product's name: the only audience accepted.
@@ -25,7 +25,7 @@ pub struct Policy {
     pub max_staleness: Duration,
 }
 
-impl Policy {
+impl GatePolicy {
     /// Ten seconds of leeway and ten seconds of staleness.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         let ten_seconds = Duration::from_secs(10);
@@ -41,12 +41,12 @@ impl Policy {
 
 /// A token that passed, as handlers find it in the request's extensions.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verified {
+pub struct VerifiedRequest {
     claims: AccessClaims,
     not_before: Option<i64>,
 }
 
-impl Verified {
+impl VerifiedRequest {
     /// Everything the token says.
     pub fn claims(&self) -> &AccessClaims {
         &self.claims
@@ -88,26 +88,26 @@ impl Verified {
     }
 }
 
-/// Applies a [`Policy`] to requests, with what the feed says.
-pub(crate) struct Gatekeeper {
-    policy: Policy,
-    state: Arc<State>,
-    cache: Memory<Remembered>,
+/// Applies a [`GatePolicy`] to requests, with what the feed says.
+pub(crate) struct RequestVerifier {
+    policy: GatePolicy,
+    state: Arc<GateState>,
+    cache: VerifiedCache<VerifiedToken>,
 }
 
 /// A token whose signature held under `keys`. Another key set forgets it.
 #[derive(Clone)]
-struct Remembered {
-    verified: Arc<Verified>,
+struct VerifiedToken {
+    verified: Arc<VerifiedRequest>,
     keys: Arc<KeySet>,
 }
 
-impl Gatekeeper {
-    pub(crate) fn new(policy: Policy, state: Arc<State>, cached_tokens: usize) -> Self {
-        Self { policy, state, cache: Memory::new(cached_tokens) }
+impl RequestVerifier {
+    pub(crate) fn new(policy: GatePolicy, state: Arc<GateState>, cached_tokens: usize) -> Self {
+        Self { policy, state, cache: VerifiedCache::new(cached_tokens) }
     }
 
-    pub(crate) fn policy(&self) -> &Policy {
+    pub(crate) fn policy(&self) -> &GatePolicy {
         &self.policy
     }
 
@@ -117,8 +117,8 @@ impl Gatekeeper {
         &self,
         token: &str,
         presented: Option<Thumbprint>,
-        moment: Moment,
-    ) -> Result<Arc<Verified>, Refusal> {
+        moment: CheckTime,
+    ) -> Result<Arc<VerifiedRequest>, Refusal> {
         let presented = presented.ok_or(Refusal::NoCertificate)?;
         self.fresh(moment)?;
         let name = Thumbprint::of(token.as_bytes());
@@ -140,13 +140,13 @@ impl Gatekeeper {
             return Err(Refusal::ScopeInsufficient);
         }
         if cold {
-            self.cache.insert(name, Remembered { verified: Arc::clone(&verified), keys });
+            self.cache.insert(name, VerifiedToken { verified: Arc::clone(&verified), keys });
         }
         Ok(verified)
     }
 
     /// Whether the feed denies the tenant, the device, the certificate or the token.
-    pub(crate) fn standing(&self, verified: &Verified) -> Result<(), Refusal> {
+    pub(crate) fn standing(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
         let denials = self.state.denials.load();
         match denials.denial_within(Some(verified.tenant()), verified.device(), verified.thumbprint()) {
             Some(Denial::Revoked) => Err(Refusal::CertificateRevoked),
@@ -157,21 +157,21 @@ impl Gatekeeper {
         }
     }
 
-    pub(crate) fn fresh(&self, moment: Moment) -> Result<(), Refusal> {
+    pub(crate) fn fresh(&self, moment: CheckTime) -> Result<(), Refusal> {
         match self.state.age(moment) {
             Some(age) if age <= self.policy.max_staleness => Ok(()),
             _ => Err(Refusal::GateStale),
         }
     }
 
-    fn verify(&self, keys: &KeySet, token: &str) -> Result<Verified, Refusal> {
+    fn verify(&self, keys: &KeySet, token: &str) -> Result<VerifiedRequest, Refusal> {
         let payload = keys.verify(token, ACCESS_TOKEN).map_err(|error| {
             if error == JwsError::UnknownKey {
                 self.state.keys_wanted.notify_one();
             }
             Refusal::TokenInvalid
         })?;
-        let verified = Verified::parse(&payload).ok_or(Refusal::TokenInvalid)?;
+        let verified = VerifiedRequest::parse(&payload).ok_or(Refusal::TokenInvalid)?;
         self.expect(&verified.claims)?;
         Ok(verified)
     }
@@ -194,7 +194,7 @@ struct NotBefore {
     nbf: Option<i64>,
 }
 
-impl Verified {
+impl VerifiedRequest {
     fn parse(payload: &[u8]) -> Option<Self> {
         let claims = serde_json::from_slice(payload).ok()?;
         let NotBefore { nbf } = serde_json::from_slice(payload).ok()?;

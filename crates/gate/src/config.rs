@@ -1,6 +1,6 @@
 //! What a gate must be told.
 
-use crate::check::Policy;
+use crate::check::GatePolicy;
 use http::Uri;
 use rustls::RootCertStore;
 use std::path::PathBuf;
@@ -38,9 +38,9 @@ pub enum ConfigError {
 
 /// Everything a gate must be told.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct GateConfig {
     /// Issuer, audience and tolerances.
-    pub policy: Policy,
+    pub policy: GatePolicy,
     /// Where the issuer's metadata is (RFC 8414).
     pub metadata: Uri,
     /// Who verifies the platform's servers.
@@ -58,13 +58,13 @@ pub struct Config {
     pub cached_tokens: usize,
 }
 
-impl Config {
+impl GateConfig {
     /// A gate for one audience of one issuer; the metadata is where RFC 8414 section 3 puts it.
     ///
     /// # Errors
     /// [`ConfigError::Issuer`] when the issuer is not an https URL.
     pub fn new(
-        mut policy: Policy,
+        mut policy: GatePolicy,
         identity: impl Into<PathBuf>,
         trust: RootCertStore,
     ) -> Result<Self, ConfigError> {
@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(at("https://ca.example:8443/a/b"), Some(format!("{expected}/a/b")));
         let without_port = "https://ca.example/.well-known/oauth-authorization-server";
         assert_eq!(at("https://CA.example:443").as_deref(), Some(without_port));
-        let config = Config::new(Policy::new("https://CA.example:443/", "a"), "/", RootCertStore::empty());
+        let config =
+            GateConfig::new(GatePolicy::new("https://CA.example:443/", "a"), "/", RootCertStore::empty());
         assert_eq!(config.unwrap().policy.issuer, "https://ca.example", "as tokens say it");
         for wrong in ["http://ca.example", "ca.example", "https://", "https:///x"] {
             assert_eq!(at(wrong), None, "{wrong}");

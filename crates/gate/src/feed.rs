@@ -1,7 +1,7 @@
 //! What a follower believes, line by line.
 
-use crate::moment::{Heard, Moment};
-use crate::state::{State, Writer};
+use crate::moment::{CheckTime, LastHeard};
+use crate::state::{GateState, GateStateWriter};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -37,24 +37,24 @@ pub(crate) enum FeedError {
 
 /// What a believed line was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Line {
+pub(crate) enum BelievedLine {
     Snapshot,
     Event,
     Heartbeat,
 }
 
 /// The follower's side of the protocol, without the wire.
-pub(crate) struct Feed {
+pub(crate) struct FeedFollowerState {
     issuer: String,
-    state: Arc<State>,
-    writer: Writer,
+    state: Arc<GateState>,
+    writer: GateStateWriter,
     snapshot_seen: bool,
     forgotten: Timestamp,
 }
 
-impl Feed {
-    pub(crate) fn new(issuer: String, state: Arc<State>) -> Self {
-        let writer = Writer::new(Arc::clone(&state));
+impl FeedFollowerState {
+    pub(crate) fn new(issuer: String, state: Arc<GateState>) -> Self {
+        let writer = GateStateWriter::new(Arc::clone(&state));
         Self { issuer, state, writer, snapshot_seen: false, forgotten: Timestamp::default() }
     }
 
@@ -64,7 +64,7 @@ impl Feed {
     }
 
     /// Believes and applies one line, or says why not and changes nothing.
-    pub(crate) fn take(&mut self, line: &str, moment: Moment) -> Result<Line, FeedError> {
+    pub(crate) fn take(&mut self, line: &str, moment: CheckTime) -> Result<BelievedLine, FeedError> {
         let payload = self.state.keys().verify_up_to(line, FEED, crate::lines::MAX_LINE)?;
         let claims: FeedClaims = serde_json::from_slice(&payload).map_err(|_| FeedError::NotUnderstood)?;
         if claims.iss != self.issuer {
@@ -78,7 +78,7 @@ impl Feed {
         }
     }
 
-    fn snapshot(&mut self, snapshot: Snapshot, moment: Moment) -> Result<Line, FeedError> {
+    fn snapshot(&mut self, snapshot: Snapshot, moment: CheckTime) -> Result<BelievedLine, FeedError> {
         let (held, found) = (self.seq(), snapshot.seq);
         if found < held {
             return Err(FeedError::WentBack { held, found });
@@ -86,19 +86,19 @@ impl Feed {
         let at = snapshot.at;
         self.not_before_the_last_word(at, moment)?;
         self.writer.replace(Denials::from(snapshot));
-        self.state.hear(Heard::new(at, moment));
+        self.state.hear(LastHeard::new(at, moment));
         self.snapshot_seen = true;
-        Ok(Line::Snapshot)
+        Ok(BelievedLine::Snapshot)
     }
 
     /// An event is dated by its decision, perhaps on another machine of the platform, so its place is
     /// proved by its number and its date proves nothing: only heartbeats make knowledge younger.
-    fn event(&mut self, event: Event) -> Result<Line, FeedError> {
+    fn event(&mut self, event: Event) -> Result<BelievedLine, FeedError> {
         self.writer.apply(event)?;
-        Ok(Line::Event)
+        Ok(BelievedLine::Event)
     }
 
-    fn heartbeat(&mut self, seq: u64, at: Timestamp, moment: Moment) -> Result<Line, FeedError> {
+    fn heartbeat(&mut self, seq: u64, at: Timestamp, moment: CheckTime) -> Result<BelievedLine, FeedError> {
         let held = self.seq();
         if seq > held {
             return Err(Gap { applied: held, found: seq }.into());
@@ -107,13 +107,13 @@ impl Feed {
             return Err(FeedError::WentBack { held, found: seq });
         }
         self.not_before_the_last_word(at, moment)?;
-        self.state.hear(Heard::new(at, moment));
+        self.state.hear(LastHeard::new(at, moment));
         self.forget(at.min(moment.now));
-        Ok(Line::Heartbeat)
+        Ok(BelievedLine::Heartbeat)
     }
 
     /// A last word that lies in the future was said by a clock that was ahead: nobody waits until then to hear the next.
-    fn not_before_the_last_word(&self, found: Timestamp, moment: Moment) -> Result<(), FeedError> {
+    fn not_before_the_last_word(&self, found: Timestamp, moment: CheckTime) -> Result<(), FeedError> {
         match self.state.heard().map(|heard| heard.at()) {
             Some(held) if found < held && !held.is_ahead_of(moment.now) => {
                 Err(FeedError::ClockWentBack { held, found })

@@ -2,13 +2,13 @@
 
 use crate::assertion::AssertionSigner;
 use crate::backoff::Backoff;
-use crate::config::{Config, ConfigError, require_https};
-use crate::feed::{Feed, FeedError, Line};
-use crate::keys::Keys;
-use crate::lines::{Lines, LinesError};
-use crate::receipts::Receipts;
-use crate::state::{State, Stopwatch};
-use crate::store::Store;
+use crate::config::{ConfigError, GateConfig, require_https};
+use crate::feed::{BelievedLine, FeedError, FeedFollowerState};
+use crate::keys::IssuerKeys;
+use crate::lines::{LineReader, LinesError};
+use crate::receipts::ReceiptSender;
+use crate::state::{GateState, MonotonicClock};
+use crate::store::GateStore;
 use http::Uri;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::jws::{JwsError, KeySet};
 use tegata_core::{Entropy, Refusal, Thumbprint};
-use tegata_net::client::{AbortOnDrop, Client, ClientError, Destinations};
+use tegata_net::client::{AbortOnDrop, ClientError, Destinations, HttpsClient};
 use tegata_net::tls::{TlsError, read_identity};
 use tracing::{info, warn};
 
@@ -50,7 +50,7 @@ pub(crate) enum FollowError {
 
 /// The part of the issuer's metadata (RFC 8414) that a gate needs.
 #[derive(Deserialize)]
-struct Metadata {
+struct IssuerMetadata {
     issuer: String,
     jwks_uri: String,
     tegata_feed_endpoint: String,
@@ -59,20 +59,20 @@ struct Metadata {
     tegata_help_uri: Option<String>,
 }
 
-pub(crate) struct Follower {
-    pub(crate) config: Config,
-    pub(crate) state: Arc<State>,
-    pub(crate) time: Arc<Stopwatch>,
+pub(crate) struct FeedFollower {
+    pub(crate) config: GateConfig,
+    pub(crate) state: Arc<GateState>,
+    pub(crate) time: Arc<MonotonicClock>,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
-impl Follower {
+impl FeedFollower {
     /// Follows until the task is aborted.
     pub(crate) async fn run(self) {
-        let feed = Feed::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
-        let store = self.config.state.clone().map(Store::new);
+        let feed = FeedFollowerState::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
+        let store = self.config.state.clone().map(GateStore::new);
         let mut session =
-            Session { feed, store, backoff: Backoff::new(), voice: None, newer_certificate: None };
+            FollowedFeed { feed, store, backoff: Backoff::new(), voice: None, newer_certificate: None };
         self.restore(&mut session).await;
         loop {
             let error = match self.follow(&mut session).await {
@@ -89,7 +89,7 @@ impl Follower {
 
     /// Believes what lies on disk as far as it can be believed: every line is verified as if it came
     /// from the wire, and its age is what its signature says.
-    async fn restore(&self, session: &mut Session) {
+    async fn restore(&self, session: &mut FollowedFeed) {
         let Some(store) = &session.store else { return };
         let remembered = match store.read().await {
             Ok(remembered) => remembered,
@@ -108,12 +108,12 @@ impl Follower {
         info!("resumed from disk");
     }
 
-    async fn follow(&self, session: &mut Session) -> Result<std::convert::Infallible, FollowError> {
+    async fn follow(&self, session: &mut FollowedFeed) -> Result<std::convert::Infallible, FollowError> {
         let anonymous =
-            Client::new(self.config.trust.clone(), self.time.clock(), None, Destinations::Anywhere)?;
+            HttpsClient::new(self.config.trust.clone(), self.time.clock(), None, Destinations::Anywhere)?;
         let identity = read_identity(&self.config.identity)?;
         self.renew_signer(None);
-        let client = Client::new(
+        let client = HttpsClient::new(
             self.config.trust.clone(),
             self.time.clock(),
             Some(identity),
@@ -121,7 +121,7 @@ impl Follower {
         )?;
         let metadata = self.metadata(&anonymous).await?;
         let jwks_uri = require_https(&metadata.jwks_uri)?;
-        let keys = Keys::new(anonymous, jwks_uri, Arc::clone(&self.state), self.config.state.clone());
+        let keys = IssuerKeys::new(anonymous, jwks_uri, Arc::clone(&self.state), self.config.state.clone());
         keys.fetch().await?;
         let endpoint = require_https(&metadata.tegata_feed_endpoint)?;
         let receipt_endpoint = require_https(&metadata.tegata_receipt_endpoint)?;
@@ -134,7 +134,7 @@ impl Follower {
         self.believe(session, &keys, &first).await?;
         self.state.set_connected(true);
         info!("the feed is connected");
-        let receipts = Receipts::new(client, receipt_endpoint, self.state.applied());
+        let receipts = ReceiptSender::new(client, receipt_endpoint, self.state.applied());
         let _receipts = AbortOnDrop(tokio::spawn(receipts.run()));
         let keys = Arc::new(keys);
         let _keys = AbortOnDrop(tokio::spawn(Arc::clone(&keys).run()));
@@ -171,8 +171,8 @@ impl Follower {
         self.state.signer.store(Some(Arc::new(signer)));
     }
 
-    async fn metadata(&self, client: &Client) -> Result<Metadata, FollowError> {
-        let metadata: Metadata = client.get_json(&self.config.metadata).await?;
+    async fn metadata(&self, client: &HttpsClient) -> Result<IssuerMetadata, FollowError> {
+        let metadata: IssuerMetadata = client.get_json(&self.config.metadata).await?;
         if metadata.issuer == self.config.policy.issuer {
             Ok(metadata)
         } else {
@@ -180,7 +180,12 @@ impl Follower {
         }
     }
 
-    async fn believe(&self, session: &mut Session, keys: &Keys, line: &str) -> Result<(), FollowError> {
+    async fn believe(
+        &self,
+        session: &mut FollowedFeed,
+        keys: &IssuerKeys,
+        line: &str,
+    ) -> Result<(), FollowError> {
         let taken = match session.feed.take(line, self.time.moment()) {
             Err(FeedError::Signature(JwsError::UnknownKey)) => {
                 keys.fetch_unless_recent().await?;
@@ -188,7 +193,7 @@ impl Follower {
             }
             taken => taken?,
         };
-        if taken == Line::Heartbeat {
+        if taken == BelievedLine::Heartbeat {
             session.backoff.reset();
             self.renew_signer(Some(&mut session.newer_certificate));
         }
@@ -204,9 +209,9 @@ impl Follower {
 }
 
 /// What outlives a connection.
-struct Session {
-    feed: Feed,
-    store: Option<Store>,
+struct FollowedFeed {
+    feed: FeedFollowerState,
+    store: Option<GateStore>,
     backoff: Backoff,
     /// The JWS header of this connection's snapshot, which names the key.
     voice: Option<String>,
@@ -214,23 +219,23 @@ struct Session {
     newer_certificate: Option<(Thumbprint, Duration)>,
 }
 
-impl Session {
+impl FollowedFeed {
     /// Whether another key speaks than in the snapshot.
-    fn hear(&mut self, taken: Line, line: &str) -> bool {
+    fn hear(&mut self, taken: BelievedLine, line: &str) -> bool {
         let header = line.split('.').next();
-        if taken == Line::Snapshot {
+        if taken == BelievedLine::Snapshot {
             self.voice = header.map(str::to_owned);
         }
         self.voice.as_deref() != header
     }
 
     /// A disk that fails costs the next restart its memory, not the gate its feed.
-    async fn keep(&mut self, taken: Line, line: &str) -> Result<(), FollowError> {
+    async fn keep(&mut self, taken: BelievedLine, line: &str) -> Result<(), FollowError> {
         let Some(store) = &mut self.store else { return Ok(()) };
         let kept = match taken {
-            Line::Snapshot => store.snapshot(line).await,
-            Line::Event => store.event(line).await,
-            Line::Heartbeat => store.heartbeat(line).await,
+            BelievedLine::Snapshot => store.snapshot(line).await,
+            BelievedLine::Event => store.event(line).await,
+            BelievedLine::Heartbeat => store.heartbeat(line).await,
         };
         if let Err(error) = kept {
             warn!(%error, "the feed cannot be kept on disk");
@@ -240,11 +245,11 @@ impl Session {
 }
 
 async fn open(
-    client: &Client,
+    client: &HttpsClient,
     endpoint: &Uri,
-) -> Result<(Lines, tegata_net::client::Connection), FollowError> {
+) -> Result<(LineReader, tegata_net::client::HttpsConnection), FollowError> {
     let mut connection = client.open(endpoint).await?;
     let response = connection.get(endpoint, FEED_TYPE).await?;
     let is_feed = response.headers().get(CONTENT_TYPE).is_some_and(|found| found == FEED_TYPE);
-    if is_feed { Ok((Lines::new(response.into_body()), connection)) } else { Err(FollowError::NotAFeed) }
+    if is_feed { Ok((LineReader::new(response.into_body()), connection)) } else { Err(FollowError::NotAFeed) }
 }

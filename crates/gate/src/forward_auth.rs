@@ -8,9 +8,9 @@
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
 
-use crate::assertion::Asked;
+use crate::assertion::AssertedRequest;
 use crate::certificate::{HeaderSource, told_by};
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use crate::introduction::introduce;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_net::{Accepted, ConnectionHandler, ConnectionService, Limits, Listener, Transport};
+use tegata_net::{AcceptedConnection, ConnectionHandler, ConnectionService, Limits, Listener, Transport};
 use tokio::net::TcpListener;
 use tracing::warn;
 
@@ -72,7 +72,7 @@ struct ProxyAsking {
 impl ConnectionService for ForwardAuthService {
     type Handler = ProxyAsking;
 
-    fn connected(&self, accepted: &Accepted<'_>) -> Option<ProxyAsking> {
+    fn connected(&self, accepted: &AcceptedConnection<'_>) -> Option<ProxyAsking> {
         let (gate, config) = (self.gate.clone(), Arc::clone(&self.config));
         Some(ProxyAsking { gate, config, peer: accepted.peer.ip() })
     }
@@ -107,34 +107,36 @@ pub fn answer<B>(
     let refuse = |refusal| gate.refuse(refusal, request.headers());
     let is_trusted = config.certificates.trusts(peer);
     match (route(request.uri().path()), request.method()) {
-        (Some(Route::Check), _) if is_trusted => match check(gate, config, peer, request) {
+        (Some(ForwardAuthRoute::Check), _) if is_trusted => match check(gate, config, peer, request) {
             Ok(verified) => admitted(&verified, gate.assertion(&verified, asked(request))),
             Err(refusal) => refuse(refusal),
         },
-        (Some(Route::Refusal(refusal)), _) if is_trusted => refuse(refusal),
-        (Some(Route::Health), method) if !matches!(*method, Method::GET | Method::HEAD) => {
+        (Some(ForwardAuthRoute::Refusal(refusal)), _) if is_trusted => refuse(refusal),
+        (Some(ForwardAuthRoute::Health), method) if !matches!(*method, Method::GET | Method::HEAD) => {
             let mut response = refuse(Refusal::MethodNotAllowed);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
-        (Some(Route::Health), _) if is_trusted || peer.to_canonical().is_loopback() => health(gate),
+        (Some(ForwardAuthRoute::Health), _) if is_trusted || peer.to_canonical().is_loopback() => {
+            health(gate)
+        }
         (Some(_), _) => stranger(),
         (None, _) => refuse(Refusal::NotFound),
     }
 }
 
-enum Route {
+enum ForwardAuthRoute {
     Check,
     Health,
     Refusal(Refusal),
 }
 
-fn route(path: &str) -> Option<Route> {
+fn route(path: &str) -> Option<ForwardAuthRoute> {
     match path {
-        "/health" => Some(Route::Health),
-        "/check" => Some(Route::Check),
-        below if below.starts_with("/check/") => Some(Route::Check),
-        other => about_certificates(other.strip_prefix("/refusal/")?).map(Route::Refusal),
+        "/health" => Some(ForwardAuthRoute::Health),
+        "/check" => Some(ForwardAuthRoute::Check),
+        below if below.starts_with("/check/") => Some(ForwardAuthRoute::Check),
+        other => about_certificates(other.strip_prefix("/refusal/")?).map(ForwardAuthRoute::Refusal),
     }
 }
 
@@ -148,7 +150,7 @@ fn check<B>(
     config: &ForwardAuth,
     peer: IpAddr,
     request: &Request<B>,
-) -> Result<Arc<Verified>, Refusal> {
+) -> Result<Arc<VerifiedRequest>, Refusal> {
     let headers = request.headers();
     let presented = told_by(&config.certificates, headers, Some(peer)).map_err(|error| {
         warn!(%error, %peer, "the proxy is not configured as this gate expects");
@@ -168,22 +170,24 @@ fn queries<B>(request: &Request<B>) -> String {
 
 /// The original request, as the proxy tells it: in headers, or like Envoy by asking with its method for its path below
 /// `/check`. A client that writes one of these headers itself gets an assertion that fits no request of its own.
-fn asked<B>(request: &Request<B>) -> Asked<'_> {
+fn asked<B>(request: &Request<B>) -> AssertedRequest<'_> {
     let told = |names: [&str; 2]| {
         names.into_iter().find_map(|name| request.headers().get(name)).and_then(|value| value.to_str().ok())
     };
     let without_query = |uri: &'_ str| uri.find('?').unwrap_or(uri.len());
     match (told(ORIGINAL_URI), request.uri().path().strip_prefix("/check")) {
-        (Some(uri), _) => Asked { method: told(ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) },
-        (None, Some(path)) if !path.is_empty() => {
-            Asked { method: Some(request.method().as_str()), path: Some(path) }
+        (Some(uri), _) => {
+            AssertedRequest { method: told(ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) }
         }
-        (None, _) => Asked::default(),
+        (None, Some(path)) if !path.is_empty() => {
+            AssertedRequest { method: Some(request.method().as_str()), path: Some(path) }
+        }
+        (None, _) => AssertedRequest::default(),
     }
 }
 
 /// With 200: Envoy takes no other status for a yes.
-fn admitted(verified: &Verified, assertion: Option<HeaderValue>) -> Response<Full<Bytes>> {
+fn admitted(verified: &VerifiedRequest, assertion: Option<HeaderValue>) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::OK);
     introduce(verified, assertion, response.headers_mut());
     response

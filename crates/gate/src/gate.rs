@@ -1,19 +1,19 @@
 //! The gate itself.
 
-use crate::assertion::{Asked, AssertionSigner, check_role};
+use crate::assertion::{AssertedRequest, AssertionSigner, check_role};
 use crate::bearer;
-use crate::check::{Gatekeeper, Verified};
-use crate::config::{Config, ConfigError};
-use crate::follow::Follower;
-use crate::problem::Reader;
-use crate::state::{State, Stopwatch};
+use crate::check::{RequestVerifier, VerifiedRequest};
+use crate::config::{ConfigError, GateConfig};
+use crate::follow::FeedFollower;
+use crate::problem::RefusedReader;
+use crate::state::{GateState, MonotonicClock};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::{Clock, Entropy, Refusal, Thumbprint, Timestamp};
-use tegata_net::client::{Client, Destinations};
+use tegata_net::client::{Destinations, HttpsClient};
 use tegata_net::tls::read_identity;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,19 +21,19 @@ use tokio::task::JoinHandle;
 /// Checks requests with what the platform's feed says. Clones are handles of the same gate; when the
 /// last one is dropped, the gate stops following.
 #[derive(Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate(Arc<GateShared>);
 
-struct Inner {
-    gatekeeper: Gatekeeper,
-    state: Arc<State>,
-    time: Arc<Stopwatch>,
+struct GateShared {
+    gatekeeper: RequestVerifier,
+    state: Arc<GateState>,
+    time: Arc<MonotonicClock>,
     entropy: Arc<dyn Entropy>,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// How a gate is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Status {
+pub struct GateStatus {
     /// The last event applied; `None` before the first snapshot.
     pub seq: Option<u64>,
     /// How old the knowledge may be; `None` when there is none.
@@ -54,7 +54,7 @@ impl Gate {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn connect(
-        config: Config,
+        config: GateConfig,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, ConfigError> {
@@ -62,20 +62,21 @@ impl Gate {
         if let Some(leaf) = identity.0.first() {
             check_role(leaf, &config.identity)?;
         }
-        Client::new(config.trust.clone(), Arc::clone(&clock), Some(identity), Destinations::Anywhere)?;
+        HttpsClient::new(config.trust.clone(), Arc::clone(&clock), Some(identity), Destinations::Anywhere)?;
         if let Some(folder) = config.state.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(ConfigError::State(folder.clone()));
         }
-        let state = Arc::new(State::default());
+        let state = Arc::new(GateState::default());
         if config.assertions {
             state.signer.store(Some(Arc::new(AssertionSigner::read(&config.identity)?)));
         }
-        let time = Arc::new(Stopwatch::new(clock));
-        let gatekeeper = Gatekeeper::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);
+        let time = Arc::new(MonotonicClock::new(clock));
+        let gatekeeper =
+            RequestVerifier::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);
         let chance = Arc::clone(&entropy);
-        let follower = Follower { config, state: Arc::clone(&state), time: Arc::clone(&time), entropy };
+        let follower = FeedFollower { config, state: Arc::clone(&state), time: Arc::clone(&time), entropy };
         let follower = Mutex::new(Some(tokio::spawn(follower.run())));
-        Ok(Self(Arc::new(Inner { gatekeeper, state, time, entropy: chance, follower })))
+        Ok(Self(Arc::new(GateShared { gatekeeper, state, time, entropy: chance, follower })))
     }
 
     /// Waits for the first snapshot, from the platform or from disk.
@@ -100,7 +101,7 @@ impl Gate {
         headers: &HeaderMap,
         query: Option<&str>,
         presented: Option<Thumbprint>,
-    ) -> Result<Arc<Verified>, Refusal> {
+    ) -> Result<Arc<VerifiedRequest>, Refusal> {
         let token = bearer::token(headers, query)?;
         self.0.gatekeeper.check(token, presented, self.0.time.moment())
     }
@@ -108,11 +109,11 @@ impl Gate {
     /// The answer to whoever is refused: a problem, or a page for a browser that navigates, with a link to the page of
     /// the platform where the device says how it stands, once the platform has said where that is.
     pub fn refuse(&self, refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
-        self.refuse_reader(refusal, Reader::of(request))
+        self.refuse_reader(refusal, RefusedReader::of(request))
     }
 
     /// The same for somebody whose request is gone.
-    pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: Reader) -> Response<Full<Bytes>> {
+    pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: RefusedReader) -> Response<Full<Bytes>> {
         reader.told(refusal, self.0.state.help().as_deref().map(String::as_str))
     }
 
@@ -121,7 +122,7 @@ impl Gate {
     ///
     /// # Errors
     /// The [`Refusal`] that ends it.
-    pub fn recheck(&self, verified: &Verified) -> Result<(), Refusal> {
+    pub fn recheck(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
         self.0.gatekeeper.fresh(self.0.time.moment())?;
         self.0.gatekeeper.standing(verified)
     }
@@ -129,7 +130,7 @@ impl Gate {
     /// Completes as soon as the device, the certificate or the token is denied, with the reason: the
     /// moment to close a live connection. It says nothing about the token's expiry and about a gate that
     /// has grown stale: whether those end a connection too is for the product to decide.
-    pub async fn until_denied(&self, verified: &Verified) -> Refusal {
+    pub async fn until_denied(&self, verified: &VerifiedRequest) -> Refusal {
         let mut changes = self.changes();
         loop {
             if let Err(refusal) = self.0.gatekeeper.standing(verified) {
@@ -147,7 +148,11 @@ impl Gate {
     }
 
     /// What the gate asserts to its product about a request that passed.
-    pub(crate) fn assertion(&self, verified: &Verified, asked: Asked<'_>) -> Option<HeaderValue> {
+    pub(crate) fn assertion(
+        &self,
+        verified: &VerifiedRequest,
+        asked: AssertedRequest<'_>,
+    ) -> Option<HeaderValue> {
         let signer = self.0.state.signer.load();
         signer.as_ref()?.sign(self.audience(), verified, asked, self.now(), &*self.0.entropy)
     }
@@ -163,7 +168,7 @@ impl Gate {
     }
 
     /// Whether the feed denies somebody who passed, however old the feed is.
-    pub(crate) fn standing(&self, verified: &Verified) -> Result<(), Refusal> {
+    pub(crate) fn standing(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
         self.0.gatekeeper.standing(verified)
     }
 
@@ -174,9 +179,9 @@ impl Gate {
     }
 
     /// How the gate is now.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> GateStatus {
         let moment = self.0.time.moment();
-        Status {
+        GateStatus {
             seq: *self.0.state.applied().borrow(),
             age: self.0.state.age(moment),
             connected: self.0.state.is_connected(),
@@ -201,7 +206,7 @@ impl Gate {
     }
 }
 
-impl Drop for Inner {
+impl Drop for GateShared {
     fn drop(&mut self) {
         if let Some(follower) = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take() {
             follower.abort();

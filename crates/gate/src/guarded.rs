@@ -1,6 +1,6 @@
 //! Answers that take their time: a download or an event stream is cut off when its device is denied.
 
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::error::Error;
@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use tegata_core::Refusal;
 
 /// The body of an answer, until its device is denied.
-pub struct Guarded<B> {
+pub struct GuardedBody<B> {
     body: Pin<Box<B>>,
     gate: Gate,
-    verified: Arc<Verified>,
+    verified: Arc<VerifiedRequest>,
     /// Made when the body first makes its reader wait.
     denied: Option<Pin<Box<dyn Future<Output = Refusal> + Send>>>,
     /// The number of the last event that was looked at.
@@ -22,7 +22,7 @@ pub struct Guarded<B> {
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
-pub enum Cut {
+pub enum CutReason {
     /// The device, its certificate or its token was denied meanwhile.
     #[error("the device is denied by now: {}", .0.code())]
     Denied(Refusal),
@@ -31,17 +31,17 @@ pub enum Cut {
     Body(Box<dyn Error + Send + Sync>),
 }
 
-impl<B> Guarded<B> {
-    pub(crate) fn new(body: B, gate: Gate, verified: Arc<Verified>) -> Self {
+impl<B> GuardedBody<B> {
+    pub(crate) fn new(body: B, gate: Gate, verified: Arc<VerifiedRequest>) -> Self {
         let seq = gate.status_seq();
         Self { body: Box::pin(body), gate, verified, denied: None, seq }
     }
 
     /// Whether something was denied since the last look, and the device is among it.
-    fn look(&mut self) -> Result<(), Cut> {
+    fn look(&mut self) -> Result<(), CutReason> {
         let seq = self.gate.status_seq();
         if seq != self.seq {
-            self.gate.standing(&self.verified).map_err(Cut::Denied)?;
+            self.gate.standing(&self.verified).map_err(CutReason::Denied)?;
             self.seq = seq;
         }
         Ok(())
@@ -57,27 +57,27 @@ impl<B> Guarded<B> {
     }
 }
 
-impl<B> Body for Guarded<B>
+impl<B> Body for GuardedBody<B>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = CutReason;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutReason>>> {
         let guarded = self.get_mut();
         if let Err(cut) = guarded.look() {
             return Poll::Ready(Some(Err(cut)));
         }
         match guarded.body.as_mut().poll_frame(context) {
             Poll::Ready(frame) => {
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| Cut::Body(error.into()))))
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| CutReason::Body(error.into()))))
             }
-            Poll::Pending => guarded.wait(context).map(|refusal| Some(Err(Cut::Denied(refusal)))),
+            Poll::Pending => guarded.wait(context).map(|refusal| Some(Err(CutReason::Denied(refusal)))),
         }
     }
 

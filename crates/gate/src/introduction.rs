@@ -1,12 +1,12 @@
 //! Who asks, told to the product in headers.
 
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Writes `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site`, `Tegata-Generation`, `Tegata-Subject` and, where the gate
 /// signs one, `Tegata-Assertion`, in place of whatever stood there. All of them every time: some proxies leave a client's
 /// own header where the gate's answer has none.
-pub(crate) fn introduce(verified: &Verified, assertion: Option<HeaderValue>, headers: &mut HeaderMap) {
+pub(crate) fn introduce(verified: &VerifiedRequest, assertion: Option<HeaderValue>, headers: &mut HeaderMap) {
     let generation = verified.generation().to_string();
     let text = |text: &str| HeaderValue::from_str(text).ok();
     for (name, value) in [

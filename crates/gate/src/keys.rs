@@ -1,13 +1,13 @@
 //! The issuer's keys, kept fresh.
 
-use crate::state::State;
+use crate::state::GateState;
 use crate::store::write_keys;
 use http::Uri;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::jws::{Jwks, KeySet};
-use tegata_net::client::{Client, ClientError};
+use tegata_net::client::{ClientError, HttpsClient};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
@@ -21,16 +21,16 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 /// The same for lines of the feed, which strangers cannot send.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
-pub(crate) struct Keys {
-    client: Client,
+pub(crate) struct IssuerKeys {
+    client: HttpsClient,
     uri: Uri,
-    state: Arc<State>,
+    state: Arc<GateState>,
     folder: Option<PathBuf>,
     fetched: Mutex<Option<Instant>>,
 }
 
-impl Keys {
-    pub(crate) fn new(client: Client, uri: Uri, state: Arc<State>, folder: Option<PathBuf>) -> Self {
+impl IssuerKeys {
+    pub(crate) fn new(client: HttpsClient, uri: Uri, state: Arc<GateState>, folder: Option<PathBuf>) -> Self {
         Self { client, uri, state, folder, fetched: Mutex::new(None) }
     }
 

@@ -2,12 +2,12 @@
 //! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
 //! the device is denied does not leave, or ends where it is.
 
-use crate::certificate::{PeerAddress, Source, strip};
-use crate::check::Verified;
+use crate::certificate::{CertificateSource, PeerAddress, strip};
+use crate::check::VerifiedRequest;
 use crate::cookies;
 use crate::gate::Gate;
-use crate::guarded::Guarded;
-use crate::problem::Reader;
+use crate::guarded::GuardedBody;
+use crate::problem::RefusedReader;
 use http::{Extensions, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
@@ -25,24 +25,24 @@ use tracing::warn;
 #[derive(Clone)]
 pub struct GateLayer {
     gate: Gate,
-    source: Arc<Source>,
-    peer: PeerOf,
+    source: Arc<CertificateSource>,
+    peer: PeerAddressOf,
 }
 
 /// How to find the address of whoever opened the connection.
-type PeerOf = fn(&Extensions) -> Option<IpAddr>;
+type PeerAddressOf = fn(&Extensions) -> Option<IpAddr>;
 
 impl GateLayer {
     /// A layer that looks for certificates in `source`.
-    pub fn new(gate: Gate, source: Source) -> Self {
-        let peer: PeerOf = |extensions| extensions.get::<PeerAddress>().map(|peer| peer.0);
+    pub fn new(gate: Gate, source: CertificateSource) -> Self {
+        let peer: PeerAddressOf = |extensions| extensions.get::<PeerAddress>().map(|peer| peer.0);
         Self { gate, source: Arc::new(source), peer }
     }
 
     /// Where the framework keeps the peer's address, if not in a [`PeerAddress`]; for axum
     /// `|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())`.
     #[must_use]
-    pub fn with_peer(mut self, peer: PeerOf) -> Self {
+    pub fn with_peer(mut self, peer: PeerAddressOf) -> Self {
         self.peer = peer;
         self
     }
@@ -67,7 +67,7 @@ impl<S, B, R> Service<Request<B>> for GateService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
-    type Response = Response<Either<Full<Bytes>, Guarded<R>>>;
+    type Response = Response<Either<Full<Bytes>, GuardedBody<R>>>;
     type Error = S::Error;
     type Future = GateFuture<S::Future>;
 
@@ -78,7 +78,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.layer.admit(&mut request) {
             Ok(verified) => {
-                let reader = Reader::of(request.headers());
+                let reader = RefusedReader::of(request.headers());
                 let inner = Box::pin(self.inner.call(request));
                 GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, reader }
             }
@@ -90,7 +90,7 @@ where
 }
 
 impl GateLayer {
-    fn admit<B>(&self, request: &mut Request<B>) -> Result<Arc<Verified>, Refusal> {
+    fn admit<B>(&self, request: &mut Request<B>) -> Result<Arc<VerifiedRequest>, Refusal> {
         let presented = self.presented(request)?;
         strip(request.headers_mut(), &self.source);
         cookies::join(request.headers_mut());
@@ -118,9 +118,9 @@ pub enum GateFuture<F> {
         /// Asked again when the answer is there.
         gate: Gate,
         /// Who asked.
-        verified: Arc<Verified>,
+        verified: Arc<VerifiedRequest>,
         /// What they read.
-        reader: Reader,
+        reader: RefusedReader,
     },
     /// The refusal, until it is taken.
     Refused(Option<Box<Response<Full<Bytes>>>>),
@@ -130,7 +130,7 @@ impl<F, R, E> Future for GateFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
 {
-    type Output = Result<Response<Either<Full<Bytes>, Guarded<R>>>, E>;
+    type Output = Result<Response<Either<Full<Bytes>, GuardedBody<R>>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
@@ -149,11 +149,13 @@ where
 fn answer<R>(
     response: Response<R>,
     gate: &Gate,
-    verified: &Arc<Verified>,
-    reader: Reader,
-) -> Response<Either<Full<Bytes>, Guarded<R>>> {
+    verified: &Arc<VerifiedRequest>,
+    reader: RefusedReader,
+) -> Response<Either<Full<Bytes>, GuardedBody<R>>> {
     match gate.standing(verified) {
-        Ok(()) => response.map(|body| Either::Right(Guarded::new(body, gate.clone(), Arc::clone(verified)))),
+        Ok(()) => {
+            response.map(|body| Either::Right(GuardedBody::new(body, gate.clone(), Arc::clone(verified))))
+        }
         Err(refusal) => gate.refuse_reader(refusal, reader).map(Either::Left),
     }
 }

@@ -23,7 +23,7 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | what is checked | [`Policy`], [`Gate::check`] |
+//! | what is checked | [`GatePolicy`], [`Gate::check`] |
 //! | where the certificate comes from | [`certificate`] |
 //! | products in other languages | [`forward_auth`], [`reverse_proxy`] |
 //! | how an answer looks | [`problem`], [`bearer`] |
@@ -52,11 +52,13 @@ mod receipts;
 mod state;
 mod store;
 
-pub use certificate::{Format, HeaderSource, PeerAddress, PeerCertificate, Source, Told};
-pub use check::{Policy, Verified};
-pub use config::{Config, ConfigError};
-pub use gate::{Gate, Status};
-pub use guarded::{Cut, Guarded};
+pub use certificate::{
+    CertificateSource, HeaderEncoding, HeaderSource, PeerAddress, PeerCertificate, ProxiedCertificate,
+};
+pub use check::{GatePolicy, VerifiedRequest};
+pub use config::{ConfigError, GateConfig};
+pub use gate::{Gate, GateStatus};
+pub use guarded::{CutReason, GuardedBody};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use tegata_core::{Network, NotANetwork};
-pub use tegata_net::tls::{Identity, TlsError, read_identity, trust_from_pem_file};
+pub use tegata_net::tls::{IdentityFiles, TlsError, read_identity, trust_from_pem_file};

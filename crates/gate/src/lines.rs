@@ -24,14 +24,14 @@ pub(crate) enum LinesError {
     NotALine,
 }
 
-pub(crate) struct Lines {
+pub(crate) struct LineReader {
     body: Incoming,
     buffer: Vec<u8>,
     searched: usize,
     deadline: Instant,
 }
 
-impl Lines {
+impl LineReader {
     pub(crate) fn new(body: Incoming) -> Self {
         Self { body, buffer: Vec::new(), searched: 0, deadline: Instant::now() + LONGEST_SILENCE }
     }

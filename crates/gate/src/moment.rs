@@ -6,7 +6,7 @@ use tegata_core::Timestamp;
 /// The time of one decision, read twice: the calendar for what others signed, and the gate's own
 /// uptime, which nobody can set back, for how long ago it heard something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Moment {
+pub struct CheckTime {
     /// The calendar.
     pub now: Timestamp,
     /// Time since the gate started, from a monotonic clock.
@@ -15,15 +15,15 @@ pub struct Moment {
 
 /// When the platform last spoke, by its clock and by ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Heard {
+pub(crate) struct LastHeard {
     at: Timestamp,
     received: Duration,
     lag: Duration,
 }
 
-impl Heard {
+impl LastHeard {
     /// A message signed at `at`, received (or read back from disk) at this moment.
-    pub(crate) fn new(at: Timestamp, moment: Moment) -> Self {
+    pub(crate) fn new(at: Timestamp, moment: CheckTime) -> Self {
         Self { at, received: moment.uptime, lag: apart(at, moment.now) }
     }
 
@@ -37,7 +37,7 @@ impl Heard {
     /// calendar set back while the platform is silent (uptime goes on), a machine that slept
     /// (the calendar went on). Clocks that disagree count as age in either direction, because a gate
     /// whose clock is slow also believes in tokens that have ended.
-    pub(crate) fn age(&self, moment: Moment) -> Duration {
+    pub(crate) fn age(&self, moment: CheckTime) -> Duration {
         let silent = moment.uptime.saturating_sub(self.received);
         self.lag.saturating_add(silent).max(apart(self.at, moment.now))
     }
@@ -51,17 +51,17 @@ fn apart(one: Timestamp, other: Timestamp) -> Duration {
 mod tests {
     use super::*;
 
-    fn moment(now: i64, uptime: u64) -> Moment {
-        Moment { now: Timestamp::from_seconds(now), uptime: Duration::from_secs(uptime) }
+    fn moment(now: i64, uptime: u64) -> CheckTime {
+        CheckTime { now: Timestamp::from_seconds(now), uptime: Duration::from_secs(uptime) }
     }
 
-    fn age(heard: Heard, now: i64, uptime: u64) -> u64 {
+    fn age(heard: LastHeard, now: i64, uptime: u64) -> u64 {
         heard.age(moment(now, uptime)).as_secs()
     }
 
     #[test]
     fn silence_ages_whatever_the_calendar_says() {
-        let heard = Heard::new(Timestamp::from_seconds(1000), moment(1000, 5));
+        let heard = LastHeard::new(Timestamp::from_seconds(1000), moment(1000, 5));
         assert_eq!(age(heard, 1000, 5), 0);
         assert_eq!(age(heard, 1007, 12), 7);
         assert_eq!(age(heard, 1000, 12), 7, "a calendar set back hides nothing");
@@ -70,14 +70,14 @@ mod tests {
 
     #[test]
     fn a_message_that_was_held_back_arrives_old() {
-        let heard = Heard::new(Timestamp::from_seconds(1000), moment(1060, 5));
+        let heard = LastHeard::new(Timestamp::from_seconds(1000), moment(1060, 5));
         assert_eq!(age(heard, 1060, 5), 60);
         assert_eq!(age(heard, 1000, 8), 63, "setting the calendar back afterwards hides nothing");
     }
 
     #[test]
     fn a_slow_clock_counts_as_age() {
-        let heard = Heard::new(Timestamp::from_seconds(1000), moment(980, 5));
+        let heard = LastHeard::new(Timestamp::from_seconds(1000), moment(980, 5));
         assert_eq!(age(heard, 980, 5), 20);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) const HELP: HeaderName = HeaderName::from_static("tegata-help");
 
 /// Who is refused, as far as the answer depends on it.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader {
+pub struct RefusedReader {
     language: Language,
     /// A person's browser that navigates; a script that merely does not mind HTML gets JSON.
     navigates: bool,
@@ -32,10 +32,10 @@ pub struct Reader {
 /// `application/problem+json` (RFC 9457) in the reader's language, or a page where a browser navigates, with the
 /// challenge where one helps. [`crate::Gate::refuse`] also says where help is.
 pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
-    Reader::of(request).told(refusal, None)
+    RefusedReader::of(request).told(refusal, None)
 }
 
-impl Reader {
+impl RefusedReader {
     pub(crate) fn of(request: &HeaderMap) -> Self {
         Self { language: language(request), navigates: navigates(request) }
     }

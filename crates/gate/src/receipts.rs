@@ -3,7 +3,7 @@
 use http::Uri;
 use std::time::Duration;
 use tegata_core::feed::Receipt;
-use tegata_net::client::{Client, ClientError, Connection};
+use tegata_net::client::{ClientError, HttpsClient, HttpsConnection};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
@@ -15,15 +15,15 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Sends a receipt after every change. While one is on its way, changes gather for the next. It runs
 /// beside the feed: a platform slow to take receipts holds up no revocation.
-pub(crate) struct Receipts {
-    client: Client,
+pub(crate) struct ReceiptSender {
+    client: HttpsClient,
     endpoint: Uri,
     applied: watch::Receiver<Option<u64>>,
-    connection: Option<Connection>,
+    connection: Option<HttpsConnection>,
 }
 
-impl Receipts {
-    pub(crate) fn new(client: Client, endpoint: Uri, applied: watch::Receiver<Option<u64>>) -> Self {
+impl ReceiptSender {
+    pub(crate) fn new(client: HttpsClient, endpoint: Uri, applied: watch::Receiver<Option<u64>>) -> Self {
         Self { client, endpoint, applied, connection: None }
     }
 
@@ -55,7 +55,7 @@ impl Receipts {
         self.post(connection, body).await
     }
 
-    async fn post(&mut self, mut connection: Connection, body: Vec<u8>) -> Result<(), ClientError> {
+    async fn post(&mut self, mut connection: HttpsConnection, body: Vec<u8>) -> Result<(), ClientError> {
         let status = connection.post(&self.endpoint, body).await?;
         if !status.is_success() {
             return Err(ClientError::Status(status));

@@ -9,7 +9,7 @@
 //! When a device is denied, what it has under way ends: bodies, answers not yet given, `WebSockets` and,
 //! with TLS, its connections.
 
-use crate::certificate::{HeaderSource, Source};
+use crate::certificate::{CertificateSource, HeaderSource};
 use crate::gate::Gate;
 use crate::layer::GateLayer;
 use arc_swap::ArcSwap;
@@ -38,9 +38,9 @@ pub struct ReverseProxy {
     /// Host and port of the product, spoken to in plain HTTP/1.1.
     pub upstream: Authority,
     /// How clients come.
-    pub front: Front,
+    pub front: ProxyFront,
     /// What no client, and no product, may exceed.
-    pub limits: Limits,
+    pub limits: ProxyLimits,
     /// Whether questions of browsers before requests to other origins (`OPTIONS` with
     /// `Access-Control-Request-Method`) reach the product although nobody proved who asks.
     pub preflights: bool,
@@ -48,7 +48,7 @@ pub struct ReverseProxy {
 
 /// How clients come.
 #[derive(Clone)]
-pub enum Front {
+pub enum ProxyFront {
     /// Over TLS, by [`server_config`]. What is swapped in holds for connections made afterwards.
     Tls(Arc<ArcSwap<ServerConfig>>),
     /// Through a proxy that terminates TLS and speaks HTTP/1.1. Nobody else gets an answer.
@@ -57,7 +57,7 @@ pub enum Front {
 
 /// What nobody may exceed.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ProxyLimits {
     /// Of clients. There may be as many `WebSockets` as connections.
     pub listener: tegata_net::Limits,
     /// Until the product begins to answer.
@@ -68,7 +68,7 @@ pub struct Limits {
     pub tunnel_grace: Duration,
 }
 
-impl Default for Limits {
+impl Default for ProxyLimits {
     fn default() -> Self {
         // Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
         let listener =
@@ -85,8 +85,8 @@ impl Default for Limits {
 /// Serves until `shutdown` completes and what was under way has ended or been cut.
 pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: impl Future<Output = ()>) {
     let source = match &proxy.front {
-        Front::Tls(_) => Source::Connection,
-        Front::Proxy(source) => Source::Header(source.clone()),
+        ProxyFront::Tls(_) => CertificateSource::Connection,
+        ProxyFront::Proxy(source) => CertificateSource::Header(source.clone()),
     };
     let service = ProxyShared {
         upstream: Upstream::new(&proxy, gate.clone(), source.clone()),
@@ -96,10 +96,10 @@ pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: 
         preflights: proxy.preflights,
     };
     let transport = match proxy.front {
-        Front::Tls(config) => {
+        ProxyFront::Tls(config) => {
             Transport::Tls { config: Box::new(move |_| config.load_full()), people_choose: true }
         }
-        Front::Proxy(_) => Transport::Plain,
+        ProxyFront::Proxy(_) => Transport::Plain,
     };
     let mut limits = proxy.limits.listener;
     if matches!(transport, Transport::Plain) {
@@ -113,6 +113,6 @@ struct ProxyShared {
     upstream: Upstream,
     layer: GateLayer,
     gate: Gate,
-    front: Front,
+    front: ProxyFront,
     preflights: bool,
 }

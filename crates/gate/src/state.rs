@@ -1,7 +1,7 @@
 //! What a gate knows, published so that readers never wait for the writer.
 
 use crate::assertion::AssertionSigner;
-use crate::moment::{Heard, Moment};
+use crate::moment::{CheckTime, LastHeard};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use tegata_core::{Clock, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// What every check reads. Only the [`Writer`] changes the denials.
+/// What every check reads. Only the [`GateStateWriter`] changes the denials.
 #[derive(Default)]
-pub(crate) struct State {
+pub(crate) struct GateState {
     pub(crate) denials: ArcSwap<Denials>,
-    heard: ArcSwapOption<Heard>,
+    heard: ArcSwapOption<LastHeard>,
     keys: ArcSwap<KeySet>,
     /// Somebody met a key that is not in the set.
     pub(crate) keys_wanted: Notify,
@@ -30,7 +30,7 @@ pub(crate) struct State {
     applied: watch::Sender<Option<u64>>,
 }
 
-impl State {
+impl GateState {
     pub(crate) fn keys(&self) -> Arc<KeySet> {
         self.keys.load_full()
     }
@@ -44,16 +44,16 @@ impl State {
     }
 
     /// When the platform last spoke; `None` before its first word.
-    pub(crate) fn heard(&self) -> Option<Heard> {
+    pub(crate) fn heard(&self) -> Option<LastHeard> {
         self.heard.load().as_deref().copied()
     }
 
     /// How old the knowledge is; `None` when there is none.
-    pub(crate) fn age(&self, moment: Moment) -> Option<Duration> {
+    pub(crate) fn age(&self, moment: CheckTime) -> Option<Duration> {
         self.heard().map(|heard| heard.age(moment))
     }
 
-    pub(crate) fn hear(&self, heard: Heard) {
+    pub(crate) fn hear(&self, heard: LastHeard) {
         self.heard.store(Some(Arc::new(heard)));
     }
 
@@ -82,19 +82,19 @@ impl State {
 /// The one that applies changes. It owns a second copy of the denials: a change goes into the copy
 /// nobody reads, the copies change places, and the other one catches up before its next turn. So a
 /// change costs the same whatever the number of denials; of what is kept twice, the sorted records are shared.
-pub(crate) struct Writer {
-    state: Arc<State>,
+pub(crate) struct GateStateWriter {
+    state: Arc<GateState>,
     spare: Arc<Denials>,
-    missed: Option<Step>,
+    missed: Option<StateChange>,
 }
 
-enum Step {
+enum StateChange {
     Event(Event),
     Forget(Timestamp),
 }
 
-impl Writer {
-    pub(crate) fn new(state: Arc<State>) -> Self {
+impl GateStateWriter {
+    pub(crate) fn new(state: Arc<GateState>) -> Self {
         let spare = Arc::new(Denials::clone(&state.denials.load()));
         Self { state, spare, missed: None }
     }
@@ -116,17 +116,17 @@ impl Writer {
         if event.seq <= self.state.denials.load().seq() {
             return Ok(());
         }
-        self.step(Step::Event(event))?;
+        self.step(StateChange::Event(event))?;
         self.announce();
         Ok(())
     }
 
     /// Drops what ended before `until`.
     pub(crate) fn forget(&mut self, until: Timestamp) {
-        let _ = self.step(Step::Forget(until));
+        let _ = self.step(StateChange::Forget(until));
     }
 
-    fn step(&mut self, step: Step) -> Result<(), Gap> {
+    fn step(&mut self, step: StateChange) -> Result<(), Gap> {
         // A reader that still holds the spare from before it was swapped out makes this a copy.
         let spare = Arc::make_mut(&mut self.spare);
         if let Some(missed) = self.missed.take() {
@@ -149,7 +149,7 @@ impl Writer {
     }
 }
 
-impl Step {
+impl StateChange {
     fn apply_to(&self, denials: &mut Denials) -> Result<(), Gap> {
         match self {
             Self::Event(event) => denials.apply(event)?,
@@ -160,18 +160,18 @@ impl Step {
 }
 
 /// The gate's own reading of time.
-pub(crate) struct Stopwatch {
+pub(crate) struct MonotonicClock {
     clock: Arc<dyn Clock>,
     started: Instant,
 }
 
-impl Stopwatch {
+impl MonotonicClock {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, started: Instant::now() }
     }
 
-    pub(crate) fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), uptime: self.started.elapsed() }
+    pub(crate) fn moment(&self) -> CheckTime {
+        CheckTime { now: self.clock.now(), uptime: self.started.elapsed() }
     }
 
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {

@@ -22,32 +22,32 @@ const HEARTBEAT: &str = "heartbeat.jws";
 /// Past this many bytes of events a fresh snapshot is due.
 const MAX_EVENTS: u64 = 64 * 1024 * 1024;
 
-pub(crate) struct Store {
+pub(crate) struct GateStore {
     folder: PathBuf,
     feed: Option<File>,
     events: u64,
 }
 
 /// What was read back, not yet believed.
-pub(crate) struct Remembered {
+pub(crate) struct StoredState {
     pub(crate) keys: Jwks,
     pub(crate) lines: Vec<String>,
 }
 
-impl Store {
+impl GateStore {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self { folder, feed: None, events: 0 }
     }
 
     /// Everything there is; a line that a crash cut off is left out.
-    pub(crate) async fn read(&self) -> io::Result<Remembered> {
+    pub(crate) async fn read(&self) -> io::Result<StoredState> {
         let keys = serde_json::from_slice(&fs::read(self.folder.join(KEYS)).await?)?;
         let feed = fs::read_to_string(self.folder.join(FEED)).await?;
         let heartbeat = fs::read_to_string(self.folder.join(HEARTBEAT)).await.unwrap_or_default();
         let whole = |text: &str| text.rfind('\n').map(|end| text[..end].to_owned()).unwrap_or_default();
         let lines = [whole(&feed), whole(&heartbeat)];
         let lines = lines.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
-        Ok(Remembered { keys, lines })
+        Ok(StoredState { keys, lines })
     }
 
     /// Starts over with a snapshot.
@@ -55,7 +55,7 @@ impl Store {
         self.feed = None;
         self.events = 0;
         let path = self.folder.join(FEED);
-        write_atomically(&path, &[line.as_bytes(), b"\n"], Durable::Yes).await?;
+        write_atomically(&path, &[line.as_bytes(), b"\n"], DurableFile::Yes).await?;
         self.feed = Some(File::options().append(true).open(path).await?);
         Ok(())
     }
@@ -72,7 +72,7 @@ impl Store {
 
     /// Replaces the heartbeat. Not forced to the disk: after a power cut an older one does no harm.
     pub(crate) async fn heartbeat(&mut self, line: &str) -> io::Result<()> {
-        write_atomically(&self.folder.join(HEARTBEAT), &[line.as_bytes(), b"\n"], Durable::No).await
+        write_atomically(&self.folder.join(HEARTBEAT), &[line.as_bytes(), b"\n"], DurableFile::No).await
     }
 
     /// Whether the events have grown so long that a snapshot would be shorter.
@@ -84,24 +84,24 @@ impl Store {
 /// Keeps the issuer's keys in a folder.
 pub(crate) async fn write_keys(folder: &Path, keys: &KeySet) -> io::Result<()> {
     let json = serde_json::to_vec(&keys.jwks())?;
-    write_atomically(&folder.join(KEYS), &[&json], Durable::Yes).await
+    write_atomically(&folder.join(KEYS), &[&json], DurableFile::Yes).await
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Durable {
+enum DurableFile {
     Yes,
     No,
 }
 
 /// A reader finds the old content or the new one, never a part.
-async fn write_atomically(path: &Path, parts: &[&[u8]], durable: Durable) -> io::Result<()> {
+async fn write_atomically(path: &Path, parts: &[&[u8]], durable: DurableFile) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside).await?;
     for part in parts {
         file.write_all(part).await?;
     }
     file.flush().await?;
-    if durable == Durable::Yes {
+    if durable == DurableFile::Yes {
         file.sync_all().await?;
     }
     fs::rename(&beside, path).await
@@ -117,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
         write_keys(folder.path(), &KeySet::new([key.public().clone()])).await.unwrap();
-        let mut store = Store::new(folder.path().into());
+        let mut store = GateStore::new(folder.path().into());
         store.snapshot("snapshot").await.unwrap();
         store.event("one").await.unwrap();
         store.heartbeat("old").await.unwrap();

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 const RECIPE: &str = include_str!("../../../docs/recipes/nginx.conf");
 
 /// nginx in front of a gate and a product that tells which headers it received.
-struct House {
+struct NginxFixture {
     platform: Platform,
     device: Party,
     token: String,
@@ -32,7 +32,7 @@ struct House {
     _folder: TempDir,
 }
 
-impl House {
+impl NginxFixture {
     async fn build() -> Self {
         let platform = Platform::start().await;
         let gate = platform.gate().await;
@@ -60,7 +60,7 @@ impl House {
     }
 }
 
-impl Drop for House {
+impl Drop for NginxFixture {
     fn drop(&mut self) {
         let _ = self.nginx.kill();
         let _ = self.nginx.wait();
@@ -139,7 +139,7 @@ async fn product() -> u16 {
 
 #[tokio::test]
 async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
-    let house = House::build().await;
+    let house = NginxFixture::build().await;
     let mut client = house.client(Some(&house.device)).await;
     let bearer = house.bearer();
     let forged = [
@@ -161,7 +161,7 @@ async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
 
 #[tokio::test]
 async fn nobody_else_passes_and_everybody_reads_the_code() {
-    let house = House::build().await;
+    let house = NginxFixture::build().await;
     let bearer = house.bearer();
     let mut with = house.client(Some(&house.device)).await;
     let mut without = house.client(None).await;
@@ -189,7 +189,7 @@ async fn nobody_else_passes_and_everybody_reads_the_code() {
 
 #[tokio::test]
 async fn a_revoked_device_is_refused_on_the_connection_it_holds() {
-    let house = House::build().await;
+    let house = NginxFixture::build().await;
     let bearer = house.bearer();
     let mut client = house.client(Some(&house.device)).await;
     assert_eq!(client.get("/", &[("authorization", &bearer)]).await.status, 200);
@@ -201,7 +201,7 @@ async fn a_revoked_device_is_refused_on_the_connection_it_holds() {
 
 #[tokio::test]
 async fn no_session_is_resumed() {
-    let house = House::build().await;
+    let house = NginxFixture::build().await;
     let bearer = house.bearer();
     let config = tls(house.platform.authority.roots(), Some(&house.device));
     for _ in 0..3 {
@@ -213,7 +213,7 @@ async fn no_session_is_resumed() {
 
 #[tokio::test]
 async fn a_stale_gate_lets_nobody_through() {
-    let house = House::build().await;
+    let house = NginxFixture::build().await;
     let bearer = house.bearer();
     let mut client = house.client(Some(&house.device)).await;
     house.platform.go_away().await;

@@ -16,9 +16,11 @@ use std::time::Duration;
 use support::client::{Client, escaped};
 use support::{Party, Platform, device};
 use tegata_core::Timestamp;
-use tegata_core::feed::{Change, Denial, Holder, TokensBefore};
+use tegata_core::feed::{Change, Denial, TokenHolder, TokensBefore};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
-use tegata_gate::{Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, Source, Verified};
+use tegata_gate::{
+    CertificateSource, Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, VerifiedRequest,
+};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower_layer::Layer;
@@ -26,14 +28,14 @@ use tower_service::Service;
 
 const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-struct World {
+struct ProductsFixture {
     platform: Platform,
     gate: Gate,
     party: Party,
     bearer: String,
 }
 
-impl World {
+impl ProductsFixture {
     async fn new() -> Self {
         let platform = Platform::start().await;
         let gate = platform.gate().await;
@@ -72,7 +74,7 @@ impl Service<Request<String>> for Product {
     }
 
     fn call(&mut self, request: Request<String>) -> Self::Future {
-        let verified = request.extensions().get::<Arc<Verified>>().expect("the gate names the device");
+        let verified = request.extensions().get::<Arc<VerifiedRequest>>().expect("the gate names the device");
         let mut response = Response::new(verified.device().to_string());
         *response.headers_mut() = request.headers().clone();
         ready(Ok(response))
@@ -103,24 +105,24 @@ impl Service<Request<String>> for Streaming {
 
 type BoxStream = Pin<Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> + Send>>;
 
-struct Seen {
+struct SeenRequest {
     status: u16,
     headers: HeaderMap,
     body: String,
 }
 
-async fn ask(layer: &GateLayer, request: Request<String>) -> Seen {
+async fn ask(layer: &GateLayer, request: Request<String>) -> SeenRequest {
     let response = layer.layer(Product).call(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let body = String::from_utf8(body.to_vec()).unwrap();
-    Seen { status: parts.status.as_u16(), headers: parts.headers, body }
+    SeenRequest { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 
 #[tokio::test]
 async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_certificates() {
-    let world = World::new().await;
-    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let world = ProductsFixture::new().await;
+    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let mut request = world.request();
     request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
     request.headers_mut().insert("client-cert", ":forged:".parse().unwrap());
@@ -132,8 +134,8 @@ async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_ce
 
 #[tokio::test]
 async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_runs() {
-    let world = World::new().await;
-    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let world = ProductsFixture::new().await;
+    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let mut request = world.request();
     request.headers_mut().insert("accept-language", "en".parse().unwrap());
     let seen = ask(&layer, request).await;
@@ -156,8 +158,8 @@ async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_ru
 
 #[tokio::test]
 async fn every_request_is_checked_again_also_on_one_connection() {
-    let world = World::new().await;
-    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let world = ProductsFixture::new().await;
+    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let request = || {
         let mut request = world.request();
         request.extensions_mut().insert(PeerCertificate(world.party.thumbprint()));
@@ -171,8 +173,8 @@ async fn every_request_is_checked_again_also_on_one_connection() {
 
 #[tokio::test]
 async fn a_certificate_header_counts_only_from_the_proxy() {
-    let world = World::new().await;
-    let source = Source::Header(HeaderSource::nginx(Network::loopback()));
+    let world = ProductsFixture::new().await;
+    let source = CertificateSource::Header(HeaderSource::nginx(Network::loopback()));
     let layer = GateLayer::new(world.gate.clone(), source);
     let ask_from = async |peer: Option<&str>, certificate: &str| {
         let mut request = world.request();
@@ -196,8 +198,8 @@ async fn a_certificate_header_counts_only_from_the_proxy() {
 async fn a_framework_may_keep_the_address_where_it_likes() {
     #[derive(Clone)]
     struct ConnectInfo(IpAddr);
-    let world = World::new().await;
-    let source = Source::Header(HeaderSource::nginx(Network::loopback()));
+    let world = ProductsFixture::new().await;
+    let source = CertificateSource::Header(HeaderSource::nginx(Network::loopback()));
     let layer = GateLayer::new(world.gate.clone(), source)
         .with_peer(|extensions| extensions.get::<ConnectInfo>().map(|info| info.0));
     let mut request = world.request();
@@ -209,7 +211,7 @@ async fn a_framework_may_keep_the_address_where_it_likes() {
 
 #[tokio::test]
 async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
-    let world = World::new().await;
+    let world = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(vec!["10.0.0.0/8".parse().unwrap()]) };
     let ask = |peer: &str, path: &str, method: Method| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
@@ -242,7 +244,7 @@ async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
 
 #[tokio::test]
 async fn a_proxy_may_ask_with_the_original_method_and_path() {
-    let world = World::new().await;
+    let world = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
     let ask = |method: Method, path: &str, told: &[(&str, &str)]| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
@@ -274,7 +276,7 @@ async fn a_proxy_may_ask_with_the_original_method_and_path() {
 
 #[tokio::test]
 async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
-    let world = World::new().await;
+    let world = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -304,9 +306,9 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
 
 #[tokio::test]
 async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_say() {
-    let world = World::new().await;
+    let world = ProductsFixture::new().await;
     let (say, words) = mpsc::channel(4);
-    let service = GateLayer::new(world.gate.clone(), Source::Connection)
+    let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
         .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
     let mut request = world.request();
     request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
@@ -330,12 +332,12 @@ async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signe
     let signed_out = |of| Change::TokensDenied(TokensBefore { of, issued_before: now, until: now });
     for change in [
         Change::TenantDenied { tenant: support::tenant(), reason: Denial::Suspended },
-        signed_out(Holder::Device(device())),
-        signed_out(Holder::Tenant(support::tenant())),
+        signed_out(TokenHolder::Device(device())),
+        signed_out(TokenHolder::Tenant(support::tenant())),
     ] {
-        let world = World::new().await;
+        let world = ProductsFixture::new().await;
         let (say, words) = mpsc::channel(4);
-        let service = GateLayer::new(world.gate.clone(), Source::Connection)
+        let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
             .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
         let mut request = world.request();
         request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
@@ -352,8 +354,8 @@ async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signe
 
 #[tokio::test]
 async fn an_answer_does_not_leave_when_its_device_was_denied_while_it_was_made() {
-    let world = World::new().await;
-    let layer = GateLayer::new(world.gate.clone(), Source::Connection);
+    let world = ProductsFixture::new().await;
+    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let mut request = world.request();
     request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
     let answer = layer.layer(Product).call(request);

@@ -10,7 +10,7 @@ use support::gated::GatedProduct;
 use support::raw::Raw;
 use support::{device, within};
 use tegata_core::feed::{Change, Denial};
-use tegata_gate::reverse_proxy::Front;
+use tegata_gate::reverse_proxy::ProxyFront;
 use tegata_gate::{HeaderSource, Network};
 
 const SOON: Duration = Duration::from_secs(1);
@@ -281,7 +281,7 @@ async fn a_product_that_is_away_is_not_the_clients_fault() {
 #[tokio::test]
 async fn behind_another_proxy_only_its_word_counts() {
     let trusted = HeaderSource::rfc9440(Network::loopback());
-    let gated = GatedProduct::with(|proxy| proxy.front = Front::Proxy(trusted)).await;
+    let gated = GatedProduct::with(|proxy| proxy.front = ProxyFront::Proxy(trusted)).await;
     let value = format!(":{}:", tegata_core::encoding::base64(&gated.device.certificate));
     let headers =
         [("authorization", &*gated.bearer), ("client-cert", &value), ("x-forwarded-for", "192.0.2.7")];
@@ -292,7 +292,7 @@ async fn behind_another_proxy_only_its_word_counts() {
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-01"));
 
     let elsewhere = HeaderSource::rfc9440(vec!["192.0.2.1".parse().unwrap()]);
-    let gated = GatedProduct::with(|proxy| proxy.front = Front::Proxy(elsewhere)).await;
+    let gated = GatedProduct::with(|proxy| proxy.front = ProxyFront::Proxy(elsewhere)).await;
     let mut stranger = Raw::plain(gated.port).await;
     within(SOON, stranger.end()).await;
 }

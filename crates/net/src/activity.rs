@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep_until};
 const PART: usize = 16 * 1024;
 
 /// Counts the exchanges under way on one connection.
-pub struct Activity(Arc<Mutex<Exchanges>>);
+pub struct ConnectionActivity(Arc<Mutex<ExchangeState>>);
 
-struct Exchanges {
+struct ExchangeState {
     begun: bool,
     open: usize,
     /// When the connection was made, or an exchange last ended.
@@ -25,26 +25,26 @@ struct Exchanges {
 }
 
 /// One exchange: from the header of its request to the end of its response.
-pub struct Exchange {
-    exchanges: Arc<Mutex<Exchanges>>,
+pub struct OpenExchange {
+    exchanges: Arc<Mutex<ExchangeState>>,
     number: u64,
 }
 
-impl Default for Activity {
+impl Default for ConnectionActivity {
     fn default() -> Self {
         let last = Instant::now();
-        let exchanges = Exchanges { begun: false, open: 0, last, next: 0, offered: HashMap::new() };
+        let exchanges = ExchangeState { begun: false, open: 0, last, next: 0, offered: HashMap::new() };
         Self(Arc::new(Mutex::new(exchanges)))
     }
 }
 
-impl Activity {
-    pub fn begin(&self) -> Exchange {
+impl ConnectionActivity {
+    pub fn begin(&self) -> OpenExchange {
         let mut exchanges = lock(&self.0);
         exchanges.begun = true;
         exchanges.open += 1;
         exchanges.next += 1;
-        Exchange { exchanges: self.0.clone(), number: exchanges.next }
+        OpenExchange { exchanges: self.0.clone(), number: exchanges.next }
     }
 
     /// Done when no first request came in time, none was under way for too long, or an answer is not taken. Exchanges
@@ -61,7 +61,7 @@ impl Activity {
     }
 }
 
-impl Exchanges {
+impl ExchangeState {
     fn patience_ends(&self, limits: &Limits, now: Instant) -> Instant {
         match (self.begun, self.open) {
             (false, _) => self.last + limits.first_request,
@@ -74,7 +74,7 @@ impl Exchanges {
     }
 }
 
-impl Exchange {
+impl OpenExchange {
     /// The client has something to take, from now on.
     fn offer(&self) {
         lock(&self.exchanges).offered.insert(self.number, Instant::now());
@@ -86,7 +86,7 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
+impl Drop for OpenExchange {
     fn drop(&mut self) {
         let mut exchanges = lock(&self.exchanges);
         exchanges.offered.remove(&self.number);
@@ -96,7 +96,7 @@ impl Drop for Exchange {
 }
 
 /// A poisoned lock means a panic between two whole steps: the numbers behind it are still right.
-fn lock(exchanges: &Mutex<Exchanges>) -> MutexGuard<'_, Exchanges> {
+fn lock(exchanges: &Mutex<ExchangeState>) -> MutexGuard<'_, ExchangeState> {
     exchanges.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -107,11 +107,11 @@ pub struct ResponseBody<B> {
     body: B,
     /// Of the last frame, what is still to be sent.
     rest: Bytes,
-    exchange: Exchange,
+    exchange: OpenExchange,
 }
 
 impl<B> ResponseBody<B> {
-    pub fn new(body: B, exchange: Exchange) -> Self {
+    pub fn new(body: B, exchange: OpenExchange) -> Self {
         exchange.offer();
         Self { body, rest: Bytes::new(), exchange }
     }

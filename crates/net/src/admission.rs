@@ -21,13 +21,13 @@ const REMEMBERED: usize = 16_384;
 /// The places of one listener.
 pub(crate) struct Admission {
     limits: Limits,
-    state: Mutex<State>,
+    state: Mutex<AdmissionState>,
     /// Somebody has left.
     freed: Notify,
 }
 
 /// One connection's place, until it is dropped.
-pub(crate) struct Place {
+pub(crate) struct AdmittedConnection {
     admission: Arc<Admission>,
     network: ClientNetwork,
     number: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Place {
 
 /// Why there is no place, though silent ones would have given way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NoPlace {
+pub(crate) enum NotAdmitted {
     /// Its network has as many as it may.
     ForItsNetwork,
     /// Every place is taken: somebody must leave first.
@@ -50,27 +50,27 @@ pub(crate) type Eviction = oneshot::Receiver<()>;
 struct ClientNetwork(IpAddr);
 
 #[derive(Default)]
-struct State {
+struct AdmissionState {
     next: u64,
     open: usize,
     silent: usize,
-    networks: HashMap<ClientNetwork, Network>,
+    networks: HashMap<ClientNetwork, NetworkConnections>,
     /// The networks with silent connections; the last one is the first to give way.
-    ranking: BTreeSet<Rank>,
+    ranking: BTreeSet<EvictionRank>,
     spoken: SpokenFrom,
 }
 
 /// The connections from one network.
 #[derive(Default)]
-struct Network {
+struct NetworkConnections {
     open: usize,
     /// By number, so the oldest comes first.
     silent: BTreeMap<u64, oneshot::Sender<()>>,
-    rank: Option<Rank>,
+    rank: Option<EvictionRank>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+struct EvictionRank {
     is_stranger: bool,
     silent: usize,
     network: ClientNetwork,
@@ -111,20 +111,23 @@ impl Admission {
     }
 
     /// A place for a connection from this address, at the cost of a silent one where there is no other.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<(Place, Eviction), NoPlace> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        peer: IpAddr,
+    ) -> Result<(AdmittedConnection, Eviction), NotAdmitted> {
         let network = ClientNetwork::from(peer);
         let mut state = self.state();
         let of_network = state.networks.get(&network).map_or(0, |network| network.open);
         if of_network >= self.limits.per_network && !state.evict_oldest_of(network) {
-            return Err(NoPlace::ForItsNetwork);
+            return Err(NotAdmitted::ForItsNetwork);
         }
         let is_full = state.open >= self.limits.connections || state.silent >= self.limits.silent;
         if is_full && !state.evict() {
-            return Err(NoPlace::ForAnybody);
+            return Err(NotAdmitted::ForAnybody);
         }
         let (number, eviction) = state.add(network);
         let admission = Arc::clone(self);
-        Ok((Place { admission, network, number, has_spoken: AtomicBool::new(false) }, eviction))
+        Ok((AdmittedConnection { admission, network, number, has_spoken: AtomicBool::new(false) }, eviction))
     }
 
     /// Ends the silent connection that is the first to give way. False when there is none.
@@ -133,12 +136,12 @@ impl Admission {
     }
 
     /// A poisoned lock means a panic between two whole steps: what lies behind it is still right.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, AdmissionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl AdmittedConnection {
     /// The first request has arrived. Costs nothing for any other.
     pub(crate) fn speaks(&self) {
         if !self.has_spoken.swap(true, Ordering::Relaxed) {
@@ -147,14 +150,14 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for AdmittedConnection {
     fn drop(&mut self) {
         self.admission.state().remove(self.network, self.number, *self.has_spoken.get_mut());
         self.admission.freed.notify_one();
     }
 }
 
-impl State {
+impl AdmissionState {
     fn add(&mut self, network: ClientNetwork) -> (u64, Eviction) {
         let number = self.next;
         let (evict, eviction) = oneshot::channel();
@@ -220,7 +223,7 @@ impl State {
         }
         let silent = connections.silent.len();
         if silent > 0 {
-            let rank = Rank { is_stranger: !self.spoken.contains(network), silent, network };
+            let rank = EvictionRank { is_stranger: !self.spoken.contains(network), silent, network };
             connections.rank = Some(rank);
             self.ranking.insert(rank);
         }

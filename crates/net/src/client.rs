@@ -5,7 +5,7 @@ mod destinations;
 
 pub use destinations::Destinations;
 
-use crate::tls::{Identity, TlsError};
+use crate::tls::{IdentityFiles, TlsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -66,22 +66,22 @@ pub enum ClientError {
 }
 
 /// Opens connections as one party: anonymous, or with a certificate.
-pub struct Client {
+pub struct HttpsClient {
     tls: TlsConnector,
     patience: Duration,
     destinations: Destinations,
 }
 
-impl Client {
+impl HttpsClient {
     /// Sessions are never resumed: a resumed one skips the check of the certificates.
     pub fn new(
         trust: RootCertStore,
         clock: Arc<dyn Clock>,
-        identity: Option<Identity>,
+        identity: Option<IdentityFiles>,
         destinations: Destinations,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_details(provider, Arc::new(Calendar(clock)))
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(TlsClock(clock)))
             .with_protocol_versions(&VERSIONS)?
             .with_root_certificates(trust);
         let mut config = match identity {
@@ -104,7 +104,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`] when it does not come about in time.
-    pub async fn open(&self, uri: &Uri) -> Result<Connection, ClientError> {
+    pub async fn open(&self, uri: &Uri) -> Result<HttpsConnection, ClientError> {
         timeout(self.patience, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
     }
 
@@ -167,7 +167,7 @@ impl Client {
         self.open(uri).await?.answer_to(uri, request).await
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<Connection, ClientError> {
+    async fn connect(&self, uri: &Uri) -> Result<HttpsConnection, ClientError> {
         if uri.scheme() != Some(&Scheme::HTTPS) {
             return Err(ClientError::NotHttps);
         }
@@ -186,18 +186,18 @@ impl Client {
             // An error here shows as an error of the request or the body it cut short.
             let _ = driver.await;
         });
-        Ok(Connection { sender, patience: self.patience, _driver: AbortOnDrop(driver) })
+        Ok(HttpsConnection { sender, patience: self.patience, _driver: AbortOnDrop(driver) })
     }
 }
 
 /// One open connection.
-pub struct Connection {
+pub struct HttpsConnection {
     sender: SendRequest<Full<Bytes>>,
     patience: Duration,
     _driver: AbortOnDrop,
 }
 
-impl Connection {
+impl HttpsConnection {
     /// Asks for a document, whose body is left to the caller.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Connection {
         let status = response.status();
         let body = timeout(self.patience, Limited::new(response.into_body(), MAX_DOCUMENT).collect()).await;
         let problem = body.ok().and_then(Result::ok).map(Collected::to_bytes);
-        let code = problem.and_then(|problem| serde_json::from_slice::<Reason>(&problem).ok());
+        let code = problem.and_then(|problem| serde_json::from_slice::<ProblemCode>(&problem).ok());
         let refusal = code.and_then(|reason| Refusal::from_code(&reason.code));
         refusal.map_or(ClientError::Status(status), ClientError::Refused)
     }
@@ -272,7 +272,7 @@ impl Connection {
 
 /// The stable code of a problem.
 #[derive(Deserialize)]
-struct Reason {
+struct ProblemCode {
     code: String,
 }
 
@@ -286,16 +286,16 @@ impl Drop for AbortOnDrop {
 }
 
 /// TLS asks the same clock as everybody else.
-struct Calendar(Arc<dyn Clock>);
+struct TlsClock(Arc<dyn Clock>);
 
-impl TimeProvider for Calendar {
+impl TimeProvider for TlsClock {
     fn current_time(&self) -> Option<UnixTime> {
         let seconds = u64::try_from(self.0.now().seconds()).ok()?;
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 }
 
-impl fmt::Debug for Calendar {
+impl fmt::Debug for TlsClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Calendar")
     }

@@ -1,10 +1,10 @@
 //! One connection: its handshake, its requests, its end.
 
-use crate::activity::{Activity, ResponseBody};
-use crate::admission::Place;
+use crate::activity::{ConnectionActivity, ResponseBody};
+use crate::admission::AdmittedConnection;
 use crate::linger;
 use crate::listener::{
-    Accepted, ConnectionHandler, ConnectionService, ListenerShared, Transport, normalized,
+    AcceptedConnection, ConnectionHandler, ConnectionService, ListenerShared, Transport, normalized,
 };
 use crate::request;
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -35,17 +35,17 @@ const MAX_HEADER: usize = 32 * 1024;
 const MAX_HEADER_LIST: u32 = 16 * 1024;
 
 impl<S: ConnectionService> ListenerShared<S> {
-    pub(crate) async fn connection(&self, stream: TcpStream, peer: SocketAddr, place: &Place) {
+    pub(crate) async fn connection(&self, stream: TcpStream, peer: SocketAddr, place: &AdmittedConnection) {
         let _ = stream.set_nodelay(true);
         let Transport::Tls { people_choose, .. } = &self.transport else {
-            let handler = self.service.connected(&Accepted { peer, tls: None });
+            let handler = self.service.connected(&AcceptedConnection { peer, tls: None });
             return self.converse(stream, false, handler, place).await;
         };
         match self.handshake(stream, *people_choose).await {
             Ok(stream) => {
                 let tls = stream.get_ref().1;
                 let h2 = tls.alpn_protocol() == Some(b"h2");
-                let handler = self.service.connected(&Accepted { peer, tls: Some(tls) });
+                let handler = self.service.connected(&AcceptedConnection { peer, tls: Some(tls) });
                 self.converse(stream, h2, handler, place).await;
             }
             Err(error) => tracing::debug!(%peer, %error, "handshake failed"),
@@ -86,12 +86,17 @@ impl<S: ConnectionService> ListenerShared<S> {
 
     /// The protocol is the one that the handshake agreed on, never guessed from the first bytes: a listener may
     /// have names that must not be spoken to in HTTP/2.
-    async fn converse<IO>(&self, stream: IO, h2: bool, handler: Option<S::Handler>, place: &Place)
-    where
+    async fn converse<IO>(
+        &self,
+        stream: IO,
+        h2: bool,
+        handler: Option<S::Handler>,
+        place: &AdmittedConnection,
+    ) where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Some(handler) = handler else { return };
-        let activity = Activity::default();
+        let activity = ConnectionActivity::default();
         let service = service_fn(|request| {
             place.speaks();
             answer(&handler, &activity, request)
@@ -131,7 +136,7 @@ impl<S: ConnectionService> ListenerShared<S> {
 
 fn answer<H: ConnectionHandler>(
     handler: &H,
-    activity: &Activity,
+    activity: &ConnectionActivity,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<ResponseBody<H::Body>>, Infallible>> + Send + use<H> {
     let exchange = activity.begin();

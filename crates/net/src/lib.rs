@@ -23,10 +23,12 @@ mod request_log;
 pub mod tls;
 mod watched_files;
 
-pub use client::Client;
+pub use client::HttpsClient;
 pub use drain_on_drop::DrainOnDrop;
 pub use limits::Limits;
-pub use listener::{Accepted, ConnectionHandler, ConnectionService, Listener, Transport, normalized};
+pub use listener::{
+    AcceptedConnection, ConnectionHandler, ConnectionService, Listener, Transport, normalized,
+};
 pub use request::is_malformed_body;
 pub use request_id::{REQUEST_ID, RequestId};
 pub use watched_files::WatchedFiles;

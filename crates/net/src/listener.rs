@@ -1,6 +1,6 @@
 //! Accepting connections, and ending them.
 
-use crate::admission::{Admission, Eviction, NoPlace, Place};
+use crate::admission::{Admission, AdmittedConnection, Eviction, NotAdmitted};
 use crate::limits::Limits;
 use hyper::body::{Body, Bytes, Incoming};
 use rustls::{ServerConfig, ServerConnection};
@@ -48,7 +48,7 @@ pub enum Transport {
 pub type ConfigFor = dyn Fn(Option<&str>) -> Arc<ServerConfig> + Send + Sync;
 
 /// A connection whose handshake is over.
-pub struct Accepted<'a> {
+pub struct AcceptedConnection<'a> {
     /// The other end.
     pub peer: SocketAddr,
     /// What the handshake agreed on; nothing without TLS.
@@ -61,7 +61,7 @@ pub trait ConnectionService: Send + Sync + 'static {
     type Handler: ConnectionHandler;
 
     /// Called once for each connection. Without a handler it is closed at once.
-    fn connected(&self, accepted: &Accepted<'_>) -> Option<Self::Handler>;
+    fn connected(&self, accepted: &AcceptedConnection<'_>) -> Option<Self::Handler>;
 }
 
 /// Who answers on one connection.
@@ -105,7 +105,7 @@ impl<S: ConnectionService> Listener<S> {
         let admission = Admission::new(limits);
         let choosing = Semaphore::new(limits.connections / 2);
         let shared = Arc::new(ListenerShared { transport, service, limits, choosing, closing: closing_seen });
-        let mut entrance = Entrance { tcp: &tcp, admission: &admission, waiting: None };
+        let mut entrance = ListenerEntrance { tcp: &tcp, admission: &admission, waiting: None };
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -134,16 +134,16 @@ impl<S: ConnectionService> Listener<S> {
 }
 
 /// Where connections come in.
-struct Entrance<'a> {
+struct ListenerEntrance<'a> {
     tcp: &'a TcpListener,
     admission: &'a Arc<Admission>,
     /// Came when there was room, and there is none any more.
     waiting: Option<(TcpStream, SocketAddr)>,
 }
 
-impl Entrance<'_> {
+impl ListenerEntrance<'_> {
     /// May be dropped at any time: nobody is lost.
-    async fn next(&mut self) -> (TcpStream, SocketAddr, Place, Eviction) {
+    async fn next(&mut self) -> (TcpStream, SocketAddr, AdmittedConnection, Eviction) {
         loop {
             self.admission.has_room().await;
             if self.waiting.is_none() {
@@ -152,10 +152,10 @@ impl Entrance<'_> {
             let Some((stream, peer)) = self.waiting.take() else { continue };
             match self.admission.admit(peer.ip()) {
                 Ok((place, eviction)) => return (stream, peer, place, eviction),
-                Err(NoPlace::ForItsNetwork) => {
+                Err(NotAdmitted::ForItsNetwork) => {
                     tracing::debug!(%peer, "its network has as many connections as it may");
                 }
-                Err(NoPlace::ForAnybody) => self.waiting = Some((stream, peer)),
+                Err(NotAdmitted::ForAnybody) => self.waiting = Some((stream, peer)),
             }
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// in the next line, and is there at `debug`.
 const REFUSALS_IN_A_SECOND: u32 = 20;
 
-static REFUSALS: Mutex<Option<Allowance>> = Mutex::new(None);
+static REFUSALS: Mutex<Option<LineAllowance>> = Mutex::new(None);
 
 /// A request under way.
 pub(crate) struct RequestLog {
@@ -51,16 +51,16 @@ impl RequestLog {
 /// How many lines went unsaid before this one; nothing when this one goes unsaid too.
 fn allowance(now: Instant) -> Option<u32> {
     let mut allowance = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
-    allowance.get_or_insert(Allowance { since: now, said: 0, unsaid: 0 }).take(now)
+    allowance.get_or_insert(LineAllowance { since: now, said: 0, unsaid: 0 }).take(now)
 }
 
-struct Allowance {
+struct LineAllowance {
     since: Instant,
     said: u32,
     unsaid: u32,
 }
 
-impl Allowance {
+impl LineAllowance {
     fn take(&mut self, now: Instant) -> Option<u32> {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
             (self.since, self.said) = (now, 0);
@@ -81,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn strangers_who_are_refused_by_the_thousand_fill_no_log() {
         let start = Instant::now();
-        let mut allowance = Allowance { since: start, said: 0, unsaid: 0 };
+        let mut allowance = LineAllowance { since: start, said: 0, unsaid: 0 };
         let said = (0..5000).filter(|_| allowance.take(start).is_some()).count();
         assert_eq!(said, 20);
         let later = start + Duration::from_secs(1);

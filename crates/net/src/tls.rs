@@ -18,12 +18,12 @@ use std::sync::Arc;
 mod files;
 mod identity;
 
-pub use files::{Identity, TlsError, read_identity, read_pem_identity, trust_from_pem_file};
+pub use files::{IdentityFiles, TlsError, read_identity, read_pem_identity, trust_from_pem_file};
 pub use identity::ServerIdentity;
 
 /// The versions of TLS that are spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Versions {
+pub enum TlsVersions {
     /// TLS 1.3 alone.
     #[default]
     Tls13,
@@ -43,7 +43,7 @@ pub const HTTP1_ALONE: &[&[u8]] = &[b"http/1.1"];
 /// When the versions cannot be spoken.
 pub fn server_config(
     identity: &Arc<ServerIdentity>,
-    versions: Versions,
+    versions: TlsVersions,
     verifier: Arc<dyn ClientCertVerifier>,
     protocols: &[&[u8]],
 ) -> Result<ServerConfig, Error> {
@@ -69,11 +69,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn supported(versions: Versions) -> &'static [&'static SupportedProtocolVersion] {
+fn supported(versions: TlsVersions) -> &'static [&'static SupportedProtocolVersion] {
     const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
     match versions {
-        Versions::Tls13 => &BOTH[..1],
-        Versions::Tls12And13 => BOTH,
+        TlsVersions::Tls13 => &BOTH[..1],
+        TlsVersions::Tls12And13 => BOTH,
     }
 }
 
@@ -86,13 +86,13 @@ pub trait RefuseInHandshake: fmt::Debug + Send + Sync {
 /// Asks for a proof that the client holds the key of the certificate it presents, and for nothing
 /// else: whoever is refused must be able to read why, so the certificate is judged after the handshake.
 #[derive(Debug)]
-pub struct PossessionOnly {
+pub struct PossessionVerifier {
     hints: Vec<DistinguishedName>,
     refusing: Option<Arc<dyn RefuseInHandshake>>,
     provider: Arc<CryptoProvider>,
 }
 
-impl PossessionOnly {
+impl PossessionVerifier {
     /// `hints` are the names of issuers that clients are told, so that they offer matching certificates only.
     pub fn new(hints: Vec<DistinguishedName>) -> Self {
         Self { hints, refusing: None, provider: provider() }
@@ -105,7 +105,7 @@ impl PossessionOnly {
     }
 }
 
-impl ClientCertVerifier for PossessionOnly {
+impl ClientCertVerifier for PossessionVerifier {
     fn client_auth_mandatory(&self) -> bool {
         false
     }

@@ -13,11 +13,11 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// lengths, or replace what a link leads to.
 pub struct WatchedFiles {
     files: Vec<PathBuf>,
-    known: Contents,
+    known: FileDigests,
 }
 
 /// The SHA-256 of each file; nothing where it cannot be read.
-type Contents = Vec<Option<Thumbprint>>;
+type FileDigests = Vec<Option<Thumbprint>>;
 
 impl WatchedFiles {
     /// To be made before the files are first used: what is written in between shows as news.
@@ -30,7 +30,7 @@ impl WatchedFiles {
     /// Calls `take_over` whenever the files have changed, for ever. What cannot be used changes nothing: files are
     /// replaced one after the other, so it is tried again until they stay as they are, and then reported once.
     pub async fn follow<E: Display>(mut self, mut take_over: impl FnMut() -> Result<(), E>) {
-        let mut unfit: Option<Contents> = None;
+        let mut unfit: Option<FileDigests> = None;
         loop {
             sleep(PERIOD).await;
             let contents = self.read().await;
@@ -52,8 +52,8 @@ impl WatchedFiles {
         }
     }
 
-    async fn read(&self) -> Contents {
-        let mut contents = Contents::with_capacity(self.files.len());
+    async fn read(&self) -> FileDigests {
+        let mut contents = FileDigests::with_capacity(self.files.len());
         for file in &self.files {
             contents.push(tokio::fs::read(file).await.ok().map(|text| Thumbprint::of(&text)));
         }

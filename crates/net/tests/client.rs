@@ -6,10 +6,10 @@ mod support;
 use http::{StatusCode, Uri};
 use rustls::RootCertStore;
 use std::sync::Arc;
-use support::{SOON, Server};
+use support::{EchoServer, SOON};
 use tegata_core::{Clock, Timestamp};
 use tegata_net::client::{ClientError, Destinations};
-use tegata_net::{Client, Limits};
+use tegata_net::{HttpsClient, Limits};
 
 struct Today;
 
@@ -20,16 +20,16 @@ impl Clock for Today {
 }
 
 struct Asking {
-    server: Server,
-    client: Client,
+    server: EchoServer,
+    client: HttpsClient,
 }
 
 impl Asking {
     async fn within(destinations: Destinations) -> Self {
-        let server = Server::start(Limits::default()).await;
+        let server = EchoServer::start(Limits::default()).await;
         let mut trust = RootCertStore::empty();
         trust.add(server.identity.current().cert[0].clone()).unwrap();
-        let client = Client::new(trust, Arc::new(Today), None, destinations).unwrap();
+        let client = HttpsClient::new(trust, Arc::new(Today), None, destinations).unwrap();
         Self { server, client: client.with_patience(SOON * 10) }
     }
 

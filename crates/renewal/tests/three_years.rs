@@ -6,13 +6,13 @@
 mod support;
 
 use std::time::Duration;
-use support::{DAY, House, NOW, Place};
-use tegata_ca::Issued;
+use support::{CaFixture, DAY, LedgerPlace, NOW};
+use tegata_ca::IssuedCertificate;
 use tegata_core::CertificateState::{InUse, Retired};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
-use tegata_renewal::{Report, pass};
-use tegata_storage::Due;
+use tegata_renewal::{PassReport, pass};
+use tegata_storage::DueRenewal;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,12 +23,12 @@ on_both_engines!(
     a_pass_done_twice_or_by_two_at_once_does_the_work_of_one,
 );
 
-async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: Place) {
-    let house = House::found(place).await;
+async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let policy = RenewalPolicy::default();
     let mut current = house.enroll(NOW).await;
     present(&house, &current, NOW).await;
-    let mut retiring: Option<(Issued, Timestamp)> = None;
+    let mut retiring: Option<(IssuedCertificate, Timestamp)> = None;
     let mut renewals = 0;
     for day in 1..=3 * 365 {
         let now = NOW.plus(DAY * day);
@@ -66,8 +66,8 @@ async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: Pla
     house.ledger.verify_audit().await.unwrap().unwrap();
 }
 
-async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: Place) {
-    let house = House::found(place).await;
+async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let first = house.enroll(NOW).await;
     present(&house, &first, NOW).await;
     let due_at = first.not_after.minus(DAY * 30);
@@ -89,7 +89,7 @@ async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: Place) 
     assert_eq!(standing(&house, &lost, now).await, Standing::Revoked);
     assert_eq!(standing(&house, &first, now).await, Standing::Good);
     present(&house, &third, now).await;
-    assert_eq!(turn(&house, now).await, Report::default(), "in its grace");
+    assert_eq!(turn(&house, now).await, PassReport::default(), "in its grace");
     assert_eq!(standing(&house, &first, now).await, Standing::Good);
     let over = RenewalPolicy::default().retire_at(now);
     assert_eq!(turn(&house, over.minus(SECOND)).await.retired, 0);
@@ -98,8 +98,8 @@ async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: Place) 
     assert_eq!(standing(&house, &third, over).await, Standing::Good);
 }
 
-async fn a_device_that_never_renews_is_found_overdue(place: Place) {
-    let house = House::found(place).await;
+async fn a_device_that_never_renews_is_found_overdue(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let [forgotten, careful] = [house.enroll(NOW).await, house.enroll(NOW.plus(DAY)).await];
     present(&house, &forgotten, NOW).await;
     present(&house, &careful, NOW.plus(DAY)).await;
@@ -118,9 +118,9 @@ async fn a_device_that_never_renews_is_found_overdue(place: Place) {
     assert_eq!(year_later.overdue.len(), 2, "nobody is forgotten");
 }
 
-async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: Place) {
-    let house = House::found(place).await;
-    let other = House::reopen(house.place.clone(), 2).await;
+async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
+    let other = CaFixture::reopen(house.place.clone(), 2).await;
     let mut expected = 0;
     for _ in 0..8 {
         let old = house.enroll(NOW).await;
@@ -140,34 +140,34 @@ async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: Place) 
     }
     assert_eq!(retired, expected);
     let (feed, audit) = (house.ledger.feed_head().await.unwrap(), house.ledger.verify_audit().await.unwrap());
-    assert_eq!(turn(&house, now).await, Report::default());
+    assert_eq!(turn(&house, now).await, PassReport::default());
     assert_eq!(house.ledger.feed_head().await.unwrap(), feed, "nothing more was said");
     assert_eq!(house.ledger.verify_audit().await.unwrap(), audit, "nothing more was written");
 }
 
 /// A pass, and the same pass once more: the second finds the same and does nothing.
-async fn turn(house: &House, now: Timestamp) -> Report {
+async fn turn(house: &CaFixture, now: Timestamp) -> PassReport {
     let policy = RenewalPolicy::default();
     let first = pass(&house.ledger, &policy, now).await.unwrap();
     let second = pass(&house.ledger, &policy, now).await.unwrap();
-    assert_eq!(second, Report { retired: 0, abandoned: 0, forgotten: 0, ..first.clone() });
+    assert_eq!(second, PassReport { retired: 0, abandoned: 0, forgotten: 0, ..first.clone() });
     first
 }
 
-async fn present(house: &House, certificate: &Issued, now: Timestamp) {
+async fn present(house: &CaFixture, certificate: &IssuedCertificate, now: Timestamp) {
     house.present(certificate, RenewalPolicy::default().retire_at(now), now).await;
 }
 
-async fn standing(house: &House, certificate: &Issued, now: Timestamp) -> Standing {
+async fn standing(house: &CaFixture, certificate: &IssuedCertificate, now: Timestamp) -> Standing {
     let thumbprint = &certificate.certificate.thumbprint;
     house.ledger.holding(thumbprint).await.unwrap().unwrap().standing(now)
 }
 
-async fn states(house: &House, certificate: &Issued) -> Vec<CertificateState> {
+async fn states(house: &CaFixture, certificate: &IssuedCertificate) -> Vec<CertificateState> {
     let rows = house.ledger.certificates_of(&certificate.device).await.unwrap();
     rows.iter().map(|row| row.state).collect()
 }
 
-fn generations(due: &[Due]) -> Vec<u32> {
+fn generations(due: &[DueRenewal]) -> Vec<u32> {
     due.iter().map(|due| u32::try_from(due.generation).unwrap()).collect()
 }

@@ -11,9 +11,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tegata_core::feed::{Denial, FeedMessage};
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::Facts;
+use tegata_storage::CertificateHolder;
 use tegata_web::Presented;
-use tegata_web::problem::Answer;
+use tegata_web::problem::WebResult;
 use tokio::task::spawn_blocking;
 use watch::FeedSubscription;
 
@@ -26,7 +26,7 @@ mod watch;
 const MEDIA_TYPE: &str = "application/vnd.tegata.feed";
 
 /// For gates only. Endless: it ends when the gate falls behind, is stopped itself, or the server closes.
-pub(crate) async fn feed(State(signals): State<Arc<Signals>>, presented: Presented) -> Answer<Response> {
+pub(crate) async fn feed(State(signals): State<Arc<Signals>>, presented: Presented) -> WebResult<Response> {
     let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
     // Listening begins before the snapshot is taken, so that nothing falls in between.
     let lines = signals.feed().listen().ok_or(Refusal::Unavailable)?;
@@ -49,14 +49,14 @@ struct FeedStart {
 impl Signals {
     /// Everything denied now. It may be large, so it is written off the threads that serve requests, and only a few
     /// at a time, even when all gates come back at once.
-    async fn snapshot_for(self: &Arc<Self>, gate: &Arc<Facts>) -> Result<FeedStart, Refusal> {
+    async fn snapshot_for(self: &Arc<Self>, gate: &Arc<CertificateHolder>) -> Result<FeedStart, Refusal> {
         let _turn = self.feed().snapshots.acquire().await.map_err(|_| Refusal::Unavailable)?;
         let (signals, gate) = (Arc::clone(self), Arc::clone(gate));
         spawn_blocking(move || signals.write_snapshot(&gate)).await.map_err(|_| Refusal::Internal)?
     }
 
     /// Its date is read before what it says: everything decided by then is in it.
-    fn write_snapshot(&self, gate: &Facts) -> Result<FeedStart, Refusal> {
+    fn write_snapshot(&self, gate: &CertificateHolder) -> Result<FeedStart, Refusal> {
         let at = self.issuer().fresh_at(self.issuer().context.now())?;
         let (denials, _) = self.issuer().context.status.subscribe();
         if let Some(denial) = gate.denial(&denials) {

@@ -14,7 +14,7 @@ use tegata_core::jws::Jwks;
 use tegata_core::{Refusal, Thumbprint, Timestamp};
 use tegata_web::certificate_keys::p256_key;
 use tegata_web::document::written;
-use tegata_web::problem::Answer;
+use tegata_web::problem::WebResult;
 use tokio::sync::Mutex;
 
 /// How long a list may be answered again. A gate that was just enrolled is known after this time.
@@ -22,9 +22,9 @@ const KEPT: Duration = Duration::from_secs(2);
 
 /// The list as it was made last.
 #[derive(Default)]
-pub(crate) struct GateKeys(Mutex<Option<Made>>);
+pub(crate) struct GateKeys(Mutex<Option<PublishedGateKeys>>);
 
-struct Made {
+struct PublishedGateKeys {
     /// The last event of the feed that it takes into account.
     seq: u64,
     at: Timestamp,
@@ -32,7 +32,7 @@ struct Made {
 }
 
 /// A JWK Set (RFC 7517) of all living certificates of gates; `kid` is the certificate's `x5t#S256`.
-pub(crate) async fn gate_keys(State(signals): State<Arc<Signals>>) -> Answer<Response> {
+pub(crate) async fn gate_keys(State(signals): State<Arc<Signals>>) -> WebResult<Response> {
     let jwks = signals.gate_keys().await?;
     let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "no-cache")];
     Ok((headers, jwks).into_response())
@@ -59,7 +59,7 @@ impl Signals {
             Some(key.named(Thumbprint::of(der).to_string()).jwk())
         });
         let jwks = written(&Jwks { keys: keys.collect() });
-        *made = Some(Made { seq, at: now, jwks: jwks.clone() });
+        *made = Some(PublishedGateKeys { seq, at: now, jwks: jwks.clone() });
         Ok(jwks)
     }
 }

@@ -5,24 +5,24 @@ use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::jws::KeyError;
+use tegata_core::jws::JwkError;
 use tegata_core::{Refusal, Timestamp};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 
 /// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
 const STALE: Duration = Duration::from_secs(1);
 
 /// The installation as an issuer of signed statements. Whatever signs shares it, so that a new key signs everywhere
 /// from the same moment on.
-pub struct Issuer {
+pub struct SignalIssuer {
     /// Ledger, status memory, clock and addresses.
-    pub context: Context,
+    pub context: ServerContext,
     keys: ArcSwap<PublishedKeys>,
 }
 
-impl Issuer {
+impl SignalIssuer {
     /// Signs with these keys.
-    pub fn new(context: Context, keys: SigningKeys) -> Arc<Self> {
+    pub fn new(context: ServerContext, keys: SigningKeys) -> Arc<Self> {
         Arc::new(Self { context, keys: ArcSwap::from_pointee(PublishedKeys::from(keys)) })
     }
 
@@ -40,7 +40,7 @@ impl Issuer {
     ///
     /// # Errors
     /// The key does not sign.
-    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JwkError> {
         self.published().keys.sign(typ, claims)
     }
 

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde::Serialize;
 use std::sync::Arc;
-use tegata_core::jws::{JwsError, KeyError, KeySet, SigningKey, VerifyingKey};
+use tegata_core::jws::{JwkError, JwsError, KeySet, SigningKey, VerifyingKey};
 
 /// Claims are about so long, in bytes.
 const CLAIMS: usize = 768;
@@ -47,9 +47,9 @@ impl SigningKeys {
     ///
     /// # Errors
     /// The key does not sign.
-    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JwkError> {
         let mut payload = Vec::with_capacity(CLAIMS);
-        serde_json::to_writer(&mut payload, claims).map_err(|_| KeyError)?;
+        serde_json::to_writer(&mut payload, claims).map_err(|_| JwkError)?;
         self.signing.sign(typ, &payload)
     }
 

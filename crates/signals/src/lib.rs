@@ -2,7 +2,7 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | who signs, and with which keys | [`Issuer`], [`SigningKeys`], [`KeySuccession`] |
+//! | who signs, and with which keys | [`SignalIssuer`], [`SigningKeys`], [`KeySuccession`] |
 //! | what must be configured, and which routes there are | [`Signals`], [`portal_router`], [`device_router`] |
 //! | what has to run beside the routes | [`FeedHub::run`], [`acknowledge_loop`], [`deliver`], [`publish_statuses`] |
 
@@ -20,7 +20,7 @@ mod succession;
 mod surfaces;
 
 pub use feed::FeedHub;
-pub use issuer::Issuer;
+pub use issuer::SignalIssuer;
 pub use keys::{PublishedKeys, SigningKeys};
 pub use receivers::{
     DeliveryMethod, EventPusher, EventReceiver, PushOutcome, UnknownClient, deliver, is_for_good,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tegata_core::Refusal;
 use tegata_core::feed::Receipt;
 use tegata_storage::{LedgerError, Result};
-use tegata_web::problem::Answer;
+use tegata_web::problem::WebResult;
 use tegata_web::{Presented, Problem, StrictJson};
 
 /// For gates only. 204 once it is durable.
@@ -15,7 +15,7 @@ pub(crate) async fn receive(
     State(signals): State<Arc<Signals>>,
     presented: Presented,
     StrictJson(receipt): StrictJson<Receipt>,
-) -> Answer<StatusCode> {
+) -> WebResult<StatusCode> {
     let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
     if !signals.has_happened(receipt.seq).await.map_err(|error| told(&error))? {
         let detail = "seq is beyond the last event of the feed";

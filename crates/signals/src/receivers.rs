@@ -24,7 +24,7 @@ mod signing;
 pub(crate) use management::{POLL_DELIVERY, PUSH_DELIVERY, configuration, fixed, set_status, status, verify};
 pub(crate) use poll::poll;
 
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use crate::signals::Signals;
 use delivery::PushDelivery;
 use futures_util::future::{BoxFuture, join_all};
@@ -174,7 +174,7 @@ pub async fn deliver(signals: Arc<Signals>) {
     std::future::pending::<()>().await;
 }
 
-async fn introduce(issuer: &Issuer, stream: &EventStream) {
+async fn introduce(issuer: &SignalIssuer, stream: &EventStream) {
     let EventReceiver { id, issuance, .. } = &stream.receiver;
     let ledger = &issuer.context.ledger;
     while let Err(error) = ledger.introduce_receiver(id, *issuance, issuer.context.now()).await {

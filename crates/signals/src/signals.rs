@@ -2,15 +2,15 @@
 
 use crate::feed::FeedHub;
 use crate::gate_keys::GateKeys;
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use crate::receivers::{EventReceiver, EventStreams, UnknownClient};
 use crate::status_list::StatusLists;
 use std::sync::Arc;
 use tegata_web::ClientRegistry;
 
-/// Everything that tells others what changed, over one [`Issuer`].
+/// Everything that tells others what changed, over one [`SignalIssuer`].
 pub struct Signals {
-    issuer: Arc<Issuer>,
+    issuer: Arc<SignalIssuer>,
     clients: Arc<ClientRegistry>,
     streams: EventStreams,
     feed: Arc<FeedHub>,
@@ -24,7 +24,7 @@ impl Signals {
     /// # Errors
     /// [`UnknownClient`] names a receiver whose client is not registered.
     pub fn new(
-        issuer: Arc<Issuer>,
+        issuer: Arc<SignalIssuer>,
         clients: Arc<ClientRegistry>,
         receivers: Vec<EventReceiver>,
     ) -> Result<Arc<Self>, UnknownClient> {
@@ -33,7 +33,7 @@ impl Signals {
     }
 
     pub(crate) fn with_streams(
-        issuer: Arc<Issuer>,
+        issuer: Arc<SignalIssuer>,
         clients: Arc<ClientRegistry>,
         streams: EventStreams,
     ) -> Arc<Self> {
@@ -48,7 +48,7 @@ impl Signals {
     }
 
     /// Who signs.
-    pub fn issuer(&self) -> &Arc<Issuer> {
+    pub fn issuer(&self) -> &Arc<SignalIssuer> {
         &self.issuer
     }
 

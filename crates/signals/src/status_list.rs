@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_core::status_list::{Layout, ListEntry, ListSecret, StatusClaim, list_of};
+use tegata_core::status_list::{ListEntry, ListLayout, ListSecret, StatusClaim, list_of};
 
 /// How long a list may be relied upon: three times what a token lives by default, for whoever is away for longer gives
 /// out no tokens either.
@@ -67,7 +67,7 @@ struct ListAssignment {
 
 /// One list: how it is laid out, and where it is.
 struct StatusListPlace {
-    layout: Layout,
+    layout: ListLayout,
     uri: String,
 }
 

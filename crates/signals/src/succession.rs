@@ -186,14 +186,18 @@ mod tests {
 
     /// What may happen to the keys of an installation.
     #[derive(Clone, Debug)]
-    enum Act {
+    enum SuccessionAct {
         Wait(u64),
         Appoint,
         DropEnded,
     }
 
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
-        let act = prop_oneof![(1u64..120).prop_map(Act::Wait), Just(Act::Appoint), Just(Act::DropEnded)];
+    fn acts() -> impl Strategy<Value = Vec<SuccessionAct>> {
+        let act = prop_oneof![
+            (1u64..120).prop_map(SuccessionAct::Wait),
+            Just(SuccessionAct::Appoint),
+            Just(SuccessionAct::DropEnded)
+        ];
         proptest::collection::vec(act, 0..60)
     }
 
@@ -204,12 +208,12 @@ mod tests {
             let mut signed: Vec<(String, Timestamp)> = Vec::new();
             for act in acts {
                 match act {
-                    Act::Wait(minutes) => now = now.plus(MINUTE * u32::try_from(minutes).unwrap()),
-                    Act::Appoint => {
+                    SuccessionAct::Wait(minutes) => now = now.plus(MINUTE * u32::try_from(minutes).unwrap()),
+                    SuccessionAct::Appoint => {
                         count += 1;
                         keys.appoint(count.to_string(), now, NOTICE).unwrap();
                     }
-                    Act::DropEnded => drop(keys.drop_ended(now)),
+                    SuccessionAct::DropEnded => drop(keys.drop_ended(now)),
                 }
                 let term = keys.signing(now).clone();
                 prop_assert!(term.kid == "0" || now >= term.published_at.plus(NOTICE), "{term:?} at {now}");

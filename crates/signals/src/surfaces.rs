@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::feed::Event;
 use tegata_storage::Result;
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{sleep, timeout};
@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Writes receipts for the surfaces of this process: at the start, after every change, and every five seconds. Runs
 /// until the status memory is gone or the task is dropped.
-pub async fn acknowledge_loop(context: Context) {
+pub async fn acknowledge_loop(context: ServerContext) {
     let (_, mut events) = context.status.subscribe();
     loop {
         if let Err(error) = acknowledge(&context).await {
@@ -37,7 +37,7 @@ pub async fn acknowledge_loop(context: Context) {
 }
 
 /// The memory has applied an event before anybody hears of it, so what it has reached by now is what is acknowledged.
-async fn acknowledge(context: &Context) -> Result<()> {
+async fn acknowledge(context: &ServerContext) -> Result<()> {
     let seq = context.status.freshness().seq;
     for surface in SURFACES {
         context.ledger.acknowledge(surface, seq, context.now()).await?;

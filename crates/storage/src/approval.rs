@@ -114,7 +114,7 @@ macro_rules! select {
 impl Ledger {
     /// What was decided about this key and this invitation, or is still to be.
     pub async fn approval_for(&self, invitation: &InvitationId, key_hash: &[u8]) -> Result<Option<Approval>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<ApprovalRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE a.invitation = $1 AND a.key_hash = $2"))
                 .bind(invitation.as_str())
                 .bind(key_hash.to_vec())
@@ -126,7 +126,7 @@ impl Ledger {
 
     /// The approval with this identifier.
     pub async fn approval(&self, id: &ApprovalId) -> Result<Option<Approval>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<ApprovalRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE a.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
         });
         row.map(Approval::try_from).transpose()
@@ -134,7 +134,7 @@ impl Ledger {
 
     /// Who waits now, the longest first.
     pub async fn waiting(&self, now: Timestamp) -> Result<Vec<Approval>> {
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<ApprovalRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE a.state = 'waiting' AND a.expires_at >= $1 ORDER BY a.asked_at, a.id"))
                 .bind(now.millis())
                 .fetch_all(connection)
@@ -318,7 +318,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct ApprovalRow {
     #[sqlx(try_from = "String")]
     id: ApprovalId,
     #[sqlx(try_from = "String")]
@@ -341,10 +341,10 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for Approval {
+impl TryFrom<ApprovalRow> for Approval {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: ApprovalRow) -> Result<Self> {
         Ok(Self {
             id: row.id,
             invitation: row.invitation,

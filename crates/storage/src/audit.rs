@@ -3,7 +3,7 @@
 pub(crate) mod chain;
 mod retention;
 
-pub use chain::{AuditChain, AuditGap, Link};
+pub use chain::{AuditChain, AuditGap, AuditLink};
 pub use retention::{AuditRetention, TokenDay};
 
 use crate::actor::Actor;
@@ -42,7 +42,7 @@ pub enum AuditFault {
 
 /// An audit entry of its own, for what was refused: nothing else is written.
 #[derive(Debug)]
-pub struct Note {
+pub struct AuditNote {
     /// Who.
     pub actor: Actor,
     /// What.
@@ -55,7 +55,7 @@ pub struct Note {
     pub at: Timestamp,
 }
 
-impl Operation for Note {
+impl Operation for AuditNote {
     type Output = ();
 
     fn now(&self) -> Timestamp {

@@ -7,7 +7,7 @@ mod revoking;
 mod taking_over;
 mod together;
 
-pub use issuing::{Complete, Intent, Origin};
-pub use reading::{Certificate, Due, Ended, Holding, SerialStatus};
-pub use revoking::{Lineage, Revoked};
+pub use issuing::{IssuanceRight, ReserveSerial, StoreCertificate};
+pub use reading::{Certificate, DueRenewal, EndedCertificate, HeldCertificate, SerialStatus};
+pub use revoking::{Lineage, RevocationEffect};
 pub use taking_over::TakenOver;

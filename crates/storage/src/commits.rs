@@ -9,7 +9,7 @@ pub const COMMIT_BOUNDS: [u64; 8] = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 1
 
 /// What the writer has done since the ledger was opened.
 #[derive(Default)]
-pub(crate) struct Commits {
+pub(crate) struct CommitCounter {
     groups: AtomicU64,
     operations: AtomicU64,
     micros: AtomicU64,
@@ -29,7 +29,7 @@ pub struct CommitCounts {
     pub classes: [u64; COMMIT_BOUNDS.len()],
 }
 
-impl Commits {
+impl CommitCounter {
     pub(crate) fn note(&self, operations: usize, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.groups.fetch_add(1, Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl Commits {
 impl Ledger {
     /// What the writer of grouped operations has done in this process.
     pub fn commits(&self) -> CommitCounts {
-        let Commits { groups, operations, micros, classes } = &self.shared.commits;
+        let CommitCounter { groups, operations, micros, classes } = &self.shared.commits;
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         CommitCounts {
             groups: read(groups),
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn whoever_watches_sees_how_large_groups_are_and_how_long_they_take() {
-        let commits = Commits::default();
+        let commits = CommitCounter::default();
         commits.note(3, Duration::from_micros(600));
         commits.note(1, Duration::from_secs(5));
         assert_eq!(commits.groups.load(Ordering::Relaxed), 2);

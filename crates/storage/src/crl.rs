@@ -21,18 +21,18 @@ pub struct StoredCrl {
 
 /// What a shard should say and what its published list says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shard {
+pub struct CrlShard {
     /// Which of the issuer's, from 0.
     pub number: u16,
     /// Moves with every change of its entries.
     pub revision: u64,
     /// The list that is out.
-    pub published: Option<Published>,
+    pub published: Option<PublishedCrl>,
 }
 
 /// The published list, without its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Published {
+pub struct PublishedCrl {
     /// The CRL number.
     pub number: u64,
     /// The revision it contains.
@@ -79,7 +79,7 @@ impl Ledger {
     }
 
     /// The shards of an issuer, by number.
-    pub async fn shards(&self, issuer: &IssuerId) -> Result<Vec<Shard>> {
+    pub async fn shards(&self, issuer: &IssuerId) -> Result<Vec<CrlShard>> {
         let rows: Vec<ShardRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.number, s.revision, c.number AS crl_number, c.revision AS crl_revision, c.this_update, \
@@ -188,16 +188,16 @@ impl Transaction {
     }
 }
 
-fn shard((number, revision, crl_number, crl_revision, this_update, next_update): ShardRow) -> Shard {
+fn shard((number, revision, crl_number, crl_revision, this_update, next_update): ShardRow) -> CrlShard {
     let published = |crl_number: i64| {
-        Some(Published {
+        Some(PublishedCrl {
             number: crl_number.unsigned_abs(),
             revision: crl_revision?.unsigned_abs(),
             this_update: this_update?.into(),
             next_update: next_update?.into(),
         })
     };
-    Shard {
+    CrlShard {
         number: u16::try_from(number).unwrap_or(u16::MAX),
         revision: revision.unsigned_abs(),
         published: crl_number.and_then(published),

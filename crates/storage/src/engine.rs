@@ -9,15 +9,15 @@ mod writer;
 pub use patience::Patience;
 
 use crate::LedgerError;
-use crate::head::{Ending, Head};
-use postgres::{Postgres, Taken};
-use readers::Readers;
+use crate::head::{LedgerHead, TransactionEnd};
+use postgres::{Postgres, TakenConnection};
+use readers::ReaderPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, Sqlite};
 use std::str::FromStr;
-use writer::{Writer, Writing};
+use writer::{WriteGuard, WriterConnection};
 
 /// Readers at one time.
 const READERS: u32 = 4;
@@ -48,8 +48,8 @@ pub(crate) enum Engine {
     /// Writes go through one connection, so that writers of this process queue up in order instead of
     /// colliding at the file lock.
     Sqlite {
-        write: Writer,
-        read: Readers,
+        write: WriterConnection,
+        read: ReaderPool,
         /// For whoever keeps one state of the ledger before their eyes for long.
         views: SqlitePool,
     },
@@ -57,10 +57,10 @@ pub(crate) enum Engine {
 }
 
 pub(crate) enum EngineTransaction {
-    Sqlite(Writing),
+    Sqlite(WriteGuard),
     /// A view of the ledger that writes nothing.
     SqliteSnapshot(sqlx::Transaction<'static, Sqlite>),
-    Postgres(Taken),
+    Postgres(TakenConnection),
 }
 
 /// Expands `body` once for each engine, with `$connection` as that engine's connection: one SQL text, and
@@ -144,9 +144,9 @@ impl Engine {
             .pragma("cache_size", "-8192")
             // … and is copied from the log to its place after this many pages, not four times as often.
             .pragma("wal_autocheckpoint", "4000");
-        let write = Writer::open(options.clone(), patience.turn()).await?;
+        let write = WriterConnection::open(options.clone(), patience.turn()).await?;
         let options = options.read_only(true);
-        let read = Readers::open(options.clone(), READERS).await?;
+        let read = ReaderPool::open(options.clone(), READERS).await?;
         let views = SqlitePoolOptions::new().max_connections(2).connect_lazy_with(options);
         Ok(Self::Sqlite { write, read, views })
     }
@@ -171,7 +171,7 @@ impl Engine {
     }
 
     /// Takes the right to write, and gives the head as the last writer left it.
-    pub(crate) async fn begin(&self) -> Result<(EngineTransaction, Head), LedgerError> {
+    pub(crate) async fn begin(&self) -> Result<(EngineTransaction, LedgerHead), LedgerError> {
         Ok(match self {
             Self::Sqlite { write, .. } => {
                 let mut connection = write.take().await?;
@@ -223,7 +223,7 @@ impl Engine {
 
 impl EngineTransaction {
     /// Writes the last entries and the head, and makes everything durable.
-    pub(crate) async fn commit(self, ending: Ending<'_>) -> Result<(), LedgerError> {
+    pub(crate) async fn commit(self, ending: TransactionEnd<'_>) -> Result<(), LedgerError> {
         match self {
             Self::Sqlite(mut connection) => {
                 ending.in_one_trip(&mut connection).await.map_err(doubtful)?;

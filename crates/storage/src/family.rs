@@ -8,14 +8,14 @@ use crate::group::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
-use tegata_core::feed::{Holder, TokensBefore};
+use tegata_core::feed::{TokenHolder, TokensBefore};
 use tegata_core::{DeviceId, FamilyId, Timestamp};
 
 pub use rotating::{RotateFamily, Rotation};
 
 /// A family as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Family {
+pub struct RefreshTokenFamily {
     /// Its identifier.
     pub id: FamilyId,
     /// Whose it is.
@@ -32,7 +32,7 @@ pub struct Family {
     pub until: Timestamp,
 }
 
-impl Family {
+impl RefreshTokenFamily {
     /// Whether its current value works at a time.
     pub fn lives(&self, now: Timestamp) -> bool {
         !self.is_ended && now < self.until
@@ -111,8 +111,8 @@ impl Operation for StartFamily {
 
 impl Ledger {
     /// The family with this identifier.
-    pub async fn family(&self, id: &FamilyId) -> Result<Option<Family>> {
-        let row: Option<Row> = on_read!(self, connection => {
+    pub async fn family(&self, id: &FamilyId) -> Result<Option<RefreshTokenFamily>> {
+        let row: Option<RefreshTokenFamilyRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id, device, audience, subject, scope, state, idle_until, expires_at FROM token_family WHERE id = $1",
             )
@@ -161,8 +161,8 @@ impl Transaction {
     /// Ends the families that devices began before a moment; their access tokens are denied by their age. Gives how many.
     pub(crate) async fn end_families_before(&mut self, tokens: &TokensBefore) -> Result<u64> {
         let holder = match &tokens.of {
-            Holder::Device(device) => device.as_str(),
-            Holder::Tenant(tenant) => tenant.as_str(),
+            TokenHolder::Device(device) => device.as_str(),
+            TokenHolder::Tenant(tenant) => tenant.as_str(),
         };
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
@@ -272,7 +272,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct RefreshTokenFamilyRow {
     id: String,
     device: String,
     audience: String,
@@ -283,10 +283,10 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for Family {
+impl TryFrom<RefreshTokenFamilyRow> for RefreshTokenFamily {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: RefreshTokenFamilyRow) -> Result<Self> {
         Ok(Self {
             id: FamilyId::parse(&row.id).ok_or(LedgerError::Unreadable("token_family.id"))?,
             device: DeviceId::parse(&row.device).ok_or(LedgerError::Unreadable("token_family.device"))?,

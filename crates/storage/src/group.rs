@@ -8,10 +8,10 @@
 mod set;
 
 use crate::engine::Engine;
-use crate::transaction::{Shared, Transaction};
+use crate::transaction::{LedgerShared, Transaction};
 use crate::{Ledger, LedgerError, Result};
 use futures_util::FutureExt;
-use set::{AnySet, Set};
+use set::{AnyOperationSet, OperationSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tegata_core::Timestamp;
@@ -45,19 +45,19 @@ pub trait Operation: Sized + Send + Sync + 'static {
     }
 }
 
-pub(crate) type Sender = mpsc::Sender<Box<dyn AnySet>>;
+pub(crate) type Sender = mpsc::Sender<Box<dyn AnyOperationSet>>;
 
 impl Ledger {
     /// Hands an operation to the group and waits until it is durable.
     pub async fn group<O: Operation>(&self, operation: O) -> Result<O::Output> {
         let (answer, receive) = oneshot::channel();
-        let alone: Box<dyn AnySet> = Box::new(Set::new(operation, answer));
+        let alone: Box<dyn AnyOperationSet> = Box::new(OperationSet::new(operation, answer));
         self.group.send(alone).await.map_err(|_| LedgerError::Closing)?;
         receive.await.map_err(|_| LedgerError::Closing)?
     }
 }
 
-pub(crate) fn start(engine: Engine, shared: Arc<Shared>) -> Sender {
+pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> Sender {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP);
@@ -94,8 +94,8 @@ pub(crate) async fn one_by_one<O: Operation>(
     Ok(outputs)
 }
 
-fn by_kind(group: impl Iterator<Item = Box<dyn AnySet>>) -> Vec<Box<dyn AnySet>> {
-    let mut sets: Vec<Box<dyn AnySet>> = Vec::new();
+fn by_kind(group: impl Iterator<Item = Box<dyn AnyOperationSet>>) -> Vec<Box<dyn AnyOperationSet>> {
+    let mut sets: Vec<Box<dyn AnyOperationSet>> = Vec::new();
     for alone in group {
         match sets.iter_mut().find(|set| set.kind() == alone.kind()) {
             Some(set) => set.absorb(alone.into_any()),
@@ -106,7 +106,11 @@ fn by_kind(group: impl Iterator<Item = Box<dyn AnySet>>) -> Vec<Box<dyn AnySet>>
 }
 
 /// An error means that the engine no longer answers, and then nobody in the group has anything.
-async fn commit(engine: &Engine, shared: &Arc<Shared>, sets: &mut [Box<dyn AnySet>]) -> Result<()> {
+async fn commit(
+    engine: &Engine,
+    shared: &Arc<LedgerShared>,
+    sets: &mut [Box<dyn AnyOperationSet>],
+) -> Result<()> {
     let now = sets.iter().map(|set| set.now()).max().unwrap_or_default();
     let mut transaction = Transaction::begin(engine, shared, now).await?;
     if let Err(error) = in_hope(&mut transaction, sets).await {
@@ -121,7 +125,7 @@ async fn commit(engine: &Engine, shared: &Arc<Shared>, sets: &mut [Box<dyn AnySe
 }
 
 /// Without savepoints: the whole transaction is one.
-async fn in_hope(transaction: &mut Transaction, sets: &mut [Box<dyn AnySet>]) -> Result<()> {
+async fn in_hope(transaction: &mut Transaction, sets: &mut [Box<dyn AnyOperationSet>]) -> Result<()> {
     for set in sets {
         set.apply_all(transaction).await?;
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use tegata_core::{Guidance, SiteId};
 
 /// Contact and link, as they are written.
-type Row = (Option<String>, Option<String>);
+type GuidanceRow = (Option<String>, Option<String>);
 
 /// The same of a site, and of its tenant.
 type BothRows = (Option<String>, Option<String>, Option<String>, Option<String>);
@@ -57,7 +57,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such place.
     pub async fn guidance_at(&self, place: &PolicyPlace) -> Result<Guidance> {
-        let row: Option<Row> = on_read!(self, connection => said_at!(place, connection));
+        let row: Option<GuidanceRow> = on_read!(self, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)
     }
 }
@@ -103,7 +103,8 @@ impl Transaction {
 
     /// The transaction holds the right to write: what it reads stays so.
     async fn guidance(&mut self, place: &PolicyPlace) -> Result<Guidance> {
-        let row: Option<Row> = on_transaction!(self.engine, connection => said_at!(place, connection));
+        let row: Option<GuidanceRow> =
+            on_transaction!(self.engine, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)
     }
 }
@@ -112,7 +113,7 @@ fn written<T: Serialize>(said: &T) -> Result<String> {
     serde_json::to_string(said).map_err(|_| LedgerError::Unreadable("guidance"))
 }
 
-fn read((contact, product): Row) -> Result<Guidance> {
+fn read((contact, product): GuidanceRow) -> Result<Guidance> {
     Ok(Guidance { contact: read_one(contact)?, product: read_one(product)? })
 }
 

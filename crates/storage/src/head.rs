@@ -2,12 +2,12 @@
 
 use crate::Result;
 use crate::engine::{EngineTransaction, on_transaction};
-use crate::rows::{Statement, bind_rows};
+use crate::rows::{BatchStatement, bind_rows};
 use sqlx::{PgConnection, SqliteConnection};
 
 /// How far the audit log, the feed and the revocation log are.
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Head {
+pub(crate) struct LedgerHead {
     pub(crate) audit_seq: i64,
     pub(crate) audit_hash: Vec<u8>,
     pub(crate) feed_seq: i64,
@@ -23,7 +23,7 @@ pub(crate) struct Head {
 }
 
 /// An audit entry on its way to the ledger.
-pub(crate) struct Entry {
+pub(crate) struct HeadEntry {
     pub(crate) seq: i64,
     pub(crate) at: i64,
     pub(crate) device: Option<String>,
@@ -32,11 +32,11 @@ pub(crate) struct Entry {
 }
 
 /// The last that a transaction writes. Nothing to write is a transaction that changed neither chain.
-pub(crate) struct Ending<'a> {
+pub(crate) struct TransactionEnd<'a> {
     /// At most [`crate::rows::MOST`].
-    pub(crate) entries: &'a [Entry],
+    pub(crate) entries: &'a [HeadEntry],
     /// Where it moved.
-    pub(crate) head: Option<&'a Head>,
+    pub(crate) head: Option<&'a LedgerHead>,
 }
 
 macro_rules! entries {
@@ -55,8 +55,9 @@ macro_rules! head {
 const NEW: &str = "WITH new (seq, at, device, entry, hash) AS (VALUES ";
 const COLUMNS: usize = 5;
 
-static ENTRIES: Statement = Statement::new(NEW, COLUMNS, entries!());
-static ENDING: Statement = Statement::with(5, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
+static ENTRIES: BatchStatement = BatchStatement::new(NEW, COLUMNS, entries!());
+static ENDING: BatchStatement =
+    BatchStatement::with(5, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
 
 const TIMED_HEAD: &str =
     concat!(head!(), " RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
@@ -84,7 +85,7 @@ macro_rules! bind_entries {
     };
 }
 
-impl Ending<'_> {
+impl TransactionEnd<'_> {
     /// The last statement commits; what stops on the way there has changed nothing.
     pub(crate) async fn in_one_trip(self, connection: &mut SqliteConnection) -> Result<()> {
         let Some(head) = self.head else {
@@ -118,7 +119,7 @@ impl Ending<'_> {
 }
 
 /// Writes entries within a transaction, 1 to [`crate::rows::MOST`].
-pub(crate) async fn insert(transaction: &mut EngineTransaction, entries: &[Entry]) -> Result<()> {
+pub(crate) async fn insert(transaction: &mut EngineTransaction, entries: &[HeadEntry]) -> Result<()> {
     let (text, size) = ENTRIES.of(entries.len());
     on_transaction!(*transaction, connection => {
         bind_entries!(sqlx::query(text), entries, size).execute(connection).await?;

@@ -7,10 +7,12 @@ mod anomalies;
 mod rows;
 
 pub use anomalies::{Orphan, Suspicious};
-pub use rows::{FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Latest};
+pub use rows::{
+    FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, LatestTime,
+};
 
 use crate::audit::chain::{self, LinkRow, links};
-use crate::audit::{AuditChain, Link};
+use crate::audit::{AuditChain, AuditLink};
 use crate::engine::{EngineTransaction, on_transaction};
 use crate::{AuditEntry, AuditFault, Ledger, Result};
 use tegata_core::Timestamp;
@@ -26,7 +28,7 @@ pub struct Inspection {
 
 /// How far both chains are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Heads {
+pub struct ChainHeads {
     /// The last audit entry.
     pub audit: u64,
     /// The last event.
@@ -50,11 +52,11 @@ impl Ledger {
 
 impl Inspection {
     /// How far the chains say they are.
-    pub async fn heads(&mut self) -> Result<Heads> {
+    pub async fn heads(&mut self) -> Result<ChainHeads> {
         let (audit, feed): (i64, i64) = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT audit_seq, feed_seq FROM head WHERE id = 1").fetch_one(connection).await?
         });
-        Ok(Heads { audit: audit.unsigned_abs(), feed: feed.unsigned_abs() })
+        Ok(ChainHeads { audit: audit.unsigned_abs(), feed: feed.unsigned_abs() })
     }
 
     /// Walks the audit log from its beginning, handing over every entry until the chain breaks. Gives the number of
@@ -76,8 +78,8 @@ impl Inspection {
                     break;
                 }
                 match chain::step(&mut chain, row) {
-                    Ok(Link::Entry(entry, _)) => visit(&entry),
-                    Ok(Link::Gap(_)) => {}
+                    Ok(AuditLink::Entry(entry, _)) => visit(&entry),
+                    Ok(AuditLink::Gap(_)) => {}
                     Err(fault) => return Ok(Err(fault)),
                 }
             }

@@ -2,7 +2,7 @@
 
 mod lookup;
 
-pub(crate) use lookup::Lookups;
+pub(crate) use lookup::LookupQueue;
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
@@ -11,7 +11,7 @@ use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::Code;
 use tegata_core::{
-    DeviceId, InvitationId, Policies, Refusal, Role, SiteId, TenantId, TenantState, Timestamp,
+    DeviceId, EffectivePolicy, InvitationId, Refusal, Role, SiteId, TenantId, TenantState, Timestamp,
 };
 
 /// Where an invitation stands. Expiry is the clock's.
@@ -79,7 +79,7 @@ pub struct Invitation {
     /// The device it became.
     pub device: Option<DeviceId>,
     /// The rules for whoever uses it.
-    pub policies: Policies,
+    pub policies: EffectivePolicy,
 }
 
 impl Invitation {
@@ -139,7 +139,7 @@ impl Ledger {
 
     /// Invitations that can be used still, by the time they end. Places of kitting codes are not among them.
     pub async fn open_invitations(&self, now: Timestamp) -> Result<Vec<Invitation>> {
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<InvitationRow> = on_read!(self, connection => {
             sqlx::query_as(select!(
                 "WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 ORDER BY i.expires_at, i.id"
             ))
@@ -163,7 +163,7 @@ impl Ledger {
 
     /// The invitation with this identifier.
     pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<InvitationRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE i.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
         });
         row.map(TryInto::try_into).transpose()
@@ -186,7 +186,7 @@ impl Ledger {
         hash: &[u8],
         now: Timestamp,
     ) -> Result<Option<Invitation>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<InvitationRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE i.short_hash = $1 AND i.short_until >= $2"))
             .bind(hash.to_vec())
             .bind(now.millis())
@@ -376,7 +376,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct InvitationRow {
     #[sqlx(try_from = "String")]
     id: InvitationId,
     #[sqlx(try_from = "String")]
@@ -399,10 +399,10 @@ struct Row {
     code_hash: Vec<u8>,
 }
 
-impl TryFrom<Row> for Invitation {
+impl TryFrom<InvitationRow> for Invitation {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: InvitationRow) -> Result<Self> {
         let state = InvitationState::parse(&row.state)?;
         Ok(Self {
             id: row.id,

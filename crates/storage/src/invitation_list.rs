@@ -32,15 +32,15 @@ pub struct NewInvitationList<'a> {
     /// How long each invitation waits.
     pub life: Duration,
     /// Its lines, numbered as the client numbers them.
-    pub lines: Vec<NewLine>,
+    pub lines: Vec<NewInvitationLine>,
 }
 
 /// A line with what was found about it.
-pub struct NewLine {
+pub struct NewInvitationLine {
     /// Where it stands in what was sent.
     pub number: u32,
     /// For whom it is, or why nobody is invited by it.
-    pub judged: std::result::Result<Guest, LineRefusal>,
+    pub judged: std::result::Result<InvitedHolder, LineRefusal>,
 }
 
 /// Why nobody is invited by a line.
@@ -60,7 +60,7 @@ impl From<Refusal> for LineRefusal {
 
 /// For whom an invitation is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Guest {
+pub struct InvitedHolder {
     /// Whose device.
     pub tenant: TenantId,
     /// Where it stands.
@@ -309,7 +309,7 @@ impl Transaction {
         if sent < MOST_LISTS { Ok(()) } else { Err(LedgerError::Refused(Refusal::TooManyRequests)) }
     }
 
-    async fn write_line(&mut self, list: &InvitationListId, line: &NewLine) -> Result<()> {
+    async fn write_line(&mut self, list: &InvitationListId, line: &NewInvitationLine) -> Result<()> {
         let guest = line.judged.as_ref().ok();
         let refusal = line.judged.as_ref().err();
         on_transaction!(self.engine, connection => {
@@ -335,7 +335,7 @@ impl Transaction {
         &mut self,
         id: &InvitationListId,
         most: u32,
-    ) -> Result<(Vec<(i64, Guest)>, Duration)> {
+    ) -> Result<(Vec<(i64, InvitedHolder)>, Duration)> {
         let rows: Vec<(i64, String, String, String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT l.number, l.tenant, l.site, l.label, j.life FROM invitation_line l \
@@ -351,7 +351,7 @@ impl Transaction {
         let read = |(number, tenant, site, label, _): (i64, String, String, String, i64)| {
             let tenant = TenantId::parse(&tenant).ok_or(LedgerError::Unreadable("invitation_line.tenant"))?;
             let site = SiteId::parse(&site).ok_or(LedgerError::Unreadable("invitation_line.site"))?;
-            Ok((number, Guest { tenant, site, label }))
+            Ok((number, InvitedHolder { tenant, site, label }))
         };
         let lines = rows.into_iter().map(read).collect::<Result<_>>()?;
         Ok((lines, Duration::from_millis(life)))

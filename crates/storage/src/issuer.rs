@@ -141,7 +141,7 @@ impl IssuerState {
 impl Ledger {
     /// All CAs, oldest first.
     pub async fn issuers(&self) -> Result<Vec<StoredIssuer>> {
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<IssuerRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id, kind, custody, certificate, parent, tenant, shards, state, reason, ended_at \
                  FROM issuer ORDER BY created_at, id",
@@ -243,7 +243,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct IssuerRow {
     #[sqlx(try_from = "String")]
     id: IssuerId,
     kind: String,
@@ -257,10 +257,10 @@ struct Row {
     ended_at: Option<i64>,
 }
 
-impl TryFrom<Row> for StoredIssuer {
+impl TryFrom<IssuerRow> for StoredIssuer {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: IssuerRow) -> Result<Self> {
         let parent = row.parent.map(IssuerId::try_from).transpose();
         let tenant = row.tenant.map(TenantId::try_from).transpose();
         let reason = row.reason.as_deref().and_then(RevocationReason::parse).unwrap_or_default();

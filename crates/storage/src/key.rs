@@ -1,9 +1,9 @@
 //! Keys that are in other hands.
 
 use crate::actor::Actor;
-use crate::certificate::Revoked;
+use crate::certificate::RevocationEffect;
 use crate::engine::{on_read, on_transaction};
-use crate::head::Ending;
+use crate::head::TransactionEnd;
 use crate::{Ledger, LedgerError, Result, Transaction};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
@@ -36,7 +36,12 @@ impl Ledger {
 impl Transaction {
     /// Blocks a key for ever, whatever else its `SubjectPublicKeyInfo` says, and revokes every certificate with it, for
     /// `keyCompromise` and with their descendants. Once more revokes what came since, if anything could.
-    pub async fn block_public_key(&mut self, info: &[u8], note: &str, actor: &Actor) -> Result<Revoked> {
+    pub async fn block_public_key(
+        &mut self,
+        info: &[u8],
+        note: &str,
+        actor: &Actor,
+    ) -> Result<RevocationEffect> {
         let mut key_hash = [0; 32];
         key_hash.copy_from_slice(digest(&SHA256, info).as_ref());
         let id = KeyId::of_public_key(info).map_or(key_hash, |id| *id.as_bytes());
@@ -45,7 +50,12 @@ impl Transaction {
 
     /// The same for a key of which only the SHA-256 of its `SubjectPublicKeyInfo` is known. If a certificate has it, the
     /// key is known all the same.
-    pub async fn block_key(&mut self, key_hash: &[u8; 32], note: &str, actor: &Actor) -> Result<Revoked> {
+    pub async fn block_key(
+        &mut self,
+        key_hash: &[u8; 32],
+        note: &str,
+        actor: &Actor,
+    ) -> Result<RevocationEffect> {
         let id = self.key_id_of(key_hash).await?;
         self.block(key_hash, &id, note, actor).await
     }
@@ -56,7 +66,7 @@ impl Transaction {
         id: &[u8; 32],
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         let at = self.now;
         let added = self.insert_blocked_key(key_hash, id, note, at).await?;
         if added == 1 {
@@ -167,7 +177,7 @@ impl Ledger {
                         .await?;
                 });
             }
-            transaction.commit(Ending { entries: &[], head: Some(&head) }).await?;
+            transaction.commit(TransactionEnd { entries: &[], head: Some(&head) }).await?;
         }
     }
 }

@@ -5,7 +5,7 @@
 //!   entry and its feed event are one transaction. States move by guarded UPDATE, never by read-then-write.
 //! - Writes that many wait for (issuing, tokens, receipts) are handed to [`Ledger::group`], which commits all that
 //!   arrived while the previous commit was on its way to the disk.
-//! - [`Status`] is the memory of the ledger on the token path, kept fresh by the feed.
+//! - [`StatusCache`] is the memory of the ledger on the token path, kept fresh by the feed.
 //!
 //! To add a statement: write it once with `$1` parameters that both engines read, in the file of its noun, and
 //! let a test in `tests/` use it; every test there runs on both engines.
@@ -58,53 +58,57 @@ pub use acme::{
 };
 pub use actor::Actor;
 pub use approval::{Approval, ApprovalState, NewApproval};
-pub use audit::{AuditChain, AuditEntry, AuditFault, AuditGap, AuditRetention, Link, Note, TokenDay};
+pub use audit::{
+    AuditChain, AuditEntry, AuditFault, AuditGap, AuditLink, AuditNote, AuditRetention, TokenDay,
+};
 pub use certificate::{
-    Certificate, Complete, Due, Ended, Holding, Intent, Lineage, Origin, Revoked, SerialStatus, TakenOver,
+    Certificate, DueRenewal, EndedCertificate, HeldCertificate, IssuanceRight, Lineage, ReserveSerial,
+    RevocationEffect, SerialStatus, StoreCertificate, TakenOver,
 };
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
-pub use crl::{Published, Shard, StoredCrl};
+pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use engine::Patience;
-pub use family::{Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily};
+pub use family::{FamilyEnd, GrantedToken, RefreshTokenFamily, RotateFamily, Rotation, StartFamily};
 pub use group::Operation;
 pub use history::member_of;
 pub use inspection::{
-    FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens, Heads, Inspection,
-    Latest, Orphan, Suspicious,
+    ChainHeads, FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens,
+    Inspection, LatestTime, Orphan, Suspicious,
 };
 pub use invitation::{Invitation, InvitationState, NewInvitation};
 pub use invitation_list::{
-    Guest, InvitationLine, InvitationList, LineOutcome, LineRefusal, NewInvitationList, NewLine,
+    InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
+    NewInvitationList,
 };
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
 pub use licence::Licence;
-pub use loss_report::{LossReport, LossReports, Neighbour, REPORTS_A_DAY};
+pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use policy::PolicyPlace;
-pub use receipt::{ReceiptRow, Seq};
+pub use receipt::{FeedPosition, ReceiptRow};
 pub use receiver::{
-    Asked, ChangeStream, Changed, Delivery, Ends, Issuance, IssuedPage, Place, ReceiverRow, StreamNotice,
-    Take,
+    ChangeStream, DeliveryOutcome, Issuance, IssuedPage, PollAcknowledgment, ReceiverPosition, ReceiverRow,
+    StreamChange, StreamEnds, StreamNotice, VerificationAsked,
 };
 pub use refusals::RefusalNote;
 pub use registrar::{NewRegistrar, StoredRegistrar};
-pub use responder::Responder;
+pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
-pub use status::{Facts, Freshness, Outdated, Status};
+pub use status::{CertificateHolder, Freshness, Outdated, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};
-pub use tenant::{Issuing, Site, Tenant, TenantAction};
+pub use tenant::{Site, Tenant, TenantAction, TenantIssuers};
 pub use token::IssuedToken;
 pub use transaction::Transaction;
 
 use engine::Engine;
-use invitation::Lookups;
+use invitation::LookupQueue;
 use revocation_log::RevocationLog;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};
-use transaction::Shared;
+use transaction::LedgerShared;
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -201,8 +205,8 @@ pub type Result<T, E = LedgerError> = std::result::Result<T, E>;
 pub struct Ledger {
     engine: Engine,
     group: group::Sender,
-    lookups: Lookups,
-    shared: Arc<Shared>,
+    lookups: LookupQueue,
+    shared: Arc<LedgerShared>,
 }
 
 impl Ledger {
@@ -210,7 +214,7 @@ impl Ledger {
     /// tokio runtime, where it keeps one task for grouped writes. A ledger that has a revocation log cannot revoke
     /// when it is opened without it.
     pub async fn open(url: &str) -> Result<Self> {
-        Self::open_sharing(url, Patience::Command, Shared::with(None)).await
+        Self::open_sharing(url, Patience::Command, LedgerShared::with(None)).await
     }
 
     /// Opens the ledger with its revocation log, and does again whatever the log says and the ledger lacks because it
@@ -239,7 +243,7 @@ impl Ledger {
         entropy: &dyn Entropy,
     ) -> Result<Self> {
         let log = RevocationLog::at(place);
-        let ledger = Self::open_sharing(url, patience, Shared::with(Some(log))).await?;
+        let ledger = Self::open_sharing(url, patience, LedgerShared::with(Some(log))).await?;
         if let Some(log) = &ledger.shared.log {
             ledger.join_log(log, now, entropy).await?;
         }
@@ -248,7 +252,7 @@ impl Ledger {
 
     /// Opens the ledger to look at it and its revocation log as they are, without bringing the two together.
     pub async fn open_beside(url: &str, place: &LogPlace<'_>) -> Result<Self> {
-        Self::open_sharing(url, Patience::Command, Shared::with(Some(RevocationLog::at(place)))).await
+        Self::open_sharing(url, Patience::Command, LedgerShared::with(Some(RevocationLog::at(place)))).await
     }
 
     /// As [`Ledger::open_with`], for a ledger whose log is lost: it begins another, with all that the ledger knows.
@@ -261,17 +265,17 @@ impl Ledger {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Result<Self> {
-        let ledger = Self::open_sharing(url, Patience::Command, Shared::with(None)).await?;
+        let ledger = Self::open_sharing(url, Patience::Command, LedgerShared::with(None)).await?;
         ledger.forget_log(&RevocationLog::at(place), now).await?;
         ledger.close().await;
         Self::open_with(url, place, now, entropy).await
     }
 
-    async fn open_sharing(url: &str, patience: Patience, shared: Arc<Shared>) -> Result<Self> {
+    async fn open_sharing(url: &str, patience: Patience, shared: Arc<LedgerShared>) -> Result<Self> {
         let engine = Engine::open(url, patience).await?;
         engine.migrate().await?;
         let group = group::start(engine.clone(), shared.clone());
-        let lookups = Lookups::start(engine.clone());
+        let lookups = LookupQueue::start(engine.clone());
         let ledger = Self { engine, group, lookups, shared };
         ledger.identify_keys().await?;
         Ok(ledger)

@@ -52,7 +52,7 @@ impl TryFrom<String> for LossReports {
 /// A device as the others of its shop see it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
-pub struct Neighbour {
+pub struct SiteDevice {
     pub id: DeviceId,
     pub label: String,
     /// Its tenant's state included.
@@ -77,8 +77,8 @@ pub struct LossReport {
 
 impl Ledger {
     /// The devices of a site by label: those at work, suspended or stopped for ever, not those laid aside.
-    pub async fn devices_of_site(&self, site: &SiteId) -> Result<Vec<Neighbour>> {
-        let rows: Vec<NeighbourRow> = on_read!(self, connection => {
+    pub async fn devices_of_site(&self, site: &SiteId) -> Result<Vec<SiteDevice>> {
+        let rows: Vec<SiteDeviceRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT d.id, d.label, d.state, t.state AS tenant_state, d.platform, d.changed_at, \
                  COALESCE(d.seen_at, (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id)) AS seen_at \
@@ -90,7 +90,7 @@ impl Ledger {
             .fetch_all(connection)
             .await?
         });
-        Ok(rows.into_iter().map(NeighbourRow::neighbour).collect())
+        Ok(rows.into_iter().map(SiteDeviceRow::neighbour).collect())
     }
 
     /// Whether the devices of a tenant may report each other lost.
@@ -128,7 +128,9 @@ impl Transaction {
     pub async fn report_lost(&mut self, reporter: &DeviceId, device: &DeviceId) -> Result<u64> {
         let refuse = |refusal| Err(LedgerError::Refused(refusal));
         let own = self.standing_of(reporter).await?;
-        let Some(own) = own.filter(Reporting::is_at_work) else { return refuse(Refusal::DeviceSuspended) };
+        let Some(own) = own.filter(LossReportContext::is_at_work) else {
+            return refuse(Refusal::DeviceSuspended);
+        };
         if own.loss_reports != LossReports::On {
             return refuse(Refusal::LossReportsOff);
         }
@@ -171,7 +173,7 @@ impl Transaction {
         self.audit(actor, "tenant.loss_reports", None, detail).await
     }
 
-    async fn standing_of(&mut self, device: &DeviceId) -> Result<Option<Reporting>> {
+    async fn standing_of(&mut self, device: &DeviceId) -> Result<Option<LossReportContext>> {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT d.site, d.role, d.state, t.state AS tenant_state, t.loss_reports \
@@ -212,7 +214,7 @@ impl Transaction {
 
 /// What a report depends on.
 #[derive(sqlx::FromRow)]
-struct Reporting {
+struct LossReportContext {
     #[sqlx(try_from = "String")]
     site: SiteId,
     role: String,
@@ -224,14 +226,14 @@ struct Reporting {
     loss_reports: LossReports,
 }
 
-impl Reporting {
+impl LossReportContext {
     fn is_at_work(&self) -> bool {
         self.role == "device" && self.state == DeviceState::Active && self.tenant_state == TenantState::Active
     }
 }
 
 #[derive(sqlx::FromRow)]
-struct NeighbourRow {
+struct SiteDeviceRow {
     #[sqlx(try_from = "String")]
     id: DeviceId,
     label: String,
@@ -245,9 +247,9 @@ struct NeighbourRow {
     changed_at: Timestamp,
 }
 
-impl NeighbourRow {
-    fn neighbour(self) -> Neighbour {
-        Neighbour {
+impl SiteDeviceRow {
+    fn neighbour(self) -> SiteDevice {
+        SiteDevice {
             state: self.state.within(self.tenant_state, tegata_core::Role::Device),
             id: self.id,
             label: self.label,

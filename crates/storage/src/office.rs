@@ -8,12 +8,12 @@ use serde_json::json;
 use tegata_core::{IssuerId, Serial};
 
 #[derive(Clone, Copy)]
-pub(crate) enum Office {
+pub(crate) enum SignerTable {
     Responder,
     Registrar,
 }
 
-impl Office {
+impl SignerTable {
     const fn completion(self) -> &'static str {
         match self {
             Self::Responder => {
@@ -44,7 +44,7 @@ impl Transaction {
     /// Stores the signed certificate of a reserved serial.
     pub(crate) async fn complete_office(
         &mut self,
-        office: Office,
+        office: SignerTable,
         issuer: &IssuerId,
         serial: &Serial,
         der: &[u8],

@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
-use tegata_core::{DeviceId, Policies, Policy, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, EffectivePolicy, EnrollmentPolicy, SiteId, TenantId, Timestamp};
 
 /// Where rules hold.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -40,7 +40,7 @@ pub(crate) use has_room;
 
 impl Ledger {
     /// All policies that have a rule: by tenant, those of whole tenants first.
-    pub async fn policies(&self) -> Result<Vec<(PolicyPlace, Policy)>> {
+    pub async fn policies(&self) -> Result<Vec<(PolicyPlace, EnrollmentPolicy)>> {
         let rows: Vec<(String, Option<String>, String)> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id AS tenant, NULL AS site, policy FROM tenant WHERE policy IS NOT NULL \
@@ -62,7 +62,7 @@ impl Transaction {
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such tenant, or the site is not one of its sites.
-    pub async fn policy(&mut self, place: &PolicyPlace) -> Result<Policy> {
+    pub async fn policy(&mut self, place: &PolicyPlace) -> Result<EnrollmentPolicy> {
         let row: Option<(Option<String>,)> = on_transaction!(self.engine, connection => {
             let query = match &place.site {
                 Some(site) => sqlx::query_as("SELECT policy FROM site WHERE tenant = $1 AND id = $2")
@@ -81,7 +81,12 @@ impl Transaction {
     ///
     /// # Errors
     /// [`LedgerError::Guard`] as [`Transaction::policy`].
-    pub async fn set_policy(&mut self, place: &PolicyPlace, policy: &Policy, actor: &Actor) -> Result<bool> {
+    pub async fn set_policy(
+        &mut self,
+        place: &PolicyPlace,
+        policy: &EnrollmentPolicy,
+        actor: &Actor,
+    ) -> Result<bool> {
         if self.policy(place).await? == *policy {
             return Ok(false);
         }
@@ -128,19 +133,19 @@ const NO_PLACE: LedgerError =
     LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
 
 /// The rules of a site with those of its tenant, as an invitation's row brings them.
-pub(crate) fn read_both(tenant: Option<&str>, site: Option<&str>) -> Result<Policies> {
-    Ok(Policies { tenant: read(tenant)?, site: read(site)? })
+pub(crate) fn read_both(tenant: Option<&str>, site: Option<&str>) -> Result<EffectivePolicy> {
+    Ok(EffectivePolicy { tenant: read(tenant)?, site: read(site)? })
 }
 
 /// A rule that cannot be read is no permission.
-fn read(text: Option<&str>) -> Result<Policy> {
+fn read(text: Option<&str>) -> Result<EnrollmentPolicy> {
     let read = text.map(serde_json::from_str).transpose();
     Ok(read.map_err(|_| LedgerError::Unreadable("a policy"))?.unwrap_or_default())
 }
 
 fn place_and_policy(
     (tenant, site, policy): (String, Option<String>, String),
-) -> Result<(PolicyPlace, Policy)> {
+) -> Result<(PolicyPlace, EnrollmentPolicy)> {
     let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
     let site = site.map(SiteId::try_from).transpose().map_err(|_| LedgerError::Unreadable("site.id"))?;
     Ok((PolicyPlace { tenant, site }, read(Some(&policy))?))

@@ -13,7 +13,7 @@ pub struct ReceiptRow {
     pub surface: String,
     /// The last event it has applied.
     #[sqlx(try_from = "i64")]
-    pub seq: Seq,
+    pub seq: FeedPosition,
     /// When it applied it.
     #[sqlx(try_from = "i64")]
     pub applied_at: Timestamp,
@@ -24,9 +24,9 @@ pub struct ReceiptRow {
 
 /// A place in the feed as the ledger counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Seq(pub u64);
+pub struct FeedPosition(pub u64);
 
-impl From<i64> for Seq {
+impl From<i64> for FeedPosition {
     fn from(seq: i64) -> Self {
         Self(seq.unsigned_abs())
     }
@@ -42,7 +42,7 @@ impl ReceiptRow {
     }
 }
 
-struct Acknowledge {
+struct AcknowledgeFeed {
     surface: String,
     seq: u64,
     at: Timestamp,
@@ -52,7 +52,7 @@ impl Ledger {
     /// Notes that `surface` has applied everything up to `seq`. Never goes backwards, save behind a time that a clock that
     /// was ahead has written.
     pub async fn acknowledge(&self, surface: impl Into<String>, seq: u64, at: Timestamp) -> Result<()> {
-        self.group(Acknowledge { surface: surface.into(), seq, at }).await
+        self.group(AcknowledgeFeed { surface: surface.into(), seq, at }).await
     }
 
     /// The surfaces that a running server and its gates have shown lately: whose receipts make the proof.
@@ -74,7 +74,7 @@ impl Ledger {
     }
 }
 
-impl Operation for Acknowledge {
+impl Operation for AcknowledgeFeed {
     type Output = ();
 
     fn now(&self) -> Timestamp {

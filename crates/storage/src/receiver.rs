@@ -13,19 +13,19 @@ use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::{Map, Value};
 use tegata_core::Timestamp;
-use tegata_core::security_event::{EventType, StreamStatus, Told};
+use tegata_core::security_event::{EventName, EventType, StreamStatus};
 
 pub use issuance::{Issuance, IssuedPage};
-pub use sending::Delivery;
-pub use stream::{Asked, ChangeStream, Changed};
-pub use taking::Take;
+pub use sending::DeliveryOutcome;
+pub use stream::{ChangeStream, StreamChange, VerificationAsked};
+pub use taking::PollAcknowledgment;
 
 /// Notices that may wait for one receiver.
 const NOTICES: i64 = 16;
 
 /// How far a receiver is: all of it is done with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct ReceiverPosition {
     /// The last event of the feed that it has taken, or that is none of its business.
     pub feed: u64,
     /// The same for issued certificates, by the entry of the audit log. Nothing where they are not wanted.
@@ -34,7 +34,7 @@ pub struct Place {
 
 /// The ends of feed and audit log, as they were at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ends {
+pub struct StreamEnds {
     /// The last event of the feed.
     pub feed: u64,
     /// The last entry of the audit log.
@@ -93,8 +93,8 @@ macro_rules! select {
 
 impl ReceiverRow {
     /// How far it is.
-    pub fn place(&self) -> Place {
-        Place { feed: self.seq(), issued: self.issued.map(i64::unsigned_abs) }
+    pub fn place(&self) -> ReceiverPosition {
+        ReceiverPosition { feed: self.seq(), issued: self.issued.map(i64::unsigned_abs) }
     }
 
     /// The last event of the feed that it has taken, or that is none of its business.
@@ -155,7 +155,7 @@ impl Ledger {
     }
 
     /// What it has acknowledged beyond its place.
-    pub async fn acknowledged(&self, id: &str) -> Result<Vec<Told>> {
+    pub async fn acknowledged(&self, id: &str) -> Result<Vec<EventName>> {
         let rows: Vec<(String, i64, String)> = on_read!(self, connection => {
             sqlx::query_as("SELECT line, number, kind FROM receiver_ack WHERE receiver = $1")
                 .bind(id.to_owned())
@@ -166,11 +166,11 @@ impl Ledger {
     }
 
     /// The ends of feed and audit log.
-    pub async fn ends(&self) -> Result<Ends> {
+    pub async fn ends(&self) -> Result<StreamEnds> {
         let (feed, audit): (i64, i64) = on_read!(self, connection => {
             sqlx::query_as("SELECT feed_seq, audit_seq FROM head WHERE id = 1").fetch_one(connection).await?
         });
-        Ok(Ends { feed: feed.unsigned_abs(), audit: audit.unsigned_abs() })
+        Ok(StreamEnds { feed: feed.unsigned_abs(), audit: audit.unsigned_abs() })
     }
 }
 
@@ -271,11 +271,11 @@ fn notice((number, kind, payload): (i64, String, String)) -> Result<StreamNotice
     Ok(StreamNotice { number: number.unsigned_abs(), kind, payload })
 }
 
-fn told((line, number, kind): (String, i64, String)) -> Result<Told> {
+fn told((line, number, kind): (String, i64, String)) -> Result<EventName> {
     let kind = EventType::parse(&kind).ok_or(LedgerError::Unreadable("receiver_ack.kind"))?;
     let number = number.unsigned_abs();
     Ok(match line.as_str() {
-        "feed" => Told::Change { seq: number, kind },
-        _ => Told::Issued { entry: number },
+        "feed" => EventName::Change { seq: number, kind },
+        _ => EventName::Issued { entry: number },
     })
 }

@@ -6,7 +6,7 @@
 //! when a process is killed is in its log alone.
 
 use crate::actor::Actor;
-use crate::audit::Note;
+use crate::audit::AuditNote;
 use crate::{Ledger, Result};
 use serde_json::json;
 use std::collections::HashMap;
@@ -40,16 +40,16 @@ pub struct RefusalNote {
 
 /// Refusals that have no entry of their own yet.
 #[derive(Default)]
-pub(crate) struct Refusals(Mutex<Kept>);
+pub(crate) struct Refusals(Mutex<RefusalTallies>);
 
 #[derive(Default)]
-struct Kept {
-    tallies: HashMap<(&'static str, String, &'static str), Tally>,
+struct RefusalTallies {
+    tallies: HashMap<(&'static str, String, &'static str), RefusalTally>,
     second: i64,
     in_second: u32,
 }
 
-struct Tally {
+struct RefusalTally {
     first: RefusalNote,
     /// Whether the first has an entry.
     is_written: bool,
@@ -77,7 +77,7 @@ impl Ledger {
 }
 
 impl Refusals {
-    fn add(&self, mut note: RefusalNote) -> Option<Note> {
+    fn add(&self, mut note: RefusalNote) -> Option<AuditNote> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = kept.tallies.len() >= MOST;
         if is_full && !kept.tallies.contains_key(&key_of(&note)) {
@@ -95,17 +95,18 @@ impl Refusals {
         kept.in_second += 1;
         let is_written = kept.in_second <= AT_ONCE;
         let entry = is_written.then(|| entry(&note, json!({"code": note.code}), at));
-        kept.tallies.insert(key, Tally { first: note, is_written, count: 1, last_at: at });
+        kept.tallies.insert(key, RefusalTally { first: note, is_written, count: 1, last_at: at });
         entry
     }
 
     /// One that was alone and has its entry needs no other.
-    fn take(&self, now: Timestamp, all: bool) -> Vec<Note> {
+    fn take(&self, now: Timestamp, all: bool) -> Vec<AuditNote> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |tally: &Tally| all || now < tally.first.at || now.since(tally.first.at) >= INTERVAL;
+        let is_over =
+            |tally: &RefusalTally| all || now < tally.first.at || now.since(tally.first.at) >= INTERVAL;
         let over = kept.tallies.extract_if(|_, tally| is_over(tally));
         over.filter(|(_, tally)| tally.count > u64::from(tally.is_written))
-            .map(|(_, Tally { first, count, last_at, .. })| {
+            .map(|(_, RefusalTally { first, count, last_at, .. })| {
                 entry(
                     &first,
                     json!({"code": first.code, "count": count, "since": first.at, "until": last_at}),
@@ -120,8 +121,8 @@ fn key_of(note: &RefusalNote) -> (&'static str, String, &'static str) {
     (note.action, note.actor.to_string(), note.code)
 }
 
-fn entry(note: &RefusalNote, detail: serde_json::Value, at: Timestamp) -> Note {
-    Note { actor: note.actor.clone(), action: note.action, device: note.device.clone(), detail, at }
+fn entry(note: &RefusalNote, detail: serde_json::Value, at: Timestamp) -> AuditNote {
+    AuditNote { actor: note.actor.clone(), action: note.action, device: note.device.clone(), detail, at }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::office::Office;
+use crate::office::SignerTable;
 use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use tegata_core::{CLOCKS_APART, IssuerId, Serial, Timestamp};
@@ -89,6 +89,6 @@ impl Transaction {
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        self.complete_office(Office::Registrar, issuer, serial, der, actor).await
+        self.complete_office(SignerTable::Registrar, issuer, serial, der, actor).await
     }
 }

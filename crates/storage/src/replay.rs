@@ -8,9 +8,11 @@ mod applying;
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::revocation_log::{Lines, LogError, LogReport, Logged, Record, RevocationLog, Scan, Wanted};
+use crate::revocation_log::{
+    LogError, LogLines, LogRecord, LogReport, LogScan, LoggedEvent, RevocationLog, WantedLogPlace,
+};
 use crate::{Ledger, LedgerError, Result, Transaction};
-use applying::Done;
+use applying::ReplayedEvent;
 use serde_json::json;
 use std::sync::Arc;
 use tegata_core::encoding::hex;
@@ -88,7 +90,7 @@ impl Transaction {
     /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits. A ledger that lacks
     /// something when it is opened may have been restored; later it is a commit that failed.
     pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>, is_opening: bool) -> Result<()> {
-        let wanted = Wanted { hash: self.head.log_hash.clone(), feed_seq: self.feed_seq() };
+        let wanted = WantedLogPlace { hash: self.head.log_hash.clone(), feed_seq: self.feed_seq() };
         let scan = {
             let log = log.clone();
             tokio::task::spawn_blocking(move || log.scan(&wanted))
@@ -150,7 +152,7 @@ impl Transaction {
     }
 
     /// The last event that both have is the same, and what the log has beyond it follows without a gap.
-    async fn refuse_divergence(&mut self, log: &RevocationLog, scan: &Scan) -> Result<()> {
+    async fn refuse_divergence(&mut self, log: &RevocationLog, scan: &LogScan) -> Result<()> {
         let diverged = |seq| LedgerError::Log(LogError::Diverged { file: log.name(), seq });
         if let Some(common) = &scan.common {
             let own = self.events(common.seq - 1, 1).await?;
@@ -160,7 +162,7 @@ impl Transaction {
         }
         let mut next = self.feed_seq();
         for record in &scan.lacking {
-            if let Record::Event(logged) = record {
+            if let LogRecord::Event(logged) = record {
                 next += 1;
                 if logged.event.seq != next {
                     return Err(diverged(next));
@@ -170,8 +172,8 @@ impl Transaction {
         Ok(())
     }
 
-    async fn apply_all(&mut self, records: &[Record]) -> Result<Done> {
-        let mut done = Done::default();
+    async fn apply_all(&mut self, records: &[LogRecord]) -> Result<ReplayedEvent> {
+        let mut done = ReplayedEvent::default();
         for record in records {
             self.apply(record, &mut done).await?;
         }
@@ -179,7 +181,7 @@ impl Transaction {
     }
 
     /// The log has lost its end, or is new.
-    async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &Scan) -> Result<()> {
+    async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &LogScan) -> Result<()> {
         let mut end = scan.end.clone();
         let mut last = scan.last;
         let mut records = self.missing_facts(scan).await?;
@@ -187,20 +189,20 @@ impl Transaction {
             let events = self.events(last, PAGE).await?;
             last = events.last().map_or(last, |event| event.seq);
             for event in events {
-                let logged: Logged = self.describe(event).await?;
-                records.push(Record::Event(logged));
+                let logged: LoggedEvent = self.describe(event).await?;
+                records.push(LogRecord::Event(logged));
             }
             if records.is_empty() {
                 return Ok(());
             }
             tracing::warn!(lines = records.len(), "the revocation log was behind the ledger: written again");
-            end = Lines::behind(log.clone(), end, &std::mem::take(&mut records))?.append().await?;
+            end = LogLines::behind(log.clone(), end, &std::mem::take(&mut records))?.append().await?;
             self.head.log_hash = Some(end.hash.clone());
         }
     }
 
     /// Blocked keys and ended CAs of which the log does not speak. A ledger that found its place in the log has none.
-    async fn missing_facts(&mut self, scan: &Scan) -> Result<Vec<Record>> {
+    async fn missing_facts(&mut self, scan: &LogScan) -> Result<Vec<LogRecord>> {
         if scan.found {
             return Ok(Vec::new());
         }
@@ -218,14 +220,14 @@ impl Transaction {
         for (key, id, note, at) in keys {
             let key = hex(&key);
             if !scan.keys.contains(&key) {
-                records.push(Record::KeyBlocked { key, id: id.as_deref().map(hex), note, at: at.into() });
+                records.push(LogRecord::KeyBlocked { key, id: id.as_deref().map(hex), note, at: at.into() });
             }
         }
         for (id, state, reason, at) in issuers {
             if !scan.issuers.contains(&(id.clone(), state.clone())) {
                 let issuer = IssuerId::parse(&id).ok_or(LedgerError::Unreadable("issuer.id"))?;
                 let at = at.map_or(self.now, Timestamp::from);
-                records.push(Record::IssuerMoved { issuer, state, reason, at });
+                records.push(LogRecord::IssuerMoved { issuer, state, reason, at });
             }
         }
         Ok(records)

@@ -2,14 +2,14 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::office::Office;
+use crate::office::SignerTable;
 use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use tegata_core::{IssuerId, Serial, Timestamp};
 
 /// An OCSP responder's certificate as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
-pub struct Responder {
+pub struct StoredResponder {
     /// Which CA.
     #[sqlx(try_from = "String")]
     pub issuer: IssuerId,
@@ -27,7 +27,7 @@ pub struct Responder {
 
 impl Ledger {
     /// All responders of a CA, oldest first.
-    pub async fn responders(&self, issuer: &IssuerId) -> Result<Vec<Responder>> {
+    pub async fn responders(&self, issuer: &IssuerId) -> Result<Vec<StoredResponder>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT issuer, serial, tbs, der, not_after FROM responder WHERE issuer = $1 ORDER BY reserved_at, serial",
@@ -92,6 +92,6 @@ impl Transaction {
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        self.complete_office(Office::Responder, issuer, serial, der, actor).await
+        self.complete_office(SignerTable::Responder, issuer, serial, der, actor).await
     }
 }

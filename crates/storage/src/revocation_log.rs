@@ -18,12 +18,12 @@ mod record;
 mod writing;
 
 pub use reading::LogReport;
-pub(crate) use reading::{Scan, Wanted};
-pub(crate) use record::{BEGINNING, Header, Logged, Named, Record, VERSION};
-pub(crate) use writing::{Lines, Pending};
+pub(crate) use reading::{LogScan, WantedLogPlace};
+pub(crate) use record::{BEGINNING, LogHeader, LogRecord, LoggedEvent, NamedCertificate, VERSION};
+pub(crate) use writing::{LogLines, PendingRecords};
 
-use file::{Extent, LogFile};
-use record::Sealed;
+use file::{LogExtent, LogFile};
+use record::SealedRecord;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -110,13 +110,13 @@ pub(crate) struct RevocationLog {
     file: LogFile,
     pub(crate) installation: Installation,
     /// The end as it was last seen.
-    seen: Mutex<Option<End>>,
+    seen: Mutex<Option<LogEnd>>,
 }
 
 /// The end of the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct End {
-    extent: Extent,
+pub(crate) struct LogEnd {
+    extent: LogExtent,
     /// The hash of the last whole line.
     pub(crate) hash: Vec<u8>,
     /// A crash left a piece of a line there.
@@ -146,7 +146,7 @@ impl RevocationLog {
     }
 
     /// The end as it is now. One look at the file's size while nobody else writes.
-    pub(crate) fn end(&self) -> Result<End, LogError> {
+    pub(crate) fn end(&self) -> Result<LogEnd, LogError> {
         let extent = self.file.extent().map_err(|error| self.failed(&error))?;
         let extent = extent.ok_or_else(|| LogError::Missing(self.name()))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +158,7 @@ impl RevocationLog {
         Ok(end)
     }
 
-    fn remember(&self, end: &End) {
+    fn remember(&self, end: &LogEnd) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(end.clone());
     }
 

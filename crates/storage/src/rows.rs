@@ -13,7 +13,7 @@ pub(crate) const MOST: usize = 64;
 const SIZES: usize = MOST.ilog2() as usize + 1;
 
 /// A statement around a table of parameters.
-pub(crate) struct Statement {
+pub(crate) struct BatchStatement {
     /// Up to `VALUES `.
     before: &'static str,
     columns: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Statement {
     texts: [OnceLock<String>; SIZES],
 }
 
-impl Statement {
+impl BatchStatement {
     pub(crate) const fn new(before: &'static str, columns: usize, after: &'static str) -> Self {
         Self::with(0, before, columns, after)
     }
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn a_text_has_a_place_for_every_column_of_every_row() {
-        static PAIRS: Statement = Statement::new("VALUES ", 2, " AFTER");
-        static LATER: Statement = Statement::with(1, "VALUES ", 1, "; $1");
+        static PAIRS: BatchStatement = BatchStatement::new("VALUES ", 2, " AFTER");
+        static LATER: BatchStatement = BatchStatement::with(1, "VALUES ", 1, "; $1");
         assert_eq!(PAIRS.of(1), ("VALUES ($1, $2) AFTER", 1));
         assert_eq!(PAIRS.of(3), ("VALUES ($1, $2), ($3, $4), ($5, $6), ($7, $8) AFTER", 4));
         assert_eq!(LATER.of(2), ("VALUES ($2), ($3); $1", 2));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn any_number_of_rows_up_to_the_most_finds_a_text() {
-        static ONE: Statement = Statement::new("VALUES ", 1, "");
+        static ONE: BatchStatement = BatchStatement::new("VALUES ", 1, "");
         for rows in 1..=MOST {
             let (text, size) = ONE.of(rows);
             assert!(size >= rows && size < 2 * rows && text.ends_with(&format!("(${size})")));

@@ -20,7 +20,7 @@ const MOST: usize = 100_000;
 
 /// Who was seen, and when, until it is written down.
 #[derive(Default)]
-pub(crate) struct Sightings(Mutex<HashMap<DeviceId, Sighting>>);
+pub(crate) struct SightingBuffer(Mutex<HashMap<DeviceId, Sighting>>);
 
 struct Sighting {
     at: Timestamp,
@@ -32,7 +32,7 @@ pub(crate) fn day_of(at: Timestamp) -> i64 {
     (at.seconds() + JAPAN_SECONDS).div_euclid(DAY_SECONDS)
 }
 
-impl Sightings {
+impl SightingBuffer {
     pub(crate) fn add(&self, device: &DeviceId, platform: Option<Platform>, at: Timestamp) {
         let mut waiting = self.waiting();
         if waiting.len() < MOST {

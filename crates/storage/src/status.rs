@@ -1,11 +1,11 @@
 //! The memory of the ledger on the token path.
 //!
-//! What never changes of a certificate ([`Facts`]) is remembered at first sight; what may change is the set of
+//! What never changes of a certificate ([`CertificateHolder`]) is remembered at first sight; what may change is the set of
 //! denials, kept fresh by following the feed. While the feed is stale, the ledger itself is asked; when that fails
 //! too, nobody is let in.
 
-use crate::sighting::{Sightings, day_of};
-use crate::{Holding, Ledger, LedgerError, Result};
+use crate::sighting::{SightingBuffer, day_of};
+use crate::{HeldCertificate, Ledger, LedgerError, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -35,7 +35,7 @@ const REMEMBERED: usize = 1 << 20;
 /// What never changes of a certificate and its holder.
 #[derive(Debug)]
 #[allow(missing_docs)]
-pub struct Facts {
+pub struct CertificateHolder {
     pub thumbprint: Thumbprint,
     pub serial: Serial,
     pub device: DeviceId,
@@ -78,18 +78,18 @@ pub struct Freshness {
 }
 
 /// The memory.
-pub struct Status {
+pub struct StatusCache {
     ledger: Ledger,
-    facts: RwLock<HashMap<Thumbprint, Arc<Facts>>>,
+    facts: RwLock<HashMap<Thumbprint, Arc<CertificateHolder>>>,
     denials: RwLock<Denials>,
     fresh_at: AtomicI64,
     /// One at a time follows the feed, so that subscribers hear each event once and in order.
     following: Mutex<()>,
     events: broadcast::Sender<Arc<Event>>,
-    sightings: Sightings,
+    sightings: SightingBuffer,
 }
 
-impl Status {
+impl StatusCache {
     /// Loads what is denied.
     pub async fn load(ledger: Ledger, now: Timestamp) -> Result<Arc<Self>> {
         let denials = ledger.denials(now).await?;
@@ -100,7 +100,7 @@ impl Status {
             fresh_at: AtomicI64::new(now.millis()),
             following: Mutex::default(),
             events: broadcast::channel(1024).0,
-            sightings: Sightings::default(),
+            sightings: SightingBuffer::default(),
         }))
     }
 
@@ -183,7 +183,7 @@ impl Status {
         &self,
         thumbprint: &Thumbprint,
         now: Timestamp,
-    ) -> Result<Option<(Arc<Facts>, Standing)>> {
+    ) -> Result<Option<(Arc<CertificateHolder>, Standing)>> {
         if self.is_stale(now) {
             return self.standing_by_ledger(thumbprint, now).await;
         }
@@ -195,7 +195,7 @@ impl Status {
         Ok(Some((facts, standing)))
     }
 
-    /// Whether a token was taken back. Only as fresh as the memory: callers look at [`Status::freshness`].
+    /// Whether a token was taken back. Only as fresh as the memory: callers look at [`StatusCache::freshness`].
     pub fn token_denied(&self, jti: &str) -> bool {
         read(&self.denials).token_denied(jti)
     }
@@ -206,7 +206,7 @@ impl Status {
     }
 
     /// Tokens of this holder that say they were issued before this moment are refused. Only as fresh as the memory.
-    pub fn tokens_before(&self, facts: &Facts) -> Option<Timestamp> {
+    pub fn tokens_before(&self, facts: &CertificateHolder) -> Option<Timestamp> {
         read(&self.denials).tokens_before(&facts.tenant, &facts.device)
     }
 
@@ -217,7 +217,7 @@ impl Status {
     }
 
     /// Whether a certificate of a device, of the tenant it falls with, is denied. Only as fresh as the memory: callers
-    /// look at [`Status::heard`].
+    /// look at [`StatusCache::heard`].
     pub fn is_denied(&self, tenant: Option<&TenantId>, device: &DeviceId, thumbprint: &Thumbprint) -> bool {
         read(&self.denials).denial_within(tenant, device, thumbprint).is_some()
     }
@@ -228,7 +228,12 @@ impl Status {
     }
 
     /// Writes down that the device has presented the certificate, the first time it does.
-    pub async fn note_use(&self, facts: &Facts, retire_at: Timestamp, now: Timestamp) -> Result<()> {
+    pub async fn note_use(
+        &self,
+        facts: &CertificateHolder,
+        retire_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<()> {
         let today = day_of(now);
         if facts.seen_day.swap(today, Ordering::Relaxed) != today {
             self.sightings.add(&facts.device, None, now);
@@ -243,8 +248,8 @@ impl Status {
         Ok(())
     }
 
-    /// Remembers what a device says it is, until [`Status::write_sightings`].
-    pub fn note_platform(&self, facts: &Facts, platform: Platform, now: Timestamp) {
+    /// Remembers what a device says it is, until [`StatusCache::write_sightings`].
+    pub fn note_platform(&self, facts: &CertificateHolder, platform: Platform, now: Timestamp) {
         self.sightings.add(&facts.device, Some(platform), now);
     }
 
@@ -264,14 +269,14 @@ impl Status {
         self.heard(now).is_none()
     }
 
-    async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<Facts>>> {
+    async fn facts(&self, thumbprint: &Thumbprint) -> Result<Option<Arc<CertificateHolder>>> {
         let remembered = read(&self.facts).get(thumbprint).cloned();
         let signed_out = remembered.as_deref().and_then(|facts| self.tokens_before(facts));
         if let Some(facts) = remembered.filter(|facts| facts.signed_out >= signed_out) {
             return Ok(Some(facts));
         }
         let Some(holding) = self.ledger.holding(thumbprint).await? else { return Ok(None) };
-        let facts = Arc::new(Facts { signed_out, ..Facts::from(&holding) });
+        let facts = Arc::new(CertificateHolder { signed_out, ..CertificateHolder::from(&holding) });
         let mut remembered = write(&self.facts);
         if remembered.len() >= REMEMBERED {
             remembered.clear();
@@ -284,13 +289,13 @@ impl Status {
         &self,
         thumbprint: &Thumbprint,
         now: Timestamp,
-    ) -> Result<Option<(Arc<Facts>, Standing)>> {
+    ) -> Result<Option<(Arc<CertificateHolder>, Standing)>> {
         let holding = self.ledger.holding(thumbprint).await?;
-        Ok(holding.map(|holding| (Arc::new(Facts::from(&holding)), holding.standing(now))))
+        Ok(holding.map(|holding| (Arc::new(CertificateHolder::from(&holding)), holding.standing(now))))
     }
 }
 
-impl Facts {
+impl CertificateHolder {
     /// Whether and why the certificate is refused, by itself, its device or its tenant.
     pub fn denial(&self, denials: &Denials) -> Option<Denial> {
         let tenant = (self.role == Role::Device).then_some(&self.tenant);
@@ -298,8 +303,8 @@ impl Facts {
     }
 }
 
-impl From<&Holding> for Facts {
-    fn from(holding: &Holding) -> Self {
+impl From<&HeldCertificate> for CertificateHolder {
+    fn from(holding: &HeldCertificate) -> Self {
         use tegata_core::CertificateState::{Delivered, Issued, Reserved};
         Self {
             thumbprint: holding.thumbprint,

@@ -6,7 +6,7 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use std::ops::Range;
-use tegata_core::feed::{Change, Event, Holder, TokensBefore};
+use tegata_core::feed::{Change, Event, TokenHolder, TokensBefore};
 use tegata_core::status_list::TokenStatus;
 use tegata_core::{CertificateState, DeviceState, Role, TenantId, TenantState, Timestamp};
 
@@ -72,7 +72,7 @@ const OF_TENANT: &str = concat!(
      AND c.status_place IS NOT NULL"
 );
 
-type Visit<'a> = &'a mut (dyn FnMut(StatusPlace) + Send);
+type StatusVisitor<'a> = &'a mut (dyn FnMut(StatusPlace) + Send);
 
 impl Ledger {
     /// How far the lists are.
@@ -103,31 +103,33 @@ impl Ledger {
     }
 
     /// All places of which anything else than "valid" is to be said, handed to `visit` one by one and never held together.
-    pub async fn statuses(&self, visit: Visit<'_>) -> Result<()> {
+    pub async fn statuses(&self, visit: StatusVisitor<'_>) -> Result<()> {
         self.visit_statuses(ALL, None, visit).await
     }
 
     /// The places that a change concerns, with what is to be said of them by now.
-    pub async fn statuses_of(&self, event: &Event, visit: Visit<'_>) -> Result<()> {
+    pub async fn statuses_of(&self, event: &Event, visit: StatusVisitor<'_>) -> Result<()> {
         match &event.change {
             Change::CertificateDenied { thumbprint, .. } => {
-                let thumbprint = Name::Bytes(thumbprint.as_bytes().to_vec());
+                let thumbprint = StatusPlaceName::Bytes(thumbprint.as_bytes().to_vec());
                 self.visit_statuses(OF_CERTIFICATE, Some(thumbprint), visit).await
             }
             Change::DeviceDenied { device, .. } | Change::DeviceAllowed { device } => {
-                self.visit_statuses(OF_DEVICE, Some(Name::Text(device.as_str())), visit).await
+                self.visit_statuses(OF_DEVICE, Some(StatusPlaceName::Text(device.as_str())), visit).await
             }
             Change::TenantDenied { tenant, .. } | Change::TenantAllowed { tenant } => {
-                self.visit_statuses(OF_TENANT, Some(Name::Text(tenant.as_str())), visit).await
+                self.visit_statuses(OF_TENANT, Some(StatusPlaceName::Text(tenant.as_str())), visit).await
             }
             Change::TokensDenied(tokens) => {
                 self.visit_burned(event.seq, visit).await?;
                 match &tokens.of {
-                    Holder::Device(device) => {
-                        self.visit_statuses(OF_DEVICE, Some(Name::Text(device.as_str())), visit).await
+                    TokenHolder::Device(device) => {
+                        self.visit_statuses(OF_DEVICE, Some(StatusPlaceName::Text(device.as_str())), visit)
+                            .await
                     }
-                    Holder::Tenant(tenant) => {
-                        self.visit_statuses(OF_TENANT, Some(Name::Text(tenant.as_str())), visit).await
+                    TokenHolder::Tenant(tenant) => {
+                        self.visit_statuses(OF_TENANT, Some(StatusPlaceName::Text(tenant.as_str())), visit)
+                            .await
                     }
                 }
             }
@@ -161,15 +163,15 @@ impl Ledger {
     async fn visit_statuses(
         &self,
         statement: &'static str,
-        name: Option<Name<'_>>,
-        visit: Visit<'_>,
+        name: Option<StatusPlaceName<'_>>,
+        visit: StatusVisitor<'_>,
     ) -> Result<()> {
         on_read!(self, connection => {
-            let query = sqlx::query_as::<_, StatusRow>(statement);
+            let query = sqlx::query_as::<_, StatusListRow>(statement);
             let mut rows = match name {
                 None => query.fetch(connection),
-                Some(Name::Text(text)) => query.bind(text).fetch(connection),
-                Some(Name::Bytes(bytes)) => query.bind(bytes).fetch(connection),
+                Some(StatusPlaceName::Text(text)) => query.bind(text).fetch(connection),
+                Some(StatusPlaceName::Bytes(bytes)) => query.bind(bytes).fetch(connection),
             };
             while let Some(row) = rows.try_next().await? {
                 visit(row.into());
@@ -178,7 +180,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn visit_burned(&self, seq: u64, visit: Visit<'_>) -> Result<()> {
+    async fn visit_burned(&self, seq: u64, visit: StatusVisitor<'_>) -> Result<()> {
         on_read!(self, connection => {
             let mut rows = sqlx::query_as::<_, (i64,)>("SELECT place FROM burned_status WHERE seq = $1")
                 .bind(i64::try_from(seq).unwrap_or(i64::MAX))
@@ -241,8 +243,8 @@ impl Transaction {
     /// that time were denied already, with their device or their tenant, keep theirs.
     pub(crate) async fn move_statuses(&mut self, tokens: &TokensBefore, event: u64) -> Result<()> {
         let (burn, renumber, holder) = match &tokens.of {
-            Holder::Device(device) => (burn!(of_device!()), renumber!(of_device!()), device.as_str()),
-            Holder::Tenant(tenant) => (burn!(of_tenant!()), renumber!(of_tenant!()), tenant.as_str()),
+            TokenHolder::Device(device) => (burn!(of_device!()), renumber!(of_device!()), device.as_str()),
+            TokenHolder::Tenant(tenant) => (burn!(of_tenant!()), renumber!(of_tenant!()), tenant.as_str()),
         };
         let event = i64::try_from(event).unwrap_or(i64::MAX);
         let mut moved = 0;
@@ -271,13 +273,13 @@ impl Transaction {
     }
 }
 
-enum Name<'a> {
+enum StatusPlaceName<'a> {
     Text(&'a str),
     Bytes(Vec<u8>),
 }
 
 #[derive(sqlx::FromRow)]
-struct StatusRow {
+struct StatusListRow {
     status_place: i64,
     #[sqlx(try_from = "String")]
     state: CertificateState,
@@ -289,8 +291,8 @@ struct StatusRow {
     role: Role,
 }
 
-impl From<StatusRow> for StatusPlace {
-    fn from(row: StatusRow) -> Self {
+impl From<StatusListRow> for StatusPlace {
+    fn from(row: StatusListRow) -> Self {
         let device = row.device_state.within(row.tenant_state, row.role);
         Self { place: row.status_place.unsigned_abs(), status: TokenStatus::of(row.state, device) }
     }

@@ -21,7 +21,7 @@ pub struct Tenant {
     pub name: String,
     /// Whose issuing CAs serve it.
     #[sqlx(try_from = "String")]
-    pub issuing: Issuing,
+    pub issuing: TenantIssuers,
     /// Whether its devices are accepted.
     #[sqlx(try_from = "String")]
     pub state: TenantState,
@@ -40,13 +40,13 @@ impl Tenant {
 
     /// A tenant that the shared issuing CAs serve.
     pub fn new(id: TenantId, name: impl Into<String>) -> Self {
-        Self { id, name: name.into(), issuing: Issuing::Pool, state: TenantState::Active }
+        Self { id, name: name.into(), issuing: TenantIssuers::Pool, state: TenantState::Active }
     }
 }
 
 /// Whose issuing CAs serve a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Issuing {
+pub enum TenantIssuers {
     /// The shared ones.
     #[default]
     Pool,
@@ -54,7 +54,7 @@ pub enum Issuing {
     Silo,
 }
 
-impl Issuing {
+impl TenantIssuers {
     /// The word in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Issuing {
     }
 }
 
-impl TryFrom<String> for Issuing {
+impl TryFrom<String> for TenantIssuers {
     type Error = LedgerError;
 
     fn try_from(word: String) -> Result<Self> {
@@ -149,7 +149,12 @@ impl Transaction {
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such tenant.
-    pub async fn set_issuing(&mut self, tenant: &TenantId, issuing: Issuing, actor: &Actor) -> Result<()> {
+    pub async fn set_issuing(
+        &mut self,
+        tenant: &TenantId,
+        issuing: TenantIssuers,
+        actor: &Actor,
+    ) -> Result<()> {
         let changed = on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE tenant SET issuing = $2 WHERE id = $1")
                 .bind(tenant.as_str())

@@ -28,7 +28,7 @@ pub struct IssuedToken {
 
 /// What the audit log says of tokens: when, to whom, to which certificate, for which product, and each one's name.
 #[derive(Serialize)]
-struct Recorded<'a> {
+struct TokenRecord<'a> {
     tokens: Vec<(i64, &'a DeviceId, u32, &'a str, &'a str)>,
 }
 
@@ -79,7 +79,7 @@ impl Transaction {
             .iter()
             .map(|token| (token.at.millis(), &token.device, token.generation, &*token.audience, &*token.jti))
             .collect();
-        self.audit(&Actor::System("token"), "token.issued", device, Recorded { tokens }).await
+        self.audit(&Actor::System("token"), "token.issued", device, TokenRecord { tokens }).await
     }
 
     /// Takes a token back, of a device or of a registered client. Once more changes nothing.

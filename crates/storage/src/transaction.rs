@@ -2,11 +2,11 @@
 
 use crate::actor::Actor;
 use crate::chain::next_hash;
-use crate::commits::Commits;
+use crate::commits::CommitCounter;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
-use crate::head::{Ending, Entry, Head, insert};
+use crate::head::{HeadEntry, LedgerHead, TransactionEnd, insert};
 use crate::refusals::Refusals;
-use crate::revocation_log::{Pending, RevocationLog};
+use crate::revocation_log::{PendingRecords, RevocationLog};
 use crate::rows::MOST;
 use crate::{Ledger, LedgerError, Result};
 use serde::Serialize;
@@ -20,22 +20,22 @@ use tokio::sync::Notify;
 pub struct Transaction {
     pub(crate) engine: EngineTransaction,
     pub(crate) now: Timestamp,
-    pub(crate) head: Head,
+    pub(crate) head: LedgerHead,
     /// The head as the ledger has it.
-    written: Head,
+    written: LedgerHead,
     /// Entries that go to the ledger together, at most [`MOST`].
-    entries: Vec<Entry>,
-    pub(crate) pending: Pending,
-    pub(crate) shared: Arc<Shared>,
+    entries: Vec<HeadEntry>,
+    pub(crate) pending: PendingRecords,
+    pub(crate) shared: Arc<LedgerShared>,
 }
 
 /// What all transactions of an opened ledger share.
 #[derive(Default)]
-pub(crate) struct Shared {
+pub(crate) struct LedgerShared {
     /// Wakes followers in this process when a transaction that wrote to the feed has committed.
     pub(crate) wake: Notify,
     pub(crate) log: Option<Arc<RevocationLog>>,
-    pub(crate) commits: Commits,
+    pub(crate) commits: CommitCounter,
     pub(crate) refusals: Refusals,
     /// The last entry of the audit log that this process knows to be durable.
     newest: AtomicI64,
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 
 /// What the chain holds of an entry.
 #[derive(Serialize)]
-struct Chained<'a, D> {
+struct ChainedEntry<'a, D> {
     seq: i64,
     at: Timestamp,
     actor: &'a str,
@@ -54,7 +54,7 @@ struct Chained<'a, D> {
 
 /// Where the chains were when something began that may be undone alone.
 pub(crate) struct Savepoint {
-    head: Head,
+    head: LedgerHead,
 }
 
 impl Ledger {
@@ -66,7 +66,7 @@ impl Ledger {
 
 impl Transaction {
     /// A ledger that is behind its revocation log is brought up to it before the caller writes anything.
-    pub(crate) async fn begin(engine: &Engine, shared: &Arc<Shared>, now: Timestamp) -> Result<Self> {
+    pub(crate) async fn begin(engine: &Engine, shared: &Arc<LedgerShared>, now: Timestamp) -> Result<Self> {
         loop {
             let transaction = Self::take_head(engine, shared.clone(), now).await?;
             match &shared.log {
@@ -81,13 +81,17 @@ impl Transaction {
 
     /// Takes the right to write, so that on both engines the transaction reads nothing that somebody else may be
     /// changing.
-    pub(crate) async fn take_head(engine: &Engine, shared: Arc<Shared>, now: Timestamp) -> Result<Self> {
+    pub(crate) async fn take_head(
+        engine: &Engine,
+        shared: Arc<LedgerShared>,
+        now: Timestamp,
+    ) -> Result<Self> {
         let (engine, head) = engine.begin().await?;
         shared.refuse_older(head.audit_seq, shared.newest())?;
         // Looked at by whoever holds the right to write: nobody else is writing there.
         let pending = match &shared.log {
-            Some(log) => Pending::behind(log.end()),
-            None => Pending::none(head.has_log),
+            Some(log) => PendingRecords::behind(log.end()),
+            None => PendingRecords::none(head.has_log),
         };
         Ok(Self { engine, now, written: head.clone(), head, entries: Vec::new(), pending, shared })
     }
@@ -117,7 +121,7 @@ impl Transaction {
             lines.append().await?;
         }
         let head = (self.head != self.written).then_some(&self.head);
-        let committed = self.engine.commit(Ending { entries: &self.entries, head }).await;
+        let committed = self.engine.commit(TransactionEnd { entries: &self.entries, head }).await;
         committed
             .map_err(|error| if is_logged { LedgerError::Accepted(error.to_string()) } else { error })?;
         self.shared.newest.fetch_max(self.head.audit_seq, Ordering::AcqRel);
@@ -139,13 +143,13 @@ impl Transaction {
             self.write_entries().await?;
         }
         let (seq, at) = (self.head.audit_seq + 1, self.now);
-        let chained = Chained { seq, at, actor: &actor.to_string(), action, device, detail };
+        let chained = ChainedEntry { seq, at, actor: &actor.to_string(), action, device, detail };
         let text = serde_json::to_string(&chained).map_err(|_| LedgerError::Unreadable("an audit entry"))?;
         let hash = next_hash(&self.head.audit_hash, &text);
         self.head.audit_seq = seq;
         self.head.audit_hash.clone_from(&hash);
         let device = device.map(ToString::to_string);
-        self.entries.push(Entry { seq, at: at.millis(), device, text, hash });
+        self.entries.push(HeadEntry { seq, at: at.millis(), device, text, hash });
         Ok(())
     }
 
@@ -211,7 +215,7 @@ impl Transaction {
     }
 }
 
-impl Shared {
+impl LedgerShared {
     /// For a ledger with this revocation log, or none.
     pub(crate) fn with(log: Option<RevocationLog>) -> Arc<Self> {
         Arc::new(Self { log: log.map(Arc::new), ..Self::default() })

@@ -3,22 +3,22 @@
 //! The secret lies sealed in the ledger, so that all servers of an installation have the same one, and the keys folder's
 //! own secret opens it.
 
-use crate::failure::{Committed, Doing, Failure};
-use crate::house::House;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::house::Server;
 use crate::keys::KeyRing;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};
-use tegata_enroll::{Acme, Attestation, BindingSecret, Desk, OpenSecret};
+use tegata_enroll::{AcmeServer, AttestationPolicy, BindingSecret, EnrollmentService, OpenBindingSecret};
 use tegata_storage::Ledger;
 
 /// The server.
-pub fn open(house: &House, desk: Desk) -> Result<Acme, Failure> {
-    Ok(Acme::new(desk, attestation(house)?))
+pub fn open(house: &Server, desk: EnrollmentService) -> Result<AcmeServer, Failure> {
+    Ok(AcmeServer::new(desk, attestation(house)?))
 }
 
 /// What opens the secret, which is still sealed.
-pub async fn open_secret(house: &House) -> Result<OpenSecret, Failure> {
+pub async fn open_secret(house: &Server) -> Result<OpenBindingSecret, Failure> {
     let context = &house.context;
     let sealed = sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
     let ring = house.ring.clone();
@@ -54,13 +54,13 @@ pub async fn sealed_secret(
 }
 
 /// Whose statements about keys are believed.
-pub fn attestation(house: &House) -> Result<Attestation, Failure> {
+pub fn attestation(house: &Server) -> Result<AttestationPolicy, Failure> {
     let config = &house.config.acme;
     let roots = match &config.attestation_roots {
         Some(file) => certificates_in(&house.config.path(file))?,
         None => Vec::new(),
     };
-    Attestation::new(&roots, config.require_attestation).map_err(|place| {
+    AttestationPolicy::new(&roots, config.require_attestation).map_err(|place| {
         Failure::misuse(format!("acme.attestation_roots: certificate {} is not one", place + 1))
     })
 }

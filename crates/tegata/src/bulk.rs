@@ -2,17 +2,19 @@
 
 use crate::acme;
 use crate::config::InvitesConfig;
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::{Refusal, SiteId};
-use tegata_enroll::{Admission, Bulk, CodeSecret, InvitingClients, OpenCodes, Realm};
+use tegata_enroll::{
+    BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
+};
 use tegata_storage::Ledger;
-use tegata_web::{ClientRegistry, Context, PeerCertificate};
+use tegata_web::{ClientRegistry, PeerCertificate, ServerContext};
 
 /// Whether the places that clients may invite to are there.
-pub async fn examine(house: &House) -> Result<(), Failure> {
+pub async fn examine(house: &Server) -> Result<(), Failure> {
     for client in &house.config.registered {
         for place in &client.invites {
             check(&house.ledger, &client.client_id, place).await?;
@@ -22,7 +24,7 @@ pub async fn examine(house: &House) -> Result<(), Failure> {
 }
 
 /// The office, with its secret still sealed.
-pub async fn open(house: &House, clients: &Arc<ClientRegistry>) -> Result<Bulk, Failure> {
+pub async fn open(house: &Server, clients: &Arc<ClientRegistry>) -> Result<BulkInvitations, Failure> {
     let mut realms = HashMap::new();
     for client in &house.config.registered {
         realms.insert(client.client_id.clone(), client.invites.iter().map(realm).collect());
@@ -31,37 +33,45 @@ pub async fn open(house: &House, clients: &Arc<ClientRegistry>) -> Result<Bulk, 
     let sealed =
         acme::sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
     let ring = house.ring.clone();
-    let open: OpenCodes =
+    let open: OpenCodeSecret =
         Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| CodeSecret::new(&bytes)));
-    Ok(Bulk::new(context.clone(), Arc::new(Inviting { context, clients: clients.clone(), realms }), open))
+    Ok(BulkInvitations::new(
+        context.clone(),
+        Arc::new(InvitingRegistrations { context, clients: clients.clone(), realms }),
+        open,
+    ))
 }
 
 /// The registered clients, with where each may invite.
-struct Inviting {
-    context: Context,
+struct InvitingRegistrations {
+    context: ServerContext,
     clients: Arc<ClientRegistry>,
-    realms: HashMap<String, Vec<Realm>>,
+    realms: HashMap<String, Vec<InvitationRights>>,
 }
 
-impl Inviting {
+impl InvitingRegistrations {
     async fn realms_of(
         &self,
         client_id: &str,
         certificate: Option<&PeerCertificate>,
-    ) -> Result<Vec<Realm>, Refusal> {
+    ) -> Result<Vec<InvitationRights>, Refusal> {
         self.clients.recognize(client_id, &self.context, certificate).await?;
         Ok(self.realms.get(client_id).cloned().unwrap_or_default())
     }
 }
 
-impl InvitingClients for Inviting {
-    fn admit<'a>(&'a self, client_id: &'a str, certificate: Option<&'a PeerCertificate>) -> Admission<'a> {
+impl InvitingClients for InvitingRegistrations {
+    fn admit<'a>(
+        &'a self,
+        client_id: &'a str,
+        certificate: Option<&'a PeerCertificate>,
+    ) -> InvitingClientFuture<'a> {
         Box::pin(self.realms_of(client_id, certificate))
     }
 }
 
-fn realm(place: &InvitesConfig) -> Realm {
-    Realm { tenant: place.tenant.clone(), sites: place.sites.clone() }
+fn realm(place: &InvitesConfig) -> InvitationRights {
+    InvitationRights { tenant: place.tenant.clone(), sites: place.sites.clone() }
 }
 
 /// Whoever writes a tenant or a site that is not there means another.

@@ -13,16 +13,16 @@ mod round;
 mod trust;
 
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::Server;
 use crate::metrics::Metrics;
 use crate::names;
-use round::{Kept, Measured, Round};
+use round::{CanaryMeasurement, CanaryRound, RevokedWitness};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::HttpOrigin;
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use trust::Trust;
+use trust::CanaryTrust;
 
 /// From the start of the server to the first round: its listeners answer by then.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -35,10 +35,10 @@ const KEPT: usize = 64;
 
 /// What the canary needs.
 pub struct Canary {
-    pub context: Context,
+    pub context: ServerContext,
     pub metrics: Arc<Metrics>,
     /// What verifies the HTTPS listeners.
-    pub trust: Trust,
+    pub trust: CanaryTrust,
     /// The names under which it asks.
     pub hosts: Vec<String>,
     pub period: Duration,
@@ -53,7 +53,7 @@ pub const EVERY_MINUTES: u32 = 15;
 
 impl Canary {
     /// A canary of an installation; none when it flies every 0 minutes.
-    pub fn of(house: &House, metrics: &Arc<Metrics>, minutes: u32) -> Option<Self> {
+    pub fn of(house: &Server, metrics: &Arc<Metrics>, minutes: u32) -> Option<Self> {
         let config = &house.config;
         let mut hosts: Vec<_> = [&config.portal.url, &config.device.url, &config.public.url]
             .map(HttpOrigin::host)
@@ -63,7 +63,7 @@ impl Canary {
         (minutes > 0).then(|| Self {
             context: house.context.clone(),
             metrics: metrics.clone(),
-            trust: Trust::of(config),
+            trust: CanaryTrust::of(config),
             hosts,
             period: Duration::from_mins(minutes.into()),
             grace: Duration::from_secs(config.canary.grace_seconds.into()),
@@ -106,12 +106,12 @@ impl Canary {
         );
     }
 
-    async fn turn(&self, kept: &mut Vec<Kept>) {
-        let mut round = Round::begin(&self.context, &self.trust, self.deadline);
+    async fn turn(&self, kept: &mut Vec<RevokedWitness>) {
+        let mut round = CanaryRound::begin(&self.context, &self.trust, self.deadline);
         let ended = Box::pin(round.run()).await;
         let mut alarms = Vec::new();
         let mut faults = round.clear_up().await;
-        let Measured { steps, late } = round.measured();
+        let CanaryMeasurement { steps, late } = round.measured();
         for (step, took) in &steps {
             self.metrics
                 .canary_seconds
@@ -129,7 +129,7 @@ impl Canary {
     }
 
     /// What was revoked in earlier rounds and has not expired is still on its list.
-    async fn left_early(&self, kept: &mut Vec<Kept>) -> Vec<(&'static str, String)> {
+    async fn left_early(&self, kept: &mut Vec<RevokedWitness>) -> Vec<(&'static str, String)> {
         let now = self.context.now();
         kept.retain(|one| one.not_after > now);
         let mut alarms = Vec::new();
@@ -173,4 +173,4 @@ impl Canary {
 }
 
 /// What failed, by the step that did.
-type Failed = (&'static str, Failure);
+type FailedStep = (&'static str, Failure);

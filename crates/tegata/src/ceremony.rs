@@ -30,12 +30,12 @@ mod sign;
 mod tenant;
 mod transcript;
 
-use crate::cli::confirm::Consent;
+use crate::cli::confirm::OperatorConsent;
 use crate::failure::Failure;
-use crate::machine::Machine;
-use crate::place::Place;
-use scene::Scene;
-use script::{Act, Script};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
+use scene::CeremonyRun;
+use script::{CeremonyFile, CeremonyStep};
 use serde_json::json;
 use std::path::PathBuf;
 use transcript::Transcript;
@@ -50,7 +50,7 @@ pub struct CeremonyOptions {
     #[arg(long)]
     pub perform: bool,
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: OperatorConsent,
     /// Go on only if the SHA-256 of the file is this one, which everybody present has compared
     #[arg(long, value_name = "SHA256")]
     pub expect: Option<String>,
@@ -63,8 +63,12 @@ pub struct CeremonyOptions {
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) -> Result<(), Failure> {
-    let Script { cover, act } = Script::read(&options.file)?;
+pub async fn run(
+    place: &InstallationArgs,
+    options: &CeremonyOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
+    let CeremonyFile { cover, act } = CeremonyFile::read(&options.file)?;
     if let Some(expected) = &options.expect
         && !expected.eq_ignore_ascii_case(&cover.sha256)
     {
@@ -80,7 +84,7 @@ pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) ->
             "present": cover.present, "perform": options.perform,
         }),
     )?;
-    let mut scene = Scene::new(place, &cover, options, machine, transcript);
+    let mut scene = CeremonyRun::new(place, &cover, options, machine, transcript);
     let ended = play(&act, &mut scene).await;
     let result = match &ended {
         Ok(()) if options.perform => json!({"result": "done"}),
@@ -90,19 +94,19 @@ pub async fn run(place: &Place, options: &CeremonyOptions, machine: &Machine) ->
     scene.say("end", &result).and(ended)
 }
 
-async fn play(act: &Act, scene: &mut Scene<'_>) -> Result<(), Failure> {
+async fn play(act: &CeremonyStep, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     match act {
-        Act::CreateRoot(details) => root::create(details, scene),
-        Act::RequestIssuing(details) => request::request(details, scene).await,
-        Act::SignIssuing(details) => sign::sign(details, scene),
-        Act::InstallIssuing(details) => install::install(details, scene).await,
-        Act::CreateIssuing(details) => create::create(details, scene).await,
-        Act::SignRootCrl(details) => lists::sign(details, scene),
-        Act::InstallRootCrl(details) => lists::install(details, scene).await,
-        Act::RestIssuing(details) => ending::rest(details, scene).await,
-        Act::RetireIssuing(details) => ending::retire(details, scene).await,
-        Act::RevokeIssuing(details) => ending::revoke(details, scene).await,
-        Act::TenantIssuing(details) => tenant::issuing(details, scene).await,
+        CeremonyStep::CreateRoot(details) => root::create(details, scene),
+        CeremonyStep::RequestIssuing(details) => request::request(details, scene).await,
+        CeremonyStep::SignIssuing(details) => sign::sign(details, scene),
+        CeremonyStep::InstallIssuing(details) => install::install(details, scene).await,
+        CeremonyStep::CreateIssuing(details) => create::create(details, scene).await,
+        CeremonyStep::SignRootCrl(details) => lists::sign(details, scene),
+        CeremonyStep::InstallRootCrl(details) => lists::install(details, scene).await,
+        CeremonyStep::RestIssuing(details) => ending::rest(details, scene).await,
+        CeremonyStep::RetireIssuing(details) => ending::retire(details, scene).await,
+        CeremonyStep::RevokeIssuing(details) => ending::revoke(details, scene).await,
+        CeremonyStep::TenantIssuing(details) => tenant::issuing(details, scene).await,
     }
 }
 

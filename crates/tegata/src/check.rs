@@ -35,13 +35,13 @@ mod rows;
 mod startup;
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use crate::progress::Progress;
 use crate::running;
-use code::Code;
-use report::Report;
+use code::FindingCode;
+use report::CheckReport;
 use std::collections::HashSet;
 use std::path::Path;
 use tegata_core::{Entropy, HttpOrigin, Timestamp};
@@ -51,23 +51,23 @@ use tegata_storage::{Inspection, IssuerKind, Ledger, LogPlace, StoredIssuer};
 const PAGE: u32 = 500;
 
 /// What is being looked at, and what was found so far.
-struct Look<'a> {
+struct CheckContext<'a> {
     config: &'a Config,
     ledger: &'a Ledger,
     /// The ledger at one moment.
     inspection: Inspection,
     issuers: Vec<StoredIssuer>,
-    profiles: profiles::Loaded,
-    machine: &'a Machine,
+    profiles: profiles::LoadedProfiles,
+    machine: &'a SystemContext,
     entropy: &'a dyn Entropy,
     now: Timestamp,
     progress: Progress,
-    report: Report,
+    report: CheckReport,
     /// How the audit log's dates run.
-    dates: clocks::Dates,
+    dates: clocks::SignedDates,
 }
 
-impl Look<'_> {
+impl CheckContext<'_> {
     /// CAs of other authorities.
     fn foreign_issuers(&self) -> HashSet<String> {
         let foreign = self.issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Foreign);
@@ -81,9 +81,9 @@ impl Look<'_> {
 }
 
 /// Runs all checks.
-pub async fn run(place: &Place, as_json: bool, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(place: &InstallationArgs, as_json: bool, machine: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
-    let mut report = Report::default();
+    let mut report = CheckReport::default();
     files::look(&mut report, &config, &place.file());
     let (report, ended) = match open(&config).await {
         Ok(ledger) => {
@@ -111,34 +111,34 @@ pub async fn open(config: &Config) -> Result<Ledger, Failure> {
 async fn whole(
     config: &Config,
     ledger: &Ledger,
-    report: Report,
-    machine: &Machine,
-) -> (Report, Result<(), Failure>) {
+    report: CheckReport,
+    machine: &SystemContext,
+) -> (CheckReport, Result<(), Failure>) {
     let opened =
         async { Ok::<_, tegata_storage::LedgerError>((ledger.inspect().await?, ledger.issuers().await?)) };
     let (inspection, issuers) = match opened.await.doing("cannot read the ledger") {
         Ok(opened) => opened,
         Err(error) => return (report, Err(error)),
     };
-    let mut look = Look {
+    let mut look = CheckContext {
         config,
         ledger,
         inspection,
         issuers,
-        profiles: profiles::Loaded::default(),
+        profiles: profiles::LoadedProfiles::default(),
         machine,
         entropy: machine.entropy.as_ref(),
         // Later than whatever the view contains.
         now: machine.now(),
         progress: Progress::new(),
         report,
-        dates: clocks::Dates::default(),
+        dates: clocks::SignedDates::default(),
     };
     let ended = Box::pin(everything(&mut look)).await;
     (look.report, ended)
 }
 
-async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
+async fn everything(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     profiles::look(look);
     keys::look(look).await?;
     listeners::look(look);
@@ -154,7 +154,7 @@ async fn everything(look: &mut Look<'_>) -> Result<(), Failure> {
     renewal(look).await
 }
 
-async fn renewal(look: &mut Look<'_>) -> Result<(), Failure> {
+async fn renewal(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let due = tegata_renewal::due(look.ledger, &look.config.renewal, look.now);
     let (due, overdue) = due.await.doing("cannot read what is due")?;
     look.report.area("renewal", format!("{} due, {} ended without a successor", due.len(), overdue.len()));
@@ -162,9 +162,9 @@ async fn renewal(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// A ledger that cannot be read is a finding too, so that monitoring reads the same form whatever is wrong.
-fn finished(mut report: Report, ended: Result<(), Failure>) -> Report {
+fn finished(mut report: CheckReport, ended: Result<(), Failure>) -> CheckReport {
     if let Err(error) = ended {
-        report.add(Code::LedgerUnreadable, "ledger", error);
+        report.add(FindingCode::LedgerUnreadable, "ledger", error);
         report.area("ledger", "what comes after this was not looked at");
     }
     report

@@ -33,8 +33,8 @@ use crate::failure::Failure;
 use crate::gate::{self, GateOptions};
 use crate::init::{self, InitOptions};
 use crate::log::LogFormat;
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use crate::serve;
 use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
 use audit::AuditCommand;
@@ -47,7 +47,7 @@ use invite::InviteOptions;
 use issuer::IssuerCommand;
 use key::KeyCommand;
 use licence::LicenceCommand;
-use output::Output;
+use output::OutputFormat;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
 use revocations::RevocationsCommand;
@@ -64,7 +64,7 @@ use token_key::TokenKeyCommand;
 #[command(name = "tegata", version, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
-    pub place: Place,
+    pub place: InstallationArgs,
     /// How the log on standard error is written. `TEGATA_LOG` chooses what is, as `info,tegata_web=debug`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub log: LogFormat,
@@ -81,7 +81,7 @@ pub enum Command {
     /// Run an installation
     Serve,
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
-    Check(Output),
+    Check(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
     Ceremony(CeremonyOptions),
     /// CAs: list, show
@@ -154,7 +154,7 @@ impl Command {
 
 impl Cli {
     /// Runs the command.
-    pub async fn run(&self, machine: &Machine) -> Result<(), Failure> {
+    pub async fn run(&self, machine: &SystemContext) -> Result<(), Failure> {
         let place = &self.place;
         match &self.command {
             Command::Dev(options) => Box::pin(dev::run(place, options, machine)).await,

@@ -7,22 +7,22 @@ pub mod token;
 
 pub use options::{EnrollOptions, RenewOptions};
 
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::pem;
 use http::{StatusCode, Uri};
-use link::Link;
+use link::EnrollmentLink;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tegata_ca::{LocalKey, Signer, secret};
+use tegata_ca::{CaKey, LocalKey, secret};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{ApprovalId, DeviceId, Platform, Refusal, Serial, Thumbprint};
-use tegata_net::Client;
+use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
-use token::TokenAnswer;
+use token::RenewalTokenResponse;
 
 /// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
 /// or kept out meanwhile.
@@ -34,19 +34,19 @@ pub const SYSTEM_TRUST: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Which server a folder's certificate belongs to, so that `renew` needs nothing but the folder.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Origin {
+struct CertificateOrigin {
     device: String,
     tls_ca: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
-struct Opened {
+struct OpenedLink {
     device_origin: String,
 }
 
 /// Somebody has to approve.
 #[derive(Deserialize)]
-struct Waiting {
+struct WaitingForApproval {
     approval: ApprovalId,
     number: String,
     /// Seconds.
@@ -55,7 +55,7 @@ struct Waiting {
 
 /// What a kitting code says beside the certificate.
 #[derive(Serialize, Deserialize)]
-struct Kitted {
+struct KittedCertificate {
     number: u32,
     label: String,
     device_number: String,
@@ -63,7 +63,7 @@ struct Kitted {
     taken: u32,
 }
 
-impl Kitted {
+impl KittedCertificate {
     fn add_to(&self, line: &mut serde_json::Value) {
         if let Some(own) = json!(self).as_object() {
             for (name, value) in own {
@@ -75,7 +75,7 @@ impl Kitted {
 
 /// A certificate handed over.
 #[derive(Deserialize)]
-pub struct Enrolled {
+pub struct EnrolledCertificate {
     pub device: DeviceId,
     pub generation: u32,
     pub serial: Serial,
@@ -85,15 +85,15 @@ pub struct Enrolled {
 }
 
 #[derive(Deserialize)]
-struct Problem {
+struct ServerProblem {
     title: String,
     code: String,
     detail: String,
 }
 
 /// Obtains a first certificate with an invitation.
-pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Failure> {
-    let Link { portal, code, kitting } = Link::read(&options.invitation)?;
+pub async fn enroll(options: &EnrollOptions, machine: &SystemContext) -> Result<(), Failure> {
+    let EnrollmentLink { portal, code, kitting } = EnrollmentLink::read(&options.invitation)?;
     if options.label.is_some() && !kitting {
         return Err(Failure::misuse("an invitation has its name already: --label goes with kitting links"));
     }
@@ -109,7 +109,7 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
     let ask = |path: &str, body| post(&client, format!("{portal}{path}"), body);
     let door = |path| format!("/api/v1{}{path}", if kitting { "/kitting" } else { "" });
     let opening = if kitting { "/api/v1/kitting/open" } else { "/api/v1/invitations/open" };
-    let opened: Opened = read(&ask(opening, json!({"code": code.reveal()})).await?)?;
+    let opened: OpenedLink = read(&ask(opening, json!({"code": code.reveal()})).await?)?;
     fs::create_dir_all(&options.out).doing("cannot make the folder")?;
 
     // The key is written before it is used: if the answer is lost, the same key may come again.
@@ -129,15 +129,15 @@ pub async fn enroll(options: &EnrollOptions, machine: &Machine) -> Result<(), Fa
         }
     };
     let answer = approved(answer, &options.out, &ask, again).await?;
-    let kitted: Option<Kitted> = if kitting { Some(read(&answer)?) } else { None };
-    let enrolled: Enrolled = read(&answer)?;
+    let kitted: Option<KittedCertificate> = if kitting { Some(read(&answer)?) } else { None };
+    let enrolled: EnrolledCertificate = read(&answer)?;
     store(&options.out, &enrolled)?;
-    let origin = Origin { device: opened.device_origin, tls_ca };
+    let origin = CertificateOrigin { device: opened.device_origin, tls_ca };
     fs::write(options.out.join("origin.json"), json!(origin).to_string())
         .doing("cannot write origin.json")?;
     let delivered = json!({"code": code.reveal(), "thumbprint": enrolled.thumbprint});
     ask(&door("/deliveries"), delivered).await?;
-    report(&enrolled, &options.out, &Told { kitted, token: None }, options.output.json);
+    report(&enrolled, &options.out, &EnrollmentNotice { kitted, token: None }, options.output.json);
     Ok(())
 }
 
@@ -150,7 +150,7 @@ async fn approved(
     again: impl Fn(&ApprovalId) -> (String, serde_json::Value),
 ) -> Result<Vec<u8>, Failure> {
     let mut told = false;
-    while let Ok(Waiting { approval, number, retry_after }) = read(&answer) {
+    while let Ok(WaitingForApproval { approval, number, retry_after }) = read(&answer) {
         if !told {
             errln!("waiting for approval {number}: tegata approvals approve {approval}");
             errln!("the key is in {}: the same command goes on if this is stopped", folder.display());
@@ -169,7 +169,7 @@ fn platform() -> Option<Platform> {
 }
 
 /// Obtains the next generation by the present one.
-pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn renew(options: &RenewOptions, machine: &SystemContext) -> Result<(), Failure> {
     let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
@@ -193,7 +193,7 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
             _ => return Err(refusal.0),
         },
     };
-    let (enrolled, answered): (Enrolled, TokenAnswer) = (read(&answer)?, read(&answer)?);
+    let (enrolled, answered): (EnrolledCertificate, RenewalTokenResponse) = (read(&answer)?, read(&answer)?);
     token::forget(&options.dir)?;
     if !by_previous {
         previous::keep(&options.dir)?;
@@ -206,19 +206,19 @@ pub async fn renew(options: &RenewOptions, machine: &Machine) -> Result<(), Fail
     let probe: Uri = format!("{}/probe", origin.device).parse().doing("the device address is not a URL")?;
     let _: serde_json::Value =
         present()?.get_json(&probe).await.doing("the new certificate does not work yet")?;
-    report(&enrolled, &options.dir, &Told { kitted: None, token }, options.output.json);
+    report(&enrolled, &options.dir, &EnrollmentNotice { kitted: None, token }, options.output.json);
     Ok(())
 }
 
-fn identity_in(folder: &Path) -> Result<tegata_net::tls::Identity, Failure> {
+fn identity_in(folder: &Path) -> Result<tegata_net::tls::IdentityFiles, Failure> {
     tegata_net::tls::read_identity(folder).map_err(Failure::wrong)
 }
 
 /// Where a folder's certificate is renewed: as `enroll` wrote it down, or as somebody says who brings a certificate from
 /// another authority.
-fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
+fn origin_of(options: &RenewOptions) -> Result<CertificateOrigin, Failure> {
     if let Some(device) = &options.device {
-        return Ok(Origin { device: device.to_string(), tls_ca: None });
+        return Ok(CertificateOrigin { device: device.to_string(), tls_ca: None });
     }
     let file = options.dir.join("origin.json");
     let origin = fs::read(&file).map_err(|_| {
@@ -232,28 +232,28 @@ fn origin_of(options: &RenewOptions) -> Result<Origin, Failure> {
 
 fn client(
     tls_ca: Option<&Path>,
-    identity: Option<tegata_net::tls::Identity>,
-    machine: &Machine,
-) -> Result<Client, Failure> {
+    identity: Option<tegata_net::tls::IdentityFiles>,
+    machine: &SystemContext,
+) -> Result<HttpsClient, Failure> {
     let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
     let trust = tegata_net::tls::trust_from_pem_file(file).map_err(Failure::misuse)?;
-    let client = Client::new(trust, machine.clock.clone(), identity, Destinations::Anywhere)
+    let client = HttpsClient::new(trust, machine.clock.clone(), identity, Destinations::Anywhere)
         .map_err(Failure::wrong)?;
     Ok(client.with_patience(PATIENCE))
 }
 
 /// Posts JSON; a refusal becomes a failure that says its code.
-pub async fn post(client: &Client, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
+pub async fn post(client: &HttpsClient, url: String, body: serde_json::Value) -> Result<Vec<u8>, Failure> {
     attempt(client, &url, &body).await?.map_err(|refusal| refusal.0)
 }
 
 /// What a server said no with, and its code.
-struct Refused(Failure, Option<String>);
+struct RefusedRequest(Failure, Option<String>);
 
-impl Refused {
+impl RefusedRequest {
     fn of(status: StatusCode, answer: &[u8]) -> Self {
-        match serde_json::from_slice::<Problem>(answer) {
-            Ok(Problem { title, code, detail }) => {
+        match serde_json::from_slice::<ServerProblem>(answer) {
+            Ok(ServerProblem { title, code, detail }) => {
                 Self(Failure::wrong(format!("{code}: {title}. {detail}")), Some(code))
             }
             Err(_) => Self(Failure::wrong(format!("the server answers {status}")), None),
@@ -267,14 +267,14 @@ impl Refused {
 
 /// The same, where something can be done about a refusal.
 async fn attempt(
-    client: &Client,
+    client: &HttpsClient,
     url: &str,
     body: &serde_json::Value,
-) -> Result<Result<Vec<u8>, Refused>, Failure> {
+) -> Result<Result<Vec<u8>, RefusedRequest>, Failure> {
     let uri: Uri = url.parse().doing("the address is not a URL")?;
     let (status, answer) =
         client.post_json(&uri, body.to_string().into_bytes()).await.doing("the server cannot be reached")?;
-    Ok(if status.is_success() { Ok(answer.to_vec()) } else { Err(Refused::of(status, &answer)) })
+    Ok(if status.is_success() { Ok(answer.to_vec()) } else { Err(RefusedRequest::of(status, &answer)) })
 }
 
 /// Reads an answer.
@@ -319,7 +319,7 @@ fn finish_interrupted(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Puts certificate and key in place, the key last. [`finish_interrupted`] mends what a crash in between leaves.
-fn store(folder: &Path, enrolled: &Enrolled) -> Result<(), Failure> {
+fn store(folder: &Path, enrolled: &EnrolledCertificate) -> Result<(), Failure> {
     let decode =
         |text: &str| from_base64(text).ok_or_else(|| Failure::wrong("the server's answer is not base64"));
     let leaf = decode(&enrolled.certificate)?;
@@ -342,13 +342,13 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// What there is to say beside the certificate.
-struct Told {
-    kitted: Option<Kitted>,
-    token: Option<token::Told>,
+struct EnrollmentNotice {
+    kitted: Option<KittedCertificate>,
+    token: Option<token::TokenNotice>,
 }
 
-fn report(enrolled: &Enrolled, folder: &Path, told: &Told, as_json: bool) {
-    let Enrolled { device, generation, serial, thumbprint, .. } = enrolled;
+fn report(enrolled: &EnrolledCertificate, folder: &Path, told: &EnrollmentNotice, as_json: bool) {
+    let EnrolledCertificate { device, generation, serial, thumbprint, .. } = enrolled;
     if as_json {
         let mut line =
             json!({"device": device, "generation": generation, "serial": serial, "thumbprint": thumbprint});
@@ -361,7 +361,7 @@ fn report(enrolled: &Enrolled, folder: &Path, told: &Told, as_json: bool) {
         outln!("{line}");
     } else {
         outln!("device {device}, generation {generation}, serial {serial}");
-        if let Some(Kitted { label, device_number, taken, places, .. }) = &told.kitted {
+        if let Some(KittedCertificate { label, device_number, taken, places, .. }) = &told.kitted {
             outln!("{label}, number {device_number}: {taken} of {places}");
         }
         outln!("certificate and key are in {}", folder.display());

@@ -5,27 +5,27 @@ mod cas;
 mod keys;
 mod news;
 
-use crate::config::{ClientConfig, ClientMethod, Config, Jwks};
-use crate::failure::{Doing, Failure};
-use cas::Cas;
+use crate::config::{ClientConfig, ClientMethod, Config, JwksLocation};
+use crate::failure::{Failure, FailureContext};
+use cas::ClientCaFiles;
 use serde_json::json;
 use std::sync::Arc;
 use tegata_web::path::DistinguishedName;
 use tegata_web::{
-    CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, Context, Registration,
+    CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, RegisteredClient, ServerContext,
 };
 use tokio::task::JoinSet;
 
 /// Everything that the registrations name, read.
-pub struct Registered {
-    registrations: Vec<Registration>,
-    cas: Cas,
+pub struct RegisteredClients {
+    registrations: Vec<RegisteredClient>,
+    cas: ClientCaFiles,
 }
 
-impl Registered {
+impl RegisteredClients {
     /// A file that cannot be used stops the start.
     pub fn open(config: &Config) -> Result<Self, Failure> {
-        let mut cas = Cas::default();
+        let mut cas = ClientCaFiles::default();
         let registrations = config.registered.iter().map(|client| registration(config, client, &mut cas));
         Ok(Self { registrations: registrations.collect::<Result<_, _>>()?, cas })
     }
@@ -41,7 +41,7 @@ impl Registered {
     pub fn register(
         self,
         config: &Config,
-        context: &Context,
+        context: &ServerContext,
     ) -> Result<(Arc<ClientRegistry>, impl Future<Output = ()> + use<>), Failure> {
         let is_product = |name: &str| config.products.iter().any(|product| product.audience == name);
         let registry = ClientRegistry::new(self.registrations, is_product).map_err(Failure::misuse)?;
@@ -68,21 +68,25 @@ impl Registered {
     }
 }
 
-fn registration(config: &Config, client: &ClientConfig, cas: &mut Cas) -> Result<Registration, Failure> {
+fn registration(
+    config: &Config,
+    client: &ClientConfig,
+    cas: &mut ClientCaFiles,
+) -> Result<RegisteredClient, Failure> {
     let method = match &client.method {
         ClientMethod::TlsClientAuth { subject, ca } => {
             let issuers = cas.open(config, ca)?.map_or(ClientIssuers::Own, ClientIssuers::Of);
             ClientAuthentication::TlsClientAuth { subject: subject.clone(), issuers }
         }
         ClientMethod::SelfSigned(jwks) => ClientAuthentication::self_signed(match jwks {
-            Jwks::File(file) => keys::read(&config.path(file))?,
-            Jwks::Inline(jwks) => CertificateKeys::from_jwks(&jwks.to_string())
+            JwksLocation::File(file) => keys::read(&config.path(file))?,
+            JwksLocation::Inline(jwks) => CertificateKeys::from_jwks(&jwks.to_string())
                 .doing(format!("cannot use the jwks of client {}", client.client_id))?,
             // Somebody else's server must not keep this one from starting.
-            Jwks::At(_) => CertificateKeys::default(),
+            JwksLocation::At(_) => CertificateKeys::default(),
         }),
     };
-    Ok(Registration {
+    Ok(RegisteredClient {
         client_id: client.client_id.clone(),
         method,
         client_credentials: client.client_credentials,

@@ -7,7 +7,7 @@ mod receivers;
 mod template;
 mod tokens;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Contact, HttpOrigin, Installation, Network};
 
 pub use audit::AuditConfig;
-pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, Jwks};
+pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, JwksLocation};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
-pub use template::Template;
+pub use template::ConfigTemplate;
 pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 
 /// What an operator decides. Relative paths are relative to the folder of the file.
@@ -348,7 +348,7 @@ mod tests {
     }
 
     fn template_of(token: Option<&Pkcs11Config>, storage: &str, audience: &str) -> String {
-        Template {
+        ConfigTemplate {
             token,
             installation: "tegata.example.jp",
             storage,

@@ -1,14 +1,14 @@
 //! `tegata dev`: a local installation, made if it is not there, that shows an invitation to try.
 
-use crate::cli::invite::{self, Invited};
+use crate::cli::invite::{self, InvitationOutput};
 use crate::config::{Config, MetricsConfig};
-use crate::doors::{Doors, bind, here};
+use crate::doors::{Listeners, bind, here};
 use crate::failure::Failure;
-use crate::house::{House, shown};
+use crate::house::{Server, shown};
 use crate::init::{self, InitOptions};
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::metrics;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use crate::running;
 use crate::serve;
 use clap::Args;
@@ -36,17 +36,21 @@ pub struct DevOptions {
 }
 
 /// A throw-away or local installation, made if it is not there, with an invitation to try at once.
-pub async fn run(place: &Place, options: &DevOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    options: &DevOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let (mut config, doors) = if place.file().exists() {
         let mut config = place.config()?;
         options.apply(&mut config);
-        let doors = Doors::bind(&config).await?;
+        let doors = Listeners::bind(&config).await?;
         (config, doors)
     } else {
         make_installation(place, options, machine).await?
     };
     doors.announce(&mut config)?;
-    let house = House::open(config, machine).await?;
+    let house = Server::open(config, machine).await?;
     let invited = invite::first_site(&house.context, Role::Device, machine).await?;
     running::write(&house.config, &house.context.addresses)?;
     let (config, minutes) = (house.config.clone(), house.config.canary.every_minutes.unwrap_or(0));
@@ -60,19 +64,19 @@ pub async fn run(place: &Place, options: &DevOptions, machine: &Machine) -> Resu
 
 /// The ports are found first: addresses are written into the CAs that are made.
 async fn make_installation(
-    place: &Place,
+    place: &InstallationArgs,
     options: &DevOptions,
-    machine: &Machine,
-) -> Result<(Config, Doors), Failure> {
+    machine: &SystemContext,
+) -> Result<(Config, Listeners), Failure> {
     let mut init = InitOptions::for_development();
     let [portal, device, public] = init::DEFAULT_PORTS;
-    let doors = Doors {
+    let doors = Listeners {
         portal: bind(here(options.portal_port.unwrap_or(portal))).await?,
         device: bind(here(options.device_port.unwrap_or(device))).await?,
         public: bind(here(options.public_port.unwrap_or(public))).await?,
         proxy: None,
         metrics: match options.metrics_port {
-            Some(port) => Some(metrics::Listener::bind(here(port)).await?),
+            Some(port) => Some(metrics::MetricsListener::bind(here(port)).await?),
             None => None,
         },
     };
@@ -81,7 +85,12 @@ async fn make_installation(
     Ok((place.config()?, doors))
 }
 
-fn announce(house: &House, invited: &Invited, metrics: Option<&metrics::Listener>, as_json: bool) {
+fn announce(
+    house: &Server,
+    invited: &InvitationOutput,
+    metrics: Option<&metrics::MetricsListener>,
+    as_json: bool,
+) {
     let addresses = &house.context.addresses;
     let file = |name: &str| shown(&house.config.path(Path::new(name)));
     if as_json {

@@ -1,22 +1,22 @@
 //! The ports of an installation.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::metrics;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use tokio::net::TcpListener;
 
 /// Where an installation listens.
-pub struct Doors {
+pub struct Listeners {
     pub portal: TcpListener,
     pub device: TcpListener,
     pub public: TcpListener,
     pub proxy: Option<TcpListener>,
-    pub metrics: Option<metrics::Listener>,
+    pub metrics: Option<metrics::MetricsListener>,
 }
 
-impl Doors {
+impl Listeners {
     /// All that are configured.
     pub async fn bind(config: &Config) -> Result<Self, Failure> {
         Self::distinct(config)?;
@@ -29,7 +29,7 @@ impl Doors {
                 None => None,
             },
             metrics: match &config.metrics {
-                Some(metrics) => Some(metrics::Listener::bind(metrics.listen).await?),
+                Some(metrics) => Some(metrics::MetricsListener::bind(metrics.listen).await?),
                 None => None,
             },
         })
@@ -66,7 +66,7 @@ impl Doors {
             device: again(&self.device)?,
             public: again(&self.public)?,
             proxy: self.proxy.as_ref().map(again).transpose()?,
-            metrics: self.metrics.as_ref().map(metrics::Listener::again).transpose()?,
+            metrics: self.metrics.as_ref().map(metrics::MetricsListener::again).transpose()?,
         })
     }
 

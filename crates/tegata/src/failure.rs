@@ -35,12 +35,12 @@ impl Failure {
 }
 
 /// Says truly how a change ended.
-pub trait Committed<T> {
+pub trait CommittedExt<T> {
     /// `otherwise` is said where nothing was changed and nothing will be.
     fn committed(self, otherwise: &str) -> Result<T, Failure>;
 }
 
-impl<T> Committed<T> for Result<T, LedgerError> {
+impl<T> CommittedExt<T> for Result<T, LedgerError> {
     fn committed(self, otherwise: &str) -> Result<T, Failure> {
         self.map_err(|error| {
             if error.may_be_done() {
@@ -53,12 +53,12 @@ impl<T> Committed<T> for Result<T, LedgerError> {
 }
 
 /// Says what was being done when it went wrong.
-pub trait Doing<T> {
+pub trait FailureContext<T> {
     /// As `"cannot read the ledger: …"`.
     fn doing(self, what: impl Display) -> Result<T, Failure>;
 }
 
-impl<T, E: Display> Doing<T> for Result<T, E> {
+impl<T, E: Display> FailureContext<T> for Result<T, E> {
     fn doing(self, what: impl Display) -> Result<T, Failure> {
         self.map_err(|error| Failure::wrong(format!("{what}: {error}")))
     }

@@ -1,15 +1,15 @@
 //! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
 use crate::config::HeaderFormat;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::gate::front::FrontOptions;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tegata_core::{Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
-use tegata_gate::{Config, Gate, Network, Policy, trust_from_pem_file};
+use tegata_gate::{Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
 use tokio::net::TcpListener;
 
 mod front;
@@ -54,7 +54,7 @@ pub struct GateOptions {
 }
 
 /// Runs the gate until it is told to stop, or the platform says that its certificate is none of a gate.
-pub async fn run(options: &GateOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(options: &GateOptions, machine: &SystemContext) -> Result<(), Failure> {
     crate::system::raise_file_limit();
     let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
         .map_err(Failure::misuse)?;
@@ -86,12 +86,12 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.doing(format!("cannot listen at {address}"))
 }
 
-fn config(options: &GateOptions) -> Result<Config, Failure> {
-    let mut policy = Policy::new(options.issuer.as_str(), options.audience.as_str());
+fn config(options: &GateOptions) -> Result<GateConfig, Failure> {
+    let mut policy = GatePolicy::new(options.issuer.as_str(), options.audience.as_str());
     policy.scopes.clone_from(&options.scope);
     policy.max_staleness = std::time::Duration::from_secs(options.max_staleness);
     let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
-    let mut config = Config::new(policy, &options.identity, trust).map_err(Failure::misuse)?;
+    let mut config = GateConfig::new(policy, &options.identity, trust).map_err(Failure::misuse)?;
     config.assertions = !options.no_assertion;
     if let Some(state) = &options.state {
         std::fs::create_dir_all(state).doing("cannot make the state folder")?;

@@ -2,7 +2,7 @@
 //! a restart.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::pem;
 use arc_swap::ArcSwap;
@@ -10,11 +10,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tegata_ca::{Authorities, Authority, Endpoints, Issuer, Post, Profile, Profiles};
+use tegata_ca::{
+    CertificateProfile, Issuer, IssuerAssignment, IssuerEndpoints, IssuerSet, IssuingCa, RoleProfiles,
+};
 use tegata_core::{Clock, IssuerId, TenantId, Timestamp};
 use tegata_storage::{IssuerKind, IssuerState, Ledger, StoredIssuer};
 use tegata_web::TrustedIssuers;
-use tegata_web::tls::DeviceDoor;
+use tegata_web::tls::DeviceTls;
 use tokio::time::sleep;
 
 /// How often the ledger is asked. What must be faster, the end of certificates, goes by the feed.
@@ -28,7 +30,7 @@ pub struct Hierarchy {
     clock: Arc<dyn Clock>,
     issuers: ArcSwap<Vec<StoredIssuer>>,
     silos: Mutex<HashSet<TenantId>>,
-    authorities: Arc<Authorities>,
+    authorities: Arc<IssuerSet>,
     /// What was said last of each CA that cannot work, so that it is said once.
     faults: Mutex<HashMap<IssuerId, String>>,
 }
@@ -53,7 +55,7 @@ impl Hierarchy {
             clock,
             issuers: ArcSwap::default(),
             silos: Mutex::default(),
-            authorities: Arc::new(Authorities::new(Vec::new(), HashSet::new())),
+            authorities: Arc::new(IssuerSet::new(Vec::new(), HashSet::new())),
             faults: Mutex::default(),
         };
         hierarchy.catch_up().await?;
@@ -62,7 +64,7 @@ impl Hierarchy {
     }
 
     /// The CAs that work and publish.
-    pub fn authorities(&self) -> &Arc<Authorities> {
+    pub fn authorities(&self) -> &Arc<IssuerSet> {
         &self.authorities
     }
 
@@ -92,8 +94,8 @@ impl Hierarchy {
     /// Follows the ledger for ever. What cannot be read or used leaves everything as it was.
     pub async fn follow(
         self: Arc<Self>,
-        door: Arc<ArcSwap<DeviceDoor>>,
-        make_door: impl Fn(TrustedIssuers) -> Result<DeviceDoor, Failure> + Send,
+        door: Arc<ArcSwap<DeviceTls>>,
+        make_door: impl Fn(TrustedIssuers) -> Result<DeviceTls, Failure> + Send,
     ) {
         let mut door_is_due = false;
         loop {
@@ -138,14 +140,14 @@ impl Hierarchy {
 
     /// Every CA of ours that can sign its lists, oldest first. Those that ended still say what they took back: their
     /// certificates may be looked at by somebody who does not ask the root.
-    async fn posts(&self, issuers: &[StoredIssuer]) -> Vec<Post> {
+    async fn posts(&self, issuers: &[StoredIssuer]) -> Vec<IssuerAssignment> {
         let mut posts = Vec::new();
         for issuer in issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing) {
             match self.authority(issuer).await {
                 Ok(authority) => {
                     lock(&self.faults).remove(&issuer.id);
                     let at_work = issuer.state == IssuerState::Active;
-                    posts.push(Post { authority, tenant: issuer.tenant.clone(), at_work });
+                    posts.push(IssuerAssignment { authority, tenant: issuer.tenant.clone(), at_work });
                 }
                 Err(error) => self.complain(issuer, &error),
             }
@@ -155,7 +157,7 @@ impl Hierarchy {
 
     /// One that is known goes on as it is. A new one publishes before it works: no certificate names a list that is not
     /// there.
-    async fn authority(&self, issuer: &StoredIssuer) -> Result<Arc<Authority>, Failure> {
+    async fn authority(&self, issuer: &StoredIssuer) -> Result<Arc<IssuingCa>, Failure> {
         let now = self.clock.now();
         if let Some(known) = self.authorities.get(&issuer.id)
             && known.issuer().not_after() >= now
@@ -170,22 +172,22 @@ impl Hierarchy {
         Ok(authority)
     }
 
-    fn open_authority(&self, issuer: &StoredIssuer, list: Option<Vec<u8>>) -> Result<Authority, Failure> {
+    fn open_authority(&self, issuer: &StoredIssuer, list: Option<Vec<u8>>) -> Result<IssuingCa, Failure> {
         let now = self.clock.now();
         must_live(issuer, now)?;
         let signer = self.ring.signer(&KeyRing::issuing(&issuer.id))?;
         let loaded = Issuer::load(issuer.id.clone(), issuer.certificate.clone(), signer, now)
             .doing("the issuing CA cannot be used")?;
         let public = &self.config.public.url;
-        let endpoints = Endpoints::new(public, &issuer.id, issuer.shards).map_err(Failure::misuse)?;
+        let endpoints = IssuerEndpoints::new(public, &issuer.id, issuer.shards).map_err(Failure::misuse)?;
         let endpoints = match list {
             Some(list) => endpoints.as_published(public, &issuer.id, &list),
             None => endpoints,
         };
         let profile = |name| profile(&self.config, name);
-        let profiles = Profiles { device: profile("device.toml")?, gate: profile("gate.toml")? };
+        let profiles = RoleProfiles { device: profile("device.toml")?, gate: profile("gate.toml")? };
         let installation = self.config.installation.name.clone();
-        Ok(Authority::new(loaded, endpoints, profiles, installation, self.ledger.clone()))
+        Ok(IssuingCa::new(loaded, endpoints, profiles, installation, self.ledger.clone()))
     }
 
     /// Loudly where something is missing now, quietly where a CA has ended and its key is allowed to be gone.
@@ -269,9 +271,9 @@ fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     Some(Timestamp::from_seconds(certificate.validity().not_after.timestamp()))
 }
 
-fn profile(config: &Config, name: &str) -> Result<Profile, Failure> {
+fn profile(config: &Config, name: &str) -> Result<CertificateProfile, Failure> {
     let (file, text) = config.profile_text(name)?;
-    Profile::parse(&file, &text).map_err(Failure::misuse)
+    CertificateProfile::parse(&file, &text).map_err(Failure::misuse)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

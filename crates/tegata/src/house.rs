@@ -1,31 +1,31 @@
 //! An installation, opened: configuration, ledger, keys, and the rooms wired together.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::Hierarchy;
 use crate::keys::KeyRing;
 use crate::ledger::open_to_serve;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::servers;
 use std::path::Path;
 use std::sync::Arc;
-use tegata_ca::Authorities;
-use tegata_storage::{Ledger, Status};
-use tegata_web::{Addresses, Context, ProbeHosts};
+use tegata_ca::IssuerSet;
+use tegata_storage::{Ledger, StatusCache};
+use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext};
 
 /// Everything a server needs.
-pub struct House {
+pub struct Server {
     pub config: Config,
     pub ledger: Ledger,
     pub ring: Arc<KeyRing>,
     pub hierarchy: Arc<Hierarchy>,
-    pub authorities: Arc<Authorities>,
-    pub context: Context,
+    pub authorities: Arc<IssuerSet>,
+    pub context: ServerContext,
 }
 
-impl House {
+impl Server {
     /// Opens an installation. The root key is not needed.
-    pub async fn open(config: Config, machine: &Machine) -> Result<Self, Failure> {
+    pub async fn open(config: Config, machine: &SystemContext) -> Result<Self, Failure> {
         let ledger = open_to_serve(&config, machine).await?;
         let ring = Arc::new(KeyRing::open(&config)?);
         servers::renew_due(&config, &ring, machine)?;
@@ -33,7 +33,7 @@ impl House {
     }
 
     /// The same beside a server that may be running: nothing is renewed or brought up to date.
-    pub async fn beside(config: Config, ledger: Ledger, machine: &Machine) -> Result<Self, Failure> {
+    pub async fn beside(config: Config, ledger: Ledger, machine: &SystemContext) -> Result<Self, Failure> {
         let ring = Arc::new(KeyRing::open(&config)?);
         Self::with(config, ledger, ring, machine).await
     }
@@ -42,7 +42,7 @@ impl House {
         config: Config,
         ledger: Ledger,
         ring: Arc<KeyRing>,
-        machine: &Machine,
+        machine: &SystemContext,
     ) -> Result<Self, Failure> {
         let hierarchy =
             Hierarchy::open(config.clone(), ledger.clone(), ring.clone(), machine.clock.clone()).await?;
@@ -52,15 +52,20 @@ impl House {
     }
 }
 
-async fn open_context(config: &Config, ledger: &Ledger, machine: &Machine) -> Result<Context, Failure> {
-    let status = Status::load(ledger.clone(), machine.now()).await.doing("cannot read what is denied")?;
-    Ok(Context {
+async fn open_context(
+    config: &Config,
+    ledger: &Ledger,
+    machine: &SystemContext,
+) -> Result<ServerContext, Failure> {
+    let status =
+        StatusCache::load(ledger.clone(), machine.now()).await.doing("cannot read what is denied")?;
+    Ok(ServerContext {
         clock: machine.clock.clone(),
         entropy: machine.entropy.clone(),
         ledger: ledger.clone(),
         status,
         installation: config.installation.name.clone(),
-        addresses: Arc::new(Addresses {
+        addresses: Arc::new(InstallationAddresses {
             portal: config.portal.url.to_string(),
             device: config.device.url.to_string(),
             public: config.public.url.to_string(),

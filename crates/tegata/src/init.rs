@@ -11,21 +11,21 @@ pub use options::InitOptions;
 pub use plan::DEFAULT_PORTS;
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use crate::servers;
 use crate::token_keys;
-use authorities::Authorities;
-use building::{Building, make_folder};
+use authorities::InitialCas;
+use building::{PartialInstallation, make_folder};
 use next_steps::NextSteps;
-use plan::Plan;
+use plan::InitPlan;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
-use tegata_ca::{Secret, secret};
+use tegata_ca::{UnlockSecret, secret};
 use tegata_storage::{Ledger, LedgerError, LogError, LogPlace};
 
 const PROFILES: [(&str, &str); 2] = [
@@ -34,7 +34,11 @@ const PROFILES: [(&str, &str); 2] = [
 ];
 
 /// Makes an installation where there is none, asking on a terminal for what was not said, and tells what comes next.
-pub async fn run(place: &Place, options: &InitOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    options: &InitOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     if place.config.is_some() {
         return Err(Failure::misuse(
             "init writes DIR/tegata.toml: say the folder by --data, and no --config",
@@ -53,17 +57,25 @@ pub async fn run(place: &Place, options: &InitOptions, machine: &Machine) -> Res
 
 /// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
 /// is left.
-pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Result<Config, Failure> {
+pub async fn init(data: &Path, options: &InitOptions, machine: &SystemContext) -> Result<Config, Failure> {
     refuse_known(data, options)?;
-    let plan = Plan::of(options)?;
+    let plan = InitPlan::of(options)?;
     let text = plan.config_text(options);
     let config = Config::check_text(&text, data)?;
     make_folder(data, 0o750)?;
-    let mut building = Building::begin(data)?;
+    let mut building = PartialInstallation::begin(data)?;
     let staged = Config::check_text(&text, &building.files())?;
     make_folders(&building.files())?;
     let ring = KeyRing::new(&staged, unlock_secret(data, &building.files(), options, machine)?);
-    let parts = Parts { data, options, plan: &plan, text: &text, config: &config, staged: &staged, machine };
+    let parts = InstallationParts {
+        data,
+        options,
+        plan: &plan,
+        text: &text,
+        config: &config,
+        staged: &staged,
+        machine,
+    };
     if let Err(failure) = parts.make(&ring, &mut building).await {
         discard_token_keys(ring, &building);
         return Err(failure);
@@ -73,19 +85,19 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &Machine) -> Resu
 }
 
 /// What everything is made from.
-struct Parts<'a> {
+struct InstallationParts<'a> {
     data: &'a Path,
     options: &'a InitOptions,
-    plan: &'a Plan,
+    plan: &'a InitPlan,
     text: &'a str,
     /// As it will be, and as it is while files are made.
     config: &'a Config,
     staged: &'a Config,
-    machine: &'a Machine,
+    machine: &'a SystemContext,
 }
 
-impl Parts<'_> {
-    async fn make(&self, ring: &KeyRing, building: &mut Building) -> Result<(), Failure> {
+impl InstallationParts<'_> {
+    async fn make(&self, ring: &KeyRing, building: &mut PartialInstallation) -> Result<(), Failure> {
         let authorities = self.make_files(ring)?;
         building.move_files()?;
         let ledger = self.make_ledger(building, authorities.as_ref()).await?;
@@ -98,7 +110,7 @@ impl Parts<'_> {
         self.write_config(building)
     }
 
-    fn make_files(&self, ring: &KeyRing) -> Result<Option<Authorities>, Failure> {
+    fn make_files(&self, ring: &KeyRing) -> Result<Option<InitialCas>, Failure> {
         write_profiles(self.data, self.staged.folder(), self.options.scep)?;
         let authorities = if self.options.without_ca {
             None
@@ -112,8 +124,8 @@ impl Parts<'_> {
 
     async fn make_ledger(
         &self,
-        building: &mut Building,
-        authorities: Option<&Authorities>,
+        building: &mut PartialInstallation,
+        authorities: Option<&InitialCas>,
     ) -> Result<Ledger, Failure> {
         let url = self.config.ledger_url();
         if let Some(path) = url.strip_prefix("sqlite:") {
@@ -137,7 +149,7 @@ impl Parts<'_> {
     }
 
     /// Last: a folder with this file is a whole installation. It may hold the password of a database.
-    fn write_config(&self, building: &mut Building) -> Result<(), Failure> {
+    fn write_config(&self, building: &mut PartialInstallation) -> Result<(), Failure> {
         let (fresh, file) = (building.files().join("tegata.toml"), self.data.join("tegata.toml"));
         secret::write_private_file(&fresh, self.text.as_bytes()).doing("cannot write tegata.toml")?;
         building.will_make(&file)?;
@@ -167,7 +179,7 @@ fn refuse_known(data: &Path, options: &InitOptions) -> Result<(), Failure> {
 
 /// A database that an attempt has touched before remembers the log that was taken away with the rest; it begins
 /// another. One with tenants is somebody's.
-async fn open_empty(config: &Config, machine: &Machine) -> Result<Ledger, Failure> {
+async fn open_empty(config: &Config, machine: &SystemContext) -> Result<Ledger, Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let what = "cannot open the ledger";
@@ -215,23 +227,23 @@ fn unlock_secret(
     data: &Path,
     files: &Path,
     options: &InitOptions,
-    machine: &Machine,
-) -> Result<Secret, Failure> {
+    machine: &SystemContext,
+) -> Result<UnlockSecret, Failure> {
     if let Some(passphrase) = &options.passphrase {
-        return Secret::passphrase(passphrase).map_err(Failure::misuse);
+        return UnlockSecret::passphrase(passphrase).map_err(Failure::misuse);
     }
     let own = data.join("unlock.key");
     if own.exists() {
-        return Secret::from_file(&own).doing("cannot read the unlock file");
+        return UnlockSecret::from_file(&own).doing("cannot read the unlock file");
     }
-    let secret = Secret::generate(machine.entropy.as_ref());
+    let secret = UnlockSecret::generate(machine.entropy.as_ref());
     secret::write_private_file(&files.join("unlock.key"), secret.as_bytes())
         .doing("cannot write the unlock file")?;
     Ok(secret)
 }
 
 /// Files are taken away with the rest; what is on a token is found by them.
-fn discard_token_keys(ring: KeyRing, building: &Building) {
+fn discard_token_keys(ring: KeyRing, building: &PartialInstallation) {
     let mut ring = ring;
     for file in building.made_with_extension("pkcs11") {
         let (Some(folder), Some(name)) = (file.parent(), file.file_stem().and_then(|name| name.to_str()))

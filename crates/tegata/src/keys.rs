@@ -10,16 +10,16 @@
 mod hardware;
 
 use crate::config::{Config, KeysConfig, NewKeys};
-use crate::failure::{Doing, Failure};
-use hardware::Hardware;
+use crate::failure::{Failure, FailureContext};
+use hardware::HardwareToken;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tegata_ca::{LocalKey, Secret, Signer, keys, secret};
+use tegata_ca::{CaKey, LocalKey, UnlockSecret, keys, secret};
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, IssuerId};
-use tegata_net::tls::Identity;
+use tegata_net::tls::IdentityFiles;
 use zeroize::Zeroizing;
 
 /// The environment variable with the passphrase.
@@ -28,9 +28,9 @@ pub const PASSPHRASE: &str = "TEGATA_PASSPHRASE";
 /// The keys folder, the secret that opens its files, and the token for what is not in them.
 pub struct KeyRing {
     folder: PathBuf,
-    secret: Secret,
+    secret: UnlockSecret,
     new: NewKeys,
-    hardware: Option<Hardware>,
+    hardware: Option<HardwareToken>,
 }
 
 impl KeyRing {
@@ -42,16 +42,15 @@ impl KeyRing {
     /// The same where no installation is: paths begin at `base`.
     pub fn open_at(base: &Path, keys: &KeysConfig) -> Result<Self, Failure> {
         let secret = match &keys.unlock {
-            Some(file) => {
-                Secret::from_file(&base.join(file)).doing("cannot read the file that unlocks the keys")?
-            }
+            Some(file) => UnlockSecret::from_file(&base.join(file))
+                .doing("cannot read the file that unlocks the keys")?,
             None => passphrase()?,
         };
         Ok(Self::with(base, keys, secret))
     }
 
     /// The keys of an installation with a secret at hand.
-    pub fn new(config: &Config, secret: Secret) -> Self {
+    pub fn new(config: &Config, secret: UnlockSecret) -> Self {
         Self::with(config.folder(), &config.keys, secret)
     }
 
@@ -61,13 +60,13 @@ impl KeyRing {
         Self { folder: folder.to_owned(), ..self }
     }
 
-    fn with(base: &Path, keys: &KeysConfig, secret: Secret) -> Self {
-        let hardware = keys.pkcs11.as_ref().map(|token| Hardware::new(base, token));
+    fn with(base: &Path, keys: &KeysConfig, secret: UnlockSecret) -> Self {
+        let hardware = keys.pkcs11.as_ref().map(|token| HardwareToken::new(base, token));
         Self { folder: base.join(&keys.folder), secret, new: keys.new, hardware }
     }
 
     /// Makes the key of a CA where the configuration wants new ones, under a name that has none. Gives it ready to sign.
-    pub fn create(&self, name: &str, entropy: &dyn Entropy) -> Result<Arc<dyn Signer>, Failure> {
+    pub fn create(&self, name: &str, entropy: &dyn Entropy) -> Result<Arc<dyn CaKey>, Failure> {
         match self.new {
             NewKeys::File => self.create_file(name, entropy),
             NewKeys::Pkcs11 => self.hardware(name)?.create(name, &self.reference(name), entropy),
@@ -75,7 +74,7 @@ impl KeyRing {
     }
 
     /// Makes a key and writes it, encrypted, to a file that must not exist. Gives it ready to sign.
-    pub fn create_file(&self, name: &str, entropy: &dyn Entropy) -> Result<Arc<dyn Signer>, Failure> {
+    pub fn create_file(&self, name: &str, entropy: &dyn Entropy) -> Result<Arc<dyn CaKey>, Failure> {
         let file = self.file(name);
         let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
         let sealed = keys::seal(&pkcs8, &self.secret, entropy).doing("cannot encrypt a key")?;
@@ -108,7 +107,7 @@ impl KeyRing {
     }
 
     /// A key ready to sign, wherever it lives.
-    pub fn signer(&self, name: &str) -> Result<Arc<dyn Signer>, Failure> {
+    pub fn signer(&self, name: &str) -> Result<Arc<dyn CaKey>, Failure> {
         let (file, reference) = (self.file(name), self.reference(name));
         match (file.exists(), reference.exists()) {
             (true, true) => Err(Failure::misuse(format!(
@@ -163,7 +162,7 @@ impl KeyRing {
     }
 
     /// A listener's chain and key; the key may be encrypted with our secret, or plain.
-    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<Identity, Failure> {
+    pub fn server_identity(&self, chain: &Path, key: &Path) -> Result<IdentityFiles, Failure> {
         let what = format!("cannot read the certificate chain {}", chain.display());
         let chain = CertificateDer::pem_file_iter(chain)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -215,7 +214,7 @@ impl KeyRing {
         self.folder.join(format!("{name}.pkcs11"))
     }
 
-    fn hardware(&self, name: &str) -> Result<&Hardware, Failure> {
+    fn hardware(&self, name: &str) -> Result<&HardwareToken, Failure> {
         self.hardware.as_ref().ok_or_else(|| {
             Failure::misuse(format!(
                 "the key {name} is on a PKCS#11 token, and tegata.toml names none: add [keys.pkcs11]"
@@ -230,11 +229,11 @@ impl KeyRing {
     }
 }
 
-fn passphrase() -> Result<Secret, Failure> {
+fn passphrase() -> Result<UnlockSecret, Failure> {
     let text = std::env::var(PASSPHRASE).map_err(|_| {
         Failure::misuse(format!(
             "the keys need a secret: set {PASSPHRASE}, or name an unlock file under [keys]"
         ))
     })?;
-    Secret::passphrase(&text).map_err(Failure::misuse)
+    UnlockSecret::passphrase(&text).map_err(Failure::misuse)
 }

@@ -1,21 +1,21 @@
 //! The ledger of an installation, opened as its revocation log demands.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use tegata_storage::{Ledger, LogPlace, Patience};
 
 /// Opens the ledger, and brings it up to its revocation log when it was restored from a backup.
-pub async fn open_ledger(config: &Config, machine: &Machine) -> Result<Ledger, Failure> {
+pub async fn open_ledger(config: &Config, machine: &SystemContext) -> Result<Ledger, Failure> {
     open(config, Patience::Command, machine).await
 }
 
 /// The same for a server, which lets nobody wait.
-pub async fn open_to_serve(config: &Config, machine: &Machine) -> Result<Ledger, Failure> {
+pub async fn open_to_serve(config: &Config, machine: &SystemContext) -> Result<Ledger, Failure> {
     open(config, Patience::Server, machine).await
 }
 
-async fn open(config: &Config, patience: Patience, machine: &Machine) -> Result<Ledger, Failure> {
+async fn open(config: &Config, patience: Patience, machine: &SystemContext) -> Result<Ledger, Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let opened = Ledger::open_patiently(&url, patience, &log, machine.now(), machine.entropy.as_ref()).await;

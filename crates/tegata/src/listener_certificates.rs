@@ -1,9 +1,9 @@
 //! The certificates that the HTTPS listeners show, and what happens when their files are replaced.
 
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use crate::keys::KeyRing;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::{profiles, servers};
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ struct ListenerFiles {
 
 impl ListenerCertificates {
     /// As configured.
-    pub fn open(house: &House) -> Result<Self, Failure> {
+    pub fn open(house: &Server) -> Result<Self, Failure> {
         let config = &house.config;
         let portal = ListenerFiles::open(house, "portal", &config.portal.certificate, &config.portal.key)?;
         let device = ListenerFiles::open(house, "device", &config.device.certificate, &config.device.key)?;
@@ -51,7 +51,7 @@ impl ListenerCertificates {
     }
 
     /// Takes over what is put in place of the files, and renews what the server's own CA signed, for ever.
-    pub async fn follow(self, house: &House) {
+    pub async fn follow(self, house: &Server) {
         let Self { portal, profile_signer, files: [portal_files, device_files], .. } = self;
         let sign = || profile_signer.store(profiles::signer(&portal.current()).map(Arc::new));
         tokio::join!(portal_files.follow(sign), device_files.follow(|| ()), renew(house));
@@ -59,7 +59,7 @@ impl ListenerCertificates {
 }
 
 impl ListenerFiles {
-    fn open(house: &House, listener: &str, chain: &Path, key: &Path) -> Result<Self, Failure> {
+    fn open(house: &Server, listener: &str, chain: &Path, key: &Path) -> Result<Self, Failure> {
         let (chain, key) = (house.config.path(chain), house.config.path(key));
         let watched = WatchedFiles::new(vec![chain.clone(), key.clone()]);
         let identity = ServerIdentity::new(house.ring.server_identity(&chain, &key)?)
@@ -79,8 +79,9 @@ impl ListenerFiles {
 }
 
 /// The files that this writes are noticed as everybody else's.
-async fn renew(house: &House) {
-    let machine = Machine { clock: house.context.clock.clone(), entropy: house.context.entropy.clone() };
+async fn renew(house: &Server) {
+    let machine =
+        SystemContext { clock: house.context.clock.clone(), entropy: house.context.entropy.clone() };
     loop {
         sleep(RENEWAL_PERIOD).await;
         if let Err(error) = servers::renew_due(&house.config, &house.ring, &machine) {

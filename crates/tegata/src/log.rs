@@ -40,13 +40,13 @@ pub fn start(format: LogFormat, serves: bool) {
         .with_ansi(false)
         // Whoever read standard error may have gone away; a word about that would have nowhere to go.
         .log_internal_errors(false)
-        .event_format(Lines(format))
+        .event_format(LineFormat(format))
         .init();
 }
 
-struct Lines(LogFormat);
+struct LineFormat(LogFormat);
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -87,7 +87,7 @@ fn json(mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     let metadata = event.metadata();
     let mut time = String::new();
     SystemTime.format_time(&mut Writer::new(&mut time))?;
-    let mut members = Members(Map::new());
+    let mut members = JsonMembers(Map::new());
     members.0.insert("time".into(), time.into());
     members.0.insert("level".into(), metadata.level().as_str().to_lowercase().into());
     members.0.insert("target".into(), crate_of(metadata.target()).into());
@@ -108,15 +108,15 @@ fn crate_of(target: &str) -> &str {
     target.split("::").next().unwrap_or(target)
 }
 
-struct Members(Map<String, Value>);
+struct JsonMembers(Map<String, Value>);
 
-impl Members {
+impl JsonMembers {
     fn put(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name().to_owned(), value.into());
     }
 }
 
-impl Visit for Members {
+impl Visit for JsonMembers {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.put(field, format!("{value:?}"));
     }
@@ -154,9 +154,9 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct WrittenLine(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Written {
+    impl Write for WrittenLine {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    impl MakeWriter<'_> for Written {
+    impl MakeWriter<'_> for WrittenLine {
         type Writer = Self;
 
         fn make_writer(&self) -> Self {
@@ -175,11 +175,11 @@ mod tests {
     }
 
     fn line(format: LogFormat, id: RequestId) -> String {
-        let written = Written::default();
+        let written = WrittenLine::default();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(written.clone())
             .with_ansi(false)
-            .event_format(Lines(format))
+            .event_format(LineFormat(format))
             .finish();
         tracing::subscriber::with_default(subscriber, || {
             id.within(|| tracing::error!(error = %"disk full\nforged", seq = 7_u64, "it cannot be kept"));

@@ -1,13 +1,13 @@
 //! The background passes of a server. Each is idempotent, and a failure is tried again at the next turn.
 
-use crate::public::Lists;
+use crate::public::CrlCache;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Authorities, Registrars, Responders};
+use tegata_ca::{IssuerSet, OcspResponders, Registrars};
 use tegata_core::IssuerId;
 use tegata_storage::{AuditRetention, LedgerError};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -43,7 +43,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Publishes for every CA: each on its own, so that one whose key does not answer holds no other up. Ends when one of
 /// them breaks.
-pub async fn publish(authorities: Arc<Authorities>, lists: Arc<Lists>, context: Context) {
+pub async fn publish(authorities: Arc<IssuerSet>, lists: Arc<CrlCache>, context: ServerContext) {
     let mut publishers = JoinSet::new();
     let mut started = HashSet::new();
     loop {
@@ -69,9 +69,9 @@ pub async fn publish(authorities: Arc<Authorities>, lists: Arc<Lists>, context: 
 /// CA.
 async fn publish_for(
     id: IssuerId,
-    authorities: Arc<Authorities>,
-    lists: Arc<Lists>,
-    context: Context,
+    authorities: Arc<IssuerSet>,
+    lists: Arc<CrlCache>,
+    context: ServerContext,
 ) -> IssuerId {
     let mut published: Option<u64> = None;
     let [mut looked, mut spoken] = [None; 2];
@@ -107,7 +107,7 @@ async fn publish_for(
 }
 
 /// Waits until every CA has published for the first time, or has failed to.
-pub async fn first_lists(authorities: &Authorities, lists: &Lists) {
+pub async fn first_lists(authorities: &IssuerSet, lists: &CrlCache) {
     let all: Vec<_> = authorities.all().iter().map(|authority| authority.issuer().id().clone()).collect();
     if timeout(FIRST_LISTS, lists.all_turned(&all)).await.is_err() {
         tracing::warn!("a CA's key does not answer: its lists are not published yet");
@@ -121,7 +121,7 @@ fn is_over(since: Option<Instant>, period: Duration) -> bool {
 
 /// Sees to it that every CA has an OCSP responder, and gives the receipt of OCSP: its answers are never older than the
 /// memory of the ledger.
-pub async fn respond(authorities: Arc<Authorities>, responders: Arc<Responders>, context: Context) {
+pub async fn respond(authorities: Arc<IssuerSet>, responders: Arc<OcspResponders>, context: ServerContext) {
     let [mut looked, mut spoken] = [None; 2];
     let mut heard = None;
     loop {
@@ -144,14 +144,14 @@ pub async fn respond(authorities: Arc<Authorities>, responders: Arc<Responders>,
     }
 }
 
-async fn acknowledge(context: &Context, surface: &str, seq: u64) {
+async fn acknowledge(context: &ServerContext, surface: &str, seq: u64) {
     if let Err(error) = context.ledger.acknowledge(surface, seq, context.now()).await {
         tracing::warn!(%error, surface, "a receipt could not be written");
     }
 }
 
 /// Sees to it that SCEP registrars have successors in time.
-pub async fn succeed(authorities: Arc<Authorities>, registrars: Arc<Registrars>, context: Context) {
+pub async fn succeed(authorities: Arc<IssuerSet>, registrars: Arc<Registrars>, context: ServerContext) {
     let mut turns = interval(REGISTRAR_LOOK);
     loop {
         turns.tick().await;
@@ -165,7 +165,7 @@ pub async fn succeed(authorities: Arc<Authorities>, registrars: Arc<Registrars>,
 }
 
 /// Retires, gives up and counts, once a minute.
-pub async fn renew(context: Context) {
+pub async fn renew(context: ServerContext) {
     let mut turns = interval(RENEWAL_PERIOD);
     loop {
         turns.tick().await;
@@ -185,7 +185,7 @@ pub async fn renew(context: Context) {
 }
 
 /// Lets the audit log go of what need not be kept, a part at a time.
-pub async fn retain_audit(context: Context, retention: AuditRetention) {
+pub async fn retain_audit(context: ServerContext, retention: AuditRetention) {
     let mut turns = interval(RETENTION_PERIOD);
     loop {
         turns.tick().await;
@@ -204,7 +204,7 @@ pub async fn retain_audit(context: Context, retention: AuditRetention) {
 }
 
 /// Worth a line when somebody may have to act on it, or something was done.
-fn say(report: &tegata_renewal::Report) {
+fn say(report: &tegata_renewal::PassReport) {
     let (due, overdue) = (report.due.len(), report.overdue.len());
     if report.retired + report.abandoned + due + overdue > 0 {
         tracing::info!(retired = report.retired, abandoned = report.abandoned, due, overdue, "renewal pass");

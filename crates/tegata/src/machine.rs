@@ -6,12 +6,12 @@ use tegata_core::{Clock, Entropy, Timestamp};
 use tegata_storage::Actor;
 
 /// Clock, randomness, and who sits at the machine.
-pub struct Machine {
+pub struct SystemContext {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl Machine {
+impl SystemContext {
     pub fn real() -> Self {
         Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::new()) }
     }

@@ -53,7 +53,7 @@ mod tokens;
 use clap::Parser;
 use cli::Cli;
 use failure::Failure;
-use machine::Machine;
+use machine::SystemContext;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(&Failure::wrong(error)),
     };
-    match runtime.block_on(cli.run(&Machine::real())).and_then(|()| printing::finish()) {
+    match runtime.block_on(cli.run(&SystemContext::real())).and_then(|()| printing::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(&failure),
     }

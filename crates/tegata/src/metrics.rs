@@ -10,7 +10,7 @@ mod listener;
 mod ocsp;
 
 pub use counting::counted;
-pub use listener::{Listener, serve};
+pub use listener::{MetricsListener, serve};
 pub use ocsp::status_of_answer;
 
 use prometheus_client::encoding::text::encode;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use tegata_core::feed::{Change, Denial};
 use tegata_storage::Ledger;
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Name and value of each label.
@@ -125,7 +125,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub async fn text(&self, room: &gauges::Room) -> String {
+    pub async fn text(&self, room: &gauges::GaugeSource) -> String {
         self.gauges.refresh(room, &self.connections).await;
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -134,7 +134,7 @@ impl Metrics {
     }
 
     /// Counts every change of status that this process hears of, whoever made it. Runs until the status memory is gone.
-    pub async fn follow(self: Arc<Self>, context: Context) {
+    pub async fn follow(self: Arc<Self>, context: ServerContext) {
         let (_, mut events) = context.status.subscribe();
         loop {
             match events.recv().await {

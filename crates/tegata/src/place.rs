@@ -3,13 +3,13 @@
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::ledger::open_ledger;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use std::path::PathBuf;
 use tegata_storage::Ledger;
 
 /// Which installation a command acts on.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Place {
+pub struct InstallationArgs {
     /// Folder of the installation; its configuration is DIR/tegata.toml
     #[arg(long, value_name = "DIR", default_value = "data", global = true)]
     pub data: PathBuf,
@@ -18,7 +18,7 @@ pub struct Place {
     pub config: Option<PathBuf>,
 }
 
-impl Place {
+impl InstallationArgs {
     /// The configuration file.
     pub fn file(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| self.data.join("tegata.toml"))
@@ -30,7 +30,7 @@ impl Place {
     }
 
     /// The ledger alone: enough to list, invite, stop.
-    pub async fn ledger(&self, machine: &Machine) -> Result<Ledger, Failure> {
+    pub async fn ledger(&self, machine: &SystemContext) -> Result<Ledger, Failure> {
         open_ledger(&self.config()?, machine).await
     }
 }

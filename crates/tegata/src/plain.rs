@@ -13,30 +13,30 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LARGEST: u64 = 128 << 20;
 
 /// An answer.
-pub struct Answer {
+pub struct PlainResponse {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 /// Fetches a URL.
-pub async fn get(url: &str) -> Option<Answer> {
+pub async fn get(url: &str) -> Option<PlainResponse> {
     exchange(url, "GET", "", &[]).await
 }
 
 /// Asks for the head alone.
-pub async fn head(url: &str) -> Option<Answer> {
+pub async fn head(url: &str) -> Option<PlainResponse> {
     exchange(url, "HEAD", "", &[]).await
 }
 
 /// Posts a body of a media type.
-pub async fn post(url: &str, media_type: &str, body: &[u8]) -> Option<Answer> {
+pub async fn post(url: &str, media_type: &str, body: &[u8]) -> Option<PlainResponse> {
     let headers = format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len());
     exchange(url, "POST", &headers, body).await
 }
 
 /// HTTP/1.0, whose answers end with the connection and are never in pieces (RFC 9112 section 6.3).
-async fn exchange(url: &str, method: &str, headers: &str, body: &[u8]) -> Option<Answer> {
+async fn exchange(url: &str, method: &str, headers: &str, body: &[u8]) -> Option<PlainResponse> {
     let uri: Uri = url.parse().ok()?;
     let (host, port) = (uri.host()?, uri.port_u16().unwrap_or(80));
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -52,12 +52,12 @@ async fn exchange(url: &str, method: &str, headers: &str, body: &[u8]) -> Option
     parse(answer.await.ok()??)
 }
 
-fn parse(mut answer: Vec<u8>) -> Option<Answer> {
+fn parse(mut answer: Vec<u8>) -> Option<PlainResponse> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let body = answer.split_off(end + 4);
     let head = String::from_utf8(answer).ok()?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, head, body })
+    Some(PlainResponse { status, head, body })
 }
 
 #[cfg(test)]

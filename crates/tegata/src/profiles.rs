@@ -3,7 +3,7 @@
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{SignatureAlgorithm, SignatureScheme};
 use std::sync::Arc;
-use tegata_ca::pkcs7::{ContentAlgorithm, ContentKey, ContentSigner};
+use tegata_ca::pkcs7::{ContentKey, ContentSignatureAlgorithm, ContentSigner};
 
 /// The signer of profiles. A key that is neither RSA nor P-256 signs none: devices then call the profile unsigned.
 pub fn signer(identity: &CertifiedKey) -> Option<ContentSigner> {
@@ -34,10 +34,10 @@ impl PortalKey {
 }
 
 impl ContentKey for PortalKey {
-    fn algorithm(&self) -> ContentAlgorithm {
+    fn algorithm(&self) -> ContentSignatureAlgorithm {
         match self.scheme {
-            SignatureScheme::RSA_PKCS1_SHA256 => ContentAlgorithm::Rsa,
-            _ => ContentAlgorithm::Ecdsa,
+            SignatureScheme::RSA_PKCS1_SHA256 => ContentSignatureAlgorithm::Rsa,
+            _ => ContentSignatureAlgorithm::Ecdsa,
         }
     }
 

@@ -13,10 +13,10 @@ const STYLE: &str = "{msg} [{bar:40}] {pos}/{len}, {eta} to go";
 
 /// Says how far it is. The bar is gone when this is dropped.
 pub struct Progress {
-    how: How,
+    how: ProgressOutput,
 }
 
-enum How {
+enum ProgressOutput {
     Bar(ProgressBar),
     Lines { next: Instant },
 }
@@ -28,9 +28,9 @@ impl Progress {
             if let Ok(style) = ProgressStyle::with_template(STYLE) {
                 bar.set_style(style.progress_chars("#> "));
             }
-            How::Bar(bar)
+            ProgressOutput::Bar(bar)
         } else {
-            How::Lines { next: Instant::now() + QUIET }
+            ProgressOutput::Lines { next: Instant::now() + QUIET }
         };
         Self { how }
     }
@@ -38,7 +38,7 @@ impl Progress {
     /// Called as often as one likes.
     pub fn at(&mut self, what: &str, done: u64, total: u64) {
         match &mut self.how {
-            How::Bar(bar) => {
+            ProgressOutput::Bar(bar) => {
                 if bar.message() != what {
                     bar.reset();
                     bar.set_message(what.to_owned());
@@ -46,7 +46,7 @@ impl Progress {
                 bar.set_length(total);
                 bar.set_position(done);
             }
-            How::Lines { next } => {
+            ProgressOutput::Lines { next } => {
                 let now = Instant::now();
                 if now >= *next {
                     errln!("{what}: {done} of {total}");
@@ -59,7 +59,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let How::Bar(bar) = &self.how {
+        if let ProgressOutput::Bar(bar) = &self.how {
             bar.finish_and_clear();
         }
     }

@@ -1,22 +1,22 @@
 //! The listener for proxies that terminate TLS for devices: `[device.proxy]`.
 
 use crate::config::{Config, ProxyConfig};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use arc_swap::ArcSwap;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::Clock;
-use tegata_web::tls::{DeviceDoor, ServerIdentity, Versions, proxy_config};
-use tegata_web::{ListenerKind, Proxies};
+use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, proxy_config};
+use tegata_web::{ListenerKind, TrustedProxies};
 
 /// How its port is spoken with.
 pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<ListenerKind, Failure> {
     if !proxy.tls {
         return Ok(ListenerKind::Plain);
     }
-    let config = proxy_config(identity, Versions::Tls13);
+    let config = proxy_config(identity, TlsVersions::Tls13);
     Ok(ListenerKind::Proxy(Arc::new(config.doing("the device listener's certificate cannot be used")?)))
 }
 
@@ -24,14 +24,14 @@ pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<Liste
 pub fn proxies(
     config: &Config,
     proxy: &ProxyConfig,
-    door: Arc<ArcSwap<DeviceDoor>>,
+    door: Arc<ArcSwap<DeviceTls>>,
     clock: Arc<dyn Clock>,
-) -> Result<Proxies, Failure> {
+) -> Result<TrustedProxies, Failure> {
     let certificates = match &proxy.certificate {
         Some(file) => certificates(&config.path(file))?,
         None => Vec::new(),
     };
-    Proxies::new(proxy.source(), &certificates, door, clock)
+    TrustedProxies::new(proxy.source(), &certificates, door, clock)
         .map_err(|error| Failure::misuse(format!("device.proxy: {error}")))
 }
 

@@ -6,10 +6,10 @@ mod lists;
 mod ocsp;
 mod statuses;
 
-pub use lists::Lists;
+pub use lists::CrlCache;
 
 use crate::hierarchy::Hierarchy;
-use answer::{Representation, respond};
+use answer::{SignedRepresentation, respond};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -17,23 +17,23 @@ use axum::routing::{get, post};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
-use tegata_ca::{Authorities, Responders};
+use tegata_ca::{IssuerSet, OcspResponders};
 use tegata_core::{IssuerId, Refusal};
 use tegata_signals::StatusLists;
-use tegata_web::{Answer, Context};
+use tegata_web::{ServerContext, WebResult};
 
 /// What the routes need.
-pub struct Public {
-    pub context: Context,
-    pub authorities: Arc<Authorities>,
+pub struct PublicContext {
+    pub context: ServerContext,
+    pub authorities: Arc<IssuerSet>,
     pub hierarchy: Arc<Hierarchy>,
-    pub lists: Arc<Lists>,
-    pub responders: Arc<Responders>,
+    pub lists: Arc<CrlCache>,
+    pub responders: Arc<OcspResponders>,
     pub statuses: Arc<StatusLists>,
 }
 
 /// The routes below the public address.
-pub fn routes(public: Public) -> Router {
+pub fn routes(public: PublicContext) -> Router {
     Router::new()
         .route("/crl/{file}", get(crl))
         .route("/ca/{file}", get(certificate))
@@ -44,15 +44,15 @@ pub fn routes(public: Public) -> Router {
 }
 
 async fn crl(
-    State(public): State<Arc<Public>>,
+    State(public): State<Arc<PublicContext>>,
     Path(file): Path<String>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> WebResult<Response> {
     let (issuer, shard) = shard_of(&file)?;
     let now = public.context.now();
     let found = public.lists.get(&public.context.ledger, &issuer, shard, now).await;
     let list = found.map_err(|error| error.refusal())?.ok_or(Refusal::NotFound)?;
-    let representation = Representation {
+    let representation = SignedRepresentation {
         media_type: "application/pkix-crl",
         bytes: list.der.clone(),
         tag: &list.tag,
@@ -64,7 +64,10 @@ async fn crl(
     Ok(respond(representation, &headers, now))
 }
 
-async fn certificate(State(public): State<Arc<Public>>, Path(file): Path<String>) -> Answer<Response> {
+async fn certificate(
+    State(public): State<Arc<PublicContext>>,
+    Path(file): Path<String>,
+) -> WebResult<Response> {
     let id = issuer_of(&file, ".cer")?;
     let certificate = public.hierarchy.certificate(&id).ok_or(Refusal::NotFound)?;
     let headers = [(CONTENT_TYPE, "application/pkix-cert"), (CACHE_CONTROL, "public, max-age=86400")];

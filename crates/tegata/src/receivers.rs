@@ -2,8 +2,8 @@
 
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, PushConfig, ReceiverConfig};
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::Deserialize;
 use std::future::Future;
@@ -12,12 +12,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::name::position_of;
 use tegata_core::security_event::quotable;
-use tegata_net::Client;
+use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
 
 /// The receivers that are configured.
-pub async fn open(house: &House) -> Result<Vec<EventReceiver>, Failure> {
+pub async fn open(house: &Server) -> Result<Vec<EventReceiver>, Failure> {
     let tenants = house.ledger.tenants().await.doing("cannot read the tenants")?;
     let receiver = |configured: &ReceiverConfig| {
         let tenant = configured.tenant.as_ref().map(|named| {
@@ -37,7 +37,7 @@ pub async fn open(house: &House) -> Result<Vec<EventReceiver>, Failure> {
                 None => tegata_signals::DeliveryMethod::Poll,
                 Some(push) => tegata_signals::DeliveryMethod::Push {
                     endpoint: push.endpoint.clone(),
-                    push: Arc::new(Way::open(house, push)?),
+                    push: Arc::new(HttpsPusher::open(house, push)?),
                 },
             },
         })
@@ -46,21 +46,21 @@ pub async fn open(house: &House) -> Result<Vec<EventReceiver>, Failure> {
 }
 
 /// HTTPS by the one client of the workspace, with its limits. It follows no redirects.
-struct Way {
-    client: Client,
+struct HttpsPusher {
+    client: HttpsClient,
     endpoint: Uri,
     authorization: Option<HeaderValue>,
 }
 
-impl Way {
-    fn open(house: &House, push: &PushConfig) -> Result<Self, Failure> {
+impl HttpsPusher {
+    fn open(house: &Server, push: &PushConfig) -> Result<Self, Failure> {
         let config = &house.config;
         let ca = push.ca.as_ref().map(|file| config.path(file));
         let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
         let endpoint: Uri =
             push.endpoint.parse().map_err(|_| Failure::misuse(format!("no URL: {}", push.endpoint)))?;
         let (trust, destinations) = (trust.map_err(Failure::misuse)?, Destinations::host_of(&endpoint));
-        let client = Client::new(trust, house.context.clock.clone(), None, destinations);
+        let client = HttpsClient::new(trust, house.context.clock.clone(), None, destinations);
         Ok(Self {
             client: client.map_err(Failure::wrong)?,
             endpoint,
@@ -79,7 +79,7 @@ impl Way {
     }
 }
 
-impl EventPusher for Way {
+impl EventPusher for HttpsPusher {
     fn push<'a>(&'a self, token: &'a str) -> Pin<Box<dyn Future<Output = PushOutcome> + Send + 'a>> {
         Box::pin(self.send(token))
     }
@@ -98,12 +98,12 @@ fn secret(config: &Config, file: &Path) -> Result<HeaderValue, Failure> {
 /// RFC 8935 section 2.3.
 fn refused(body: &[u8]) -> PushOutcome {
     #[derive(Deserialize)]
-    struct Refused {
+    struct PushRefused {
         err: String,
         #[serde(default)]
         description: String,
     }
-    let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
+    let Ok(refused) = serde_json::from_slice::<PushRefused>(body) else {
         return PushOutcome::Failed("it answers 400 without saying why".into());
     };
     let said = quotable(&format!("{} {}", refused.err, refused.description));

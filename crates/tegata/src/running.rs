@@ -1,14 +1,14 @@
 //! Where a development server really listens, when it was started with other ports than the configured ones.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tegata_core::HttpOrigin;
-use tegata_web::Addresses;
+use tegata_web::InstallationAddresses;
 
 /// Notes it for other commands on the same folder.
-pub fn write(config: &Config, addresses: &Addresses) -> Result<(), Failure> {
+pub fn write(config: &Config, addresses: &InstallationAddresses) -> Result<(), Failure> {
     let text = json!({"portal": addresses.portal, "device": addresses.device, "public": addresses.public});
     std::fs::write(file(config), text.to_string()).doing("cannot write running.json")
 }

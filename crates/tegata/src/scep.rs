@@ -2,7 +2,7 @@
 //! servers of an installation have the same ones, and the keys folder's own secret opens them.
 
 use crate::failure::Failure;
-use crate::house::House;
+use crate::house::Server;
 use crate::keys::KeyRing;
 use std::sync::Arc;
 use tegata_ca::{KeySafe, KeyType, Registrars};
@@ -10,27 +10,27 @@ use tegata_core::{Entropy, Role};
 use zeroize::Zeroizing;
 
 /// The registrars, if the door is open.
-pub fn open(house: &House) -> Result<Option<Arc<Registrars>>, Failure> {
+pub fn open(house: &Server) -> Result<Option<Arc<Registrars>>, Failure> {
     if !house.config.scep.enabled {
         return Ok(None);
     }
-    let devices = |authority: &Arc<tegata_ca::Authority>| authority.allows(Role::Device, KeyType::Rsa);
+    let devices = |authority: &Arc<tegata_ca::IssuingCa>| authority.allows(Role::Device, KeyType::Rsa);
     if !house.authorities.all().iter().all(devices) {
         return Err(Failure::misuse(
             "scep.enabled: clients of SCEP have RSA keys, and device.toml allows none: add \"rsa\" to its keys",
         ));
     }
     let entropy = house.context.entropy.clone();
-    let safe = Safe { ring: house.ring.clone(), entropy: entropy.clone() };
+    let safe = RegistrarKeySafe { ring: house.ring.clone(), entropy: entropy.clone() };
     Ok(Some(Arc::new(Registrars::new(Arc::new(safe), entropy))))
 }
 
-struct Safe {
+struct RegistrarKeySafe {
     ring: Arc<KeyRing>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl KeySafe for Safe {
+impl KeySafe for RegistrarKeySafe {
     fn seal(&self, pkcs8: &[u8]) -> Option<String> {
         self.ring.sealed(pkcs8, self.entropy.as_ref()).ok()
     }

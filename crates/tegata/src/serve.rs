@@ -5,46 +5,48 @@ use crate::bulk;
 use crate::canary::{self, Canary};
 use crate::config::Config;
 use crate::dates::dated;
-use crate::doors::Doors;
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::doors::Listeners;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use crate::listener_certificates::ListenerCertificates;
 use crate::loops;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::metrics::{self, Metrics};
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use crate::proxied;
-use crate::public::{self, Lists, Public};
-use crate::startup::{self, Parts};
+use crate::public::{self, CrlCache, PublicContext};
+use crate::startup::{self, StartupParts};
 use crate::system;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::{Registrars, Responders};
-use tegata_enroll::{Acme, Bulk, Desk, Profiles, Scep};
+use tegata_ca::{OcspResponders, Registrars};
+use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService, ProfileService, ScepServer};
 use tegata_signals::{FeedHub, Signals};
 use tegata_storage::Outdated;
-use tegata_token::Tokens;
+use tegata_token::AuthorizationServer;
 use tegata_web::path::DistinguishedName;
-use tegata_web::tls::{DeviceDoor, Versions, portal_config};
-use tegata_web::{ConnectionRegistry, Limits, ListenerKind, Site, TrustedIssuers, forwarded, listener};
+use tegata_web::tls::{DeviceTls, TlsVersions, portal_config};
+use tegata_web::{
+    ConnectionRegistry, Limits, ListenerKind, ListenerRules, TrustedIssuers, forwarded, listener,
+};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Serves an installation until it is told to stop.
-pub async fn serve(place: &Place, machine: &Machine) -> Result<(), Failure> {
+pub async fn serve(place: &InstallationArgs, machine: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
-    let doors = Doors::bind(&config).await?;
-    let house = House::open(config, machine).await?;
+    let doors = Listeners::bind(&config).await?;
+    let house = Server::open(config, machine).await?;
     let minutes = house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
     Box::pin(keep_serving(house, doors, minutes, machine, |house, _| tell(house))).await
 }
 
 /// Where it listens, for whoever started it.
-fn tell(house: &House) {
+fn tell(house: &Server) {
     for (door, url) in [
         ("portal", &house.config.portal.url),
         ("device", &house.config.device.url),
@@ -58,11 +60,11 @@ fn tell(house: &House) {
 /// ledger went back or the clock was ahead, the installation is opened again on the same ports. `ready` is called once, when
 /// everything has started.
 pub async fn keep_serving(
-    mut house: House,
-    mut doors: Doors,
+    mut house: Server,
+    mut doors: Listeners,
     canary_minutes: u32,
-    machine: &Machine,
-    ready: impl FnOnce(&House, &Doors),
+    machine: &SystemContext,
+    ready: impl FnOnce(&Server, &Listeners),
 ) -> Result<(), Failure> {
     system::raise_file_limit();
     let mut ready = Some(ready);
@@ -72,7 +74,7 @@ pub async fn keep_serving(
                 ready(house, doors);
             }
         });
-        let Ended::Outdated(why, same_doors) = Box::pin(ended).await? else { return Ok(()) };
+        let ServingEnd::Outdated(why, same_doors) = Box::pin(ended).await? else { return Ok(()) };
         tracing::error!(%why, "nobody is let in by what this process remembers: the installation is opened again");
         let config = house.config.clone();
         house = tokio::select! {
@@ -85,9 +87,9 @@ pub async fn keep_serving(
 }
 
 /// The ledger may be on its way back at this moment.
-async fn open_again(config: Config, machine: &Machine) -> House {
+async fn open_again(config: Config, machine: &SystemContext) -> Server {
     loop {
-        match House::open(config.clone(), machine).await {
+        match Server::open(config.clone(), machine).await {
             Ok(house) => return house,
             Err(error) => tracing::error!(%error, "the installation cannot be opened: tried again"),
         }
@@ -99,34 +101,43 @@ async fn open_again(config: Config, machine: &Machine) -> House {
 const RECOVERY: Duration = Duration::from_secs(1);
 
 /// Why serving ended well.
-enum Ended {
+enum ServingEnd {
     /// Somebody said so.
     Told,
     /// The process has to begin anew, at these ports.
-    Outdated(Outdated, Box<Doors>),
+    Outdated(Outdated, Box<Listeners>),
 }
 
 async fn run(
-    house: &House,
-    doors: Doors,
+    house: &Server,
+    doors: Listeners,
     canary_minutes: u32,
-    ready: impl FnOnce(&House, &Doors),
-) -> Result<Ended, Failure> {
+    ready: impl FnOnce(&Server, &Listeners),
+) -> Result<ServingEnd, Failure> {
     let kept_doors = doors.again()?;
     let (stop, stopping) = watch::channel(false);
     let mut token_keys = TokenKeys::new(house.ring.clone());
     let read = startup::read(house, token_keys.first(house.context.now())?).await?;
-    let Parts { issuer, signals, tokens, clients, keep_clients, client_hints, registrars, certificates } =
-        read;
+    let StartupParts {
+        issuer,
+        signals,
+        tokens,
+        clients,
+        keep_clients,
+        client_hints,
+        registrars,
+        certificates,
+    } = read;
     tegata_signals::begin_status_lists(&signals).await.doing("cannot begin the status lists")?;
-    let lists = Arc::new(Lists::default());
-    let responders = Arc::new(Responders::new(house.context.status.clone(), house.context.entropy.clone()));
+    let lists = Arc::new(CrlCache::default());
+    let responders =
+        Arc::new(OcspResponders::new(house.context.status.clone(), house.context.entropy.clone()));
     let metrics = Metrics::new(&house.ledger);
-    let at_renewal = tokens::AtRenewal::new(tokens.clone(), metrics.clone());
+    let at_renewal = tokens::RenewalTokenIssuer::new(tokens.clone(), metrics.clone());
     let secret = acme::open_secret(house).await?;
     // A profile leads nowhere where less is asked of keys than the configuration asks.
     let profiles_by_scep = registrars.is_some() && !house.config.acme.require_attestation;
-    let desk = Desk::new(house.context.clone(), house.authorities.clone(), secret)
+    let desk = EnrollmentService::new(house.context.clone(), house.authorities.clone(), secret)
         .with_tokens(at_renewal)
         .with_contact(house.config.contact.clone())
         .beside_scep(profiles_by_scep);
@@ -187,12 +198,12 @@ async fn run(
                 while listeners.join_next().await.is_some() {}
                 ledger.close().await;
             });
-            Ok(Ended::Outdated(why, Box::new(kept_doors)))
+            Ok(ServingEnd::Outdated(why, Box::new(kept_doors)))
         }
         Ok(None) => {
             drop(kept_doors);
             end(listeners, passes, house).await;
-            Ok(Ended::Told)
+            Ok(ServingEnd::Told)
         }
         Err(failure) => {
             drop(kept_doors);
@@ -217,7 +228,7 @@ async fn status_lists_are_out(signals: &Signals) {
 }
 
 /// Requests under way are answered.
-async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &House) {
+async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &Server) {
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
     if let Err(error) = house.ledger.write_refusals(house.context.now(), true).await {
@@ -227,17 +238,22 @@ async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &House)
 }
 
 fn listeners(
-    house: &House,
-    doors: Doors,
-    (desk, acme, registrars, bulk): (Desk, Acme, Option<Arc<Registrars>>, &Bulk),
-    (tokens, signals, client_hints): (&Arc<Tokens>, &Arc<Signals>, Vec<DistinguishedName>),
-    (lists, responders): (&Arc<Lists>, &Arc<Responders>),
+    house: &Server,
+    doors: Listeners,
+    (desk, acme, registrars, bulk): (
+        EnrollmentService,
+        AcmeServer,
+        Option<Arc<Registrars>>,
+        &BulkInvitations,
+    ),
+    (tokens, signals, client_hints): (&Arc<AuthorizationServer>, &Arc<Signals>, Vec<DistinguishedName>),
+    (lists, responders): (&Arc<CrlCache>, &Arc<OcspResponders>),
     metrics: &Arc<Metrics>,
     (stopping, certificates): (&watch::Receiver<bool>, &ListenerCertificates),
 ) -> Result<JoinSet<()>, Failure> {
     let addresses = &house.context.addresses;
     let config = &house.config;
-    let profiles = Profiles {
+    let profiles = ProfileService {
         desk: desk.clone(),
         signer: certificates.profile_signer.clone(),
         attest: config.acme.require_attestation,
@@ -247,13 +263,13 @@ fn listeners(
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_signals::portal_router(signals.clone()))
         .merge(tegata_token::portal_router(tokens.clone()));
-    let scep = registrars.map(|registrars| Scep::new(desk.clone(), registrars));
+    let scep = registrars.map(|registrars| ScepServer::new(desk.clone(), registrars));
     let device = tegata_enroll::device_routes(desk)
         .merge(bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(signals.clone()))
         .merge(tegata_token::device_router(tokens.clone()));
-    let public = public::routes(Public {
+    let public = public::routes(PublicContext {
         context: house.context.clone(),
         authorities: house.authorities.clone(),
         lists: lists.clone(),
@@ -262,7 +278,7 @@ fn listeners(
         hierarchy: house.hierarchy.clone(),
     })
     .merge(scep.map(tegata_enroll::scep_routes).unwrap_or_default());
-    let portal_tls = portal_config(&certificates.portal, Versions::Tls13);
+    let portal_tls = portal_config(&certificates.portal, TlsVersions::Tls13);
     let portal_tls = portal_tls.doing("the portal's certificate cannot be used")?;
     let device_identity = certificates.device.clone();
     let proxy = config.device.proxy.as_ref();
@@ -270,11 +286,11 @@ fn listeners(
     let probes = addresses.probes.clone();
     let make_door = move |issuers: TrustedIssuers| {
         let issuers = issuers.also_hinting(client_hints.clone());
-        DeviceDoor::new(&device_identity, Versions::Tls13, issuers, probes.clone())
+        DeviceTls::new(&device_identity, TlsVersions::Tls13, issuers, probes.clone())
             .doing("the device listener's certificate cannot be used")
     };
     let door = Arc::new(ArcSwap::from_pointee(make_door(house.hierarchy.trusted_issuers()?)?));
-    let site = |origins: &[&String]| Site {
+    let site = |origins: &[&String]| ListenerRules {
         origins: origins.iter().map(ToString::to_string).collect(),
         hsts: false,
         why: Some(addresses.device.clone()),

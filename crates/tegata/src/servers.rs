@@ -5,16 +5,16 @@
 //! what this CA signed is renewed here, at a start and every hour.
 
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::pem;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::authority::{self, AuthorityName, Terms};
-use tegata_ca::{Issuer, LocalKey, Signer};
+use tegata_ca::authority::{self, CaName, Validity};
+use tegata_ca::{CaKey, Issuer, LocalKey};
 use tegata_core::{IssuerId, Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -34,33 +34,35 @@ pub fn create(
     organization: &str,
     host: &str,
     ring: &KeyRing,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let (now, entropy) = (machine.now(), machine.entropy.as_ref());
     let key = ring.create_file(KEY, entropy)?;
-    let name = AuthorityName { organization, common_name: "Tegata Server CA" };
-    let der = authority::create_server_authority(name, &key, Terms { days: AUTHORITY_DAYS, now, entropy })
+    let name = CaName { organization, common_name: "Tegata Server CA" };
+    let der = authority::create_server_authority(name, &key, Validity { days: AUTHORITY_DAYS, now, entropy })
         .doing("cannot make the CA of the listeners")?;
     fs::write(authority_file(config), pem::certificates(&[&der])).doing("cannot write the server CA")?;
     let server_ca = load(der, key, machine)?;
     let probes = format!("*.{}", config.device.probe_suffix);
     let names = [host, "127.0.0.1", "::1", probes.as_str()];
-    let portal = Files { certificate: &config.portal.certificate, key: &config.portal.key };
-    let device = Files { certificate: &config.device.certificate, key: &config.device.key };
+    let portal =
+        ListenerCertificateFiles { certificate: &config.portal.certificate, key: &config.portal.key };
+    let device =
+        ListenerCertificateFiles { certificate: &config.device.certificate, key: &config.device.key };
     portal.make(config, &names[..3], &server_ca, ring, machine)?;
     device.make(config, &names, &server_ca, ring, machine)
 }
 
 /// Replaces what this CA signed and what ends soon, for the same names, with a fresh key.
-pub fn renew_due(config: &Config, ring: &KeyRing, machine: &Machine) -> Result<(), Failure> {
+pub fn renew_due(config: &Config, ring: &KeyRing, machine: &SystemContext) -> Result<(), Failure> {
     if !ring.file(KEY).exists() || !authority_file(config).exists() {
         return Ok(());
     }
     let pem = fs::read(authority_file(config)).doing("cannot read the server CA")?;
     let authority = pem::decode(&pem).ok_or_else(|| Failure::wrong("tls/ca.pem is not a certificate"))?;
     for files in [
-        Files { certificate: &config.portal.certificate, key: &config.portal.key },
-        Files { certificate: &config.device.certificate, key: &config.device.key },
+        ListenerCertificateFiles { certificate: &config.portal.certificate, key: &config.portal.key },
+        ListenerCertificateFiles { certificate: &config.device.certificate, key: &config.device.key },
     ] {
         let Some(names) = files.due(config, &authority, machine.now()) else { continue };
         let server_ca = load(authority.clone(), ring.signer(KEY)?, machine)?;
@@ -72,12 +74,12 @@ pub fn renew_due(config: &Config, ring: &KeyRing, machine: &Machine) -> Result<(
 }
 
 /// Where one listener's certificate and key are.
-struct Files<'a> {
+struct ListenerCertificateFiles<'a> {
     certificate: &'a Path,
     key: &'a Path,
 }
 
-impl Files<'_> {
+impl ListenerCertificateFiles<'_> {
     /// The names of the certificate, if it is ours and ends soon, or a clock that was ahead has made it.
     fn due(&self, config: &Config, authority: &[u8], now: Timestamp) -> Option<Vec<String>> {
         let der = pem::decode(&fs::read(config.path(self.certificate)).ok()?)?;
@@ -100,13 +102,14 @@ impl Files<'_> {
         names: &[&str],
         server_ca: &Issuer,
         ring: &KeyRing,
-        machine: &Machine,
+        machine: &SystemContext,
     ) -> Result<(), Failure> {
         let (now, entropy) = (machine.now(), machine.entropy.as_ref());
         let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
-        let key: Arc<dyn Signer> = Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?);
-        let der = authority::create_server(names, &key, server_ca, Terms { days: SERVER_DAYS, now, entropy })
-            .doing("cannot make a listener's certificate")?;
+        let key: Arc<dyn CaKey> = Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?);
+        let der =
+            authority::create_server(names, &key, server_ca, Validity { days: SERVER_DAYS, now, entropy })
+                .doing("cannot make a listener's certificate")?;
         let (key_file, certificate_file) = (config.path(self.key), config.path(self.certificate));
         let fresh_key = key_file.with_extension("key.new");
         // Left by a start that was stopped here.
@@ -131,7 +134,7 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn load(der: Vec<u8>, key: Arc<dyn Signer>, machine: &Machine) -> Result<Issuer, Failure> {
+fn load(der: Vec<u8>, key: Arc<dyn CaKey>, machine: &SystemContext) -> Result<Issuer, Failure> {
     Issuer::load(IssuerId::random(machine.entropy.as_ref()), der, key, machine.now())
         .doing("the CA of the listeners cannot be used")
 }
@@ -148,9 +151,9 @@ mod tests {
     use tegata_core::Clock;
     use tegata_core::entropy::Seeded;
 
-    struct Hands(Mutex<Timestamp>);
+    struct MovableClock(Mutex<Timestamp>);
 
-    impl Clock for Hands {
+    impl Clock for MovableClock {
         fn now(&self) -> Timestamp {
             *self.0.lock().unwrap()
         }
@@ -160,8 +163,8 @@ mod tests {
     async fn a_server_that_starts_after_a_year_has_fresh_listener_certificates_for_the_same_names() {
         let folder = tempfile::tempdir().unwrap();
         let start = Timestamp::parse("2026-11-21T00:00:00Z").unwrap();
-        let clock = Arc::new(Hands(Mutex::new(start)));
-        let machine = Machine { clock: clock.clone(), entropy: Arc::new(Seeded::new(1)) };
+        let clock = Arc::new(MovableClock(Mutex::new(start)));
+        let machine = SystemContext { clock: clock.clone(), entropy: Arc::new(Seeded::new(1)) };
         let config =
             crate::init::init(folder.path(), &InitOptions::for_development(), &machine).await.unwrap();
         let ring = KeyRing::open(&config).unwrap();

@@ -3,9 +3,9 @@
 
 use crate::acme;
 use crate::bulk;
-use crate::clients::Registered;
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::clients::RegisteredClients;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use crate::listener_certificates::ListenerCertificates;
 use crate::proxied;
 use crate::receivers;
@@ -16,17 +16,17 @@ use arc_swap::ArcSwap;
 use std::pin::Pin;
 use std::sync::Arc;
 use tegata_ca::Registrars;
-use tegata_signals::{Issuer, Signals, SigningKeys};
-use tegata_token::Tokens;
+use tegata_signals::{SignalIssuer, Signals, SigningKeys};
+use tegata_token::AuthorizationServer;
 use tegata_web::ClientRegistry;
 use tegata_web::path::DistinguishedName;
-use tegata_web::tls::{DeviceDoor, Versions, portal_config};
+use tegata_web::tls::{DeviceTls, TlsVersions, portal_config};
 
 /// Everything that is read from configuration, files and ledger before anybody is served.
-pub struct Parts {
-    pub issuer: Arc<Issuer>,
+pub struct StartupParts {
+    pub issuer: Arc<SignalIssuer>,
     pub signals: Arc<Signals>,
-    pub tokens: Arc<Tokens>,
+    pub tokens: Arc<AuthorizationServer>,
     pub clients: Arc<ClientRegistry>,
     /// Keeps up with the files that say who the clients are. Nothing is done before it is polled.
     pub keep_clients: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -36,9 +36,9 @@ pub struct Parts {
 }
 
 /// Reads it. Changes nothing.
-pub async fn read(house: &House, keys: SigningKeys) -> Result<Parts, Failure> {
-    let issuer = Issuer::new(house.context.clone(), keys);
-    let registered = Registered::open(&house.config)?;
+pub async fn read(house: &Server, keys: SigningKeys) -> Result<StartupParts, Failure> {
+    let issuer = SignalIssuer::new(house.context.clone(), keys);
+    let registered = RegisteredClients::open(&house.config)?;
     let client_hints = registered.hints();
     let (clients, keep_clients) = registered.register(&house.config, &house.context)?;
     let receivers = receivers::open(house).await?;
@@ -50,26 +50,36 @@ pub async fn read(house: &House, keys: SigningKeys) -> Result<Parts, Failure> {
     let certificates = ListenerCertificates::open(house)?;
     listeners(house, &certificates, client_hints.clone())?;
     let keep_clients = Box::pin(keep_clients);
-    Ok(Parts { issuer, signals, tokens, clients, keep_clients, client_hints, registrars, certificates })
+    Ok(StartupParts {
+        issuer,
+        signals,
+        tokens,
+        clients,
+        keep_clients,
+        client_hints,
+        registrars,
+        certificates,
+    })
 }
 
 /// Whether an installation would start, apart from its ports, which a running server has.
-pub async fn rehearse(house: &House) -> Result<(), Failure> {
+pub async fn rehearse(house: &Server) -> Result<(), Failure> {
     let keys = TokenKeys::new(house.ring.clone()).first(house.context.now())?;
     read(house, keys).await.map(drop)
 }
 
 /// Certificates and keys of the listeners, and whom they believe.
 fn listeners(
-    house: &House,
+    house: &Server,
     certificates: &ListenerCertificates,
     client_hints: Vec<DistinguishedName>,
 ) -> Result<(), Failure> {
     let config = &house.config;
-    portal_config(&certificates.portal, Versions::Tls13).doing("the portal's certificate cannot be used")?;
+    portal_config(&certificates.portal, TlsVersions::Tls13)
+        .doing("the portal's certificate cannot be used")?;
     let device = &certificates.device;
     let issuers = house.hierarchy.trusted_issuers()?.also_hinting(client_hints);
-    let door = DeviceDoor::new(device, Versions::Tls13, issuers, house.context.addresses.probes.clone());
+    let door = DeviceTls::new(device, TlsVersions::Tls13, issuers, house.context.addresses.probes.clone());
     let door = door.doing("the device listener's certificate cannot be used")?;
     if let Some(proxy) = &config.device.proxy {
         proxied::port(proxy, device)?;

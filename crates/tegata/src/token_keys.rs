@@ -9,9 +9,9 @@
 //! Several servers share the folder, or copies of it: who changes the succession holds the lock `token-keys.lock`, and
 //! every server reads it again every few seconds.
 
-use crate::failure::{Committed, Doing, Failure};
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use std::collections::HashMap;
@@ -23,9 +23,9 @@ use std::time::Duration;
 use tegata_ca::secret;
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, Timestamp};
-use tegata_signals::{Issuer, KeySuccession, NOTICE, SigningKeys};
+use tegata_signals::{KeySuccession, NOTICE, SignalIssuer, SigningKeys};
 use tegata_storage::{Actor, Ledger};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -54,7 +54,7 @@ pub fn succession(ring: &KeyRing) -> Result<KeySuccession, Failure> {
 }
 
 /// Changes the succession, alone among all servers and commands, and leaves a word in the audit log before it counts.
-pub struct Change<'a> {
+pub struct KeyChange<'a> {
     ring: &'a KeyRing,
     ledger: &'a Ledger,
     actor: Actor,
@@ -63,7 +63,7 @@ pub struct Change<'a> {
     _lock: File,
 }
 
-impl<'a> Change<'a> {
+impl<'a> KeyChange<'a> {
     /// Waits for those who change it now.
     pub fn begin(
         ring: &'a KeyRing,
@@ -175,7 +175,7 @@ impl TokenKeys {
 
     /// Changes keys when it is time to, appoints the next one when the last has signed for `age`, and clears up. A
     /// failure leaves things as they are until the next look.
-    pub async fn follow(mut self, issuer: Arc<Issuer>, age: Option<Duration>) {
+    pub async fn follow(mut self, issuer: Arc<SignalIssuer>, age: Option<Duration>) {
         let context = issuer.context.clone();
         loop {
             let (at, runtime) = (context.clone(), Handle::current());
@@ -217,14 +217,14 @@ impl TokenKeys {
 }
 
 /// What is due by the clock.
-async fn look_after(ring: &KeyRing, context: &Context, age: Option<Duration>) -> Result<(), Failure> {
+async fn look_after(ring: &KeyRing, context: &ServerContext, age: Option<Duration>) -> Result<(), Failure> {
     let now = context.now();
     let is_due = |succession: &KeySuccession| age.is_some_and(|age| succession.is_due(now, age));
     let has_ended = |succession: &KeySuccession| !succession.clone().drop_ended(now).is_empty();
     match stored(ring)? {
         Some(known) if !is_due(&known) && !has_ended(&known) => Ok(()),
         known => {
-            let mut change = Change::begin(ring, &context.ledger, Actor::System("token keys"), now)?;
+            let mut change = KeyChange::begin(ring, &context.ledger, Actor::System("token keys"), now)?;
             if known.is_none() {
                 change.write(change.succession.clone())?;
             }
@@ -238,7 +238,7 @@ async fn look_after(ring: &KeyRing, context: &Context, age: Option<Duration>) ->
 }
 
 /// Makes the first key of an installation.
-pub fn create(ring: &KeyRing, machine: &Machine) -> Result<(), Failure> {
+pub fn create(ring: &KeyRing, machine: &SystemContext) -> Result<(), Failure> {
     let key = ring.create_token_key(|_| FIRST.to_owned(), machine.entropy.as_ref())?;
     write(ring, &KeySuccession::begin(key.public().kid(), machine.now()))
 }

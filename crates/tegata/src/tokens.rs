@@ -2,8 +2,8 @@
 
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, IdentityProviderConfig, ProductConfig};
-use crate::failure::{Doing, Failure};
-use crate::house::House;
+use crate::failure::{Failure, FailureContext};
+use crate::house::Server;
 use crate::metrics::Metrics;
 use http::Uri;
 use serde_json::{Value, json};
@@ -14,46 +14,47 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::name::position_of;
 use tegata_core::{TenantId, Thumbprint};
-use tegata_enroll::{TokenAnswer, TokenDesk, TokenWish};
-use tegata_net::Client;
+use tegata_enroll::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
+use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_signals::Signals;
 use tegata_storage::Tenant;
-use tegata_token::{Fetch, IdentityProvider, OAuthError, Product, Rules, Tokens};
+use tegata_token::{AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, Product, TokenRules};
 use tegata_web::ClientRegistry;
 
 /// Ready to be served.
 pub async fn open(
-    house: &House,
+    house: &Server,
     signals: &Signals,
     clients: Arc<ClientRegistry>,
-) -> Result<Arc<Tokens>, Failure> {
+) -> Result<Arc<AuthorizationServer>, Failure> {
     let config = &house.config;
-    let known = Known(house.ledger.tenants().await.doing("cannot read the tenants")?);
+    let known = KnownTenants(house.ledger.tenants().await.doing("cannot read the tenants")?);
     let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
     let people = people.collect::<Result<Vec<_>, _>>()?;
     check_shared(&people)?;
-    let rules = Rules {
+    let rules = TokenRules {
         lifetime: Duration::from_secs(config.tokens.lifetime_seconds.into()),
         refresh: config.tokens.refresh(),
         people,
     };
-    Tokens::new(signals, clients, products(config), rules).doing("cannot prepare the token endpoint")
+    AuthorizationServer::new(signals, clients, products(config), rules)
+        .doing("cannot prepare the token endpoint")
 }
 
 /// Where renewals get the token that fits the new certificate.
-pub struct AtRenewal {
-    tokens: Arc<Tokens>,
+pub struct RenewalTokenIssuer {
+    tokens: Arc<AuthorizationServer>,
     metrics: Arc<Metrics>,
 }
 
-impl AtRenewal {
+impl RenewalTokenIssuer {
     /// From this token endpoint, counted as its answers are.
-    pub fn new(tokens: Arc<Tokens>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(tokens: Arc<AuthorizationServer>, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self { tokens, metrics })
     }
 
-    async fn give(&self, certificate: &Thumbprint, wish: &TokenWish) -> Result<Value, Value> {
+    async fn give(&self, certificate: &Thumbprint, wish: &RenewalTokenRequest) -> Result<Value, Value> {
         let (resource, scope) = (wish.resource.as_deref(), wish.scope.as_deref());
         let given = self.tokens.companion(certificate, resource, scope).await;
         self.metrics.companion(given.as_ref().map(drop).map_err(OAuthError::code));
@@ -61,16 +62,20 @@ impl AtRenewal {
     }
 }
 
-impl TokenDesk for AtRenewal {
-    fn token_for<'a>(&'a self, certificate: &'a Thumbprint, wish: &'a TokenWish) -> TokenAnswer<'a> {
+impl RenewalTokens for RenewalTokenIssuer {
+    fn token_for<'a>(
+        &'a self,
+        certificate: &'a Thumbprint,
+        wish: &'a RenewalTokenRequest,
+    ) -> RenewalTokenFuture<'a> {
         Box::pin(self.give(certificate, wish))
     }
 }
 
 /// The tenants there are.
-struct Known(Vec<Tenant>);
+struct KnownTenants(Vec<Tenant>);
 
-impl Known {
+impl KnownTenants {
     fn tenant(&self, named: &str) -> Result<TenantId, Failure> {
         let position = position_of(&self.0, named, |tenant| (tenant.id.as_str(), &tenant.name));
         position
@@ -91,8 +96,8 @@ fn products(config: &Config) -> Vec<Product> {
 }
 
 fn identity_provider(
-    house: &House,
-    known: &Known,
+    house: &Server,
+    known: &KnownTenants,
     configured: &IdentityProviderConfig,
 ) -> Result<IdentityProvider, Failure> {
     let ca = configured.ca.as_ref().map(|file| house.config.path(file));
@@ -100,7 +105,7 @@ fn identity_provider(
     let trust = trust.map_err(Failure::misuse)?;
     let issuer: Uri = configured.issuer.parse().doing("identity_provider.issuer is no URL")?;
     let hosts = configured.hosts.iter().map(String::as_str).chain(issuer.host());
-    let client = Client::new(trust, house.context.clock.clone(), None, Destinations::named(hosts));
+    let client = HttpsClient::new(trust, house.context.clock.clone(), None, Destinations::named(hosts));
     let client = client.map_err(Failure::wrong)?;
     Ok(IdentityProvider {
         tenant: known.tenant(&configured.tenant)?,
@@ -109,7 +114,7 @@ fn identity_provider(
         require: configured.require.clone(),
         person_claim: configured.person_claim.clone(),
         site_claim: configured.site_claim.clone(),
-        fetch: Arc::new(Web(client)),
+        fetch: Arc::new(DocumentClient(client)),
     })
 }
 
@@ -136,9 +141,9 @@ fn check_shared(providers: &[IdentityProvider]) -> Result<(), Failure> {
 }
 
 /// Public documents by the one client of the workspace, with its limits.
-struct Web(Client);
+struct DocumentClient(HttpsClient);
 
-impl Fetch for Web {
+impl DocumentFetcher for DocumentClient {
     fn fetch<'a>(&'a self, url: &'a str) -> Pin<Box<dyn Future<Output = Option<Vec<u8>>> + Send + 'a>> {
         Box::pin(async move {
             let uri: Uri = url.parse().ok()?;

@@ -21,10 +21,12 @@ use tegata_core::{
     Timestamp,
 };
 use tegata_storage::{
-    Actor, Complete, DeviceAction, Intent, IssuerKind, Ledger, NewInvitation, Origin, Site, Status,
-    StoredIssuer, Tenant, TenantAction,
+    Actor, DeviceAction, IssuanceRight, IssuerKind, Ledger, NewInvitation, ReserveSerial, Site, StatusCache,
+    StoreCertificate, StoredIssuer, Tenant, TenantAction,
 };
-use tegata_web::{Addresses, Context, Path, PeerCertificate, Presented, ProbeHosts};
+use tegata_web::{
+    InstallationAddresses, PeerCertificate, Presented, ProbeHosts, ServerContext, TrustVerdict,
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -38,7 +40,7 @@ const OPERATOR: Actor = Actor::System("test");
 
 /// The ledger is SQLite in a folder of its own; the status memory follows it until this is dropped.
 pub struct TestInstallation {
-    pub context: Context,
+    pub context: ServerContext,
     pub clock: Arc<HandClock>,
     follower: JoinHandle<tegata_storage::Outdated>,
     issuer: IssuerId,
@@ -49,24 +51,24 @@ pub struct TestInstallation {
 
 /// Somebody with a certificate.
 #[derive(Clone)]
-pub struct Holder {
+pub struct CertificateHolderFixture {
     pub id: DeviceId,
     pub certificate: PeerCertificate,
 }
 
-pub struct Answered {
+pub struct TestResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
 }
 
-type Hook = Box<dyn Fn() + Send + Sync>;
+type ClockHook = Box<dyn Fn() + Send + Sync>;
 
 /// A clock that stands until it is moved, and can be asked to do something when it is looked at.
 #[derive(Default)]
 pub struct HandClock {
     millis: AtomicI64,
-    hook: Mutex<Option<Arc<Hook>>>,
+    hook: Mutex<Option<Arc<ClockHook>>>,
 }
 
 impl Clock for HandClock {
@@ -90,9 +92,9 @@ impl HandClock {
 }
 
 /// The memory follows the ledger by the same time, without setting off the hook.
-struct Quiet(Arc<HandClock>);
+struct HooklessClock(Arc<HandClock>);
 
-impl Clock for Quiet {
+impl Clock for HooklessClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.millis.load(Ordering::SeqCst))
     }
@@ -107,15 +109,15 @@ impl TestInstallation {
         let clock = Arc::new(HandClock::default());
         clock.set(START);
         let (issuer, tenant, site) = furnish(&ledger, &entropy).await;
-        let status = Status::load(ledger.clone(), START).await.unwrap();
-        let follower = tokio::spawn(status.clone().follow(Arc::new(Quiet(clock.clone()))));
-        let context = Context {
+        let status = StatusCache::load(ledger.clone(), START).await.unwrap();
+        let follower = tokio::spawn(status.clone().follow(Arc::new(HooklessClock(clock.clone()))));
+        let context = ServerContext {
             clock: clock.clone(),
             entropy,
             ledger,
             status,
             installation: Installation::parse("test.example").unwrap(),
-            addresses: Arc::new(Addresses {
+            addresses: Arc::new(InstallationAddresses {
                 portal: PORTAL.into(),
                 device: DEVICE.into(),
                 public: "http://public.example".into(),
@@ -139,11 +141,16 @@ impl TestInstallation {
         until(|| self.follower.is_finished()).await;
     }
 
-    pub async fn enroll(&self, role: Role) -> Holder {
+    pub async fn enroll(&self, role: Role) -> CertificateHolderFixture {
         self.enroll_for(role, START.minus(Duration::from_mins(1)), START.plus(YEAR)).await
     }
 
-    pub async fn enroll_for(&self, role: Role, not_before: Timestamp, not_after: Timestamp) -> Holder {
+    pub async fn enroll_for(
+        &self,
+        role: Role,
+        not_before: Timestamp,
+        not_after: Timestamp,
+    ) -> CertificateHolderFixture {
         let entropy = &*self.context.entropy;
         let (invitation, device) = (InvitationId::random(entropy), DeviceId::random(entropy));
         let new = NewInvitation {
@@ -159,28 +166,28 @@ impl TestInstallation {
         transaction.invite(&new, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
         let (tenant, site) = (self.tenant.clone(), self.site.clone());
-        let origin = Origin::Invitation { invitation, tenant, site, role, label: new.label };
+        let origin = IssuanceRight::Invitation { invitation, tenant, site, role, label: new.label };
         self.issue(device, origin, not_before, not_after).await
     }
 
     /// The next generation.
-    pub async fn renew(&self, holder: &Holder) -> Holder {
-        let origin = Origin::Renewal(holder.certificate.thumbprint);
+    pub async fn renew(&self, holder: &CertificateHolderFixture) -> CertificateHolderFixture {
+        let origin = IssuanceRight::Renewal(holder.certificate.thumbprint);
         self.issue(holder.id.clone(), origin, START.minus(Duration::from_mins(1)), START.plus(YEAR)).await
     }
 
     async fn issue(
         &self,
         device: DeviceId,
-        origin: Origin,
+        origin: IssuanceRight,
         not_before: Timestamp,
         not_after: Timestamp,
-    ) -> Holder {
+    ) -> CertificateHolderFixture {
         let entropy = &*self.context.entropy;
         let serial = Serial::random(entropy);
         let der = serial.as_bytes().to_vec();
         let thumbprint = Thumbprint::of(&der);
-        let intent = Intent {
+        let intent = ReserveSerial {
             issuer: self.issuer.clone(),
             serial,
             shard: 0,
@@ -192,7 +199,7 @@ impl TestInstallation {
             origin,
             at: START,
         };
-        let complete = Complete {
+        let complete = StoreCertificate {
             issuer: self.issuer.clone(),
             serial,
             device: device.clone(),
@@ -203,14 +210,14 @@ impl TestInstallation {
         };
         self.context.ledger.group(intent).await.unwrap();
         self.context.ledger.group(complete).await.unwrap();
-        Holder {
+        CertificateHolderFixture {
             id: device,
-            certificate: PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted },
+            certificate: PeerCertificate { der: der.into(), thumbprint, path: TrustVerdict::Trusted },
         }
     }
 
     /// Until the memory knows.
-    pub async fn act(&self, holder: &Holder, action: DeviceAction) {
+    pub async fn act(&self, holder: &CertificateHolderFixture, action: DeviceAction) {
         let seq = act(&self.context, &holder.id, action).await;
         until(|| self.context.status.freshness().seq >= seq).await;
     }
@@ -224,7 +231,7 @@ impl TestInstallation {
     }
 
     /// Denies what was issued so far, until the memory knows.
-    pub async fn sign_out(&self, of: &tegata_core::feed::Holder) {
+    pub async fn sign_out(&self, of: &tegata_core::feed::TokenHolder) {
         let now = self.context.now();
         let mut transaction = self.context.ledger.begin(now).await.unwrap();
         let seq = transaction.deny_tokens(of, None, "", &OPERATOR).await.unwrap();
@@ -233,7 +240,7 @@ impl TestInstallation {
     }
 
     /// Takes back `count` tokens that nobody has, to fill the feed.
-    pub async fn fill_feed(&self, count: u64, holder: &Holder) {
+    pub async fn fill_feed(&self, count: u64, holder: &CertificateHolderFixture) {
         let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
         for _ in 0..count {
             let jti = format!("filler-{}", transaction.feed_seq());
@@ -251,7 +258,7 @@ impl Drop for TestInstallation {
     }
 }
 
-impl Answered {
+impl TestResponse {
     /// Expects an OAuth error in full form.
     pub fn is_error(&self, status: u16, error: &str, code: &str) {
         let body = self.json();
@@ -268,7 +275,7 @@ impl Answered {
     }
 }
 
-pub async fn act(context: &Context, device: &DeviceId, action: DeviceAction) -> u64 {
+pub async fn act(context: &ServerContext, device: &DeviceId, action: DeviceAction) -> u64 {
     let mut transaction = context.ledger.begin(context.now()).await.unwrap();
     let seq = transaction.act_on_device(device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
@@ -309,8 +316,12 @@ pub async fn open(
 }
 
 /// Sends a request and reads the answer to its end.
-pub async fn send(router: Router, certificate: Option<&PeerCertificate>, request: Request<Body>) -> Answered {
+pub async fn send(
+    router: Router,
+    certificate: Option<&PeerCertificate>,
+    request: Request<Body>,
+) -> TestResponse {
     let (status, headers, body) = open(router, certificate, request).await;
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-    Answered { status, headers, text }
+    TestResponse { status, headers, text }
 }

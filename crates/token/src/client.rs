@@ -1,15 +1,15 @@
 //! An OAuth request, and who sent it: the same enforcement at every endpoint.
 
 use crate::error::OAuthError;
-use crate::form::{Charset, Form, check_media_type};
-use crate::tokens::Tokens;
+use crate::form::{Charset, FormParameters, check_media_type};
+use crate::tokens::AuthorizationServer;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use tegata_core::{Refusal, Role};
-use tegata_storage::Facts;
-use tegata_web::{Context, Presented, RecognizedClient, body};
+use tegata_storage::CertificateHolder;
+use tegata_web::{Presented, RecognizedClient, ServerContext, body};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -17,21 +17,21 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 
 /// A request of an authenticated client: of who has a certificate in the ledger, or of a registered one.
-pub(crate) enum Asked {
-    Holder(Call),
-    Registered(Form, RecognizedClient),
+pub(crate) enum AuthenticatedRequest {
+    Holder(DeviceRequest),
+    Registered(FormParameters, RecognizedClient),
 }
 
 /// A request of a device or a gate.
-pub(crate) struct Call {
-    pub(crate) form: Form,
-    pub(crate) client: Arc<Facts>,
+pub(crate) struct DeviceRequest {
+    pub(crate) form: FormParameters,
+    pub(crate) client: Arc<CertificateHolder>,
     presented: Presented,
 }
 
-impl Asked {
+impl AuthenticatedRequest {
     /// Reads the request and authenticates its sender (RFC 8705 section 2).
-    pub(crate) async fn read(tokens: &Tokens, request: Request) -> Result<Self, OAuthError> {
+    pub(crate) async fn read(tokens: &AuthorizationServer, request: Request) -> Result<Self, OAuthError> {
         let context = &tokens.context;
         let (parts, body) = request.into_parts();
         if parts.uri.query().is_some() {
@@ -39,7 +39,7 @@ impl Asked {
         }
         let charset = check_headers(&parts.headers)?;
         let presented: Presented = parts.extensions.get().cloned().ok_or(Refusal::Internal)?;
-        let form = Form::parse(&body::read(body, body::LIMIT).await?, charset)?;
+        let form = FormParameters::parse(&body::read(body, body::LIMIT).await?, charset)?;
         if OTHER_CREDENTIALS.iter().any(|name| form.get(name).is_some()) {
             return Err(OAuthError::invalid_request("A certificate is the only credential"));
         }
@@ -48,10 +48,10 @@ impl Asked {
             return Ok(Self::Registered(form, client));
         }
         let client = authenticate(context, &form, &presented).await?;
-        Ok(Self::Holder(Call { form, client, presented }))
+        Ok(Self::Holder(DeviceRequest { form, client, presented }))
     }
 
-    pub(crate) fn form(&self) -> &Form {
+    pub(crate) fn form(&self) -> &FormParameters {
         match self {
             Self::Holder(call) => &call.form,
             Self::Registered(form, _) => form,
@@ -67,14 +67,14 @@ impl Asked {
     }
 }
 
-impl Call {
+impl DeviceRequest {
     /// The same, where only devices have business: tokens are theirs.
     pub(crate) fn of_device(self) -> Result<Self, OAuthError> {
         if self.client.role == Role::Device { Ok(self) } else { Err(Refusal::NotADevice.into()) }
     }
 
     /// Whether the sender may still go on.
-    pub(crate) async fn authenticate_again(&self, context: &Context) -> Result<(), OAuthError> {
+    pub(crate) async fn authenticate_again(&self, context: &ServerContext) -> Result<(), OAuthError> {
         context.caller(self.presented.0.as_ref()).await?;
         Ok(())
     }
@@ -92,10 +92,10 @@ pub(crate) fn unrecognized(refusal: Refusal) -> OAuthError {
 
 /// `client_id` is asked for first, so that its absence is always the same error.
 async fn authenticate(
-    context: &Context,
-    form: &Form,
+    context: &ServerContext,
+    form: &FormParameters,
     presented: &Presented,
-) -> Result<Arc<Facts>, OAuthError> {
+) -> Result<Arc<CertificateHolder>, OAuthError> {
     let Some(client_id) = form.get("client_id") else {
         return Err(OAuthError::invalid_client("client_id is missing"));
     };

@@ -2,8 +2,8 @@
 
 use crate::client::unrecognized;
 use crate::error::{NOT_STORED, OAuthError};
-use crate::form::Form;
-use crate::tokens::Tokens;
+use crate::form::FormParameters;
+use crate::tokens::AuthorizationServer;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -11,7 +11,7 @@ use tegata_core::claims::{ACCESS_TOKEN, Confirmation};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::{Actor, Note};
+use tegata_storage::{Actor, AuditNote};
 use tegata_web::RecognizedClient;
 
 /// The claims of a registered client's token. No gate takes it for a device's: it has none of a device's claims, and
@@ -33,8 +33,8 @@ pub(crate) struct ClientClaims {
 
 /// The token endpoint, for a registered client.
 pub(crate) async fn grant(
-    tokens: &Tokens,
-    form: &Form,
+    tokens: &AuthorizationServer,
+    form: &FormParameters,
     client: &RecognizedClient,
 ) -> Result<Response, OAuthError> {
     let registration = &client.registration;
@@ -61,7 +61,7 @@ pub(crate) async fn grant(
 
 /// A token does not outlive its certificate.
 fn claims(
-    tokens: &Tokens,
+    tokens: &AuthorizationServer,
     client: &RecognizedClient,
     audience: &str,
     scope: Option<String>,
@@ -81,8 +81,8 @@ fn claims(
     }
 }
 
-fn record_of(claims: &ClientClaims, at: Timestamp) -> Note {
-    Note {
+fn record_of(claims: &ClientClaims, at: Timestamp) -> AuditNote {
+    AuditNote {
         actor: Actor::Client(claims.client_id.clone()),
         action: "token.issued",
         device: None,
@@ -91,7 +91,7 @@ fn record_of(claims: &ClientClaims, at: Timestamp) -> Note {
     }
 }
 
-fn answer(tokens: &Tokens, claims: &ClientClaims) -> Result<Response, OAuthError> {
+fn answer(tokens: &AuthorizationServer, claims: &ClientClaims) -> Result<Response, OAuthError> {
     let token = tokens.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
     let lifetime = claims.exp - claims.iat;
     let mut body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});

@@ -1,15 +1,15 @@
 //! The token that comes with a new certificate: whoever renews is never without one that fits.
 
 use crate::error::OAuthError;
-use crate::form::Form;
-use crate::tokens::Tokens;
+use crate::form::FormParameters;
+use crate::tokens::AuthorizationServer;
 use serde::Serialize;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::{Refusal, Role, Thumbprint};
 
 /// An access token and the product it is for, written as the members of RFC 6749 section 5.1 with a `resource`.
 #[derive(Serialize)]
-pub struct Companion {
+pub struct RenewalToken {
     access_token: String,
     token_type: &'static str,
     /// Seconds.
@@ -19,7 +19,7 @@ pub struct Companion {
     scope: Option<String>,
 }
 
-impl Tokens {
+impl AuthorizationServer {
     /// A token of the device that this certificate was issued to, bound to it. Nobody has to have presented the
     /// certificate: the request for it proved who has the key, and without the key the token is of no use. Giving it is
     /// no use of the certificate either, so the grace of the older generation does not begin.
@@ -33,8 +33,8 @@ impl Tokens {
         certificate: &Thumbprint,
         resource: Option<&str>,
         scope: Option<&str>,
-    ) -> Result<Companion, OAuthError> {
-        let form = Form::of([("resource", resource), ("scope", scope)]);
+    ) -> Result<RenewalToken, OAuthError> {
+        let form = FormParameters::of([("resource", resource), ("scope", scope)]);
         let holder = self.context.holder_of(certificate).await?;
         if holder.role != Role::Device {
             return Err(Refusal::NotADevice.into());
@@ -43,7 +43,7 @@ impl Tokens {
         // While the record was on its way to the disk, the device may have been stopped.
         self.context.holder_of(certificate).await?;
         let access_token = self.sign(ACCESS_TOKEN, &claims).map_err(|_| Refusal::Internal)?;
-        Ok(Companion {
+        Ok(RenewalToken {
             access_token,
             token_type: "Bearer",
             expires_in: claims.exp - claims.iat,

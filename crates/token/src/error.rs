@@ -146,7 +146,7 @@ impl From<LedgerError> for OAuthError {
 impl Serialize for OAuthError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let request_id = RequestId::current();
-        let body = Body {
+        let body = OAuthErrorBody {
             error: self.error,
             error_description: self.description(),
             error_description_ja: self.description_ja(),
@@ -171,7 +171,7 @@ impl IntoResponse for OAuthError {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct OAuthErrorBody<'a> {
     error: &'static str,
     error_description: String,
     error_description_ja: String,

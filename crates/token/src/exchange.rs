@@ -1,11 +1,11 @@
 //! Token exchange (RFC 8693): a person's sign-in and the device's certificate become one token that names both.
 
-use crate::client::Call;
+use crate::client::DeviceRequest;
 use crate::error::OAuthError;
-use crate::issuance::Terms;
-use crate::people::{Kind, Person};
+use crate::issuance::TokenRequest;
+use crate::people::{RecognizedPerson, SubjectTokenKind};
 use crate::refresh;
-use crate::tokens::Tokens;
+use crate::tokens::AuthorizationServer;
 use axum::response::Response;
 use tegata_core::Refusal;
 use tegata_storage::{Actor, RefusalNote};
@@ -20,7 +20,10 @@ const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
 const REQUESTED: [&str; 2] = [ACCESS_TOKEN_TYPE, "urn:ietf:params:oauth:token-type:jwt"];
 
 /// The grant. The actor is the device, and the certificate its only proof.
-pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+pub(crate) async fn exchange(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+) -> Result<Response, OAuthError> {
     if call.form.get("actor_token").or(call.form.get("actor_token_type")).is_some() {
         return Err(OAuthError::invalid_request("The actor is the device, by its certificate"));
     }
@@ -34,17 +37,21 @@ pub(crate) async fn exchange(tokens: &Tokens, call: &Call) -> Result<Response, O
         Err(error) => return Err(refused(tokens, call, error).await),
     };
     let now = tokens.context.now();
-    let claims = tokens.claims(&call.client, Terms { audience, scope, person: Some(&person.subject) }, now);
+    let claims =
+        tokens.claims(&call.client, TokenRequest { audience, scope, person: Some(&person.subject) }, now);
     let refresh_token = refresh::start(tokens, &claims, Some(&person.subject), now).await?;
     call.authenticate_again(&tokens.context).await?;
     tokens.granted(&claims, &format!(r#","issued_token_type":"{ACCESS_TOKEN_TYPE}"{refresh_token}"#))
 }
 
-async fn recognise(tokens: &Tokens, call: &Call) -> Result<Person, OAuthError> {
+async fn recognise(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+) -> Result<RecognizedPerson, OAuthError> {
     let token = call.form.require("subject_token", "subject_token is missing")?;
     let kind = match call.form.require("subject_token_type", "subject_token_type is missing")? {
-        ID_TOKEN_TYPE => Kind::IdToken,
-        ACCESS_TOKEN_TYPE => Kind::AccessToken,
+        ID_TOKEN_TYPE => SubjectTokenKind::IdToken,
+        ACCESS_TOKEN_TYPE => SubjectTokenKind::AccessToken,
         _ => return Err(OAuthError::invalid_request("The subject is an ID token or an access token")),
     };
     let now = tokens.context.now();
@@ -54,7 +61,11 @@ async fn recognise(tokens: &Tokens, call: &Call) -> Result<Person, OAuthError> {
 }
 
 /// Whoever signed in here before the device was signed out does so again: what the application has kept is no sign-in.
-async fn refuse_signed_out(tokens: &Tokens, call: &Call, person: &Person) -> Result<(), OAuthError> {
+async fn refuse_signed_out(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+    person: &RecognizedPerson,
+) -> Result<(), OAuthError> {
     let client = &call.client;
     let signed_out = tokens.context.ledger.tokens_before(&client.tenant, &client.device).await?;
     // Nobody can have signed in since a moment that lies in the future: the memory has counted it as its own beginning.
@@ -69,7 +80,11 @@ async fn refuse_signed_out(tokens: &Tokens, call: &Call, person: &Person) -> Res
     }
 }
 
-async fn works_here(tokens: &Tokens, call: &Call, person: &Person) -> Result<bool, OAuthError> {
+async fn works_here(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+    person: &RecognizedPerson,
+) -> Result<bool, OAuthError> {
     let Some(sites) = &person.sites else { return Ok(true) };
     let site = &call.client.site;
     if sites.iter().any(|named| named == site.as_str()) {
@@ -80,7 +95,7 @@ async fn works_here(tokens: &Tokens, call: &Call, person: &Person) -> Result<boo
 }
 
 /// That somebody was refused is written down under the device; who it was is not.
-async fn refused(tokens: &Tokens, call: &Call, error: OAuthError) -> OAuthError {
+async fn refused(tokens: &AuthorizationServer, call: &DeviceRequest, error: OAuthError) -> OAuthError {
     if let Some(refusal @ (Refusal::PersonElsewhere | Refusal::PersonUnproven)) = error.refusal() {
         let device = call.client.device.clone();
         let note = RefusalNote {

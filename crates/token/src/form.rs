@@ -16,9 +16,9 @@ pub(crate) enum Charset {
 
 /// The parameters of a request. One without a value counts as absent (RFC 6749 sections 3.1 and 3.2).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Form(Vec<(String, String)>);
+pub(crate) struct FormParameters(Vec<(String, String)>);
 
-impl Form {
+impl FormParameters {
     /// Of a body in this charset.
     pub(crate) fn parse(body: &[u8], charset: Charset) -> Result<Self, OAuthError> {
         let malformed = || OAuthError::invalid_request("The body is not a form in UTF-8");
@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn whatever_a_client_encodes_is_read_back(pairs in proptest::collection::btree_map(".+", ".+", 0..6)) {
             let body = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-            let form = Form::parse(body.collect::<Vec<_>>().join("&").as_bytes(), Charset::Utf8).unwrap();
+            let form = FormParameters::parse(body.collect::<Vec<_>>().join("&").as_bytes(), Charset::Utf8).unwrap();
             for (name, value) in &pairs {
                 prop_assert_eq!(form.get(name), Some(value.as_str()));
             }
@@ -124,12 +124,12 @@ mod tests {
 
         #[test]
         fn no_body_makes_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Form::parse(&body, Charset::Utf8);
+            let _ = FormParameters::parse(&body, Charset::Utf8);
         }
     }
 
-    fn parse(body: &[u8]) -> Result<Form, OAuthError> {
-        Form::parse(body, Charset::Utf8)
+    fn parse(body: &[u8]) -> Result<FormParameters, OAuthError> {
+        FormParameters::parse(body, Charset::Utf8)
     }
 
     #[test]
@@ -166,9 +166,13 @@ mod tests {
         for other in ["; charset=Shift_JIS", ";charset=ISO-8859-1", ";Charset=us-ascii", ";charset=x"] {
             assert_eq!(media(other).unwrap(), Charset::Other, "{other}");
         }
-        let form = Form::parse(b"grant_type=client_credentials&scope=a%20b", Charset::Other).unwrap();
+        let form =
+            FormParameters::parse(b"grant_type=client_credentials&scope=a%20b", Charset::Other).unwrap();
         assert_eq!(form.get("scope"), Some("a b"));
-        assert!(Form::parse("a=%E3%81%82".as_bytes(), Charset::Other).is_err(), "what is it in Shift_JIS?");
+        assert!(
+            FormParameters::parse("a=%E3%81%82".as_bytes(), Charset::Other).is_err(),
+            "what is it in Shift_JIS?"
+        );
         assert_eq!(parse("a=%E3%81%82".as_bytes()).unwrap().get("a"), Some("あ"));
         for wrong in [None, Some("application/json"), Some("multipart/form-data")] {
             assert!(check_media_type(wrong).is_err(), "{wrong:?}");

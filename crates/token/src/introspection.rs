@@ -1,9 +1,9 @@
 //! Introspection (RFC 7662), signed where that is asked for (RFC 9701).
 
-use crate::client::Asked;
+use crate::client::AuthenticatedRequest;
 use crate::client_grant::ClientClaims;
 use crate::error::{NOT_STORED, OAuthError};
-use crate::tokens::Tokens;
+use crate::tokens::AuthorizationServer;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
@@ -14,11 +14,11 @@ use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::{Refusal, Role, Standing, Timestamp};
 
 pub(crate) async fn introspect(
-    State(tokens): State<Arc<Tokens>>,
+    State(tokens): State<Arc<AuthorizationServer>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
     let signed = wants_signature(request.headers());
-    let asked = Asked::read(&tokens, request).await?;
+    let asked = AuthenticatedRequest::read(&tokens, request).await?;
     let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
     // Whether a token was taken back is known to the memory alone.
@@ -32,10 +32,10 @@ pub(crate) async fn introspect(
 }
 
 /// Gates ask about every token, a registered client about those for its products, and everybody about its own.
-fn may_ask(asked: &Asked, own: &Own) -> bool {
+fn may_ask(asked: &AuthenticatedRequest, own: &OwnToken) -> bool {
     let about_others = match asked {
-        Asked::Holder(call) => call.client.role == Role::Gate,
-        Asked::Registered(_, client) => {
+        AuthenticatedRequest::Holder(call) => call.client.role == Role::Gate,
+        AuthenticatedRequest::Registered(_, client) => {
             client.registration.introspects.iter().any(|product| product == own.audience())
         }
     };
@@ -45,12 +45,12 @@ fn may_ask(asked: &Asked, own: &Own) -> bool {
 /// A token that this server issued.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Own {
+pub(crate) enum OwnToken {
     Device(AccessClaims),
     Client(ClientClaims),
 }
 
-impl Own {
+impl OwnToken {
     fn parse(payload: &[u8]) -> Option<Self> {
         let of_device = serde_json::from_slice(payload).map(Self::Device);
         of_device.or_else(|_| serde_json::from_slice(payload).map(Self::Client)).ok()
@@ -92,18 +92,18 @@ impl Own {
     }
 }
 
-impl Tokens {
+impl AuthorizationServer {
     /// A token that this server issued and that may be used now.
-    async fn active(&self, text: &str, now: Timestamp) -> Result<Option<Own>, OAuthError> {
+    async fn active(&self, text: &str, now: Timestamp) -> Result<Option<OwnToken>, OAuthError> {
         let Some(own) = self.own(text, now) else { return Ok(None) };
         let good = match &own {
-            Own::Device(claims) => self.stands(claims, now).await?,
-            Own::Client(claims) => self.stays_registered(claims, now).await?,
+            OwnToken::Device(claims) => self.stands(claims, now).await?,
+            OwnToken::Client(claims) => self.stays_registered(claims, now).await?,
         };
         let status = &self.context.status;
         let denied = match &own {
-            Own::Device(claims) => status.denies_token(claims),
-            Own::Client(claims) => status.token_denied(&claims.jti),
+            OwnToken::Device(claims) => status.denies_token(claims),
+            OwnToken::Client(claims) => status.token_denied(&claims.jti),
         };
         let active = good && !denied && self.knows_product(own.audience());
         Ok(active.then_some(own))
@@ -128,24 +128,24 @@ impl Tokens {
     }
 
     /// A token that this server issued and that has not ended.
-    pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<Own> {
+    pub(crate) fn own(&self, text: &str, now: Timestamp) -> Option<OwnToken> {
         let payload = self.issuer.published().keys.verify(text, ACCESS_TOKEN).ok()?;
-        let own = Own::parse(&payload)?;
+        let own = OwnToken::parse(&payload)?;
         (own.issuer() == self.issuer() && now.seconds() < own.exp()).then_some(own)
     }
 
     /// RFC 9701 section 5: for whoever has to show later what was answered.
     fn signed_answer(
         &self,
-        asked: &Asked,
-        found: Option<&Own>,
+        asked: &AuthenticatedRequest,
+        found: Option<&OwnToken>,
         now: Timestamp,
     ) -> Result<Response, OAuthError> {
-        let statement = Statement {
+        let statement = IntrospectionResponse {
             iss: self.issuer(),
             aud: asked.client_id(),
             iat: now.seconds(),
-            token_introspection: Finding::of(found),
+            token_introspection: IntrospectionResult::of(found),
         };
         let text = self.sign(SIGNED, &statement).map_err(|_| Refusal::Internal)?;
         let headers = [(CONTENT_TYPE, SIGNED_MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
@@ -167,31 +167,31 @@ fn wants_signature(headers: &HeaderMap) -> bool {
     })
 }
 
-fn answer(found: Option<&Own>) -> Result<Response, OAuthError> {
-    let body = serde_json::to_string(&Finding::of(found)).map_err(|_| Refusal::Internal)?;
+fn answer(found: Option<&OwnToken>) -> Result<Response, OAuthError> {
+    let body = serde_json::to_string(&IntrospectionResult::of(found)).map_err(|_| Refusal::Internal)?;
     Ok((NOT_STORED, body).into_response())
 }
 
 #[derive(Serialize)]
-struct Statement<'a> {
+struct IntrospectionResponse<'a> {
     iss: &'a str,
     aud: &'a str,
     iat: i64,
-    token_introspection: Finding<'a>,
+    token_introspection: IntrospectionResult<'a>,
 }
 
 /// Of a token that is not active nothing else is said, whatever the reason (RFC 7662 section 2.2).
 #[derive(Serialize)]
-struct Finding<'a> {
+struct IntrospectionResult<'a> {
     active: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     #[serde(flatten)]
-    claims: Option<&'a Own>,
+    claims: Option<&'a OwnToken>,
 }
 
-impl<'a> Finding<'a> {
-    fn of(found: Option<&'a Own>) -> Self {
+impl<'a> IntrospectionResult<'a> {
+    fn of(found: Option<&'a OwnToken>) -> Self {
         Self { active: found.is_some(), token_type: found.map(|_| "Bearer"), claims: found }
     }
 }

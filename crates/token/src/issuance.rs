@@ -1,26 +1,28 @@
 //! The token endpoint.
 
-use crate::client::{Asked, Call};
+use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::{NOT_STORED, OAuthError};
-use crate::form::Form;
-use crate::tokens::Tokens;
+use crate::form::FormParameters;
+use crate::tokens::AuthorizationServer;
 use crate::{client_grant, exchange, refresh, scope};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Acting, Confirmation, device_subject};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, ActorClaim, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::{Facts, IssuedToken};
+use tegata_storage::{CertificateHolder, IssuedToken};
 
 pub(crate) async fn token(
-    State(tokens): State<Arc<Tokens>>,
+    State(tokens): State<Arc<AuthorizationServer>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let call = match Asked::read(&tokens, request).await? {
-        Asked::Holder(call) => call.of_device()?,
-        Asked::Registered(form, client) => return client_grant::grant(&tokens, &form, &client).await,
+    let call = match AuthenticatedRequest::read(&tokens, request).await? {
+        AuthenticatedRequest::Holder(call) => call.of_device()?,
+        AuthenticatedRequest::Registered(form, client) => {
+            return client_grant::grant(&tokens, &form, &client).await;
+        }
     };
     let grant = call.form.require("grant_type", "grant_type is missing")?;
     match grant {
@@ -31,7 +33,7 @@ pub(crate) async fn token(
     }
 }
 
-async fn for_the_device(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+async fn for_the_device(tokens: &AuthorizationServer, call: &DeviceRequest) -> Result<Response, OAuthError> {
     let claims = tokens.recorded(&call.client, &call.form).await?;
     // While the record was on its way to the disk, the device may have been stopped.
     call.authenticate_again(&tokens.context).await?;
@@ -39,20 +41,24 @@ async fn for_the_device(tokens: &Tokens, call: &Call) -> Result<Response, OAuthE
 }
 
 /// What a token is to be for, beside the device.
-pub(crate) struct Terms<'a> {
+pub(crate) struct TokenRequest<'a> {
     pub(crate) audience: &'a str,
     pub(crate) scope: Option<String>,
     pub(crate) person: Option<&'a str>,
 }
 
-impl Tokens {
+impl AuthorizationServer {
     /// What a token for the device itself will say, as the form asks for it. It is recorded, and not signed yet: the caller
     /// looks once more whether the device may have it.
-    pub(crate) async fn recorded(&self, device: &Facts, form: &Form) -> Result<AccessClaims, OAuthError> {
+    pub(crate) async fn recorded(
+        &self,
+        device: &CertificateHolder,
+        form: &FormParameters,
+    ) -> Result<AccessClaims, OAuthError> {
         let audience = self.audience_for(form, device).await?;
         let scope = self.scope(form, audience)?;
         let now = self.context.now();
-        let claims = self.claims(device, Terms { audience, scope, person: None }, now);
+        let claims = self.claims(device, TokenRequest { audience, scope, person: None }, now);
         self.context.ledger.record_token(record_of(&claims, now)).await?;
         Ok(claims)
     }
@@ -60,14 +66,19 @@ impl Tokens {
     /// A token does not outlive its certificate, and is not dated before its holder was last signed out: tokens count
     /// whole seconds, and those of the same second are denied by their age. It is the person's where there is one, with
     /// the device acting.
-    pub(crate) fn claims(&self, device: &Facts, terms: Terms<'_>, now: Timestamp) -> AccessClaims {
-        let Terms { audience, scope, person } = terms;
+    pub(crate) fn claims(
+        &self,
+        device: &CertificateHolder,
+        terms: TokenRequest<'_>,
+        now: Timestamp,
+    ) -> AccessClaims {
+        let TokenRequest { audience, scope, person } = terms;
         let itself = device_subject(&device.device);
         let at = self.issued_at(device, now);
         AccessClaims {
             iss: self.issuer().to_owned(),
             sub: person.unwrap_or(&itself).to_owned(),
-            act: person.is_some().then_some(Acting { sub: itself }),
+            act: person.is_some().then_some(ActorClaim { sub: itself }),
             aud: audience.to_owned(),
             scope,
             client_id: device.device.to_string(),
@@ -83,7 +94,7 @@ impl Tokens {
         }
     }
 
-    fn issued_at(&self, device: &Facts, now: Timestamp) -> Timestamp {
+    fn issued_at(&self, device: &CertificateHolder, now: Timestamp) -> Timestamp {
         self.context.status.tokens_before(device).map_or(now, |signed_out| now.max(signed_out))
     }
 

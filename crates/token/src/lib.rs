@@ -2,7 +2,7 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | what must be configured, and which routes there are | [`Tokens`], [`portal_router`], [`device_router`] |
+//! | what must be configured, and which routes there are | [`AuthorizationServer`], [`portal_router`], [`device_router`] |
 //!
 //! # What this authorization server does, where the standards leave a choice
 //!
@@ -21,7 +21,7 @@
 //!   `subject_token`; the actor is the device by its certificate. The token names both: `sub` is the person, by a
 //!   subject that says nothing, `act` and `client_id` are the device. A refresh token comes with it. A proof that does
 //!   not hold gets `invalid_request` (section 2.2.2), a person who does not belong to the device `invalid_grant`.
-//! - Whoever renews a certificate may get a token with it ([`Tokens::companion`]): that one client need not present the
+//! - Whoever renews a certificate may get a token with it ([`AuthorizationServer::companion`]): that one client need not present the
 //!   certificate that its token is bound to, as its request for the certificate was signed with the key.
 //! - A token has the scopes of its product that were asked for, and none unless asked; any other gets `invalid_scope`.
 //!   What a token is for is said by one `resource` (RFC 8707) or `audience`: the name of a configured product, or nothing
@@ -56,12 +56,12 @@ mod rules;
 mod scope;
 mod tokens;
 
-pub use companion::Companion;
+pub use companion::RenewalToken;
 pub use error::OAuthError;
-pub use people::{Fetch, IdentityProvider};
+pub use people::{DocumentFetcher, IdentityProvider};
 pub use routes::{device_router, portal_router};
-pub use rules::{RefreshRules, Rules};
-pub use tokens::{Misconfigured, Product, Tokens};
+pub use rules::{RefreshRules, TokenRules};
+pub use tokens::{AuthorizationServer, ConfigurationError, Product};
 
 #[cfg(test)]
 mod tests;

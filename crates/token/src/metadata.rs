@@ -1,7 +1,7 @@
 //! What clients and gates discover (RFC 8414).
 
 use crate::exchange;
-use crate::tokens::{Product, Tokens};
+use crate::tokens::{AuthorizationServer, Product};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tegata_signals::STATUS_LISTS;
 use tegata_signals::metadata::{FEED, GATE_KEYS, JWKS, RECEIPTS};
-use tegata_web::Addresses;
+use tegata_web::InstallationAddresses;
 use tegata_web::document::{public, written};
 
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -23,27 +23,27 @@ const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRAN
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
 /// Written once: it changes only with the configuration.
-pub(crate) struct Documents {
+pub(crate) struct MetadataDocuments {
     metadata: Bytes,
 }
 
-impl Documents {
-    pub(crate) fn new(addresses: &Addresses, products: &[Product]) -> Self {
-        Self { metadata: written(&Metadata::of(addresses, products)) }
+impl MetadataDocuments {
+    pub(crate) fn new(addresses: &InstallationAddresses, products: &[Product]) -> Self {
+        Self { metadata: written(&ServerMetadata::of(addresses, products)) }
     }
 }
 
-pub(crate) async fn metadata(State(tokens): State<Arc<Tokens>>) -> Response {
+pub(crate) async fn metadata(State(tokens): State<Arc<AuthorizationServer>>) -> Response {
     public(tokens.documents.metadata.clone(), "application/json")
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct ServerMetadata<'a> {
     issuer: &'a str,
     #[serde(flatten)]
-    endpoints: Endpoints,
+    endpoints: ServerEndpoints,
     /// The same addresses: the portal has no such endpoints. For clients that look here (RFC 8705 section 5).
-    mtls_endpoint_aliases: Endpoints,
+    mtls_endpoint_aliases: ServerEndpoints,
     jwks_uri: String,
     /// Of all products.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -64,7 +64,7 @@ struct Metadata<'a> {
 }
 
 #[derive(Serialize)]
-struct Endpoints {
+struct ServerEndpoints {
     #[serde(rename = "token_endpoint")]
     token: String,
     #[serde(rename = "introspection_endpoint")]
@@ -73,13 +73,13 @@ struct Endpoints {
     revocation: String,
 }
 
-impl<'a> Metadata<'a> {
-    fn of(addresses: &'a Addresses, products: &'a [Product]) -> Self {
+impl<'a> ServerMetadata<'a> {
+    fn of(addresses: &'a InstallationAddresses, products: &'a [Product]) -> Self {
         let device = &addresses.device;
         Self {
             issuer: addresses.issuer(),
-            endpoints: Endpoints::at(device),
-            mtls_endpoint_aliases: Endpoints::at(device),
+            endpoints: ServerEndpoints::at(device),
+            mtls_endpoint_aliases: ServerEndpoints::at(device),
             jwks_uri: format!("{}{JWKS}", addresses.portal),
             scopes_supported: products
                 .iter()
@@ -102,7 +102,7 @@ impl<'a> Metadata<'a> {
     }
 }
 
-impl Endpoints {
+impl ServerEndpoints {
     fn at(device: &str) -> Self {
         Self {
             token: format!("{device}{TOKEN}"),

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use tegata_core::jws::foreign::unverified_payload;
 use tegata_core::{Refusal, TenantId, Timestamp};
 
-pub(crate) use statement::Kind;
+pub(crate) use statement::SubjectTokenKind;
 
 /// The longest proof looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
 
 /// Fetches public documents over HTTPS, within a time limit and a size limit of its own. It follows no redirects.
-pub trait Fetch: Send + Sync {
+pub trait DocumentFetcher: Send + Sync {
     /// The body of a 200, or nothing.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<Vec<u8>>>;
 }
@@ -42,12 +42,12 @@ pub struct IdentityProvider {
     /// tenant's.
     pub site_claim: Option<String>,
     /// The way to it.
-    pub fetch: Arc<dyn Fetch>,
+    pub fetch: Arc<dyn DocumentFetcher>,
 }
 
 /// A person who was recognised.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Person {
+pub(crate) struct RecognizedPerson {
     /// As [`tegata_core::claims::person_subject`] makes it.
     pub(crate) subject: String,
     /// Where the person works, unless everywhere.
@@ -58,9 +58,9 @@ pub(crate) struct Person {
 
 /// All providers.
 #[derive(Default)]
-pub(crate) struct People(Vec<Provider>);
+pub(crate) struct IdentityProviders(Vec<Provider>);
 
-impl People {
+impl IdentityProviders {
     pub(crate) fn new(providers: impl IntoIterator<Item = IdentityProvider>) -> Self {
         Self(providers.into_iter().map(Provider::new).collect())
     }
@@ -69,10 +69,10 @@ impl People {
     pub(crate) async fn recognise(
         &self,
         token: &str,
-        kind: Kind,
+        kind: SubjectTokenKind,
         tenant: &TenantId,
         now: Timestamp,
-    ) -> Result<Person, OAuthError> {
+    ) -> Result<RecognizedPerson, OAuthError> {
         let payload = unverified_payload(token, LONGEST).ok_or(Refusal::PersonUnproven)?;
         let issuer = statement::issuer_of(&payload).ok_or(Refusal::PersonUnproven)?;
         let provider = self.provider(&issuer, tenant)?;

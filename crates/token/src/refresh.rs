@@ -1,16 +1,17 @@
 //! Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): they belong to the device and outlive its certificates.
 
-use crate::client::{Asked, Call};
+use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::OAuthError;
-use crate::issuance::Terms;
-use crate::tokens::Tokens;
+use crate::issuance::TokenRequest;
+use crate::tokens::AuthorizationServer;
 use axum::response::Response;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
 use tegata_core::id::Code;
 use tegata_core::{Entropy, FamilyId, Refusal, Timestamp};
 use tegata_storage::{
-    Actor, Family, FamilyEnd, GrantedToken, LedgerError, Note, RotateFamily, Rotation, StartFamily,
+    Actor, AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation,
+    StartFamily,
 };
 
 /// One value of a family: the family's name, a dot, and 160 random bits. It never prints itself.
@@ -38,7 +39,10 @@ impl RefreshToken {
 }
 
 /// The grant `refresh_token`.
-pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OAuthError> {
+pub(crate) async fn refresh(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+) -> Result<Response, OAuthError> {
     let text = call.form.require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
     let now = tokens.context.now();
@@ -46,7 +50,7 @@ pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OA
     check_target(tokens, call, &family).await?;
     let (audience, person) = (family.audience.as_str(), family.subject.as_deref());
     let scope = scope_of(tokens, call, &family)?;
-    let claims = tokens.claims(&call.client, Terms { audience, scope, person }, now);
+    let claims = tokens.claims(&call.client, TokenRequest { audience, scope, person }, now);
     let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
     rotate(tokens, &claims, &presented, &next, now).await?;
     call.authenticate_again(&tokens.context).await?;
@@ -55,7 +59,7 @@ pub(crate) async fn refresh(tokens: &Tokens, call: &Call) -> Result<Response, OA
 
 /// A family that begins with these claims. Gives the member with its first value.
 pub(crate) async fn start(
-    tokens: &Tokens,
+    tokens: &AuthorizationServer,
     claims: &AccessClaims,
     person: Option<&str>,
     now: Timestamp,
@@ -82,8 +86,8 @@ pub(crate) async fn start(
 /// Revocation (RFC 7009) of any value of a family ends the family; what is over already is as good as revoked. Gives the
 /// event that gates hear of.
 pub(crate) async fn give_back(
-    tokens: &Tokens,
-    asked: &Asked,
+    tokens: &AuthorizationServer,
+    asked: &AuthenticatedRequest,
     presented: &RefreshToken,
     now: Timestamp,
 ) -> Result<Option<u64>, OAuthError> {
@@ -103,15 +107,15 @@ pub(crate) async fn give_back(
 /// Another device's attempt is written down: somebody has a copy. It does not end the family, for then anybody who
 /// had read a family's name could.
 async fn living_family(
-    tokens: &Tokens,
-    call: &Call,
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
     presented: &RefreshToken,
     now: Timestamp,
-) -> Result<Family, OAuthError> {
+) -> Result<RefreshTokenFamily, OAuthError> {
     let family = tokens.context.ledger.family(&presented.family).await?.ok_or(Refusal::SessionEnded)?;
     if family.device != call.client.device {
         let device = call.client.device.clone();
-        let note = Note {
+        let note = AuditNote {
             actor: Actor::Device(device.clone()),
             action: "token_family.refused",
             device: Some(device),
@@ -125,7 +129,11 @@ async fn living_family(
 }
 
 /// The product stays the one of the grant (RFC 8707 section 2.2), and has to be licensed still.
-async fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(), OAuthError> {
+async fn check_target(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+    family: &RefreshTokenFamily,
+) -> Result<(), OAuthError> {
     let names_one = call.form.get("resource").or(call.form.get("audience")).is_some();
     if names_one && tokens.product_named(&call.form)? != family.audience {
         return Err(OAuthError::invalid_target("The refresh token is for another product"));
@@ -134,7 +142,11 @@ async fn check_target(tokens: &Tokens, call: &Call, family: &Family) -> Result<(
 }
 
 /// That of the grant, or as much of it as is asked for (RFC 6749 section 6).
-fn scope_of(tokens: &Tokens, call: &Call, family: &Family) -> Result<Option<String>, OAuthError> {
+fn scope_of(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+    family: &RefreshTokenFamily,
+) -> Result<Option<String>, OAuthError> {
     let granted = family.scope.as_deref().unwrap_or_default();
     match call.form.get("scope") {
         Some(_) => tokens.scope_within(&call.form, &family.audience, Some(granted)),
@@ -143,7 +155,7 @@ fn scope_of(tokens: &Tokens, call: &Call, family: &Family) -> Result<Option<Stri
 }
 
 async fn rotate(
-    tokens: &Tokens,
+    tokens: &AuthorizationServer,
     claims: &AccessClaims,
     presented: &RefreshToken,
     next: &RefreshToken,

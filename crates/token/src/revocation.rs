@@ -1,17 +1,17 @@
 //! Revocation (RFC 7009).
 
-use crate::client::Asked;
+use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
-use crate::introspection::Own;
+use crate::introspection::OwnToken;
 use crate::refresh::{self, RefreshToken};
-use crate::tokens::Tokens;
+use crate::tokens::AuthorizationServer;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, Role, Timestamp};
-use tegata_storage::{Actor, Status};
+use tegata_storage::{Actor, StatusCache};
 use tokio::time::{sleep, timeout};
 
 /// How long an answer waits for this process's own memory to hear of the revocation.
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(1);
 
 pub(crate) async fn revoke(
-    State(tokens): State<Arc<Tokens>>,
+    State(tokens): State<Arc<AuthorizationServer>>,
     request: Request,
 ) -> Result<Response, OAuthError> {
-    let asked = Asked::read(&tokens, request).await?;
-    if matches!(&asked, Asked::Holder(call) if call.client.role != Role::Device) {
+    let asked = AuthenticatedRequest::read(&tokens, request).await?;
+    if matches!(&asked, AuthenticatedRequest::Holder(call) if call.client.role != Role::Device) {
         return Err(Refusal::NotADevice.into());
     }
     let text = asked.form().require("token", "token is missing")?;
@@ -45,13 +45,13 @@ pub(crate) async fn revoke(
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 
-impl Tokens {
+impl AuthorizationServer {
     /// Durable when it returns; and introspection here knows of it, so that nobody who was told "revoked" is then told
     /// "active". When the memory is slow, gates and introspection still hear of it by the feed.
-    async fn deny(&self, own: &Own, now: Timestamp) -> Result<(), OAuthError> {
+    async fn deny(&self, own: &OwnToken, now: Timestamp) -> Result<(), OAuthError> {
         let (device, actor) = match own {
-            Own::Device(claims) => (Some(&claims.device), Actor::Device(claims.device.clone())),
-            Own::Client(claims) => (None, Actor::Client(claims.client_id.clone())),
+            OwnToken::Device(claims) => (Some(&claims.device), Actor::Device(claims.device.clone())),
+            OwnToken::Client(claims) => (None, Actor::Client(claims.client_id.clone())),
         };
         let mut transaction = self.context.ledger.begin(now).await?;
         let until = Timestamp::from_seconds(own.exp());
@@ -69,7 +69,7 @@ impl Tokens {
     }
 }
 
-async fn applied(status: &Status, seq: u64) {
+async fn applied(status: &StatusCache, seq: u64) {
     while status.freshness().seq < seq {
         sleep(LOOK).await;
     }

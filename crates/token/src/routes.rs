@@ -1,18 +1,18 @@
 //! The routes, by listener.
 
-use crate::tokens::Tokens;
+use crate::tokens::AuthorizationServer;
 use crate::{introspection, issuance, metadata, revocation};
 use axum::Router;
 use axum::routing::{get, post};
 use std::sync::Arc;
 
 /// For the portal: what anybody may discover.
-pub fn portal_router(tokens: Arc<Tokens>) -> Router {
+pub fn portal_router(tokens: Arc<AuthorizationServer>) -> Router {
     discovery().with_state(tokens)
 }
 
 /// For the device listener: the endpoints of clients.
-pub fn device_router(tokens: Arc<Tokens>) -> Router {
+pub fn device_router(tokens: Arc<AuthorizationServer>) -> Router {
     discovery()
         .route(metadata::TOKEN, post(issuance::token))
         .route(metadata::INTROSPECTION, post(introspection::introspect))
@@ -20,6 +20,6 @@ pub fn device_router(tokens: Arc<Tokens>) -> Router {
         .with_state(tokens)
 }
 
-fn discovery() -> Router<Arc<Tokens>> {
+fn discovery() -> Router<Arc<AuthorizationServer>> {
     Router::new().route(metadata::METADATA, get(metadata::metadata))
 }

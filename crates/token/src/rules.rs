@@ -1,12 +1,12 @@
 //! What an operator decides about tokens.
 
 use crate::people::IdentityProvider;
-use crate::tokens::Misconfigured;
+use crate::tokens::ConfigurationError;
 use std::time::Duration;
 
 /// How tokens live.
 #[derive(Clone)]
-pub struct Rules {
+pub struct TokenRules {
     /// How long an access token lives: one second to one hour.
     pub lifetime: Duration,
     /// How refresh tokens do.
@@ -37,15 +37,15 @@ impl Default for RefreshRules {
     }
 }
 
-impl From<Duration> for Rules {
+impl From<Duration> for TokenRules {
     fn from(lifetime: Duration) -> Self {
         Self { lifetime, refresh: RefreshRules::default(), people: Vec::new() }
     }
 }
 
 impl RefreshRules {
-    pub(crate) fn check(&self, access: Duration) -> Result<(), Misconfigured> {
+    pub(crate) fn check(&self, access: Duration) -> Result<(), ConfigurationError> {
         let is_sound = access <= self.idle && self.idle <= self.lifetime && self.grace < self.idle;
-        if is_sound { Ok(()) } else { Err(Misconfigured::Refresh) }
+        if is_sound { Ok(()) } else { Err(ConfigurationError::Refresh) }
     }
 }

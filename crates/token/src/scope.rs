@@ -3,19 +3,19 @@
 //! Products say which scopes they have. A token has those that were asked for, and none unless asked.
 
 use crate::error::OAuthError;
-use crate::form::Form;
-use crate::tokens::Tokens;
+use crate::form::FormParameters;
+use crate::tokens::AuthorizationServer;
 
-impl Tokens {
+impl AuthorizationServer {
     /// The scope of a token, from what a request asks for. What the product does not have is never granted.
-    pub(crate) fn scope(&self, form: &Form, audience: &str) -> Result<Option<String>, OAuthError> {
+    pub(crate) fn scope(&self, form: &FormParameters, audience: &str) -> Result<Option<String>, OAuthError> {
         self.scope_within(form, audience, None)
     }
 
     /// The same, within `limit` where there is one: the scopes of the grant, or those that the client is registered for.
     pub(crate) fn scope_within(
         &self,
-        form: &Form,
+        form: &FormParameters,
         audience: &str,
         limit: Option<&str>,
     ) -> Result<Option<String>, OAuthError> {

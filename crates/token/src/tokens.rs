@@ -1,20 +1,20 @@
 //! What the OAuth endpoints share.
 
 use crate::error::OAuthError;
-use crate::form::Form;
-use crate::metadata::Documents;
-use crate::people::People;
-use crate::rules::{RefreshRules, Rules};
+use crate::form::FormParameters;
+use crate::metadata::MetadataDocuments;
+use crate::people::IdentityProviders;
+use crate::rules::{RefreshRules, TokenRules};
 use crate::scope::is_scope;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
-use tegata_core::jws::KeyError;
+use tegata_core::jws::JwkError;
 use tegata_core::{Refusal, Timestamp};
-use tegata_signals::{Issuer, Signals, StatusLists};
-use tegata_storage::Facts;
-use tegata_web::{ClientRegistry, Context};
+use tegata_signals::{SignalIssuer, Signals, StatusLists};
+use tegata_storage::CertificateHolder;
+use tegata_web::{ClientRegistry, ServerContext};
 use thiserror::Error;
 
 /// A product that tokens are for.
@@ -32,7 +32,7 @@ pub struct Product {
 
 /// A configuration that cannot be served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum Misconfigured {
+pub enum ConfigurationError {
     /// No product, one without a name, or one that stands twice.
     #[error("products need names, each its own, and there must be one at least")]
     Products,
@@ -53,37 +53,37 @@ pub enum Misconfigured {
 }
 
 /// The authorization server. Requests share it.
-pub struct Tokens {
-    pub(crate) context: Context,
-    pub(crate) issuer: Arc<Issuer>,
+pub struct AuthorizationServer {
+    pub(crate) context: ServerContext,
+    pub(crate) issuer: Arc<SignalIssuer>,
     pub(crate) lifetime: Duration,
-    pub(crate) documents: Documents,
+    pub(crate) documents: MetadataDocuments,
     pub(crate) refresh: RefreshRules,
-    pub(crate) people: People,
+    pub(crate) people: IdentityProviders,
     status_lists: Arc<StatusLists>,
     products: Vec<Product>,
     clients: Arc<ClientRegistry>,
 }
 
-impl Tokens {
+impl AuthorizationServer {
     /// # Errors
-    /// [`Misconfigured`] says what cannot be served.
+    /// [`ConfigurationError`] says what cannot be served.
     pub fn new(
         signals: &Signals,
         clients: Arc<ClientRegistry>,
         products: Vec<Product>,
-        rules: impl Into<Rules>,
-    ) -> Result<Arc<Self>, Misconfigured> {
-        let Rules { lifetime, refresh, people } = rules.into();
+        rules: impl Into<TokenRules>,
+    ) -> Result<Arc<Self>, ConfigurationError> {
+        let TokenRules { lifetime, refresh, people } = rules.into();
         check_products(&products)?;
         if !(Duration::from_secs(1)..=LONGEST_LIFETIME).contains(&lifetime) {
-            return Err(Misconfigured::Lifetime);
+            return Err(ConfigurationError::Lifetime);
         }
         refresh.check(lifetime)?;
-        let people = People::new(people);
+        let people = IdentityProviders::new(people);
         let issuer = signals.issuer().clone();
         let context = issuer.context.clone();
-        let documents = Documents::new(&context.addresses, &products);
+        let documents = MetadataDocuments::new(&context.addresses, &products);
         Ok(Arc::new(Self {
             context,
             issuer,
@@ -102,7 +102,7 @@ impl Tokens {
         &self.clients
     }
 
-    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JwkError> {
         self.issuer.sign(typ, claims)
     }
 
@@ -116,7 +116,11 @@ impl Tokens {
     }
 
     /// The product that a device's request is for, if the device may ask for it.
-    pub(crate) async fn audience_for(&self, form: &Form, device: &Facts) -> Result<&str, OAuthError> {
+    pub(crate) async fn audience_for(
+        &self,
+        form: &FormParameters,
+        device: &CertificateHolder,
+    ) -> Result<&str, OAuthError> {
         let audience = self.product_named(form)?;
         self.check_licence(audience, device).await?;
         Ok(audience)
@@ -124,7 +128,11 @@ impl Tokens {
 
     /// Whether the product is one, and is licensed where the device stands. The ledger itself is asked: whoever was told
     /// "granted" or "withdrawn" is never told otherwise. The installation's own devices try all products.
-    pub(crate) async fn check_licence(&self, audience: &str, device: &Facts) -> Result<(), OAuthError> {
+    pub(crate) async fn check_licence(
+        &self,
+        audience: &str,
+        device: &CertificateHolder,
+    ) -> Result<(), OAuthError> {
         let product = self.products.iter().find(|product| product.audience == audience);
         let product = product.ok_or(Refusal::ProductUnknown)?;
         if !product.licensed || device.tenant.is_system() {
@@ -139,7 +147,7 @@ impl Tokens {
     }
 
     /// The product that a request names, or the default one. Whether the asker may have it is another question.
-    pub(crate) fn product_named(&self, form: &Form) -> Result<&str, OAuthError> {
+    pub(crate) fn product_named(&self, form: &FormParameters) -> Result<&str, OAuthError> {
         let mut resources = form.all("resource");
         let (resource, another) = (resources.next(), resources.next());
         if another.is_some() {
@@ -175,18 +183,18 @@ impl Tokens {
     }
 }
 
-fn check_products(products: &[Product]) -> Result<(), Misconfigured> {
+fn check_products(products: &[Product]) -> Result<(), ConfigurationError> {
     let unnamed = products.iter().any(|product| product.audience.is_empty());
     let twice = products
         .iter()
         .enumerate()
         .any(|(place, product)| products[..place].iter().any(|earlier| earlier.audience == product.audience));
     if products.is_empty() || unnamed || twice {
-        return Err(Misconfigured::Products);
+        return Err(ConfigurationError::Products);
     }
     if !products.iter().flat_map(|product| &product.scopes).all(|scope| is_scope(scope)) {
-        return Err(Misconfigured::Scopes);
+        return Err(ConfigurationError::Scopes);
     }
     let defaults = products.iter().filter(|product| product.default).count();
-    if defaults <= 1 { Ok(()) } else { Err(Misconfigured::Defaults) }
+    if defaults <= 1 { Ok(()) } else { Err(ConfigurationError::Defaults) }
 }

@@ -45,7 +45,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
     assets: impl IntoIterator<Item = &'static Asset>,
 ) -> Router<S> {
     assets.into_iter().fold(Router::new(), |router, asset| {
-        let forms = Arc::new(Forms::of(asset));
+        let forms = Arc::new(AssetForms::of(asset));
         let answer = move |headers: HeaderMap| std::future::ready(forms.answer(&headers));
         router.route(&format!("/assets/{}", asset.name), get(answer))
     })
@@ -53,26 +53,26 @@ pub fn routes<S: Clone + Send + Sync + 'static>(
 
 /// An asset as it is and, for whoever understands it, compressed. What is compressed here is the same for everybody and
 /// holds no secret, so that its length gives nothing away.
-struct Forms {
+struct AssetForms {
     content_type: &'static str,
-    plain: Form<&'static [u8]>,
-    gzip: Option<Form<Arc<[u8]>>>,
+    plain: AssetForm<&'static [u8]>,
+    gzip: Option<AssetForm<Arc<[u8]>>>,
 }
 
-struct Form<B> {
+struct AssetForm<B> {
     tag: String,
     bytes: B,
 }
 
-impl Forms {
+impl AssetForms {
     fn of(asset: &Asset) -> Self {
         let tag = Thumbprint::of(asset.bytes);
         let gzip = compressed(asset.bytes).ok().filter(|gzip| gzip.len() < asset.bytes.len());
         Self {
             content_type: asset.content_type,
-            plain: Form { tag: format!("\"{tag}\""), bytes: asset.bytes },
+            plain: AssetForm { tag: format!("\"{tag}\""), bytes: asset.bytes },
             // A strong validator names one sequence of bytes (RFC 9110 section 8.8.3.3).
-            gzip: gzip.map(|gzip| Form { tag: format!("\"{tag}-gzip\""), bytes: gzip.into() }),
+            gzip: gzip.map(|gzip| AssetForm { tag: format!("\"{tag}-gzip\""), bytes: gzip.into() }),
         }
     }
 
@@ -128,7 +128,7 @@ mod tests {
     async fn ask(asset: &Asset, fields: &[(&'static str, &str)]) -> (Response<()>, Vec<u8>) {
         let headers =
             fields.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
-        let (parts, body) = Forms::of(asset).answer(&headers.collect()).into_parts();
+        let (parts, body) = AssetForms::of(asset).answer(&headers.collect()).into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         (Response::from_parts(parts, ()), body.to_vec())
     }

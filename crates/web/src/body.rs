@@ -1,6 +1,6 @@
 //! Reading a body, whole and within limits.
 
-use crate::problem::{Answer, Problem};
+use crate::problem::{Problem, WebResult};
 use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub const LIMIT: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The whole body, if it has at most `limit` bytes and arrives in 30 seconds.
-pub async fn read(body: Body, limit: usize) -> Answer<Bytes> {
+pub async fn read(body: Body, limit: usize) -> WebResult<Bytes> {
     let collected = timeout(PATIENCE, Limited::new(body, limit).collect()).await;
     match collected {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),

@@ -14,7 +14,7 @@ use x509_parser::public_key::PublicKey;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CertificateKeys {
     certificates: HashSet<Thumbprint>,
-    keys: HashSet<Key>,
+    keys: HashSet<CertificateKey>,
 }
 
 /// The text is not a JWKS, or a key in it cannot be compared with a certificate.
@@ -23,7 +23,7 @@ pub struct CertificateKeys {
 pub struct NotCertificateKeys(String);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Key {
+enum CertificateKey {
     /// The uncompressed point.
     Ec(Vec<u8>),
     /// Modulus and exponent.
@@ -37,7 +37,8 @@ impl CertificateKeys {
     /// [`NotCertificateKeys`] when one of its keys is of no use, or there is none: a set that is half understood would
     /// refuse somebody without a word.
     pub fn from_jwks(text: &str) -> Result<Self, NotCertificateKeys> {
-        let jwks: Jwks = serde_json::from_str(text).map_err(|error| NotCertificateKeys(error.to_string()))?;
+        let jwks: CertificateJwks =
+            serde_json::from_str(text).map_err(|error| NotCertificateKeys(error.to_string()))?;
         let mut known = Self::default();
         // A set has keys for other purposes too, which say so.
         let own = jwks.keys.iter().filter(|jwk| may_verify(jwk.use_.as_deref(), jwk.key_ops.as_ref()));
@@ -76,7 +77,7 @@ impl CertificateKeys {
     }
 
     /// A certificate stands for itself alone: another one of the same key is not registered.
-    fn add(&mut self, jwk: &Jwk) -> Option<()> {
+    fn add(&mut self, jwk: &CertificateJwk) -> Option<()> {
         match &jwk.x5c {
             Some(chain) => {
                 let leaf = from_base64(chain.first()?)?;
@@ -92,12 +93,12 @@ impl CertificateKeys {
 }
 
 #[derive(Deserialize)]
-struct Jwks {
-    keys: Vec<Jwk>,
+struct CertificateJwks {
+    keys: Vec<CertificateJwk>,
 }
 
 #[derive(Deserialize)]
-struct Jwk {
+struct CertificateJwk {
     kid: Option<String>,
     kty: String,
     crv: Option<String>,
@@ -112,13 +113,13 @@ struct Jwk {
     key_ops: Option<Value>,
 }
 
-impl Jwk {
-    fn key(&self) -> Option<Key> {
+impl CertificateJwk {
+    fn key(&self) -> Option<CertificateKey> {
         let number = |text: &Option<String>| from_base64url(text.as_deref()?);
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256" | "P-384")) => {
                 let (x, y) = (number(&self.x)?, number(&self.y)?);
-                (x.len() == y.len()).then(|| Key::Ec([&[4], &*x, &*y].concat()))
+                (x.len() == y.len()).then(|| CertificateKey::Ec([&[4], &*x, &*y].concat()))
             }
             ("RSA", None) => Some(rsa(&number(&self.n)?, &number(&self.e)?)),
             _ => None,
@@ -129,22 +130,22 @@ impl Jwk {
 /// The public key of a certificate, if it is one for ES256.
 pub fn p256_key(certificate: &[u8]) -> Option<VerifyingKey> {
     match key_of(certificate)? {
-        Key::Ec(point) => VerifyingKey::from_point(&point),
-        Key::Rsa(..) => None,
+        CertificateKey::Ec(point) => VerifyingKey::from_point(&point),
+        CertificateKey::Rsa(..) => None,
     }
 }
 
-fn key_of(leaf: &[u8]) -> Option<Key> {
+fn key_of(leaf: &[u8]) -> Option<CertificateKey> {
     let Ok(([], certificate)) = X509Certificate::from_der(leaf) else { return None };
     match certificate.public_key().parsed().ok()? {
-        PublicKey::EC(point) => Some(Key::Ec(point.data().to_vec())),
+        PublicKey::EC(point) => Some(CertificateKey::Ec(point.data().to_vec())),
         PublicKey::RSA(key) => Some(rsa(key.modulus, key.exponent)),
         _ => None,
     }
 }
 
 /// Without the zeros that DER puts before a number and JWK does not.
-fn rsa(modulus: &[u8], exponent: &[u8]) -> Key {
+fn rsa(modulus: &[u8], exponent: &[u8]) -> CertificateKey {
     let bare = |number: &[u8]| number.iter().copied().skip_while(|&byte| byte == 0).collect();
-    Key::Rsa(bare(modulus), bare(exponent))
+    CertificateKey::Rsa(bare(modulus), bare(exponent))
 }

@@ -5,7 +5,7 @@
 //! client. By `self_signed_tls_client_auth` (section 2.2) it is known by its JWKS. In both cases nothing but the leaf
 //! is looked at, and a certificate of this installation has to be in good standing in the ledger too.
 
-use crate::{CertificateKeys, ClientCas, Context, Path, PeerCertificate, Subject, leaf};
+use crate::{CertificateKeys, ClientCas, PeerCertificate, ServerContext, SubjectRule, TrustVerdict, leaf};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 /// A client as the operator registered it.
 #[derive(Debug)]
-pub struct Registration {
+pub struct RegisteredClient {
     /// What it calls itself.
     pub client_id: String,
     /// How it is known.
@@ -35,7 +35,7 @@ pub enum ClientAuthentication {
     /// `tls_client_auth`.
     TlsClientAuth {
         /// What the certificate must say.
-        subject: Subject,
+        subject: SubjectRule,
         /// Who must have issued it.
         issuers: ClientIssuers,
     },
@@ -62,7 +62,7 @@ pub enum ClientIssuers {
 
 /// All registered clients, by name.
 #[derive(Debug, Default)]
-pub struct ClientRegistry(HashMap<String, Arc<Registration>>);
+pub struct ClientRegistry(HashMap<String, Arc<RegisteredClient>>);
 
 /// A registration that cannot be served.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -82,7 +82,7 @@ pub enum RegistrationError {
 #[derive(Clone, Debug)]
 pub struct RecognizedClient {
     /// As the operator registered it.
-    pub registration: Arc<Registration>,
+    pub registration: Arc<RegisteredClient>,
     /// What it presented.
     pub certificate: PeerCertificate,
     /// When its certificate ends.
@@ -100,7 +100,7 @@ impl ClientRegistry {
     /// # Errors
     /// [`RegistrationError`] says what cannot be served.
     pub fn new(
-        registrations: impl IntoIterator<Item = Registration>,
+        registrations: impl IntoIterator<Item = RegisteredClient>,
         is_product: impl Fn(&str) -> bool,
     ) -> Result<Self, RegistrationError> {
         let mut clients = HashMap::new();
@@ -144,7 +144,7 @@ impl ClientRegistry {
     pub async fn recognize(
         &self,
         client_id: &str,
-        context: &Context,
+        context: &ServerContext,
         certificate: Option<&PeerCertificate>,
     ) -> Result<RecognizedClient, Refusal> {
         let registration = self.get(client_id).ok_or(Refusal::NotThisClient)?;
@@ -152,12 +152,12 @@ impl ClientRegistry {
     }
 
     /// The client of this name.
-    pub fn get(&self, client_id: &str) -> Option<&Arc<Registration>> {
+    pub fn get(&self, client_id: &str) -> Option<&Arc<RegisteredClient>> {
         self.0.get(client_id)
     }
 }
 
-impl Registration {
+impl RegisteredClient {
     /// A device's identifier is a client of its own: no registration can stand in for one.
     fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), RegistrationError> {
         let name = &self.client_id;
@@ -186,13 +186,13 @@ impl Registration {
     /// [`Refusal::NotThisClient`] if it is not one that the client registered; what else speaks against it otherwise.
     pub async fn recognize(
         self: &Arc<Self>,
-        context: &Context,
+        context: &ServerContext,
         presented: Option<&PeerCertificate>,
     ) -> Result<RecognizedClient, Refusal> {
         let certificate = presented.ok_or(Refusal::NoCertificate)?;
         let now = context.now();
         let not_after = leaf::in_force(&certificate.der, now)?;
-        if certificate.path == Path::Trusted {
+        if certificate.path == TrustVerdict::Trusted {
             context.caller(Some(certificate)).await?;
         }
         match &self.method {
@@ -225,7 +225,7 @@ impl ClientKeys {
 impl ClientIssuers {
     fn judge(&self, certificate: &PeerCertificate, now: Timestamp) -> Result<(), Refusal> {
         match self {
-            Self::Own if certificate.path == Path::Trusted => Ok(()),
+            Self::Own if certificate.path == TrustVerdict::Trusted => Ok(()),
             Self::Own => Err(Refusal::ForeignCertificate),
             Self::Of(cas) => cas.judge(&certificate.der, now),
         }

@@ -1,6 +1,6 @@
 //! What a request knows about the connection it came on.
 
-use crate::path::Path;
+use crate::path::TrustVerdict;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -30,7 +30,7 @@ pub struct PeerCertificate {
     /// Its name.
     pub thumbprint: Thumbprint,
     /// Whether we issued it; judged once, when the connection was made.
-    pub path: Path,
+    pub path: TrustVerdict,
 }
 
 /// The certificate of this connection, if one was presented. Only requests of the device listener have

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tegata_core::feed::{Change, Event};
 use tegata_core::{Clock, Standing, Thumbprint};
-use tegata_storage::Status;
+use tegata_storage::StatusCache;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -25,7 +25,7 @@ struct RegisteredConnection {
 }
 
 /// One of them, until it is dropped.
-pub(crate) struct Registration {
+pub(crate) struct RegisteredUntilDrop {
     registry: Arc<ConnectionRegistry>,
     number: u64,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Registration {
 impl ConnectionRegistry {
     /// Ends connections whose certificate is denied, by itself, its device or its tenant, as soon as the status memory
     /// hears of it: no further request is read, those under way may end. Runs until the memory is gone.
-    pub async fn follow(self: Arc<Self>, status: Arc<Status>, clock: Arc<dyn Clock>) {
+    pub async fn follow(self: Arc<Self>, status: Arc<StatusCache>, clock: Arc<dyn Clock>) {
         let (_, mut events) = status.subscribe();
         while denied(&mut events).await {
             for registered in self.all() {
@@ -66,10 +66,10 @@ impl ConnectionRegistry {
         self: &Arc<Self>,
         thumbprint: Thumbprint,
         connection: ConnectionControl,
-    ) -> Registration {
+    ) -> RegisteredUntilDrop {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.open().insert(number, RegisteredConnection { thumbprint, connection });
-        Registration { registry: Arc::clone(self), number }
+        RegisteredUntilDrop { registry: Arc::clone(self), number }
     }
 
     fn all(&self) -> Vec<RegisteredConnection> {
@@ -81,7 +81,7 @@ impl ConnectionRegistry {
     }
 }
 
-impl Drop for Registration {
+impl Drop for RegisteredUntilDrop {
     fn drop(&mut self) {
         self.registry.open().remove(&self.number);
     }

@@ -4,11 +4,11 @@ use crate::probe::ProbeHosts;
 use std::sync::Arc;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Entropy, Installation, Timestamp};
-use tegata_storage::{Ledger, Status};
+use tegata_storage::{Ledger, StatusCache};
 
 /// The addresses under which the installation is reached, without a trailing slash.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Addresses {
+pub struct InstallationAddresses {
     /// HTTPS, never asks for a certificate. Also the OAuth issuer.
     pub portal: String,
     /// HTTPS, asks for a certificate.
@@ -21,7 +21,7 @@ pub struct Addresses {
 
 /// Shared by all requests. Cloning shares it.
 #[derive(Clone)]
-pub struct Context {
+pub struct ServerContext {
     /// The one place a request gets the time from.
     pub clock: Arc<dyn Clock>,
     /// The one place a request gets randomness from.
@@ -29,23 +29,23 @@ pub struct Context {
     /// The ledger.
     pub ledger: Ledger,
     /// The ledger's memory.
-    pub status: Arc<Status>,
+    pub status: Arc<StatusCache>,
     /// The installation's name.
     pub installation: Installation,
     /// Its addresses.
-    pub addresses: Arc<Addresses>,
+    pub addresses: Arc<InstallationAddresses>,
     /// The rules of renewal.
     pub renewal: RenewalPolicy,
 }
 
-impl Context {
+impl ServerContext {
     /// The time of this request.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }
 
-impl Addresses {
+impl InstallationAddresses {
     /// The OAuth issuer, exactly as tokens and metadata say it.
     pub fn issuer(&self) -> &str {
         &self.portal

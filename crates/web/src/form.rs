@@ -1,7 +1,7 @@
 //! Bodies of forms, read strictly.
 
 use crate::body;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Problem, WebResult};
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -17,7 +17,7 @@ pub struct StrictForm<T>(pub T);
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for StrictForm<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Answer<Self> {
+    async fn from_request(request: Request, _state: &S) -> WebResult<Self> {
         let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
         let essence = media.and_then(|media| media.split(';').next()).map(str::trim);
         if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case(FORM)) {

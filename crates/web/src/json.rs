@@ -1,7 +1,7 @@
 //! Bodies in JSON, read strictly.
 
 use crate::body;
-use crate::problem::{Answer, Problem};
+use crate::problem::{Problem, WebResult};
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -20,7 +20,7 @@ pub struct StrictJson<T>(pub T);
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Answer<Self> {
+    async fn from_request(request: Request, _state: &S) -> WebResult<Self> {
         if !is_json(request.headers()) {
             return Err(Problem::media_type(JSON));
         }

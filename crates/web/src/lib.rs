@@ -44,24 +44,24 @@ pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
 pub use client_cas::{ClientCas, RevocationLists};
 pub use client_registry::{
-    ClientAuthentication, ClientIssuers, ClientKeys, ClientRegistry, RecognizedClient, Registration,
+    ClientAuthentication, ClientIssuers, ClientKeys, ClientRegistry, RecognizedClient, RegisteredClient,
     RegistrationError,
 };
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
-pub use context::{Addresses, Context};
+pub use context::{InstallationAddresses, ServerContext};
 pub use form::StrictForm;
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};
-pub use page::Page;
-pub use path::{Path, TrustedIssuers};
+pub use page::HtmlPage;
+pub use path::{TrustVerdict, TrustedIssuers};
 pub use probe::ProbeHosts;
-pub use problem::{Answer, Problem};
-pub use proxy::{Proxies, UnfitProxies};
+pub use problem::{Problem, WebResult};
+pub use proxy::{ProxyConfigError, TrustedProxies};
 pub use reselection::CertificateReselection;
-pub use site::{Kept, Site};
-pub use subject::Subject;
+pub use site::{ListenerRules, RuledRouter};
+pub use subject::SubjectRule;
 pub use tegata_net::{Limits, RequestId};
 
 #[cfg(test)]

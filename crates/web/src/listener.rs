@@ -1,12 +1,12 @@
 //! The listeners: what each asks of a connection, and what its requests learn about it.
 
 use crate::connection::{ConnectionControl, PeerAddress, Presented, ServerName};
-use crate::connection_registry::{ConnectionRegistry, Registration};
-use crate::path::Path;
+use crate::connection_registry::{ConnectionRegistry, RegisteredUntilDrop};
+use crate::path::TrustVerdict;
 use crate::proxy::ProxyCertificate;
 use crate::reselection::CertificateReselection;
-use crate::site::Kept;
-use crate::tls::DeviceDoor;
+use crate::site::RuledRouter;
+use crate::tls::DeviceTls;
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::{Extensions, Request, Response};
@@ -17,7 +17,8 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tegata_core::{Clock, Refusal, Thumbprint};
 use tegata_net::{
-    Accepted, ConnectionHandler, ConnectionService, DrainOnDrop, Limits, Listener, Transport, normalized,
+    AcceptedConnection, ConnectionHandler, ConnectionService, DrainOnDrop, Limits, Listener, Transport,
+    normalized,
 };
 use tokio::net::TcpListener;
 
@@ -31,7 +32,7 @@ pub enum ListenerKind {
     /// HTTPS for proxies, which are known by address or certificate: the names that they ask for say nothing.
     Proxy(Arc<ServerConfig>),
     /// HTTPS that asks for a certificate. Connections made with one of ours are registered.
-    Device(Arc<ArcSwap<DeviceDoor>>, Arc<dyn Clock>, Arc<ConnectionRegistry>),
+    Device(Arc<ArcSwap<DeviceTls>>, Arc<dyn Clock>, Arc<ConnectionRegistry>),
 }
 
 /// Serves until `shutdown` is done and the connections have ended or been cut. No failure of one
@@ -39,7 +40,7 @@ pub enum ListenerKind {
 pub async fn serve(
     tcp: TcpListener,
     kind: ListenerKind,
-    kept: impl Into<Kept>,
+    kept: impl Into<RuledRouter>,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send,
 ) {
@@ -50,13 +51,13 @@ pub async fn serve(
 pub async fn serve_counting(
     tcp: TcpListener,
     kind: ListenerKind,
-    kept: impl Into<Kept>,
+    kept: impl Into<RuledRouter>,
     limits: Limits,
     open: Arc<AtomicUsize>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let transport = kind.transport();
-    let service = ListenerShared { kind, kept: kept.into(), drain: limits.drain };
+    let service = WebListenerShared { kind, kept: kept.into(), drain: limits.drain };
     Listener { tcp, transport, service, limits, open }.serve(shutdown).await;
 }
 
@@ -80,25 +81,25 @@ impl ListenerKind {
 }
 
 /// What all connections of a listener share.
-struct ListenerShared {
+struct WebListenerShared {
     kind: ListenerKind,
-    kept: Kept,
+    kept: RuledRouter,
     drain: Duration,
 }
 
 /// Who answers on one connection.
-struct Connection {
-    kept: Kept,
+struct WebConnection {
+    kept: RuledRouter,
     facts: Extensions,
     control: ConnectionControl,
     drain: Duration,
-    _registration: Option<Registration>,
+    _registration: Option<RegisteredUntilDrop>,
 }
 
-impl ConnectionService for ListenerShared {
-    type Handler = Connection;
+impl ConnectionService for WebListenerShared {
+    type Handler = WebConnection;
 
-    fn connected(&self, accepted: &Accepted<'_>) -> Option<Connection> {
+    fn connected(&self, accepted: &AcceptedConnection<'_>) -> Option<WebConnection> {
         let mut facts = Extensions::new();
         facts.insert(PeerAddress(accepted.peer));
         if let Some(tls) = accepted.tls {
@@ -107,7 +108,7 @@ impl ConnectionService for ListenerShared {
         let control = ConnectionControl::default();
         facts.insert(control.clone());
         let registration = self.register(&facts, &control);
-        Some(Connection {
+        Some(WebConnection {
             kept: self.kept.clone(),
             facts,
             control,
@@ -117,7 +118,7 @@ impl ConnectionService for ListenerShared {
     }
 }
 
-impl ListenerShared {
+impl WebListenerShared {
     fn learn(&self, tls: &ServerConnection, facts: &mut Extensions) {
         let leaf = tls.peer_certificates().and_then(<[_]>::first);
         if let ListenerKind::Proxy(_) = &self.kind {
@@ -140,10 +141,10 @@ impl ListenerShared {
         }
     }
 
-    fn register(&self, facts: &Extensions, connection: &ConnectionControl) -> Option<Registration> {
+    fn register(&self, facts: &Extensions, connection: &ConnectionControl) -> Option<RegisteredUntilDrop> {
         let ListenerKind::Device(_, clock, registry) = &self.kind else { return None };
         let certificate = facts.get::<Presented>()?.0.as_ref()?;
-        let ours = certificate.path == Path::Trusted;
+        let ours = certificate.path == TrustVerdict::Trusted;
         let registration = ours.then(|| registry.register(certificate.thumbprint, connection.clone()));
         // After registering, so that whoever lets go of the certificate now either finds this connection or is seen here.
         if facts.get().is_some_and(|choice: &CertificateReselection| choice.is_under_way(clock.now())) {
@@ -153,7 +154,7 @@ impl ListenerShared {
     }
 }
 
-impl ConnectionHandler for Connection {
+impl ConnectionHandler for WebConnection {
     type Body = Body;
 
     const LOGS_PATHS: bool = true;

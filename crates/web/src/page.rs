@@ -13,7 +13,7 @@ use crate::probe::ProbeHosts;
 
 /// One page in the house's layout.
 #[derive(Debug)]
-pub struct Page {
+pub struct HtmlPage {
     language: Language,
     title: String,
     /// `None` when the body's template failed.
@@ -25,7 +25,7 @@ pub struct Page {
     contact: Option<Contact>,
 }
 
-impl Page {
+impl HtmlPage {
     /// With `body` as the content of `<main>`. Templates escape what they are given.
     pub fn new(language: Language, title: &str, body: &impl Template) -> Self {
         let body = body.render().inspect_err(|error| tracing::error!(%error, title, "a page failed")).ok();
@@ -89,7 +89,7 @@ impl Page {
 
     fn html(&self) -> Option<String> {
         let body = self.body.as_deref()?;
-        let layout = Layout {
+        let layout = PageLayout {
             language: self.language,
             title: &self.title,
             body,
@@ -101,7 +101,7 @@ impl Page {
     }
 }
 
-impl IntoResponse for Page {
+impl IntoResponse for HtmlPage {
     fn into_response(self) -> Response {
         let Some(html) = self.html() else {
             return crate::Problem::from(Refusal::Internal).into_response();
@@ -124,7 +124,7 @@ impl IntoResponse for Page {
 
 #[derive(Template)]
 #[template(path = "layout.html")]
-struct Layout<'a> {
+struct PageLayout<'a> {
     language: Language,
     title: &'a str,
     body: &'a str,

@@ -20,7 +20,7 @@ pub use rustls::DistinguishedName;
 use rustls::crypto::ring::default_provider;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
-use tegata_core::{Memory, Thumbprint, Timestamp};
+use tegata_core::{Thumbprint, Timestamp, VerifiedCache};
 use thiserror::Error;
 use webpki::{
     CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder, anchor_from_trusted_cert,
@@ -33,7 +33,7 @@ const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 
 /// Where a certificate comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Path {
+pub enum TrustVerdict {
     /// Signed by one of our issuing CAs, or one taken over, for client authentication.
     Trusted,
     /// From anywhere else.
@@ -47,7 +47,7 @@ pub struct TrustedIssuers {
     /// Names that are told beside those of the issuers.
     more_hints: Vec<DistinguishedName>,
     /// Leaves that were found to be signed, and the place of their issuer.
-    verified: Memory<usize>,
+    verified: VerifiedCache<usize>,
 }
 
 /// Leaves remembered, in less than 100 bytes each. Only leaves that an issuer signed take room.
@@ -99,7 +99,7 @@ impl TrustedIssuers {
         let own = issuing.into_iter().map(below);
         let foreign = foreign.into_iter().map(|der| TrustedIssuer::new(der, None));
         let issuers = own.chain(foreign).collect::<Result<_, _>>()?;
-        Ok(Self { issuers, more_hints: Vec::new(), verified: Memory::new(REMEMBERED) })
+        Ok(Self { issuers, more_hints: Vec::new(), verified: VerifiedCache::new(REMEMBERED) })
     }
 
     /// Of CAs that no root of ours knows: those of registered clients. They say nothing about devices.
@@ -114,18 +114,18 @@ impl TrustedIssuers {
     }
 
     /// The verdict on a leaf at the time of its connection.
-    pub fn judge(&self, leaf: &[u8], now: Timestamp) -> Path {
+    pub fn judge(&self, leaf: &[u8], now: Timestamp) -> TrustVerdict {
         self.judge_named(leaf, &Thumbprint::of(leaf), now)
     }
 
     /// The same where the thumbprint of the leaf is known already.
-    pub(crate) fn judge_named(&self, leaf: &[u8], thumbprint: &Thumbprint, now: Timestamp) -> Path {
+    pub(crate) fn judge_named(&self, leaf: &[u8], thumbprint: &Thumbprint, now: Timestamp) -> TrustVerdict {
         if self.verified.get(thumbprint).is_some_and(|place| self.issuers[place].lives_at(now)) {
-            return Path::Trusted;
+            return TrustVerdict::Trusted;
         }
-        let Ok(place) = self.issuer_of(leaf, now, &[]) else { return Path::Foreign };
+        let Ok(place) = self.issuer_of(leaf, now, &[]) else { return TrustVerdict::Foreign };
         self.verified.insert(*thumbprint, place);
-        Path::Trusted
+        TrustVerdict::Trusted
     }
 
     /// The names to tell clients, so that they offer certificates of these issuers. Browsers compare

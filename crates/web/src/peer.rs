@@ -4,20 +4,23 @@
 //! request, so that a kept-alive connection does not outlive a revocation.
 
 use crate::connection::PeerCertificate;
-use crate::context::Context;
-use crate::path::Path;
+use crate::context::ServerContext;
+use crate::path::TrustVerdict;
 use std::sync::Arc;
 use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
-use tegata_storage::Facts;
+use tegata_storage::CertificateHolder;
 
-impl Context {
+impl ServerContext {
     /// The holder of the presented certificate, if it may be used now; otherwise why not.
     ///
     /// The first time a certificate is presented is written to the ledger: it proves that the certificate arrived, and
     /// lets the older generation retire.
-    pub async fn caller(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+    pub async fn caller(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let certificate = certificate.ok_or(Refusal::NoCertificate)?;
-        if certificate.path != Path::Trusted {
+        if certificate.path != TrustVerdict::Trusted {
             return Err(Refusal::ForeignCertificate);
         }
         let now = self.now();
@@ -29,23 +32,33 @@ impl Context {
 
     /// The holder of a certificate that nobody has presented here, if it may be used now; otherwise why not. Nothing is
     /// written.
-    pub async fn holder_of(&self, certificate: &Thumbprint) -> Result<Arc<Facts>, Refusal> {
+    pub async fn holder_of(&self, certificate: &Thumbprint) -> Result<Arc<CertificateHolder>, Refusal> {
         self.standing_at(certificate, self.now()).await
     }
 
-    /// As [`Context::caller`], for devices only.
-    pub async fn device(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+    /// As [`ServerContext::caller`], for devices only.
+    pub async fn device(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let facts = self.caller(certificate).await?;
         if facts.role == Role::Device { Ok(facts) } else { Err(Refusal::NotADevice) }
     }
 
-    /// As [`Context::caller`], for gates only.
-    pub async fn gate(&self, certificate: Option<&PeerCertificate>) -> Result<Arc<Facts>, Refusal> {
+    /// As [`ServerContext::caller`], for gates only.
+    pub async fn gate(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let facts = self.caller(certificate).await?;
         if facts.role == Role::Gate { Ok(facts) } else { Err(Refusal::NotAGate) }
     }
 
-    async fn standing_at(&self, thumbprint: &Thumbprint, now: Timestamp) -> Result<Arc<Facts>, Refusal> {
+    async fn standing_at(
+        &self,
+        thumbprint: &Thumbprint,
+        now: Timestamp,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let known = self.status.standing(thumbprint, now).await.map_err(|error| {
             tracing::error!(%error, "the standing of a certificate cannot be read");
             error.refusal()

@@ -1,10 +1,10 @@
 //! How a refusal is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
 //!
-//! Handlers return [`Answer`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
+//! Handlers return [`WebResult`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
 //! extensions, and the [`Site`](crate::Site), which knows the request, writes it in the reader's language and form.
 
 use crate::language::{ReaderLanguage, weighed};
-use crate::page::Page;
+use crate::page::HtmlPage;
 use askama::Template;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
@@ -16,7 +16,7 @@ use tegata_core::{Contact, Language, Refusal};
 use tegata_net::RequestId;
 
 /// What a handler answers.
-pub type Answer<T> = Result<T, Problem>;
+pub type WebResult<T> = Result<T, Problem>;
 
 /// A refusal, and what is particular about this one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,7 +90,7 @@ impl Problem {
         let request_id = RequestId::current();
         let contact = self.contact.as_ref().or(contact);
         let body = ProblemPage { language, title, detail, code, why, request_id, contact };
-        self.again((self.status(), Page::new(language, title, &body).contact(contact)).into_response())
+        self.again((self.status(), HtmlPage::new(language, title, &body).contact(contact)).into_response())
     }
 
     /// Whoever could not be served now is told when to come again (RFC 9110 section 15.6.4).
@@ -118,13 +118,13 @@ impl IntoResponse for Problem {
 }
 
 /// Whoever asked, as far as it matters to how a problem is told.
-pub(crate) struct Reader {
+pub(crate) struct ProblemReader {
     language: Language,
     as_page: bool,
     without_body: bool,
 }
 
-impl Reader {
+impl ProblemReader {
     pub(crate) fn of(request: &Request) -> Self {
         let ReaderLanguage(language) = ReaderLanguage::of(request.uri(), request.headers());
         Self {

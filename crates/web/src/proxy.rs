@@ -8,7 +8,7 @@
 use crate::connection::{BehindProxy, ConnectionControl, PeerAddress, Presented};
 use crate::problem::Problem;
 use crate::reselection::CertificateReselection;
-use crate::tls::DeviceDoor;
+use crate::tls::DeviceTls;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -18,22 +18,22 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tegata_core::proxied::{HeaderSource, Told};
+use tegata_core::proxied::{HeaderSource, ProxiedCertificate};
 use tegata_core::{Clock, Refusal, Thumbprint, Timestamp, header_name};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The proxies that are believed, and how they speak.
-pub struct Proxies {
+pub struct TrustedProxies {
     source: HeaderSource,
-    pins: Vec<Pin>,
-    door: Arc<ArcSwap<DeviceDoor>>,
+    pins: Vec<PinnedProxy>,
+    door: Arc<ArcSwap<DeviceTls>>,
     clock: Arc<dyn Clock>,
 }
 
 /// Why proxies cannot be trusted as configured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum UnfitProxies {
+pub enum ProxyConfigError {
     /// Nobody could be told from anybody else.
     #[error("neither addresses nor a certificate say which proxy is trusted")]
     Anybody,
@@ -50,28 +50,28 @@ pub enum UnfitProxies {
 pub(crate) struct ProxyCertificate(pub(crate) Option<Thumbprint>);
 
 /// One certificate of a proxy, by itself: whoever issued it vouches for nothing here.
-struct Pin {
+struct PinnedProxy {
     thumbprint: Thumbprint,
     not_before: Timestamp,
     not_after: Timestamp,
 }
 
-impl Proxies {
+impl TrustedProxies {
     /// Where both addresses and certificates are given, a proxy must have one of each. `certificates` are DER.
     pub fn new(
         source: HeaderSource,
         certificates: &[CertificateDer<'_>],
-        door: Arc<ArcSwap<DeviceDoor>>,
+        door: Arc<ArcSwap<DeviceTls>>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, UnfitProxies> {
+    ) -> Result<Self, ProxyConfigError> {
         if source.trusted_proxies.is_empty() && certificates.is_empty() {
-            return Err(UnfitProxies::Anybody);
+            return Err(ProxyConfigError::Anybody);
         }
         let is_name = header_name::is_token(&source.name) && source.name == source.name.to_ascii_lowercase();
         if !is_name {
-            return Err(UnfitProxies::HeaderName);
+            return Err(ProxyConfigError::HeaderName);
         }
-        let pins = certificates.iter().map(|der| Pin::read(der)).collect::<Result<_, _>>()?;
+        let pins = certificates.iter().map(|der| PinnedProxy::read(der)).collect::<Result<_, _>>()?;
         Ok(Self { source, pins, door, clock })
     }
 
@@ -97,7 +97,7 @@ impl Proxies {
 
     fn trusts_certificate(&self, shown: Option<Thumbprint>) -> bool {
         let now = self.clock.now();
-        let is_shown = |pin: &Pin| Some(pin.thumbprint) == shown && pin.lives_at(now);
+        let is_shown = |pin: &PinnedProxy| Some(pin.thumbprint) == shown && pin.lives_at(now);
         self.pins.is_empty() || self.pins.iter().any(is_shown)
     }
 
@@ -105,11 +105,11 @@ impl Proxies {
     fn presented(&self, headers: &HeaderMap) -> Result<Presented, Refusal> {
         let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
         match self.source.read(values) {
-            Ok(Some(Told::Certificate(der))) => {
+            Ok(Some(ProxiedCertificate::Certificate(der))) => {
                 Ok(Presented(Some(self.door.load().judged(&der, self.clock.now()))))
             }
             Ok(None) => Ok(Presented(None)),
-            Ok(Some(Told::Thumbprint(_))) | Err(_) => {
+            Ok(Some(ProxiedCertificate::Thumbprint(_))) | Err(_) => {
                 tracing::debug!(header = self.source.name, "a proxy's header is not one certificate");
                 Err(Refusal::CertificateHeader)
             }
@@ -117,7 +117,7 @@ impl Proxies {
     }
 }
 
-async fn pass_on(State(proxies): State<Arc<Proxies>>, mut request: Request, next: Next) -> Response {
+async fn pass_on(State(proxies): State<Arc<TrustedProxies>>, mut request: Request, next: Next) -> Response {
     let presented = proxies.check_peer(&request).and_then(|()| proxies.presented(request.headers()));
     match presented {
         Ok(presented) => {
@@ -150,10 +150,10 @@ fn forget_certificates(headers: &mut HeaderMap) {
     }
 }
 
-impl Pin {
-    fn read(der: &[u8]) -> Result<Self, UnfitProxies> {
+impl PinnedProxy {
+    fn read(der: &[u8]) -> Result<Self, ProxyConfigError> {
         let Ok(([], certificate)) = X509Certificate::from_der(der) else {
-            return Err(UnfitProxies::Unreadable);
+            return Err(ProxyConfigError::Unreadable);
         };
         let validity = certificate.validity();
         Ok(Self {

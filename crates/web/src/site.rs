@@ -1,6 +1,6 @@
 //! What every response carries, and what every request must pass.
 
-use crate::problem::{Problem, Reader};
+use crate::problem::{Problem, ProblemReader};
 use crate::{host, origin};
 use axum::Router;
 use axum::extract::Request;
@@ -26,7 +26,7 @@ const ALWAYS: [(HeaderName, &str); 4] = [
 
 /// One listener's rules.
 #[derive(Clone, Debug, Default)]
-pub struct Site {
+pub struct ListenerRules {
     /// The origins whose pages may change something here.
     pub origins: Vec<String>,
     /// Whether browsers are told to use HTTPS only, for a year (RFC 6797). Not on a developer's
@@ -42,15 +42,15 @@ pub struct Site {
 
 /// A router with the rules of its site. Cloning shares both.
 #[derive(Clone)]
-pub struct Kept {
-    site: Option<Arc<Site>>,
+pub struct RuledRouter {
+    site: Option<Arc<ListenerRules>>,
     router: Router,
 }
 
-impl Site {
+impl ListenerRules {
     /// The router with all of them: around it, not as a layer, which would cost every request boxes for what is behind it.
-    pub fn around(self, router: Router) -> Kept {
-        Kept { site: Some(Arc::new(self)), router }
+    pub fn around(self, router: Router) -> RuledRouter {
+        RuledRouter { site: Some(Arc::new(self)), router }
     }
 
     fn check(&self, request: &Request) -> Result<(), Refusal> {
@@ -78,18 +78,18 @@ impl Site {
     }
 }
 
-impl From<Router> for Kept {
+impl From<Router> for RuledRouter {
     /// Without rules, for a listener that only the machine itself can reach.
     fn from(router: Router) -> Self {
         Self { site: None, router }
     }
 }
 
-impl Kept {
+impl RuledRouter {
     /// The answer to a request.
     pub async fn answer(self, request: Request) -> Response {
         let Some(site) = self.site else { return routed(self.router, request).await };
-        let reader = Reader::of(&request);
+        let reader = ProblemReader::of(&request);
         let response = match site.check(&request) {
             Ok(()) => routed(self.router, request).await,
             Err(refusal) => site.refused(request.uri().path(), refusal.into()),
@@ -101,7 +101,7 @@ impl Kept {
     pub(crate) fn refuse(&self, refusal: Refusal, request: &Request) -> Response {
         let refused = Problem::from(refusal).into_response();
         let Some(site) = &self.site else { return refused };
-        site.secure(Reader::of(request).told(refused, site.why.as_deref(), site.contact.as_ref()))
+        site.secure(ProblemReader::of(request).told(refused, site.why.as_deref(), site.contact.as_ref()))
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod name;
 
-pub use name::{Name, NotAName};
+pub use name::{DistinguishedNameValue, InvalidRelativeName};
 
 use std::net::IpAddr;
 use x509_parser::extensions::GeneralName;
@@ -13,9 +13,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What a client's certificate must say of its subject.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Subject {
+pub enum SubjectRule {
     /// `tls_client_auth_subject_dn`: the whole name.
-    Dn(Name),
+    Dn(DistinguishedNameValue),
     /// `tls_client_auth_san_dns`: one of the dNSNames, in ASCII without regard to case.
     Dns(String),
     /// `tls_client_auth_san_uri`: one of the URIs, character by character.
@@ -26,7 +26,7 @@ pub enum Subject {
     Email(String),
 }
 
-impl Subject {
+impl SubjectRule {
     /// Whether a leaf says so. Whatever else it says does not matter.
     pub fn matches(&self, leaf: &[u8]) -> bool {
         let Ok(([], certificate)) = X509Certificate::from_der(leaf) else { return false };

@@ -11,12 +11,12 @@ use rustls::{DistinguishedName, Error, ServerConfig};
 use rustls_pki_types::UnixTime;
 use std::sync::Arc;
 use tegata_core::{Thumbprint, Timestamp};
-use tegata_net::tls::{BOTH_PROTOCOLS, HTTP1_ALONE, PossessionOnly, RefuseInHandshake, server_config};
-pub use tegata_net::tls::{ServerIdentity, Versions};
+use tegata_net::tls::{BOTH_PROTOCOLS, HTTP1_ALONE, PossessionVerifier, RefuseInHandshake, server_config};
+pub use tegata_net::tls::{ServerIdentity, TlsVersions};
 
 /// What the device listener needs: two configurations that differ in the protocols offered, and the
 /// issuers that make a presented certificate one of ours.
-pub struct DeviceDoor {
+pub struct DeviceTls {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) probe_config: Arc<ServerConfig>,
     pub(crate) probes: ProbeHosts,
@@ -25,41 +25,41 @@ pub struct DeviceDoor {
 }
 
 /// The portal never asks for a certificate.
-pub fn portal_config(identity: &Arc<ServerIdentity>, versions: Versions) -> Result<ServerConfig, Error> {
+pub fn portal_config(identity: &Arc<ServerIdentity>, versions: TlsVersions) -> Result<ServerConfig, Error> {
     server_config(identity, versions, Arc::new(NoClientAuth), BOTH_PROTOCOLS)
 }
 
 /// The device listener asks for a certificate and takes any, or none.
 fn device_config(
     identity: &Arc<ServerIdentity>,
-    versions: Versions,
+    versions: TlsVersions,
     hints: Vec<DistinguishedName>,
     reselections: Arc<PendingReselections>,
 ) -> Result<ServerConfig, Error> {
-    let verifier = PossessionOnly::new(hints).refusing(reselections);
+    let verifier = PossessionVerifier::new(hints).refusing(reselections);
     server_config(identity, versions, Arc::new(verifier), BOTH_PROTOCOLS)
 }
 
 /// The listener for proxies asks for the proxy's own certificate, takes any, or none: [`crate::proxy`] knows which.
-pub fn proxy_config(identity: &Arc<ServerIdentity>, versions: Versions) -> Result<ServerConfig, Error> {
-    server_config(identity, versions, Arc::new(PossessionOnly::new(Vec::new())), BOTH_PROTOCOLS)
+pub fn proxy_config(identity: &Arc<ServerIdentity>, versions: TlsVersions) -> Result<ServerConfig, Error> {
+    server_config(identity, versions, Arc::new(PossessionVerifier::new(Vec::new())), BOTH_PROTOCOLS)
 }
 
 /// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
 /// certificate over one HTTP/2 connection, and a probe is worth something only on its own connection.
 fn probe_config(
     identity: &Arc<ServerIdentity>,
-    versions: Versions,
+    versions: TlsVersions,
     hints: Vec<DistinguishedName>,
 ) -> Result<ServerConfig, Error> {
-    server_config(identity, versions, Arc::new(PossessionOnly::new(hints)), HTTP1_ALONE)
+    server_config(identity, versions, Arc::new(PossessionVerifier::new(hints)), HTTP1_ALONE)
 }
 
-impl DeviceDoor {
+impl DeviceTls {
     /// Browsers are told the names of `issuers`, so that they offer matching certificates only.
     pub fn new(
         identity: &Arc<ServerIdentity>,
-        versions: Versions,
+        versions: TlsVersions,
         issuers: TrustedIssuers,
         probes: ProbeHosts,
     ) -> Result<Self, Error> {
@@ -86,7 +86,7 @@ impl DeviceDoor {
     }
 }
 
-/// The one exception to [`PossessionOnly`]'s rule is asked for by its holder: see [`crate::reselection`].
+/// The one exception to [`PossessionVerifier`]'s rule is asked for by its holder: see [`crate::reselection`].
 impl RefuseInHandshake for PendingReselections {
     fn refuses(&self, leaf: &[u8], now: UnixTime) -> bool {
         self.takes(leaf, Timestamp::from_seconds(now.as_secs().try_into().unwrap_or(i64::MAX)))

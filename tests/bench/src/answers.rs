@@ -1,11 +1,11 @@
 //! OCSP: the product's public listener, next to a server that gives the same bytes to everybody, as they are or with one
 //! signature made for each.
 
-use crate::Outcome;
-use crate::client::{Address, Post};
-use crate::devices::Device;
+use crate::BenchOutcome;
+use crate::client::{BenchAddress, Post};
+use crate::devices::BenchDevice;
 use crate::load::{self, Bounds, Clients};
-use crate::report::Row;
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, cost, median};
 use crate::servers::{Still, Tegata};
 use base64::Engine;
@@ -22,13 +22,13 @@ const WARM_UP: Bounds = Bounds { requests: 2_000, time: Duration::from_millis(50
 const MEDIA_TYPE: &str = "application/ocsp-request";
 
 /// An answer signed before, by GET; and one with a nonce, by POST, which must be signed for each client.
-pub async fn rows(tegata: &Tegata, devices: &[Device]) -> Outcome<[Row; 2]> {
+pub async fn rows(tegata: &Tegata, devices: &[BenchDevice]) -> BenchOutcome<[BenchRow; 2]> {
     let folder = tempfile::tempdir()?;
     let questions: Vec<_> =
-        devices.iter().map(|device| Question::about(device, folder.path())).collect::<Outcome<_>>()?;
+        devices.iter().map(|device| Question::about(device, folder.path())).collect::<BenchOutcome<_>>()?;
     let gets = questions.iter().map(Question::by_get).collect::<Vec<_>>();
     let posts = questions.iter().map(Question::by_post).collect::<Vec<_>>();
-    let address = Address::plain(&tegata.public)?;
+    let address = BenchAddress::plain(&tegata.public)?;
     let answer = address.connect().await?.post(&gets[0]).await?;
     let still = Still::start(&answer)?;
     let presigned = row("ocsp presigned", tegata, &address, &gets, &still, "/still").await?;
@@ -39,27 +39,27 @@ pub async fn rows(tegata: &Tegata, devices: &[Device]) -> Outcome<[Row; 2]> {
 async fn row(
     path: &'static str,
     tegata: &Tegata,
-    address: &Address,
+    address: &BenchAddress,
     requests: &[Post],
     still: &Still,
     at: &str,
-) -> Outcome<Row> {
-    let clients = |address: &Address, requests: &[Post]| -> Clients {
+) -> BenchOutcome<BenchRow> {
+    let clients = |address: &BenchAddress, requests: &[Post]| -> Clients {
         let each = requests.iter().cycle().take(CONNECTIONS);
         each.map(|request| (address.clone(), request.clone())).collect()
     };
     let product = clients(address, requests);
     let still_requests: Vec<_> = requests.iter().map(|one| Post { path: at.into(), ..one.clone() }).collect();
-    let least = clients(&Address::plain(&still.url)?, &still_requests);
+    let least = clients(&BenchAddress::plain(&still.url)?, &still_requests);
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         us.push(round(tegata.pid(), &product).await?);
         limit_us.push(round(still.pid(), &least).await?);
     }
-    Ok(Row { path, us: median(us), limit_us: median(limit_us) })
+    Ok(BenchRow { path, us: median(us), limit_us: median(limit_us) })
 }
 
-async fn round(pid: u32, clients: &Clients) -> Outcome<f64> {
+async fn round(pid: u32, clients: &Clients) -> BenchOutcome<f64> {
     load::kept_alive(load::connect(clients).await?, WARM_UP).await?;
     cost(pid, load::kept_alive(load::connect(clients).await?, ROUND)).await
 }
@@ -72,7 +72,7 @@ struct Question {
 }
 
 impl Question {
-    fn about(device: &Device, folder: &Path) -> Outcome<Self> {
+    fn about(device: &BenchDevice, folder: &Path) -> BenchOutcome<Self> {
         let file = |name: &str| folder.join(name).display().to_string();
         let (leaf, issuing, request) = (file("leaf.pem"), file("issuing.pem"), file("request"));
         for (name, der) in [&leaf, &issuing].into_iter().zip(&device.identity.chain) {
@@ -82,7 +82,7 @@ impl Question {
                 format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"),
             )?;
         }
-        let ask = |nonce: &str| -> Outcome<Vec<u8>> {
+        let ask = |nonce: &str| -> BenchOutcome<Vec<u8>> {
             openssl(&["ocsp", nonce, "-issuer", &issuing, "-cert", &leaf, "-reqout", &request])?;
             Ok(std::fs::read(&request)?)
         };
@@ -112,7 +112,7 @@ impl Question {
     }
 }
 
-fn openssl(arguments: &[&str]) -> Outcome<String> {
+fn openssl(arguments: &[&str]) -> BenchOutcome<String> {
     let output = Command::new("openssl").args(arguments).output()?;
     if output.status.success() {
         Ok(String::from_utf8(output.stdout)?)

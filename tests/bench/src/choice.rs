@@ -1,6 +1,6 @@
 //! What of it all is measured.
 
-use crate::Outcome;
+use crate::BenchOutcome;
 
 pub const USAGE: &str = "usage: tegata-bench TEGATA [--json] [--large] [--only=ROWS], where TEGATA is the program to \
     measure and ROWS are the beginnings of rows, with commas between: token,issue";
@@ -14,7 +14,7 @@ pub struct Choice<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub fn of(options: &[&'a str]) -> Outcome<Self> {
+    pub fn of(options: &[&'a str]) -> BenchOutcome<Self> {
         let mut choice = Self::default();
         for option in options {
             match (*option, option.strip_prefix("--only=")) {

@@ -1,6 +1,6 @@
 //! HTTPS as the load speaks it: HTTP/1.1, TLS 1.3, and never a resumed session.
 
-use crate::Outcome;
+use crate::BenchOutcome;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -19,10 +19,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Whose servers are believed.
-pub struct Trust(Arc<RootCertStore>);
+pub struct BenchTrust(Arc<RootCertStore>);
 
 /// What a client presents: its chain, leaf first, and its key.
-pub struct Identity {
+pub struct BenchIdentity {
     pub chain: Vec<CertificateDer<'static>>,
     pub key: PrivateKeyDer<'static>,
 }
@@ -42,21 +42,21 @@ pub struct Post {
 
 /// A server, as one client speaks to it.
 #[derive(Clone)]
-pub struct Address {
+pub struct BenchAddress {
     port: u16,
     /// None for HTTP without TLS.
     tls: Option<TlsConnector>,
 }
 
 /// An open connection.
-pub struct Connection {
+pub struct BenchConnection {
     host: String,
     requests: SendRequest<Full<Bytes>>,
 }
 
-impl Trust {
+impl BenchTrust {
     /// Reads PEM files.
-    pub fn read(files: &[&Path]) -> Outcome<Self> {
+    pub fn read(files: &[&Path]) -> BenchOutcome<Self> {
         let mut roots = RootCertStore::empty();
         for file in files {
             for certificate in CertificateDer::pem_file_iter(file)? {
@@ -67,9 +67,9 @@ impl Trust {
     }
 }
 
-impl Address {
+impl BenchAddress {
     /// Reads the port of `url`; the host is always this machine.
-    pub fn new(url: &str, trust: &Trust, identity: Option<&Identity>) -> Outcome<Self> {
+    pub fn new(url: &str, trust: &BenchTrust, identity: Option<&BenchIdentity>) -> BenchOutcome<Self> {
         let port = url.parse::<Uri>()?.port_u16().ok_or("an address without a port")?;
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&version::TLS13])?
@@ -84,12 +84,12 @@ impl Address {
     }
 
     /// HTTP without TLS.
-    pub fn plain(url: &str) -> Outcome<Self> {
+    pub fn plain(url: &str) -> BenchOutcome<Self> {
         Ok(Self { port: url.parse::<Uri>()?.port_u16().ok_or("an address without a port")?, tls: None })
     }
 
     /// A full handshake.
-    pub async fn connect(&self) -> Outcome<Connection> {
+    pub async fn connect(&self) -> BenchOutcome<BenchConnection> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
         tcp.set_nodelay(true)?;
         let requests = if let Some(tls) = &self.tls {
@@ -102,16 +102,16 @@ impl Address {
             tokio::spawn(connection);
             requests
         };
-        Ok(Connection { host: format!("localhost:{}", self.port), requests })
+        Ok(BenchConnection { host: format!("localhost:{}", self.port), requests })
     }
 }
 
-impl Connection {
+impl BenchConnection {
     /// Sends the request and reads its answer to the end.
     ///
     /// # Errors
     /// Any status but the expected one is an error: nothing is gained by measuring refusals.
-    pub async fn post(&mut self, post: &Post) -> Outcome<Bytes> {
+    pub async fn post(&mut self, post: &Post) -> BenchOutcome<Bytes> {
         let request =
             if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };
         let mut request = request

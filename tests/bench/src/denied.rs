@@ -1,8 +1,8 @@
 //! What a gate holds in memory: a million denied certificates, read from the signed line in which the feed sends them.
 
-use crate::report::{Memory, Row};
+use crate::report::{BenchRow, Memory};
 use crate::rounds::{ROUNDS, median};
-use crate::{Outcome, cpu};
+use crate::{BenchOutcome, cpu};
 use ring::digest::{SHA256, digest};
 use std::hint::black_box;
 use std::path::Path;
@@ -18,7 +18,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const LOADS: u32 = 8;
 
 /// Loading, next to one hash and one copy of the bytes of the line; and what stays in memory.
-pub fn measure() -> Outcome<(Row, Memory)> {
+pub fn measure() -> BenchOutcome<(BenchRow, Memory)> {
     let (line, keys) = line()?;
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -36,13 +36,13 @@ pub fn measure() -> Outcome<(Row, Memory)> {
     let text = String::from_utf8(output.stdout)?;
     let bytes = text.trim().parse().map_err(|_| format!("no number of bytes in {text:?}"))?;
     Ok((
-        Row { path: "gate load 1M denied", us: median(us), limit_us: median(limit_us) },
+        BenchRow { path: "gate load 1M denied", us: median(us), limit_us: median(limit_us) },
         Memory { path: "gate denied 1M", bytes, entries: MILLION },
     ))
 }
 
 /// Loads the file once, and prints what the process has grown by when nothing but the denials is left.
-pub fn load_once(file: &Path) -> Outcome<()> {
+pub fn load_once(file: &Path) -> BenchOutcome<()> {
     let before = resident()?;
     let denials = {
         let (jwks, line): (_, String) = serde_json::from_slice(&std::fs::read(file)?)?;
@@ -55,7 +55,7 @@ pub fn load_once(file: &Path) -> Outcome<()> {
 }
 
 /// What a gate does with the first line of its stream.
-fn load(line: &str, keys: &KeySet) -> Outcome<Denials> {
+fn load(line: &str, keys: &KeySet) -> BenchOutcome<Denials> {
     let payload = keys.verify_up_to(line, FEED, line.len()).map_err(|error| format!("{error:?}"))?;
     let claims: FeedClaims = serde_json::from_slice(&payload)?;
     match claims.message {
@@ -64,7 +64,7 @@ fn load(line: &str, keys: &KeySet) -> Outcome<Denials> {
     }
 }
 
-fn line() -> Outcome<(String, KeySet)> {
+fn line() -> BenchOutcome<(String, KeySet)> {
     let key = SigningKey::from_pkcs8(&SigningKey::generate()?)?;
     let until = NOW.plus(std::time::Duration::from_hours(24 * 365));
     let certificates =
@@ -76,7 +76,7 @@ fn line() -> Outcome<(String, KeySet)> {
     Ok((line, KeySet::new([key.public().clone()])))
 }
 
-fn cost(mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+fn cost(mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
     let before = cpu::own()?;
     for _ in 0..LOADS {
         work()?;
@@ -85,7 +85,7 @@ fn cost(mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
 }
 
 /// Memory of this process now, in bytes (`proc(5)`, `VmRSS`).
-fn resident() -> Outcome<u64> {
+fn resident() -> BenchOutcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;

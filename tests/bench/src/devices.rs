@@ -1,7 +1,7 @@
 //! Keys, requests and invitations made beforehand, so that only the server works while it is measured.
 
-use crate::Outcome;
-use crate::client::{Address, Identity, Post, Trust};
+use crate::BenchOutcome;
+use crate::client::{BenchAddress, BenchIdentity, BenchTrust, Post};
 use crate::servers::Tegata;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,31 +21,41 @@ use tempfile::TempDir;
 const DEVICES: usize = 16;
 
 /// A device with a certificate.
-pub struct Device {
+pub struct BenchDevice {
     pub id: String,
-    pub identity: Identity,
+    pub identity: BenchIdentity,
 }
 
 /// Enrols some devices as anybody would.
-pub async fn enroll(tegata: &Tegata, trust: &Trust) -> Outcome<Vec<Device>> {
+pub async fn enroll(tegata: &Tegata, trust: &BenchTrust) -> BenchOutcome<Vec<BenchDevice>> {
     enroll_as(tegata, trust, Role::Device, DEVICES).await
 }
 
 /// So many devices, or gates.
-pub async fn enroll_as(tegata: &Tegata, trust: &Trust, role: Role, count: usize) -> Outcome<Vec<Device>> {
-    let mut portal = Address::new(&tegata.portal, trust, None)?.connect().await?;
+pub async fn enroll_as(
+    tegata: &Tegata,
+    trust: &BenchTrust,
+    role: Role,
+    count: usize,
+) -> BenchOutcome<Vec<BenchDevice>> {
+    let mut portal = BenchAddress::new(&tegata.portal, trust, None)?.connect().await?;
     let mut devices = Vec::with_capacity(count);
     for code in invite(tegata, role, count).await? {
         let key = KeyPair::generate()?;
         let answer = portal.post(&enrollment(&code, &request(&key)?)).await?;
-        devices.push(Device::new(&serde_json::from_slice(&answer)?, &key)?);
+        devices.push(BenchDevice::new(&serde_json::from_slice(&answer)?, &key)?);
     }
     Ok(devices)
 }
 
 /// Fresh tokens of a device for the default product.
-pub async fn tokens(tegata: &Tegata, trust: &Trust, device: &Device, count: usize) -> Outcome<Vec<String>> {
-    let mut connection = Address::new(&tegata.device, trust, Some(&device.identity))?.connect().await?;
+pub async fn tokens(
+    tegata: &Tegata,
+    trust: &BenchTrust,
+    device: &BenchDevice,
+    count: usize,
+) -> BenchOutcome<Vec<String>> {
+    let mut connection = BenchAddress::new(&tegata.device, trust, Some(&device.identity))?.connect().await?;
     let mut tokens = Vec::with_capacity(count);
     for _ in 0..count {
         let answer: Value = serde_json::from_slice(&connection.post(&crate::tokens::request(device)).await?)?;
@@ -55,21 +65,21 @@ pub async fn tokens(tegata: &Tegata, trust: &Trust, device: &Device, count: usiz
 }
 
 /// The enrolments of so many new devices, ready to be sent.
-pub async fn enrollments(tegata: &Tegata, count: usize) -> Outcome<Vec<Post>> {
+pub async fn enrollments(tegata: &Tegata, count: usize) -> BenchOutcome<Vec<Post>> {
     let codes = invite(tegata, Role::Device, count).await?;
     codes.iter().map(|code| Ok(enrollment(code, &request(&KeyPair::generate()?)?))).collect()
 }
 
 /// The DER of a request: a key and its proof.
-pub fn request(key: &KeyPair) -> Outcome<Vec<u8>> {
+pub fn request(key: &KeyPair) -> BenchOutcome<Vec<u8>> {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = DistinguishedName::new();
     Ok(parameters.serialize_request(key)?.der().to_vec())
 }
 
-impl Device {
+impl BenchDevice {
     /// A folder with `key.pem` and `chain.pem`, as gates read their own.
-    pub fn folder(&self) -> Outcome<TempDir> {
+    pub fn folder(&self) -> BenchOutcome<TempDir> {
         let folder = tempfile::tempdir()?;
         let block = |label: &str, der: &[u8]| {
             format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
@@ -91,21 +101,21 @@ impl Device {
         each.collect()
     }
 
-    fn new(enrolled: &Value, key: &KeyPair) -> Outcome<Self> {
+    fn new(enrolled: &Value, key: &KeyPair) -> BenchOutcome<Self> {
         let issuers = enrolled["chain"].as_array().ok_or("an enrolment without a chain")?;
         let chain = std::iter::once(&enrolled["certificate"]).chain(issuers);
         let chain = chain.map(|der| Ok(CertificateDer::from(STANDARD.decode(text(der)?)?)));
         Ok(Self {
             id: text(&enrolled["device"])?.to_owned(),
-            identity: Identity {
-                chain: chain.collect::<Outcome<_>>()?,
+            identity: BenchIdentity {
+                chain: chain.collect::<BenchOutcome<_>>()?,
                 key: PrivateKeyDer::try_from(key.serialize_der())?,
             },
         })
     }
 }
 
-fn text(value: &Value) -> Outcome<&str> {
+fn text(value: &Value) -> BenchOutcome<&str> {
     Ok(value.as_str().ok_or("an enrolment that cannot be read")?)
 }
 
@@ -121,7 +131,7 @@ fn enrollment(code: &Code, request: &[u8]) -> Post {
 }
 
 /// Writes invitations into the ledger as `tegata invite` does, all in one transaction.
-async fn invite(tegata: &Tegata, role: Role, count: usize) -> Outcome<Vec<Code>> {
+async fn invite(tegata: &Tegata, role: Role, count: usize) -> BenchOutcome<Vec<Code>> {
     let ledger = Ledger::open(&tegata.ledger_url()).await?;
     let now = now()?;
     let codes: Vec<_> = (0..count).map(|_| Code::random(&Random)).collect();
@@ -138,7 +148,7 @@ async fn write(
     role: Role,
     codes: &[Code],
     now: Timestamp,
-) -> Outcome<()> {
+) -> BenchOutcome<()> {
     let tenants = ledger.tenants().await?;
     let sites = ledger.sites(&tenants.first().ok_or("no tenant")?.id).await?;
     let site = sites.first().ok_or("no site")?;
@@ -167,7 +177,7 @@ impl Entropy for Random {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the server that reads the invitations goes by the same clock")]
-pub fn now() -> Outcome<Timestamp> {
+pub fn now() -> BenchOutcome<Timestamp> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(Timestamp::from_millis(i64::try_from(since.as_millis())?))
 }

@@ -2,12 +2,12 @@
 //! one verification. Neither is asked over TLS, and nginx has none towards the clients either: what they present comes
 //! in a header, of the same length for all.
 
-use crate::Outcome;
-use crate::client::{Address, Post, Trust};
-use crate::devices::{self, Device};
+use crate::BenchOutcome;
+use crate::client::{BenchAddress, BenchTrust, Post};
+use crate::devices::{self, BenchDevice};
 use crate::gates::{self, Arriving};
 use crate::load::{self, Bounds, Clients};
-use crate::report::Row;
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, cost_together, median};
 use crate::servers::{AskedGate, Nginx, Still, Tegata};
 use hyper::body::Bytes;
@@ -31,7 +31,11 @@ const WARM_UP: Bounds = Bounds { requests: 2_000, time: Duration::from_millis(50
 const FILE: &str = "a page of the product\n";
 
 /// Tokens that were seen before, and tokens that were not.
-pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome<[Row; 2]> {
+pub async fn rows(
+    tegata: &Tegata,
+    trust: &BenchTrust,
+    devices: &[BenchDevice],
+) -> BenchOutcome<[BenchRow; 2]> {
     let requests = gates::arriving(tegata, trust, &devices[0], CONNECTIONS).await?;
     let audience = gates::audience_of(&requests[0])?;
     let mut gates = Vec::new();
@@ -47,7 +51,7 @@ pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome
         ("verified", format!("{}/verified", still.url)),
     ];
     let nginx = Nginx::start(|folder| sites(folder, &asked)).await?;
-    let row = async |path, (at, gate), (limit_at, limit)| -> Outcome<Row> {
+    let row = async |path, (at, gate), (limit_at, limit)| -> BenchOutcome<BenchRow> {
         let product = clients(&nginx, at, &requests, &devices[0])?;
         let least = clients(&nginx, limit_at, &requests, &devices[0])?;
         let (mut us, mut limit_us) = (Vec::new(), Vec::new());
@@ -55,7 +59,7 @@ pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome
             us.push(round(&[nginx.pid(), gate], &product).await?);
             limit_us.push(round(&[nginx.pid(), limit], &least).await?);
         }
-        Ok(Row { path, us: median(us), limit_us: median(limit_us) })
+        Ok(BenchRow { path, us: median(us), limit_us: median(limit_us) })
     };
     let cached =
         row("forward-auth cached", ("remembering", gates[0].pid()), ("allowed", still.pid())).await?;
@@ -71,7 +75,7 @@ pub async fn serve(
     audience: &str,
     tls_ca: &Path,
     cached: &str,
-) -> Outcome<()> {
+) -> BenchOutcome<()> {
     let gate = gates::begin(identity, issuer, audience, tls_ca, cached.parse()?)?;
     gates::decides(&gate).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -82,7 +86,7 @@ pub async fn serve(
 }
 
 /// A place for each of those who are asked: upstreams, and the locations in front of them.
-fn sites(folder: &Path, asked: &[(&str, String)]) -> Outcome<(String, String)> {
+fn sites(folder: &Path, asked: &[(&str, String)]) -> BenchOutcome<(String, String)> {
     let file = folder.join("page");
     std::fs::write(&file, FILE)?;
     let (mut upstreams, mut locations) = (String::new(), String::new());
@@ -103,8 +107,8 @@ fn sites(folder: &Path, asked: &[(&str, String)]) -> Outcome<(String, String)> {
     Ok((upstreams, locations))
 }
 
-fn clients(nginx: &Nginx, at: &str, requests: &[Arriving], device: &Device) -> Outcome<Clients> {
-    let address = Address::plain(&nginx.url)?;
+fn clients(nginx: &Nginx, at: &str, requests: &[Arriving], device: &BenchDevice) -> BenchOutcome<Clients> {
+    let address = BenchAddress::plain(&nginx.url)?;
     let certificate = device.escaped_pem().parse::<hyper::header::HeaderValue>()?;
     let each = requests.iter().map(|request| {
         let mut headers = request.headers.clone();
@@ -117,7 +121,7 @@ fn clients(nginx: &Nginx, at: &str, requests: &[Arriving], device: &Device) -> O
     Ok(each.collect())
 }
 
-async fn round(pids: &[u32], clients: &Clients) -> Outcome<f64> {
+async fn round(pids: &[u32], clients: &Clients) -> BenchOutcome<f64> {
     load::kept_alive(load::connect(clients).await?, WARM_UP).await?;
     cost_together(pids, load::kept_alive(load::connect(clients).await?, ROUND)).await
 }

@@ -1,11 +1,11 @@
 //! Gates inside a product: the real gate, following the real feed, in this process.
 
-use crate::client::Trust;
-use crate::devices::{self, Device};
-use crate::report::Row;
+use crate::client::BenchTrust;
+use crate::devices::{self, BenchDevice};
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, median};
 use crate::servers::Tegata;
-use crate::{Outcome, cpu};
+use crate::{BenchOutcome, cpu};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::HeaderMap;
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Clock, Role, Thumbprint, Timestamp};
-use tegata_gate::{Config, Gate, Policy, trust_from_pem_file};
+use tegata_gate::{Gate, GateConfig, GatePolicy, trust_from_pem_file};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -43,7 +43,11 @@ pub struct Arriving {
 }
 
 /// A request with a token never seen before, and one with a token that was.
-pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome<[Row; 2]> {
+pub async fn rows(
+    tegata: &Tegata,
+    trust: &BenchTrust,
+    devices: &[BenchDevice],
+) -> BenchOutcome<[BenchRow; 2]> {
     let requests = arriving(tegata, trust, &devices[0], TOKENS).await?;
     let audience = audience_of(&requests[0])?;
     let [forgetful, remembering] = [1, 10_000];
@@ -64,19 +68,19 @@ pub async fn rows(tegata: &Tegata, trust: &Trust, devices: &[Device]) -> Outcome
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok([
-        Row { path: "gate cold", us: median(cold), limit_us: median(least) },
-        Row { path: "gate cached", us: median(cached), limit_us: median(hash) },
+        BenchRow { path: "gate cold", us: median(cold), limit_us: median(least) },
+        BenchRow { path: "gate cached", us: median(cached), limit_us: median(hash) },
     ])
 }
 
 /// So many gates, each enrolled, connected and deciding.
 pub async fn connect(
     tegata: &Tegata,
-    trust: &Trust,
+    trust: &BenchTrust,
     audience: &str,
     cached_tokens: usize,
     count: usize,
-) -> Outcome<Vec<OwnGate>> {
+) -> BenchOutcome<Vec<OwnGate>> {
     let mut gates = Vec::with_capacity(count);
     for own in devices::enroll_as(tegata, trust, Role::Gate, count).await? {
         let identity = own.folder()?;
@@ -96,26 +100,27 @@ pub fn begin(
     audience: &str,
     tls_ca: &Path,
     cached_tokens: usize,
-) -> Outcome<Gate> {
-    let mut config = Config::new(Policy::new(issuer, audience), identity, trust_from_pem_file(tls_ca)?)?;
+) -> BenchOutcome<Gate> {
+    let mut config =
+        GateConfig::new(GatePolicy::new(issuer, audience), identity, trust_from_pem_file(tls_ca)?)?;
     // What a decision costs; a signature more for the product is counted by itself.
     config.assertions = false;
     config.cached_tokens = cached_tokens;
-    Ok(Gate::connect(config, Arc::new(SystemClock), Arc::new(devices::Random))?)
+    Ok(Gate::connect(config, Arc::new(BenchClock), Arc::new(devices::Random))?)
 }
 
 /// Waits until it does.
-pub async fn decides(gate: &Gate) -> Outcome<()> {
+pub async fn decides(gate: &Gate) -> BenchOutcome<()> {
     Ok(timeout(Duration::from_secs(20), gate.ready()).await.map_err(|_| "a gate hears nothing")?)
 }
 
 /// Fresh tokens of a device.
 pub async fn arriving(
     tegata: &Tegata,
-    trust: &Trust,
-    device: &Device,
+    trust: &BenchTrust,
+    device: &BenchDevice,
     count: usize,
-) -> Outcome<Vec<Arriving>> {
+) -> BenchOutcome<Vec<Arriving>> {
     let presented = Thumbprint::of(&device.identity.chain[0]);
     let mut requests = Vec::with_capacity(count);
     for token in devices::tokens(tegata, trust, device, count).await? {
@@ -126,19 +131,19 @@ pub async fn arriving(
 }
 
 /// The product that a token is for.
-pub fn audience_of(request: &Arriving) -> Outcome<String> {
+pub fn audience_of(request: &Arriving) -> BenchOutcome<String> {
     let payload = request.token()?.split('.').nth(1).ok_or("no payload")?;
     let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?;
     Ok(claims["aud"].as_str().ok_or("no audience")?.to_owned())
 }
 
 impl Arriving {
-    pub fn token(&self) -> Outcome<&str> {
+    pub fn token(&self) -> BenchOutcome<&str> {
         Ok(self.headers[AUTHORIZATION].to_str()?.trim_start_matches("Bearer "))
     }
 }
 
-fn checks(gate: &Gate, requests: &[Arriving], count: usize) -> Outcome<f64> {
+fn checks(gate: &Gate, requests: &[Arriving], count: usize) -> BenchOutcome<f64> {
     let mut next = requests.iter().cycle();
     spent(count, || {
         let request = next.next().ok_or("no request")?;
@@ -150,7 +155,7 @@ fn checks(gate: &Gate, requests: &[Arriving], count: usize) -> Outcome<f64> {
 
 /// CPU time of this process, in microseconds each.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than a double counts")]
-fn spent(count: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+fn spent(count: usize, mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
     let before = cpu::own()?;
     for _ in 0..count {
         work()?;
@@ -166,7 +171,7 @@ pub struct Verification {
 }
 
 impl Verification {
-    pub fn new(length: usize) -> Outcome<Self> {
+    pub fn new(length: usize) -> BenchOutcome<Self> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
@@ -176,14 +181,14 @@ impl Verification {
         Ok(Self { key, message, signature })
     }
 
-    pub fn once(&self) -> Outcome<()> {
+    pub fn once(&self) -> BenchOutcome<()> {
         Ok(self.key.verify(black_box(&self.message), &self.signature)?)
     }
 }
 
-struct SystemClock;
+struct BenchClock;
 
-impl Clock for SystemClock {
+impl Clock for BenchClock {
     fn now(&self) -> Timestamp {
         devices::now().expect("a clock after 1970")
     }

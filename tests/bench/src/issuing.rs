@@ -1,10 +1,10 @@
 //! Issuing: the product with its ledger, next to verifying the request and signing a certificate in memory.
 
-use crate::client::{Address, Trust};
-use crate::report::Row;
+use crate::client::{BenchAddress, BenchTrust};
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, cost, median};
 use crate::servers::Tegata;
-use crate::{Outcome, cpu, devices, load};
+use crate::{BenchOutcome, cpu, devices, load};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CrlDistributionPoint, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
@@ -21,8 +21,8 @@ const IN_MEMORY: u32 = 6_000;
 const TIME: Duration = Duration::from_secs(6);
 
 /// A certificate for a new device, on a connection that has been there before.
-pub async fn issue(tegata: &Tegata, trust: &Trust) -> Outcome<Row> {
-    let portal = Address::new(&tegata.portal, trust, None)?;
+pub async fn issue(tegata: &Tegata, trust: &BenchTrust) -> BenchOutcome<BenchRow> {
+    let portal = BenchAddress::new(&tegata.portal, trust, None)?;
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let posts = devices::enrollments(tegata, CERTIFICATES).await?;
@@ -33,11 +33,11 @@ pub async fn issue(tegata: &Tegata, trust: &Trust) -> Outcome<Row> {
         us.push(cost(tegata.pid(), load::once_each(connections, posts, TIME)).await?);
         limit_us.push(in_memory()? + COMMIT_US);
     }
-    Ok(Row { path: "issue", us: median(us), limit_us: median(limit_us) })
+    Ok(BenchRow { path: "issue", us: median(us), limit_us: median(limit_us) })
 }
 
 /// One request verified and one certificate signed, in microseconds.
-fn in_memory() -> Outcome<f64> {
+fn in_memory() -> BenchOutcome<f64> {
     let issuer = issuer()?;
     let request = devices::request(&KeyPair::generate()?)?;
     let before = cpu::own()?;
@@ -49,14 +49,14 @@ fn in_memory() -> Outcome<f64> {
     Ok((cpu::own()? - before) / f64::from(IN_MEMORY))
 }
 
-fn issuer() -> Outcome<Issuer<'static, KeyPair>> {
+fn issuer() -> BenchOutcome<Issuer<'static, KeyPair>> {
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     Ok(Issuer::new(parameters, KeyPair::generate()?))
 }
 
 /// About as much in it as in the certificate of a device.
-fn profile(serial: u32) -> Outcome<CertificateParams> {
+fn profile(serial: u32) -> BenchOutcome<CertificateParams> {
     let mut parameters = CertificateParams::default();
     parameters.serial_number = Some(SerialNumber::from(u64::from(serial)));
     parameters.distinguished_name.push(DnType::CommonName, "本店 受付PC");

@@ -1,9 +1,9 @@
 //! Tokens while the ledger grows: the same load on three servers that differ in nothing but the devices they know.
 
-use crate::Outcome;
-use crate::client::Trust;
+use crate::BenchOutcome;
+use crate::client::BenchTrust;
 use crate::devices;
-use crate::report::Row;
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, median};
 use crate::servers::Tegata;
 use crate::tokens::{KEPT_ALIVE, clients, kept_alive_round, request};
@@ -18,11 +18,11 @@ const SIZES: [(&str, u32); 3] =
     [("token, 0 devices", 0), ("token, 10^4 devices", 10_000), ("token, 10^6 devices", 1_000_000)];
 
 /// A row for each size; the limit is the server that knows the few that ask, and nobody else.
-pub async fn rows(program: &Path) -> Outcome<Vec<Row>> {
+pub async fn rows(program: &Path) -> BenchOutcome<Vec<BenchRow>> {
     let mut sides = Vec::new();
     for (path, size) in SIZES {
         let tegata = Tegata::start(program)?;
-        let trust = Trust::read(&[&tegata.tls_ca])?;
+        let trust = BenchTrust::read(&[&tegata.tls_ca])?;
         let devices = devices::enroll_as(&tegata, &trust, Role::Device, 16).await?;
         grow(&tegata, size).await?;
         let load = clients(&tegata.device, &trust, &devices, KEPT_ALIVE, |_, device| request(device))?;
@@ -34,12 +34,12 @@ pub async fn rows(program: &Path) -> Outcome<Vec<Row>> {
         }
     }
     let medians: Vec<_> = sides.iter().map(|(path, .., us)| (*path, median(us.clone()))).collect();
-    Ok(medians.iter().map(|&(path, us)| Row { path, us, limit_us: medians[0].1 }).collect())
+    Ok(medians.iter().map(|&(path, us)| BenchRow { path, us, limit_us: medians[0].1 }).collect())
 }
 
 /// Writes devices like the first one, each with a certificate in use, past the server: what they are called, their
 /// serials, keys and thumbprints are random. Their certificates have no bytes; nobody asks for those.
-async fn grow(tegata: &Tegata, size: u32) -> Outcome<()> {
+async fn grow(tegata: &Tegata, size: u32) -> BenchOutcome<()> {
     let mut ledger = SqliteConnection::connect(&tegata.ledger_url()).await?;
     let mut left = size;
     while left > 0 {

@@ -1,7 +1,7 @@
 //! The limit server: what nobody can do without. One thread, mutual TLS, one signature over the claims of a token, and
 //! an answer; no policy, no audit, no storage. Whoever introspects gets one verification in place of the signature.
 
-use crate::Outcome;
+use crate::BenchOutcome;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::{BodyExt, Full};
@@ -32,7 +32,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Listens on a free port of this machine until it is ended. Writes the certificate that verifies it to `own`, and
 /// then one line of JSON with its address.
-pub async fn serve(devices: &Path, own: &Path) -> Outcome<()> {
+pub async fn serve(devices: &Path, own: &Path) -> BenchOutcome<()> {
     let acceptor = TlsAcceptor::from(Arc::new(tls(devices, own)?));
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let signer = Arc::new(Signer::new()?);
@@ -48,7 +48,7 @@ pub async fn serve(devices: &Path, own: &Path) -> Outcome<()> {
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, signer: Arc<Signer>) -> Outcome<()> {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, signer: Arc<Signer>) -> BenchOutcome<()> {
     stream.set_nodelay(true)?;
     let stream = acceptor.accept(stream).await?;
     let service = service_fn(|request| answer(&signer, request));
@@ -56,7 +56,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, signer: Arc<Signer
     Ok(())
 }
 
-async fn answer(signer: &Signer, request: Request<Incoming>) -> Outcome<Response<Full<Bytes>>> {
+async fn answer(signer: &Signer, request: Request<Incoming>) -> BenchOutcome<Response<Full<Bytes>>> {
     let introspects = request.uri().path() == "/oauth/introspect";
     request.into_body().collect().await?;
     let body = if introspects {
@@ -71,7 +71,7 @@ async fn answer(signer: &Signer, request: Request<Incoming>) -> Outcome<Response
 }
 
 /// Verifies the chain during the handshake and resumes nothing, as the product does.
-fn tls(devices: &Path, own: &Path) -> Outcome<ServerConfig> {
+fn tls(devices: &Path, own: &Path) -> BenchOutcome<ServerConfig> {
     let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(devices)? {
@@ -105,7 +105,7 @@ const HEADER: &[u8] =
     br#"{"alg":"ES256","typ":"at+jwt","kid":"bmV2ZXItdXNlZC1ieS1hbnlib2R5LWVsc2UtYXQtYWxs"}"#;
 
 impl Signer {
-    fn new() -> Outcome<Self> {
+    fn new() -> BenchOutcome<Self> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
@@ -114,7 +114,7 @@ impl Signer {
         Ok(Self { key, random, own: (message, signature) })
     }
 
-    fn token(&self) -> Outcome<String> {
+    fn token(&self) -> BenchOutcome<String> {
         let mut token = URL_SAFE_NO_PAD.encode(HEADER);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(self.claims()?, &mut token);
@@ -125,13 +125,13 @@ impl Signer {
     }
 
     /// Verifies one signature, and tells claims.
-    fn verify_own(&self) -> Outcome<String> {
+    fn verify_own(&self) -> BenchOutcome<String> {
         let (message, signature) = &self.own;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key()).verify(message, signature)?;
         Ok(self.claims()?.replacen('{', r#"{"active":true,"token_type":"Bearer","#, 1))
     }
 
-    fn claims(&self) -> Outcome<String> {
+    fn claims(&self) -> BenchOutcome<String> {
         let mut id = [0; 16];
         self.random.fill(&mut id)?;
         let id = URL_SAFE_NO_PAD.encode(id);

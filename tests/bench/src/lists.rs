@@ -1,9 +1,9 @@
 //! CRLs: built, signed and read back by the product's code in this process, next to copying entries, hashing and
 //! signing.
 
-use crate::report::{Memory, Row};
+use crate::report::{BenchRow, Memory};
 use crate::rounds::{ROUNDS, median};
-use crate::{Outcome, cpu};
+use crate::{BenchOutcome, cpu};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
@@ -12,8 +12,8 @@ use std::hint::black_box;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::crl::{Edition, Scope};
-use tegata_ca::{CrlBuilder, CrlReason, Issuer, LocalKey, Revoked};
+use tegata_ca::crl::{CrlIdentity, CrlScope};
+use tegata_ca::{CrlBuilder, CrlReason, Issuer, LocalKey, RevokedEntry};
 use tegata_core::{IssuerId, Serial, Timestamp};
 
 /// When the lists are made.
@@ -29,14 +29,14 @@ const SIZES: [(&str, u32, u32, u32); 3] =
     [("crl 100k", 100_000, 1, 100), ("crl 1M", MILLION, 1, 10), ("crl 1M in 8", MILLION, 8, 10)];
 
 /// A row for each size; an operation is all of its lists.
-pub fn rows() -> Outcome<Vec<Row>> {
+pub fn rows() -> BenchOutcome<Vec<BenchRow>> {
     let issuer = issuer()?;
     SIZES.into_iter().map(|size| row(&issuer, size)).collect()
 }
 
 /// How much memory a million entries take above the process without them, each measured in a process of its own.
-pub fn memory() -> Outcome<Vec<Memory>> {
-    let measure = |path, shards: &str| -> Outcome<Memory> {
+pub fn memory() -> BenchOutcome<Vec<Memory>> {
+    let measure = |path, shards: &str| -> BenchOutcome<Memory> {
         let output = Command::new(std::env::current_exe()?).args(["lists", shards]).output()?;
         let text = String::from_utf8(output.stdout)?;
         let bytes = text.trim().parse().map_err(|_| format!("no number of bytes in {text:?}"))?;
@@ -46,7 +46,7 @@ pub fn memory() -> Outcome<Vec<Memory>> {
 }
 
 /// Makes a million entries once, and prints the peak in bytes.
-pub fn make_once(shards: &str) -> Outcome<()> {
+pub fn make_once(shards: &str) -> BenchOutcome<()> {
     let issuer = issuer()?;
     let before = peak()?;
     build(&issuer, MILLION, shards.parse()?)?;
@@ -54,16 +54,19 @@ pub fn make_once(shards: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn row(issuer: &Issuer, (path, entries, shards, times): (&'static str, u32, u32, u32)) -> Outcome<Row> {
+fn row(
+    issuer: &Issuer,
+    (path, entries, shards, times): (&'static str, u32, u32, u32),
+) -> BenchOutcome<BenchRow> {
     let (mut us, mut limit_us) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         us.push(cost(times, || build(issuer, entries, shards))?);
         limit_us.push(cost(times, || least(entries))?);
     }
-    Ok(Row { path, us: median(us), limit_us: median(limit_us) })
+    Ok(BenchRow { path, us: median(us), limit_us: median(limit_us) })
 }
 
-fn cost(times: u32, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+fn cost(times: u32, mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
     let before = cpu::own()?;
     for _ in 0..times {
         work()?;
@@ -72,12 +75,12 @@ fn cost(times: u32, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
 }
 
 /// One list after the other, as a publisher makes them: each is gone before the next.
-fn build(issuer: &Issuer, entries: u32, shards: u32) -> Outcome<()> {
+fn build(issuer: &Issuer, entries: u32, shards: u32) -> BenchOutcome<()> {
     for shard in 0..shards {
         let url = format!("http://pki.example.jp/crl/aaaaaaaaaaaaaaaaaaaaaaaaaa-{shard}.crl");
         let next_update = NOW.plus(Duration::from_hours(24));
-        let edition = Edition { number: 1, this_update: NOW, next_update };
-        let mut list = CrlBuilder::new(issuer, Scope::EndEntities(&url), edition)?;
+        let edition = CrlIdentity { number: 1, this_update: NOW, next_update };
+        let mut list = CrlBuilder::new(issuer, CrlScope::EndEntities(&url), edition)?;
         for number in (shard..entries).step_by(shards as usize) {
             list.push(&entry(number)?);
         }
@@ -86,10 +89,10 @@ fn build(issuer: &Issuer, entries: u32, shards: u32) -> Outcome<()> {
     Ok(())
 }
 
-fn entry(number: u32) -> Outcome<Revoked> {
+fn entry(number: u32) -> BenchOutcome<RevokedEntry> {
     let mut serial = [0x40; 16];
     serial[8..12].copy_from_slice(&number.to_be_bytes());
-    Ok(Revoked {
+    Ok(RevokedEntry {
         serial: Serial::from_slice(&serial).ok_or("no serial")?,
         at: NOW.minus(Duration::from_secs(u64::from(number))),
         reason: CrlReason::KeyCompromise,
@@ -97,7 +100,7 @@ fn entry(number: u32) -> Outcome<Revoked> {
 }
 
 /// One buffer of as many bytes, one hash and one signature.
-fn least(entries: u32) -> Outcome<()> {
+fn least(entries: u32) -> BenchOutcome<()> {
     let random = SystemRandom::new();
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)?;
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.as_ref(), &random)?;
@@ -111,7 +114,7 @@ fn least(entries: u32) -> Outcome<()> {
     Ok(())
 }
 
-fn issuer() -> Outcome<Issuer> {
+fn issuer() -> BenchOutcome<Issuer> {
     let key = KeyPair::generate()?;
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -124,7 +127,7 @@ fn issuer() -> Outcome<Issuer> {
 }
 
 /// The most memory this process has ever held, in bytes (`proc(5)`, `VmHWM`).
-fn peak() -> Outcome<u64> {
+fn peak() -> BenchOutcome<u64> {
     let status = read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;

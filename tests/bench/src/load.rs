@@ -1,7 +1,7 @@
 //! Closed loops: each of a number of clients sends its next request when it has the answer to the last.
 
-use crate::Outcome;
-use crate::client::{Address, Connection, Post};
+use crate::BenchOutcome;
+use crate::client::{BenchAddress, BenchConnection, Post};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,10 +16,10 @@ pub struct Bounds {
 }
 
 /// The way in of every client, and what it sends.
-pub type Clients = Vec<(Address, Post)>;
+pub type Clients = Vec<(BenchAddress, Post)>;
 
 /// Opens one connection for each client; they are used by [`kept_alive`].
-pub async fn connect(clients: &Clients) -> Outcome<Vec<(Connection, Post)>> {
+pub async fn connect(clients: &Clients) -> BenchOutcome<Vec<(BenchConnection, Post)>> {
     let mut open = Vec::with_capacity(clients.len());
     for (address, post) in clients {
         open.push((address.connect().await?, post.clone()));
@@ -28,7 +28,7 @@ pub async fn connect(clients: &Clients) -> Outcome<Vec<(Connection, Post)>> {
 }
 
 /// Sends on open connections. Gives the number of answers.
-pub async fn kept_alive(connections: Vec<(Connection, Post)>, bounds: Bounds) -> Outcome<u32> {
+pub async fn kept_alive(connections: Vec<(BenchConnection, Post)>, bounds: Bounds) -> BenchOutcome<u32> {
     let budget = Budget::new(bounds);
     let mut loops = JoinSet::new();
     for (mut connection, post) in connections {
@@ -44,7 +44,7 @@ pub async fn kept_alive(connections: Vec<(Connection, Post)>, bounds: Bounds) ->
 }
 
 /// Opens a connection for every request. Gives the number of answers.
-pub async fn new_connections(clients: Clients, bounds: Bounds) -> Outcome<u32> {
+pub async fn new_connections(clients: Clients, bounds: Bounds) -> BenchOutcome<u32> {
     let budget = Budget::new(bounds);
     let mut loops = JoinSet::new();
     for (address, post) in clients {
@@ -60,7 +60,11 @@ pub async fn new_connections(clients: Clients, bounds: Bounds) -> Outcome<u32> {
 }
 
 /// Sends each request once, on open connections that share the work. Gives the number of answers.
-pub async fn once_each(connections: Vec<Connection>, posts: Vec<Post>, time: Duration) -> Outcome<u32> {
+pub async fn once_each(
+    connections: Vec<BenchConnection>,
+    posts: Vec<Post>,
+    time: Duration,
+) -> BenchOutcome<u32> {
     let requests = u32::try_from(posts.len())?;
     let (posts, budget) = (Arc::new(posts), Budget::new(Bounds { requests, time }));
     let mut loops = JoinSet::new();
@@ -109,7 +113,7 @@ impl Budget {
     }
 
     /// Every request that was taken has been answered, or the first error is the result.
-    async fn spent(self, mut loops: JoinSet<Outcome<()>>) -> Outcome<u32> {
+    async fn spent(self, mut loops: JoinSet<BenchOutcome<()>>) -> BenchOutcome<u32> {
         let all = async {
             while let Some(ended) = loops.join_next().await {
                 ended??;

@@ -29,14 +29,14 @@ mod still;
 mod tokens;
 
 use choice::Choice;
-use client::Trust;
-use report::Report;
+use client::BenchTrust;
+use report::BenchReport;
 use servers::{Limit, Tegata};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+type BenchOutcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn compare(program: PathBuf, choice: Choice<'_>) -> Outcome<()> {
+async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
     let sign_us = cpu::signature()?;
     let mut report = measure(&program, &choice).await?;
     if choice.large {
@@ -76,12 +76,12 @@ async fn compare(program: PathBuf, choice: Choice<'_>) -> Outcome<()> {
     Ok(())
 }
 
-async fn measure(program: &Path, choice: &Choice<'_>) -> Outcome<Report> {
+async fn measure(program: &Path, choice: &Choice<'_>) -> BenchOutcome<BenchReport> {
     let tegata = Tegata::start(program)?;
     let limit = Limit::start(&tegata.chain)?;
-    let trust = Trust::read(&[&tegata.tls_ca, &limit.tls_ca])?;
+    let trust = BenchTrust::read(&[&tegata.tls_ca, &limit.tls_ca])?;
     let devices = devices::enroll(&tegata, &trust).await?;
-    let mut report = Report::default();
+    let mut report = BenchReport::default();
     let rows = &mut report.rows;
     if choice.wants("token kept alive") {
         rows.push(tokens::kept_alive(&tegata, &limit, &trust, &devices).await?);

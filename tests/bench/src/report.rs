@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// One path, in microseconds of CPU per operation.
-pub struct Row {
+pub struct BenchRow {
     pub path: &'static str,
     pub us: f64,
     pub limit_us: f64,
@@ -27,13 +27,13 @@ pub struct Delay {
 
 /// Everything that was measured.
 #[derive(Default)]
-pub struct Report {
-    pub rows: Vec<Row>,
+pub struct BenchReport {
+    pub rows: Vec<BenchRow>,
     pub memory: Vec<Memory>,
     pub delays: Vec<Delay>,
 }
 
-impl Report {
+impl BenchReport {
     /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`, `{"path":…,"bytes":…,"bytes_per_entry":…}` for memory and
     /// `{"path":…,"p50_ms":…,"p99_ms":…,"count":…}` for delays.
     pub fn json(&self) -> String {
@@ -75,7 +75,7 @@ impl Report {
     }
 }
 
-impl Row {
+impl BenchRow {
     fn ratio(&self) -> f64 {
         self.us / self.limit_us
     }

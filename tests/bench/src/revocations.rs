@@ -3,9 +3,9 @@
 //! The revocation is the transaction that `tegata device revoke` makes, in another process than the server. The gates
 //! are this process's, each with a connection of its own; whatever they and the load take of its time counts as delay.
 
-use crate::Outcome;
-use crate::client::Trust;
-use crate::devices::{self, Device};
+use crate::BenchOutcome;
+use crate::client::BenchTrust;
+use crate::devices::{self, BenchDevice};
 use crate::gates::{self, OwnGate};
 use crate::load::{self, Bounds};
 use crate::report::Delay;
@@ -13,7 +13,7 @@ use crate::servers::Tegata;
 use crate::tokens::{clients, request};
 use std::time::Duration;
 use tegata_core::{DeviceId, RevocationReason, Role};
-use tegata_gate::Verified;
+use tegata_gate::VerifiedRequest;
 use tegata_storage::{Actor, DeviceAction, Ledger};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -28,7 +28,7 @@ const LOAD: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One row for each number of gates.
-pub async fn rows(tegata: &Tegata, trust: &Trust, busy: &[Device]) -> Outcome<Vec<Delay>> {
+pub async fn rows(tegata: &Tegata, trust: &BenchTrust, busy: &[BenchDevice]) -> BenchOutcome<Vec<Delay>> {
     let ledger = tegata.ledger().await?;
     let mut rows = Vec::new();
     for (path, count) in
@@ -65,11 +65,11 @@ pub async fn rows(tegata: &Tegata, trust: &Trust, busy: &[Device]) -> Outcome<Ve
 /// The time until the last of the gates has refused the device it had admitted before.
 async fn revoke(
     tegata: &Tegata,
-    trust: &Trust,
+    trust: &BenchTrust,
     ledger: &Ledger,
-    device: &Device,
+    device: &BenchDevice,
     gates: &[OwnGate],
-) -> Outcome<Duration> {
+) -> BenchOutcome<Duration> {
     let request = gates::arriving(tegata, trust, device, 1).await?.remove(0);
     let mut waiting = JoinSet::new();
     for own in gates {
@@ -90,7 +90,10 @@ async fn revoke(
     Ok(last.duration_since(begun))
 }
 
-async fn refused(gate: tegata_gate::Gate, verified: std::sync::Arc<Verified>) -> Outcome<Instant> {
+async fn refused(
+    gate: tegata_gate::Gate,
+    verified: std::sync::Arc<VerifiedRequest>,
+) -> BenchOutcome<Instant> {
     timeout(PATIENCE, gate.until_denied(&verified)).await.map_err(|_| "a gate never refuses")?;
     match gate.recheck(&verified) {
         Ok(()) => Err("a gate lets in whom it denies".into()),

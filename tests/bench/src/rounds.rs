@@ -1,18 +1,18 @@
 //! Rounds of one measurement after the other, because a shared machine changes its pace.
 
-use crate::{Outcome, cpu};
+use crate::{BenchOutcome, cpu};
 
 /// How often each side is measured.
 pub const ROUNDS: usize = 3;
 
 /// CPU time of a server per request, in microseconds, over what `load` has answered.
-pub async fn cost(pid: u32, load: impl Future<Output = Outcome<u32>>) -> Outcome<f64> {
+pub async fn cost(pid: u32, load: impl Future<Output = BenchOutcome<u32>>) -> BenchOutcome<f64> {
     cost_together(&[pid], load).await
 }
 
 /// The same of servers that answer a request together.
-pub async fn cost_together(pids: &[u32], load: impl Future<Output = Outcome<u32>>) -> Outcome<f64> {
-    let spent = || pids.iter().map(|pid| cpu::of(*pid)).sum::<Outcome<f64>>();
+pub async fn cost_together(pids: &[u32], load: impl Future<Output = BenchOutcome<u32>>) -> BenchOutcome<f64> {
+    let spent = || pids.iter().map(|pid| cpu::of(*pid)).sum::<BenchOutcome<f64>>();
     let before = spent()?;
     let answers = load.await?;
     if answers == 0 {

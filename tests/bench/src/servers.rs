@@ -1,6 +1,6 @@
 //! The servers, each a process of its own that ends with its handle.
 
-use crate::{Outcome, devices};
+use crate::{BenchOutcome, devices};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 /// The product, with an installation of its own.
 pub struct Tegata {
-    process: Server,
+    process: BenchServer,
     pub portal: String,
     pub device: String,
     pub public: String,
@@ -27,18 +27,18 @@ pub struct Tegata {
 
 /// The limit.
 pub struct Limit {
-    process: Server,
+    process: BenchServer,
     pub url: String,
     pub tls_ca: PathBuf,
     _folder: TempDir,
 }
 
 impl Tegata {
-    pub fn start(program: &Path) -> Outcome<Self> {
+    pub fn start(program: &Path) -> BenchOutcome<Self> {
         let folder = folder()?;
         let mut command = Command::new(program);
         command.args(["dev", "--json", "--portal-port", "0", "--device-port", "0", "--public-port", "0"]);
-        let (process, ready) = Server::start(command.arg("--data").arg(folder.path()))?;
+        let (process, ready) = BenchServer::start(command.arg("--data").arg(folder.path()))?;
         Ok(Self {
             process,
             portal: text(&ready, "portal")?,
@@ -60,7 +60,7 @@ impl Tegata {
     }
 
     /// The ledger with its revocation log, as commands open it beside the running server.
-    pub async fn ledger(&self) -> Outcome<Ledger> {
+    pub async fn ledger(&self) -> BenchOutcome<Ledger> {
         let config = std::fs::read_to_string(self.folder.path().join("tegata.toml"))?;
         let name = config.lines().find_map(|line| line.strip_prefix("name = ")).ok_or("no name")?;
         let installation = Installation::parse(name.trim_matches('"')).ok_or("no name")?;
@@ -72,11 +72,11 @@ impl Tegata {
 
 impl Limit {
     /// Believes clients whose certificates come from `devices`, as PEM.
-    pub fn start(devices: &Path) -> Outcome<Self> {
+    pub fn start(devices: &Path) -> BenchOutcome<Self> {
         let folder = folder()?;
         let tls_ca = folder.path().join("server.pem");
         let mut command = Command::new(std::env::current_exe()?);
-        let (process, ready) = Server::start(command.arg("limit").arg(devices).arg(&tls_ca))?;
+        let (process, ready) = BenchServer::start(command.arg("limit").arg(devices).arg(&tls_ca))?;
         Ok(Self { process, url: text(&ready, "url")?, tls_ca, _folder: folder })
     }
 
@@ -87,19 +87,19 @@ impl Limit {
 
 /// The limit of what is the same for everybody.
 pub struct Still {
-    process: Server,
+    process: BenchServer,
     pub url: String,
     _folder: TempDir,
 }
 
 impl Still {
     /// Gives this answer.
-    pub fn start(answer: &[u8]) -> Outcome<Self> {
+    pub fn start(answer: &[u8]) -> BenchOutcome<Self> {
         let folder = folder()?;
         let file = folder.path().join("answer");
         std::fs::write(&file, answer)?;
         let mut command = Command::new(std::env::current_exe()?);
-        let (process, ready) = Server::start(command.arg("still").arg(&file))?;
+        let (process, ready) = BenchServer::start(command.arg("still").arg(&file))?;
         Ok(Self { process, url: text(&ready, "url")?, _folder: folder })
     }
 
@@ -110,17 +110,22 @@ impl Still {
 
 /// A gate that proxies ask.
 pub struct AskedGate {
-    process: Server,
+    process: BenchServer,
     pub url: String,
     _identity: TempDir,
 }
 
 impl AskedGate {
     /// With a certificate of its own in `identity`; remembers so many tokens.
-    pub fn start(tegata: &Tegata, identity: TempDir, audience: &str, cached_tokens: usize) -> Outcome<Self> {
+    pub fn start(
+        tegata: &Tegata,
+        identity: TempDir,
+        audience: &str,
+        cached_tokens: usize,
+    ) -> BenchOutcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("gate").arg(identity.path()).args([&tegata.issuer, audience]).arg(&tegata.tls_ca);
-        let (process, ready) = Server::start(command.arg(cached_tokens.to_string()))?;
+        let (process, ready) = BenchServer::start(command.arg(cached_tokens.to_string()))?;
         Ok(Self { process, url: text(&ready, "url")?, _identity: identity })
     }
 
@@ -131,14 +136,14 @@ impl AskedGate {
 
 /// nginx in one process, with a configuration that says where it listens.
 pub struct Nginx {
-    process: Server,
+    process: BenchServer,
     pub url: String,
     _folder: TempDir,
 }
 
 impl Nginx {
     /// `sites` is given the folder that nginx may use, and writes what stands in `server`, and beside it.
-    pub async fn start(sites: impl FnOnce(&Path) -> Outcome<(String, String)>) -> Outcome<Self> {
+    pub async fn start(sites: impl FnOnce(&Path) -> BenchOutcome<(String, String)>) -> BenchOutcome<Self> {
         let folder = folder()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (beside, inside) = sites(folder.path())?;
@@ -158,7 +163,7 @@ impl Nginx {
         let mut command = Command::new("nginx");
         command.env("PATH", format!("{path}:/usr/sbin")).arg("-p").arg(folder.path()).arg("-c").arg(&file);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let process = Server(child.map_err(|error| format!("nginx: {error}"))?);
+        let process = BenchServer(child.map_err(|error| format!("nginx: {error}"))?);
         for _ in 0..100 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Ok(Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder });
@@ -173,11 +178,11 @@ impl Nginx {
     }
 }
 
-struct Server(Child);
+struct BenchServer(Child);
 
-impl Server {
+impl BenchServer {
     /// Waits for the line that says where it listens.
-    fn start(command: &mut Command) -> Outcome<(Self, Value)> {
+    fn start(command: &mut Command) -> BenchOutcome<(Self, Value)> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut server =
             Self(child.map_err(|error| format!("{}: {error}", command.get_program().display()))?);
@@ -189,17 +194,17 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for BenchServer {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-fn folder() -> Outcome<TempDir> {
+fn folder() -> BenchOutcome<TempDir> {
     Ok(tempfile::Builder::new().prefix("tegata-bench-").tempdir()?)
 }
 
-fn text(value: &Value, name: &str) -> Outcome<String> {
+fn text(value: &Value, name: &str) -> BenchOutcome<String> {
     Ok(value[name].as_str().ok_or_else(|| format!("no {name} in {value}"))?.to_owned())
 }

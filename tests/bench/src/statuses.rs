@@ -1,9 +1,9 @@
 //! Token status lists: laid out, packed and signed by the product's code in this process, next to one compression of as
 //! many bytes and one signature.
 
-use crate::report::Row;
+use crate::report::BenchRow;
 use crate::rounds::{ROUNDS, median};
-use crate::{Outcome, cpu};
+use crate::{BenchOutcome, cpu};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use ring::rand::SystemRandom;
@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::io::Write;
 use tegata_core::Timestamp;
 use tegata_core::jws::SigningKey;
-use tegata_core::status_list::{Entries, Layout, ListSecret, TokenStatus, list_of};
+use tegata_core::status_list::{ListLayout, ListSecret, StatusEntries, TokenStatus, list_of};
 use tegata_signals::{SignedList, SigningKeys};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -28,10 +28,10 @@ const WHOLE: u32 = 8;
 const ONE: u32 = 100;
 
 /// All lists of a million certificates, as at the start of a server; and one list after one revocation.
-pub fn rows() -> Outcome<Vec<Row>> {
-    let house = House::new()?;
+pub fn rows() -> BenchOutcome<Vec<BenchRow>> {
+    let house = StatusFixture::new()?;
     let lists = house.lists();
-    let all: Vec<&Entries> = lists.values().collect();
+    let all: Vec<&StatusEntries> = lists.values().collect();
     let one = all.first().copied().ok_or("no list")?;
     let raw: Vec<u8> = all.iter().flat_map(|entries| entries.as_bytes()).copied().collect();
     let (mut whole, mut single) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
@@ -42,20 +42,20 @@ pub fn rows() -> Outcome<Vec<Row>> {
         single.1.push(cost(ONE, || house.least(one.as_bytes()))?);
     }
     Ok(vec![
-        Row { path: "status lists 1M", us: median(whole.0), limit_us: median(whole.1) },
-        Row { path: "status list, a change", us: median(single.0), limit_us: median(single.1) },
+        BenchRow { path: "status lists 1M", us: median(whole.0), limit_us: median(whole.1) },
+        BenchRow { path: "status list, a change", us: median(single.0), limit_us: median(single.1) },
     ])
 }
 
-struct House {
+struct StatusFixture {
     keys: SigningKeys,
     bare: EcdsaKeyPair,
     random: SystemRandom,
-    layouts: Vec<Layout>,
+    layouts: Vec<ListLayout>,
 }
 
-impl House {
-    fn new() -> Outcome<Self> {
+impl StatusFixture {
+    fn new() -> BenchOutcome<Self> {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
         let bare = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)?;
@@ -65,11 +65,11 @@ impl House {
         Ok(Self { keys, bare, random, layouts })
     }
 
-    fn lists(&self) -> BTreeMap<u64, Entries> {
+    fn lists(&self) -> BTreeMap<u64, StatusEntries> {
         let mut lists = BTreeMap::new();
         for place in (0..MILLION).step_by(usize::try_from(ENDED).unwrap_or(1)) {
             let list = list_of(place);
-            let entries: &mut Entries = lists.entry(list).or_default();
+            let entries: &mut StatusEntries = lists.entry(list).or_default();
             if let Some(layout) = usize::try_from(list).ok().and_then(|list| self.layouts.get(list)) {
                 entries.set(layout.index(place), TokenStatus::Invalid);
             }
@@ -77,13 +77,13 @@ impl House {
         lists
     }
 
-    fn sign(&self, entries: &Entries) -> Outcome<()> {
+    fn sign(&self, entries: &StatusEntries) -> BenchOutcome<()> {
         let (iss, uri) = ("https://ca.example.jp", "http://pki.example.jp/status/aaaaaaaaaaaaaaaa");
         black_box(SignedList::sign(&self.keys, iss, uri, entries, NOW).ok_or("no signature")?);
         Ok(())
     }
 
-    fn least(&self, raw: &[u8]) -> Outcome<()> {
+    fn least(&self, raw: &[u8]) -> BenchOutcome<()> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(raw)?;
         black_box(self.bare.sign(&self.random, &encoder.finish()?)?);
@@ -91,7 +91,7 @@ impl House {
     }
 }
 
-fn cost(times: u32, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+fn cost(times: u32, mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
     let before = cpu::own()?;
     for _ in 0..times {
         work()?;

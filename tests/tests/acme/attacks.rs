@@ -4,11 +4,11 @@ use rcgen::KeyPair;
 use serde_json::{Value, json};
 use tegata_tests::acme::{AcmeClient, Binding, encoded, mac, refusal, request};
 use tegata_tests::installation::text_of;
-use tegata_tests::{Answer, Installation, csr};
+use tegata_tests::{CurlAnswer, RunningInstallation, csr};
 
 #[test]
 fn nobody_registers_without_the_key_of_an_open_invitation() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let [mine, yours] = ["mine", "yours"].map(|label| Binding::invited(&installation, label));
     let attempt = |binding: &dyn Fn(&AcmeClient) -> Option<Value>| {
         let mut client = AcmeClient::new(&installation, &mine.directory);
@@ -42,7 +42,7 @@ fn nobody_registers_without_the_key_of_an_open_invitation() {
 
 #[test]
 fn a_request_is_good_once_and_for_its_own_url() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let url = client.url("newOrder");
     let payload = json!({"identifiers": [{"type": "dns", "value": binding.identifier}]}).to_string();
@@ -83,7 +83,7 @@ fn a_request_is_good_once_and_for_its_own_url() {
 
 #[test]
 fn an_account_orders_its_own_name_and_nothing_else() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "mine");
     let other = Binding::invited(&installation, "yours");
     let device = installation.enroll("a device").device;
@@ -123,14 +123,14 @@ fn an_account_orders_its_own_name_and_nothing_else() {
 
 #[test]
 fn what_belongs_to_another_account_is_not_there() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (owner, binding) = AcmeClient::registered(&installation, "owner");
     let (thief, _) = AcmeClient::registered(&installation, "thief");
     let order = owner.order("dns", &binding.identifier).expect(201);
     let shown = order.json();
     let location = order.header("location").to_owned();
     let authorization = text_of(&json!({"url": shown["authorizations"][0]}), "url");
-    let nothing_there = |answer: &Answer| assert_eq!((answer.status, &*refusal(answer).1), (404, "R-03"));
+    let nothing_there = |answer: &CurlAnswer| assert_eq!((answer.status, &*refusal(answer).1), (404, "R-03"));
     nothing_there(&thief.read(&location));
     nothing_there(&thief.read(&authorization));
     nothing_there(&thief.post(&authorization, &json!({"status": "deactivated"})));
@@ -158,7 +158,7 @@ fn what_belongs_to_another_account_is_not_there() {
 
 #[test]
 fn an_order_is_finalized_once_for_one_sound_key() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let order = client.order("dns", &binding.identifier).expect(201);
     let mut unsigned = request(&key(), "x");
@@ -186,7 +186,7 @@ fn an_order_is_finalized_once_for_one_sound_key() {
 
 #[test]
 fn an_invitation_that_a_page_used_meanwhile_gives_no_second_certificate() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let order = client.order("dns", &binding.identifier).expect(201);
     let body = json!({"code": binding.code, "csr": csr::honest()});
@@ -198,7 +198,7 @@ fn an_invitation_that_a_page_used_meanwhile_gives_no_second_certificate() {
 
 #[test]
 fn whoever_orders_without_end_is_asked_to_wait() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     for _ in 0..20 {
         client.order("dns", &binding.identifier).expect(201);
@@ -212,7 +212,7 @@ fn key() -> KeyPair {
     KeyPair::generate().expect("a key")
 }
 
-fn other_devices_key(installation: &Installation) -> Vec<u8> {
+fn other_devices_key(installation: &RunningInstallation) -> Vec<u8> {
     let device = installation.enroll("another");
     let der = device.file("key.der");
     tegata_tests::run(

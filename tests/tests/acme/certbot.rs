@@ -4,17 +4,17 @@ use crate::{identity, seen, serial, verified};
 use std::path::PathBuf;
 use std::process::Command;
 use tegata_tests::acme::Binding;
-use tegata_tests::{Installation, Outcome, ports};
+use tegata_tests::{CommandOutcome, RunningInstallation, ports};
 
 struct Certbot<'a> {
-    installation: &'a Installation,
+    installation: &'a RunningInstallation,
     binding: Binding,
     folder: PathBuf,
 }
 
 #[test]
 fn certbot_enrols_renews_by_its_timer_and_revokes() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let certbot = Certbot {
         installation: &installation,
         binding: Binding::invited(&installation, "server-2"),
@@ -50,7 +50,7 @@ fn certbot_enrols_renews_by_its_timer_and_revokes() {
 }
 
 impl Certbot<'_> {
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    fn run(&self, arguments: &[&str]) -> CommandOutcome {
         let Binding { kid, hmac_key, directory, .. } = &self.binding;
         let folder = |name: &str| self.folder.join(name).display().to_string();
         let folders =
@@ -62,7 +62,7 @@ impl Certbot<'_> {
             command.args(["--agree-tos", "--register-unsafely-without-email"]);
             command.args(["--eab-kid", kid, "--eab-hmac-key", hmac_key]);
         }
-        Outcome::of(command.env("REQUESTS_CA_BUNDLE", &self.installation.tls_ca))
+        CommandOutcome::of(command.env("REQUESTS_CA_BUNDLE", &self.installation.tls_ca))
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use crate::{identity, seen, serial, verified};
 use std::path::PathBuf;
 use std::process::Command;
 use tegata_tests::acme::Binding;
-use tegata_tests::{Installation, Outcome};
+use tegata_tests::{CommandOutcome, RunningInstallation};
 
 struct Dehydrated {
     binding: Binding,
@@ -13,7 +13,7 @@ struct Dehydrated {
 
 #[test]
 fn dehydrated_enrolls_and_renews_once_it_forgets_the_certificate_before() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let dehydrated = Dehydrated {
         binding: Binding::invited(&installation, "server-3"),
         folder: installation.folder("dehydrated"),
@@ -40,7 +40,7 @@ fn dehydrated_enrolls_and_renews_once_it_forgets_the_certificate_before() {
 }
 
 impl Dehydrated {
-    fn configure(&self, installation: &Installation) {
+    fn configure(&self, installation: &RunningInstallation) {
         let Binding { kid, hmac_key, identifier, directory, .. } = &self.binding;
         let (folder, ca) = (self.folder.display(), installation.tls_ca.display());
         let config = format!(
@@ -51,9 +51,9 @@ impl Dehydrated {
         std::fs::write(self.folder.join("domains.txt"), format!("{identifier}\n")).expect("a file");
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    fn run(&self, arguments: &[&str]) -> CommandOutcome {
         let mut command = Command::new("dehydrated");
-        Outcome::of(command.args(arguments).arg("--config").arg(self.folder.join("config")))
+        CommandOutcome::of(command.args(arguments).arg("--config").arg(self.folder.join("config")))
     }
 
     fn file(&self, name: &str) -> PathBuf {

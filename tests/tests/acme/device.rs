@@ -8,7 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 use tegata_tests::acme::{AcmeClient, Binding, encoded, refusal};
 use tegata_tests::apple::{self, Payload, challenge};
-use tegata_tests::{Answer, Installation};
+use tegata_tests::{CurlAnswer, RunningInstallation};
 
 /// The maker: a root, a CA below it, and what it says about keys of its devices.
 struct Maker {
@@ -19,7 +19,7 @@ struct Maker {
 
 #[test]
 fn a_device_that_makes_its_own_key_enrols_by_its_payload_once() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let payload = payload(&installation, "iPad-1", false);
     let key = KeyPair::generate().expect("a key");
     let chain = install(&installation, &payload, &key, None).expect("a certificate");
@@ -40,7 +40,7 @@ fn a_device_that_makes_its_own_key_enrols_by_its_payload_once() {
 
 #[test]
 fn what_a_maker_attests_fixes_the_key_and_whoever_attests_falsely_gets_nothing() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (maker, stranger) = (Maker::new(), Maker::new());
     let unknown = payload(&installation, "early", true);
     let key = KeyPair::generate().expect("a key");
@@ -61,7 +61,7 @@ fn what_a_maker_attests_fixes_the_key_and_whoever_attests_falsely_gets_nothing()
 }
 
 /// An attestation that was made for another challenge, and a key that nobody attested.
-fn other_challenges_and_keys(installation: &Installation, payload: &Payload, maker: &Maker) {
+fn other_challenges_and_keys(installation: &RunningInstallation, payload: &Payload, maker: &Maker) {
     let mut client = AcmeClient::new(installation, &payload.directory_url);
     client.register(None).expect(201);
     let key = KeyPair::generate().expect("a key");
@@ -83,16 +83,16 @@ fn other_challenges_and_keys(installation: &Installation, payload: &Payload, mak
 
 /// What the device does when the profile is installed.
 fn install(
-    installation: &Installation,
+    installation: &RunningInstallation,
     payload: &Payload,
     key: &KeyPair,
     maker: Option<&Maker>,
-) -> Result<String, Answer> {
+) -> Result<String, CurlAnswer> {
     let attested = |token: &[u8]| maker.map(|maker| maker.attest(key, token));
     apple::install(installation, payload, key, &attested)
 }
 
-fn payload(installation: &Installation, label: &str, attest: bool) -> Payload {
+fn payload(installation: &RunningInstallation, label: &str, attest: bool) -> Payload {
     Payload {
         directory_url: format!("{}/acme/device/directory", installation.portal),
         client_identifier: Binding::invited(installation, label).code,
@@ -101,7 +101,7 @@ fn payload(installation: &Installation, label: &str, attest: bool) -> Payload {
 }
 
 /// From now on attestations are asked for, and this maker is believed.
-fn believe(installation: &mut Installation, maker: &Maker) {
+fn believe(installation: &mut RunningInstallation, maker: &Maker) {
     let config = installation.data().join("tegata.toml");
     let pem = format!(
         "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",

@@ -4,17 +4,17 @@ use crate::{identity, seen, serial, verified};
 use std::path::PathBuf;
 use std::process::Command;
 use tegata_tests::acme::Binding;
-use tegata_tests::{Installation, Outcome};
+use tegata_tests::{CommandOutcome, RunningInstallation};
 
 struct Lego<'a> {
-    installation: &'a Installation,
+    installation: &'a RunningInstallation,
     binding: Binding,
     folder: PathBuf,
 }
 
 #[test]
 fn lego_enrols_renews_and_revokes() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let lego = Lego {
         installation: &installation,
         binding: Binding::invited(&installation, "server-1"),
@@ -47,14 +47,14 @@ fn lego_enrols_renews_and_revokes() {
 }
 
 impl Lego<'_> {
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    fn run(&self, arguments: &[&str]) -> CommandOutcome {
         let Binding { kid, hmac_key, identifier, directory, .. } = &self.binding;
         let folder = self.folder.display().to_string();
         let global = ["--server", directory, "--accept-tos", "--email", "it@example.jp", "--path", &folder];
         let binding = ["--eab", "--kid", kid, "--hmac", hmac_key, "--domains", identifier, "--http"];
         let mut command = Command::new("lego");
         command.args(global).args(binding).args(arguments);
-        Outcome::of(command.env("LEGO_CA_CERTIFICATES", &self.installation.tls_ca))
+        CommandOutcome::of(command.env("LEGO_CA_CERTIFICATES", &self.installation.tls_ca))
     }
 
     fn file(&self, ending: &str) -> PathBuf {

@@ -4,11 +4,11 @@ use rcgen::KeyPair;
 use serde_json::json;
 use tegata_tests::acme::{AcmeClient, encoded, refusal};
 use tegata_tests::installation::text_of;
-use tegata_tests::{Curl, Installation, csr, run};
+use tegata_tests::{Curl, RunningInstallation, csr, run};
 
 #[test]
 fn an_account_is_found_again_given_another_key_and_closed() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (mut client, binding) = AcmeClient::registered(&installation, "server");
     let account = client.account.clone().expect("an account");
     assert_eq!(client.register(None).expect(200).header("location"), account, "found again by its key");
@@ -38,7 +38,7 @@ fn an_account_is_found_again_given_another_key_and_closed() {
 
 #[test]
 fn whatever_is_asked_in_any_way_is_answered_in_the_words_of_acme() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let device_directory = binding.directory.replace("/acme/", "/acme/device/");
     for directory in [&binding.directory, &device_directory] {
@@ -83,7 +83,7 @@ fn whatever_is_asked_in_any_way_is_answered_in_the_words_of_acme() {
 
 #[test]
 fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let order = client.order("dns", &binding.identifier.to_uppercase()).expect(201);
     let shown = order.json();
@@ -118,7 +118,7 @@ fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger(
 
 #[test]
 fn renewal_is_suggested_when_it_is_due_and_at_once_after_a_revocation() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let certificate_key = key();
     let chain = client.obtain("dns", &binding.identifier, &certificate_key);
@@ -152,7 +152,7 @@ fn renewal_is_suggested_when_it_is_due_and_at_once_after_a_revocation() {
 
 #[test]
 fn whoever_has_an_invitation_in_a_browser_can_hand_it_to_an_acme_client() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let invitation = installation.invite("server");
     let (_, code) = invitation.split_once('#').expect("a code");
     let told =
@@ -178,7 +178,7 @@ fn whoever_has_an_invitation_in_a_browser_can_hand_it_to_an_acme_client() {
 
 #[test]
 fn a_client_goes_on_after_the_server_was_started_again() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let nonce = client.nonce();
     let order = client.order("dns", &binding.identifier).expect(201);
@@ -200,12 +200,12 @@ fn key() -> KeyPair {
     KeyPair::generate().expect("a key")
 }
 
-fn enrolled_at(installation: &Installation) -> String {
+fn enrolled_at(installation: &RunningInstallation) -> String {
     installation.listed(&["device", "list"])[0]["created_at"].as_str().expect("a time").to_owned()
 }
 
 /// RFC 9773 section 4.1, by openssl's reading of the certificate.
-fn certificate_id(installation: &Installation, chain: &str) -> (String, Vec<u8>) {
+fn certificate_id(installation: &RunningInstallation, chain: &str) -> (String, Vec<u8>) {
     let file = installation.folder("ari").join("chain.pem");
     std::fs::write(&file, chain).expect("a file");
     let (file, der) = (file.display().to_string(), installation.folder("ari").join("leaf.der"));

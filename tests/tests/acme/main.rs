@@ -11,10 +11,10 @@ mod profile;
 
 use std::path::Path;
 use tegata_tests::openssl::{openssl, text, url_after};
-use tegata_tests::{Installation, run};
+use tegata_tests::{RunningInstallation, run};
 
 /// The chain verifies for a TLS client with the root alone.
-fn verified(installation: &Installation, chain: &Path) {
+fn verified(installation: &RunningInstallation, chain: &Path) {
     let (chain, root) = (chain.display().to_string(), installation.ca.display().to_string());
     openssl(&[
         "verify",
@@ -42,7 +42,7 @@ fn serial(certificate: &Path) -> String {
 }
 
 /// The generation that the device listener sees, or the code of its refusal.
-fn seen(installation: &Installation, chain: &Path, key: &Path) -> Result<u64, String> {
+fn seen(installation: &RunningInstallation, chain: &Path, key: &Path) -> Result<u64, String> {
     let (chain, key) = (chain.display().to_string(), key.display().to_string());
     let answer = installation.at_device("/probe").presenting(&chain, &key).send();
     if answer.status == 200 {

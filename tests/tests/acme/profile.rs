@@ -7,11 +7,11 @@ use tegata_tests::acme::{Binding, refusal};
 use tegata_tests::apple::{self, Payload, acme_of, payload};
 use tegata_tests::installation::text_of;
 use tegata_tests::openssl::openssl;
-use tegata_tests::{Answer, Curl, Installation};
+use tegata_tests::{Curl, CurlAnswer, RunningInstallation};
 
 #[test]
 fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_profile_works_once() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let code = Binding::invited(&installation, "<iPad> & 薬局").code;
     let answer = ask(&installation, &[("code", &code)]).expect(200);
     assert_eq!(answer.header("content-type"), "application/x-apple-aspen-config");
@@ -45,7 +45,7 @@ fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_pr
 
 #[test]
 fn the_next_profile_of_a_device_takes_the_place_of_the_last() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let [first, second] = ["one", "two"].map(|label| {
         let code = Binding::invited(&installation, label).code;
         let wish = [("code", code.as_str()), ("hardware_bound", "false")];
@@ -60,7 +60,7 @@ fn the_next_profile_of_a_device_takes_the_place_of_the_last() {
 
 #[test]
 fn a_short_code_is_as_good_for_a_profile_as_a_link_and_is_never_in_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let invited = installation.tell(&["invite", "--label", "iPad", "--code"]);
     let code = text_of(&invited, "code");
     let profile = read(&installation, &ask(&installation, &[("code", &code)]).expect(200));
@@ -77,7 +77,7 @@ fn a_short_code_is_as_good_for_a_profile_as_a_link_and_is_never_in_it() {
 
 #[test]
 fn where_attestation_is_required_the_profile_asks_for_it_whatever_the_page_wished() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let root = installation.tls_ca.display().to_string();
     installation.reconfigure(|text| {
         format!("{text}\n[acme]\nattestation_roots = \"{root}\"\nrequire_attestation = true\n")
@@ -93,7 +93,7 @@ fn where_attestation_is_required_the_profile_asks_for_it_whatever_the_page_wishe
 
 #[test]
 fn without_an_invitation_or_from_a_foreign_page_nobody_gets_a_profile() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let code = Binding::invited(&installation, "one").code;
     let unknown = "0".repeat(code.len());
     assert_eq!(ask(&installation, &[("code", &unknown)]).expect(404).problem(), "I-01");
@@ -110,24 +110,28 @@ fn without_an_invitation_or_from_a_foreign_page_nobody_gets_a_profile() {
     assert_eq!(Curl::to(&in_url).trusting(&installation.tls_ca).send().status, 405);
 }
 
-fn ask(installation: &Installation, wish: &[(&str, &str)]) -> Answer {
+fn ask(installation: &RunningInstallation, wish: &[(&str, &str)]) -> CurlAnswer {
     curl(installation).form(wish).send()
 }
 
-fn curl(installation: &Installation) -> Curl {
+fn curl(installation: &RunningInstallation) -> Curl {
     Curl::to(&format!("{}/api/v1/profiles", installation.portal)).trusting(&installation.tls_ca)
 }
 
-fn read(installation: &Installation, answer: &Answer) -> Value {
+fn read(installation: &RunningInstallation, answer: &CurlAnswer) -> Value {
     apple::read(installation, &answer.body)
 }
 
-fn install(installation: &Installation, payload: &Payload, key: &KeyPair) -> Result<String, Answer> {
+fn install(
+    installation: &RunningInstallation,
+    payload: &Payload,
+    key: &KeyPair,
+) -> Result<String, CurlAnswer> {
     apple::install(installation, payload, key, &|_| None)
 }
 
 /// The CA that came in the profile is the one between the certificate and the root.
-fn verified_by(installation: &Installation, issuing: &str, chain: &Path) {
+fn verified_by(installation: &RunningInstallation, issuing: &str, chain: &Path) {
     let file = chain.with_file_name("issuing.pem");
     let lines: Vec<_> =
         issuing.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("ASCII")).collect();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use tegata_tests::{Ceremony, Installation, Outcome, ports, tegata};
+use tegata_tests::{Ceremony, CommandOutcome, RunningInstallation, ports, tegata};
 
 #[test]
 fn a_root_that_never_meets_a_network_signs_what_a_stick_carries() {
@@ -41,7 +41,7 @@ fn a_root_that_never_meets_a_network_signs_what_a_stick_carries() {
     house.written("install-issuing.toml").done();
     assert_eq!(house.written("install-issuing.toml").perform().code, 2, "once is enough");
 
-    let installation = Installation::start_in(online, Vec::new());
+    let installation = RunningInstallation::start_in(online, Vec::new());
     let device = installation.enroll("register-1");
     is_believed(&installation, &device);
     for transcript in ["root.jsonl", "sign.jsonl"] {
@@ -58,7 +58,7 @@ fn a_root_that_never_meets_a_network_signs_what_a_stick_carries() {
 
 #[test]
 fn a_rehearsal_of_any_act_changes_nothing() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let ceremony = Ceremony::of(&installation);
     let second = create_issuing(&ceremony, "Second", "");
     let first = issuer_named(&installation, "Tegata Issuing");
@@ -104,7 +104,7 @@ fn a_rehearsal_of_any_act_changes_nothing() {
         );
     }
     let after = state(&installation);
-    let names = |state: &State| state.files.keys().cloned().collect::<Vec<_>>();
+    let names = |state: &InstallationState| state.files.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&after), names(&before));
     assert_eq!(after.told, before.told);
     assert!(after.files == before.files, "no file has another content");
@@ -112,13 +112,13 @@ fn a_rehearsal_of_any_act_changes_nothing() {
 
 /// Everything an act could change.
 #[derive(PartialEq)]
-struct State {
+struct InstallationState {
     files: BTreeMap<String, Vec<u8>>,
     /// CAs, tenants, and how long the audit log is.
     told: [Value; 3],
 }
 
-fn state(installation: &Installation) -> State {
+fn state(installation: &RunningInstallation) -> InstallationState {
     let told = [&["issuer", "list"][..], &["tenant", "list"]].map(|arguments| installation.tell(arguments));
     let [issuers, tenants] = told;
     // The audit log has an entry for every change.
@@ -128,7 +128,7 @@ fn state(installation: &Installation) -> State {
     let mut files = BTreeMap::new();
     collect(&installation.data(), &mut files);
     files.retain(|name, _| !name.contains("ledger.db-"));
-    State { files, told: [issuers, tenants, audit.into()] }
+    InstallationState { files, told: [issuers, tenants, audit.into()] }
 }
 
 fn collect(folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
@@ -148,8 +148,8 @@ fn init_without_ca(data: &Path) {
     for port in ["--portal-port", "--device-port", "--public-port"] {
         command.args([port, &ports::free().to_string()]);
     }
-    Outcome::of(&mut command).good();
-    let refused = Outcome::of(Command::new(tegata()).args(["serve", "--data"]).arg(data));
+    CommandOutcome::of(&mut command).good();
+    let refused = CommandOutcome::of(Command::new(tegata()).args(["serve", "--data"]).arg(data));
     assert!(refused.code == 1 && refused.stderr.contains("no issuing CA"), "{}", refused.said());
 }
 

@@ -1,17 +1,17 @@
 //! The life of issuing CAs under a running server.
 
 use crate::support::{
-    Refused, create_issuing, fetch_root_list, folder, is_believed, issuer_named, issuer_of, of, rand_name,
+    RefusedAct, create_issuing, fetch_root_list, folder, is_believed, issuer_named, issuer_of, of, rand_name,
     sign_list, text, until,
 };
 use std::path::Path;
 use tegata_tests::openssl::{self, crl_url, ocsp_status, openssl, verify_to_the_root};
 use tegata_tests::tokens::{obtain, request};
-use tegata_tests::{Ceremony, Curl, Identity, Installation, Outcome, ports};
+use tegata_tests::{Ceremony, CommandOutcome, Curl, DeviceIdentity, RunningInstallation, ports};
 
 #[test]
 fn a_fresh_installation_is_believed_down_from_its_root_alone() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     is_believed(&installation, &device);
     installation.command(&["check"]).good();
@@ -19,7 +19,7 @@ fn a_fresh_installation_is_believed_down_from_its_root_alone() {
 
 #[test]
 fn a_successor_takes_over_while_the_server_runs_and_the_old_goes_on() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let (old, renewing) = (installation.enroll("old"), installation.enroll("renewing"));
     let before = renewing.kept_aside();
     let first = issuer_named(&installation, "Tegata Issuing");
@@ -72,7 +72,7 @@ fn a_successor_takes_over_while_the_server_runs_and_the_old_goes_on() {
 
 #[test]
 fn a_revoked_ca_is_stopped_at_once_and_the_root_says_so_after_its_ceremony() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let ceremony = Ceremony::of(&installation);
     let stolen = create_issuing(&ceremony, "Stolen", "");
     let device = until("the newest CA issues", || {
@@ -123,7 +123,7 @@ fn a_revoked_ca_is_stopped_at_once_and_the_root_says_so_after_its_ceremony() {
 
 #[test]
 fn a_resting_ca_whose_key_is_gone_stops_nobody() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let device = installation.enroll("old");
     let first = issuer_named(&installation, "Tegata Issuing");
     let ceremony = Ceremony::of(&installation);
@@ -141,21 +141,21 @@ fn a_resting_ca_whose_key_is_gone_stops_nobody() {
 }
 
 /// What the device listener tells clients to offer.
-fn hints(installation: &Installation) -> String {
+fn hints(installation: &RunningInstallation) -> String {
     until("both are offered", || {
         let hints = hints_of(installation);
         hints.contains("Successor").then_some(hints)
     })
 }
 
-fn hints_of(installation: &Installation) -> String {
+fn hints_of(installation: &RunningInstallation) -> String {
     let at = format!("127.0.0.1:{}", ports::of(&installation.device));
     let said = openssl(&["s_client", "-connect", &at, "-servername", "localhost", "-nameopt", "utf8"]);
     said.said()
 }
 
 /// The responder of an ended CA, whose own certificate is below the chain that the device keeps.
-fn ocsp_with_roots(installation: &Installation, device: &Identity) -> Outcome {
+fn ocsp_with_roots(installation: &RunningInstallation, device: &DeviceIdentity) -> CommandOutcome {
     let issuing = device.folder.join("issuing.pem");
     let anchors = device.folder.join("anchors.pem");
     let texts =
@@ -179,11 +179,11 @@ fn ocsp_with_roots(installation: &Installation, device: &Identity) -> Outcome {
 
 /// Whether openssl believes the issuing CA by this list of its root.
 fn openssl_revokes(
-    installation: &Installation,
-    device: &Identity,
+    installation: &RunningInstallation,
+    device: &DeviceIdentity,
     list: &Path,
     certificate: &Path,
-) -> Outcome {
+) -> CommandOutcome {
     let pem = device.folder.join("root-list.pem");
     openssl(&["crl", "-inform", "DER", "-in", text(list), "-out", text(&pem)]).good();
     let ca = installation.ca.display().to_string();

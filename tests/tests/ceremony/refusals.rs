@@ -1,16 +1,16 @@
 //! What is refused, and leaves nothing behind.
 
 use crate::support::{
-    REQUEST, Refused, create_root, fetch_root_list, folder, issuer_named, make_private, named, of, text,
+    REQUEST, RefusedAct, create_root, fetch_root_list, folder, issuer_named, make_private, named, of, text,
     with_keys_of_the_installation,
 };
 use std::path::Path;
 use tegata_tests::openssl::openssl;
-use tegata_tests::{Ceremony, Installation};
+use tegata_tests::{Ceremony, RunningInstallation};
 
 #[test]
 fn what_does_not_belong_is_refused_and_leaves_nothing_behind() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let ceremony = Ceremony::of(&installation);
     let keys = || names_in(&installation.data().join("keys"));
     let (before, issuers) = (keys(), installation.tell(&["issuer", "list"]));

@@ -1,17 +1,17 @@
 //! Tenants with CAs of their own.
 
-use crate::support::{Refused, create_issuing, is_believed, issuer_of, until};
+use crate::support::{RefusedAct, create_issuing, is_believed, issuer_of, until};
 use tegata_tests::tokens::obtain;
-use tegata_tests::{Ceremony, Identity, Installation, csr};
+use tegata_tests::{Ceremony, DeviceIdentity, RunningInstallation, csr};
 
 #[test]
 fn a_silo_and_the_pool_never_share_a_ca() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let ceremony = Ceremony::of(&installation);
     installation.tell(&["tenant", "add", "みどり薬局", "--silo"]);
     installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     assert_eq!(installation.command(&["tenant", "add", "みどり薬局"]).code, 2, "a name is a name");
-    let invitation = |installation: &Installation| {
+    let invitation = |installation: &RunningInstallation| {
         let invited = installation.tell(&["invite", "--site", "駅前店", "--label", "pc"]);
         invited["url"].as_str().expect("a link").to_owned()
     };
@@ -27,9 +27,9 @@ fn a_silo_and_the_pool_never_share_a_ca() {
         let answer = installation.at_portal("/api/v1/enrollments").json(&asked).send();
         (answer.status == 201).then_some(())
     });
-    let silo = Identity::enroll(&installation, &invitation(&installation), "silo");
+    let silo = DeviceIdentity::enroll(&installation, &invitation(&installation), "silo");
     let pool = installation.command(&["invite", "--site", "本店", "--label", "pc"]).good().json();
-    let pool = Identity::enroll(&installation, pool["url"].as_str().expect("a link"), "pool");
+    let pool = DeviceIdentity::enroll(&installation, pool["url"].as_str().expect("a link"), "pool");
     assert!(issuer_of(&silo).contains("Midori CA"), "{}", issuer_of(&silo));
     assert!(issuer_of(&pool).contains("Tegata Issuing"), "{}", issuer_of(&pool));
     for device in [&silo, &pool] {

@@ -4,16 +4,16 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 use tegata_tests::openssl::{ocsp, ocsp_status, openssl, verify_to_the_root};
-use tegata_tests::{Act, Ceremony, Curl, Identity, Installation};
+use tegata_tests::{Ceremony, CeremonyAct, Curl, DeviceIdentity, RunningInstallation};
 
 pub const REQUEST: &str = "root = \"root.pem\"\norganization = \"試験薬局\"\ncommon_name = \"Requested\"\ndays = 365\n\
     request = \"issuing.csr\"\nsign = \"sign-issuing.toml\"\ninstall = \"install-issuing.toml\"\n";
 
-pub trait Refused {
+pub trait RefusedAct {
     fn refused(&self, word: &str);
 }
 
-impl Refused for Act {
+impl RefusedAct for CeremonyAct {
     fn refused(&self, word: &str) {
         let outcome = self.perform();
         assert!(outcome.code != 0 && outcome.said().contains(word), "{word}: {}", outcome.said());
@@ -61,17 +61,17 @@ pub fn with_keys_of_the_installation(ceremony: &Ceremony, act: &str) {
     std::fs::write(ceremony.file(act), text.replace("folder = \"keys\"", keys)).expect("a file");
 }
 
-pub fn is_believed(installation: &Installation, device: &Identity) {
+pub fn is_believed(installation: &RunningInstallation, device: &DeviceIdentity) {
     let verified = verify_to_the_root(installation, device);
     assert_eq!(verified.code, 0, "{}", verified.said());
     assert_eq!(ocsp_status(&ocsp(installation, device)), "good");
 }
 
-pub fn issuer_of(device: &Identity) -> String {
+pub fn issuer_of(device: &DeviceIdentity) -> String {
     openssl(&["x509", "-in", &device.file("cert.pem"), "-noout", "-issuer", "-nameopt", "utf8"]).good().stdout
 }
 
-pub fn issuer_named(installation: &Installation, name: &str) -> String {
+pub fn issuer_named(installation: &RunningInstallation, name: &str) -> String {
     let issuers = installation.tell(&["issuer", "list"]);
     let found =
         issuers.as_array().expect("a list").iter().find(|one| one["subject"].to_string().contains(name));
@@ -79,7 +79,7 @@ pub fn issuer_named(installation: &Installation, name: &str) -> String {
 }
 
 /// The list that is out now. A server may give one that is a second old, which others have replaced meanwhile.
-pub fn fetch_root_list(installation: &Installation, file: &Path) {
+pub fn fetch_root_list(installation: &RunningInstallation, file: &Path) {
     sleep(Duration::from_millis(1_100));
     let root = issuer_named(installation, "Tegata Root");
     let url = format!("{}/crl/{root}.crl", installation.public);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use std::{fs, thread};
-use tegata_tests::{Curl, Installation, Outcome, run};
+use tegata_tests::{CommandOutcome, Curl, RunningInstallation, run};
 use tempfile::TempDir;
 
 /// What every copy has: `tegata dev` keeps all in one folder.
@@ -29,7 +29,7 @@ pub(crate) struct Furnished {
 }
 
 pub(crate) static FURNISHED: LazyLock<Furnished> = LazyLock::new(|| {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let renewed = installation.enroll("renewed").renew(&installation).device;
     let revoked = installation.enroll("revoked").device;
     let suspended = installation.enroll("suspended").device;
@@ -108,14 +108,14 @@ impl Copy {
         fs::write(self.path(name), text.replacen(from, to, 1)).expect("a file");
     }
 
-    pub(crate) fn check(&self) -> Outcome {
+    pub(crate) fn check(&self) -> CommandOutcome {
         let data = self.folder.path().display().to_string();
-        Outcome::of(Command::new(&FURNISHED.program).args(["check", "--json", "--data", &data]))
+        CommandOutcome::of(Command::new(&FURNISHED.program).args(["check", "--json", "--data", &data]))
     }
 
     pub(crate) fn check_as_text(&self) -> String {
         let data = self.folder.path().display().to_string();
-        let outcome = Outcome::of(Command::new(&FURNISHED.program).args(["check", "--data", &data]));
+        let outcome = CommandOutcome::of(Command::new(&FURNISHED.program).args(["check", "--data", &data]));
         assert_eq!(outcome.code, 1);
         outcome.stdout
     }

@@ -6,14 +6,14 @@ mod lists;
 mod machine;
 
 use furnished::{Copy, each, findings, text};
-use tegata_tests::Installation;
+use tegata_tests::RunningInstallation;
 
 #[test]
 fn a_sound_installation_passes_whether_or_not_its_server_runs() {
     let (codes, code, said) = Copy::make().found();
     assert!(codes.is_empty() && code == 0, "{said}");
 
-    let running = Installation::start();
+    let running = RunningInstallation::start();
     let _second = running.enroll("register-1").renew(&running);
     let report = running.command(&["check"]).good().json();
     assert_eq!(report["wrong"], 0, "{report}");

@@ -3,14 +3,14 @@
 use serde_json::Value;
 use tegata_tests::acme::refusal;
 use tegata_tests::apple::{self, acme_of};
-use tegata_tests::{Answer, Browser, Guise, Installation};
+use tegata_tests::{Browser, CurlAnswer, Guise, RunningInstallation};
 
 /// In the order of the list.
 const PLATFORMS: [&str; 7] = ["windows", "macos", "ios", "android", "chromeos", "linux", "firefox"];
 
 #[test]
 fn on_an_ipad_the_page_hands_out_a_profile_and_turns_green_by_itself_once_the_device_has_its_certificate() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -38,7 +38,7 @@ fn on_an_ipad_the_page_hands_out_a_profile_and_turns_green_by_itself_once_the_de
 
 #[test]
 fn a_mac_in_safari_gets_a_profile_even_for_a_code_that_somebody_typed() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let invited = installation.tell(&["invite", "--label", "事務室の Mac", "--code"]);
     let mut browser = Browser::open_as(&installation, Guise::Mac);
     browser.go(&format!("{}/?lang=en", installation.portal));
@@ -65,7 +65,7 @@ fn a_mac_in_safari_gets_a_profile_even_for_a_code_that_somebody_typed() {
 
 #[test]
 fn a_mac_in_chrome_and_an_old_iphone_get_a_profile_that_leads_to_scep() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     for guise in [Guise::MacChrome, Guise::OldIPhone] {
         let mut browser = Browser::open_as(&installation, guise);
         browser.go(&installation.invite("事務室"));
@@ -86,7 +86,7 @@ fn a_mac_in_chrome_and_an_old_iphone_get_a_profile_that_leads_to_scep() {
 
 #[test]
 fn where_there_is_no_scep_they_go_the_way_of_the_file() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.reconfigure(|text| text.replace("[scep]\nenabled = true", "[scep]\nenabled = false"));
     for (guise, is_told_of_safari) in [(Guise::MacChrome, true), (Guise::OldIPhone, false)] {
         let mut browser = Browser::open_as(&installation, guise);
@@ -108,7 +108,7 @@ fn where_there_is_no_scep_they_go_the_way_of_the_file() {
 
 #[test]
 fn whoever_says_with_the_keyboard_that_this_is_another_device_gets_its_guide_and_keeps_the_invitation() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::ChromeOs);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -141,7 +141,7 @@ fn whoever_says_with_the_keyboard_that_this_is_another_device_gets_its_guide_and
 
 #[test]
 fn a_page_that_waits_for_a_profile_goes_back_when_this_is_no_such_device() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -154,7 +154,7 @@ fn a_page_that_waits_for_a_profile_goes_back_when_this_is_no_such_device() {
 
 #[test]
 fn on_an_ipad_the_device_page_renews_with_the_next_profile_which_works_once() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -185,19 +185,19 @@ fn on_an_ipad_the_device_page_renews_with_the_next_profile_which_works_once() {
 }
 
 /// What the page's form brings, as the system reads it.
-fn profile(installation: &Installation, browser: &mut Browser) -> Value {
+fn profile(installation: &RunningInstallation, browser: &mut Browser) -> Value {
     browser.click("#profile-start");
     read_next(installation, browser)
 }
 
-fn read_next(installation: &Installation, browser: &mut Browser) -> Value {
+fn read_next(installation: &RunningInstallation, browser: &mut Browser) -> Value {
     let file = browser.download();
     assert_eq!(file.name, "tegata.mobileconfig");
     apple::read(installation, &std::fs::read(file.path).expect("a profile"))
 }
 
 /// The chain and the key, in PEM.
-fn install(installation: &Installation, profile: &Value) -> Result<(String, String), Box<Answer>> {
+fn install(installation: &RunningInstallation, profile: &Value) -> Result<(String, String), Box<CurlAnswer>> {
     apple::follow(installation, profile, "device")
 }
 

@@ -5,11 +5,11 @@ mod slow;
 mod unfinished;
 
 use std::path::Path;
-use tegata_tests::{Browser, Curl, Download, Installation, run};
+use tegata_tests::{Browser, Curl, Download, RunningInstallation, run};
 
 #[test]
 fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
 
     browser.go(&installation.portal);
@@ -36,7 +36,7 @@ fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() 
 
 #[test]
 fn somebody_without_mail_types_the_code_that_was_read_out() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let invited = installation.tell(&["invite", "--label", "調剤室", "--code"]);
     let code = invited["code"].as_str().expect("a code").to_owned();
     let mut browser = Browser::open(&installation);
@@ -60,7 +60,7 @@ fn somebody_without_mail_types_the_code_that_was_read_out() {
 
 #[test]
 fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_with_them() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     installation.kill();
     let profile = installation.data().join("ca-config/device.toml");
     let text = std::fs::read_to_string(&profile).expect("a profile");
@@ -79,7 +79,7 @@ fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_wi
 
 #[test]
 fn an_invitation_serves_one_device_and_says_so_to_the_next() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -102,7 +102,7 @@ fn an_invitation_serves_one_device_and_says_so_to_the_next() {
 
 #[test]
 fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     let device_page = format!("{}/", installation.device);
     browser.go(&device_page);
@@ -137,7 +137,7 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
 
 #[test]
 fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_one_has() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invitation);
     browser.reach("ready");
@@ -204,12 +204,12 @@ fn enrol(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
 }
 
 /// Which generation the device listener sees in this certificate, which must be a good one.
-fn generation(installation: &Installation, pem: &str) -> u64 {
+fn generation(installation: &RunningInstallation, pem: &str) -> u64 {
     let probe: Curl = installation.at_device("/probe").presenting(pem, pem);
     probe.send().expect(200).json()["generation"].as_u64().expect("a generation")
 }
 
-fn only_device(installation: &Installation) -> String {
+fn only_device(installation: &RunningInstallation) -> String {
     let list = installation.listed(&["device", "list"]);
     list[0]["device"].as_str().unwrap_or_else(|| panic!("a device in {list}")).to_owned()
 }

@@ -1,13 +1,13 @@
 //! A shop at the edge of the network.
 
-use tegata_tests::{Browser, Guise, Installation};
+use tegata_tests::{Browser, Guise, RunningInstallation};
 
 /// Whatever the first page needs, in bytes on the wire.
 const FIRST_PAGE: u64 = 50_000;
 
 #[test]
 fn at_the_speed_of_3g_the_invitation_can_be_used_and_weighs_less_than_50_kilobytes_with_everything() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     for guise in [Guise::Plain, Guise::IPad] {
         let mut browser = Browser::open_as(&installation, guise);
         browser.slow_down();

@@ -1,10 +1,10 @@
 //! Somebody whose page was closed, reloaded or opened in the wrong place before the certificate was in the browser.
 
-use tegata_tests::{Browser, Guise, Installation};
+use tegata_tests::{Browser, Guise, RunningInstallation};
 
 #[test]
 fn a_reload_or_a_closed_tab_loses_nothing_and_another_browser_may_start_over() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let tenant = installation.tell(&["tenant", "list"])[0]["name"].as_str().expect("a name").to_owned();
     let say = |what: &[&str]| installation.tell(&[&["tenant"], what].concat());
     say(&["contact", &tenant, "--name", "本部システム担当", "--phone", "０３-1234-5678"]);
@@ -74,7 +74,7 @@ fn a_reload_or_a_closed_tab_loses_nothing_and_another_browser_may_start_over() {
 
 #[test]
 fn whoever_opens_the_link_inside_an_app_or_is_suspended_is_told_before_any_click() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     for (guise, name) in
         [(Guise::Line, "line"), (Guise::ChromeOnIphone, "chrome-ios"), (Guise::AndroidApp, "android-app")]
     {
@@ -101,7 +101,7 @@ fn whoever_opens_the_link_inside_an_app_or_is_suspended_is_told_before_any_click
 
 #[test]
 fn a_code_that_is_typed_wrongly_stays_in_its_field_with_the_reason_beside_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     browser.go(&installation.portal);
     browser.type_in("#code", "7K3");

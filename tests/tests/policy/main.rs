@@ -7,34 +7,34 @@ use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tegata_tests::acme::{AcmeClient, refusal};
-use tegata_tests::{Answer, Installation, Outcome, Proxied, StrongSwan, csr, run, tegata};
+use tegata_tests::{CommandOutcome, CurlAnswer, Proxied, RunningInstallation, StrongSwan, csr, run, tegata};
 
 /// What opens an invitation at each door.
 fn code(invitation: &str) -> String {
     invitation.split_once('#').expect("a link").1.to_owned()
 }
 
-fn set(installation: &Installation, rules: &[&str]) -> Value {
+fn set(installation: &RunningInstallation, rules: &[&str]) -> Value {
     installation.tell(&[&["policy", "set"], rules].concat())
 }
 
-fn clear(installation: &Installation) {
+fn clear(installation: &RunningInstallation) {
     installation.tell(&["policy", "clear"]);
     installation.tell(&["policy", "clear", "--site", "本店"]);
 }
 
-fn at_page(installation: &Installation, code: &str, csr: &str) -> Answer {
+fn at_page(installation: &RunningInstallation, code: &str, csr: &str) -> CurlAnswer {
     let body = json!({"code": code, "csr": csr});
     installation.at_portal("/api/v1/enrollments").json(&body).send()
 }
 
-fn by_est(installation: &Installation, code: &str, csr: &str) -> Answer {
+fn by_est(installation: &RunningInstallation, code: &str, csr: &str) -> CurlAnswer {
     let request = installation.at_device("/.well-known/est/simpleenroll");
     request.option("--user", &format!("x:{code}")).body("application/pkcs10", csr).send()
 }
 
 /// The code of the refusal, at each of the doors.
-fn refused_everywhere(installation: &Installation, expected: &str) {
+fn refused_everywhere(installation: &RunningInstallation, expected: &str) {
     let invitation = code(&installation.invite("somebody"));
     let page = at_page(installation, &invitation, &csr::honest());
     let typed = {
@@ -56,13 +56,13 @@ fn refused_everywhere(installation: &Installation, expected: &str) {
     let folder = installation.folder("refused");
     let mut machine = Command::new(tegata());
     machine.arg("enroll").arg(installation.invite("machine")).arg("--out").arg(folder.join(expected));
-    let said = Outcome::of(machine.arg("--tls-ca").arg(&installation.tls_ca));
+    let said = CommandOutcome::of(machine.arg("--tls-ca").arg(&installation.tls_ca));
     assert!(said.code == 1 && said.stderr.contains(expected), "{}", said.stderr);
 }
 
 #[test]
 fn past_a_rule_nobody_enrols_by_any_door_and_whoever_is_known_renews() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut device = installation.enroll("register-1");
     let another_day = another_day();
     for (rules, expected) in [
@@ -92,7 +92,7 @@ fn another_day() -> String {
 
 #[test]
 fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_force() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     assert_eq!(installation.listed(&["policy", "show"]), json!([]));
     set(&installation, &["--network", "192.0.2.0/24", "--devices", "9"]);
     let told = set(
@@ -142,7 +142,7 @@ fn behind_a_proxy_nobody_knows_who_comes_from_where_and_the_proxys_own_address_l
 
 #[test]
 fn a_machine_waits_at_each_door_until_somebody_has_approved() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
 
     let est = code(&installation.invite("switch-1"));
@@ -179,7 +179,7 @@ fn a_machine_waits_at_each_door_until_somebody_has_approved() {
 
 #[test]
 fn whoever_is_declined_hears_so_at_each_door() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes", "--site", "本店"]);
     let est = code(&installation.invite("switch-1"));
     let request = csr::honest();
@@ -210,7 +210,7 @@ fn whoever_is_declined_hears_so_at_each_door() {
     assert_eq!(nobody.code, 2, "nobody waits under that number");
 }
 
-fn approve(installation: &Installation, label: &str) {
+fn approve(installation: &RunningInstallation, label: &str) {
     let waiting = installation.listed(&["approvals", "list"]);
     let waiting: Vec<_> =
         waiting.as_array().expect("a list").iter().filter(|one| one["label"] == label).collect();
@@ -230,7 +230,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn enroll(installation: &Installation, label: &'static str) -> Self {
+    fn enroll(installation: &RunningInstallation, label: &'static str) -> Self {
         let mut command = Command::new(tegata());
         command.arg("enroll").arg(installation.invite(label)).arg("--json");
         command.arg("--out").arg(installation.folder("waiting").join(label));
@@ -238,14 +238,14 @@ impl Waiting {
         Self { child: command.spawn().expect("it starts"), label }
     }
 
-    fn approved(&mut self, installation: &Installation) {
+    fn approved(&mut self, installation: &RunningInstallation) {
         waits(installation, self.label);
         approve(installation, self.label);
         assert!(self.child.wait().expect("it ends").success());
     }
 }
 
-fn waits(installation: &Installation, label: &str) {
+fn waits(installation: &RunningInstallation, label: &str) {
     for _ in 0..300 {
         let waiting = installation.listed(&["approvals", "list"]);
         if waiting.as_array().expect("a list").iter().any(|one| one["label"] == label) {
@@ -257,7 +257,7 @@ fn waits(installation: &Installation, label: &str) {
 }
 
 /// An EST client of others, which comes again by itself.
-fn strongswan(installation: &Installation) -> String {
+fn strongswan(installation: &RunningInstallation) -> String {
     let client = StrongSwan::in_folder(installation.folder("strongswan"));
     let tls = installation.tls_ca.display().to_string();
     let server = ["--url", &installation.device, "--cacert", &tls];
@@ -276,7 +276,7 @@ fn strongswan(installation: &Installation) -> String {
 
 #[test]
 fn a_profile_is_for_the_kinds_of_apple_devices_that_are_allowed() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--platform", "ios"]);
     let invitation = installation.tell(&["invite", "--acme", "--label", "iPad-1"]);
     let code = code(invitation["url"].as_str().expect("a link"));
@@ -309,7 +309,7 @@ fn a_profile_is_for_the_kinds_of_apple_devices_that_are_allowed() {
 }
 
 /// A SCEP client of others: refused while a rule is against it, then it polls until somebody has approved.
-fn by_scep(installation: &Installation) -> String {
+fn by_scep(installation: &RunningInstallation) -> String {
     let client = StrongSwan::in_folder(installation.folder("strongswan-scep"));
     let url = format!("{}/scep", installation.public);
     client.pki(&["--scepca", "--url", &url, "--caout", "ca.der", "--raout", "ra.der"], "nothing").good();

@@ -2,11 +2,11 @@
 
 use super::{another_day, at_page, clear, code, set};
 use serde_json::{Value, json};
-use tegata_tests::{Browser, Guise, Installation, apple, csr};
+use tegata_tests::{Browser, Guise, RunningInstallation, apple, csr};
 
 #[test]
 fn the_page_waits_survives_being_closed_and_goes_on_by_itself() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
     let mut browser = Browser::open(&installation);
     let invitation = installation.invite("調剤室");
@@ -39,7 +39,7 @@ fn the_page_waits_survives_being_closed_and_goes_on_by_itself() {
 
 #[test]
 fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     let another_day = another_day();
     for (rules, expected, ja, en) in [
@@ -83,7 +83,7 @@ fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
 
 #[test]
 fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
     for (guise, language) in [(Guise::IPad, "ja"), (Guise::OldIPhone, "en")] {
         let mut browser = Browser::open_as(&installation, guise);
@@ -120,7 +120,7 @@ fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
 
 #[test]
 fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_somebody_approved() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invite("待合室"));
@@ -152,7 +152,7 @@ fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_some
 }
 
 /// Once what is wrong is mended, the same page goes on: the link need not be looked for again.
-fn rule_lifted(installation: &Installation, browser: &mut Browser) {
+fn rule_lifted(installation: &RunningInstallation, browser: &mut Browser) {
     set(installation, &["--devices", "0"]);
     browser.reopen();
     browser.go(&installation.invite("調剤室"));

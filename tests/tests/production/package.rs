@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
-use tegata_tests::{Browser, DEBIAN_HOST, DebianMachine, Outcome, run, tegata};
+use tegata_tests::{Browser, CommandOutcome, DEBIAN_HOST, DebianMachine, run, tegata};
 
 const PRODUCTION: &str = include_str!("../../../docs/production.md");
 const UPGRADE: &str = include_str!("../../../docs/upgrade.md");
@@ -94,7 +94,7 @@ fn build(out: &Path, version: &str) -> PathBuf {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/deb/build");
     let mut command = Command::new(script);
     command.arg("--binary").arg(tegata()).args(["--version", version, "--out"]).arg(out);
-    let said = Outcome::of(command.env("TEGATA_DEB_OPTIONS", "-Zgzip -z1")).good().stdout;
+    let said = CommandOutcome::of(command.env("TEGATA_DEB_OPTIONS", "-Zgzip -z1")).good().stdout;
     said.trim().into()
 }
 
@@ -110,7 +110,7 @@ fn the_package_is_what_debian_expects_of_one() {
         "--suppress-tags",
         "debian-changelog-file-missing-or-wrong-name",
     ]);
-    Outcome::of(lintian.args(["--allow-root", "--no-tag-display-limit"]).arg(&package)).good();
+    CommandOutcome::of(lintian.args(["--allow-root", "--no-tag-display-limit"]).arg(&package)).good();
     let listed = run("dpkg-deb", &["--contents", &package.display().to_string()]);
     for file in ["tegata.service", "tegata-renew@.timer", "man1/tegata-init.1.gz", "completions/tegata"] {
         assert!(listed.contains(file), "{file} is missing:\n{listed}");

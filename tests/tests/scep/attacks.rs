@@ -2,11 +2,11 @@
 
 use super::{code, enrol, identity, scep};
 use tegata_tests::scep::{GET_CRL, Message, RENEWAL_REQ, Reply, ScepClient};
-use tegata_tests::{Installation, tegata};
+use tegata_tests::{RunningInstallation, tegata};
 
 #[test]
 fn nobody_renews_a_device_that_they_are_not() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("attack"), &scep(&installation));
     enrol(&client, &installation.invite("victim"), "victim");
     enrol(&client, &installation.invite("attacker"), "attacker");
@@ -57,7 +57,7 @@ fn nobody_renews_a_device_that_they_are_not() {
 
 #[test]
 fn a_device_that_was_stopped_renews_nothing_and_learns_why() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("stopped"), &scep(&installation));
     let renew = |signer: &str, transaction: &str| {
         client.new_key("next");
@@ -92,7 +92,7 @@ fn a_device_that_was_stopped_renews_nothing_and_learns_why() {
 
 #[test]
 fn a_message_that_was_changed_or_put_together_from_others_gets_one_answer() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("changed"), &scep(&installation));
     client.new_key("honest");
     client.new_key("attacker");
@@ -141,7 +141,7 @@ fn a_message_that_was_changed_or_put_together_from_others_gets_one_answer() {
 
 #[test]
 fn weak_digests_ciphers_and_keys_are_refused() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("weak"), &scep(&installation));
     client.new_key("device");
     let code = code(&installation.invite("device"));
@@ -161,7 +161,7 @@ fn weak_digests_ciphers_and_keys_are_refused() {
 
 #[test]
 fn codes_are_not_to_be_guessed_here_either() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("guessing"), &scep(&installation));
     client.new_key("device");
     refused(&client.send(&client.first("device", "none", "")), "2", "I-05");
@@ -179,8 +179,8 @@ fn codes_are_not_to_be_guessed_here_either() {
 
 #[test]
 fn the_door_is_there_only_where_somebody_opened_it() {
-    let mut installation = Installation::start();
-    let open = |installation: &Installation| {
+    let mut installation = RunningInstallation::start();
+    let open = |installation: &RunningInstallation| {
         tegata_tests::Curl::to(&format!("{}?operation=GetCACaps", scep(installation))).send()
     };
     open(&installation).expect(200);
@@ -195,7 +195,7 @@ fn the_door_is_there_only_where_somebody_opened_it() {
     std::fs::write(&file, text.replace("enabled = false", "enabled = true")).expect("a file");
     let mut command = std::process::Command::new(tegata());
     command.args(["serve", "--data", &installation.data().display().to_string()]);
-    let said = tegata_tests::Outcome::of(&mut command);
+    let said = tegata_tests::CommandOutcome::of(&mut command);
     assert!(said.code != 0 && said.said().contains("add \"rsa\""), "{}", said.said());
 }
 

@@ -5,11 +5,11 @@ mod profile;
 
 use tegata_tests::openssl::{openssl, text, url_after};
 use tegata_tests::scep::{CERT_POLL, GET_CERT, GET_CRL, Message, PKCS_REQ, RENEWAL_REQ, ScepClient};
-use tegata_tests::{Curl, Installation, StrongSwan, run};
+use tegata_tests::{Curl, RunningInstallation, StrongSwan, run};
 
 #[test]
 fn what_the_server_can_do_is_said_and_nothing_weak_is_among_it() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let ask = |query: &str| Curl::to(&format!("{}/scep?{query}", installation.public)).send();
     let said = ask("operation=GetCACaps").expect(200);
     let can: Vec<_> = said.text().lines().map(str::to_owned).collect();
@@ -39,7 +39,7 @@ fn what_the_server_can_do_is_said_and_nothing_weak_is_among_it() {
 
 #[test]
 fn strongswan_fetches_the_cas_enrols_and_renews() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = StrongSwan::in_folder(installation.folder("strongswan"));
     let url = scep(&installation);
     client.pki(&["--scepca", "--url", &url, "--caout", "ca.der", "--raout", "ra.der"], "nothing").good();
@@ -81,7 +81,7 @@ fn strongswan_fetches_the_cas_enrols_and_renews() {
 
 #[test]
 fn a_client_that_knows_only_weak_ciphers_is_told_so() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("weak"), &scep(&installation));
     let print = client.openssl(&["x509", "-in", "ra.pem", "-noout", "-fingerprint", "-sha256"]);
     let print = print.split('=').nth(1).expect("a fingerprint").trim().replace(':', "").to_lowercase();
@@ -102,13 +102,13 @@ fn a_client_that_knows_only_weak_ciphers_is_told_so() {
         "-cn",
         "old",
     ]);
-    let outcome = tegata_tests::Outcome::of(&mut command);
+    let outcome = tegata_tests::CommandOutcome::of(&mut command);
     assert!(outcome.said().contains("badAlg"), "it encrypts with DES: {}", outcome.said());
 }
 
 #[test]
 fn a_device_follows_its_profile_and_a_lost_answer_is_given_again() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("device"), &scep(&installation));
     client.new_key("first");
     let code = code(&installation.invite("ipad-1"));
@@ -136,7 +136,7 @@ fn a_device_follows_its_profile_and_a_lost_answer_is_given_again() {
 
 #[test]
 fn a_device_renews_and_asks_for_what_it_may_know() {
-    let installation = Installation::start();
+    let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("device"), &scep(&installation));
     enrol(&client, &installation.invite("printer-1"), "first");
     client.new_key("second");
@@ -201,7 +201,7 @@ fn a_device_renews_and_asks_for_what_it_may_know() {
     assert!(client.send(&late).status == "0", "the same key, before it was used");
 }
 
-fn scep(installation: &Installation) -> String {
+fn scep(installation: &RunningInstallation) -> String {
     format!("{}/scep", installation.public)
 }
 
@@ -212,7 +212,7 @@ fn enrol(client: &ScepClient, invitation: &str, name: &str) {
     client.keep(&reply, name);
 }
 
-fn verified(installation: &Installation, certificate: &str) {
+fn verified(installation: &RunningInstallation, certificate: &str) {
     let chain = installation.chain.display().to_string();
     let verify = ["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", &chain, certificate];
     openssl(&verify).good();

@@ -5,14 +5,14 @@ use serde_json::Value;
 use tegata_tests::installation::text_of;
 use tegata_tests::openssl::openssl;
 use tegata_tests::scep::ScepClient;
-use tegata_tests::{Answer, Curl, Installation, run};
+use tegata_tests::{Curl, CurlAnswer, RunningInstallation, run};
 
 const AS_JSON: &str = "import base64, json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb')), \
                        default=lambda data: data.hex()))";
 
 #[test]
 fn a_device_that_installs_the_profile_ends_with_a_working_certificate() {
-    let mut installation = Installation::start();
+    let mut installation = RunningInstallation::start();
     let code = code(&installation.invite("ipad-1"));
     let profile = read(&installation, &ask(&installation, &code, "scep").expect(200));
     let payload = &profile["PayloadContent"][1];
@@ -46,14 +46,14 @@ fn a_device_that_installs_the_profile_ends_with_a_working_certificate() {
     ask(&installation, &other, "acme").expect(200);
 }
 
-fn ask(installation: &Installation, code: &str, by: &str) -> Answer {
+fn ask(installation: &RunningInstallation, code: &str, by: &str) -> CurlAnswer {
     let profiles =
         Curl::to(&format!("{}/api/v1/profiles", installation.portal)).trusting(&installation.tls_ca);
     profiles.form(&[("code", code), ("by", by)]).send()
 }
 
 /// What is in a profile whose signature openssl believes.
-fn read(installation: &Installation, answer: &Answer) -> Value {
+fn read(installation: &RunningInstallation, answer: &CurlAnswer) -> Value {
     let folder = installation.folder("profile");
     let path = |name: &str| folder.join(name).display().to_string();
     std::fs::write(path("signed"), &answer.body).expect("a file");

@@ -2,10 +2,10 @@
 
 use super::entry::{LONGEST_ENTRY, Times, append_entry};
 use super::reading::reads_back;
-use super::{Crl, CrlError, Edition, Revoked, Scope};
+use super::{CrlError, CrlIdentity, CrlScope, RevokedEntry, VerifiedCrl};
 use crate::der::{self, tag};
 use crate::issuer::Issuer;
-use crate::keys::KeyError;
+use crate::keys::CaKeyError;
 use crate::oid;
 use tegata_core::Timestamp;
 
@@ -21,10 +21,10 @@ const LONGEST_HEADER: usize = 6;
 /// A serial must not come twice; the order does not matter.
 pub fn build_crl(
     issuer: &Issuer,
-    scope: Scope<'_>,
-    edition: Edition,
-    entries: impl IntoIterator<Item = Revoked>,
-) -> Result<Crl, CrlError> {
+    scope: CrlScope<'_>,
+    edition: CrlIdentity,
+    entries: impl IntoIterator<Item = RevokedEntry>,
+) -> Result<VerifiedCrl, CrlError> {
     let entries = entries.into_iter();
     let mut builder = CrlBuilder::new(issuer, scope, edition)?;
     builder.reserve(entries.size_hint().0 * LONGEST_ENTRY);
@@ -37,7 +37,7 @@ pub fn build_crl(
 pub struct CrlBuilder {
     buffer: Vec<u8>,
     start: usize,
-    edition: Edition,
+    edition: CrlIdentity,
     fields: Vec<u8>,
     extensions: Vec<u8>,
     times: Times,
@@ -49,9 +49,9 @@ impl CrlBuilder {
     ///
     /// # Errors
     /// [`CrlError::Edition`] when it would be stale when born.
-    pub fn new(issuer: &Issuer, scope: Scope<'_>, edition: Edition) -> Result<Self, CrlError> {
-        let Edition { number, this_update, next_update } = edition;
-        let edition = Edition {
+    pub fn new(issuer: &Issuer, scope: CrlScope<'_>, edition: CrlIdentity) -> Result<Self, CrlError> {
+        let CrlIdentity { number, this_update, next_update } = edition;
+        let edition = CrlIdentity {
             number,
             this_update: this_update.whole_second(),
             next_update: next_update.whole_second(),
@@ -82,7 +82,7 @@ impl CrlBuilder {
     }
 
     /// Adds an entry.
-    pub fn push(&mut self, entry: &Revoked) {
+    pub fn push(&mut self, entry: &RevokedEntry) {
         append_entry(&mut self.buffer, entry, self.times.at(entry.at));
         self.entries += 1;
     }
@@ -91,7 +91,7 @@ impl CrlBuilder {
     ///
     /// # Errors
     /// [`CrlError::Altered`] when the list does not say what was meant or its signature does not hold.
-    pub fn finish(mut self, issuer: &Issuer) -> Result<Crl, CrlError> {
+    pub fn finish(mut self, issuer: &Issuer) -> Result<VerifiedCrl, CrlError> {
         // An empty list has no revokedCertificates (RFC 5280 section 5.1.2.6).
         if self.entries > 0 {
             self.enclose(self.buffer.len());
@@ -101,12 +101,12 @@ impl CrlBuilder {
         self.enclose(self.buffer.len());
         self.sign(issuer)?;
         let Self { buffer, start, edition, entries, fields, extensions, .. } = self;
-        let crl = Crl { buffer, start, edition, entries };
+        let crl = VerifiedCrl { buffer, start, edition, entries };
         reads_back(&crl, &fields, &extensions, issuer).map_err(|_| CrlError::Altered)?;
         Ok(crl)
     }
 
-    fn sign(&mut self, issuer: &Issuer) -> Result<(), KeyError> {
+    fn sign(&mut self, issuer: &Issuer) -> Result<(), CaKeyError> {
         let signature = issuer.signer().sign(&self.buffer[self.start..])?;
         self.buffer.extend_from_slice(oid::ECDSA_WITH_SHA256);
         self.buffer.extend_from_slice(&der::bit_string(&signature));
@@ -140,7 +140,7 @@ impl CrlBuilder {
 }
 
 /// version v2, signature, issuer, thisUpdate, nextUpdate (RFC 5280 section 5.1.2).
-pub(super) fn fields(issuer: &Issuer, edition: Edition) -> Vec<u8> {
+pub(super) fn fields(issuer: &Issuer, edition: CrlIdentity) -> Vec<u8> {
     [
         &der::unsigned(1),
         oid::ECDSA_WITH_SHA256,

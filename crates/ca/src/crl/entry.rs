@@ -1,6 +1,6 @@
 //! One entry of a list.
 
-use super::{CrlReason, Revoked};
+use super::{CrlReason, RevokedEntry};
 use crate::der::{self, tag};
 use tegata_core::{Serial, Timestamp};
 
@@ -9,7 +9,7 @@ pub(super) const LONGEST_ENTRY: usize = 4 + Serial::LONGEST + Time::LONGEST + 14
 
 /// `{ serial, revocationDate, [reasonCode] }` (section 5.1.2.6), put together on the stack. Every part is copied in its
 /// longest form, whose length the compiler knows; what follows lies over the rest.
-pub(super) fn append_entry(out: &mut Vec<u8>, entry: &Revoked, time: &Time) {
+pub(super) fn append_entry(out: &mut Vec<u8>, entry: &RevokedEntry, time: &Time) {
     /// SEQUENCE { SEQUENCE { id-ce-cRLReasons, OCTET STRING { ENUMERATED … } } }
     const REASON: [u8; 13] = [0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04, 0x03, 0x0a, 0x01];
     let serial = entry.serial.as_bytes();

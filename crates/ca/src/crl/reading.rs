@@ -1,20 +1,20 @@
 //! Reading a list: our own before it is published, and the one that is out.
 
-use super::Crl;
-use crate::der::{Element, Malformed, Reader, octets_of_bit_string, tag};
+use super::VerifiedCrl;
+use crate::der::{DerReader, Element, MalformedDer, octets_of_bit_string, tag};
 use crate::issuer::Issuer;
 use crate::oid;
 
 /// Whether the list says what was meant and its signature holds.
 pub(super) fn reads_back(
-    crl: &Crl,
+    crl: &VerifiedCrl,
     fields: &[u8],
     extensions: &[u8],
     issuer: &Issuer,
-) -> Result<(), Malformed> {
-    let list = List::read(crl.der())?;
-    let mut rest = Reader::new(list.tbs.content.strip_prefix(fields).ok_or(Malformed)?);
-    let mut entries = Reader::new(rest.optional(tag::SEQUENCE)?.map_or(&[], |entries| entries.content));
+) -> Result<(), MalformedDer> {
+    let list = ParsedCrl::read(crl.der())?;
+    let mut rest = DerReader::new(list.tbs.content.strip_prefix(fields).ok_or(MalformedDer)?);
+    let mut entries = DerReader::new(rest.optional(tag::SEQUENCE)?.map_or(&[], |entries| entries.content));
     let mut count = 0;
     while !entries.is_empty() {
         entries.expect(tag::SEQUENCE)?;
@@ -27,7 +27,7 @@ pub(super) fn reads_back(
         && found == extensions
         && list.algorithm == oid::ECDSA_WITH_SHA256
         && issuer.verifies(list.tbs.whole, list.signature);
-    if sound { Ok(()) } else { Err(Malformed) }
+    if sound { Ok(()) } else { Err(MalformedDer) }
 }
 
 /// The value of a list's `IssuingDistributionPoint`: which certificates it is about.
@@ -35,17 +35,17 @@ pub(crate) fn scope_of(der: &[u8]) -> Option<&[u8]> {
     scope(der).ok().flatten()
 }
 
-fn scope(der: &[u8]) -> Result<Option<&[u8]>, Malformed> {
-    let mut fields = Reader::new(List::read(der)?.tbs.content);
+fn scope(der: &[u8]) -> Result<Option<&[u8]>, MalformedDer> {
+    let mut fields = DerReader::new(ParsedCrl::read(der)?.tbs.content);
     while !fields.is_empty() {
         // The extensions are the only field with this tag (RFC 5280 section 5.1).
         let Some(found) = fields.optional(tag::constructed(0))? else {
             fields.element()?;
             continue;
         };
-        let mut extensions = Reader::new(Reader::single(found.content, tag::SEQUENCE)?.content);
+        let mut extensions = DerReader::new(DerReader::single(found.content, tag::SEQUENCE)?.content);
         while !extensions.is_empty() {
-            let mut extension = Reader::new(extensions.expect(tag::SEQUENCE)?.content);
+            let mut extension = DerReader::new(extensions.expect(tag::SEQUENCE)?.content);
             let id = extension.expect(tag::OID)?.content;
             extension.optional(tag::BOOLEAN)?;
             if id == oid::ISSUING_DISTRIBUTION_POINT {
@@ -56,15 +56,15 @@ fn scope(der: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     Ok(None)
 }
 
-struct List<'a> {
+struct ParsedCrl<'a> {
     tbs: Element<'a>,
     algorithm: &'a [u8],
     signature: &'a [u8],
 }
 
-impl<'a> List<'a> {
-    fn read(der: &'a [u8]) -> Result<Self, Malformed> {
-        let mut outer = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
+impl<'a> ParsedCrl<'a> {
+    fn read(der: &'a [u8]) -> Result<Self, MalformedDer> {
+        let mut outer = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
         let tbs = outer.expect(tag::SEQUENCE)?;
         let algorithm = outer.expect(tag::SEQUENCE)?.whole;
         let signature = octets_of_bit_string(outer.expect(tag::BIT_STRING)?.content)?;

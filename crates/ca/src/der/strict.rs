@@ -1,6 +1,6 @@
 //! Whether bytes are DER (ITU-T X.690 sections 10 and 11), about which parsers are more lenient than signatures are.
 
-use super::{Reader, tag};
+use super::{DerReader, tag};
 
 /// Nothing that is read or written here is nested more deeply.
 const DEEPEST: u8 = 12;
@@ -12,7 +12,7 @@ pub(crate) fn is_der(bytes: &[u8]) -> bool {
 }
 
 fn is_der_within(bytes: &[u8], deepest: u8) -> bool {
-    let mut reader = Reader::new(bytes);
+    let mut reader = DerReader::new(bytes);
     while !reader.is_empty() {
         let Ok(element) = reader.element() else { return false };
         let holds = match element.whole[0] {

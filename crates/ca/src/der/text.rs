@@ -28,10 +28,10 @@ pub(crate) fn text_of(element: &Element<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::der::{Reader, element};
+    use crate::der::{DerReader, element};
 
     fn read(tag: u8, content: &[u8]) -> Option<String> {
-        text_of(&Reader::new(&element(tag, &[content])).element().unwrap())
+        text_of(&DerReader::new(&element(tag, &[content])).element().unwrap())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A key in this process's memory.
 
-use super::{KeyError, Signer};
+use super::{CaKey, CaKeyError};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use zeroize::Zeroizing;
@@ -13,28 +13,28 @@ pub struct LocalKey {
 
 impl LocalKey {
     /// A new key as PKCS#8 DER, to be sealed. Its randomness is the operating system's: ring takes no other.
-    pub fn generate() -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    pub fn generate() -> Result<Zeroizing<Vec<u8>>, CaKeyError> {
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
             .map(|document| Zeroizing::new(document.as_ref().to_vec()))
-            .map_err(|_| KeyError::Signing)
+            .map_err(|_| CaKeyError::Signing)
     }
 
     /// From PKCS#8 DER.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, CaKeyError> {
         let random = SystemRandom::new();
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random)
             .map(|pair| Self { pair, random })
-            .map_err(|_| KeyError::NotP256)
+            .map_err(|_| CaKeyError::NotP256)
     }
 }
 
-impl Signer for LocalKey {
+impl CaKey for LocalKey {
     fn public_point(&self) -> &[u8] {
         self.pair.public_key().as_ref()
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature = self.pair.sign(&self.random, message).map_err(|_| KeyError::Signing)?;
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
+        let signature = self.pair.sign(&self.random, message).map_err(|_| CaKeyError::Signing)?;
         Ok(signature.as_ref().to_vec())
     }
 }

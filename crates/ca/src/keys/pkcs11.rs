@@ -12,14 +12,14 @@ mod generating;
 pub mod module;
 pub mod token;
 
-pub use module::Pin;
-pub use token::Token;
+pub use module::TokenPin;
+pub use token::Pkcs11Token;
 
-use super::{KeyError, Signer};
+use super::{CaKey, CaKeyError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
-use fault::Fault;
+use fault::Pkcs11Fault;
 use ring::digest::{SHA256, digest};
 use std::sync::{Arc, Mutex, PoisonError};
 use tegata_core::encoding::hex;
@@ -35,7 +35,7 @@ pub struct KeyName {
 
 /// A key on a token. It signs by `CKM_ECDSA` over a digest made here, so a long list never travels to the device.
 pub struct TokenKey {
-    token: Arc<Token>,
+    token: Arc<Pkcs11Token>,
     name: KeyName,
     point: Vec<u8>,
     /// The private key's handle, and the generation of sessions it was found in.
@@ -46,8 +46,8 @@ impl TokenKey {
     /// Makes a P-256 key that cannot leave the token, and sees that it signs.
     ///
     /// # Errors
-    /// [`KeyError`]; a key that was made nevertheless is of no use to anybody and may be deleted.
-    pub fn generate(token: &Arc<Token>, name: KeyName) -> Result<Self, KeyError> {
+    /// [`CaKeyError`]; a key that was made nevertheless is of no use to anybody and may be deleted.
+    pub fn generate(token: &Arc<Pkcs11Token>, name: KeyName) -> Result<Self, CaKeyError> {
         generating::generate(token, &name)?;
         let key = Self::find(token, name)?;
         generating::try_out(&key)?;
@@ -55,7 +55,7 @@ impl TokenKey {
     }
 
     /// Finds a key by label and identifier, private and public half.
-    pub fn find(token: &Arc<Token>, name: KeyName) -> Result<Self, KeyError> {
+    pub fn find(token: &Arc<Pkcs11Token>, name: KeyName) -> Result<Self, CaKeyError> {
         let point = token.run(|session, _| {
             private_key(session, token, &name)?;
             public_point(session, token, &name)
@@ -66,8 +66,8 @@ impl TokenKey {
     /// Destroys both halves, for ever: for a key that came to nothing.
     ///
     /// # Errors
-    /// [`KeyError`]; the key is there still, or half of it.
-    pub fn destroy(self) -> Result<(), KeyError> {
+    /// [`CaKeyError`]; the key is there still, or half of it.
+    pub fn destroy(self) -> Result<(), CaKeyError> {
         self.token.run_writing(|session| {
             let name = &self.name;
             session.destroy_object(one_object(session, &self.token, name, ObjectClass::PRIVATE_KEY)?)?;
@@ -81,7 +81,7 @@ impl TokenKey {
     }
 
     /// A handle holds as long as no session was lost: a token that comes back numbers its objects anew.
-    fn handle(&self, session: &Session, generation: u64) -> Result<ObjectHandle, Fault> {
+    fn handle(&self, session: &Session, generation: u64) -> Result<ObjectHandle, Pkcs11Fault> {
         let mut known = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, handle)) = *known
             && of == generation
@@ -94,12 +94,12 @@ impl TokenKey {
     }
 }
 
-impl Signer for TokenKey {
+impl CaKey for TokenKey {
     fn public_point(&self) -> &[u8] {
         &self.point
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
         let digest = digest(&SHA256, message);
         let raw = self.token.run(|session, generation| {
             let key = self.handle(session, generation)?;
@@ -113,12 +113,12 @@ impl Signer for TokenKey {
     }
 }
 
-fn private_key(session: &Session, token: &Token, name: &KeyName) -> Result<ObjectHandle, Fault> {
+fn private_key(session: &Session, token: &Pkcs11Token, name: &KeyName) -> Result<ObjectHandle, Pkcs11Fault> {
     one_object(session, token, name, ObjectClass::PRIVATE_KEY)
 }
 
 /// The public half says on which curve the key is.
-fn public_point(session: &Session, token: &Token, name: &KeyName) -> Result<Vec<u8>, Fault> {
+fn public_point(session: &Session, token: &Pkcs11Token, name: &KeyName) -> Result<Vec<u8>, Pkcs11Fault> {
     let object = one_object(session, token, name, ObjectClass::PUBLIC_KEY)?;
     let (mut curve, mut point) = (None, None);
     for attribute in session.get_attributes(object, &[AttributeType::EcParams, AttributeType::EcPoint])? {
@@ -129,18 +129,18 @@ fn public_point(session: &Session, token: &Token, name: &KeyName) -> Result<Vec<
         }
     }
     if curve.as_deref() != Some(encoding::P256) {
-        return Err(KeyError::NotP256.into());
+        return Err(CaKeyError::NotP256.into());
     }
-    let point = point.as_deref().and_then(encoding::point).ok_or(KeyError::NotP256)?;
+    let point = point.as_deref().and_then(encoding::point).ok_or(CaKeyError::NotP256)?;
     Ok(point.to_vec())
 }
 
 fn one_object(
     session: &Session,
-    token: &Token,
+    token: &Pkcs11Token,
     name: &KeyName,
     class: ObjectClass,
-) -> Result<ObjectHandle, Fault> {
+) -> Result<ObjectHandle, Pkcs11Fault> {
     let wanted = [
         Attribute::Class(class),
         Attribute::KeyType(KeyType::EC),
@@ -151,11 +151,11 @@ fn one_object(
     let found = session.find_objects(&wanted)?;
     match found.as_slice() {
         [object] => Ok(*object),
-        [] => Err(Fault::Hidden(no_key(token, name, 0))),
+        [] => Err(Pkcs11Fault::Hidden(no_key(token, name, 0))),
         _ => Err(no_key(token, name, found.len()).into()),
     }
 }
 
-fn no_key(token: &Token, name: &KeyName, count: usize) -> KeyError {
-    KeyError::NoKey { token: token.label().to_owned(), label: name.label.clone(), id: hex(&name.id), count }
+fn no_key(token: &Pkcs11Token, name: &KeyName, count: usize) -> CaKeyError {
+    CaKeyError::NoKey { token: token.label().to_owned(), label: name.label.clone(), id: hex(&name.id), count }
 }

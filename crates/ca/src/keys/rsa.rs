@@ -4,10 +4,10 @@
 //! is wrong gives a key like any other, and what it opens is noise. Whoever sends forged ciphertexts (Bleichenbacher,
 //! Manger, Marvin) sees one answer, after the same work.
 
-use super::KeyError;
-use crate::der::{self, Malformed, Reader, tag};
+use super::CaKeyError;
+use crate::der::{self, DerReader, MalformedDer, tag};
 use crate::oid;
-use crate::pkcs7::{ContentAlgorithm, ContentKey, KeyTransport, OaepDigest};
+use crate::pkcs7::{ContentKey, ContentSignatureAlgorithm, KeyTransport, OaepDigest};
 use crate::public_key::{KeyType, PublicKey};
 use ring::rand::SystemRandom;
 use ring::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -33,15 +33,15 @@ pub struct RsaKey {
 
 impl RsaKey {
     /// A new key of 2048 bits as PKCS#8 DER, to be sealed. It takes a second or so of work: never on a thread that serves.
-    pub fn generate(entropy: &dyn Entropy) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let key = RsaPrivateKey::new(&mut Chance(entropy), BITS).map_err(|_| KeyError::Signing)?;
-        pkcs8(&key).ok_or(KeyError::Signing)
+    pub fn generate(entropy: &dyn Entropy) -> Result<Zeroizing<Vec<u8>>, CaKeyError> {
+        let key = RsaPrivateKey::new(&mut RsaRandomness(entropy), BITS).map_err(|_| CaKeyError::Signing)?;
+        pkcs8(&key).ok_or(CaKeyError::Signing)
     }
 
     /// From PKCS#8 DER.
-    pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let private = read(der).map_err(|_| KeyError::NotRsa)?;
-        let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::NotRsa)?;
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, CaKeyError> {
+        let private = read(der).map_err(|_| CaKeyError::NotRsa)?;
+        let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| CaKeyError::NotRsa)?;
         let info = der::sequence(&[oid::RSA_KEY, &der::bit_string(pair.public_key().as_ref())]);
         Ok(Self { pair, private, info })
     }
@@ -71,8 +71,8 @@ impl RsaKey {
 }
 
 impl ContentKey for RsaKey {
-    fn algorithm(&self) -> ContentAlgorithm {
-        ContentAlgorithm::Rsa
+    fn algorithm(&self) -> ContentSignatureAlgorithm {
+        ContentSignatureAlgorithm::Rsa
     }
 
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
@@ -93,7 +93,7 @@ impl PublicKey {
         if self.key_type() != KeyType::Rsa {
             return None;
         }
-        let mut fields = Reader::new(Reader::single(self.octets(), tag::SEQUENCE).ok()?.content);
+        let mut fields = DerReader::new(DerReader::single(self.octets(), tag::SEQUENCE).ok()?.content);
         let modulus = number(&mut fields).ok()?;
         let exponent = number(&mut fields).ok()?;
         let key = RsaPublicKey::new(modulus, exponent).ok()?;
@@ -114,7 +114,7 @@ struct Decryption<'a> {
 
 impl WithPadding for Decryption<'_> {
     fn run(self, padding: impl PaddingScheme) -> rsa::Result<Vec<u8>> {
-        self.key.decrypt_blinded(&mut Chance(self.entropy), padding, self.encrypted)
+        self.key.decrypt_blinded(&mut RsaRandomness(self.entropy), padding, self.encrypted)
     }
 }
 
@@ -126,7 +126,7 @@ struct Encryption<'a> {
 
 impl WithPadding for Encryption<'_> {
     fn run(self, padding: impl PaddingScheme) -> rsa::Result<Vec<u8>> {
-        self.key.encrypt(&mut Chance(self.entropy), padding, self.secret)
+        self.key.encrypt(&mut RsaRandomness(self.entropy), padding, self.secret)
     }
 }
 
@@ -150,9 +150,9 @@ fn with_mask<D: Digest + FixedOutputReset>(mask: OaepDigest, act: impl WithPaddi
 }
 
 /// The house's randomness for the `rsa` crate.
-struct Chance<'a>(&'a dyn Entropy);
+struct RsaRandomness<'a>(&'a dyn Entropy);
 
-impl TryRng for Chance<'_> {
+impl TryRng for RsaRandomness<'_> {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -169,7 +169,7 @@ impl TryRng for Chance<'_> {
     }
 }
 
-impl TryCryptoRng for Chance<'_> {}
+impl TryCryptoRng for RsaRandomness<'_> {}
 
 /// `PrivateKeyInfo` with an `RSAPrivateKey` (RFC 8017 appendix A.1.2).
 fn pkcs8(key: &RsaPrivateKey) -> Option<Zeroizing<Vec<u8>>> {
@@ -194,22 +194,22 @@ fn integer(octets: &[u8]) -> Vec<u8> {
     der::element(tag::INTEGER, &[sign, significant])
 }
 
-fn read(pkcs8: &[u8]) -> Result<RsaPrivateKey, Malformed> {
-    let mut outer = Reader::new(Reader::single(pkcs8, tag::SEQUENCE)?.content);
+fn read(pkcs8: &[u8]) -> Result<RsaPrivateKey, MalformedDer> {
+    let mut outer = DerReader::new(DerReader::single(pkcs8, tag::SEQUENCE)?.content);
     outer.expect(tag::INTEGER)?;
     if outer.expect(tag::SEQUENCE)?.whole != oid::RSA_KEY {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let key = outer.expect(tag::OCTET_STRING)?.content;
-    let mut fields = Reader::new(Reader::single(key, tag::SEQUENCE)?.content);
+    let mut fields = DerReader::new(DerReader::single(key, tag::SEQUENCE)?.content);
     fields.expect(tag::INTEGER)?;
     let [modulus, public, private, first, second] = [(); 5].map(|()| number(&mut fields));
     let primes = vec![first?, second?];
-    RsaPrivateKey::from_components(modulus?, public?, private?, primes).map_err(|_| Malformed)
+    RsaPrivateKey::from_components(modulus?, public?, private?, primes).map_err(|_| MalformedDer)
 }
 
 /// A positive INTEGER.
-fn number(fields: &mut Reader<'_>) -> Result<BoxedUint, Malformed> {
+fn number(fields: &mut DerReader<'_>) -> Result<BoxedUint, MalformedDer> {
     let octets = fields.expect(tag::INTEGER)?.content;
     let magnitude = octets.strip_prefix(&[0]).unwrap_or(octets);
     Ok(BoxedUint::from_be_slice_vartime(magnitude))

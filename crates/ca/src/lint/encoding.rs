@@ -1,6 +1,6 @@
 //! Whether a certificate is DER to the last octet, its extensions' values included.
 
-use crate::der::{self, Malformed, Reader, tag};
+use crate::der::{self, DerReader, MalformedDer, tag};
 
 /// Whether all of it is DER, the values of extensions included. Every BOOLEAN in a certificate has FALSE as its
 /// default, which DER leaves out: so it must be TRUE.
@@ -16,7 +16,7 @@ pub(super) fn has_sound_times(certificate: &[u8]) -> bool {
 }
 
 fn is_one(bytes: &[u8]) -> bool {
-    let mut reader = Reader::new(bytes);
+    let mut reader = DerReader::new(bytes);
     reader.element().is_ok() && reader.is_empty()
 }
 
@@ -29,18 +29,18 @@ fn is_sound_time(time: &[u8]) -> bool {
     is_form && digits.iter().all(u8::is_ascii_digit)
 }
 
-fn times(certificate: &[u8]) -> Result<[&[u8]; 2], Malformed> {
-    let mut fields = Fields::open(certificate)?;
+fn times(certificate: &[u8]) -> Result<[&[u8]; 2], MalformedDer> {
+    let mut fields = TbsFields::open(certificate)?;
     fields.skip_to_validity()?;
-    let mut validity = Reader::new(fields.0.expect(tag::SEQUENCE)?.content);
+    let mut validity = DerReader::new(fields.0.expect(tag::SEQUENCE)?.content);
     let times = [validity.element()?.whole, validity.element()?.whole];
     validity.end()?;
     Ok(times)
 }
 
 /// The contents of every extnValue.
-fn extension_values(certificate: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
-    let mut fields = Fields::open(certificate)?;
+fn extension_values(certificate: &[u8]) -> Result<Vec<&[u8]>, MalformedDer> {
+    let mut fields = TbsFields::open(certificate)?;
     fields.skip_to_validity()?;
     for _validity_subject_key in 0..3 {
         fields.0.expect(tag::SEQUENCE)?;
@@ -48,10 +48,10 @@ fn extension_values(certificate: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     fields.0.optional(tag::context(1))?;
     fields.0.optional(tag::context(2))?;
     let Some(extensions) = fields.0.optional(tag::constructed(3))? else { return Ok(Vec::new()) };
-    let mut list = Reader::new(Reader::single(extensions.content, tag::SEQUENCE)?.content);
+    let mut list = DerReader::new(DerReader::single(extensions.content, tag::SEQUENCE)?.content);
     let mut values = Vec::with_capacity(9);
     while !list.is_empty() {
-        let mut extension = Reader::new(list.expect(tag::SEQUENCE)?.content);
+        let mut extension = DerReader::new(list.expect(tag::SEQUENCE)?.content);
         extension.expect(tag::OID)?;
         extension.optional(tag::BOOLEAN)?;
         values.push(extension.expect(tag::OCTET_STRING)?.content);
@@ -61,15 +61,15 @@ fn extension_values(certificate: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
 }
 
 /// The fields of a `TBSCertificate`, one after another.
-struct Fields<'a>(Reader<'a>);
+struct TbsFields<'a>(DerReader<'a>);
 
-impl<'a> Fields<'a> {
-    fn open(certificate: &'a [u8]) -> Result<Self, Malformed> {
-        let outer = Reader::single(certificate, tag::SEQUENCE)?;
-        Ok(Self(Reader::new(Reader::new(outer.content).expect(tag::SEQUENCE)?.content)))
+impl<'a> TbsFields<'a> {
+    fn open(certificate: &'a [u8]) -> Result<Self, MalformedDer> {
+        let outer = DerReader::single(certificate, tag::SEQUENCE)?;
+        Ok(Self(DerReader::new(DerReader::new(outer.content).expect(tag::SEQUENCE)?.content)))
     }
 
-    fn skip_to_validity(&mut self) -> Result<(), Malformed> {
+    fn skip_to_validity(&mut self) -> Result<(), MalformedDer> {
         self.0.optional(tag::constructed(0))?;
         self.0.expect(tag::INTEGER)?;
         self.0.expect(tag::SEQUENCE)?;

@@ -1,9 +1,9 @@
 //! Each extension is there once, with its one criticality and value.
 
-use super::{Check, Expected, Finding};
-use crate::der::{Malformed, Reader, tag};
+use super::{Finding, LintCheck, LintExpectation};
+use crate::der::{DerReader, MalformedDer, tag};
 use crate::oid;
-use crate::policy::Policy;
+use crate::policy::CertificatePolicy;
 use crate::public_key::{KeyType, PublicKey};
 use ring::digest::{SHA256, digest};
 use x509_parser::asn1_rs::Oid;
@@ -24,7 +24,7 @@ const OURS: [&Oid<'static>; 9] = [
     &known::OID_PKIX_AUTHORITY_INFO_ACCESS,
 ];
 
-pub(super) fn checks(certificate: &X509Certificate<'_>, expected: &Expected<'_>) -> Vec<Check> {
+pub(super) fn checks(certificate: &X509Certificate<'_>, expected: &LintExpectation<'_>) -> Vec<LintCheck> {
     let all = certificate.extensions();
     let find = |wanted: &Oid<'_>| all.iter().find(|extension| &extension.oid == wanted);
     let key_type = PublicKey::read(certificate.public_key().raw).ok().map(|key| key.key_type());
@@ -47,7 +47,7 @@ fn is_each_once(extensions: &[X509Extension<'_>]) -> bool {
     extensions.iter().enumerate().all(|(at, one)| extensions[..at].iter().all(|other| other.oid != one.oid))
 }
 
-fn is_authority_key(found: &X509Extension<'_>, expected: &Expected<'_>) -> bool {
+fn is_authority_key(found: &X509Extension<'_>, expected: &LintExpectation<'_>) -> bool {
     let ParsedExtension::AuthorityKeyIdentifier(authority) = found.parsed_extension() else { return false };
     let is_alone = authority.authority_cert_issuer.is_none() && authority.authority_cert_serial.is_none();
     let is_issuers =
@@ -79,7 +79,11 @@ fn is_client_auth(found: &X509Extension<'_>) -> bool {
 }
 
 /// The value is compared as it is encoded: DER has no zeros at the end of a list of named bits.
-fn key_usage(found: Option<&X509Extension<'_>>, key: Option<KeyType>, expected: &Expected<'_>) -> [Check; 2] {
+fn key_usage(
+    found: Option<&X509Extension<'_>>,
+    key: Option<KeyType>,
+    expected: &LintExpectation<'_>,
+) -> [LintCheck; 2] {
     const SIGNATURE: &[u8] = &[tag::BIT_STRING, 2, 7, 0b1000_0000];
     const SIGNATURE_AND_ENCIPHERMENT: &[u8] = &[tag::BIT_STRING, 2, 5, 0b1010_0000];
     let value = found.filter(|found| found.critical).map(|found| found.value);
@@ -89,7 +93,7 @@ fn key_usage(found: Option<&X509Extension<'_>>, key: Option<KeyType>, expected: 
     [(is_sound, Finding::KeyUsage), (!is_sound || is_wanted, Finding::KeyEncipherment)]
 }
 
-fn policies(found: Option<&X509Extension<'_>>, expected: &Expected<'_>) -> [Check; 2] {
+fn policies(found: Option<&X509Extension<'_>>, expected: &LintExpectation<'_>) -> [LintCheck; 2] {
     let Some(found) = found else {
         return [
             (true, Finding::Policies),
@@ -103,15 +107,15 @@ fn policies(found: Option<&X509Extension<'_>>, expected: &Expected<'_>) -> [Chec
 }
 
 /// The policies, if each stands once and says no more than RFC 5280 section 4.2.1.4 lets it.
-fn read_policies(found: &X509Extension<'_>) -> Option<Vec<Policy>> {
+fn read_policies(found: &X509Extension<'_>) -> Option<Vec<CertificatePolicy>> {
     let ParsedExtension::CertificatePolicies(list) = found.parsed_extension() else { return None };
-    let mut policies: Vec<Policy> = Vec::new();
+    let mut policies: Vec<CertificatePolicy> = Vec::new();
     for information in list {
-        let mut policy = Policy::of_identifier(information.policy_id.as_bytes())?;
+        let mut policy = CertificatePolicy::of_identifier(information.policy_id.as_bytes())?;
         for qualifier in information.policy_qualifiers.iter().flatten() {
             let id = qualifier.policy_qualifier_id.as_bytes();
             policy = if id == oid::QUALIFIER_CPS && policy.cps().is_none() {
-                let uri = Reader::single(qualifier.qualifier, tag::IA5_STRING).ok()?;
+                let uri = DerReader::single(qualifier.qualifier, tag::IA5_STRING).ok()?;
                 policy.with_cps(str::from_utf8(uri.content).ok()?).ok()?
             } else if id == oid::QUALIFIER_NOTICE && policy.notice().is_none() {
                 policy.with_notice(explicit_text(qualifier.qualifier).ok()?).ok()?
@@ -128,14 +132,14 @@ fn read_policies(found: &X509Extension<'_>) -> Option<Vec<Policy>> {
 }
 
 /// A `UserNotice` with an explicit text in UTF-8 alone.
-fn explicit_text(notice: &[u8]) -> Result<&str, Malformed> {
-    let mut fields = Reader::new(Reader::single(notice, tag::SEQUENCE)?.content);
+fn explicit_text(notice: &[u8]) -> Result<&str, MalformedDer> {
+    let mut fields = DerReader::new(DerReader::single(notice, tag::SEQUENCE)?.content);
     let text = fields.expect(tag::UTF8_STRING)?.content;
     fields.end()?;
-    str::from_utf8(text).map_err(|_| Malformed)
+    str::from_utf8(text).map_err(|_| MalformedDer)
 }
 
-fn alternative_name(found: Option<&X509Extension<'_>>, expected: &Expected<'_>) -> [Check; 2] {
+fn alternative_name(found: Option<&X509Extension<'_>>, expected: &LintExpectation<'_>) -> [LintCheck; 2] {
     let uri = found.filter(|found| !found.critical).and_then(|found| match found.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(names) => only_uri(&names.general_names),
         _ => None,
@@ -150,8 +154,8 @@ fn alternative_name(found: Option<&X509Extension<'_>>, expected: &Expected<'_>) 
 fn addresses(
     point: Option<&X509Extension<'_>>,
     access: Option<&X509Extension<'_>>,
-    expected: &Expected<'_>,
-) -> [Check; 4] {
+    expected: &LintExpectation<'_>,
+) -> [LintCheck; 4] {
     let crl = point.and_then(distribution_point).map(at_host);
     let services = access.and_then(services).map(|urls| urls.map(at_host));
     let (crl_wanted, services_wanted) =

@@ -1,13 +1,13 @@
 //! The subject, for the people who read it.
 
-use super::{Check, Expected, Finding};
+use super::{Finding, LintCheck, LintExpectation};
 use crate::der::tag;
 use crate::subject::{LONGEST, is_invisible};
 use x509_parser::asn1_rs::Oid;
 use x509_parser::oid_registry::{OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME, OID_X509_ORGANIZATION_NAME};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-pub(super) fn checks(subject: &X509Name<'_>, expected: &Expected<'_>) -> [Check; 5] {
+pub(super) fn checks(subject: &X509Name<'_>, expected: &LintExpectation<'_>) -> [LintCheck; 5] {
     let profile = expected.profile;
     let is_alone = subject.iter_rdn().all(|place| place.iter().count() == 1);
     let known = [&OID_X509_COUNTRY_NAME, &OID_X509_ORGANIZATION_NAME, &OID_X509_COMMON_NAME];

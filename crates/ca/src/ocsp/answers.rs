@@ -7,21 +7,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::encoding::hex;
 use tegata_core::{DeviceId, TenantId, Thumbprint, Timestamp};
-use tegata_storage::Status;
+use tegata_storage::StatusCache;
 
 /// How many answers a CA's responder remembers, about 1 kB each: the ones asked for last.
 const REMEMBERED: usize = 1 << 16;
 
 /// What is true of one certificate, what that stands on, and the answer that says so once somebody has asked for it.
-pub(super) struct Remembered {
-    pub(super) signed: Option<Signed>,
+pub(super) struct CachedOcspResponse {
+    pub(super) signed: Option<SignedOcspResponse>,
     pub(super) status: OcspStatus,
-    pub(super) grounds: Grounds,
+    pub(super) grounds: StatusEvidence,
 }
 
 /// The answer itself. Cloning shares it.
 #[derive(Clone)]
-pub(super) struct Signed {
+pub(super) struct SignedOcspResponse {
     pub(super) der: Arc<[u8]>,
     /// An entity tag, in quotes.
     pub(super) tag: Arc<str>,
@@ -29,7 +29,7 @@ pub(super) struct Signed {
     pub(super) next_update: Timestamp,
 }
 
-impl Signed {
+impl SignedOcspResponse {
     pub(super) fn new(der: &[u8], now: Timestamp) -> Self {
         let tag = hex(&digest(&SHA256, der).as_ref()[..16]);
         Self {
@@ -49,7 +49,7 @@ impl Signed {
 
 /// Why a status is still true, as far as the memory of the ledger can tell.
 #[derive(Clone)]
-pub(super) enum Grounds {
+pub(super) enum StatusEvidence {
     /// It says good of a certificate, which it is until it ends or the memory denies it, its device or its tenant.
     Undenied { device: DeviceId, tenant: Option<TenantId>, thumbprint: Thumbprint, not_after: Timestamp },
     /// It says since when and why a certificate has ended. That changes with the feed only: nothing was written to it
@@ -59,39 +59,39 @@ pub(super) enum Grounds {
     None,
 }
 
-impl Remembered {
+impl CachedOcspResponse {
     /// The same with an answer.
-    pub(super) fn with(&self, signed: Signed) -> Arc<Self> {
+    pub(super) fn with(&self, signed: SignedOcspResponse) -> Arc<Self> {
         Arc::new(Self { signed: Some(signed), status: self.status, grounds: self.grounds.clone() })
     }
 
     /// Whether the memory of the ledger says now what it said when this was signed.
-    pub(super) fn still_holds(&self, status: &Status, now: Timestamp) -> bool {
+    pub(super) fn still_holds(&self, status: &StatusCache, now: Timestamp) -> bool {
         let Some(heard) = status.heard(now) else { return false };
         match &self.grounds {
             // A denial is forgotten when the certificate has ended; the answer must not outlive it.
-            Grounds::Undenied { device, tenant, thumbprint, not_after } => {
+            StatusEvidence::Undenied { device, tenant, thumbprint, not_after } => {
                 now <= *not_after && !status.is_denied(tenant.as_ref(), device, thumbprint)
             }
-            Grounds::Unmoved { seq } => heard == *seq,
-            Grounds::None => false,
+            StatusEvidence::Unmoved { seq } => heard == *seq,
+            StatusEvidence::None => false,
         }
     }
 }
 
 /// The answers asked for last, in two halves: whoever is not asked for while one half fills up is forgotten.
 #[derive(Default)]
-pub(super) struct Answers(RwLock<Halves>);
+pub(super) struct OcspResponseCache(RwLock<CacheHalves>);
 
 #[derive(Default)]
-struct Halves {
-    young: HashMap<Box<[u8]>, Arc<Remembered>>,
-    old: HashMap<Box<[u8]>, Arc<Remembered>>,
+struct CacheHalves {
+    young: HashMap<Box<[u8]>, Arc<CachedOcspResponse>>,
+    old: HashMap<Box<[u8]>, Arc<CachedOcspResponse>>,
 }
 
-impl Answers {
+impl OcspResponseCache {
     /// The answer about a `CertID`, as the client wrote it: its hash algorithm is repeated in the answer.
-    pub(super) fn get(&self, id: &[u8]) -> Option<Arc<Remembered>> {
+    pub(super) fn get(&self, id: &[u8]) -> Option<Arc<CachedOcspResponse>> {
         let found = {
             let halves = self.0.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = halves.young.get(id) {
@@ -103,7 +103,7 @@ impl Answers {
         Some(found)
     }
 
-    pub(super) fn put(&self, id: &[u8], answer: Arc<Remembered>) {
+    pub(super) fn put(&self, id: &[u8], answer: Arc<CachedOcspResponse>) {
         let mut halves = self.0.write().unwrap_or_else(PoisonError::into_inner);
         halves.young.insert(id.into(), answer);
         if halves.young.len() >= REMEMBERED / 2 {
@@ -114,9 +114,10 @@ impl Answers {
     /// Drops what is too old to be given, and with it what nobody asks about.
     pub(super) fn forget(&self, now: Timestamp) {
         let mut halves = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Halves { young, old } = &mut *halves;
-        let is_asked_for =
-            |known: &Arc<Remembered>| known.signed.as_ref().is_some_and(|signed| signed.is_young(now));
+        let CacheHalves { young, old } = &mut *halves;
+        let is_asked_for = |known: &Arc<CachedOcspResponse>| {
+            known.signed.as_ref().is_some_and(|signed| signed.is_young(now))
+        };
         young.retain(|_, known| is_asked_for(known));
         old.retain(|_, known| is_asked_for(known));
     }

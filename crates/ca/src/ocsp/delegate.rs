@@ -2,31 +2,31 @@
 
 use crate::der;
 use crate::issuer::{Issuer, RcgenKey};
-use crate::keys::{LocalKey, Signer};
-use crate::officer::{Officer, Term, sign_as_prepared};
+use crate::keys::{CaKey, LocalKey};
+use crate::officer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::oid;
-use crate::prepare::{IssueError, tbs_of};
+use crate::prepare::{PrepareError, tbs_of};
 use rcgen::{CustomExtension, ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Serial, Timestamp};
 use x509_parser::extensions::{ParsedExtension, X509Extension};
 
-use super::response::{Voice, responder_id};
+use super::response::{ResponseSigner, responder_id};
 
 /// How long a responder may speak. Nobody can take its certificate back (id-pkix-ocsp-nocheck), so it ends soon.
 const LIFE: Duration = Duration::from_hours(14 * 24);
 
 /// A responder's certificate before the CA has signed it, with the key that was made for it.
-pub(crate) struct Candidate {
+pub(crate) struct ResponderCandidate {
     key: Arc<LocalKey>,
     pub(crate) tbs: Vec<u8>,
     pub(crate) serial: Serial,
-    pub(crate) term: Term,
+    pub(crate) term: SignerValidity,
 }
 
 /// A responder that speaks for a CA.
-pub(crate) struct Delegate {
+pub(crate) struct DelegatedResponder {
     key: Arc<LocalKey>,
     id: Vec<u8>,
     pub(crate) certificate: Vec<u8>,
@@ -35,34 +35,34 @@ pub(crate) struct Delegate {
     not_after: Timestamp,
 }
 
-impl Candidate {
+impl ResponderCandidate {
     /// Makes a key, and rehearses and lints a certificate for it. It ends no later than its CA.
-    pub(crate) fn new(issuer: &Issuer, serial: Serial, now: Timestamp) -> Result<Self, IssueError> {
-        let term = Term::from(now, LIFE, issuer)?;
+    pub(crate) fn new(issuer: &Issuer, serial: Serial, now: Timestamp) -> Result<Self, PrepareError> {
+        let term = SignerValidity::from(now, LIFE, issuer)?;
         let key = Arc::new(LocalKey::from_pkcs8(&LocalKey::generate()?)?);
-        let officer = Officer { issuer, key: &key.public_key_info(), serial, term };
+        let officer = DelegatedSigner { issuer, key: &key.public_key_info(), serial, term };
         let usages = vec![KeyUsagePurpose::DigitalSignature];
         let purpose = ExtendedKeyUsagePurpose::OcspSigning;
         let mut parameters = officer.parameters("OCSP", &key.key_identifier(), usages, purpose);
         // id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1): whoever would ask about the responder would ask the responder.
         parameters.custom_extensions =
             vec![CustomExtension::from_oid_content(oid::OCSP_NOCHECK, vec![der::tag::NULL, 0])];
-        let signer: Arc<dyn Signer> = key.clone();
+        let signer: Arc<dyn CaKey> = key.clone();
         let rehearsed = parameters
             .signed_by(&RcgenKey(signer), issuer.rehearsal())
-            .map_err(|error| IssueError::Encoding(error.to_string()))?;
+            .map_err(|error| PrepareError::Encoding(error.to_string()))?;
         if !officer.is_named_by(rehearsed.der(), 6, is_sound) {
-            return Err(IssueError::Encoding("the responder's certificate would not be one".to_owned()));
+            return Err(PrepareError::Encoding("the responder's certificate would not be one".to_owned()));
         }
-        let tbs = tbs_of(rehearsed.der()).ok_or(IssueError::Altered)?.to_vec();
+        let tbs = tbs_of(rehearsed.der()).ok_or(PrepareError::Altered)?.to_vec();
         Ok(Self { key, tbs, serial, term })
     }
 
     /// Signs exactly the prepared bytes.
-    pub(crate) fn sign(self, issuer: &Issuer) -> Result<Delegate, IssueError> {
+    pub(crate) fn sign(self, issuer: &Issuer) -> Result<DelegatedResponder, PrepareError> {
         let certificate = sign_as_prepared(&self.tbs, issuer)?;
-        let Term { not_before, not_after } = self.term;
-        Ok(Delegate {
+        let SignerValidity { not_before, not_after } = self.term;
+        Ok(DelegatedResponder {
             id: responder_id(self.key.as_ref()),
             key: self.key,
             certificate,
@@ -73,9 +73,9 @@ impl Candidate {
     }
 }
 
-impl Delegate {
-    pub(crate) fn voice(&self) -> Voice<'_> {
-        Voice::new(self.key.as_ref(), &self.id, &self.certificate)
+impl DelegatedResponder {
+    pub(crate) fn voice(&self) -> ResponseSigner<'_> {
+        ResponseSigner::new(self.key.as_ref(), &self.id, &self.certificate)
     }
 
     /// Whether a successor should be appointed: soon it ends, or a clock that was ahead has appointed it.

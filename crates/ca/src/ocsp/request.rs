@@ -1,7 +1,7 @@
 //! Reading requests.
 
 use super::{MAX_CERTIFICATES, MAX_LENGTH, OcspError};
-use crate::der::{self, Malformed, Reader, tag};
+use crate::der::{self, DerReader, MalformedDer, tag};
 use crate::issuer::Issuer;
 use crate::oid;
 use tegata_core::Serial;
@@ -65,17 +65,17 @@ pub(super) struct CertificateId {
 }
 
 impl CertificateId {
-    fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        let whole = Reader::single(bytes, tag::SEQUENCE)?;
+    fn read(bytes: &[u8]) -> Result<Self, MalformedDer> {
+        let whole = DerReader::single(bytes, tag::SEQUENCE)?;
         // The answer repeats these bytes under a signature.
         if !der::is_der(bytes) {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
-        let mut fields = Reader::new(whole.content);
-        let mut algorithm = Reader::new(fields.expect(tag::SEQUENCE)?.content);
+        let mut fields = DerReader::new(whole.content);
+        let mut algorithm = DerReader::new(fields.expect(tag::SEQUENCE)?.content);
         let hash = algorithm.expect(tag::OID)?.content.to_vec();
         if algorithm.optional(tag::NULL)?.is_some_and(|null| !null.content.is_empty()) {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
         algorithm.end()?;
         let name = fields.expect(tag::OCTET_STRING)?.content.to_vec();
@@ -92,23 +92,23 @@ impl CertificateId {
 
 /// `OCSPRequest` (RFC 6960 section 4.1.1). A requestor's name and signature are passed over: everybody
 /// may ask.
-fn read_request(der: &[u8]) -> Result<OcspRequest, Malformed> {
-    let mut outer = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
-    let mut request = Reader::new(outer.expect(tag::SEQUENCE)?.content);
+fn read_request(der: &[u8]) -> Result<OcspRequest, MalformedDer> {
+    let mut outer = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
+    let mut request = DerReader::new(outer.expect(tag::SEQUENCE)?.content);
     outer.optional(tag::constructed(0))?;
     outer.end()?;
 
     if request.optional(tag::constructed(0))?.is_some_and(|version| version.content != [2, 1, 0]) {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     request.optional(tag::constructed(1))?;
-    let mut list = Reader::new(request.expect(tag::SEQUENCE)?.content);
+    let mut list = DerReader::new(request.expect(tag::SEQUENCE)?.content);
     let extensions = request.optional(tag::constructed(2))?;
     request.end()?;
 
     let mut certificates = Vec::new();
     while !list.is_empty() {
-        let mut single = Reader::new(list.expect(tag::SEQUENCE)?.content);
+        let mut single = DerReader::new(list.expect(tag::SEQUENCE)?.content);
         certificates.push(CertificateId::read(single.expect(tag::SEQUENCE)?.whole)?);
         if let Some(extensions) = single.optional(tag::constructed(0))? {
             read_extensions(extensions.content)?;
@@ -116,30 +116,30 @@ fn read_request(der: &[u8]) -> Result<OcspRequest, Malformed> {
         single.end()?;
     }
     if certificates.is_empty() || certificates.len() > MAX_CERTIFICATES {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let nonce = extensions.map(|found| read_extensions(found.content)).transpose()?.flatten();
     Ok(OcspRequest { certificates, nonce })
 }
 
 /// The nonce among extensions. A critical extension nobody here understands makes the request malformed.
-pub(super) fn read_extensions(der: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
-    let mut list = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
+pub(super) fn read_extensions(der: &[u8]) -> Result<Option<Vec<u8>>, MalformedDer> {
+    let mut list = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
     let mut nonce = None;
     while !list.is_empty() {
-        let mut extension = Reader::new(list.expect(tag::SEQUENCE)?.content);
+        let mut extension = DerReader::new(list.expect(tag::SEQUENCE)?.content);
         let id = extension.expect(tag::OID)?.content;
         let critical = extension.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content != [0]);
         let value = extension.expect(tag::OCTET_STRING)?.content;
         extension.end()?;
         if id == oid::OCSP_NONCE {
-            let octets = Reader::single(value, tag::OCTET_STRING)?.content;
+            let octets = DerReader::single(value, tag::OCTET_STRING)?.content;
             if octets.is_empty() || octets.len() > LONGEST_NONCE || nonce.is_some() {
-                return Err(Malformed);
+                return Err(MalformedDer);
             }
             nonce = Some(octets.to_vec());
         } else if critical {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
     }
     Ok(nonce)

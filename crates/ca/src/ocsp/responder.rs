@@ -1,42 +1,42 @@
 //! Who answers.
 
-use super::answers::{Answers, Grounds, LIFE, Remembered, Signed};
-use super::appointment::AppointmentError;
-use super::delegate::Delegate;
+use super::answers::{CachedOcspResponse, LIFE, OcspResponseCache, SignedOcspResponse, StatusEvidence};
+use super::appointment::ResponderError;
+use super::delegate::DelegatedResponder;
 use super::request::{CertificateId, OcspRequest};
 use super::{OcspError, OcspStatus};
-use crate::crl::Revoked;
-use crate::issue::Authority;
+use crate::crl::RevokedEntry;
+use crate::issue::IssuingCa;
 use arc_swap::ArcSwapOption;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::{Entropy, IssuerId, Serial, Timestamp};
-use tegata_storage::{SerialStatus, Status};
+use tegata_storage::{SerialStatus, StatusCache};
 use tokio::sync::Mutex;
 
 /// After a responder could not be appointed, questions do not try again for so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The responders of all CAs.
-pub struct Responders {
-    status: Arc<Status>,
+pub struct OcspResponders {
+    status: Arc<StatusCache>,
     entropy: Arc<dyn Entropy>,
-    of: RwLock<HashMap<IssuerId, Arc<Responder>>>,
+    of: RwLock<HashMap<IssuerId, Arc<OcspResponder>>>,
 }
 
 /// Always an `OCSPResponse`.
 #[derive(Clone, Debug)]
-pub struct OcspAnswer {
+pub struct OcspResponse {
     /// Its DER.
     pub der: Arc<[u8]>,
     /// How HTTP caches may treat it; none when it is for this client, or for this moment, alone.
-    pub validators: Option<Validators>,
+    pub validators: Option<HttpValidators>,
 }
 
 /// What HTTP caches go by (RFC 5019 section 6).
 #[derive(Clone, Debug)]
-pub struct Validators {
+pub struct HttpValidators {
     /// An entity tag, in quotes.
     pub tag: Arc<str>,
     /// Since when the answer holds.
@@ -45,15 +45,15 @@ pub struct Validators {
     pub next_update: Timestamp,
 }
 
-impl Responders {
-    /// None is appointed yet; the first question does, or [`Responders::appoint`].
-    pub fn new(status: Arc<Status>, entropy: Arc<dyn Entropy>) -> Self {
+impl OcspResponders {
+    /// None is appointed yet; the first question does, or [`OcspResponders::appoint`].
+    pub fn new(status: Arc<StatusCache>, entropy: Arc<dyn Entropy>) -> Self {
         Self { status, entropy, of: RwLock::default() }
     }
 
     /// Sees to it that a CA has a responder, with a new key and certificate when half the life of the old one is over.
     /// Answers signed before stay valid: they carry the certificate of whoever signed them.
-    pub async fn appoint(&self, authority: &Authority, now: Timestamp) -> Result<(), AppointmentError> {
+    pub async fn appoint(&self, authority: &IssuingCa, now: Timestamp) -> Result<(), ResponderError> {
         let responder = self.responder(authority);
         responder.answers.forget(now);
         responder.appoint(authority, now, &*self.entropy).await.map(drop)
@@ -62,22 +62,22 @@ impl Responders {
     /// Answers a request.
     pub async fn answer(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         request: Result<OcspRequest, OcspError>,
         now: Timestamp,
-    ) -> OcspAnswer {
+    ) -> OcspResponse {
         match self.attempt(authority, request, now).await {
             Ok(answer) => answer,
-            Err(error) => OcspAnswer::for_now(&error.response()),
+            Err(error) => OcspResponse::for_now(&error.response()),
         }
     }
 
     async fn attempt(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         request: Result<OcspRequest, OcspError>,
         now: Timestamp,
-    ) -> Result<OcspAnswer, OcspError> {
+    ) -> Result<OcspResponse, OcspError> {
         let request = request?;
         let issuer = authority.issuer();
         if !request.certificates.iter().any(|certificate| certificate.is_of(issuer)) {
@@ -90,7 +90,7 @@ impl Responders {
         }
     }
 
-    fn responder(&self, authority: &Authority) -> Arc<Responder> {
+    fn responder(&self, authority: &IssuingCa) -> Arc<OcspResponder> {
         let id = authority.issuer().id();
         if let Some(found) = self.of.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return found.clone();
@@ -102,33 +102,33 @@ impl Responders {
 
 /// The responder of one CA.
 #[derive(Default)]
-struct Responder {
-    delegate: ArcSwapOption<Delegate>,
+struct OcspResponder {
+    delegate: ArcSwapOption<DelegatedResponder>,
     /// One appointment at a time; when the last one failed.
     appointing: Mutex<Option<Timestamp>>,
-    answers: Answers,
+    answers: OcspResponseCache,
 }
 
-impl Responder {
+impl OcspResponder {
     /// An answer that others may get as well: remembered if it still holds.
     async fn answer_again(
         &self,
-        house: &Responders,
-        authority: &Authority,
+        house: &OcspResponders,
+        authority: &IssuingCa,
         request: &OcspRequest,
         id: &CertificateId,
         now: Timestamp,
-    ) -> Result<OcspAnswer, OcspError> {
+    ) -> Result<OcspResponse, OcspError> {
         let known = self.known(house, authority, id, now).await?;
         if let Some(signed) = known.signed.as_ref().filter(|signed| signed.is_young(now)) {
-            return Ok(OcspAnswer::of(signed));
+            return Ok(OcspResponse::of(signed));
         }
         let der = self.sign(house, authority, request, &[known.status], now).await?;
-        if matches!(known.grounds, Grounds::None) {
-            return Ok(OcspAnswer::for_now(&der));
+        if matches!(known.grounds, StatusEvidence::None) {
+            return Ok(OcspResponse::for_now(&der));
         }
-        let signed = Signed::new(&der, now);
-        let answer = OcspAnswer::of(&signed);
+        let signed = SignedOcspResponse::new(&der, now);
+        let answer = OcspResponse::of(&signed);
         self.answers.put(&id.whole, known.with(signed));
         Ok(answer)
     }
@@ -136,11 +136,11 @@ impl Responder {
     /// An answer for this client alone: several certificates, or a nonce.
     async fn answer_afresh(
         &self,
-        house: &Responders,
-        authority: &Authority,
+        house: &OcspResponders,
+        authority: &IssuingCa,
         request: &OcspRequest,
         now: Timestamp,
-    ) -> Result<OcspAnswer, OcspError> {
+    ) -> Result<OcspResponse, OcspError> {
         let mut statuses = Vec::with_capacity(request.certificates.len());
         for id in &request.certificates {
             statuses.push(if id.is_of(authority.issuer()) {
@@ -150,18 +150,18 @@ impl Responder {
             });
         }
         let der = self.sign(house, authority, request, &statuses, now).await?;
-        Ok(OcspAnswer::for_now(&der))
+        Ok(OcspResponse::for_now(&der))
     }
 
     /// What is true of a certificate of this CA: as remembered, if the memory of the ledger still says so, or else as the
     /// ledger says.
     async fn known(
         &self,
-        house: &Responders,
-        authority: &Authority,
+        house: &OcspResponders,
+        authority: &IssuingCa,
         id: &CertificateId,
         now: Timestamp,
-    ) -> Result<Arc<Remembered>, OcspError> {
+    ) -> Result<Arc<CachedOcspResponse>, OcspError> {
         let remembered = self.answers.get(&id.whole);
         if let Some(known) = remembered.as_ref().filter(|known| known.still_holds(&house.status, now)) {
             return Ok(known.clone());
@@ -170,14 +170,14 @@ impl Responder {
         let heard = house.status.heard(now);
         let found = match &id.serial {
             Some(serial) => authority.ocsp_status(serial).await?,
-            None => Found { status: OcspStatus::Unknown, known: None },
+            None => SerialFound { status: OcspStatus::Unknown, known: None },
         };
-        let grounds = found.known.map_or(Grounds::None, |known| grounds(known, heard));
+        let grounds = found.known.map_or(StatusEvidence::None, |known| grounds(known, heard));
         // Something else has happened meanwhile, and what was signed is still true.
         let signed = remembered.filter(|known| known.status == found.status);
         let signed = signed.and_then(|known| known.signed.clone());
-        let known = Arc::new(Remembered { signed, status: found.status, grounds });
-        if !matches!(known.grounds, Grounds::None) {
+        let known = Arc::new(CachedOcspResponse { signed, status: found.status, grounds });
+        if !matches!(known.grounds, StatusEvidence::None) {
             self.answers.put(&id.whole, known.clone());
         }
         Ok(known)
@@ -185,8 +185,8 @@ impl Responder {
 
     async fn sign(
         &self,
-        house: &Responders,
-        authority: &Authority,
+        house: &OcspResponders,
+        authority: &IssuingCa,
         request: &OcspRequest,
         statuses: &[OcspStatus],
         now: Timestamp,
@@ -200,10 +200,10 @@ impl Responder {
 
     async fn appoint_for_a_question(
         &self,
-        house: &Responders,
-        authority: &Authority,
+        house: &OcspResponders,
+        authority: &IssuingCa,
         now: Timestamp,
-    ) -> Result<Arc<Delegate>, OcspError> {
+    ) -> Result<Arc<DelegatedResponder>, OcspError> {
         let failed = *self.appointing.lock().await;
         if failed.is_some_and(|at| now >= at && now.since(at) < PAUSE) {
             return Err(OcspError::TryLater);
@@ -217,10 +217,10 @@ impl Responder {
 
     async fn appoint(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         now: Timestamp,
         entropy: &dyn Entropy,
-    ) -> Result<Arc<Delegate>, AppointmentError> {
+    ) -> Result<Arc<DelegatedResponder>, ResponderError> {
         let mut failed = self.appointing.lock().await;
         if let Some(delegate) = self.delegate.load_full().filter(|delegate| !delegate.is_due(now)) {
             return Ok(delegate);
@@ -240,10 +240,10 @@ impl Responder {
     }
 }
 
-impl OcspAnswer {
-    fn of(answer: &Signed) -> Self {
-        let Signed { der, tag, this_update, next_update } = answer.clone();
-        Self { der, validators: Some(Validators { tag, this_update, next_update }) }
+impl OcspResponse {
+    fn of(answer: &SignedOcspResponse) -> Self {
+        let SignedOcspResponse { der, tag, this_update, next_update } = answer.clone();
+        Self { der, validators: Some(HttpValidators { tag, this_update, next_update }) }
     }
 
     fn for_now(der: &[u8]) -> Self {
@@ -252,44 +252,44 @@ impl OcspAnswer {
 }
 
 /// A status as the ledger has it.
-struct Found {
+struct SerialFound {
     status: OcspStatus,
     known: Option<SerialStatus>,
 }
 
 /// What a status may be remembered by: nothing that is unknown today is unknown for long.
-fn grounds(known: SerialStatus, heard: Option<u64>) -> Grounds {
+fn grounds(known: SerialStatus, heard: Option<u64>) -> StatusEvidence {
     match (known, heard) {
         (SerialStatus::Known { device, tenant, thumbprint: Some(thumbprint), not_after, ended: None }, _) => {
-            Grounds::Undenied { device, tenant, thumbprint, not_after }
+            StatusEvidence::Undenied { device, tenant, thumbprint, not_after }
         }
         (SerialStatus::Known { ended: Some(_), .. } | SerialStatus::Lost(_), Some(seq)) => {
-            Grounds::Unmoved { seq }
+            StatusEvidence::Unmoved { seq }
         }
-        _ => Grounds::None,
+        _ => StatusEvidence::None,
     }
 }
 
-impl Authority {
-    async fn ocsp_status(&self, serial: &Serial) -> Result<Found, OcspError> {
+impl IssuingCa {
+    async fn ocsp_status(&self, serial: &Serial) -> Result<SerialFound, OcspError> {
         self.look_up(serial).await.map_err(|error| {
             tracing::error!(%error, "OCSP cannot ask the ledger");
             OcspError::TryLater
         })
     }
 
-    async fn look_up(&self, serial: &Serial) -> tegata_storage::Result<Found> {
+    async fn look_up(&self, serial: &Serial) -> tegata_storage::Result<SerialFound> {
         let issuer = self.issuer().id();
         let known = self.ledger.status_of(issuer, serial).await?;
         let status = match &known {
             Some(known) => known.ended().map_or(OcspStatus::Good, |ended| {
-                let Revoked { at, reason, .. } = ended.clone().into();
+                let RevokedEntry { at, reason, .. } = ended.clone().into();
                 OcspStatus::Revoked { at, reason }
             }),
             // A responder cannot be revoked (id-pkix-ocsp-nocheck); who asks all the same gets an answer.
             None if self.ledger.has_responder(issuer, serial).await? => OcspStatus::Good,
             None => OcspStatus::Unknown,
         };
-        Ok(Found { status, known })
+        Ok(SerialFound { status, known })
     }
 }

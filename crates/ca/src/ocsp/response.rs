@@ -4,7 +4,7 @@ use super::OcspStatus;
 use super::request::{CertificateId, OcspRequest};
 use crate::crl::CrlReason;
 use crate::der::{self, tag};
-use crate::keys::{KeyError, Signer};
+use crate::keys::{CaKey, CaKeyError};
 use crate::oid;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use tegata_core::Timestamp;
 const LONGEST_REPEATED_NONCE: usize = 32;
 
 /// Who signs: a key, and the certificate that a client needs to believe it.
-pub(crate) struct Voice<'a> {
-    signer: &'a dyn Signer,
+pub(crate) struct ResponseSigner<'a> {
+    signer: &'a dyn CaKey,
     /// The DER of a `ResponderID` by key (RFC 6960 section 4.2.1).
     id: &'a [u8],
     certificate: &'a [u8],
 }
 
-impl<'a> Voice<'a> {
-    pub(crate) fn new(signer: &'a dyn Signer, id: &'a [u8], certificate: &'a [u8]) -> Self {
+impl<'a> ResponseSigner<'a> {
+    pub(crate) fn new(signer: &'a dyn CaKey, id: &'a [u8], certificate: &'a [u8]) -> Self {
         Self { signer, id, certificate }
     }
 
@@ -33,7 +33,7 @@ impl<'a> Voice<'a> {
         statuses: &[OcspStatus],
         now: Timestamp,
         lifetime: Duration,
-    ) -> Result<Vec<u8>, KeyError> {
+    ) -> Result<Vec<u8>, CaKeyError> {
         let times = update_times(now, lifetime);
         let mut answers = Vec::with_capacity(statuses.len() * 160);
         for (CertificateId { whole, .. }, status) in request.certificates.iter().zip(statuses) {
@@ -52,7 +52,7 @@ impl<'a> Voice<'a> {
 }
 
 /// `ResponderID` by the SHA-1 hash of the public key, which RFC 6960 section 4.2.1 prescribes.
-pub(crate) fn responder_id(signer: &dyn Signer) -> Vec<u8> {
+pub(crate) fn responder_id(signer: &dyn CaKey) -> Vec<u8> {
     let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, signer.public_point());
     der::element(tag::constructed(2), &[&der::element(tag::OCTET_STRING, &[hash.as_ref()])])
 }

@@ -1,6 +1,6 @@
 //! BER (X.690 section 8) as clients send it around what they sign and encrypt: lengths left open, octets in pieces.
 
-use crate::der::{Malformed, Reader, tag, write_header};
+use crate::der::{DerReader, MalformedDer, tag, write_header};
 
 /// What is nested deeper is not looked at.
 const DEEPEST: u8 = 24;
@@ -12,29 +12,29 @@ const END_OF_CONTENTS: &[u8] = &[0, 0];
 
 /// One element, and nothing after it, with every length definite and as short as possible and every OCTET STRING in one
 /// piece. What was DER stays as it was, byte by byte: signatures over parts of it still hold.
-pub(crate) fn definite(mut bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn definite(mut bytes: &[u8]) -> Result<Vec<u8>, MalformedDer> {
     let mut out = Vec::with_capacity(bytes.len() + 8);
     element(&mut bytes, &mut out, DEEPEST)?;
-    if bytes.is_empty() { Ok(out) } else { Err(Malformed) }
+    if bytes.is_empty() { Ok(out) } else { Err(MalformedDer) }
 }
 
-fn element(input: &mut &[u8], out: &mut Vec<u8>, deepest: u8) -> Result<(), Malformed> {
-    let [tag, first, after @ ..] = *input else { return Err(Malformed) };
+fn element(input: &mut &[u8], out: &mut Vec<u8>, deepest: u8) -> Result<(), MalformedDer> {
+    let [tag, first, after @ ..] = *input else { return Err(MalformedDer) };
     // Tags of several octets occur nowhere here, and tag 0 ends an element of open length.
     if tag & 0x1f == 0x1f || *tag == 0 {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let is_constructed = tag & 0x20 != 0;
     if *first == 0x80 {
         *input = after;
         if !is_constructed {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
         let inner = children(input, true, deepest)?;
         return write(*tag, &inner, out);
     }
     let (length, after) = length(*first, after)?;
-    let (mut content, rest) = after.split_at_checked(length).ok_or(Malformed)?;
+    let (mut content, rest) = after.split_at_checked(length).ok_or(MalformedDer)?;
     *input = rest;
     if is_constructed {
         let inner = children(&mut content, false, deepest)?;
@@ -45,8 +45,8 @@ fn element(input: &mut &[u8], out: &mut Vec<u8>, deepest: u8) -> Result<(), Malf
     Ok(())
 }
 
-fn children(input: &mut &[u8], is_open: bool, deepest: u8) -> Result<Vec<u8>, Malformed> {
-    let deepest = deepest.checked_sub(1).ok_or(Malformed)?;
+fn children(input: &mut &[u8], is_open: bool, deepest: u8) -> Result<Vec<u8>, MalformedDer> {
+    let deepest = deepest.checked_sub(1).ok_or(MalformedDer)?;
     let mut inner = Vec::new();
     loop {
         if is_open {
@@ -62,7 +62,7 @@ fn children(input: &mut &[u8], is_open: bool, deepest: u8) -> Result<Vec<u8>, Ma
 }
 
 /// `inner` is definite already. Of the universal types only SEQUENCE and SET may be constructed, and an OCTET STRING.
-fn write(tag: u8, inner: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+fn write(tag: u8, inner: &[u8], out: &mut Vec<u8>) -> Result<(), MalformedDer> {
     match tag {
         PIECES => {
             let whole = joined(inner)?;
@@ -77,14 +77,14 @@ fn write(tag: u8, inner: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
             write_header(out, tag, inner.len());
             out.extend_from_slice(inner);
         }
-        _ => return Err(Malformed),
+        _ => return Err(MalformedDer),
     }
     Ok(())
 }
 
 /// The octets of OCTET STRINGs one after another.
-pub(crate) fn joined(pieces: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut reader = Reader::new(pieces);
+pub(crate) fn joined(pieces: &[u8]) -> Result<Vec<u8>, MalformedDer> {
+    let mut reader = DerReader::new(pieces);
     let mut whole = Vec::with_capacity(pieces.len());
     while !reader.is_empty() {
         whole.extend_from_slice(reader.expect(tag::OCTET_STRING)?.content);
@@ -92,13 +92,13 @@ pub(crate) fn joined(pieces: &[u8]) -> Result<Vec<u8>, Malformed> {
     Ok(whole)
 }
 
-fn length(first: u8, after: &[u8]) -> Result<(usize, &[u8]), Malformed> {
+fn length(first: u8, after: &[u8]) -> Result<(usize, &[u8]), MalformedDer> {
     if first < 0x80 {
         return Ok((usize::from(first), after));
     }
-    let (octets, rest) = after.split_at_checked(usize::from(first & 0x7f)).ok_or(Malformed)?;
+    let (octets, rest) = after.split_at_checked(usize::from(first & 0x7f)).ok_or(MalformedDer)?;
     if octets.len() > 4 {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     Ok((octets.iter().fold(0, |length, octet| (length << 8) | usize::from(*octet)), rest))
 }
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn lengths_may_be_longer_than_they_need_to_be() {
-        assert_eq!(definite(&[0x30, 0x84, 0, 0, 0, 3, 2, 0x81, 1, 5][..10]), Err(Malformed));
+        assert_eq!(definite(&[0x30, 0x84, 0, 0, 0, 3, 2, 0x81, 1, 5][..10]), Err(MalformedDer));
         let der = definite(&[0x30, 0x84, 0, 0, 0, 4, 2, 0x81, 1, 5]).unwrap();
         assert_eq!(der, [0x30, 3, 2, 1, 5]);
         assert!(is_der(&der));
@@ -170,10 +170,10 @@ mod tests {
             &[0x30, 0x85, 0, 0, 0, 0, 0],
             &[2, 1],
         ] {
-            assert_eq!(definite(wrong), Err(Malformed), "{wrong:?}");
+            assert_eq!(definite(wrong), Err(MalformedDer), "{wrong:?}");
         }
         let deep = (0..100).fold(Vec::new(), |inner, _| der::sequence(&[&inner]));
-        assert_eq!(definite(&deep), Err(Malformed));
-        assert_eq!(definite(&[0x30, 0x80].repeat(50_000)), Err(Malformed));
+        assert_eq!(definite(&deep), Err(MalformedDer));
+        assert_eq!(definite(&[0x30, 0x80].repeat(50_000)), Err(MalformedDer));
     }
 }

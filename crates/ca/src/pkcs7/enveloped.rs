@@ -3,7 +3,7 @@
 use super::ber;
 use super::reading::content_of;
 use super::transport::KeyTransport;
-use crate::der::{self, Malformed, Reader, tag};
+use crate::der::{self, DerReader, MalformedDer, tag};
 use crate::keys::RsaKey;
 use crate::oid;
 use crate::public_key::PublicKey;
@@ -21,7 +21,7 @@ const MOST_RECIPIENTS: usize = 8;
 
 /// How content is encrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Cipher {
+pub(crate) enum ContentCipher {
     Aes128,
     Aes256,
 }
@@ -29,22 +29,22 @@ pub(crate) enum Cipher {
 /// How an envelope is made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Algorithms {
-    pub(crate) cipher: Cipher,
+    pub(crate) cipher: ContentCipher,
     pub(crate) transport: KeyTransport,
 }
 
 /// An envelope before it is opened.
 #[derive(Debug)]
-pub(crate) struct Envelope {
-    recipients: Vec<Recipient>,
-    cipher: Cipher,
+pub(crate) struct EnvelopedData {
+    recipients: Vec<RecipientInfo>,
+    cipher: ContentCipher,
     iv: [u8; BLOCK],
     content: Vec<u8>,
 }
 
 /// Whom it is for: `IssuerAndSerialNumber`, and the content's key under that key.
 #[derive(Debug)]
-struct Recipient {
+struct RecipientInfo {
     id: Vec<u8>,
     transport: KeyTransport,
     encrypted_key: Vec<u8>,
@@ -52,31 +52,31 @@ struct Recipient {
 
 /// Why an envelope cannot even be tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NoEnvelope {
+pub(crate) enum EnvelopeError {
     Malformed,
     /// A cipher, or a way to transport its key, that is not taken.
     Algorithm,
 }
 
-impl From<Malformed> for NoEnvelope {
-    fn from(_: Malformed) -> Self {
+impl From<MalformedDer> for EnvelopeError {
+    fn from(_: MalformedDer) -> Self {
         Self::Malformed
     }
 }
 
-impl Envelope {
+impl EnvelopedData {
     /// Takes a `ContentInfo` in BER or DER apart.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, NoEnvelope> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let der = ber::definite(bytes)?;
-        let mut fields = Reader::new(content_of(&der, oid::PKCS7_ENVELOPED_DATA)?);
+        let mut fields = DerReader::new(content_of(&der, oid::PKCS7_ENVELOPED_DATA)?);
         fields.expect(tag::INTEGER)?;
         let recipients = recipients(fields.expect(tag::SET)?.content)?;
-        let mut content = Reader::new(fields.expect(tag::SEQUENCE)?.content);
+        let mut content = DerReader::new(fields.expect(tag::SEQUENCE)?.content);
         fields.optional(tag::constructed(1))?;
         fields.end()?;
 
         if content.expect(tag::OID)?.content != oid::PKCS7_DATA {
-            return Err(NoEnvelope::Malformed);
+            return Err(EnvelopeError::Malformed);
         }
         let (cipher, iv) = cipher(content.expect(tag::SEQUENCE)?.content)?;
         let octets = match content.optional(tag::context(0))? {
@@ -85,7 +85,7 @@ impl Envelope {
         };
         content.end()?;
         if octets.is_empty() || octets.len() % BLOCK != 0 {
-            return Err(NoEnvelope::Malformed);
+            return Err(EnvelopeError::Malformed);
         }
         Ok(Self { recipients, cipher, iv, content: octets })
     }
@@ -148,7 +148,7 @@ pub(crate) fn seal(
     Some(der::sequence(&[&content_type, &der::element(tag::constructed(0), &[&enveloped])]))
 }
 
-impl Cipher {
+impl ContentCipher {
     const fn key_length(self) -> usize {
         match self {
             Self::Aes128 => 16,
@@ -202,35 +202,35 @@ fn unpadded(content: &[u8]) -> usize {
     if is_padding { length - count } else { length }
 }
 
-fn recipients(infos: &[u8]) -> Result<Vec<Recipient>, NoEnvelope> {
-    let mut reader = Reader::new(infos);
+fn recipients(infos: &[u8]) -> Result<Vec<RecipientInfo>, EnvelopeError> {
+    let mut reader = DerReader::new(infos);
     let mut recipients = Vec::new();
     while !reader.is_empty() {
         if recipients.len() == MOST_RECIPIENTS {
-            return Err(NoEnvelope::Malformed);
+            return Err(EnvelopeError::Malformed);
         }
         // The other choices, with a tag, are for keys that are agreed upon or known already.
-        let info = reader.optional(tag::SEQUENCE)?.ok_or(NoEnvelope::Algorithm)?;
-        let mut fields = Reader::new(info.content);
+        let info = reader.optional(tag::SEQUENCE)?.ok_or(EnvelopeError::Algorithm)?;
+        let mut fields = DerReader::new(info.content);
         fields.expect(tag::INTEGER)?;
-        let id = fields.optional(tag::SEQUENCE)?.ok_or(NoEnvelope::Algorithm)?.whole.to_vec();
+        let id = fields.optional(tag::SEQUENCE)?.ok_or(EnvelopeError::Algorithm)?.whole.to_vec();
         let transport = KeyTransport::read(fields.expect(tag::SEQUENCE)?.content);
-        let transport = transport.ok_or(NoEnvelope::Algorithm)?;
+        let transport = transport.ok_or(EnvelopeError::Algorithm)?;
         let encrypted_key = fields.expect(tag::OCTET_STRING)?.content.to_vec();
         fields.end()?;
-        recipients.push(Recipient { id, transport, encrypted_key });
+        recipients.push(RecipientInfo { id, transport, encrypted_key });
     }
     Ok(recipients)
 }
 
-fn cipher(algorithm: &[u8]) -> Result<(Cipher, [u8; BLOCK]), NoEnvelope> {
-    let mut fields = Reader::new(algorithm);
+fn cipher(algorithm: &[u8]) -> Result<(ContentCipher, [u8; BLOCK]), EnvelopeError> {
+    let mut fields = DerReader::new(algorithm);
     let cipher = match fields.expect(tag::OID)?.content {
-        oid::AES128_CBC => Cipher::Aes128,
-        oid::AES256_CBC => Cipher::Aes256,
-        _ => return Err(NoEnvelope::Algorithm),
+        oid::AES128_CBC => ContentCipher::Aes128,
+        oid::AES256_CBC => ContentCipher::Aes256,
+        _ => return Err(EnvelopeError::Algorithm),
     };
-    let iv = fields.expect(tag::OCTET_STRING)?.content.try_into().map_err(|_| NoEnvelope::Malformed)?;
+    let iv = fields.expect(tag::OCTET_STRING)?.content.try_into().map_err(|_| EnvelopeError::Malformed)?;
     fields.end()?;
     Ok((cipher, iv))
 }

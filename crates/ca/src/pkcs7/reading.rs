@@ -1,7 +1,7 @@
 //! Content with a signature around it (RFC 5652 section 5), as somebody sends it.
 
 use super::ber;
-use crate::der::{self, Element, Malformed, Reader, octets_of_bit_string, tag};
+use crate::der::{self, DerReader, Element, MalformedDer, octets_of_bit_string, tag};
 use crate::oid;
 use crate::public_key::{KeyType, PublicKey};
 use ring::digest::{self, digest};
@@ -10,9 +10,9 @@ use ring::digest::{self, digest};
 const MOST_CERTIFICATES: usize = 8;
 const MOST_ATTRIBUTES: usize = 16;
 
-/// A message whose parts can be told apart. Nothing of it is to be believed before [`SignedMessage::verify`].
+/// A message whose parts can be told apart. Nothing of it is to be believed before [`ParsedSignedData::verify`].
 #[derive(Debug)]
-pub(crate) struct SignedMessage {
+pub(crate) struct ParsedSignedData {
     /// What is signed.
     pub(crate) content: Vec<u8>,
     /// The certificate that came with it and is named by the signature.
@@ -27,11 +27,11 @@ pub(crate) struct SignedMessage {
 
 /// Signed attributes, whoever signed them.
 #[derive(Debug)]
-pub(crate) struct SignedAttributes(Vec<Attribute>);
+pub(crate) struct SignedAttributes(Vec<SignedAttribute>);
 
 /// A signed attribute: its name, the content of an OBJECT IDENTIFIER, and its one value, header and all.
 #[derive(Debug)]
-struct Attribute {
+struct SignedAttribute {
     name: Vec<u8>,
     value: Vec<u8>,
 }
@@ -48,27 +48,27 @@ pub(crate) struct SignerCertificate {
 
 /// Why a signature is not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Unproven {
+pub(crate) enum SignatureError {
     /// A digest, a signature or a key of a kind that is not taken.
     Algorithm,
     /// It does not hold.
     Signature,
 }
 
-impl SignedMessage {
+impl ParsedSignedData {
     /// Takes a `ContentInfo` in BER or DER apart: one signer, with signed attributes and its certificate at hand.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, MalformedDer> {
         let der = ber::definite(bytes)?;
-        let mut fields = Reader::new(content_of(&der, oid::PKCS7_SIGNED_DATA)?);
+        let mut fields = DerReader::new(content_of(&der, oid::PKCS7_SIGNED_DATA)?);
         fields.expect(tag::INTEGER)?;
         fields.expect(tag::SET)?;
         let content = encapsulated(fields.expect(tag::SEQUENCE)?)?;
-        let certificates = fields.optional(tag::constructed(0))?.ok_or(Malformed)?;
+        let certificates = fields.optional(tag::constructed(0))?.ok_or(MalformedDer)?;
         fields.optional(tag::constructed(1))?;
-        let signer = Reader::single(fields.expect(tag::SET)?.content, tag::SEQUENCE)?;
+        let signer = DerReader::single(fields.expect(tag::SET)?.content, tag::SEQUENCE)?;
         fields.end()?;
 
-        let mut fields = Reader::new(signer.content);
+        let mut fields = DerReader::new(signer.content);
         fields.expect(tag::INTEGER)?;
         let signer = named(fields.expect(tag::SEQUENCE)?, certificates.content)?;
         let digest_algorithm = fields.expect(tag::SEQUENCE)?.content.to_vec();
@@ -94,12 +94,12 @@ impl SignedMessage {
     }
 
     /// The signer's key, once it has turned out that it signed this content: RSA, with a digest of the SHA-2 family.
-    pub(crate) fn verify(&self) -> Result<PublicKey, Unproven> {
-        let hash = Hash::of(&self.digest_algorithm).ok_or(Unproven::Algorithm)?;
-        let scheme = hash.scheme(&self.signature_algorithm).ok_or(Unproven::Algorithm)?;
-        let key = PublicKey::read(&self.signer.public_key_info).map_err(|_| Unproven::Algorithm)?;
+    pub(crate) fn verify(&self) -> Result<PublicKey, SignatureError> {
+        let hash = DigestAlgorithm::of(&self.digest_algorithm).ok_or(SignatureError::Algorithm)?;
+        let scheme = hash.scheme(&self.signature_algorithm).ok_or(SignatureError::Algorithm)?;
+        let key = PublicKey::read(&self.signer.public_key_info).map_err(|_| SignatureError::Algorithm)?;
         if key.key_type() != KeyType::Rsa {
-            return Err(Unproven::Algorithm);
+            return Err(SignatureError::Algorithm);
         }
         let digest = der::element(tag::OCTET_STRING, &[digest(hash.algorithm, &self.content).as_ref()]);
         let content_type = der::element(tag::OID, &[oid::PKCS7_DATA]);
@@ -110,23 +110,23 @@ impl SignedMessage {
         if is_of_this && key.verifies(&scheme, &message, &self.signature) {
             Ok(key)
         } else {
-            Err(Unproven::Signature)
+            Err(SignatureError::Signature)
         }
     }
 }
 
 impl SignedAttributes {
     /// Those of the first signer of a message that may be otherwise unfit: enough to answer it, nothing to go by.
-    pub(crate) fn claimed(bytes: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn claimed(bytes: &[u8]) -> Result<Self, MalformedDer> {
         let der = ber::definite(bytes)?;
-        let mut fields = Reader::new(content_of(&der, oid::PKCS7_SIGNED_DATA)?);
+        let mut fields = DerReader::new(content_of(&der, oid::PKCS7_SIGNED_DATA)?);
         fields.expect(tag::INTEGER)?;
         fields.expect(tag::SET)?;
         fields.expect(tag::SEQUENCE)?;
         fields.optional(tag::constructed(0))?;
         fields.optional(tag::constructed(1))?;
-        let mut signers = Reader::new(fields.expect(tag::SET)?.content);
-        let mut signer = Reader::new(signers.expect(tag::SEQUENCE)?.content);
+        let mut signers = DerReader::new(fields.expect(tag::SET)?.content);
+        let mut signer = DerReader::new(signers.expect(tag::SEQUENCE)?.content);
         signer.expect(tag::INTEGER)?;
         signer.element()?;
         signer.expect(tag::SEQUENCE)?;
@@ -140,9 +140,9 @@ impl SignedAttributes {
 }
 
 impl SignerCertificate {
-    fn read(der: &[u8]) -> Result<Self, Malformed> {
-        let mut outer = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
-        let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?.content);
+    fn read(der: &[u8]) -> Result<Self, MalformedDer> {
+        let mut outer = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
+        let mut fields = DerReader::new(outer.expect(tag::SEQUENCE)?.content);
         fields.optional(tag::constructed(0))?;
         let serial = fields.expect(tag::INTEGER)?.whole.to_vec();
         fields.expect(tag::SEQUENCE)?;
@@ -158,12 +158,12 @@ impl SignerCertificate {
 }
 
 /// A digest that is taken, with the signatures that go with it.
-struct Hash {
+struct DigestAlgorithm {
     algorithm: &'static digest::Algorithm,
     with_rsa: &'static [u8],
 }
 
-impl Hash {
+impl DigestAlgorithm {
     /// From the content of an `AlgorithmIdentifier`.
     fn of(algorithm: &[u8]) -> Option<Self> {
         let (algorithm, with_rsa) = match name_of(algorithm)? {
@@ -186,7 +186,7 @@ impl Hash {
 
 /// The name of an algorithm without parameters, which may be NULL or absent.
 pub(super) fn name_of(algorithm: &[u8]) -> Option<&[u8]> {
-    let mut fields = Reader::new(algorithm);
+    let mut fields = DerReader::new(algorithm);
     let name = fields.expect(tag::OID).ok()?.content;
     if let Some(parameters) = fields.optional(tag::NULL).ok()?
         && !parameters.content.is_empty()
@@ -198,24 +198,24 @@ pub(super) fn name_of(algorithm: &[u8]) -> Option<&[u8]> {
 }
 
 /// What a `ContentInfo` of this type holds, without the header of its SEQUENCE.
-pub(super) fn content_of<'a>(der: &'a [u8], content_type: &[u8]) -> Result<&'a [u8], Malformed> {
-    let mut fields = Reader::new(Reader::single(der, tag::SEQUENCE)?.content);
+pub(super) fn content_of<'a>(der: &'a [u8], content_type: &[u8]) -> Result<&'a [u8], MalformedDer> {
+    let mut fields = DerReader::new(DerReader::single(der, tag::SEQUENCE)?.content);
     if fields.expect(tag::OID)?.content != content_type {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let inside = fields.expect(tag::constructed(0))?.content;
     fields.end()?;
-    Ok(Reader::single(inside, tag::SEQUENCE)?.content)
+    Ok(DerReader::single(inside, tag::SEQUENCE)?.content)
 }
 
 /// The octets inside; none are as good as an empty string.
-fn encapsulated(content: Element<'_>) -> Result<Vec<u8>, Malformed> {
-    let mut fields = Reader::new(content.content);
+fn encapsulated(content: Element<'_>) -> Result<Vec<u8>, MalformedDer> {
+    let mut fields = DerReader::new(content.content);
     if fields.expect(tag::OID)?.content != oid::PKCS7_DATA {
-        return Err(Malformed);
+        return Err(MalformedDer);
     }
     let octets = match fields.optional(tag::constructed(0))? {
-        Some(inside) => Reader::single(inside.content, tag::OCTET_STRING)?.content.to_vec(),
+        Some(inside) => DerReader::single(inside.content, tag::OCTET_STRING)?.content.to_vec(),
         None => Vec::new(),
     };
     fields.end()?;
@@ -223,8 +223,8 @@ fn encapsulated(content: Element<'_>) -> Result<Vec<u8>, Malformed> {
 }
 
 /// The certificate that `IssuerAndSerialNumber` means.
-fn named(id: Element<'_>, certificates: &[u8]) -> Result<SignerCertificate, Malformed> {
-    let mut bag = Reader::new(certificates);
+fn named(id: Element<'_>, certificates: &[u8]) -> Result<SignerCertificate, MalformedDer> {
+    let mut bag = DerReader::new(certificates);
     for _ in 0..MOST_CERTIFICATES {
         if bag.is_empty() {
             break;
@@ -234,25 +234,25 @@ fn named(id: Element<'_>, certificates: &[u8]) -> Result<SignerCertificate, Malf
             return Ok(certificate);
         }
     }
-    Err(Malformed)
+    Err(MalformedDer)
 }
 
 /// Each name once, with one value.
-fn attributes(signed: &[u8]) -> Result<SignedAttributes, Malformed> {
-    let mut reader = Reader::new(signed);
-    let mut attributes: Vec<Attribute> = Vec::new();
+fn attributes(signed: &[u8]) -> Result<SignedAttributes, MalformedDer> {
+    let mut reader = DerReader::new(signed);
+    let mut attributes: Vec<SignedAttribute> = Vec::new();
     while !reader.is_empty() {
-        let mut fields = Reader::new(reader.expect(tag::SEQUENCE)?.content);
+        let mut fields = DerReader::new(reader.expect(tag::SEQUENCE)?.content);
         let name = fields.expect(tag::OID)?.content.to_vec();
-        let mut values = Reader::new(fields.expect(tag::SET)?.content);
+        let mut values = DerReader::new(fields.expect(tag::SET)?.content);
         fields.end()?;
         let value = values.element()?.whole.to_vec();
         values.end()?;
         let is_new = attributes.iter().all(|known| known.name != name);
         if !is_new || attributes.len() == MOST_ATTRIBUTES {
-            return Err(Malformed);
+            return Err(MalformedDer);
         }
-        attributes.push(Attribute { name, value });
+        attributes.push(SignedAttribute { name, value });
     }
     Ok(SignedAttributes(attributes))
 }

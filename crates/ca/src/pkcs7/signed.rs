@@ -1,14 +1,14 @@
 //! Content with a signature around it (RFC 5652 section 5).
 
 use super::content_info;
-use crate::der::{self, Malformed, Reader, tag};
+use crate::der::{self, DerReader, MalformedDer, tag};
 use crate::oid;
 use ring::digest::{SHA256, digest};
 use tegata_core::Timestamp;
 
 /// How a [`ContentKey`] signs; the digest is SHA-256 either way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ContentAlgorithm {
+pub enum ContentSignatureAlgorithm {
     /// ECDSA, with a signature in ASN.1 (RFC 5753).
     Ecdsa,
     /// RSA with PKCS #1 v1.5 (RFC 3370).
@@ -18,7 +18,7 @@ pub enum ContentAlgorithm {
 /// A key that vouches for content.
 pub trait ContentKey: Send + Sync {
     /// How it signs.
-    fn algorithm(&self) -> ContentAlgorithm;
+    fn algorithm(&self) -> ContentSignatureAlgorithm;
 
     /// A signature over `message`, which is not hashed yet; none when the key cannot be used now.
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>>;
@@ -105,17 +105,17 @@ fn sha256() -> Vec<u8> {
     der::sequence(&[&der::element(tag::OID, &[oid::SHA256])])
 }
 
-fn signature_algorithm(algorithm: ContentAlgorithm) -> Vec<u8> {
+fn signature_algorithm(algorithm: ContentSignatureAlgorithm) -> Vec<u8> {
     match algorithm {
-        ContentAlgorithm::Ecdsa => oid::ECDSA_WITH_SHA256.to_vec(),
+        ContentSignatureAlgorithm::Ecdsa => oid::ECDSA_WITH_SHA256.to_vec(),
         // RFC 3370 section 3.2: named without the digest, as all read it; the digest stands beside.
-        ContentAlgorithm::Rsa => oid::RSA_KEY.to_vec(),
+        ContentSignatureAlgorithm::Rsa => oid::RSA_KEY.to_vec(),
     }
 }
 
-fn issuer_and_serial(certificate: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let mut outer = Reader::new(Reader::single(certificate, tag::SEQUENCE)?.content);
-    let mut fields = Reader::new(outer.expect(tag::SEQUENCE)?.content);
+fn issuer_and_serial(certificate: &[u8]) -> Result<Vec<u8>, MalformedDer> {
+    let mut outer = DerReader::new(DerReader::single(certificate, tag::SEQUENCE)?.content);
+    let mut fields = DerReader::new(outer.expect(tag::SEQUENCE)?.content);
     fields.optional(tag::constructed(0))?;
     let serial = fields.expect(tag::INTEGER)?.whole;
     fields.expect(tag::SEQUENCE)?;

@@ -2,7 +2,7 @@
 //! section 4), as Windows and whoever keeps to FIPS 140-3 send it.
 
 use super::reading::name_of;
-use crate::der::{self, Malformed, Reader, tag};
+use crate::der::{self, DerReader, MalformedDer, tag};
 use crate::oid;
 
 /// A padding of RSA encryption.
@@ -28,7 +28,7 @@ impl KeyTransport {
         if name_of(algorithm) == Some(oid::RSA) {
             return Some(Self::Pkcs1);
         }
-        let mut fields = Reader::new(algorithm);
+        let mut fields = DerReader::new(algorithm);
         if fields.expect(tag::OID).ok()?.content != oid::RSA_OAEP {
             return None;
         }
@@ -79,7 +79,7 @@ impl OaepDigest {
 
 /// `RSAES-OAEP-params` (RFC 4055 section 4.1), whose members are SHA-1 and an empty label unless they are written.
 fn oaep(parameters: &[u8]) -> Option<KeyTransport> {
-    let mut fields = Reader::new(parameters);
+    let mut fields = DerReader::new(parameters);
     let digest = match member(&mut fields, 0).ok()? {
         Some(algorithm) => OaepDigest::of(algorithm)?,
         None => OaepDigest::Sha1,
@@ -99,13 +99,13 @@ fn oaep(parameters: &[u8]) -> Option<KeyTransport> {
 }
 
 /// The content of the SEQUENCE behind an explicit tag.
-fn member<'a>(fields: &mut Reader<'a>, number: u8) -> Result<Option<&'a [u8]>, Malformed> {
+fn member<'a>(fields: &mut DerReader<'a>, number: u8) -> Result<Option<&'a [u8]>, MalformedDer> {
     let Some(outer) = fields.optional(tag::constructed(number))? else { return Ok(None) };
-    Ok(Some(Reader::single(outer.content, tag::SEQUENCE)?.content))
+    Ok(Some(DerReader::single(outer.content, tag::SEQUENCE)?.content))
 }
 
 fn mask(function: &[u8]) -> Option<OaepDigest> {
-    let mut fields = Reader::new(function);
+    let mut fields = DerReader::new(function);
     if fields.expect(tag::OID).ok()?.content != oid::MGF1 {
         return None;
     }
@@ -122,7 +122,7 @@ mod tests {
         [OaepDigest::Sha1, OaepDigest::Sha256, OaepDigest::Sha384, OaepDigest::Sha512];
 
     fn read(algorithm: &[u8]) -> Option<KeyTransport> {
-        KeyTransport::read(Reader::single(algorithm, tag::SEQUENCE).unwrap().content)
+        KeyTransport::read(DerReader::single(algorithm, tag::SEQUENCE).unwrap().content)
     }
 
     #[test]

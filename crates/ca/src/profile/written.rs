@@ -1,10 +1,10 @@
 //! A profile as its author wrote it, and every way in which it can be wrong.
 
-use super::Profile;
-use crate::policy::Policy;
+use super::CertificateProfile;
+use crate::policy::CertificatePolicy;
 use crate::public_key::KeyType;
 use crate::rsa;
-use crate::subject::{LONGEST, Template, is_invisible};
+use crate::subject::{CommonNameTemplate, LONGEST, is_invisible};
 use serde::Deserialize;
 use std::time::Duration;
 use tegata_core::Role;
@@ -21,7 +21,7 @@ const MOST_POLICIES: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub(super) struct WrittenProfile {
     role: Role,
     #[serde(default = "only_p256")]
     keys: Spanned<Vec<Spanned<KeyType>>>,
@@ -29,14 +29,14 @@ pub(super) struct Written {
     rsa_key_encipherment: Option<Spanned<bool>>,
     validity_days: Spanned<u32>,
     backdate_minutes: Spanned<u32>,
-    subject: Spanned<Subject>,
+    subject: Spanned<WrittenSubject>,
     #[serde(default)]
     policies: Vec<WrittenPolicy>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Subject {
+struct WrittenSubject {
     common_name: Option<Spanned<String>>,
     organization: Option<Spanned<String>>,
     country: Option<Spanned<String>>,
@@ -55,20 +55,20 @@ fn only_p256() -> Spanned<Vec<Spanned<KeyType>>> {
 }
 
 /// Where in the text, and what to change.
-pub(super) type Fault = (usize, String);
+pub(super) type ProfileFault = (usize, String);
 
-fn fault<T>(at: &Spanned<T>, message: impl Into<String>) -> Fault {
+fn fault<T>(at: &Spanned<T>, message: impl Into<String>) -> ProfileFault {
     (at.span().start, message.into())
 }
 
-impl Written {
-    pub(super) fn check(self) -> Result<Profile, Fault> {
+impl WrittenProfile {
+    pub(super) fn check(self) -> Result<CertificateProfile, ProfileFault> {
         let (validity, backdate) = self.times()?;
         let keys = self.keys()?;
         let rsa_bits = self.rsa_bits(&keys)?;
         let rsa_key_encipherment = self.rsa_key_encipherment(&keys)?;
         let subject = self.subject.get_ref();
-        Ok(Profile {
+        Ok(CertificateProfile {
             role: self.role,
             keys,
             rsa_bits,
@@ -82,7 +82,7 @@ impl Written {
         })
     }
 
-    fn times(&self) -> Result<(Duration, Duration), Fault> {
+    fn times(&self) -> Result<(Duration, Duration), ProfileFault> {
         let days = in_range(&self.validity_days, 1, MAX_VALIDITY_DAYS)?;
         let minutes = in_range(&self.backdate_minutes, 0, MAX_BACKDATE_MINUTES)?;
         let (validity, backdate) =
@@ -96,7 +96,7 @@ impl Written {
         Ok((validity, backdate))
     }
 
-    fn keys(&self) -> Result<Vec<KeyType>, Fault> {
+    fn keys(&self) -> Result<Vec<KeyType>, ProfileFault> {
         let mut kinds = Vec::new();
         for key in self.keys.get_ref() {
             let kind = *key.get_ref();
@@ -111,7 +111,7 @@ impl Written {
         Ok(kinds)
     }
 
-    fn rsa_bits(&self, keys: &[KeyType]) -> Result<usize, Fault> {
+    fn rsa_bits(&self, keys: &[KeyType]) -> Result<usize, ProfileFault> {
         let Some(written) = &self.rsa_bits else { return Ok(*rsa::BITS.start()) };
         needs_rsa(written, keys, "rsa_bits")?;
         match usize::try_from(*written.get_ref()) {
@@ -129,14 +129,14 @@ impl Written {
         }
     }
 
-    fn rsa_key_encipherment(&self, keys: &[KeyType]) -> Result<bool, Fault> {
+    fn rsa_key_encipherment(&self, keys: &[KeyType]) -> Result<bool, ProfileFault> {
         let Some(written) = &self.rsa_key_encipherment else { return Ok(false) };
         needs_rsa(written, keys, "rsa_key_encipherment")?;
         Ok(*written.get_ref())
     }
 
     /// The subject is never empty, so `SubjectAltName` is never critical (RFC 5280 section 4.1.2.6).
-    fn common_name(&self) -> Result<Template, Fault> {
+    fn common_name(&self) -> Result<CommonNameTemplate, ProfileFault> {
         let Some(written) = &self.subject.get_ref().common_name else {
             return Err(fault(
                 &self.subject,
@@ -144,11 +144,11 @@ impl Written {
                  common_name (RFC 5280 section 4.1.2.6)",
             ));
         };
-        Template::parse(written.get_ref(), self.role).map_err(|message| fault(written, message))
+        CommonNameTemplate::parse(written.get_ref(), self.role).map_err(|message| fault(written, message))
     }
 }
 
-fn needs_rsa<T>(at: &Spanned<T>, keys: &[KeyType], name: &str) -> Result<(), Fault> {
+fn needs_rsa<T>(at: &Spanned<T>, keys: &[KeyType], name: &str) -> Result<(), ProfileFault> {
     if keys.contains(&KeyType::Rsa) {
         return Ok(());
     }
@@ -161,7 +161,7 @@ fn needs_rsa<T>(at: &Spanned<T>, keys: &[KeyType], name: &str) -> Result<(), Fau
     ))
 }
 
-fn in_range(value: &Spanned<u32>, least: u32, most: u32) -> Result<u32, Fault> {
+fn in_range(value: &Spanned<u32>, least: u32, most: u32) -> Result<u32, ProfileFault> {
     let number = *value.get_ref();
     if (least..=most).contains(&number) {
         Ok(number)
@@ -170,7 +170,7 @@ fn in_range(value: &Spanned<u32>, least: u32, most: u32) -> Result<u32, Fault> {
     }
 }
 
-fn organization(written: &Spanned<String>) -> Result<String, Fault> {
+fn organization(written: &Spanned<String>) -> Result<String, ProfileFault> {
     let name = written.get_ref();
     let fits = (1..=LONGEST).contains(&name.chars().count()) && name.trim() == name;
     if fits && !name.chars().any(is_invisible) {
@@ -184,7 +184,7 @@ fn organization(written: &Spanned<String>) -> Result<String, Fault> {
     ))
 }
 
-fn country(written: &Spanned<String>) -> Result<String, Fault> {
+fn country(written: &Spanned<String>) -> Result<String, ProfileFault> {
     let code = written.get_ref();
     if code.len() == 2 && code.bytes().all(|letter| letter.is_ascii_uppercase()) {
         Ok(code.clone())
@@ -193,8 +193,8 @@ fn country(written: &Spanned<String>) -> Result<String, Fault> {
     }
 }
 
-fn policies(written: &[WrittenPolicy]) -> Result<Vec<Policy>, Fault> {
-    let mut all: Vec<Policy> = Vec::new();
+fn policies(written: &[WrittenPolicy]) -> Result<Vec<CertificatePolicy>, ProfileFault> {
+    let mut all: Vec<CertificatePolicy> = Vec::new();
     for one in written {
         let policy = policy(one)?;
         if all.iter().any(|known| known.oid() == policy.oid()) {
@@ -213,8 +213,9 @@ fn policies(written: &[WrittenPolicy]) -> Result<Vec<Policy>, Fault> {
     Ok(all)
 }
 
-fn policy(written: &WrittenPolicy) -> Result<Policy, Fault> {
-    let mut policy = Policy::new(written.oid.get_ref()).map_err(|message| fault(&written.oid, message))?;
+fn policy(written: &WrittenPolicy) -> Result<CertificatePolicy, ProfileFault> {
+    let mut policy =
+        CertificatePolicy::new(written.oid.get_ref()).map_err(|message| fault(&written.oid, message))?;
     if let Some(cps) = &written.cps {
         policy = policy.with_cps(cps.get_ref()).map_err(|message| fault(cps, message))?;
     }

@@ -2,9 +2,9 @@
 
 use crate::issuer::Issuer;
 use crate::keys::RsaKey;
-use crate::officer::{Officer, Term, sign_as_prepared};
+use crate::officer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::oid;
-use crate::prepare::{IssueError, tbs_of};
+use crate::prepare::{PrepareError, tbs_of};
 use crate::public_key::PublicKey;
 use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose};
 use std::time::Duration;
@@ -16,39 +16,39 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 const LIFE: Duration = Duration::from_hours(60 * 24);
 
 /// A registrar's certificate before the CA has signed it.
-pub(super) struct Candidate {
+pub(super) struct RegistrarCandidate {
     pub(super) tbs: Vec<u8>,
     pub(super) serial: Serial,
     pub(super) not_after: Timestamp,
 }
 
-impl Candidate {
+impl RegistrarCandidate {
     /// Rehearses and lints a certificate for a key. It ends no later than its CA.
     pub(super) fn new(
         issuer: &Issuer,
         key: &RsaKey,
         serial: Serial,
         now: Timestamp,
-    ) -> Result<Self, IssueError> {
-        let term = Term::from(now, LIFE, issuer)?;
-        let key = PublicKey::read(key.public_key_info()).map_err(IssueError::Refused)?;
-        let officer = Officer { issuer, key: key.info(), serial, term };
+    ) -> Result<Self, PrepareError> {
+        let term = SignerValidity::from(now, LIFE, issuer)?;
+        let key = PublicKey::read(key.public_key_info()).map_err(PrepareError::Refused)?;
+        let officer = DelegatedSigner { issuer, key: key.info(), serial, term };
         let usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         // Named, so that nobody takes it for anything else: not for a device, and not for a server.
         let purpose = ExtendedKeyUsagePurpose::Other(oid::CMC_RA.to_vec());
         let rehearsed = officer
             .parameters("SCEP", &key.identifier(), usages, purpose)
             .signed_by(&key, issuer.rehearsal())
-            .map_err(|error| IssueError::Encoding(error.to_string()))?;
+            .map_err(|error| PrepareError::Encoding(error.to_string()))?;
         if !officer.is_named_by(rehearsed.der(), 5, is_sound) {
-            return Err(IssueError::Encoding("the registrar's certificate would not be one".to_owned()));
+            return Err(PrepareError::Encoding("the registrar's certificate would not be one".to_owned()));
         }
-        let tbs = tbs_of(rehearsed.der()).ok_or(IssueError::Altered)?.to_vec();
+        let tbs = tbs_of(rehearsed.der()).ok_or(PrepareError::Altered)?.to_vec();
         Ok(Self { tbs, serial, not_after: term.not_after })
     }
 
     /// Signs exactly the prepared bytes. The certificate in DER.
-    pub(super) fn sign(self, issuer: &Issuer) -> Result<Vec<u8>, IssueError> {
+    pub(super) fn sign(self, issuer: &Issuer) -> Result<Vec<u8>, PrepareError> {
         sign_as_prepared(&self.tbs, issuer)
     }
 }

@@ -1,12 +1,12 @@
 //! The registrars of one CA: the one that speaks, and those before it that can still be written to. One is made in the
 //! same order as a device's certificate, so that none exists that the ledger did not record first.
 
-use super::candidate::Candidate;
+use super::candidate::RegistrarCandidate;
 use super::{KeySafe, Registrar, RegistrarError};
-use crate::der::{Reader, tag};
-use crate::issue::Authority;
-use crate::keys::{KeyError, RsaKey};
-use crate::prepare::IssueError;
+use crate::der::{DerReader, tag};
+use crate::issue::IssuingCa;
+use crate::keys::{CaKeyError, RsaKey};
+use crate::prepare::PrepareError;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::{Entropy, Serial, Timestamp};
@@ -19,17 +19,17 @@ const ACTOR: Actor = Actor::System("scep");
 const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(super) struct Office {
+pub(super) struct RegistrarStore {
     /// Oldest first.
     known: RwLock<Vec<Arc<Registrar>>>,
     /// One is made at a time; when the last attempt failed.
     making: Mutex<Option<Timestamp>>,
 }
 
-impl Office {
+impl RegistrarStore {
     pub(super) async fn current(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         safe: &Arc<dyn KeySafe>,
         entropy: &Arc<dyn Entropy>,
         now: Timestamp,
@@ -43,7 +43,7 @@ impl Office {
         }
         let old = self.newest(now);
         if failed.is_some_and(|at| now >= at && now.since(at) < PAUSE) {
-            return old.ok_or(RegistrarError::Key(KeyError::Signing));
+            return old.ok_or(RegistrarError::Key(CaKeyError::Signing));
         }
         match self.look_or_make(authority, safe, entropy, now).await {
             Ok(registrar) => {
@@ -60,7 +60,7 @@ impl Office {
 
     pub(super) async fn addressed(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         id: &[u8],
         safe: &Arc<dyn KeySafe>,
         now: Timestamp,
@@ -82,7 +82,7 @@ impl Office {
 
     async fn look_or_make(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         safe: &Arc<dyn KeySafe>,
         entropy: &Arc<dyn Entropy>,
         now: Timestamp,
@@ -105,7 +105,7 @@ impl Office {
     /// Opens the key of one that the ledger knows.
     async fn take_in(
         &self,
-        authority: &Authority,
+        authority: &IssuingCa,
         stored: StoredRegistrar,
         safe: &Arc<dyn KeySafe>,
         now: Timestamp,
@@ -147,7 +147,7 @@ impl Office {
 
 /// Makes a key, prepares and lints, records, signs and compares, stores.
 async fn make(
-    authority: &Authority,
+    authority: &IssuingCa,
     safe: &Arc<dyn KeySafe>,
     entropy: &Arc<dyn Entropy>,
     now: Timestamp,
@@ -155,12 +155,12 @@ async fn make(
     let (safe, chance) = (safe.clone(), entropy.clone());
     let (key, sealed) = elsewhere(move || {
         let pkcs8 = RsaKey::generate(chance.as_ref())?;
-        let sealed = safe.seal(&pkcs8).ok_or(KeyError::Sealing)?;
+        let sealed = safe.seal(&pkcs8).ok_or(CaKeyError::Sealing)?;
         Ok((RsaKey::from_pkcs8(&pkcs8)?, sealed))
     })
     .await?;
     let issuer = authority.issuer();
-    let candidate = Candidate::new(issuer, &key, Serial::random(entropy.as_ref()), now)?;
+    let candidate = RegistrarCandidate::new(issuer, &key, Serial::random(entropy.as_ref()), now)?;
     let serial = candidate.serial;
     let new = NewRegistrar {
         issuer: issuer.id(),
@@ -178,7 +178,7 @@ async fn make(
     let mut transaction = authority.ledger.begin(now).await?;
     transaction.complete_registrar(issuer.id(), &serial, &certificate, &ACTOR).await?;
     transaction.commit().await?;
-    Registrar::new(key, certificate, issuer.certificate()).ok_or(RegistrarError::Issue(IssueError::Altered))
+    Registrar::new(key, certificate, issuer.certificate()).ok_or(RegistrarError::Issue(PrepareError::Altered))
 }
 
 /// Does what takes a while where it holds nobody up.
@@ -186,12 +186,12 @@ async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistrarError> + Send + 'static,
 ) -> Result<T, RegistrarError> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or(Err(RegistrarError::Key(KeyError::Signing)))
+    done.unwrap_or(Err(RegistrarError::Key(CaKeyError::Signing)))
 }
 
 /// The serial in an `IssuerAndSerialNumber`, if its name is this one.
 fn serial_for(issuer: &[u8], id: &[u8]) -> Option<Serial> {
-    let mut fields = Reader::new(Reader::single(id, tag::SEQUENCE).ok()?.content);
+    let mut fields = DerReader::new(DerReader::single(id, tag::SEQUENCE).ok()?.content);
     if fields.expect(tag::SEQUENCE).ok()?.whole != issuer {
         return None;
     }

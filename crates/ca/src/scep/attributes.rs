@@ -1,7 +1,7 @@
 //! The signed attributes by which a message says what it is (RFC 8894 section 3.2.1).
 
-use super::{Address, Fault, MessageType};
-use crate::der::{self, Reader, tag};
+use super::{Address, Fault, ScepMessageType};
+use crate::der::{self, DerReader, tag};
 use crate::oid;
 use crate::pkcs7::SignedAttributes;
 
@@ -21,20 +21,20 @@ impl Address {
         let transaction = attributes.value(&oid::scep(TRANSACTION))?;
         string(transaction)?;
         let nonce = attributes.value(&oid::scep(SENDER_NONCE));
-        let nonce = nonce.filter(|nonce| Reader::single(nonce, tag::OCTET_STRING).is_ok());
+        let nonce = nonce.filter(|nonce| DerReader::single(nonce, tag::OCTET_STRING).is_ok());
         Some(Self { transaction: transaction.to_vec(), nonce: nonce.map(<[u8]>::to_vec) })
     }
 }
 
 /// What is wanted, of a message that says so as it should.
-pub(super) fn check(attributes: &SignedAttributes) -> Result<MessageType, Fault> {
+pub(super) fn check(attributes: &SignedAttributes) -> Result<ScepMessageType, Fault> {
     let value = |name| attributes.value(&oid::scep(name));
     let kind = value(MESSAGE_TYPE).and_then(string).and_then(kind).ok_or(Fault::TYPE)?;
     if value(TRANSACTION).and_then(string).is_none_or(<[u8]>::is_empty) {
         return Err(Fault::TRANSACTION);
     }
     // A nonce has 16 octets (RFC 8894 section 3.2.1.5); there are clients with other ideas, and it is theirs.
-    let nonce = value(SENDER_NONCE).and_then(|nonce| Reader::single(nonce, tag::OCTET_STRING).ok());
+    let nonce = value(SENDER_NONCE).and_then(|nonce| DerReader::single(nonce, tag::OCTET_STRING).ok());
     if nonce.is_none_or(|nonce| nonce.content.is_empty()) {
         return Err(Fault::NONCE);
     }
@@ -42,24 +42,24 @@ pub(super) fn check(attributes: &SignedAttributes) -> Result<MessageType, Fault>
 }
 
 fn string(value: &[u8]) -> Option<&[u8]> {
-    STRINGS.into_iter().find_map(|tag| Reader::single(value, tag).ok()).map(|string| string.content)
+    STRINGS.into_iter().find_map(|tag| DerReader::single(value, tag).ok()).map(|string| string.content)
 }
 
-fn kind(number: &[u8]) -> Option<MessageType> {
+fn kind(number: &[u8]) -> Option<ScepMessageType> {
     match number {
-        b"19" => Some(MessageType::PkcsReq),
-        b"17" => Some(MessageType::RenewalReq),
-        b"20" => Some(MessageType::CertPoll),
-        b"21" => Some(MessageType::GetCert),
-        b"22" => Some(MessageType::GetCrl),
+        b"19" => Some(ScepMessageType::PkcsReq),
+        b"17" => Some(ScepMessageType::RenewalReq),
+        b"20" => Some(ScepMessageType::CertPoll),
+        b"21" => Some(ScepMessageType::GetCert),
+        b"22" => Some(ScepMessageType::GetCrl),
         _ => None,
     }
 }
 
 /// The attributes of a reply that all replies have: its kind, whom it answers, and a nonce of its own.
-pub(super) struct Said(Vec<(Vec<u8>, Vec<u8>)>);
+pub(super) struct ReplyAttributes(Vec<(Vec<u8>, Vec<u8>)>);
 
-impl Said {
+impl ReplyAttributes {
     /// `status` is 0 for success, 2 for failure, 3 for waiting.
     pub(super) fn new(status: char, address: &Address, nonce: [u8; 16]) -> Self {
         let name = |attribute| oid::scep(attribute).to_vec();

@@ -1,7 +1,7 @@
 //! What a client is told (RFC 8894 section 3.3.2).
 
-use super::attributes::{Said, failure};
-use super::{Address, FailInfo, Verified, id_of};
+use super::attributes::{ReplyAttributes, failure};
+use super::{Address, FailInfo, VerifiedScepMessage, id_of};
 use crate::pkcs7;
 use crate::registrar::Registrar;
 use tegata_core::entropy::bytes;
@@ -9,9 +9,9 @@ use tegata_core::{Entropy, Timestamp};
 
 /// A `CertRep`.
 #[derive(Debug)]
-pub enum Reply<'a> {
+pub enum CertRep<'a> {
     /// Here it is: only for whoever holds the key that signed the request.
-    Success(&'a Verified<'a>, Granted<'a>),
+    Success(&'a VerifiedScepMessage<'a>, GrantedContent<'a>),
     /// Not yet: come again and poll.
     Pending,
     /// No, with a line that the client may show.
@@ -20,14 +20,14 @@ pub enum Reply<'a> {
 
 /// What was asked for.
 #[derive(Debug)]
-pub enum Granted<'a> {
+pub enum GrantedContent<'a> {
     /// A certificate, DER.
     Certificate(&'a [u8]),
     /// A revocation list, DER.
     Crl(&'a [u8]),
 }
 
-impl Reply<'_> {
+impl CertRep<'_> {
     /// Its DER, signed by the registrar; none if the key did not sign.
     pub fn to(
         &self,
@@ -46,15 +46,19 @@ impl Reply<'_> {
             // No envelope. The octets are there and empty: not every client reads a signature over nothing at all.
             Self::Pending | Self::Failure(..) => Vec::new(),
         };
-        let said = Said::new(status, address, bytes(entropy));
+        let said = ReplyAttributes::new(status, address, bytes(entropy));
         registrar.signer().sign_with(&content, &said.list(&more), now)
     }
 }
 
-fn sealed(verified: &Verified<'_>, granted: &Granted<'_>, entropy: &dyn Entropy) -> Option<Vec<u8>> {
+fn sealed(
+    verified: &VerifiedScepMessage<'_>,
+    granted: &GrantedContent<'_>,
+    entropy: &dyn Entropy,
+) -> Option<Vec<u8>> {
     let bag = match granted {
-        Granted::Certificate(der) => pkcs7::certs_only(&[der]),
-        Granted::Crl(der) => pkcs7::crl_only(der),
+        GrantedContent::Certificate(der) => pkcs7::certs_only(&[der]),
+        GrantedContent::Crl(der) => pkcs7::crl_only(der),
     };
     let recipient = id_of(verified.message.certificate());
     // In the ways that the client has shown to know.

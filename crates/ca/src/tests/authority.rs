@@ -9,41 +9,41 @@ const ADDRESSES: RootAddresses<'_> = RootAddresses {
     certificate: "http://pki.example.jp/ca/root.cer",
 };
 
-fn terms(days: u32, entropy: &Seeded) -> Terms<'_> {
-    Terms { days, now: NOW, entropy }
+fn terms(days: u32, entropy: &Seeded) -> Validity<'_> {
+    Validity { days, now: NOW, entropy }
 }
 
 #[test]
 fn a_server_has_only_names_a_browser_would_accept() {
-    let world = world::World::new();
+    let world = world::CaWorld::new();
     let key = world::key();
     let entropy = Seeded::new(5);
     let create = |names: &[&str], days| create_server(names, &key, &world.server, terms(days, &entropy));
     assert!(create(&["localhost", "*.probe.localhost", "127.0.0.1", "::1"], MAX_SERVER_DAYS).is_ok());
     for wrong in ["", "*", "a..b", "-a.jp", "A.jp", "a b", "x.*.jp", "*x.jp", "薬局.jp"] {
-        assert_eq!(create(&[wrong], 90), Err(AuthorityError::ServerName(wrong.into())));
+        assert_eq!(create(&[wrong], 90), Err(CreateCaError::ServerName(wrong.into())));
     }
-    assert_eq!(create(&[], 90), Err(AuthorityError::NoServerName));
-    assert_eq!(create(&["localhost"], 398), Err(AuthorityError::Validity(397)));
+    assert_eq!(create(&[], 90), Err(CreateCaError::NoServerName));
+    assert_eq!(create(&["localhost"], 398), Err(CreateCaError::Validity(397)));
 }
 
 #[test]
 fn no_certificate_outlives_its_issuer() {
-    let world = world::World::new();
-    let name = AuthorityName { organization: "O", common_name: "C" };
+    let world = world::CaWorld::new();
+    let name = CaName { organization: "O", common_name: "C" };
     let key = PublicKey::of(world::key().as_ref());
     let entropy = Seeded::new(6);
     let long = terms(40 * 366, &entropy);
     let created = create_issuing(name, &key, &world.root, ADDRESSES, long);
-    assert!(matches!(created, Err(AuthorityError::OutlivesIssuer(_))));
+    assert!(matches!(created, Err(CreateCaError::OutlivesIssuer(_))));
     let rehearsed = rehearse_issuing(name, &key, world.root.certificate(), ADDRESSES, long);
-    assert!(matches!(rehearsed, Err(AuthorityError::OutlivesIssuer(_))));
+    assert!(matches!(rehearsed, Err(CreateCaError::OutlivesIssuer(_))));
 }
 
 #[test]
 fn what_is_read_before_is_what_is_signed_after() {
-    let world = world::World::new();
-    let name = AuthorityName { organization: "O", common_name: "C" };
+    let world = world::CaWorld::new();
+    let name = CaName { organization: "O", common_name: "C" };
     let key = PublicKey::of(world::key().as_ref());
     // Two sources of the same bytes: the serials are alike.
     let [first, second] = [Seeded::new(8), Seeded::new(8)];
@@ -59,14 +59,14 @@ fn what_is_read_before_is_what_is_signed_after() {
 
 #[test]
 fn a_ca_has_addresses_that_can_be_fetched() {
-    let world = world::World::new();
-    let name = AuthorityName { organization: "O", common_name: "C" };
+    let world = world::CaWorld::new();
+    let name = CaName { organization: "O", common_name: "C" };
     let key = PublicKey::of(world::key().as_ref());
     let entropy = Seeded::new(9);
     for wrong in ["", "http://", "https://pki.example.jp/root.crl", "http://a b", "http://薬局.jp/"] {
         let addresses = RootAddresses { crl: wrong, ..ADDRESSES };
         let created = create_issuing(name, &key, &world.root, addresses, terms(365, &entropy));
-        assert_eq!(created, Err(AuthorityError::Address(wrong.into())));
+        assert_eq!(created, Err(CreateCaError::Address(wrong.into())));
     }
 }
 
@@ -74,15 +74,15 @@ fn a_ca_has_addresses_that_can_be_fetched() {
 fn a_ca_has_a_readable_name() {
     let entropy = Seeded::new(7);
     for wrong in ["", " padded", "line\nbreak", &"長".repeat(65)] {
-        let name = AuthorityName { organization: "O", common_name: wrong };
+        let name = CaName { organization: "O", common_name: wrong };
         let created = create_root(name, &world::key(), terms(365, &entropy));
-        assert_eq!(created, Err(AuthorityError::Name(wrong.to_owned())));
+        assert_eq!(created, Err(CreateCaError::Name(wrong.to_owned())));
     }
 }
 
 #[test]
 fn a_ca_works_only_with_its_own_key_and_in_its_own_time() {
-    let world = world::World::new();
+    let world = world::CaWorld::new();
     let load = |certificate: &[u8], key, now| {
         Issuer::load(world.issuing.id().clone(), certificate.to_vec(), key, now).err()
     };

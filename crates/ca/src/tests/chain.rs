@@ -1,9 +1,9 @@
 //! Every profile with every kind of key: what five families of software say of the certificate and its chain.
 
 use super::tools::{certtool, keytool, openssl, pkilint, run};
-use super::world::{World, pem, text};
-use crate::subject::Holder;
-use crate::{Issuer, ParsedRequest, Profile, SignedCertificate};
+use super::world::{CaWorld, pem, text};
+use crate::subject::CertificateSubject;
+use crate::{CertificateProfile, Issuer, ParsedRequest, SignedCertificate};
 use tegata_core::Timestamp;
 
 /// Kinds of keys, by openssl's words for making one.
@@ -15,12 +15,12 @@ const KEYS: [(&str, &str); 4] = [
 ];
 
 /// The shipped profiles with all kinds of keys, and one that makes use of every choice there is.
-fn profiles() -> [Profile; 3] {
+fn profiles() -> [CertificateProfile; 3] {
     let all = "keys = [\"p256\", \"p384\", \"rsa\", \"ed25519\"]";
     let open = |text: &str| {
         let opened = text.replacen("\nkeys = [\"p256\"]", &format!("\n{all}"), 1);
         assert_ne!(opened, text);
-        Profile::parse("opened.toml", &opened).unwrap()
+        CertificateProfile::parse("opened.toml", &opened).unwrap()
     };
     let chosen = format!(
         "role = \"device\"\n{all}\nrsa_bits = 2048\nrsa_key_encipherment = true\nvalidity_days = 730\n\
@@ -30,12 +30,12 @@ fn profiles() -> [Profile; 3] {
     );
     let [device, gate] =
         [include_str!("../../../../ca-config/device.toml"), include_str!("../../../../ca-config/gate.toml")];
-    [open(device), open(gate), Profile::parse("chosen.toml", &chosen).unwrap()]
+    [open(device), open(gate), CertificateProfile::parse("chosen.toml", &chosen).unwrap()]
 }
 
 /// A certificate of each profile for each kind of key.
-fn certificates(world: &World, profile: &Profile) -> Vec<(&'static str, SignedCertificate)> {
-    let holder = Holder { role: profile.role(), ..world.holder("本店", "受付PC") };
+fn certificates(world: &CaWorld, profile: &CertificateProfile) -> Vec<(&'static str, SignedCertificate)> {
+    let holder = CertificateSubject { role: profile.role(), ..world.holder("本店", "受付PC") };
     let issue = |(name, options): (&'static str, &str)| {
         let request = request_by_openssl(world, options);
         let prepared = world.prepare_for(profile, &holder, &request, world.now()).unwrap();
@@ -44,7 +44,7 @@ fn certificates(world: &World, profile: &Profile) -> Vec<(&'static str, SignedCe
     KEYS.map(issue).into()
 }
 
-fn request_by_openssl(world: &World, key: &str) -> ParsedRequest {
+fn request_by_openssl(world: &CaWorld, key: &str) -> ParsedRequest {
     let file = world.file("requested.key", b"");
     let fixed =
         ["req", "-new", "-nodes", "-subj", "/CN=x", "-outform", "DER", "-keyout", text(&file), "-newkey"];
@@ -53,13 +53,13 @@ fn request_by_openssl(world: &World, key: &str) -> ParsedRequest {
 
 /// Certtool and keytool know only the machine's clock.
 #[expect(clippy::disallowed_methods, reason = "certtool judges by the machine's clock and no other")]
-fn world() -> World {
+fn world() -> CaWorld {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    World::at(Timestamp::default().plus(since_epoch))
+    CaWorld::at(Timestamp::default().plus(since_epoch))
 }
 
 /// Asks about every certificate of every profile.
-fn ask_about_each(judge: impl Fn(&World, &Profile, &str, &SignedCertificate)) {
+fn ask_about_each(judge: impl Fn(&CaWorld, &CertificateProfile, &str, &SignedCertificate)) {
     let world = world();
     for profile in profiles() {
         for (name, certificate) in certificates(&world, &profile) {
@@ -68,7 +68,7 @@ fn ask_about_each(judge: impl Fn(&World, &Profile, &str, &SignedCertificate)) {
     }
 }
 
-fn cas(world: &World) -> [&[u8]; 2] {
+fn cas(world: &CaWorld) -> [&[u8]; 2] {
     [&world.issuing, &world.root].map(Issuer::certificate)
 }
 
@@ -175,19 +175,19 @@ fn java_takes_each_chain_without_asking_a_person() {
 
 #[test]
 fn a_key_shorter_than_the_profile_wants_is_refused() {
-    let world = World::new();
+    let world = CaWorld::new();
     let text = include_str!("../../../../ca-config/device.toml").replacen(
         "\nkeys = [\"p256\"]",
         "\nkeys = [\"rsa\"]\nrsa_bits = 3072",
         1,
     );
-    let profile = Profile::parse("rsa.toml", &text).unwrap();
+    let profile = CertificateProfile::parse("rsa.toml", &text).unwrap();
     let prepare = |key| {
         let request = request_by_openssl(&world, key);
         world.prepare_for(&profile, &world.holder("本店", "受付PC"), &request, world.now())
     };
     assert!(prepare("rsa:3072").is_ok());
-    let refused = crate::IssueError::Refused(tegata_core::Refusal::KeyNotAllowed);
+    let refused = crate::PrepareError::Refused(tegata_core::Refusal::KeyNotAllowed);
     for key in ["rsa:2048", "ed25519", "ec -pkeyopt ec_paramgen_curve:P-256"] {
         assert_eq!(prepare(key).unwrap_err(), refused, "{key}");
     }

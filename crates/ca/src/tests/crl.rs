@@ -4,21 +4,21 @@ use super::builder::{extensions, fields};
 use super::reading::reads_back;
 use super::*;
 use crate::issuer::Issuer;
-use crate::tests::world::{NOW, World};
+use crate::tests::world::{CaWorld, NOW};
 use proptest::prelude::*;
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-fn edition(number: u64) -> Edition {
-    Edition { number, this_update: NOW, next_update: NOW.plus(Duration::from_hours(1)) }
+fn edition(number: u64) -> CrlIdentity {
+    CrlIdentity { number, this_update: NOW, next_update: NOW.plus(Duration::from_hours(1)) }
 }
 
-fn entries(count: usize) -> Vec<Revoked> {
+fn entries(count: usize) -> Vec<RevokedEntry> {
     let entropy = Seeded::new(3);
     let reasons = [CrlReason::Unspecified, CrlReason::KeyCompromise, CrlReason::CertificateHold];
-    let entry = |at: usize| Revoked {
+    let entry = |at: usize| RevokedEntry {
         serial: Serial::random(&entropy),
         at: NOW.minus(Duration::from_secs(at as u64)),
         reason: reasons[at % reasons.len()],
@@ -26,13 +26,13 @@ fn entries(count: usize) -> Vec<Revoked> {
     (0..count).map(entry).collect()
 }
 
-fn build(world: &World, entries: Vec<Revoked>) -> Crl {
-    build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition(7), entries).unwrap()
+fn build(world: &CaWorld, entries: Vec<RevokedEntry>) -> VerifiedCrl {
+    build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), edition(7), entries).unwrap()
 }
 
 #[test]
 fn every_entry_can_be_found_whatever_the_length_of_the_list() {
-    let world = World::new();
+    let world = CaWorld::new();
     // The last one is beyond 64 KiB; each has a head of another length.
     for count in [0, 1, 3, 1000, 3000] {
         let entries = entries(count);
@@ -54,7 +54,7 @@ fn every_entry_can_be_found_whatever_the_length_of_the_list() {
 
 #[test]
 fn a_list_longer_than_expected_is_whole_all_the_same() {
-    let world = World::new();
+    let world = CaWorld::new();
     let entry = entries(1)[0];
     let whole = |builder: CrlBuilder, count: usize| {
         let crl = builder.finish(&world.issuing).unwrap();
@@ -64,7 +64,7 @@ fn a_list_longer_than_expected_is_whole_all_the_same() {
     };
     let url = world.endpoints.crl(0);
     for (reserved, count) in [(0, 360_000), (1 << 24, 360_000), (1 << 24, 1)] {
-        let mut builder = CrlBuilder::new(&world.issuing, Scope::EndEntities(&url), edition(7)).unwrap();
+        let mut builder = CrlBuilder::new(&world.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
         builder.reserve(reserved);
         (0..count).for_each(|_| builder.push(&entry));
         whole(builder, count);
@@ -73,11 +73,11 @@ fn a_list_longer_than_expected_is_whole_all_the_same() {
 
 #[test]
 fn a_list_changed_anywhere_does_not_read_back() {
-    let world = World::new();
+    let world = CaWorld::new();
     let crl = build(&world, entries(3));
-    let scope = Scope::EndEntities(&world.endpoints.crl(0)).der();
+    let scope = CrlScope::EndEntities(&world.endpoints.crl(0)).der();
     let fields = fields(&world.issuing, crl.edition());
-    let reads_back = |crl: &Crl, issuer: &Issuer| {
+    let reads_back = |crl: &VerifiedCrl, issuer: &Issuer| {
         let extensions = extensions(&world.issuing, &scope, 7);
         reads_back(crl, &fields, &extensions, issuer)
     };
@@ -91,19 +91,19 @@ fn a_list_changed_anywhere_does_not_read_back() {
 
 #[test]
 fn a_list_that_is_stale_when_born_is_refused() {
-    let world = World::new();
-    let stale = Edition { next_update: NOW, ..edition(1) };
-    let refused = build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), stale, []);
+    let world = CaWorld::new();
+    let stale = CrlIdentity { next_update: NOW, ..edition(1) };
+    let refused = build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), stale, []);
     assert_eq!(refused, Err(CrlError::Edition));
 }
 
 #[test]
 fn a_list_says_which_certificates_it_is_about() {
-    let world = World::new();
+    let world = CaWorld::new();
     for scope in [
-        Scope::EndEntities("http://pki.example.jp/crl/a.crl"),
-        Scope::EndEntities("http://pki.example.jp/crl/a-1.crl"),
-        Scope::Authorities,
+        CrlScope::EndEntities("http://pki.example.jp/crl/a.crl"),
+        CrlScope::EndEntities("http://pki.example.jp/crl/a-1.crl"),
+        CrlScope::Authorities,
     ] {
         for entries in [entries(2), vec![]] {
             let crl = build_crl(&world.root, scope, edition(1), entries).unwrap();
@@ -117,9 +117,9 @@ fn a_list_says_which_certificates_it_is_about() {
 proptest! {
     #[test]
     fn entries_that_come_one_by_one_make_the_same_list(count in 0usize..200) {
-        let world = World::new();
+        let world = CaWorld::new();
         let url = world.endpoints.crl(0);
-        let mut builder = CrlBuilder::new(&world.issuing, Scope::EndEntities(&url), edition(7)).unwrap();
+        let mut builder = CrlBuilder::new(&world.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
         let entries = entries(count);
         for entry in &entries {
             builder.push(entry);
@@ -127,7 +127,7 @@ proptest! {
         let streamed = builder.finish(&world.issuing).unwrap();
         let at_once = build(&world, entries);
         // Signatures differ, what is signed does not.
-        let signed = |crl: &Crl| {
+        let signed = |crl: &VerifiedCrl| {
             let (_, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
             read.tbs_cert_list.as_ref().to_vec()
         };

@@ -192,7 +192,7 @@ fn a_password_is_read_in_every_type_of_string() {
 
 #[test]
 fn a_request_in_ber_that_is_not_der_is_malformed() {
-    let content = Reader::single(&REQUEST, tag::SEQUENCE).unwrap().content;
+    let content = DerReader::single(&REQUEST, tag::SEQUENCE).unwrap().content;
     let long_length = [&[0x30, 0x83, 0][..], &u16::try_from(content.len()).unwrap().to_be_bytes(), content];
     let indefinite = [&[0x30, 0x80][..], content, &[0, 0]];
     for ber in [long_length.concat(), indefinite.concat()] {

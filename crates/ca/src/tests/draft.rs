@@ -1,32 +1,32 @@
 //! A certificate in pieces, to be spoilt one by one and put together again by hand.
 
-use super::world::{NOW, World, request};
-use crate::der::{self, Reader, tag};
-use crate::lint::{Expected, Finding, Parent, lint};
-use crate::{Endpoints, Profile, oid};
+use super::world::{CaWorld, NOW, request};
+use crate::der::{self, DerReader, tag};
+use crate::lint::{Finding, IssuerReference, LintExpectation, lint};
+use crate::{CertificateProfile, IssuerEndpoints, oid};
 use ring::digest::{SHA256, digest};
 use std::sync::LazyLock;
 use std::time::Duration;
 use tegata_core::entropy::{Entropy, Seeded};
 use tegata_core::{Serial, Timestamp};
 
-static WORLD: LazyLock<World> = LazyLock::new(World::new);
+static WORLD: LazyLock<CaWorld> = LazyLock::new(CaWorld::new);
 
-pub(crate) fn world() -> &'static World {
+pub(crate) fn world() -> &'static CaWorld {
     &WORLD
 }
 
-static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(|| {
-    Endpoints::new(&"http://pki.example.jp".parse().unwrap(), world().issuing.id(), 4).unwrap()
+static ENDPOINTS: LazyLock<IssuerEndpoints> = LazyLock::new(|| {
+    IssuerEndpoints::new(&"http://pki.example.jp".parse().unwrap(), world().issuing.id(), 4).unwrap()
 });
 
 /// Those of an issuer with several CRLs.
-pub(crate) fn endpoints() -> &'static Endpoints {
+pub(crate) fn endpoints() -> &'static IssuerEndpoints {
     &ENDPOINTS
 }
 
-static PROFILE: LazyLock<Profile> = LazyLock::new(|| {
-    Profile::parse(
+static PROFILE: LazyLock<CertificateProfile> = LazyLock::new(|| {
+    CertificateProfile::parse(
         "draft.toml",
         "role = \"device\"\nkeys = [\"p256\", \"rsa\"]\nrsa_bits = 3072\nrsa_key_encipherment = true\nvalidity_days = 365\n\
          backdate_minutes = 5\n[subject]\ncommon_name = \"{site} {label}\"\ncountry = \"JP\"\n[[policies]]\noid = \"2.999.1\"\n\
@@ -70,11 +70,11 @@ impl Draft {
         let holder = world.holder("本店", "受付PC");
         let prepared =
             crate::prepare(&world.issuing, &ENDPOINTS, &PROFILE, &holder, &request, serial, now).unwrap();
-        let mut fields = Reader::new(Reader::single(prepared.tbs(), tag::SEQUENCE).unwrap().content);
+        let mut fields = DerReader::new(DerReader::single(prepared.tbs(), tag::SEQUENCE).unwrap().content);
         let mut next = || fields.element().unwrap();
         let [version, serial_der, algorithm, issuer, validity, subject, key, extensions] =
             std::array::from_fn(|_| next());
-        let mut list = Reader::new(Reader::single(extensions.content, tag::SEQUENCE).unwrap().content);
+        let mut list = DerReader::new(DerReader::single(extensions.content, tag::SEQUENCE).unwrap().content);
         let mut extensions = Vec::new();
         while let Ok(extension) = list.element() {
             extensions.push(extension.whole.to_vec());
@@ -103,11 +103,15 @@ impl Draft {
         self.findings_by(&PROFILE, &ENDPOINTS)
     }
 
-    pub(crate) fn findings_by(&self, profile: &Profile, endpoints: &Endpoints) -> Vec<Finding> {
+    pub(crate) fn findings_by(
+        &self,
+        profile: &CertificateProfile,
+        endpoints: &IssuerEndpoints,
+    ) -> Vec<Finding> {
         let world = world();
         let issuing = &world.issuing;
-        let expected = Expected {
-            parent: Parent {
+        let expected = LintExpectation {
+            parent: IssuerReference {
                 subject: issuing.subject(),
                 key_identifier: issuing.key_identifier(),
                 not_before: issuing.not_before(),
@@ -151,7 +155,7 @@ impl Draft {
 
     /// Another key, intended and written.
     pub(crate) fn hold(&mut self, public_key_info: &[u8]) {
-        let mut fields = Reader::new(Reader::single(public_key_info, tag::SEQUENCE).unwrap().content);
+        let mut fields = DerReader::new(DerReader::single(public_key_info, tag::SEQUENCE).unwrap().content);
         fields.element().unwrap();
         let key = &fields.element().unwrap().content[1..];
         let identifier = digest(&SHA256, key).as_ref()[..20].to_vec();
@@ -194,8 +198,8 @@ impl Draft {
 
     /// The subject as one RDN of two values.
     pub(crate) fn subject_in_one_place(&self) -> Vec<u8> {
-        let places = Reader::single(&self.subject, tag::SEQUENCE).unwrap().content;
-        let mut places = Reader::new(places);
+        let places = DerReader::single(&self.subject, tag::SEQUENCE).unwrap().content;
+        let mut places = DerReader::new(places);
         let values = [places.element().unwrap().content, places.element().unwrap().content].concat();
         der::sequence(&[&der::element(tag::SET, &[&values])])
     }
@@ -227,7 +231,7 @@ impl Draft {
         let notice = der::sequence(&[&id(oid::QUALIFIER_NOTICE), &der::sequence(&[explicit_text])]);
         let policy = der::sequence(&[&id(&[0x88, 0x37, 2]), &der::sequence(&[&notice])]);
         self.change("certificatePolicies", |value| {
-            let mut list = Reader::new(Reader::single(value, tag::SEQUENCE).unwrap().content);
+            let mut list = DerReader::new(DerReader::single(value, tag::SEQUENCE).unwrap().content);
             let first = list.element().unwrap().whole;
             *value = der::sequence(&[first, &policy]);
         });
@@ -253,14 +257,16 @@ impl Draft {
 
     fn at(&self, name: &str) -> usize {
         let id = der::element(tag::OID, &[identifier(name)]);
-        let is_named =
-            |extension: &Vec<u8>| Reader::single(extension, tag::SEQUENCE).unwrap().content.starts_with(&id);
+        let is_named = |extension: &Vec<u8>| {
+            DerReader::single(extension, tag::SEQUENCE).unwrap().content.starts_with(&id)
+        };
         self.extensions.iter().position(is_named).unwrap()
     }
 
     fn value(&self, name: &str) -> (bool, Vec<u8>) {
-        let mut fields =
-            Reader::new(Reader::single(&self.extensions[self.at(name)], tag::SEQUENCE).unwrap().content);
+        let mut fields = DerReader::new(
+            DerReader::single(&self.extensions[self.at(name)], tag::SEQUENCE).unwrap().content,
+        );
         fields.expect(tag::OID).unwrap();
         let critical = fields.optional(tag::BOOLEAN).unwrap().is_some();
         (critical, fields.expect(tag::OCTET_STRING).unwrap().content.to_vec())

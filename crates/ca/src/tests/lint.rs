@@ -1,8 +1,8 @@
 //! Each rule of the lint is broken once, by a certificate that keeps all the others, and the lint says which.
 
 use super::*;
-use crate::audit::{self, IssuerCertificate, Record};
-use crate::der::{self, Reader, tag};
+use crate::audit::{self, AuditedIssuer, RecordedCertificate};
+use crate::der::{self, DerReader, tag};
 use crate::tests::draft::{Draft, endpoints, extension, general_names, rdn, world};
 use crate::tests::world::{NOW, request};
 use std::collections::BTreeSet;
@@ -89,7 +89,7 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
     (&[Finding::AuthorityKey], |d| d.change("authorityKeyIdentifier", |value| *value.last_mut().unwrap() ^= 1)),
     (&[Finding::AuthorityKey], |d| d.make_critical("authorityKeyIdentifier")),
     (&[Finding::AuthorityKey], |d| d.change("authorityKeyIdentifier", |value| {
-        let own = Reader::single(value, tag::SEQUENCE).unwrap().content;
+        let own = DerReader::single(value, tag::SEQUENCE).unwrap().content;
         *value = der::sequence(&[own, &[0x82, 1, 1]]);
     })),
     (&[Finding::SubjectKey], |d| d.remove("subjectKeyIdentifier")),
@@ -103,7 +103,7 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
     (&[Finding::KeyUsage], |d| d.change("keyUsage", |value| *value = vec![3, 1, 0])),
     (&[Finding::Policies], |d| d.make_critical("certificatePolicies")),
     (&[Finding::Policies], |d| d.change("certificatePolicies", |value| {
-        let list = Reader::single(value, tag::SEQUENCE).unwrap().content;
+        let list = DerReader::single(value, tag::SEQUENCE).unwrap().content;
         *value = der::sequence(&[list, list]);
     })),
     (&[Finding::Policies], |d| d.policy(&[])),
@@ -116,7 +116,7 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
     (&[Finding::AlternativeName], |d| d.make_critical("subjectAltName")),
     (&[Finding::AlternativeName], |d| d.change("subjectAltName", |value| *value = vec![0x30, 0])),
     (&[Finding::AlternativeName], |d| d.change("subjectAltName", |value| {
-        let own = Reader::single(value, tag::SEQUENCE).unwrap().content;
+        let own = DerReader::single(value, tag::SEQUENCE).unwrap().content;
         *value = der::sequence(&[own, &[0x82, 4, b'a', b'.', b'j', b'p']]);
     })),
     (&[Finding::AlternativeName], |d| d.change("subjectAltName", |value| *value = general_names(&["urn:x"]))),
@@ -130,18 +130,18 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
     (&[Finding::ExtendedKeyUsage], |d| d.make_critical("extKeyUsage")),
     // serverAuth beside clientAuth, and anyExtendedKeyUsage alone.
     (&[Finding::ExtendedKeyUsage], |d| d.change("extKeyUsage", |value| {
-        let own = Reader::single(value, tag::SEQUENCE).unwrap().content;
+        let own = DerReader::single(value, tag::SEQUENCE).unwrap().content;
         *value = der::sequence(&[own, &[6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1]]);
     })),
     (&[Finding::ExtendedKeyUsage], |d| d.change("extKeyUsage", |value| *value = der::sequence(&[&[6, 4, 0x55, 0x1d, 37, 0]]))),
     (&[Finding::DistributionPoint], |d| d.remove("cRLDistributionPoints")),
     (&[Finding::DistributionPoint], |d| d.make_critical("cRLDistributionPoints")),
     (&[Finding::DistributionPoint], |d| d.change("cRLDistributionPoints", |value| {
-        let own = Reader::single(value, tag::SEQUENCE).unwrap().content;
+        let own = DerReader::single(value, tag::SEQUENCE).unwrap().content;
         *value = der::sequence(&[own, own]);
     })),
     (&[Finding::DistributionPoint], |d| d.change("cRLDistributionPoints", |value| {
-        let own = Reader::single(Reader::single(value, tag::SEQUENCE).unwrap().content, tag::SEQUENCE).unwrap();
+        let own = DerReader::single(DerReader::single(value, tag::SEQUENCE).unwrap().content, tag::SEQUENCE).unwrap();
         *value = der::sequence(&[&der::sequence(&[own.content, &[0x81, 2, 6, 0x40]])]);
     })),
     (&[Finding::Shard], |d| d.crl(&endpoints().crl(1))),
@@ -164,7 +164,7 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
         crate::prepare(&world.issuing, endpoints(), &world.device_profile, &holder, &request, serial, NOW)
             .unwrap();
     let (tbs, key_hash) = (issued.tbs().to_vec(), issued.key_hash());
-    let record = Record {
+    let record = RecordedCertificate {
         serial: issued.serial(),
         shard: issued.shard(),
         not_before: issued.not_before(),
@@ -174,8 +174,8 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
         uri: world.holder("", "").uri(),
     };
     let der = issued.sign(&world.issuing).unwrap().der;
-    let issuer = IssuerCertificate::read(world.issuing.certificate()).unwrap();
-    let audit = |der: &[u8], record: &Record<'_>| {
+    let issuer = AuditedIssuer::read(world.issuing.certificate()).unwrap();
+    let audit = |der: &[u8], record: &RecordedCertificate<'_>| {
         audit::certificate(der, &issuer, &world.device_profile, endpoints(), record)
     };
     assert_eq!(audit(&der, &record), []);
@@ -183,27 +183,28 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
     let mut by_another = der.clone();
     *by_another.last_mut().unwrap() ^= 1;
     assert_eq!(audit(&by_another, &record), [Finding::Signature]);
-    let other_bytes = Record { tbs: &tbs[1..], ..record.clone() };
+    let other_bytes = RecordedCertificate { tbs: &tbs[1..], ..record.clone() };
     assert_eq!(audit(&der, &other_bytes), [Finding::Intended]);
-    let other_shard = Record { shard: record.shard ^ 1, ..record.clone() };
+    let other_shard = RecordedCertificate { shard: record.shard ^ 1, ..record.clone() };
     assert_eq!(audit(&der, &other_shard), [Finding::Shard]);
     assert_eq!(audit(b"noise", &record), [Finding::Encoding]);
-    assert!(IssuerCertificate::read(&der).is_err(), "a device is no issuer");
+    assert!(AuditedIssuer::read(&der).is_err(), "a device is no issuer");
 }
 
 #[test]
 fn a_certificate_from_before_the_settings_changed_differs_in_settings_only() {
     let world = world();
     let draft = Draft::new();
-    let changed = Profile::parse(
+    let changed = CertificateProfile::parse(
         "new.toml",
         "role = \"device\"\nkeys = [\"ed25519\"]\nvalidity_days = 30\nbackdate_minutes = 5\n[subject]\n\
          common_name = \"{label}\"\norganization = \"新会社\"\n",
     );
-    let moved = Endpoints::new(&"http://new.example.jp".parse().unwrap(), world.issuing.id(), 4).unwrap();
+    let moved =
+        IssuerEndpoints::new(&"http://new.example.jp".parse().unwrap(), world.issuing.id(), 4).unwrap();
     let findings = draft.findings_by(&changed.unwrap(), &moved);
     assert!(
-        !findings.is_empty() && findings.iter().all(|finding| finding.kind() == Kind::Settings),
+        !findings.is_empty() && findings.iter().all(|finding| finding.kind() == LintKind::Settings),
         "{findings:?}"
     );
 }

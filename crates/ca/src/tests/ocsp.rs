@@ -6,7 +6,7 @@ use super::*;
 use crate::der;
 use crate::issuer::Issuer;
 use crate::oid;
-use crate::tests::world::{NOW, World};
+use crate::tests::world::{CaWorld, NOW};
 use proptest::prelude::*;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use std::sync::LazyLock;
@@ -45,8 +45,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-static SAMPLE: LazyLock<(World, Vec<u8>)> = LazyLock::new(|| {
-    let world = World::new();
+static SAMPLE: LazyLock<(CaWorld, Vec<u8>)> = LazyLock::new(|| {
+    let world = CaWorld::new();
     let id = certificate_id(&world.issuing, false, serial().as_bytes());
     let request = request(&[id], Some(&[7; 32]));
     (world, request)
@@ -54,7 +54,7 @@ static SAMPLE: LazyLock<(World, Vec<u8>)> = LazyLock::new(|| {
 
 #[test]
 fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
-    let world = World::new();
+    let world = CaWorld::new();
     let ids = [certificate_id(&world.issuing, true, serial().as_bytes())];
     let responder = world.responder();
     let asked = |nonce: &[u8]| -> Result<_, OcspError> {
@@ -74,7 +74,7 @@ fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
 
 #[test]
 fn every_certificate_in_a_request_is_answered_in_its_place() {
-    let world = World::new();
+    let world = CaWorld::new();
     let ids = [
         certificate_id(&world.root, false, &[9; 16]),
         certificate_id(&world.issuing, false, serial().as_bytes()),
@@ -95,7 +95,7 @@ fn every_certificate_in_a_request_is_answered_in_its_place() {
 
 #[test]
 fn only_what_everybody_would_get_alike_may_be_given_again() {
-    let world = World::new();
+    let world = CaWorld::new();
     let id = certificate_id(&world.issuing, true, serial().as_bytes());
     let parse = |ids: &[Vec<u8>], nonce| OcspRequest::parse(&request(ids, nonce)).unwrap();
     let one = std::slice::from_ref(&id);
@@ -106,7 +106,7 @@ fn only_what_everybody_would_get_alike_may_be_given_again() {
 
 #[test]
 fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
-    let world = World::new();
+    let world = CaWorld::new();
     let responder = world.responder();
     let (_, certificate) = x509_parser::parse_x509_certificate(&responder.certificate).unwrap();
     let (_, issuer) = x509_parser::parse_x509_certificate(world.issuing.certificate()).unwrap();
@@ -121,9 +121,9 @@ fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
     assert!(!responder.covers(NOW.plus(week * 2), LIFETIME));
 
     let end = world.issuing.not_after();
-    let last = Candidate::new(&world.issuing, serial(), end.minus(LIFETIME)).unwrap();
+    let last = ResponderCandidate::new(&world.issuing, serial(), end.minus(LIFETIME)).unwrap();
     assert_eq!(last.term.not_after, end, "no responder outlives its CA");
-    assert!(Candidate::new(&world.issuing, serial(), end).is_err());
+    assert!(ResponderCandidate::new(&world.issuing, serial(), end).is_err());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_request_may_come_in_a_path() {
 
 #[test]
 fn requests_beyond_the_bounds_are_malformed() {
-    let world = World::new();
+    let world = CaWorld::new();
     let ids = vec![certificate_id(&world.issuing, false, serial().as_bytes()); MAX_CERTIFICATES + 1];
     assert!(OcspRequest::parse(&request(&ids[1..], None)).is_ok());
     assert_eq!(OcspRequest::parse(&request(&ids, None)), Err(OcspError::MalformedRequest));
@@ -153,7 +153,7 @@ fn requests_beyond_the_bounds_are_malformed() {
 fn a_critical_extension_that_is_not_understood_is_not_passed_over() {
     let list = |critical| der::sequence(&[&der::extension(&[0x55, 0x1d, 0x63], critical, &[5, 0])]);
     assert_eq!(read_extensions(&list(false)), Ok(None));
-    assert_eq!(read_extensions(&list(true)), Err(Malformed));
+    assert_eq!(read_extensions(&list(true)), Err(MalformedDer));
 }
 
 proptest! {

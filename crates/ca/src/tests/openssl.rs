@@ -1,12 +1,12 @@
 //! OpenSSL and `GnuTLS` agree with what this CA makes.
 
 use super::tools::{certtool, openssl, run};
-use super::world::{NOW, World, key, pem, text};
-use crate::authority::{Terms, create_server};
-use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
+use super::world::{CaWorld, NOW, key, pem, text};
+use crate::authority::{Validity, create_server};
+use crate::crl::{CrlIdentity, CrlReason, CrlScope, RevokedEntry, build_crl};
 use crate::keys::{LocalKey, seal};
 use crate::ocsp::{OcspRequest, OcspStatus};
-use crate::secret::Secret;
+use crate::secret::UnlockSecret;
 use std::path::PathBuf;
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -19,15 +19,15 @@ fn at_now() -> String {
     (NOW.seconds() + 60).to_string()
 }
 
-fn crl(world: &World, entries: Vec<Revoked>) -> Vec<u8> {
-    let edition = Edition { number: 41, this_update: NOW, next_update: NOW.plus(MONTH) };
-    build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition, entries)
+fn crl(world: &CaWorld, entries: Vec<RevokedEntry>) -> Vec<u8> {
+    let edition = CrlIdentity { number: 41, this_update: NOW, next_update: NOW.plus(MONTH) };
+    build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), edition, entries)
         .unwrap()
         .into_der()
 }
 
 /// What `openssl verify -crl_check` says of a device certificate under a CRL with these entries.
-fn verify(world: &World, device: &[u8], entries: Vec<Revoked>) -> (bool, String) {
+fn verify(world: &CaWorld, device: &[u8], entries: Vec<RevokedEntry>) -> (bool, String) {
     let [root, issuing] = [&world.root, &world.issuing].map(super::super::issuer::Issuer::certificate);
     let roots = world.pem_file("root.pem", &[root]);
     let chain = world.pem_file("issuing.pem", &[issuing]);
@@ -56,9 +56,9 @@ fn verify(world: &World, device: &[u8], entries: Vec<Revoked>) -> (bool, String)
 
 #[test]
 fn openssl_accepts_a_device_until_the_crl_names_it() {
-    let world = World::new();
+    let world = CaWorld::new();
     let (device, other) = (world.issue("本店", "受付PC"), world.issue("本店", "調剤室"));
-    let entry = |serial, reason| Revoked { serial, at: NOW, reason };
+    let entry = |serial, reason| RevokedEntry { serial, at: NOW, reason };
     let unconcerned = vec![entry(other.serial, CrlReason::KeyCompromise)];
     let (accepted, said) = verify(&world, &device.der, unconcerned);
     assert!(accepted, "{said}");
@@ -71,7 +71,7 @@ fn openssl_accepts_a_device_until_the_crl_names_it() {
 
 #[test]
 fn openssl_verifies_the_crl_itself() {
-    let world = World::new();
+    let world = CaWorld::new();
     let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
     let list = world.file("list.crl", &crl(&world, vec![]));
     let arguments = [
@@ -97,7 +97,7 @@ fn openssl_verifies_the_crl_itself() {
 }
 
 /// What `openssl ocsp` says when our answer to its own request is `status`.
-fn ocsp(world: &World, options: &[&str], status: OcspStatus) -> String {
+fn ocsp(world: &CaWorld, options: &[&str], status: OcspStatus) -> String {
     let device = world.issue("本店", "受付PC");
     let leaf = world.pem_file("device.pem", &[&device.der]);
     let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
@@ -122,7 +122,7 @@ fn ocsp(world: &World, options: &[&str], status: OcspStatus) -> String {
 
 #[test]
 fn openssl_believes_our_ocsp_answers_with_either_hash_with_and_without_nonce() {
-    let world = World::new();
+    let world = CaWorld::new();
     for options in
         [["-sha1", "-nonce"], ["-sha256", "-nonce"], ["-sha1", "-no_nonce"], ["-sha256", "-no_nonce"]]
     {
@@ -135,7 +135,7 @@ fn openssl_believes_our_ocsp_answers_with_either_hash_with_and_without_nonce() {
 
 #[test]
 fn openssl_reads_why_and_when_from_our_ocsp_answers() {
-    let world = World::new();
+    let world = CaWorld::new();
     let revoked = |reason| OcspStatus::Revoked { at: NOW, reason };
     for (status, expected) in [
         (revoked(CrlReason::KeyCompromise), "Revocation Reason: keyCompromise"),
@@ -152,7 +152,7 @@ fn openssl_reads_why_and_when_from_our_ocsp_answers() {
 #[expect(clippy::disallowed_methods, reason = "certtool judges by the machine's clock and no other")]
 fn gnutls_builds_the_chain_too() {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let world = World::at(Timestamp::default().plus(since_epoch));
+    let world = CaWorld::at(Timestamp::default().plus(since_epoch));
     let device = world.issue("本店", "受付PC");
     let chain = pem(&[&device.der, world.issuing.certificate(), world.root.certificate()]);
     let output = certtool(["--verify-chain"], chain.as_bytes());
@@ -162,8 +162,8 @@ fn gnutls_builds_the_chain_too() {
 
 #[test]
 fn openssl_opens_a_sealed_key_with_its_passphrase_and_only_with_it() {
-    let world = World::new();
-    let secret = Secret::passphrase("correct horse battery").unwrap();
+    let world = CaWorld::new();
+    let secret = UnlockSecret::passphrase("correct horse battery").unwrap();
     let sealed = seal(&LocalKey::generate().unwrap(), &secret, &Seeded::new(1)).unwrap();
     let path = world.file("key.pem", sealed.as_bytes());
     let read = |pass| ["pkey", "-in", text(&path), "-noout", "-text", "-passin", pass].map(str::to_owned);
@@ -174,11 +174,15 @@ fn openssl_opens_a_sealed_key_with_its_passphrase_and_only_with_it() {
 
 #[test]
 fn a_browser_reaches_the_listeners_by_each_of_their_names() {
-    let world = World::new();
+    let world = CaWorld::new();
     let names = ["localhost", "*.probe.localhost", "127.0.0.1"];
-    let server =
-        create_server(&names, &key(), &world.server, Terms { days: 90, now: NOW, entropy: &world.entropy })
-            .unwrap();
+    let server = create_server(
+        &names,
+        &key(),
+        &world.server,
+        Validity { days: 90, now: NOW, entropy: &world.entropy },
+    )
+    .unwrap();
     let (ca, leaf) = (
         world.pem_file("server-ca.pem", &[world.server.certificate()]),
         world.pem_file("server.pem", &[&server]),
@@ -208,13 +212,13 @@ fn a_browser_reaches_the_listeners_by_each_of_their_names() {
 
 #[test]
 fn a_device_certificate_serves_no_server_and_a_server_certificate_no_device() {
-    let world = World::new();
+    let world = CaWorld::new();
     let device = world.issue("本店", "受付PC");
     let server = create_server(
         &["localhost"],
         &key(),
         &world.server,
-        Terms { days: 90, now: NOW, entropy: &world.entropy },
+        Validity { days: 90, now: NOW, entropy: &world.entropy },
     )
     .unwrap();
     let at = at_now();

@@ -1,12 +1,12 @@
 //! pkilint, which knows the RFCs clause by clause, has nothing to say about what this CA makes.
 
 use super::tools::pkilint;
-use super::world::{NOW, World, key, request, text};
-use crate::authority::{Terms, create_server};
-use crate::crl::{CrlReason, Edition, Revoked, Scope, build_crl};
+use super::world::{CaWorld, NOW, key, request, text};
+use crate::authority::{Validity, create_server};
+use crate::crl::{CrlIdentity, CrlReason, CrlScope, RevokedEntry, build_crl};
 use crate::keys::RsaKey;
 use crate::ocsp::{OcspRequest, OcspStatus};
-use crate::subject::Holder;
+use crate::subject::CertificateSubject;
 use std::time::Duration;
 use tegata_core::{Role, Serial};
 
@@ -15,9 +15,9 @@ const MONTH: Duration = Duration::from_hours(720);
 
 #[test]
 fn every_kind_of_certificate_passes() {
-    let world = World::new();
+    let world = CaWorld::new();
     let device = world.issue("本店", "受付PC").der;
-    let gate = Holder { role: Role::Gate, ..world.holder("", "レセコン入口") };
+    let gate = CertificateSubject { role: Role::Gate, ..world.holder("", "レセコン入口") };
     let gate = world
         .prepare_for(&world.gate_profile, &gate, &request(&rcgen::PKCS_ECDSA_P256_SHA256), NOW)
         .and_then(|prepared| prepared.sign(&world.issuing))
@@ -25,9 +25,13 @@ fn every_kind_of_certificate_passes() {
         .der;
     // pkilint knows no wildcards (RFC 9525 section 6.3) and no names of one label; OpenSSL's test has both.
     let names = ["portal.example.jp", "device.example.jp", "127.0.0.1", "::1"];
-    let server =
-        create_server(&names, &key(), &world.server, Terms { days: 90, now: NOW, entropy: &world.entropy })
-            .unwrap();
+    let server = create_server(
+        &names,
+        &key(),
+        &world.server,
+        Validity { days: 90, now: NOW, entropy: &world.entropy },
+    )
+    .unwrap();
     let [root, issuing, server_ca] =
         [&world.root, &world.issuing, &world.server].map(|ca| ca.certificate().to_vec());
     let rsa = RsaKey::from_pkcs8(&RsaKey::generate(&world.entropy).unwrap()).unwrap();
@@ -49,7 +53,7 @@ fn every_kind_of_certificate_passes() {
 
 #[test]
 fn crls_pass_full_and_empty() {
-    let world = World::new();
+    let world = CaWorld::new();
     let reasons = [
         CrlReason::Unspecified,
         CrlReason::KeyCompromise,
@@ -58,11 +62,12 @@ fn crls_pass_full_and_empty() {
         CrlReason::CessationOfOperation,
         CrlReason::CertificateHold,
     ];
-    let entries = reasons.map(|reason| Revoked { serial: Serial::random(&world.entropy), at: NOW, reason });
+    let entries =
+        reasons.map(|reason| RevokedEntry { serial: Serial::random(&world.entropy), at: NOW, reason });
     for (name, entries) in [("full.crl", entries.to_vec()), ("empty.crl", vec![])] {
-        let edition = Edition { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
-        let crl =
-            build_crl(&world.issuing, Scope::EndEntities(&world.endpoints.crl(0)), edition, entries).unwrap();
+        let edition = CrlIdentity { number: 1, this_update: NOW, next_update: NOW.plus(MONTH) };
+        let crl = build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), edition, entries)
+            .unwrap();
         let findings = pkilint("lint_crl", &["-t", "CRL", "-p", "PKIX"], &world.file(name, crl.der()));
         assert!(findings.is_empty(), "{name}: {findings:?}");
     }
@@ -70,7 +75,7 @@ fn crls_pass_full_and_empty() {
 
 #[test]
 fn ocsp_answers_pass() {
-    let world = World::new();
+    let world = CaWorld::new();
     let device = world.issue("本店", "受付PC");
     let issuing = world.pem_file("issuing.pem", &[world.issuing.certificate()]);
     let leaf = world.pem_file("device.pem", &[&device.der]);

@@ -7,9 +7,9 @@ const GATE: &str = include_str!("../../../../ca-config/gate.toml");
 
 #[test]
 fn the_profiles_that_come_with_tegata_load() {
-    let device = Profile::parse("ca-config/device.toml", DEVICE).unwrap();
+    let device = CertificateProfile::parse("ca-config/device.toml", DEVICE).unwrap();
     assert_eq!((device.role(), &device.keys[..]), (Role::Device, &[KeyType::P256][..]));
-    assert_eq!(Profile::parse("ca-config/gate.toml", GATE).unwrap().role(), Role::Gate);
+    assert_eq!(CertificateProfile::parse("ca-config/gate.toml", GATE).unwrap().role(), Role::Gate);
 }
 
 /// Every line that a shipped profile shows behind a `#` as `key = value` or `[[table]]`.
@@ -32,7 +32,7 @@ fn the_choices_that_the_shipped_profiles_show_are_choices() {
                 None => lines.push(line),
             }
         }
-        let profile = Profile::parse(file, &lines.join("\n"));
+        let profile = CertificateProfile::parse(file, &lines.join("\n"));
         let profile = profile.unwrap_or_else(|error| panic!("{error}\n{}", lines.join("\n")));
         assert!(!profile.policies().is_empty());
     }
@@ -44,7 +44,7 @@ const GOOD: &str = "role = \"device\"\nvalidity_days = 365\nbackdate_minutes = 5
 
 #[test]
 fn every_choice_arrives() {
-    let profile = Profile::parse("device.toml", GOOD).unwrap();
+    let profile = CertificateProfile::parse("device.toml", GOOD).unwrap();
     assert_eq!((profile.rsa_bits, profile.country(), profile.organization()), (2048, Some("JP"), Some("O")));
     assert!(profile.key_encipherment(KeyType::Rsa) && !profile.key_encipherment(KeyType::P256));
     let [policy] = profile.policies() else { panic!("one policy") };
@@ -102,7 +102,7 @@ fn an_operator_is_told_the_file_the_line_and_the_reason_of_a_mistake() {
     ] {
         let spoilt = GOOD.replacen(from, to, 1);
         assert_ne!(spoilt, GOOD, "{from} is there");
-        let error = Profile::parse("device.toml", &spoilt).unwrap_err().to_string();
+        let error = CertificateProfile::parse("device.toml", &spoilt).unwrap_err().to_string();
         assert!(
             error.starts_with(&format!("device.toml:{line}: ")) && error.contains(reason),
             "{to}: {error}"
@@ -113,8 +113,9 @@ fn an_operator_is_told_the_file_the_line_and_the_reason_of_a_mistake() {
 #[test]
 fn a_gate_has_no_site_to_be_named_by() {
     let gate = GOOD.replace("\"device\"", "\"gate\"");
-    assert!(Profile::parse("gate.toml", &gate).is_ok());
-    let error = Profile::parse("gate.toml", &gate.replace("{label}", "{site} {label}")).unwrap_err();
+    assert!(CertificateProfile::parse("gate.toml", &gate).is_ok());
+    let error =
+        CertificateProfile::parse("gate.toml", &gate.replace("{label}", "{site} {label}")).unwrap_err();
     assert!(error.to_string().starts_with("gate.toml:8: a gate has no site"), "{error}");
 }
 
@@ -122,7 +123,7 @@ fn a_gate_has_no_site_to_be_named_by() {
 fn nine_policies_are_too_many() {
     let eight_more =
         (2..10).fold(GOOD.to_owned(), |text, arc| text + &format!("[[policies]]\noid = \"2.999.{arc}\"\n"));
-    let error = Profile::parse("device.toml", &eight_more).unwrap_err();
+    let error = CertificateProfile::parse("device.toml", &eight_more).unwrap_err();
     assert!(error.to_string().contains("at most 8"), "{error}");
 }
 
@@ -130,7 +131,7 @@ fn nine_policies_are_too_many() {
 fn pages_learn_the_kinds_of_keys_in_the_order_of_the_profile_with_a_length_that_is_customary() {
     let kinds = |keys: &str| {
         let text = DEVICE.replace("keys = [\"p256\"]", keys);
-        Profile::parse("device.toml", &text).unwrap().key_kinds()
+        CertificateProfile::parse("device.toml", &text).unwrap().key_kinds()
     };
     assert_eq!(kinds("keys = [\"p256\", \"rsa\"]\nrsa_bits = 2048"), ["P-256", "RSA-2048"]);
     assert_eq!(kinds("keys = [\"rsa\", \"p384\"]\nrsa_bits = 2560"), ["RSA-3072", "P-384"]);

@@ -1,12 +1,12 @@
 //! A small installation: root, issuing CA, server CA, profiles, and devices with keys.
 
 use crate::authority::{
-    AuthorityName, RootAddresses, Terms, create_issuing, create_root, create_server_authority,
+    CaName, RootAddresses, Validity, create_issuing, create_root, create_server_authority,
 };
-use crate::ocsp::{Candidate, Delegate};
+use crate::ocsp::{DelegatedResponder, ResponderCandidate};
 use crate::{
-    Endpoints, Holder, IssueError, Issuer, LocalKey, ParsedRequest, Prepared, Profile, PublicKey,
-    SignedCertificate, Signer, prepare,
+    CaKey, CertificateProfile, CertificateSubject, Issuer, IssuerEndpoints, LocalKey, ParsedRequest,
+    PrepareError, Prepared, PublicKey, SignedCertificate, prepare,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,21 +23,21 @@ pub(crate) const ADDRESSES: RootAddresses<'_> = RootAddresses {
     certificate: "http://pki.example.jp/ca/root.cer",
 };
 
-pub(crate) struct World {
+pub(crate) struct CaWorld {
     now: Timestamp,
     pub(crate) root: Issuer,
     pub(crate) issuing: Issuer,
     pub(crate) server: Issuer,
-    pub(crate) endpoints: Endpoints,
-    pub(crate) device_profile: Profile,
-    pub(crate) gate_profile: Profile,
+    pub(crate) endpoints: IssuerEndpoints,
+    pub(crate) device_profile: CertificateProfile,
+    pub(crate) gate_profile: CertificateProfile,
     pub(crate) installation: Installation,
     pub(crate) device: DeviceId,
     pub(crate) entropy: Seeded,
     folder: OnceLock<tempfile::TempDir>,
 }
 
-impl World {
+impl CaWorld {
     pub(crate) fn new() -> Self {
         Self::at(NOW)
     }
@@ -48,8 +48,8 @@ impl World {
         let load = |certificate: Vec<u8>, key| {
             Issuer::load(IssuerId::random(&entropy), certificate, key, now).unwrap()
         };
-        let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
-        let terms = |days| Terms { days, now, entropy: &entropy };
+        let name = |common_name| CaName { organization: "テスト薬局", common_name };
+        let terms = |days| Validity { days, now, entropy: &entropy };
         let [root_key, issuing_key, server_key] = [(); 3].map(|()| key());
         let root = create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
         let root = load(root, root_key);
@@ -58,10 +58,11 @@ impl World {
         let issuing = create_issuing(issuing_name, &public, &root, ADDRESSES, terms(3650)).unwrap();
         let issuing = load(issuing, issuing_key);
         let server = create_server_authority(name("Tegata Server"), &server_key, terms(3650)).unwrap();
-        let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
+        let profile = |text: &str| CertificateProfile::parse("test.toml", text).unwrap();
         Self {
             now,
-            endpoints: Endpoints::new(&"http://pki.example.jp".parse().unwrap(), issuing.id(), 1).unwrap(),
+            endpoints: IssuerEndpoints::new(&"http://pki.example.jp".parse().unwrap(), issuing.id(), 1)
+                .unwrap(),
             server: load(server, server_key),
             root,
             issuing,
@@ -79,11 +80,17 @@ impl World {
         self.now
     }
 
-    pub(crate) fn holder<'a>(&'a self, site: &'a str, label: &'a str) -> Holder<'a> {
-        Holder { installation: &self.installation, role: Role::Device, device: &self.device, site, label }
+    pub(crate) fn holder<'a>(&'a self, site: &'a str, label: &'a str) -> CertificateSubject<'a> {
+        CertificateSubject {
+            installation: &self.installation,
+            role: Role::Device,
+            device: &self.device,
+            site,
+            label,
+        }
     }
 
-    pub(crate) fn prepare(&self, site: &str, label: &str) -> Result<Prepared, IssueError> {
+    pub(crate) fn prepare(&self, site: &str, label: &str) -> Result<Prepared, PrepareError> {
         let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
         self.prepare_for(&self.device_profile, &self.holder(site, label), &request, self.now)
     }
@@ -92,17 +99,17 @@ impl World {
         &self,
         request: &ParsedRequest,
         now: Timestamp,
-    ) -> Result<Prepared, IssueError> {
+    ) -> Result<Prepared, PrepareError> {
         self.prepare_for(&self.device_profile, &self.holder("本店", "受付PC"), request, now)
     }
 
     pub(crate) fn prepare_for(
         &self,
-        profile: &Profile,
-        holder: &Holder<'_>,
+        profile: &CertificateProfile,
+        holder: &CertificateSubject<'_>,
         request: &ParsedRequest,
         now: Timestamp,
-    ) -> Result<Prepared, IssueError> {
+    ) -> Result<Prepared, PrepareError> {
         prepare(&self.issuing, &self.endpoints, profile, holder, request, Serial::random(&self.entropy), now)
     }
 
@@ -111,8 +118,9 @@ impl World {
     }
 
     /// A responder of the issuing CA.
-    pub(crate) fn responder(&self) -> Delegate {
-        let candidate = Candidate::new(&self.issuing, Serial::random(&self.entropy), self.now).unwrap();
+    pub(crate) fn responder(&self) -> DelegatedResponder {
+        let candidate =
+            ResponderCandidate::new(&self.issuing, Serial::random(&self.entropy), self.now).unwrap();
         candidate.sign(&self.issuing).unwrap()
     }
 
@@ -143,7 +151,7 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-pub(crate) fn key() -> Arc<dyn Signer> {
+pub(crate) fn key() -> Arc<dyn CaKey> {
     Arc::new(LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap())
 }
 

@@ -14,8 +14,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
-use tegata_ca::keys::pkcs11::{KeyName, Pin, Token, TokenKey};
-use tegata_ca::{KeyError, Signer};
+use tegata_ca::keys::pkcs11::{KeyName, Pkcs11Token, TokenKey, TokenPin};
+use tegata_ca::{CaKey, CaKeyError};
 use tegata_core::encoding::base64;
 
 on_a_token![
@@ -33,8 +33,8 @@ on_a_token![
     a_library_that_is_none_is_told,
 ];
 
-fn open(module: &Path) -> Arc<Token> {
-    Token::open(module, LABEL, Pin::new(PIN).unwrap()).unwrap()
+fn open(module: &Path) -> Arc<Pkcs11Token> {
+    Pkcs11Token::open(module, LABEL, TokenPin::new(PIN).unwrap()).unwrap()
 }
 
 fn name(id: u8) -> KeyName {
@@ -89,10 +89,10 @@ fn a_key_is_found_by_its_whole_name_only(module: &Path) {
     let strangers = [name(3), KeyName { label: "tegata root".into(), ..name(1) }];
     for stranger in strangers {
         let error = TokenKey::find(&token, stranger).err().unwrap();
-        assert!(matches!(error, KeyError::NoKey { count: 0, .. }), "{error}");
+        assert!(matches!(error, CaKeyError::NoKey { count: 0, .. }), "{error}");
     }
     let again = TokenKey::generate(&token, name(1)).err().unwrap();
-    assert!(matches!(again, KeyError::NoKey { count: 2, .. }), "no identifier is used twice: {again}");
+    assert!(matches!(again, CaKeyError::NoKey { count: 2, .. }), "no identifier is used twice: {again}");
 }
 
 fn nobody_takes_the_key_out(module: &Path) {
@@ -125,7 +125,7 @@ fn a_key_that_came_to_nothing_is_gone(module: &Path) {
     let (kept, unwanted) =
         (TokenKey::generate(&token, name(1)).unwrap(), TokenKey::generate(&token, name(2)).unwrap());
     unwanted.destroy().unwrap();
-    assert!(matches!(TokenKey::find(&token, name(2)), Err(KeyError::NoKey { count: 0, .. })));
+    assert!(matches!(TokenKey::find(&token, name(2)), Err(CaKeyError::NoKey { count: 0, .. })));
     signs(&kept);
     signs(&TokenKey::generate(&token, name(2)).unwrap());
 }
@@ -185,7 +185,10 @@ fn many_sign_at_once_while_sessions_are_lost(module: &Path) {
                 match result {
                     Ok((round, signature)) => assert!(holds(&key, &[signer, round], &signature)),
                     Err(error) => {
-                        assert!(matches!(error, KeyError::Token { .. } | KeyError::NoKey { .. }), "{error}");
+                        assert!(
+                            matches!(error, CaKeyError::Token { .. } | CaKeyError::NoKey { .. }),
+                            "{error}"
+                        );
                     }
                 }
             }
@@ -201,7 +204,7 @@ fn a_token_that_is_gone_is_named_and_used_again_when_it_is_back(module: &Path) {
     std::fs::create_dir(&here).unwrap();
     Other::beside(module).finalize();
     let error = key.sign(b"message").unwrap_err();
-    assert!(matches!(&error, KeyError::NoToken { token, count: 0, .. } if token == LABEL), "{error}");
+    assert!(matches!(&error, CaKeyError::NoToken { token, count: 0, .. } if token == LABEL), "{error}");
     assert!(error.to_string().contains("connect the device"), "{error}");
 
     std::fs::remove_dir(&here).unwrap();
@@ -212,8 +215,8 @@ fn a_token_that_is_gone_is_named_and_used_again_when_it_is_back(module: &Path) {
 
 fn a_wrong_pin_is_sent_once_in_the_life_of_a_process(module: &Path) {
     let wrong = "1111-1111";
-    let open = |pin: &str| Token::open(module, LABEL, Pin::new(pin).unwrap()).err();
-    let error = KeyError::PinRefused(LABEL.into());
+    let open = |pin: &str| Pkcs11Token::open(module, LABEL, TokenPin::new(pin).unwrap()).err();
+    let error = CaKeyError::PinRefused(LABEL.into());
     let text = error.to_string();
     let refused = Some(error);
     assert_eq!(open(wrong), refused);
@@ -227,15 +230,15 @@ fn a_wrong_pin_is_sent_once_in_the_life_of_a_process(module: &Path) {
 }
 
 fn a_token_that_is_not_there_is_told_with_those_that_are(module: &Path) {
-    let error = Token::open(module, "elsewhere", Pin::new(PIN).unwrap()).err().unwrap();
-    let shown = KeyError::NoToken { token: "elsewhere".into(), count: 0, shown: LABEL.into() };
+    let error = Pkcs11Token::open(module, "elsewhere", TokenPin::new(PIN).unwrap()).err().unwrap();
+    let shown = CaKeyError::NoToken { token: "elsewhere".into(), count: 0, shown: LABEL.into() };
     assert_eq!(error, shown);
 }
 
 fn a_library_that_is_none_is_told(_: &Path) {
     for path in ["/nonexistent/libhsm.so", "/etc/passwd"] {
-        let error = Token::open(Path::new(path), LABEL, Pin::new(PIN).unwrap()).err().unwrap();
-        assert!(matches!(error, KeyError::Module { .. }), "{error}");
+        let error = Pkcs11Token::open(Path::new(path), LABEL, TokenPin::new(PIN).unwrap()).err().unwrap();
+        assert!(matches!(error, CaKeyError::Module { .. }), "{error}");
         assert!(error.to_string().contains(path), "{error}");
     }
 }

@@ -3,14 +3,14 @@
 
 mod place;
 
-pub use place::Place;
+pub use place::LedgerPlace;
 
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
+use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{
-    Authority, Endpoints, Issued, Issuer, IssuingError, LocalKey, Order, ParsedRequest, Profile, Profiles,
-    PublicKey, Signer,
+    CaKey, CertificateProfile, IssuanceRequest, IssueError, IssuedCertificate, Issuer, IssuerEndpoints,
+    IssuingCa, LocalKey, ParsedRequest, PublicKey, RoleProfiles,
 };
 use tegata_core::entropy::Seeded;
 use tegata_core::id::Code;
@@ -18,7 +18,8 @@ use tegata_core::{
     DeviceId, Entropy, Installation, InvitationId, IssuerId, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    Actor, Ended, Invitation, IssuerKind, Ledger, NewInvitation, Origin, Site, StoredIssuer, Tenant,
+    Actor, EndedCertificate, Invitation, IssuanceRight, IssuerKind, Ledger, NewInvitation, Site,
+    StoredIssuer, Tenant,
 };
 
 /// 2026-07-01T00:00:00.250Z
@@ -33,33 +34,33 @@ macro_rules! on_both_engines {
         mod $promise {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                super::$promise(super::support::Place::sqlite()).await;
+                super::$promise(super::support::LedgerPlace::sqlite()).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                super::$promise(super::support::Place::postgres().await).await;
+                super::$promise(super::support::LedgerPlace::postgres().await).await;
             }
         }
     )*};
 }
 
 /// The opened installation.
-pub struct House {
+pub struct CaFixture {
     pub ledger: Ledger,
-    pub authority: Arc<Authority>,
+    pub authority: Arc<IssuingCa>,
     pub entropy: Arc<Seeded>,
-    pub place: Place,
+    pub place: LedgerPlace,
 }
 
-impl House {
+impl CaFixture {
     /// A new installation.
-    pub async fn found(place: Place) -> Self {
+    pub async fn found(place: LedgerPlace) -> Self {
         Self::found_with(place, 1).await
     }
 
     /// A new installation whose issuing CA has so many CRLs.
-    pub async fn found_with(place: Place, shards: u16) -> Self {
+    pub async fn found_with(place: LedgerPlace, shards: u16) -> Self {
         let entropy = Arc::new(Seeded::new(1));
         let ledger = Ledger::open(place.url()).await.unwrap();
         let mut issuers = make_authorities(&place, &*entropy);
@@ -77,37 +78,37 @@ impl House {
     }
 
     /// The same installation in another process, or another time in this one.
-    pub async fn reopen(place: Place, seed: u64) -> Self {
+    pub async fn reopen(place: LedgerPlace, seed: u64) -> Self {
         Self::reopen_with(place, seed, |key| key).await
     }
 
     /// The same with something around the issuing key.
     pub async fn reopen_with(
-        place: Place,
+        place: LedgerPlace,
         seed: u64,
-        wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+        wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
     ) -> Self {
         let ledger = Ledger::open(place.url()).await.unwrap();
         Self::furnish(place, ledger, Arc::new(Seeded::new(seed)), wrap).await
     }
 
     async fn furnish(
-        place: Place,
+        place: LedgerPlace,
         ledger: Ledger,
         entropy: Arc<Seeded>,
-        wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
+        wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
     ) -> Self {
         let authority = Arc::new(open_authority(&place, &ledger, "http://pki.example.jp", wrap).await);
         Self { ledger, authority, entropy, place }
     }
 
     /// The issuing CA under another public address.
-    pub async fn at(&self, base: &str) -> Authority {
+    pub async fn at(&self, base: &str) -> IssuingCa {
         open_authority(&self.place, &self.ledger, base, |key| key).await
     }
 
     /// Another issuing CA, recorded and at work. Its certificate is its own: who stands above it is no matter here.
-    pub async fn another_authority(&self, shards: u16, now: Timestamp) -> Authority {
+    pub async fn another_authority(&self, shards: u16, now: Timestamp) -> IssuingCa {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::default();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
@@ -121,16 +122,16 @@ impl House {
         let mut transaction = self.ledger.begin(now).await.unwrap();
         transaction.add_issuer(&stored, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
-        let endpoints = Endpoints::new(&"http://pki.example.jp".parse().unwrap(), &id, shards).unwrap();
+        let endpoints = IssuerEndpoints::new(&"http://pki.example.jp".parse().unwrap(), &id, shards).unwrap();
         let profiles = profiles_taking("\"p256\", \"rsa\"");
-        Authority::new(issuer, endpoints, profiles, installation(), self.ledger.clone())
+        IssuingCa::new(issuer, endpoints, profiles, installation(), self.ledger.clone())
     }
 
     /// The issuing CA, where devices may have RSA keys.
-    pub async fn taking_rsa(&self) -> Authority {
+    pub async fn taking_rsa(&self) -> IssuingCa {
         let opened = open_issuer(&self.place, &self.ledger, "http://pki.example.jp", |key| key).await;
         let (issuer, endpoints) = opened;
-        Authority::new(
+        IssuingCa::new(
             issuer,
             endpoints,
             profiles_taking("\"p256\", \"rsa\""),
@@ -185,15 +186,15 @@ impl House {
     pub async fn issue(
         &self,
         device: &DeviceId,
-        origin: Origin,
+        origin: IssuanceRight,
         request: &ParsedRequest,
         now: Timestamp,
-    ) -> Result<Issued, IssuingError> {
+    ) -> Result<IssuedCertificate, IssueError> {
         self.authority.issue(order(device, origin, request), now, &*self.entropy, &|_| ()).await
     }
 
     /// What the CRL should name.
-    pub async fn ended(&self, now: Timestamp) -> Vec<Ended> {
+    pub async fn ended(&self, now: Timestamp) -> Vec<EndedCertificate> {
         let mut ended = Vec::new();
         let issuer = self.authority.issuer().id();
         for shard in 0..self.authority.endpoints().shards() {
@@ -203,32 +204,47 @@ impl House {
     }
 
     /// A new device with its first certificate.
-    pub async fn enroll(&self, now: Timestamp) -> Issued {
+    pub async fn enroll(&self, now: Timestamp) -> IssuedCertificate {
         let (_, invitation) = self.invite(Role::Device, now).await;
         let device = DeviceId::random(&*self.entropy);
         self.issue(&device, first_time(&invitation), &request(), now).await.unwrap()
     }
 
     /// The next generation of a device.
-    pub async fn renew(&self, old: &Issued, now: Timestamp) -> Result<Issued, IssuingError> {
-        let origin = Origin::Renewal(old.certificate.thumbprint);
+    pub async fn renew(
+        &self,
+        old: &IssuedCertificate,
+        now: Timestamp,
+    ) -> Result<IssuedCertificate, IssueError> {
+        let origin = IssuanceRight::Renewal(old.certificate.thumbprint);
         self.issue(&old.device, origin, &request(), now).await
     }
 
     /// The device has presented it; `retire_at` ends the grace of older ones.
-    pub async fn present(&self, certificate: &Issued, retire_at: Timestamp, now: Timestamp) {
+    pub async fn present(&self, certificate: &IssuedCertificate, retire_at: Timestamp, now: Timestamp) {
         let mut transaction = self.ledger.begin(now).await.unwrap();
         transaction.mark_used(&certificate.certificate.thumbprint, retire_at).await.unwrap();
         transaction.commit().await.unwrap();
     }
 }
 
-pub fn order<'a>(device: &DeviceId, origin: Origin, request: &'a ParsedRequest) -> Order<'a> {
-    Order { device: device.clone(), role: Role::Device, site: "本店", label: "受付PC", request, origin }
+pub fn order<'a>(
+    device: &DeviceId,
+    origin: IssuanceRight,
+    request: &'a ParsedRequest,
+) -> IssuanceRequest<'a> {
+    IssuanceRequest {
+        device: device.clone(),
+        role: Role::Device,
+        site: "本店",
+        label: "受付PC",
+        request,
+        origin,
+    }
 }
 
-pub fn first_time(invitation: &Invitation) -> Origin {
-    Origin::Invitation {
+pub fn first_time(invitation: &Invitation) -> IssuanceRight {
+    IssuanceRight::Invitation {
         invitation: invitation.id.clone(),
         tenant: invitation.tenant.clone(),
         site: invitation.site.clone(),
@@ -252,23 +268,23 @@ pub fn csr(algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
     rcgen::CertificateParams::default().serialize_request(&key).unwrap().der().to_vec()
 }
 
-fn profiles() -> Profiles {
+fn profiles() -> RoleProfiles {
     profiles_taking("\"p256\"")
 }
 
 /// Devices may have keys of these kinds.
-fn profiles_taking(keys: &str) -> Profiles {
-    let profile = |text: &str| Profile::parse("test.toml", text).unwrap();
+fn profiles_taking(keys: &str) -> RoleProfiles {
+    let profile = |text: &str| CertificateProfile::parse("test.toml", text).unwrap();
     let device = include_str!("../../../../ca-config/device.toml");
-    Profiles {
+    RoleProfiles {
         device: profile(&device.replacen("keys = [\"p256\"]", &format!("keys = [{keys}]"), 1)),
         gate: profile(include_str!("../../../../ca-config/gate.toml")),
     }
 }
 
-fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
-    let name = |common_name| AuthorityName { organization: "テスト薬局", common_name };
-    let terms = |days| Terms { days, now: NOW, entropy };
+fn make_authorities(place: &LedgerPlace, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
+    let name = |common_name| CaName { organization: "テスト薬局", common_name };
+    let terms = |days| Validity { days, now: NOW, entropy };
     let root_key = load_key(&LocalKey::generate().unwrap());
     let root = authority::create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
     let root_id = IssuerId::random(entropy);
@@ -290,29 +306,29 @@ fn make_authorities(place: &Place, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
 }
 
 async fn open_authority(
-    place: &Place,
+    place: &LedgerPlace,
     ledger: &Ledger,
     base: &str,
-    wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
-) -> Authority {
+    wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
+) -> IssuingCa {
     let (issuer, endpoints) = open_issuer(place, ledger, base, wrap).await;
-    Authority::new(issuer, endpoints, profiles(), installation(), ledger.clone())
+    IssuingCa::new(issuer, endpoints, profiles(), installation(), ledger.clone())
 }
 
 async fn open_issuer(
-    place: &Place,
+    place: &LedgerPlace,
     ledger: &Ledger,
     base: &str,
-    wrap: impl FnOnce(Arc<dyn Signer>) -> Arc<dyn Signer>,
-) -> (Issuer, Endpoints) {
+    wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
+) -> (Issuer, IssuerEndpoints) {
     let issuers = ledger.issuers().await.unwrap();
     let issuing = issuers.into_iter().find(|issuer| issuer.kind == IssuerKind::Issuing).unwrap();
     let key = wrap(load_key(&std::fs::read(place.file("issuing.key")).unwrap()));
     let issuer = Issuer::load(issuing.id.clone(), issuing.certificate, key, NOW).unwrap();
-    let endpoints = Endpoints::new(&base.parse().unwrap(), &issuing.id, issuing.shards).unwrap();
+    let endpoints = IssuerEndpoints::new(&base.parse().unwrap(), &issuing.id, issuing.shards).unwrap();
     (issuer, endpoints)
 }
 
-fn load_key(pkcs8: &[u8]) -> Arc<dyn Signer> {
+fn load_key(pkcs8: &[u8]) -> Arc<dyn CaKey> {
     Arc::new(LocalKey::from_pkcs8(pkcs8).unwrap())
 }

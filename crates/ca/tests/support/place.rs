@@ -10,13 +10,13 @@ const POSTGRES: &str = "TEGATA_TEST_POSTGRES";
 
 /// Cloning shares it.
 #[derive(Clone)]
-pub struct Place {
+pub struct LedgerPlace {
     url: String,
     folder: PathBuf,
     _keep: Option<Arc<TempDir>>,
 }
 
-impl Place {
+impl LedgerPlace {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger").display());

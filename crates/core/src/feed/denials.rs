@@ -1,7 +1,7 @@
 //! What anybody who follows the feed keeps in memory.
 
-use super::records::{Deny, Key, Records};
-use super::{Change, Denial, Event, Gap, Holder, Snapshot, TokensBefore};
+use super::records::{DenialReason, DenialRecords, RecordKey};
+use super::{Change, Denial, Event, Gap, Snapshot, TokenHolder, TokensBefore};
 use crate::claims::AccessClaims;
 use crate::id::{DeviceId, TenantId};
 use crate::thumbprint::Thumbprint;
@@ -17,20 +17,20 @@ const RECENT_PART: usize = 64;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Denials {
     seq: u64,
-    devices: Set,
-    certificates: Set,
+    devices: RecordSet,
+    certificates: RecordSet,
     tokens: HashMap<Box<str>, Timestamp>,
     tenants: HashMap<TenantId, Denial>,
-    devices_tokens: Ages<DeviceId>,
-    tenants_tokens: Ages<TenantId>,
+    devices_tokens: TokenAges<DeviceId>,
+    tenants_tokens: TokenAges<TenantId>,
 }
 
 impl From<Snapshot> for Denials {
     fn from(snapshot: Snapshot) -> Self {
         let denials = Self {
             seq: snapshot.seq,
-            devices: Set::from(snapshot.devices),
-            certificates: Set::from(snapshot.certificates),
+            devices: RecordSet::from(snapshot.devices),
+            certificates: RecordSet::from(snapshot.certificates),
             tokens: snapshot.tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
             ..Self::default()
         };
@@ -46,14 +46,14 @@ impl Denials {
         certificates: impl IntoIterator<Item = (Thumbprint, Denial, Timestamp)>,
         tokens: impl IntoIterator<Item = (String, Timestamp)>,
     ) -> Self {
-        let devices = devices.into_iter().map(|(device, why)| (device.bits(), Deny::ever(why)));
+        let devices = devices.into_iter().map(|(device, why)| (device.bits(), DenialReason::ever(why)));
         let certificates = certificates
             .into_iter()
-            .map(|(thumbprint, why, until)| (half(&thumbprint), Deny::until(why, until)));
+            .map(|(thumbprint, why, until)| (half(&thumbprint), DenialReason::until(why, until)));
         Self {
             seq,
-            devices: Set::from(Records::collect(devices)),
-            certificates: Set::from(Records::collect(certificates)),
+            devices: RecordSet::from(DenialRecords::collect(devices)),
+            certificates: RecordSet::from(DenialRecords::collect(certificates)),
             tokens: tokens.into_iter().map(|(jti, until)| (jti.into(), until)).collect(),
             ..Self::default()
         }
@@ -89,11 +89,11 @@ impl Denials {
         }
         match &event.change {
             Change::DeviceDenied { device, reason } => {
-                self.devices.set(device.bits(), Some(Deny::ever(*reason)));
+                self.devices.set(device.bits(), Some(DenialReason::ever(*reason)));
             }
             Change::DeviceAllowed { device } => self.devices.set(device.bits(), None),
             Change::CertificateDenied { thumbprint, reason, until } => {
-                self.certificates.set(half(thumbprint), Some(Deny::until(*reason, *until)));
+                self.certificates.set(half(thumbprint), Some(DenialReason::until(*reason, *until)));
             }
             Change::TokenDenied { jti, until } => {
                 self.tokens.insert(jti.as_str().into(), *until);
@@ -124,11 +124,11 @@ impl Denials {
         device: &DeviceId,
         thumbprint: &Thumbprint,
     ) -> Option<Denial> {
-        let certificate = self.certificates.get(&half(thumbprint)).map(Deny::why);
+        let certificate = self.certificates.get(&half(thumbprint)).map(DenialReason::why);
         if certificate == Some(Denial::Revoked) {
             return certificate;
         }
-        let device = self.devices.get(&device.bits()).map(Deny::why);
+        let device = self.devices.get(&device.bits()).map(DenialReason::why);
         let tenant = || tenant.and_then(|tenant| self.tenants.get(tenant).copied());
         device.or_else(tenant).or(certificate)
     }
@@ -173,7 +173,7 @@ impl Denials {
 
     /// Everything denied, to send or to write to disk.
     pub fn snapshot(&self, at: Timestamp) -> Snapshot {
-        let packed = |set: &Set| {
+        let packed = |set: &RecordSet| {
             let mut set = set.clone();
             set.pack();
             set.records
@@ -187,31 +187,31 @@ impl Denials {
             tenants: self.tenants.iter().map(|(tenant, why)| (tenant.clone(), *why)).collect(),
             tokens_before: self
                 .devices_tokens
-                .iter(Holder::Device)
-                .chain(self.tenants_tokens.iter(Holder::Tenant))
+                .iter(TokenHolder::Device)
+                .chain(self.tenants_tokens.iter(TokenHolder::Tenant))
                 .collect(),
         }
     }
 
     fn deny_by_age(&mut self, tokens: &TokensBefore) {
         match &tokens.of {
-            Holder::Device(device) => self.devices_tokens.set(device, tokens),
-            Holder::Tenant(tenant) => self.tenants_tokens.set(tenant, tokens),
+            TokenHolder::Device(device) => self.devices_tokens.set(device, tokens),
+            TokenHolder::Tenant(tenant) => self.tenants_tokens.set(tenant, tokens),
         }
     }
 }
 
 /// From when on tokens are accepted, and until when that matters.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Ages<K: Eq + Hash>(HashMap<K, (Timestamp, Timestamp)>);
+struct TokenAges<K: Eq + Hash>(HashMap<K, (Timestamp, Timestamp)>);
 
-impl<K: Eq + Hash> Default for Ages<K> {
+impl<K: Eq + Hash> Default for TokenAges<K> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<K: Eq + Hash + Clone> Ages<K> {
+impl<K: Eq + Hash + Clone> TokenAges<K> {
     fn get(&self, of: &K) -> Option<Timestamp> {
         self.0.get(of).map(|(issued_before, _)| *issued_before)
     }
@@ -226,7 +226,7 @@ impl<K: Eq + Hash + Clone> Ages<K> {
         self.0.retain(|_, (_, until)| *until >= now);
     }
 
-    fn iter(&self, holder: fn(K) -> Holder) -> impl Iterator<Item = TokensBefore> + '_ {
+    fn iter(&self, holder: fn(K) -> TokenHolder) -> impl Iterator<Item = TokensBefore> + '_ {
         self.0.iter().map(move |(of, (issued_before, until))| TokensBefore {
             of: holder(of.clone()),
             issued_before: *issued_before,
@@ -236,34 +236,34 @@ impl<K: Eq + Hash + Clone> Ages<K> {
 }
 
 /// The first half of a thumbprint.
-fn half(thumbprint: &Thumbprint) -> Key {
-    let mut key = Key::default();
+fn half(thumbprint: &Thumbprint) -> RecordKey {
+    let mut key = RecordKey::default();
     key.copy_from_slice(&thumbprint.as_bytes()[..16]);
     key
 }
 
 /// Sorted records, and what has changed since they were sorted: a denial, or its end.
 #[derive(Clone, Debug, Default)]
-struct Set {
-    records: Records,
-    recent: HashMap<Key, Option<Deny>>,
+struct RecordSet {
+    records: DenialRecords,
+    recent: HashMap<RecordKey, Option<DenialReason>>,
 }
 
-impl From<Records> for Set {
-    fn from(records: Records) -> Self {
+impl From<DenialRecords> for RecordSet {
+    fn from(records: DenialRecords) -> Self {
         Self { records, recent: HashMap::new() }
     }
 }
 
-impl Set {
-    fn get(&self, key: &Key) -> Option<Deny> {
+impl RecordSet {
+    fn get(&self, key: &RecordKey) -> Option<DenialReason> {
         match self.recent.get(key) {
             Some(word) => *word,
             None => self.records.get(key),
         }
     }
 
-    fn set(&mut self, key: Key, word: Option<Deny>) {
+    fn set(&mut self, key: RecordKey, word: Option<DenialReason>) {
         self.recent.insert(key, word);
     }
 
@@ -274,7 +274,7 @@ impl Set {
     fn pack(&mut self) {
         if !self.recent.is_empty() {
             let room = self.records.len() + self.recent.len();
-            self.records = Records::from_sorted(self.merged(), room);
+            self.records = DenialRecords::from_sorted(self.merged(), room);
             self.recent = HashMap::new();
         }
     }
@@ -284,13 +284,13 @@ impl Set {
         let over = self.records.iter().filter(|(_, deny)| deny.is_over(now)).count();
         if over > 0 && (self.records.len() < RECENT || over > self.records.len() / 8) {
             let kept = self.records.iter().filter(|(_, deny)| !deny.is_over(now));
-            self.records = Records::from_sorted(kept, self.records.len() - over);
+            self.records = DenialRecords::from_sorted(kept, self.records.len() - over);
         }
         self.recent.retain(|_, word| word.is_none_or(|deny| !deny.is_over(now)));
     }
 
     /// All denials in ascending order of their keys.
-    fn merged(&self) -> impl Iterator<Item = (Key, Deny)> + '_ {
+    fn merged(&self) -> impl Iterator<Item = (RecordKey, DenialReason)> + '_ {
         let recent: BTreeMap<_, _> = self.recent.iter().map(|(key, word)| (*key, *word)).collect();
         let mut records = self.records.iter().peekable();
         let mut recent = recent.into_iter().peekable();
@@ -315,18 +315,18 @@ impl Set {
     }
 }
 
-fn some((key, deny): (Key, Deny)) -> (Key, Option<Deny>) {
+fn some((key, deny): (RecordKey, DenialReason)) -> (RecordKey, Option<DenialReason>) {
     (key, Some(deny))
 }
 
 /// Two sets are equal when they deny the same, however it is kept.
-impl PartialEq for Set {
+impl PartialEq for RecordSet {
     fn eq(&self, other: &Self) -> bool {
         self.merged().eq(other.merged())
     }
 }
 
-impl Eq for Set {}
+impl Eq for RecordSet {}
 
 #[cfg(test)]
 mod tests {
@@ -336,13 +336,13 @@ mod tests {
     #[test]
     fn packing_changes_nothing_that_anybody_can_see() {
         let entropy = Seeded::new(3);
-        let keys: Vec<Key> = (0..50).map(|_| bytes(&entropy)).collect();
-        let mut set = Set::default();
+        let keys: Vec<RecordKey> = (0..50).map(|_| bytes(&entropy)).collect();
+        let mut set = RecordSet::default();
         let mut truth = BTreeMap::new();
         for turn in 0..2000 {
             let key = keys[usize::from(bytes::<1>(&entropy)[0]) % keys.len()];
-            let word =
-                (turn % 3 != 0).then(|| Deny::until(Denial::Revoked, Timestamp::from_seconds(turn * 60)));
+            let word = (turn % 3 != 0)
+                .then(|| DenialReason::until(Denial::Revoked, Timestamp::from_seconds(turn * 60)));
             set.set(key, word);
             match word {
                 Some(deny) => truth.insert(key, deny),
@@ -363,14 +363,17 @@ mod tests {
     fn a_long_list_is_rewritten_when_enough_of_it_is_over_and_a_short_one_at_once() {
         let entropy = Seeded::new(4);
         let entry = |minute: i64| {
-            (bytes::<16>(&entropy), Deny::until(Denial::Retired, Timestamp::from_seconds(minute * 60)))
+            (
+                bytes::<16>(&entropy),
+                DenialReason::until(Denial::Retired, Timestamp::from_seconds(minute * 60)),
+            )
         };
-        let mut long = Set::from(Records::collect((0..8000).map(entry)));
+        let mut long = RecordSet::from(DenialRecords::collect((0..8000).map(entry)));
         long.forget(Timestamp::from_seconds(100 * 60));
         assert_eq!(long.records.len(), 8000);
         long.forget(Timestamp::from_seconds(2000 * 60));
         assert_eq!(long.records.len(), 6000);
-        let mut short = Set::from(Records::collect((0..8).map(entry)));
+        let mut short = RecordSet::from(DenialRecords::collect((0..8).map(entry)));
         short.forget(Timestamp::from_seconds(60));
         assert_eq!(short.records.len(), 7);
     }

@@ -40,13 +40,13 @@ const EVER: u32 = (1 << 30) - 1;
 const MINUTE: i64 = 60_000;
 
 /// What a record is found by.
-pub(super) type Key = [u8; KEY];
+pub(super) type RecordKey = [u8; KEY];
 
 /// Why something is denied, and until when that matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Deny(u32);
+pub struct DenialReason(u32);
 
-impl Deny {
+impl DenialReason {
     /// For ever.
     pub fn ever(why: Denial) -> Self {
         Self::new(why, EVER)
@@ -92,16 +92,16 @@ impl Deny {
 
 /// Sorted records. Cloning shares them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Records {
+pub struct DenialRecords {
     /// Whole records, or their tails where there are starts.
     bytes: Arc<Vec<u8>>,
     /// For each beginning of a key the first record with it or a later one, and at the end how many there are.
     starts: Option<Arc<Vec<u32>>>,
 }
 
-impl Records {
+impl DenialRecords {
     /// From entries in any order; of two with one key the last is kept.
-    pub(super) fn collect(entries: impl IntoIterator<Item = (Key, Deny)>) -> Self {
+    pub(super) fn collect(entries: impl IntoIterator<Item = (RecordKey, DenialReason)>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
         // Stable, so that the last of equals stays last.
         entries.sort_by_key(|(key, _)| *key);
@@ -115,7 +115,7 @@ impl Records {
     }
 
     /// From entries that are in order.
-    pub(super) fn from_sorted(entries: impl Iterator<Item = (Key, Deny)>, room: usize) -> Self {
+    pub(super) fn from_sorted(entries: impl Iterator<Item = (RecordKey, DenialReason)>, room: usize) -> Self {
         let mut bytes = Vec::with_capacity(room * LENGTH);
         entries.for_each(|(key, deny)| push(&mut bytes, &key, deny));
         Self::keep(bytes)
@@ -132,7 +132,7 @@ impl Records {
     }
 
     /// In ascending order of the keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Deny)> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RecordKey, DenialReason)> + '_ {
         let mut head = 0;
         self.bytes.chunks_exact(self.width()).enumerate().map(move |(at, record)| {
             let Some(starts) = self.starts.as_deref() else { return read(&[], record) };
@@ -145,7 +145,7 @@ impl Records {
     }
 
     /// The one with this key.
-    pub(super) fn get(&self, key: &Key) -> Option<Deny> {
+    pub(super) fn get(&self, key: &RecordKey) -> Option<DenialReason> {
         let (mut low, mut high, left_out) = match self.starts.as_deref() {
             None => (0, self.len(), 0),
             Some(starts) => {
@@ -158,7 +158,7 @@ impl Records {
             let middle = low.midpoint(high);
             let record = &self.bytes[middle * width..][..width];
             match record[..key.len()].cmp(key) {
-                std::cmp::Ordering::Equal => return Some(Deny::from_bytes(&record[key.len()..])),
+                std::cmp::Ordering::Equal => return Some(DenialReason::from_bytes(&record[key.len()..])),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
             }
@@ -206,21 +206,21 @@ fn shorten(bytes: &mut Vec<u8>, count: usize) -> Vec<u32> {
     starts
 }
 
-fn push(bytes: &mut Vec<u8>, key: &Key, deny: Deny) {
+fn push(bytes: &mut Vec<u8>, key: &RecordKey, deny: DenialReason) {
     bytes.extend_from_slice(key);
     bytes.extend_from_slice(&deny.0.to_be_bytes());
 }
 
 /// Of the beginning of a key, and the rest of its record.
-fn read(head: &[u8], rest: &[u8]) -> (Key, Deny) {
+fn read(head: &[u8], rest: &[u8]) -> (RecordKey, DenialReason) {
     let mut key = [0; KEY];
     let (begun, left) = key.split_at_mut(head.len());
     begun.copy_from_slice(head);
     left.copy_from_slice(&rest[..left.len()]);
-    (key, Deny::from_bytes(&rest[KEY - head.len()..]))
+    (key, DenialReason::from_bytes(&rest[KEY - head.len()..]))
 }
 
-impl Serialize for Records {
+impl Serialize for DenialRecords {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.starts.is_none() {
             return serializer.serialize_str(&base64url(&self.bytes));
@@ -231,7 +231,7 @@ impl Serialize for Records {
     }
 }
 
-impl<'de> Deserialize<'de> for Records {
+impl<'de> Deserialize<'de> for DenialRecords {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
         from_base64url(&text)
@@ -254,17 +254,17 @@ mod tests {
             let mut entries = Vec::new();
             for at in 0..count {
                 let key = bytes::<16>(&entropy);
-                let first = Deny::ever(Denial::Suspended);
-                let last = Deny::until(Denial::Revoked, Timestamp::from_seconds(at));
+                let first = DenialReason::ever(Denial::Suspended);
+                let last = DenialReason::until(Denial::Revoked, Timestamp::from_seconds(at));
                 entries.extend([(key, first), (key, last)]);
                 told.insert(key, last);
             }
-            let records = Records::collect(entries);
+            let records = DenialRecords::collect(entries);
             assert_eq!(records.iter().collect::<BTreeMap<_, _>>(), told);
             assert!(told.iter().all(|(key, deny)| records.get(key) == Some(*deny)));
             assert_eq!(records.get(&bytes(&entropy)), None);
             let travelled =
-                serde_json::from_str::<Records>(&serde_json::to_string(&records).unwrap()).unwrap();
+                serde_json::from_str::<DenialRecords>(&serde_json::to_string(&records).unwrap()).unwrap();
             assert_eq!(travelled, records);
         }
     }
@@ -275,12 +275,15 @@ mod tests {
         let entropy = Seeded::new(8);
         let mut told = BTreeMap::new();
         for at in 0..u32::try_from(MANY).unwrap() + 500 {
-            let mut key = Key::default();
+            let mut key = RecordKey::default();
             key[..8].copy_from_slice(&u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
             key[0] = key[0].clamp(1, 0xf0);
-            told.insert(key, Deny::until(Denial::Retired, Timestamp::from_seconds(60 * i64::from(at))));
+            told.insert(
+                key,
+                DenialReason::until(Denial::Retired, Timestamp::from_seconds(60 * i64::from(at))),
+            );
         }
-        let records = Records::collect(told.clone());
+        let records = DenialRecords::collect(told.clone());
         assert!(records.starts.is_some() && records.len() == told.len());
         assert_eq!(records.bytes.len(), told.len() * (LENGTH - HEAD));
         assert!(records.iter().eq(told.iter().map(|(key, deny)| (*key, *deny))));
@@ -297,32 +300,35 @@ mod tests {
         assert_eq!(records.get(&[0; 16]), None);
         let text = serde_json::to_string(&records).unwrap();
         assert_eq!(text.len(), 2 + (told.len() * LENGTH * 4).div_ceil(3), "on the way it is as before");
-        assert_eq!(serde_json::from_str::<Records>(&text).unwrap(), records);
-        let fewer = Records::from_sorted(told.into_iter().take(MANY - 1), MANY);
+        assert_eq!(serde_json::from_str::<DenialRecords>(&text).unwrap(), records);
+        let fewer = DenialRecords::from_sorted(told.into_iter().take(MANY - 1), MANY);
         assert!(fewer.starts.is_none() && fewer.bytes.len() == (MANY - 1) * LENGTH);
     }
 
     #[test]
     fn what_is_not_whole_sorted_and_named_is_refused() {
         let entry = |key: u8, why: u8| [vec![key; 16], vec![why << 6, 0, 0, 0]].concat();
-        let read = |bytes: &[u8]| serde_json::from_value::<Records>(base64url(bytes).into());
+        let read = |bytes: &[u8]| serde_json::from_value::<DenialRecords>(base64url(bytes).into());
         assert!(read(&[entry(1, 1), entry(2, 3)].concat()).is_ok());
         assert!(read(&[entry(2, 1), entry(1, 3)].concat()).is_err(), "out of order");
         assert!(read(&[entry(1, 1), entry(1, 3)].concat()).is_err(), "twice");
         assert!(read(&entry(1, 0)).is_err(), "no reason");
         assert!(read(&entry(1, 1)[..19]).is_err(), "cut off");
-        assert!(serde_json::from_str::<Records>("\"=\"").is_err());
+        assert!(serde_json::from_str::<DenialRecords>("\"=\"").is_err());
     }
 
     #[test]
     fn a_denial_holds_through_its_last_minute() {
         let until = Timestamp::from_seconds(3600);
-        let deny = Deny::until(Denial::Retired, until);
+        let deny = DenialReason::until(Denial::Retired, until);
         assert!(!deny.is_over(Timestamp::from_seconds(3659)));
         assert!(deny.is_over(Timestamp::from_seconds(3660)));
         assert_eq!(deny.why(), Denial::Retired);
         let far = Timestamp::parse("9999-12-31T23:59:59Z").unwrap();
-        assert!(!Deny::ever(Denial::Revoked).is_over(far));
-        assert!(!Deny::until(Denial::Revoked, far).is_over(far), "beyond what can be written is for ever");
+        assert!(!DenialReason::ever(Denial::Revoked).is_over(far));
+        assert!(
+            !DenialReason::until(Denial::Revoked, far).is_over(far),
+            "beyond what can be written is for ever"
+        );
     }
 }

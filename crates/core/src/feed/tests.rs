@@ -80,7 +80,7 @@ fn who_is_signed_out_loses_older_tokens_and_keeps_younger_ones() {
     let entropy = Seeded::new(3);
     let claims = claims(&entropy);
     let issued = |iat| AccessClaims { iat, ..claims.clone() };
-    for of in [Holder::Device(claims.device.clone()), Holder::Tenant(claims.tenant.clone())] {
+    for of in [TokenHolder::Device(claims.device.clone()), TokenHolder::Tenant(claims.tenant.clone())] {
         let mut denials = Denials::default();
         denials.apply(&event(1, before(&of, 100))).unwrap();
         assert!(denials.denies_token(&issued(99)));
@@ -122,13 +122,13 @@ fn every_change_travels_as_it_is() {
             ),
         ),
         (
-            before(&Holder::Device(device.clone()), 100),
+            before(&TokenHolder::Device(device.clone()), 100),
             format!(
                 r#"{{"seq":7,"at":"1970-01-01T00:00:01Z","change":"tokens_denied","device":"{device}","issued_before":"1970-01-01T00:01:40Z","until":"1970-01-01T01:01:40Z"}}"#
             ),
         ),
         (
-            before(&Holder::Tenant(tenant.clone()), 100),
+            before(&TokenHolder::Tenant(tenant.clone()), 100),
             format!(
                 r#"{{"seq":7,"at":"1970-01-01T00:00:01Z","change":"tokens_denied","tenant":"{tenant}","issued_before":"1970-01-01T00:01:40Z","until":"1970-01-01T01:01:40Z"}}"#
             ),
@@ -157,7 +157,7 @@ fn a_follower_refuses_what_it_does_not_know_rather_than_leave_it_out() {
     assert!(read(&event(r#""change":"city_denied","city":"Kobe""#)).is_err());
 }
 
-fn before(of: &Holder, seconds: i64) -> Change {
+fn before(of: &TokenHolder, seconds: i64) -> Change {
     let issued_before = Timestamp::from_seconds(seconds);
     let until = issued_before.plus(crate::claims::LONGEST_LIFETIME);
     Change::TokensDenied(TokensBefore { of: of.clone(), issued_before, until })

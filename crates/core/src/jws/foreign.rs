@@ -3,7 +3,7 @@
 //! As strict as our own: `alg` must be one that the key is for, `crit` is refused, and nothing in a header names a key
 //! beyond `kid` in the set that the issuer publishes.
 
-use super::{JwsError, Parts, as_written, decode, may_verify, present};
+use super::{JwsError, JwsParts, as_written, decode, may_verify, present};
 use crate::encoding::from_base64url;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
@@ -22,12 +22,12 @@ pub struct ForeignText {
 
 /// The keys that another issuer publishes, as far as they verify here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ForeignKeys(Vec<Key>);
+pub struct ForeignKeys(Vec<ForeignKey>);
 
 impl ForeignKeys {
     /// From a JWK Set. Keys for other purposes and of other kinds are passed over; `None` when it is no set at all.
     pub fn from_jwks(json: &[u8]) -> Option<Self> {
-        let set: Set = serde_json::from_slice(json).ok()?;
+        let set: ForeignJwks = serde_json::from_slice(json).ok()?;
         Some(Self(set.keys.into_iter().filter_map(read_key).collect()))
     }
 
@@ -41,10 +41,10 @@ impl ForeignKeys {
     /// # Errors
     /// [`JwsError`] says which check failed first. A `kid` that stands for two keys is as good as unknown.
     pub fn verify(&self, text: &str, longest: usize) -> Result<ForeignText, JwsError> {
-        let parts = Parts::split(text, longest).ok_or(JwsError::Malformed)?;
-        let header: Header =
+        let parts = JwsParts::split(text, longest).ok_or(JwsError::Malformed)?;
+        let header: ForeignHeader =
             serde_json::from_slice(&decode(parts.header)?).map_err(|_| JwsError::Malformed)?;
-        let algorithm = Algorithm::parse(&header.alg).ok_or(JwsError::Algorithm)?;
+        let algorithm = ForeignAlgorithm::parse(&header.alg).ok_or(JwsError::Algorithm)?;
         if header.crit {
             return Err(JwsError::Critical);
         }
@@ -57,8 +57,8 @@ impl ForeignKeys {
     }
 
     /// The one key that fits. An issuer with a single key need not name it.
-    fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
-        let fits = |key: &&Key| {
+    fn key(&self, kid: Option<&str>, algorithm: ForeignAlgorithm) -> Option<&ForeignKey> {
+        let fits = |key: &&ForeignKey| {
             key.material.is_for(algorithm)
                 && key.algorithm.is_none_or(|own| own == algorithm)
                 && kid.is_none_or(|kid| key.kid.as_deref() == Some(kid))
@@ -71,18 +71,18 @@ impl ForeignKeys {
 
 /// What a text says before anybody has verified it: only for choosing whom to ask for keys.
 pub fn unverified_payload(text: &str, longest: usize) -> Option<Vec<u8>> {
-    from_base64url(Parts::split(text, longest)?.payload)
+    from_base64url(JwsParts::split(text, longest)?.payload)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Algorithm {
+enum ForeignAlgorithm {
     Rs256,
     Ps256,
     Es256,
     EdDsa,
 }
 
-impl Algorithm {
+impl ForeignAlgorithm {
     fn parse(name: &str) -> Option<Self> {
         match name {
             "RS256" => Some(Self::Rs256),
@@ -95,34 +95,34 @@ impl Algorithm {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Key {
+struct ForeignKey {
     kid: Option<String>,
-    algorithm: Option<Algorithm>,
-    material: Material,
+    algorithm: Option<ForeignAlgorithm>,
+    material: KeyMaterial,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Material {
+enum KeyMaterial {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     P256(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
-impl Material {
-    fn is_for(&self, algorithm: Algorithm) -> bool {
+impl KeyMaterial {
+    fn is_for(&self, algorithm: ForeignAlgorithm) -> bool {
         match self {
-            Self::Rsa { .. } => matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256),
-            Self::P256(_) => algorithm == Algorithm::Es256,
-            Self::Ed25519(_) => algorithm == Algorithm::EdDsa,
+            Self::Rsa { .. } => matches!(algorithm, ForeignAlgorithm::Rs256 | ForeignAlgorithm::Ps256),
+            Self::P256(_) => algorithm == ForeignAlgorithm::Es256,
+            Self::Ed25519(_) => algorithm == ForeignAlgorithm::EdDsa,
         }
     }
 
     /// RSA keys under 2048 bits verify nothing.
-    fn has_signed(&self, algorithm: Algorithm, text: &[u8], signature: &[u8]) -> bool {
+    fn has_signed(&self, algorithm: ForeignAlgorithm, text: &[u8], signature: &[u8]) -> bool {
         let verified = match self {
             Self::Rsa { n, e } => {
                 let key = RsaPublicKeyComponents { n, e };
-                let padding = if algorithm == Algorithm::Ps256 {
+                let padding = if algorithm == ForeignAlgorithm::Ps256 {
                     &RSA_PSS_2048_8192_SHA256
                 } else {
                     &RSA_PKCS1_2048_8192_SHA256
@@ -139,7 +139,7 @@ impl Material {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct ForeignHeader {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
@@ -148,7 +148,7 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Set {
+struct ForeignJwks {
     keys: Vec<serde_json::Value>,
 }
 
@@ -168,28 +168,32 @@ struct ForeignJwk {
     e: Option<String>,
 }
 
-fn read_key(json: serde_json::Value) -> Option<Key> {
+fn read_key(json: serde_json::Value) -> Option<ForeignKey> {
     let jwk: ForeignJwk = serde_json::from_value(json).ok()?;
     if !may_verify(jwk.use_.as_deref(), jwk.key_ops.as_ref()) {
         return None;
     }
     let algorithm = match jwk.alg.as_deref() {
-        Some(name) => Some(Algorithm::parse(name)?),
+        Some(name) => Some(ForeignAlgorithm::parse(name)?),
         None => None,
     };
     let material = read_material(&jwk)?;
-    algorithm.is_none_or(|own| material.is_for(own)).then_some(Key { kid: jwk.kid, algorithm, material })
+    algorithm.is_none_or(|own| material.is_for(own)).then_some(ForeignKey {
+        kid: jwk.kid,
+        algorithm,
+        material,
+    })
 }
 
-fn read_material(jwk: &ForeignJwk) -> Option<Material> {
+fn read_material(jwk: &ForeignJwk) -> Option<KeyMaterial> {
     let bytes = |member: &Option<String>| from_base64url(member.as_deref()?);
     match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-        ("RSA", _) => Some(Material::Rsa { n: number(&bytes(&jwk.n)?), e: number(&bytes(&jwk.e)?) }),
+        ("RSA", _) => Some(KeyMaterial::Rsa { n: number(&bytes(&jwk.n)?), e: number(&bytes(&jwk.e)?) }),
         ("EC", Some("P-256")) => {
             let (x, y) = (bytes(&jwk.x)?, bytes(&jwk.y)?);
-            (x.len() == 32 && y.len() == 32).then(|| Material::P256([&[4], &*x, &*y].concat()))
+            (x.len() == 32 && y.len() == 32).then(|| KeyMaterial::P256([&[4], &*x, &*y].concat()))
         }
-        ("OKP", Some("Ed25519")) => bytes(&jwk.x).filter(|x| x.len() == 32).map(Material::Ed25519),
+        ("OKP", Some("Ed25519")) => bytes(&jwk.x).filter(|x| x.len() == 32).map(KeyMaterial::Ed25519),
         _ => None,
     }
 }

@@ -15,25 +15,25 @@ const EPOCH: i64 = 3;
 /// When something is allowed: within any of the windows. None at all is never.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hours {
+pub struct OpeningHours {
     /// By which clock.
     #[serde(default)]
-    pub zone: Zone,
+    pub zone: FixedOffset,
     /// When.
-    pub windows: Vec<Window>,
+    pub windows: Vec<WeeklyWindow>,
 }
 
 /// A clock that is ahead of UTC by a fixed number of minutes, all year round; Japan's unless said otherwise. Written as
 /// `+09:00`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Zone(i16);
+pub struct FixedOffset(i16);
 
 /// On certain days, from one time of the day up to, but not including, another: `mon-fri 09:00-20:00`,
 /// `sat,sun 10:00-18:00`, `09:00-20:00` on every day, `sun` all day. `22:00-06:00` ends on the next day, and belongs to the
 /// day on which it begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Window {
-    days: Days,
+pub struct WeeklyWindow {
+    days: Weekdays,
     /// Minutes after midnight, 0 to 1439.
     from: u16,
     /// Minutes after midnight, 1 to 1440; not after `from` where it is on the next day.
@@ -42,7 +42,7 @@ pub struct Window {
 
 /// Days of the week, Monday in the lowest bit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Days(u8);
+pub struct Weekdays(u8);
 
 /// The text is no window.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ pub struct NotAWindow;
 #[error("a zone is written like +09:00, from -12:00 to +14:00")]
 pub struct NotAZone;
 
-impl Hours {
+impl OpeningHours {
     /// Whether this moment is within them.
     pub fn include(&self, at: Timestamp) -> bool {
         let minutes = at.seconds().div_euclid(60) + i64::from(self.zone.0);
@@ -68,7 +68,7 @@ impl Hours {
     /// For whoever is to come at another time: `日本時間で月〜金 9:00〜20:00`.
     pub fn text(&self, language: Language) -> String {
         let windows: Vec<_> = self.windows.iter().map(|window| window.text(language)).collect();
-        let zone = if self.zone == Zone::JAPAN {
+        let zone = if self.zone == FixedOffset::JAPAN {
             language.pick("日本時間", "Japan time").to_owned()
         } else {
             format!("UTC{}", self.zone)
@@ -80,18 +80,18 @@ impl Hours {
     }
 }
 
-impl Zone {
+impl FixedOffset {
     /// Nine hours ahead of UTC, without a summer time.
     pub const JAPAN: Self = Self(9 * 60);
 }
 
-impl Default for Zone {
+impl Default for FixedOffset {
     fn default() -> Self {
         Self::JAPAN
     }
 }
 
-impl Window {
+impl WeeklyWindow {
     fn includes(self, day: u8, minute: u16) -> bool {
         if self.from < self.to {
             return self.days.has(day) && (self.from..self.to).contains(&minute);
@@ -111,7 +111,7 @@ impl Window {
     }
 }
 
-impl Days {
+impl Weekdays {
     /// All of them.
     pub const ALL: Self = Self(0b111_1111);
 
@@ -155,7 +155,7 @@ impl Days {
     }
 }
 
-impl FromStr for Days {
+impl FromStr for Weekdays {
     type Err = NotAWindow;
 
     fn from_str(text: &str) -> Result<Self, NotAWindow> {
@@ -176,13 +176,13 @@ impl FromStr for Days {
     }
 }
 
-impl FromStr for Window {
+impl FromStr for WeeklyWindow {
     type Err = NotAWindow;
 
     fn from_str(text: &str) -> Result<Self, NotAWindow> {
         let parts: Vec<_> = text.split_whitespace().collect();
         let (days, times) = match &parts[..] {
-            [times] if times.contains(':') => (Days::ALL, *times),
+            [times] if times.contains(':') => (Weekdays::ALL, *times),
             [days] => (days.parse()?, "00:00-24:00"),
             [days, times] => (days.parse()?, *times),
             _ => return Err(NotAWindow),
@@ -196,7 +196,7 @@ impl FromStr for Window {
     }
 }
 
-impl FromStr for Zone {
+impl FromStr for FixedOffset {
     type Err = NotAZone;
 
     fn from_str(text: &str) -> Result<Self, NotAZone> {
@@ -223,17 +223,17 @@ fn minutes(text: &str) -> Option<u16> {
     (minutes < 60 && all <= DAY).then_some(all)
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for WeeklyWindow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { days, from, to } = self;
-        if *days != Days::ALL {
-            write!(formatter, "{} ", days.written(Days::NAMES, "-", ","))?;
+        if *days != Weekdays::ALL {
+            write!(formatter, "{} ", days.written(Weekdays::NAMES, "-", ","))?;
         }
         write!(formatter, "{:02}:{:02}-{:02}:{:02}", from / 60, from % 60, to / 60, to % 60)
     }
 }
 
-impl fmt::Display for Zone {
+impl fmt::Display for FixedOffset {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, ahead) = (if self.0 < 0 { '-' } else { '+' }, self.0.unsigned_abs());
         write!(formatter, "{sign}{:02}:{:02}", ahead / 60, ahead % 60)
@@ -256,4 +256,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(Window, Zone);
+as_text!(WeeklyWindow, FixedOffset);

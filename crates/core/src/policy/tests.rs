@@ -10,12 +10,15 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn hours(windows: &[&str]) -> Hours {
-    Hours { zone: Zone::default(), windows: windows.iter().map(|text| text.parse().unwrap()).collect() }
+fn hours(windows: &[&str]) -> OpeningHours {
+    OpeningHours {
+        zone: FixedOffset::default(),
+        windows: windows.iter().map(|text| text.parse().unwrap()).collect(),
+    }
 }
 
-fn asking(platform: Platform, address: &str, at: Timestamp) -> Asking {
-    Asking { platform, address: Some(address.parse().unwrap()), at }
+fn asking(platform: Platform, address: &str, at: Timestamp) -> EnrollmentAttempt {
+    EnrollmentAttempt { platform, address: Some(address.parse().unwrap()), at }
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn hours_are_those_of_the_clock_in_the_shop() {
     ] {
         assert_eq!(open.include(at(moment)), included, "{moment}");
     }
-    let elsewhere = Hours { zone: "-03:30".parse().unwrap(), ..open };
+    let elsewhere = OpeningHours { zone: "-03:30".parse().unwrap(), ..open };
     assert!(elsewhere.include(at("2026-01-05T09:00:00-03:30")));
     assert!(!elsewhere.include(at("2026-01-05T09:00:00+09:00")));
 }
@@ -65,7 +68,7 @@ fn whoever_comes_too_late_reads_when_to_come() {
         open.text(Language::En),
         "Mon–Fri 9:00–20:00, Mon, Sat 9:00–13:00, every day 0:00–24:00, Japan time"
     );
-    let elsewhere = Hours { zone: "+01:00".parse().unwrap(), ..hours(&["sun"]) };
+    let elsewhere = OpeningHours { zone: "+01:00".parse().unwrap(), ..hours(&["sun"]) };
     assert_eq!(elsewhere.text(Language::En), "Sun 0:00–24:00, UTC+01:00");
 }
 
@@ -88,10 +91,10 @@ fn what_is_no_hour_is_refused() {
         "+9:00-10:00",
         "009:00-10:00",
     ] {
-        assert_eq!(wrong.parse::<Window>(), Err(NotAWindow), "{wrong}");
+        assert_eq!(wrong.parse::<WeeklyWindow>(), Err(NotAWindow), "{wrong}");
     }
     for wrong in ["", "9", "09:00", "+15:00", "-13:00", "+9", "JST", "＋09:00"] {
-        assert_eq!(wrong.parse::<Zone>(), Err(NotAZone), "{wrong}");
+        assert_eq!(wrong.parse::<FixedOffset>(), Err(NotAZone), "{wrong}");
     }
 }
 
@@ -128,40 +131,46 @@ fn an_apple_device_that_does_not_say_which_passes_with_either() {
 #[test]
 fn each_rule_has_its_own_refusal() {
     let now = at("2026-01-05T12:00:00+09:00");
-    let strict = Policy {
+    let strict = EnrollmentPolicy {
         devices: Some(3),
         platforms: Some(BTreeSet::from([Platform::Ios])),
         networks: Some(vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::/32".parse().unwrap()]),
         hours: Some(hours(&["mon 09:00-20:00"])),
         approval: false,
     };
-    let policies = Policies { tenant: Policy { approval: true, ..Policy::default() }, site: strict };
+    let policies = EffectivePolicy {
+        tenant: EnrollmentPolicy { approval: true, ..EnrollmentPolicy::default() },
+        site: strict,
+    };
     let good = asking(Platform::Ios, "192.0.2.7", now);
-    assert_eq!(policies.judge(&good), Ok(Verdict::Waiting), "the tenant wants to approve");
-    assert_eq!(policies.judge(&asking(Platform::Ios, "2001:db8::1", now)), Ok(Verdict::Waiting));
+    assert_eq!(policies.judge(&good), Ok(PolicyVerdict::Waiting), "the tenant wants to approve");
+    assert_eq!(policies.judge(&asking(Platform::Ios, "2001:db8::1", now)), Ok(PolicyVerdict::Waiting));
     for (wrong, refusal) in [
         (asking(Platform::Ios, "198.51.100.1", now), Refusal::NetworkNotAllowed),
-        (Asking { address: None, ..good }, Refusal::NetworkNotAllowed),
-        (Asking { platform: Platform::Other, ..good }, Refusal::PlatformNotAllowed),
-        (Asking { at: at("2026-01-05T20:00:00+09:00"), ..good }, Refusal::OutsideHours),
+        (EnrollmentAttempt { address: None, ..good }, Refusal::NetworkNotAllowed),
+        (EnrollmentAttempt { platform: Platform::Other, ..good }, Refusal::PlatformNotAllowed),
+        (EnrollmentAttempt { at: at("2026-01-05T20:00:00+09:00"), ..good }, Refusal::OutsideHours),
     ] {
         assert_eq!(policies.judge(&wrong), Err(refusal), "{wrong:?}");
     }
-    let never = Policy { hours: Some(hours(&[])), ..Policy::default() };
-    assert_eq!(Policies { tenant: never, ..Policies::default() }.judge(&good), Err(Refusal::OutsideHours));
+    let never = EnrollmentPolicy { hours: Some(hours(&[])), ..EnrollmentPolicy::default() };
+    assert_eq!(
+        EffectivePolicy { tenant: never, ..EffectivePolicy::default() }.judge(&good),
+        Err(Refusal::OutsideHours)
+    );
 }
 
 #[test]
 fn a_rule_that_this_program_does_not_know_is_not_passed_over() {
-    let known: Policy =
+    let known: EnrollmentPolicy =
         serde_json::from_str(r#"{"hours":{"windows":["09:00-20:00"]},"approval":true}"#).unwrap();
-    assert_eq!(known.hours.unwrap().zone, Zone::JAPAN);
+    assert_eq!(known.hours.unwrap().zone, FixedOffset::JAPAN);
     for unknown in
         [r#"{"attested":true}"#, r#"{"hours":{"windows":[],"holidays":false}}"#, r#"{"platforms":["beos"]}"#]
     {
-        assert!(serde_json::from_str::<Policy>(unknown).is_err(), "{unknown}");
+        assert!(serde_json::from_str::<EnrollmentPolicy>(unknown).is_err(), "{unknown}");
     }
-    assert_eq!(serde_json::to_string(&Policy::default()).unwrap(), "{}");
+    assert_eq!(serde_json::to_string(&EnrollmentPolicy::default()).unwrap(), "{}");
 }
 
 fn any_platform() -> impl Strategy<Value = Platform> {
@@ -175,7 +184,7 @@ fn any_network() -> impl Strategy<Value = Network> {
     })
 }
 
-fn any_window() -> impl Strategy<Value = Window> {
+fn any_window() -> impl Strategy<Value = WeeklyWindow> {
     let apart = |(_, from, to): &(u8, u16, u16)| from != to;
     (1u8..=127, 0u16..1440, 1u16..=1440).prop_filter("an empty window", apart).prop_map(|(days, from, to)| {
         let days: Vec<_> = (0..7)
@@ -195,24 +204,24 @@ prop_compose! {
         windows in proptest::option::of(vec(any_window(), 0..4)),
         ahead in -12i8..=14,
         approval in any::<bool>(),
-    ) -> Policy {
+    ) -> EnrollmentPolicy {
         let zone = format!("{ahead:+03}:00").parse().unwrap();
-        Policy { devices, platforms, networks, hours: windows.map(|windows| Hours { zone, windows }), approval }
+        EnrollmentPolicy { devices, platforms, networks, hours: windows.map(|windows| OpeningHours { zone, windows }), approval }
     }
 }
 
 prop_compose! {
-    fn anybody()(platform in any_platform(), address in any::<Option<u32>>(), minutes in -40_000_000i64..40_000_000) -> Asking {
+    fn anybody()(platform in any_platform(), address in any::<Option<u32>>(), minutes in -40_000_000i64..40_000_000) -> EnrollmentAttempt {
         let address = address.map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)));
-        Asking { platform, address, at: Timestamp::from_seconds(minutes * 60) }
+        EnrollmentAttempt { platform, address, at: Timestamp::from_seconds(minutes * 60) }
     }
 }
 
 /// The better the higher.
-fn rank(judged: Result<Verdict, Refusal>) -> u8 {
+fn rank(judged: Result<PolicyVerdict, Refusal>) -> u8 {
     match judged {
-        Ok(Verdict::Admitted) => 2,
-        Ok(Verdict::Waiting) => 1,
+        Ok(PolicyVerdict::Admitted) => 2,
+        Ok(PolicyVerdict::Waiting) => 1,
         Err(_) => 0,
     }
 }
@@ -220,41 +229,41 @@ fn rank(judged: Result<Verdict, Refusal>) -> u8 {
 proptest! {
     #[test]
     fn a_site_is_never_looser_than_its_tenant(tenant in any_policy(), site in any_policy(), asking in anybody()) {
-        let alone = Policies { tenant: tenant.clone(), site: Policy::default() }.judge(&asking);
-        let by_site = Policies { tenant: Policy::default(), site: site.clone() }.judge(&asking);
-        let both = Policies { tenant: tenant.clone(), site: site.clone() };
+        let alone = EffectivePolicy { tenant: tenant.clone(), site: EnrollmentPolicy::default() }.judge(&asking);
+        let by_site = EffectivePolicy { tenant: EnrollmentPolicy::default(), site: site.clone() }.judge(&asking);
+        let both = EffectivePolicy { tenant: tenant.clone(), site: site.clone() };
         prop_assert_eq!(rank(both.judge(&asking)), rank(alone).min(rank(by_site)));
-        prop_assert_eq!(both.judge(&asking).is_ok_and(|verdict| verdict == Verdict::Waiting),
+        prop_assert_eq!(both.judge(&asking).is_ok_and(|verdict| verdict == PolicyVerdict::Waiting),
             both.judge(&asking).is_ok() && both.need_approval());
-        let turned = Policies { tenant: site, site: tenant };
+        let turned = EffectivePolicy { tenant: site, site: tenant };
         prop_assert_eq!(rank(turned.judge(&asking)), rank(both.judge(&asking)), "the order says nothing");
     }
 
     #[test]
     fn a_rule_more_lets_nobody_in_who_was_out(policy in any_policy(), asking in anybody()) {
-        let judged = |policy: Policy| rank(Policies { tenant: policy, ..Policies::default() }.judge(&asking));
+        let judged = |policy: EnrollmentPolicy| rank(EffectivePolicy { tenant: policy, ..EffectivePolicy::default() }.judge(&asking));
         let strict = judged(policy.clone());
         for looser in [
-            Policy { platforms: None, ..policy.clone() },
-            Policy { networks: None, ..policy.clone() },
-            Policy { hours: None, ..policy.clone() },
-            Policy { approval: false, ..policy.clone() },
+            EnrollmentPolicy { platforms: None, ..policy.clone() },
+            EnrollmentPolicy { networks: None, ..policy.clone() },
+            EnrollmentPolicy { hours: None, ..policy.clone() },
+            EnrollmentPolicy { approval: false, ..policy.clone() },
         ] {
             prop_assert!(judged(looser) >= strict);
         }
-        prop_assert_eq!(judged(Policy { devices: None, ..policy }), strict, "places are counted elsewhere");
-        prop_assert_eq!(judged(Policy::default()), 2);
+        prop_assert_eq!(judged(EnrollmentPolicy { devices: None, ..policy }), strict, "places are counted elsewhere");
+        prop_assert_eq!(judged(EnrollmentPolicy::default()), 2);
     }
 
     #[test]
     fn rules_survive_being_written_and_read(policy in any_policy()) {
         let text = serde_json::to_string(&policy).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{}", text);
+        prop_assert_eq!(serde_json::from_str::<EnrollmentPolicy>(&text).unwrap(), policy, "{}", text);
     }
 
     #[test]
     fn a_window_is_open_for_as_long_as_it_says_every_week(window in any_window(), week in -2000i64..2000) {
-        let hours = Hours { zone: Zone::JAPAN, windows: vec![window] };
+        let hours = OpeningHours { zone: FixedOffset::JAPAN, windows: vec![window] };
         let minutes = (0..7 * 1440).filter(|minute| {
             hours.include(Timestamp::from_seconds((week * 7 * 1440 + minute) * 60))
         }).count();
@@ -272,6 +281,6 @@ proptest! {
 
     #[test]
     fn no_text_breaks_the_parsers(text in "\\PC{0,24}") {
-        let _ = (text.parse::<Window>(), text.parse::<Zone>(), Platform::of_user_agent(&text));
+        let _ = (text.parse::<WeeklyWindow>(), text.parse::<FixedOffset>(), Platform::of_user_agent(&text));
     }
 }

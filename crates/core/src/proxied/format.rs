@@ -4,12 +4,12 @@
 //! form has one, and nothing is guessed. Parsing trusts nobody; whose header is parsed at all is
 //! [`super::HeaderSource`]'s business.
 
-use super::told::Told;
+use super::told::ProxiedCertificate;
 use super::{text, xfcc};
 
 /// One form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
+pub enum HeaderEncoding {
     /// URL-escaped PEM of the leaf: `$ssl_client_escaped_cert` of nginx, and what an AWS load balancer
     /// that verifies writes.
     EscapedPem,
@@ -28,23 +28,25 @@ pub enum Format {
 /// The text is not one certificate in the expected form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the certificate header is not one certificate in the configured format")]
-pub struct Malformed;
+pub struct MalformedHeader;
 
-impl Format {
+impl HeaderEncoding {
     /// The certificate in a header's value.
     ///
     /// # Errors
-    /// [`Malformed`] when the value is anything else.
-    pub fn read(self, value: &[u8]) -> Result<Told, Malformed> {
-        let text = str::from_utf8(value).ok().filter(|text| is_printable(text)).ok_or(Malformed)?;
+    /// [`MalformedHeader`] when the value is anything else.
+    pub fn read(self, value: &[u8]) -> Result<ProxiedCertificate, MalformedHeader> {
+        let text = str::from_utf8(value).ok().filter(|text| is_printable(text)).ok_or(MalformedHeader)?;
         let told = match self {
-            Self::EscapedPem => text::escaped_pem(text).map(Told::Certificate),
-            Self::EscapedPemChain => text::pem_chain(text).and_then(text::first).map(Told::Certificate),
-            Self::Rfc9440 => text::byte_sequence(text).map(Told::Certificate),
-            Self::Bare => text::bare_chain(text).and_then(text::first).map(Told::Certificate),
+            Self::EscapedPem => text::escaped_pem(text).map(ProxiedCertificate::Certificate),
+            Self::EscapedPemChain => {
+                text::pem_chain(text).and_then(text::first).map(ProxiedCertificate::Certificate)
+            }
+            Self::Rfc9440 => text::byte_sequence(text).map(ProxiedCertificate::Certificate),
+            Self::Bare => text::bare_chain(text).and_then(text::first).map(ProxiedCertificate::Certificate),
             Self::Xfcc => xfcc::read(text),
         };
-        told.ok_or(Malformed)
+        told.ok_or(MalformedHeader)
     }
 }
 

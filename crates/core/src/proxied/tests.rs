@@ -57,7 +57,11 @@ fn written(pem: &str, der: &[u8]) -> Vec<(HeaderSource, String)> {
 }
 
 /// What the source makes of these values of its header.
-fn told(source: &HeaderSource, values: &[&str], peer: Option<IpAddr>) -> Result<Option<Told>, Malformed> {
+fn told(
+    source: &HeaderSource,
+    values: &[&str],
+    peer: Option<IpAddr>,
+) -> Result<Option<ProxiedCertificate>, MalformedHeader> {
     let all = |name: &str| {
         let asked = name == source.name;
         values.iter().map(|value| value.as_bytes()).filter(move |_| asked)
@@ -65,7 +69,7 @@ fn told(source: &HeaderSource, values: &[&str], peer: Option<IpAddr>) -> Result<
     source.told(all, peer)
 }
 
-fn read(source: &HeaderSource, values: &[&str]) -> Result<Option<Thumbprint>, Malformed> {
+fn read(source: &HeaderSource, values: &[&str]) -> Result<Option<Thumbprint>, MalformedHeader> {
     told(source, values, PROXY).map(|told| told.map(|told| told.thumbprint()))
 }
 
@@ -85,20 +89,20 @@ fn every_format_takes_one_header_from_trusted_peers_and_no_other_form() {
     let (pem, der) = certificate();
     let all = written(&pem, &der);
     for (source, value) in &all {
-        assert_eq!(read(source, &[value, value]), Err(Malformed), "two headers");
+        assert_eq!(read(source, &[value, value]), Err(MalformedHeader), "two headers");
         assert_eq!(told(source, &[value], Some("192.0.2.1".parse().unwrap())), Ok(None));
         assert_eq!(read(source, &[""]), Ok(None));
         for nonsense in ["x", ",", ";", "%", "=", "::", ":", "\"", "MIIB", &pem.replace('\n', " ")] {
             let refused = read(source, &[nonsense]);
             // Four letters of base64 are three bytes: the certificate of nobody.
-            let is_nobodys = nonsense == "MIIB" && source.format == Format::Bare;
-            assert!(refused == Err(Malformed) || is_nobodys, "{source:?} {nonsense}");
+            let is_nobodys = nonsense == "MIIB" && source.format == HeaderEncoding::Bare;
+            assert!(refused == Err(MalformedHeader) || is_nobodys, "{source:?} {nonsense}");
         }
         for (other, value) in all.iter().filter(|(other, _)| other.format != source.format) {
             // A single certificate is also a chain of one, in the same letters.
-            let pem = [Format::EscapedPem, Format::EscapedPemChain];
+            let pem = [HeaderEncoding::EscapedPem, HeaderEncoding::EscapedPemChain];
             if !(pem.contains(&source.format) && pem.contains(&other.format)) {
-                assert_eq!(read(source, &[value]), Err(Malformed), "{source:?} {value}");
+                assert_eq!(read(source, &[value]), Err(MalformedHeader), "{source:?} {value}");
             }
         }
     }
@@ -110,11 +114,11 @@ fn where_a_proxy_passes_the_whole_chain_only_its_first_certificate_counts() {
     let leaf = Ok(Some(Thumbprint::of(&der)));
     let alb = HeaderSource::alb(Network::loopback());
     assert_eq!(read(&alb, &[&alb_escaped(&format!("{pem}{other_pem}"))]), leaf);
-    assert_eq!(read(&alb, &[&alb_escaped(&format!("{pem}x{other_pem}"))]), Err(Malformed));
+    assert_eq!(read(&alb, &[&alb_escaped(&format!("{pem}x{other_pem}"))]), Err(MalformedHeader));
     let traefik = HeaderSource::traefik(Network::loopback());
     assert_eq!(read(&traefik, &[&format!("{},{}", base64(&der), base64(&other_der))]), leaf);
     for wrong in [format!("{},", base64(&der)), format!("{},x", base64(&der)), format!(",{}", base64(&der))] {
-        assert_eq!(read(&traefik, &[&wrong]), Err(Malformed), "{wrong}");
+        assert_eq!(read(&traefik, &[&wrong]), Err(MalformedHeader), "{wrong}");
     }
 }
 
@@ -141,7 +145,7 @@ fn envoy_must_speak_of_one_client_and_must_not_contradict_itself() {
         "By=spiffe://only/the/proxy".to_owned(),
         "Hash=".to_owned() + &"é".repeat(32),
     ] {
-        assert_eq!(read(&source, &[&wrong]), Err(Malformed), "{wrong}");
+        assert_eq!(read(&source, &[&wrong]), Err(MalformedHeader), "{wrong}");
     }
     assert_eq!(read(&source, &[&hash.to_uppercase()]), Ok(Some(Thumbprint::of(&der))));
 }
@@ -156,7 +160,7 @@ proptest! {
         let value = format!("By=a;Hash={};URI={uri};DNS=x", hex(own.as_bytes()));
         let source = HeaderSource::envoy(Network::loopback());
         let read = read(&source, &[&value]);
-        prop_assert!(read == Err(Malformed) || read == Ok(Some(own)), "{value}: {read:?}");
+        prop_assert!(read == Err(MalformedHeader) || read == Ok(Some(own)), "{value}: {read:?}");
     }
 
     #[test]
@@ -205,7 +209,7 @@ fn anything_but_one_certificate_in_the_configured_format_is_refused() {
     for wrong in
         [&[&*rfc9440][..], &[&pem.replace('\n', " ")], &["x"], &[cut], &[&twice], &["%"], &[&good, &good]]
     {
-        assert_eq!(read(&nginx, wrong), Err(Malformed), "{wrong:?}");
+        assert_eq!(read(&nginx, wrong), Err(MalformedHeader), "{wrong:?}");
     }
     let source = HeaderSource::rfc9440(Network::loopback());
     let bare = base64(&der);
@@ -217,7 +221,7 @@ fn anything_but_one_certificate_in_the_configured_format_is_refused() {
         &[&rfc9440, &rfc9440],
         &[&format!("{rfc9440}, {rfc9440}")],
     ] {
-        assert_eq!(read(&source, wrong), Err(Malformed), "{wrong:?}");
+        assert_eq!(read(&source, wrong), Err(MalformedHeader), "{wrong:?}");
     }
 }
 
@@ -237,8 +241,8 @@ fn a_chain_beside_the_certificate_is_whole_and_never_alone() {
     assert_eq!(read(Some(&leaf), &[]), Ok(true));
     assert_eq!(read(Some(&leaf), &[&format!("{leaf}, {leaf}"), &leaf]), Ok(true));
     assert_eq!(read(None, &[""]), Ok(false));
-    assert_eq!(read(None, &[&leaf]), Err(Malformed), "a chain of nothing");
+    assert_eq!(read(None, &[&leaf]), Err(MalformedHeader), "a chain of nothing");
     for wrong in ["x", ":x:", &format!("{leaf},"), &format!("{leaf}; a=1"), &format!("{leaf} {leaf}")] {
-        assert_eq!(read(Some(&leaf), &[wrong]), Err(Malformed), "{wrong}");
+        assert_eq!(read(Some(&leaf), &[wrong]), Err(MalformedHeader), "{wrong}");
     }
 }

@@ -4,14 +4,14 @@ use crate::Thumbprint;
 
 /// What a proxy says about its client's certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum ProxiedCertificate {
     /// The DER of the leaf.
     Certificate(Vec<u8>),
     /// Only which one it is.
     Thumbprint(Thumbprint),
 }
 
-impl Told {
+impl ProxiedCertificate {
     /// Which certificate it is.
     pub fn thumbprint(&self) -> Thumbprint {
         match self {

@@ -6,13 +6,13 @@
 //! refused instead of interpreted.
 
 use super::text::escaped_pem;
-use super::told::Told;
+use super::told::ProxiedCertificate;
 use crate::Thumbprint;
 use std::iter::Peekable;
 use std::str::Chars;
 
 /// The certificate of the only element.
-pub(super) fn read(text: &str) -> Option<Told> {
+pub(super) fn read(text: &str) -> Option<ProxiedCertificate> {
     let mut certificate = None;
     let mut hash = None;
     for (key, value) in pairs(text)? {
@@ -27,8 +27,8 @@ pub(super) fn read(text: &str) -> Option<Told> {
     }
     match (certificate, hash) {
         (Some(certificate), Some(hash)) if Thumbprint::of(&certificate) != hash => None,
-        (Some(certificate), _) => Some(Told::Certificate(certificate)),
-        (None, hash) => hash.map(Told::Thumbprint),
+        (Some(certificate), _) => Some(ProxiedCertificate::Certificate(certificate)),
+        (None, hash) => hash.map(ProxiedCertificate::Thumbprint),
     }
 }
 

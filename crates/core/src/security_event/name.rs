@@ -4,7 +4,7 @@ use super::EventType;
 
 /// What one token tells of.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Told {
+pub enum EventName {
     /// An event of the feed, in one of the words that say it.
     Change {
         /// Its number in the feed.
@@ -26,7 +26,7 @@ pub enum Told {
     },
 }
 
-impl Told {
+impl EventName {
     /// The name of the token that tells this receiver.
     pub fn jti(&self, receiver: &str) -> String {
         match self {
@@ -65,13 +65,13 @@ mod tests {
     #[test]
     fn a_receiver_answers_for_its_own_tokens_alone() {
         for told in [
-            Told::Change { seq: 7, kind: EventType::SessionRevoked },
-            Told::Issued { entry: 12 },
-            Told::Notice { number: 1, kind: EventType::Verification },
+            EventName::Change { seq: 7, kind: EventType::SessionRevoked },
+            EventName::Issued { entry: 12 },
+            EventName::Notice { number: 1, kind: EventType::Verification },
         ] {
-            assert_eq!(Told::parse(&told.jti("siem"), "siem"), Some(told));
-            assert_eq!(Told::parse(&told.jti("siem"), "sie"), None);
-            assert_eq!(Told::parse(&told.jti("siem2"), "siem"), None);
+            assert_eq!(EventName::parse(&told.jti("siem"), "siem"), Some(told));
+            assert_eq!(EventName::parse(&told.jti("siem"), "sie"), None);
+            assert_eq!(EventName::parse(&told.jti("siem2"), "siem"), None);
         }
         for other in [
             "07.session-revoked.siem",
@@ -83,14 +83,14 @@ mod tests {
             "issued-1.session-revoked.siem",
             "99999999999999999999.session-revoked.siem",
         ] {
-            assert_eq!(Told::parse(other, "siem"), None, "{other}");
+            assert_eq!(EventName::parse(other, "siem"), None, "{other}");
         }
     }
 
     proptest! {
         #[test]
         fn what_is_read_is_what_was_written(jti in "((issued-|notice-)?[0-9]{1,20}\\.[a-z-]{1,18}\\.siem)|.{0,40}") {
-            if let Some(told) = Told::parse(&jti, "siem") {
+            if let Some(told) = EventName::parse(&jti, "siem") {
                 prop_assert_eq!(told.jti("siem"), jti);
             }
         }

@@ -35,7 +35,7 @@ fn indices_do_not_tell_who_came_first() {
 fn another_secret_and_another_list_are_another_name_and_another_order() {
     let one = secret(3);
     let layouts = [one.layout(0), one.layout(1), secret(4).layout(0)];
-    let names: HashSet<_> = layouts.iter().map(Layout::name).collect();
+    let names: HashSet<_> = layouts.iter().map(ListLayout::name).collect();
     assert_eq!(names.len(), layouts.len());
     assert!(names.iter().all(|name| name.len() == 16));
     let orders: HashSet<Vec<u32>> =
@@ -63,7 +63,7 @@ fn decoys_are_nobody_s_places_and_differ_from_tenant_to_tenant_in_number() {
 
 #[test]
 fn an_entry_changes_alone() {
-    let mut entries = Entries::default();
+    let mut entries = StatusEntries::default();
     assert_eq!(entries.as_bytes().len(), 32 * 1024);
     let said = [
         (0, TokenStatus::Invalid),
@@ -88,7 +88,7 @@ fn an_entry_changes_alone() {
 /// The draft's example of section 4.1 with two bits.
 #[test]
 fn entries_are_packed_as_the_draft_packs_them() {
-    let entries = Entries::from(vec![0xc9, 0x44, 0xf9]);
+    let entries = StatusEntries::from(vec![0xc9, 0x44, 0xf9]);
     let read: Vec<_> = (0..12).map(|index| entries.get(index).map(TokenStatus::bits)).collect();
     let (some, none) = (|bits| Some(bits), None);
     assert_eq!(

@@ -1,10 +1,10 @@
 //! Accounts (RFC 8555 section 7.3).
 
-use super::Acme;
-use super::jwk::Jwk;
-use super::jws::{Claimed, Jws};
-use super::problem::{AcmeError, Answer};
-use super::request::{Signed, Signer};
+use super::AcmeServer;
+use super::jwk::AcmeJwk;
+use super::jws::{AcmeJws, ClaimedSigner};
+use super::problem::{AcmeError, AcmeResult};
+use super::request::{AcmeSigner, SignedAcmeRequest};
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -21,20 +21,20 @@ const LISTED: u32 = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NewAccount {
+struct NewAccountRequest {
     #[serde(default)]
     only_return_existing: bool,
     external_account_binding: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Update {
+struct AccountUpdate {
     status: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct KeyChange {
+struct KeyChangeRequest {
     account: String,
     old_key: Value,
 }
@@ -42,7 +42,7 @@ struct KeyChange {
 /// An account object. Contacts are persons' data that nobody here needs: they are not kept.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
+struct AccountObject {
     status: &'static str,
     orders: String,
     /// As it was sent (RFC 8555 section 7.3.4).
@@ -51,26 +51,26 @@ struct Shown {
 }
 
 /// For whoever is invited: bound by the invitation's key.
-pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     register(&acme, &signed, true).await
 }
 
 /// For devices that cannot be bound, and show an invitation with each order instead.
-pub(super) async fn new_unbound(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+pub(super) async fn new_unbound(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     register(&acme, &signed, false).await
 }
 
 /// The account itself: read, or closed for ever.
 pub(super) async fn account(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let account = own(&signed, &id)?;
-    let wanted = if signed.is_empty() { None } else { signed.json::<Update>()?.status };
+    let wanted = if signed.is_empty() { None } else { signed.json::<AccountUpdate>()?.status };
     match wanted.as_deref() {
         None | Some("valid") => Ok(Json(acme.shown(account)).into_response()),
         Some("deactivated") if !account.is_stored => Err(NOTHING_KEPT),
@@ -88,10 +88,10 @@ pub(super) async fn account(
 
 /// The newest orders of an account.
 pub(super) async fn orders(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     signed.nothing()?;
     let account = own(&signed, &id)?;
@@ -101,23 +101,23 @@ pub(super) async fn orders(
 }
 
 /// Another key for the account (RFC 8555 section 7.3.5): asked for with the old one, agreed to by the new one.
-pub(super) async fn change_key(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+pub(super) async fn change_key(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let account = signed.account()?;
     if !account.is_stored {
         return Err(NOTHING_KEPT);
     }
-    let inner = Jws::parse_value(&signed.json()?)?;
+    let inner = AcmeJws::parse_value(&signed.json()?)?;
     if inner.url() != signed.url || inner.nonce().is_some() {
         return Err(AcmeError::malformed("the inner JWS has the URL of the outer one, and no nonce"));
     }
-    let Claimed::Key(key) = inner.claimed()? else {
+    let ClaimedSigner::Key(key) = inner.claimed()? else {
         return Err(AcmeError::malformed("the inner JWS names the new key by jwk"));
     };
     let payload = inner.verify(&key)?;
-    let change: KeyChange = serde_json::from_slice(&payload)
+    let change: KeyChangeRequest = serde_json::from_slice(&payload)
         .map_err(|_| AcmeError::malformed("the inner payload names account and oldKey"))?;
-    let old = Jwk::parse(&change.old_key)?;
+    let old = AcmeJwk::parse(&change.old_key)?;
     if change.account != acme.account_url(&account.id) || old.thumbprint() != account.thumbprint {
         return Err(AcmeError::malformed("the inner payload is about another account or key"));
     }
@@ -140,7 +140,7 @@ const NOTHING_KEPT: AcmeError = AcmeError::malformed(
     "nothing is kept of an account without orders: forget its key, or make a new account",
 );
 
-impl Acme {
+impl AcmeServer {
     pub(super) fn account_url(&self, id: &AcmeAccountId) -> String {
         self.url(&format!("/acme/account/{id}"))
     }
@@ -150,10 +150,10 @@ impl Acme {
         format!("{}.{}", self.account_url(&account.id), base64url(account.jwk.as_bytes()))
     }
 
-    fn shown(&self, account: &AcmeAccount) -> Shown {
+    fn shown(&self, account: &AcmeAccount) -> AccountObject {
         let status = if account.is_valid { "valid" } else { "deactivated" };
         let binding = account.binding.as_deref().and_then(|binding| serde_json::from_str(binding).ok());
-        Shown {
+        AccountObject {
             status,
             orders: format!("{}/orders", self.account_url(&account.id)),
             external_account_binding: binding,
@@ -161,11 +161,15 @@ impl Acme {
     }
 }
 
-async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<Response> {
-    let Signer::Key(key) = &signed.signer else {
+async fn register(
+    acme: &AcmeServer,
+    signed: &SignedAcmeRequest,
+    must_be_bound: bool,
+) -> AcmeResult<Response> {
+    let AcmeSigner::Key(key) = &signed.signer else {
         return Err(AcmeError::malformed("a new account names its key by jwk"));
     };
-    let new: NewAccount = signed.json()?;
+    let new: NewAccountRequest = signed.json()?;
     let ledger = &acme.desk.context.ledger;
     if let Some(account) = ledger.acme_account_of(&key.thumbprint()).await? {
         return existing(acme, &account);
@@ -209,19 +213,19 @@ async fn register(acme: &Acme, signed: &Signed, must_be_bound: bool) -> Answer<R
 
 /// The invitation of a binding: made with its key, for this account's key and this URL. An unknown invitation and a wrong
 /// key are one and the same to whoever guesses.
-async fn bound_to(acme: &Acme, binding: &Value, key: &Jwk, url: &str) -> Answer<InvitationId> {
-    let jws = Jws::parse_value(binding)?;
+async fn bound_to(acme: &AcmeServer, binding: &Value, key: &AcmeJwk, url: &str) -> AcmeResult<InvitationId> {
+    let jws = AcmeJws::parse_value(binding)?;
     if jws.url() != url || jws.nonce().is_some() {
         return Err(AcmeError::malformed("the binding has the URL of the request, and no nonce"));
     }
-    let Claimed::Known(kid) = jws.claimed()? else {
+    let ClaimedSigner::Known(kid) = jws.claimed()? else {
         return Err(AcmeError::malformed("the binding names its key by kid"));
     };
     let invitation = InvitationId::parse(kid).ok_or(Refusal::AcmeNotBound)?;
     let secret = acme.desk.opening.secret().await?;
     let payload = jws.verify_mac(&secret.verification(&invitation))?;
     let bound = serde_json::from_slice(&payload).map_err(|_| Refusal::AcmeNotBound)?;
-    if Jwk::parse(&bound)?.thumbprint() != key.thumbprint() {
+    if AcmeJwk::parse(&bound)?.thumbprint() != key.thumbprint() {
         return Err(AcmeError::malformed("the binding is for another key"));
     }
     let found = acme.desk.context.ledger.invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
@@ -229,7 +233,7 @@ async fn bound_to(acme: &Acme, binding: &Value, key: &Jwk, url: &str) -> Answer<
     Ok(invitation)
 }
 
-fn existing(acme: &Acme, account: &AcmeAccount) -> Answer<Response> {
+fn existing(acme: &AcmeServer, account: &AcmeAccount) -> AcmeResult<Response> {
     if !account.is_valid {
         return Err(Refusal::AcmeAccountClosed.into());
     }
@@ -237,14 +241,14 @@ fn existing(acme: &Acme, account: &AcmeAccount) -> Answer<Response> {
     Ok((StatusCode::OK, location, Json(acme.shown(account))).into_response())
 }
 
-async fn taken(acme: &Acme, thumbprint: &str) -> Answer<Response> {
+async fn taken(acme: &AcmeServer, thumbprint: &str) -> AcmeResult<Response> {
     let other = acme.desk.context.ledger.acme_account_of(thumbprint).await?;
     let location = other.map(|other| [(LOCATION, acme.account_url(&other.id))]);
     Ok((location, AcmeError::from(Refusal::AcmeKeyTaken)).into_response())
 }
 
 /// The account that has signed, which must be the one at this URL.
-fn own<'a>(signed: &'a Signed, id: &str) -> Answer<&'a AcmeAccount> {
+fn own<'a>(signed: &'a SignedAcmeRequest, id: &str) -> AcmeResult<&'a AcmeAccount> {
     let account = signed.account()?;
     let id = id.split_once('.').map_or(id, |(id, _)| id);
     if account.id.as_str() == id { Ok(account) } else { Err(AcmeError::not_found()) }

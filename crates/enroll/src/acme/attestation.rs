@@ -1,8 +1,8 @@
 //! What a device's maker says about a key: a `WebAuthn` attestation object of format `apple`
 //! (draft-ietf-acme-device-attest, Apple's Managed Device Attestation).
 
-use super::cbor::Item;
-use super::problem::{AcmeError, Answer};
+use super::cbor::CborItem;
+use super::problem::{AcmeError, AcmeResult};
 use ring::digest::{SHA256, digest};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
@@ -18,13 +18,13 @@ const LONGEST_CHAIN: usize = 4;
 
 /// Whose attestations are believed, and whether devices may come without.
 #[derive(Debug, Default)]
-pub struct Attestation {
+pub struct AttestationPolicy {
     roots: Vec<TrustAnchor<'static>>,
     /// Whether a device that shows an invitation must be attested too.
     pub is_required: bool,
 }
 
-impl Attestation {
+impl AttestationPolicy {
     /// Believes chains below these roots, DER.
     ///
     /// # Errors
@@ -44,13 +44,14 @@ impl Attestation {
         object: &[u8],
         challenges: &[&str],
         now: Timestamp,
-    ) -> Answer<[u8; 32]> {
-        let object = Item::parse(object).ok_or(refused("the attestation object cannot be read"))?;
-        if object.get("fmt").and_then(Item::text) != Some("apple") {
+    ) -> AcmeResult<[u8; 32]> {
+        let object = CborItem::parse(object).ok_or(refused("the attestation object cannot be read"))?;
+        if object.get("fmt").and_then(CborItem::text) != Some("apple") {
             return Err(refused("the format is not apple"));
         }
-        let chain = object.get("attStmt").and_then(|statement| statement.get("x5c")).and_then(Item::array);
-        let chain: Option<Vec<_>> = chain.and_then(|chain| chain.iter().map(Item::bytes).collect());
+        let chain =
+            object.get("attStmt").and_then(|statement| statement.get("x5c")).and_then(CborItem::array);
+        let chain: Option<Vec<_>> = chain.and_then(|chain| chain.iter().map(CborItem::bytes).collect());
         let chain = chain.ok_or(refused("there is no chain"))?;
         let Some((leaf, above)) = chain.split_first().filter(|_| chain.len() <= LONGEST_CHAIN) else {
             return Err(refused("there is no chain of honest length"));
@@ -61,7 +62,7 @@ impl Attestation {
         Ok(digest(&SHA256, leaf.public_key().raw).as_ref().try_into().unwrap_or_default())
     }
 
-    fn verify(&self, leaf: &[u8], above: &[&[u8]], now: Timestamp) -> Answer<()> {
+    fn verify(&self, leaf: &[u8], above: &[&[u8]], now: Timestamp) -> AcmeResult<()> {
         let leaf = CertificateDer::from(leaf);
         let above: Vec<_> = above.iter().map(|der| CertificateDer::from(*der)).collect();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(now.seconds().unsigned_abs()));
@@ -77,7 +78,7 @@ impl Attestation {
 }
 
 /// Apple hashes the token alone; the draft hashes the key authorization. Either was made for this challenge.
-fn check_freshness(leaf: &X509Certificate<'_>, challenges: &[&str]) -> Answer<()> {
+fn check_freshness(leaf: &X509Certificate<'_>, challenges: &[&str]) -> AcmeResult<()> {
     let mut codes = leaf.extensions().iter().filter(|extension| extension.oid.to_id_string() == FRESHNESS);
     let (Some(code), None) = (codes.next(), codes.next()) else {
         return Err(refused("the leaf has no freshness code"));

@@ -4,10 +4,10 @@
 //! permanent identifier has shown its right with that, once; the challenge is where its maker's attestation may come along,
 //! which then fixes the key.
 
-use super::Acme;
-use super::order::Identifier;
-use super::problem::{AcmeError, Answer};
-use super::request::Signed;
+use super::AcmeServer;
+use super::order::OrderIdentifier;
+use super::problem::{AcmeError, AcmeResult};
+use super::request::SignedAcmeRequest;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -19,27 +19,27 @@ use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{AcmeOrder, AcmeState, Actor, AuthorizationState};
 
 #[derive(Deserialize)]
-struct Update {
+struct AuthorizationUpdate {
     status: Option<String>,
 }
 
 /// Empty or absent when the device does not attest.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Attempt {
+struct ChallengeAttempt {
     att_obj: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct AuthorizationObject {
     status: &'static str,
     expires: Timestamp,
-    identifier: Identifier,
-    challenges: Vec<Challenge>,
+    identifier: OrderIdentifier,
+    challenges: Vec<ChallengeObject>,
 }
 
 #[derive(Serialize)]
-struct Challenge {
+struct ChallengeObject {
     r#type: &'static str,
     url: String,
     status: &'static str,
@@ -47,13 +47,13 @@ struct Challenge {
 }
 
 pub(super) async fn authorization(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let order = acme.own_order(&signed, &id).await?;
-    let wanted = if signed.is_empty() { None } else { signed.json::<Update>()?.status };
+    let wanted = if signed.is_empty() { None } else { signed.json::<AuthorizationUpdate>()?.status };
     match wanted.as_deref() {
         None => Ok(Json(acme.shown_authorization(&order).await?).into_response()),
         Some("deactivated") => {
@@ -66,10 +66,10 @@ pub(super) async fn authorization(
 
 /// The challenge: read, or met.
 pub(super) async fn challenge(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let order = acme.own_order(&signed, &id).await?;
     let order = if signed.is_empty() { order } else { acme.respond(&signed, order).await? };
@@ -79,8 +79,8 @@ pub(super) async fn challenge(
     Ok(response)
 }
 
-impl Acme {
-    async fn respond(&self, signed: &Signed, order: AcmeOrder) -> Answer<AcmeOrder> {
+impl AcmeServer {
+    async fn respond(&self, signed: &SignedAcmeRequest, order: AcmeOrder) -> AcmeResult<AcmeOrder> {
         if self.state(&order) != AcmeState::Pending {
             // Said twice, it is not asked twice.
             return if order.state == AcmeState::Ready {
@@ -106,8 +106,8 @@ impl Acme {
         }
     }
 
-    fn attested(&self, signed: &Signed, order: &AcmeOrder) -> Answer<Option<[u8; 32]>> {
-        let said: Attempt = signed.json()?;
+    fn attested(&self, signed: &SignedAcmeRequest, order: &AcmeOrder) -> AcmeResult<Option<[u8; 32]>> {
+        let said: ChallengeAttempt = signed.json()?;
         let Some(object) = said.att_obj.filter(|object| !object.is_empty()) else {
             let is_enough = !self.attestation.is_required;
             return if is_enough {
@@ -122,7 +122,7 @@ impl Acme {
         self.attestation.attested_key(&object, &[&order.token, &authorization], self.now()).map(Some)
     }
 
-    async fn end(&self, order: &AcmeOrder, authorization: AuthorizationState) -> Answer<AcmeOrder> {
+    async fn end(&self, order: &AcmeOrder, authorization: AuthorizationState) -> AcmeResult<AcmeOrder> {
         let ledger = &self.desk.context.ledger;
         let actor = Actor::Invitation(order.invitation.clone());
         let mut transaction = ledger.begin(self.now()).await?;
@@ -131,12 +131,12 @@ impl Acme {
         Ok(ledger.acme_order(&order.id).await?.ok_or(Refusal::Internal)?)
     }
 
-    async fn shown_authorization(&self, order: &AcmeOrder) -> Answer<Shown> {
+    async fn shown_authorization(&self, order: &AcmeOrder) -> AcmeResult<AuthorizationObject> {
         let is_over =
             order.authorization == AuthorizationState::Pending && self.state(order) == AcmeState::Invalid;
         // Whoever was bound was never challenged.
         let is_challenged = self.account_is_unbound(order).await?;
-        Ok(Shown {
+        Ok(AuthorizationObject {
             status: if is_over { "expired" } else { order.authorization.as_str() },
             expires: order.expires_at.whole_second(),
             identifier: self.identifier(order).await?,
@@ -144,8 +144,8 @@ impl Acme {
         })
     }
 
-    fn shown_challenge(&self, order: &AcmeOrder) -> Challenge {
-        Challenge {
+    fn shown_challenge(&self, order: &AcmeOrder) -> ChallengeObject {
+        ChallengeObject {
             r#type: "device-attest-01",
             url: self.url(&format!("/acme/challenge/{}", order.id)),
             status: match order.authorization {

@@ -13,7 +13,7 @@ use tegata_core::{AcmeOrderId, Entropy, Installation, InvitationId, Refusal};
 
 /// What a client needs to register an account for an invitation. Key identifier and name are no secrets; the key is.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Binding {
+pub struct AccountBinding {
     /// The key identifier of the external account binding.
     pub kid: String,
     /// Its HMAC key, base64url, as certbot and lego take it.
@@ -24,8 +24,8 @@ pub struct Binding {
 
 impl BindingSecret {
     /// The binding to an invitation.
-    pub fn binding(&self, invitation: &InvitationId, installation: &Installation) -> Binding {
-        Binding {
+    pub fn binding(&self, invitation: &InvitationId, installation: &Installation) -> AccountBinding {
+        AccountBinding {
             kid: invitation.to_string(),
             hmac_key: base64url(&self.mac_key(invitation)),
             identifier: identifier(invitation, installation),

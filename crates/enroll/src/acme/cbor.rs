@@ -6,16 +6,16 @@ const DEEPEST: u8 = 6;
 
 /// One item. What borrows, borrows from the input.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Item<'a> {
+pub(super) enum CborItem<'a> {
     Bytes(&'a [u8]),
     Text(&'a str),
-    Array(Vec<Item<'a>>),
-    Map(Vec<(Item<'a>, Item<'a>)>),
+    Array(Vec<CborItem<'a>>),
+    Map(Vec<(CborItem<'a>, CborItem<'a>)>),
     /// A number or a simple value, which nobody asks for.
     Other,
 }
 
-impl<'a> Item<'a> {
+impl<'a> CborItem<'a> {
     /// The one item that `bytes` consist of; `None` when it is malformed, or of a kind that is not read.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut rest = bytes;
@@ -24,9 +24,9 @@ impl<'a> Item<'a> {
     }
 
     /// The value of a text key; `None` also when it stands there twice.
-    pub(super) fn get(&self, key: &str) -> Option<&Item<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<&CborItem<'a>> {
         let Self::Map(pairs) = self else { return None };
-        let mut found = pairs.iter().filter(|(name, _)| *name == Item::Text(key));
+        let mut found = pairs.iter().filter(|(name, _)| *name == CborItem::Text(key));
         let (_, value) = found.next()?;
         found.next().is_none().then_some(value)
     }
@@ -42,30 +42,30 @@ impl<'a> Item<'a> {
     }
 
     /// Its elements.
-    pub(super) fn array(&self) -> Option<&[Item<'a>]> {
+    pub(super) fn array(&self) -> Option<&[CborItem<'a>]> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 }
 
-fn item<'a>(rest: &mut &'a [u8], deepest: u8) -> Option<Item<'a>> {
+fn item<'a>(rest: &mut &'a [u8], deepest: u8) -> Option<CborItem<'a>> {
     let deepest = deepest.checked_sub(1)?;
     let (major, argument) = head(rest)?;
     Some(match major {
-        2 => Item::Bytes(take(rest, argument)?),
-        3 => Item::Text(str::from_utf8(take(rest, argument)?).ok()?),
-        4 => Item::Array(items(rest, argument, deepest)?),
+        2 => CborItem::Bytes(take(rest, argument)?),
+        3 => CborItem::Text(str::from_utf8(take(rest, argument)?).ok()?),
+        4 => CborItem::Array(items(rest, argument, deepest)?),
         5 => {
             let mut flat = items(rest, argument.checked_mul(2)?, deepest)?.into_iter();
             let pair = || Some((flat.next()?, flat.next()?));
-            Item::Map(std::iter::from_fn(pair).collect())
+            CborItem::Map(std::iter::from_fn(pair).collect())
         }
-        0 | 1 | 7 => Item::Other,
+        0 | 1 | 7 => CborItem::Other,
         _ => return None,
     })
 }
 
 /// So many items. Each takes an octet at least, so that a count cannot ask for more memory than came along.
-fn items<'a>(rest: &mut &'a [u8], count: u64, deepest: u8) -> Option<Vec<Item<'a>>> {
+fn items<'a>(rest: &mut &'a [u8], count: u64, deepest: u8) -> Option<Vec<CborItem<'a>>> {
     let count = usize::try_from(count).ok().filter(|count| *count <= rest.len())?;
     (0..count).map(|_| item(rest, deepest)).collect()
 }
@@ -102,10 +102,11 @@ mod tests {
     #[test]
     fn an_attestation_object_is_read() {
         let object = b"\xa2\x63fmt\x65apple\x67attStmt\xa1\x63x5c\x82\x42\x01\x02\x41\x03";
-        let object = Item::parse(object).unwrap();
-        assert_eq!(object.get("fmt").and_then(Item::text), Some("apple"));
-        let chain = object.get("attStmt").and_then(|statement| statement.get("x5c")).and_then(Item::array);
-        assert_eq!(chain.unwrap(), [Item::Bytes(&[1, 2]), Item::Bytes(&[3])]);
+        let object = CborItem::parse(object).unwrap();
+        assert_eq!(object.get("fmt").and_then(CborItem::text), Some("apple"));
+        let chain =
+            object.get("attStmt").and_then(|statement| statement.get("x5c")).and_then(CborItem::array);
+        assert_eq!(chain.unwrap(), [CborItem::Bytes(&[1, 2]), CborItem::Bytes(&[3])]);
         assert_eq!(object.get("authData"), None);
     }
 
@@ -124,16 +125,16 @@ mod tests {
             b"\x5b\xff\xff\xff\xff\xff\xff\xff\xff",
             &[0x81; 100],
         ] {
-            assert_eq!(Item::parse(wrong), None, "{wrong:?}");
+            assert_eq!(CborItem::parse(wrong), None, "{wrong:?}");
         }
-        let twice = Item::parse(b"\xa2\x61a\x01\x61a\x02").unwrap();
+        let twice = CborItem::parse(b"\xa2\x61a\x01\x61a\x02").unwrap();
         assert_eq!(twice.get("a"), None, "which one would be meant?");
     }
 
     proptest! {
         #[test]
         fn nothing_that_arrives_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
-            let _ = Item::parse(&bytes);
+            let _ = CborItem::parse(&bytes);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Keys of accounts in JSON (RFC 7517, RFC 7518, RFC 8037): ES256, ES384, RS256 and `EdDSA`, each by its kind of key. The
 //! algorithm follows from the key; what a header says must agree with it.
 
-use super::problem::{AcmeError, Answer};
+use super::problem::{AcmeError, AcmeResult};
 use ring::digest::{SHA256, digest};
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ const MODULUS: std::ops::RangeInclusive<usize> = 256..=512;
 
 /// A key as it travels. Members that no key here has are not read.
 #[derive(Deserialize)]
-struct Written {
+struct WrittenAcmeJwk {
     kty: String,
     crv: Option<String>,
     x: Option<String>,
@@ -34,7 +34,7 @@ struct Written {
 
 /// A sound public key.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Jwk {
+pub(super) enum AcmeJwk {
     /// An uncompressed point.
     P256(Vec<u8>),
     /// An uncompressed point.
@@ -45,10 +45,10 @@ pub(super) enum Jwk {
     Ed25519(Vec<u8>),
 }
 
-impl Jwk {
+impl AcmeJwk {
     /// From JSON.
-    pub(super) fn parse(value: &serde_json::Value) -> Answer<Self> {
-        let written = Written::deserialize(value).map_err(|_| AcmeError::bad_key("not a JWK"))?;
+    pub(super) fn parse(value: &serde_json::Value) -> AcmeResult<Self> {
+        let written = WrittenAcmeJwk::deserialize(value).map_err(|_| AcmeError::bad_key("not a JWK"))?;
         if !may_verify(written.use_.as_deref(), written.key_ops.as_ref()) {
             return Err(AcmeError::bad_key("by its use or key_ops it verifies no signatures"));
         }
@@ -73,7 +73,7 @@ impl Jwk {
     }
 
     /// Whether this key made the signature, by the one algorithm of its kind.
-    pub(super) fn verify(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> Answer<()> {
+    pub(super) fn verify(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> AcmeResult<()> {
         if algorithm != self.algorithm() {
             return Err(AcmeError::bad_algorithm("the algorithm is not that of the key", &ALGORITHMS));
         }
@@ -117,19 +117,19 @@ impl Jwk {
     }
 }
 
-impl Written {
-    fn read(&self) -> Option<Jwk> {
+impl WrittenAcmeJwk {
+    fn read(&self) -> Option<AcmeJwk> {
         match (&*self.kty, self.crv.as_deref()) {
-            ("EC", Some("P-256")) => self.point(32).map(Jwk::P256),
-            ("EC", Some("P-384")) => self.point(48).map(Jwk::P384),
-            ("OKP", Some("Ed25519")) => octets(self.x.as_ref(), 32).map(Jwk::Ed25519),
+            ("EC", Some("P-256")) => self.point(32).map(AcmeJwk::P256),
+            ("EC", Some("P-384")) => self.point(48).map(AcmeJwk::P384),
+            ("OKP", Some("Ed25519")) => octets(self.x.as_ref(), 32).map(AcmeJwk::Ed25519),
             ("RSA", _) => {
                 let [n, e] = [&self.n, &self.e].map(|number| from_base64url(number.as_deref()?));
                 let (n, e) = (n?, e?);
                 let is_plain = |number: &[u8]| number.first().is_some_and(|first| *first != 0);
                 // An exponent of 1 signs everything; ring wants at least 3 and odd.
                 let is_sound = is_plain(&n) && MODULUS.contains(&n.len()) && is_plain(&e) && e.len() <= 4;
-                is_sound.then_some(Jwk::Rsa(n, e))
+                is_sound.then_some(AcmeJwk::Rsa(n, e))
             }
             _ => None,
         }
@@ -166,11 +166,11 @@ mod tests {
         // RFC 7638 section 3.1.
         let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
         let key =
-            Jwk::parse(&json!({"kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"}));
+            AcmeJwk::parse(&json!({"kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"}));
         assert_eq!(key.unwrap().thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         // RFC 8037 appendix A.3.
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-        let key = Jwk::parse(&json!({"kty": "OKP", "crv": "Ed25519", "x": x})).unwrap();
+        let key = AcmeJwk::parse(&json!({"kty": "OKP", "crv": "Ed25519", "x": x})).unwrap();
         assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
@@ -203,8 +203,8 @@ mod tests {
             edwards.sign(b"message").as_ref().to_vec(),
         ];
         for (at, (pair, written, algorithm)) in all.iter().enumerate() {
-            let key = Jwk::parse(written).unwrap();
-            assert_eq!(Jwk::parse(&serde_json::from_str(&key.canonical()).unwrap()).unwrap(), key);
+            let key = AcmeJwk::parse(written).unwrap();
+            assert_eq!(AcmeJwk::parse(&serde_json::from_str(&key.canonical()).unwrap()).unwrap(), key);
             assert_eq!(key.verify(algorithm, b"message", &signatures[at]), Ok(()), "{algorithm}");
             assert!(key.verify(algorithm, b"massage", &signatures[at]).is_err());
             for (other, (another, _, foreign)) in all.iter().enumerate().filter(|(other, _)| *other != at) {
@@ -236,7 +236,7 @@ mod tests {
             json!({"kty": "OKP", "crv": "Ed25519", "x": x, "key_ops": ["sign"]}),
             json!({"kty": "OKP", "crv": "Ed25519", "x": x, "key_ops": null}),
         ] {
-            assert!(Jwk::parse(&wrong).is_err(), "{wrong}");
+            assert!(AcmeJwk::parse(&wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -5,7 +5,7 @@
 //! by the holder of an account or of an invitation, it is then written into the ledger: no other server takes it again. What a
 //! stranger signs with changes nothing, however often it comes, and is never a row.
 
-use crate::secret::Opening;
+use crate::secret::BindingSecretOpening;
 use ring::hmac;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,8 +30,8 @@ const TIME: usize = 8;
 const SAID: usize = TIME + 8;
 const TAG: usize = 16;
 
-pub(super) struct Nonces {
-    opening: Opening,
+pub(super) struct NonceSource {
+    opening: BindingSecretOpening,
     entropy: Arc<dyn Entropy>,
     used: Mutex<Used>,
 }
@@ -48,8 +48,8 @@ struct Used {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Nonce([u8; SAID]);
 
-impl Nonces {
-    pub(super) fn new(opening: Opening, entropy: Arc<dyn Entropy>) -> Self {
+impl NonceSource {
+    pub(super) fn new(opening: BindingSecretOpening, entropy: Arc<dyn Entropy>) -> Self {
         Self { opening, entropy, used: Mutex::default() }
     }
 
@@ -127,12 +127,12 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
-    fn nonces(secret: &'static [u8], seed: u64) -> Nonces {
-        let opening = Opening::new(Arc::new(move || Some(BindingSecret::new(secret))));
-        Nonces::new(opening, Arc::new(Seeded::new(seed)))
+    fn nonces(secret: &'static [u8], seed: u64) -> NonceSource {
+        let opening = BindingSecretOpening::new(Arc::new(move || Some(BindingSecret::new(secret))));
+        NonceSource::new(opening, Arc::new(Seeded::new(seed)))
     }
 
-    async fn takes(nonces: &Nonces, nonce: &str, now: Timestamp) -> bool {
+    async fn takes(nonces: &NonceSource, nonce: &str, now: Timestamp) -> bool {
         nonces.redeem(nonce, now).await.unwrap().is_some()
     }
 

@@ -1,11 +1,11 @@
 //! Orders (RFC 8555 section 7.4): one name, one invitation, one certificate.
 
-use super::Acme;
+use super::AcmeServer;
 use super::binding::identifier;
-use super::problem::{AcmeError, Answer};
-use super::request::{Signed, key_of};
-use crate::desk::HandedOver;
-use crate::ticket::{Purpose, Right, Ticket};
+use super::problem::{AcmeError, AcmeResult};
+use super::request::{SignedAcmeRequest, key_of};
+use crate::desk::HandedOverCertificate;
+use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use crate::waiting::PAUSE;
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -27,30 +27,30 @@ const LIFE: Duration = Duration::from_hours(24);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NewOrder {
-    identifiers: Vec<Identifier>,
+struct NewOrderRequest {
+    identifiers: Vec<OrderIdentifier>,
     not_before: Option<String>,
     not_after: Option<String>,
     replaces: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Finalize {
+struct FinalizeRequest {
     csr: String,
 }
 
 /// What a client calls itself.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Identifier {
+pub(super) struct OrderIdentifier {
     r#type: String,
     value: String,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct OrderObject {
     status: &'static str,
     expires: Timestamp,
-    identifiers: [Identifier; 1],
+    identifiers: [OrderIdentifier; 1],
     authorizations: [String; 1],
     finalize: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,10 +61,10 @@ struct Shown {
     error: Option<Value>,
 }
 
-pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Response> {
+pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let account = signed.account()?;
-    let wanted: NewOrder = signed.json()?;
+    let wanted: NewOrderRequest = signed.json()?;
     if wanted.not_before.is_some() || wanted.not_after.is_some() {
         return Err(AcmeError::malformed("how long a certificate lives is not for clients to choose"));
     }
@@ -88,10 +88,10 @@ pub(super) async fn new(State(acme): State<Acme>, request: Request) -> Answer<Re
 }
 
 pub(super) async fn order(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     signed.nothing()?;
@@ -103,10 +103,10 @@ pub(super) async fn order(
 /// A key for the order: what is issued for it, and for whom, the ledger knows. The same key may come again until the
 /// order is valid.
 pub(super) async fn finalize(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     let order = acme.own_order(&signed, &id).await?;
@@ -114,7 +114,7 @@ pub(super) async fn finalize(
     if acme.state(&order) != AcmeState::Ready {
         return Err(Refusal::AcmeOrderNotReady.into());
     }
-    let csr = from_base64url(&signed.json::<Finalize>()?.csr).ok_or(Refusal::CsrMalformed)?;
+    let csr = from_base64url(&signed.json::<FinalizeRequest>()?.csr).ok_or(Refusal::CsrMalformed)?;
     let request = ParsedRequest::parse(&csr)?;
     if key_of(account)?.is(request.public_key_info()) {
         return Err(AcmeError::from(Refusal::KeyReused));
@@ -131,10 +131,10 @@ pub(super) async fn finalize(
 
 /// The certificate with what is between it and the root.
 pub(super) async fn certificate(
-    State(acme): State<Acme>,
+    State(acme): State<AcmeServer>,
     Path(id): Path<String>,
     request: Request,
-) -> Answer<Response> {
+) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
@@ -148,9 +148,9 @@ pub(super) async fn certificate(
     Ok(([(CONTENT_TYPE, "application/pem-certificate-chain")], text).into_response())
 }
 
-impl Acme {
+impl AcmeServer {
     /// The order at a URL, if it is the signer's.
-    pub(super) async fn own_order(&self, signed: &Signed, id: &str) -> Answer<AcmeOrder> {
+    pub(super) async fn own_order(&self, signed: &SignedAcmeRequest, id: &str) -> AcmeResult<AcmeOrder> {
         let account = signed.account()?;
         let id = AcmeOrderId::parse(id).ok_or(AcmeError::not_found())?;
         let order = self.desk.context.ledger.acme_order(&id).await?;
@@ -166,23 +166,23 @@ impl Acme {
     }
 
     /// What the client called itself.
-    pub(super) async fn identifier(&self, order: &AcmeOrder) -> Answer<Identifier> {
+    pub(super) async fn identifier(&self, order: &AcmeOrder) -> AcmeResult<OrderIdentifier> {
         let plain = String::from_utf8(order.identifier.clone());
         let value = match (self.account_is_unbound(order).await?, plain) {
             (true, _) => self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?,
             (false, Ok(plain)) => plain,
             (false, Err(_)) => return Err(Refusal::Internal.into()),
         };
-        Ok(Identifier { r#type: order.kind.as_str().to_owned(), value })
+        Ok(OrderIdentifier { r#type: order.kind.as_str().to_owned(), value })
     }
 
     /// By what right, and under which name, this account may order.
     async fn ordered(
         &self,
         account: &AcmeAccount,
-        name: &Identifier,
+        name: &OrderIdentifier,
         replaces: Option<&str>,
-    ) -> Answer<NewAcmeOrder> {
+    ) -> AcmeResult<NewAcmeOrder> {
         let entropy = self.desk.context.entropy.as_ref();
         let kind = AcmeIdentifier::parse(&name.r#type)
             .ok_or(AcmeError::from(Refusal::AcmeIdentifier).named("unsupportedIdentifier"))?;
@@ -208,7 +208,7 @@ impl Acme {
         invitation: &InvitationId,
         kind: AcmeIdentifier,
         name: &str,
-    ) -> Answer<(InvitationId, Vec<u8>)> {
+    ) -> AcmeResult<(InvitationId, Vec<u8>)> {
         let own = match kind {
             AcmeIdentifier::Dns => identifier(invitation, &self.desk.context.installation),
             AcmeIdentifier::Permanent => invitation.to_string(),
@@ -229,13 +229,13 @@ impl Acme {
         order: &AcmeOrderId,
         kind: AcmeIdentifier,
         code: &str,
-    ) -> Answer<(InvitationId, Vec<u8>)> {
+    ) -> AcmeResult<(InvitationId, Vec<u8>)> {
         if kind != AcmeIdentifier::Permanent {
             return Err(Refusal::AcmeIdentifier.into());
         }
-        let ticket = self.desk.read_ticket(Purpose::Certificate, code).await?;
+        let ticket = self.desk.read_ticket(TicketPurpose::Certificate, code).await?;
         let invitation = match &ticket {
-            Some(Ticket { right: Right::Renewal(old), given_at }) => {
+            Some(Ticket { right: TicketRight::Renewal(old), given_at }) => {
                 let old = self.desk.renewed_by_ticket(old, *given_at, None).await?;
                 self.desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
             }
@@ -249,7 +249,7 @@ impl Acme {
     }
 
     /// The certificate of the account's own device that is to be replaced (RFC 9773 section 5).
-    async fn replaced(&self, account: &AcmeAccount, id: &str) -> Answer<Thumbprint> {
+    async fn replaced(&self, account: &AcmeAccount, id: &str) -> AcmeResult<Thumbprint> {
         let known = self.certificate_of_id(id).await?;
         let own = known.filter(|known| account.device.as_ref() == Some(&known.device));
         let own = own.ok_or(AcmeError::malformed("replaces names no certificate of this account"))?;
@@ -257,7 +257,7 @@ impl Acme {
     }
 
     /// Whether its account shows an invitation with each order, rather than being bound to one.
-    pub(super) async fn account_is_unbound(&self, order: &AcmeOrder) -> Answer<bool> {
+    pub(super) async fn account_is_unbound(&self, order: &AcmeOrder) -> AcmeResult<bool> {
         let account = self.desk.context.ledger.acme_account(&order.account).await?;
         Ok(account.ok_or(Refusal::Internal)?.invitation.is_none())
     }
@@ -268,7 +268,7 @@ impl Acme {
         account: &AcmeAccount,
         order: &AcmeOrder,
         request: &ParsedRequest,
-    ) -> Answer<AcmeOrder> {
+    ) -> AcmeResult<AcmeOrder> {
         let ledger = &self.desk.context.ledger;
         let key = request.key_hash();
         let actor = Actor::Invitation(order.invitation.clone());
@@ -310,10 +310,10 @@ impl Acme {
         account: &AcmeAccount,
         order: &AcmeOrder,
         request: &ParsedRequest,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         if let Some(shown) = self.code_shown(account, order).await? {
-            let ticket = self.desk.authentic_ticket(Purpose::Certificate, &shown).await?;
-            if let Some(Ticket { right: Right::Renewal(old), given_at }) = ticket {
+            let ticket = self.desk.authentic_ticket(TicketPurpose::Certificate, &shown).await?;
+            if let Some(Ticket { right: TicketRight::Renewal(old), given_at }) = ticket {
                 let old = self.desk.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
                 return self.desk.renew_with(&old, request, None).await;
             }
@@ -341,14 +341,14 @@ impl Acme {
         Ok(Some(self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?))
     }
 
-    async fn show(&self, status: StatusCode, order: &AcmeOrder) -> Answer<Response> {
+    async fn show(&self, status: StatusCode, order: &AcmeOrder) -> AcmeResult<Response> {
         let url = self.url(&format!("/acme/order/{}", order.id));
         let replaces = match order.replaces {
             Some(thumbprint) => self.id_of_certificate(&thumbprint).await?,
             None => None,
         };
         let standing = self.standing(order).await?;
-        let shown = Shown {
+        let shown = OrderObject {
             status: standing.status,
             expires: order.expires_at.whole_second(),
             identifiers: [self.identifier(order).await?],

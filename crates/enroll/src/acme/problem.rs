@@ -11,7 +11,7 @@ use tegata_storage::LedgerError;
 use tegata_web::{Problem, RequestId};
 
 /// What a handler answers.
-pub(super) type Answer<T> = Result<T, AcmeError>;
+pub(super) type AcmeResult<T> = Result<T, AcmeError>;
 
 /// Why a request is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -163,7 +163,7 @@ impl IntoResponse for AcmeError {
     fn into_response(self) -> Response {
         let status = self.status();
         let request_id = RequestId::current();
-        let body = Body {
+        let body = AcmeProblemBody {
             r#type: self.urn(),
             title: self.refusal.title(Language::En),
             status: status.as_u16(),
@@ -189,7 +189,7 @@ impl IntoResponse for AcmeError {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct AcmeProblemBody<'a> {
     r#type: String,
     title: &'static str,
     status: u16,

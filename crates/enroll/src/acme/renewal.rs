@@ -1,7 +1,7 @@
 //! When to renew (RFC 9773): the same moment that the page and the console go by.
 
-use super::Acme;
-use super::problem::{AcmeError, Answer};
+use super::AcmeServer;
+use super::problem::{AcmeError, AcmeResult};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -17,18 +17,18 @@ const LOOK_AGAIN: &str = "21600";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Shown {
-    suggested_window: Window,
+struct RenewalInfoObject {
+    suggested_window: SuggestedWindow,
 }
 
 #[derive(Serialize)]
-struct Window {
+struct SuggestedWindow {
     start: Timestamp,
     end: Timestamp,
 }
 
 /// For anybody: it says no more than OCSP does.
-pub(super) async fn info(State(acme): State<Acme>, Path(id): Path<String>) -> Answer<Response> {
+pub(super) async fn info(State(acme): State<AcmeServer>, Path(id): Path<String>) -> AcmeResult<Response> {
     let known = acme.certificate_of_id(&id).await?.ok_or(AcmeError::not_found())?;
     let ledger = &acme.desk.context.ledger;
     let status = ledger.status_of(&known.issuer, &known.serial).await?;
@@ -40,20 +40,20 @@ pub(super) async fn info(State(acme): State<Acme>, Path(id): Path<String>) -> An
     } else {
         acme.desk.context.renewal.window(known.not_before, known.not_after)
     };
-    let window = Window { start: start.whole_second(), end: end.whole_second() };
-    Ok(([(RETRY_AFTER, LOOK_AGAIN)], Json(Shown { suggested_window: window })).into_response())
+    let window = SuggestedWindow { start: start.whole_second(), end: end.whole_second() };
+    Ok(([(RETRY_AFTER, LOOK_AGAIN)], Json(RenewalInfoObject { suggested_window: window })).into_response())
 }
 
-impl Acme {
+impl AcmeServer {
     /// The certificate behind an identifier of RFC 9773 section 4.1: its issuer's key identifier and its serial number.
-    pub(super) async fn certificate_of_id(&self, id: &str) -> Answer<Option<Certificate>> {
+    pub(super) async fn certificate_of_id(&self, id: &str) -> AcmeResult<Option<Certificate>> {
         let parts = id
             .split_once('.')
             .and_then(|(key, serial)| Some((from_base64url(key)?, from_base64url(serial)?)));
         let (key, serial) = parts.ok_or(AcmeError::malformed("not an identifier of a certificate"))?;
         let authorities = self.desk.authorities.all();
         let is_of =
-            |authority: &&std::sync::Arc<tegata_ca::Authority>| authority.issuer().key_identifier() == key;
+            |authority: &&std::sync::Arc<tegata_ca::IssuingCa>| authority.issuer().key_identifier() == key;
         let Some(authority) = authorities.iter().find(is_of) else { return Ok(None) };
         let found = self.desk.context.ledger.find_certificates(&serial).await?;
         let is_it = |known: &Certificate| {
@@ -65,7 +65,7 @@ impl Acme {
     }
 
     /// The identifier of a certificate.
-    pub(super) async fn id_of_certificate(&self, thumbprint: &Thumbprint) -> Answer<Option<String>> {
+    pub(super) async fn id_of_certificate(&self, thumbprint: &Thumbprint) -> AcmeResult<Option<String>> {
         let found = self.desk.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
         let id = |known: Certificate| {
             let authority = self.desk.authorities.get(&known.issuer)?;

@@ -1,10 +1,10 @@
 //! Reading a signed request: who says what, fresh, and for this URL (RFC 8555 sections 6.2 to 6.5).
 
-use super::Acme;
-use super::jwk::Jwk;
-use super::jws::{Claimed, Jws};
+use super::AcmeServer;
+use super::jwk::AcmeJwk;
+use super::jws::{AcmeJws, ClaimedSigner};
 use super::nonce::Nonce;
-use super::problem::{AcmeError, Answer};
+use super::problem::{AcmeError, AcmeResult};
 use axum::extract::Request;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -14,8 +14,8 @@ use tegata_storage::AcmeAccount;
 use tegata_web::body;
 
 /// A request whose signature holds.
-pub(super) struct Signed {
-    pub(super) signer: Signer,
+pub(super) struct SignedAcmeRequest {
+    pub(super) signer: AcmeSigner,
     /// Where it was sent.
     pub(super) url: String,
     /// What it was signed with.
@@ -24,22 +24,22 @@ pub(super) struct Signed {
 }
 
 /// Who has signed.
-pub(super) enum Signer {
+pub(super) enum AcmeSigner {
     /// An open account.
     Account(AcmeAccount),
     /// A key without an account, or one that does not say which.
-    Key(Jwk),
+    Key(AcmeJwk),
 }
 
-impl Signed {
+impl SignedAcmeRequest {
     /// What is said, as one JSON object. Members that are not known say nothing (RFC 8555 section 7.1).
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Answer<T> {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> AcmeResult<T> {
         serde_json::from_slice(&self.payload)
             .map_err(|_| AcmeError::malformed("the payload is not what belongs here"))
     }
 
     /// That nothing is said: a POST-as-GET (RFC 8555 section 6.3).
-    pub(super) fn nothing(&self) -> Answer<()> {
+    pub(super) fn nothing(&self) -> AcmeResult<()> {
         if self.is_empty() { Ok(()) } else { Err(AcmeError::malformed("the payload must be empty here")) }
     }
 
@@ -49,23 +49,23 @@ impl Signed {
     }
 
     /// The account; a bare key has no business here.
-    pub(super) fn account(&self) -> Answer<&AcmeAccount> {
+    pub(super) fn account(&self) -> AcmeResult<&AcmeAccount> {
         match &self.signer {
-            Signer::Account(account) => Ok(account),
-            Signer::Key(_) => Err(AcmeError::malformed("this is for accounts: name yours by kid")),
+            AcmeSigner::Account(account) => Ok(account),
+            AcmeSigner::Key(_) => Err(AcmeError::malformed("this is for accounts: name yours by kid")),
         }
     }
 }
 
-impl Acme {
+impl AcmeServer {
     /// Reads and verifies a request. Its nonce is used up whatever comes of it.
-    pub(super) async fn signed(&self, request: Request) -> Answer<Signed> {
+    pub(super) async fn signed(&self, request: Request) -> AcmeResult<SignedAcmeRequest> {
         let url = self.url(request.uri().path());
         if !is_jose(&request) {
             return Err(AcmeError::media_type());
         }
         let body = body::read(request.into_body(), body::LIMIT).await?;
-        let jws = Jws::parse(&body)?;
+        let jws = AcmeJws::parse(&body)?;
         let nonce = self.nonces.redeem(jws.nonce().unwrap_or_default(), self.now()).await?;
         let nonce = nonce.ok_or(Refusal::AcmeNonce)?;
         jws.check_algorithm()?;
@@ -73,10 +73,10 @@ impl Acme {
             return Err(AcmeError::malformed("it was signed for another URL").named("unauthorized"));
         }
         match jws.claimed()? {
-            Claimed::Key(key) => {
-                Ok(Signed { payload: jws.verify(&key)?, signer: Signer::Key(key), url, nonce })
+            ClaimedSigner::Key(key) => {
+                Ok(SignedAcmeRequest { payload: jws.verify(&key)?, signer: AcmeSigner::Key(key), url, nonce })
             }
-            Claimed::Known(kid) => {
+            ClaimedSigner::Known(kid) => {
                 let account = self.account_at(kid).await?;
                 let payload = jws.verify(&key_of(&account)?)?;
                 // Only its holder learns that an account was closed.
@@ -86,20 +86,20 @@ impl Acme {
                 if account.is_stored {
                     self.use_up(nonce).await?;
                 }
-                Ok(Signed { payload, signer: Signer::Account(account), url, nonce })
+                Ok(SignedAcmeRequest { payload, signer: AcmeSigner::Account(account), url, nonce })
             }
         }
     }
 
     /// No server takes the nonce again. Called once it is certain that the request comes from somebody with a right: each is
     /// a row for a while.
-    pub(super) async fn use_up(&self, nonce: Nonce) -> Answer<()> {
+    pub(super) async fn use_up(&self, nonce: Nonce) -> AcmeResult<()> {
         let is_first = self.desk.context.ledger.group(nonce.used(self.now())).await?;
         if is_first { Ok(()) } else { Err(Refusal::AcmeNonce.into()) }
     }
 
     /// Whether the account at this URL is in the ledger or in name only.
-    async fn account_at(&self, url: &str) -> Answer<AcmeAccount> {
+    async fn account_at(&self, url: &str) -> AcmeResult<AcmeAccount> {
         let named = url.strip_prefix(&self.url("/acme/account/")).ok_or(Refusal::AcmeAccountUnknown)?;
         let (id, key) = named.split_once('.').map_or((named, None), |(id, key)| (id, Some(key)));
         let id = AcmeAccountId::parse(id).ok_or(Refusal::AcmeAccountUnknown)?;
@@ -107,13 +107,13 @@ impl Acme {
             return Ok(account);
         }
         let key = key.and_then(from_base64url).and_then(|key| serde_json::from_slice(&key).ok());
-        let key = Jwk::parse(&key.ok_or(Refusal::AcmeAccountUnknown)?)?;
+        let key = AcmeJwk::parse(&key.ok_or(Refusal::AcmeAccountUnknown)?)?;
         let account = self.account_in_name(&key).await?;
         if account.id == id { Ok(account) } else { Err(Refusal::AcmeAccountUnknown.into()) }
     }
 
     /// The account that a key has with nobody's invitation: every server finds the same one, and none remembers it.
-    pub(super) async fn account_in_name(&self, key: &Jwk) -> Answer<AcmeAccount> {
+    pub(super) async fn account_in_name(&self, key: &AcmeJwk) -> AcmeResult<AcmeAccount> {
         let secret = self.desk.opening.secret().await?;
         let derived = secret.derived(&format!("account of {}", key.thumbprint()));
         let id = AcmeAccountId::parse(&base32(&derived.as_ref()[..16])).ok_or(Refusal::Internal)?;
@@ -132,9 +132,9 @@ impl Acme {
 }
 
 /// The key of an account as the ledger keeps it.
-pub(super) fn key_of(account: &AcmeAccount) -> Answer<Jwk> {
+pub(super) fn key_of(account: &AcmeAccount) -> AcmeResult<AcmeJwk> {
     let value = serde_json::from_str(&account.jwk).map_err(|_| Refusal::Internal)?;
-    Jwk::parse(&value)
+    AcmeJwk::parse(&value)
 }
 
 /// The media type of a request (RFC 8555 section 6.2).

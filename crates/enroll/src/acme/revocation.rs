@@ -1,8 +1,8 @@
 //! Taking a certificate back (RFC 8555 section 7.6): by the account it was issued to, or by its own key.
 
-use super::Acme;
-use super::problem::{AcmeError, Answer};
-use super::request::{Signed, Signer};
+use super::AcmeServer;
+use super::problem::{AcmeError, AcmeResult};
+use super::request::{AcmeSigner, SignedAcmeRequest};
 use axum::extract::{Request, State};
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,14 +12,14 @@ use tegata_storage::{Actor, LedgerError, Lineage};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 #[derive(Deserialize)]
-struct Revoke {
+struct RevokeCertRequest {
     certificate: String,
     reason: Option<u8>,
 }
 
-pub(super) async fn revoke(State(acme): State<Acme>, request: Request) -> Answer<StatusCode> {
+pub(super) async fn revoke(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<StatusCode> {
     let signed = acme.signed(request).await?;
-    let wanted: Revoke = signed.json()?;
+    let wanted: RevokeCertRequest = signed.json()?;
     let der = from_base64url(&wanted.certificate)
         .ok_or(AcmeError::malformed("the certificate is not base64url"))?;
     let reason = reason(wanted.reason)?;
@@ -46,13 +46,18 @@ const NOT_YOURS: AcmeError =
     AcmeError::malformed("no certificate that this key may revoke").named("unauthorized");
 const ALREADY: AcmeError = AcmeError::malformed("it was revoked before").named("alreadyRevoked");
 
-impl Acme {
-    async fn may_revoke(&self, signed: &Signed, der: &[u8], thumbprint: &Thumbprint) -> Answer<bool> {
+impl AcmeServer {
+    async fn may_revoke(
+        &self,
+        signed: &SignedAcmeRequest,
+        der: &[u8],
+        thumbprint: &Thumbprint,
+    ) -> AcmeResult<bool> {
         match &signed.signer {
-            Signer::Account(account) => {
+            AcmeSigner::Account(account) => {
                 Ok(self.desk.context.ledger.is_acme_certificate_of(&account.id, thumbprint).await?)
             }
-            Signer::Key(key) => {
+            AcmeSigner::Key(key) => {
                 let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Refusal::Internal)?;
                 Ok(key.is(certificate.public_key().raw))
             }
@@ -61,7 +66,7 @@ impl Acme {
 }
 
 /// RFC 5280 section 5.3.1. Those that mean a CA, or that come back, are not for holders.
-fn reason(number: Option<u8>) -> Answer<RevocationReason> {
+fn reason(number: Option<u8>) -> AcmeResult<RevocationReason> {
     match number {
         None | Some(0) => Ok(RevocationReason::Unspecified),
         Some(1) => Ok(RevocationReason::KeyCompromise),

@@ -1,24 +1,24 @@
 //! Orders whose key waits for somebody's approval. The client is told that its order is being processed (RFC 8555 section
 //! 7.4) and asks again; what it was finalized with is on record with the approval.
 
-use super::Acme;
-use super::problem::{AcmeError, Answer};
+use super::AcmeServer;
+use super::problem::{AcmeError, AcmeResult};
 use serde_json::Value;
 use tegata_ca::ParsedRequest;
 use tegata_core::Refusal;
 use tegata_storage::{AcmeAccount, AcmeOrder, AcmeState, Actor, Approval, ApprovalState};
 
 /// What a client is told of an order.
-pub(super) struct Standing {
+pub(super) struct OrderStatus {
     pub(super) status: &'static str,
     /// Whether it should ask again.
     pub(super) waits: bool,
     pub(super) error: Option<Value>,
 }
 
-impl Acme {
+impl AcmeServer {
     /// Where an order stands by the clock and by what was decided.
-    pub(super) async fn standing(&self, order: &AcmeOrder) -> Answer<Standing> {
+    pub(super) async fn standing(&self, order: &AcmeOrder) -> AcmeResult<OrderStatus> {
         let state = self.state(order);
         let approval = match state {
             AcmeState::Ready | AcmeState::Invalid => self.approval_of(order).await?,
@@ -26,7 +26,7 @@ impl Acme {
         };
         let waits = state == AcmeState::Ready && approval.is_some();
         let declined = approval.is_some_and(|approval| approval.state == ApprovalState::Declined);
-        Ok(Standing {
+        Ok(OrderStatus {
             status: if waits { "processing" } else { state.as_str() },
             waits,
             error: declined.then(|| AcmeError::from(Refusal::ApprovalDeclined).member()),
@@ -34,7 +34,7 @@ impl Acme {
     }
 
     /// The order after whatever was decided meanwhile: a certificate, or nothing.
-    pub(super) async fn gone_on(&self, account: &AcmeAccount, order: AcmeOrder) -> Answer<AcmeOrder> {
+    pub(super) async fn gone_on(&self, account: &AcmeAccount, order: AcmeOrder) -> AcmeResult<AcmeOrder> {
         if self.state(&order) != AcmeState::Ready {
             return Ok(order);
         }
@@ -56,7 +56,7 @@ impl Acme {
         issued
     }
 
-    async fn given_up(&self, order: &AcmeOrder) -> Answer<AcmeOrder> {
+    async fn given_up(&self, order: &AcmeOrder) -> AcmeResult<AcmeOrder> {
         let actor = Actor::Invitation(order.invitation.clone());
         let ledger = &self.desk.context.ledger;
         let mut transaction = ledger.begin(self.now()).await?;
@@ -65,7 +65,7 @@ impl Acme {
         Ok(ledger.acme_order(&order.id).await?.ok_or(Refusal::Internal)?)
     }
 
-    async fn approval_of(&self, order: &AcmeOrder) -> Answer<Option<Approval>> {
+    async fn approval_of(&self, order: &AcmeOrder) -> AcmeResult<Option<Approval>> {
         match &order.key_hash {
             Some(key) => Ok(self.desk.context.ledger.approval_for(&order.invitation, key).await?),
             None => Ok(None),

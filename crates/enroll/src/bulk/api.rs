@@ -1,6 +1,8 @@
 //! The office for lists over HTTP.
 
-use super::{Bulk, JudgedLine, Realm, WrongLine, lines_of_csv, lines_of_json, logged};
+use super::{
+    BulkInvitations, InvitationRights, JudgedLine, RefusedLine, lines_of_csv, lines_of_json, logged,
+};
 use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
@@ -16,9 +18,10 @@ use tegata_core::{
     DeviceId, InvitationId, InvitationListId, Language, NotAName, Refusal, Role, SiteId, Timestamp,
 };
 use tegata_storage::{
-    Guest, InvitationLine, InvitationList, LineOutcome, LineRefusal, NewInvitationList, NewLine, Site,
+    InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
+    NewInvitationList, Site,
 };
-use tegata_web::{Answer, Presented, Problem, ReaderLanguage, body};
+use tegata_web::{Presented, Problem, ReaderLanguage, WebResult, body};
 
 /// The most that a list may be, in bytes and in lines.
 const LARGEST: usize = 256 * 1024;
@@ -32,7 +35,7 @@ const LONGEST_KEY: usize = 64;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-pub(super) fn routes(bulk: Bulk) -> Router {
+pub(super) fn routes(bulk: BulkInvitations) -> Router {
     Router::new()
         .route("/api/v1/invitations", post(receive))
         .route("/api/v1/invitations/{list}", get(report).delete(withdraw))
@@ -42,20 +45,20 @@ pub(super) fn routes(bulk: Bulk) -> Router {
 
 /// Who asks, in the query: a name is no secret.
 #[derive(Deserialize)]
-struct Asking {
+struct ListQuery {
     client_id: Option<String>,
     days: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct JsonList {
+struct JsonListRequest {
     lines: Vec<Value>,
 }
 
 /// How far a list is, and what became of each line.
 #[derive(Serialize)]
-struct Report {
+struct InvitationListReport {
     list: InvitationListId,
     state: &'static str,
     /// Whether the links wait to be fetched, or were.
@@ -99,7 +102,7 @@ struct LineReport {
 
 /// A link, for whoever equips the device. A secret.
 #[derive(Serialize)]
-struct HandedOver {
+struct HandedOverLink {
     line: u32,
     site: Option<String>,
     label: Option<String>,
@@ -109,22 +112,22 @@ struct HandedOver {
 }
 
 /// A client that has proved who it is.
-struct Client {
+struct InvitingClient {
     id: String,
-    realms: Vec<Realm>,
+    realms: Vec<InvitationRights>,
 }
 
 async fn receive(
-    State(bulk): State<Bulk>,
+    State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
-    Query(asking): Query<Asking>,
+    Query(asking): Query<ListQuery>,
     request: Request,
-) -> Answer<impl IntoResponse> {
+) -> WebResult<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     let key = idempotency_key(request.headers())?;
     let life = life(asking.days)?;
-    let form = Form::of(request.headers())?;
+    let form = ListFormat::of(request.headers())?;
     let bytes = body::read(request.into_body(), LARGEST).await.map_err(too_large)?;
     let sites = bulk.sites(&client.realms).await?;
     let lines = form.lines(&bytes, &sites)?;
@@ -150,23 +153,23 @@ async fn receive(
 }
 
 async fn report(
-    State(bulk): State<Bulk>,
+    State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
-    Query(asking): Query<Asking>,
+    Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
-) -> Answer<impl IntoResponse> {
+) -> WebResult<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     Ok((NO_STORE, Json(bulk.report(&client, &identifier(&list)?, language).await?)))
 }
 
 /// Marked as handed over before they leave: an answer that is lost is not given again.
 async fn hand_over(
-    State(bulk): State<Bulk>,
+    State(bulk): State<BulkInvitations>,
     Presented(certificate): Presented,
-    Query(asking): Query<Asking>,
+    Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
-) -> Answer<impl IntoResponse> {
+) -> WebResult<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     let list = identifier(&list)?;
     let secret = bulk.secret.secret().await?;
@@ -178,7 +181,7 @@ async fn hand_over(
     let handed: Vec<_> = lines
         .into_iter()
         .filter_map(|line| match line.outcome {
-            LineOutcome::Invited { invitation, expires_at, .. } => Some(HandedOver {
+            LineOutcome::Invited { invitation, expires_at, .. } => Some(HandedOverLink {
                 line: line.number,
                 site: line.site_name,
                 label: line.label,
@@ -193,12 +196,12 @@ async fn hand_over(
 }
 
 async fn withdraw(
-    State(bulk): State<Bulk>,
+    State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
-    Query(asking): Query<Asking>,
+    Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
-) -> Answer<impl IntoResponse> {
+) -> WebResult<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     let list = identifier(&list)?;
     let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
@@ -207,12 +210,12 @@ async fn withdraw(
     Ok((NO_STORE, Json(bulk.report(&client, &list, language).await?)))
 }
 
-impl Bulk {
+impl BulkInvitations {
     async fn client(
         &self,
-        asking: &Asking,
+        asking: &ListQuery,
         certificate: Option<&tegata_web::PeerCertificate>,
-    ) -> Answer<Client> {
+    ) -> WebResult<InvitingClient> {
         let id = asking.client_id.clone().ok_or_else(|| {
             Problem::with_detail(Refusal::RequestMalformed, "client_id is missing in the query")
         })?;
@@ -220,11 +223,11 @@ impl Bulk {
         if realms.is_empty() {
             return Err(Refusal::ClientMayNotInvite.into());
         }
-        Ok(Client { id, realms })
+        Ok(InvitingClient { id, realms })
     }
 
     /// The sites of its realms: no other site has a name here.
-    async fn sites(&self, realms: &[Realm]) -> Answer<Vec<Site>> {
+    async fn sites(&self, realms: &[InvitationRights]) -> WebResult<Vec<Site>> {
         let mut all = Vec::new();
         for realm in realms {
             let sites = self.context.ledger.sites(&realm.tenant).await.map_err(logged)?;
@@ -234,17 +237,22 @@ impl Bulk {
         Ok(all)
     }
 
-    async fn report(&self, client: &Client, id: &InvitationListId, language: Language) -> Answer<Report> {
+    async fn report(
+        &self,
+        client: &InvitingClient,
+        id: &InvitationListId,
+        language: Language,
+    ) -> WebResult<InvitationListReport> {
         let ledger = &self.context.ledger;
         let list = ledger.invitation_list(&client.id, id).await.map_err(logged)?;
         let list = list.ok_or(Refusal::ListUnknown)?;
         let lines = ledger.invitation_lines(id).await.map_err(logged)?;
-        Ok(Report::new(list, lines, language))
+        Ok(InvitationListReport::new(list, lines, language))
     }
 }
 
 /// How a list is written.
-enum Form {
+enum ListFormat {
     Json,
     /// In the charset that its sender names, if any (RFC 7111 section 3).
     Csv(Option<String>),
@@ -253,8 +261,8 @@ enum Form {
 /// The media types of a list.
 const LISTS: &str = "application/json, text/csv";
 
-impl Form {
-    fn of(headers: &HeaderMap) -> Answer<Self> {
+impl ListFormat {
+    fn of(headers: &HeaderMap) -> WebResult<Self> {
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let (Some(media), None) = (types.next(), types.next()) else {
             return Err(Problem::media_type(LISTS));
@@ -276,7 +284,7 @@ impl Form {
         }
     }
 
-    fn lines(&self, bytes: &[u8], sites: &[Site]) -> Answer<Vec<JudgedLine>> {
+    fn lines(&self, bytes: &[u8], sites: &[Site]) -> WebResult<Vec<JudgedLine>> {
         let lines = match self {
             Self::Csv(charset) => lines_of_csv(bytes, charset.as_deref(), sites)
                 .map_err(|why| Problem::with_detail(Refusal::ListUnreadable, why.to_string()))?,
@@ -285,7 +293,7 @@ impl Form {
                 return Err(Problem::with_detail(Refusal::ListUnreadable, why));
             }
             Self::Json => {
-                let list: JsonList = serde_json::from_slice(bytes).map_err(|error| {
+                let list: JsonListRequest = serde_json::from_slice(bytes).map_err(|error| {
                     let place = format!("line {} column {}", error.line(), error.column());
                     Problem::with_detail(Refusal::RequestMalformed, place)
                 })?;
@@ -299,7 +307,7 @@ impl Form {
     }
 }
 
-impl Report {
+impl InvitationListReport {
     fn new(list: InvitationList, lines: Vec<InvitationLine>, language: Language) -> Self {
         let each: Vec<_> = lines.into_iter().map(|line| line_report(line, language)).collect();
         let count = |outcome| each.iter().filter(|line| line.outcome == outcome).count();
@@ -361,16 +369,19 @@ fn line_report(line: InvitationLine, language: Language) -> LineReport {
 }
 
 /// Gates see what every device does: an operator invites them.
-fn to_write(line: JudgedLine, sites: &[Site]) -> NewLine {
+fn to_write(line: JudgedLine, sites: &[Site]) -> NewInvitationLine {
     match line {
         Ok(line) if line.role == Role::Device => {
             let site = &sites[line.site];
-            let guest = Guest { tenant: site.tenant.clone(), site: site.id.clone(), label: line.label };
-            NewLine { number: line.number, judged: Ok(guest) }
+            let guest =
+                InvitedHolder { tenant: site.tenant.clone(), site: site.id.clone(), label: line.label };
+            NewInvitationLine { number: line.number, judged: Ok(guest) }
         }
-        Ok(line) => NewLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite.into()) },
-        Err(WrongLine { number, refusal, hidden, .. }) => {
-            NewLine { number, judged: Err(LineRefusal { refusal, hidden }) }
+        Ok(line) => {
+            NewInvitationLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite.into()) }
+        }
+        Err(RefusedLine { number, refusal, hidden, .. }) => {
+            NewInvitationLine { number, judged: Err(LineRefusal { refusal, hidden }) }
         }
     }
 }
@@ -391,7 +402,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Refusal> {
     if fits { Ok(key.to_owned()) } else { Err(Refusal::IdempotencyKeyMissing) }
 }
 
-fn life(days: Option<u32>) -> Answer<Duration> {
+fn life(days: Option<u32>) -> WebResult<Duration> {
     let days = days.unwrap_or(DAYS);
     if (1..=MOST_DAYS).contains(&days) {
         Ok(Duration::from_hours(24) * days)

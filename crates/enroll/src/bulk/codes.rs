@@ -9,7 +9,7 @@ use tegata_core::{Entropy, InvitationId, Refusal};
 use tokio::sync::OnceCell;
 
 /// Opens the secret; it may take a while.
-pub type OpenCodes = Arc<dyn Fn() -> Option<CodeSecret> + Send + Sync>;
+pub type OpenCodeSecret = Arc<dyn Fn() -> Option<CodeSecret> + Send + Sync>;
 
 /// What codes are derived from: the same in every process of an installation.
 pub struct CodeSecret(hmac::Key);
@@ -23,18 +23,18 @@ impl CodeSecret {
 
     /// The code of an invitation.
     pub(super) fn code(&self, invitation: &InvitationId) -> Code {
-        Code::random(&Derived { key: &self.0, invitation, block: AtomicU32::new(0) })
+        Code::random(&DerivedBytes { key: &self.0, invitation, block: AtomicU32::new(0) })
     }
 }
 
 /// Bytes that are an invitation's own.
-struct Derived<'a> {
+struct DerivedBytes<'a> {
     key: &'a hmac::Key,
     invitation: &'a InvitationId,
     block: AtomicU32,
 }
 
-impl Entropy for Derived<'_> {
+impl Entropy for DerivedBytes<'_> {
     fn fill(&self, buffer: &mut [u8]) {
         for chunk in buffer.chunks_mut(32) {
             let block = self.block.fetch_add(1, Ordering::Relaxed);
@@ -46,13 +46,13 @@ impl Entropy for Derived<'_> {
 
 /// The secret, opened when it is first wanted: most servers never receive a list.
 #[derive(Clone)]
-pub(super) struct Opening {
-    open: OpenCodes,
+pub(super) struct CodeSecretOpening {
+    open: OpenCodeSecret,
     opened: Arc<OnceCell<Arc<CodeSecret>>>,
 }
 
-impl Opening {
-    pub(super) fn new(open: OpenCodes) -> Self {
+impl CodeSecretOpening {
+    pub(super) fn new(open: OpenCodeSecret) -> Self {
         Self { open, opened: Arc::default() }
     }
 

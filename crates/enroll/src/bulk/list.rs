@@ -1,6 +1,6 @@
 //! Lists of invitations, as a spreadsheet or a program writes them.
 
-use super::table::{Table, UnreadableTable};
+use super::table::{ParsedTable, UnreadableTable};
 use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::name::{NotOne, position_of};
@@ -9,7 +9,7 @@ use tegata_storage::Site;
 
 /// A line that can be invited by.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GuestLine {
+pub struct InvitableLine {
     /// Its place in what was sent: the line of a file, or the element of an array, from 1.
     pub number: u32,
     /// Which of the sites that were looked through.
@@ -22,8 +22,8 @@ pub struct GuestLine {
 
 /// A line by which nobody is invited.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WrongLine {
-    /// As in [`GuestLine`].
+pub struct RefusedLine {
+    /// As in [`InvitableLine`].
     pub number: u32,
     /// Why, with what to do about it.
     pub refusal: Refusal,
@@ -33,7 +33,7 @@ pub struct WrongLine {
     pub detail: String,
 }
 
-impl WrongLine {
+impl RefusedLine {
     fn unfit(number: u32, unfit: NotAName) -> Self {
         let hidden = if let NotAName::Hidden(character) = unfit { Some(character) } else { None };
         Self { number, refusal: Refusal::LabelUnfit, hidden, detail: unfit.to_string() }
@@ -41,11 +41,11 @@ impl WrongLine {
 }
 
 /// Every line of a list, judged.
-pub type JudgedLine = Result<GuestLine, WrongLine>;
+pub type JudgedLine = Result<InvitableLine, RefusedLine>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct ListLine {
     site: String,
     label: String,
     #[serde(default)]
@@ -65,7 +65,7 @@ pub fn lines_of_csv(
     charset: Option<&str>,
     sites: &[Site],
 ) -> Result<Vec<JudgedLine>, UnreadableTable> {
-    let records = Table::read(bytes, charset)?.records::<Line>(COLUMNS, NEEDED)?;
+    let records = ParsedTable::read(bytes, charset)?.records::<ListLine>(COLUMNS, NEEDED)?;
     let judged = records.into_iter().map(|(number, line)| match line {
         Ok(line) => judge(&line, number, sites),
         Err(detail) => Err(malformed(number, detail)),
@@ -76,23 +76,23 @@ pub fn lines_of_csv(
 /// The elements of a JSON array, each an object with `site`, `label` and, if need be, `role`.
 pub fn lines_of_json(array: Vec<Value>, sites: &[Site]) -> Vec<JudgedLine> {
     let numbered = (1..).zip(array);
-    let judged = numbered.map(|(number, line)| match serde_json::from_value::<Line>(line) {
+    let judged = numbered.map(|(number, line)| match serde_json::from_value::<ListLine>(line) {
         Ok(line) => judge(&line, number, sites),
         Err(error) => Err(malformed(number, error.to_string())),
     });
     judged.collect()
 }
 
-fn judge(line: &Line, number: u32, sites: &[Site]) -> JudgedLine {
+fn judge(line: &ListLine, number: u32, sites: &[Site]) -> JudgedLine {
     let label = match Name::label(&line.label) {
         Ok(label) => label.into(),
-        Err(unfit) => return Err(WrongLine::unfit(number, unfit)),
+        Err(unfit) => return Err(RefusedLine::unfit(number, unfit)),
     };
     match site_called(sites, &line.site) {
-        Ok(site) => Ok(GuestLine { number, site, role: line.role.unwrap_or(Role::Device), label }),
+        Ok(site) => Ok(InvitableLine { number, site, role: line.role.unwrap_or(Role::Device), label }),
         Err(detail) => {
             let refusal = Refusal::LineSiteUnknown;
-            Err(WrongLine { number, refusal, hidden: None, detail })
+            Err(RefusedLine { number, refusal, hidden: None, detail })
         }
     }
 }
@@ -105,8 +105,8 @@ fn site_called(sites: &[Site], wanted: &str) -> Result<usize, String> {
     })
 }
 
-fn malformed(number: u32, detail: String) -> WrongLine {
-    WrongLine { number, refusal: Refusal::LineMalformed, hidden: None, detail }
+fn malformed(number: u32, detail: String) -> RefusedLine {
+    RefusedLine { number, refusal: Refusal::LineMalformed, hidden: None, detail }
 }
 
 #[cfg(test)]

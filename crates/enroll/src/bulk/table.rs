@@ -8,7 +8,7 @@ use tegata_core::spreadsheet;
 
 /// A table whose first line names its columns.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Table {
+pub struct ParsedTable {
     text: String,
     separator: u8,
 }
@@ -23,7 +23,7 @@ pub enum UnreadableTable {
 }
 
 /// A record with the line that it begins on, or what is wrong with it.
-pub type Record<T> = (u32, Result<T, String>);
+pub type TableRecord<T> = (u32, Result<T, String>);
 
 impl fmt::Display for UnreadableTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,7 @@ impl fmt::Display for UnreadableTable {
     }
 }
 
-impl Table {
+impl ParsedTable {
     /// From a file or a body, in the charset that its sender names, if any.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Table {
         &self,
         columns: &'static [&'static str],
         needed: usize,
-    ) -> Result<Vec<Record<T>>, UnreadableTable> {
+    ) -> Result<Vec<TableRecord<T>>, UnreadableTable> {
         let mut builder = ReaderBuilder::new();
         let mut reader = builder.delimiter(self.separator).trim(Trim::All).from_reader(self.text.as_bytes());
         let headers = reader.headers().cloned().unwrap_or_default();
@@ -73,7 +73,7 @@ impl Table {
             return Err(UnreadableTable::Columns(columns));
         }
         let (mut records, mut record) = (Vec::new(), StringRecord::new());
-        let mut lines = Lines { text: self.text.as_bytes(), at: 0, line: 1 };
+        let mut lines = TableLines { text: self.text.as_bytes(), at: 0, line: 1 };
         loop {
             let read = match reader.read_record(&mut record) {
                 Ok(false) => return Ok(records),
@@ -87,13 +87,13 @@ impl Table {
 }
 
 /// Counts lines in a text, however they end. Where a record begins, blank lines before it included, is asked in order.
-struct Lines<'a> {
+struct TableLines<'a> {
     text: &'a [u8],
     at: usize,
     line: u32,
 }
 
-impl Lines<'_> {
+impl TableLines<'_> {
     /// The line of the first thing to be read behind `from`.
     fn of(&mut self, from: usize) -> u32 {
         while let Some(byte) = self.text.get(self.at) {
@@ -131,13 +131,13 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Deserialize)]
-    struct Row {
+    struct TableRow {
         site: String,
         label: String,
     }
 
-    fn records(text: &str) -> Result<Vec<Record<Row>>, UnreadableTable> {
-        Table::read(text.as_bytes(), None).unwrap().records(&["site", "label"], 2)
+    fn records(text: &str) -> Result<Vec<TableRecord<TableRow>>, UnreadableTable> {
+        ParsedTable::read(text.as_bytes(), None).unwrap().records(&["site", "label"], 2)
     }
 
     fn numbers(text: &str) -> Vec<u32> {

@@ -1,10 +1,10 @@
 //! What is said of a certificate that arrived.
 
-use super::{Desk, refusal};
+use super::{EnrollmentService, refusal};
 use tegata_core::{DeviceId, Refusal};
 use tegata_storage::{Actor, Certificate, Invitation};
 
-impl Desk {
+impl EnrollmentService {
     /// Notes that a certificate obtained with this invitation has arrived.
     pub(crate) async fn deliver_invited(
         &self,

@@ -1,13 +1,13 @@
 //! From an invitation to a first certificate.
 
-use super::{Desk, HandedOver, parse, refusal};
-use crate::ticket::{Purpose, Right};
-use tegata_ca::{Issued, Order, ParsedRequest};
+use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
+use crate::ticket::{TicketPurpose, TicketRight};
+use tegata_ca::{IssuanceRequest, IssuedCertificate, ParsedRequest};
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, Refusal, Role, ShortCode};
-use tegata_storage::{Actor, Invitation, Origin};
+use tegata_storage::{Actor, Invitation, IssuanceRight};
 
-impl Desk {
+impl EnrollmentService {
     /// The invitation behind a code, if it can still be used.
     pub(crate) async fn open(&self, code: &str) -> Result<Invitation, Refusal> {
         let invitation = self.find(code).await?;
@@ -15,7 +15,7 @@ impl Desk {
         Ok(invitation)
     }
 
-    /// Whether somebody new could use it now; `replace` as in [`Desk::enroll`].
+    /// Whether somebody new could use it now; `replace` as in [`EnrollmentService::enroll`].
     pub(crate) async fn admit(&self, invitation: &Invitation, replace: bool) -> Result<(), Refusal> {
         match invitation.admits(None, self.context.now()) {
             Err(Refusal::InvitationUsed) if replace => self.admit_instead(invitation).await?,
@@ -43,7 +43,7 @@ impl Desk {
         code: &str,
         request: &str,
         replace: bool,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.context.now();
         let invitation = self.find_or_note(code).await?;
         match parse(request) {
@@ -65,7 +65,7 @@ impl Desk {
         invitation: &Invitation,
         request: &ParsedRequest,
         called: Option<&str>,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         self.enroll_as(invitation, request, called, false).await
     }
 
@@ -75,7 +75,7 @@ impl Desk {
         request: &ParsedRequest,
         called: Option<&str>,
         replace: bool,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.context.now();
         let actor = Actor::Invitation(invitation.id.clone());
         let mut result = self.enroll_invited(invitation, request, called, replace).await;
@@ -128,11 +128,11 @@ impl Desk {
     }
 
     async fn find_long(&self, code: &str) -> Result<Invitation, Refusal> {
-        if let Some(ticket) = self.read_ticket(Purpose::Certificate, code).await? {
+        if let Some(ticket) = self.read_ticket(TicketPurpose::Certificate, code).await? {
             let id = match ticket.right {
-                Right::Invitation(id) => id,
-                Right::Approved(id) => self.known_approval(&id).await?.invitation,
-                Right::Renewal(_) => return Err(Refusal::InvitationUnknown),
+                TicketRight::Invitation(id) => id,
+                TicketRight::Approved(id) => self.known_approval(&id).await?.invitation,
+                TicketRight::Renewal(_) => return Err(Refusal::InvitationUnknown),
             };
             let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
@@ -161,7 +161,7 @@ impl Desk {
         request: &ParsedRequest,
         called: Option<&str>,
         replace: bool,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.context.now();
         let admitted = invitation.admits(Some(&request.key_hash()), now);
         let (device, origin) = if let (true, Err(Refusal::InvitationUsed), Some(device)) =
@@ -169,19 +169,19 @@ impl Desk {
         {
             self.admit_instead(invitation).await?;
             self.permit(invitation, request, now).await?;
-            (device.clone(), Origin::Replacement(invitation.id.clone()))
+            (device.clone(), IssuanceRight::Replacement(invitation.id.clone()))
         } else if let Some(device) = &invitation.device {
             admitted?;
             if let Some(issued) = self.earlier(device, request, Refusal::InvitationUsed, now).await? {
                 return self.named(issued, invitation);
             }
-            (device.clone(), Origin::Again(invitation.id.clone()))
+            (device.clone(), IssuanceRight::Again(invitation.id.clone()))
         } else {
             admitted?;
             self.permit(invitation, request, now).await?;
             (DeviceId::random(self.context.entropy.as_ref()), first_time(invitation))
         };
-        let order = Order {
+        let order = IssuanceRequest {
             device,
             role: invitation.role,
             site: if called.is_some() { "" } else { &invitation.site_name },
@@ -192,14 +192,21 @@ impl Desk {
         self.named(self.issue(order, &invitation.tenant, now).await?, invitation)
     }
 
-    fn named(&self, issued: Issued, invitation: &Invitation) -> Result<HandedOver, Refusal> {
+    fn named(
+        &self,
+        issued: IssuedCertificate,
+        invitation: &Invitation,
+    ) -> Result<HandedOverCertificate, Refusal> {
         let Invitation { tenant, role, site_name, label, .. } = invitation;
-        Ok(HandedOver { name: self.common_name(tenant, *role, &issued.device, site_name, label)?, issued })
+        Ok(HandedOverCertificate {
+            name: self.common_name(tenant, *role, &issued.device, site_name, label)?,
+            issued,
+        })
     }
 }
 
-fn first_time(invitation: &Invitation) -> Origin {
-    Origin::Invitation {
+fn first_time(invitation: &Invitation) -> IssuanceRight {
+    IssuanceRight::Invitation {
         invitation: invitation.id.clone(),
         tenant: invitation.tenant.clone(),
         site: invitation.site.clone(),

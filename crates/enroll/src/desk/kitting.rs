@@ -1,6 +1,6 @@
 //! From a kitting code to the first certificates of many devices, one after the other.
 
-use super::{Desk, HandedOver, parse, refusal};
+use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use tegata_ca::ParsedRequest;
 use tegata_core::id::Code;
 use tegata_core::{InvitationId, Name, Refusal, Role, Thumbprint, Timestamp};
@@ -8,14 +8,14 @@ use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
 /// A device enrolled by a kitting code.
 #[derive(Debug)]
-pub(crate) struct Kitted {
-    pub(crate) handed_over: HandedOver,
+pub(crate) struct KittedDevice {
+    pub(crate) handed_over: HandedOverCertificate,
     pub(crate) number: u32,
     pub(crate) label: String,
     pub(crate) kitting: Kitting,
 }
 
-impl Desk {
+impl EnrollmentService {
     /// What a kitting code is for, and what it has made. One whose places are all taken opens: whoever holds it sees
     /// the list.
     pub(crate) async fn open_kitting(&self, code: &str) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
@@ -31,7 +31,7 @@ impl Desk {
         code: &str,
         request: &str,
         label: Option<&Name>,
-    ) -> Result<Kitted, Refusal> {
+    ) -> Result<KittedDevice, Refusal> {
         let now = self.context.now();
         let taken = match self.find_kitting(code).await {
             Ok(kitting) => self.place_for(&kitting, request, label, now).await,
@@ -46,7 +46,7 @@ impl Desk {
         match self.enroll_with(&known, &request, None).await {
             Ok(handed_over) => {
                 let kitting = self.find_kitting(code).await?;
-                Ok(Kitted { handed_over, number, label: known.label, kitting })
+                Ok(KittedDevice { handed_over, number, label: known.label, kitting })
             }
             Err(refusal) => {
                 self.free_place(&invitation, refusal, now).await;

@@ -1,14 +1,14 @@
 //! What the rules of tenant and site say of a first certificate, and what was decided about it.
 
-use super::{Desk, HandedOver, refusal};
-use crate::ticket::{Purpose, Right};
+use super::{EnrollmentService, HandedOverCertificate, refusal};
+use crate::ticket::{TicketPurpose, TicketRight};
 use ring::digest::{SHA256, digest};
 use tegata_ca::ParsedRequest;
-use tegata_core::policy::{Asking, Verdict};
+use tegata_core::policy::{EnrollmentAttempt, PolicyVerdict};
 use tegata_core::{ApprovalId, Refusal, Role, Timestamp};
 use tegata_storage::{Actor, Approval, ApprovalState, Invitation, LedgerError, NewApproval};
 
-impl Desk {
+impl EnrollmentService {
     /// What waits under this identifier, with its invitation.
     pub(crate) async fn approval(&self, id: &str) -> Result<(Approval, Invitation), Refusal> {
         let approval = self.known_approval(&ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?).await?;
@@ -37,8 +37,10 @@ impl Desk {
 
     /// Gives this key what was granted before there was one, if `code` is the ticket for that.
     pub(crate) async fn pass_approval_on(&self, code: &str, request: &ParsedRequest) -> Result<(), Refusal> {
-        let Some(ticket) = self.authentic_ticket(Purpose::Certificate, code).await? else { return Ok(()) };
-        let Right::Approved(id) = ticket.right else { return Ok(()) };
+        let Some(ticket) = self.authentic_ticket(TicketPurpose::Certificate, code).await? else {
+            return Ok(());
+        };
+        let TicketRight::Approved(id) = ticket.right else { return Ok(()) };
         let known = self.known_approval(&id).await?;
         let key_hash = request.key_hash();
         if known.state != ApprovalState::Granted || known.key_hash == key_hash {
@@ -65,7 +67,7 @@ impl Desk {
     }
 
     /// Goes on with the request that is on record for this key, for somebody who only asks how things stand. `called` as
-    /// in [`Desk::enroll_with`].
+    /// in [`EnrollmentService::enroll_with`].
     ///
     /// # Errors
     /// [`Refusal::ApprovalPending`], [`Refusal::ApprovalDeclined`], whatever the invitation says;
@@ -75,7 +77,7 @@ impl Desk {
         invitation: &Invitation,
         key_hash: &[u8],
         called: Option<&str>,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let known = self.approval_for(invitation, key_hash).await?.ok_or(Refusal::RequestMalformed)?;
         let request = ParsedRequest::parse(&known.request)?;
         self.enroll_with(invitation, &request, called).await
@@ -110,8 +112,8 @@ impl Desk {
             }
         }
         match invitation.policies.judge(&self.asking(now))? {
-            Verdict::Admitted => Ok(()),
-            Verdict::Waiting => self.ask(invitation, request, now).await,
+            PolicyVerdict::Admitted => Ok(()),
+            PolicyVerdict::Waiting => self.ask(invitation, request, now).await,
         }
     }
 
@@ -150,8 +152,8 @@ impl Desk {
         Ok(state)
     }
 
-    fn asking(&self, at: Timestamp) -> Asking {
-        Asking { platform: self.guest.platform, address: self.guest.address, at }
+    fn asking(&self, at: Timestamp) -> EnrollmentAttempt {
+        EnrollmentAttempt { platform: self.guest.platform, address: self.guest.address, at }
     }
 }
 

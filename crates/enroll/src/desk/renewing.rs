@@ -1,17 +1,17 @@
 //! From a working certificate to its successor.
 
-use super::{Desk, HandedOver, parse, refusal};
+use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use crate::day::in_japan;
 use std::sync::Arc;
-use tegata_ca::{Order, ParsedRequest};
+use tegata_ca::{IssuanceRequest, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
-use tegata_storage::{Actor, Certificate, Facts, Origin};
-use tegata_web::{Path, PeerCertificate};
+use tegata_storage::{Actor, Certificate, CertificateHolder, IssuanceRight};
+use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// How a renewed certificate is called.
 #[derive(Clone, Copy)]
 struct Naming<'a> {
-    /// In place of site and label, as in [`Desk::enroll_with`].
+    /// In place of site and label, as in [`EnrollmentService::enroll_with`].
     called: Option<&'a str>,
     /// With the month of its end.
     until: bool,
@@ -28,12 +28,12 @@ fn until(label: &str, end: Timestamp) -> String {
     label.chars().take(room).chain(month.chars()).collect()
 }
 
-impl Desk {
+impl EnrollmentService {
     /// The holder of the certificate that asks to be renewed. That a stopped device tries is worth a line of its own.
     pub(crate) async fn renewing(
         &self,
         certificate: Option<&PeerCertificate>,
-    ) -> Result<Arc<Facts>, Refusal> {
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         match self.context.caller(certificate).await {
             Ok(facts) => Ok(facts),
             Err(refusal) => {
@@ -48,10 +48,10 @@ impl Desk {
     /// from the one before. Programs that know a device by its subject want the name to stay.
     pub(crate) async fn renew(
         &self,
-        old: &Facts,
+        old: &CertificateHolder,
         request: &str,
         name_until: bool,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         match parse(request) {
             Ok(request) => self.renew_as(old, &request, Naming { called: None, until: name_until }).await,
             Err(refusal) => {
@@ -61,22 +61,22 @@ impl Desk {
         }
     }
 
-    /// The same for a request at hand; `called` as in [`Desk::enroll_with`].
+    /// The same for a request at hand; `called` as in [`EnrollmentService::enroll_with`].
     pub(crate) async fn renew_with(
         &self,
-        old: &Facts,
+        old: &CertificateHolder,
         request: &ParsedRequest,
         called: Option<&str>,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         self.renew_as(old, request, Naming { called, until: false }).await
     }
 
     async fn renew_as(
         &self,
-        old: &Facts,
+        old: &CertificateHolder,
         request: &ParsedRequest,
         naming: Naming<'_>,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.context.now();
         match self.renew_known(old, request, naming, now).await {
             Ok(handed_over) => Ok(handed_over),
@@ -93,7 +93,7 @@ impl Desk {
         &self,
         device: &DeviceId,
         replaces: Option<Thumbprint>,
-    ) -> Result<Arc<Facts>, Refusal> {
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
         let thumbprint = match replaces {
             Some(thumbprint) => thumbprint,
             None => self.newest_of(device).await?.ok_or(Refusal::RenewalNotPossible)?,
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// The newest certificate of the same device, once it has been seen at work, so that this one may be let go.
-    pub(crate) async fn successor(&self, facts: &Facts) -> Result<Thumbprint, Refusal> {
+    pub(crate) async fn successor(&self, facts: &CertificateHolder) -> Result<Thumbprint, Refusal> {
         let certificates = self.context.ledger.certificates_of(&facts.device).await.map_err(refusal)?;
         let newer = certificates.iter().rfind(|known| {
             known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
@@ -138,37 +138,37 @@ impl Desk {
 
     /// Whose certificate it is, whatever its standing.
     async fn holder(&self, certificate: Option<&PeerCertificate>) -> Option<DeviceId> {
-        let certificate = certificate.filter(|certificate| certificate.path == Path::Trusted)?;
+        let certificate = certificate.filter(|certificate| certificate.path == TrustVerdict::Trusted)?;
         Some(self.context.ledger.holding(&certificate.thumbprint).await.ok()??.device)
     }
 
     async fn renew_known(
         &self,
-        old: &Facts,
+        old: &CertificateHolder,
         request: &ParsedRequest,
         naming: Naming<'_>,
         now: Timestamp,
-    ) -> Result<HandedOver, Refusal> {
+    ) -> Result<HandedOverCertificate, Refusal> {
         let device = self.device(&old.device).await?;
         let label = |end| if naming.until { until(&device.label, end) } else { device.label.clone() };
         let named =
             |label: &str| self.common_name(&old.tenant, old.role, &old.device, &device.site_name, label);
         if let Some(issued) = self.earlier(&old.device, request, Refusal::KeyReused, now).await? {
             let name = named(&label(issued.not_after))?;
-            return Ok(HandedOver { issued, name });
+            return Ok(HandedOverCertificate { issued, name });
         }
         let end = self.authorities.for_tenant(&old.tenant)?.ends_at(old.role, now).unwrap_or(now);
         let (called, label) = (naming.called, label(end));
         let name = named(&label)?;
-        let order = Order {
+        let order = IssuanceRequest {
             device: old.device.clone(),
             role: old.role,
             site: if called.is_some() { "" } else { &device.site_name },
             label: called.unwrap_or(&label),
             request,
-            origin: Origin::Renewal(old.thumbprint),
+            origin: IssuanceRight::Renewal(old.thumbprint),
         };
-        Ok(HandedOver { issued: self.issue(order, &old.tenant, now).await?, name })
+        Ok(HandedOverCertificate { issued: self.issue(order, &old.tenant, now).await?, name })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is in a profile: the issuing CA, and the order to make a key and to get a certificate for it.
 
-use super::plist::{self, Value};
-use crate::desk::Desk;
+use super::plist::{self, PlistValue};
+use crate::desk::EnrollmentService;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tegata_ca::Issuer;
 use tegata_core::encoding::hex;
@@ -9,7 +9,7 @@ use tegata_core::{Entropy, Refusal, TenantId};
 
 /// How the device makes its key, and by which door it comes with it.
 #[derive(Clone, Copy)]
-pub(super) enum Key {
+pub(super) enum PayloadKey {
     /// An elliptic one.
     Acme {
         /// In the Secure Enclave.
@@ -22,21 +22,21 @@ pub(super) enum Key {
 }
 
 /// One dictionary of a property list.
-type Entries<'a> = Vec<(&'static str, Value<'a>)>;
+type PlistEntries<'a> = Vec<(&'static str, PlistValue<'a>)>;
 
 /// For one device.
-pub(super) struct Profile<'a> {
+pub(super) struct ConfigurationProfile<'a> {
     pub(super) tenant: &'a TenantId,
     pub(super) tenant_name: &'a str,
     /// As the device's settings show it.
     pub(super) name: &'a str,
     pub(super) ticket: &'a str,
-    pub(super) key: Key,
+    pub(super) key: PayloadKey,
 }
 
-impl Profile<'_> {
+impl ConfigurationProfile<'_> {
     /// The property list.
-    pub(super) fn text(&self, desk: &Desk) -> Result<String, Refusal> {
+    pub(super) fn text(&self, desk: &EnrollmentService) -> Result<String, Refusal> {
         let context = &desk.context;
         let authority = desk.authorities.for_tenant(self.tenant)?;
         // A device has one profile of a tenant: the next one takes the place of the last.
@@ -44,17 +44,17 @@ impl Profile<'_> {
         let (key, issuer) = (format!("{identifier}.key"), format!("{identifier}.issuer"));
         let uuids = [(); 3].map(|()| uuid(context.entropy.as_ref()));
         let mut certificate = head("com.apple.security.pkcs1", &issuer, &uuids[0], "Tegata CA");
-        certificate.push(("PayloadContent", Value::Data(authority.issuer().certificate())));
+        certificate.push(("PayloadContent", PlistValue::Data(authority.issuer().certificate())));
         let directory = format!("{}/acme/device/directory", context.addresses.portal);
         let scep = format!("{}/scep", context.addresses.public);
         let key = match self.key {
-            Key::Acme { hardware_bound, attest } => {
+            PayloadKey::Acme { hardware_bound, attest } => {
                 let mut acme = head("com.apple.security.acme", &key, &uuids[1], self.name);
                 acme.extend(self.acme(&directory, hardware_bound, attest));
                 acme
             }
-            Key::Scep => {
-                let inside = Value::Dictionary(self.scep(authority.issuer(), &scep));
+            PayloadKey::Scep => {
+                let inside = PlistValue::Dictionary(self.scep(authority.issuer(), &scep));
                 let mut scep = head("com.apple.security.scep", &key, &uuids[1], self.name);
                 scep.push(("PayloadContent", inside));
                 scep
@@ -62,10 +62,13 @@ impl Profile<'_> {
         };
         let mut profile = head("Configuration", &identifier, &uuids[2], self.name);
         profile.extend([
-            ("PayloadOrganization", Value::Text(self.tenant_name)),
-            ("PayloadContent", Value::List(vec![Value::Dictionary(certificate), Value::Dictionary(key)])),
+            ("PayloadOrganization", PlistValue::Text(self.tenant_name)),
+            (
+                "PayloadContent",
+                PlistValue::List(vec![PlistValue::Dictionary(certificate), PlistValue::Dictionary(key)]),
+            ),
         ]);
-        Ok(plist::document(&Value::Dictionary(profile)))
+        Ok(plist::document(&PlistValue::Dictionary(profile)))
     }
 
     fn acme<'b>(
@@ -73,47 +76,47 @@ impl Profile<'_> {
         directory: &'b str,
         hardware_bound: bool,
         attest: bool,
-    ) -> [(&'static str, Value<'b>); 10] {
+    ) -> [(&'static str, PlistValue<'b>); 10] {
         [
-            ("DirectoryURL", Value::Text(directory)),
-            ("ClientIdentifier", Value::Text(self.ticket)),
-            ("KeyType", Value::Text("ECSECPrimeRandom")),
-            ("KeySize", Value::Number(256)),
-            ("HardwareBound", Value::Flag(hardware_bound)),
-            ("Attest", Value::Flag(attest)),
-            ("KeyIsExtractable", Value::Flag(false)),
+            ("DirectoryURL", PlistValue::Text(directory)),
+            ("ClientIdentifier", PlistValue::Text(self.ticket)),
+            ("KeyType", PlistValue::Text("ECSECPrimeRandom")),
+            ("KeySize", PlistValue::Number(256)),
+            ("HardwareBound", PlistValue::Flag(hardware_bound)),
+            ("Attest", PlistValue::Flag(attest)),
+            ("KeyIsExtractable", PlistValue::Flag(false)),
             // Chrome on a Mac could not use the key otherwise; a key of the Secure Enclave is not asked.
-            ("AllowAllAppsAccess", Value::Flag(!hardware_bound)),
-            ("ExtendedKeyUsage", Value::List(vec![Value::Text("1.3.6.1.5.5.7.3.2")])),
+            ("AllowAllAppsAccess", PlistValue::Flag(!hardware_bound)),
+            ("ExtendedKeyUsage", PlistValue::List(vec![PlistValue::Text("1.3.6.1.5.5.7.3.2")])),
             ("Subject", subject(self.name)),
         ]
     }
 
-    fn scep<'b>(&'b self, issuer: &'b Issuer, url: &'b str) -> Entries<'b> {
+    fn scep<'b>(&'b self, issuer: &'b Issuer, url: &'b str) -> PlistEntries<'b> {
         vec![
-            ("URL", Value::Text(url)),
+            ("URL", PlistValue::Text(url)),
             // Comes back as the message of GetCACert, which CA of several is meant.
-            ("Name", Value::Text(issuer.id().as_str())),
+            ("Name", PlistValue::Text(issuer.id().as_str())),
             ("Subject", subject(self.name)),
-            ("Challenge", Value::Text(self.ticket)),
-            ("Key Type", Value::Text("RSA")),
-            ("Keysize", Value::Number(2048)),
+            ("Challenge", PlistValue::Text(self.ticket)),
+            ("Key Type", PlistValue::Text("RSA")),
+            ("Keysize", PlistValue::Number(2048)),
             // Signing is 1, encrypting is 4: SCEP's answer is encrypted for this key.
-            ("Key Usage", Value::Number(5)),
-            ("KeyIsExtractable", Value::Flag(false)),
-            ("AllowAllAppsAccess", Value::Flag(true)),
-            ("CAFingerprint", Value::Octets(fingerprint(issuer))),
+            ("Key Usage", PlistValue::Number(5)),
+            ("KeyIsExtractable", PlistValue::Flag(false)),
+            ("AllowAllAppsAccess", PlistValue::Flag(true)),
+            ("CAFingerprint", PlistValue::Octets(fingerprint(issuer))),
         ]
     }
 }
 
-fn head<'a>(kind: &'a str, identifier: &'a str, uuid: &'a str, name: &'a str) -> Entries<'a> {
+fn head<'a>(kind: &'a str, identifier: &'a str, uuid: &'a str, name: &'a str) -> PlistEntries<'a> {
     vec![
-        ("PayloadType", Value::Text(kind)),
-        ("PayloadVersion", Value::Number(1)),
-        ("PayloadIdentifier", Value::Text(identifier)),
-        ("PayloadUUID", Value::Text(uuid)),
-        ("PayloadDisplayName", Value::Text(name)),
+        ("PayloadType", PlistValue::Text(kind)),
+        ("PayloadVersion", PlistValue::Number(1)),
+        ("PayloadIdentifier", PlistValue::Text(identifier)),
+        ("PayloadUUID", PlistValue::Text(uuid)),
+        ("PayloadDisplayName", PlistValue::Text(name)),
     ]
 }
 
@@ -123,8 +126,11 @@ fn fingerprint(issuer: &Issuer) -> Vec<u8> {
 }
 
 /// A name of one part; the server does not read it.
-fn subject(name: &str) -> Value<'_> {
-    Value::List(vec![Value::List(vec![Value::List(vec![Value::Text("CN"), Value::Text(name)])])])
+fn subject(name: &str) -> PlistValue<'_> {
+    PlistValue::List(vec![PlistValue::List(vec![PlistValue::List(vec![
+        PlistValue::Text("CN"),
+        PlistValue::Text(name),
+    ])])])
 }
 
 fn reversed(host: &str) -> String {

@@ -4,18 +4,18 @@ use std::fmt::Write;
 use tegata_core::encoding::base64;
 
 /// One value.
-pub(super) enum Value<'a> {
+pub(super) enum PlistValue<'a> {
     Text(&'a str),
     Number(u32),
     Flag(bool),
     Data(&'a [u8]),
     Octets(Vec<u8>),
-    List(Vec<Value<'a>>),
-    Dictionary(Vec<(&'static str, Value<'a>)>),
+    List(Vec<PlistValue<'a>>),
+    Dictionary(Vec<(&'static str, PlistValue<'a>)>),
 }
 
 /// The whole document.
-pub(super) fn document(root: &Value<'_>) -> String {
+pub(super) fn document(root: &PlistValue<'_>) -> String {
     let mut text = String::from(concat!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
         "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" ",
@@ -25,22 +25,22 @@ pub(super) fn document(root: &Value<'_>) -> String {
     text + "</plist>\n"
 }
 
-fn write(text: &mut String, value: &Value<'_>) {
+fn write(text: &mut String, value: &PlistValue<'_>) {
     // Writing to a String does not fail.
     let _ = match value {
-        Value::Text(content) => writeln!(text, "<string>{}</string>", escaped(content)),
-        Value::Number(number) => writeln!(text, "<integer>{number}</integer>"),
-        Value::Flag(flag) => writeln!(text, "<{flag}/>"),
-        Value::Octets(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
-        Value::Data(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
-        Value::List(values) => {
+        PlistValue::Text(content) => writeln!(text, "<string>{}</string>", escaped(content)),
+        PlistValue::Number(number) => writeln!(text, "<integer>{number}</integer>"),
+        PlistValue::Flag(flag) => writeln!(text, "<{flag}/>"),
+        PlistValue::Octets(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
+        PlistValue::Data(bytes) => writeln!(text, "<data>{}</data>", base64(bytes)),
+        PlistValue::List(values) => {
             text.push_str("<array>\n");
             for value in values {
                 write(text, value);
             }
             writeln!(text, "</array>")
         }
-        Value::Dictionary(entries) => {
+        PlistValue::Dictionary(entries) => {
             text.push_str("<dict>\n");
             for (key, value) in entries {
                 let _ = write!(text, "<key>{key}</key>");

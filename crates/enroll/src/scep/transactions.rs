@@ -3,67 +3,67 @@
 //! A transaction is for one key. The ledger remembers which, together with whose right it was, so that the same message
 //! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.
 
-use crate::desk::{Desk, HandedOver};
+use crate::desk::{EnrollmentService, HandedOverCertificate};
 use std::sync::Arc;
-use tegata_ca::scep::{FailInfo, Fault, Granted, Message, MessageType, Verified};
-use tegata_ca::{Authority, ParsedRequest, PublicKey, Registrar};
+use tegata_ca::scep::{FailInfo, Fault, GrantedContent, ScepMessage, ScepMessageType, VerifiedScepMessage};
+use tegata_ca::{IssuingCa, ParsedRequest, PublicKey, Registrar};
 use tegata_core::id::InvitationId;
 use tegata_core::{Language, Refusal, TenantId};
-use tegata_storage::{Actor, Certificate, Facts, ScepTransaction};
-use tegata_web::{Path, PeerCertificate};
+use tegata_storage::{Actor, Certificate, CertificateHolder, ScepTransaction};
+use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// What becomes of a message that is not refused.
-pub(super) enum Outcome {
-    Granted(Owned),
+pub(super) enum ScepOutcome {
+    Granted(OwnedScepRequest),
     Waiting,
 }
 
 /// What was asked for, DER.
-pub(super) enum Owned {
+pub(super) enum OwnedScepRequest {
     Certificate(Vec<u8>),
     Crl(Vec<u8>),
 }
 
 /// A refusal as this protocol says it.
 #[derive(Debug)]
-pub(super) struct Denied {
+pub(super) struct ScepDenial {
     pub(super) info: FailInfo,
     pub(super) refusal: Refusal,
     /// What exactly, in the place of the refusal's own words.
     detail: Option<&'static str>,
 }
 
-type Decision = Result<Outcome, Denied>;
+type ScepDecision = Result<ScepOutcome, ScepDenial>;
 
 /// Everything a decision is made from.
-struct Case<'a> {
-    desk: &'a Desk,
-    message: &'a Message,
-    verified: &'a Verified<'a>,
-    authority: &'a Authority,
+struct ScepContext<'a> {
+    desk: &'a EnrollmentService,
+    message: &'a ScepMessage,
+    verified: &'a VerifiedScepMessage<'a>,
+    authority: &'a IssuingCa,
     registrar: &'a Registrar,
 }
 
 /// Decides about a message whose signature holds.
 pub(super) async fn decide(
-    desk: &Desk,
-    message: &Message,
-    verified: &Verified<'_>,
-    authority: &Authority,
+    desk: &EnrollmentService,
+    message: &ScepMessage,
+    verified: &VerifiedScepMessage<'_>,
+    authority: &IssuingCa,
     registrar: &Registrar,
-) -> Decision {
-    let case = Case { desk, message, verified, authority, registrar };
+) -> ScepDecision {
+    let case = ScepContext { desk, message, verified, authority, registrar };
     match message.kind() {
-        MessageType::PkcsReq => case.first().await,
-        MessageType::RenewalReq => case.renewal().await,
-        MessageType::CertPoll => case.poll().await,
-        MessageType::GetCert => case.certificate().await,
-        MessageType::GetCrl => case.crl().await,
+        ScepMessageType::PkcsReq => case.first().await,
+        ScepMessageType::RenewalReq => case.renewal().await,
+        ScepMessageType::CertPoll => case.poll().await,
+        ScepMessageType::GetCert => case.certificate().await,
+        ScepMessageType::GetCrl => case.crl().await,
     }
 }
 
-impl Case<'_> {
-    async fn first(&self) -> Decision {
+impl ScepContext<'_> {
+    async fn first(&self) -> ScepDecision {
         let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
         let vouches_for_itself = asked.is_by(self.verified.key());
         if !(vouches_for_itself && asked.password.is_some()) && self.is_by_device().await? {
@@ -88,13 +88,13 @@ impl Case<'_> {
         outcome(self.desk.enroll_with(&invitation, &asked.request, None).await)
     }
 
-    async fn renewal(&self) -> Decision {
+    async fn renewal(&self) -> ScepDecision {
         let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
         self.next(&asked.request).await
     }
 
     /// The next generation of the device that has signed.
-    async fn next(&self, request: &ParsedRequest) -> Decision {
+    async fn next(&self, request: &ParsedRequest) -> ScepDecision {
         let old = self.signing_device().await?;
         self.begin(old.device.as_str(), request).await?;
         outcome(self.desk.renew_with(&old, request, None).await)
@@ -102,55 +102,55 @@ impl Case<'_> {
 
     /// Clients of drafts before RFC 8894 renew by a first request that the present certificate signs: whether the
     /// certificate is one of a device, good or not.
-    async fn is_by_device(&self) -> Result<bool, Denied> {
+    async fn is_by_device(&self) -> Result<bool, ScepDenial> {
         let holding = self.desk.context.ledger.holding(&self.message.signer()).await;
         Ok(holding.map_err(ledger_refusal)?.is_some())
     }
 
     /// The right was shown when the transaction began; whoever polls shows that it is the one that began it.
-    async fn poll(&self) -> Decision {
+    async fn poll(&self) -> ScepDecision {
         let ledger = &self.desk.context.ledger;
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
-            let id = InvitationId::parse(&first.holder).ok_or(Denied::NO_TRANSACTION)?;
+            let id = InvitationId::parse(&first.holder).ok_or(ScepDenial::NO_TRANSACTION)?;
             let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
-            let invitation = invitation.ok_or(Denied::NO_TRANSACTION)?;
+            let invitation = invitation.ok_or(ScepDenial::NO_TRANSACTION)?;
             return outcome(self.desk.enroll_with(&invitation, &remembered(first)?, None).await);
         }
         let device = self.signing_device().await?;
         let next = begun.iter().find(|begun| begun.holder == device.device.as_str());
-        let request = remembered(next.ok_or(Denied::NO_TRANSACTION)?)?;
+        let request = remembered(next.ok_or(ScepDenial::NO_TRANSACTION)?)?;
         outcome(self.desk.renew_with(&device, &request, None).await)
     }
 
     /// One of its own certificates.
-    async fn certificate(&self) -> Decision {
+    async fn certificate(&self) -> ScepDecision {
         let device = self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
         let own = self.desk.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
-        let der = wanted.and_then(|wanted| wanted.der).ok_or(Denied::NO_CERTIFICATE)?;
-        Ok(Outcome::Granted(Owned::Certificate(der)))
+        let der = wanted.and_then(|wanted| wanted.der).ok_or(ScepDenial::NO_CERTIFICATE)?;
+        Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(der)))
     }
 
     /// The list on which a certificate of this CA would be. Anybody may read it elsewhere; here it takes a signature, so
     /// it is for devices.
-    async fn crl(&self) -> Decision {
+    async fn crl(&self) -> ScepDecision {
         self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
         let own = self.authority.issuer();
         if issuer != own.subject() {
-            return Err(Denied::NO_CERTIFICATE);
+            return Err(ScepDenial::NO_CERTIFICATE);
         }
         let shard = self.authority.endpoints().shard_of(&serial);
         let list = self.desk.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
-        Ok(Outcome::Granted(Owned::Crl(list.ok_or(Denied::NO_LIST)?.der)))
+        Ok(ScepOutcome::Granted(OwnedScepRequest::Crl(list.ok_or(ScepDenial::NO_LIST)?.der)))
     }
 
     /// The device whose certificate has signed the message, while that certificate could be presented, and its CA is one
     /// of ours.
-    async fn signing_device(&self) -> Result<Arc<Facts>, Denied> {
+    async fn signing_device(&self) -> Result<Arc<CertificateHolder>, ScepDenial> {
         let thumbprint = self.message.signer();
         let known = self.desk.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
         let path = match known {
@@ -158,11 +158,11 @@ impl Case<'_> {
                 let own = self.desk.context.ledger.certificates_of(&known.device).await;
                 let own = own.map_err(ledger_refusal)?;
                 let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
-                own.and_then(|own| self.desk.authorities.get(&own.issuer)).map(|_| Path::Trusted)
+                own.and_then(|own| self.desk.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)
             }
             None => None,
         };
-        let path = path.unwrap_or(Path::Foreign);
+        let path = path.unwrap_or(TrustVerdict::Foreign);
         let certificate = PeerCertificate { der: self.message.signer_der().into(), thumbprint, path };
         let device = self.desk.renewing(Some(&certificate)).await?;
         if self.serves(&device.tenant) {
@@ -176,12 +176,12 @@ impl Case<'_> {
         self.desk.authorities.serves(self.authority.issuer().id(), tenant)
     }
 
-    async fn refused(&self, actor: Actor, refusal: Refusal) -> Denied {
+    async fn refused(&self, actor: Actor, refusal: Refusal) -> ScepDenial {
         let device = if let Actor::Device(device) = &actor { Some(device.clone()) } else { None };
         self.desk.refused(actor, device, refusal, self.desk.context.now()).await.into()
     }
 
-    fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), Denied> {
+    fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), ScepDenial> {
         let entropy = self.desk.context.entropy.as_ref();
         Ok(self.verified.certificate_id(self.registrar, entropy)?)
     }
@@ -191,7 +191,7 @@ impl Case<'_> {
         authority.is_some_and(|authority| authority.issuer().subject() == name)
     }
 
-    async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), Denied> {
+    async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), ScepDenial> {
         let context = &self.desk.context;
         let mut transaction = context.ledger.begin(context.now()).await.map_err(ledger_refusal)?;
         transaction
@@ -202,16 +202,16 @@ impl Case<'_> {
     }
 }
 
-impl Owned {
-    pub(super) fn borrowed(&self) -> Granted<'_> {
+impl OwnedScepRequest {
+    pub(super) fn borrowed(&self) -> GrantedContent<'_> {
         match self {
-            Self::Certificate(der) => Granted::Certificate(der),
-            Self::Crl(der) => Granted::Crl(der),
+            Self::Certificate(der) => GrantedContent::Certificate(der),
+            Self::Crl(der) => GrantedContent::Crl(der),
         }
     }
 }
 
-impl Denied {
+impl ScepDenial {
     const NO_TRANSACTION: Self = Self::unknown("this key has begun no such transaction here");
     const NO_CERTIFICATE: Self = Self::unknown("there is no such certificate of this device, and of this CA");
     const NO_LIST: Self = Self::unknown("there is no such list yet");
@@ -227,14 +227,14 @@ impl Denied {
     }
 }
 
-impl From<Fault> for Denied {
+impl From<Fault> for ScepDenial {
     fn from(fault: Fault) -> Self {
         let refusal = if fault == Fault::CONTENT { Refusal::CsrMalformed } else { Refusal::RequestMalformed };
         Self { info: fault.info, refusal, detail: Some(fault.detail) }
     }
 }
 
-impl From<Refusal> for Denied {
+impl From<Refusal> for ScepDenial {
     fn from(refusal: Refusal) -> Self {
         let info = match refusal {
             Refusal::KeyNotAllowed => FailInfo::BadAlg,
@@ -244,15 +244,17 @@ impl From<Refusal> for Denied {
     }
 }
 
-fn outcome(handed_over: Result<HandedOver, Refusal>) -> Decision {
+fn outcome(handed_over: Result<HandedOverCertificate, Refusal>) -> ScepDecision {
     match handed_over {
-        Ok(handed_over) => Ok(Outcome::Granted(Owned::Certificate(handed_over.issued.certificate.der))),
-        Err(Refusal::ApprovalPending) => Ok(Outcome::Waiting),
+        Ok(handed_over) => {
+            Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(handed_over.issued.certificate.der)))
+        }
+        Err(Refusal::ApprovalPending) => Ok(ScepOutcome::Waiting),
         Err(refusal) => Err(refusal.into()),
     }
 }
 
-fn remembered(begun: &ScepTransaction) -> Result<ParsedRequest, Denied> {
+fn remembered(begun: &ScepTransaction) -> Result<ParsedRequest, ScepDenial> {
     Ok(ParsedRequest::remembered(PublicKey::read(&begun.public_key)?))
 }
 

@@ -10,50 +10,57 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tegata_ca::{Authorities, Post};
+use tegata_ca::{IssuerAssignment, IssuerSet};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, DeviceId, Language, Refusal, Role, Thumbprint, Timestamp};
 use tegata_enroll::{
-    BindingSecret, Desk, OpenSecret, Profiles, TokenAnswer, TokenDesk, TokenWish, device_routes,
-    portal_routes,
+    BindingSecret, EnrollmentService, OpenBindingSecret, ProfileService, RenewalTokenFuture,
+    RenewalTokenRequest, RenewalTokens, device_routes, portal_routes,
 };
-use tegata_storage::{DeviceAction, Origin, Status};
-use tegata_web::{Addresses, Context, Kept, Path, PeerAddress, PeerCertificate, Presented, ProbeHosts, Site};
+use tegata_storage::{DeviceAction, IssuanceRight, StatusCache};
+use tegata_web::{
+    InstallationAddresses, ListenerRules, PeerAddress, PeerCertificate, Presented, ProbeHosts, RuledRouter,
+    ServerContext, TrustVerdict,
+};
 
 pub const PORTAL: &str = "https://portal.example";
 pub const DEVICE: &str = "https://device.example";
 
-pub struct World {
+pub struct EnrollFixture {
     pub house: House,
-    pub clock: Arc<HandClock>,
+    pub clock: Arc<EnrollClock>,
     pub booth: Arc<Booth>,
     /// For the doors of the public listener.
-    pub desk: Desk,
-    status: Arc<Status>,
-    portal: Kept,
-    device: Kept,
+    pub desk: EnrollmentService,
+    status: Arc<StatusCache>,
+    portal: RuledRouter,
+    device: RuledRouter,
 }
 
-pub struct Answered {
+pub struct EnrollResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
     pub json: Value,
 }
 
-pub struct HandClock(AtomicI64);
+pub struct EnrollClock(AtomicI64);
 
 /// Gives tokens that say which certificate they are for, and remembers who wished for which.
 #[derive(Default)]
 pub struct Booth {
-    pub wishes: Mutex<Vec<TokenWish>>,
+    pub wishes: Mutex<Vec<RenewalTokenRequest>>,
     pub is_closed: AtomicBool,
 }
 
-impl TokenDesk for Booth {
-    fn token_for<'a>(&'a self, certificate: &'a Thumbprint, wish: &'a TokenWish) -> TokenAnswer<'a> {
+impl RenewalTokens for Booth {
+    fn token_for<'a>(
+        &'a self,
+        certificate: &'a Thumbprint,
+        wish: &'a RenewalTokenRequest,
+    ) -> RenewalTokenFuture<'a> {
         self.wishes.lock().unwrap().push(wish.clone());
         let is_closed = self.is_closed.load(Ordering::SeqCst);
         let given = if is_closed {
@@ -65,36 +72,36 @@ impl TokenDesk for Booth {
     }
 }
 
-impl Clock for HandClock {
+impl Clock for EnrollClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
 }
 
-impl HandClock {
+impl EnrollClock {
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.millis(), Ordering::SeqCst);
     }
 }
 
-impl World {
+impl EnrollFixture {
     pub async fn new() -> Self {
         let house = House::found(Place::sqlite()).await;
-        let post = Post { authority: house.authority.clone(), tenant: None, at_work: true };
+        let post = IssuerAssignment { authority: house.authority.clone(), tenant: None, at_work: true };
         Self::with(house, vec![post]).await
     }
 
     /// With CAs of one's own choice.
-    pub async fn with(house: House, posts: Vec<Post>) -> Self {
-        let clock = Arc::new(HandClock(AtomicI64::new(NOW.millis())));
-        let status = Status::load(house.ledger.clone(), NOW).await.unwrap();
-        let context = Context {
+    pub async fn with(house: House, posts: Vec<IssuerAssignment>) -> Self {
+        let clock = Arc::new(EnrollClock(AtomicI64::new(NOW.millis())));
+        let status = StatusCache::load(house.ledger.clone(), NOW).await.unwrap();
+        let context = ServerContext {
             clock: clock.clone(),
             entropy: house.entropy.clone(),
             ledger: house.ledger.clone(),
             status: status.clone(),
             installation: crate::support::installation(),
-            addresses: Arc::new(Addresses {
+            addresses: Arc::new(InstallationAddresses {
                 portal: PORTAL.into(),
                 device: DEVICE.into(),
                 public: "http://pki.example.jp".into(),
@@ -102,18 +109,18 @@ impl World {
             }),
             renewal: RenewalPolicy::default(),
         };
-        let secret: OpenSecret = Arc::new(|| Some(BindingSecret::new(b"a secret of sixteen")));
-        let desk = Desk::new(context, Arc::new(Authorities::new(posts, HashSet::new())), secret);
+        let secret: OpenBindingSecret = Arc::new(|| Some(BindingSecret::new(b"a secret of sixteen")));
+        let desk = EnrollmentService::new(context, Arc::new(IssuerSet::new(posts, HashSet::new())), secret);
         let booth = Arc::new(Booth::default());
         let desk = desk.with_tokens(booth.clone());
-        let site = || Site {
+        let site = || ListenerRules {
             origins: vec![PORTAL.into(), DEVICE.into()],
             hsts: false,
             why: None,
             protocol_problem: None,
             contact: None,
         };
-        let profiles = Profiles { desk: desk.clone(), signer: Arc::default(), attest: false };
+        let profiles = ProfileService { desk: desk.clone(), signer: Arc::default(), attest: false };
         let portal = portal_routes(desk.clone()).merge(profiles.clone().portal_routes());
         let device = device_routes(desk.clone()).merge(profiles.device_routes());
         let (portal, device) = (site().around(portal), site().around(device));
@@ -148,7 +155,7 @@ impl World {
     pub async fn supersede(&self, certificate: &PeerCertificate) {
         let ledger = &self.house.ledger;
         let holding = ledger.holding(&certificate.thumbprint).await.unwrap().unwrap();
-        let origin = Origin::Renewal(certificate.thumbprint);
+        let origin = IssuanceRight::Renewal(certificate.thumbprint);
         let next = self.house.issue(&holding.device, origin, &request(), NOW).await.unwrap();
         self.house.present(&next, NOW, NOW).await;
         let mut transaction = ledger.begin(NOW).await.unwrap();
@@ -162,39 +169,39 @@ impl World {
         self.status.catch_up(self.clock.now()).await.unwrap();
     }
 
-    pub async fn portal(&self, path: &str, body: &Value) -> Answered {
+    pub async fn portal(&self, path: &str, body: &Value) -> EnrollResponse {
         self.send(post(path, body.to_string())).await
     }
 
-    pub async fn enroll(&self, code: &str, csr: &str) -> Answered {
+    pub async fn enroll(&self, code: &str, csr: &str) -> EnrollResponse {
         self.send(enrolling(code, csr)).await
     }
 
-    pub async fn renew(&self, old: &PeerCertificate, csr: &str) -> Answered {
+    pub async fn renew(&self, old: &PeerCertificate, csr: &str) -> EnrollResponse {
         self.send(renewing(old, csr)).await
     }
 
-    pub async fn probe(&self, certificate: Option<&PeerCertificate>, origin: Option<&str>) -> Answered {
+    pub async fn probe(&self, certificate: Option<&PeerCertificate>, origin: Option<&str>) -> EnrollResponse {
         self.send(probing(certificate, origin)).await
     }
 
     /// Sends it through the device's door if it says something about a certificate, else through the portal's.
-    pub async fn send(&self, request: Request<Body>) -> Answered {
+    pub async fn send(&self, request: Request<Body>) -> EnrollResponse {
         answer(self.door(&request), request).await
     }
 
-    /// As [`World::send`], on a task of its own.
-    pub async fn spawn(&self, request: Request<Body>) -> Answered {
+    /// As [`EnrollFixture::send`], on a task of its own.
+    pub async fn spawn(&self, request: Request<Body>) -> EnrollResponse {
         tokio::spawn(answer(self.door(&request), request)).await.unwrap()
     }
 
-    fn door(&self, request: &Request<Body>) -> Kept {
+    fn door(&self, request: &Request<Body>) -> RuledRouter {
         let presents = request.extensions().get::<Presented>().is_some();
         if presents { self.device.clone() } else { self.portal.clone() }
     }
 
     /// The request is refused with this code in both languages, and the ledger is as before but for the audit log.
-    pub async fn refuses(&self, refusal: Refusal, request: Request<Body>) -> Answered {
+    pub async fn refuses(&self, refusal: Refusal, request: Request<Body>) -> EnrollResponse {
         let before = self.house.place.content().await;
         let lines = self.lines().await;
         let (mut parts, body) = request.into_parts();
@@ -237,16 +244,16 @@ impl World {
 }
 
 /// The certificate of an answer, as the listener hands it on.
-pub fn certificate(answer: &Answered) -> PeerCertificate {
+pub fn certificate(answer: &EnrollResponse) -> PeerCertificate {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
     let thumbprint = Thumbprint::of(&der);
     assert_eq!(answer.json["thumbprint"], thumbprint.to_string());
-    PeerCertificate { der: der.into(), thumbprint, path: Path::Trusted }
+    PeerCertificate { der: der.into(), thumbprint, path: TrustVerdict::Trusted }
 }
 
 /// A whole problem: status, code, and the text in the language it names.
-pub fn is_problem(answer: &Answered, refusal: Refusal) {
+pub fn is_problem(answer: &EnrollResponse, refusal: Refusal) {
     let expected = (refusal.status(), json!(refusal.code()));
     assert_eq!((answer.status.as_u16(), answer.json["code"].clone()), expected, "{}", answer.text);
     assert_eq!(answer.headers["content-type"], "application/problem+json");
@@ -302,7 +309,7 @@ pub fn rsa_csr() -> Vec<u8> {
     output.stdout
 }
 
-async fn answer(door: Kept, mut request: Request<Body>) -> Answered {
+async fn answer(door: RuledRouter, mut request: Request<Body>) -> EnrollResponse {
     let somebody = PeerAddress(([192, 0, 2, 1], 50_000).into());
     let known = request.extensions().get().copied().unwrap_or(somebody);
     request.extensions_mut().insert(known);
@@ -310,5 +317,5 @@ async fn answer(door: Kept, mut request: Request<Body>) -> Answered {
     let (parts, body) = response.into_parts();
     let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
     let json = serde_json::from_str(&text).unwrap_or_default();
-    Answered { status: parts.status, headers: parts.headers, text, json }
+    EnrollResponse { status: parts.status, headers: parts.headers, text, json }
 }

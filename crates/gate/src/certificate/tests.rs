@@ -32,7 +32,7 @@ fn a_product_behind_the_gate_reads_no_story_about_certificates() {
     }
     let mut source = HeaderSource::nginx(vec![]);
     source.name = "my-own-header".into();
-    strip(&mut told, &Source::Header(source));
+    strip(&mut told, &CertificateSource::Header(source));
     let mut left: Vec<_> = told.keys().map(HeaderName::as_str).collect();
     left.sort_unstable();
     assert_eq!(left, ["accept", "x-client-certain"]);

@@ -1,22 +1,22 @@
 //! What a product may rely on, whatever the network does.
 
 use super::*;
-use crate::moment::Heard;
-use crate::state::Writer;
+use crate::moment::LastHeard;
+use crate::state::GateStateWriter;
 use serde_json::{Value, json};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::Seeded;
-use tegata_core::feed::{Change, Event, Holder, TokensBefore};
+use tegata_core::feed::{Change, Event, TokenHolder, TokensBefore};
 use tegata_core::jws::SigningKey;
 
 const ISSUER: &str = "https://ca.example";
 const NOW: i64 = 1_800_000_000;
 
-struct World {
+struct GateFixture {
     key: SigningKey,
-    state: Arc<State>,
-    writer: Writer,
-    gate: Gatekeeper,
+    state: Arc<GateState>,
+    writer: GateStateWriter,
+    gate: RequestVerifier,
     device: DeviceId,
     tenant: TenantId,
     site: SiteId,
@@ -26,23 +26,23 @@ fn certificate() -> Thumbprint {
     Thumbprint::of(b"certificate")
 }
 
-fn at(second: i64) -> Moment {
+fn at(second: i64) -> CheckTime {
     let uptime = Duration::from_secs(u64::try_from(second).unwrap());
-    Moment { now: Timestamp::from_seconds(NOW + second), uptime }
+    CheckTime { now: Timestamp::from_seconds(NOW + second), uptime }
 }
 
 fn new_key() -> SigningKey {
     SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
 }
 
-impl World {
+impl GateFixture {
     fn new() -> Self {
         let key = new_key();
-        let state = Arc::new(State::default());
+        let state = Arc::new(GateState::default());
         state.set_keys(KeySet::new([key.public().clone()]));
-        state.hear(Heard::new(Timestamp::from_seconds(NOW), at(0)));
-        let writer = Writer::new(Arc::clone(&state));
-        let gate = Gatekeeper::new(Policy::new(ISSUER, "rezept"), Arc::clone(&state), 100);
+        state.hear(LastHeard::new(Timestamp::from_seconds(NOW), at(0)));
+        let writer = GateStateWriter::new(Arc::clone(&state));
+        let gate = RequestVerifier::new(GatePolicy::new(ISSUER, "rezept"), Arc::clone(&state), 100);
         let entropy = Seeded::new(1);
         let (device, tenant, site) =
             (DeviceId::random(&entropy), TenantId::random(&entropy), SiteId::random(&entropy));
@@ -92,7 +92,7 @@ impl World {
 
 #[test]
 fn a_good_token_with_its_certificate_passes_and_says_who_asks() {
-    let world = World::new();
+    let world = GateFixture::new();
     let verified = world.gate.check(&world.token(), Some(certificate()), at(0)).unwrap();
     assert_eq!(verified.device(), &world.device);
     assert_eq!((verified.tenant(), verified.site()), (&world.tenant, &world.site));
@@ -101,10 +101,10 @@ fn a_good_token_with_its_certificate_passes_and_says_who_asks() {
 
 #[test]
 fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
-    let mut world = World::new();
-    let mut policy = Policy::new(ISSUER, "rezept");
+    let mut world = GateFixture::new();
+    let mut policy = GatePolicy::new(ISSUER, "rezept");
     policy.scopes = vec!["stock.read".into(), "stock.write".into()];
-    world.gate = Gatekeeper::new(policy, Arc::clone(&world.state), 100);
+    world.gate = RequestVerifier::new(policy, Arc::clone(&world.state), 100);
     for (scope, verdict) in [
         (Value::Null, Err(Refusal::ScopeInsufficient)),
         (json!(""), Err(Refusal::ScopeInsufficient)),
@@ -128,7 +128,7 @@ fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
 
 #[test]
 fn a_bound_token_is_nothing_without_its_certificate() {
-    let world = World::new();
+    let world = GateFixture::new();
     let token = world.token();
     for _warm in 0..2 {
         assert_eq!(world.gate.check(&token, None, at(0)), Err(Refusal::NoCertificate));
@@ -142,7 +142,7 @@ fn a_bound_token_is_nothing_without_its_certificate() {
 
 #[test]
 fn a_token_without_exactly_one_known_confirmation_is_refused() {
-    let world = World::new();
+    let world = GateFixture::new();
     let thumbprint = certificate().to_string();
     for cnf in [
         json!(null),
@@ -168,7 +168,7 @@ fn a_token_without_exactly_one_known_confirmation_is_refused() {
 
 #[test]
 fn a_person_who_uses_a_device_passes_with_the_device_s_certificate() {
-    let world = World::new();
+    let world = GateFixture::new();
     let person = tegata_core::claims::person_subject("https://idp.example", "staff-1");
     let acting = json!({ "sub": format!("device:{}", world.device) });
     let token = world.token_with(json!({ "sub": person, "act": acting }));
@@ -191,7 +191,7 @@ fn a_person_who_uses_a_device_passes_with_the_device_s_certificate() {
 
 #[test]
 fn only_this_issuer_and_this_audience_exactly_are_believed() {
-    let world = World::new();
+    let world = GateFixture::new();
     for (refusal, changes) in [
         (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://ca.example/" })),
         (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://CA.example" })),
@@ -216,7 +216,7 @@ fn only_this_issuer_and_this_audience_exactly_are_believed() {
 
 #[test]
 fn clocks_may_differ_by_ten_seconds_and_not_by_a_minute() {
-    let world = World::new();
+    let world = GateFixture::new();
     for claim in ["iat", "nbf"] {
         for (ahead, accepted) in [(0, true), (10, true), (11, false), (60, false), (3600, false)] {
             let token = world.token_with(json!({ claim: NOW + ahead }));
@@ -228,7 +228,7 @@ fn clocks_may_differ_by_ten_seconds_and_not_by_a_minute() {
 
 #[test]
 fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
-    let world = World::new();
+    let world = GateFixture::new();
     let token = world.token_with(json!({ "exp": NOW + 5 }));
     let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
     assert_eq!([check(0), check(4)], [Ok(()), Ok(())]);
@@ -239,7 +239,7 @@ fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
 
 #[test]
 fn another_kind_of_signed_text_is_no_access_token() {
-    let world = World::new();
+    let world = GateFixture::new();
     let payload = world.claims().to_string();
     for typ in ["JWT", "tegata-feed+jwt", "logout+jwt", "id_token", ""] {
         let text = world.key.sign(typ, payload.as_bytes()).unwrap();
@@ -251,7 +251,7 @@ fn another_kind_of_signed_text_is_no_access_token() {
 
 #[test]
 fn no_header_talks_a_gate_into_another_algorithm_or_key() {
-    let world = World::new();
+    let world = GateFixture::new();
     let token = world.token();
     let (_, rest) = token.split_once('.').unwrap();
     let (payload, signature) = rest.split_once('.').unwrap();
@@ -278,7 +278,7 @@ fn no_header_talks_a_gate_into_another_algorithm_or_key() {
 #[test]
 fn a_denial_bites_at_the_next_request_however_warm_the_token() {
     let until = Timestamp::from_seconds(NOW + 1000);
-    let device = World::new().device;
+    let device = GateFixture::new().device;
     let of_device = |reason| Change::DeviceDenied { device: device.clone(), reason };
     let denials = [
         (of_device(Denial::Suspended), Refusal::DeviceSuspended),
@@ -289,14 +289,14 @@ fn a_denial_bites_at_the_next_request_however_warm_the_token() {
         ),
         (Change::TokenDenied { jti: "token-1".into(), until }, Refusal::TokenRevoked),
         (
-            Change::TenantDenied { tenant: World::new().tenant, reason: Denial::Suspended },
+            Change::TenantDenied { tenant: GateFixture::new().tenant, reason: Denial::Suspended },
             Refusal::DeviceSuspended,
         ),
-        (signed_out(Holder::Device(device.clone()), NOW + 1), Refusal::TokenRevoked),
-        (signed_out(Holder::Tenant(World::new().tenant), NOW + 1), Refusal::TokenRevoked),
+        (signed_out(TokenHolder::Device(device.clone()), NOW + 1), Refusal::TokenRevoked),
+        (signed_out(TokenHolder::Tenant(GateFixture::new().tenant), NOW + 1), Refusal::TokenRevoked),
     ];
     for (change, refusal) in denials {
-        let mut world = World::new();
+        let mut world = GateFixture::new();
         let token = world.token();
         assert_eq!((world.check(&token), world.check(&token)), (Ok(()), Ok(())));
         world.happen(change);
@@ -306,7 +306,7 @@ fn a_denial_bites_at_the_next_request_however_warm_the_token() {
 
 #[test]
 fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
-    let mut world = World::new();
+    let mut world = GateFixture::new();
     let token = world.token();
     let device = world.device.clone();
     world.happen(Change::DeviceDenied { device: DeviceId::random(&Seeded::new(9)), reason: Denial::Revoked });
@@ -318,7 +318,7 @@ fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
     let tenant = world.tenant.clone();
     let elsewhere = TenantId::random(&Seeded::new(9));
     world.happen(Change::TenantDenied { tenant: elsewhere.clone(), reason: Denial::Suspended });
-    world.happen(signed_out(Holder::Tenant(elsewhere), NOW + 1));
+    world.happen(signed_out(TokenHolder::Tenant(elsewhere), NOW + 1));
     assert_eq!(world.check(&token), Ok(()));
     world.happen(Change::TenantDenied { tenant: tenant.clone(), reason: Denial::Suspended });
     assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
@@ -328,39 +328,39 @@ fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
 
 #[test]
 fn who_was_signed_out_enters_with_a_younger_token() {
-    let mut world = World::new();
+    let mut world = GateFixture::new();
     let (old, new) = (world.token(), world.token_with(json!({ "iat": NOW + 5, "jti": "token-2" })));
-    world.happen(signed_out(Holder::Device(world.device.clone()), NOW + 5));
+    world.happen(signed_out(TokenHolder::Device(world.device.clone()), NOW + 5));
     assert_eq!(world.check(&old), Err(Refusal::TokenRevoked));
     assert_eq!(world.check(&new), Ok(()));
 }
 
-fn signed_out(of: Holder, second: i64) -> Change {
+fn signed_out(of: TokenHolder, second: i64) -> Change {
     let issued_before = Timestamp::from_seconds(second);
     Change::TokensDenied(TokensBefore { of, issued_before, until: Timestamp::from_seconds(second + 3600) })
 }
 
 #[test]
 fn a_gate_that_hears_nothing_for_ten_seconds_refuses_everybody_until_it_hears_again() {
-    let world = World::new();
+    let world = GateFixture::new();
     let token = world.token();
     let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
     assert_eq!([check(0), check(10)], [Ok(()), Ok(())]);
     assert_eq!(check(11), Err(Refusal::GateStale));
-    world.state.hear(Heard::new(Timestamp::from_seconds(NOW + 12), at(12)));
+    world.state.hear(LastHeard::new(Timestamp::from_seconds(NOW + 12), at(12)));
     assert_eq!(check(12), Ok(()));
 }
 
 #[test]
 fn a_gate_that_never_heard_anything_refuses_everybody() {
-    let world = World::new();
-    let gate = Gatekeeper::new(Policy::new(ISSUER, "rezept"), Arc::new(State::default()), 100);
+    let world = GateFixture::new();
+    let gate = RequestVerifier::new(GatePolicy::new(ISSUER, "rezept"), Arc::new(GateState::default()), 100);
     assert_eq!(gate.check(&world.token(), Some(certificate()), at(0)), Err(Refusal::GateStale));
 }
 
 #[test]
 fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
-    let world = World::new();
+    let world = GateFixture::new();
     let token = world.token();
     assert_eq!(world.check(&token), Ok(()));
     world.state.set_keys(KeySet::new([world.key.public().clone()]));

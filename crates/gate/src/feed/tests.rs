@@ -11,21 +11,21 @@ use tegata_core::{DeviceId, Thumbprint};
 const ISSUER: &str = "https://ca.example";
 
 /// The other end: signs what it is told to.
-struct Platform {
+struct FeedPlatform {
     key: SigningKey,
     issuer: &'static str,
 }
 
-impl Platform {
+impl FeedPlatform {
     fn new() -> Self {
         let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
         Self { key, issuer: ISSUER }
     }
 
-    fn follower(&self) -> (Feed, Arc<State>) {
-        let state = Arc::new(State::default());
+    fn follower(&self) -> (FeedFollowerState, Arc<GateState>) {
+        let state = Arc::new(GateState::default());
         state.set_keys(KeySet::new([self.key.public().clone()]));
-        (Feed::new(ISSUER.into(), Arc::clone(&state)), state)
+        (FeedFollowerState::new(ISSUER.into(), Arc::clone(&state)), state)
     }
 
     fn line(&self, message: FeedMessage) -> String {
@@ -46,8 +46,8 @@ impl Platform {
     }
 }
 
-fn at(second: i64) -> Moment {
-    Moment {
+fn at(second: i64) -> CheckTime {
+    CheckTime {
         now: Timestamp::from_seconds(second),
         uptime: Duration::from_secs(u64::try_from(second).unwrap()),
     }
@@ -62,25 +62,25 @@ fn denied(seq: u64, number: u64) -> Event {
     }
 }
 
-fn age(state: &State, second: i64) -> u64 {
+fn age(state: &GateState, second: i64) -> u64 {
     state.age(at(second)).unwrap().as_secs()
 }
 
 #[test]
 fn a_gate_believes_a_snapshot_and_what_follows_it_in_order() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     assert_eq!(feed.take(&platform.heartbeat(0, 1), at(1)), Err(FeedError::NoSnapshot));
     assert_eq!(feed.take(&platform.event(&denied(1, 1)), at(1)), Err(FeedError::NoSnapshot));
-    assert_eq!(feed.take(&platform.snapshot(&Denials::default(), 1), at(1)), Ok(Line::Snapshot));
-    assert_eq!(feed.take(&platform.event(&denied(1, 1)), at(1)), Ok(Line::Event));
-    assert_eq!(feed.take(&platform.heartbeat(1, 2), at(2)), Ok(Line::Heartbeat));
+    assert_eq!(feed.take(&platform.snapshot(&Denials::default(), 1), at(1)), Ok(BelievedLine::Snapshot));
+    assert_eq!(feed.take(&platform.event(&denied(1, 1)), at(1)), Ok(BelievedLine::Event));
+    assert_eq!(feed.take(&platform.heartbeat(1, 2), at(2)), Ok(BelievedLine::Heartbeat));
     assert_eq!(*state.applied().borrow(), Some(1));
 }
 
 #[test]
 fn a_gate_that_is_older_than_the_platform_leaves_nothing_out_and_grows_stale() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     feed.take(&platform.snapshot(&Denials::default(), 1), at(1)).unwrap();
     let denies_a_city = r#"{"iss":"https://ca.example","message":"event","seq":1,"at":"1970-01-01T00:00:01Z","change":"city_denied","city":"Kobe"}"#;
@@ -97,7 +97,7 @@ fn a_gate_that_is_older_than_the_platform_leaves_nothing_out_and_grows_stale() {
 
 #[test]
 fn a_missing_event_is_noticed_by_the_next_event_and_by_the_next_heartbeat() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     feed.take(&platform.snapshot(&Denials::default(), 1), at(1)).unwrap();
     let gap = FeedError::Gap(Gap { applied: 0, found: 2 });
@@ -108,7 +108,7 @@ fn a_missing_event_is_noticed_by_the_next_event_and_by_the_next_heartbeat() {
 
 #[test]
 fn an_old_heartbeat_makes_nothing_younger() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     feed.take(&platform.snapshot(&Denials::default(), 1), at(1)).unwrap();
     let old = platform.heartbeat(0, 2);
@@ -128,7 +128,7 @@ fn an_old_heartbeat_makes_nothing_younger() {
 
 #[test]
 fn an_old_snapshot_brings_no_denied_device_back() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     let empty = platform.snapshot(&Denials::default(), 1);
     feed.take(&empty, at(1)).unwrap();
@@ -142,9 +142,9 @@ fn an_old_snapshot_brings_no_denied_device_back() {
 
 #[test]
 fn another_issuer_another_key_and_another_kind_of_text_are_not_believed() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
-    let liar = Platform { issuer: "https://evil.example", ..Platform::new() };
+    let liar = FeedPlatform { issuer: "https://evil.example", ..FeedPlatform::new() };
     assert_eq!(
         feed.take(&liar.snapshot(&Denials::default(), 1), at(1)),
         Err(FeedError::Signature(JwsError::UnknownKey))
@@ -160,7 +160,7 @@ fn another_issuer_another_key_and_another_kind_of_text_are_not_believed() {
 
 #[test]
 fn what_has_ended_is_dropped_and_a_snapshot_of_thousands_is_read() {
-    let platform = Platform::new();
+    let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     let mut denials = Denials::default();
     for seq in 1..=2000_u32 {
@@ -172,7 +172,7 @@ fn what_has_ended_is_dropped_and_a_snapshot_of_thousands_is_read() {
         };
         denials.apply(&Event { seq: seq.into(), at: until, change }).unwrap();
     }
-    assert_eq!(feed.take(&platform.snapshot(&denials, 1), at(1)), Ok(Line::Snapshot));
+    assert_eq!(feed.take(&platform.snapshot(&denials, 1), at(1)), Ok(BelievedLine::Snapshot));
     let denied = |seq: u32| {
         let device = DeviceId::random(&Seeded::new(1));
         state.denials.load().denial(&device, &Thumbprint::of(&seq.to_be_bytes()))
@@ -220,7 +220,7 @@ proptest! {
 
     #[test]
     fn whatever_the_network_does_a_gate_that_caught_up_denies_what_the_platform_denies(fates in fates()) {
-        let platform = Platform::new();
+        let platform = FeedPlatform::new();
         let (mut feed, state) = platform.follower();
         let mut truth = Denials::default();
         let mut second = 1;

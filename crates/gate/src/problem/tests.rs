@@ -53,7 +53,7 @@ async fn a_browser_that_navigates_gets_a_page_with_a_link_and_everybody_else_a_p
 
 #[tokio::test]
 async fn an_address_cannot_break_out_of_the_page() {
-    let reader = Reader::of(&headers(&[("accept", "text/html")]));
+    let reader = RefusedReader::of(&headers(&[("accept", "text/html")]));
     let evil = "https://x/\"><script>alert(1)</script>";
     let body = reader.told(Refusal::NoCertificate, Some(evil)).into_body().collect().await.unwrap();
     let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
@@ -61,7 +61,7 @@ async fn an_address_cannot_break_out_of_the_page() {
 }
 
 async fn told(request: &[(&'static str, &'static str)], refusal: Refusal) -> (String, String) {
-    let response = Reader::of(&headers(request)).told(refusal, Some(HELP_PAGE));
+    let response = RefusedReader::of(&headers(request)).told(refusal, Some(HELP_PAGE));
     assert!(response.headers()[HELP].to_str().unwrap().starts_with(HELP_PAGE));
     let media = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
     let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -1,11 +1,11 @@
 //! One connection of a client, or of the proxy before this one.
 
 use super::upstream::Upstream;
-use super::{Front, ProxyShared, host, method, preflight};
+use super::{ProxyFront, ProxyShared, host, method, preflight};
 use crate::certificate::{PeerAddress, PeerCertificate};
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use crate::gate::Gate;
-use crate::guarded::Guarded;
+use crate::guarded::GuardedBody;
 use crate::layer::GateLayer;
 use http::uri::Authority;
 use http::{Request, Response};
@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_net::{Accepted, ConnectionHandler, ConnectionService, DrainOnDrop};
+use tegata_net::{AcceptedConnection, ConnectionHandler, ConnectionService, DrainOnDrop};
 use tokio::sync::watch;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -26,14 +26,14 @@ const CUT: Duration = Duration::from_millis(250);
 
 /// The host and port a request is for.
 #[derive(Clone)]
-pub(super) struct Target(pub(super) Authority);
+pub(super) struct RequestTarget(pub(super) Authority);
 
 /// Who was admitted first on a connection whose requests all come from one device.
 #[derive(Clone)]
-pub(super) struct FirstAdmitted(Arc<watch::Sender<Option<Arc<Verified>>>>);
+pub(super) struct FirstAdmitted(Arc<watch::Sender<Option<Arc<VerifiedRequest>>>>);
 
 impl FirstAdmitted {
-    pub(super) fn note(&self, verified: &Arc<Verified>) {
+    pub(super) fn note(&self, verified: &Arc<VerifiedRequest>) {
         self.0.send_if_modified(|first| {
             let is_first = first.is_none();
             first.get_or_insert_with(|| Arc::clone(verified));
@@ -44,13 +44,13 @@ impl FirstAdmitted {
 
 /// What a request knows about its connection.
 #[derive(Clone)]
-struct Facts {
+struct ConnectionFacts {
     peer: IpAddr,
-    tls: Option<Tls>,
+    tls: Option<TlsFacts>,
 }
 
 #[derive(Clone)]
-struct Tls {
+struct TlsFacts {
     presented: Option<PeerCertificate>,
     server_name: Option<String>,
     first: FirstAdmitted,
@@ -62,33 +62,33 @@ pub(super) struct ProxyConnection {
     upstream: Upstream,
     gate: Gate,
     preflights: bool,
-    facts: Facts,
+    facts: ConnectionFacts,
     /// Of the connection's only client; where a proxy is at the other end, nobody is.
-    admitted: Option<watch::Receiver<Option<Arc<Verified>>>>,
+    admitted: Option<watch::Receiver<Option<Arc<VerifiedRequest>>>>,
 }
 
-type Answer = Response<AnswerBody>;
+type ProxyResponse = Response<AnswerBody>;
 
-type AnswerBody = Either<Full<Bytes>, Guarded<Either<Full<Bytes>, Incoming>>>;
+type AnswerBody = Either<Full<Bytes>, GuardedBody<Either<Full<Bytes>, Incoming>>>;
 
 impl ConnectionService for ProxyShared {
     type Handler = ProxyConnection;
 
-    fn connected(&self, accepted: &Accepted<'_>) -> Option<ProxyConnection> {
+    fn connected(&self, accepted: &AcceptedConnection<'_>) -> Option<ProxyConnection> {
         let peer = accepted.peer.ip();
-        if let Front::Proxy(source) = &self.front
+        if let ProxyFront::Proxy(source) = &self.front
             && !source.trusts(peer)
         {
             debug!(%peer, "somebody who is no trusted proxy was hung up on");
             return None;
         }
-        let (tls, admitted) = accepted.tls.map(Tls::of).unzip();
+        let (tls, admitted) = accepted.tls.map(TlsFacts::of).unzip();
         Some(ProxyConnection {
             layer: self.layer.clone(),
             upstream: self.upstream.clone(),
             gate: self.gate.clone(),
             preflights: self.preflights,
-            facts: Facts { peer, tls },
+            facts: ConnectionFacts { peer, tls },
             admitted,
         })
     }
@@ -101,7 +101,7 @@ impl ConnectionHandler for ProxyConnection {
     fn answer(
         &self,
         mut request: Request<Incoming>,
-    ) -> impl Future<Output = Answer> + Send + 'static + use<> {
+    ) -> impl Future<Output = ProxyResponse> + Send + 'static + use<> {
         let entered = match self.facts.enter(&mut request) {
             Ok(()) => Ok(request),
             Err(refusal) => Err(self.refuse(refusal, request)),
@@ -122,7 +122,7 @@ impl ConnectionHandler for ProxyConnection {
         }
     }
 
-    fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Answer {
+    fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> ProxyResponse {
         let mut answer = self.gate.refuse(refusal, request.headers()).map(Either::Left);
         answer.headers_mut().extend(method::more_about(refusal));
         drop(DrainOnDrop::new(request.into_body()));
@@ -139,8 +139,8 @@ impl ConnectionHandler for ProxyConnection {
     }
 }
 
-impl Tls {
-    fn of(tls: &rustls::ServerConnection) -> (Self, watch::Receiver<Option<Arc<Verified>>>) {
+impl TlsFacts {
+    fn of(tls: &rustls::ServerConnection) -> (Self, watch::Receiver<Option<Arc<VerifiedRequest>>>) {
         let leaf = tls.peer_certificates().and_then(<[_]>::first);
         let (first, admitted) = watch::channel(None);
         let tls = Self {
@@ -152,7 +152,7 @@ impl Tls {
     }
 }
 
-impl Facts {
+impl ConnectionFacts {
     fn enter(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
         method::check(request.method())?;
         let host = host::host(request.uri(), request.headers())?;
@@ -165,7 +165,7 @@ impl Facts {
                 extensions.insert(presented);
             }
         }
-        extensions.insert(Target(host));
+        extensions.insert(RequestTarget(host));
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use rustls::ServerConfig;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_net::tls::{
-    BOTH_PROTOCOLS, PossessionOnly, ServerIdentity, TlsError, Versions, read_pem_identity,
+    BOTH_PROTOCOLS, PossessionVerifier, ServerIdentity, TlsError, TlsVersions, read_pem_identity,
     trust_from_pem_file,
 };
 
@@ -18,6 +18,6 @@ use tegata_net::tls::{
 /// together.
 pub fn server_config(certificate: &Path, key: &Path, client_ca: &Path) -> Result<ServerConfig, TlsError> {
     let identity = Arc::new(ServerIdentity::new(read_pem_identity(certificate, key)?)?);
-    let clients = PossessionOnly::new(trust_from_pem_file(client_ca)?.subjects());
-    Ok(tegata_net::tls::server_config(&identity, Versions::Tls13, Arc::new(clients), BOTH_PROTOCOLS)?)
+    let clients = PossessionVerifier::new(trust_from_pem_file(client_ca)?.subjects());
+    Ok(tegata_net::tls::server_config(&identity, TlsVersions::Tls13, Arc::new(clients), BOTH_PROTOCOLS)?)
 }

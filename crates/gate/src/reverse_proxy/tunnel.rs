@@ -1,7 +1,7 @@
 //! What a connection becomes after a change of protocol: bytes in both directions, until one side ends,
 //! the device is denied, its token has ended, or the gate has heard nothing for too long.
 
-use crate::check::Verified;
+use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -20,7 +20,7 @@ pub(super) async fn run(
     client: OnUpgrade,
     product: OnUpgrade,
     gate: Gate,
-    verified: Arc<Verified>,
+    verified: Arc<VerifiedRequest>,
     grace: Duration,
 ) {
     let carried = async {
@@ -43,7 +43,7 @@ pub(super) async fn run(
 }
 
 /// Waits for the end of the token, or of what the gate may know.
-async fn over(gate: &Gate, verified: &Verified, end: Timestamp) -> Refusal {
+async fn over(gate: &Gate, verified: &VerifiedRequest, end: Timestamp) -> Refusal {
     let mut rounds = interval(ROUND);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,14 +1,14 @@
 //! The product, as a service behind the gate's layer.
 
-use super::connection::{FirstAdmitted, Target};
-use super::{Limits, ReverseProxy, headers, preflight, tunnel};
-use crate::assertion::Asked;
-use crate::certificate::{PeerAddress, Source, strip};
-use crate::check::Verified;
+use super::connection::{FirstAdmitted, RequestTarget};
+use super::{ProxyLimits, ReverseProxy, headers, preflight, tunnel};
+use crate::assertion::AssertedRequest;
+use crate::certificate::{CertificateSource, PeerAddress, strip};
+use crate::check::VerifiedRequest;
 use crate::gate::Gate;
-use crate::guarded::{Cut, Guarded};
+use crate::guarded::{CutReason, GuardedBody};
 use crate::introduction::introduce;
-use crate::problem::Reader;
+use crate::problem::RefusedReader;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -40,24 +40,24 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Requests that passed, on their way to the product.
 #[derive(Clone)]
 pub(super) struct Upstream {
-    client: Client<HttpConnector, Outgoing>,
+    client: Client<HttpConnector, UpstreamConnections>,
     authority: Authority,
     gate: Gate,
-    limits: Limits,
+    limits: ProxyLimits,
     tunnels: Arc<Semaphore>,
     /// Where the proxy before this one puts certificates.
-    source: Source,
+    source: CertificateSource,
     /// Whether this proxy is the first, and says where requests came from.
     is_edge: bool,
 }
 
 /// Nothing of what nobody has checked goes on but the head.
-type Outgoing = Limited<Either<Guarded<Incoming>, Empty<Bytes>>>;
+type UpstreamConnections = Limited<Either<GuardedBody<Incoming>, Empty<Bytes>>>;
 
-pub(super) type Answer = Response<Either<Full<Bytes>, Incoming>>;
+pub(super) type UpstreamResponse = Response<Either<Full<Bytes>, Incoming>>;
 
 impl Upstream {
-    pub(super) fn new(proxy: &ReverseProxy, gate: Gate, source: Source) -> Self {
+    pub(super) fn new(proxy: &ReverseProxy, gate: Gate, source: CertificateSource) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
@@ -72,18 +72,19 @@ impl Upstream {
             limits: proxy.limits,
             source,
             tunnels: Arc::new(Semaphore::new(proxy.limits.listener.connections)),
-            is_edge: matches!(proxy.front, super::Front::Tls(_)),
+            is_edge: matches!(proxy.front, super::ProxyFront::Tls(_)),
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Answer {
-        let (gate, reader) = (self.gate.clone(), Reader::of(request.headers()));
+    async fn answer(self, request: Request<Incoming>) -> UpstreamResponse {
+        let (gate, reader) = (self.gate.clone(), RefusedReader::of(request.headers()));
         let answer = self.forward(request).await;
         answer.unwrap_or_else(|refusal| gate.refuse_reader(refusal, reader).map(Either::Left))
     }
 
-    async fn forward(&self, mut request: Request<Incoming>) -> Result<Answer, Refusal> {
-        let verified = request.extensions().get::<Arc<Verified>>().cloned().ok_or(Refusal::Internal)?;
+    async fn forward(&self, mut request: Request<Incoming>) -> Result<UpstreamResponse, Refusal> {
+        let verified =
+            request.extensions().get::<Arc<VerifiedRequest>>().cloned().ok_or(Refusal::Internal)?;
         if let Some(first) = request.extensions().get::<FirstAdmitted>() {
             first.note(&verified);
         }
@@ -106,8 +107,8 @@ impl Upstream {
         &self,
         client: OnUpgrade,
         mut response: Response<Incoming>,
-        verified: Arc<Verified>,
-    ) -> Result<Answer, Refusal> {
+        verified: Arc<VerifiedRequest>,
+    ) -> Result<UpstreamResponse, Refusal> {
         if !headers::names_websocket(response.headers()) {
             warn!(product = %self.authority, "the product changed to a protocol that it was not asked for");
             return Err(Refusal::ProductAway);
@@ -126,7 +127,7 @@ impl Upstream {
 
     /// What a browser asks before a request to another origin. Nobody is introduced, and no body comes back.
     pub(super) async fn preflight(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let reader = Reader::of(request.headers());
+        let reader = RefusedReader::of(request.headers());
         let answer = self.ask_beforehand(request).await;
         answer.unwrap_or_else(|refusal| self.gate.refuse_reader(refusal, reader))
     }
@@ -151,13 +152,13 @@ impl Upstream {
     fn outgoing(
         &self,
         request: Request<Incoming>,
-        verified: &Arc<Verified>,
+        verified: &Arc<VerifiedRequest>,
         asks_for_websocket: bool,
-    ) -> Result<Request<Outgoing>, Refusal> {
+    ) -> Result<Request<UpstreamConnections>, Refusal> {
         let (parts, body) = request.into_parts();
-        let asked = Asked { method: Some(parts.method.as_str()), path: Some(parts.uri.path()) };
+        let asked = AssertedRequest { method: Some(parts.method.as_str()), path: Some(parts.uri.path()) };
         let assertion = self.gate.assertion(verified, asked);
-        let body = Guarded::new(body, self.gate.clone(), Arc::clone(verified));
+        let body = GuardedBody::new(body, self.gate.clone(), Arc::clone(verified));
         let mut outgoing = self.request(parts, Either::Left(body))?;
         introduce(verified, assertion, outgoing.headers_mut());
         if asks_for_websocket {
@@ -170,9 +171,10 @@ impl Upstream {
     fn request(
         &self,
         mut parts: Parts,
-        body: Either<Guarded<Incoming>, Empty<Bytes>>,
-    ) -> Result<Request<Outgoing>, Refusal> {
-        let Target(host) = parts.extensions.get::<Target>().cloned().ok_or(Refusal::Internal)?;
+        body: Either<GuardedBody<Incoming>, Empty<Bytes>>,
+    ) -> Result<Request<UpstreamConnections>, Refusal> {
+        let RequestTarget(host) =
+            parts.extensions.get::<RequestTarget>().cloned().ok_or(Refusal::Internal)?;
         let client = parts.extensions.get::<PeerAddress>().filter(|_| self.is_edge).map(|peer| peer.0);
         headers::towards_the_product(&mut parts.headers, &host, client);
         frame(&parts.method, &mut parts.headers, &body);
@@ -189,8 +191,8 @@ impl Upstream {
     /// Breaks off when the device is denied before the product begins to answer.
     async fn ask(
         &self,
-        outgoing: Request<Outgoing>,
-        verified: &Verified,
+        outgoing: Request<UpstreamConnections>,
+        verified: &VerifiedRequest,
     ) -> Result<Response<Incoming>, Refusal> {
         let answer = timeout(self.limits.answer, self.client.request(outgoing));
         tokio::select! {
@@ -203,7 +205,7 @@ impl Upstream {
         }
     }
 
-    fn why(&self, error: &ClientError, verified: &Verified) -> Refusal {
+    fn why(&self, error: &ClientError, verified: &VerifiedRequest) -> Refusal {
         self.gate.standing(verified).err().unwrap_or_else(|| self.broken_off(error))
     }
 
@@ -215,7 +217,7 @@ impl Upstream {
                 return Refusal::RequestTooLarge;
             }
             // The client's own body broke: chunks that are none, or fewer octets than it promised.
-            if let Some(Cut::Body(_)) = error.downcast_ref() {
+            if let Some(CutReason::Body(_)) = error.downcast_ref() {
                 return Refusal::RequestMalformed;
             }
             cause = error.source();
@@ -245,9 +247,9 @@ fn frame(method: &Method, headers: &mut HeaderMap, body: &impl Body) {
 }
 
 impl Service<Request<Incoming>> for Upstream {
-    type Response = Answer;
+    type Response = UpstreamResponse;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamResponse, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))

@@ -14,14 +14,14 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-pub struct Client(Sender);
+pub struct TestClient(Sender);
 
 enum Sender {
     Http1(SendRequest<Empty<Bytes>>),
     Http2(hyper::client::conn::http2::SendRequest<Empty<Bytes>>),
 }
 
-pub struct Answer {
+pub struct ClientAnswer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: String,
@@ -42,17 +42,18 @@ pub fn tls(roots: RootCertStore, party: Option<&Party>) -> Arc<ClientConfig> {
 /// As a browser whose reader thinks about the choice of a certificate for so long.
 pub fn hesitant(tls: &ClientConfig, pause: Duration) -> Arc<ClientConfig> {
     let mut config = tls.clone();
-    config.client_auth_cert_resolver = Arc::new(Hesitant { chosen: config.client_auth_cert_resolver, pause });
+    config.client_auth_cert_resolver =
+        Arc::new(SlowReader { chosen: config.client_auth_cert_resolver, pause });
     Arc::new(config)
 }
 
 #[derive(Debug)]
-struct Hesitant {
+struct SlowReader {
     chosen: Arc<dyn ResolvesClientCert>,
     pause: Duration,
 }
 
-impl ResolvesClientCert for Hesitant {
+impl ResolvesClientCert for SlowReader {
     fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         std::thread::sleep(self.pause);
         self.chosen.resolve(hints, schemes)
@@ -63,7 +64,7 @@ impl ResolvesClientCert for Hesitant {
     }
 }
 
-impl Client {
+impl TestClient {
     /// Plain HTTP.
     pub async fn plain(port: u16) -> Self {
         Self::speak(TcpStream::connect(("127.0.0.1", port)).await.unwrap()).await
@@ -119,7 +120,7 @@ impl Client {
         }
     }
 
-    pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> ClientAnswer {
         let mut request = Request::get(path);
         if matches!(self.0, Sender::Http1(_)) {
             request = request.header("host", "localhost");
@@ -138,11 +139,11 @@ impl Client {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        ClientAnswer { status: parts.status, headers: parts.headers, body }
     }
 }
 
-impl Answer {
+impl ClientAnswer {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }

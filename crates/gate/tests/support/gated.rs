@@ -1,24 +1,24 @@
 //! A product behind a gate that terminates TLS, and a device that may enter.
 
-use super::client::{Client, tls};
-use super::product::Product;
+use super::client::{TestClient, tls};
+use super::product::TestProduct;
 use super::raw::Raw;
-use super::{Party, Platform};
+use super::{Party, TestPlatform};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::feed::{Change, Denial};
-use tegata_gate::reverse_proxy::{Front, Limits, ReverseProxy, serve, server_config};
+use tegata_gate::reverse_proxy::{ProxyFront, ProxyLimits, ReverseProxy, serve, server_config};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// A device, a gate with TLS of its own, and a product.
 pub struct GatedProduct {
-    pub platform: Platform,
+    pub platform: TestPlatform,
     pub device: Party,
     pub bearer: String,
-    pub product: Product,
+    pub product: TestProduct,
     pub port: u16,
     pub stop: oneshot::Sender<()>,
     pub served: tokio::task::JoinHandle<()>,
@@ -31,16 +31,16 @@ impl GatedProduct {
     }
 
     pub async fn with(change: impl FnOnce(&mut ReverseProxy)) -> Self {
-        let platform = Platform::start().await;
+        let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
-        let product = Product::start().await;
+        let product = TestProduct::start().await;
         let folder = tempfile::tempdir().unwrap();
         let [certificate, key, client_ca] = files(&platform, &folder);
         let config = server_config(&certificate, &key, &client_ca).unwrap();
         let mut proxy = ReverseProxy {
             upstream: format!("127.0.0.1:{}", product.port).parse().unwrap(),
-            front: Front::Tls(Arc::new(arc_swap::ArcSwap::from_pointee(config))),
-            limits: Limits::default(),
+            front: ProxyFront::Tls(Arc::new(arc_swap::ArcSwap::from_pointee(config))),
+            limits: ProxyLimits::default(),
             preflights: false,
         };
         proxy.limits.listener.drain = Duration::from_millis(500);
@@ -54,8 +54,8 @@ impl GatedProduct {
         Self { platform, device, bearer, product, port, stop, served, _folder: folder }
     }
 
-    pub async fn client(&self, party: Option<&Party>) -> Client {
-        Client::secure(self.port, tls(self.platform.authority.roots(), party)).await.0
+    pub async fn client(&self, party: Option<&Party>) -> TestClient {
+        TestClient::secure(self.port, tls(self.platform.authority.roots(), party)).await.0
     }
 
     pub async fn raw(&self) -> Raw {
@@ -72,7 +72,7 @@ impl GatedProduct {
     }
 }
 
-fn files(platform: &Platform, folder: &TempDir) -> [PathBuf; 3] {
+fn files(platform: &TestPlatform, folder: &TempDir) -> [PathBuf; 3] {
     let server = platform.authority.server();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);

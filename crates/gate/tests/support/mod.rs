@@ -23,7 +23,7 @@ use tegata_core::entropy::Seeded;
 use tegata_core::feed::{Change, Denials, Event, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::{KeySet, SigningKey};
 use tegata_core::{Clock, DeviceId, SiteId, TenantId, Thumbprint, Timestamp};
-use tegata_gate::{Config, Gate, Policy};
+use tegata_gate::{Gate, GateConfig, GatePolicy};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -116,7 +116,7 @@ impl Authority {
 }
 
 /// What the platform says, and what it was told.
-pub struct Facts {
+pub struct DeviceFacts {
     pub truth: Denials,
     pub events: Vec<Event>,
     pub key: SigningKey,
@@ -130,13 +130,13 @@ pub struct Facts {
     pub feeds_opened: u32,
 }
 
-pub struct Platform {
+pub struct TestPlatform {
     pub authority: Authority,
     pub clock: Arc<TestClock>,
     pub issuer: String,
-    facts: Arc<Mutex<Facts>>,
+    facts: Arc<Mutex<DeviceFacts>>,
     changed: watch::Sender<u64>,
-    server: Mutex<Option<server::Server>>,
+    server: Mutex<Option<server::TestServer>>,
     port: u16,
     identity: TempDir,
     tls: Arc<rustls::ServerConfig>,
@@ -146,7 +146,7 @@ pub fn new_key() -> SigningKey {
     SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
 }
 
-impl Platform {
+impl TestPlatform {
     pub async fn start() -> Self {
         let authority = Authority::new();
         let identity = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ impl Platform {
         let port = listener.local_addr().unwrap().port();
         let issuer = format!("https://localhost:{port}");
         let key = new_key();
-        let facts = Facts {
+        let facts = DeviceFacts {
             truth: Denials::default(),
             events: Vec::new(),
             published: KeySet::new([key.public().clone()]),
@@ -191,7 +191,7 @@ impl Platform {
             clock: self.clock.clone(),
             origin: format!("https://localhost:{}", self.port),
         };
-        *self.server.lock().unwrap() = Some(server::Server::open(listener, Arc::clone(&self.tls), voice));
+        *self.server.lock().unwrap() = Some(server::TestServer::open(listener, Arc::clone(&self.tls), voice));
     }
 
     /// Every connection breaks, and nobody answers any more.
@@ -207,17 +207,17 @@ impl Platform {
         self.open(listener);
     }
 
-    pub fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+    pub fn facts(&self) -> std::sync::MutexGuard<'_, DeviceFacts> {
         self.facts.lock().unwrap()
     }
 
-    pub fn config(&self) -> Config {
-        let mut policy = Policy::new(&self.issuer, AUDIENCE);
+    pub fn config(&self) -> GateConfig {
+        let mut policy = GatePolicy::new(&self.issuer, AUDIENCE);
         policy.max_staleness = Duration::from_millis(2500);
-        Config::new(policy, self.identity.path(), self.authority.roots()).unwrap()
+        GateConfig::new(policy, self.identity.path(), self.authority.roots()).unwrap()
     }
 
-    pub fn gate_with(&self, config: Config) -> Gate {
+    pub fn gate_with(&self, config: GateConfig) -> Gate {
         Gate::connect(config, self.clock.clone(), Arc::new(Seeded::new(1))).unwrap()
     }
 
@@ -259,7 +259,7 @@ impl Platform {
     }
 }
 
-impl Facts {
+impl DeviceFacts {
     pub fn line(&self, message: FeedMessage) -> String {
         let claims = FeedClaims { iss: self.claimed.1.clone(), message };
         self.key.sign(FEED, &serde_json::to_vec(&claims).unwrap()).unwrap() + "\n"

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 #[derive(Default)]
-struct Facts {
+struct ProductFacts {
     connections: AtomicUsize,
     paths: Mutex<Vec<String>>,
     hung_up_on: AtomicBool,
@@ -25,18 +25,18 @@ struct Facts {
 /// the body back as it comes, `/swallow` reads it and then says so; `/drip` says a word every 20 ms,
 /// `/never` does not answer, `/socket` changes to a WebSocket and echoes, `/socket/h2c` and `/socket/list` change to
 /// something else.
-pub struct Product {
+pub struct TestProduct {
     pub port: u16,
-    facts: Arc<Facts>,
+    facts: Arc<ProductFacts>,
 }
 
-type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
+type ProductAnswer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 
-impl Product {
+impl TestProduct {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let facts = Arc::<Facts>::default();
+        let facts = Arc::<ProductFacts>::default();
         let shared = Arc::clone(&facts);
         tokio::spawn(async move {
             loop {
@@ -71,7 +71,7 @@ impl Product {
     }
 }
 
-async fn answer(request: Request<Incoming>, facts: Arc<Facts>) -> Result<Answer, hyper::Error> {
+async fn answer(request: Request<Incoming>, facts: Arc<ProductFacts>) -> Result<ProductAnswer, hyper::Error> {
     let path = request.uri().path().to_owned();
     facts.paths.lock().unwrap().push(path.clone());
     match path.as_str() {
@@ -104,11 +104,11 @@ fn told(request: &Request<Incoming>) -> String {
     head + &request.headers().iter().map(line).collect::<String>()
 }
 
-fn text(text: String) -> Answer {
+fn text(text: String) -> ProductAnswer {
     Response::new(Full::from(text).map_err(|never: Infallible| match never {}).boxed_unsync())
 }
 
-fn socket(request: Request<Incoming>, protocol: &str) -> Answer {
+fn socket(request: Request<Incoming>, protocol: &str) -> ProductAnswer {
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let (mut socket, mut buffer) = (TokioIo::new(upgraded), [0; 1024]);
@@ -123,7 +123,7 @@ fn socket(request: Request<Incoming>, protocol: &str) -> Answer {
     response
 }
 
-struct NoteDrop(Arc<Facts>);
+struct NoteDrop(Arc<ProductFacts>);
 
 impl Drop for NoteDrop {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! The wire of the test's platform.
 
-use super::{Authority, Facts, TestClock};
+use super::{Authority, DeviceFacts, TestClock};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -26,13 +26,13 @@ const HEARTBEAT: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub struct Voice {
-    pub facts: Arc<Mutex<Facts>>,
+    pub facts: Arc<Mutex<DeviceFacts>>,
     pub changed: watch::Receiver<u64>,
     pub clock: Arc<TestClock>,
     pub origin: String,
 }
 
-pub struct Server(tokio::task::JoinHandle<()>);
+pub struct TestServer(tokio::task::JoinHandle<()>);
 
 pub fn tls(authority: &Authority) -> Arc<rustls::ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -49,7 +49,7 @@ pub fn tls(authority: &Authority) -> Arc<rustls::ServerConfig> {
     Arc::new(config)
 }
 
-impl Server {
+impl TestServer {
     pub fn open(listener: TcpListener, tls: Arc<rustls::ServerConfig>, voice: Voice) -> Self {
         Self(tokio::spawn(async move {
             let acceptor = TlsAcceptor::from(tls);
@@ -78,9 +78,9 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, voice: Voice) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+type ServerAnswer = Response<BoxBody<Bytes, Infallible>>;
 
-async fn answer(request: Request<Incoming>, voice: Voice, has_certificate: bool) -> Answer {
+async fn answer(request: Request<Incoming>, voice: Voice, has_certificate: bool) -> ServerAnswer {
     let path = request.uri().path().to_owned();
     match (request.method().clone(), path.as_str()) {
         (Method::GET, "/.well-known/oauth-authorization-server") => text(&voice.metadata()),
@@ -106,11 +106,11 @@ async fn answer(request: Request<Incoming>, voice: Voice, has_certificate: bool)
     }
 }
 
-fn text(text: &str) -> Answer {
+fn text(text: &str) -> ServerAnswer {
     Response::new(Full::from(text.to_owned()).boxed())
 }
 
-fn status(status: StatusCode) -> Answer {
+fn status(status: StatusCode) -> ServerAnswer {
     let mut response = text("");
     *response.status_mut() = status;
     response

@@ -6,11 +6,11 @@ fn admission(connections: usize, per_network: usize, silent: usize) -> Arc<Admis
     Admission::new(Limits { connections, per_network, silent, ..Limits::default() })
 }
 
-fn come(admission: &Arc<Admission>, from: &str) -> Result<(Place, Eviction), NoPlace> {
+fn come(admission: &Arc<Admission>, from: &str) -> Result<(AdmittedConnection, Eviction), NotAdmitted> {
     admission.admit(from.parse().unwrap())
 }
 
-fn gave_way((_, eviction): &mut (Place, Eviction)) -> bool {
+fn gave_way((_, eviction): &mut (AdmittedConnection, Eviction)) -> bool {
     eviction.try_recv().is_ok()
 }
 
@@ -32,7 +32,7 @@ fn a_network_whose_connections_have_all_spoken_gets_no_more_than_its_share() {
     for (place, _) in &both {
         place.speaks();
     }
-    assert_eq!(come(&admission, "192.0.2.1").err(), Some(NoPlace::ForItsNetwork));
+    assert_eq!(come(&admission, "192.0.2.1").err(), Some(NotAdmitted::ForItsNetwork));
     assert!(come(&admission, "192.0.2.2").is_ok());
     drop(both);
     assert!(come(&admission, "192.0.2.1").is_ok());
@@ -92,7 +92,7 @@ async fn a_full_listener_waits_until_somebody_leaves() {
     let (place, _) = come(&admission, "192.0.2.1").unwrap();
     admission.has_room().await;
     place.speaks();
-    assert_eq!(come(&admission, "192.0.2.2").err(), Some(NoPlace::ForAnybody));
+    assert_eq!(come(&admission, "192.0.2.2").err(), Some(NotAdmitted::ForAnybody));
     let mut waiting = pin!(admission.has_room());
     let mut context = Context::from_waker(Waker::noop());
     assert!(waiting.as_mut().poll(&mut context).is_pending());

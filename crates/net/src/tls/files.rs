@@ -20,7 +20,7 @@ pub enum TlsError {
 }
 
 /// A chain, leaf first, and its key.
-pub type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub type IdentityFiles = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// The trust anchors of a PEM file: at least one.
 ///
@@ -39,7 +39,7 @@ pub fn trust_from_pem_file(path: &Path) -> Result<RootCertStore, TlsError> {
 ///
 /// # Errors
 /// [`TlsError::Identity`] when one of them cannot be read.
-pub fn read_identity(folder: &Path) -> Result<Identity, TlsError> {
+pub fn read_identity(folder: &Path) -> Result<IdentityFiles, TlsError> {
     read_pem_identity(&folder.join("chain.pem"), &folder.join("key.pem"))
 }
 
@@ -47,7 +47,7 @@ pub fn read_identity(folder: &Path) -> Result<Identity, TlsError> {
 ///
 /// # Errors
 /// [`TlsError::Identity`] with the file that cannot be read.
-pub fn read_pem_identity(chain: &Path, key: &Path) -> Result<Identity, TlsError> {
+pub fn read_pem_identity(chain: &Path, key: &Path) -> Result<IdentityFiles, TlsError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error: rustls_pki_types::pem::Error| TlsError::Identity(path, error.to_string())

@@ -1,6 +1,6 @@
 //! What a listener shows of itself, which may be replaced while it serves.
 
-use super::{Identity, TlsError, provider};
+use super::{IdentityFiles, TlsError, provider};
 use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -16,7 +16,7 @@ impl ServerIdentity {
     ///
     /// # Errors
     /// [`TlsError::Tls`] when there is no certificate, it cannot be read, or the key is another's.
-    pub fn new(identity: Identity) -> Result<Self, TlsError> {
+    pub fn new(identity: IdentityFiles) -> Result<Self, TlsError> {
         certified(identity).map(ArcSwap::from_pointee).map(Self)
     }
 
@@ -24,7 +24,7 @@ impl ServerIdentity {
     ///
     /// # Errors
     /// As [`ServerIdentity::new`]; what was shown before goes on being shown then.
-    pub fn replace(&self, identity: Identity) -> Result<(), TlsError> {
+    pub fn replace(&self, identity: IdentityFiles) -> Result<(), TlsError> {
         self.0.store(Arc::new(certified(identity)?));
         Ok(())
     }
@@ -41,7 +41,7 @@ impl ResolvesServerCert for ServerIdentity {
     }
 }
 
-fn certified((chain, key): Identity) -> Result<CertifiedKey, TlsError> {
+fn certified((chain, key): IdentityFiles) -> Result<CertifiedKey, TlsError> {
     let certified = CertifiedKey::from_der(chain, key, &provider())?;
     certified.end_entity_cert()?;
     Ok(certified)

@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_net::tls::{BOTH_PROTOCOLS, PossessionOnly, ServerIdentity, Versions, server_config};
+use tegata_net::tls::{BOTH_PROTOCOLS, PossessionVerifier, ServerIdentity, TlsVersions, server_config};
 use tegata_net::{
-    Accepted, ConnectionHandler, ConnectionService, Limits, Listener, Transport, is_malformed_body,
+    AcceptedConnection, ConnectionHandler, ConnectionService, Limits, Listener, Transport, is_malformed_body,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -37,7 +37,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// More than the kernel keeps for a client that does not read.
 const LARGE: usize = 32 * 1024 * 1024;
 
-pub struct Server {
+pub struct EchoServer {
     pub plain: SocketAddr,
     pub secure: SocketAddr,
     pub identity: Arc<ServerIdentity>,
@@ -46,12 +46,12 @@ pub struct Server {
     certificate: CertificateDer<'static>,
 }
 
-impl Server {
+impl EchoServer {
     pub async fn start(limits: Limits) -> Self {
         let (certificate, key) = certificate();
         let identity = Arc::new(ServerIdentity::new((vec![certificate.clone()], key)).unwrap());
-        let clients = Arc::new(PossessionOnly::new(vec![]));
-        let config = Arc::new(server_config(&identity, Versions::Tls13, clients, BOTH_PROTOCOLS).unwrap());
+        let clients = Arc::new(PossessionVerifier::new(vec![]));
+        let config = Arc::new(server_config(&identity, TlsVersions::Tls13, clients, BOTH_PROTOCOLS).unwrap());
         let tls = Transport::Tls { config: Box::new(move |_| Arc::clone(&config)), people_choose: true };
         let open = Arc::<AtomicUsize>::default();
         let plain = serve(Transport::Plain, limits, &open).await;
@@ -148,7 +148,7 @@ struct Answering;
 impl ConnectionService for Answering {
     type Handler = Self;
 
-    fn connected(&self, _accepted: &Accepted<'_>) -> Option<Self> {
+    fn connected(&self, _accepted: &AcceptedConnection<'_>) -> Option<Self> {
         Some(Self)
     }
 }

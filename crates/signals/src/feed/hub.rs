@@ -1,7 +1,7 @@
 //! One follower of the status memory in this process, many gates that listen to it.
 
 use crate::feed::line::FeedLine;
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use crate::signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl FeedHub {
         self.lines().as_ref().map(Sender::subscribe)
     }
 
-    async fn serve(&self, issuer: &Issuer) {
+    async fn serve(&self, issuer: &SignalIssuer) {
         loop {
             let Err(error) = self.follow(issuer).await;
             self.hang_up();
@@ -96,7 +96,7 @@ impl FeedHub {
     }
 
     /// The hub takes its place in the sequence before anybody can listen: a listener's snapshot is never behind it.
-    async fn follow(&self, issuer: &Issuer) -> Result<std::convert::Infallible, FeedInterruption> {
+    async fn follow(&self, issuer: &SignalIssuer) -> Result<std::convert::Infallible, FeedInterruption> {
         let (seq, events) = {
             let (denials, events) = issuer.context.status.subscribe();
             (denials.seq(), events)
@@ -132,7 +132,7 @@ impl Drop for HangUpOnDrop {
 
 /// One uninterrupted sequence of lines.
 struct FeedWriter<'a> {
-    issuer: &'a Issuer,
+    issuer: &'a SignalIssuer,
     lines: Sender<FeedLine>,
     events: Receiver<Arc<Event>>,
     /// The last event told.

@@ -1,11 +1,11 @@
 //! Lines of the feed.
 
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use axum::body::Bytes;
 use std::sync::Arc;
 use tegata_core::Timestamp;
 use tegata_core::feed::{Event, FEED, FeedClaims, FeedMessage};
-use tegata_core::jws::KeyError;
+use tegata_core::jws::JwkError;
 
 /// A line signed once for all gates.
 #[derive(Clone, Debug)]
@@ -24,19 +24,19 @@ pub(crate) enum LineMeaning {
 }
 
 impl FeedLine {
-    pub(crate) fn event(issuer: &Issuer, event: Arc<Event>) -> Result<Self, KeyError> {
+    pub(crate) fn event(issuer: &SignalIssuer, event: Arc<Event>) -> Result<Self, JwkError> {
         let text = signed(issuer, FeedMessage::Event(Event::clone(&event)))?;
         Ok(Self { meaning: LineMeaning::Event(event), text })
     }
 
-    pub(crate) fn heartbeat(issuer: &Issuer, seq: u64, at: Timestamp) -> Result<Self, KeyError> {
+    pub(crate) fn heartbeat(issuer: &SignalIssuer, seq: u64, at: Timestamp) -> Result<Self, JwkError> {
         let text = signed(issuer, FeedMessage::Heartbeat { seq, at })?;
         Ok(Self { meaning: LineMeaning::Heartbeat { seq, at }, text })
     }
 }
 
 /// A message as its line.
-pub(crate) fn signed(issuer: &Issuer, message: FeedMessage) -> Result<Bytes, KeyError> {
+pub(crate) fn signed(issuer: &SignalIssuer, message: FeedMessage) -> Result<Bytes, JwkError> {
     let claims = FeedClaims { iss: issuer.url().to_owned(), message };
     let mut line = issuer.sign(FEED, &claims)?;
     line.push('\n');

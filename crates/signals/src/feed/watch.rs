@@ -5,13 +5,13 @@ use axum::body::Bytes;
 use std::sync::Arc;
 use tegata_core::feed::Change;
 use tegata_core::{Clock, Timestamp};
-use tegata_storage::Facts;
+use tegata_storage::CertificateHolder;
 use tokio::sync::broadcast::Receiver;
 
 /// Passes on what follows the snapshot, for as long as the gate may hear it.
 pub(crate) struct FeedSubscription {
     lines: Receiver<FeedLine>,
-    gate: Arc<Facts>,
+    gate: Arc<CertificateHolder>,
     /// The last event the gate was sent.
     seq: u64,
     /// The date of the last word the gate was sent.
@@ -23,7 +23,7 @@ impl FeedSubscription {
     /// After a snapshot of `seq` at `at`. `lines` must have been listened to since before it was taken.
     pub(crate) fn new(
         lines: Receiver<FeedLine>,
-        gate: Arc<Facts>,
+        gate: Arc<CertificateHolder>,
         seq: u64,
         at: Timestamp,
         clock: Arc<dyn Clock>,
@@ -73,14 +73,17 @@ impl FeedSubscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::{Holder, START, World};
+    use crate::tests::world::{CertificateHolderFixture, START, SignalsFixture};
     use std::time::Duration;
     use tegata_core::feed::{Denial, Event};
     use tegata_core::{DeviceId, Role, Thumbprint};
     use tokio::sync::broadcast::{Sender, channel};
 
     /// A gate whose snapshot contained five events at START, while the lines since the third were waiting.
-    async fn watch(world: &World, gate: &Holder) -> (Sender<FeedLine>, FeedSubscription) {
+    async fn watch(
+        world: &SignalsFixture,
+        gate: &CertificateHolderFixture,
+    ) -> (Sender<FeedLine>, FeedSubscription) {
         let facts = world.context.gate(Some(&gate.certificate)).await.unwrap();
         let (lines, receiver) = channel(16);
         (lines, FeedSubscription::new(receiver, facts, 5, START, world.context.clock.clone()))
@@ -102,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_snapshot_contains_is_not_said_again() {
-        let world = World::new().await;
+        let world = SignalsFixture::new().await;
         let gate = world.enroll(Role::Gate).await;
         let (lines, mut watch) = watch(&world, &gate).await;
         let later = START.plus(Duration::from_secs(1));
@@ -129,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_denial_of_the_gate_itself_ends_its_stream() {
-        let world = World::new().await;
+        let world = SignalsFixture::new().await;
         let gate = world.enroll(Role::Gate).await;
         let denied =
             |device: &DeviceId| Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended };

@@ -3,11 +3,11 @@
 use super::EventStream;
 use super::happenings;
 use super::signing::{SignedEvent, of_notice, tokens_for};
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use std::collections::HashSet;
 use tegata_core::Refusal;
-use tegata_core::security_event::{StreamStatus, Told};
-use tegata_storage::{Place, ReceiverRow};
+use tegata_core::security_event::{EventName, StreamStatus};
+use tegata_storage::{ReceiverPosition, ReceiverRow};
 
 /// Pages that are looked through for one answer. What is left is for the next poll.
 const PAGES: usize = 16;
@@ -19,22 +19,22 @@ pub(super) struct CollectedEvents {
     /// Whether there are more.
     pub(super) more: bool,
     /// Everything up to here is done with.
-    pub(super) place: Place,
+    pub(super) place: ReceiverPosition,
 }
 
 /// What is wanted of it.
 pub(super) struct EventSelection<'a> {
     pub(super) most: usize,
     /// Acknowledged, of old and by this request.
-    pub(super) done: &'a HashSet<Told>,
+    pub(super) done: &'a HashSet<EventName>,
     /// To be told again, but not in the same breath.
-    pub(super) later: &'a HashSet<Told>,
+    pub(super) later: &'a HashSet<EventName>,
 }
 
 /// Looks through what happened after the receiver's place. A stream that is paused is not told, but what it has taken
 /// counts; one that is disabled stays where it is.
 pub(super) async fn collect(
-    issuer: &Issuer,
+    issuer: &SignalIssuer,
     stream: &EventStream,
     row: &ReceiverRow,
     wanted: &EventSelection<'_>,
@@ -56,7 +56,7 @@ pub(super) async fn collect(
 impl CollectedEvents {
     async fn add_notices(
         &mut self,
-        issuer: &Issuer,
+        issuer: &SignalIssuer,
         stream: &EventStream,
         wanted: &EventSelection<'_>,
     ) -> Result<(), Refusal> {
@@ -78,7 +78,7 @@ impl CollectedEvents {
 
     async fn add_happenings(
         &mut self,
-        issuer: &Issuer,
+        issuer: &SignalIssuer,
         stream: &EventStream,
         wanted: &EventSelection<'_>,
     ) -> Result<(), Refusal> {

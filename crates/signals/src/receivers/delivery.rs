@@ -3,7 +3,7 @@
 use super::happenings::{self, StreamEvent};
 use super::signing::{SignedEvent, of_notice, tokens_for};
 use super::{EventPusher, EventStream, PushOutcome};
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::security_event::StreamStatus;
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::{Delivery, LedgerError, Place, ReceiverRow};
+use tegata_storage::{DeliveryOutcome, LedgerError, ReceiverPosition, ReceiverRow};
 use tokio::time::{sleep, timeout};
 
 /// How long the right to send is kept without a word. Longer than [`LIMIT`] for each token of one change.
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 pub(super) struct PushDelivery {
-    issuer: Arc<Issuer>,
+    issuer: Arc<SignalIssuer>,
     stream: Arc<EventStream>,
     push: Arc<dyn EventPusher>,
     /// Tells this process from others, and from itself before a restart.
@@ -69,7 +69,11 @@ impl From<Refusal> for DeliveryHalt {
 }
 
 impl PushDelivery {
-    pub(super) fn new(issuer: Arc<Issuer>, stream: Arc<EventStream>, push: Arc<dyn EventPusher>) -> Self {
+    pub(super) fn new(
+        issuer: Arc<SignalIssuer>,
+        stream: Arc<EventStream>,
+        push: Arc<dyn EventPusher>,
+    ) -> Self {
         let sender = base64url(&bytes::<12>(&*issuer.context.entropy));
         Self { issuer, stream, push, sender }
     }
@@ -98,7 +102,7 @@ impl PushDelivery {
             let number = notice.number;
             let token = of_notice(&self.stream.receiver, notice).sign(&self.issuer, &self.stream.receiver)?;
             self.send(&row, &token).await?;
-            self.note(Delivery::Noticed(number)).await?;
+            self.note(DeliveryOutcome::Noticed(number)).await?;
             row.failures = 0;
         }
         let mut place = row.place();
@@ -107,12 +111,12 @@ impl PushDelivery {
             for (happening, after) in &page.happenings {
                 if self.tell(&row, happening).await? {
                     row.failures = 0;
-                    self.note(Delivery::Passed(*after)).await?;
+                    self.note(DeliveryOutcome::Passed(*after)).await?;
                 }
             }
             // What is none of its business is passed over in one step.
             if is_worth_noting(row.place(), page.place) {
-                self.note(Delivery::Passed(page.place)).await?;
+                self.note(DeliveryOutcome::Passed(page.place)).await?;
             }
             if page.is_last {
                 break;
@@ -165,7 +169,7 @@ impl PushDelivery {
         }
     }
 
-    async fn has_issued(&self, place: Place) -> Result<bool, DeliveryHalt> {
+    async fn has_issued(&self, place: ReceiverPosition) -> Result<bool, DeliveryHalt> {
         let page = happenings::after(&self.issuer.context.ledger, place).await?;
         Ok(!page.happenings.is_empty() || is_worth_noting(place, page.place))
     }
@@ -187,17 +191,17 @@ impl PushDelivery {
             PushOutcome::Taken => Ok(()),
             PushOutcome::Rejected(why) => {
                 tracing::warn!(receiver = id, jti, why, "a security event was rejected");
-                self.note(Delivery::Rejected(format!("{jti}: {why}"))).await
+                self.note(DeliveryOutcome::Rejected(format!("{jti}: {why}"))).await
             }
             PushOutcome::Failed(why) => {
                 tracing::warn!(receiver = id, jti, why, "a security event could not be delivered");
-                self.note(Delivery::Failed(why)).await?;
+                self.note(DeliveryOutcome::Failed(why)).await?;
                 Err(DeliveryHalt::Failed(u32::try_from(row.failures + 1).unwrap_or(u32::MAX)))
             }
         }
     }
 
-    async fn note(&self, delivery: Delivery) -> Result<(), DeliveryHalt> {
+    async fn note(&self, delivery: DeliveryOutcome) -> Result<(), DeliveryHalt> {
         let now = self.now();
         let ours = (self.id(), &*self.sender);
         let noted = self.issuer.context.ledger.note_delivery(ours, delivery, now.plus(LEASE), now).await?;
@@ -214,7 +218,7 @@ impl PushDelivery {
 }
 
 /// Tokens are issued all the time, and each is an entry: a place is not written for every one of them.
-pub(super) fn is_worth_noting(from: Place, to: Place) -> bool {
+pub(super) fn is_worth_noting(from: ReceiverPosition, to: ReceiverPosition) -> bool {
     let entries = to.issued.unwrap_or_default().saturating_sub(from.issued.unwrap_or_default());
     to.feed > from.feed || entries > NOT_WORTH_NOTING
 }
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn traffic_that_is_nobody_s_business_is_not_written_down_entry_by_entry() {
-        let at = |feed, issued| Place { feed, issued };
+        let at = |feed, issued| ReceiverPosition { feed, issued };
         assert!(is_worth_noting(at(1, None), at(2, None)));
         assert!(!is_worth_noting(at(1, Some(5)), at(1, Some(1005))));
         assert!(is_worth_noting(at(1, Some(5)), at(1, Some(1006))));

@@ -2,7 +2,7 @@
 //! between them.
 
 use tegata_core::feed::Event;
-use tegata_storage::{Issuance, Ledger, Place, Result};
+use tegata_storage::{Issuance, Ledger, ReceiverPosition, Result};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,16 +14,16 @@ pub(super) enum StreamEvent {
 /// What happened next.
 pub(super) struct StreamEventPage {
     /// Each with the place after it.
-    pub(super) happenings: Vec<(StreamEvent, Place)>,
+    pub(super) happenings: Vec<(StreamEvent, ReceiverPosition)>,
     /// The place after all of them, and after what is nobody's business.
-    pub(super) place: Place,
+    pub(super) place: ReceiverPosition,
     /// Whether that is the end, as it was a moment ago.
     pub(super) is_last: bool,
 }
 
 /// What happened after a place. The two lines are merged as far as both were read: an issued certificate knows the event
 /// of the feed that came before it, and later entries of the audit log name no earlier one.
-pub(super) async fn after(ledger: &Ledger, place: Place) -> Result<StreamEventPage> {
+pub(super) async fn after(ledger: &Ledger, place: ReceiverPosition) -> Result<StreamEventPage> {
     let ends = ledger.ends().await?;
     let (mut issued, mut scanned) = match place.issued {
         None => (Vec::new(), None),
@@ -47,10 +47,18 @@ pub(super) async fn after(ledger: &Ledger, place: Place) -> Result<StreamEventPa
     }
     let is_last = is_scanned && reach >= ends.feed;
     let happenings = merged(events, issued, place);
-    Ok(StreamEventPage { happenings, place: Place { feed: reach.max(place.feed), issued: scanned }, is_last })
+    Ok(StreamEventPage {
+        happenings,
+        place: ReceiverPosition { feed: reach.max(place.feed), issued: scanned },
+        is_last,
+    })
 }
 
-fn merged(events: Vec<Event>, issued: Vec<Issuance>, from: Place) -> Vec<(StreamEvent, Place)> {
+fn merged(
+    events: Vec<Event>,
+    issued: Vec<Issuance>,
+    from: ReceiverPosition,
+) -> Vec<(StreamEvent, ReceiverPosition)> {
     let mut merged = Vec::with_capacity(events.len() + issued.len());
     let mut place = from;
     let mut issued = issued.into_iter().peekable();

@@ -4,7 +4,7 @@ use super::caller::ReceiverClient;
 use super::error::StreamError;
 use super::request::{self, StatusRequest, VerificationRequest};
 use super::{DeliveryMethod, EventReceiver, EventStream};
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use crate::metadata::POLL;
 use crate::signals::Signals;
 use axum::extract::{Query, Request, State};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
 use tegata_core::security_event::EventType;
-use tegata_storage::{Actor, Asked, ChangeStream, Changed, ReceiverRow};
+use tegata_storage::{Actor, ChangeStream, ReceiverRow, StreamChange, VerificationAsked};
 use tegata_web::Presented;
 
 /// RFC 8935 and RFC 8936, as SSF names them.
@@ -87,12 +87,12 @@ pub(crate) async fn set_status(
         at: signals.issuer().context.now(),
     };
     match signals.issuer().context.ledger.group(change).await? {
-        Changed::Done(row) => {
+        StreamChange::Done(row) => {
             stream.stirred.notify_waiters();
             Ok(told(&status_of(&row)))
         }
-        Changed::Held => Err(Refusal::StreamHeld.into()),
-        Changed::Unknown => Err(Refusal::StreamUnknown.into()),
+        StreamChange::Held => Err(Refusal::StreamHeld.into()),
+        StreamChange::Unknown => Err(Refusal::StreamUnknown.into()),
     }
 }
 
@@ -108,18 +108,18 @@ pub(crate) async fn verify(
     stream.make_known(signals.issuer()).await?;
     let (ledger, now) = (&signals.issuer().context.ledger, signals.issuer().context.now());
     match ledger.ask_verification(&wanted.stream_id, &wanted.state, VERIFICATION_INTERVAL, now).await? {
-        Asked::Noted => {
+        VerificationAsked::Noted => {
             stream.stirred.notify_waiters();
             Ok((StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response())
         }
-        Asked::TooOften => Err(StreamError::too_often(VERIFICATION_SECONDS)),
-        Asked::Unknown => Err(Refusal::StreamUnknown.into()),
+        VerificationAsked::TooOften => Err(StreamError::too_often(VERIFICATION_SECONDS)),
+        VerificationAsked::Unknown => Err(Refusal::StreamUnknown.into()),
     }
 }
 
 impl EventStream {
     /// It may come before this server has got round to introducing it.
-    async fn make_known(&self, issuer: &Issuer) -> Result<(), StreamError> {
+    async fn make_known(&self, issuer: &SignalIssuer) -> Result<(), StreamError> {
         let (receiver, ledger) = (&self.receiver, &issuer.context.ledger);
         if ledger.receiver(&receiver.id).await?.is_none() {
             ledger.introduce_receiver(&receiver.id, receiver.issuance, issuer.context.now()).await?;
@@ -128,7 +128,7 @@ impl EventStream {
     }
 }
 
-fn described(issuer: &Issuer, receiver: &EventReceiver) -> Value {
+fn described(issuer: &SignalIssuer, receiver: &EventReceiver) -> Value {
     let uris = |kinds: &[EventType]| kinds.iter().map(|kind| kind.uri()).collect::<Vec<_>>();
     let delivery = match &receiver.way {
         DeliveryMethod::Push { endpoint, .. } => json!({"method": PUSH_DELIVERY, "endpoint_url": endpoint}),

@@ -22,8 +22,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_core::security_event::Told;
-use tegata_storage::{Ledger, ReceiverRow, Take};
+use tegata_core::security_event::EventName;
+use tegata_storage::{Ledger, PollAcknowledgment, ReceiverRow};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
@@ -86,8 +86,8 @@ struct PollState<'a> {
 
 /// What the request says of earlier tokens.
 struct PollReport {
-    done: HashSet<Told>,
-    later: HashSet<Told>,
+    done: HashSet<EventName>,
+    later: HashSet<EventName>,
     rejected: Vec<String>,
     failed: Option<String>,
 }
@@ -96,13 +96,13 @@ impl PollReport {
     /// A name that was never one of this receiver's tokens means nothing, and one that is done with means nothing more.
     fn of(asked: &PollRequest, id: &str) -> Self {
         let mut said = Self {
-            done: asked.ack.iter().filter_map(|jti| Told::parse(jti, id)).collect(),
+            done: asked.ack.iter().filter_map(|jti| EventName::parse(jti, id)).collect(),
             later: HashSet::new(),
             rejected: Vec::new(),
             failed: None,
         };
         for error in &asked.errors {
-            let Some(told) = Told::parse(&error.jti, id) else { continue };
+            let Some(told) = EventName::parse(&error.jti, id) else { continue };
             let text = format!("{}: {}", error.jti, error.said);
             tracing::warn!(receiver = id, jti = error.jti, why = error.said, "a receiver reports an error");
             if is_for_good(&error.err) {
@@ -123,10 +123,10 @@ impl PollReport {
             return Ok(self);
         }
         let (ends, notices) = (ledger.ends().await?, ledger.notices(id).await?);
-        let has_happened = |told: &Told| match *told {
-            Told::Change { seq, .. } => seq <= ends.feed,
-            Told::Issued { entry } => entry <= ends.audit,
-            Told::Notice { number, .. } => notices.iter().any(|notice| notice.number == number),
+        let has_happened = |told: &EventName| match *told {
+            EventName::Change { seq, .. } => seq <= ends.feed,
+            EventName::Issued { entry } => entry <= ends.audit,
+            EventName::Notice { number, .. } => notices.iter().any(|notice| notice.number == number),
         };
         self.done.retain(has_happened);
         self.later.retain(has_happened);
@@ -179,7 +179,7 @@ impl PollState<'_> {
 
     async fn take(&self, found: &CollectedEvents, first: bool) -> Result<(), StreamError> {
         let said = first.then_some(&self.said);
-        let take = Take {
+        let take = PollAcknowledgment {
             id: self.stream.receiver.id.clone(),
             place: found.place,
             told: said.map(|said| said.done.iter().copied().collect()).unwrap_or_default(),

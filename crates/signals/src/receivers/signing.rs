@@ -2,20 +2,21 @@
 
 use super::EventReceiver;
 use super::happenings::StreamEvent;
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use serde_json::{Map, Value, json};
 use tegata_core::feed::Event;
 use tegata_core::security_event::{
-    About, EventType, SECURITY_EVENT, SecurityEvent, Subject, Told, told, told_of_issuance,
+    EventName, EventSubject, EventType, SECURITY_EVENT, SecurityEvent, SubjectIdentifier, told,
+    told_of_issuance,
 };
 use tegata_core::{Refusal, TenantId};
 use tegata_storage::{Issuance, StreamNotice};
 
 /// A token that is not signed yet.
 pub(super) struct UnsignedEvent {
-    pub(super) told: Told,
+    pub(super) told: EventName,
     txn: Option<String>,
-    subject: Subject,
+    subject: SubjectIdentifier,
     payload: Value,
 }
 
@@ -27,7 +28,7 @@ pub(super) struct SignedEvent {
 
 /// Whom a change is about, and whose that is.
 struct OwnedSubject {
-    subject: Subject,
+    subject: SubjectIdentifier,
     /// Nothing where the ledger cannot tell any more.
     tenant: Option<TenantId>,
     serial: Option<String>,
@@ -35,7 +36,7 @@ struct OwnedSubject {
 
 /// The tokens that tell a receiver of something; none when it is none of its business.
 pub(super) async fn tokens_for(
-    issuer: &Issuer,
+    issuer: &SignalIssuer,
     receiver: &EventReceiver,
     happening: &StreamEvent,
 ) -> Result<Vec<UnsignedEvent>, Refusal> {
@@ -48,15 +49,15 @@ pub(super) async fn tokens_for(
 /// What tells of the stream itself (SSF 1.0 sections 8.1.4 and 8.1.5).
 pub(super) fn of_notice(receiver: &EventReceiver, notice: StreamNotice) -> UnsignedEvent {
     UnsignedEvent {
-        told: Told::Notice { number: notice.number, kind: notice.kind },
+        told: EventName::Notice { number: notice.number, kind: notice.kind },
         txn: None,
-        subject: Subject::Opaque { id: receiver.id.clone() },
+        subject: SubjectIdentifier::Opaque { id: receiver.id.clone() },
         payload: notice.payload,
     }
 }
 
 async fn of_change(
-    issuer: &Issuer,
+    issuer: &SignalIssuer,
     receiver: &EventReceiver,
     event: &Event,
 ) -> Result<Vec<UnsignedEvent>, Refusal> {
@@ -65,7 +66,7 @@ async fn of_change(
     if told.is_empty() {
         return Ok(Vec::new());
     }
-    let owned = owned(issuer, About::from(&event.change)).await?;
+    let owned = owned(issuer, EventSubject::from(&event.change)).await?;
     if !may_hear(receiver, owned.tenant.as_ref()) {
         return Ok(Vec::new());
     }
@@ -74,7 +75,7 @@ async fn of_change(
             payload["x509_serial"] = json!(serial);
         }
         UnsignedEvent {
-            told: Told::Change { seq: event.seq, kind },
+            told: EventName::Change { seq: event.seq, kind },
             txn: Some(format!("feed.{}", event.seq)),
             subject: owned.subject.clone(),
             payload,
@@ -83,16 +84,16 @@ async fn of_change(
     Ok(told.into_iter().map(unsigned).collect())
 }
 
-fn of_issuance(issuer: &Issuer, receiver: &EventReceiver, issuance: &Issuance) -> Vec<UnsignedEvent> {
+fn of_issuance(issuer: &SignalIssuer, receiver: &EventReceiver, issuance: &Issuance) -> Vec<UnsignedEvent> {
     let (kind, mut payload) = told_of_issuance(&issuance.thumbprint, issuance.is_renewal, issuance.at);
     if !receiver.issuance || !receiver.events.contains(&kind) || !may_hear(receiver, Some(&issuance.tenant)) {
         return Vec::new();
     }
     payload["x509_serial"] = json!(issuance.serial.to_string());
     vec![UnsignedEvent {
-        told: Told::Issued { entry: issuance.entry },
+        told: EventName::Issued { entry: issuance.entry },
         txn: Some(format!("issued.{}", issuance.entry)),
-        subject: Subject::device(issuer.url(), &issuance.device, Some(&issuance.tenant)),
+        subject: SubjectIdentifier::device(issuer.url(), &issuance.device, Some(&issuance.tenant)),
         payload,
     }]
 }
@@ -106,35 +107,41 @@ fn may_hear(receiver: &EventReceiver, tenant: Option<&TenantId>) -> bool {
     receiver.tenant.is_none() || receiver.tenant.as_ref() == tenant
 }
 
-async fn owned(issuer: &Issuer, about: About<'_>) -> Result<OwnedSubject, Refusal> {
+async fn owned(issuer: &SignalIssuer, about: EventSubject<'_>) -> Result<OwnedSubject, Refusal> {
     let (iss, ledger) = (issuer.url(), &issuer.context.ledger);
     Ok(match about {
-        About::Tenant(tenant) => {
-            OwnedSubject { subject: Subject::tenant(tenant), tenant: Some(tenant.clone()), serial: None }
-        }
-        About::Device(device) => {
+        EventSubject::Tenant(tenant) => OwnedSubject {
+            subject: SubjectIdentifier::tenant(tenant),
+            tenant: Some(tenant.clone()),
+            serial: None,
+        },
+        EventSubject::Device(device) => {
             let found = ledger.device(device).await.map_err(|error| error.refusal())?;
             let tenant = found.map(|found| found.tenant);
-            OwnedSubject { subject: Subject::device(iss, device, tenant.as_ref()), tenant, serial: None }
+            OwnedSubject {
+                subject: SubjectIdentifier::device(iss, device, tenant.as_ref()),
+                tenant,
+                serial: None,
+            }
         }
-        About::Certificate(thumbprint) => {
+        EventSubject::Certificate(thumbprint) => {
             match ledger.holding(thumbprint).await.map_err(|error| error.refusal())? {
                 Some(held) => OwnedSubject {
-                    subject: Subject::device(iss, &held.device, Some(&held.tenant)),
+                    subject: SubjectIdentifier::device(iss, &held.device, Some(&held.tenant)),
                     serial: Some(held.serial.to_string()),
                     tenant: Some(held.tenant),
                 },
                 // Lost at a restore: its thumbprint is all that is known.
                 None => OwnedSubject {
-                    subject: Subject::Opaque { id: thumbprint.to_string() },
+                    subject: SubjectIdentifier::Opaque { id: thumbprint.to_string() },
                     tenant: None,
                     serial: None,
                 },
             }
         }
-        About::Token(jti) => {
+        EventSubject::Token(jti) => {
             let tenant = ledger.tenant_of_denied_token(jti).await.map_err(|error| error.refusal())?;
-            let subject = Subject::JwtId { iss: iss.to_owned(), jti: jti.to_owned() };
+            let subject = SubjectIdentifier::JwtId { iss: iss.to_owned(), jti: jti.to_owned() };
             OwnedSubject { subject, tenant, serial: None }
         }
     })
@@ -142,7 +149,11 @@ async fn owned(issuer: &Issuer, about: About<'_>) -> Result<OwnedSubject, Refusa
 
 impl UnsignedEvent {
     /// In the name of the receiver's audience, now.
-    pub(super) fn sign(self, issuer: &Issuer, receiver: &EventReceiver) -> Result<SignedEvent, Refusal> {
+    pub(super) fn sign(
+        self,
+        issuer: &SignalIssuer,
+        receiver: &EventReceiver,
+    ) -> Result<SignedEvent, Refusal> {
         let jti = self.told.jti(&receiver.id);
         let claims = SecurityEvent {
             iss: issuer.url().to_owned(),
@@ -158,9 +169,9 @@ impl UnsignedEvent {
     }
 }
 
-fn kind_of(told: Told) -> EventType {
+fn kind_of(told: EventName) -> EventType {
     match told {
-        Told::Change { kind, .. } | Told::Notice { kind, .. } => kind,
-        Told::Issued { .. } => EventType::CredentialChange,
+        EventName::Change { kind, .. } | EventName::Notice { kind, .. } => kind,
+        EventName::Issued { .. } => EventType::CredentialChange,
     }
 }

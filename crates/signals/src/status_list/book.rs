@@ -2,7 +2,7 @@
 
 use super::sheet::StatusListState;
 use super::{ListAssignment, PublishedLists, STATUS_LIST_LIFE, SignedList};
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl StatusListSet {
     /// fails when a list cannot be signed.
     pub(super) async fn sign(
         &mut self,
-        issuer: &Arc<Issuer>,
+        issuer: &Arc<SignalIssuer>,
         now: Timestamp,
     ) -> Result<Option<PublishedLists>, ListNotSigned> {
         let kid = issuer.published().keys.signing_kid().to_owned();
@@ -149,12 +149,12 @@ pub(super) struct ListNotSigned;
 mod tests {
     use super::*;
     use crate::status_list::begin_status_lists;
-    use crate::tests::world::{START, World};
+    use crate::tests::world::{START, SignalsFixture};
     use std::time::Duration;
     use tegata_core::Role;
     use tegata_core::status_list::{PLACES, TokenStatus};
 
-    async fn book(world: &World) -> StatusListSet {
+    async fn book(world: &SignalsFixture) -> StatusListSet {
         begin_status_lists(&world.signals).await.unwrap();
         let order = world.signals.status_lists().order().unwrap();
         StatusListSet::read(order, &world.context.ledger, 0).await.unwrap()
@@ -162,7 +162,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_list_goes_when_its_last_certificate_and_its_tokens_have_ended_and_no_sooner() {
-        let world = World::new().await;
+        let world = SignalsFixture::new().await;
         world.enroll_for(Role::Device, START, START.plus(Duration::from_hours(1))).await;
         let mut book = book(&world).await;
         let ledger = &world.context.ledger;
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_beyond_all_lists_opens_them() {
-        let world = World::new().await;
+        let world = SignalsFixture::new().await;
         let mut book = book(&world).await;
         book.set(StatusPlace { place: 2 * u64::from(PLACES), status: TokenStatus::Invalid });
         assert_eq!(book.sheets.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);

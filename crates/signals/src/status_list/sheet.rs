@@ -1,7 +1,7 @@
 //! One list: its entries, and what was signed of them last.
 
 use super::{STATUS_LIST_LIFE, STATUS_LIST_TTL, SignedList, StatusListPlace};
-use crate::issuer::Issuer;
+use crate::issuer::SignalIssuer;
 use crate::keys::SigningKeys;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -10,12 +10,12 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::sync::Arc;
 use tegata_core::encoding::base64url;
-use tegata_core::status_list::{BITS, Entries, STATUS_LIST, TokenStatus};
+use tegata_core::status_list::{BITS, STATUS_LIST, StatusEntries, TokenStatus};
 use tegata_core::{TenantId, Thumbprint, Timestamp};
 
 pub(super) struct StatusListState {
     list: Arc<StatusListPlace>,
-    entries: Entries,
+    entries: StatusEntries,
     changed: bool,
     signed: Option<Arc<SignedList>>,
     /// When its last certificate ends, once all of its places are given out and somebody has looked.
@@ -25,7 +25,7 @@ pub(super) struct StatusListState {
 /// What is to be signed, apart from the sheet: that takes its time.
 pub(super) struct StatusListDraft {
     list: Arc<StatusListPlace>,
-    entries: Entries,
+    entries: StatusEntries,
 }
 
 /// Section 5.1 of the draft.
@@ -47,7 +47,7 @@ struct StatusList<'a> {
 
 impl StatusListState {
     pub(super) fn new(list: Arc<StatusListPlace>) -> Self {
-        Self { list, entries: Entries::default(), changed: true, signed: None, last: None }
+        Self { list, entries: StatusEntries::default(), changed: true, signed: None, last: None }
     }
 
     pub(super) fn set(&mut self, place: u64, status: TokenStatus) {
@@ -94,14 +94,20 @@ impl StatusListState {
 
 impl StatusListDraft {
     /// Nothing when the key does not sign.
-    pub(super) fn sign(&self, issuer: &Issuer, now: Timestamp) -> Option<SignedList> {
+    pub(super) fn sign(&self, issuer: &SignalIssuer, now: Timestamp) -> Option<SignedList> {
         SignedList::sign(&issuer.published().keys, issuer.url(), &self.list.uri, &self.entries, now)
     }
 }
 
 impl SignedList {
     /// The list at an address as these keys sign it. Nothing when the key does not sign.
-    pub fn sign(keys: &SigningKeys, iss: &str, uri: &str, entries: &Entries, now: Timestamp) -> Option<Self> {
+    pub fn sign(
+        keys: &SigningKeys,
+        iss: &str,
+        uri: &str,
+        entries: &StatusEntries,
+        now: Timestamp,
+    ) -> Option<Self> {
         let (issued, lst) = (now.whole_second(), base64url(&compressed(entries.as_bytes())?));
         let expires = issued.plus(STATUS_LIST_LIFE);
         let claims = StatusListClaims {
@@ -143,11 +149,11 @@ mod tests {
     use tegata_core::encoding::from_base64url;
     use tegata_core::status_list::LENGTH;
 
-    fn read(lst: &str) -> Entries {
+    fn read(lst: &str) -> StatusEntries {
         let mut entries = Vec::new();
         let packed = from_base64url(lst).unwrap();
         ZlibDecoder::new(&packed[..]).read_to_end(&mut entries).unwrap();
-        Entries::from(entries)
+        StatusEntries::from(entries)
     }
 
     /// Appendix C.2 of the draft; 3 has no meaning here.
@@ -191,7 +197,7 @@ mod tests {
         #[test]
         fn whatever_is_said_is_read(said in proptest::collection::btree_map(0..LENGTH, 0..3_u8, 0..200)) {
             let statuses = [TokenStatus::Valid, TokenStatus::Invalid, TokenStatus::Suspended];
-            let mut entries = Entries::default();
+            let mut entries = StatusEntries::default();
             for (index, status) in &said {
                 entries.set(*index, statuses[usize::from(*status)]);
             }

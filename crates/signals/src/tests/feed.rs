@@ -1,6 +1,6 @@
 //! What a gate may rely on.
 
-use crate::tests::world::{Holder, PORTAL, START, World, until};
+use crate::tests::world::{CertificateHolderFixture, PORTAL, START, SignalsFixture, until};
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
@@ -10,13 +10,13 @@ use tegata_core::feed::{Denial, Denials, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::KeySet;
 use tegata_core::{RevocationReason, Role, Timestamp};
 use tegata_storage::{DeviceAction, TenantAction};
-use tegata_web::{Path, PeerCertificate};
+use tegata_web::{PeerCertificate, TrustVerdict};
 use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_secs(5);
 
 /// A follower as strict as any gate: it believes signed lines of its issuer, in order.
-struct Gate {
+struct TestGate {
     keys: KeySet,
     body: Body,
     buffer: Vec<u8>,
@@ -24,8 +24,8 @@ struct Gate {
     heard: Timestamp,
 }
 
-impl Gate {
-    async fn connect(world: &World, holder: &Holder) -> Self {
+impl TestGate {
+    async fn connect(world: &SignalsFixture, holder: &CertificateHolderFixture) -> Self {
         let (status, headers, body) = world.open(Some(&holder.certificate), get()).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(headers["content-type"], "application/vnd.tegata.feed");
@@ -91,7 +91,7 @@ impl Gate {
         while self.take().await.is_some() {}
     }
 
-    fn refuses(&self, holder: &Holder) -> Option<Denial> {
+    fn refuses(&self, holder: &CertificateHolderFixture) -> Option<Denial> {
         self.denials.denial(&holder.id, &holder.certificate.thumbprint)
     }
 }
@@ -100,8 +100,8 @@ fn get() -> Request<Body> {
     Request::get("/feed").body(Body::empty()).unwrap()
 }
 
-async fn world_with_gate() -> (World, Holder, Holder) {
-    let world = World::new().await;
+async fn world_with_gate() -> (SignalsFixture, CertificateHolderFixture, CertificateHolderFixture) {
+    let world = SignalsFixture::new().await;
     let (gate, device) = (world.enroll(Role::Gate).await, world.enroll(Role::Device).await);
     (world, gate, device)
 }
@@ -111,7 +111,7 @@ async fn a_gate_learns_what_was_denied_and_then_what_changes() {
     let (world, gate, device) = world_with_gate().await;
     let lost = world.enroll(Role::Device).await;
     world.act(&lost, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     assert_eq!(follower.refuses(&lost), Some(Denial::Revoked));
     assert_eq!(follower.refuses(&device), None);
     world.act(&device, DeviceAction::Suspend).await;
@@ -129,7 +129,7 @@ async fn whoever_comes_in_the_middle_of_many_changes_misses_none() {
     let mut followers = Vec::new();
     for _ in 0..20 {
         world.fill_feed(7, &device).await;
-        followers.push(Gate::connect(&world, &gate).await);
+        followers.push(TestGate::connect(&world, &gate).await);
     }
     for follower in &mut followers {
         follower.reach(140).await;
@@ -140,7 +140,7 @@ async fn whoever_comes_in_the_middle_of_many_changes_misses_none() {
 #[tokio::test]
 async fn a_gate_hears_every_second_that_nothing_is_new() {
     let (world, gate, _) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     let mut dates = Vec::new();
     while dates.len() < 2 {
         world.advance(Duration::from_secs(1)).await;
@@ -154,7 +154,7 @@ async fn a_gate_hears_every_second_that_nothing_is_new() {
 #[tokio::test]
 async fn a_deaf_platform_is_silent_rather_than_wrong() {
     let (world, gate, _) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     while !matches!(follower.take().await, Some(FeedMessage::Heartbeat { .. })) {}
     world.deafen().await;
     world.clock.set(START.plus(Duration::from_millis(1001)));
@@ -168,7 +168,7 @@ async fn a_deaf_platform_is_silent_rather_than_wrong() {
 #[tokio::test]
 async fn a_clock_set_back_makes_silence_until_it_has_caught_up() {
     let (world, gate, _) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     while !matches!(follower.take().await, Some(FeedMessage::Heartbeat { .. })) {}
     world.clock.set(START.minus(Duration::from_secs(3)));
     until(|| world.context.status.freshness().at < START).await;
@@ -180,21 +180,21 @@ async fn a_clock_set_back_makes_silence_until_it_has_caught_up() {
 #[tokio::test]
 async fn a_gate_that_does_not_listen_is_cut_off_and_begins_anew() {
     let (world, gate, device) = world_with_gate().await;
-    let mut lazy = Gate::connect(&world, &gate).await;
-    let mut eager = Gate::connect(&world, &gate).await;
+    let mut lazy = TestGate::connect(&world, &gate).await;
+    let mut eager = TestGate::connect(&world, &gate).await;
     for round in 1..=3 {
         world.fill_feed(600, &device).await;
         eager.reach(round * 600).await;
     }
     assert!(lazy.take().await.is_none(), "not with a gap");
-    let again = Gate::connect(&world, &gate).await;
+    let again = TestGate::connect(&world, &gate).await;
     assert_eq!(again.denials, eager.denials);
 }
 
 #[tokio::test]
 async fn a_gate_that_is_stopped_hears_nothing_more() {
     let (world, gate, device) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     world.act(&gate, DeviceAction::Suspend).await;
     world.act(&device, DeviceAction::Suspend).await;
     follower.ends().await;
@@ -202,17 +202,17 @@ async fn a_gate_that_is_stopped_hears_nothing_more() {
     let refused = world.send(Some(&gate.certificate), get()).await;
     assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (401, Some("C-07")));
     world.act(&gate, DeviceAction::Resume).await;
-    assert_eq!(Gate::connect(&world, &gate).await.refuses(&device), Some(Denial::Suspended));
+    assert_eq!(TestGate::connect(&world, &gate).await.refuses(&device), Some(Denial::Suspended));
 }
 
 #[tokio::test]
 async fn a_gate_of_a_stopped_tenant_goes_on_hearing_whom_to_refuse() {
     let (world, gate, device) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     world.act_on_tenant(TenantAction::Suspend).await;
     world.act(&device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     follower.reach(2).await;
-    for heard in [&follower, &Gate::connect(&world, &gate).await] {
+    for heard in [&follower, &TestGate::connect(&world, &gate).await] {
         let other = tegata_core::DeviceId::random(&*world.context.entropy);
         let denied =
             |device| heard.denials.denial_within(Some(&world.tenant), device, &gate.certificate.thumbprint);
@@ -222,9 +222,9 @@ async fn a_gate_of_a_stopped_tenant_goes_on_hearing_whom_to_refuse() {
 
 #[tokio::test]
 async fn the_stream_of_a_gate_ends_with_its_certificate() {
-    let world = World::new().await;
+    let world = SignalsFixture::new().await;
     let gate = world.enroll_for(Role::Gate, START, START.plus(Duration::from_secs(5))).await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     world.advance(Duration::from_secs(6)).await;
     follower.ends().await;
 }
@@ -232,7 +232,7 @@ async fn the_stream_of_a_gate_ends_with_its_certificate() {
 #[tokio::test]
 async fn only_gates_hear_the_feed() {
     let (world, gate, device) = world_with_gate().await;
-    let foreign = PeerCertificate { path: Path::Foreign, ..gate.certificate.clone() };
+    let foreign = PeerCertificate { path: TrustVerdict::Foreign, ..gate.certificate.clone() };
     for (certificate, status, code) in
         [(None, 401, "C-01"), (Some(&device.certificate), 403, "C-10"), (Some(&foreign), 401, "C-02")]
     {
@@ -244,7 +244,7 @@ async fn only_gates_hear_the_feed() {
 #[tokio::test]
 async fn a_server_that_closes_lets_its_gates_go() {
     let (world, gate, _) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     world.signals.feed().close();
     follower.ends().await;
     assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -253,13 +253,17 @@ async fn a_server_that_closes_lets_its_gates_go() {
 #[tokio::test]
 async fn a_feed_that_is_no_longer_served_lets_its_gates_go() {
     let (world, gate, _) = world_with_gate().await;
-    let mut follower = Gate::connect(&world, &gate).await;
+    let mut follower = TestGate::connect(&world, &gate).await;
     world.stop_hub().await;
     follower.ends().await;
     assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-async fn receipt(world: &World, holder: Option<&Holder>, body: &str) -> (u16, String) {
+async fn receipt(
+    world: &SignalsFixture,
+    holder: Option<&CertificateHolderFixture>,
+    body: &str,
+) -> (u16, String) {
     let request = Request::post("/feed/receipts").header(CONTENT_TYPE, "application/json");
     let certificate = holder.map(|holder| &holder.certificate);
     let answer = world.send(certificate, request.body(Body::from(body.to_owned())).unwrap()).await;

@@ -3,8 +3,8 @@
 mod histories;
 
 use crate::receivers::EventStreams;
-use crate::tests::world::{Answered, Holder, START, World, YEAR, act, keys};
-use crate::{DeliveryMethod, EventReceiver, Issuer, Signals, device_router};
+use crate::tests::world::{CertificateHolderFixture, START, SignalsFixture, TestResponse, YEAR, act, keys};
+use crate::{DeliveryMethod, EventReceiver, SignalIssuer, Signals, device_router};
 use axum::Router;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
@@ -24,7 +24,8 @@ use tegata_core::security_event::{EventType, StreamStatus, told};
 use tegata_core::{Role, SiteId, TenantId, Thumbprint};
 use tegata_storage::{Actor, ChangeStream, DeviceAction, Site, Tenant};
 use tegata_web::{
-    CertificateKeys, ClientAuthentication, ClientRegistry, Path, PeerCertificate, Presented, Registration,
+    CertificateKeys, ClientAuthentication, ClientRegistry, PeerCertificate, Presented, RegisteredClient,
+    TrustVerdict,
 };
 use tower::ServiceExt;
 
@@ -33,18 +34,18 @@ const WAIT: Duration = Duration::from_secs(3);
 
 /// Two tenants, a receiver of each and one of both, each a client of its own; and two servers of one ledger.
 struct TwoServers {
-    world: World,
+    world: SignalsFixture,
     servers: [Arc<Signals>; 2],
     certificates: HashMap<&'static str, PeerCertificate>,
     /// The second tenant's device and the first's.
-    devices: [Holder; 2],
+    devices: [CertificateHolderFixture; 2],
 }
 
 const RECEIVERS: [&str; 3] = ["both", "aoba", "midori"];
 
 impl TwoServers {
     async fn new() -> Self {
-        let mut world = World::new().await;
+        let mut world = SignalsFixture::new().await;
         let aoba = world.tenant.clone();
         let first = world.enroll(Role::Device).await;
         let midori = settle(&mut world).await;
@@ -52,7 +53,7 @@ impl TwoServers {
         let certificates: HashMap<_, _> =
             RECEIVERS.into_iter().chain(["stranger"]).map(|name| (name, self_signed(name))).collect();
         let server = || {
-            let issuer = Issuer::new(world.context.clone(), keys());
+            let issuer = SignalIssuer::new(world.context.clone(), keys());
             let clients =
                 ClientRegistry::new(certificates.iter().map(|(name, own)| registration(name, own)), |_| true)
                     .unwrap();
@@ -71,15 +72,15 @@ impl TwoServers {
         device_router(self.servers[server % 2].clone())
     }
 
-    async fn send(&self, server: usize, who: &str, request: Request<Body>) -> Answered {
+    async fn send(&self, server: usize, who: &str, request: Request<Body>) -> TestResponse {
         let mut request = request;
         request.extensions_mut().insert(Presented(self.certificates.get(who).cloned()));
         let (parts, body) = self.door(server).oneshot(request).await.unwrap().into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        Answered { status: parts.status, headers: parts.headers, text }
+        TestResponse { status: parts.status, headers: parts.headers, text }
     }
 
-    async fn post(&self, server: usize, who: &str, path: &str, body: &Value) -> Answered {
+    async fn post(&self, server: usize, who: &str, path: &str, body: &Value) -> TestResponse {
         let request = Request::post(path).header(CONTENT_TYPE, "application/json");
         self.send(server, who, request.body(body.to_string().into()).unwrap()).await
     }
@@ -121,7 +122,7 @@ fn claims(token: &Value) -> Value {
     serde_json::from_slice(&tegata_core::encoding::from_base64url(payload).expect("base64")).expect("claims")
 }
 
-async fn settle(world: &mut World) -> TenantId {
+async fn settle(world: &mut SignalsFixture) -> TenantId {
     let entropy = &*world.context.entropy;
     let tenant = Tenant::new(TenantId::random(entropy), "みどり薬局");
     let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "駅前店".into() };
@@ -141,12 +142,12 @@ fn self_signed(name: &str) -> PeerCertificate {
     params.not_before = date_time_ymd(2026, 9, 1);
     params.not_after = date_time_ymd(2027, 9, 1);
     let der = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
-    PeerCertificate { thumbprint: Thumbprint::of(&der), der: der.into(), path: Path::Foreign }
+    PeerCertificate { thumbprint: Thumbprint::of(&der), der: der.into(), path: TrustVerdict::Foreign }
 }
 
-fn registration(name: &str, own: &PeerCertificate) -> Registration {
+fn registration(name: &str, own: &PeerCertificate) -> RegisteredClient {
     let jwks = json!({"keys": [{"kty": "EC", "x5c": [base64(&own.der)]}]}).to_string();
-    Registration {
+    RegisteredClient {
         client_id: name.into(),
         method: ClientAuthentication::self_signed(CertificateKeys::from_jwks(&jwks).unwrap()),
         client_credentials: false,

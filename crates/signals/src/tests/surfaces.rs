@@ -1,16 +1,16 @@
 use crate::acknowledge_loop;
-use crate::tests::world::World;
+use crate::tests::world::SignalsFixture;
 use std::time::Duration;
 use tegata_core::Role;
 use tegata_storage::{DeviceAction, ReceiptRow};
 use tokio::time::sleep;
 
-async fn receipts(world: &World) -> Vec<(String, u64)> {
+async fn receipts(world: &SignalsFixture) -> Vec<(String, u64)> {
     let rows = world.context.ledger.receipts().await.unwrap();
     rows.into_iter().map(|ReceiptRow { surface, seq, .. }| (surface, seq.0)).collect()
 }
 
-async fn until_receipts_say(world: &World, seq: u64) {
+async fn until_receipts_say(world: &SignalsFixture, seq: u64) {
     let wanted = vec![("introspection".to_owned(), seq), ("token".to_owned(), seq)];
     for _ in 0..2000 {
         if receipts(world).await == wanted {
@@ -23,7 +23,7 @@ async fn until_receipts_say(world: &World, seq: u64) {
 
 #[tokio::test]
 async fn support_sees_that_token_endpoint_and_introspection_refuse_by_now() {
-    let world = World::new().await;
+    let world = SignalsFixture::new().await;
     let device = world.enroll(Role::Device).await;
     let running = tokio::spawn(acknowledge_loop(world.context.clone()));
     until_receipts_say(&world, 0).await;

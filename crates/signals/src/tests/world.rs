@@ -1,6 +1,6 @@
 //! The signals of an installation for tests, with a feed that runs.
 
-use crate::{FeedHub, Issuer, Signals, SigningKeys, device_router};
+use crate::{FeedHub, SignalIssuer, Signals, SigningKeys, device_router};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
@@ -11,15 +11,15 @@ use tegata_testkit::TestInstallation;
 use tegata_web::PeerCertificate;
 use tokio::task::JoinHandle;
 
-pub use tegata_testkit::{Answered, Holder, PORTAL, START, YEAR, act, until};
+pub use tegata_testkit::{CertificateHolderFixture, PORTAL, START, TestResponse, YEAR, act, until};
 
-pub struct World {
+pub struct SignalsFixture {
     installation: TestInstallation,
     pub signals: Arc<Signals>,
     hub: JoinHandle<()>,
 }
 
-impl Deref for World {
+impl Deref for SignalsFixture {
     type Target = TestInstallation;
 
     fn deref(&self) -> &TestInstallation {
@@ -27,16 +27,16 @@ impl Deref for World {
     }
 }
 
-impl DerefMut for World {
+impl DerefMut for SignalsFixture {
     fn deref_mut(&mut self) -> &mut TestInstallation {
         &mut self.installation
     }
 }
 
-impl World {
+impl SignalsFixture {
     pub async fn new() -> Self {
         let installation = TestInstallation::new().await;
-        let issuer = Issuer::new(installation.context.clone(), keys());
+        let issuer = SignalIssuer::new(installation.context.clone(), keys());
         let signals = Signals::new(issuer, Arc::default(), vec![]).unwrap();
         let hub = tokio::spawn(FeedHub::run(signals.clone()));
         while signals.feed().listen().is_none() {
@@ -50,7 +50,7 @@ impl World {
         until(|| self.hub.is_finished()).await;
     }
 
-    pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> Answered {
+    pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> TestResponse {
         tegata_testkit::send(self.device_door(), certificate, request).await
     }
 
@@ -71,7 +71,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for SignalsFixture {
     fn drop(&mut self) {
         self.hub.abort();
     }

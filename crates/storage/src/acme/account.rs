@@ -61,7 +61,7 @@ impl Ledger {
     }
 
     async fn acme_account_where(&self, id: &str, thumbprint: &str) -> Result<Option<AcmeAccount>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<AcmeAccountRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT a.id, a.thumbprint, a.jwk, a.invitation, a.binding, a.state, a.created_at, (SELECT i.device FROM invitation i \
                  WHERE i.id = a.invitation AND EXISTS (SELECT 1 FROM acme_order o WHERE o.account = a.id \
@@ -195,7 +195,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct AcmeAccountRow {
     #[sqlx(try_from = "String")]
     id: AcmeAccountId,
     thumbprint: String,
@@ -207,10 +207,10 @@ struct Row {
     device: Option<String>,
 }
 
-impl TryFrom<Row> for AcmeAccount {
+impl TryFrom<AcmeAccountRow> for AcmeAccount {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: AcmeAccountRow) -> Result<Self> {
         let unreadable = LedgerError::Unreadable("acme_account.invitation");
         let invitation = row.invitation.map(InvitationId::try_from).transpose().map_err(|_| unreadable)?;
         Ok(Self {

@@ -147,7 +147,7 @@ impl AuthorizationState {
 impl Ledger {
     /// The order with this identifier.
     pub async fn acme_order(&self, id: &AcmeOrderId) -> Result<Option<AcmeOrder>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<AcmeOrderRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id, account, invitation, kind, identifier, token, state, authorization_state, attested_key, \
                  key_hash, replaces, certificate, expires_at FROM acme_order WHERE id = $1",
@@ -401,7 +401,7 @@ impl Transaction {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct AcmeOrderRow {
     #[sqlx(try_from = "String")]
     id: AcmeOrderId,
     #[sqlx(try_from = "String")]
@@ -420,10 +420,10 @@ struct Row {
     expires_at: i64,
 }
 
-impl TryFrom<Row> for AcmeOrder {
+impl TryFrom<AcmeOrderRow> for AcmeOrder {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: AcmeOrderRow) -> Result<Self> {
         let unreadable = || LedgerError::Unreadable("acme_order");
         let thumbprint = |bytes: Option<Vec<u8>>| bytes.as_deref().and_then(Thumbprint::from_slice);
         Ok(Self {

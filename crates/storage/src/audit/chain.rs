@@ -28,7 +28,7 @@ pub struct AuditGap {
 
 /// What stands next in the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Link {
+pub enum AuditLink {
     /// An entry and its hash.
     Entry(AuditEntry, Vec<u8>),
     /// Nothing but the proof.
@@ -75,9 +75,9 @@ impl AuditChain {
     ///
     /// # Errors
     /// [`AuditFault`] says what is wrong with this step, or with the gaps that its entry speaks of.
-    pub fn follow(&mut self, link: &Link) -> Result<(), AuditFault> {
+    pub fn follow(&mut self, link: &AuditLink) -> Result<(), AuditFault> {
         match link {
-            Link::Entry(entry, hash) => {
+            AuditLink::Entry(entry, hash) => {
                 self.seq += 1;
                 if entry.seq != self.seq {
                     return Err(AuditFault::Missing(self.seq));
@@ -88,7 +88,7 @@ impl AuditChain {
                 }
                 self.found(entry)
             }
-            Link::Gap(gap) => {
+            AuditLink::Gap(gap) => {
                 if gap.first != self.seq + 1 {
                     return Err(AuditFault::Missing(self.seq + 1));
                 }
@@ -117,7 +117,7 @@ impl AuditChain {
     /// The gaps that this entry has to speak of.
     fn found(&mut self, entry: &AuditEntry) -> Result<(), AuditFault> {
         let Some((first, count, digest)) = self.unfounded.remove(&entry.seq) else { return Ok(()) };
-        let said: Option<Founding> = serde_json::from_str(&entry.entry).ok();
+        let said: Option<FoundingEntry> = serde_json::from_str(&entry.entry).ok();
         let is_said = said.is_some_and(|said| {
             [FOLDED, PRUNED].contains(&&*said.action)
                 && said.detail["gaps"].as_u64() == Some(count)
@@ -128,7 +128,7 @@ impl AuditChain {
 }
 
 #[derive(Deserialize)]
-struct Founding {
+struct FoundingEntry {
     action: String,
     detail: Value,
 }
@@ -163,7 +163,7 @@ pub(crate) struct LinkRow {
 
 /// The part of an entry that its row repeats, to be found by.
 #[derive(Deserialize)]
-struct Filed {
+struct FiledEntry {
     seq: i64,
     at: Timestamp,
     device: Option<String>,
@@ -173,21 +173,23 @@ impl LinkRow {
     /// Only the entry is hashed, so the columns beside it must say the same.
     pub(crate) fn is_filed_as_it_says(&self) -> bool {
         self.last.is_some()
-            || serde_json::from_str::<Filed>(&self.entry).is_ok_and(|filed| {
+            || serde_json::from_str::<FiledEntry>(&self.entry).is_ok_and(|filed| {
                 filed.seq == self.seq && filed.at.millis() == self.at && filed.device == self.device
             })
     }
 
-    pub(crate) fn link(self) -> Link {
+    pub(crate) fn link(self) -> AuditLink {
         let seq = self.seq.unsigned_abs();
         match (self.last, self.founded_by) {
-            (Some(last), founded_by) => Link::Gap(AuditGap {
+            (Some(last), founded_by) => AuditLink::Gap(AuditGap {
                 first: seq,
                 last: last.unsigned_abs(),
                 hash: self.hash,
                 entry: founded_by.unwrap_or_default().unsigned_abs(),
             }),
-            (None, _) => Link::Entry(AuditEntry { seq, at: self.at.into(), entry: self.entry }, self.hash),
+            (None, _) => {
+                AuditLink::Entry(AuditEntry { seq, at: self.at.into(), entry: self.entry }, self.hash)
+            }
         }
     }
 }
@@ -204,7 +206,7 @@ macro_rules! links {
 pub(crate) use links;
 
 /// One step of a whole walk: the row itself, and the chain.
-pub(crate) fn step(chain: &mut AuditChain, row: LinkRow) -> Result<Link, AuditFault> {
+pub(crate) fn step(chain: &mut AuditChain, row: LinkRow) -> Result<AuditLink, AuditFault> {
     let is_filed = row.is_filed_as_it_says();
     let link = row.link();
     chain.follow(&link)?;

@@ -5,10 +5,10 @@
 //! `tegata check` compares the two.
 
 use super::AuditEntry;
-use super::chain::{AuditGap, FOLDED, Link, LinkRow, PRUNED, digest_of, links};
+use super::chain::{AuditGap, AuditLink, FOLDED, LinkRow, PRUNED, digest_of, links};
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::rows::{MOST, Statement, bind_rows};
+use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::sighting::day_of;
 use crate::{Ledger, Result, Transaction};
 use serde::Deserialize;
@@ -70,14 +70,14 @@ const KEPT: [&str; 16] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
+enum RetentionStep {
     Fold,
     Prune,
 }
 
 /// What an entry says, as far as it is needed here.
 #[derive(Deserialize)]
-struct Said {
+struct EntrySummary {
     at: Timestamp,
     actor: String,
     action: String,
@@ -86,17 +86,17 @@ struct Said {
 }
 
 /// What is let go of one slice.
-struct Slice {
-    pass: Pass,
+struct RetentionSlice {
+    pass: RetentionStep,
     after: u64,
     through: u64,
     gaps: Vec<AuditGap>,
     entries: u64,
-    counts: BTreeMap<(String, i64), Count>,
+    counts: BTreeMap<(String, i64), TokenCount>,
 }
 
 #[derive(Clone, Copy)]
-struct Count {
+struct TokenCount {
     tokens: i64,
     refreshed: i64,
     first_at: Timestamp,
@@ -104,13 +104,13 @@ struct Count {
 }
 
 /// A row of `token_day`.
-struct Counted {
+struct TokenDayRow {
     holder: String,
     day: i64,
-    count: Count,
+    count: TokenCount,
 }
 
-static COUNTS: Statement = Statement::new(
+static COUNTS: BatchStatement = BatchStatement::new(
     "WITH new (holder, day, tokens, refreshed, first_at, last_at) AS (VALUES ",
     6,
     ") INSERT INTO token_day (holder, day, tokens, refreshed, first_at, last_at) \
@@ -121,7 +121,7 @@ static COUNTS: Statement = Statement::new(
      last_at = CASE WHEN excluded.last_at > token_day.last_at THEN excluded.last_at ELSE token_day.last_at END",
 );
 
-static GAPS: Statement = Statement::new(
+static GAPS: BatchStatement = BatchStatement::new(
     "WITH new (first, last, hash, entry) AS (VALUES ",
     4,
     ") INSERT INTO audit_gap (first, last, hash, entry) SELECT first, last, hash, entry FROM new WHERE first IS NOT NULL",
@@ -133,8 +133,8 @@ impl Ledger {
         let (folded, pruned): (i64, i64) = on_read!(self, connection => {
             sqlx::query_as("SELECT folded, pruned FROM audit_retention WHERE id = 1").fetch_one(connection).await?
         });
-        let fold = self.slice(Pass::Fold, folded, now.minus(retention.tokens)).await?;
-        let prune = self.slice(Pass::Prune, pruned, now.minus(retention.others)).await?;
+        let fold = self.slice(RetentionStep::Fold, folded, now.minus(retention.tokens)).await?;
+        let prune = self.slice(RetentionStep::Prune, pruned, now.minus(retention.others)).await?;
         let has_more = fold.is_some() || prune.is_some();
         for slice in [fold, prune].into_iter().flatten() {
             let mut transaction = self.begin(now).await?;
@@ -179,7 +179,7 @@ impl Ledger {
     }
 
     /// The log after an entry, gaps included, at most `limit` steps.
-    pub async fn audit_links(&self, after: u64, limit: u32) -> Result<Vec<Link>> {
+    pub async fn audit_links(&self, after: u64, limit: u32) -> Result<Vec<AuditLink>> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         Ok(self.link_rows(after, i64::from(limit)).await?.into_iter().map(LinkRow::link).collect())
     }
@@ -204,31 +204,38 @@ impl Ledger {
     }
 
     /// Entries never change, so that they are read before the right to write is taken.
-    async fn slice(&self, pass: Pass, after: i64, before: Timestamp) -> Result<Option<Slice>> {
-        let mut slice = Slice::after(pass, after.unsigned_abs());
+    async fn slice(
+        &self,
+        pass: RetentionStep,
+        after: i64,
+        before: Timestamp,
+    ) -> Result<Option<RetentionSlice>> {
+        let mut slice = RetentionSlice::after(pass, after.unsigned_abs());
         for row in self.link_rows(after, SLICE).await? {
             match row.link() {
-                Link::Gap(gap) => slice.through = gap.last,
-                Link::Entry(entry, _) if entry.at >= before => break,
-                Link::Entry(entry, hash) => slice.take(&entry, hash),
+                AuditLink::Gap(gap) => slice.through = gap.last,
+                AuditLink::Entry(entry, _) if entry.at >= before => break,
+                AuditLink::Entry(entry, hash) => slice.take(&entry, hash),
             }
         }
         Ok((slice.through > slice.after).then_some(slice))
     }
 }
 
-impl Slice {
-    fn after(pass: Pass, after: u64) -> Self {
+impl RetentionSlice {
+    fn after(pass: RetentionStep, after: u64) -> Self {
         Self { pass, after, through: after, gaps: Vec::new(), entries: 0, counts: BTreeMap::new() }
     }
 
     fn take(&mut self, entry: &AuditEntry, hash: Vec<u8>) {
         self.through = entry.seq;
         // What cannot be read is evidence of something.
-        let Ok(said) = serde_json::from_str::<Said>(&entry.entry) else { return };
+        let Ok(said) = serde_json::from_str::<EntrySummary>(&entry.entry) else { return };
         let goes = match self.pass {
-            Pass::Fold => self.count(&said),
-            Pass::Prune => !KEPT.contains(&&*said.action) && ![FOLDED, PRUNED].contains(&&*said.action),
+            RetentionStep::Fold => self.count(&said),
+            RetentionStep::Prune => {
+                !KEPT.contains(&&*said.action) && ![FOLDED, PRUNED].contains(&&*said.action)
+            }
         };
         if !goes {
             return;
@@ -241,7 +248,7 @@ impl Slice {
     }
 
     /// Whether it is about routine tokens; if so, they are counted.
-    fn count(&mut self, said: &Said) -> bool {
+    fn count(&mut self, said: &EntrySummary) -> bool {
         match (&*said.action, said.detail["tokens"].as_array(), &said.device) {
             ("token.issued", Some(tokens), _) => {
                 for token in tokens {
@@ -257,7 +264,7 @@ impl Slice {
     }
 
     fn add(&mut self, holder: &str, at: Timestamp, (tokens, refreshed): (i64, i64)) {
-        let new = Count { tokens: 0, refreshed: 0, first_at: at, last_at: at };
+        let new = TokenCount { tokens: 0, refreshed: 0, first_at: at, last_at: at };
         let count = self.counts.entry((holder.to_owned(), day_of(at))).or_insert(new);
         count.tokens += tokens;
         count.refreshed += refreshed;
@@ -267,10 +274,10 @@ impl Slice {
 
 impl Transaction {
     /// Gives whether it was not done by somebody else meanwhile.
-    async fn let_go(&mut self, slice: &Slice, oldest: Timestamp) -> Result<bool> {
+    async fn let_go(&mut self, slice: &RetentionSlice, oldest: Timestamp) -> Result<bool> {
         let statement = match slice.pass {
-            Pass::Fold => "UPDATE audit_retention SET folded = $2 WHERE id = 1 AND folded = $1",
-            Pass::Prune => "UPDATE audit_retention SET pruned = $2 WHERE id = 1 AND pruned = $1",
+            RetentionStep::Fold => "UPDATE audit_retention SET folded = $2 WHERE id = 1 AND folded = $1",
+            RetentionStep::Prune => "UPDATE audit_retention SET pruned = $2 WHERE id = 1 AND pruned = $1",
         };
         let [after, through] = [slice.after, slice.through].map(|seq| i64::try_from(seq).unwrap_or(i64::MAX));
         let moved = on_transaction!(self.engine, connection => {
@@ -279,7 +286,7 @@ impl Transaction {
         if moved != 1 {
             return Ok(false);
         }
-        if slice.pass == Pass::Prune {
+        if slice.pass == RetentionStep::Prune {
             self.forget_token_days(oldest).await?;
         }
         if slice.gaps.is_empty() {
@@ -287,7 +294,7 @@ impl Transaction {
         }
         self.make_gaps(&slice.gaps).await?;
         self.count_tokens(slice).await?;
-        let action = if slice.pass == Pass::Fold { FOLDED } else { PRUNED };
+        let action = if slice.pass == RetentionStep::Fold { FOLDED } else { PRUNED };
         let tokens: i64 = slice.counts.values().map(|count| count.tokens).sum();
         let detail = json!({
             "after": slice.after, "through": slice.through, "entries": slice.entries, "tokens": tokens,
@@ -324,11 +331,11 @@ impl Transaction {
         Ok(())
     }
 
-    async fn count_tokens(&mut self, slice: &Slice) -> Result<()> {
+    async fn count_tokens(&mut self, slice: &RetentionSlice) -> Result<()> {
         let counted: Vec<_> = slice.counts.iter().collect();
         let counted: Vec<_> = counted
             .into_iter()
-            .map(|((holder, day), count)| Counted { holder: holder.clone(), day: *day, count: *count })
+            .map(|((holder, day), count)| TokenDayRow { holder: holder.clone(), day: *day, count: *count })
             .collect();
         for some in counted.chunks(MOST) {
             let (text, size) = COUNTS.of(some.len());

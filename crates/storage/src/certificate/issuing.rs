@@ -16,7 +16,7 @@ use tegata_core::{
 /// What the key is about to sign, and by what right. As an [`Operation`] it reserves the serial, and gives the
 /// generation.
 #[derive(Debug)]
-pub struct Intent {
+pub struct ReserveSerial {
     /// Which CA.
     pub issuer: IssuerId,
     /// The serial to reserve.
@@ -34,12 +34,12 @@ pub struct Intent {
     /// Last second of validity.
     pub not_after: Timestamp,
     /// By what right.
-    pub origin: Origin,
+    pub origin: IssuanceRight,
     /// When.
     pub at: Timestamp,
 }
 
-impl Intent {
+impl ReserveSerial {
     /// What makes its key the same as another's, read from the very bytes that are to be signed.
     pub(super) fn key_id(&self) -> [u8; 32] {
         key_id(&self.tbs, &self.key_hash)
@@ -48,7 +48,7 @@ impl Intent {
 
 /// By what right a certificate is issued.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum IssuanceRight {
     /// An open invitation: it is claimed, and the device comes into being.
     Invitation {
         /// Which.
@@ -72,7 +72,7 @@ pub enum Origin {
 
 /// The signed bytes of a reserved certificate, to be stored.
 #[derive(Debug)]
-pub struct Complete {
+pub struct StoreCertificate {
     /// Which CA.
     pub issuer: IssuerId,
     /// Which serial.
@@ -89,7 +89,7 @@ pub struct Complete {
     pub at: Timestamp,
 }
 
-impl Origin {
+impl IssuanceRight {
     /// Who is acting.
     pub fn actor(&self, device: &DeviceId) -> Actor {
         match self {
@@ -101,7 +101,7 @@ impl Origin {
     }
 }
 
-impl Operation for Intent {
+impl Operation for ReserveSerial {
     type Output = u32;
 
     fn now(&self) -> Timestamp {
@@ -112,22 +112,22 @@ impl Operation for Intent {
         transaction.refuse_blocked_key(&self.key_hash, &self.key_id()).await?;
         transaction.refuse_reused_key(self).await?;
         let parent = match &self.origin {
-            Origin::Invitation { invitation, tenant, site, role, label } => {
+            IssuanceRight::Invitation { invitation, tenant, site, role, label } => {
                 transaction.add_device(&self.device, tenant, site, *role, label).await?;
                 transaction.claim(invitation, &self.key_hash, &self.device).await?;
                 None
             }
-            Origin::Again(invitation) => {
+            IssuanceRight::Again(invitation) => {
                 transaction.claim_again(invitation, &self.key_hash, &self.device).await?;
                 transaction.take_back(self, 0).await?;
                 None
             }
-            Origin::Replacement(invitation) => {
+            IssuanceRight::Replacement(invitation) => {
                 transaction.claim_instead(invitation, &self.key_hash, &self.device).await?;
                 transaction.take_back(self, 0).await?;
                 None
             }
-            Origin::Renewal(from) => Some(transaction.supersede_pending(self, from).await?),
+            IssuanceRight::Renewal(from) => Some(transaction.supersede_pending(self, from).await?),
         };
         let generation = transaction.next_generation(&self.device).await?;
         transaction.insert_reserved(self, generation, parent).await?;
@@ -140,7 +140,7 @@ impl Operation for Intent {
     }
 }
 
-impl Operation for Complete {
+impl Operation for StoreCertificate {
     type Output = ();
 
     fn now(&self) -> Timestamp {
@@ -174,7 +174,7 @@ impl Operation for Complete {
     }
 }
 
-impl Complete {
+impl StoreCertificate {
     pub(super) fn check(&self) -> Result<()> {
         if Thumbprint::of(&self.der) == self.thumbprint {
             Ok(())
@@ -184,7 +184,7 @@ impl Complete {
     }
 }
 
-impl Origin {
+impl IssuanceRight {
     const fn name(&self) -> &'static str {
         match self {
             Self::Invitation { .. } => "invitation",
@@ -199,10 +199,10 @@ impl Origin {
 const IN_PROGRESS: Duration = Duration::from_secs(10);
 
 /// Generation, serial, thumbprint, end of validity.
-type Taken = (i64, Vec<u8>, Option<Vec<u8>>, i64);
+type TakenOverRow = (i64, Vec<u8>, Option<Vec<u8>>, i64);
 
 impl Transaction {
-    pub(super) async fn note_reserved(&mut self, intent: &Intent, generation: i64) -> Result<()> {
+    pub(super) async fn note_reserved(&mut self, intent: &ReserveSerial, generation: i64) -> Result<()> {
         let detail = json!({
             "issuer": intent.issuer, "serial": intent.serial, "generation": generation,
             "not_after": intent.not_after, "origin": intent.origin.name(),
@@ -211,7 +211,7 @@ impl Transaction {
         self.audit(&actor, "certificate.reserved", Some(&intent.device), detail).await
     }
 
-    pub(super) async fn note_issued(&mut self, complete: &Complete) -> Result<()> {
+    pub(super) async fn note_issued(&mut self, complete: &StoreCertificate) -> Result<()> {
         let detail = json!({
             "issuer": complete.issuer, "serial": complete.serial, "thumbprint": complete.thumbprint,
             "after": self.feed_seq(),
@@ -222,10 +222,12 @@ impl Transaction {
     /// A key belongs to one certificate. What the same device reserved and never received is no certificate yet: after
     /// a crash the same key may come again. A renewal whose twin is still being served waits for it, though, and does not
     /// take its reservation away.
-    async fn refuse_reused_key(&mut self, intent: &Intent) -> Result<()> {
+    async fn refuse_reused_key(&mut self, intent: &ReserveSerial) -> Result<()> {
         let in_progress = match intent.origin {
-            Origin::Renewal(_) => intent.at.minus(IN_PROGRESS).millis(),
-            Origin::Invitation { .. } | Origin::Again(_) | Origin::Replacement(_) => i64::MAX,
+            IssuanceRight::Renewal(_) => intent.at.minus(IN_PROGRESS).millis(),
+            IssuanceRight::Invitation { .. } | IssuanceRight::Again(_) | IssuanceRight::Replacement(_) => {
+                i64::MAX
+            }
         };
         let used: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -243,7 +245,7 @@ impl Transaction {
 
     /// Renewal starts from the newest certificate in use; newer ones that were never used are taken back, so that
     /// a lost answer leaves nothing behind. Gives the generation it starts from.
-    async fn supersede_pending(&mut self, intent: &Intent, from: &Thumbprint) -> Result<i64> {
+    async fn supersede_pending(&mut self, intent: &ReserveSerial, from: &Thumbprint) -> Result<i64> {
         let rows: Vec<(i64, String)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT c.generation, c.state FROM certificate c JOIN certificate f ON f.device = c.device \
@@ -269,9 +271,9 @@ impl Transaction {
     }
 
     /// Revokes what the device holds beyond a generation: one entry each, and an event where it was signed.
-    async fn take_back(&mut self, intent: &Intent, after: i64) -> Result<()> {
+    async fn take_back(&mut self, intent: &ReserveSerial, after: i64) -> Result<()> {
         let now = self.now.millis();
-        let mut taken: Vec<Taken> = on_transaction!(self.engine, connection => {
+        let mut taken: Vec<TakenOverRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE certificate SET state = 'revoked', reason = 'superseded', ended_at = $3 \
                  WHERE device = $1 AND generation > $2 AND state IN ('reserved', 'issued', 'delivered') \
@@ -302,7 +304,12 @@ impl Transaction {
 
     /// Only for a CA that issues, and for this tenant, while that is active: a process that has not heard of its rest, or
     /// of the tenant's policy or suspension, is stopped here.
-    async fn insert_reserved(&mut self, intent: &Intent, generation: i64, parent: Option<i64>) -> Result<()> {
+    async fn insert_reserved(
+        &mut self,
+        intent: &ReserveSerial,
+        generation: i64,
+        parent: Option<i64>,
+    ) -> Result<()> {
         let (now, place) = (self.now.millis(), self.take_status_place());
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(concat!(
@@ -339,7 +346,7 @@ impl Transaction {
         Err(LedgerError::Refused(self.why_not_reserved(intent, generation).await?))
     }
 
-    async fn why_not_reserved(&mut self, intent: &Intent, generation: i64) -> Result<Refusal> {
+    async fn why_not_reserved(&mut self, intent: &ReserveSerial, generation: i64) -> Result<Refusal> {
         if self.falls_with_its_tenant(&intent.device).await? {
             return Ok(Refusal::TenantSuspended);
         }

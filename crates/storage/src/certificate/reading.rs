@@ -46,7 +46,7 @@ impl Certificate {
 /// A certificate together with its holder: what is asked of every request.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
-pub struct Holding {
+pub struct HeldCertificate {
     #[sqlx(try_from = "Vec<u8>")]
     pub thumbprint: Thumbprint,
     #[sqlx(try_from = "Vec<u8>")]
@@ -74,7 +74,7 @@ pub struct Holding {
     pub status_place: Option<i64>,
 }
 
-impl Holding {
+impl HeldCertificate {
     /// Whether it may be used now.
     pub fn standing(&self, now: Timestamp) -> Standing {
         tegata_core::certificate::standing(
@@ -89,7 +89,7 @@ impl Holding {
 
 /// A certificate that a CRL names.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ended {
+pub struct EndedCertificate {
     /// Its serial.
     pub serial: Serial,
     /// Since when.
@@ -101,7 +101,7 @@ pub struct Ended {
 /// A certificate whose renewal is worth a word.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
-pub struct Due {
+pub struct DueRenewal {
     #[sqlx(try_from = "String")]
     pub device: DeviceId,
     pub label: String,
@@ -129,7 +129,7 @@ impl Ledger {
     }
 
     /// The signed certificate with this thumbprint and its holder.
-    pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<Holding>> {
+    pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<HeldCertificate>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.thumbprint, c.serial, c.device, c.generation, d.role, d.tenant, d.site, \
@@ -196,7 +196,7 @@ impl Ledger {
     /// What OCSP says of a serial: nothing when it was never signed. It has ended wherever [`Ledger::ended`] names
     /// it, signed or not.
     pub async fn status_of(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<SerialStatus>> {
-        let row: Option<StatusRow> = on_read!(self, connection => {
+        let row: Option<CertificateStatusRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.serial, c.state, c.reason, c.ended_at, d.state AS device_state, d.reason AS device_reason, \
                  d.changed_at, d.role, t.state AS tenant_state, t.changed_at AS tenant_changed_at, \
@@ -216,7 +216,7 @@ impl Ledger {
         }
     }
 
-    async fn lost(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<Ended>> {
+    async fn lost(&self, issuer: &IssuerId, serial: &Serial) -> Result<Option<EndedCertificate>> {
         let row: Option<LostRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT serial, ended_at, reason FROM lost_certificate WHERE issuer = $1 AND serial = $2",
@@ -226,7 +226,7 @@ impl Ledger {
             .fetch_optional(connection)
             .await?
         });
-        Ok(row.map(Ended::from))
+        Ok(row.map(EndedCertificate::from))
     }
 
     /// What the CRL of a shard names: all that has ended and was still valid by its dates at `since`, handed to
@@ -237,7 +237,7 @@ impl Ledger {
         issuer: &IssuerId,
         shard: u16,
         since: Timestamp,
-        visit: &mut (dyn FnMut(Ended) + Send),
+        visit: &mut (dyn FnMut(EndedCertificate) + Send),
     ) -> Result<()> {
         on_read!(self, connection => {
             // CROSS JOIN: SQLite keeps the order, from the few devices or tenants that are stopped to their certificates.
@@ -284,7 +284,7 @@ impl Ledger {
     }
 
     /// The newest living certificates of active devices that end before `before`.
-    pub async fn ending_before(&self, before: Timestamp) -> Result<Vec<Due>> {
+    pub async fn ending_before(&self, before: Timestamp) -> Result<Vec<DueRenewal>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT c.device, d.label, s.name AS site_name, c.generation, c.not_before, c.not_after \
@@ -316,15 +316,15 @@ pub enum SerialStatus {
         /// Its last second.
         not_after: Timestamp,
         /// Whether and how it has ended.
-        ended: Option<Ended>,
+        ended: Option<EndedCertificate>,
     },
     /// Revoked after the backup from which this ledger was restored.
-    Lost(Ended),
+    Lost(EndedCertificate),
 }
 
 impl SerialStatus {
     /// Whether and how it has ended.
-    pub fn ended(&self) -> Option<&Ended> {
+    pub fn ended(&self) -> Option<&EndedCertificate> {
         match self {
             Self::Known { ended, .. } => ended.as_ref(),
             Self::Lost(ended) => Some(ended),
@@ -333,7 +333,7 @@ impl SerialStatus {
 }
 
 #[derive(sqlx::FromRow)]
-struct StatusRow {
+struct CertificateStatusRow {
     #[sqlx(flatten)]
     ended: EndedRow,
     #[sqlx(try_from = "String")]
@@ -345,8 +345,8 @@ struct StatusRow {
     not_after: Timestamp,
 }
 
-impl From<StatusRow> for SerialStatus {
-    fn from(row: StatusRow) -> Self {
+impl From<CertificateStatusRow> for SerialStatus {
+    fn from(row: CertificateStatusRow) -> Self {
         Self::Known {
             device: row.device,
             tenant: (row.ended.role == Role::Device).then_some(row.tenant),
@@ -366,7 +366,7 @@ struct LostRow {
     reason: Option<String>,
 }
 
-impl From<LostRow> for Ended {
+impl From<LostRow> for EndedCertificate {
     fn from(row: LostRow) -> Self {
         let reason = row.reason.as_deref().map(|word| RevocationReason::parse(word).unwrap_or_default());
         Self { serial: row.serial, at: row.ended_at, reason }
@@ -394,7 +394,7 @@ struct EndedRow {
 
 impl EndedRow {
     /// A certificate's own end comes first; the device's state covers whatever is left, and its tenant's what is left then.
-    fn ended(self) -> Option<Ended> {
+    fn ended(self) -> Option<EndedCertificate> {
         let word =
             |text: Option<String>| text.as_deref().and_then(RevocationReason::parse).unwrap_or_default();
         let changed = Timestamp::from_millis(self.changed_at);
@@ -410,7 +410,7 @@ impl EndedRow {
                 _ => (self.tenant_changed_at.into_time(changed), None),
             },
         };
-        Some(Ended { serial: self.serial, at, reason })
+        Some(EndedCertificate { serial: self.serial, at, reason })
     }
 }
 

@@ -28,7 +28,7 @@ impl Lineage {
 
 /// What a revocation did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Revoked {
+pub struct RevocationEffect {
     /// How many certificates it took back.
     pub certificates: usize,
     /// The last event of the feed, which gates acknowledge.
@@ -36,7 +36,7 @@ pub struct Revoked {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct RevocationRow {
     device: String,
     generation: i64,
     serial: Vec<u8>,
@@ -59,7 +59,7 @@ impl Transaction {
         lineage: Lineage,
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         self.revoke_line(thumbprint, (reason, None), lineage, note, actor).await
     }
 
@@ -74,7 +74,7 @@ impl Transaction {
         lineage: Lineage,
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         self.revoke_line(thumbprint, (cause.reason(), Some(cause)), lineage, note, actor).await
     }
 
@@ -85,7 +85,7 @@ impl Transaction {
         lineage: Lineage,
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         let found: Option<(String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT device, generation FROM certificate WHERE thumbprint = $1")
                 .bind(thumbprint.as_bytes().to_vec())
@@ -107,7 +107,7 @@ impl Transaction {
         key_id: &[u8; 32],
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         let why = (RevocationReason::KeyCompromise, Some(StopCause::KeyCompromise));
         let found: Vec<(String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT device, generation FROM certificate WHERE key_id = $1 ORDER BY device, generation")
@@ -130,9 +130,9 @@ impl Transaction {
         reason: RevocationReason,
         limit: u32,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         let now = self.now.millis();
-        let rows: Vec<Row> = on_transaction!(self.engine, connection => {
+        let rows: Vec<RevocationRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE certificate SET state = 'revoked', reason = $2, ended_at = $3 WHERE issuer = $1 \
                  AND serial IN (SELECT c.serial FROM certificate c WHERE c.issuer = $1 AND c.not_after >= $3 \
@@ -156,7 +156,7 @@ impl Transaction {
         generation: i64,
         (reason, cause): (RevocationReason, Option<StopCause>),
         lineage: Lineage,
-    ) -> Result<Vec<Row>> {
+    ) -> Result<Vec<RevocationRow>> {
         let deepest = match lineage {
             Lineage::Whole => i64::MAX,
             Lineage::This => 0,
@@ -184,11 +184,11 @@ impl Transaction {
 
     async fn record_revoked(
         &mut self,
-        mut rows: Vec<Row>,
+        mut rows: Vec<RevocationRow>,
         (reason, cause): (RevocationReason, Option<StopCause>),
         note: &str,
         actor: &Actor,
-    ) -> Result<Revoked> {
+    ) -> Result<RevocationEffect> {
         rows.sort_unstable_by(|a, b| (&a.device, a.generation).cmp(&(&b.device, b.generation)));
         self.touch_shards(rows.iter().map(|row| (row.issuer.as_str(), row.shard))).await?;
         for row in &rows {
@@ -210,6 +210,6 @@ impl Transaction {
             }
             self.audit(actor, "certificate.revoked", Some(&device), detail).await?;
         }
-        Ok(Revoked { certificates: rows.len(), event: self.feed_seq() })
+        Ok(RevocationEffect { certificates: rows.len(), event: self.feed_seq() })
     }
 }

@@ -1,10 +1,10 @@
 //! Many certificates in few statements. Each statement says how many rows it must change when nobody is refused; when
 //! it changes fewer, [`Operation::apply`](crate::Operation::apply) finds out who is refused and why.
 
-use super::issuing::{Complete, Intent, Origin};
+use super::issuing::{IssuanceRight, ReserveSerial, StoreCertificate};
 use crate::engine::on_transaction;
 use crate::policy::has_room;
-use crate::rows::{MOST, Statement, bind_rows};
+use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::{LedgerError, Operation, Result, Transaction};
 use std::collections::HashSet;
 use tegata_core::{InvitationId, Role, SiteId, TenantId};
@@ -15,14 +15,14 @@ const FIRST: i64 = 1;
 /// Somebody is refused. Nobody is told so: alone, everybody hears the reason.
 const NOT_ALL: LedgerError = LedgerError::Guard("not all of them can be written together");
 
-static DEVICES: Statement = Statement::new(
+static DEVICES: BatchStatement = BatchStatement::new(
     "WITH new (id, tenant, site, role, label, at) AS (VALUES ",
     6,
     ") INSERT INTO device (id, tenant, site, role, label, state, generation, created_at, changed_at) \
      SELECT id, tenant, site, role, label, 'active', 1, at, at FROM new WHERE id IS NOT NULL",
 );
 
-static CLAIMS: Statement = Statement::new(
+static CLAIMS: BatchStatement = BatchStatement::new(
     "WITH new (invitation, key_hash, device, at) AS (VALUES ",
     4,
     ") UPDATE invitation SET state = 'claimed', key_hash = new.key_hash, device = new.device FROM new, device d \
@@ -32,7 +32,7 @@ static CLAIMS: Statement = Statement::new(
 );
 
 /// A device that was not there before has no certificate, so a key that anybody has used is another's.
-static RESERVATIONS: Statement = Statement::new(
+static RESERVATIONS: BatchStatement = BatchStatement::new(
     "WITH new (issuer, serial, shard, device, key_hash, key_id, tbs, not_before, not_after, at, place) AS (VALUES ",
     11,
     concat!(
@@ -48,7 +48,7 @@ static RESERVATIONS: Statement = Statement::new(
     ),
 );
 
-static COMPLETIONS: Statement = Statement::new(
+static COMPLETIONS: BatchStatement = BatchStatement::new(
     "WITH new (issuer, serial, device, der, thumbprint, at) AS (VALUES ",
     6,
     ") UPDATE certificate SET state = 'issued', der = new.der, thumbprint = new.thumbprint, issued_at = new.at \
@@ -57,8 +57,8 @@ static COMPLETIONS: Statement = Statement::new(
 );
 
 /// An intention by an open invitation, with what it says of the device.
-struct Enrolment<'a> {
-    intent: &'a Intent,
+struct FirstEnrollment<'a> {
+    intent: &'a ReserveSerial,
     invitation: &'a InvitationId,
     tenant: &'a TenantId,
     site: &'a SiteId,
@@ -69,9 +69,9 @@ struct Enrolment<'a> {
     place: i64,
 }
 
-impl<'a> Enrolment<'a> {
-    fn of(intent: &'a Intent, transaction: &mut Transaction) -> Option<Self> {
-        let Origin::Invitation { invitation, tenant, site, role, label } = &intent.origin else {
+impl<'a> FirstEnrollment<'a> {
+    fn of(intent: &'a ReserveSerial, transaction: &mut Transaction) -> Option<Self> {
+        let IssuanceRight::Invitation { invitation, tenant, site, role, label } = &intent.origin else {
             return None;
         };
         let place = transaction.take_status_place();
@@ -81,13 +81,13 @@ impl<'a> Enrolment<'a> {
 
 impl Transaction {
     /// First certificates are reserved together, the others one by one.
-    pub(super) async fn reserve_all(&mut self, set: &[&Intent]) -> Result<Vec<u32>> {
+    pub(super) async fn reserve_all(&mut self, set: &[&ReserveSerial]) -> Result<Vec<u32>> {
         // The statements look for a key in the ledger as it was before them.
         let mut keys = HashSet::with_capacity(set.len());
         if !set.iter().all(|intent| keys.insert(intent.key_id())) {
             return Err(NOT_ALL);
         }
-        let enrolments: Vec<_> = set.iter().filter_map(|intent| Enrolment::of(intent, self)).collect();
+        let enrolments: Vec<_> = set.iter().filter_map(|intent| FirstEnrollment::of(intent, self)).collect();
         for some in enrolments.chunks(MOST) {
             self.enrol_all(some).await?;
         }
@@ -95,17 +95,19 @@ impl Transaction {
         for intent in set {
             self.now = intent.at;
             generations.push(match intent.origin {
-                Origin::Invitation { .. } => {
+                IssuanceRight::Invitation { .. } => {
                     self.note_reserved(intent, FIRST).await?;
                     1
                 }
-                Origin::Again(_) | Origin::Replacement(_) | Origin::Renewal(_) => intent.apply(self).await?,
+                IssuanceRight::Again(_) | IssuanceRight::Replacement(_) | IssuanceRight::Renewal(_) => {
+                    intent.apply(self).await?
+                }
             });
         }
         Ok(generations)
     }
 
-    pub(super) async fn complete_all(&mut self, set: &[&Complete]) -> Result<Vec<()>> {
+    pub(super) async fn complete_all(&mut self, set: &[&StoreCertificate]) -> Result<Vec<()>> {
         for some in set.chunks(MOST) {
             let (text, size) = COMPLETIONS.of(some.len());
             let completed = on_transaction!(self.engine, connection => {
@@ -131,7 +133,7 @@ impl Transaction {
         Ok(vec![(); set.len()])
     }
 
-    async fn enrol_all(&mut self, some: &[Enrolment<'_>]) -> Result<()> {
+    async fn enrol_all(&mut self, some: &[FirstEnrollment<'_>]) -> Result<()> {
         let (text, size) = DEVICES.of(some.len());
         let added = on_transaction!(self.engine, connection => {
             bind_rows!(sqlx::query(text), some, size, new => [

@@ -42,9 +42,9 @@ const COMMIT_ANSWER: Duration = Duration::from_millis(500);
 
 /// The database. Cloning shares it.
 #[derive(Clone)]
-pub(crate) struct Postgres(Arc<Shared>);
+pub(crate) struct Postgres(Arc<PostgresShared>);
 
-struct Shared {
+struct PostgresShared {
     options: PgConnectOptions,
     patience: Patience,
     room: Arc<Semaphore>,
@@ -53,9 +53,9 @@ struct Shared {
     answers: watch::Sender<bool>,
 }
 
-/// A connection in the hands of one task. Dropped without [`Taken::end`] it is not used again, but for a transaction that
+/// A connection in the hands of one task. Dropped without [`TakenConnection::end`] it is not used again, but for a transaction that
 /// can be undone.
-pub(crate) struct Taken {
+pub(crate) struct TakenConnection {
     connection: Option<PgConnection>,
     of: Postgres,
     permit: Option<OwnedSemaphorePermit>,
@@ -68,7 +68,7 @@ impl Postgres {
             ("lock_timeout", patience.lock().as_millis().to_string()),
             ("statement_timeout", STATEMENT_MILLIS.to_string()),
         ]);
-        let opened = Self(Arc::new(Shared {
+        let opened = Self(Arc::new(PostgresShared {
             options,
             patience,
             room: Arc::new(Semaphore::new(CONNECTIONS as usize)),
@@ -84,7 +84,7 @@ impl Postgres {
     }
 
     /// Waits for its turn and takes a connection.
-    pub(crate) async fn take(&self) -> Result<Taken> {
+    pub(crate) async fn take(&self) -> Result<TakenConnection> {
         let patience = self.0.patience.connect();
         self.within(async {
             timeout(patience, self.take_in_turn()).await.map_err(|_| LedgerError::OutOfReach)?
@@ -92,18 +92,18 @@ impl Postgres {
         .await
     }
 
-    async fn take_in_turn(&self) -> Result<Taken> {
+    async fn take_in_turn(&self) -> Result<TakenConnection> {
         let permit = self.0.room.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         loop {
             let Some((mut connection, since)) = self.home().pop() else { break };
             if since.elapsed() < RESTED || connection.ping().await.is_ok() {
-                return Ok(Taken::new(connection, self, permit));
+                return Ok(TakenConnection::new(connection, self, permit));
             }
             // One that has gone is not the only one.
             self.home().clear();
         }
         let connection = self.0.options.connect().await?;
-        Ok(Taken::new(connection, self, permit))
+        Ok(TakenConnection::new(connection, self, permit))
     }
 
     /// Does something with a connection, unless the database ceases to answer meanwhile.
@@ -143,7 +143,7 @@ impl Postgres {
 }
 
 /// Asks the database whether it is there, on a connection of its own, for as long as somebody has it open.
-async fn watch(shared: std::sync::Weak<Shared>) {
+async fn watch(shared: std::sync::Weak<PostgresShared>) {
     let mut connection = None;
     while let Some(shared) = shared.upgrade() {
         if shared.room.is_closed() {
@@ -178,7 +178,7 @@ async fn ask(options: &PgConnectOptions, connection: &mut Option<PgConnection>) 
     Ok(())
 }
 
-impl Taken {
+impl TakenConnection {
     fn new(connection: PgConnection, of: &Postgres, permit: OwnedSemaphorePermit) -> Self {
         Self { connection: Some(connection), of: of.clone(), permit: Some(permit), is_in_transaction: false }
     }
@@ -289,7 +289,7 @@ fn is_refusal(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().is_none_or(|code| !code.starts_with("57P")))
 }
 
-impl Drop for Taken {
+impl Drop for TakenConnection {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take().filter(|_| self.is_in_transaction) else { return };
         let Ok(runtime) = Handle::try_current() else { return };
@@ -303,7 +303,7 @@ impl Drop for Taken {
     }
 }
 
-impl Deref for Taken {
+impl Deref for TakenConnection {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -311,7 +311,7 @@ impl Deref for Taken {
     }
 }
 
-impl DerefMut for Taken {
+impl DerefMut for TakenConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
         self.connection.as_mut().expect(HELD)
     }

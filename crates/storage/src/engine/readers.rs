@@ -11,22 +11,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Cloning shares the connections. Those who want to read queue up in order.
 #[derive(Clone)]
-pub(crate) struct Readers {
+pub(crate) struct ReaderPool {
     options: Arc<SqliteConnectOptions>,
     room: Arc<Semaphore>,
     home: Arc<Mutex<Vec<SqliteConnection>>>,
     most: u32,
 }
 
-/// A connection in the hands of one reader. One that is dropped without [`Reading::end`], after an error or in the
+/// A connection in the hands of one reader. One that is dropped without [`ReadConnection::end`], after an error or in the
 /// middle of a query, is not used again.
-pub(crate) struct Reading {
+pub(crate) struct ReadConnection {
     connection: SqliteConnection,
     home: Arc<Mutex<Vec<SqliteConnection>>>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Readers {
+impl ReaderPool {
     /// At most `most` connections, opened when they are first wanted; one is opened now, to see that it can be.
     pub(crate) async fn open(options: SqliteConnectOptions, most: u32) -> Result<Self, Error> {
         let first = options.connect().await?;
@@ -39,14 +39,14 @@ impl Readers {
     }
 
     /// Waits for its turn and takes a connection.
-    pub(crate) async fn take(&self) -> Result<Reading, Error> {
+    pub(crate) async fn take(&self) -> Result<ReadConnection, Error> {
         let permit = self.room.clone().acquire_owned().await.map_err(|_| Error::PoolClosed)?;
         let waiting = lock(&self.home).pop();
         let connection = match waiting {
             Some(connection) => connection,
             None => self.options.connect().await?,
         };
-        Ok(Reading { connection, home: self.home.clone(), _permit: permit })
+        Ok(ReadConnection { connection, home: self.home.clone(), _permit: permit })
     }
 
     /// Waits until all readers have come home.
@@ -62,14 +62,14 @@ impl Readers {
     }
 }
 
-impl Reading {
+impl ReadConnection {
     /// Gives the connection back after all was read.
     pub(crate) fn end(self) {
         lock(&self.home).push(self.connection);
     }
 }
 
-impl Deref for Reading {
+impl Deref for ReadConnection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -77,7 +77,7 @@ impl Deref for Reading {
     }
 }
 
-impl DerefMut for Reading {
+impl DerefMut for ReadConnection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.connection
     }

@@ -16,36 +16,36 @@ use tokio::time::timeout;
 
 /// Cloning shares the connection. Those who want to write queue up in order.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub(crate) struct WriterConnection {
     options: Arc<SqliteConnectOptions>,
-    home: Arc<Mutex<Home>>,
+    home: Arc<Mutex<WriterSlot>>,
     /// For its turn.
     patience: Duration,
 }
 
 #[derive(Default)]
-struct Home {
+struct WriterSlot {
     /// None after it failed in a way that leaves doubt: the next writer opens another.
     connection: Option<SqliteConnection>,
     closed: bool,
 }
 
-/// The connection in the hands of one transaction. Dropping it without [`Writing::end`] undoes everything.
-pub(crate) struct Writing {
+/// The connection in the hands of one transaction. Dropping it without [`WriteGuard::end`] undoes everything.
+pub(crate) struct WriteGuard {
     held: Option<Held>,
 }
 
 struct Held {
     connection: SqliteConnection,
-    home: OwnedMutexGuard<Home>,
+    home: OwnedMutexGuard<WriterSlot>,
 }
 
-impl Writer {
+impl WriterConnection {
     pub(crate) async fn open(options: SqliteConnectOptions, patience: Duration) -> Result<Self, Error> {
         let connection = Some(options.connect().await?);
         Ok(Self {
             options: Arc::new(options),
-            home: Arc::new(Mutex::new(Home { connection, closed: false })),
+            home: Arc::new(Mutex::new(WriterSlot { connection, closed: false })),
             patience,
         })
     }
@@ -55,7 +55,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`LedgerError::OutOfReach`] when those before do not come to an end.
-    pub(crate) async fn take(&self) -> Result<Writing, LedgerError> {
+    pub(crate) async fn take(&self) -> Result<WriteGuard, LedgerError> {
         let turn = timeout(self.patience, self.home.clone().lock_owned()).await;
         let mut home = turn.map_err(|_| LedgerError::OutOfReach)?;
         if home.closed {
@@ -65,7 +65,7 @@ impl Writer {
             Some(connection) => connection,
             None => self.options.connect().await?,
         };
-        Ok(Writing { held: Some(Held { connection, home }) })
+        Ok(WriteGuard { held: Some(Held { connection, home }) })
     }
 
     /// Waits until those in the queue have written.
@@ -79,7 +79,7 @@ impl Writer {
     }
 }
 
-impl Writing {
+impl WriteGuard {
     /// Gives the connection back after the transaction has ended by a statement.
     pub(crate) fn end(mut self) {
         if let Some(held) = self.held.take() {
@@ -103,7 +103,7 @@ impl Held {
     }
 }
 
-impl Drop for Writing {
+impl Drop for WriteGuard {
     /// Those who wait get their turn after the rollback. Without a runtime the connection closes, which rolls back too.
     fn drop(&mut self) {
         if let (Some(held), Ok(runtime)) = (self.held.take(), Handle::try_current()) {
@@ -112,7 +112,7 @@ impl Drop for Writing {
     }
 }
 
-impl Deref for Writing {
+impl Deref for WriteGuard {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -120,7 +120,7 @@ impl Deref for Writing {
     }
 }
 
-impl DerefMut for Writing {
+impl DerefMut for WriteGuard {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.held.as_mut().expect(HELD).connection
     }

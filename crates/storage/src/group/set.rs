@@ -9,15 +9,15 @@ use tegata_core::Timestamp;
 use tokio::sync::oneshot;
 
 /// Operations with those who wait for them.
-pub(super) struct Set<O: Operation> {
+pub(super) struct OperationSet<O: Operation> {
     operations: Vec<O>,
     answers: Vec<oneshot::Sender<Result<O::Output>>>,
     /// Of the operations from the first on; those of a failed attempt are replaced.
     outcomes: Vec<Result<O::Output>>,
 }
 
-/// A [`Set`] whose kind is hidden.
-pub(crate) trait AnySet: Send {
+/// A [`OperationSet`] whose kind is hidden.
+pub(crate) trait AnyOperationSet: Send {
     fn kind(&self) -> TypeId;
 
     /// The latest time of its operations.
@@ -38,13 +38,13 @@ pub(crate) trait AnySet: Send {
     fn tell(self: Box<Self>, failed: Option<&LedgerError>);
 }
 
-impl<O: Operation> Set<O> {
+impl<O: Operation> OperationSet<O> {
     pub(super) fn new(operation: O, answer: oneshot::Sender<Result<O::Output>>) -> Self {
         Self { operations: vec![operation], answers: vec![answer], outcomes: Vec::new() }
     }
 }
 
-impl<O: Operation> AnySet for Set<O> {
+impl<O: Operation> AnyOperationSet for OperationSet<O> {
     fn kind(&self) -> TypeId {
         TypeId::of::<O>()
     }

@@ -94,7 +94,7 @@ pub struct FiledResponder {
 
 /// The newest time written anywhere in one table.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Latest {
+pub struct LatestTime {
     /// Which table.
     pub table: &'static str,
     /// The newest time in it.
@@ -201,13 +201,13 @@ impl Inspection {
     }
 
     /// The newest time written in each table.
-    pub async fn latest_times(&mut self) -> Result<Vec<Latest>> {
+    pub async fn latest_times(&mut self) -> Result<Vec<LatestTime>> {
         let mut latest = Vec::with_capacity(LATEST.len());
         for (table, statement) in LATEST {
             let (at,): (Option<i64>,) = on_transaction!(self.engine, connection => {
                 sqlx::query_as(*statement).fetch_one(connection).await?
             });
-            latest.extend(at.map(|at| Latest { table, at: at.into() }));
+            latest.extend(at.map(|at| LatestTime { table, at: at.into() }));
         }
         Ok(latest)
     }

@@ -1,9 +1,9 @@
 //! Look-ups by code that wait together go in one statement: while one is on its way, whoever else asks waits. Nobody
 //! waits for a timer.
 
-use super::{Invitation, Row, select};
+use super::{Invitation, InvitationRow, select};
 use crate::engine::{Engine, on_read};
-use crate::rows::{MOST, Statement, bind_rows};
+use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::{LedgerError, Result};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 4096;
 
 /// Rows of NULL among the hashes find nobody.
-static BY_CODES: Statement = Statement::new(
+static BY_CODES: BatchStatement = BatchStatement::new(
     "WITH asked (hash) AS (VALUES ",
     1,
     concat!(") ", select!("JOIN asked a ON a.hash = i.code_hash")),
@@ -20,23 +20,23 @@ static BY_CODES: Statement = Statement::new(
 
 /// The way to whoever looks up.
 #[derive(Clone)]
-pub(crate) struct Lookups(mpsc::Sender<Asked>);
+pub(crate) struct LookupQueue(mpsc::Sender<LookupRequest>);
 
 /// Who asks for the invitation with a code of this hash.
-struct Asked {
+struct LookupRequest {
     hash: Vec<u8>,
     answer: oneshot::Sender<Result<Option<Invitation>>>,
 }
 
 /// Whoever looks up.
-struct Clerk {
+struct LookupWorker {
     engine: Engine,
 }
 
-impl Lookups {
+impl LookupQueue {
     pub(crate) fn start(engine: Engine) -> Self {
         let (sender, mut receiver) = mpsc::channel(QUEUE);
-        let clerk = Clerk { engine };
+        let clerk = LookupWorker { engine };
         tokio::spawn(async move {
             let mut asked = Vec::with_capacity(MOST);
             while receiver.recv_many(&mut asked, MOST).await > 0 {
@@ -49,16 +49,16 @@ impl Lookups {
     /// The invitation with a code of this hash.
     pub(crate) async fn invitation(&self, hash: Vec<u8>) -> Result<Option<Invitation>> {
         let (answer, receive) = oneshot::channel();
-        self.0.send(Asked { hash, answer }).await.map_err(|_| LedgerError::Closing)?;
+        self.0.send(LookupRequest { hash, answer }).await.map_err(|_| LedgerError::Closing)?;
         receive.await.map_err(|_| LedgerError::Closing)?
     }
 }
 
-impl Clerk {
+impl LookupWorker {
     /// Answers everybody. When all together cannot be answered, each asks alone and hears the reason.
-    async fn answer(&self, asked: &mut Vec<Asked>) {
+    async fn answer(&self, asked: &mut Vec<LookupRequest>) {
         let found = self.by_codes(asked).await;
-        for Asked { hash, answer } in asked.drain(..) {
+        for LookupRequest { hash, answer } in asked.drain(..) {
             let invitation = match &found {
                 Ok(found) => Ok(found.get(&hash).cloned()),
                 Err(_) => self.by_code(&hash).await,
@@ -68,9 +68,9 @@ impl Clerk {
         }
     }
 
-    async fn by_codes(&self, asked: &[Asked]) -> Result<HashMap<Vec<u8>, Invitation>> {
+    async fn by_codes(&self, asked: &[LookupRequest]) -> Result<HashMap<Vec<u8>, Invitation>> {
         let (text, size) = BY_CODES.of(asked.len());
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<InvitationRow> = on_read!(self, connection => {
             bind_rows!(sqlx::query_as(text), asked, size, one => [one.hash.as_slice()])
                 .fetch_all(connection)
                 .await?
@@ -79,7 +79,7 @@ impl Clerk {
     }
 
     async fn by_code(&self, hash: &[u8]) -> Result<Option<Invitation>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<InvitationRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE i.code_hash = $1")).bind(hash).fetch_optional(connection).await?
         });
         row.map(TryInto::try_into).transpose()

@@ -1,7 +1,7 @@
 //! The places of a kitting code: taken, given back, and free again when whoever took one is gone.
 
 use super::Kitting;
-use super::reading::{Row, count, select};
+use super::reading::{KittingRow, count, select};
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, Result, Transaction};
@@ -177,7 +177,7 @@ impl Transaction {
 
     async fn next_place(&mut self, id: &KittingId) -> Result<NextPlace> {
         let lately = self.now.minus(MINUTE).millis();
-        let row: Option<Row> = on_transaction!(self.engine, connection => {
+        let row: Option<KittingRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as(select!("WHERE k.id = $1"))
             .bind(id.as_str())
             .fetch_optional(&mut *connection)

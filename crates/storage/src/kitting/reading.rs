@@ -34,7 +34,7 @@ impl Ledger {
 
     /// All of them, the newest first.
     pub async fn kittings(&self) -> Result<Vec<Kitting>> {
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<KittingRow> = on_read!(self, connection => {
             sqlx::query_as(select!("ORDER BY k.created_at DESC, k.id"))
             .fetch_all(connection)
             .await?
@@ -43,7 +43,7 @@ impl Ledger {
     }
 
     async fn kitting_where(&self, id: &str, code_hash: Vec<u8>) -> Result<Option<Kitting>> {
-        let row: Option<Row> = on_read!(self, connection => {
+        let row: Option<KittingRow> = on_read!(self, connection => {
             sqlx::query_as(select!("WHERE k.id = $1 OR k.code_hash = $2"))
             .bind(id)
             .bind(code_hash)
@@ -55,7 +55,7 @@ impl Ledger {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct Row {
+pub(super) struct KittingRow {
     #[sqlx(try_from = "String")]
     id: KittingId,
     #[sqlx(try_from = "String")]
@@ -76,10 +76,10 @@ pub(super) struct Row {
     taken: i64,
 }
 
-impl TryFrom<Row> for Kitting {
+impl TryFrom<KittingRow> for Kitting {
     type Error = LedgerError;
 
-    fn try_from(row: Row) -> Result<Self> {
+    fn try_from(row: KittingRow) -> Result<Self> {
         let networks = row.networks.split_whitespace().map(str::parse).collect::<std::result::Result<_, _>>();
         Ok(Self {
             id: row.id,

@@ -44,13 +44,13 @@ pub struct IssuedPage {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct IssuanceEntry {
     action: String,
-    detail: Detail,
+    detail: IssuanceDetail,
 }
 
 #[derive(Deserialize)]
-struct Detail {
+struct IssuanceDetail {
     thumbprint: Option<Thumbprint>,
     /// Entries that are older than this member came after everything that anybody waits for.
     #[serde(default)]
@@ -92,7 +92,7 @@ impl Ledger {
 
     /// Nothing for an entry that only speaks of such things.
     async fn issuance(&self, entry: i64, at: i64, text: &str) -> Result<Option<Issuance>> {
-        let read: Entry =
+        let read: IssuanceEntry =
             serde_json::from_str(text).map_err(|_| LedgerError::Unreadable("an audit entry"))?;
         let Some(thumbprint) = read.detail.thumbprint.filter(|_| read.action == "certificate.issued") else {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! To a receiver that is called: who calls it, and how that went.
 
-use super::{Place, ReceiverRow, signed};
+use super::{ReceiverPosition, ReceiverRow, signed};
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
@@ -8,9 +8,9 @@ use tegata_core::{CLOCKS_APART, Timestamp};
 
 /// How sending went.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Delivery {
+pub enum DeliveryOutcome {
     /// Everything up to this place is done with.
-    Passed(Place),
+    Passed(ReceiverPosition),
     /// It took this notice, and no other that was asked for since.
     Noticed(u64),
     /// It refuses one token, named here, for good.
@@ -19,7 +19,7 @@ pub enum Delivery {
     Failed(String),
 }
 
-struct Claim {
+struct DeliveryClaim {
     id: String,
     wants_issued: bool,
     sender: String,
@@ -27,10 +27,10 @@ struct Claim {
     at: Timestamp,
 }
 
-struct Note {
+struct DeliveryNote {
     id: String,
     sender: String,
-    delivery: Delivery,
+    delivery: DeliveryOutcome,
     until: Timestamp,
     at: Timestamp,
 }
@@ -46,22 +46,23 @@ impl Ledger {
         until: Timestamp,
         at: Timestamp,
     ) -> Result<Option<ReceiverRow>> {
-        self.group(Claim { id: id.to_owned(), wants_issued, sender: sender.to_owned(), until, at }).await
+        self.group(DeliveryClaim { id: id.to_owned(), wants_issued, sender: sender.to_owned(), until, at })
+            .await
     }
 
     /// Notes how sending went, and keeps the right to send until `until`. False when another process has taken it.
     pub async fn note_delivery(
         &self,
         (id, sender): (&str, &str),
-        delivery: Delivery,
+        delivery: DeliveryOutcome,
         until: Timestamp,
         at: Timestamp,
     ) -> Result<bool> {
-        self.group(Note { id: id.to_owned(), sender: sender.to_owned(), delivery, until, at }).await
+        self.group(DeliveryNote { id: id.to_owned(), sender: sender.to_owned(), delivery, until, at }).await
     }
 }
 
-impl Operation for Claim {
+impl Operation for DeliveryClaim {
     type Output = Option<ReceiverRow>;
 
     fn now(&self) -> Timestamp {
@@ -91,7 +92,7 @@ impl Operation for Claim {
     }
 }
 
-impl Operation for Note {
+impl Operation for DeliveryNote {
     type Output = bool;
 
     fn now(&self) -> Timestamp {
@@ -103,24 +104,24 @@ impl Operation for Note {
             return Ok(false);
         }
         match &self.delivery {
-            Delivery::Passed(place) => {
+            DeliveryOutcome::Passed(place) => {
                 transaction.move_to(&self.id, *place).await?;
                 transaction.forget_acknowledged(&self.id).await?;
                 transaction.note_success(&self.id).await?;
             }
-            Delivery::Noticed(number) => {
+            DeliveryOutcome::Noticed(number) => {
                 transaction.drop_notice(&self.id, *number).await?;
                 transaction.note_success(&self.id).await?;
             }
-            Delivery::Rejected(what) => transaction.note_rejected(&self.id, 1, what).await?,
-            Delivery::Failed(why) => transaction.note_failure(&self.id, why).await?,
+            DeliveryOutcome::Rejected(what) => transaction.note_rejected(&self.id, 1, what).await?,
+            DeliveryOutcome::Failed(why) => transaction.note_failure(&self.id, why).await?,
         }
         Ok(true)
     }
 }
 
 impl Transaction {
-    async fn keep_lease(&mut self, note: &Note) -> Result<bool> {
+    async fn keep_lease(&mut self, note: &DeliveryNote) -> Result<bool> {
         let kept = on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE receiver SET sender_until = $3 WHERE id = $1 AND sender = $2")
                 .bind(note.id.as_str())
@@ -134,7 +135,7 @@ impl Transaction {
     }
 
     /// Only forward.
-    pub(super) async fn move_to(&mut self, id: &str, place: Place) -> Result<()> {
+    pub(super) async fn move_to(&mut self, id: &str, place: ReceiverPosition) -> Result<()> {
         on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE receiver SET seq = CASE WHEN seq < $2 THEN $2 ELSE seq END, \

@@ -1,6 +1,6 @@
 //! A receiver's stream: whether it flows, and verifications.
 
-use super::{NOTICES, Place, ReceiverRow, signed};
+use super::{NOTICES, ReceiverPosition, ReceiverRow, signed};
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group::Operation;
@@ -35,7 +35,7 @@ pub struct ChangeStream {
 
 /// What became of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Changed {
+pub enum StreamChange {
     /// It is so now.
     Done(Box<ReceiverRow>),
     /// The operator has stopped the stream.
@@ -46,7 +46,7 @@ pub enum Changed {
 
 /// What became of asking for a verification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asked {
+pub enum VerificationAsked {
     /// It is on its way.
     Noted,
     /// It asked a moment ago, or has not taken those that it asked for.
@@ -71,23 +71,25 @@ impl Ledger {
         state: &str,
         interval: Duration,
         at: Timestamp,
-    ) -> Result<Asked> {
+    ) -> Result<VerificationAsked> {
         self.group(AskVerification { id: id.to_owned(), state: state.to_owned(), interval, at }).await
     }
 }
 
 impl Operation for AskVerification {
-    type Output = Asked;
+    type Output = VerificationAsked;
 
     fn now(&self) -> Timestamp {
         self.at
     }
 
-    async fn apply(&self, transaction: &mut Transaction) -> Result<Asked> {
-        let Some(row) = transaction.find_receiver(&self.id).await? else { return Ok(Asked::Unknown) };
+    async fn apply(&self, transaction: &mut Transaction) -> Result<VerificationAsked> {
+        let Some(row) = transaction.find_receiver(&self.id).await? else {
+            return Ok(VerificationAsked::Unknown);
+        };
         let last = row.verified_at.map(Timestamp::from_millis);
         if last.is_some_and(|last| self.at.since(last) < self.interval) || row.waiting >= NOTICES {
-            return Ok(Asked::TooOften);
+            return Ok(VerificationAsked::TooOften);
         }
         let payload = if self.state.is_empty() { json!({}) } else { json!({"state": self.state}) };
         transaction.add_notice(&self.id, EventType::Verification, &payload).await?;
@@ -98,22 +100,22 @@ impl Operation for AskVerification {
                 .execute(connection)
                 .await?;
         });
-        Ok(Asked::Noted)
+        Ok(VerificationAsked::Noted)
     }
 }
 
 impl Operation for ChangeStream {
-    type Output = Changed;
+    type Output = StreamChange;
 
     fn now(&self) -> Timestamp {
         self.at
     }
 
-    async fn apply(&self, transaction: &mut Transaction) -> Result<Changed> {
-        let Some(row) = transaction.find_receiver(&self.id).await? else { return Ok(Changed::Unknown) };
+    async fn apply(&self, transaction: &mut Transaction) -> Result<StreamChange> {
+        let Some(row) = transaction.find_receiver(&self.id).await? else { return Ok(StreamChange::Unknown) };
         let is_news = row.status() != self.status;
         if row.is_held() && !self.as_operator && is_news {
-            return Ok(Changed::Held);
+            return Ok(StreamChange::Held);
         }
         if is_news {
             transaction.skip_what_is_not_held(&row, self.status).await?;
@@ -131,7 +133,7 @@ impl Operation for ChangeStream {
             transaction.audit(&self.by, action(self.status), None, detail).await?;
         }
         let row = transaction.find_receiver(&self.id).await?;
-        Ok(row.map_or(Changed::Unknown, |row| Changed::Done(Box::new(row))))
+        Ok(row.map_or(StreamChange::Unknown, |row| StreamChange::Done(Box::new(row))))
     }
 }
 
@@ -152,7 +154,8 @@ impl Transaction {
             (StreamStatus::Paused, StreamStatus::Enabled) => (HELD, HELD_ENTRIES),
             _ => return Ok(()),
         };
-        let place = Place { feed: feed.saturating_sub(held), issued: Some(audit.saturating_sub(entries)) };
+        let place =
+            ReceiverPosition { feed: feed.saturating_sub(held), issued: Some(audit.saturating_sub(entries)) };
         let dropped = place.feed.saturating_sub(row.seq());
         if row.status() == StreamStatus::Paused && dropped > 0 {
             on_transaction!(self.engine, connection => {

@@ -1,11 +1,11 @@
 //! From a receiver that asks: what it has taken, and what it would not take.
 
-use super::{Place, signed};
+use super::{ReceiverPosition, signed};
 use crate::engine::on_transaction;
 use crate::group::Operation;
 use crate::{Ledger, Result, Transaction};
 use tegata_core::Timestamp;
-use tegata_core::security_event::{EventType, Told};
+use tegata_core::security_event::{EventName, EventType};
 
 /// What is remembered beyond a receiver's place. Whoever leaves something untaken for as long as that is told again of
 /// what comes later.
@@ -13,13 +13,13 @@ const OUT_OF_TURN: i64 = 1000;
 
 /// What a receiver said when it asked. It is durable when the operation is.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Take {
+pub struct PollAcknowledgment {
     /// The receiver.
     pub id: String,
     /// Everything up to here is done with.
-    pub place: Place,
+    pub place: ReceiverPosition,
     /// What else it has acknowledged.
-    pub told: Vec<Told>,
+    pub told: Vec<EventName>,
     /// What it refuses for good, each with its reason; they are among the acknowledged.
     pub rejected: Vec<String>,
     /// Why it could not take something that it will be told again.
@@ -28,7 +28,7 @@ pub struct Take {
     pub at: Timestamp,
 }
 
-struct Introduce {
+struct IntroduceReceiver {
     id: String,
     wants_issued: bool,
     at: Timestamp,
@@ -37,11 +37,11 @@ struct Introduce {
 impl Ledger {
     /// A receiver that asks is known from now on: what happens before it first asks is not lost.
     pub async fn introduce_receiver(&self, id: &str, wants_issued: bool, at: Timestamp) -> Result<()> {
-        self.group(Introduce { id: id.to_owned(), wants_issued, at }).await
+        self.group(IntroduceReceiver { id: id.to_owned(), wants_issued, at }).await
     }
 }
 
-impl Operation for Introduce {
+impl Operation for IntroduceReceiver {
     type Output = ();
 
     fn now(&self) -> Timestamp {
@@ -53,7 +53,7 @@ impl Operation for Introduce {
     }
 }
 
-impl Operation for Take {
+impl Operation for PollAcknowledgment {
     type Output = ();
 
     fn now(&self) -> Timestamp {
@@ -63,7 +63,7 @@ impl Operation for Take {
     async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
         transaction.move_to(&self.id, self.place).await?;
         for told in &self.told {
-            if let Told::Notice { number, .. } = told {
+            if let EventName::Notice { number, .. } = told {
                 transaction.drop_notice(&self.id, *number).await?;
             }
         }
@@ -84,15 +84,15 @@ impl Operation for Take {
 }
 
 /// Its line, number and kind, unless the place is past it.
-fn beyond(told: &Told, place: Place) -> Option<(&'static str, u64, EventType)> {
+fn beyond(told: &EventName, place: ReceiverPosition) -> Option<(&'static str, u64, EventType)> {
     match *told {
-        Told::Change { seq, kind } => (seq > place.feed).then_some(("feed", seq, kind)),
-        Told::Issued { entry } => place.issued.is_some_and(|issued| entry > issued).then_some((
+        EventName::Change { seq, kind } => (seq > place.feed).then_some(("feed", seq, kind)),
+        EventName::Issued { entry } => place.issued.is_some_and(|issued| entry > issued).then_some((
             "issued",
             entry,
             EventType::CredentialChange,
         )),
-        Told::Notice { .. } => None,
+        EventName::Notice { .. } => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::revocation_log::{Logged, Named, Record};
+use crate::revocation_log::{LogRecord, LoggedEvent, NamedCertificate};
 use crate::tenant;
 use crate::{LedgerError, Result, Transaction};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use tegata_core::{
 
 /// What was done again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub(super) struct Done {
+pub(super) struct ReplayedEvent {
     /// Lines of the feed.
     pub(super) events: u64,
     /// Devices that moved.
@@ -35,25 +35,25 @@ pub(super) struct Done {
 }
 
 impl Transaction {
-    pub(super) async fn apply(&mut self, record: &Record, done: &mut Done) -> Result<()> {
+    pub(super) async fn apply(&mut self, record: &LogRecord, done: &mut ReplayedEvent) -> Result<()> {
         match record {
-            Record::Header(_) => {}
-            Record::Event(logged) => {
+            LogRecord::Header(_) => {}
+            LogRecord::Event(logged) => {
                 self.refeed(&logged.event).await?;
                 done.events += 1;
                 self.apply_event(logged, done).await?;
             }
-            Record::KeyBlocked { key, id, note, at } => {
+            LogRecord::KeyBlocked { key, id, note, at } => {
                 done.keys += self.block_again(key, id.as_deref(), note, *at).await?;
             }
-            Record::IssuerMoved { issuer, state, reason, at } => {
+            LogRecord::IssuerMoved { issuer, state, reason, at } => {
                 done.issuers += self.move_issuer_again(issuer, state, reason.as_deref(), *at).await?;
             }
         }
         Ok(())
     }
 
-    async fn apply_event(&mut self, logged: &Logged, done: &mut Done) -> Result<()> {
+    async fn apply_event(&mut self, logged: &LoggedEvent, done: &mut ReplayedEvent) -> Result<()> {
         match &logged.event.change {
             Change::DeviceDenied { device, reason } => {
                 let state = DeviceState::from(*reason);
@@ -87,7 +87,7 @@ impl Transaction {
     }
 
     /// The backup may be from before any of the device's states, so there is no state it must be in.
-    async fn move_again(&mut self, device: &DeviceId, to: DeviceState, logged: &Logged) -> Result<u64> {
+    async fn move_again(&mut self, device: &DeviceId, to: DeviceState, logged: &LoggedEvent) -> Result<u64> {
         let moved = on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1")
                 .bind(device.as_str())
@@ -106,7 +106,12 @@ impl Transaction {
         Ok(moved)
     }
 
-    async fn end_again(&mut self, logged: &Logged, thumbprint: &Thumbprint, denial: Denial) -> Result<u64> {
+    async fn end_again(
+        &mut self,
+        logged: &LoggedEvent,
+        thumbprint: &Thumbprint,
+        denial: Denial,
+    ) -> Result<u64> {
         let state = if denial == Denial::Retired { "retired" } else { "revoked" };
         let mut ended = 0;
         for named in &logged.certificates {
@@ -139,7 +144,7 @@ impl Transaction {
 
     /// Remembers the end of certificates that the ledger does not have. One that was only on hold may end for good,
     /// and never the other way round.
-    async fn lose(&mut self, logged: &Logged) -> Result<u64> {
+    async fn lose(&mut self, logged: &LoggedEvent) -> Result<u64> {
         let mut lost = 0;
         for named in &logged.certificates {
             let changed = on_transaction!(self.engine, connection => {
@@ -171,7 +176,7 @@ impl Transaction {
     }
 
     /// Their device or tenant was resumed: what was on hold is so no longer. Nobody accepts it, for the ledger does not know it.
-    async fn release(&mut self, certificates: &[Named]) -> Result<()> {
+    async fn release(&mut self, certificates: &[NamedCertificate]) -> Result<()> {
         for named in certificates {
             on_transaction!(self.engine, connection => {
                 sqlx::query("DELETE FROM lost_certificate WHERE issuer = $1 AND serial = $2 AND reason IS NULL")
@@ -204,7 +209,7 @@ impl Transaction {
         &mut self,
         tenant: &TenantId,
         to: TenantState,
-        logged: &Logged,
+        logged: &LoggedEvent,
     ) -> Result<u64> {
         let moved = self.move_tenant(tenant, to, logged.event.at).await?;
         if moved > 0 {
@@ -274,7 +279,7 @@ impl Transaction {
 /// Who does it again.
 const LOG: Actor = Actor::System("revocation log");
 
-fn detail(named: &Named, logged: &Logged) -> serde_json::Value {
+fn detail(named: &NamedCertificate, logged: &LoggedEvent) -> serde_json::Value {
     json!({
         "issuer": named.issuer, "serial": named.serial, "thumbprint": named.thumbprint,
         "generation": named.generation, "reason": named.reason, "event": logged.event.seq, "at": logged.event.at,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// How long the log is, and that it is still the same one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Extent {
+pub(crate) struct LogExtent {
     volume: u64,
     inode: u64,
     pub(crate) size: u64,
@@ -31,9 +31,9 @@ impl LogFile {
     }
 
     /// Nothing when there is no log.
-    pub(crate) fn extent(&self) -> io::Result<Option<Extent>> {
+    pub(crate) fn extent(&self) -> io::Result<Option<LogExtent>> {
         match fs::metadata(&self.path) {
-            Ok(metadata) => Ok(Some(Extent::of(&metadata))),
+            Ok(metadata) => Ok(Some(LogExtent::of(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -57,7 +57,7 @@ impl LogFile {
     }
 
     /// Begins the log, whole or not at all: under another name first, and never over what is there.
-    pub(crate) fn create(&self, bytes: &[u8]) -> io::Result<Extent> {
+    pub(crate) fn create(&self, bytes: &[u8]) -> io::Result<LogExtent> {
         let draft = self.path.with_added_extension("new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(bytes)?;
@@ -65,22 +65,22 @@ impl LogFile {
         fs::hard_link(&draft, &self.path)?;
         fs::remove_file(&draft)?;
         sync_folder(&self.path)?;
-        Ok(Extent::of(&file.metadata()?))
+        Ok(LogExtent::of(&file.metadata()?))
     }
 
     /// Writes at the end, which must be where the caller saw it, and returns when a power cut does not undo it.
     /// Nothing when the end has moved: somebody else wrote. After a failure the file is as it was before, unless it is one
     /// that nobody may shorten.
-    pub(crate) fn append(&self, seen: &Extent, bytes: &[u8]) -> Result<Option<Extent>, Unwritten> {
+    pub(crate) fn append(&self, seen: &LogExtent, bytes: &[u8]) -> Result<Option<LogExtent>, Unwritten> {
         let mut file = OpenOptions::new().append(true).open(&self.path)?;
         file.lock()?;
-        if Extent::of(&file.metadata()?) != *seen {
+        if LogExtent::of(&file.metadata()?) != *seen {
             return Ok(None);
         }
         if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_data()) {
             return Err(self.take_back(&file, seen, error));
         }
-        Ok(Some(Extent::of(&file.metadata()?)))
+        Ok(Some(LogExtent::of(&file.metadata()?)))
     }
 }
 
@@ -102,7 +102,7 @@ impl From<io::Error> for Unwritten {
 impl LogFile {
     /// Shortens it to what it was. Where that is forbidden (`chattr +a`), a piece of a line does no harm, and whole lines
     /// are there for good.
-    fn take_back(&self, file: &File, seen: &Extent, error: io::Error) -> Unwritten {
+    fn take_back(&self, file: &File, seen: &LogExtent, error: io::Error) -> Unwritten {
         let shorter = OpenOptions::new().write(true).open(&self.path);
         if shorter.and_then(|shorter| shorter.set_len(seen.size)).is_ok() {
             return Unwritten::Nothing(error);
@@ -115,7 +115,7 @@ impl LogFile {
     }
 }
 
-impl Extent {
+impl LogExtent {
     fn of(metadata: &fs::Metadata) -> Self {
         Self { volume: metadata.dev(), inode: metadata.ino(), size: metadata.len() }
     }

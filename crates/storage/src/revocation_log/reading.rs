@@ -1,7 +1,7 @@
 //! Reading the log: its end, and what a ledger lacks.
 
-use super::{BEGINNING, End, Header, LogError, Record, RevocationLog, Sealed, VERSION};
-use crate::revocation_log::file::Extent;
+use super::{BEGINNING, LogEnd, LogError, LogHeader, LogRecord, RevocationLog, SealedRecord, VERSION};
+use crate::revocation_log::file::LogExtent;
 use std::collections::HashSet;
 use tegata_core::feed::Event;
 
@@ -10,7 +10,7 @@ const PAGE: u64 = 1 << 16;
 
 /// What a ledger knows of its place in the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedLogPlace {
     /// The last line it contains.
     pub(crate) hash: Option<Vec<u8>>,
     /// The last event of its feed.
@@ -19,11 +19,11 @@ pub(crate) struct Wanted {
 
 /// The log, read from end to end.
 #[derive(Debug)]
-pub(crate) struct Scan {
-    pub(crate) end: End,
+pub(crate) struct LogScan {
+    pub(crate) end: LogEnd,
     /// What the ledger lacks, oldest first. Without its place in the log: all events beyond its feed, and all other
     /// records there are, which can be done twice.
-    pub(crate) lacking: Vec<Record>,
+    pub(crate) lacking: Vec<LogRecord>,
     /// Whether the ledger's last line is in the log.
     pub(crate) found: bool,
     /// The last event that both should have.
@@ -53,20 +53,21 @@ pub struct LogReport {
 }
 
 impl RevocationLog {
-    pub(crate) fn header(&self) -> Result<Header, LogError> {
+    pub(crate) fn header(&self) -> Result<LogHeader, LogError> {
         let mut lines = self.file.lines(0).map_err(|error| self.failed(&error))?;
         let first = lines.next().transpose().map_err(|error| self.failed(&error))?;
-        let sealed = first.as_deref().and_then(Sealed::parse).filter(|sealed| sealed.follows(&BEGINNING));
+        let sealed =
+            first.as_deref().and_then(SealedRecord::parse).filter(|sealed| sealed.follows(&BEGINNING));
         match sealed.and_then(|sealed| sealed.record()) {
-            Some(Record::Header(header)) if header.version == VERSION => Ok(header),
+            Some(LogRecord::Header(header)) if header.version == VERSION => Ok(header),
             _ => Err(LogError::Unreadable(self.name())),
         }
     }
 
     /// Walks the whole chain, and collects what a ledger lacks.
-    pub(crate) fn scan(&self, wanted: &Wanted) -> Result<Scan, LogError> {
+    pub(crate) fn scan(&self, wanted: &WantedLogPlace) -> Result<LogScan, LogError> {
         let end = self.end()?;
-        let mut scan = Scan::new(end);
+        let mut scan = LogScan::new(end);
         let hash = self.walk(|sealed, line| {
             let record = sealed
                 .record()
@@ -94,7 +95,7 @@ impl RevocationLog {
             if expected == Some(sealed.hash.as_slice()) {
                 found = Some(lines);
             }
-            if let Some(Record::Event(logged)) = sealed.record() {
+            if let Some(LogRecord::Event(logged)) = sealed.record() {
                 last_event = logged.event.seq;
             }
             Ok(())
@@ -107,13 +108,13 @@ impl RevocationLog {
     /// Gives the hash of the last line, and how many pieces of lines there are.
     fn walk(
         &self,
-        mut visit: impl FnMut(&Sealed, u64) -> Result<(), LogError>,
+        mut visit: impl FnMut(&SealedRecord, u64) -> Result<(), LogError>,
     ) -> Result<(Vec<u8>, u64), LogError> {
         let (mut hash, mut torn) = (BEGINNING.to_vec(), 0);
         for (line, number) in self.file.lines(0).map_err(|error| self.failed(&error))?.zip(1..) {
             let line = line.map_err(|error| self.failed(&error))?;
             // A piece of a line that a crash left stands in nobody's way: its successor follows its predecessor.
-            let Some(sealed) = Sealed::parse(&line) else {
+            let Some(sealed) = SealedRecord::parse(&line) else {
                 torn += u64::from(!line.is_empty());
                 continue;
             };
@@ -127,7 +128,7 @@ impl RevocationLog {
     }
 
     /// The last whole line, found from behind.
-    pub(super) fn read_end(&self, extent: Extent) -> Result<End, LogError> {
+    pub(super) fn read_end(&self, extent: LogExtent) -> Result<LogEnd, LogError> {
         let mut page = PAGE;
         loop {
             let from = extent.size.saturating_sub(page);
@@ -139,8 +140,8 @@ impl RevocationLog {
             } else {
                 bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1)
             };
-            if let Some(sealed) = bytes[whole..].rsplit(|byte| *byte == b'\n').find_map(Sealed::parse) {
-                return Ok(End { extent, hash: sealed.hash, is_torn });
+            if let Some(sealed) = bytes[whole..].rsplit(|byte| *byte == b'\n').find_map(SealedRecord::parse) {
+                return Ok(LogEnd { extent, hash: sealed.hash, is_torn });
             }
             if from == 0 {
                 return Err(LogError::Unreadable(self.name()));
@@ -150,8 +151,8 @@ impl RevocationLog {
     }
 }
 
-impl Scan {
-    fn new(end: End) -> Self {
+impl LogScan {
+    fn new(end: LogEnd) -> Self {
         Self {
             end,
             lacking: Vec::new(),
@@ -163,18 +164,18 @@ impl Scan {
         }
     }
 
-    fn take(&mut self, record: Record, wanted: &Wanted) {
+    fn take(&mut self, record: LogRecord, wanted: &WantedLogPlace) {
         match &record {
-            Record::Header(_) => return,
-            Record::Event(logged) => {
+            LogRecord::Header(_) => return,
+            LogRecord::Event(logged) => {
                 self.last = logged.event.seq;
                 if logged.event.seq <= wanted.feed_seq {
                     self.common = Some(logged.event.clone());
                     return;
                 }
             }
-            Record::KeyBlocked { key, .. } => drop(self.keys.insert(key.clone())),
-            Record::IssuerMoved { issuer, state, .. } => {
+            LogRecord::KeyBlocked { key, .. } => drop(self.keys.insert(key.clone())),
+            LogRecord::IssuerMoved { issuer, state, .. } => {
                 self.issuers.insert((issuer.to_string(), state.clone()));
             }
         }

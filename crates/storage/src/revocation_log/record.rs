@@ -16,11 +16,11 @@ pub(crate) const VERSION: u32 = 1;
 /// One line. Whatever is needed to do it again in a ledger that has never heard of it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "snake_case")]
-pub(crate) enum Record {
+pub(crate) enum LogRecord {
     /// The first line: whose log it is.
-    Header(Header),
+    Header(LogHeader),
     /// An event of the feed.
-    Event(Logged),
+    Event(LoggedEvent),
     /// A key that is in other hands. Base 16 of its SHA-256.
     KeyBlocked {
         /// SHA-256 of the `SubjectPublicKeyInfo`.
@@ -36,7 +36,7 @@ pub(crate) enum Record {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Header {
+pub(crate) struct LogHeader {
     pub(crate) version: u32,
     /// Which log: the ledger knows it by this name.
     pub(crate) log: String,
@@ -46,18 +46,18 @@ pub(crate) struct Header {
 
 /// An event with the certificates it concerned when it was written: all that the holder had, or the one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Logged {
+pub(crate) struct LoggedEvent {
     pub(crate) event: Event,
     /// Why a device was stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) certificates: Vec<Named>,
+    pub(crate) certificates: Vec<NamedCertificate>,
 }
 
 /// A certificate, for a ledger that may not have it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Named {
+pub(crate) struct NamedCertificate {
     pub(crate) issuer: IssuerId,
     pub(crate) shard: i64,
     pub(crate) serial: Serial,
@@ -73,7 +73,7 @@ pub(crate) struct Named {
 
 /// A line and its place in the chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Sealed {
+pub(crate) struct SealedRecord {
     /// The record as it was hashed.
     text: String,
     pub(crate) hash: Vec<u8>,
@@ -82,7 +82,7 @@ pub(crate) struct Sealed {
 const HASH: &str = ",\"hash\":\"";
 const END: &str = "\"}";
 
-impl Record {
+impl LogRecord {
     /// The line, without its end, and its hash.
     pub(crate) fn seal(&self, previous: &[u8]) -> Result<(String, Vec<u8>), LedgerError> {
         let text = serde_json::to_string(self).map_err(|_| LedgerError::Unreadable("a record"))?;
@@ -92,7 +92,7 @@ impl Record {
     }
 }
 
-impl Sealed {
+impl SealedRecord {
     /// Nothing when the line is not whole: what a crash cut off was never acknowledged.
     pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?;
@@ -107,7 +107,7 @@ impl Sealed {
     }
 
     /// Nothing when this version does not know such a record.
-    pub(crate) fn record(&self) -> Option<Record> {
+    pub(crate) fn record(&self) -> Option<LogRecord> {
         serde_json::from_str(&self.text).ok()
     }
 }
@@ -118,11 +118,11 @@ mod tests {
     use tegata_core::entropy::Seeded;
     use tegata_core::feed::{Change, Denial};
 
-    fn event(seq: u64) -> Record {
+    fn event(seq: u64) -> LogRecord {
         let entropy = Seeded::new(seq);
         let device = DeviceId::random(&entropy);
         let change = Change::DeviceDenied { device: device.clone(), reason: Denial::Revoked };
-        let certificate = Named {
+        let certificate = NamedCertificate {
             issuer: IssuerId::random(&entropy),
             shard: 3,
             serial: Serial::random(&entropy),
@@ -133,13 +133,17 @@ mod tests {
             generation: 2,
         };
         let event = Event { seq, at: Timestamp::from_seconds(1), change };
-        Record::Event(Logged { event, reason: Some("keyCompromise".into()), certificates: vec![certificate] })
+        LogRecord::Event(LoggedEvent {
+            event,
+            reason: Some("keyCompromise".into()),
+            certificates: vec![certificate],
+        })
     }
 
     #[test]
     fn a_line_says_what_was_recorded() {
         let (line, hash) = event(7).seal(&BEGINNING).unwrap();
-        let sealed = Sealed::parse(line.as_bytes()).unwrap();
+        let sealed = SealedRecord::parse(line.as_bytes()).unwrap();
         assert!(sealed.follows(&BEGINNING) && sealed.hash == hash);
         assert_eq!(sealed.record(), Some(event(7)));
         assert!(!line.contains('\n'));
@@ -150,11 +154,14 @@ mod tests {
     fn a_line_that_was_edited_or_cut_is_noticed() {
         let (line, hash) = event(7).seal(&BEGINNING).unwrap();
         for end in 0..line.len() {
-            assert_eq!(Sealed::parse(&line.as_bytes()[..end]), None, "cut after {end}");
+            assert_eq!(SealedRecord::parse(&line.as_bytes()[..end]), None, "cut after {end}");
         }
         let edited = line.replace("\"seq\":7", "\"seq\":8");
-        assert!(edited != line && !Sealed::parse(edited.as_bytes()).unwrap().follows(&BEGINNING));
+        assert!(edited != line && !SealedRecord::parse(edited.as_bytes()).unwrap().follows(&BEGINNING));
         let (next, _) = event(8).seal(&hash).unwrap();
-        assert!(!Sealed::parse(next.as_bytes()).unwrap().follows(&BEGINNING), "its elder was taken away");
+        assert!(
+            !SealedRecord::parse(next.as_bytes()).unwrap().follows(&BEGINNING),
+            "its elder was taken away"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Writing the log: what a transaction has to say there, and when.
 
-use super::{BEGINNING, End, Header, LogError, Logged, Named, Record, RevocationLog, VERSION};
+use super::{
+    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, NamedCertificate, RevocationLog, VERSION,
+};
 use crate::engine::on_transaction;
 use crate::revocation_log::file::Unwritten;
 use crate::{LedgerError, Result, Transaction};
@@ -11,17 +13,17 @@ use tegata_core::feed::{Change, Event};
 use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp};
 
 /// What a transaction will write to the log, and behind which end.
-pub(crate) struct Pending {
+pub(crate) struct PendingRecords {
     /// The ledger has a log.
     pub(crate) has_log: bool,
-    pub(crate) end: std::result::Result<End, LogError>,
-    records: Vec<Record>,
+    pub(crate) end: std::result::Result<LogEnd, LogError>,
+    records: Vec<LogRecord>,
 }
 
 /// Lines that are ready to be written.
-pub(crate) struct Lines {
+pub(crate) struct LogLines {
     log: Arc<RevocationLog>,
-    seen: End,
+    seen: LogEnd,
     text: Vec<u8>,
     /// Of the last one.
     pub(crate) hash: Vec<u8>,
@@ -29,13 +31,13 @@ pub(crate) struct Lines {
 
 type NamedRow = (String, i64, Vec<u8>, Option<Vec<u8>>, i64, i64, String, Option<String>);
 
-impl Pending {
+impl PendingRecords {
     /// For a ledger without a log, or one that was opened without it.
     pub(crate) fn none(has_log: bool) -> Self {
         Self { has_log, end: Err(LogError::NotOpened), records: Vec::new() }
     }
 
-    pub(crate) fn behind(end: std::result::Result<End, LogError>) -> Self {
+    pub(crate) fn behind(end: std::result::Result<LogEnd, LogError>) -> Self {
         Self { has_log: true, end, records: Vec::new() }
     }
 }
@@ -45,14 +47,14 @@ impl Transaction {
     pub(crate) fn log_blocked_key(&mut self, key_hash: &[u8; 32], id: &[u8; 32], note: &str) {
         let at = self.now;
         let id = Some(hex(id));
-        self.log_record(|| Record::KeyBlocked { key: hex(key_hash), id, note: note.to_owned(), at });
+        self.log_record(|| LogRecord::KeyBlocked { key: hex(key_hash), id, note: note.to_owned(), at });
     }
 
     /// A step in the life of a CA goes to the log.
     pub(crate) fn log_issuer(&mut self, issuer: &IssuerId, state: &str, reason: Option<&str>) {
         let at = self.now;
         let reason = reason.map(str::to_owned);
-        self.log_record(|| Record::IssuerMoved {
+        self.log_record(|| LogRecord::IssuerMoved {
             issuer: issuer.clone(),
             state: state.to_owned(),
             reason,
@@ -64,13 +66,13 @@ impl Transaction {
     pub(crate) async fn log_event(&mut self, event: &Event) -> Result<()> {
         if self.pending.has_log {
             let logged = self.describe(event.clone()).await?;
-            self.log_record(|| Record::Event(logged));
+            self.log_record(|| LogRecord::Event(logged));
         }
         Ok(())
     }
 
     /// How many records hold good is part of the head, so that whatever undoes a part of the transaction undoes them.
-    fn log_record(&mut self, record: impl FnOnce() -> Record) {
+    fn log_record(&mut self, record: impl FnOnce() -> LogRecord) {
         if self.pending.has_log {
             self.pending.records.truncate(self.head.records);
             self.pending.records.push(record());
@@ -79,7 +81,7 @@ impl Transaction {
     }
 
     /// Makes the lines of this transaction; nothing when it has nothing to say.
-    pub(crate) fn seal_records(&mut self) -> Result<Option<Lines>> {
+    pub(crate) fn seal_records(&mut self) -> Result<Option<LogLines>> {
         self.pending.records.truncate(self.head.records);
         if self.pending.records.is_empty() {
             return Ok(None);
@@ -87,31 +89,31 @@ impl Transaction {
         let records = std::mem::take(&mut self.pending.records);
         let seen = self.pending.end.clone()?;
         let log = self.shared.log.clone().ok_or(LogError::NotOpened)?;
-        Ok(Some(Lines::behind(log, seen, &records)?))
+        Ok(Some(LogLines::behind(log, seen, &records)?))
     }
 
     /// The event with what a ledger that has never heard of its subject needs to know.
-    pub(crate) async fn describe(&mut self, event: Event) -> Result<Logged> {
+    pub(crate) async fn describe(&mut self, event: Event) -> Result<LoggedEvent> {
         Ok(match &event.change {
             Change::DeviceDenied { device, .. } => {
                 let reason = self.reason_of(device).await?;
                 let certificates = self.certificates_held(device, reason.as_deref()).await?;
-                Logged { event, reason, certificates }
+                LoggedEvent { event, reason, certificates }
             }
             Change::DeviceAllowed { device } => {
                 let certificates = self.certificates_let_go(device).await?;
-                Logged { reason: None, certificates, event }
+                LoggedEvent { reason: None, certificates, event }
             }
             Change::TenantDenied { tenant, .. } | Change::TenantAllowed { tenant } => {
                 let certificates = self.certificates_within(tenant).await?;
-                Logged { reason: None, certificates, event }
+                LoggedEvent { reason: None, certificates, event }
             }
             Change::CertificateDenied { thumbprint, .. } => {
                 let certificates = self.certificate_with(thumbprint).await?;
-                Logged { reason: None, certificates, event }
+                LoggedEvent { reason: None, certificates, event }
             }
             Change::TokenDenied { .. } | Change::TokensDenied(_) => {
-                Logged { reason: None, certificates: Vec::new(), event }
+                LoggedEvent { reason: None, certificates: Vec::new(), event }
             }
         })
     }
@@ -127,7 +129,11 @@ impl Transaction {
     }
 
     /// What the device's own state covers: certificates that have not ended for themselves.
-    async fn certificates_held(&mut self, device: &DeviceId, reason: Option<&str>) -> Result<Vec<Named>> {
+    async fn certificates_held(
+        &mut self,
+        device: &DeviceId,
+        reason: Option<&str>,
+    ) -> Result<Vec<NamedCertificate>> {
         let reason = reason.map(reason_of_word);
         let now = self.now.millis();
         let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
@@ -141,18 +147,18 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        let named = |row| Named::try_from(row).map(|named| Named { reason, ..named });
+        let named = |row| NamedCertificate::try_from(row).map(|named| NamedCertificate { reason, ..named });
         rows.into_iter().map(named).collect()
     }
 
     /// What a resumed device frees: nothing while its tenant holds it.
-    async fn certificates_let_go(&mut self, device: &DeviceId) -> Result<Vec<Named>> {
+    async fn certificates_let_go(&mut self, device: &DeviceId) -> Result<Vec<NamedCertificate>> {
         let held = self.falls_with_its_tenant(device).await?;
         if held { Ok(Vec::new()) } else { self.certificates_held(device, None).await }
     }
 
     /// What a tenant's state covers: certificates of its devices, where neither has ended or is on hold for itself.
-    async fn certificates_within(&mut self, tenant: &TenantId) -> Result<Vec<Named>> {
+    async fn certificates_within(&mut self, tenant: &TenantId) -> Result<Vec<NamedCertificate>> {
         let now = self.now.millis();
         let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -166,10 +172,10 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        rows.into_iter().map(Named::try_from).collect()
+        rows.into_iter().map(NamedCertificate::try_from).collect()
     }
 
-    async fn certificate_with(&mut self, thumbprint: &Thumbprint) -> Result<Vec<Named>> {
+    async fn certificate_with(&mut self, thumbprint: &Thumbprint) -> Result<Vec<NamedCertificate>> {
         let rows: Vec<NamedRow> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT issuer, shard, serial, thumbprint, not_after, generation, device, reason \
@@ -179,11 +185,11 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        rows.into_iter().map(Named::try_from).collect()
+        rows.into_iter().map(NamedCertificate::try_from).collect()
     }
 }
 
-impl TryFrom<NamedRow> for Named {
+impl TryFrom<NamedRow> for NamedCertificate {
     type Error = LedgerError;
 
     fn try_from(row: NamedRow) -> Result<Self> {
@@ -205,8 +211,8 @@ fn reason_of_word(word: &str) -> RevocationReason {
     RevocationReason::parse(word).unwrap_or_default()
 }
 
-impl Lines {
-    pub(crate) fn behind(log: Arc<RevocationLog>, seen: End, records: &[Record]) -> Result<Self> {
+impl LogLines {
+    pub(crate) fn behind(log: Arc<RevocationLog>, seen: LogEnd, records: &[LogRecord]) -> Result<Self> {
         let mut text = if seen.is_torn { vec![b'\n'] } else { Vec::new() };
         let mut hash = seen.hash.clone();
         for record in records {
@@ -220,19 +226,19 @@ impl Lines {
 
     /// Writes them, durably. What was begun goes on even if the caller does not wait: the lines are then in the log,
     /// and the next writer brings the ledger after them.
-    pub(crate) async fn append(self) -> Result<End> {
+    pub(crate) async fn append(self) -> Result<LogEnd> {
         let appended = tokio::task::spawn_blocking(move || self.append_now()).await;
         Ok(appended.map_err(|_| LedgerError::Closing)??)
     }
 
-    fn append_now(self) -> std::result::Result<End, LogError> {
+    fn append_now(self) -> std::result::Result<LogEnd, LogError> {
         let extent = self.log.file.append(&self.seen.extent, &self.text);
         let extent = extent.map_err(|unwritten| match unwritten {
             Unwritten::Nothing(error) => self.log.failed(&error),
             Unwritten::Lines(error) => LogError::InPart { file: self.log.name(), error: error.to_string() },
         });
         let extent = extent?.ok_or(LogError::Moved)?;
-        let end = End { extent, hash: self.hash, is_torn: false };
+        let end = LogEnd { extent, hash: self.hash, is_torn: false };
         self.log.remember(&end);
         Ok(end)
     }
@@ -240,14 +246,18 @@ impl Lines {
 
 impl RevocationLog {
     /// Begins a log with a name nobody has used before. Gives the name and the end.
-    pub(crate) fn create(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, End)> {
+    pub(crate) fn create(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, LogEnd)> {
         let name = base32(&bytes::<16>(entropy));
-        let header =
-            Header { version: VERSION, log: name.clone(), installation: self.installation.clone(), at: now };
-        let (mut line, hash) = Record::Header(header).seal(&BEGINNING)?;
+        let header = LogHeader {
+            version: VERSION,
+            log: name.clone(),
+            installation: self.installation.clone(),
+            at: now,
+        };
+        let (mut line, hash) = LogRecord::Header(header).seal(&BEGINNING)?;
         line.push('\n');
         let extent = self.file.create(line.as_bytes()).map_err(|error| self.failed(&error))?;
-        let end = End { extent, hash, is_torn: false };
+        let end = LogEnd { extent, hash, is_torn: false };
         self.remember(&end);
         Ok((name, end))
     }

@@ -6,7 +6,7 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
-use tegata_core::feed::{Change, Holder, TokensBefore};
+use tegata_core::feed::{Change, TokenHolder, TokensBefore};
 use tegata_core::{CLOCKS_APART, DeviceId, TenantId, Timestamp};
 
 /// A moment that a clock that was ahead has written counts as now: whatever was dated rightly before is older, and what was
@@ -16,7 +16,7 @@ fn not_ahead(moment: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 /// Kind, holder, moment, end.
-type Row = (String, String, i64, i64);
+type TokenAgeRow = (String, String, i64, i64);
 
 impl Ledger {
     /// Tokens of this device that say they were issued before this moment are refused, whether on its own account or its
@@ -37,7 +37,7 @@ impl Ledger {
 
     /// Those of which any may live.
     pub(crate) async fn denied_tokens_before(&self, now: Timestamp) -> Result<Vec<TokensBefore>> {
-        let rows: Vec<Row> = on_read!(self, connection => {
+        let rows: Vec<TokenAgeRow> = on_read!(self, connection => {
             sqlx::query_as("SELECT kind, holder, issued_before, until FROM denied_tokens WHERE until >= $1")
                 .bind(now.millis())
                 .fetch_all(connection)
@@ -61,7 +61,7 @@ impl Transaction {
     /// moment has not come.
     pub async fn deny_tokens(
         &mut self,
-        of: &Holder,
+        of: &TokenHolder,
         issued_before: Option<Timestamp>,
         note: &str,
         actor: &Actor,
@@ -90,7 +90,7 @@ impl Transaction {
 
     /// No token that was issued by now says that it is younger: one is dated now, or ahead, when its holder was signed out
     /// in this very second.
-    async fn newest_token(&mut self, of: &Holder) -> Result<Timestamp> {
+    async fn newest_token(&mut self, of: &TokenHolder) -> Result<Timestamp> {
         let (kind, holder) = name_of(of);
         let (signed_out,): (Option<i64>,) = on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -143,15 +143,15 @@ impl Transaction {
             "issued_before": tokens.issued_before, "event": event, "sessions": families, "note": note,
         });
         match &tokens.of {
-            Holder::Device(device) => self.audit(actor, "device.signed_out", Some(device), detail).await,
-            Holder::Tenant(tenant) => {
+            TokenHolder::Device(device) => self.audit(actor, "device.signed_out", Some(device), detail).await,
+            TokenHolder::Tenant(tenant) => {
                 detail["tenant"] = json!(tenant);
                 self.audit(actor, "tenant.signed_out", None, detail).await
             }
         }
     }
 
-    async fn is_known(&mut self, of: &Holder) -> Result<bool> {
+    async fn is_known(&mut self, of: &TokenHolder) -> Result<bool> {
         let (kind, holder) = name_of(of);
         let found: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -170,17 +170,17 @@ impl Transaction {
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-fn name_of(of: &Holder) -> (&'static str, &str) {
+fn name_of(of: &TokenHolder) -> (&'static str, &str) {
     match of {
-        Holder::Device(device) => ("device", device.as_str()),
-        Holder::Tenant(tenant) => ("tenant", tenant.as_str()),
+        TokenHolder::Device(device) => ("device", device.as_str()),
+        TokenHolder::Tenant(tenant) => ("tenant", tenant.as_str()),
     }
 }
 
-fn tokens_before((kind, holder, issued_before, until): Row) -> Result<TokensBefore> {
+fn tokens_before((kind, holder, issued_before, until): TokenAgeRow) -> Result<TokensBefore> {
     let of = match kind.as_str() {
-        "device" => DeviceId::parse(&holder).map(Holder::Device),
-        _ => TenantId::parse(&holder).map(Holder::Tenant),
+        "device" => DeviceId::parse(&holder).map(TokenHolder::Device),
+        _ => TenantId::parse(&holder).map(TokenHolder::Tenant),
     };
     let of = of.ok_or(LedgerError::Unreadable("denied_tokens.holder"))?;
     Ok(TokensBefore { of, issued_before: issued_before.into(), until: until.into() })

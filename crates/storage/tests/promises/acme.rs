@@ -1,13 +1,13 @@
 //! What ACME clients may rely on in the ledger: one account a key and an invitation, one certificate an order.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day};
+use crate::house::{DAY, LedgerFixture, day};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
 use tegata_core::{AcmeAccountId, AcmeOrderId, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{
-    AcmeAccount, AcmeIdentifier, AcmeState, Actor, AuthorizationState, LedgerError, NewAcmeAccount,
-    NewAcmeOrder, Origin,
+    AcmeAccount, AcmeIdentifier, AcmeState, Actor, AuthorizationState, IssuanceRight, LedgerError,
+    NewAcmeAccount, NewAcmeOrder,
 };
 
 on_both_engines! {
@@ -128,7 +128,7 @@ on_both_engines! {
 }
 
 async fn add_account(
-    house: &House,
+    house: &LedgerFixture,
     key: &str,
     invitation: Option<&InvitationId>,
 ) -> Result<AcmeAccount, Refusal> {
@@ -146,7 +146,7 @@ async fn add_account(
 }
 
 async fn add_order(
-    house: &House,
+    house: &LedgerFixture,
     account: &AcmeAccount,
     invitation: &InvitationId,
     is_authorized: bool,
@@ -171,7 +171,7 @@ async fn add_order(
 }
 
 async fn authorize(
-    house: &House,
+    house: &LedgerFixture,
     order: &AcmeOrderId,
     key: Option<&[u8; 32]>,
     now: Timestamp,
@@ -182,7 +182,12 @@ async fn authorize(
     done.map_err(refused)
 }
 
-async fn take(house: &House, order: &AcmeOrderId, key: &[u8; 32], now: Timestamp) -> Result<(), Refusal> {
+async fn take(
+    house: &LedgerFixture,
+    order: &AcmeOrderId,
+    key: &[u8; 32],
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let now = now.plus(Duration::from_secs(1));
     let done = house
         .write(now, async |transaction| transaction.take_acme_order(order, key, &Actor::Anonymous).await)
@@ -191,7 +196,7 @@ async fn take(house: &House, order: &AcmeOrderId, key: &[u8; 32], now: Timestamp
 }
 
 async fn complete(
-    house: &House,
+    house: &LedgerFixture,
     order: &AcmeOrderId,
     certificate: &Thumbprint,
     device: &DeviceId,
@@ -204,7 +209,7 @@ async fn complete(
 
 /// A certificate for this key, as the desk would issue it.
 async fn issue(
-    house: &House,
+    house: &LedgerFixture,
     invitation: &InvitationId,
     key_hash: [u8; 32],
     now: Timestamp,
@@ -212,7 +217,7 @@ async fn issue(
     let device = DeviceId::random(&house.entropy);
     let label = house.ledger.invitation(invitation).await.unwrap().unwrap().label;
     let mut origin = house.by_invitation(invitation);
-    if let Origin::Invitation { label: called, .. } = &mut origin {
+    if let IssuanceRight::Invitation { label: called, .. } = &mut origin {
         *called = label;
     }
     let mut intent = house.intent(&device, origin, now);

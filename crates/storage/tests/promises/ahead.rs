@@ -5,9 +5,9 @@ use crate::house::{DAY, day, operator};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::{Clock, Timestamp};
-use tegata_storage::{DeviceAction, Outdated, Rotation, Status};
+use tegata_storage::{DeviceAction, Outdated, Rotation, StatusCache};
 
 /// Half a year later, as a wrong clock says.
 fn ahead() -> Timestamp {
@@ -41,9 +41,9 @@ on_both_engines! {
 
     async fn a_device_signed_out_in_the_future_can_sign_in_again_and_be_signed_out_again(house: House) {
         let (device, thumbprint) = house.enrol(day(0)).await;
-        let holder = Holder::Device(device.clone());
+        let holder = TokenHolder::Device(device.clone());
         house.sign_out(&holder, ahead()).await.unwrap();
-        let status = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         let (facts, _) = status.standing(&thumbprint, day(1)).await.unwrap().unwrap();
         let counted = status.tokens_before(&facts).unwrap();
         assert!(counted > day(1) && !counted.is_ahead_of(day(1)), "{counted}: tokens of before stay denied");
@@ -58,12 +58,12 @@ on_both_engines! {
         house.write(day(1), async |transaction| {
             transaction.deny_token("a-token", day(2), &device, &operator()).await
         }).await.unwrap();
-        let status = Status::load(house.ledger.clone(), ahead()).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), ahead()).await.unwrap();
         assert!(!status.token_denied("a-token"), "it has ended by then");
         let back = Back(std::sync::Mutex::new(vec![day(1), ahead(), ahead()]));
         let ended = tokio::time::timeout(DAY, status.clone().follow(Arc::new(back))).await;
         assert_eq!(ended.expect("it is gone on with no more"), Outdated::ClockSetBack { ahead: ahead() });
-        let again = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let again = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         assert!(again.token_denied("a-token"));
         let standing = again.standing(&thumbprint, day(1)).await.unwrap().unwrap().1;
         assert_eq!(standing, tegata_core::Standing::Revoked);

@@ -1,15 +1,15 @@
 //! Approvals: a key waits, somebody decides, and the decision is for that key alone.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, Invited, day, guarded, operator, refusal};
+use crate::house::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator, refusal};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
 use tegata_core::{ApprovalId, Platform, Refusal, Timestamp};
 use tegata_storage::ApprovalState::{Declined, Granted, Waiting};
 use tegata_storage::{Actor, ApprovalState, NewApproval, Result};
 
-impl House {
-    fn wish(&self, invited: &Invited) -> NewApproval {
+impl LedgerFixture {
+    fn wish(&self, invited: &InvitedDevice) -> NewApproval {
         NewApproval {
             id: ApprovalId::random(&self.entropy),
             invitation: invited.id.clone(),

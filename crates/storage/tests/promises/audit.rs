@@ -1,12 +1,12 @@
 //! The audit log: one entry a change, and nobody edits it unseen.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, operator};
+use crate::house::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::{DeviceId, Timestamp};
-use tegata_storage::{AuditFault, AuditRetention, DeviceAction, IssuedToken, Link, Origin};
+use tegata_storage::{AuditFault, AuditLink, AuditRetention, DeviceAction, IssuanceRight, IssuedToken};
 
 on_both_engines! {
     async fn one_change_is_one_entry(house: House) {
@@ -15,7 +15,7 @@ on_both_engines! {
         house.present(&first, day(0)).await;
         house.present(&first, day(0)).await;
         let lost = house.renew(&device, first, day(1)).await.unwrap();
-        house.ledger.group(house.intent(&device, Origin::Renewal(first), day(2))).await.unwrap();
+        house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(2))).await.unwrap();
         let third = house.renew(&device, first, day(3)).await.unwrap();
         for _ in 0..2 {
             let delivered = async |transaction: &mut tegata_storage::Transaction| {
@@ -62,7 +62,7 @@ on_both_engines! {
         let key_hash = intent.key_hash;
         house.ledger.group(intent).await.unwrap();
         let before = house.audited().await;
-        let mut again = house.intent(&device, Origin::Again(invited.id), day(0));
+        let mut again = house.intent(&device, IssuanceRight::Again(invited.id), day(0));
         again.key_hash = key_hash;
         house.ledger.group(again).await.unwrap();
         assert_eq!(house.actions_after(before).await, ["certificate.superseded", "certificate.reserved"]);
@@ -214,37 +214,38 @@ on_both_engines! {
     }
 }
 
-async fn busy(house: &House) -> u64 {
+async fn busy(house: &LedgerFixture) -> u64 {
     house.enrol(day(0)).await;
     house.audited().await
 }
 
-async fn verdict(house: &House) -> Result<u64, AuditFault> {
+async fn verdict(house: &LedgerFixture) -> Result<u64, AuditFault> {
     house.ledger.verify_audit().await.unwrap()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn issue_token(house: &House, device: &DeviceId, at: Timestamp) {
+async fn issue_token(house: &LedgerFixture, device: &DeviceId, at: Timestamp) {
     let jti = format!("{}.{}", device, at.millis());
     let token = IssuedToken { jti, device: device.clone(), generation: 1, audience: "product".into(), at };
     house.ledger.record_token(token).await.unwrap();
 }
 
 /// Tokens for a day, everything else for ten years.
-async fn retain(house: &House, now: Timestamp) {
+async fn retain(house: &LedgerFixture, now: Timestamp) {
     let retention = AuditRetention { tokens: DAY, others: DAY * 3660 };
     while house.ledger.retain_audit(&retention, now).await.unwrap() {}
 }
 
-async fn row_count(house: &House) -> usize {
+async fn row_count(house: &LedgerFixture) -> usize {
     house.ledger.audit_entries(0, 10_000).await.unwrap().len()
 }
 
 /// The first entry of the first gap.
-async fn gap(house: &House) -> u64 {
+async fn gap(house: &LedgerFixture) -> u64 {
     let links = house.ledger.audit_links(0, 10_000).await.unwrap();
-    let first =
-        links.into_iter().find_map(|link| if let Link::Gap(gap) = link { Some(gap.first) } else { None });
+    let first = links
+        .into_iter()
+        .find_map(|link| if let AuditLink::Gap(gap) = link { Some(gap.first) } else { None });
     first.expect("a gap")
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, Standing};
 use tegata_storage::DeviceAction::{Resume, Retire, Revoke, Suspend};
-use tegata_storage::{DeviceAction, Origin};
+use tegata_storage::{DeviceAction, IssuanceRight};
 
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
 
@@ -83,7 +83,7 @@ on_both_engines! {
             let (device, first) = house.enrol(day(0)).await;
             house.present(&first, day(0)).await;
             house.renew(&device, first, day(0)).await.unwrap();
-            house.ledger.group(house.intent(&device, Origin::Renewal(first), day(0))).await.unwrap();
+            house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(0))).await.unwrap();
             house.act(&device, action, day(1)).await.unwrap();
             let listed = house.ended(day(1)).await;
             for certificate in house.certificates(&device).await {
@@ -96,7 +96,7 @@ on_both_engines! {
 
     async fn a_signature_that_arrives_after_the_stop_is_born_stopped(house: House) {
         let (device, first) = house.enrol(day(0)).await;
-        let intent = house.intent(&device, Origin::Renewal(first), day(0));
+        let intent = house.intent(&device, IssuanceRight::Renewal(first), day(0));
         let complete = house.signed(&device, intent.serial, day(1));
         let thumbprint = complete.thumbprint;
         house.ledger.group(intent).await.unwrap();

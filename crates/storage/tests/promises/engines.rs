@@ -36,12 +36,12 @@ macro_rules! on_both_engines {
 pub(crate) use on_both_engines;
 
 /// Where one ledger of one test lives.
-pub(crate) enum Place {
+pub(crate) enum EnginePlace {
     Sqlite(TempDir),
     Postgres { server: String, schema: String },
 }
 
-impl Place {
+impl EnginePlace {
     pub(crate) fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().expect("a folder for the ledger"))
     }

@@ -1,14 +1,14 @@
 //! Every single write of issuing, stopping, publishing and replaying is made to fail once: nothing is half done, nothing
 //! acknowledged is lost, and whoever tries again succeeds.
 
-use crate::engines::{Place, run};
-use crate::house::{DAY, House, day, operator};
-use crate::restoring::Kept;
+use crate::engines::{EnginePlace, run};
+use crate::house::{DAY, LedgerFixture, day, operator};
+use crate::restoring::KeptAnswer;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::{CertificateState, DeviceId, DeviceState, InvitationId, TenantState, Thumbprint};
-use tegata_storage::{DeviceAction, Lineage, Origin, Result, StoredCrl, TenantAction};
+use tegata_storage::{DeviceAction, IssuanceRight, Lineage, Result, StoredCrl, TenantAction};
 
 /// Far more writes than anything takes.
 const MOST: u32 = 120;
@@ -60,26 +60,26 @@ struct Subject {
 
 #[test]
 fn no_write_can_fail_into_a_half_truth_on_sqlite() {
-    run(fail_everywhere(Place::sqlite()));
+    run(fail_everywhere(EnginePlace::sqlite()));
 }
 
 #[test]
 fn no_write_can_fail_into_a_half_truth_on_postgresql() {
-    run(fail_everywhere(Place::postgres()));
+    run(fail_everywhere(EnginePlace::postgres()));
 }
 
 #[test]
 fn no_write_of_a_replay_can_fail_into_a_half_truth_on_sqlite() {
-    run(fail_while_replaying(Place::sqlite()));
+    run(fail_while_replaying(EnginePlace::sqlite()));
 }
 
 #[test]
 fn no_write_of_a_replay_can_fail_into_a_half_truth_on_postgresql() {
-    run(fail_while_replaying(Place::postgres()));
+    run(fail_while_replaying(EnginePlace::postgres()));
 }
 
-async fn fail_everywhere(place: Place) {
-    let kept = Kept::open(place).await;
+async fn fail_everywhere(place: EnginePlace) {
+    let kept = KeptAnswer::open(place).await;
     for deed in DEEDS {
         let mut writes = 0;
         while !fails_at(&kept, deed, writes).await {
@@ -92,7 +92,7 @@ async fn fail_everywhere(place: Place) {
 }
 
 /// Gives whether the deed was done before so many writes.
-async fn fails_at(kept: &Kept, deed: Deed, writes: u32) -> bool {
+async fn fails_at(kept: &KeptAnswer, deed: Deed, writes: u32) -> bool {
     let subject = Subject::prepare(&kept.house, u64::from(writes) + 1).await;
     kept.house.place.fail_after(writes).await;
     let first = subject.act(&kept.house, deed).await;
@@ -113,8 +113,8 @@ async fn fails_at(kept: &Kept, deed: Deed, writes: u32) -> bool {
     false
 }
 
-async fn fail_while_replaying(place: Place) {
-    let mut kept = Kept::open(place).await;
+async fn fail_while_replaying(place: EnginePlace) {
+    let mut kept = KeptAnswer::open(place).await;
     let subject = Subject::prepare(&kept.house, 1).await;
     let other = Subject::prepare(&kept.house, 2).await;
     kept.house.place.backup().await;
@@ -160,7 +160,7 @@ async fn fail_while_replaying(place: Place) {
 }
 
 /// Both chains hold, the memory says what the rows say, and the log ends where the ledger does.
-async fn whole(kept: &Kept) {
+async fn whole(kept: &KeptAnswer) {
     // Whoever writes next brings the ledger up to its log.
     kept.house.write(day(40), async |_| Ok(())).await.unwrap();
     kept.house.audited().await;
@@ -169,7 +169,7 @@ async fn whole(kept: &Kept) {
 }
 
 impl Subject {
-    async fn prepare(house: &House, number: u64) -> Self {
+    async fn prepare(house: &LedgerFixture, number: u64) -> Self {
         // Whoever came before may have stopped them all.
         let _ = house.act_on_tenant(TenantAction::Resume, day(0)).await;
         let invited = house.invite("受付PC", day(0)).await;
@@ -193,13 +193,13 @@ impl Subject {
         }
     }
 
-    async fn act(&self, house: &House, deed: Deed) -> Result<()> {
+    async fn act(&self, house: &LedgerFixture, deed: Deed) -> Result<()> {
         let now = day(2);
         match deed {
             Deed::Issue => {
                 let claimed = house.ledger.device(&self.newcomer).await?.is_some();
                 let origin = if claimed {
-                    Origin::Again(self.invitation.clone())
+                    IssuanceRight::Again(self.invitation.clone())
                 } else {
                     house.by_invitation(&self.invitation)
                 };
@@ -214,7 +214,7 @@ impl Subject {
                 .map(|_| ()),
             Deed::Suspend => house.act(&self.device, DeviceAction::Suspend, now).await.map(|_| ()),
             Deed::SuspendTenant => house.act_on_tenant(TenantAction::Suspend, now).await.map(|_| ()),
-            Deed::SignOut => house.sign_out(&Holder::Device(self.device.clone()), now).await.map(|_| ()),
+            Deed::SignOut => house.sign_out(&TokenHolder::Device(self.device.clone()), now).await.map(|_| ()),
             Deed::Revoke => {
                 house.act(&self.device, DeviceAction::Revoke(KeyCompromise), now).await.map(|_| ())
             }
@@ -263,7 +263,7 @@ impl Subject {
     }
 
     /// What the deed consists of: all of it or nothing must be so.
-    async fn parts_done(&self, house: &House, deed: Deed) -> Vec<bool> {
+    async fn parts_done(&self, house: &LedgerFixture, deed: Deed) -> Vec<bool> {
         use CertificateState::{InUse, Retired, Retiring, Revoked};
         let device = house.ledger.device(&self.device).await.unwrap().unwrap();
         let states = house.states(&self.device).await;

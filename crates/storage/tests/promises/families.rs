@@ -1,14 +1,15 @@
 //! Families of refresh tokens: one value works, a lost answer costs nothing, a copy ends the family.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, guarded, operator};
+use crate::house::{DAY, LedgerFixture, day, guarded, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
 use tegata_core::{DeviceId, FamilyId, Timestamp};
 use tegata_storage::{
-    DeviceAction, Family, FamilyEnd, GrantedToken, RotateFamily, Rotation, StartFamily, Transaction,
+    DeviceAction, FamilyEnd, GrantedToken, RefreshTokenFamily, RotateFamily, Rotation, StartFamily,
+    Transaction,
 };
 
 const WINDOW: Duration = Duration::from_mins(1);
@@ -24,22 +25,22 @@ fn seconds(later: u64) -> Timestamp {
 }
 
 /// A family, and the hash of its first value.
-pub(crate) struct Session {
+pub(crate) struct FamilySession {
     id: FamilyId,
     pub(crate) device: DeviceId,
     pub(crate) first: Vec<u8>,
 }
 
-impl House {
-    pub(crate) async fn session(&self) -> Session {
+impl LedgerFixture {
+    pub(crate) async fn session(&self) -> FamilySession {
         let (device, _) = self.enrol(day(0)).await;
         self.session_of(&device).await
     }
 
-    async fn session_of(&self, device: &DeviceId) -> Session {
+    async fn session_of(&self, device: &DeviceId) -> FamilySession {
         let (id, first) = (FamilyId::random(&self.entropy), self.value());
         self.ledger.group(self.starting(&id, device, &first)).await.unwrap();
-        Session { id, device: device.clone(), first }
+        FamilySession { id, device: device.clone(), first }
     }
 
     fn starting(&self, id: &FamilyId, device: &DeviceId, first: &[u8]) -> StartFamily {
@@ -69,7 +70,7 @@ impl House {
     /// Presents a value; gives what became of it and the next one.
     async fn present_value(
         &self,
-        session: &Session,
+        session: &FamilySession,
         device: &DeviceId,
         presented: &[u8],
         at: Timestamp,
@@ -88,17 +89,17 @@ impl House {
         (self.ledger.group(rotate).await.unwrap(), next)
     }
 
-    /// As [`House::present_value`], by the device the family belongs to.
+    /// As [`LedgerFixture::present_value`], by the device the family belongs to.
     pub(crate) async fn refresh(
         &self,
-        session: &Session,
+        session: &FamilySession,
         presented: &[u8],
         at: Timestamp,
     ) -> (Rotation, Vec<u8>) {
         self.present_value(session, &session.device, presented, at).await
     }
 
-    async fn family(&self, session: &Session) -> Family {
+    async fn family(&self, session: &FamilySession) -> RefreshTokenFamily {
         self.ledger.family(&session.id).await.unwrap().expect("a family")
     }
 

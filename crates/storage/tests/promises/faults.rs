@@ -1,14 +1,16 @@
 //! When the machine fails: nothing acknowledged is lost, and the ledger goes on when it can.
 
-use crate::engines::{Place, run};
-use crate::house::{House, day, operator, visit};
+use crate::engines::{EnginePlace, run};
+use crate::house::{LedgerFixture, day, operator, visit};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use tegata_core::{DeviceState, Installation, RevocationReason, TenantId};
-use tegata_storage::{Actor, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Note, Patience, Tenant};
+use tegata_storage::{
+    Actor, AuditNote, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Patience, Tenant,
+};
 
 /// What is done to lost devices.
 const LOST: DeviceAction = DeviceAction::Revoke(RevocationReason::KeyCompromise);
@@ -26,7 +28,7 @@ fn a_revocation_log_without_room_revokes_nothing_in_silence() {
 fn with_a_log_that_has_no_room() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
-        let house = House::open(Place::sqlite()).await;
+        let house = LedgerFixture::open(EnginePlace::sqlite()).await;
         let (log, installation) =
             (folder.join("revocations.log"), Installation::parse("a.jp").expect("a name"));
         let place = LogPlace { file: &log, installation: &installation };
@@ -76,7 +78,7 @@ fn a_full_disk_under_the_ledger_is_not_called_nothing_done() {
 fn with_a_ledger_that_has_no_room() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
-        let house = House::open(Place::sqlite_in(&folder)).await;
+        let house = LedgerFixture::open(EnginePlace::sqlite_in(&folder)).await;
         let elsewhere = tempfile::tempdir_in("/dev/shm").expect("another disk");
         let (log, installation) =
             (elsewhere.path().join("revocations.log"), Installation::parse("a.jp").expect("a name"));
@@ -118,8 +120,8 @@ fn with_a_ledger_that_has_no_room() {
 /// Whoever asks a server is told within two seconds, whatever holds the ledger up.
 #[test]
 fn a_server_says_within_two_seconds_that_somebody_else_holds_the_ledger() {
-    for place in [Place::sqlite(), Place::postgres()] {
-        visit(place, async |house: &House| {
+    for place in [EnginePlace::sqlite(), EnginePlace::postgres()] {
+        visit(place, async |house: &LedgerFixture| {
             let (folder, url) = (tempfile::tempdir().unwrap(), house.place.url());
             let installation = Installation::parse("a.jp").expect("a name");
             let log = LogPlace { file: &folder.path().join("log"), installation: &installation };
@@ -198,7 +200,7 @@ fn on_a_disk_that_fills() {
 
 #[test]
 fn a_cut_connection_is_an_error_and_the_next_writer_is_served() {
-    visit(Place::postgres(), async |house: &House| {
+    visit(EnginePlace::postgres(), async |house: &LedgerFixture| {
         let before = house.audited().await;
         let mut transaction = house.ledger.begin(day(1)).await.unwrap();
         transaction.audit(&operator(), "test.noted", None, serde_json::Value::Null).await.unwrap();
@@ -212,7 +214,7 @@ fn a_cut_connection_is_an_error_and_the_next_writer_is_served() {
 
 #[test]
 fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
-    visit(Place::postgres(), async |house: &House| {
+    visit(EnginePlace::postgres(), async |house: &LedgerFixture| {
         let before = house.audited().await;
         let mut stranger = PgConnection::connect(&server(house)).await.unwrap();
         let head = AssertSqlSafe(format!("UPDATE {}.head SET id = 1", schema(house)));
@@ -240,8 +242,8 @@ fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
     });
 }
 
-fn note() -> Note {
-    Note {
+fn note() -> AuditNote {
+    AuditNote {
         actor: Actor::System("test"),
         action: "test.noted",
         device: None,
@@ -251,7 +253,7 @@ fn note() -> Note {
 }
 
 /// Cuts every connection of the house's ledger, and waits until the server has let go of them.
-async fn cut(house: &House) {
+async fn cut(house: &LedgerFixture) {
     let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
     let sessions: Vec<(bool,)> = sqlx::query_as(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1",
@@ -263,7 +265,7 @@ async fn cut(house: &House) {
     assert!(!sessions.is_empty());
 }
 
-async fn until_a_writer_waits(house: &House) {
+async fn until_a_writer_waits(house: &LedgerFixture) {
     let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
     for _ in 0..1000 {
         let waiting: Vec<(i32,)> = sqlx::query_as(
@@ -281,15 +283,15 @@ async fn until_a_writer_waits(house: &House) {
     panic!("no writer waits");
 }
 
-fn server(house: &House) -> String {
-    let Place::Postgres { server, .. } = &house.place else {
+fn server(house: &LedgerFixture) -> String {
+    let EnginePlace::Postgres { server, .. } = &house.place else {
         unreachable!("SQLite has no connection to cut")
     };
     server.clone()
 }
 
-fn schema(house: &House) -> &str {
-    let Place::Postgres { schema, .. } = &house.place else { unreachable!("SQLite has no schema") };
+fn schema(house: &LedgerFixture) -> &str {
+    let EnginePlace::Postgres { schema, .. } = &house.place else { unreachable!("SQLite has no schema") };
     schema
 }
 

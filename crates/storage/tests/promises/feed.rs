@@ -54,7 +54,7 @@ on_both_engines! {
             transaction.act_on_device(&device, DeviceAction::Retire, "", &operator).await
         }).await.unwrap();
         assert_eq!(house.ledger.denials(day(1)).await.unwrap(), house.folded().await);
-        let status = tegata_storage::Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = tegata_storage::StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         assert_eq!(status.freshness().seq, 1201);
         assert_eq!(house.folded().await.denial(&device, &thumbprint), Some(tegata_core::feed::Denial::Retired));
     }

@@ -1,7 +1,7 @@
 //! Group commit: many share a commit, and each succeeds or fails alone.
 
-use crate::engines::{Place, on_both_engines};
-use crate::house::{House, day, guarded, operator};
+use crate::engines::{EnginePlace, on_both_engines};
+use crate::house::{LedgerFixture, day, guarded, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::{DeviceId, TenantId, Timestamp};
@@ -136,8 +136,10 @@ on_both_engines! {
 /// Every commit leaves its mark in the write-ahead log: a frame that names the size of the database.
 #[test]
 fn sixty_four_operations_share_few_commits() {
-    crate::house::visit(Place::sqlite(), async |house: &House| {
-        let Place::Sqlite(folder) = &house.place else { unreachable!("this test is about SQLite's log") };
+    crate::house::visit(EnginePlace::sqlite(), async |house: &LedgerFixture| {
+        let EnginePlace::Sqlite(folder) = &house.place else {
+            unreachable!("this test is about SQLite's log")
+        };
         house.place.tamper("PRAGMA wal_checkpoint(TRUNCATE)").await;
         let outcomes =
             join_all(together(house, (0..64).map(|_| add(house, End::Well)).collect()).await).await;
@@ -157,12 +159,12 @@ fn commits_in(log: &[u8]) -> usize {
 }
 
 /// Hands everything to the group while another writer holds the ledger, so that it comes as one group or two.
-async fn together(house: &House, operations: Vec<Add>) -> Vec<JoinHandle<Result<u64>>> {
+async fn together(house: &LedgerFixture, operations: Vec<Add>) -> Vec<JoinHandle<Result<u64>>> {
     together_begin(house, operations).await.1
 }
 
 async fn together_begin(
-    house: &House,
+    house: &LedgerFixture,
     operations: Vec<Add>,
 ) -> (Option<Transaction>, Vec<JoinHandle<Result<u64>>>) {
     let held = house.ledger.begin(day(1)).await.expect("the right to write");
@@ -179,7 +181,7 @@ async fn everybody_waits() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-fn add(house: &House, end: End) -> Add {
+fn add(house: &LedgerFixture, end: End) -> Add {
     let id = TenantId::random(&house.entropy);
     Add { tenant: Tenant::new(id.clone(), id.to_string()), end }
 }

@@ -1,11 +1,11 @@
 //! What staff are told: whom to call, where to go on, and why a device was stopped.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, guarded, operator};
+use crate::house::{LedgerFixture, day, guarded, operator};
 use tegata_core::{Contact, Guidance, ProductLink, SiteId, StopCause, TenantId};
 use tegata_storage::{DeviceAction, Lineage, PolicyPlace, Result};
 
-impl House {
+impl LedgerFixture {
     async fn guide(&self, place: &PolicyPlace, guidance: &Guidance) -> Result<bool> {
         self.write(day(0), async |transaction| transaction.set_guidance(place, guidance, &operator()).await)
             .await

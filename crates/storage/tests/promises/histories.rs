@@ -1,24 +1,25 @@
 //! Any history of issuing, renewing, stopping, backups, restores and crashes: no certificate is accepted that the ledger
 //! does not know, or that was ever acknowledged to be revoked; and list, responder, memory and ledger agree.
 
-use crate::engines::{Place, runtime};
+use crate::engines::{EnginePlace, runtime};
 use crate::house::{DAY, day, operator};
-use crate::restoring::Kept;
+use crate::restoring::KeptAnswer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::{HashMap, HashSet};
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::{
     CertificateState, DeviceId, DeviceState, IssuerId, Serial, Standing, TenantState, Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    DeviceAction, IssuerKind, IssuerState, LedgerError, Lineage, Origin, Status, StoredIssuer, TenantAction,
+    DeviceAction, IssuanceRight, IssuerKind, IssuerState, LedgerError, Lineage, StatusCache, StoredIssuer,
+    TenantAction,
 };
 
 /// One step of somebody. Numbers pick among what there is.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum HistoryStep {
     Enrol,
     /// The process dies between intention and signature, or between signature and answer.
     EnrolHalf(bool),
@@ -49,15 +50,15 @@ enum Step {
 
 #[test]
 fn no_history_leaves_a_revoked_certificate_accepted_on_sqlite() {
-    tell(32, Place::sqlite);
+    tell(32, EnginePlace::sqlite);
 }
 
 #[test]
 fn no_history_leaves_a_revoked_certificate_accepted_on_postgresql() {
-    tell(4, Place::postgres);
+    tell(4, EnginePlace::postgres);
 }
 
-fn tell(cases: u32, place: fn() -> Place) {
+fn tell(cases: u32, place: fn() -> EnginePlace) {
     let runtime = runtime();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
     TestRunner::new(config)
@@ -68,32 +69,32 @@ fn tell(cases: u32, place: fn() -> Place) {
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = HistoryStep> {
     let pick = 0..6usize;
     prop_oneof![
-        5 => Just(Step::Enrol),
-        1 => any::<bool>().prop_map(Step::EnrolHalf),
-        4 => pick.clone().prop_map(Step::Renew),
-        1 => (pick.clone(), any::<bool>()).prop_map(|(pick, signed)| Step::RenewHalf(pick, signed)),
-        5 => pick.clone().prop_map(Step::Present),
-        2 => Just(Step::RetireDue),
-        1 => Just(Step::Abandon),
-        3 => (pick.clone(), any::<bool>()).prop_map(|(pick, whole)| Step::RevokeCertificate(pick, whole)),
-        1 => pick.clone().prop_map(Step::BlockKey),
-        2 => pick.clone().prop_map(Step::Suspend),
-        2 => pick.clone().prop_map(Step::Resume),
-        2 => pick.clone().prop_map(Step::RevokeDevice),
-        1 => pick.clone().prop_map(Step::RetireDevice),
-        1 => (0..4u8).prop_map(Step::DenyToken),
-        1 => Just(Step::SuspendTenant),
-        2 => Just(Step::ResumeTenant),
-        1 => pick.clone().prop_map(Step::SignOut),
-        1 => Just(Step::RestIssuer),
-        1 => pick.prop_map(Step::FailedRevocation),
-        3 => Just(Step::Backup),
-        3 => Just(Step::Restore),
-        1 => Just(Step::Restart),
-        2 => (1..40u32).prop_map(Step::Wait),
+        5 => Just(HistoryStep::Enrol),
+        1 => any::<bool>().prop_map(HistoryStep::EnrolHalf),
+        4 => pick.clone().prop_map(HistoryStep::Renew),
+        1 => (pick.clone(), any::<bool>()).prop_map(|(pick, signed)| HistoryStep::RenewHalf(pick, signed)),
+        5 => pick.clone().prop_map(HistoryStep::Present),
+        2 => Just(HistoryStep::RetireDue),
+        1 => Just(HistoryStep::Abandon),
+        3 => (pick.clone(), any::<bool>()).prop_map(|(pick, whole)| HistoryStep::RevokeCertificate(pick, whole)),
+        1 => pick.clone().prop_map(HistoryStep::BlockKey),
+        2 => pick.clone().prop_map(HistoryStep::Suspend),
+        2 => pick.clone().prop_map(HistoryStep::Resume),
+        2 => pick.clone().prop_map(HistoryStep::RevokeDevice),
+        1 => pick.clone().prop_map(HistoryStep::RetireDevice),
+        1 => (0..4u8).prop_map(HistoryStep::DenyToken),
+        1 => Just(HistoryStep::SuspendTenant),
+        2 => Just(HistoryStep::ResumeTenant),
+        1 => pick.clone().prop_map(HistoryStep::SignOut),
+        1 => Just(HistoryStep::RestIssuer),
+        1 => pick.prop_map(HistoryStep::FailedRevocation),
+        3 => Just(HistoryStep::Backup),
+        3 => Just(HistoryStep::Restore),
+        1 => Just(HistoryStep::Restart),
+        2 => (1..40u32).prop_map(HistoryStep::Wait),
     ]
 }
 
@@ -108,8 +109,8 @@ struct Given {
     not_after: Timestamp,
 }
 
-struct Life {
-    kept: Kept,
+struct HistoryLife {
+    kept: KeptAnswer,
     now: Timestamp,
     given: Vec<Given>,
     /// Whatever was acknowledged to have ended for ever.
@@ -123,9 +124,9 @@ struct Life {
     head: u64,
 }
 
-async fn live(place: Place, steps: &[Step]) {
-    let kept = Kept::open(place).await;
-    let mut life = Life {
+async fn live(place: EnginePlace, steps: &[HistoryStep]) {
+    let kept = KeptAnswer::open(place).await;
+    let mut life = HistoryLife {
         kept,
         now: day(0),
         given: Vec::new(),
@@ -137,7 +138,7 @@ async fn live(place: Place, steps: &[Step]) {
         has_backup: false,
         head: 0,
     };
-    for &step in [Step::Enrol, Step::Present(0), Step::Enrol].iter().chain(steps) {
+    for &step in [HistoryStep::Enrol, HistoryStep::Present(0), HistoryStep::Enrol].iter().chain(steps) {
         life.take(step).await;
         life.remember_the_ended().await;
         life.check(step).await;
@@ -145,47 +146,47 @@ async fn live(place: Place, steps: &[Step]) {
     life.kept.clear().await;
 }
 
-impl Life {
-    async fn take(&mut self, step: Step) {
+impl HistoryLife {
+    async fn take(&mut self, step: HistoryStep) {
         let now = self.now;
         match step {
-            Step::Enrol => self.enrol(2).await,
-            Step::EnrolHalf(signed) => self.enrol(u8::from(signed)).await,
-            Step::Renew(pick) => self.renew(pick, 2).await,
-            Step::RenewHalf(pick, signed) => self.renew(pick, u8::from(signed)).await,
-            Step::Present(pick) => self.present(pick).await,
-            Step::RetireDue => drop(self.kept.house.retire_due(now).await),
-            Step::Abandon => {
+            HistoryStep::Enrol => self.enrol(2).await,
+            HistoryStep::EnrolHalf(signed) => self.enrol(u8::from(signed)).await,
+            HistoryStep::Renew(pick) => self.renew(pick, 2).await,
+            HistoryStep::RenewHalf(pick, signed) => self.renew(pick, u8::from(signed)).await,
+            HistoryStep::Present(pick) => self.present(pick).await,
+            HistoryStep::RetireDue => drop(self.kept.house.retire_due(now).await),
+            HistoryStep::Abandon => {
                 let abandoned =
                     async |writing: &mut tegata_storage::Transaction| writing.abandon_reserved(now).await;
                 self.kept.house.write(now, abandoned).await.unwrap();
             }
-            Step::RevokeCertificate(pick, whole) => self.revoke(pick, whole).await,
-            Step::BlockKey(pick) => self.block(pick).await,
-            Step::Suspend(pick) => self.act(pick, DeviceAction::Suspend).await,
-            Step::Resume(pick) => self.act(pick, DeviceAction::Resume).await,
-            Step::RevokeDevice(pick) => self.act(pick, DeviceAction::Revoke(KeyCompromise)).await,
-            Step::RetireDevice(pick) => self.act(pick, DeviceAction::Retire).await,
-            Step::DenyToken(name) => self.deny_token(name).await,
-            Step::SuspendTenant => self.act_on_tenant(TenantAction::Suspend).await,
-            Step::ResumeTenant => self.act_on_tenant(TenantAction::Resume).await,
-            Step::SignOut(pick) => self.sign_out(pick).await,
-            Step::RestIssuer => self.rest_issuer().await,
-            Step::FailedRevocation(pick) => {
+            HistoryStep::RevokeCertificate(pick, whole) => self.revoke(pick, whole).await,
+            HistoryStep::BlockKey(pick) => self.block(pick).await,
+            HistoryStep::Suspend(pick) => self.act(pick, DeviceAction::Suspend).await,
+            HistoryStep::Resume(pick) => self.act(pick, DeviceAction::Resume).await,
+            HistoryStep::RevokeDevice(pick) => self.act(pick, DeviceAction::Revoke(KeyCompromise)).await,
+            HistoryStep::RetireDevice(pick) => self.act(pick, DeviceAction::Retire).await,
+            HistoryStep::DenyToken(name) => self.deny_token(name).await,
+            HistoryStep::SuspendTenant => self.act_on_tenant(TenantAction::Suspend).await,
+            HistoryStep::ResumeTenant => self.act_on_tenant(TenantAction::Resume).await,
+            HistoryStep::SignOut(pick) => self.sign_out(pick).await,
+            HistoryStep::RestIssuer => self.rest_issuer().await,
+            HistoryStep::FailedRevocation(pick) => {
                 self.kept.house.place.forbid_commits().await;
                 self.act(pick, DeviceAction::Revoke(KeyCompromise)).await;
                 self.kept.house.place.allow_commits().await;
             }
-            Step::Backup => {
+            HistoryStep::Backup => {
                 self.kept.house.place.backup().await;
                 self.has_backup = true;
             }
-            Step::Restore if self.has_backup => {
+            HistoryStep::Restore if self.has_backup => {
                 self.kept.restore(now).await.unwrap();
                 self.take_up_the_issuer().await;
             }
-            Step::Restore | Step::Restart => self.kept.reopen(now).await.unwrap(),
-            Step::Wait(days) => self.now = now.plus(DAY * days),
+            HistoryStep::Restore | HistoryStep::Restart => self.kept.reopen(now).await.unwrap(),
+            HistoryStep::Wait(days) => self.now = now.plus(DAY * days),
         }
     }
 
@@ -206,12 +207,12 @@ impl Life {
         if let Some(Given { device, thumbprint, .. }) = self.picked(pick)
             && self.is_let_in(&thumbprint).await
         {
-            self.issue(&device, Origin::Renewal(thumbprint), steps).await;
+            self.issue(&device, IssuanceRight::Renewal(thumbprint), steps).await;
         }
     }
 
     /// Without steps the process dies once the serial is reserved, with one before anybody has the answer.
-    async fn issue(&mut self, device: &DeviceId, origin: Origin, steps: u8) {
+    async fn issue(&mut self, device: &DeviceId, origin: IssuanceRight, steps: u8) {
         let house = &self.kept.house;
         let intent = house.intent(device, origin, self.now);
         let (issuer, serial, key, not_after) =
@@ -221,7 +222,7 @@ impl Life {
             return;
         }
         let signed = house.signed(device, serial, self.now);
-        let signed = tegata_storage::Complete { issuer: issuer.clone(), ..signed };
+        let signed = tegata_storage::StoreCertificate { issuer: issuer.clone(), ..signed };
         let thumbprint = signed.thumbprint;
         if house.ledger.group(signed).await.is_ok() || steps == 1 {
             self.given.push(Given { device: device.clone(), issuer, serial, thumbprint, key, not_after });
@@ -300,7 +301,7 @@ impl Life {
 
     async fn sign_out(&mut self, pick: usize) {
         let Some(Given { device, .. }) = self.picked(pick) else { return };
-        if self.kept.house.sign_out(&Holder::Device(device.clone()), self.now).await.is_ok() {
+        if self.kept.house.sign_out(&TokenHolder::Device(device.clone()), self.now).await.is_ok() {
             self.signed_out.insert(device, self.now);
         }
     }
@@ -357,14 +358,14 @@ impl Life {
         }
     }
 
-    async fn check(&mut self, step: Step) {
+    async fn check(&mut self, step: HistoryStep) {
         let ledger = &self.kept.house.ledger;
         let head = ledger.feed_head().await.unwrap();
         assert!(head >= self.head, "the feed went back after {step:?}");
         self.head = head;
         assert_eq!(self.kept.house.folded().await.seq(), head, "after {step:?}");
         self.kept.house.audited().await;
-        let status = Status::load(ledger.clone(), self.now).await.unwrap();
+        let status = StatusCache::load(ledger.clone(), self.now).await.unwrap();
         let denials = ledger.denials(self.now).await.unwrap();
         let listed = self.listed().await;
         for given in &self.given {
@@ -408,7 +409,7 @@ impl Life {
         self.is_blocked_for_ever(step).await;
     }
 
-    async fn is_blocked_for_ever(&self, step: Step) {
+    async fn is_blocked_for_ever(&self, step: HistoryStep) {
         let Some(key) = self.blocked.iter().next() else { return };
         let house = &self.kept.house;
         let invited = house.invite("受付PC", self.now).await;
@@ -422,7 +423,7 @@ impl Life {
         let mut listed = HashSet::new();
         let issuers: HashSet<_> = self.given.iter().map(|given| given.issuer.clone()).collect();
         for issuer in issuers {
-            let mut visit = |ended: tegata_storage::Ended| {
+            let mut visit = |ended: tegata_storage::EndedCertificate| {
                 listed.insert(ended.serial);
             };
             self.kept.house.ledger.ended(&issuer, 0, self.now, &mut visit).await.unwrap();

@@ -1,17 +1,18 @@
 //! A furnished ledger: one tenant with one site, one issuing CA, and what staff do all day.
 
-use crate::engines::{Place, run};
+use crate::engines::{EnginePlace, run};
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
-use tegata_core::feed::{Denials, Holder};
+use tegata_core::feed::{Denials, TokenHolder};
 use tegata_core::id::Code;
 use tegata_core::{
     CertificateState, DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
     Timestamp,
 };
 use tegata_storage::{
-    Actor, Certificate, Complete, DeviceAction, Ended, Intent, IssuerKind, Ledger, LedgerError,
-    NewInvitation, Origin, Result, Site, StoredIssuer, Tenant, TenantAction, Transaction,
+    Actor, Certificate, DeviceAction, EndedCertificate, IssuanceRight, IssuerKind, Ledger, LedgerError,
+    NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
+    Transaction,
 };
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -27,8 +28,8 @@ pub(crate) fn operator() -> Actor {
     Actor::Operator("test".into())
 }
 
-pub(crate) struct House {
-    pub(crate) place: Place,
+pub(crate) struct LedgerFixture {
+    pub(crate) place: EnginePlace,
     pub(crate) ledger: Ledger,
     pub(crate) entropy: Seeded,
     pub(crate) issuer: IssuerId,
@@ -37,23 +38,23 @@ pub(crate) struct House {
 }
 
 /// An invitation with its secret.
-pub(crate) struct Invited {
+pub(crate) struct InvitedDevice {
     pub(crate) id: InvitationId,
     pub(crate) code: Code,
 }
 
 /// Opens a house, does `promise` in it, and clears up behind it when it held.
-pub(crate) fn visit(place: Place, promise: impl AsyncFnOnce(&House)) {
+pub(crate) fn visit(place: EnginePlace, promise: impl AsyncFnOnce(&LedgerFixture)) {
     run(async {
-        let house = House::open(place).await;
+        let house = LedgerFixture::open(place).await;
         promise(&house).await;
         house.ledger.close().await;
         house.place.clear().await;
     });
 }
 
-impl House {
-    pub(crate) async fn open(place: Place) -> Self {
+impl LedgerFixture {
+    pub(crate) async fn open(place: EnginePlace) -> Self {
         place.prepare().await;
         let ledger = Ledger::open(&place.url()).await.expect("a new ledger");
         let entropy = Seeded::new(1);
@@ -95,23 +96,23 @@ impl House {
     }
 
     /// What the list of the issuer should name.
-    pub(crate) async fn ended(&self, since: Timestamp) -> Vec<Ended> {
+    pub(crate) async fn ended(&self, since: Timestamp) -> Vec<EndedCertificate> {
         let mut ended = Vec::new();
         self.ledger.ended(&self.issuer, 0, since, &mut |one| ended.push(one)).await.expect("the list");
         ended
     }
 
     /// What the responder should say: nothing of the unknown.
-    pub(crate) async fn said(&self, serial: &Serial) -> Option<Option<Ended>> {
+    pub(crate) async fn said(&self, serial: &Serial) -> Option<Option<EndedCertificate>> {
         let status = self.ledger.status_of(&self.issuer, serial).await.expect("a status");
         status.map(|status| status.ended().cloned())
     }
 
-    pub(crate) async fn invite(&self, label: &str, now: Timestamp) -> Invited {
+    pub(crate) async fn invite(&self, label: &str, now: Timestamp) -> InvitedDevice {
         self.invite_as(Role::Device, label, now).await
     }
 
-    pub(crate) async fn invite_as(&self, role: Role, label: &str, now: Timestamp) -> Invited {
+    pub(crate) async fn invite_as(&self, role: Role, label: &str, now: Timestamp) -> InvitedDevice {
         let code = Code::random(&self.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&self.entropy),
@@ -125,11 +126,11 @@ impl House {
         self.write(now, async |transaction| transaction.invite(&new, &operator()).await)
             .await
             .expect("an invitation");
-        Invited { id: new.id, code }
+        InvitedDevice { id: new.id, code }
     }
 
-    pub(crate) fn by_invitation(&self, invitation: &InvitationId) -> Origin {
-        Origin::Invitation {
+    pub(crate) fn by_invitation(&self, invitation: &InvitationId) -> IssuanceRight {
+        IssuanceRight::Invitation {
             invitation: invitation.clone(),
             tenant: self.tenant.clone(),
             site: self.site.clone(),
@@ -139,8 +140,8 @@ impl House {
     }
 
     /// An intention with a new key and a new serial, for a year.
-    pub(crate) fn intent(&self, device: &DeviceId, origin: Origin, now: Timestamp) -> Intent {
-        Intent {
+    pub(crate) fn intent(&self, device: &DeviceId, origin: IssuanceRight, now: Timestamp) -> ReserveSerial {
+        ReserveSerial {
             issuer: self.issuer.clone(),
             serial: Serial::random(&self.entropy),
             shard: 0,
@@ -155,9 +156,9 @@ impl House {
     }
 
     /// The signed bytes for an intention.
-    pub(crate) fn signed(&self, device: &DeviceId, serial: Serial, now: Timestamp) -> Complete {
+    pub(crate) fn signed(&self, device: &DeviceId, serial: Serial, now: Timestamp) -> StoreCertificate {
         let der = bytes::<96>(&self.entropy).to_vec();
-        Complete {
+        StoreCertificate {
             issuer: self.issuer.clone(),
             serial,
             device: device.clone(),
@@ -169,7 +170,7 @@ impl House {
     }
 
     /// The whole way of an intention, up to the issued certificate.
-    pub(crate) async fn issue(&self, intent: Intent) -> Result<Thumbprint> {
+    pub(crate) async fn issue(&self, intent: ReserveSerial) -> Result<Thumbprint> {
         let complete = self.signed(&intent.device, intent.serial, intent.at);
         let thumbprint = complete.thumbprint;
         self.ledger.group(intent).await?;
@@ -192,7 +193,7 @@ impl House {
         from: Thumbprint,
         now: Timestamp,
     ) -> Result<Thumbprint> {
-        self.issue(self.intent(device, Origin::Renewal(from), now)).await
+        self.issue(self.intent(device, IssuanceRight::Renewal(from), now)).await
     }
 
     /// The device presents the certificate; its elders have the usual grace.
@@ -217,7 +218,7 @@ impl House {
             .await
     }
 
-    pub(crate) async fn sign_out(&self, of: &Holder, now: Timestamp) -> Result<u64> {
+    pub(crate) async fn sign_out(&self, of: &TokenHolder, now: Timestamp) -> Result<u64> {
         self.write(now, async |transaction| transaction.deny_tokens(of, None, "", &operator()).await).await
     }
 

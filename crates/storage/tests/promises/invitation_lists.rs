@@ -1,11 +1,13 @@
 //! Lists of invitations: sent twice they invite once, and a list that was interrupted goes on where it was.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, refusal};
+use crate::house::{DAY, LedgerFixture, day, refusal};
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{InvitationId, InvitationListId, Refusal, TenantId, Timestamp};
-use tegata_storage::{Guest, InvitationState, LineOutcome, NewInvitationList, NewLine, Result, Transaction};
+use tegata_storage::{
+    InvitationState, InvitedHolder, LineOutcome, NewInvitationLine, NewInvitationList, Result, Transaction,
+};
 
 const CLIENT: &str = "head-office";
 
@@ -40,16 +42,16 @@ on_both_engines! {
     }
 
     async fn a_wrong_line_stops_no_other_and_says_why(house: House) {
-        let elsewhere = Guest {
+        let elsewhere = InvitedHolder {
             tenant: TenantId::random(&house.entropy),
             site: house.site.clone(),
             label: "受付PC".into(),
         };
         let lines = vec![
-            NewLine { number: 2, judged: Ok(guest(house, "受付PC")) },
-            NewLine { number: 3, judged: Err(Refusal::LineMalformed.into()) },
-            NewLine { number: 4, judged: Ok(elsewhere) },
-            NewLine { number: 5, judged: Ok(guest(house, "レジ")) },
+            NewInvitationLine { number: 2, judged: Ok(guest(house, "受付PC")) },
+            NewInvitationLine { number: 3, judged: Err(Refusal::LineMalformed.into()) },
+            NewInvitationLine { number: 4, judged: Ok(elsewhere) },
+            NewInvitationLine { number: 5, judged: Ok(guest(house, "レジ")) },
         ];
         let list = send(house, CLIENT, "monday", lines, day(0)).await.unwrap();
         assert!(work_off(house, &list, 10).await);
@@ -115,26 +117,27 @@ on_both_engines! {
     }
 }
 
-fn guest(house: &House, label: &str) -> Guest {
-    Guest { tenant: house.tenant.clone(), site: house.site.clone(), label: label.into() }
+fn guest(house: &LedgerFixture, label: &str) -> InvitedHolder {
+    InvitedHolder { tenant: house.tenant.clone(), site: house.site.clone(), label: label.into() }
 }
 
 async fn receive(
-    house: &House,
+    house: &LedgerFixture,
     client: &str,
     key: &str,
     lines: u32,
     now: Timestamp,
 ) -> Result<InvitationListId> {
-    let lines = (1..=lines).map(|number| NewLine { number, judged: Ok(guest(house, "受付PC")) }).collect();
+    let lines =
+        (1..=lines).map(|number| NewInvitationLine { number, judged: Ok(guest(house, "受付PC")) }).collect();
     send(house, client, key, lines, now).await
 }
 
 async fn send(
-    house: &House,
+    house: &LedgerFixture,
     client: &str,
     key: &str,
-    lines: Vec<NewLine>,
+    lines: Vec<NewInvitationLine>,
     now: Timestamp,
 ) -> Result<InvitationListId> {
     let mut request_hash = [0; 32];
@@ -152,7 +155,7 @@ async fn send(
 
 async fn step(
     transaction: &mut Transaction,
-    house: &House,
+    house: &LedgerFixture,
     list: &InvitationListId,
     most: u32,
 ) -> Result<bool> {
@@ -160,11 +163,11 @@ async fn step(
     transaction.work_off_list(list, CLIENT, most, &fresh).await
 }
 
-async fn work_off(house: &House, list: &InvitationListId, most: u32) -> bool {
+async fn work_off(house: &LedgerFixture, list: &InvitationListId, most: u32) -> bool {
     house.write(day(0), async |transaction| step(transaction, house, list, most).await).await.unwrap()
 }
 
-async fn invited(house: &House, list: &InvitationListId) -> Vec<InvitationId> {
+async fn invited(house: &LedgerFixture, list: &InvitationListId) -> Vec<InvitationId> {
     let lines = house.ledger.invitation_lines(list).await.unwrap();
     let mut invited: Vec<_> = lines
         .into_iter()

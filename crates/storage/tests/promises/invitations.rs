@@ -1,11 +1,13 @@
 //! Tenants, sites and invitations.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, Invited, day, guarded, operator, refusal};
+use crate::house::{DAY, InvitedDevice, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId};
-use tegata_storage::{DeviceFilter, InvitationState, LedgerError, NewInvitation, Origin, Site, Tenant};
+use tegata_storage::{
+    DeviceFilter, InvitationState, IssuanceRight, LedgerError, NewInvitation, Site, Tenant,
+};
 
 on_both_engines! {
     async fn tenants_and_sites_are_found_again(house: House) {
@@ -48,7 +50,7 @@ on_both_engines! {
     async fn a_short_code_finds_its_invitation_for_a_while_and_no_two_living_ones_are_alike(house: House) {
         let (first, second) = (house.invite("受付PC", day(0)).await, house.invite("レジ", day(0)).await);
         let hash = [7; 32];
-        let set = async |invited: &Invited, now, until| {
+        let set = async |invited: &InvitedDevice, now, until| {
             house.write(now, async |transaction| {
                 transaction.set_short_code(&invited.id, &hash, until, &operator()).await
             }).await
@@ -100,7 +102,7 @@ on_both_engines! {
             (&house.tenant, &house.site, Role::Gate),
         ] {
             let device = DeviceId::random(&house.entropy);
-            let origin = Origin::Invitation {
+            let origin = IssuanceRight::Invitation {
                 invitation: invited.id.clone(),
                 tenant: tenant.clone(),
                 site: site.clone(),
@@ -166,12 +168,12 @@ on_both_engines! {
         let first = house.intent(&device, house.by_invitation(&invited.id), day(0));
         let key_hash = first.key_hash;
         assert_eq!(house.ledger.group(first).await.unwrap(), 1);
-        let mut again = house.intent(&device, Origin::Again(invited.id.clone()), day(0));
+        let mut again = house.intent(&device, IssuanceRight::Again(invited.id.clone()), day(0));
         again.key_hash = key_hash;
         let complete = house.signed(&device, again.serial, day(0));
         assert_eq!(house.ledger.group(again).await.unwrap(), 2);
         house.ledger.group(complete).await.unwrap();
-        let mut third = house.intent(&device, Origin::Again(invited.id.clone()), day(0));
+        let mut third = house.intent(&device, IssuanceRight::Again(invited.id.clone()), day(0));
         third.key_hash = key_hash;
         assert_eq!(refusal(house.ledger.group(third).await), Refusal::KeyReused, "it has its certificate");
     }
@@ -183,17 +185,20 @@ on_both_engines! {
         let key_hash = first.key_hash;
         house.ledger.group(first).await.unwrap();
         let (other_device, _) = house.enrol(day(0)).await;
-        let other_key = house.intent(&device, Origin::Again(invited.id.clone()), day(0));
+        let other_key = house.intent(&device, IssuanceRight::Again(invited.id.clone()), day(0));
         assert_eq!(refusal(house.ledger.group(other_key).await), Refusal::InvitationUsed);
-        let elsewhere = house.intent(&other_device, Origin::Again(invited.id.clone()), day(0));
+        let elsewhere = house.intent(&other_device, IssuanceRight::Again(invited.id.clone()), day(0));
         assert_eq!(refusal(house.ledger.group(elsewhere).await), Refusal::InvitationUsed);
-        let mut late = house.intent(&device, Origin::Again(invited.id.clone()), day(2));
+        let mut late = house.intent(&device, IssuanceRight::Again(invited.id.clone()), day(2));
         late.key_hash = key_hash;
         assert_eq!(refusal(house.ledger.group(late).await), Refusal::InvitationExpired);
     }
 }
 
-async fn withdraw(house: &crate::house::House, invited: &Invited) -> tegata_storage::Result<()> {
+async fn withdraw(
+    house: &crate::house::LedgerFixture,
+    invited: &InvitedDevice,
+) -> tegata_storage::Result<()> {
     house
         .write(day(0), async |transaction| transaction.withdraw_invitation(&invited.id, &operator()).await)
         .await

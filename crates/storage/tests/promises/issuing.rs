@@ -5,7 +5,9 @@ use crate::house::{DAY, day, guarded, operator, refusal};
 use tegata_core::CertificateState::{InUse, Issued, Reserved, Revoked};
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{DeviceId, IssuerId, Refusal, Standing, TenantId, Thumbprint};
-use tegata_storage::{DeviceAction, IssuerKind, Issuing, LedgerError, Origin, StoredIssuer, Tenant};
+use tegata_storage::{
+    DeviceAction, IssuanceRight, IssuerKind, LedgerError, StoredIssuer, Tenant, TenantIssuers,
+};
 
 on_both_engines! {
     async fn what_is_signed_was_recorded_before(house: House) {
@@ -60,7 +62,7 @@ on_both_engines! {
     async fn a_serial_is_used_once(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         let taken = house.certificates(&device).await[0].serial;
-        let mut intent = house.intent(&device, Origin::Renewal(first), day(1));
+        let mut intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         intent.serial = taken;
         let before = house.audited().await;
         assert!(matches!(house.ledger.group(intent).await, Err(LedgerError::Engine(_))));
@@ -70,7 +72,7 @@ on_both_engines! {
 
     async fn an_unknown_issuer_reserves_nothing(house: House) {
         let (device, first) = house.enrol(day(0)).await;
-        let mut intent = house.intent(&device, Origin::Renewal(first), day(1));
+        let mut intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         intent.issuer = IssuerId::random(&house.entropy);
         assert!(matches!(house.ledger.group(intent).await, Err(LedgerError::Refused(Refusal::NoIssuer))));
         assert_eq!(house.states(&device).await, [Issued]);
@@ -90,7 +92,7 @@ on_both_engines! {
                 transaction.add_tenant(&other, &operator()).await?;
                 transaction.add_issuer(&own, &operator()).await?;
                 transaction.add_issuer(&others, &operator()).await?;
-                transaction.set_issuing(&house.tenant, Issuing::Silo, &operator()).await
+                transaction.set_issuing(&house.tenant, TenantIssuers::Silo, &operator()).await
             })
             .await
             .unwrap();
@@ -102,11 +104,11 @@ on_both_engines! {
             let mut enrolment = house.intent(&new, house.by_invitation(&invited.id), day(1));
             enrolment.issuer = issuer.clone();
             assert_eq!(refusal(house.ledger.group(enrolment).await), Refusal::NoIssuer);
-            let mut renewal = house.intent(&device, Origin::Renewal(first), day(1));
+            let mut renewal = house.intent(&device, IssuanceRight::Renewal(first), day(1));
             renewal.issuer = issuer.clone();
             assert_eq!(refusal(house.ledger.group(renewal).await), Refusal::NoIssuer);
         }
-        let mut renewal = house.intent(&device, Origin::Renewal(first), day(1));
+        let mut renewal = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         renewal.issuer = own.id.clone();
         assert_eq!(house.ledger.group(renewal).await.unwrap(), 2);
     }
@@ -125,7 +127,7 @@ on_both_engines! {
     async fn a_key_gets_one_certificate(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         let used = house.certificates(&device).await[0].key_hash.clone();
-        let mut renewal = house.intent(&device, Origin::Renewal(first), day(1));
+        let mut renewal = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         renewal.key_hash.copy_from_slice(&used);
         assert_eq!(refusal(house.ledger.group(renewal).await), Refusal::KeyReused);
         let invited = house.invite("別のPC", day(1)).await;
@@ -139,11 +141,11 @@ on_both_engines! {
     async fn a_renewal_that_died_before_it_was_signed_may_come_again_with_its_key(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
-        let died = house.intent(&device, Origin::Renewal(first), day(1));
+        let died = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         let key_hash = died.key_hash;
         house.ledger.group(died).await.unwrap();
         let again = |at| {
-            let mut again = house.intent(&device, Origin::Renewal(first), at);
+            let mut again = house.intent(&device, IssuanceRight::Renewal(first), at);
             again.key_hash = key_hash;
             again
         };
@@ -157,7 +159,7 @@ on_both_engines! {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let lost = house.renew(&device, first, day(1)).await.unwrap();
-        house.ledger.group(house.intent(&device, Origin::Renewal(first), day(2))).await.unwrap();
+        house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(2))).await.unwrap();
         let third = house.renew(&device, first, day(3)).await.unwrap();
         assert_eq!(house.states(&device).await, [InUse, Revoked, Revoked, Issued]);
         let changes: Vec<_> =
@@ -224,7 +226,7 @@ on_both_engines! {
     async fn a_reservation_given_up_is_on_the_revocation_list(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
-        let intent = house.intent(&device, Origin::Renewal(first), day(1));
+        let intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         let serial = intent.serial;
         house.ledger.group(intent).await.unwrap();
         let early = house.write(day(2), async |transaction| transaction.abandon_reserved(day(1)).await).await;

@@ -1,14 +1,14 @@
 //! Many devices in a row by one code: never more than it says, and none after it was ended.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, guarded, operator, refusal};
+use crate::house::{LedgerFixture, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, KittingId, Refusal, Role, SiteId, TenantId, Timestamp};
-use tegata_storage::{DeviceAction, DeviceFilter, NewKitting, Origin, Result, TakePlace};
+use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, NewKitting, Result, TakePlace};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -137,11 +137,11 @@ struct Batch {
 }
 
 impl Batch {
-    async fn open(house: &House, places: u32) -> Self {
+    async fn open(house: &LedgerFixture, places: u32) -> Self {
         Self::open_with(house, places, 60, day(1)).await
     }
 
-    async fn open_with(house: &House, places: u32, per_minute: u32, expires_at: Timestamp) -> Self {
+    async fn open_with(house: &LedgerFixture, places: u32, per_minute: u32, expires_at: Timestamp) -> Self {
         let code = Code::random(&house.entropy);
         let new = new_kitting(house, &code, (&house.tenant, &house.site), places, per_minute, expires_at);
         let id = new.id.clone();
@@ -153,13 +153,13 @@ impl Batch {
     }
 
     /// The whole way of one device, with a fresh key.
-    async fn enrol(&self, house: &House, now: Timestamp) -> Result<(DeviceId, InvitationId)> {
+    async fn enrol(&self, house: &LedgerFixture, now: Timestamp) -> Result<(DeviceId, InvitationId)> {
         self.enrol_called(house, None, now).await
     }
 
     async fn enrol_called(
         &self,
-        house: &House,
+        house: &LedgerFixture,
         label: Option<&str>,
         now: Timestamp,
     ) -> Result<(DeviceId, InvitationId)> {
@@ -172,7 +172,7 @@ impl Batch {
 
     async fn take(
         &self,
-        house: &House,
+        house: &LedgerFixture,
         key: &[u8; 32],
         label: Option<&str>,
         now: Timestamp,
@@ -185,14 +185,14 @@ impl Batch {
 
     async fn claim(
         &self,
-        house: &House,
+        house: &LedgerFixture,
         invitation: &InvitationId,
         key: &[u8; 32],
         label: &str,
         now: Timestamp,
     ) -> Result<DeviceId> {
         let device = DeviceId::random(&house.entropy);
-        let origin = Origin::Invitation {
+        let origin = IssuanceRight::Invitation {
             invitation: invitation.clone(),
             tenant: house.tenant.clone(),
             site: house.site.clone(),
@@ -207,7 +207,7 @@ impl Batch {
 }
 
 fn new_kitting<'a>(
-    house: &House,
+    house: &LedgerFixture,
     code: &'a Code,
     (tenant, site): (&TenantId, &SiteId),
     places: u32,

@@ -1,14 +1,14 @@
 //! Licences: granted to a tenant or a site, withdrawn one by one, and each change is in the log.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, guarded, operator};
+use crate::house::{LedgerFixture, day, guarded, operator};
 use tegata_core::{SiteId, TenantId};
 use tegata_storage::{Licence, Result, Site, Tenant};
 
 const PRODUCT: &str = "https://rezept.example";
 const OTHER: &str = "https://stock.example";
 
-impl House {
+impl LedgerFixture {
     fn licence(&self, site: Option<&SiteId>) -> Licence {
         Licence { product: PRODUCT.into(), tenant: self.tenant.clone(), site: site.cloned() }
     }

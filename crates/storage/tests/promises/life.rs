@@ -89,7 +89,7 @@ on_both_engines! {
     }
 }
 
-async fn deliver(house: &crate::house::House, thumbprint: &Thumbprint) -> bool {
+async fn deliver(house: &crate::house::LedgerFixture, thumbprint: &Thumbprint) -> bool {
     house
         .write(day(0), async |transaction| transaction.mark_delivered(thumbprint, &operator()).await)
         .await
@@ -97,7 +97,7 @@ async fn deliver(house: &crate::house::House, thumbprint: &Thumbprint) -> bool {
 }
 
 async fn standing(
-    house: &crate::house::House,
+    house: &crate::house::LedgerFixture,
     thumbprint: &Thumbprint,
     now: tegata_core::Timestamp,
 ) -> Standing {

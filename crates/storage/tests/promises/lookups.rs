@@ -1,9 +1,9 @@
 //! How support finds a terminal, and how re-auditing walks the ledger.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day};
+use crate::house::{LedgerFixture, day};
 use tegata_core::{DeviceId, Role, TenantId};
-use tegata_storage::{Actor, DeviceAction, DeviceFilter, Origin, member_of};
+use tegata_storage::{Actor, DeviceAction, DeviceFilter, IssuanceRight, member_of};
 
 on_both_engines! {
     async fn devices_are_listed_by_site_and_label_and_narrowed(house: House) {
@@ -74,10 +74,10 @@ on_both_engines! {
     }
 }
 
-async fn named(house: &House, label: &str) -> DeviceId {
+async fn named(house: &LedgerFixture, label: &str) -> DeviceId {
     let invited = house.invite(label, day(0)).await;
     let device = DeviceId::random(&house.entropy);
-    let origin = Origin::Invitation {
+    let origin = IssuanceRight::Invitation {
         invitation: invited.id,
         tenant: house.tenant.clone(),
         site: house.site.clone(),

@@ -1,7 +1,7 @@
 //! A device may stop others of its own shop, a few a day, and support undoes it.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, operator};
+use crate::house::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::feed::{Change, Denial};
@@ -10,7 +10,7 @@ use tegata_core::policy::Platform;
 use tegata_core::{DeviceId, DeviceState, InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
 use tegata_storage::DeviceAction::{Resume, Revoke, Suspend};
 use tegata_storage::{
-    LedgerError, LossReports, NewInvitation, Origin, Result, Site, Status, Tenant, TenantAction,
+    IssuanceRight, LedgerError, LossReports, NewInvitation, Result, Site, StatusCache, Tenant, TenantAction,
 };
 
 on_both_engines! {
@@ -110,7 +110,7 @@ on_both_engines! {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let seen = async || house.ledger.devices_of_site(&house.site).await.unwrap().remove(0);
         assert_eq!((seen().await.seen_at, seen().await.platform), (None, None));
-        let status = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         let visit = async |at: Timestamp| {
             status.catch_up(at).await.unwrap();
             let (facts, _) = status.standing(&thumbprint, at).await.unwrap().unwrap();
@@ -132,20 +132,20 @@ on_both_engines! {
     }
 }
 
-async fn enrolled(house: &House) -> [DeviceId; 2] {
+async fn enrolled(house: &LedgerFixture) -> [DeviceId; 2] {
     [enrol(house).await, enrol(house).await]
 }
 
-async fn enrol(house: &House) -> DeviceId {
+async fn enrol(house: &LedgerFixture) -> DeviceId {
     house.enrol(day(0)).await.0
 }
 
-async fn enrol_at(house: &House, role: Role, tenant: &TenantId, site: &SiteId) -> DeviceId {
+async fn enrol_at(house: &LedgerFixture, role: Role, tenant: &TenantId, site: &SiteId) -> DeviceId {
     let code = Code::random(&house.entropy);
     let (id, device) = (InvitationId::random(&house.entropy), DeviceId::random(&house.entropy));
     let (tenant, site, label) = (tenant.clone(), site.clone(), "別".to_owned());
-    let origin = Origin::Invitation { invitation: id.clone(), tenant, site, role, label };
-    if let Origin::Invitation { tenant, site, label, .. } = origin.clone() {
+    let origin = IssuanceRight::Invitation { invitation: id.clone(), tenant, site, role, label };
+    if let IssuanceRight::Invitation { tenant, site, label, .. } = origin.clone() {
         let new = NewInvitation { id, code: &code, tenant, site, role, label, expires_at: day(1) };
         house.write(day(0), async |transaction| transaction.invite(&new, &operator()).await).await.unwrap();
     }
@@ -153,7 +153,7 @@ async fn enrol_at(house: &House, role: Role, tenant: &TenantId, site: &SiteId) -
     device
 }
 
-async fn report(house: &House, reporter: &DeviceId, lost: &DeviceId, at: Timestamp) -> Result<u64> {
+async fn report(house: &LedgerFixture, reporter: &DeviceId, lost: &DeviceId, at: Timestamp) -> Result<u64> {
     house.write(at, async |transaction| transaction.report_lost(reporter, lost).await).await
 }
 

@@ -1,20 +1,22 @@
 //! The state machine of certificates under any interleaving: what must hold after every step.
 
-use crate::engines::{Place, runtime};
-use crate::house::{DAY, GRACE, House, day, operator};
+use crate::engines::{EnginePlace, runtime};
+use crate::house::{DAY, GRACE, LedgerFixture, day, operator};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::CertificateState::{self, Delivered, InUse, Issued, Reserved, Retired, Retiring, Revoked};
 use tegata_core::RevocationReason::KeyCompromise;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::{DeviceId, DeviceState, InvitationId, Standing, Thumbprint, Timestamp};
-use tegata_storage::{Certificate, DeviceAction, Holding, Origin, Result, Status, TenantAction};
+use tegata_storage::{
+    Certificate, DeviceAction, HeldCertificate, IssuanceRight, Result, StatusCache, TenantAction,
+};
 
 /// One step of somebody. Numbers pick a certificate among those the device has.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum MachineStep {
     Again,
     Renew(usize),
     Complete(usize),
@@ -35,15 +37,15 @@ enum Step {
 
 #[test]
 fn no_interleaving_breaks_the_ledger_on_sqlite() {
-    interleave(48, Place::sqlite);
+    interleave(48, EnginePlace::sqlite);
 }
 
 #[test]
 fn no_interleaving_breaks_the_ledger_on_postgresql() {
-    interleave(6, Place::postgres);
+    interleave(6, EnginePlace::postgres);
 }
 
-fn interleave(cases: u32, place: fn() -> Place) {
+fn interleave(cases: u32, place: fn() -> EnginePlace) {
     let runtime = runtime();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     let steps = prop::collection::vec((0..2usize, step()), 1..80);
@@ -55,32 +57,32 @@ fn interleave(cases: u32, place: fn() -> Place) {
         .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = MachineStep> {
     let pick = 0..4usize;
     prop_oneof![
-        1 => Just(Step::Again),
-        5 => pick.clone().prop_map(Step::Renew),
-        6 => pick.clone().prop_map(Step::Complete),
-        2 => pick.clone().prop_map(Step::Deliver),
-        6 => pick.prop_map(Step::Use),
-        3 => Just(Step::RetireDue),
-        1 => Just(Step::Abandon),
-        2 => Just(Step::Suspend),
-        3 => Just(Step::Resume),
-        1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Revoke } else { Step::Suspend }),
-        1 => (0..3u8).prop_map(|chance| if chance == 0 { Step::Retire } else { Step::Resume }),
-        1 => Just(Step::SuspendTenant),
-        2 => Just(Step::ResumeTenant),
-        1 => any::<bool>().prop_map(Step::SignOut),
-        1 => (0..4u8).prop_map(Step::DenyToken),
-        4 => (1..60u32).prop_map(Step::Wait),
+        1 => Just(MachineStep::Again),
+        5 => pick.clone().prop_map(MachineStep::Renew),
+        6 => pick.clone().prop_map(MachineStep::Complete),
+        2 => pick.clone().prop_map(MachineStep::Deliver),
+        6 => pick.prop_map(MachineStep::Use),
+        3 => Just(MachineStep::RetireDue),
+        1 => Just(MachineStep::Abandon),
+        2 => Just(MachineStep::Suspend),
+        3 => Just(MachineStep::Resume),
+        1 => (0..3u8).prop_map(|chance| if chance == 0 { MachineStep::Revoke } else { MachineStep::Suspend }),
+        1 => (0..3u8).prop_map(|chance| if chance == 0 { MachineStep::Retire } else { MachineStep::Resume }),
+        1 => Just(MachineStep::SuspendTenant),
+        2 => Just(MachineStep::ResumeTenant),
+        1 => any::<bool>().prop_map(MachineStep::SignOut),
+        1 => (0..4u8).prop_map(MachineStep::DenyToken),
+        4 => (1..60u32).prop_map(MachineStep::Wait),
     ]
 }
 
 /// Two devices in one house, and the clock on its wall.
-struct Life {
-    house: House,
-    status: Arc<Status>,
+struct MachineLife {
+    house: LedgerFixture,
+    status: Arc<StatusCache>,
     now: Timestamp,
     devices: [Enrolled; 2],
     entries: u64,
@@ -97,12 +99,12 @@ struct Enrolled {
     key_hash: [u8; 32],
 }
 
-async fn live(place: Place, steps: &[(usize, Step)]) {
-    let house = House::open(place).await;
+async fn live(place: EnginePlace, steps: &[(usize, MachineStep)]) {
+    let house = LedgerFixture::open(place).await;
     let devices = [enrol(&house).await, enrol(&house).await];
-    let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+    let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
     let entries = house.audited().await;
-    let mut life = Life {
+    let mut life = MachineLife {
         house,
         status,
         now: day(0),
@@ -114,7 +116,7 @@ async fn live(place: Place, steps: &[(usize, Step)]) {
         stood: HashMap::new(),
     };
     // The first device is at work already; the second has only just asked.
-    for step in [Step::Complete(0), Step::Use(0)] {
+    for step in [MachineStep::Complete(0), MachineStep::Use(0)] {
         life.entries += life.take(0, step).await;
     }
     for &(device, step) in steps {
@@ -125,7 +127,7 @@ async fn live(place: Place, steps: &[(usize, Step)]) {
     life.house.place.clear().await;
 }
 
-async fn enrol(house: &House) -> Enrolled {
+async fn enrol(house: &LedgerFixture) -> Enrolled {
     let invitation = house.invite("受付PC", day(0)).await.id;
     let id = DeviceId::random(&house.entropy);
     let intent = house.intent(&id, house.by_invitation(&invitation), day(0));
@@ -134,9 +136,9 @@ async fn enrol(house: &House) -> Enrolled {
     Enrolled { id, invitation, key_hash }
 }
 
-impl Life {
+impl MachineLife {
     /// Takes the step and gives how many certificates, devices or tokens it moved: as many audit entries are due.
-    async fn take(&mut self, device: usize, step: Step) -> u64 {
+    async fn take(&mut self, device: usize, step: MachineStep) -> u64 {
         let (house, now) = (&self.house, self.now);
         let Enrolled { id, invitation, key_hash } = &self.devices[device];
         let certificates = house.certificates(id).await;
@@ -148,25 +150,25 @@ impl Life {
             |pick| picked(pick).and_then(Certificate::thumbprint).unwrap_or(Thumbprint::of(b"unknown"));
         let reserved = certificates.iter().filter(|one| one.state == Reserved).count() as u64;
         match step {
-            Step::Again => {
-                let mut intent = house.intent(id, Origin::Again(invitation.clone()), now);
+            MachineStep::Again => {
+                let mut intent = house.intent(id, IssuanceRight::Again(invitation.clone()), now);
                 intent.key_hash = *key_hash;
                 match house.ledger.group(intent).await {
                     Ok(_) => 1 + reserved,
                     Err(_) => 0,
                 }
             }
-            Step::Renew(pick) => {
+            MachineStep::Renew(pick) => {
                 let from = print(pick);
                 let start = certificates.iter().position(|one| one.thumbprint() == Some(from));
                 let pending = certificates.iter().skip(start.map_or(0, |start| start + 1));
                 let superseded = pending.filter(|one| !is_over(one.state)).count() as u64;
-                match house.ledger.group(house.intent(id, Origin::Renewal(from), now)).await {
+                match house.ledger.group(house.intent(id, IssuanceRight::Renewal(from), now)).await {
                     Ok(_) => 1 + superseded,
                     Err(_) => 0,
                 }
             }
-            Step::Complete(pick) => {
+            MachineStep::Complete(pick) => {
                 let Some(certificate) = picked(pick) else { return 0 };
                 let signed = house.signed(id, certificate.serial, now);
                 let thumbprint = signed.thumbprint;
@@ -174,14 +176,14 @@ impl Life {
                 self.issued.extend((done == 1).then_some(thumbprint));
                 done
             }
-            Step::Deliver(pick) => {
+            MachineStep::Deliver(pick) => {
                 let print = print(pick);
                 let delivered = house
                     .write(now, async |transaction| transaction.mark_delivered(&print, &operator()).await)
                     .await;
                 u64::from(delivered.unwrap())
             }
-            Step::Use(pick) => {
+            MachineStep::Use(pick) => {
                 let print = print(pick);
                 // Doors ask before they note.
                 match house.ledger.holding(&print).await.unwrap() {
@@ -193,24 +195,28 @@ impl Life {
                     _ => 0,
                 }
             }
-            Step::RetireDue => house.retire_due(now).await as u64,
-            Step::Abandon => {
+            MachineStep::RetireDue => house.retire_due(now).await as u64,
+            MachineStep::Abandon => {
                 let before = now.minus(DAY);
                 let abandoned =
                     house.write(now, async |transaction| transaction.abandon_reserved(before).await).await;
                 abandoned.unwrap() as u64
             }
-            Step::Suspend => count(&house.act(id, DeviceAction::Suspend, now).await),
-            Step::Resume => count(&house.act(id, DeviceAction::Resume, now).await),
-            Step::Revoke => count(&house.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
-            Step::Retire => count(&house.act(id, DeviceAction::Retire, now).await),
-            Step::SuspendTenant => count(&house.act_on_tenant(TenantAction::Suspend, now).await),
-            Step::ResumeTenant => count(&house.act_on_tenant(TenantAction::Resume, now).await),
-            Step::SignOut(all) => {
-                let of = if all { Holder::Tenant(house.tenant.clone()) } else { Holder::Device(id.clone()) };
+            MachineStep::Suspend => count(&house.act(id, DeviceAction::Suspend, now).await),
+            MachineStep::Resume => count(&house.act(id, DeviceAction::Resume, now).await),
+            MachineStep::Revoke => count(&house.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
+            MachineStep::Retire => count(&house.act(id, DeviceAction::Retire, now).await),
+            MachineStep::SuspendTenant => count(&house.act_on_tenant(TenantAction::Suspend, now).await),
+            MachineStep::ResumeTenant => count(&house.act_on_tenant(TenantAction::Resume, now).await),
+            MachineStep::SignOut(all) => {
+                let of = if all {
+                    TokenHolder::Tenant(house.tenant.clone())
+                } else {
+                    TokenHolder::Device(id.clone())
+                };
                 count(&house.sign_out(&of, now).await)
             }
-            Step::DenyToken(name) => {
+            MachineStep::DenyToken(name) => {
                 let jti = format!("token-{name}");
                 let denied = house
                     .write(now, async |transaction| {
@@ -219,14 +225,14 @@ impl Life {
                     .await;
                 u64::from(denied.unwrap().is_some())
             }
-            Step::Wait(days) => {
+            MachineStep::Wait(days) => {
                 self.now = now.plus(DAY * days);
                 0
             }
         }
     }
 
-    async fn check(&mut self, step: Step) {
+    async fn check(&mut self, step: MachineStep) {
         assert_eq!(self.house.audited().await, self.entries, "one entry a change after {step:?}");
         self.status.catch_up(self.now).await.unwrap();
         let mut folded = self.house.folded().await;
@@ -244,7 +250,7 @@ impl Life {
     }
 
     /// Nothing moves but forward, and nothing comes back from where there is no way back.
-    async fn check_ways(&mut self, step: Step) {
+    async fn check_ways(&mut self, step: MachineStep) {
         for Enrolled { id, .. } in &self.devices {
             let state = self.house.ledger.device(id).await.unwrap().unwrap().state;
             let before = self.stood.insert(id.clone(), state).unwrap_or(state);
@@ -259,7 +265,7 @@ impl Life {
     }
 
     /// The memory says what the ledger says, and nothing good of a stopped device.
-    async fn check_standing(&self, held: &Holding, step: Step) {
+    async fn check_standing(&self, held: &HeldCertificate, step: MachineStep) {
         let by_ledger = held.standing(self.now);
         let (_, remembered) = self.status.standing(&held.thumbprint, self.now).await.unwrap().unwrap();
         if self.now <= held.not_after {
@@ -272,7 +278,7 @@ impl Life {
         assert!(!stopped || by_ledger != Standing::Good, "a stopped device after {step:?}");
     }
 
-    async fn check_device(&self, id: &DeviceId, step: Step) {
+    async fn check_device(&self, id: &DeviceId, step: MachineStep) {
         let device = self.house.ledger.device(id).await.unwrap().unwrap();
         let certificates = self.house.certificates(id).await;
         let generations: Vec<_> = certificates.iter().map(|one| one.generation).collect();
@@ -284,7 +290,7 @@ impl Life {
         for elder in elders {
             assert!(elder.generation < in_use[0].generation, "no elder without a successor after {step:?}");
         }
-        if matches!(step, Step::RetireDue)
+        if matches!(step, MachineStep::RetireDue)
             && let Some(used) = in_use.first().and_then(|one| self.used.get(&one.thumbprint()?))
             && used.plus(GRACE) <= self.now
         {

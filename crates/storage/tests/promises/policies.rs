@@ -1,13 +1,17 @@
 //! Policies: rules of a tenant and of its sites, and the last place that is left goes to one.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, YEAR, day, guarded, operator, refusal};
+use crate::house::{DAY, LedgerFixture, YEAR, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::Code;
-use tegata_core::{DeviceId, InvitationId, Policies, Policy, Refusal, Role, SiteId, TenantId};
-use tegata_storage::{Actor, DeviceAction, Intent, NewInvitation, Origin, PolicyPlace, Result, Site, Tenant};
+use tegata_core::{
+    DeviceId, EffectivePolicy, EnrollmentPolicy, InvitationId, Refusal, Role, SiteId, TenantId,
+};
+use tegata_storage::{
+    Actor, DeviceAction, IssuanceRight, NewInvitation, PolicyPlace, ReserveSerial, Result, Site, Tenant,
+};
 
-impl House {
+impl LedgerFixture {
     fn everywhere(&self) -> PolicyPlace {
         PolicyPlace { tenant: self.tenant.clone(), site: None }
     }
@@ -16,11 +20,11 @@ impl House {
         PolicyPlace { tenant: self.tenant.clone(), site: Some(self.site.clone()) }
     }
 
-    async fn set(&self, place: &PolicyPlace, policy: &Policy) -> Result<bool> {
+    async fn set(&self, place: &PolicyPlace, policy: &EnrollmentPolicy) -> Result<bool> {
         self.write(day(0), async |transaction| transaction.set_policy(place, policy, &operator()).await).await
     }
 
-    async fn own_rules(&self, place: &PolicyPlace) -> Policy {
+    async fn own_rules(&self, place: &PolicyPlace) -> EnrollmentPolicy {
         self.write(day(0), async |transaction| transaction.policy(place).await).await.unwrap()
     }
 
@@ -32,7 +36,7 @@ impl House {
     }
 
     /// Somebody new at a site, about to take a place.
-    async fn newcomer(&self, site: &SiteId, role: Role) -> Intent {
+    async fn newcomer(&self, site: &SiteId, role: Role) -> ReserveSerial {
         let code = Code::random(&self.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&self.entropy),
@@ -44,7 +48,7 @@ impl House {
             expires_at: day(2).plus(YEAR * 2),
         };
         self.write(day(0), async |transaction| transaction.invite(&new, &operator()).await).await.unwrap();
-        let origin = Origin::Invitation {
+        let origin = IssuanceRight::Invitation {
             invitation: new.id,
             tenant: new.tenant,
             site: new.site,
@@ -77,15 +81,15 @@ impl House {
     }
 }
 
-fn places(devices: u32) -> Policy {
-    Policy { devices: Some(devices), ..Policy::default() }
+fn places(devices: u32) -> EnrollmentPolicy {
+    EnrollmentPolicy { devices: Some(devices), ..EnrollmentPolicy::default() }
 }
 
 on_both_engines! {
     async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(house: House) {
         let before = house.audited().await;
         let [everywhere, here] = [house.everywhere(), house.here()];
-        let strict = Policy {
+        let strict = EnrollmentPolicy {
             networks: Some(vec!["192.0.2.0/24".parse().unwrap()]),
             approval: true,
             ..places(3)
@@ -100,11 +104,11 @@ on_both_engines! {
         );
         let invited = house.invite("受付PC", day(0)).await;
         let by_code = house.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
-        let both = Policies { tenant: strict, site: places(1) };
+        let both = EffectivePolicy { tenant: strict, site: places(1) };
         assert_eq!(by_code.policies, both, "whoever is invited is judged by both");
         assert_eq!(house.ledger.invitation(&invited.id).await.unwrap().unwrap().policies, both);
-        assert!(house.set(&everywhere, &Policy::default()).await.unwrap());
-        assert!(!house.set(&everywhere, &Policy::default()).await.unwrap());
+        assert!(house.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
+        assert!(!house.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
         assert_eq!(house.ledger.policies().await.unwrap(), [(here, places(1))]);
         let actions = house.actions_after(before).await;
         let actions: Vec<_> = actions.iter().filter(|action| action.starts_with("policy")).collect();
@@ -164,8 +168,8 @@ on_both_engines! {
     async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         let claimed = house.newcomer(&house.site, Role::Device).await;
-        let Origin::Invitation { invitation, .. } = claimed.origin.clone() else { unreachable!() };
-        let mut again = house.intent(&claimed.device, Origin::Again(invitation), day(1));
+        let IssuanceRight::Invitation { invitation, .. } = claimed.origin.clone() else { unreachable!() };
+        let mut again = house.intent(&claimed.device, IssuanceRight::Again(invitation), day(1));
         again.key_hash = claimed.key_hash;
         house.ledger.group(claimed).await.unwrap();
         house.set(&house.everywhere(), &places(0)).await.unwrap();

@@ -1,9 +1,9 @@
 //! Receipts, published lists and tokens.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, operator};
+use crate::house::{DAY, LedgerFixture, day, operator};
 use tegata_core::{CLOCKS_APART, Timestamp};
-use tegata_storage::{IssuedToken, Seq, StoredCrl};
+use tegata_storage::{FeedPosition, IssuedToken, StoredCrl};
 
 on_both_engines! {
     async fn a_receipt_never_goes_backwards(house: House) {
@@ -66,10 +66,10 @@ on_both_engines! {
     }
 }
 
-async fn receipt(house: &House, surface: &str) -> (u64, Timestamp, Timestamp) {
+async fn receipt(house: &LedgerFixture, surface: &str) -> (u64, Timestamp, Timestamp) {
     let receipts = house.ledger.receipts().await.unwrap();
     let row = receipts.into_iter().find(|row| row.surface == surface).unwrap();
-    let Seq(seq) = row.seq;
+    let FeedPosition(seq) = row.seq;
     (seq, row.applied_at, row.seen_at)
 }
 
@@ -78,7 +78,7 @@ fn list(number: u64, revision: u64) -> StoredCrl {
     StoredCrl { number, revision, this_update: made, next_update: made.plus(DAY), der: vec![1, 2, 3] }
 }
 
-async fn publish(house: &House, number: u64, revision: u64) -> bool {
+async fn publish(house: &LedgerFixture, number: u64, revision: u64) -> bool {
     let list = list(number, revision);
     house
         .write(day(0), async |transaction| transaction.publish_crl(&house.issuer, 0, &list).await)

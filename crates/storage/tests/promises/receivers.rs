@@ -1,34 +1,38 @@
 //! Receivers of security events: one sender at a time, a place that never goes back, and streams that are stopped.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, operator};
+use crate::house::{LedgerFixture, day, operator};
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_core::security_event::{EventType, StreamStatus, Told};
-use tegata_storage::{Actor, Asked, ChangeStream, Changed, Delivery, DeviceAction, Place, ReceiverRow, Take};
+use tegata_core::security_event::{EventName, EventType, StreamStatus};
+use tegata_storage::{
+    Actor, ChangeStream, DeliveryOutcome, DeviceAction, PollAcknowledgment, ReceiverPosition, ReceiverRow,
+    StreamChange, VerificationAsked,
+};
 
 const LEASE: Duration = Duration::from_secs(30);
 const SIEM: (&str, bool) = ("siem", false);
 
-const fn passed(feed: u64) -> Delivery {
-    Delivery::Passed(Place { feed, issued: None })
+const fn passed(feed: u64) -> DeliveryOutcome {
+    DeliveryOutcome::Passed(ReceiverPosition { feed, issued: None })
 }
 
-impl House {
+impl LedgerFixture {
     async fn siem(&self) -> ReceiverRow {
         self.ledger.receiver("siem").await.unwrap().unwrap()
     }
 
-    async fn flow(&self, status: StreamStatus, as_operator: bool, at: Timestamp) -> Changed {
+    async fn flow(&self, status: StreamStatus, as_operator: bool, at: Timestamp) -> StreamChange {
         let by = if as_operator { operator() } else { Actor::Client("siem".into()) };
         let change =
             ChangeStream { id: "siem".into(), status, reason: Some("why".into()), by, as_operator, at };
         self.ledger.group(change).await.unwrap()
     }
 
-    async fn take(&self, feed: u64, told: Vec<Told>) {
-        let place = Place { feed, issued: None };
-        let take = Take { id: "siem".into(), place, told, rejected: vec![], failed: None, at: day(3) };
+    async fn take(&self, feed: u64, told: Vec<EventName>) {
+        let place = ReceiverPosition { feed, issued: None };
+        let take =
+            PollAcknowledgment { id: "siem".into(), place, told, rejected: vec![], failed: None, at: day(3) };
         self.ledger.group(take).await.unwrap();
     }
 
@@ -42,8 +46,8 @@ impl House {
     }
 }
 
-fn change(seq: u64) -> Told {
-    Told::Change { seq, kind: EventType::SessionRevoked }
+fn change(seq: u64) -> EventName {
+    EventName::Change { seq, kind: EventType::SessionRevoked }
 }
 
 on_both_engines! {
@@ -52,7 +56,7 @@ on_both_engines! {
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let ledger = &house.ledger;
         assert!(ledger.receivers().await.unwrap().is_empty());
-        assert_eq!(ledger.ask_verification("siem", "", Duration::ZERO, day(1)).await.unwrap(), Asked::Unknown);
+        assert_eq!(ledger.ask_verification("siem", "", Duration::ZERO, day(1)).await.unwrap(), VerificationAsked::Unknown);
         let row = ledger.claim_receiver(SIEM, "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
         assert_eq!((row.seq(), row.waiting, row.place().issued), (1, 1, None));
         let notices = ledger.notices("siem").await.unwrap();
@@ -89,11 +93,11 @@ on_both_engines! {
             assert!(ledger.note_delivery(("siem", "one"), delivery, day(9), at).await.unwrap());
             house.siem().await
         };
-        note(Delivery::Failed("away".into()), day(2)).await;
-        let row = note(Delivery::Failed("still away".into()), day(3)).await;
+        note(DeliveryOutcome::Failed("away".into()), day(2)).await;
+        let row = note(DeliveryOutcome::Failed("still away".into()), day(3)).await;
         assert_eq!((row.failures, row.failing_since()), (2, Some(day(2))));
         assert_eq!(row.failure.as_deref(), Some("still away"));
-        let row = note(Delivery::Rejected("7: invalid_request".into()), day(4)).await;
+        let row = note(DeliveryOutcome::Rejected("7: invalid_request".into()), day(4)).await;
         assert_eq!((row.rejections, row.rejection.as_deref()), (1, Some("7: invalid_request")));
         let row = note(passed(7), day(4)).await;
         assert_eq!((row.failures, row.failing_since(), row.failure), (0, None, None));
@@ -105,16 +109,16 @@ on_both_engines! {
         ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let first = ledger.notices("siem").await.unwrap();
         let ask = async |state: &str, interval| ledger.ask_verification("siem", state, interval, day(2)).await.unwrap();
-        assert_eq!(ask("a", Duration::ZERO).await, Asked::Noted);
-        assert_eq!(ask("b", LEASE).await, Asked::TooOften);
-        assert_eq!(ask("b", Duration::ZERO).await, Asked::Noted);
-        assert!(ledger.note_delivery(("siem", "one"), Delivery::Noticed(first[0].number), day(9), day(2)).await.unwrap());
+        assert_eq!(ask("a", Duration::ZERO).await, VerificationAsked::Noted);
+        assert_eq!(ask("b", LEASE).await, VerificationAsked::TooOften);
+        assert_eq!(ask("b", Duration::ZERO).await, VerificationAsked::Noted);
+        assert!(ledger.note_delivery(("siem", "one"), DeliveryOutcome::Noticed(first[0].number), day(9), day(2)).await.unwrap());
         let left: Vec<_> = ledger.notices("siem").await.unwrap().iter().map(|notice| notice.payload["state"].clone()).collect();
         assert_eq!(left, ["a", "b"], "taking one takes no other");
         for _ in 0..14 {
-            assert_eq!(ask("", Duration::ZERO).await, Asked::Noted);
+            assert_eq!(ask("", Duration::ZERO).await, VerificationAsked::Noted);
         }
-        assert_eq!(ask("", Duration::ZERO).await, Asked::TooOften, "they do not pile up without end");
+        assert_eq!(ask("", Duration::ZERO).await, VerificationAsked::TooOften, "they do not pile up without end");
     }
 
     async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(house: House) {
@@ -136,7 +140,7 @@ on_both_engines! {
 
     async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(house: House) {
         let ledger = &house.ledger;
-        assert_eq!(house.flow(StreamStatus::Paused, true, day(0)).await, Changed::Unknown);
+        assert_eq!(house.flow(StreamStatus::Paused, true, day(0)).await, StreamChange::Unknown);
         ledger.introduce_receiver("siem", true, day(0)).await.unwrap();
         let begun = house.siem().await.place();
         house.flow(StreamStatus::Paused, false, day(1)).await;
@@ -159,15 +163,15 @@ on_both_engines! {
     async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(house: House) {
         house.ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
         house.flow(StreamStatus::Paused, true, day(1)).await;
-        assert_eq!(house.flow(StreamStatus::Enabled, false, day(1)).await, Changed::Held);
-        assert!(matches!(house.flow(StreamStatus::Paused, false, day(1)).await, Changed::Done(_)));
+        assert_eq!(house.flow(StreamStatus::Enabled, false, day(1)).await, StreamChange::Held);
+        assert!(matches!(house.flow(StreamStatus::Paused, false, day(1)).await, StreamChange::Done(_)));
         assert!(house.siem().await.is_held(), "saying the same takes nothing away from it");
         house.flow(StreamStatus::Enabled, true, day(1)).await;
         let told: Vec<_> = house.ledger.notices("siem").await.unwrap();
         let statuses: Vec<_> = told[1..].iter().map(|notice| notice.payload["status"].clone()).collect();
         assert_eq!(statuses, ["paused", "enabled"]);
         assert!(told[1..].iter().all(|notice| notice.kind == EventType::StreamUpdated));
-        assert!(matches!(house.flow(StreamStatus::Disabled, false, day(1)).await, Changed::Done(_)));
+        assert!(matches!(house.flow(StreamStatus::Disabled, false, day(1)).await, StreamChange::Done(_)));
     }
 
     async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(house: House) {

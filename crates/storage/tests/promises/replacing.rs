@@ -1,13 +1,13 @@
 //! An invitation whose device was never used goes to another key, and to nobody once it was.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, Invited, day, operator, refusal};
+use crate::house::{DAY, InvitedDevice, LedgerFixture, day, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::{CertificateState as State, DeviceId, Refusal, RevocationReason, Thumbprint, Timestamp};
-use tegata_storage::{DeviceAction, DeviceFilter, Lineage, Origin, Result};
+use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, Lineage, Result};
 
-impl House {
-    async fn enrolled(&self) -> (Invited, DeviceId, Thumbprint) {
+impl LedgerFixture {
+    async fn enrolled(&self) -> (InvitedDevice, DeviceId, Thumbprint) {
         let invited = self.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&self.entropy);
         let intent = self.intent(&device, self.by_invitation(&invited.id), day(0));
@@ -15,8 +15,13 @@ impl House {
         (invited, device, thumbprint)
     }
 
-    async fn replace(&self, invited: &Invited, device: &DeviceId, now: Timestamp) -> Result<Thumbprint> {
-        self.issue(self.intent(device, Origin::Replacement(invited.id.clone()), now)).await
+    async fn replace(
+        &self,
+        invited: &InvitedDevice,
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<Thumbprint> {
+        self.issue(self.intent(device, IssuanceRight::Replacement(invited.id.clone()), now)).await
     }
 }
 
@@ -48,7 +53,7 @@ on_both_engines! {
         assert!(all.iter().any(Result::is_ok));
         let living = house.states(&device).await.iter().filter(|state| **state == State::Issued).count();
         assert_eq!(living, 1, "whoever came last has the only one");
-        let mut again = house.intent(&device, Origin::Again(invited.id.clone()), day(0));
+        let mut again = house.intent(&device, IssuanceRight::Again(invited.id.clone()), day(0));
         again.key_hash = first.key_hash.try_into().unwrap();
         assert_eq!(refusal(house.ledger.group(again).await), Refusal::KeyReused);
     }

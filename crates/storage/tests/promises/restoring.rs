@@ -1,32 +1,33 @@
 //! A restore does not un-revoke: what was acknowledged after the backup holds, though the restored ledger has never
 //! heard of it.
 
-use crate::engines::{Place, run};
-use crate::house::{DAY, House, day, operator};
+use crate::engines::{EnginePlace, run};
+use crate::house::{DAY, LedgerFixture, day, operator};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
 use tegata_core::entropy::bytes;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::{
     DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, TenantState,
     Thumbprint, Timestamp,
 };
 use tegata_storage::{
     DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Outdated,
-    Result, Rotation, Status, StoredCrl, StoredIssuer, TenantAction,
+    Result, Rotation, StatusCache, StoredCrl, StoredIssuer, TenantAction,
 };
 use tempfile::TempDir;
 
 /// A house with a revocation log on what stands for another disk.
-pub(crate) struct Kept {
-    pub(crate) house: House,
+pub(crate) struct KeptAnswer {
+    pub(crate) house: LedgerFixture,
     disk: TempDir,
 }
 
-impl Kept {
-    pub(crate) async fn open(place: Place) -> Self {
-        let mut kept = Self { house: House::open(place).await, disk: tempfile::tempdir().expect("a disk") };
+impl KeptAnswer {
+    pub(crate) async fn open(place: EnginePlace) -> Self {
+        let mut kept =
+            Self { house: LedgerFixture::open(place).await, disk: tempfile::tempdir().expect("a disk") };
         kept.reopen(day(0)).await.expect("a ledger that begins a log");
         kept
     }
@@ -236,7 +237,7 @@ on_both_engines! {
         kept.stop(&lost.0, DeviceAction::Suspend, day(1)).await;
         kept.stop(&lost.0, DeviceAction::Resume, day(1)).await;
         kept.stop(&stolen.0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
-        kept.house.sign_out(&Holder::Device(lost.0.clone()), day(1)).await.unwrap();
+        kept.house.sign_out(&TokenHolder::Device(lost.0.clone()), day(1)).await.unwrap();
         let before = kept.house.folded().await;
 
         kept.restore(day(2)).await.unwrap();
@@ -449,7 +450,7 @@ on_both_engines! {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
         let (stranger, thumbprint) = kept.house.enrol(day(0)).await;
-        let status = Status::load(kept.house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(kept.house.ledger.clone(), day(0)).await.unwrap();
         assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_some());
         kept.stop(&device, DeviceAction::Suspend, day(0)).await;
         status.catch_up(day(0)).await.unwrap();
@@ -473,7 +474,7 @@ impl tegata_core::Clock for Stopped {
     }
 }
 
-async fn publish(kept: &Kept, number: u64) {
+async fn publish(kept: &KeptAnswer, number: u64) {
     let (this_update, next_update) = (day(0), day(1));
     let crl = StoredCrl { number, revision: 1, this_update, next_update, der: b"a list".to_vec() };
     let issuer = &kept.house.issuer;
@@ -482,14 +483,14 @@ async fn publish(kept: &Kept, number: u64) {
     assert!(published.unwrap());
 }
 
-async fn another_issuer(kept: &Kept) -> IssuerId {
+async fn another_issuer(kept: &KeptAnswer) -> IssuerId {
     let id = IssuerId::random(&kept.house.entropy);
     let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"another CA".to_vec(), None);
     kept.house.write(day(0), async |writing| writing.add_issuer(&issuer, &operator()).await).await.unwrap();
     id
 }
 
-async fn revoke(kept: &Kept, thumbprint: &Thumbprint, now: Timestamp) {
+async fn revoke(kept: &KeptAnswer, thumbprint: &Thumbprint, now: Timestamp) {
     kept.house
         .write(now, async |writing| {
             writing.revoke_certificate(thumbprint, KeyCompromise, Lineage::Whole, "", &operator()).await
@@ -499,11 +500,11 @@ async fn revoke(kept: &Kept, thumbprint: &Thumbprint, now: Timestamp) {
 }
 
 async fn is_refused_by_the_memory(
-    kept: &Kept,
+    kept: &KeptAnswer,
     refused: &[&(DeviceId, Thumbprint)],
     accepted: &[&(DeviceId, Thumbprint)],
 ) {
-    let status = Status::load(kept.house.ledger.clone(), day(2)).await.unwrap();
+    let status = StatusCache::load(kept.house.ledger.clone(), day(2)).await.unwrap();
     for (expected, certificates) in [(false, refused), (true, accepted)] {
         for (_, thumbprint) in certificates {
             let (_, standing) =
@@ -515,8 +516,10 @@ async fn is_refused_by_the_memory(
 
 /// The log of another installation.
 async fn others_log() -> Vec<u8> {
-    let mut kept =
-        Kept { house: House::open(Place::sqlite()).await, disk: tempfile::tempdir().expect("a disk") };
+    let mut kept = KeptAnswer {
+        house: LedgerFixture::open(EnginePlace::sqlite()).await,
+        disk: tempfile::tempdir().expect("a disk"),
+    };
     // Chance repeats in tests, and the name of a log is chance.
     bytes::<32>(&kept.house.entropy);
     kept.reopen(day(0)).await.unwrap();

@@ -1,11 +1,12 @@
 //! Single certificates, their descendants, and keys in other hands.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, operator, refusal};
+use crate::house::{LedgerFixture, day, operator, refusal};
 use tegata_core::feed::Denial;
 use tegata_core::{DeviceId, InvitationId, Refusal, RevocationReason, Standing, Thumbprint};
 use tegata_storage::{
-    IssuerKind, IssuerState, Ledger, LedgerError, Lineage, Origin, Result, Revoked, StoredIssuer,
+    IssuanceRight, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, Result, RevocationEffect,
+    StoredIssuer,
 };
 
 on_both_engines! {
@@ -85,7 +86,7 @@ on_both_engines! {
     async fn a_ca_at_rest_issues_nothing_and_its_certificates_live_on(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         move_issuer(house, IssuerState::Resting).await.unwrap();
-        let refused = house.ledger.group(house.intent(&device, Origin::Renewal(first), day(1))).await;
+        let refused = house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(1))).await;
         assert!(matches!(refused, Err(LedgerError::Refused(Refusal::NoIssuer))), "{refused:?}");
         assert_eq!(standings(house, &[first]).await, [Standing::Good]);
         assert_eq!(house.ledger.living_certificates(&house.issuer, day(1)).await.unwrap(), 1);
@@ -143,7 +144,7 @@ on_both_engines! {
     }
 }
 
-async fn three_generations(house: &House) -> (DeviceId, Vec<Thumbprint>) {
+async fn three_generations(house: &LedgerFixture) -> (DeviceId, Vec<Thumbprint>) {
     let (device, first) = house.enrol(day(0)).await;
     house.present(&first, day(0)).await;
     let second = house.renew(&device, first, day(1)).await.unwrap();
@@ -152,7 +153,11 @@ async fn three_generations(house: &House) -> (DeviceId, Vec<Thumbprint>) {
     (device, vec![first, second, third])
 }
 
-async fn revoke(house: &House, which: &Thumbprint, reason: RevocationReason) -> Result<Revoked> {
+async fn revoke(
+    house: &LedgerFixture,
+    which: &Thumbprint,
+    reason: RevocationReason,
+) -> Result<RevocationEffect> {
     house
         .write(day(3), async |transaction| {
             transaction.revoke_certificate(which, reason, Lineage::of(reason), "", &operator()).await
@@ -160,7 +165,7 @@ async fn revoke(house: &House, which: &Thumbprint, reason: RevocationReason) -> 
         .await
 }
 
-async fn standings(house: &House, line: &[Thumbprint]) -> Vec<Standing> {
+async fn standings(house: &LedgerFixture, line: &[Thumbprint]) -> Vec<Standing> {
     let mut standings = Vec::new();
     for thumbprint in line {
         standings.push(house.ledger.holding(thumbprint).await.unwrap().unwrap().standing(day(3)));
@@ -168,7 +173,7 @@ async fn standings(house: &House, line: &[Thumbprint]) -> Vec<Standing> {
     standings
 }
 
-async fn move_issuer(house: &House, to: IssuerState) -> Result<()> {
+async fn move_issuer(house: &LedgerFixture, to: IssuerState) -> Result<()> {
     house
         .write(day(1), async |transaction| {
             let reason = RevocationReason::CessationOfOperation;

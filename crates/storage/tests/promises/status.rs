@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::{Clock, Standing, Thumbprint, Timestamp};
-use tegata_storage::{DeviceAction, Status};
+use tegata_storage::{DeviceAction, StatusCache};
 
 on_both_engines! {
     async fn standing_follows_when_the_memory_catches_up(house: House) {
-        let status = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         let (device, thumbprint) = house.enrol(day(1)).await;
         assert_eq!(standing(&status, &thumbprint, day(1)).await, Some(Standing::Good), "new ones are known at once");
         for (action, expected) in [
@@ -27,7 +27,7 @@ on_both_engines! {
     }
 
     async fn a_retired_generation_is_told_apart(house: House) {
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let second = house.renew(&device, first, day(0)).await.unwrap();
@@ -47,20 +47,20 @@ on_both_engines! {
             (day(375), Standing::Good),
             (day(375).plus(Duration::from_millis(1)), Standing::Expired),
         ] {
-            let status = Status::load(house.ledger.clone(), now).await.unwrap();
+            let status = StatusCache::load(house.ledger.clone(), now).await.unwrap();
             assert_eq!(standing(&status, &thumbprint, now).await, Some(expected), "{now}");
         }
     }
 
     async fn nobody_is_remembered_whom_the_ledger_does_not_know(house: House) {
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &Thumbprint::of(b"never issued"), day(0)).await, None);
         assert_eq!(standing(&status, &Thumbprint::of(b"never issued"), day(1)).await, None);
     }
 
     async fn a_stale_memory_asks_the_ledger(house: House) {
         let (device, thumbprint) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(0)).await, Some(Standing::Good));
         house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
         let later = day(0).plus(Duration::from_millis(1001));
@@ -69,7 +69,7 @@ on_both_engines! {
 
     async fn a_memory_from_the_future_is_stale(house: House) {
         let (device, thumbprint) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(9)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(9)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(9)).await, Some(Standing::Good));
         house.act(&device, DeviceAction::Suspend, day(9)).await.unwrap();
         let set_back = standing(&status, &thumbprint, day(8)).await;
@@ -78,7 +78,7 @@ on_both_engines! {
 
     async fn with_the_ledger_gone_nobody_is_let_in(house: House) {
         let (_, thumbprint) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(0)).await, Some(Standing::Good));
         house.ledger.close().await;
         assert!(status.catch_up(day(0)).await.is_err());
@@ -90,7 +90,7 @@ on_both_engines! {
 
     async fn a_first_use_is_written_once(house: House) {
         let (_, thumbprint) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let before = house.audited().await;
         let (facts, _) = status.standing(&thumbprint, day(0)).await.unwrap().unwrap();
         let uses = join_all((0..8).map(|_| status.note_use(&facts, day(7), day(0)))).await;
@@ -102,7 +102,7 @@ on_both_engines! {
 
     async fn a_token_taken_back_is_refused_after_catching_up(house: House) {
         let (device, _) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert!(!status.token_denied("a-token"));
         house.write(day(0), async |transaction| {
             transaction.deny_token("a-token", day(1), &device, &crate::house::operator()).await
@@ -115,7 +115,7 @@ on_both_engines! {
 
     async fn a_follower_hears_of_a_change_by_itself(house: House) {
         let (device, thumbprint) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let following = tokio::spawn(status.clone().follow(Arc::new(Midnight)));
         let seq = house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
         tokio::time::timeout(Duration::from_secs(5), async {
@@ -129,7 +129,7 @@ on_both_engines! {
 
     async fn a_subscriber_misses_nothing_and_hears_in_order(house: House) {
         let (device, _) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(0)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let (mut denials, mut events) = status.subscribe();
         let listening = tokio::spawn(async move {
             while denials.seq() < 60 {
@@ -168,6 +168,6 @@ impl Clock for Midnight {
     }
 }
 
-async fn standing(status: &Status, thumbprint: &Thumbprint, now: Timestamp) -> Option<Standing> {
+async fn standing(status: &StatusCache, thumbprint: &Thumbprint, now: Timestamp) -> Option<Standing> {
     status.standing(thumbprint, now).await.unwrap().map(|(_, standing)| standing)
 }

@@ -1,14 +1,14 @@
 //! What token status lists are made of: a place for each certificate, and what is to be said of it.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, day, operator};
+use crate::house::{DAY, LedgerFixture, day, operator};
 use std::collections::{BTreeMap, HashSet};
 use tegata_core::RevocationReason::{CessationOfOperation, KeyCompromise};
 use tegata_core::entropy::bytes;
-use tegata_core::feed::{Denials, Holder};
+use tegata_core::feed::{Denials, TokenHolder};
 use tegata_core::status_list::TokenStatus::{self, Invalid, Suspended, Valid};
 use tegata_core::{DeviceId, Standing, Thumbprint, Timestamp};
-use tegata_storage::{DeviceAction, Lineage, Status, StatusPlace, TenantAction};
+use tegata_storage::{DeviceAction, Lineage, StatusCache, StatusPlace, TenantAction};
 
 on_both_engines! {
     async fn every_certificate_has_a_place_of_its_own_whatever_way_it_came(house: House) {
@@ -17,7 +17,7 @@ on_both_engines! {
         let together = invitations.iter().map(|invited| {
             let device = DeviceId::random(&house.entropy);
             let mut origin = house.by_invitation(&invited.id);
-            if let tegata_storage::Origin::Invitation { label, .. } = &mut origin {
+            if let tegata_storage::IssuanceRight::Invitation { label, .. } = &mut origin {
                 *label = "a".into();
             }
             house.issue(house.intent(&device, origin, day(0)))
@@ -90,19 +90,19 @@ on_both_engines! {
     async fn whoever_is_signed_out_goes_on_at_another_place_and_the_old_one_is_burned(house: House) {
         let (device, certificate) = house.enrol(day(0)).await;
         let (_, other) = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         let known = async |certificate: &Thumbprint| {
             status.catch_up(day(1)).await.unwrap();
             status.standing(certificate, day(1)).await.unwrap().unwrap().0.status_place.unwrap()
         };
         let [first, untouched] = [known(&certificate).await, known(&other).await];
-        house.sign_out(&Holder::Device(device.clone()), day(1)).await.unwrap();
+        house.sign_out(&TokenHolder::Device(device.clone()), day(1)).await.unwrap();
         let second = known(&certificate).await;
         assert_ne!(first, second);
         assert_eq!(known(&other).await, untouched);
         assert_eq!(said(house).await, BTreeMap::from([(first, Invalid)]));
 
-        house.sign_out(&Holder::Tenant(house.tenant.clone()), day(2)).await.unwrap();
+        house.sign_out(&TokenHolder::Tenant(house.tenant.clone()), day(2)).await.unwrap();
         let places: HashSet<u64> = [first, second, untouched, known(&certificate).await, known(&other).await].into();
         assert_eq!(places.len(), 5);
         assert_eq!(said(house).await.into_keys().collect::<HashSet<_>>(), [first, second, untouched].into());
@@ -111,9 +111,9 @@ on_both_engines! {
 
     async fn a_moment_that_was_passed_already_moves_nobody(house: House) {
         let (device, certificate) = house.enrol(day(0)).await;
-        house.sign_out(&Holder::Device(device.clone()), day(2)).await.unwrap();
+        house.sign_out(&TokenHolder::Device(device.clone()), day(2)).await.unwrap();
         let settled = place(house, &certificate).await;
-        let tenant = Holder::Tenant(house.tenant.clone());
+        let tenant = TokenHolder::Tenant(house.tenant.clone());
         house.write(day(3), async |transaction| {
             transaction.deny_tokens(&tenant, Some(day(1)), "", &operator()).await
         }).await.unwrap();
@@ -122,7 +122,7 @@ on_both_engines! {
         let moved = place(house, &certificate).await;
         assert_ne!(moved, settled);
         house.write(day(5), async |transaction| {
-            transaction.deny_tokens(&Holder::Device(device.clone()), Some(day(3)), "", &operator()).await
+            transaction.deny_tokens(&TokenHolder::Device(device.clone()), Some(day(3)), "", &operator()).await
         }).await.unwrap();
         assert_eq!(place(house, &certificate).await, moved);
     }
@@ -131,7 +131,7 @@ on_both_engines! {
         let (device, certificate) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let old = place(house, &certificate).await;
-        house.sign_out(&Holder::Device(device), day(1)).await.unwrap();
+        house.sign_out(&TokenHolder::Device(device), day(1)).await.unwrap();
         let new = place(house, &certificate).await;
         assert_eq!(said(house).await, BTreeMap::from([(old, Invalid), (new, Suspended)]));
         assert_eq!(followed(house).await, said(house).await);
@@ -158,13 +158,13 @@ on_both_engines! {
     }
 }
 
-async fn place(house: &House, certificate: &Thumbprint) -> u64 {
+async fn place(house: &LedgerFixture, certificate: &Thumbprint) -> u64 {
     let held = house.ledger.holding(certificate).await.unwrap().expect("a certificate");
     held.status_place.expect("a place").unsigned_abs()
 }
 
 /// All that the ledger says at once.
-async fn said(house: &House) -> BTreeMap<u64, TokenStatus> {
+async fn said(house: &LedgerFixture) -> BTreeMap<u64, TokenStatus> {
     let mut said = BTreeMap::new();
     house
         .ledger
@@ -175,7 +175,7 @@ async fn said(house: &House) -> BTreeMap<u64, TokenStatus> {
 }
 
 /// What comes out when each event's places are read in turn, as they are by now.
-async fn followed(house: &House) -> BTreeMap<u64, TokenStatus> {
+async fn followed(house: &LedgerFixture) -> BTreeMap<u64, TokenStatus> {
     let mut said = BTreeMap::new();
     let mut denials = Denials::default();
     loop {
@@ -195,7 +195,7 @@ async fn followed(house: &House) -> BTreeMap<u64, TokenStatus> {
 }
 
 /// Something that staff, devices or the clock do. What is not allowed at the moment changes nothing.
-async fn step(house: &House, devices: &mut [(DeviceId, Thumbprint)], now: Timestamp) {
+async fn step(house: &LedgerFixture, devices: &mut [(DeviceId, Thumbprint)], now: Timestamp) {
     let [what, who] = bytes::<2>(&house.entropy);
     let who = usize::from(who) % devices.len();
     let (device, certificate) = devices[who].clone();
@@ -207,8 +207,8 @@ async fn step(house: &House, devices: &mut [(DeviceId, Thumbprint)], now: Timest
         }
         4 => drop(house.act_on_tenant(TenantAction::Suspend, now).await),
         5 | 6 => drop(house.act_on_tenant(TenantAction::Resume, now).await),
-        7 => drop(house.sign_out(&Holder::Device(device), now).await),
-        8 if what % 3 == 0 => drop(house.sign_out(&Holder::Tenant(house.tenant.clone()), now).await),
+        7 => drop(house.sign_out(&TokenHolder::Device(device), now).await),
+        8 if what % 3 == 0 => drop(house.sign_out(&TokenHolder::Tenant(house.tenant.clone()), now).await),
         9 => {
             let revoked = house.write(now, async |transaction| {
                 transaction

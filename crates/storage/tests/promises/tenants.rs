@@ -1,14 +1,14 @@
 //! The switch that stops a tenant with all its devices, and signing out.
 
 use crate::engines::on_both_engines;
-use crate::house::{House, day, guarded, operator, refusal};
+use crate::house::{LedgerFixture, day, guarded, operator, refusal};
 use tegata_core::RevocationReason::KeyCompromise;
-use tegata_core::feed::{Change, Denial, Holder};
+use tegata_core::feed::{Change, Denial, TokenHolder};
 use tegata_core::{
     DeviceId, DeviceState, Refusal, Role, Standing, TenantId, TenantState, Thumbprint, Timestamp,
 };
 use tegata_storage::TenantAction::{Resume, Suspend};
-use tegata_storage::{DeviceAction, DeviceFilter, Origin, Result, Status, Tenant, TenantAction};
+use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, Result, StatusCache, Tenant, TenantAction};
 
 on_both_engines! {
     async fn a_tenant_is_stopped_once_and_resumed_once(house: House) {
@@ -78,7 +78,7 @@ on_both_engines! {
     async fn list_and_responder_say_on_hold_of_every_certificate_signed_or_not(house: House) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
-        house.ledger.group(house.intent(&device, Origin::Renewal(first), day(0))).await.unwrap();
+        house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(0))).await.unwrap();
         act(house, Suspend).await.unwrap();
         let listed = house.ended(day(1)).await;
         assert_eq!(listed.len(), 2);
@@ -116,21 +116,21 @@ on_both_engines! {
 
     async fn the_memory_hears_of_it_by_the_feed(house: House) {
         let ours = house.enrol(day(0)).await;
-        let status = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+        let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         for (action, standing) in [(Suspend, Standing::Suspended), (Resume, Standing::Good)] {
             act(house, action).await.unwrap();
             status.catch_up(day(1)).await.unwrap();
             let (facts, stands) = status.standing(&ours.1, day(1)).await.unwrap().unwrap();
             assert_eq!(stands, standing);
             assert_eq!(status.is_denied(Some(&facts.tenant), &ours.0, &ours.1), standing != Standing::Good);
-            let loaded = Status::load(house.ledger.clone(), day(1)).await.unwrap();
+            let loaded = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
             assert_eq!(loaded.standing(&ours.1, day(1)).await.unwrap().unwrap().1, standing, "a fresh one as well");
         }
     }
 
     async fn who_is_signed_out_is_so_from_the_next_whole_second_on(house: House) {
         let (device, _) = house.enrol(day(0)).await;
-        let holders = [Holder::Device(device.clone()), Holder::Tenant(house.tenant.clone())];
+        let holders = [TokenHolder::Device(device.clone()), TokenHolder::Tenant(house.tenant.clone())];
         for (of, moment) in holders.iter().zip([1_i64, 2]) {
             let entries = house.audited().await;
             let asked = Timestamp::from_millis(day(1).millis() + moment * 1000 - 700);
@@ -155,7 +155,7 @@ on_both_engines! {
 
     async fn whoever_is_signed_out_twice_in_a_second_loses_what_was_issued_in_between(house: House) {
         let (device, _) = house.enrol(day(0)).await;
-        let (one, all) = (Holder::Device(device.clone()), Holder::Tenant(house.tenant.clone()));
+        let (one, all) = (TokenHolder::Device(device.clone()), TokenHolder::Tenant(house.tenant.clone()));
         let mut dated = None;
         for (of, later) in [(&one, 0), (&one, 400), (&all, 999), (&one, 999), (&all, 999), (&all, 1000)] {
             let now = Timestamp::from_millis(day(1).millis() + later);
@@ -169,15 +169,15 @@ on_both_engines! {
 
     async fn signing_out_goes_only_forward_and_never_ahead(house: House) {
         let (device, _) = house.enrol(day(0)).await;
-        let of = Holder::Device(device);
+        let of = TokenHolder::Device(device);
         sign_out(house, &of, day(1)).await.unwrap();
         let before = (house.audited().await, house.ledger.feed_head().await.unwrap());
         for (of, moment) in [
             (&of, day(1)),
             (&of, day(0)),
             (&of, day(3)),
-            (&Holder::Device(DeviceId::random(&house.entropy)), day(1)),
-            (&Holder::Tenant(TenantId::random(&house.entropy)), day(1)),
+            (&TokenHolder::Device(DeviceId::random(&house.entropy)), day(1)),
+            (&TokenHolder::Tenant(TenantId::random(&house.entropy)), day(1)),
         ] {
             assert!(guarded(&sign_out(house, of, moment).await), "{of:?} {moment}");
         }
@@ -186,31 +186,32 @@ on_both_engines! {
     }
 }
 
-async fn act(house: &House, action: TenantAction) -> Result<u64> {
+async fn act(house: &LedgerFixture, action: TenantAction) -> Result<u64> {
     house.act_on_tenant(action, day(1)).await
 }
 
-async fn sign_out(house: &House, of: &Holder, before: Timestamp) -> Result<u64> {
+async fn sign_out(house: &LedgerFixture, of: &TokenHolder, before: Timestamp) -> Result<u64> {
     house.write(day(2), async |writing| writing.deny_tokens(of, Some(before), "", &operator()).await).await
 }
 
-async fn stands(house: &House, expected: &[(&(DeviceId, Thumbprint), Standing)]) {
+async fn stands(house: &LedgerFixture, expected: &[(&(DeviceId, Thumbprint), Standing)]) {
     for ((_, thumbprint), standing) in expected {
         let holding = house.ledger.holding(thumbprint).await.unwrap().unwrap();
         assert_eq!(holding.standing(day(2)), *standing);
     }
 }
 
-async fn enrol_gate(house: &House) -> Result<(DeviceId, Thumbprint)> {
+async fn enrol_gate(house: &LedgerFixture) -> Result<(DeviceId, Thumbprint)> {
     let invited = house.invite_as(Role::Gate, "受付PC", day(1)).await;
-    let Origin::Invitation { invitation, tenant, site, label, .. } = house.by_invitation(&invited.id) else {
+    let IssuanceRight::Invitation { invitation, tenant, site, label, .. } = house.by_invitation(&invited.id)
+    else {
         unreachable!("an invitation")
     };
-    let origin = Origin::Invitation { invitation, tenant, site, role: Role::Gate, label };
+    let origin = IssuanceRight::Invitation { invitation, tenant, site, role: Role::Gate, label };
     let gate = DeviceId::random(&house.entropy);
     Ok((gate.clone(), house.issue(house.intent(&gate, origin, day(1))).await?))
 }
 
-async fn revision(house: &House) -> u64 {
+async fn revision(house: &LedgerFixture) -> u64 {
     house.ledger.shards(&house.issuer).await.unwrap()[0].revision
 }

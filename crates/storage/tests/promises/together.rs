@@ -1,14 +1,14 @@
 //! Many certificates in one commit: whoever is refused alone is refused among others, and harms nobody.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, House, Invited, day, guarded, operator};
+use crate::house::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::CertificateState::{Issued, Reserved, Revoked};
 use tegata_core::{DeviceId, IssuerId, Refusal, RevocationReason};
 use tegata_storage::{
-    Actor, Complete, DeviceAction, Intent, IssuerKind, IssuerState, LedgerError, Note, Operation, Origin,
-    Result, StoredIssuer,
+    Actor, AuditNote, DeviceAction, IssuanceRight, IssuerKind, IssuerState, LedgerError, Operation,
+    ReserveSerial, Result, StoreCertificate, StoredIssuer,
 };
 
 on_both_engines! {
@@ -31,7 +31,7 @@ on_both_engines! {
         let elsewhere = house.invite("裏のPC", day(1)).await;
         let resting = resting_issuer(house).await;
 
-        let with = async |change: fn(&mut Intent, &[u8; 32], &IssuerId), key: &[u8; 32]| {
+        let with = async |change: fn(&mut ReserveSerial, &[u8; 32], &IssuerId), key: &[u8; 32]| {
             let mut intent = first_time(house, &house.invite("受付PC", day(1)).await);
             change(&mut intent, key, &resting);
             intent
@@ -44,14 +44,14 @@ on_both_engines! {
             (first_time(house, &withdrawn), Some(Refusal::InvitationWithdrawn)),
             (first_time(house, &expired), Some(Refusal::InvitationExpired)),
             (first_time(house, &elsewhere), None),
-            (house.intent(&suspended, Origin::Renewal(theirs), day(1)), Some(Refusal::RenewalNotPossible)),
-            (house.intent(&enrolled, Origin::Renewal(theirs), day(1)), Some(Refusal::RenewalNotPossible)),
+            (house.intent(&suspended, IssuanceRight::Renewal(theirs), day(1)), Some(Refusal::RenewalNotPossible)),
+            (house.intent(&enrolled, IssuanceRight::Renewal(theirs), day(1)), Some(Refusal::RenewalNotPossible)),
         ];
         for (intent, why) in refused {
             let before = house.audited().await;
             let (device, invitation) = (intent.device.clone(), intent.origin.clone());
             let mut group = many(house, 6).await;
-            group.push(house.intent(&enrolled, Origin::Renewal(first), day(1)));
+            group.push(house.intent(&enrolled, IssuanceRight::Renewal(first), day(1)));
             let good: Vec<_> = group.iter().map(|intent| intent.device.clone()).collect();
             group.insert(3, intent);
             let mut outcomes = together(house, group).await;
@@ -101,8 +101,8 @@ on_both_engines! {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let mut group = many(house, 2).await;
-        group.push(house.intent(&device, Origin::Renewal(first), day(1)));
-        group.push(house.intent(&device, Origin::Renewal(first), day(1)));
+        group.push(house.intent(&device, IssuanceRight::Renewal(first), day(1)));
+        group.push(house.intent(&device, IssuanceRight::Renewal(first), day(1)));
         let outcomes: Vec<_> = together(house, group).await.into_iter().map(Result::unwrap).collect();
         let mut renewed = outcomes[2..].to_vec();
         renewed.sort_unstable();
@@ -115,7 +115,7 @@ on_both_engines! {
         let group = many(house, 8).await;
         let reserved: Vec<_> = group.iter().map(|intent| (intent.device.clone(), intent.serial)).collect();
         assert!(together(house, group).await.iter().all(Result::is_ok));
-        let mut group: Vec<Complete> =
+        let mut group: Vec<StoreCertificate> =
             reserved.iter().map(|(device, serial)| house.signed(device, *serial, day(1))).collect();
         group[2].device = reserved[3].0.clone();
         group[4].der.push(0);
@@ -152,7 +152,7 @@ on_both_engines! {
             let group = many(house, count).await;
             let all: Vec<_> = group.iter().collect();
             let generations = house
-                .write(day(1), async |transaction| Intent::apply_all(&all, transaction).await)
+                .write(day(1), async |transaction| ReserveSerial::apply_all(&all, transaction).await)
                 .await
                 .expect("together, not one by one");
             assert_eq!(generations, vec![1; count]);
@@ -160,7 +160,7 @@ on_both_engines! {
                 group.iter().map(|intent| house.signed(&intent.device, intent.serial, day(1))).collect();
             let all: Vec<_> = signed.iter().collect();
             house
-                .write(day(1), async |transaction| Complete::apply_all(&all, transaction).await)
+                .write(day(1), async |transaction| StoreCertificate::apply_all(&all, transaction).await)
                 .await
                 .expect("together, not one by one");
         }
@@ -186,7 +186,7 @@ on_both_engines! {
 
 /// Hands everything to the group while another writer holds the ledger, so that it comes as one group or two. The
 /// outcomes are in the order of the operations.
-async fn together<O: Operation>(house: &House, operations: Vec<O>) -> Vec<Result<O::Output>> {
+async fn together<O: Operation>(house: &LedgerFixture, operations: Vec<O>) -> Vec<Result<O::Output>> {
     let held = house.ledger.begin(day(1)).await.expect("the right to write");
     let tasks: Vec<_> = operations
         .into_iter()
@@ -200,7 +200,7 @@ async fn together<O: Operation>(house: &House, operations: Vec<O>) -> Vec<Result
     join_all(tasks).await.into_iter().map(|outcome| outcome.expect("an outcome")).collect()
 }
 
-async fn many(house: &House, count: usize) -> Vec<Intent> {
+async fn many(house: &LedgerFixture, count: usize) -> Vec<ReserveSerial> {
     let mut intents = Vec::with_capacity(count);
     for _ in 0..count {
         intents.push(first_time(house, &house.invite("受付PC", day(1)).await));
@@ -209,17 +209,17 @@ async fn many(house: &House, count: usize) -> Vec<Intent> {
 }
 
 /// The intention of a new device.
-fn first_time(house: &House, invited: &Invited) -> Intent {
+fn first_time(house: &LedgerFixture, invited: &InvitedDevice) -> ReserveSerial {
     house.intent(&DeviceId::random(&house.entropy), house.by_invitation(&invited.id), day(1))
 }
 
-async fn key_of(house: &House, device: &DeviceId) -> [u8; 32] {
+async fn key_of(house: &LedgerFixture, device: &DeviceId) -> [u8; 32] {
     let mut key = [0; 32];
     key.copy_from_slice(&house.certificates(device).await[0].key_hash);
     key
 }
 
-async fn resting_issuer(house: &House) -> IssuerId {
+async fn resting_issuer(house: &LedgerFixture) -> IssuerId {
     let id = IssuerId::random(&house.entropy);
     let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"another CA".to_vec(), None);
     let reason = RevocationReason::CessationOfOperation;
@@ -237,8 +237,8 @@ fn is_refused<T>(outcome: &Result<T>, with: Refusal) -> bool {
     matches!(outcome, Err(LedgerError::Refused(refusal)) if *refusal == with)
 }
 
-fn note() -> Note {
-    Note {
+fn note() -> AuditNote {
+    AuditNote {
         actor: Actor::System("test"),
         action: "test.noted",
         device: None,

@@ -16,12 +16,12 @@ const AD_OCSP: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 0x30, 1];
 const SHA1: [u8; 11] = [0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0];
 
 /// Where a certificate says that it is spoken about.
-pub struct Spoken {
+pub struct CertificateUrls {
     pub list: String,
     pub ocsp: String,
 }
 
-impl Spoken {
+impl CertificateUrls {
     /// As the certificate itself says.
     pub fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;

@@ -1,8 +1,8 @@
 //! The canary as a device: its keys and certificates live in memory and nowhere else.
 
-use super::trust::Trust;
-use crate::client::{self, Enrolled};
-use crate::failure::{Doing, Failure};
+use super::trust::CanaryTrust;
+use crate::client::{self, EnrolledCertificate};
+use crate::failure::{Failure, FailureContext};
 use http::Uri;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -11,13 +11,13 @@ use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
 use tegata_core::{Clock, DeviceId, Serial, Thumbprint, Timestamp};
-use tegata_net::Client;
+use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
-use tegata_web::Addresses;
+use tegata_web::InstallationAddresses;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A certificate in hand, with a connection of its own for each request.
-pub struct Holder {
+pub struct CanaryDevice {
     pub device: DeviceId,
     pub serial: Serial,
     pub thumbprint: Thumbprint,
@@ -26,19 +26,19 @@ pub struct Holder {
     /// The CA that issued it, DER.
     pub issuer: Vec<u8>,
     pub not_after: Timestamp,
-    client: Client,
+    client: HttpsClient,
 }
 
 /// How the canary reaches the doors.
-pub struct Way<'a> {
-    pub addresses: &'a Addresses,
-    pub trust: &'a Trust,
+pub struct CanaryConnector<'a> {
+    pub addresses: &'a InstallationAddresses,
+    pub trust: &'a CanaryTrust,
     pub clock: Arc<dyn Clock>,
 }
 
-impl Way<'_> {
+impl CanaryConnector<'_> {
     /// Turns an invitation into a certificate, as a machine does.
-    pub async fn enrol(&self, code: &Code) -> Result<Holder, Failure> {
+    pub async fn enrol(&self, code: &Code) -> Result<CanaryDevice, Failure> {
         let anonymous = self.client(None)?;
         let portal = &self.addresses.portal;
         let code = code.reveal();
@@ -53,7 +53,7 @@ impl Way<'_> {
     }
 
     /// The next generation, by the present one.
-    pub async fn renew(&self, old: &Holder) -> Result<Holder, Failure> {
+    pub async fn renew(&self, old: &CanaryDevice) -> Result<CanaryDevice, Failure> {
         let device = &self.addresses.device;
         let key = LocalKey::generate().doing("cannot make a key")?;
         let body = json!({"csr": base64(&client::request(&key)?)});
@@ -62,7 +62,7 @@ impl Way<'_> {
     }
 
     /// Whether the device listener lets it in.
-    pub async fn probe(&self, holder: &Holder) -> Result<(), Failure> {
+    pub async fn probe(&self, holder: &CanaryDevice) -> Result<(), Failure> {
         let uri = self.at("/probe")?;
         let seen: Value = holder.client.get_json(&uri).await.doing("the probe")?;
         if seen["device"] == holder.device.as_str() {
@@ -73,7 +73,7 @@ impl Way<'_> {
     }
 
     /// A token for the default product; nothing when it is refused.
-    pub async fn token(&self, holder: &Holder) -> Result<Option<String>, Failure> {
+    pub async fn token(&self, holder: &CanaryDevice) -> Result<Option<String>, Failure> {
         let form = format!("grant_type=client_credentials&client_id={}", holder.device);
         let (status, answer) = self.form(holder, "/oauth/token", form).await?;
         match status {
@@ -84,7 +84,7 @@ impl Way<'_> {
     }
 
     /// Whether a token is active, as introspection says to its device.
-    pub async fn is_active(&self, asking: &Holder, token: &str) -> Result<bool, Failure> {
+    pub async fn is_active(&self, asking: &CanaryDevice, token: &str) -> Result<bool, Failure> {
         let form = format!("client_id={}&token={token}", asking.device);
         let (status, answer) = self.form(asking, "/oauth/introspect", form).await?;
         match (status, answer["active"].as_bool()) {
@@ -93,7 +93,7 @@ impl Way<'_> {
         }
     }
 
-    async fn form(&self, holder: &Holder, path: &str, form: String) -> Result<(u16, Value), Failure> {
+    async fn form(&self, holder: &CanaryDevice, path: &str, form: String) -> Result<(u16, Value), Failure> {
         let answer = holder.client.post_form(&self.at(path)?, form).await;
         let (status, body) = answer.doing("the device listener cannot be reached")?;
         Ok((status.as_u16(), serde_json::from_slice(&body).unwrap_or_default()))
@@ -103,8 +103,9 @@ impl Way<'_> {
         format!("{}{path}", self.addresses.device).parse().doing("the device address is not a URL")
     }
 
-    fn holder(&self, answer: &[u8], key: &[u8]) -> Result<Holder, Failure> {
-        let Enrolled { device, serial, thumbprint, certificate, chain, .. } = client::read(answer)?;
+    fn holder(&self, answer: &[u8], key: &[u8]) -> Result<CanaryDevice, Failure> {
+        let EnrolledCertificate { device, serial, thumbprint, certificate, chain, .. } =
+            client::read(answer)?;
         let decoded =
             |text: &String| from_base64(text).ok_or_else(|| Failure::wrong("an answer is not base64"));
         let certificate = decoded(&certificate)?;
@@ -114,7 +115,7 @@ impl Way<'_> {
         let der = [&certificate].into_iter().chain(&chain).map(|der| CertificateDer::from(der.clone()));
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
         let client = self.client(Some((der.collect(), private)))?;
-        Ok(Holder {
+        Ok(CanaryDevice {
             device,
             serial,
             thumbprint,
@@ -125,8 +126,8 @@ impl Way<'_> {
         })
     }
 
-    fn client(&self, identity: Option<tegata_net::tls::Identity>) -> Result<Client, Failure> {
-        Client::new(self.trust.read()?, self.clock.clone(), identity, Destinations::Anywhere)
+    fn client(&self, identity: Option<tegata_net::tls::IdentityFiles>) -> Result<HttpsClient, Failure> {
+        HttpsClient::new(self.trust.read()?, self.clock.clone(), identity, Destinations::Anywhere)
             .map_err(Failure::wrong)
     }
 }

@@ -1,6 +1,6 @@
 //! The system's own tenant and site, which the canary lives in.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use tegata_core::{SiteId, Timestamp};
 use tegata_storage::{Actor, Ledger, Site, Tenant};
 

@@ -1,15 +1,15 @@
 //! One life of the canary: enrolled, at work, renewed, revoked, watched, retired.
 
-use super::answers::{self, Spoken};
-use super::device::{Holder, Way};
-use super::trust::Trust;
-use super::{Failed, place};
-use crate::failure::{Doing, Failure};
+use super::answers::{self, CertificateUrls};
+use super::device::{CanaryConnector, CanaryDevice};
+use super::trust::CanaryTrust;
+use super::{FailedStep, place};
+use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
 use tegata_storage::{DeviceAction, Lineage, NewInvitation};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::time::{Instant, sleep};
 
 /// How often a door is asked whether it refuses by now.
@@ -25,38 +25,38 @@ const CONNECTED: Duration = Duration::from_secs(15);
 const INVITED: Duration = Duration::from_mins(5);
 
 /// A round under way.
-pub struct Round<'a> {
-    context: &'a Context,
-    way: Way<'a>,
+pub struct CanaryRound<'a> {
+    context: &'a ServerContext,
+    way: CanaryConnector<'a>,
     deadline: Duration,
     steps: Vec<(&'static str, Duration)>,
     late: Vec<&'static str>,
     device: Option<DeviceId>,
-    kept: Vec<Kept>,
+    kept: Vec<RevokedWitness>,
 }
 
 /// What was measured.
-pub struct Measured {
+pub struct CanaryMeasurement {
     pub steps: Vec<(&'static str, Duration)>,
     /// Steps that did not come to an end in time.
     pub late: Vec<&'static str>,
 }
 
 /// A revoked certificate and the list that must name it until it expires.
-pub struct Kept {
+pub struct RevokedWitness {
     pub list: String,
     pub serial: Vec<u8>,
     pub not_after: Timestamp,
 }
 
-impl<'a> Round<'a> {
-    pub fn begin(context: &'a Context, trust: &'a Trust, deadline: Duration) -> Self {
-        let way = Way { addresses: &context.addresses, trust, clock: context.clock.clone() };
+impl<'a> CanaryRound<'a> {
+    pub fn begin(context: &'a ServerContext, trust: &'a CanaryTrust, deadline: Duration) -> Self {
+        let way = CanaryConnector { addresses: &context.addresses, trust, clock: context.clock.clone() };
         Self { context, way, deadline, steps: vec![], late: vec![], device: None, kept: vec![] }
     }
 
     /// The whole life. Two generations, because somebody must ask about the token of the one that was revoked.
-    pub async fn run(&mut self) -> Result<(), Failed> {
+    pub async fn run(&mut self) -> Result<(), FailedStep> {
         let by = |step: &'static str| move |failure: Failure| (step, failure);
         let begun = Instant::now();
         let first = self.enrol().await.map_err(by("enrolment"))?;
@@ -72,7 +72,7 @@ impl<'a> Round<'a> {
         if !active {
             return Err(("introspection", Failure::wrong("a token that was just issued is not active")));
         }
-        let spoken = Spoken::of(&first.certificate)
+        let spoken = CertificateUrls::of(&first.certificate)
             .ok_or(("enrolment", Failure::wrong("the certificate names no list or no responder")))?;
         let gates = self.gates().await.map_err(by("gates"))?;
         let event = self.revoke(&first).await.map_err(by("revocation"))?;
@@ -94,11 +94,11 @@ impl<'a> Round<'a> {
         }
     }
 
-    pub fn measured(&mut self) -> Measured {
-        Measured { steps: std::mem::take(&mut self.steps), late: std::mem::take(&mut self.late) }
+    pub fn measured(&mut self) -> CanaryMeasurement {
+        CanaryMeasurement { steps: std::mem::take(&mut self.steps), late: std::mem::take(&mut self.late) }
     }
 
-    pub fn into_kept(self) -> Vec<Kept> {
+    pub fn into_kept(self) -> Vec<RevokedWitness> {
         self.kept
     }
 
@@ -106,7 +106,7 @@ impl<'a> Round<'a> {
         self.steps.push((step, begun.elapsed()));
     }
 
-    async fn enrol(&mut self) -> Result<Holder, Failure> {
+    async fn enrol(&mut self) -> Result<CanaryDevice, Failure> {
         let site = place::site(&self.context.ledger, self.context.now()).await?;
         let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
         let code = Code::random(entropy);
@@ -127,7 +127,7 @@ impl<'a> Round<'a> {
         Ok(holder)
     }
 
-    async fn at_work(&self, holder: &Holder) -> Result<String, Failure> {
+    async fn at_work(&self, holder: &CanaryDevice) -> Result<String, Failure> {
         self.way.probe(holder).await?;
         let token = self.way.token(holder).await?;
         token.ok_or_else(|| Failure::wrong("a working certificate gets no token"))
@@ -141,7 +141,7 @@ impl<'a> Round<'a> {
         Ok(connected.map(|receipt| receipt.surface).filter(|surface| surface.starts_with("gate:")).collect())
     }
 
-    async fn revoke(&self, holder: &Holder) -> Result<u64, Failure> {
+    async fn revoke(&self, holder: &CanaryDevice) -> Result<u64, Failure> {
         let reason = RevocationReason::CessationOfOperation;
         let mut transaction = self.context.ledger.begin(self.context.now()).await.doing(LEDGER)?;
         let revoked = transaction
@@ -155,17 +155,17 @@ impl<'a> Round<'a> {
     /// Asks all doors at once, from the moment the revocation is durable.
     async fn watch(
         &mut self,
-        first: &Holder,
-        second: &Holder,
+        first: &CanaryDevice,
+        second: &CanaryDevice,
         token: &str,
-        spoken: &Spoken,
+        spoken: &CertificateUrls,
         expected: &[String],
         event: u64,
     ) {
         let begun = Instant::now();
         let round = &*self;
         let (way, deadline) = (&round.way, round.deadline);
-        let until = |pause| Until { begun, deadline, pause };
+        let until = |pause| Deadline { begun, deadline, pause };
         let serial = first.serial.as_bytes();
         let (token, introspection, ocsp, crl, receipts) = tokio::join!(
             until(LOOK).holds(|| async move { matches!(way.token(first).await, Ok(None)) }),
@@ -187,7 +187,7 @@ impl<'a> Round<'a> {
         }
         if crl.is_some() {
             let (list, serial) = (spoken.list.clone(), serial.to_vec());
-            self.kept.push(Kept { list, serial, not_after: first.not_after });
+            self.kept.push(RevokedWitness { list, serial, not_after: first.not_after });
         }
     }
 
@@ -207,13 +207,13 @@ impl<'a> Round<'a> {
 }
 
 /// Waiting for something that must become true before a deadline.
-struct Until {
+struct Deadline {
     begun: Instant,
     deadline: Duration,
     pause: Duration,
 }
 
-impl Until {
+impl Deadline {
     /// How long it took.
     async fn holds<F: Future<Output = bool>>(self, condition: impl Fn() -> F) -> Option<Duration> {
         loop {

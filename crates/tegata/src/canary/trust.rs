@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use tegata_net::tls::trust_from_pem_file;
 
 /// Files that are read at each round, because certificates are replaced while the server runs.
-pub struct Trust {
+pub struct CanaryTrust {
     /// The CA of this installation's own and the system's, where they are there.
     anchors: [PathBuf; 2],
     /// Chains that the listeners show: whoever signed them is believed, because it is asked at this machine.
     chains: [PathBuf; 2],
 }
 
-impl Trust {
+impl CanaryTrust {
     pub fn of(config: &Config) -> Self {
         Self {
             anchors: [config.path(Path::new("tls/ca.pem")), PathBuf::from(client::SYSTEM_TRUST)],

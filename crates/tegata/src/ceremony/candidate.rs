@@ -1,6 +1,6 @@
 //! An issuing CA before it is taken in: whether it is what the ceremony was to make, no more and no less.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use tegata_ca::authority::RootAddresses;
 use tegata_core::{Serial, Timestamp};
 use tegata_storage::StoredIssuer;

@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The act by its name, why it is done, and who is there.
-pub struct Cover {
+pub struct CeremonyHeader {
     pub file: PathBuf,
     /// Of the file, in hex.
     pub sha256: String,
-    pub name: ActName,
+    pub name: StepName,
     pub why: String,
-    pub present: Vec<Person>,
+    pub present: Vec<Participant>,
 }
 
 /// Somebody who takes part. This is no certificate: names are welcome.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Person {
+pub struct Participant {
     pub role: String,
     pub name: String,
 }
@@ -24,7 +24,7 @@ pub struct Person {
 /// The word in the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ActName {
+pub enum StepName {
     CreateRoot,
     RequestIssuing,
     SignIssuing,
@@ -38,7 +38,7 @@ pub enum ActName {
     TenantIssuing,
 }
 
-impl Cover {
+impl CeremonyHeader {
     /// Paths in the file begin at its folder.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder().join(path)

@@ -1,23 +1,23 @@
 //! `create-issuing`: request, signature and installation in one, where the root's key is at hand.
 
 use super::candidate::name_is_new;
-use super::fields::{self, Open};
-use super::install::{Arrival, Post};
+use super::fields::{self, OpenField};
+use super::install::{InstalledCa, IssuerAssignmentFields};
 use super::list::{NextList, RootList, USUAL_DAYS};
 use super::lists::{revision_of, revoked_below};
 use super::outputs::Outputs;
 use super::request::usual_shards;
 use super::root::usual_key;
-use super::scene::Scene;
+use super::scene::CeremonyRun;
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
-use tegata_ca::{Endpoints, Issuer, LocalKey, PublicKey, Signer};
+use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::{CaKey, Issuer, IssuerEndpoints, LocalKey, PublicKey};
 use tegata_core::IssuerId;
 use tegata_storage::{IssuerKind, Ledger, StoredIssuer};
 
@@ -46,15 +46,15 @@ fn usual_days() -> u32 {
 }
 
 /// What was found out before.
-struct Ground {
+struct CreatePreparation {
     root: StoredIssuer,
-    endpoints: Endpoints,
+    endpoints: IssuerEndpoints,
     list: NextList,
     revision: u64,
-    post: Post,
+    post: IssuerAssignmentFields,
 }
 
-pub async fn create(details: &CreateIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn create(details: &CreateIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let ground = details.examine(&config, &ledger, scene).await?;
@@ -79,21 +79,26 @@ pub async fn create(details: &CreateIssuing, scene: &mut Scene<'_>) -> Result<()
         ..StoredIssuer::new(id.clone(), IssuerKind::Issuing, certificate, Some(ground.root.id))
     };
     let list = ground.list.sign(&root)?;
-    let arrival = Arrival { root: None, issuing, list, revision: ground.revision, list_is_out: false };
+    let arrival = InstalledCa { root: None, issuing, list, revision: ground.revision, list_is_out: false };
     arrival.record(&ledger, scene).await?;
     outputs.keep();
     write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
-    let made = fields::certificate(&arrival.issuing.certificate, Open::Nothing);
+    let made = fields::certificate(&arrival.issuing.certificate, OpenField::Nothing);
     scene.say("made", &json!({"issuer": id, "certificate": made, "list": arrival.list.facts()}))
 }
 
 impl CreateIssuing {
-    async fn examine(&self, config: &Config, ledger: &Ledger, scene: &Scene<'_>) -> Result<Ground, Failure> {
+    async fn examine(
+        &self,
+        config: &Config,
+        ledger: &Ledger,
+        scene: &CeremonyRun<'_>,
+    ) -> Result<CreatePreparation, Failure> {
         let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
         name_is_new(&issuers, &self.organization, &self.common_name)?;
         let root = self.root(&issuers)?;
-        let endpoints = Endpoints::new(&config.public.url, &root.id, 1).map_err(Failure::misuse)?;
-        let post = Post::of(ledger, self.tenant.as_deref(), self.shards).await?;
+        let endpoints = IssuerEndpoints::new(&config.public.url, &root.id, 1).map_err(Failure::misuse)?;
+        let post = IssuerAssignmentFields::of(ledger, self.tenant.as_deref(), self.shards).await?;
         let revision = revision_of(ledger, &root.id).await?;
         let mut list = match ledger.crl(&root.id, 0).await.doing("cannot read the root's list")? {
             Some(out) => {
@@ -106,7 +111,7 @@ impl CreateIssuing {
         for entry in revoked_below(&issuers, &root.id)? {
             list.add(entry);
         }
-        Ok(Ground { root, endpoints, list, revision, post })
+        Ok(CreatePreparation { root, endpoints, list, revision, post })
     }
 
     fn root(&self, issuers: &[StoredIssuer]) -> Result<StoredIssuer, Failure> {
@@ -120,7 +125,7 @@ impl CreateIssuing {
         }
     }
 
-    fn plan(&self, ground: &Ground, scene: &mut Scene<'_>) -> Result<(), Failure> {
+    fn plan(&self, ground: &CreatePreparation, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
         let rehearsed = authority::rehearse_issuing(
@@ -131,13 +136,13 @@ impl CreateIssuing {
             self.terms(scene),
         );
         let rehearsed = rehearsed.doing("the root cannot sign this")?;
-        let Post { tenant, shards } = &ground.post;
+        let IssuerAssignmentFields { tenant, shards } = &ground.post;
         scene.plan("make a key", &json!({"kind": "P-256"}))?;
         scene.plan(
             "install an issuing CA",
             &json!({
                 "below": ground.root.id, "tenant": tenant, "shards": shards,
-                "certificate": fields::certificate(&rehearsed, Open::SerialAndKey),
+                "certificate": fields::certificate(&rehearsed, OpenField::SerialAndKey),
             }),
         )?;
         scene.plan("install the root's list", &ground.list.facts())
@@ -145,10 +150,10 @@ impl CreateIssuing {
 
     fn sign(
         &self,
-        key: &Arc<dyn Signer>,
+        key: &Arc<dyn CaKey>,
         root: &Issuer,
-        endpoints: &Endpoints,
-        scene: &Scene<'_>,
+        endpoints: &IssuerEndpoints,
+        scene: &CeremonyRun<'_>,
     ) -> Result<Vec<u8>, Failure> {
         let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
         let public = PublicKey::of(key.as_ref());
@@ -158,11 +163,11 @@ impl CreateIssuing {
         Ok(signed)
     }
 
-    fn name(&self) -> AuthorityName<'_> {
-        AuthorityName { organization: &self.organization, common_name: &self.common_name }
+    fn name(&self) -> CaName<'_> {
+        CaName { organization: &self.organization, common_name: &self.common_name }
     }
 
-    fn terms<'a>(&self, scene: &Scene<'a>) -> Terms<'a> {
-        Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    fn terms<'a>(&self, scene: &CeremonyRun<'a>) -> Validity<'a> {
+        Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
     }
 }

@@ -1,13 +1,13 @@
 //! `rest-issuing`, `retire-issuing`, `revoke-issuing`: the ends of an issuing CA.
 
-use super::scene::Scene;
-use crate::failure::{Committed, Doing, Failure};
+use super::scene::CeremonyRun;
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::hierarchy::write_anchors;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tegata_core::{IssuerId, RevocationReason};
-use tegata_storage::{IssuerKind, IssuerState, Issuing, Ledger, LedgerError, StoredIssuer};
+use tegata_storage::{IssuerKind, IssuerState, Ledger, LedgerError, StoredIssuer, TenantIssuers};
 
 /// Certificates revoked in one transaction: other writers get their turn in between.
 const PORTION: u32 = 500;
@@ -46,7 +46,7 @@ fn superseded() -> RevocationReason {
     RevocationReason::Superseded
 }
 
-pub async fn rest(details: &RestIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn rest(details: &RestIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let (issuer, issuers) = find(&ledger, &details.issuer).await?;
@@ -63,7 +63,7 @@ pub async fn rest(details: &RestIssuing, scene: &mut Scene<'_>) -> Result<(), Fa
     Ok(())
 }
 
-pub async fn retire(details: &RetireIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn retire(details: &RetireIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let (issuer, _) = find(&ledger, &details.issuer).await?;
@@ -87,7 +87,7 @@ pub async fn retire(details: &RetireIssuing, scene: &mut Scene<'_>) -> Result<()
     Ok(())
 }
 
-pub async fn revoke(details: &RevokeIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn revoke(details: &RevokeIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let (issuer, issuers) = find(&ledger, &details.issuer).await?;
@@ -161,7 +161,7 @@ async fn must_have_successor(
         return Ok(());
     }
     let tenants = ledger.tenants().await.doing(READ)?;
-    let is_silo = tenants.iter().any(|known| known.id == *tenant && known.issuing == Issuing::Silo);
+    let is_silo = tenants.iter().any(|known| known.id == *tenant && known.issuing == TenantIssuers::Silo);
     if is_shared && !is_silo { Ok(()) } else { Err(nobody("its tenant")) }
 }
 
@@ -171,7 +171,7 @@ fn nobody(whom: &str) -> Failure {
     ))
 }
 
-async fn living(ledger: &Ledger, issuer: &StoredIssuer, scene: &Scene<'_>) -> Result<u64, Failure> {
+async fn living(ledger: &Ledger, issuer: &StoredIssuer, scene: &CeremonyRun<'_>) -> Result<u64, Failure> {
     ledger.living_certificates(&issuer.id, scene.now).await.doing(READ)
 }
 
@@ -180,9 +180,9 @@ async fn move_to(
     issuer: &StoredIssuer,
     state: IssuerState,
     reason: RevocationReason,
-    scene: &Scene<'_>,
+    scene: &CeremonyRun<'_>,
 ) -> Result<(), Failure> {
-    let actor = Machine::operator();
+    let actor = SystemContext::operator();
     let moving = async {
         let mut transaction = ledger.begin(scene.now).await?;
         transaction.move_issuer(&issuer.id, state, reason, &scene.cover.why, &actor).await?;
@@ -199,13 +199,13 @@ async fn revoke_rest(
     ledger: &Ledger,
     issuer: &StoredIssuer,
     reason: RevocationReason,
-    scene: &mut Scene<'_>,
+    scene: &mut CeremonyRun<'_>,
 ) -> Result<Value, Failure> {
     const WHAT: &str = "not all certificates of the CA are revoked yet: perform the act once more";
     let (mut certificates, mut event) = (0, 0);
     loop {
         let mut transaction = ledger.begin(scene.machine.now()).await.doing(WHAT)?;
-        let actor = Machine::operator();
+        let actor = SystemContext::operator();
         let portion =
             transaction.revoke_certificates_of(&issuer.id, reason, PORTION, &actor).await.doing(WHAT)?;
         transaction.commit().await.committed(WHAT)?;

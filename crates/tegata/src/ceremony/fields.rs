@@ -14,7 +14,7 @@ use x509_parser::prelude::FromDer;
 
 /// What chance decides when an act is performed, and no rehearsal can say.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Open {
+pub enum OpenField {
     /// Nothing: the certificate exists.
     Nothing,
     /// The serial.
@@ -26,34 +26,35 @@ pub enum Open {
 const LATER: &str = "(decided by chance when performed)";
 
 /// The fields of a certificate, in order.
-pub fn certificate(der: &[u8], open: Open) -> Value {
+pub fn certificate(der: &[u8], open: OpenField) -> Value {
     let Ok((_, parsed)) = X509Certificate::from_der(der) else { return json!({"unreadable": sha256(der)}) };
     let time = |time: &x509_parser::time::ASN1Time| Timestamp::from_seconds(time.timestamp());
-    let settled = |value: String, by: Open| {
-        let is_open = open == Open::SerialAndKey || (open == Open::Serial && by == Open::Serial);
+    let settled = |value: String, by: OpenField| {
+        let is_open =
+            open == OpenField::SerialAndKey || (open == OpenField::Serial && by == OpenField::Serial);
         if is_open { LATER.to_owned() } else { value }
     };
     let mut extensions = Map::new();
     for extension in parsed.extensions() {
         let (name, value) = describe(extension);
         let is_own_key = matches!(extension.parsed_extension(), ParsedExtension::SubjectKeyIdentifier(_));
-        let value = if is_own_key { settled(value, Open::SerialAndKey) } else { value };
+        let value = if is_own_key { settled(value, OpenField::SerialAndKey) } else { value };
         let criticality = if extension.critical { "critical, " } else { "" };
         extensions.insert(name, format!("{criticality}{value}").into());
     }
     let mut fields = json!({
         "version": parsed.version().to_string(),
-        "serial": settled(hex(parsed.raw_serial()), Open::Serial),
+        "serial": settled(hex(parsed.raw_serial()), OpenField::Serial),
         "signature": oid(&parsed.signature_algorithm.algorithm),
         "issuer": parsed.issuer().to_string(),
         "not_before": time(&parsed.validity().not_before),
         "not_after": time(&parsed.validity().not_after),
         "subject": parsed.subject().to_string(),
         "public_key": oid(&parsed.public_key().algorithm.algorithm),
-        "public_key_sha256": settled(sha256(parsed.public_key().raw), Open::SerialAndKey),
+        "public_key_sha256": settled(sha256(parsed.public_key().raw), OpenField::SerialAndKey),
         "extensions": extensions,
     });
-    if open == Open::Nothing {
+    if open == OpenField::Nothing {
         fields["thumbprint"] = json!(Thumbprint::of(der));
         fields["sha256"] = sha256(der).into();
     }

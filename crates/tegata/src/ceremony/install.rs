@@ -1,22 +1,22 @@
 //! `install-issuing`: the installation takes in the CA that the root has signed.
 
 use super::candidate;
-use super::fields::{self, Open};
+use super::fields::{self, OpenField};
 use super::list::RootList;
 use super::lists::{check_next, revision_of};
 use super::request::{known_root, usual_shards};
-use super::scene::Scene;
-use crate::cli::scope::Directory;
+use super::scene::CeremonyRun;
+use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
-use crate::failure::{Committed, Doing, Failure};
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::hierarchy::write_anchors;
 use crate::keys::KeyRing;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use tegata_ca::authority::RootAddresses;
-use tegata_ca::{Endpoints, Issuer};
+use tegata_ca::{Issuer, IssuerEndpoints};
 use tegata_core::{IssuerId, TenantId, Thumbprint};
 use tegata_storage::{IssuerKind, Ledger, LedgerError, StoredIssuer};
 
@@ -38,13 +38,13 @@ pub struct InstallIssuing {
 }
 
 /// Whom a CA serves, and over how many lists its certificates are spread.
-pub struct Post {
+pub struct IssuerAssignmentFields {
     pub tenant: Option<TenantId>,
     pub shards: u16,
 }
 
 /// Everything one transaction brings into the ledger.
-pub struct Arrival {
+pub struct InstalledCa {
     /// Where the ledger does not know it.
     pub root: Option<StoredIssuer>,
     pub issuing: StoredIssuer,
@@ -55,7 +55,7 @@ pub struct Arrival {
     pub list_is_out: bool,
 }
 
-impl Post {
+impl IssuerAssignmentFields {
     /// # Errors
     /// [`Failure`] for a tenant that is not there, or shards that cannot be.
     pub async fn of(ledger: &Ledger, tenant: Option<&str>, shards: u16) -> Result<Self, Failure> {
@@ -65,22 +65,22 @@ impl Post {
             ));
         }
         let tenant = match tenant {
-            Some(wanted) => Some(Directory::read(ledger).await?.into_tenant(wanted)?.id),
+            Some(wanted) => Some(TenantDirectory::read(ledger).await?.into_tenant(wanted)?.id),
             None => None,
         };
         Ok(Self { tenant, shards })
     }
 }
 
-impl Arrival {
+impl InstalledCa {
     /// Into the ledger, whole or not at all.
-    pub async fn record(&self, ledger: &Ledger, scene: &Scene<'_>) -> Result<(), Failure> {
+    pub async fn record(&self, ledger: &Ledger, scene: &CeremonyRun<'_>) -> Result<(), Failure> {
         let done = self.write(ledger, scene).await;
         done.committed("the ledger did not take it; nothing was changed")
     }
 
-    async fn write(&self, ledger: &Ledger, scene: &Scene<'_>) -> Result<(), LedgerError> {
-        let actor = Machine::operator();
+    async fn write(&self, ledger: &Ledger, scene: &CeremonyRun<'_>) -> Result<(), LedgerError> {
+        let actor = SystemContext::operator();
         let mut transaction = ledger.begin(scene.now).await?;
         if let Some(root) = &self.root {
             transaction.add_issuer(root, &actor).await?;
@@ -97,12 +97,12 @@ impl Arrival {
     }
 }
 
-pub async fn install(details: &InstallIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn install(details: &InstallIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let arrival = details.examine(&config, &ledger, scene).await?;
     let issuing = &arrival.issuing;
-    let certificate = fields::certificate(&issuing.certificate, Open::Nothing);
+    let certificate = fields::certificate(&issuing.certificate, OpenField::Nothing);
     scene.plan(
         "install an issuing CA",
         &json!({
@@ -125,8 +125,8 @@ impl InstallIssuing {
         &self,
         config: &Config,
         ledger: &Ledger,
-        scene: &mut Scene<'_>,
-    ) -> Result<Arrival, Failure> {
+        scene: &mut CeremonyRun<'_>,
+    ) -> Result<InstalledCa, Failure> {
         let root = scene.read_der("the root's certificate", &self.root)?;
         let certificate = scene.read_der("the issuing certificate", &self.certificate)?;
         let list = scene.read_der("the root's list", &self.list)?;
@@ -138,7 +138,7 @@ impl InstallIssuing {
         if issuers.iter().any(|known| known.id == self.issuer || known.certificate == certificate) {
             return Err(Failure::misuse("this CA is installed already"));
         }
-        let endpoints = Endpoints::new(&config.public.url, &root_id, 1).map_err(Failure::misuse)?;
+        let endpoints = IssuerEndpoints::new(&config.public.url, &root_id, 1).map_err(Failure::misuse)?;
         let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
         candidate::examine(&certificate, &root, addresses, scene.now)?;
         self.must_have_key(config, &certificate, scene)?;
@@ -152,14 +152,15 @@ impl InstallIssuing {
         if list.names(&candidate::serial(&certificate)?) {
             return Err(Failure::wrong("the root's list says that this CA is revoked"));
         }
-        let Post { tenant, shards } = Post::of(ledger, self.tenant.as_deref(), self.shards).await?;
+        let IssuerAssignmentFields { tenant, shards } =
+            IssuerAssignmentFields::of(ledger, self.tenant.as_deref(), self.shards).await?;
         let issuing = StoredIssuer {
             tenant,
             shards,
             ..StoredIssuer::new(self.issuer.clone(), IssuerKind::Issuing, certificate, Some(root_id.clone()))
         };
         let root = is_new.then(|| StoredIssuer::new(root_id, IssuerKind::Root, root, None));
-        Ok(Arrival { root, issuing, list, revision, list_is_out })
+        Ok(InstalledCa { root, issuing, list, revision, list_is_out })
     }
 
     /// A root is trusted because people compared its thumbprint, never because a file lay beside another.
@@ -174,7 +175,12 @@ impl InstallIssuing {
         )))
     }
 
-    fn must_have_key(&self, config: &Config, certificate: &[u8], scene: &Scene<'_>) -> Result<(), Failure> {
+    fn must_have_key(
+        &self,
+        config: &Config,
+        certificate: &[u8],
+        scene: &CeremonyRun<'_>,
+    ) -> Result<(), Failure> {
         let key = KeyRing::open(config)?.signer(&KeyRing::issuing(&self.issuer))?;
         let loaded = Issuer::load(self.issuer.clone(), certificate.to_vec(), key, scene.now);
         loaded.map(drop).doing("this certificate is not taken")

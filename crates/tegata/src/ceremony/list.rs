@@ -1,10 +1,10 @@
 //! A root's list of revoked issuing CAs: a few entries, signed by hand, good for months.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tegata_ca::crl::{Edition, Scope, build_crl};
-use tegata_ca::{CrlReason, Issuer, Revoked};
+use tegata_ca::crl::{CrlIdentity, CrlScope, build_crl};
+use tegata_ca::{CrlReason, Issuer, RevokedEntry};
 use tegata_core::encoding::{base32, hex};
 use tegata_core::{IssuerId, RevocationReason, Serial, Timestamp};
 use tegata_storage::StoredCrl;
@@ -19,16 +19,16 @@ pub const USUAL_DAYS: u32 = 365;
 /// A list that its root has signed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RootList {
-    pub edition: Edition,
-    pub entries: Vec<Revoked>,
+    pub edition: CrlIdentity,
+    pub entries: Vec<RevokedEntry>,
     pub der: Vec<u8>,
 }
 
 /// A list to be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NextList {
-    pub edition: Edition,
-    pub entries: Vec<Revoked>,
+    pub edition: CrlIdentity,
+    pub entries: Vec<RevokedEntry>,
 }
 
 /// The identifier of a root: it follows from its key, so a machine without a ledger knows it too.
@@ -61,7 +61,7 @@ impl NextList {
     }
 
     /// Adds a certificate unless it is there.
-    pub fn add(&mut self, entry: Revoked) {
+    pub fn add(&mut self, entry: RevokedEntry) {
         if !self.entries.iter().any(|known| known.serial == entry.serial) {
             self.entries.push(entry);
         }
@@ -69,7 +69,7 @@ impl NextList {
 
     /// Signs it, and reads it back.
     pub fn sign(self, root: &Issuer) -> Result<RootList, Failure> {
-        let crl = build_crl(root, Scope::Authorities, self.edition, self.entries.iter().copied());
+        let crl = build_crl(root, CrlScope::Authorities, self.edition, self.entries.iter().copied());
         let der = crl.doing("the root's list was not signed")?.into_der();
         RootList::read(der, root.certificate())
             .map_err(|error| Failure::wrong(format!("the new list: {error}")))
@@ -96,7 +96,7 @@ impl RootList {
         must_be_complete(&list)?;
         let number = list.crl_number().and_then(|number| u64::try_from(number).ok());
         let next_update = list.next_update().ok_or("the list has no nextUpdate")?;
-        let edition = Edition {
+        let edition = CrlIdentity {
             number: number.ok_or("the list has no number")?,
             this_update: Timestamp::from_seconds(list.last_update().timestamp()),
             next_update: Timestamp::from_seconds(next_update.timestamp()),
@@ -108,7 +108,7 @@ impl RootList {
 
     /// As the ledger keeps it, saying all that the root's shard says at `revision`.
     pub fn stored(&self, revision: u64) -> StoredCrl {
-        let Edition { number, this_update, next_update } = self.edition;
+        let CrlIdentity { number, this_update, next_update } = self.edition;
         StoredCrl { number, revision, this_update, next_update, der: self.der.clone() }
     }
 
@@ -131,10 +131,10 @@ pub fn reason(reason: RevocationReason) -> CrlReason {
     }
 }
 
-fn edition(number: u64, days: u32, now: Timestamp) -> Edition {
+fn edition(number: u64, days: u32, now: Timestamp) -> CrlIdentity {
     let this_update = now.whole_second();
     let next_update = this_update.plus(Duration::from_hours(u64::from(days) * 24));
-    Edition { number, this_update, next_update }
+    CrlIdentity { number, this_update, next_update }
 }
 
 /// Only CAs, all of them, for all reasons; anything else leaves something out (RFC 5280 section 5.2.5).
@@ -162,7 +162,7 @@ fn is_about_all_authorities(point: &IssuingDistributionPoint<'_>) -> bool {
         && point.distribution_point.is_none()
 }
 
-fn entry(revoked: &RevokedCertificate<'_>) -> Option<Revoked> {
+fn entry(revoked: &RevokedCertificate<'_>) -> Option<RevokedEntry> {
     let reason = match revoked.reason_code().map_or(0, |(_, code)| code.0) {
         1 => CrlReason::KeyCompromise,
         2 => CrlReason::AuthorityCompromise,
@@ -173,11 +173,11 @@ fn entry(revoked: &RevokedCertificate<'_>) -> Option<Revoked> {
         _ => return None,
     };
     let at = Timestamp::from_seconds(revoked.revocation_date.timestamp());
-    Some(Revoked { serial: Serial::from_slice(revoked.raw_serial())?, at, reason })
+    Some(RevokedEntry { serial: Serial::from_slice(revoked.raw_serial())?, at, reason })
 }
 
-fn facts(edition: Edition, entries: &[Revoked]) -> Value {
-    let entry = |entry: &Revoked| json!({"serial": hex(entry.serial.as_bytes()), "at": entry.at, "reason": format!("{:?}", entry.reason)});
+fn facts(edition: CrlIdentity, entries: &[RevokedEntry]) -> Value {
+    let entry = |entry: &RevokedEntry| json!({"serial": hex(entry.serial.as_bytes()), "at": entry.at, "reason": format!("{:?}", entry.reason)});
     json!({
         "number": edition.number, "this_update": edition.this_update,
         "next_update": edition.next_update, "scope": "CA certificates only",

@@ -4,14 +4,14 @@ use super::candidate;
 use super::list::{NextList, RootList, reason, root_id};
 use super::outputs::Outputs;
 use super::root::usual_key;
-use super::scene::Scene;
+use super::scene::CeremonyRun;
 use crate::config::KeysConfig;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
-use tegata_ca::{Issuer, Revoked};
+use tegata_ca::{Issuer, RevokedEntry};
 use tegata_core::{IssuerId, RevocationReason, Timestamp};
 use tegata_storage::{IssuerKind, IssuerState, Ledger, LedgerError, StoredCrl, StoredIssuer};
 use x509_parser::certificate::X509Certificate;
@@ -49,7 +49,7 @@ pub struct InstallRootCrl {
     list: PathBuf,
 }
 
-pub fn sign(details: &SignRootCrl, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub fn sign(details: &SignRootCrl, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let file = scene.new_file(&details.new_list)?;
     let root = scene.read_der("the root's certificate", &details.root)?;
     let present = scene.read_der("the root's present list", &details.list)?;
@@ -75,7 +75,7 @@ pub fn sign(details: &SignRootCrl, scene: &mut Scene<'_>) -> Result<(), Failure>
 
 impl RevokedAuthority {
     /// Only what this root has signed can stand on its list.
-    fn entry(&self, root: &[u8], scene: &mut Scene<'_>) -> Result<Revoked, Failure> {
+    fn entry(&self, root: &[u8], scene: &mut CeremonyRun<'_>) -> Result<RevokedEntry, Failure> {
         let der = scene.read_der("the certificate of a revoked CA", &self.certificate)?;
         let read = |der| X509Certificate::from_der(der).doing("a certificate cannot be read");
         let ((_, certificate), (_, root)) = (read(&der)?, read(root)?);
@@ -85,11 +85,11 @@ impl RevokedAuthority {
         let at = Timestamp::parse(&self.at)
             .filter(|at| *at <= scene.now)
             .ok_or_else(|| Failure::misuse("at must be a time in the past, as 2026-07-01T00:00:00Z"))?;
-        Ok(Revoked { serial: candidate::serial(&der)?, at, reason: reason(self.reason) })
+        Ok(RevokedEntry { serial: candidate::serial(&der)?, at, reason: reason(self.reason) })
     }
 }
 
-pub async fn install(details: &InstallRootCrl, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn install(details: &InstallRootCrl, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
     let der = scene.read_der("the root's list", &details.list)?;
@@ -114,14 +114,14 @@ async fn publish(
     ledger: &Ledger,
     root: &IssuerId,
     list: &StoredCrl,
-    scene: &Scene<'_>,
+    scene: &CeremonyRun<'_>,
 ) -> Result<(), LedgerError> {
     let mut transaction = ledger.begin(scene.now).await?;
     if !transaction.publish_crl(root, 0, list).await? {
         return Err(LedgerError::Guard("another list of the root was installed meanwhile"));
     }
     let detail = scene.detail(&json!({"root": root, "list": list.number}));
-    transaction.audit(&Machine::operator(), "ceremony.performed", None, detail).await?;
+    transaction.audit(&SystemContext::operator(), "ceremony.performed", None, detail).await?;
     transaction.commit().await
 }
 
@@ -175,12 +175,12 @@ pub fn check_next(
 }
 
 /// What the list of a root has to say by what the ledger knows.
-pub fn revoked_below(issuers: &[StoredIssuer], root: &IssuerId) -> Result<Vec<Revoked>, Failure> {
+pub fn revoked_below(issuers: &[StoredIssuer], root: &IssuerId) -> Result<Vec<RevokedEntry>, Failure> {
     below(issuers, root)
         .filter(|issuer| issuer.state == IssuerState::Revoked)
         .filter_map(|issuer| Some((issuer, issuer.ended?)))
         .map(|(issuer, (at, why))| {
-            Ok(Revoked { serial: candidate::serial(&issuer.certificate)?, at, reason: reason(why) })
+            Ok(RevokedEntry { serial: candidate::serial(&issuer.certificate)?, at, reason: reason(why) })
         })
         .collect()
 }

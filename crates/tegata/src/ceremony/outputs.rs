@@ -1,6 +1,6 @@
 //! What an act brings into the world: all of it, or nothing.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use std::fs::{self, File};
 use std::io::Write;

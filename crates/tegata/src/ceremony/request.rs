@@ -1,20 +1,20 @@
 //! `request-issuing`: the installation makes the key of an issuing CA and asks its root for a certificate.
 
 use super::candidate::name_is_new;
-use super::fields::{self, Open};
+use super::fields::{self, OpenField};
 use super::list::{USUAL_DAYS, root_id};
 use super::outputs::Outputs;
-use super::scene::{Scene, sha256};
+use super::scene::{CeremonyRun, sha256};
 use crate::config::Config;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::pem;
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
-use tegata_ca::{Endpoints, LocalKey, PublicKey, csr};
+use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::{IssuerEndpoints, LocalKey, PublicKey, csr};
 use tegata_core::{IssuerId, Thumbprint};
 use tegata_storage::{IssuerKind, StoredIssuer};
 
@@ -47,15 +47,15 @@ pub fn usual_shards() -> u16 {
 }
 
 /// What the acts to come have to say.
-struct Facts<'a> {
+struct RequestSummary<'a> {
     details: &'a RequestIssuing,
     root: Vec<u8>,
     is_new_root: bool,
-    endpoints: Endpoints,
+    endpoints: IssuerEndpoints,
     issuer: IssuerId,
 }
 
-pub async fn request(details: &RequestIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn request(details: &RequestIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let config = scene.config()?;
     let files = [&details.request, &details.sign, &details.install].map(|file| scene.new_file(file));
     let [request, sign, install] = files;
@@ -89,36 +89,36 @@ impl RequestIssuing {
         &'a self,
         config: &Config,
         issuers: &[StoredIssuer],
-        scene: &mut Scene<'_>,
-    ) -> Result<Facts<'a>, Failure> {
+        scene: &mut CeremonyRun<'_>,
+    ) -> Result<RequestSummary<'a>, Failure> {
         name_is_new(issuers, &self.organization, &self.common_name)?;
         let root = scene.read_der("the root's certificate", &self.root)?;
         let (id, is_new_root) = known_root(issuers, &root)?;
-        let endpoints = Endpoints::new(&config.public.url, &id, 1).map_err(Failure::misuse)?;
+        let endpoints = IssuerEndpoints::new(&config.public.url, &id, 1).map_err(Failure::misuse)?;
         let issuer = IssuerId::random(scene.machine.entropy.as_ref());
-        Ok(Facts { details: self, root, is_new_root, endpoints, issuer })
+        Ok(RequestSummary { details: self, root, is_new_root, endpoints, issuer })
     }
 }
 
-impl Facts<'_> {
-    fn plan(&self, scene: &mut Scene<'_>) -> Result<(), Failure> {
+impl RequestSummary<'_> {
+    fn plan(&self, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
         let RequestIssuing { organization, common_name, days, .. } = self.details;
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
         let rehearsed = authority::rehearse_issuing(
-            AuthorityName { organization, common_name },
+            CaName { organization, common_name },
             &PublicKey::of(&throwaway),
             &self.root,
             RootAddresses { crl: &self.endpoints.crl(0), certificate: self.endpoints.certificate() },
-            Terms { days: *days, now: scene.now, entropy: scene.machine.entropy.as_ref() },
+            Validity { days: *days, now: scene.now, entropy: scene.machine.entropy.as_ref() },
         );
         let rehearsed = rehearsed.doing("the root could not sign this")?;
         scene.plan("make a key and a request", &json!({"kind": "P-256", "request": self.details.request}))?;
-        scene.plan("ask for this certificate", &fields::certificate(&rehearsed, Open::SerialAndKey))
+        scene.plan("ask for this certificate", &fields::certificate(&rehearsed, OpenField::SerialAndKey))
     }
 
     /// The act for the root's machine, as far as this machine knows it.
-    fn sign_script(&self, scene: &Scene<'_>, request_sha256: &str) -> Result<String, Failure> {
+    fn sign_script(&self, scene: &CeremonyRun<'_>, request_sha256: &str) -> Result<String, Failure> {
         let RequestIssuing { root, organization, common_name, days, request, .. } = self.details;
         let mut text = head("sign-issuing", scene)?;
         write!(
@@ -142,7 +142,7 @@ impl Facts<'_> {
     }
 
     /// The act that follows here.
-    fn install_script(&self, scene: &Scene<'_>) -> Result<String, Failure> {
+    fn install_script(&self, scene: &CeremonyRun<'_>) -> Result<String, Failure> {
         let RequestIssuing { root, tenant, shards, .. } = self.details;
         let mut text = head("install-issuing", scene)?;
         write!(
@@ -179,7 +179,7 @@ pub fn known_root(issuers: &[StoredIssuer], root: &[u8]) -> Result<(IssuerId, bo
 }
 
 /// Everything an act says beside its details.
-fn head(act: &str, scene: &Scene<'_>) -> Result<String, Failure> {
+fn head(act: &str, scene: &CeremonyRun<'_>) -> Result<String, Failure> {
     let mut text = format!(
         "# Written by the act {} of {}.\nact = {}\nwhy = {}\n",
         scene.cover.sha256,

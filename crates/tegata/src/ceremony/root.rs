@@ -1,19 +1,19 @@
 //! `create-root`: a root on a machine that no network reaches.
 
-use super::fields::{self, Open};
+use super::fields::{self, OpenField};
 use super::list::{NextList, RootList, root_id};
 use super::outputs::Outputs;
-use super::scene::Scene;
+use super::scene::CeremonyRun;
 use crate::config::KeysConfig;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::pem;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tegata_ca::authority::{self, AuthorityName, Terms};
-use tegata_ca::{Issuer, LocalKey, Signer};
+use tegata_ca::authority::{self, CaName, Validity};
+use tegata_ca::{CaKey, Issuer, LocalKey};
 
 /// The name of a root's key where nothing else is said.
 pub fn usual_key() -> String {
@@ -45,10 +45,10 @@ pub struct NewRoot {
 impl NewRoot {
     /// From a key that is its own from now on.
     pub fn make(
-        name: AuthorityName<'_>,
-        key: Arc<dyn Signer>,
+        name: CaName<'_>,
+        key: Arc<dyn CaKey>,
         list_days: u32,
-        terms: Terms<'_>,
+        terms: Validity<'_>,
     ) -> Result<Self, Failure> {
         let certificate = authority::create_root(name, &key, terms).doing("cannot make the root")?;
         let id = root_id(&certificate)?;
@@ -58,7 +58,7 @@ impl NewRoot {
     }
 }
 
-pub fn create(details: &CreateRoot, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub fn create(details: &CreateRoot, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.list)?);
     let ring = scene.keys(&details.keys)?;
     ring.must_take(&details.key)?;
@@ -72,13 +72,13 @@ pub fn create(details: &CreateRoot, scene: &mut Scene<'_>) -> Result<(), Failure
     let root = details.make(key, scene)?;
     scene.write(&mut outputs, &certificate, pem::certificates(&[root.issuer.certificate()]).as_bytes())?;
     scene.write(&mut outputs, &list, &root.list.der)?;
-    let made = fields::certificate(root.issuer.certificate(), Open::Nothing);
+    let made = fields::certificate(root.issuer.certificate(), OpenField::Nothing);
     scene.say("made", &json!({"root": root.issuer.id(), "certificate": made, "list": root.list.facts()}))?;
     outputs.keep();
     Ok(())
 }
 
-fn plan(details: &CreateRoot, ring: &KeyRing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+fn plan(details: &CreateRoot, ring: &KeyRing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let throwaway =
         LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
     let root = details.make(Arc::new(throwaway), scene)?;
@@ -86,15 +86,15 @@ fn plan(details: &CreateRoot, ring: &KeyRing, scene: &mut Scene<'_>) -> Result<(
         "make a key",
         &json!({"name": details.key, "kind": "P-256", "in": ring.new_place(&details.key)}),
     )?;
-    let certificate = fields::certificate(root.issuer.certificate(), Open::SerialAndKey);
+    let certificate = fields::certificate(root.issuer.certificate(), OpenField::SerialAndKey);
     scene.plan("sign a root certificate", &certificate)?;
     scene.plan("sign its first list", &root.list.facts())
 }
 
 impl CreateRoot {
-    fn make(&self, key: Arc<dyn Signer>, scene: &Scene<'_>) -> Result<NewRoot, Failure> {
-        let name = AuthorityName { organization: &self.organization, common_name: &self.common_name };
-        let terms = Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() };
+    fn make(&self, key: Arc<dyn CaKey>, scene: &CeremonyRun<'_>) -> Result<NewRoot, Failure> {
+        let name = CaName { organization: &self.organization, common_name: &self.common_name };
+        let terms = Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() };
         NewRoot::make(name, key, self.list_days, terms)
     }
 }

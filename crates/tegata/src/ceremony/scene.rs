@@ -1,18 +1,18 @@
 //! Where an act takes place: its file, its inputs, the machine, and the transcript.
 
 use super::CeremonyOptions;
-use super::cover::Cover;
+use super::cover::CeremonyHeader;
 use super::outputs::{Outputs, must_be_new};
 use super::transcript::Transcript;
 use crate::check;
-use crate::cli::confirm::Consent;
+use crate::cli::confirm::OperatorConsent;
 use crate::config::{Config, KeysConfig};
-use crate::failure::{Committed, Doing, Failure};
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::ledger::open_ledger;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -21,22 +21,22 @@ use tegata_core::encoding::hex;
 use tegata_storage::Ledger;
 
 /// A performance or a rehearsal.
-pub struct Scene<'a> {
-    pub cover: &'a Cover,
+pub struct CeremonyRun<'a> {
+    pub cover: &'a CeremonyHeader,
     pub perform: bool,
-    pub machine: &'a Machine,
+    pub machine: &'a SystemContext,
     pub now: Timestamp,
-    consent: Consent,
-    place: &'a Place,
+    consent: OperatorConsent,
+    place: &'a InstallationArgs,
     transcript: Transcript,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> CeremonyRun<'a> {
     pub fn new(
-        place: &'a Place,
-        cover: &'a Cover,
+        place: &'a InstallationArgs,
+        cover: &'a CeremonyHeader,
         options: &CeremonyOptions,
-        machine: &'a Machine,
+        machine: &'a SystemContext,
         transcript: Transcript,
     ) -> Self {
         let CeremonyOptions { perform, consent, .. } = *options;
@@ -118,7 +118,10 @@ impl<'a> Scene<'a> {
         const WHAT: &str = "cannot write the audit log";
         let mut transaction = ledger.begin(self.now).await.doing(WHAT)?;
         let detail = self.detail(more);
-        transaction.audit(&Machine::operator(), "ceremony.performed", None, detail).await.doing(WHAT)?;
+        transaction
+            .audit(&SystemContext::operator(), "ceremony.performed", None, detail)
+            .await
+            .doing(WHAT)?;
         transaction.commit().await.committed(WHAT)
     }
 }

@@ -1,6 +1,6 @@
 //! The file of an act: TOML, unknown keys refused with their line.
 
-use crate::ceremony::cover::{ActName, Cover, Person};
+use crate::ceremony::cover::{CeremonyHeader, Participant, StepName};
 use crate::ceremony::create::CreateIssuing;
 use crate::ceremony::ending::{RestIssuing, RetireIssuing, RevokeIssuing};
 use crate::ceremony::install::InstallIssuing;
@@ -17,13 +17,13 @@ use std::path::Path;
 use tegata_core::encoding::hex;
 
 /// An act as it was written down.
-pub struct Script {
-    pub cover: Cover,
-    pub act: Act,
+pub struct CeremonyFile {
+    pub cover: CeremonyHeader,
+    pub act: CeremonyStep,
 }
 
 /// What is done, with its details.
-pub enum Act {
+pub enum CeremonyStep {
     CreateRoot(CreateRoot),
     RequestIssuing(RequestIssuing),
     SignIssuing(SignIssuing),
@@ -40,14 +40,14 @@ pub enum Act {
 /// The whole file, once it is known which act it is.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document<T> {
-    act: ActName,
+struct CeremonyDocument<T> {
+    act: StepName,
     why: String,
-    present: Vec<Person>,
+    present: Vec<Participant>,
     details: T,
 }
 
-impl Script {
+impl CeremonyFile {
     /// Reads the file.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file)
@@ -57,28 +57,32 @@ impl Script {
 
     fn parse(file: &Path, text: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
-        struct Head {
-            act: ActName,
+        struct CeremonyFileHead {
+            act: StepName,
         }
-        let Head { act } = toml::from_str(text).map_err(|error| error.to_string())?;
+        let CeremonyFileHead { act } = toml::from_str(text).map_err(|error| error.to_string())?;
         match act {
-            ActName::CreateRoot => Self::whole(file, text, Act::CreateRoot),
-            ActName::RequestIssuing => Self::whole(file, text, Act::RequestIssuing),
-            ActName::SignIssuing => Self::whole(file, text, Act::SignIssuing),
-            ActName::InstallIssuing => Self::whole(file, text, Act::InstallIssuing),
-            ActName::CreateIssuing => Self::whole(file, text, Act::CreateIssuing),
-            ActName::SignRootCrl => Self::whole(file, text, Act::SignRootCrl),
-            ActName::InstallRootCrl => Self::whole(file, text, Act::InstallRootCrl),
-            ActName::RestIssuing => Self::whole(file, text, Act::RestIssuing),
-            ActName::RetireIssuing => Self::whole(file, text, Act::RetireIssuing),
-            ActName::RevokeIssuing => Self::whole(file, text, Act::RevokeIssuing),
-            ActName::TenantIssuing => Self::whole(file, text, Act::TenantIssuing),
+            StepName::CreateRoot => Self::whole(file, text, CeremonyStep::CreateRoot),
+            StepName::RequestIssuing => Self::whole(file, text, CeremonyStep::RequestIssuing),
+            StepName::SignIssuing => Self::whole(file, text, CeremonyStep::SignIssuing),
+            StepName::InstallIssuing => Self::whole(file, text, CeremonyStep::InstallIssuing),
+            StepName::CreateIssuing => Self::whole(file, text, CeremonyStep::CreateIssuing),
+            StepName::SignRootCrl => Self::whole(file, text, CeremonyStep::SignRootCrl),
+            StepName::InstallRootCrl => Self::whole(file, text, CeremonyStep::InstallRootCrl),
+            StepName::RestIssuing => Self::whole(file, text, CeremonyStep::RestIssuing),
+            StepName::RetireIssuing => Self::whole(file, text, CeremonyStep::RetireIssuing),
+            StepName::RevokeIssuing => Self::whole(file, text, CeremonyStep::RevokeIssuing),
+            StepName::TenantIssuing => Self::whole(file, text, CeremonyStep::TenantIssuing),
         }
     }
 
-    fn whole<T: DeserializeOwned>(file: &Path, text: &str, act: fn(T) -> Act) -> Result<Self, String> {
-        let Document { act: name, why, present, details } =
-            toml::from_str::<Document<T>>(text).map_err(|error| error.to_string())?;
+    fn whole<T: DeserializeOwned>(
+        file: &Path,
+        text: &str,
+        act: fn(T) -> CeremonyStep,
+    ) -> Result<Self, String> {
+        let CeremonyDocument { act: name, why, present, details } =
+            toml::from_str::<CeremonyDocument<T>>(text).map_err(|error| error.to_string())?;
         if why.trim().is_empty() {
             return Err("why is empty: say why this is done".into());
         }
@@ -86,7 +90,7 @@ impl Script {
             return Err("nobody is present: name at least one person and role under [[present]]".into());
         }
         let sha256 = hex(digest(&SHA256, text.as_bytes()).as_ref());
-        let cover = Cover { file: file.to_owned(), sha256, name, why, present };
+        let cover = CeremonyHeader { file: file.to_owned(), sha256, name, why, present };
         Ok(Self { cover, act: act(details) })
     }
 }
@@ -110,14 +114,14 @@ mod tests {
     ];
 
     fn error(text: &str) -> String {
-        Script::parse(Path::new("act.toml"), text).err().expect("an error")
+        CeremonyFile::parse(Path::new("act.toml"), text).err().expect("an error")
     }
 
     #[test]
     fn an_operator_can_begin_with_the_example_of_every_act() {
         for (name, text) in EXAMPLES {
-            let script =
-                Script::parse(Path::new("act.toml"), text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let script = CeremonyFile::parse(Path::new("act.toml"), text)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(serde_json::to_value(script.cover.name).unwrap(), name);
             assert_eq!(script.cover.sha256.len(), 64);
         }

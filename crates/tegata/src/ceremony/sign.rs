@@ -1,18 +1,18 @@
 //! `sign-issuing`: the root signs an issuing CA, where its key is.
 
 use super::candidate;
-use super::fields::{self, Open};
+use super::fields::{self, OpenField};
 use super::list::{NextList, RootList, root_id};
 use super::outputs::Outputs;
 use super::root::usual_key;
-use super::scene::{Scene, sha256};
+use super::scene::{CeremonyRun, sha256};
 use crate::config::KeysConfig;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::pem;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
+use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{Issuer, ParsedRequest};
 
 /// What is to be signed.
@@ -39,13 +39,13 @@ pub struct SignIssuing {
 }
 
 /// What the root is about to sign.
-struct Intention {
+struct SigningIntent {
     root: Vec<u8>,
     request: ParsedRequest,
     list: NextList,
 }
 
-pub fn sign(details: &SignIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub fn sign(details: &SignIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.new_list)?);
     let intention = details.examine(scene)?;
     let rehearsed = authority::rehearse_issuing(
@@ -56,7 +56,7 @@ pub fn sign(details: &SignIssuing, scene: &mut Scene<'_>) -> Result<(), Failure>
         details.terms(scene),
     );
     let rehearsed = rehearsed.doing("the root cannot sign this")?;
-    scene.plan("sign an issuing certificate", &fields::certificate(&rehearsed, Open::Serial))?;
+    scene.plan("sign an issuing certificate", &fields::certificate(&rehearsed, OpenField::Serial))?;
     scene.plan("sign the root's next list", &intention.list.facts())?;
     if !scene.perform {
         return Ok(());
@@ -73,14 +73,14 @@ pub fn sign(details: &SignIssuing, scene: &mut Scene<'_>) -> Result<(), Failure>
     let mut outputs = Outputs::default();
     scene.write(&mut outputs, &certificate, pem::certificates(&[&signed]).as_bytes())?;
     scene.write(&mut outputs, &list, &next.der)?;
-    let made = fields::certificate(&signed, Open::Nothing);
+    let made = fields::certificate(&signed, OpenField::Nothing);
     scene.say("made", &json!({"certificate": made, "list": next.facts()}))?;
     outputs.keep();
     Ok(())
 }
 
 impl SignIssuing {
-    fn examine(&self, scene: &mut Scene<'_>) -> Result<Intention, Failure> {
+    fn examine(&self, scene: &mut CeremonyRun<'_>) -> Result<SigningIntent, Failure> {
         let root = scene.read_der("the root's certificate", &self.root)?;
         let list = scene.read_der("the root's present list", &self.list)?;
         let file = scene.read("the request", &self.request)?;
@@ -94,18 +94,18 @@ impl SignIssuing {
         })?;
         let list = RootList::read(list, &root)
             .map_err(|error| Failure::wrong(format!("the present list: {error}")))?;
-        Ok(Intention { root, request, list: NextList::after(&list, self.list_days, scene.now)? })
+        Ok(SigningIntent { root, request, list: NextList::after(&list, self.list_days, scene.now)? })
     }
 
-    fn name(&self) -> AuthorityName<'_> {
-        AuthorityName { organization: &self.organization, common_name: &self.common_name }
+    fn name(&self) -> CaName<'_> {
+        CaName { organization: &self.organization, common_name: &self.common_name }
     }
 
     fn addresses(&self) -> RootAddresses<'_> {
         RootAddresses { crl: &self.list_address, certificate: &self.root_address }
     }
 
-    fn terms<'a>(&self, scene: &Scene<'a>) -> Terms<'a> {
-        Terms { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    fn terms<'a>(&self, scene: &CeremonyRun<'a>) -> Validity<'a> {
+        Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
     }
 }

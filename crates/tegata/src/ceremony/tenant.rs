@@ -1,19 +1,19 @@
 //! `tenant-issuing`: whether the shared CAs serve a tenant, or its own alone.
 
-use super::scene::Scene;
-use crate::cli::scope::Directory;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use super::scene::CeremonyRun;
+use crate::cli::scope::TenantDirectory;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde::Deserialize;
 use serde_json::json;
-use tegata_storage::{IssuerKind, IssuerState, Issuing, LedgerError};
+use tegata_storage::{IssuerKind, IssuerState, LedgerError, TenantIssuers};
 
 /// Who is served how.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantIssuing {
     tenant: String,
-    issuing: Policy,
+    issuing: TenantIssuancePolicy,
     /// Though the tenant has no CA of its own at work: it gets no certificates until it has.
     #[serde(default)]
     without_ca: bool,
@@ -21,26 +21,26 @@ pub struct TenantIssuing {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Policy {
+enum TenantIssuancePolicy {
     Pool,
     Silo,
 }
 
-impl From<Policy> for Issuing {
-    fn from(policy: Policy) -> Self {
+impl From<TenantIssuancePolicy> for TenantIssuers {
+    fn from(policy: TenantIssuancePolicy) -> Self {
         match policy {
-            Policy::Pool => Self::Pool,
-            Policy::Silo => Self::Silo,
+            TenantIssuancePolicy::Pool => Self::Pool,
+            TenantIssuancePolicy::Silo => Self::Silo,
         }
     }
 }
 
-pub async fn issuing(details: &TenantIssuing, scene: &mut Scene<'_>) -> Result<(), Failure> {
+pub async fn issuing(details: &TenantIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     const READ: &str = "cannot read the ledger";
     let config = scene.config()?;
     let ledger = scene.ledger(&config).await?;
-    let tenant = Directory::read(&ledger).await?.into_tenant(&details.tenant)?;
-    let policy = Issuing::from(details.issuing);
+    let tenant = TenantDirectory::read(&ledger).await?.into_tenant(&details.tenant)?;
+    let policy = TenantIssuers::from(details.issuing);
     let issuers = ledger.issuers().await.doing(READ)?;
     let own = issuers.iter().filter(|issuer| {
         issuer.kind == IssuerKind::Issuing
@@ -48,7 +48,7 @@ pub async fn issuing(details: &TenantIssuing, scene: &mut Scene<'_>) -> Result<(
             && issuer.tenant.as_ref() == Some(&tenant.id)
     });
     let own: Vec<_> = own.map(|issuer| &issuer.id).collect();
-    if policy == Issuing::Silo && own.is_empty() && !details.without_ca {
+    if policy == TenantIssuers::Silo && own.is_empty() && !details.without_ca {
         return Err(Failure::wrong(
             "the tenant has no CA of its own at work: install one for it first, or say without_ca = true",
         ));
@@ -59,7 +59,7 @@ pub async fn issuing(details: &TenantIssuing, scene: &mut Scene<'_>) -> Result<(
     });
     scene.plan("change who issues for a tenant", &facts)?;
     if scene.perform {
-        let actor = Machine::operator();
+        let actor = SystemContext::operator();
         let change = async {
             let mut transaction = ledger.begin(scene.now).await?;
             transaction.set_issuing(&tenant.id, policy, &actor).await?;

@@ -1,45 +1,45 @@
 //! Acts at other times than now, and acts that fail in the middle.
 
 use super::{CeremonyOptions, list::RootList, run};
-use crate::cli::confirm::Consent;
+use crate::cli::confirm::OperatorConsent;
 use crate::failure::Failure;
-use crate::machine::Machine;
+use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tegata_ca::{LocalKey, Secret, csr, secret};
+use tegata_ca::{LocalKey, UnlockSecret, csr, secret};
 use tegata_core::entropy::Seeded;
 use tegata_core::{Clock, Timestamp};
 
 const DAY: Duration = Duration::from_hours(24);
 
-struct Hands(Mutex<Timestamp>);
+struct CeremonyClock(Mutex<Timestamp>);
 
-impl Clock for Hands {
+impl Clock for CeremonyClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
     }
 }
 
 /// A machine of a root, with a clock that can be set.
-struct Bunker {
+struct OfflineMachine {
     folder: tempfile::TempDir,
-    clock: Arc<Hands>,
-    machine: Machine,
+    clock: Arc<CeremonyClock>,
+    machine: SystemContext,
 }
 
-impl Bunker {
+impl OfflineMachine {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("keys")).unwrap();
         let entropy = Arc::new(Seeded::new(1));
-        let unlock = Secret::generate(entropy.as_ref());
+        let unlock = UnlockSecret::generate(entropy.as_ref());
         secret::write_private_file(&folder.path().join("unlock.key"), unlock.as_bytes()).unwrap();
-        let clock = Arc::new(Hands(Mutex::new(Timestamp::parse("2026-11-21T00:00:00Z").unwrap())));
-        let machine = Machine { clock: clock.clone(), entropy };
+        let clock = Arc::new(CeremonyClock(Mutex::new(Timestamp::parse("2026-11-21T00:00:00Z").unwrap())));
+        let machine = SystemContext { clock: clock.clone(), entropy };
         Self { folder, clock, machine }
     }
 
@@ -76,11 +76,11 @@ impl Bunker {
         );
         let file = self.file("act.toml");
         fs::write(&file, text).unwrap();
-        let place = Place { data: self.file("no installation"), config: None };
+        let place = InstallationArgs { data: self.file("no installation"), config: None };
         let options = CeremonyOptions {
             file,
             perform,
-            consent: Consent { yes: true },
+            consent: OperatorConsent { yes: true },
             expect: None,
             transcript,
             json: true,
@@ -137,7 +137,7 @@ fn next_list(present: &str, next: &str) -> String {
 
 #[test]
 fn a_root_signs_nothing_that_outlives_it_nor_anything_after_its_end() {
-    let bunker = Bunker::with_root(400);
+    let bunker = OfflineMachine::with_root(400);
     let sha256 = bunker.request();
     let before = bunker.names();
     let outlives = bunker.perform("sign-issuing", &issuing(401, &sha256)).unwrap_err().to_string();
@@ -157,7 +157,7 @@ fn a_root_signs_nothing_that_outlives_it_nor_anything_after_its_end() {
 
 #[test]
 fn the_lists_of_a_root_have_rising_numbers_and_never_forget() {
-    let bunker = Bunker::with_root(400);
+    let bunker = OfflineMachine::with_root(400);
     let sha256 = bunker.request();
     bunker.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
     bunker.set(|now| now.plus(2 * DAY));
@@ -184,7 +184,7 @@ fn the_lists_of_a_root_have_rising_numbers_and_never_forget() {
 
 #[test]
 fn only_what_a_root_has_signed_stands_on_its_list() {
-    let (bunker, other) = (Bunker::with_root(400), Bunker::with_root(400));
+    let (bunker, other) = (OfflineMachine::with_root(400), OfflineMachine::with_root(400));
     let sha256 = other.request();
     other.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
     fs::copy(other.file("issuing.pem"), bunker.file("foreign.pem")).unwrap();
@@ -200,7 +200,7 @@ fn only_what_a_root_has_signed_stands_on_its_list() {
 
 #[test]
 fn an_act_that_fails_in_the_middle_leaves_neither_key_nor_file() {
-    let bunker = Bunker::new();
+    let bunker = OfflineMachine::new();
     let before = bunker.names();
     // The second file cannot be written because the first has its name.
     bunker.perform("create-root", &root(400, "root.out", "root.out")).unwrap_err();
@@ -218,7 +218,7 @@ fn an_act_that_fails_in_the_middle_leaves_neither_key_nor_file() {
 
 #[test]
 fn a_transcript_tells_a_failure_too_and_is_never_added_to() {
-    let bunker = Bunker::new();
+    let bunker = OfflineMachine::new();
     let transcript = bunker.file("transcript.jsonl");
     let details = root(400, "root.out", "root.out");
     bunker.run("create-root", &details, true, Some(transcript.clone())).unwrap_err();

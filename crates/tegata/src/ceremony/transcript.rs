@@ -1,7 +1,7 @@
 //! What is said about an act while it goes on: to those present, and to a file that stays.
 
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::Write;
@@ -18,7 +18,7 @@ pub struct Transcript {
 
 impl Transcript {
     /// The file, if one is wanted, must not exist: a transcript is never added to.
-    pub fn open(file: Option<&Path>, as_json: bool, machine: &Machine) -> Result<Self, Failure> {
+    pub fn open(file: Option<&Path>, as_json: bool, machine: &SystemContext) -> Result<Self, Failure> {
         let open = |path: &Path| {
             File::create_new(path).map_err(|error| {
                 Failure::misuse(format!("cannot begin the transcript {}: {error}", path.display()))

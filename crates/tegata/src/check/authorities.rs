@@ -1,8 +1,8 @@
 //! The CAs: who signed them, when they end, and what still hangs on those at rest. OCSP signers of theirs.
 
-use super::Look;
-use super::code::Code;
-use crate::failure::{Doing, Failure};
+use super::CheckContext;
+use super::code::FindingCode;
+use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_storage::{IssuerKind, IssuerState, StoredIssuer};
@@ -18,7 +18,7 @@ const MARGIN: Duration = Duration::from_hours(30 * 24);
 const RESERVED: Duration = Duration::from_mins(30);
 
 /// Looks at all CAs.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let issuers = look.issuers.clone();
     for issuer in &issuers {
         one(look, issuer, &issuers);
@@ -29,17 +29,17 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         .filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.state == IssuerState::Active);
     let at_work = at_work.count();
     if at_work == 0 {
-        look.report.add(Code::IssuerMissing, "issuing CAs", "none is active");
+        look.report.add(FindingCode::IssuerMissing, "issuing CAs", "none is active");
     }
     responders(look, &issuers).await?;
     look.report.area("issuers", format!("{at_work} issuing CAs at work, none ends soon"));
     Ok(())
 }
 
-fn one(look: &mut Look<'_>, issuer: &StoredIssuer, all: &[StoredIssuer]) {
+fn one(look: &mut CheckContext<'_>, issuer: &StoredIssuer, all: &[StoredIssuer]) {
     let subject = name(issuer);
     let Ok((_, certificate)) = X509Certificate::from_der(&issuer.certificate) else {
-        return look.report.add(Code::IssuerUnreadable, subject, "its certificate cannot be read");
+        return look.report.add(FindingCode::IssuerUnreadable, subject, "its certificate cannot be read");
     };
     signature(look, issuer, &certificate, all);
     if !issuer.is_trusted() {
@@ -47,15 +47,15 @@ fn one(look: &mut Look<'_>, issuer: &StoredIssuer, all: &[StoredIssuer]) {
     }
     let end = Timestamp::from_seconds(certificate.validity().not_after.timestamp());
     let left = end.since(look.now);
-    let longest = look.profiles.all().map(tegata_ca::Profile::validity).max().unwrap_or_default();
+    let longest = look.profiles.all().map(tegata_ca::CertificateProfile::validity).max().unwrap_or_default();
     if left < NOTICE {
-        look.report.add(Code::IssuerEnding, subject, format!("it ends at {end}"));
+        look.report.add(FindingCode::IssuerEnding, subject, format!("it ends at {end}"));
     } else if issuer.kind == IssuerKind::Issuing
         && issuer.state == IssuerState::Active
         && left < longest + MARGIN
     {
         look.report.add(
-            Code::IssuerShort,
+            FindingCode::IssuerShort,
             subject,
             format!("it ends at {end}, before what it issues should"),
         );
@@ -64,7 +64,7 @@ fn one(look: &mut Look<'_>, issuer: &StoredIssuer, all: &[StoredIssuer]) {
 
 /// A root signs itself, an issuing CA has a parent here; who signed a foreign one need not be known here.
 fn signature(
-    look: &mut Look<'_>,
+    look: &mut CheckContext<'_>,
     issuer: &StoredIssuer,
     certificate: &X509Certificate<'_>,
     all: &[StoredIssuer],
@@ -82,33 +82,33 @@ fn signature(
         }
     };
     if !verified {
-        look.report.add(Code::IssuerForged, name(issuer), "the signature is not its parent's");
+        look.report.add(FindingCode::IssuerForged, name(issuer), "the signature is not its parent's");
     }
 }
 
 /// What hangs on a CA that issues no more.
-async fn at_rest(look: &mut Look<'_>, issuer: &StoredIssuer) -> Result<(), Failure> {
+async fn at_rest(look: &mut CheckContext<'_>, issuer: &StoredIssuer) -> Result<(), Failure> {
     if issuer.kind == IssuerKind::Root || issuer.state == IssuerState::Active {
         return Ok(());
     }
     let living = look.ledger.living_certificates(&issuer.id, look.now).await.doing("cannot count")?;
     if issuer.state == IssuerState::Resting && living == 0 {
-        look.report.add(Code::IssuerIdle, name(issuer), "it rests, and no certificate of it lives");
+        look.report.add(FindingCode::IssuerIdle, name(issuer), "it rests, and no certificate of it lives");
     }
     if !issuer.is_trusted() && living > 0 {
         let detail = format!("it is {}, and devices hold {living} certificates of it", issuer.state.as_str());
-        look.report.add(Code::IssuerEndedLiving, name(issuer), detail);
+        look.report.add(FindingCode::IssuerEndedLiving, name(issuer), detail);
     }
     Ok(())
 }
 
-async fn responders(look: &mut Look<'_>, issuers: &[StoredIssuer]) -> Result<(), Failure> {
+async fn responders(look: &mut CheckContext<'_>, issuers: &[StoredIssuer]) -> Result<(), Failure> {
     for responder in look.inspection.responders(look.now).await.doing("cannot read the responders")? {
         let subject =
             format!("responder {} of CA {}", tegata_core::encoding::hex(&responder.serial), responder.issuer);
         let Some(der) = &responder.der else {
             if look.now.since(responder.reserved_at) > RESERVED {
-                look.report.add(Code::ResponderAbandoned, subject, "reserved and never signed");
+                look.report.add(FindingCode::ResponderAbandoned, subject, "reserved and never signed");
             }
             continue;
         };
@@ -116,7 +116,7 @@ async fn responders(look: &mut Look<'_>, issuers: &[StoredIssuer]) -> Result<(),
         let signed =
             authority.is_some_and(|authority| is_signed(der, &responder.tbs, &responder.serial, authority));
         if !signed {
-            look.report.add(Code::ResponderAltered, subject, "its CA did not sign what was intended");
+            look.report.add(FindingCode::ResponderAltered, subject, "its CA did not sign what was intended");
         }
     }
     Ok(())

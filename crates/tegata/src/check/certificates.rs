@@ -1,13 +1,13 @@
 //! Every certificate: the bytes, the row that describes them, and what device and CA say of it.
 
-use super::code::Code;
-use super::{Look, PAGE, profiles};
-use crate::failure::{Doing, Failure};
+use super::code::FindingCode;
+use super::{CheckContext, PAGE, profiles};
+use crate::failure::{Failure, FailureContext};
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::time::Duration;
-use tegata_ca::Endpoints;
-use tegata_ca::audit::{self, IssuerCertificate};
+use tegata_ca::IssuerEndpoints;
+use tegata_ca::audit::{self, AuditedIssuer};
 use tegata_core::{HttpOrigin, Thumbprint, Timestamp};
 use tegata_storage::{FiledCertificate, IssuerKind, StoredCrl, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -19,19 +19,19 @@ const RESERVED: Duration = Duration::from_mins(30);
 const RETIRING: Duration = Duration::from_hours(1);
 
 /// Walks all certificates.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let what = "cannot read certificates";
     let issuers = look.issuers.clone();
     let address = look.public_address();
     let mut authorities = HashMap::new();
     for issuer in &issuers {
         let list = look.ledger.crl(&issuer.id, 0).await.doing("cannot read a published list")?;
-        if let Some(authority) = Authority::read(issuer, &address, list.as_ref()) {
+        if let Some(authority) = CheckedIssuer::read(issuer, &address, list.as_ref()) {
             authorities.insert(issuer.id.as_str(), authority);
         }
     }
     let total = look.inspection.count_certificates().await.doing(what)?;
-    let mut visit = Visit::default();
+    let mut visit = RowMemory::default();
     let (mut device, mut generation, mut count) = (String::new(), 0, 0u64);
     loop {
         let page = look.inspection.certificates(&device, generation, PAGE).await.doing(what)?;
@@ -49,23 +49,23 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// A CA, read once for all that it issued.
-struct Authority<'a> {
+struct CheckedIssuer<'a> {
     stored: &'a StoredIssuer,
     certificate: X509Certificate<'a>,
     /// What the lint needs of one of ours.
-    own: Option<(IssuerCertificate, Endpoints)>,
+    own: Option<(AuditedIssuer, IssuerEndpoints)>,
 }
 
-impl<'a> Authority<'a> {
+impl<'a> CheckedIssuer<'a> {
     fn read(stored: &'a StoredIssuer, address: &HttpOrigin, list: Option<&StoredCrl>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(&stored.certificate).ok()?;
         let own = (stored.kind == IssuerKind::Issuing).then(|| {
-            let endpoints = Endpoints::new(address, &stored.id, stored.shards).ok()?;
+            let endpoints = IssuerEndpoints::new(address, &stored.id, stored.shards).ok()?;
             let endpoints = match list {
                 Some(list) => endpoints.as_published(address, &stored.id, &list.der),
                 None => endpoints,
             };
-            Some((IssuerCertificate::read(&stored.certificate).ok()?, endpoints))
+            Some((AuditedIssuer::read(&stored.certificate).ok()?, endpoints))
         });
         Some(Self { stored, certificate, own: own.flatten() })
     }
@@ -73,27 +73,36 @@ impl<'a> Authority<'a> {
 
 /// What is remembered from row to row.
 #[derive(Default)]
-struct Visit {
-    living: Living,
+struct RowMemory {
+    living: LivingGenerations,
     /// How many certificates name another public address.
     elsewhere: u64,
 }
 
 /// Generations of one device that somebody may hold and use.
 #[derive(Default)]
-struct Living {
+struct LivingGenerations {
     device: String,
     in_use: Vec<i64>,
     on_the_way: Vec<i64>,
 }
 
-impl Visit {
-    fn one(&mut self, look: &mut Look<'_>, row: &FiledCertificate, authority: Option<&Authority<'_>>) {
+impl RowMemory {
+    fn one(
+        &mut self,
+        look: &mut CheckContext<'_>,
+        row: &FiledCertificate,
+        authority: Option<&CheckedIssuer<'_>>,
+    ) {
         self.living.one(look, row);
         row_alone(look, row);
         let Some(der) = &row.der else { return };
         if row.thumbprint.as_deref() != Some(Thumbprint::of(der).as_bytes().as_slice()) {
-            look.report.add(Code::CertificateMisfiled, name(row), "the thumbprint is another certificate's");
+            look.report.add(
+                FindingCode::CertificateMisfiled,
+                name(row),
+                "the thumbprint is another certificate's",
+            );
         }
         // An unknown CA is an orphan, found elsewhere.
         let Some(authority) = authority else { return };
@@ -101,7 +110,7 @@ impl Visit {
             (Some((issuer, endpoints)), Some((profile, record))) => {
                 for finding in audit::certificate(der, issuer, &profile, endpoints, &record) {
                     match profiles::code_of(finding) {
-                        Code::CertificateAddress => self.elsewhere += 1,
+                        FindingCode::CertificateAddress => self.elsewhere += 1,
                         code => look.report.add(code, name(row), format!("it lacks {finding}")),
                     }
                 }
@@ -110,30 +119,39 @@ impl Visit {
         }
     }
 
-    fn end(&mut self, look: &mut Look<'_>, address: &str) {
+    fn end(&mut self, look: &mut CheckContext<'_>, address: &str) {
         self.living.turn(look);
         if self.elsewhere > 0 {
             let detail = format!("{} certificates name another address", self.elsewhere);
-            look.report.add(Code::CertificateAddress, address, detail);
+            look.report.add(FindingCode::CertificateAddress, address, detail);
         }
     }
 }
 
 /// Where no profile of ours applies: another authority's certificate, or a profile that does not load.
-fn bytes_alone(look: &mut Look<'_>, row: &FiledCertificate, der: &[u8], authority: &Authority<'_>) {
+fn bytes_alone(
+    look: &mut CheckContext<'_>,
+    row: &FiledCertificate,
+    der: &[u8],
+    authority: &CheckedIssuer<'_>,
+) {
     let Ok(([], certificate)) = X509Certificate::from_der(der) else {
         return look.report.add(
-            Code::CertificateUnreadable,
+            FindingCode::CertificateUnreadable,
             name(row),
             "the stored bytes are no certificate",
         );
     };
     if certificate.tbs_certificate.as_ref() != row.tbs {
-        look.report.add(Code::CertificateAltered, name(row), "the signed bytes are not the intended ones");
+        look.report.add(
+            FindingCode::CertificateAltered,
+            name(row),
+            "the signed bytes are not the intended ones",
+        );
     }
     if certificate.verify_signature(Some(authority.certificate.public_key())).is_err() {
         let detail = format!("CA {} did not sign it", authority.stored.id);
-        look.report.add(Code::CertificateForged, name(row), detail);
+        look.report.add(FindingCode::CertificateForged, name(row), detail);
     }
     let validity = certificate.validity();
     let seconds = |millis: i64| Timestamp::from_millis(millis).seconds();
@@ -143,15 +161,15 @@ fn bytes_alone(look: &mut Look<'_>, row: &FiledCertificate, der: &[u8], authorit
         && digest(&SHA256, certificate.public_key().raw).as_ref() == row.key_hash;
     if !described {
         look.report.add(
-            Code::CertificateMisfiled,
+            FindingCode::CertificateMisfiled,
             name(row),
             "serial, validity or key are not the recorded ones",
         );
     }
 }
 
-impl Living {
-    fn one(&mut self, look: &mut Look<'_>, row: &FiledCertificate) {
+impl LivingGenerations {
+    fn one(&mut self, look: &mut CheckContext<'_>, row: &FiledCertificate) {
         if row.device != self.device {
             self.turn(look);
             self.device.clone_from(&row.device);
@@ -165,11 +183,11 @@ impl Living {
     }
 
     /// The next device.
-    fn turn(&mut self, look: &mut Look<'_>) {
+    fn turn(&mut self, look: &mut CheckContext<'_>) {
         for (generations, what) in [(&self.in_use, "in use"), (&self.on_the_way, "on their way")] {
             if generations.len() > 1 {
                 let detail = format!("generations {generations:?} are {what} at the same time");
-                look.report.add(Code::LivingTwice, format!("device {}", self.device), detail);
+                look.report.add(FindingCode::LivingTwice, format!("device {}", self.device), detail);
             }
         }
         *self = Self::default();
@@ -182,7 +200,7 @@ fn name(row: &FiledCertificate) -> String {
 }
 
 /// What the row says of itself.
-fn row_alone(look: &mut Look<'_>, row: &FiledCertificate) {
+fn row_alone(look: &mut CheckContext<'_>, row: &FiledCertificate) {
     let subject = name(row);
     let state = row.state.as_str();
     let signed = row.der.is_some() && row.thumbprint.is_some() && row.issued_at.is_some();
@@ -199,17 +217,21 @@ fn row_alone(look: &mut Look<'_>, row: &FiledCertificate) {
         _ => None,
     };
     if let Some(contradiction) = contradiction {
-        look.report.add(Code::CertificateState, &subject, format!("state {state}: {contradiction}"));
+        look.report.add(FindingCode::CertificateState, &subject, format!("state {state}: {contradiction}"));
     }
     let since = |at: i64| look.now.since(Timestamp::from_millis(at));
     if state == "reserved" && since(row.reserved_at) > RESERVED {
         let at = Timestamp::from_millis(row.reserved_at);
-        look.report.add(Code::ReservedLongAgo, &subject, format!("reserved at {at} and never given up"));
+        look.report.add(
+            FindingCode::ReservedLongAgo,
+            &subject,
+            format!("reserved at {at} and never given up"),
+        );
     }
     if let (Some(at), "retiring") = (row.retire_at, state)
         && since(at) > RETIRING
     {
         let at = Timestamp::from_millis(at);
-        look.report.add(Code::RetirementOverdue, &subject, format!("its grace ended at {at}"));
+        look.report.add(FindingCode::RetirementOverdue, &subject, format!("its grace ended at {at}"));
     }
 }

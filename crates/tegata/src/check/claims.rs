@@ -13,7 +13,7 @@ use tegata_core::entropy::bytes;
 
 /// What is compared with what.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Relation {
+pub enum ComparedRelation {
     /// Reservations in the audit log and all certificates.
     Reserved,
     /// Issuances in the audit log and signed certificates.
@@ -36,7 +36,7 @@ pub enum Relation {
     AnnouncedSignOut,
 }
 
-impl Relation {
+impl ComparedRelation {
     /// Whether what was said of a thing holds only until something else is said of it. An end for ever is no such word,
     /// so that those of a whole history need not be remembered.
     fn may_be_taken_back(self, value: &str) -> bool {
@@ -50,16 +50,16 @@ impl Relation {
 
 /// Something that one side says of one thing: nothing takes back what was said before.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Claim {
-    pub relation: Relation,
+pub struct LedgerClaim {
+    pub relation: ComparedRelation,
     pub key: String,
     pub value: Option<String>,
 }
 
 /// A thing of which the two sides do not say the same.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Difference {
-    pub relation: Relation,
+pub struct ClaimDifference {
+    pub relation: ComparedRelation,
     pub key: String,
     /// What audit log or feed say.
     pub told: Option<String>,
@@ -74,31 +74,31 @@ const BUCKETS: usize = 4096;
 const LOOKED_INTO: usize = 128;
 
 /// The first walk.
-pub struct Sums {
+pub struct ClaimSums {
     seed: [u8; 32],
-    buckets: HashMap<Relation, Vec<u128>>,
+    buckets: HashMap<ComparedRelation, Vec<u128>>,
     /// Values that may be taken back, as those of suspended devices.
-    standing: HashMap<(Relation, u128), String>,
+    standing: HashMap<(ComparedRelation, u128), String>,
 }
 
 /// The second walk, through the sums that were left over.
-pub struct Differences {
+pub struct ClaimDifferences {
     seed: [u8; 32],
-    open: HashSet<(Relation, usize)>,
+    open: HashSet<(ComparedRelation, usize)>,
     /// Whether there were more.
     pub is_complete: bool,
-    told: BTreeMap<(Relation, String), String>,
-    filed: BTreeMap<(Relation, String), String>,
+    told: BTreeMap<(ComparedRelation, String), String>,
+    filed: BTreeMap<(ComparedRelation, String), String>,
 }
 
-impl Sums {
+impl ClaimSums {
     pub fn new(entropy: &dyn Entropy) -> Self {
         Self { seed: bytes(entropy), buckets: HashMap::new(), standing: HashMap::new() }
     }
 
     /// A claim of the audit log or the feed, in order.
-    pub fn tell(&mut self, claim: &Claim) {
-        let Claim { relation, key, value } = claim;
+    pub fn tell(&mut self, claim: &LedgerClaim) {
+        let LedgerClaim { relation, key, value } = claim;
         if relation.may_be_taken_back(SUSPENDED) {
             let (name, _) = hash(&self.seed, key, "");
             if let Some(earlier) = self.standing.remove(&(*relation, name)) {
@@ -114,15 +114,15 @@ impl Sums {
     }
 
     /// A claim of a row.
-    pub fn file(&mut self, claim: &Claim) {
+    pub fn file(&mut self, claim: &LedgerClaim) {
         if let Some(value) = &claim.value {
             self.add(claim.relation, &claim.key, value, u128::wrapping_sub);
         }
     }
 
     /// What is left over; nothing when both sides say the same.
-    pub fn left_over(self) -> Option<Differences> {
-        let left = |(relation, sums): (&Relation, &Vec<u128>)| {
+    pub fn left_over(self) -> Option<ClaimDifferences> {
+        let left = |(relation, sums): (&ComparedRelation, &Vec<u128>)| {
             let relation = *relation;
             let places = sums.iter().enumerate().filter(|(_, sum)| **sum != 0);
             places.map(|(place, _)| (relation, place)).collect::<Vec<_>>()
@@ -132,7 +132,7 @@ impl Sums {
         open.sort_unstable_by_key(|(relation, place)| (*place, *relation));
         let is_complete = open.len() <= LOOKED_INTO;
         open.truncate(LOOKED_INTO);
-        (!open.is_empty()).then(|| Differences {
+        (!open.is_empty()).then(|| ClaimDifferences {
             seed: self.seed,
             open: open.into_iter().collect(),
             is_complete,
@@ -141,7 +141,7 @@ impl Sums {
         })
     }
 
-    fn add(&mut self, relation: Relation, key: &str, value: &str, step: fn(u128, u128) -> u128) {
+    fn add(&mut self, relation: ComparedRelation, key: &str, value: &str, step: fn(u128, u128) -> u128) {
         let (sum, bucket) = hash(&self.seed, key, value);
         let sums = self.buckets.entry(relation).or_insert_with(|| vec![0; BUCKETS]);
         sums[bucket] = step(sums[bucket], sum);
@@ -151,32 +151,32 @@ impl Sums {
 /// A state of a device or tenant that can be taken back.
 pub const SUSPENDED: &str = "suspended";
 
-impl Differences {
+impl ClaimDifferences {
     /// A claim of the audit log or the feed, in order: the last one holds.
-    pub fn tell(&mut self, claim: Claim) {
+    pub fn tell(&mut self, claim: LedgerClaim) {
         if self.is_open(&claim) {
             note(&mut self.told, claim);
         }
     }
 
     /// A claim of a row.
-    pub fn file(&mut self, claim: Claim) {
+    pub fn file(&mut self, claim: LedgerClaim) {
         if self.is_open(&claim) {
             note(&mut self.filed, claim);
         }
     }
 
     /// What the two sides do not say alike.
-    pub fn found(mut self) -> Vec<Difference> {
+    pub fn found(mut self) -> Vec<ClaimDifference> {
         let mut found = Vec::new();
         for ((relation, key), told) in self.told {
             let filed = self.filed.remove(&(relation, key.clone()));
             if filed.as_ref() != Some(&told) {
-                found.push(Difference { relation, key, told: Some(told), filed });
+                found.push(ClaimDifference { relation, key, told: Some(told), filed });
             }
         }
         let rest = self.filed.into_iter();
-        found.extend(rest.map(|((relation, key), filed)| Difference {
+        found.extend(rest.map(|((relation, key), filed)| ClaimDifference {
             relation,
             key,
             told: None,
@@ -185,12 +185,12 @@ impl Differences {
         found
     }
 
-    fn is_open(&self, claim: &Claim) -> bool {
+    fn is_open(&self, claim: &LedgerClaim) -> bool {
         self.open.contains(&(claim.relation, hash(&self.seed, &claim.key, "").1))
     }
 }
 
-fn note(side: &mut BTreeMap<(Relation, String), String>, claim: Claim) {
+fn note(side: &mut BTreeMap<(ComparedRelation, String), String>, claim: LedgerClaim) {
     let place = (claim.relation, claim.key);
     match claim.value {
         Some(value) => drop(side.insert(place, value)),
@@ -217,13 +217,13 @@ mod tests {
     use super::*;
     use tegata_core::entropy::Seeded;
 
-    fn claim(relation: Relation, key: &str, value: Option<&str>) -> Claim {
-        Claim { relation, key: key.into(), value: value.map(Into::into) }
+    fn claim(relation: ComparedRelation, key: &str, value: Option<&str>) -> LedgerClaim {
+        LedgerClaim { relation, key: key.into(), value: value.map(Into::into) }
     }
 
     /// Both walks over both sides.
-    fn compare(told: &[Claim], filed: &[Claim]) -> Vec<Difference> {
-        let mut sums = Sums::new(&Seeded::new(1));
+    fn compare(told: &[LedgerClaim], filed: &[LedgerClaim]) -> Vec<ClaimDifference> {
+        let mut sums = ClaimSums::new(&Seeded::new(1));
         for claim in told {
             sums.tell(claim);
         }
@@ -238,11 +238,12 @@ mod tests {
 
     #[test]
     fn two_sides_that_say_the_same_leave_nothing_to_look_into() {
-        let many: Vec<_> =
-            (0..10_000).map(|n| claim(Relation::Issued, &n.to_string(), Some("thumbprint"))).collect();
+        let many: Vec<_> = (0..10_000)
+            .map(|n| claim(ComparedRelation::Issued, &n.to_string(), Some("thumbprint")))
+            .collect();
         let mut reversed = many.clone();
         reversed.reverse();
-        let mut sums = Sums::new(&Seeded::new(1));
+        let mut sums = ClaimSums::new(&Seeded::new(1));
         for claim in &many {
             sums.tell(claim);
         }
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_and_said_again_counts_as_it_stands_last() {
-        let said = |value| claim(Relation::Device, "d", value);
+        let said = |value| claim(ComparedRelation::Device, "d", value);
         let told = [said(Some("suspended")), said(None), said(Some("suspended")), said(Some("revoked"))];
         assert_eq!(compare(&told, &[said(Some("revoked"))]), []);
         assert_eq!(compare(&told[..3], &[said(Some("suspended"))]), []);
@@ -265,7 +266,7 @@ mod tests {
     #[test]
     fn one_certificate_among_thousands_that_one_side_does_not_know_is_named() {
         let many: Vec<_> =
-            (0..5000).map(|n| claim(Relation::Issued, &n.to_string(), Some("thumbprint"))).collect();
+            (0..5000).map(|n| claim(ComparedRelation::Issued, &n.to_string(), Some("thumbprint"))).collect();
         let (known, missing) = (&many[1..], &many[0]);
         let [found] = <[_; 1]>::try_from(compare(&many, known)).unwrap();
         assert_eq!((found.key, found.filed), (missing.key.clone(), None));
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_certificate_that_ended_twice_is_no_difference() {
-        let ended = claim(Relation::Ended, "d/1", Some("ended"));
+        let ended = claim(ComparedRelation::Ended, "d/1", Some("ended"));
         assert_eq!(compare(&[ended.clone(), ended.clone()], &[ended]), []);
     }
 }

@@ -1,8 +1,8 @@
 //! This machine's clock against what the ledger was written with, the database's clock, and a running server's.
 
-use super::Look;
-use super::code::Code;
-use crate::failure::{Doing, Failure};
+use super::CheckContext;
+use super::code::FindingCode;
+use crate::failure::{Failure, FailureContext};
 use crate::plain;
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -18,13 +18,13 @@ const STEP: Duration = Duration::from_mins(1);
 
 /// How the dates of the audit log run: it is written with every change.
 #[derive(Default)]
-pub struct Dates {
+pub struct SignedDates {
     last: Option<(u64, Timestamp)>,
     /// The last entry before a clock was set back, and the first after it.
     back: Vec<[(u64, Timestamp); 2]>,
 }
 
-impl Dates {
+impl SignedDates {
     /// The next entry.
     pub fn follow(&mut self, seq: u64, at: Timestamp) {
         if let Some(last) = self.last.filter(|(_, last)| last.since(at) > STEP) {
@@ -40,20 +40,20 @@ impl Dates {
 }
 
 /// Compares the clocks.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let now = look.machine.now();
     for [(seq, ahead), (next, right)] in look.dates.back.clone() {
         let detail = format!(
             "entry {seq} is dated {ahead} and entry {next} {right}: a clock was ahead and was set right"
         );
-        look.report.add(Code::ClockWasAhead, "the audit log", detail);
+        look.report.add(FindingCode::ClockWasAhead, "the audit log", detail);
     }
     let explained = look.dates.ahead().plus(APART);
     let last = look.dates.last;
     if let Some((seq, at)) = last.filter(|(_, at)| *at > now.plus(APART)) {
         // Its last entry is the last that this clock said.
         look.report.add(
-            Code::ClockBehind,
+            FindingCode::ClockBehind,
             "this machine",
             format!("it is {now} here, and {at} at audit entry {seq}"),
         );
@@ -64,18 +64,18 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
                 format!("table {}", latest.table),
                 format!("it is {now} here, and {} was written", latest.at),
             );
-            look.report.add(Code::FutureRow, subject, detail);
+            look.report.add(FindingCode::FutureRow, subject, detail);
         }
     }
     let asked = look.machine.now();
     let engine = look.ledger.engine_clock().await.doing("cannot ask the database what time it is")?;
     if let Some(clock) = engine {
-        apart(look, Code::ClockDatabase, "the database", clock, asked, APART);
+        apart(look, FindingCode::ClockDatabase, "the database", clock, asked, APART);
     }
     let asked = look.machine.now();
     let server = server_clock(&look.public_address().to_string()).await;
     if let Some(clock) = server {
-        apart(look, Code::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
+        apart(look, FindingCode::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
     }
     let others = [engine.map(|_| "database"), server.map(|_| "server")];
     let others: Vec<_> = others.into_iter().flatten().collect();
@@ -91,7 +91,14 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// The answer was made between the question and now.
-fn apart(look: &mut Look<'_>, code: Code, who: &str, clock: Timestamp, asked: Timestamp, limit: Duration) {
+fn apart(
+    look: &mut CheckContext<'_>,
+    code: FindingCode,
+    who: &str,
+    clock: Timestamp,
+    asked: Timestamp,
+    limit: Duration,
+) {
     let answered = look.machine.now();
     if clock.plus(limit) < asked || clock > answered.plus(limit) {
         look.report.add(code, who, format!("it says {clock}, this machine {answered}"));

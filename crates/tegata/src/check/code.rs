@@ -16,9 +16,9 @@ macro_rules! codes {
     ($($name:ident $word:literal $severity:ident $advice:literal;)*) => {
         /// One kind of finding.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-        pub enum Code { $($name),* }
+        pub enum FindingCode { $($name),* }
 
-        impl Code {
+        impl FindingCode {
             /// All of them, for the documentation and the tests.
             #[cfg(test)]
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
@@ -113,7 +113,7 @@ codes! {
     RevocationLogTogether "revocation-log-together" Warning "put the log on another device: what takes the ledger must not take it too";
 }
 
-impl Serialize for Code {
+impl Serialize for FindingCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.word())
     }
@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn monitoring_finds_each_code_once_and_operators_find_it_explained() {
         let explained = include_str!("../../../../docs/operations.md");
-        let words: HashSet<_> = Code::ALL.iter().map(|code| code.word()).collect();
-        assert_eq!(words.len(), Code::ALL.len());
-        for code in Code::ALL {
+        let words: HashSet<_> = FindingCode::ALL.iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), FindingCode::ALL.len());
+        for code in FindingCode::ALL {
             assert!(explained.contains(&format!("`{}`", code.word())), "{} is not explained", code.word());
             assert!(!code.advice().is_empty());
         }

@@ -1,8 +1,8 @@
 //! Files and the disk they lie on.
 
-use super::Look;
-use super::code::Code;
-use super::report::Report;
+use super::CheckContext;
+use super::code::FindingCode;
+use super::report::CheckReport;
 use crate::config::Config;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -13,9 +13,9 @@ const FULL: u64 = 64 << 20;
 const LOW: u64 = 1 << 30;
 
 /// The configuration, and the room there is.
-pub fn look(report: &mut Report, config: &Config, file: &Path) {
+pub fn look(report: &mut CheckReport, config: &Config, file: &Path) {
     let holds_password = config.storage.url.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    let code = if holds_password { Code::ConfigExposed } else { Code::ConfigReadable };
+    let code = if holds_password { FindingCode::ConfigExposed } else { FindingCode::ConfigReadable };
     closed(report, file, 0o600, code);
     let folder = config.folder();
     let free = free_bytes(folder);
@@ -31,7 +31,7 @@ pub fn look(report: &mut Report, config: &Config, file: &Path) {
 }
 
 /// Notes a file or folder that allows more than `mode`. Gives whether it is there at all: who needs it says so.
-pub fn closed(report: &mut Report, path: &Path, mode: u32, code: Code) -> bool {
+pub fn closed(report: &mut CheckReport, path: &Path, mode: u32, code: FindingCode) -> bool {
     let Ok(metadata) = fs::metadata(path) else { return false };
     let found = metadata.permissions().mode() & 0o7777;
     if found & !mode != 0 {
@@ -47,11 +47,11 @@ pub fn is_open_to_others(path: &Path, mode: u32) -> bool {
 
 /// A key that belongs to another account than the folder of the installation cannot be read by the server, or can be
 /// changed by somebody else.
-pub fn owned(look: &mut Look<'_>, file: &Path, what: &str) {
+pub fn owned(look: &mut CheckContext<'_>, file: &Path, what: &str) {
     let (Ok(own), Ok(folder)) = (fs::metadata(file), fs::metadata(look.config.folder())) else { return };
     if own.uid() != folder.uid() {
         let detail = format!("{what} belongs to uid {}, the installation to uid {}", own.uid(), folder.uid());
-        look.report.add(Code::KeyOwner, file.display(), detail);
+        look.report.add(FindingCode::KeyOwner, file.display(), detail);
     }
 }
 
@@ -73,10 +73,10 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     Some(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
-const fn shortage(free: u64) -> Option<Code> {
+const fn shortage(free: u64) -> Option<FindingCode> {
     match free {
-        0..FULL => Some(Code::DiskFull),
-        FULL..LOW => Some(Code::DiskLow),
+        0..FULL => Some(FindingCode::DiskFull),
+        FULL..LOW => Some(FindingCode::DiskLow),
         _ => None,
     }
 }
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn an_operator_hears_of_a_full_disk_before_it_is_full() {
         assert_eq!(shortage(LOW), None);
-        assert_eq!(shortage(LOW - 1), Some(Code::DiskLow));
-        assert_eq!(shortage(FULL - 1), Some(Code::DiskFull));
+        assert_eq!(shortage(LOW - 1), Some(FindingCode::DiskLow));
+        assert_eq!(shortage(FULL - 1), Some(FindingCode::DiskFull));
         assert!(free_bytes(&std::env::temp_dir()).is_some_and(|free| free > 0));
     }
 }

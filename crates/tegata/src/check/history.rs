@@ -1,14 +1,14 @@
 //! The audit log and the feed against the rows: nothing was issued, stopped or let in again behind their back.
 
-use super::claims::{Claim, Difference, Differences, Relation, SUSPENDED, Sums};
-use super::clocks::Dates;
-use super::code::Code;
-use super::{Look, PAGE};
-use crate::failure::{Doing, Failure};
+use super::claims::{ClaimDifference, ClaimDifferences, ClaimSums, ComparedRelation, LedgerClaim, SUSPENDED};
+use super::clocks::SignedDates;
+use super::code::FindingCode;
+use super::{CheckContext, PAGE};
+use crate::failure::{Failure, FailureContext};
 use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::encoding::hex;
-use tegata_core::feed::{Change, Holder};
+use tegata_core::feed::{Change, TokenHolder};
 use tegata_core::{DeviceState, Thumbprint};
 use tegata_storage::{FiledCertificate, FiledDevice, FiledEvent, FiledTokens};
 
@@ -18,9 +18,9 @@ const WHAT: &str = "cannot read the ledger";
 const ENDED: &str = "ended";
 
 /// Walks everything once, and a part of it a second time where the two sides differ.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
-    let mut sums = Sums::new(look.entropy);
-    let mut dates = Dates::default();
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
+    let mut sums = ClaimSums::new(look.entropy);
+    let mut dates = SignedDates::default();
     let audit = look
         .inspection
         .walk_audit(&mut |entry| {
@@ -36,7 +36,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         Ok(entries) => entries,
         Err(fault) => {
             // What comes after the break proves nothing, so nothing is compared with it.
-            look.report.add(Code::AuditBroken, "audit log", fault);
+            look.report.add(FindingCode::AuditBroken, "audit log", fault);
             look.report.area("audit", "the chain is broken: the rows were not compared with it");
             return Ok(());
         }
@@ -53,7 +53,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
         .await
         .doing(WHAT)?;
     if let Some(gap) = gap {
-        look.report.add(Code::FeedBroken, format!("event {gap}"), "it is missing");
+        look.report.add(FindingCode::FeedBroken, format!("event {gap}"), "it is missing");
     }
     rows(look, &mut |claim| sums.file(&claim)).await?;
     if let Some(differences) = sums.left_over() {
@@ -65,11 +65,11 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 
 /// The second walk.
 async fn explain(
-    look: &mut Look<'_>,
-    mut differences: Differences,
+    look: &mut CheckContext<'_>,
+    mut differences: ClaimDifferences,
     is_feed_broken: bool,
 ) -> Result<(), Failure> {
-    let mut tell = |claims: Vec<Claim>| claims.into_iter().for_each(|claim| differences.tell(claim));
+    let mut tell = |claims: Vec<LedgerClaim>| claims.into_iter().for_each(|claim| differences.tell(claim));
     let _ = look.inspection.walk_audit(&mut |entry| tell(claims_of_entry(&entry.entry))).await.doing(WHAT)?;
     let _ = look.inspection.walk_feed(&mut |event| tell(claims_of_event(event))).await.doing(WHAT)?;
     rows(look, &mut |claim| differences.file(claim)).await?;
@@ -79,10 +79,10 @@ async fn explain(
         found.retain(|difference| {
             !matches!(
                 difference.relation,
-                Relation::AnnouncedCertificate
-                    | Relation::AnnouncedDevice
-                    | Relation::AnnouncedTenant
-                    | Relation::AnnouncedSignOut
+                ComparedRelation::AnnouncedCertificate
+                    | ComparedRelation::AnnouncedDevice
+                    | ComparedRelation::AnnouncedTenant
+                    | ComparedRelation::AnnouncedSignOut
             )
         });
     }
@@ -100,7 +100,10 @@ async fn explain(
     Ok(())
 }
 
-async fn rows(look: &mut Look<'_>, file: &mut (dyn FnMut(Claim) + Send)) -> Result<(), Failure> {
+async fn rows(
+    look: &mut CheckContext<'_>,
+    file: &mut (dyn FnMut(LedgerClaim) + Send),
+) -> Result<(), Failure> {
     let foreign = look.foreign_issuers();
     let (mut device, mut generation) = (String::new(), 0);
     loop {
@@ -120,8 +123,8 @@ async fn rows(look: &mut Look<'_>, file: &mut (dyn FnMut(Claim) + Send)) -> Resu
     }
     for tenant in look.inspection.stopped_tenants().await.doing(WHAT)? {
         let (key, value) = (format!("tenant {}", tenant.id), Some(tenant.state));
-        file(Claim { relation: Relation::Tenant, key: key.clone(), value: value.clone() });
-        file(Claim { relation: Relation::AnnouncedTenant, key, value });
+        file(LedgerClaim { relation: ComparedRelation::Tenant, key: key.clone(), value: value.clone() });
+        file(LedgerClaim { relation: ComparedRelation::AnnouncedTenant, key, value });
     }
     let (mut kind, mut holder) = (String::new(), String::new());
     loop {
@@ -134,172 +137,180 @@ async fn rows(look: &mut Look<'_>, file: &mut (dyn FnMut(Claim) + Send)) -> Resu
 
 /// The part of an audit entry that claims something.
 #[derive(Deserialize)]
-struct Entry {
+struct HistoryEntry {
     action: String,
     device: Option<String>,
     detail: Value,
 }
 
-fn claims_of_entry(text: &str) -> Vec<Claim> {
+fn claims_of_entry(text: &str) -> Vec<LedgerClaim> {
     // Tokens are most of the log, and claim nothing.
     if text.contains(r#""action":"token."#) {
         return Vec::new();
     }
-    let Ok(Entry { action, device, detail }) = serde_json::from_str(text) else { return Vec::new() };
+    let Ok(HistoryEntry { action, device, detail }) = serde_json::from_str(text) else { return Vec::new() };
     let text = |name: &str| detail[name].as_str().unwrap_or_default().to_owned();
     let Some(device) = device else { return claims_of_tenant(&action, &text) };
     let certificate = || format!("certificate {} {}", text("issuer"), text("serial").to_ascii_lowercase());
     let generation = || format!("device {device} generation {}", detail["generation"]);
-    let claim = |relation, key, value: Option<String>| vec![Claim { relation, key, value }];
+    let claim = |relation, key, value: Option<String>| vec![LedgerClaim { relation, key, value }];
     let holder = || format!("device {device}");
     match action.as_str() {
-        "certificate.reserved" => claim(Relation::Reserved, certificate(), Some(generation())),
+        "certificate.reserved" => claim(ComparedRelation::Reserved, certificate(), Some(generation())),
         "certificate.issued" | "certificate.taken_over" => {
-            claim(Relation::Issued, certificate(), Some(text("thumbprint")))
+            claim(ComparedRelation::Issued, certificate(), Some(text("thumbprint")))
         }
         "certificate.revoked"
         | "certificate.superseded"
         | "certificate.retired"
-        | "certificate.abandoned" => claim(Relation::Ended, generation(), Some(ENDED.into())),
-        "device.suspended" => claim(Relation::Device, holder(), Some(SUSPENDED.into())),
-        "device.resumed" => claim(Relation::Device, holder(), None),
-        "device.revoked" => claim(Relation::Device, holder(), Some(DeviceState::Revoked.to_string())),
-        "device.retired" => claim(Relation::Device, holder(), Some(DeviceState::Retired.to_string())),
-        "device.signed_out" => claim(Relation::SignedOut, holder(), Some(text("issued_before"))),
+        | "certificate.abandoned" => claim(ComparedRelation::Ended, generation(), Some(ENDED.into())),
+        "device.suspended" => claim(ComparedRelation::Device, holder(), Some(SUSPENDED.into())),
+        "device.resumed" => claim(ComparedRelation::Device, holder(), None),
+        "device.revoked" => claim(ComparedRelation::Device, holder(), Some(DeviceState::Revoked.to_string())),
+        "device.retired" => claim(ComparedRelation::Device, holder(), Some(DeviceState::Retired.to_string())),
+        "device.signed_out" => claim(ComparedRelation::SignedOut, holder(), Some(text("issued_before"))),
         _ => Vec::new(),
     }
 }
 
 /// Of an entry that is about no single device.
-fn claims_of_tenant(action: &str, text: &dyn Fn(&str) -> String) -> Vec<Claim> {
+fn claims_of_tenant(action: &str, text: &dyn Fn(&str) -> String) -> Vec<LedgerClaim> {
     let (relation, value) = match action {
-        "tenant.suspended" => (Relation::Tenant, Some(SUSPENDED.to_owned())),
-        "tenant.resumed" => (Relation::Tenant, None),
-        "tenant.signed_out" => (Relation::SignedOut, Some(text("issued_before"))),
+        "tenant.suspended" => (ComparedRelation::Tenant, Some(SUSPENDED.to_owned())),
+        "tenant.resumed" => (ComparedRelation::Tenant, None),
+        "tenant.signed_out" => (ComparedRelation::SignedOut, Some(text("issued_before"))),
         _ => return Vec::new(),
     };
-    vec![Claim { relation, key: format!("tenant {}", text("tenant")), value }]
+    vec![LedgerClaim { relation, key: format!("tenant {}", text("tenant")), value }]
 }
 
-fn claims_of_event(event: &FiledEvent) -> Vec<Claim> {
-    let claim = |relation, key, value: Option<String>| vec![Claim { relation, key, value }];
+fn claims_of_event(event: &FiledEvent) -> Vec<LedgerClaim> {
+    let claim = |relation, key, value: Option<String>| vec![LedgerClaim { relation, key, value }];
     match serde_json::from_str(&event.change) {
         Ok(Change::CertificateDenied { thumbprint, .. }) => claim(
-            Relation::AnnouncedCertificate,
+            ComparedRelation::AnnouncedCertificate,
             format!("certificate with thumbprint {thumbprint}"),
             Some(ENDED.into()),
         ),
         Ok(Change::DeviceDenied { device, reason }) => {
             let state = DeviceState::from(reason).to_string();
-            claim(Relation::AnnouncedDevice, format!("device {device}"), Some(state))
+            claim(ComparedRelation::AnnouncedDevice, format!("device {device}"), Some(state))
         }
         Ok(Change::DeviceAllowed { device }) => {
-            claim(Relation::AnnouncedDevice, format!("device {device}"), None)
+            claim(ComparedRelation::AnnouncedDevice, format!("device {device}"), None)
         }
         Ok(Change::TenantDenied { tenant, reason }) => {
             let state = DeviceState::from(reason).to_string();
-            claim(Relation::AnnouncedTenant, format!("tenant {tenant}"), Some(state))
+            claim(ComparedRelation::AnnouncedTenant, format!("tenant {tenant}"), Some(state))
         }
         Ok(Change::TenantAllowed { tenant }) => {
-            claim(Relation::AnnouncedTenant, format!("tenant {tenant}"), None)
+            claim(ComparedRelation::AnnouncedTenant, format!("tenant {tenant}"), None)
         }
         Ok(Change::TokensDenied(tokens)) => {
             let holder = match &tokens.of {
-                Holder::Device(device) => format!("device {device}"),
-                Holder::Tenant(tenant) => format!("tenant {tenant}"),
+                TokenHolder::Device(device) => format!("device {device}"),
+                TokenHolder::Tenant(tenant) => format!("tenant {tenant}"),
             };
-            claim(Relation::AnnouncedSignOut, holder, Some(tokens.issued_before.to_string()))
+            claim(ComparedRelation::AnnouncedSignOut, holder, Some(tokens.issued_before.to_string()))
         }
         Ok(Change::TokenDenied { .. }) | Err(_) => Vec::new(),
     }
 }
 
 /// Certificates of another authority were taken over as they were: nothing was reserved.
-fn claims_of_certificate(row: &FiledCertificate, is_foreign: bool) -> Vec<Claim> {
+fn claims_of_certificate(row: &FiledCertificate, is_foreign: bool) -> Vec<LedgerClaim> {
     let serial = format!("certificate {} {}", row.issuer, hex(&row.serial));
     let generation = format!("device {} generation {}", row.device, row.generation);
     let mut claims = Vec::with_capacity(4);
     let thumbprint = row.thumbprint.as_deref().and_then(Thumbprint::from_slice);
     if !is_foreign {
-        claims.push(Claim {
-            relation: Relation::Reserved,
+        claims.push(LedgerClaim {
+            relation: ComparedRelation::Reserved,
             key: serial.clone(),
             value: Some(generation.clone()),
         });
     }
     if row.der.is_some() {
         let value = Some(thumbprint.map(|known| known.to_string()).unwrap_or_default());
-        claims.push(Claim { relation: Relation::Issued, key: serial, value });
+        claims.push(LedgerClaim { relation: ComparedRelation::Issued, key: serial, value });
     }
     if matches!(row.state.as_str(), "retired" | "revoked") {
         let value = Some(ENDED.to_owned());
-        claims.push(Claim { relation: Relation::Ended, key: generation, value: value.clone() });
+        claims.push(LedgerClaim { relation: ComparedRelation::Ended, key: generation, value: value.clone() });
         if let Some(thumbprint) = thumbprint {
             let key = format!("certificate with thumbprint {thumbprint}");
-            claims.push(Claim { relation: Relation::AnnouncedCertificate, key, value });
+            claims.push(LedgerClaim { relation: ComparedRelation::AnnouncedCertificate, key, value });
         }
     }
     claims
 }
 
-fn claims_of_device(row: &FiledDevice) -> Vec<Claim> {
+fn claims_of_device(row: &FiledDevice) -> Vec<LedgerClaim> {
     if row.state == "active" {
         return Vec::new();
     }
-    let claim =
-        |relation| Claim { relation, key: format!("device {}", row.id), value: Some(row.state.clone()) };
-    vec![claim(Relation::Device), claim(Relation::AnnouncedDevice)]
+    let claim = |relation| LedgerClaim {
+        relation,
+        key: format!("device {}", row.id),
+        value: Some(row.state.clone()),
+    };
+    vec![claim(ComparedRelation::Device), claim(ComparedRelation::AnnouncedDevice)]
 }
 
-fn claims_of_tokens(row: &FiledTokens) -> Vec<Claim> {
-    let claim = |relation| Claim {
+fn claims_of_tokens(row: &FiledTokens) -> Vec<LedgerClaim> {
+    let claim = |relation| LedgerClaim {
         relation,
         key: format!("{} {}", row.kind, row.holder),
         value: Some(row.issued_before.to_string()),
     };
-    vec![claim(Relation::SignedOut), claim(Relation::AnnouncedSignOut)]
+    vec![claim(ComparedRelation::SignedOut), claim(ComparedRelation::AnnouncedSignOut)]
 }
 
-fn verdict(difference: &Difference) -> (Code, String) {
-    let Difference { relation, told, filed, .. } = difference;
+fn verdict(difference: &ClaimDifference) -> (FindingCode, String) {
+    let ClaimDifference { relation, told, filed, .. } = difference;
     let say = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".into());
     let (told_text, filed_text) = (say(told), say(filed));
     match (relation, filed) {
-        (Relation::Reserved | Relation::Issued, None) => {
-            (Code::CertificateMissing, format!("the audit log has {told_text}, the ledger nothing"))
+        (ComparedRelation::Reserved | ComparedRelation::Issued, None) => {
+            (FindingCode::CertificateMissing, format!("the audit log has {told_text}, the ledger nothing"))
         }
-        (Relation::Reserved | Relation::Issued, Some(_)) => {
-            (Code::CertificateUnrecorded, format!("the ledger has {filed_text}, the audit log {told_text}"))
+        (ComparedRelation::Reserved | ComparedRelation::Issued, Some(_)) => (
+            FindingCode::CertificateUnrecorded,
+            format!("the ledger has {filed_text}, the audit log {told_text}"),
+        ),
+        (ComparedRelation::Ended, None) => {
+            (FindingCode::RevocationUndone, "the audit log says that it ended, the ledger lets it in".into())
         }
-        (Relation::Ended, None) => {
-            (Code::RevocationUndone, "the audit log says that it ended, the ledger lets it in".into())
+        (ComparedRelation::Ended, Some(_)) => {
+            (FindingCode::RevocationUnrecorded, "it has ended, and the audit log does not say so".into())
         }
-        (Relation::Ended, Some(_)) => {
-            (Code::RevocationUnrecorded, "it has ended, and the audit log does not say so".into())
+        (ComparedRelation::Device | ComparedRelation::Tenant, None) => {
+            (FindingCode::RevocationUndone, format!("the audit log says {told_text}, the ledger active"))
         }
-        (Relation::Device | Relation::Tenant, None) => {
-            (Code::RevocationUndone, format!("the audit log says {told_text}, the ledger active"))
-        }
-        (Relation::SignedOut, None) => (
-            Code::RevocationUndone,
+        (ComparedRelation::SignedOut, None) => (
+            FindingCode::RevocationUndone,
             format!("the audit log says that tokens before {told_text} are denied, the ledger does not"),
         ),
-        (Relation::Device | Relation::Tenant | Relation::SignedOut, Some(_)) => {
-            (Code::DeviceStateUnrecorded, format!("the ledger says {filed_text}, the audit log {told_text}"))
-        }
+        (ComparedRelation::Device | ComparedRelation::Tenant | ComparedRelation::SignedOut, Some(_)) => (
+            FindingCode::DeviceStateUnrecorded,
+            format!("the ledger says {filed_text}, the audit log {told_text}"),
+        ),
         (
-            Relation::AnnouncedCertificate
-            | Relation::AnnouncedDevice
-            | Relation::AnnouncedTenant
-            | Relation::AnnouncedSignOut,
+            ComparedRelation::AnnouncedCertificate
+            | ComparedRelation::AnnouncedDevice
+            | ComparedRelation::AnnouncedTenant
+            | ComparedRelation::AnnouncedSignOut,
             None,
-        ) => (Code::AnnouncementUnfounded, format!("the feed says {told_text}, the ledger does not")),
+        ) => (FindingCode::AnnouncementUnfounded, format!("the feed says {told_text}, the ledger does not")),
         (
-            Relation::AnnouncedCertificate
-            | Relation::AnnouncedDevice
-            | Relation::AnnouncedTenant
-            | Relation::AnnouncedSignOut,
+            ComparedRelation::AnnouncedCertificate
+            | ComparedRelation::AnnouncedDevice
+            | ComparedRelation::AnnouncedTenant
+            | ComparedRelation::AnnouncedSignOut,
             Some(_),
-        ) => (Code::RevocationUnannounced, format!("the ledger says {filed_text}, the feed {told_text}")),
+        ) => (
+            FindingCode::RevocationUnannounced,
+            format!("the ledger says {filed_text}, the feed {told_text}"),
+        ),
     }
 }

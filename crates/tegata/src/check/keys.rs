@@ -1,9 +1,9 @@
 //! Keys: there, closed to others, opened by the secret, and each belonging to its CA.
 
-use super::Look;
-use super::code::Code;
+use super::CheckContext;
+use super::code::FindingCode;
 use super::files;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::token_keys;
 use std::path::Path;
@@ -13,9 +13,9 @@ use tegata_storage::{IssuerKind, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Looks at the folder, the secret, and every key the server needs.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let folder = look.config.path(&look.config.keys.folder);
-    files::closed(&mut look.report, &folder, 0o700, Code::KeyExposed);
+    files::closed(&mut look.report, &folder, 0o700, FindingCode::KeyExposed);
     if let Some(unlock) = &look.config.keys.unlock {
         let unlock = look.config.path(unlock);
         private(look, &unlock, "the unlock file");
@@ -23,7 +23,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     let ring = match KeyRing::open(look.config) {
         Ok(ring) => ring,
         Err(error) => {
-            look.report.add(Code::KeyUnusable, "secret", error);
+            look.report.add(FindingCode::KeyUnusable, "secret", error);
             look.report.area("keys", "the secret cannot be read: no key was opened");
             return Ok(());
         }
@@ -38,7 +38,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     if ring.place("root").exists() {
         private(look, &ring.place("root"), "the root's key");
         look.report.add(
-            Code::RootKeyOnline,
+            FindingCode::RootKeyOnline,
             ring.place("root").display(),
             "the root's key lies on this machine",
         );
@@ -49,16 +49,20 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// The secret that lies sealed in the ledger; a ledger that no server has opened yet has none.
-async fn binding_acme_accounts(look: &mut Look<'_>, ring: &KeyRing) -> Result<(), Failure> {
+async fn binding_acme_accounts(look: &mut CheckContext<'_>, ring: &KeyRing) -> Result<(), Failure> {
     let sealed = look.ledger.acme_secret().await.doing("cannot read the secret of the ACME server")?;
     if let Some(Err(error)) = sealed.map(|sealed| ring.open_sealed(&sealed).map(drop)) {
-        look.report.add(Code::KeyUnusable, "the ACME server's secret, in the ledger", error);
+        look.report.add(FindingCode::KeyUnusable, "the ACME server's secret, in the ledger", error);
     }
     Ok(())
 }
 
 /// The keys of a CA's living SCEP registrars, which lie sealed in the ledger: how many there are.
-async fn registrars(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) -> Result<usize, Failure> {
+async fn registrars(
+    look: &mut CheckContext<'_>,
+    ring: &KeyRing,
+    issuer: &StoredIssuer,
+) -> Result<usize, Failure> {
     let known = look.ledger.registrars(&issuer.id, look.now).await.doing("cannot read the registrars")?;
     for registrar in &known {
         let subject = format!(
@@ -67,10 +71,10 @@ async fn registrars(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) 
             issuer.id
         );
         match ring.open_sealed(&registrar.sealed_key) {
-            Err(error) => look.report.add(Code::KeyUnusable, subject, error),
+            Err(error) => look.report.add(FindingCode::KeyUnusable, subject, error),
             Ok(key) if !is_key_of(&key, &registrar.certificate) => {
                 look.report.add(
-                    Code::KeyUnusable,
+                    FindingCode::KeyUnusable,
                     subject,
                     "it is not the key of the registrar's certificate",
                 );
@@ -87,11 +91,11 @@ fn is_key_of(pkcs8: &[u8], certificate: &[u8]) -> bool {
 }
 
 /// How many keys sign tokens now, soon, or did so recently.
-fn signing_tokens(look: &mut Look<'_>, ring: &KeyRing) -> usize {
+fn signing_tokens(look: &mut CheckContext<'_>, ring: &KeyRing) -> usize {
     let succession = match token_keys::names(ring) {
         Ok(succession) => succession,
         Err(error) => {
-            look.report.add(Code::KeyUnusable, "token-keys.json", error);
+            look.report.add(FindingCode::KeyUnusable, "token-keys.json", error);
             return 0;
         }
     };
@@ -101,7 +105,11 @@ fn signing_tokens(look: &mut Look<'_>, ring: &KeyRing) -> usize {
         match ring.token_key(name) {
             Err(error) => unusable(look, &file, &error.to_string()),
             Ok(key) if kid.as_ref().is_some_and(|kid| kid != key.public().kid()) => {
-                look.report.add(Code::KeyForeign, file.display(), "it is not the key of the succession");
+                look.report.add(
+                    FindingCode::KeyForeign,
+                    file.display(),
+                    "it is not the key of the succession",
+                );
             }
             Ok(_) => {}
         }
@@ -110,7 +118,7 @@ fn signing_tokens(look: &mut Look<'_>, ring: &KeyRing) -> usize {
 }
 
 /// The file that is the key, or the one that names it where it is in hardware.
-fn issuing(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) {
+fn issuing(look: &mut CheckContext<'_>, ring: &KeyRing, issuer: &StoredIssuer) {
     let name = KeyRing::issuing(&issuer.id);
     let file = ring.place(&name);
     if file.exists() {
@@ -122,22 +130,26 @@ fn issuing(look: &mut Look<'_>, ring: &KeyRing, issuer: &StoredIssuer) {
     };
     let certificate = X509Certificate::from_der(&issuer.certificate);
     if certificate.is_ok_and(|(_, certificate)| certificate.public_key().raw != signer.public_key_info()) {
-        look.report.add(Code::KeyForeign, file.display(), format!("it is not the key of CA {}", issuer.id));
+        look.report.add(
+            FindingCode::KeyForeign,
+            file.display(),
+            format!("it is not the key of CA {}", issuer.id),
+        );
     }
 }
 
 /// A file that only its owner reads, and that is the server's.
-fn private(look: &mut Look<'_>, file: &Path, what: &str) {
-    if files::closed(&mut look.report, file, 0o600, Code::KeyExposed) {
+fn private(look: &mut CheckContext<'_>, file: &Path, what: &str) {
+    if files::closed(&mut look.report, file, 0o600, FindingCode::KeyExposed) {
         files::owned(look, file, what);
     }
 }
 
 /// What is missing and what does not open are two things. A file that is open to others was found already.
-fn unusable(look: &mut Look<'_>, file: &Path, error: &str) {
+fn unusable(look: &mut CheckContext<'_>, file: &Path, error: &str) {
     if !file.exists() {
-        look.report.add(Code::KeyMissing, file.display(), error);
+        look.report.add(FindingCode::KeyMissing, file.display(), error);
     } else if !files::is_open_to_others(file, 0o600) {
-        look.report.add(Code::KeyUnusable, file.display(), error);
+        look.report.add(FindingCode::KeyUnusable, file.display(), error);
     }
 }

@@ -1,7 +1,7 @@
 //! Certificates of the HTTPS listeners.
 
-use super::Look;
-use super::code::Code;
+use super::CheckContext;
+use super::code::FindingCode;
 use crate::keys::KeyRing;
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 const NOTICE: Duration = Duration::from_hours(14 * 24);
 
 /// Looks at both.
-pub fn look(look: &mut Look<'_>) {
+pub fn look(look: &mut CheckContext<'_>) {
     let ring = KeyRing::open(look.config).ok();
     let config = look.config;
     for (name, chain, key) in [
@@ -25,22 +25,28 @@ pub fn look(look: &mut Look<'_>) {
         let identity = match ring.server_identity(&chain, &config.path(key)) {
             Ok(identity) => identity,
             Err(error) => {
-                look.report.add(Code::ListenerCertificate, name, error);
+                look.report.add(FindingCode::ListenerCertificate, name, error);
                 continue;
             }
         };
         let leaf = identity.0.first().map(|leaf| leaf.to_vec()).unwrap_or_default();
         if let Err(error) = ServerIdentity::new(identity) {
-            look.report.add(Code::ListenerCertificate, name, format!("certificate and key: {error}"));
+            look.report.add(FindingCode::ListenerCertificate, name, format!("certificate and key: {error}"));
         }
         match X509Certificate::from_der(&leaf) {
             Ok((_, certificate)) => {
                 let end = Timestamp::from_seconds(certificate.validity().not_after.timestamp());
                 if end.since(look.now) < NOTICE {
-                    look.report.add(Code::ListenerEnding, name, format!("{} ends at {end}", chain.display()));
+                    look.report.add(
+                        FindingCode::ListenerEnding,
+                        name,
+                        format!("{} ends at {end}", chain.display()),
+                    );
                 }
             }
-            Err(_) => look.report.add(Code::ListenerCertificate, name, "the certificate cannot be read"),
+            Err(_) => {
+                look.report.add(FindingCode::ListenerCertificate, name, "the certificate cannot be read")
+            }
         }
     }
     look.report.area("listeners", "certificates and keys in order");

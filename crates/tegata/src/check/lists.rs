@@ -2,14 +2,14 @@
 
 mod reading;
 
-use super::Look;
-use super::code::Code;
-use crate::failure::{Doing, Failure};
-use reading::List;
+use super::CheckContext;
+use super::code::FindingCode;
+use crate::failure::{Failure, FailureContext};
+use reading::CheckedCrl;
 use std::time::Duration;
 use tegata_core::encoding::hex;
 use tegata_core::{Serial, Timestamp};
-use tegata_storage::{Ended, IssuerKind, Shard, StoredCrl, StoredIssuer};
+use tegata_storage::{CrlShard, EndedCertificate, IssuerKind, StoredCrl, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const WHAT: &str = "cannot read the CRLs";
@@ -21,7 +21,7 @@ const CEREMONY: Duration = Duration::from_hours(30 * 24);
 const ATTEMPTS: usize = 3;
 
 /// Looks at every list of every CA that publishes.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let issuers = look.issuers.clone();
     let mut count = 0u64;
     for issuer in issuers.iter().filter(|issuer| issuer.is_trusted() && issuer.kind != IssuerKind::Foreign) {
@@ -34,7 +34,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// Gives whether there is a list.
-async fn one(look: &mut Look<'_>, issuer: &StoredIssuer, number: u16) -> Result<bool, Failure> {
+async fn one(look: &mut CheckContext<'_>, issuer: &StoredIssuer, number: u16) -> Result<bool, Failure> {
     let subject = format!("CRL {number} of CA {}", issuer.id);
     for _ in 0..ATTEMPTS {
         let Some(shard) = shard(look, issuer, number).await? else { return Ok(false) };
@@ -49,33 +49,41 @@ async fn one(look: &mut Look<'_>, issuer: &StoredIssuer, number: u16) -> Result<
         times(look, issuer, &crl, &subject);
         if crl.revision < shard.revision {
             look.report.add(
-                Code::CrlBehind,
+                FindingCode::CrlBehind,
                 &subject,
                 format!("number {} lacks the last changes", crl.number),
             );
         }
         for (code, detail) in comparison {
             // A list that is known to be behind may lack what came since.
-            if code != Code::CrlIncomplete || crl.revision >= shard.revision {
+            if code != FindingCode::CrlIncomplete || crl.revision >= shard.revision {
                 look.report.add(code, &subject, detail);
             }
         }
         return Ok(true);
     }
-    look.report.add(Code::CrlBehind, &subject, "it is replaced faster than it can be compared");
+    look.report.add(FindingCode::CrlBehind, &subject, "it is replaced faster than it can be compared");
     Ok(true)
 }
 
-async fn shard(look: &Look<'_>, issuer: &StoredIssuer, number: u16) -> Result<Option<Shard>, Failure> {
+async fn shard(
+    look: &CheckContext<'_>,
+    issuer: &StoredIssuer,
+    number: u16,
+) -> Result<Option<CrlShard>, Failure> {
     let shards = look.ledger.shards(&issuer.id).await.doing(WHAT)?;
     Ok(shards.into_iter().find(|shard| shard.number == number))
 }
 
-async fn shard_again(look: &Look<'_>, issuer: &StoredIssuer, number: u16) -> Result<Option<Shard>, Failure> {
+async fn shard_again(
+    look: &CheckContext<'_>,
+    issuer: &StoredIssuer,
+    number: u16,
+) -> Result<Option<CrlShard>, Failure> {
     shard(look, issuer, number).await
 }
 
-fn shard_has_moved(before: &Shard, crl: &StoredCrl, after: Option<Shard>) -> bool {
+fn shard_has_moved(before: &CrlShard, crl: &StoredCrl, after: Option<CrlShard>) -> bool {
     after.is_none_or(|after| {
         after.revision != before.revision || after.published.is_none_or(|out| out.number != crl.number)
     })
@@ -83,7 +91,7 @@ fn shard_has_moved(before: &Shard, crl: &StoredCrl, after: Option<Shard>) -> boo
 
 /// A list that no certificate names yet may come with the first server. A root's is made by a ceremony.
 async fn missing(
-    look: &mut Look<'_>,
+    look: &mut CheckContext<'_>,
     issuer: &StoredIssuer,
     number: u16,
     subject: &str,
@@ -91,36 +99,36 @@ async fn missing(
     if issuer.kind == IssuerKind::Issuing
         && look.inspection.names_shard(&issuer.id, number).await.doing(WHAT)?
     {
-        look.report.add(Code::CrlMissing, subject, "certificates name it, and it was never published");
+        look.report.add(FindingCode::CrlMissing, subject, "certificates name it, and it was never published");
     }
     Ok(())
 }
 
-fn times(look: &mut Look<'_>, issuer: &StoredIssuer, crl: &StoredCrl, subject: &str) {
+fn times(look: &mut CheckContext<'_>, issuer: &StoredIssuer, crl: &StoredCrl, subject: &str) {
     if crl.next_update < look.now {
-        look.report.add(Code::CrlStale, subject, format!("it ended at {}", crl.next_update));
+        look.report.add(FindingCode::CrlStale, subject, format!("it ended at {}", crl.next_update));
     } else if issuer.kind == IssuerKind::Root && crl.next_update.since(look.now) < CEREMONY {
-        look.report.add(Code::CrlEnding, subject, format!("it ends at {}", crl.next_update));
+        look.report.add(FindingCode::CrlEnding, subject, format!("it ends at {}", crl.next_update));
     }
 }
 
 /// Bytes against row, signature, and ledger.
 async fn compare(
-    look: &Look<'_>,
+    look: &CheckContext<'_>,
     issuer: &StoredIssuer,
     number: u16,
     crl: &StoredCrl,
-) -> Result<Vec<(Code, String)>, Failure> {
+) -> Result<Vec<(FindingCode, String)>, Failure> {
     let Ok((_, authority)) = X509Certificate::from_der(&issuer.certificate) else { return Ok(vec![]) };
-    let Some(list) = List::read(&crl.der) else {
-        return Ok(vec![(Code::CrlForged, "the stored bytes are no list".into())]);
+    let Some(list) = CheckedCrl::read(&crl.der) else {
+        return Ok(vec![(FindingCode::CrlForged, "the stored bytes are no list".into())]);
     };
     if !list.verifies(&authority) {
-        return Ok(vec![(Code::CrlForged, "the signature is not its CA's".into())]);
+        return Ok(vec![(FindingCode::CrlForged, "the signature is not its CA's".into())]);
     }
     let mut faults = Vec::new();
     if !list.is_as_filed(crl) {
-        faults.push((Code::CrlMisfiled, "number or times are not those of the row".to_owned()));
+        faults.push((FindingCode::CrlMisfiled, "number or times are not those of the row".to_owned()));
     }
     // What a root lists are CAs, which are looked at one by one.
     if issuer.kind == IssuerKind::Issuing {
@@ -132,11 +140,11 @@ async fn compare(
 /// What has ended and could still be presented is on the list; what is on the list has ended. In between lie entries
 /// whose certificates have expired: they may have left or not.
 async fn entries(
-    look: &Look<'_>,
+    look: &CheckContext<'_>,
     issuer: &StoredIssuer,
     number: u16,
-    list: List<'_>,
-    faults: &mut Vec<(Code, String)>,
+    list: CheckedCrl<'_>,
+    faults: &mut Vec<(FindingCode, String)>,
 ) -> Result<(), Failure> {
     let mut listed = list.into_serials();
     listed.sort_unstable();
@@ -144,7 +152,7 @@ async fn entries(
     let mut lacking = Vec::new();
     let mut lacks = 0usize;
     let place = |serial: &Serial| listed.binary_search_by(|one| one.as_slice().cmp(serial.as_bytes()));
-    let mut living = |ended: Ended| {
+    let mut living = |ended: EndedCertificate| {
         if place(&ended.serial).is_err() {
             lacks += 1;
             if lacking.len() < 3 {
@@ -153,18 +161,22 @@ async fn entries(
         }
     };
     look.ledger.ended(&issuer.id, number, look.now, &mut living).await.doing(WHAT)?;
-    let mut ever = |ended: Ended| {
+    let mut ever = |ended: EndedCertificate| {
         if let Ok(place) = place(&ended.serial) {
             founded[place] = true;
         }
     };
     look.ledger.ended(&issuer.id, number, Timestamp::default(), &mut ever).await.doing(WHAT)?;
     if lacks > 0 {
-        faults.push((Code::CrlIncomplete, format!("{lacks} are missing, such as {}", lacking.join(", "))));
+        faults.push((
+            FindingCode::CrlIncomplete,
+            format!("{lacks} are missing, such as {}", lacking.join(", ")),
+        ));
     }
     let unfounded: Vec<_> = listed.iter().zip(&founded).filter(|(_, founded)| !**founded).collect();
     if let Some((first, _)) = unfounded.first() {
-        faults.push((Code::CrlExcess, format!("{} too many, such as {}", unfounded.len(), hex(first))));
+        faults
+            .push((FindingCode::CrlExcess, format!("{} too many, such as {}", unfounded.len(), hex(first))));
     }
     Ok(())
 }

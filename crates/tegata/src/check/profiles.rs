@@ -3,22 +3,22 @@
 //! What every profile has in common must hold for every certificate ever issued. What a profile chooses may have been
 //! chosen otherwise when the certificate was issued: that is worth a look, not an alarm.
 
-use super::Look;
-use super::code::Code;
-use tegata_ca::audit::{Finding, Kind, Record};
-use tegata_ca::{Holder, Profile};
+use super::CheckContext;
+use super::code::FindingCode;
+use tegata_ca::audit::{Finding, LintKind, RecordedCertificate};
+use tegata_ca::{CertificateProfile, CertificateSubject};
 use tegata_core::{DeviceId, Role, Serial, Timestamp};
 use tegata_storage::FiledCertificate;
 
 /// The profiles of the installation; what is refused is found by [`look`].
 #[derive(Default)]
-pub struct Loaded {
-    device: Option<Profile>,
-    gate: Option<Profile>,
+pub struct LoadedProfiles {
+    device: Option<CertificateProfile>,
+    gate: Option<CertificateProfile>,
 }
 
-impl Loaded {
-    fn of(&self, role: Role) -> Option<&Profile> {
+impl LoadedProfiles {
+    fn of(&self, role: Role) -> Option<&CertificateProfile> {
         match role {
             Role::Device => self.device.as_ref(),
             Role::Gate => self.gate.as_ref(),
@@ -26,25 +26,27 @@ impl Loaded {
     }
 
     /// All that could be loaded.
-    pub fn all(&self) -> impl Iterator<Item = &Profile> {
+    pub fn all(&self) -> impl Iterator<Item = &CertificateProfile> {
         self.device.iter().chain(&self.gate)
     }
 }
 
 /// Loads the profiles.
-pub fn look(look: &mut Look<'_>) {
+pub fn look(look: &mut CheckContext<'_>) {
     for (file, role) in [("device.toml", Role::Device), ("gate.toml", Role::Gate)] {
         let text = look.config.profile_text(file);
-        let profile = text
-            .map_err(|error| error.to_string())
-            .and_then(|(name, text)| Profile::parse(&name, &text).map_err(|error| error.to_string()));
+        let profile = text.map_err(|error| error.to_string()).and_then(|(name, text)| {
+            CertificateProfile::parse(&name, &text).map_err(|error| error.to_string())
+        });
         match profile {
             Ok(profile) if profile.role() == role => match role {
                 Role::Device => look.profiles.device = Some(profile),
                 Role::Gate => look.profiles.gate = Some(profile),
             },
-            Ok(_) => look.report.add(Code::ProfileRefused, file, format!("it is not for the role {role}")),
-            Err(error) => look.report.add(Code::ProfileRefused, file, error),
+            Ok(_) => {
+                look.report.add(FindingCode::ProfileRefused, file, format!("it is not for the role {role}"))
+            }
+            Err(error) => look.report.add(FindingCode::ProfileRefused, file, error),
         }
     }
     look.report.area("profiles", "all load");
@@ -52,13 +54,21 @@ pub fn look(look: &mut Look<'_>) {
 
 /// What the lint measures a certificate by: its profile, and what was recorded before it was signed. Nothing where
 /// either is missing, which is found elsewhere.
-pub fn record_of<'a>(look: &Look<'_>, row: &'a FiledCertificate) -> Option<(Profile, Record<'a>)> {
+pub fn record_of<'a>(
+    look: &CheckContext<'_>,
+    row: &'a FiledCertificate,
+) -> Option<(CertificateProfile, RecordedCertificate<'a>)> {
     let role = Role::parse(row.role.as_deref()?)?;
     let device = DeviceId::parse(&row.device)?;
     let profile = look.profiles.of(role)?.clone();
-    let holder =
-        Holder { installation: &look.config.installation.name, role, device: &device, site: "", label: "" };
-    let record = Record {
+    let holder = CertificateSubject {
+        installation: &look.config.installation.name,
+        role,
+        device: &device,
+        site: "",
+        label: "",
+    };
+    let record = RecordedCertificate {
         serial: Serial::from_slice(&row.serial)?,
         shard: u16::try_from(row.shard).unwrap_or(u16::MAX),
         not_before: Timestamp::from_millis(row.not_before),
@@ -71,17 +81,17 @@ pub fn record_of<'a>(look: &Look<'_>, row: &'a FiledCertificate) -> Option<(Prof
 }
 
 /// What monitoring hears of a finding of the lint.
-pub fn code_of(finding: Finding) -> Code {
+pub fn code_of(finding: Finding) -> FindingCode {
     match finding {
-        Finding::Encoding => Code::CertificateUnreadable,
-        Finding::Signature => Code::CertificateForged,
-        Finding::Intended => Code::CertificateAltered,
-        Finding::Holder | Finding::Shard => Code::CertificateMisnamed,
-        Finding::Address => Code::CertificateAddress,
+        Finding::Encoding => FindingCode::CertificateUnreadable,
+        Finding::Signature => FindingCode::CertificateForged,
+        Finding::Intended => FindingCode::CertificateAltered,
+        Finding::Holder | Finding::Shard => FindingCode::CertificateMisnamed,
+        Finding::Address => FindingCode::CertificateAddress,
         other => match other.kind() {
-            Kind::Rule => Code::ProfileBroken,
-            Kind::Record => Code::CertificateMisfiled,
-            Kind::Settings => Code::ProfileOlder,
+            LintKind::Rule => FindingCode::ProfileBroken,
+            LintKind::Record => FindingCode::CertificateMisfiled,
+            LintKind::Settings => FindingCode::ProfileOlder,
         },
     }
 }

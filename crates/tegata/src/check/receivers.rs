@@ -1,8 +1,8 @@
 //! Receivers of security events: whether what was announced arrives.
 
-use super::Look;
-use super::code::Code;
-use crate::failure::{Doing, Failure};
+use super::CheckContext;
+use super::code::FindingCode;
+use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::security_event::StreamStatus;
@@ -12,7 +12,7 @@ use tegata_storage::ReceiverRow;
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Looks at those that are configured.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let rows = look.ledger.receivers().await.doing(READ)?;
     let head = look.ledger.feed_head().await.doing(READ)?;
     let configured = |id: &str| look.config.receivers.iter().any(|receiver| receiver.id == id);
@@ -20,18 +20,18 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
     for row in &rows {
         if let Some(since) = row.failing_since().filter(|since| look.now.since(*since) >= PATIENCE) {
             let failure = row.failure.as_deref().unwrap_or_default();
-            look.report.add(Code::ReceiverFailing, &row.id, format!("since {since}: {failure}"));
+            look.report.add(FindingCode::ReceiverFailing, &row.id, format!("since {since}: {failure}"));
         }
         if let Some(since) = silent_since(look, row, head) {
             look.report.add(
-                Code::ReceiverFailing,
+                FindingCode::ReceiverFailing,
                 &row.id,
                 format!("it has asked for nothing since {since}"),
             );
         }
         if let Some(rejection) = &row.rejection {
             let detail = format!("{} in all, the last: {rejection}", row.rejections);
-            look.report.add(Code::ReceiverRejecting, &row.id, detail);
+            look.report.add(FindingCode::ReceiverRejecting, &row.id, detail);
         }
     }
     if !rows.is_empty() {
@@ -41,7 +41,7 @@ pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
 }
 
 /// For a receiver that asks, while something waits for it.
-fn silent_since(look: &Look<'_>, row: &ReceiverRow, head: u64) -> Option<Timestamp> {
+fn silent_since(look: &CheckContext<'_>, row: &ReceiverRow, head: u64) -> Option<Timestamp> {
     let asks = look.config.receivers.iter().any(|receiver| receiver.id == row.id && receiver.poll);
     let waits = row.status() == StreamStatus::Enabled && row.behind(head) > 0;
     row.heard_at().filter(|heard| asks && waits && look.now.since(*heard) >= PATIENCE)

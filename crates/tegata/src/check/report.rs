@@ -1,6 +1,6 @@
 //! What was found, told to people and to programs.
 
-use super::code::{Code, Severity};
+use super::code::{FindingCode, Severity};
 use crate::failure::Failure;
 use serde::Serialize;
 use serde_json::json;
@@ -12,8 +12,8 @@ const EXAMPLES: usize = 20;
 
 /// One line.
 #[derive(Debug, Serialize)]
-pub struct Finding {
-    code: Code,
+pub struct CheckFinding {
+    code: FindingCode,
     severity: Severity,
     /// What it is about.
     subject: String,
@@ -25,7 +25,7 @@ pub struct Finding {
 
 /// An area that was looked at.
 #[derive(Debug, Serialize)]
-struct Area {
+struct CheckArea {
     check: &'static str,
     ok: bool,
     detail: String,
@@ -33,21 +33,21 @@ struct Area {
 
 /// The whole.
 #[derive(Debug, Default)]
-pub struct Report {
-    findings: Vec<Finding>,
-    counts: BTreeMap<Code, usize>,
-    areas: Vec<Area>,
+pub struct CheckReport {
+    findings: Vec<CheckFinding>,
+    counts: BTreeMap<FindingCode, usize>,
+    areas: Vec<CheckArea>,
     /// Wrong things found before the present area.
     before: usize,
 }
 
-impl Report {
+impl CheckReport {
     /// Notes a finding. `detail` holds no secret.
-    pub fn add(&mut self, code: Code, subject: impl Display, detail: impl Display) {
+    pub fn add(&mut self, code: FindingCode, subject: impl Display, detail: impl Display) {
         let count = self.counts.entry(code).or_default();
         *count += 1;
         if *count <= EXAMPLES {
-            self.findings.push(Finding {
+            self.findings.push(CheckFinding {
                 code,
                 severity: code.severity(),
                 subject: subject.to_string(),
@@ -58,7 +58,7 @@ impl Report {
     }
 
     /// Whether this was found.
-    pub fn has(&self, code: Code) -> bool {
+    pub fn has(&self, code: FindingCode) -> bool {
         self.counts.contains_key(&code)
     }
 
@@ -68,7 +68,7 @@ impl Report {
         let found = wrong - self.before;
         self.before = wrong;
         let detail = if found == 0 { looked_at.to_string() } else { format!("{found} wrong; {looked_at}") };
-        self.areas.push(Area { check, ok: found == 0, detail });
+        self.areas.push(CheckArea { check, ok: found == 0, detail });
     }
 
     /// Writes it to standard output.
@@ -99,7 +99,7 @@ impl Report {
     fn mention_the_rest(&mut self) {
         for (&code, &count) in &self.counts {
             if count > EXAMPLES {
-                self.findings.push(Finding {
+                self.findings.push(CheckFinding {
                     code,
                     severity: code.severity(),
                     subject: "and more".into(),
@@ -112,11 +112,11 @@ impl Report {
     }
 
     fn print(&self) {
-        for Finding { code, severity, subject, detail, advice } in &self.findings {
+        for CheckFinding { code, severity, subject, detail, advice } in &self.findings {
             let word = if *severity == Severity::Wrong { "WRONG  " } else { "warning" };
             outln!("{word}  {:24}  {subject}: {detail}; {advice}", code.word());
         }
-        for Area { check, detail, .. } in self.areas.iter().filter(|area| area.ok) {
+        for CheckArea { check, detail, .. } in self.areas.iter().filter(|area| area.ok) {
             outln!("ok       {check:24}  {detail}");
         }
     }

@@ -1,7 +1,7 @@
 //! The revocation log: whole, as far as the ledger, and not on the ledger's disk.
 
-use super::Look;
-use super::code::Code;
+use super::CheckContext;
+use super::code::FindingCode;
 use super::files;
 use std::path::Path;
 use std::time::Duration;
@@ -13,14 +13,14 @@ const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Walks the log.
-pub async fn look(look: &mut Look<'_>) {
+pub async fn look(look: &mut CheckContext<'_>) {
     let file = look.config.revocation_log();
     match verified(look).await {
         Ok(Some(report)) => {
             let (code, detail) = match report.ahead {
                 _ if report.agrees => (None, String::new()),
                 Some(lines) => (
-                    Some(Code::RevocationLogAhead),
+                    Some(FindingCode::RevocationLogAhead),
                     format!(
                         "it is ahead of the ledger by {lines} lines, up to event {}: the ledger was restored from a backup, or \
                          a change was accepted that it could not take",
@@ -28,7 +28,7 @@ pub async fn look(look: &mut Look<'_>) {
                     ),
                 ),
                 None => (
-                    Some(Code::RevocationLog),
+                    Some(FindingCode::RevocationLog),
                     format!(
                         "it ends at event {} and lacks the last that the ledger wrote there",
                         report.last_event
@@ -44,13 +44,13 @@ pub async fn look(look: &mut Look<'_>) {
         }
         Ok(None) => {}
         Err(error) => {
-            look.report.add(Code::RevocationLog, file.display(), error);
+            look.report.add(FindingCode::RevocationLog, file.display(), error);
             look.report.area("revocation log", "it was not compared with the ledger");
         }
     }
 }
 
-async fn verified(look: &Look<'_>) -> Result<Option<LogReport>, LedgerError> {
+async fn verified(look: &CheckContext<'_>) -> Result<Option<LogReport>, LedgerError> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -63,11 +63,15 @@ async fn verified(look: &Look<'_>) -> Result<Option<LogReport>, LedgerError> {
 }
 
 /// PostgreSQL's disk is not known here.
-fn together(look: &mut Look<'_>, file: &Path) {
+fn together(look: &mut CheckContext<'_>, file: &Path) {
     let url = look.config.ledger_url();
     let Some(ledger) = url.strip_prefix("sqlite:") else { return };
     let devices = [Path::new(ledger), file].map(files::device_of);
     if devices[0].is_some() && devices[0] == devices[1] {
-        look.report.add(Code::RevocationLogTogether, file.display(), "ledger and log lie on one device");
+        look.report.add(
+            FindingCode::RevocationLogTogether,
+            file.display(),
+            "ledger and log lie on one device",
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What must not be between rows: orphans, duplicates, gaps, and the living that should be dead.
 
-use super::code::Code;
-use super::{Look, PAGE};
-use crate::failure::{Doing, Failure};
+use super::code::FindingCode;
+use super::{CheckContext, PAGE};
+use crate::failure::{Failure, FailureContext};
 use tegata_core::encoding::hex;
 use tegata_storage::Suspicious;
 
@@ -10,27 +10,27 @@ use tegata_storage::Suspicious;
 const SHOWN: u32 = 100;
 
 /// Asks for everything that must not be.
-pub async fn look(look: &mut Look<'_>) -> Result<(), Failure> {
+pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let what = "cannot read the ledger";
     for orphan in look.inspection.orphans(SHOWN).await.doing(what)? {
         let subject = format!("{} {}", orphan.what, orphan.id);
-        look.report.add(Code::Orphan, subject, format!("its {} is not there", orphan.missing));
+        look.report.add(FindingCode::Orphan, subject, format!("its {} is not there", orphan.missing));
     }
     let now = look.now;
     let shared_keys = look.inspection.shared_keys(SHOWN).await.doing(what)?;
-    say(look, Code::KeyShared, &shared_keys, "another certificate has its key");
+    say(look, FindingCode::KeyShared, &shared_keys, "another certificate has its key");
     let shared_serials = look.inspection.shared_serials(SHOWN).await.doing(what)?;
-    say(look, Code::SerialShared, &shared_serials, "its CA has given this serial twice");
+    say(look, FindingCode::SerialShared, &shared_serials, "its CA has given this serial twice");
     let blocked = look.inspection.living_with_blocked_key(now, SHOWN).await.doing(what)?;
-    say(look, Code::BlockedKeyLiving, &blocked, "its key is blocked and it is let in");
+    say(look, FindingCode::BlockedKeyLiving, &blocked, "its key is blocked and it is let in");
     let heirs = look.inspection.living_heirs_of_the_compromised(now, SHOWN).await.doing(what)?;
-    say(look, Code::HeirLiving, &heirs, "it is let in");
+    say(look, FindingCode::HeirLiving, &heirs, "it is let in");
     let count = devices(look).await?;
     look.report.area("rows", format!("{count} devices, no orphans, no duplicates"));
     Ok(())
 }
 
-fn say(look: &mut Look<'_>, code: Code, found: &[Suspicious], detail: &str) {
+fn say(look: &mut CheckContext<'_>, code: FindingCode, found: &[Suspicious], detail: &str) {
     for Suspicious { device, generation, issuer, serial } in found {
         let serial = hex(serial);
         look.report.add(
@@ -42,7 +42,7 @@ fn say(look: &mut Look<'_>, code: Code, found: &[Suspicious], detail: &str) {
 }
 
 /// Generations are numbered from 1 without gaps, up to the newest ever reserved.
-async fn devices(look: &mut Look<'_>) -> Result<u64, Failure> {
+async fn devices(look: &mut CheckContext<'_>) -> Result<u64, Failure> {
     let (mut after, mut count) = (String::new(), 0);
     loop {
         let page = look.inspection.devices(&after, PAGE).await.doing("cannot read the devices")?;
@@ -51,14 +51,18 @@ async fn devices(look: &mut Look<'_>) -> Result<u64, Failure> {
         for device in &page {
             let subject = format!("device {}", device.id);
             if !device.is_placed {
-                look.report.add(Code::Orphan, &subject, "its site is not there, or is another tenant's");
+                look.report.add(
+                    FindingCode::Orphan,
+                    &subject,
+                    "its site is not there, or is another tenant's",
+                );
             }
             if device.certificates != device.generation || device.newest.unwrap_or(0) != device.generation {
                 let detail = format!(
                     "{} generations were made, {} rows are there",
                     device.generation, device.certificates
                 );
-                look.report.add(Code::GenerationMissing, &subject, detail);
+                look.report.add(FindingCode::GenerationMissing, &subject, detail);
             }
             count += 1;
         }

@@ -1,41 +1,41 @@
 //! What a server would refuse to start with, beyond what has a code of its own.
 
-use super::Look;
-use super::code::Code;
-use crate::doors::Doors;
-use crate::house::House;
+use super::CheckContext;
+use super::code::FindingCode;
+use crate::doors::Listeners;
+use crate::house::Server;
 use crate::startup;
 
 /// A server does not start with these either, and says it in less precise words.
-const SAID: [Code; 9] = [
-    Code::IssuerMissing,
-    Code::IssuerUnreadable,
-    Code::IssuerForged,
-    Code::KeyExposed,
-    Code::KeyForeign,
-    Code::KeyMissing,
-    Code::KeyUnusable,
-    Code::ListenerCertificate,
-    Code::ProfileRefused,
+const SAID: [FindingCode; 9] = [
+    FindingCode::IssuerMissing,
+    FindingCode::IssuerUnreadable,
+    FindingCode::IssuerForged,
+    FindingCode::KeyExposed,
+    FindingCode::KeyForeign,
+    FindingCode::KeyMissing,
+    FindingCode::KeyUnusable,
+    FindingCode::ListenerCertificate,
+    FindingCode::ProfileRefused,
 ];
 
 /// Does everything that a start does before it serves.
-pub async fn look(look: &mut Look<'_>) {
-    if let Err(error) = Doors::distinct(look.config) {
-        look.report.add(Code::ServerRefuses, "tegata.toml", error);
+pub async fn look(look: &mut CheckContext<'_>) {
+    if let Err(error) = Listeners::distinct(look.config) {
+        look.report.add(FindingCode::ServerRefuses, "tegata.toml", error);
     }
     if SAID.iter().any(|code| look.report.has(*code)) {
         look.report
             .area("start", "a server would not start with what is wrong above; nothing more was looked at");
         return;
     }
-    let opened = House::beside(look.config.clone(), look.ledger.clone(), look.machine).await;
+    let opened = Server::beside(look.config.clone(), look.ledger.clone(), look.machine).await;
     let rehearsed = match &opened {
         Ok(house) => startup::rehearse(house).await,
         Err(_) => Ok(()),
     };
     if let Some(error) = opened.err().or(rehearsed.err()) {
-        look.report.add(Code::ServerRefuses, "tegata.toml", error);
+        look.report.add(FindingCode::ServerRefuses, "tegata.toml", error);
     }
     look.report.area("start", "configuration, keys and files are as a server wants them");
 }

@@ -1,10 +1,10 @@
 //! `tegata approvals`: devices that wait where the policy asks for an approval.
 
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::scope::{Directory, Scope};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
@@ -17,14 +17,14 @@ pub struct ApprovalsOptions {
     #[command(subcommand)]
     act: Option<ApprovalsCommand>,
     #[command(flatten)]
-    list: ListOptions,
+    list: ApprovalListOptions,
 }
 
 /// What can be done with them.
 #[derive(clap::Subcommand)]
 pub enum ApprovalsCommand {
     /// Who waits, the longest first
-    List(ListOptions),
+    List(ApprovalListOptions),
     /// Let a device that waits have its certificate
     Approve(ApproveOptions),
     /// Decide against a device that waits
@@ -33,11 +33,11 @@ pub enum ApprovalsCommand {
 
 /// Whose waiting devices to list.
 #[derive(clap::Args)]
-pub struct ListOptions {
+pub struct ApprovalListOptions {
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Which one is approved.
@@ -46,7 +46,7 @@ pub struct ApproveOptions {
     /// Its identifier, or the number that its page shows
     approval: String,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Which one is declined, and why.
@@ -61,7 +61,7 @@ pub struct DeclineOptions {
     #[arg(long)]
     withdraw: bool,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Characters of an identifier that are enough to name one.
@@ -72,7 +72,11 @@ const NOBODY: &str = "nobody waits";
 const WRITE: &str = "nothing was decided";
 
 /// Runs the command.
-pub async fn run(place: &Place, options: &ApprovalsOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    options: &ApprovalsOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     match &options.act {
         None => list(place, &options.list, machine).await,
         Some(ApprovalsCommand::List(options)) => list(place, options, machine).await,
@@ -81,10 +85,14 @@ pub async fn run(place: &Place, options: &ApprovalsOptions, machine: &Machine) -
     }
 }
 
-async fn list(place: &Place, options: &ListOptions, machine: &Machine) -> Result<(), Failure> {
+async fn list(
+    place: &InstallationArgs,
+    options: &ApprovalListOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let mut waiting = ledger.waiting(machine.now()).await.doing(READ)?;
-    let directory = Directory::read(&ledger).await?;
+    let directory = TenantDirectory::read(&ledger).await?;
     if let Some(scope) = directory.scope(&options.scope)? {
         waiting.retain(|approval| scope.holds(&approval.tenant, &approval.site));
     }
@@ -102,11 +110,15 @@ async fn list(place: &Place, options: &ListOptions, machine: &Machine) -> Result
 }
 
 /// `tegata approvals approve`.
-pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn approve(
+    place: &InstallationArgs,
+    options: &ApproveOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let approval = find(&ledger, &options.approval, machine.now()).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    transaction.approve(&approval.id, &Machine::operator()).await.map_err(failure)?;
+    transaction.approve(&approval.id, &SystemContext::operator()).await.map_err(failure)?;
     transaction.commit().await.committed(WRITE)?;
     ledger.close().await;
     say("approved", &approval, options.output.json);
@@ -114,13 +126,20 @@ pub async fn approve(place: &Place, options: &ApproveOptions, machine: &Machine)
 }
 
 /// `tegata approvals decline`.
-pub async fn decline(place: &Place, options: &DeclineOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn decline(
+    place: &InstallationArgs,
+    options: &DeclineOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let approval = find(&ledger, &options.approval, machine.now()).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    transaction.decline(&approval.id, &options.reason, &Machine::operator()).await.map_err(failure)?;
+    transaction.decline(&approval.id, &options.reason, &SystemContext::operator()).await.map_err(failure)?;
     if options.withdraw {
-        transaction.withdraw_invitation(&approval.invitation, &Machine::operator()).await.map_err(failure)?;
+        transaction
+            .withdraw_invitation(&approval.invitation, &SystemContext::operator())
+            .await
+            .map_err(failure)?;
     }
     transaction.commit().await.committed(WRITE)?;
     ledger.close().await;

@@ -4,10 +4,10 @@
 //! entries had been let go before, and an end with the last hash. Without its end it was cut off. Whoever has exports that
 //! follow one another can verify them with nothing else, and that the ledger goes on from there.
 
-use super::output::Output;
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use super::output::OutputFormat;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tegata_core::Timestamp;
 use tegata_core::encoding::{from_hex, hex};
-use tegata_storage::{AuditChain, AuditEntry, AuditGap, Ledger, Link};
+use tegata_storage::{AuditChain, AuditEntry, AuditGap, AuditLink, Ledger};
 
 /// What can be done with the audit log.
 #[derive(clap::Subcommand)]
@@ -34,7 +34,7 @@ pub enum AuditCommand {
         #[arg(long)]
         out: PathBuf,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Verify exports that follow one another, without an installation
     Verify {
@@ -45,7 +45,7 @@ pub enum AuditCommand {
         #[arg(long)]
         with_ledger: bool,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
@@ -56,7 +56,7 @@ const PAGE: u32 = 1000;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Line {
+enum ExportLine {
     Head { format: String, installation: String, after: u64, hash: String },
     Entry { seq: u64, at: Timestamp, hash: String, text: String },
     Gap { first: u64, last: u64, hash: String, entry: u64 },
@@ -64,7 +64,11 @@ enum Line {
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &AuditCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &AuditCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     match command {
         AuditCommand::Export { before, after, out, output } => {
             let installation = place.config()?.installation.name.as_str().to_owned();
@@ -88,7 +92,7 @@ pub async fn run(place: &Place, command: &AuditCommand, machine: &Machine) -> Re
             if entries == 0 { Err(Failure::wrong("there are no such entries")) } else { Ok(()) }
         }
         AuditCommand::Verify { files, with_ledger, output } => {
-            let mut read = Exports::default();
+            let mut read = ExportChain::default();
             for file in files {
                 read.follow(file)?;
             }
@@ -155,14 +159,18 @@ async fn write(
     file: &mut impl Write,
 ) -> Result<(AuditChain, u64), Failure> {
     let start = hash_at(ledger, after).await?;
-    let mut put = |line: &Line| -> Result<(), Failure> {
+    let mut put = |line: &ExportLine| -> Result<(), Failure> {
         serde_json::to_writer(&mut *file, line)
             .map_err(std::io::Error::from)
             .doing("cannot write the export")?;
         file.write_all(b"\n").doing("cannot write the export")
     };
-    let head =
-        Line::Head { format: FORMAT.into(), installation: installation.into(), after, hash: hex(&start) };
+    let head = ExportLine::Head {
+        format: FORMAT.into(),
+        installation: installation.into(),
+        after,
+        hash: hex(&start),
+    };
     put(&head)?;
     let (mut chain, mut entries) = (AuditChain::from(after, start), 0);
     'log: loop {
@@ -171,15 +179,15 @@ async fn write(
             break;
         }
         for link in page {
-            if matches!(&link, Link::Entry(entry, _) if entry.at >= before) {
+            if matches!(&link, AuditLink::Entry(entry, _) if entry.at >= before) {
                 break 'log;
             }
             chain.follow(&link).map_err(|fault| Failure::wrong(format!("{fault}: see `tegata check`")))?;
-            entries += u64::from(matches!(link, Link::Entry(..)));
-            put(&Line::of(link))?;
+            entries += u64::from(matches!(link, AuditLink::Entry(..)));
+            put(&ExportLine::of(link))?;
         }
     }
-    put(&Line::End { through: chain.seq(), hash: hex(chain.hash()), entries })?;
+    put(&ExportLine::End { through: chain.seq(), hash: hex(chain.hash()), entries })?;
     Ok((chain, entries))
 }
 
@@ -198,13 +206,13 @@ async fn hash_at(ledger: &Ledger, after: u64) -> Result<Vec<u8>, Failure> {
 
 const READ: &str = "cannot read the ledger";
 
-impl Line {
-    fn of(link: Link) -> Self {
+impl ExportLine {
+    fn of(link: AuditLink) -> Self {
         match link {
-            Link::Entry(AuditEntry { seq, at, entry }, hash) => {
+            AuditLink::Entry(AuditEntry { seq, at, entry }, hash) => {
                 Self::Entry { seq, at, hash: hex(&hash), text: entry }
             }
-            Link::Gap(AuditGap { first, last, hash, entry }) => {
+            AuditLink::Gap(AuditGap { first, last, hash, entry }) => {
                 Self::Gap { first, last, hash: hex(&hash), entry }
             }
         }
@@ -213,7 +221,7 @@ impl Line {
 
 /// Exports that follow one another, as far as they were read.
 #[derive(Default)]
-struct Exports {
+struct ExportChain {
     chain: Option<AuditChain>,
     installation: Option<String>,
     after: u64,
@@ -222,7 +230,7 @@ struct Exports {
     hashes: HashMap<u64, Vec<u8>>,
 }
 
-impl Exports {
+impl ExportChain {
     fn follow(&mut self, path: &Path) -> Result<(), Failure> {
         let wrong = |what: &dyn std::fmt::Display| Failure::wrong(format!("{}: {what}", path.display()));
         let file = File::open(path).map_err(|error| wrong(&error))?;
@@ -230,16 +238,17 @@ impl Exports {
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let place = |what: &dyn std::fmt::Display| wrong(&format!("line {}: {what}", number + 1));
             let line = line.map_err(|error| place(&error))?;
-            let line: Line = serde_json::from_str(&line).map_err(|_| place(&"it is no line of an export"))?;
-            if has_ended || is_begun == matches!(line, Line::Head { .. }) {
+            let line: ExportLine =
+                serde_json::from_str(&line).map_err(|_| place(&"it is no line of an export"))?;
+            if has_ended || is_begun == matches!(line, ExportLine::Head { .. }) {
                 return Err(place(&"it stands where it does not belong"));
             }
             match line {
-                Line::Head { format, installation, after, hash } => {
+                ExportLine::Head { format, installation, after, hash } => {
                     self.begin(&format, installation, after, &hash).map_err(|what| place(&what))?;
                     is_begun = true;
                 }
-                Line::End { through, hash, entries: said } => {
+                ExportLine::End { through, hash, entries: said } => {
                     let chain = self.chain.as_ref().ok_or_else(|| place(&"there is no head"))?;
                     if (through, hash, said) != (chain.seq(), hex(chain.hash()), entries) {
                         return Err(place(&"the end says another story than the lines before it"));
@@ -248,7 +257,7 @@ impl Exports {
                 }
                 line => {
                     let link = line.link().ok_or_else(|| place(&"a hash is none"))?;
-                    entries += u64::from(matches!(link, Link::Entry(..)));
+                    entries += u64::from(matches!(link, AuditLink::Entry(..)));
                     let chain = self.chain.as_mut().ok_or_else(|| place(&"there is no head"))?;
                     chain.follow(&link).map_err(|fault| place(&fault))?;
                     self.hashes.insert(chain.seq(), chain.hash().to_vec());
@@ -323,15 +332,15 @@ impl Exports {
     }
 }
 
-impl Line {
-    fn link(self) -> Option<Link> {
+impl ExportLine {
+    fn link(self) -> Option<AuditLink> {
         let read = |hash: &str| from_hex(hash).filter(|hash| hash.len() == 32);
         match self {
             Self::Entry { seq, at, hash, text } => {
-                Some(Link::Entry(AuditEntry { seq, at, entry: text }, read(&hash)?))
+                Some(AuditLink::Entry(AuditEntry { seq, at, entry: text }, read(&hash)?))
             }
             Self::Gap { first, last, hash, entry } => {
-                Some(Link::Gap(AuditGap { first, last, hash: read(&hash)?, entry }))
+                Some(AuditLink::Gap(AuditGap { first, last, hash: read(&hash)?, entry }))
             }
             Self::Head { .. } | Self::End { .. } => None,
         }

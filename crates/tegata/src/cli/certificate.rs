@@ -1,14 +1,14 @@
 //! `tegata certificate …`: single certificates.
 
-use crate::cli::confirm::Consent;
-use crate::cli::history::Event;
-use crate::cli::output::Output;
-use crate::cli::proof::{Proof, Stopping};
-use crate::cli::reason::{self, Reason};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::confirm::OperatorConsent;
+use crate::cli::history::HistoryEvent;
+use crate::cli::output::OutputFormat;
+use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::reason::{self, RevocationReasonArg};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use std::path::Path;
 use tegata_core::Thumbprint;
@@ -24,20 +24,20 @@ pub enum CertificateCommand {
         #[arg(allow_hyphen_values = true)]
         which: String,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Revoke one; the device keeps its others. For a key in other hands also what was renewed from it
-    Revoke(RevokeOptions),
+    Revoke(RevokeCertificateOptions),
 }
 
 #[derive(clap::Args)]
-pub struct RevokeOptions {
+pub struct RevokeCertificateOptions {
     /// Serial or hash in hex, x5t#S256, or a PEM or DER file
     #[arg(allow_hyphen_values = true)]
     which: String,
     /// Why: the device's page says so. Not said, lists call it a compromised key
     #[arg(long, value_enum)]
-    reason: Option<Reason>,
+    reason: Option<RevocationReasonArg>,
     /// Leave what was renewed from it alone, though its key may be in other hands
     #[arg(long)]
     keep_descendants: bool,
@@ -45,12 +45,12 @@ pub struct RevokeOptions {
     #[arg(long, conflicts_with = "keep_descendants")]
     with_descendants: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: OperatorConsent,
     #[command(flatten)]
-    proof: Proof,
+    proof: ReceiptOptions,
 }
 
-impl RevokeOptions {
+impl RevokeCertificateOptions {
     fn lineage(&self) -> Lineage {
         match (self.keep_descendants, self.with_descendants) {
             (true, _) => Lineage::This,
@@ -61,7 +61,11 @@ impl RevokeOptions {
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &CertificateCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &CertificateCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         CertificateCommand::Show { which, output } => show(&ledger, which, output.json).await,
@@ -106,7 +110,11 @@ fn describe(known: &Certificate) -> Value {
     })
 }
 
-async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> Result<(), Failure> {
+async fn revoke(
+    ledger: &Ledger,
+    options: &RevokeCertificateOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let (proof, lineage) = (&options.proof, options.lineage());
     let (certificate, thumbprint) = one(ledger, &options.which).await?;
     options.consent.obtain(format!(
@@ -115,9 +123,9 @@ async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> 
         certificate.device,
         if lineage == Lineage::Whole { ", with all that was renewed from it," } else { "" }
     ))?;
-    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let (note, actor) = (&proof.note, Machine::operator());
+    let (note, actor) = (&proof.note, SystemContext::operator());
     let revoked = match reason::of(options.reason) {
         (_, Some(cause)) => {
             transaction.revoke_certificate_because(&thumbprint, cause, lineage, note, &actor).await
@@ -145,7 +153,7 @@ async fn already_ended(ledger: &Ledger, certificate: &Certificate, why: &str) ->
     let Certificate { device, generation, .. } = certificate;
     let member = format!("\"generation\":{generation},");
     let last = ledger.last_entry_of(device, "certificate.revoked", &member).await.doing(READ)?;
-    let event = last.as_ref().and_then(Event::parse);
+    let event = last.as_ref().and_then(HistoryEvent::parse);
     let by = event.map_or_else(String::new, |event| format!(", {}", event.by_whom_and_when()));
     Ok(Failure::wrong(format!("generation {generation} of device {device}: {why}{by}")))
 }

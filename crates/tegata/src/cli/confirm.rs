@@ -6,13 +6,13 @@ use std::io::{self, BufRead, IsTerminal};
 
 /// What every command asks for that cannot be undone.
 #[derive(Clone, Copy, clap::Args)]
-pub struct Consent {
+pub struct OperatorConsent {
     /// Do it without asking. Needed where there is no terminal to be asked on, as in scripts
     #[arg(long)]
     pub yes: bool,
 }
 
-impl Consent {
+impl OperatorConsent {
     /// Obtains consent to `what`, a clause that names what will end.
     ///
     /// # Errors

@@ -4,23 +4,23 @@ mod list;
 mod show;
 mod stop;
 
-use super::confirm::Consent;
-use super::output::Output;
-use super::proof::Proof;
-use super::reason::Reason;
+use super::confirm::OperatorConsent;
+use super::output::OutputFormat;
+use super::proof::ReceiptOptions;
+use super::reason::RevocationReasonArg;
 use super::sign_out::{self, SignOut};
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::json;
 use tegata_core::DeviceId;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_storage::{Device, DeviceAction, Ledger};
 
 #[derive(clap::Subcommand)]
 pub enum DeviceCommand {
     /// Find devices and gates, or list them all
-    List(list::ListOptions),
+    List(list::DeviceListOptions),
     /// Show one with its certificates and what happened last
     Show(ShowOptions),
     /// What happened to one, newest first; routine such as tokens is folded
@@ -31,14 +31,14 @@ pub enum DeviceCommand {
         #[arg(long, value_name = "N", default_value_t = 50)]
         lines: usize,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Stop it for now; `resume` lets it go on with the same certificate
-    Suspend(Stop),
+    Suspend(StopDeviceOptions),
     /// Let a suspended one go on
-    Resume(Stop),
+    Resume(StopDeviceOptions),
     /// Stop it for ever: device, certificates, tokens and connections
-    Revoke(RevokeOptions),
+    Revoke(RevokeDeviceOptions),
     /// Sign it out: its tokens are refused, its certificate stays and may obtain others
     RevokeTokens {
         /// Its identifier, or the device number that its page shows
@@ -53,30 +53,34 @@ pub struct ShowOptions {
     /// Its identifier, or the device number that its page shows
     device: String,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 #[derive(clap::Args)]
-pub struct Stop {
+pub struct StopDeviceOptions {
     /// Its identifier, or the device number that its page shows
     device: String,
     #[command(flatten)]
-    proof: Proof,
+    proof: ReceiptOptions,
 }
 
 #[derive(clap::Args)]
-pub struct RevokeOptions {
+pub struct RevokeDeviceOptions {
     #[command(flatten)]
-    stop: Stop,
+    stop: StopDeviceOptions,
     /// Why: its page says so. Not said, lists call it a compromised key, and the page an act of the administrator
     #[arg(long, value_enum)]
-    reason: Option<Reason>,
+    reason: Option<RevocationReasonArg>,
     #[command(flatten)]
-    consent: Consent,
+    consent: OperatorConsent,
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &DeviceCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &DeviceCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         DeviceCommand::List(options) => list::list(place, &ledger, options, machine).await,
@@ -128,9 +132,9 @@ async fn sign_out_all(
     ledger: &Ledger,
     named: &str,
     options: &SignOut,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(ledger, named).await?.id;
     let said = (json!({"device": device}), device.as_str());
-    sign_out::run(ledger, &Holder::Device(device.clone()), said, options, machine).await
+    sign_out::run(ledger, &TokenHolder::Device(device.clone()), said, options, machine).await
 }

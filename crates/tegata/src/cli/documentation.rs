@@ -1,7 +1,7 @@
 //! `tegata completions` and `tegata man`: what shells and readers of manuals are given, made from the command line itself.
 
 use super::Cli;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,16 @@
 //! `tegata tenant contact …` and `tegata tenant product …`: what the pages of a tenant or a site say to staff.
 
-use crate::cli::output::Output;
-use crate::cli::scope::{Directory, TenantSite};
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::output::OutputFormat;
+use crate::cli::scope::{TenantDirectory, TenantSite};
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde_json::json;
 use tegata_core::{Contact, Guidance, ProductLink};
 use tegata_storage::{Ledger, PolicyPlace};
 
 /// Whose staff is told.
 #[derive(clap::Args)]
-pub struct Audience {
+pub struct GuidanceAudience {
     /// Name or identifier of the tenant
     tenant: String,
     /// Name or identifier of one site of it, whose staff is told something else
@@ -20,14 +20,14 @@ pub struct Audience {
     #[arg(long, conflicts_with = "name")]
     clear: bool,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Whom to call.
 #[derive(clap::Args)]
 pub struct ContactOptions {
     #[command(flatten)]
-    audience: Audience,
+    audience: GuidanceAudience,
     /// Who answers, such as 本部システム担当. Without name and phone: show what is said now
     #[arg(long, requires = "phone")]
     name: Option<String>,
@@ -40,7 +40,7 @@ pub struct ContactOptions {
 #[derive(clap::Args)]
 pub struct ProductOptions {
     #[command(flatten)]
-    audience: Audience,
+    audience: GuidanceAudience,
     /// What staff call the product. Without name and url: show what is said now
     #[arg(long, requires = "url")]
     name: Option<String>,
@@ -52,7 +52,11 @@ pub struct ProductOptions {
 const WRITE: &str = "nothing was changed";
 
 /// Shows or sets whom to call.
-pub async fn contact(ledger: &Ledger, options: &ContactOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn contact(
+    ledger: &Ledger,
+    options: &ContactOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let wanted = match options.name.as_deref().zip(options.phone.as_deref()) {
         Some((name, phone)) => Some(Contact::new(name, phone).map_err(Failure::misuse)?),
         None => None,
@@ -62,7 +66,11 @@ pub async fn contact(ledger: &Ledger, options: &ContactOptions, machine: &Machin
 }
 
 /// Shows or sets where to go on.
-pub async fn product(ledger: &Ledger, options: &ProductOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn product(
+    ledger: &Ledger,
+    options: &ProductOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let wanted = match options.name.as_deref().zip(options.url.as_deref()) {
         Some((name, url)) => Some(ProductLink::new(name, url).map_err(Failure::misuse)?),
         None => None,
@@ -73,12 +81,12 @@ pub async fn product(ledger: &Ledger, options: &ProductOptions, machine: &Machin
 
 async fn set(
     ledger: &Ledger,
-    audience: &Audience,
+    audience: &GuidanceAudience,
     is_given: bool,
     change: impl Fn(&mut Guidance),
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
+    let directory = TenantDirectory::read(ledger).await?;
     let TenantSite { tenant, site } = match &audience.site {
         Some(site) => directory.site(Some(&audience.tenant), site)?,
         None => TenantSite { tenant: directory.tenant(Some(&audience.tenant))?, site: None },
@@ -88,7 +96,7 @@ async fn set(
     if is_given || audience.clear {
         change(&mut guidance);
         let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-        transaction.set_guidance(&place, &guidance, &Machine::operator()).await.doing(WRITE)?;
+        transaction.set_guidance(&place, &guidance, &SystemContext::operator()).await.doing(WRITE)?;
         transaction.commit().await.doing(WRITE)?;
     }
     if audience.output.json {

@@ -5,7 +5,7 @@ use tegata_core::Timestamp;
 use tegata_storage::AuditEntry;
 
 /// An entry of the audit log.
-pub struct Event {
+pub struct HistoryEvent {
     at: Timestamp,
     actor: String,
     action: String,
@@ -14,7 +14,7 @@ pub struct Event {
 
 /// A line for people.
 #[derive(PartialEq, Eq, Debug)]
-pub struct Line {
+pub struct HistoryLine {
     /// When, the latest for what is folded.
     pub at: Timestamp,
     /// What happened, and by whom.
@@ -23,7 +23,7 @@ pub struct Line {
 
 /// Routine that has not been said yet, newest first.
 #[derive(Default)]
-struct Routine {
+struct RoutineCounts {
     tokens: u64,
     refreshes: u64,
     newest: Option<Timestamp>,
@@ -32,19 +32,19 @@ struct Routine {
 
 /// Makes lines of entries that come newest first.
 #[derive(Default)]
-pub struct Folding {
-    lines: Vec<Line>,
-    routine: Routine,
+pub struct HistoryFolding {
+    lines: Vec<HistoryLine>,
+    routine: RoutineCounts,
 }
 
-impl Folding {
+impl HistoryFolding {
     /// The next older entry.
-    pub fn push(&mut self, event: &Event) {
+    pub fn push(&mut self, event: &HistoryEvent) {
         if self.routine.takes(event) {
             return;
         }
         self.end_routine();
-        self.lines.push(Line { at: event.at, text: event.sentence() });
+        self.lines.push(HistoryLine { at: event.at, text: event.sentence() });
     }
 
     /// How many lines there are already, without what is still being folded.
@@ -53,7 +53,7 @@ impl Folding {
     }
 
     /// All lines, newest first.
-    pub fn finish(mut self) -> Vec<Line> {
+    pub fn finish(mut self) -> Vec<HistoryLine> {
         self.end_routine();
         self.lines
     }
@@ -63,8 +63,8 @@ impl Folding {
     }
 }
 
-impl Routine {
-    fn takes(&mut self, event: &Event) -> bool {
+impl RoutineCounts {
+    fn takes(&mut self, event: &HistoryEvent) -> bool {
         match event.action.as_str() {
             "token.issued" => self.tokens += event.tokens(),
             "token_family.rotated" => self.refreshes += 1,
@@ -75,7 +75,7 @@ impl Routine {
         true
     }
 
-    fn line(self) -> Option<Line> {
+    fn line(self) -> Option<HistoryLine> {
         let (newest, oldest) = (self.newest?, self.oldest?);
         let what = match (self.tokens, self.refreshes) {
             (0, refreshes) => counted(refreshes, "use of a refresh token", "uses of a refresh token"),
@@ -86,7 +86,7 @@ impl Routine {
         } else {
             format!("{what} between {} and {}", oldest.whole_second(), newest.whole_second())
         };
-        Some(Line { at: newest, text })
+        Some(HistoryLine { at: newest, text })
     }
 }
 
@@ -94,7 +94,7 @@ fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-impl Event {
+impl HistoryEvent {
     /// From the log; nothing where the entry is of a form that is not known.
     pub fn parse(entry: &AuditEntry) -> Option<Self> {
         let value: Value = serde_json::from_str(&entry.entry).ok()?;
@@ -203,14 +203,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn event(seconds: i64, actor: &str, action: &str, detail: &Value) -> Event {
+    fn event(seconds: i64, actor: &str, action: &str, detail: &Value) -> HistoryEvent {
         let at = Timestamp::from_seconds(seconds);
         let entry = json!({"actor": actor, "action": action, "detail": detail}).to_string();
-        Event::parse(&AuditEntry { seq: 1, at, entry }).expect("an entry")
+        HistoryEvent::parse(&AuditEntry { seq: 1, at, entry }).expect("an entry")
     }
 
-    fn lines(events: &[Event]) -> Vec<String> {
-        let mut folding = Folding::default();
+    fn lines(events: &[HistoryEvent]) -> Vec<String> {
+        let mut folding = HistoryFolding::default();
         for event in events {
             folding.push(event);
         }

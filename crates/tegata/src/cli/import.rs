@@ -7,12 +7,12 @@ mod crl;
 mod devices;
 mod foreign;
 
-use crate::cli::confirm::Consent;
-use crate::cli::output::Output;
-use crate::cli::proof::Proof;
+use crate::cli::confirm::OperatorConsent;
+use crate::cli::output::OutputFormat;
+use crate::cli::proof::ReceiptOptions;
 use crate::failure::Failure;
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use std::path::PathBuf;
 
 /// What can be taken over.
@@ -45,7 +45,7 @@ pub struct DevicesOptions {
     #[arg(long)]
     pub perform: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 #[derive(clap::Args)]
@@ -56,13 +56,17 @@ pub struct CrlOptions {
     #[arg(long)]
     pub stale_crl: bool,
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: OperatorConsent,
     #[command(flatten)]
-    pub proof: Proof,
+    pub proof: ReceiptOptions,
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &ImportCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &ImportCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         ImportCommand::Devices(options) => devices::run(&ledger, options, machine).await,

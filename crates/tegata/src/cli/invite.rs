@@ -11,20 +11,20 @@ pub use managing::InvitationCommand;
 pub use options::InviteOptions;
 
 use crate::acme;
-use crate::cli::scope::Directory;
+use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
-use crate::failure::{Committed, Doing, Failure};
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use crate::running;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::Code;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
-use tegata_enroll::{Binding, BindingSecret};
+use tegata_enroll::{AccountBinding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 
 /// How long an invitation waits, in days, unless told otherwise.
 pub const DEFAULT_DAYS: u32 = 7;
@@ -34,7 +34,7 @@ pub const DEFAULT_CODE_MINUTES: u32 = 60;
 
 /// What was handed out. Link and code are secrets: whoever has them first uses them.
 #[derive(Serialize)]
-pub struct Invited {
+pub struct InvitationOutput {
     invitation: InvitationId,
     site: String,
     #[serde(skip)]
@@ -50,26 +50,26 @@ pub struct Invited {
     #[serde(skip_serializing_if = "Option::is_none")]
     code_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    acme: Option<ForAcme>,
+    acme: Option<AcmeInvitation>,
 }
 
 /// How an ACME client uses the invitation.
 #[derive(Serialize)]
-struct ForAcme {
+struct AcmeInvitation {
     directory: String,
     #[serde(flatten)]
-    binding: Binding,
+    binding: AccountBinding,
 }
 
 /// For what an invitation is.
-struct Guest<'a> {
+struct InvitationHolder<'a> {
     site: &'a Site,
     role: Role,
     label: &'a str,
 }
 
 /// What all invitations of one call have in common.
-struct Terms<'a> {
+struct InvitationTerms<'a> {
     portal: &'a str,
     installation: &'a Installation,
     days: u32,
@@ -82,7 +82,11 @@ struct Terms<'a> {
 }
 
 /// Writes invitations and shows their links, once.
-pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    options: &InviteOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     if let Some(command) = &options.act {
         return managing::run(place, command, machine).await;
     }
@@ -91,7 +95,7 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
     let running = running::portal(&config);
     let secret = if options.acme { Some(acme_secret(&config, &ledger, machine).await?) } else { None };
     let portal = options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url).to_string();
-    let terms = Terms {
+    let terms = InvitationTerms {
         portal: &portal,
         installation: &config.installation.name,
         days: options.days,
@@ -109,25 +113,39 @@ pub async fn run(place: &Place, options: &InviteOptions, machine: &Machine) -> R
 }
 
 /// An invitation for the first site, as `tegata dev` shows it.
-pub async fn first_site(context: &Context, role: Role, machine: &Machine) -> Result<Invited, Failure> {
-    let Context { ledger, installation, addresses, .. } = context;
+pub async fn first_site(
+    context: &ServerContext,
+    role: Role,
+    machine: &SystemContext,
+) -> Result<InvitationOutput, Failure> {
+    let ServerContext { ledger, installation, addresses, .. } = context;
     let portal = &addresses.portal;
-    let site = Directory::read(ledger).await?.sites.into_iter().next();
+    let site = TenantDirectory::read(ledger).await?.sites.into_iter().next();
     let site = site.ok_or_else(|| Failure::misuse("there is no site: add one with `tegata site add`"))?;
-    let terms =
-        Terms { portal, installation, days: DEFAULT_DAYS, code_minutes: None, acme: None, contact: None };
-    invite(ledger, &Guest { site: &site, role, label: "受付PC" }, &terms, machine).await
+    let terms = InvitationTerms {
+        portal,
+        installation,
+        days: DEFAULT_DAYS,
+        code_minutes: None,
+        acme: None,
+        contact: None,
+    };
+    invite(ledger, &InvitationHolder { site: &site, role, label: "受付PC" }, &terms, machine).await
 }
 
-async fn acme_secret(config: &Config, ledger: &Ledger, machine: &Machine) -> Result<BindingSecret, Failure> {
+async fn acme_secret(
+    config: &Config,
+    ledger: &Ledger,
+    machine: &SystemContext,
+) -> Result<BindingSecret, Failure> {
     acme::binding_secret(ledger, &KeyRing::open(config)?, machine.entropy.as_ref(), machine.now()).await
 }
 
 async fn one(
     ledger: &Ledger,
-    terms: &Terms<'_>,
+    terms: &InvitationTerms<'_>,
     options: &InviteOptions,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let site = options.site(ledger).await?;
     let (role, label) = match &options.gate {
@@ -136,7 +154,9 @@ async fn one(
     };
     let label = device_label(label)?;
     sheet::check_free(options.sheet.as_deref())?;
-    let invited = invite(ledger, &Guest { site: &site, role, label: label.as_str() }, terms, machine).await?;
+    let invited =
+        invite(ledger, &InvitationHolder { site: &site, role, label: label.as_str() }, terms, machine)
+            .await?;
     if let Some(file) = &options.sheet {
         sheet::write(ledger, terms.contact, file, std::slice::from_ref(&invited)).await?;
     }
@@ -145,7 +165,7 @@ async fn one(
         return Ok(());
     }
     outln!("{}", invited.link);
-    if let Some(ForAcme { directory, binding }) = &invited.acme {
+    if let Some(AcmeInvitation { directory, binding }) = &invited.acme {
         outln!("directory   {directory}");
         outln!("kid         {}", binding.kid);
         outln!("hmac key    {}", binding.hmac_key);
@@ -161,10 +181,10 @@ async fn one(
 
 async fn invite(
     ledger: &Ledger,
-    guest: &Guest<'_>,
-    terms: &Terms<'_>,
-    machine: &Machine,
-) -> Result<Invited, Failure> {
+    guest: &InvitationHolder<'_>,
+    terms: &InvitationTerms<'_>,
+    machine: &SystemContext,
+) -> Result<InvitationOutput, Failure> {
     let what = "cannot write the invitation";
     let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
     let invited = write(&mut transaction, guest, terms, machine).await.doing(what)?;
@@ -175,10 +195,10 @@ async fn invite(
 /// Writes one invitation within a transaction.
 async fn write(
     transaction: &mut Transaction,
-    guest: &Guest<'_>,
-    terms: &Terms<'_>,
-    machine: &Machine,
-) -> Result<Invited, LedgerError> {
+    guest: &InvitationHolder<'_>,
+    terms: &InvitationTerms<'_>,
+    machine: &SystemContext,
+) -> Result<InvitationOutput, LedgerError> {
     let (entropy, now) = (machine.entropy.as_ref(), machine.now());
     let code = Code::random(entropy);
     let new = NewInvitation {
@@ -190,8 +210,8 @@ async fn write(
         label: guest.label.to_owned(),
         expires_at: now.plus(Duration::from_hours(24) * terms.days),
     };
-    transaction.invite(&new, &Machine::operator()).await?;
-    let mut invited = Invited {
+    transaction.invite(&new, &SystemContext::operator()).await?;
+    let mut invited = InvitationOutput {
         invitation: new.id,
         site: guest.site.name.clone(),
         site_id: guest.site.id.clone(),
@@ -205,13 +225,14 @@ async fn write(
     };
     if let Some(secret) = terms.acme {
         let binding = secret.binding(&invited.invitation, terms.installation);
-        invited.acme = Some(ForAcme { directory: format!("{}/acme/directory", terms.portal), binding });
+        invited.acme =
+            Some(AcmeInvitation { directory: format!("{}/acme/directory", terms.portal), binding });
     }
     if let Some(minutes) = terms.code_minutes {
         let code = ShortCode::random(entropy);
         let until = now.plus(Duration::from_mins(1) * minutes).min(new.expires_at);
         let hash = code.hash(terms.installation);
-        transaction.set_short_code(&invited.invitation, &hash, until, &Machine::operator()).await?;
+        transaction.set_short_code(&invited.invitation, &hash, until, &SystemContext::operator()).await?;
         invited.code = Some(code.reveal().to_string());
         invited.code_until = Some(until);
     }

@@ -1,11 +1,11 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
 use crate::ceremony::candidate;
-use crate::cli::output::{Output, nothing_found};
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use tegata_core::encoding::hex;
 use tegata_core::{IssuerId, Thumbprint, Timestamp};
@@ -16,18 +16,22 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 #[derive(clap::Subcommand)]
 pub enum IssuerCommand {
     /// List roots, issuing CAs and CAs taken over
-    List(Output),
+    List(OutputFormat),
     /// Show one with its lists and its certificate
     Show {
         /// Its identifier
         issuer: IssuerId,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &IssuerCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &IssuerCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         IssuerCommand::List(output) => list(&ledger, output.json, machine.now()).await,

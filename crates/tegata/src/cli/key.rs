@@ -1,12 +1,12 @@
 //! `tegata key …`: keys that are in other hands.
 
-use crate::cli::confirm::Consent;
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::proof::{Proof, Stopping};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::confirm::OperatorConsent;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -27,16 +27,20 @@ pub enum KeyCommand {
         /// SHA-256 of the public key in hex
         key: String,
         #[command(flatten)]
-        consent: Consent,
+        consent: OperatorConsent,
         #[command(flatten)]
-        proof: Proof,
+        proof: ReceiptOptions,
     },
     /// List blocked keys
-    List(Output),
+    List(OutputFormat),
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &KeyCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &KeyCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         KeyCommand::Block { key, consent, proof } => block(&ledger, key, *consent, proof, machine).await,
@@ -49,23 +53,23 @@ pub async fn run(place: &Place, command: &KeyCommand, machine: &Machine) -> Resu
 async fn block(
     ledger: &Ledger,
     key: &str,
-    consent: Consent,
-    proof: &Proof,
-    machine: &Machine,
+    consent: OperatorConsent,
+    proof: &ReceiptOptions,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let key = Named::read(key)?;
+    let key = NamedKey::read(key)?;
     let known = ledger.find_certificates(&key.id()).await.doing(READ)?.len();
     consent.obtain(format!(
         "the {known} certificates with the key {} end for ever, with what was renewed from them, and the key is refused \
          from now on",
         hex(&key.hash())
     ))?;
-    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let operator = Machine::operator();
+    let operator = SystemContext::operator();
     let revoked = match &key {
-        Named::Key(info) => transaction.block_public_key(info, &proof.note, &operator).await,
-        Named::Hash(hash) => transaction.block_key(hash, &proof.note, &operator).await,
+        NamedKey::Key(info) => transaction.block_public_key(info, &proof.note, &operator).await,
+        NamedKey::Hash(hash) => transaction.block_key(hash, &proof.note, &operator).await,
     };
     let revoked = revoked.doing("the key is not blocked")?;
     let key = hex(&key.hash());
@@ -92,14 +96,14 @@ async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
 const READ: &str = "cannot read the ledger";
 
 /// A key as a person names it.
-enum Named {
+enum NamedKey {
     /// Its `SubjectPublicKeyInfo`: with it go all keys that the same secret serves.
     Key(Vec<u8>),
     /// The SHA-256 of that.
     Hash([u8; 32]),
 }
 
-impl Named {
+impl NamedKey {
     /// Whatever a person has at hand.
     fn read(key: &str) -> Result<Self, Failure> {
         if let Some(hash) = from_hex(key).and_then(|bytes| bytes.try_into().ok()) {

@@ -1,10 +1,10 @@
 //! `tegata licence …`: which tenants and stores may ask tokens for a product.
 
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::scope::{Directory, Scope, Target, TenantSite};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use tegata_core::{SiteId, Timestamp};
 use tegata_storage::{Ledger, Licence, Tenant};
@@ -19,9 +19,9 @@ pub enum LicenceCommand {
     /// List licences
     List {
         #[command(flatten)]
-        scope: Scope,
+        scope: ScopeArgs,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
@@ -32,16 +32,20 @@ pub struct LicenceOptions {
     #[arg(long)]
     product: String,
     #[command(flatten)]
-    target: Target,
+    target: ScopeTarget,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "no licence was changed";
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &LicenceCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &LicenceCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         LicenceCommand::Grant(options) => grant(place, &ledger, options, machine).await,
@@ -53,10 +57,10 @@ pub async fn run(place: &Place, command: &LicenceCommand, machine: &Machine) -> 
 }
 
 async fn grant(
-    place: &Place,
+    place: &InstallationArgs,
     ledger: &Ledger,
     options: &LicenceOptions,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let config = place.config()?;
     let known = config.products.iter().find(|product| product.audience == options.product);
@@ -64,10 +68,10 @@ async fn grant(
         let product = &options.product;
         Failure::misuse(format!("there is no [[product]] with the audience {product:?} in tegata.toml"))
     })?;
-    let directory = Directory::read(ledger).await?;
-    let meant = Meant::find(&directory, options)?;
+    let directory = TenantDirectory::read(ledger).await?;
+    let meant = MeantLicence::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    let changed = transaction.grant_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
+    let changed = transaction.grant_licence(&meant.licence, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if !known.licensed {
         errln!("every device may ask for this product until it says licensed = true in tegata.toml");
@@ -76,11 +80,12 @@ async fn grant(
     Ok(())
 }
 
-async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &Machine) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
-    let meant = Meant::find(&directory, options)?;
+async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &SystemContext) -> Result<(), Failure> {
+    let directory = TenantDirectory::read(ledger).await?;
+    let meant = MeantLicence::find(&directory, options)?;
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    let changed = transaction.withdraw_licence(&meant.licence, &Machine::operator()).await.doing(WRITE)?;
+    let changed =
+        transaction.withdraw_licence(&meant.licence, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if !changed {
         return Err(Failure::misuse("there is no such licence: tegata licence list"));
@@ -89,8 +94,8 @@ async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &Machine) 
     Ok(())
 }
 
-async fn list(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
+async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
+    let directory = TenantDirectory::read(ledger).await?;
     let scope = directory.scope(scope)?;
     let licences = ledger.licences().await.doing(READ)?;
     let mut described = Vec::new();
@@ -119,13 +124,13 @@ fn counts(licence: &Licence, tenant: &Tenant, scope: Option<TenantSite<'_>>) -> 
 }
 
 /// The licence that options mean, at its place.
-struct Meant<'a> {
+struct MeantLicence<'a> {
     licence: Licence,
     place: TenantSite<'a>,
 }
 
-impl<'a> Meant<'a> {
-    fn find(directory: &'a Directory, options: &LicenceOptions) -> Result<Self, Failure> {
+impl<'a> MeantLicence<'a> {
+    fn find(directory: &'a TenantDirectory, options: &LicenceOptions) -> Result<Self, Failure> {
         let place = directory.target(&options.target)?;
         let licence = Licence {
             product: options.product.clone(),

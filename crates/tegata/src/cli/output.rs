@@ -5,7 +5,7 @@ use clap::Args;
 
 /// For people, or for scripts.
 #[derive(Clone, Args)]
-pub struct Output {
+pub struct OutputFormat {
     /// JSON on standard output, for scripts
     #[arg(long)]
     pub json: bool,

@@ -1,15 +1,15 @@
 //! `tegata policy …`: who may enrol a first device, with what, from where and when.
 
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::scope::{Directory, Scope, Target, TenantSite};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tegata_core::policy::{Hours, Platform, Window, Zone};
-use tegata_core::{Network, Policy};
+use tegata_core::policy::{FixedOffset, OpeningHours, Platform, WeeklyWindow};
+use tegata_core::{EnrollmentPolicy, Network};
 use tegata_storage::{Ledger, PolicyPlace};
 
 /// What can be done with policies.
@@ -18,9 +18,9 @@ pub enum PolicyCommand {
     /// Show policies: those of all tenants, or of one with its sites
     Show {
         #[command(flatten)]
-        scope: Scope,
+        scope: ScopeArgs,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Set rules, beside those that are there; for the next enrolment on every server. Renewals know nothing of them.
     /// Whoever enrols must satisfy the rules of the tenant and those of the site: a site can only be stricter
@@ -28,12 +28,12 @@ pub enum PolicyCommand {
     /// Take rules back; without --rule all of them
     Clear {
         #[command(flatten)]
-        place: Target,
+        place: ScopeTarget,
         /// Only these
         #[arg(long = "rule", value_enum, value_delimiter = ',')]
-        rules: Vec<Rule>,
+        rules: Vec<PolicyRule>,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
@@ -42,7 +42,7 @@ pub enum PolicyCommand {
 #[group(id = "rules", required = true, multiple = true, args = ["devices", "platform", "network", "hours", "approval"])]
 pub struct SetOptions {
     #[command(flatten)]
-    place: Target,
+    place: ScopeTarget,
     /// At most so many devices at a time: at the site, or at all sites of the tenant together
     #[arg(long, value_name = "N")]
     devices: Option<u32>,
@@ -55,20 +55,20 @@ pub struct SetOptions {
     network: Vec<Network>,
     /// When, once for each window: "mon-fri 09:00-20:00", "sat 9:00-13:00", "22:00-06:00"
     #[arg(long, value_name = "WINDOW")]
-    hours: Vec<Window>,
+    hours: Vec<WeeklyWindow>,
     /// The clock of --hours, ahead of UTC. Japan's unless said otherwise
     #[arg(long, requires = "hours", default_value = "+09:00", allow_hyphen_values = true)]
-    zone: Zone,
+    zone: FixedOffset,
     /// Whether somebody has to approve of each: tegata approvals
     #[arg(long, value_enum)]
-    approval: Option<Answer>,
+    approval: Option<YesNo>,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// A rule by its name.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Rule {
+pub enum PolicyRule {
     /// How many
     Devices,
     /// With what
@@ -83,7 +83,7 @@ pub enum Rule {
 
 /// Yes or no.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Answer {
+pub enum YesNo {
     /// Somebody has to approve
     Yes,
     /// Nobody is asked
@@ -94,7 +94,11 @@ const READ: &str = "cannot read the ledger";
 const WRITE: &str = "no policy was changed";
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &PolicyCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &PolicyCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         PolicyCommand::Show { scope, output } => show(&ledger, scope, output.json).await,
@@ -110,8 +114,8 @@ pub async fn run(place: &Place, command: &PolicyCommand, machine: &Machine) -> R
     result
 }
 
-async fn show(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
+async fn show(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
+    let directory = TenantDirectory::read(ledger).await?;
     let scope = directory.scope(scope)?;
     let policies = ledger.policies().await.doing(READ)?;
     let mut described = Vec::new();
@@ -141,18 +145,18 @@ fn counts(of: &PolicyPlace, scope: Option<TenantSite<'_>>) -> bool {
 /// Reads and writes within one transaction: of two operators at once neither undoes the other's rule.
 async fn change(
     ledger: &Ledger,
-    target: &Target,
-    change: impl FnOnce(&mut Policy),
+    target: &ScopeTarget,
+    change: impl FnOnce(&mut EnrollmentPolicy),
     as_json: bool,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
+    let directory = TenantDirectory::read(ledger).await?;
     let meant = directory.target(target)?;
     let place = PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;
     change(&mut policy);
-    let changed = transaction.set_policy(&place, &policy, &Machine::operator()).await.doing(WRITE)?;
+    let changed = transaction.set_policy(&place, &policy, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {
         let mut told = describe(meant, &policy);
@@ -164,27 +168,27 @@ async fn change(
     Ok(())
 }
 
-fn clear(policy: &mut Policy, rules: &[Rule]) {
+fn clear(policy: &mut EnrollmentPolicy, rules: &[PolicyRule]) {
     let goes = |rule| rules.is_empty() || rules.contains(&rule);
-    if goes(Rule::Devices) {
+    if goes(PolicyRule::Devices) {
         policy.devices = None;
     }
-    if goes(Rule::Platform) {
+    if goes(PolicyRule::Platform) {
         policy.platforms = None;
     }
-    if goes(Rule::Network) {
+    if goes(PolicyRule::Network) {
         policy.networks = None;
     }
-    if goes(Rule::Hours) {
+    if goes(PolicyRule::Hours) {
         policy.hours = None;
     }
-    if goes(Rule::Approval) {
+    if goes(PolicyRule::Approval) {
         policy.approval = false;
     }
 }
 
 impl SetOptions {
-    fn apply(&self, policy: &mut Policy) {
+    fn apply(&self, policy: &mut EnrollmentPolicy) {
         if self.devices.is_some() {
             policy.devices = self.devices;
         }
@@ -195,10 +199,10 @@ impl SetOptions {
             policy.networks = Some(self.network.clone());
         }
         if !self.hours.is_empty() {
-            policy.hours = Some(Hours { zone: self.zone, windows: self.hours.clone() });
+            policy.hours = Some(OpeningHours { zone: self.zone, windows: self.hours.clone() });
         }
         if let Some(answer) = self.approval {
-            policy.approval = answer == Answer::Yes;
+            policy.approval = answer == YesNo::Yes;
         }
     }
 }
@@ -208,7 +212,7 @@ fn platform(word: &str) -> Result<Platform, String> {
     Platform::parse(word).ok_or_else(|| format!("one of {}", known.join(", ")))
 }
 
-fn lines(policy: &Policy) -> String {
+fn lines(policy: &EnrollmentPolicy) -> String {
     fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
         items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
     }
@@ -234,7 +238,7 @@ fn lines(policy: &Policy) -> String {
     lines.join("\n")
 }
 
-fn describe(place: TenantSite<'_>, policy: &Policy) -> Value {
+fn describe(place: TenantSite<'_>, policy: &EnrollmentPolicy) -> Value {
     let TenantSite { tenant, site } = place;
     json!({
         "tenant": tenant.id, "tenant_name": tenant.name,

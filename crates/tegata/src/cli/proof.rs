@@ -1,8 +1,8 @@
 //! Receipts: the proof that what was stopped is stopped, surface by surface.
 
-use crate::cli::output::Output;
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::output::OutputFormat;
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// What every command that stops something asks for.
 #[derive(clap::Args)]
-pub struct Proof {
+pub struct ReceiptOptions {
     /// Why, or a ticket number; kept in the audit log. No names of persons
     #[arg(long, default_value = "")]
     pub note: String,
@@ -23,29 +23,33 @@ pub struct Proof {
     #[arg(long, default_value_t = 5000)]
     pub wait_ms: u64,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 /// A command that is about to stop something, and knows who has to say that it did.
-pub struct Stopping<'a> {
+pub struct ReceiptWait<'a> {
     ledger: &'a Ledger,
-    proof: &'a Proof,
-    machine: &'a Machine,
+    proof: &'a ReceiptOptions,
+    machine: &'a SystemContext,
     /// The surfaces that a running server and its gates have shown lately.
     expected: Vec<String>,
 }
 
 /// One surface's receipt.
 #[derive(Serialize)]
-struct Receipt {
+struct SurfaceReceipt {
     surface: String,
     /// From the moment the change was durable; nothing when no receipt came.
     milliseconds: Option<i64>,
 }
 
-impl<'a> Stopping<'a> {
+impl<'a> ReceiptWait<'a> {
     /// To be called before the change.
-    pub async fn begin(ledger: &'a Ledger, proof: &'a Proof, machine: &'a Machine) -> Result<Self, Failure> {
+    pub async fn begin(
+        ledger: &'a Ledger,
+        proof: &'a ReceiptOptions,
+        machine: &'a SystemContext,
+    ) -> Result<Self, Failure> {
         let expected = ledger.surfaces_alive(machine.now()).await.doing(READ)?;
         Ok(Self { ledger, proof, machine, expected })
     }
@@ -72,7 +76,7 @@ impl<'a> Stopping<'a> {
         complete(&receipts)
     }
 
-    async fn receipts(&self, event: u64, durable: Timestamp) -> Result<Vec<Receipt>, Failure> {
+    async fn receipts(&self, event: u64, durable: Timestamp) -> Result<Vec<SurfaceReceipt>, Failure> {
         let deadline = durable.plus(Duration::from_millis(self.proof.wait_ms));
         loop {
             let known = self.ledger.receipts().await.doing(READ)?;
@@ -89,16 +93,16 @@ impl<'a> Stopping<'a> {
 
 const READ: &str = "cannot read the ledger";
 
-fn receipt(surface: &str, known: &[ReceiptRow], event: u64, durable: Timestamp) -> Receipt {
+fn receipt(surface: &str, known: &[ReceiptRow], event: u64, durable: Timestamp) -> SurfaceReceipt {
     let found = known.iter().find(|receipt| receipt.surface == surface);
     let applied = found.and_then(|receipt| receipt.applied(event));
-    Receipt {
+    SurfaceReceipt {
         surface: surface.to_owned(),
         milliseconds: applied.map(|at| (at.millis() - durable.millis()).max(0)),
     }
 }
 
-fn print(name: &str, event: u64, receipts: &[Receipt]) {
+fn print(name: &str, event: u64, receipts: &[SurfaceReceipt]) {
     outln!("{name}: recorded as event {event}, durable");
     for receipt in receipts {
         match receipt.milliseconds {
@@ -111,7 +115,7 @@ fn print(name: &str, event: u64, receipts: &[Receipt]) {
     }
 }
 
-fn complete(receipts: &[Receipt]) -> Result<(), Failure> {
+fn complete(receipts: &[SurfaceReceipt]) -> Result<(), Failure> {
     let without = receipts.iter().filter(|receipt| receipt.milliseconds.is_none());
     let missing: Vec<_> = without.map(|receipt| receipt.surface.as_str()).collect();
     if missing.is_empty() {

@@ -6,7 +6,7 @@ use tegata_core::{RevocationReason, StopCause};
 /// Reasons that a person can give: those of RFC 5280 section 5.3.1, and that a device is lost, which lists of revoked
 /// certificates call a compromised key.
 #[derive(Clone, Copy, ValueEnum)]
-pub enum Reason {
+pub enum RevocationReasonArg {
     /// Lost or stolen
     Lost,
     /// The key may be in other hands: copied, or handed on
@@ -21,25 +21,25 @@ pub enum Reason {
     Unspecified,
 }
 
-impl From<Reason> for RevocationReason {
-    fn from(reason: Reason) -> Self {
+impl From<RevocationReasonArg> for RevocationReason {
+    fn from(reason: RevocationReasonArg) -> Self {
         match reason {
-            Reason::Lost | Reason::KeyCompromise => Self::KeyCompromise,
-            Reason::AffiliationChanged => Self::AffiliationChanged,
-            Reason::Superseded => Self::Superseded,
-            Reason::CessationOfOperation => Self::CessationOfOperation,
-            Reason::Unspecified => Self::Unspecified,
+            RevocationReasonArg::Lost | RevocationReasonArg::KeyCompromise => Self::KeyCompromise,
+            RevocationReasonArg::AffiliationChanged => Self::AffiliationChanged,
+            RevocationReasonArg::Superseded => Self::Superseded,
+            RevocationReasonArg::CessationOfOperation => Self::CessationOfOperation,
+            RevocationReasonArg::Unspecified => Self::Unspecified,
         }
     }
 }
 
 /// What lists say, and what the device's own page says. Where nobody gave a reason, lists have the one by which nothing that was
 /// renewed goes on, and the page says nothing that nobody said.
-pub fn of(said: Option<Reason>) -> (RevocationReason, Option<StopCause>) {
-    (said.map_or(RevocationReason::KeyCompromise, Into::into), said.and_then(Reason::cause))
+pub fn of(said: Option<RevocationReasonArg>) -> (RevocationReason, Option<StopCause>) {
+    (said.map_or(RevocationReason::KeyCompromise, Into::into), said.and_then(RevocationReasonArg::cause))
 }
 
-impl Reason {
+impl RevocationReasonArg {
     const fn cause(self) -> Option<StopCause> {
         match self {
             Self::Lost => Some(StopCause::Lost),

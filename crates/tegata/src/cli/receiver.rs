@@ -1,19 +1,19 @@
 //! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
 
-use crate::cli::output::{Output, nothing_found};
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::security_event::{StreamStatus, quotable};
-use tegata_storage::{Asked, ChangeStream, Changed, Ledger, ReceiverRow};
+use tegata_storage::{ChangeStream, Ledger, ReceiverRow, StreamChange, VerificationAsked};
 
 /// What can be done with receivers.
 #[derive(clap::Subcommand)]
 pub enum ReceiverCommand {
     /// How far each receiver has got in the feed, whether its stream flows, and what went wrong
-    List(Output),
+    List(OutputFormat),
     /// Have the running server send a verification event
     Verify {
         /// The receiver's id
@@ -22,30 +22,34 @@ pub enum ReceiverCommand {
         #[arg(long, default_value = "")]
         state: String,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Stop telling it events; they are held until the stream goes on. Only `tegata receiver resume` undoes it
-    Pause(Stop),
+    Pause(StopStreamOptions),
     /// Stop telling it events; what happens meanwhile it never hears of. Only `tegata receiver resume` undoes it
-    Disable(Stop),
+    Disable(StopStreamOptions),
     /// Let its stream go on
-    Resume(Stop),
+    Resume(StopStreamOptions),
 }
 
 /// Whose stream, and why.
 #[derive(clap::Args)]
-pub struct Stop {
+pub struct StopStreamOptions {
     /// The receiver's id
     id: String,
     /// Why; the receiver is told
     #[arg(long, default_value = "")]
     reason: String,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &ReceiverCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &ReceiverCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         ReceiverCommand::List(output) => list(&ledger, output.json).await,
@@ -96,39 +100,44 @@ async fn verify(
     id: &str,
     state: &str,
     as_json: bool,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     match ledger.ask_verification(id, state, Duration::ZERO, machine.now()).await.doing(READ)? {
-        Asked::Noted if as_json => outln!("{}", json!({"id": id, "state": state, "asked": true})),
-        Asked::Noted => outln!("asked; `tegata receiver list` shows whether it arrives"),
-        Asked::TooOften => {
+        VerificationAsked::Noted if as_json => outln!("{}", json!({"id": id, "state": state, "asked": true})),
+        VerificationAsked::Noted => outln!("asked; `tegata receiver list` shows whether it arrives"),
+        VerificationAsked::TooOften => {
             return Err(Failure::misuse(format!("{id} has not taken those that were asked for before")));
         }
-        Asked::Unknown => return Err(unknown(id)),
+        VerificationAsked::Unknown => return Err(unknown(id)),
     }
     Ok(())
 }
 
-async fn set(ledger: &Ledger, stop: &Stop, status: StreamStatus, machine: &Machine) -> Result<(), Failure> {
+async fn set(
+    ledger: &Ledger,
+    stop: &StopStreamOptions,
+    status: StreamStatus,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let change = ChangeStream {
         id: stop.id.clone(),
         status,
         reason: Some(quotable(&stop.reason)).filter(|reason| !reason.is_empty()),
-        by: Machine::operator(),
+        by: SystemContext::operator(),
         as_operator: true,
         at: machine.now(),
     };
     let head = ledger.feed_head().await.doing(READ)?;
     match ledger.group(change).await.doing("the stream was not changed")? {
-        Changed::Done(row) if stop.output.json => {
+        StreamChange::Done(row) if stop.output.json => {
             outln!("{}", described(&row, head));
             Ok(())
         }
-        Changed::Done(row) => {
+        StreamChange::Done(row) => {
             outln!("{}", row.status().word());
             Ok(())
         }
-        Changed::Held | Changed::Unknown => Err(unknown(&stop.id)),
+        StreamChange::Held | StreamChange::Unknown => Err(unknown(&stop.id)),
     }
 }
 

@@ -1,12 +1,12 @@
 //! `tegata revocations …`: the revocation log of an installation, when it is lost or the ledger went back.
 
-use super::confirm::Consent;
-use super::output::Output;
+use super::confirm::OperatorConsent;
+use super::output::OutputFormat;
 use crate::config::Config;
-use crate::failure::{Committed, Doing, Failure};
+use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::ledger::open_ledger;
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::json;
 use tegata_storage::{Ledger, LogPlace};
 
@@ -17,17 +17,21 @@ pub enum RevocationsCommand {
     /// backup: what was revoked since would be forgotten
     NewLog {
         #[command(flatten)]
-        consent: Consent,
+        consent: OperatorConsent,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Say that the ledger was restored from a backup, before a server is started. What the log says is done again; CRLs,
     /// refresh tokens and status lists of before are not gone on with
-    Restored(Output),
+    Restored(OutputFormat),
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &RevocationsCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &RevocationsCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let config = place.config()?;
     match command {
         RevocationsCommand::NewLog { consent, output } => new_log(&config, *consent, output, machine).await,
@@ -37,9 +41,9 @@ pub async fn run(place: &Place, command: &RevocationsCommand, machine: &Machine)
 
 async fn new_log(
     config: &Config,
-    consent: Consent,
-    output: &Output,
-    machine: &Machine,
+    consent: OperatorConsent,
+    output: &OutputFormat,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     consent.obtain(format!(
@@ -60,9 +64,9 @@ async fn new_log(
     Ok(())
 }
 
-async fn restored(config: &Config, output: &Output, machine: &Machine) -> Result<(), Failure> {
+async fn restored(config: &Config, output: &OutputFormat, machine: &SystemContext) -> Result<(), Failure> {
     let ledger = open_ledger(config, machine).await?;
-    let noted = ledger.note_restored(&Machine::operator(), machine.now()).await;
+    let noted = ledger.note_restored(&SystemContext::operator(), machine.now()).await;
     let events = ledger.feed_head().await;
     ledger.close().await;
     noted.committed("nothing was noted")?;

@@ -3,14 +3,14 @@
 //! Either is named by its identifier or its name; a name counts without regard to width, case and spaces, unless another
 //! has exactly it. A site needs no tenant where its name is the only one. What is ambiguous is refused with the choices.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use std::fmt::Write;
 use tegata_core::name::is_same;
 use tegata_storage::{Ledger, Site, Tenant};
 
 /// Restricts a list.
 #[derive(Clone, Default, clap::Args)]
-pub struct Scope {
+pub struct ScopeArgs {
     /// Of this tenant alone: name or identifier
     #[arg(long)]
     pub tenant: Option<String>,
@@ -21,7 +21,7 @@ pub struct Scope {
 
 /// Names the one tenant, or the one site of it, that something is done to.
 #[derive(Clone, Default, clap::Args)]
-pub struct Target {
+pub struct ScopeTarget {
     /// Name or identifier of the tenant; not needed where there is only one, or where the site tells
     #[arg(long)]
     pub tenant: Option<String>,
@@ -34,7 +34,7 @@ pub struct Target {
 const CHOICES: usize = 20;
 
 /// The tenants and sites of an installation, without the system's own.
-pub struct Directory {
+pub struct TenantDirectory {
     pub tenants: Vec<Tenant>,
     /// By tenant and name.
     pub sites: Vec<Site>,
@@ -47,7 +47,7 @@ pub struct TenantSite<'a> {
     pub site: Option<&'a Site>,
 }
 
-impl Directory {
+impl TenantDirectory {
     /// All there are.
     pub async fn read(ledger: &Ledger) -> Result<Self, Failure> {
         let what = "cannot read the tenants and sites";
@@ -120,7 +120,7 @@ impl Directory {
     }
 
     /// What something is done to.
-    pub fn target(&self, target: &Target) -> Result<TenantSite<'_>, Failure> {
+    pub fn target(&self, target: &ScopeTarget) -> Result<TenantSite<'_>, Failure> {
         let tenant = target.tenant.as_deref();
         match &target.site {
             Some(site) => self.site(tenant, site),
@@ -129,7 +129,7 @@ impl Directory {
     }
 
     /// What a list is restricted to; nothing where it is of everything.
-    pub fn scope(&self, scope: &Scope) -> Result<Option<TenantSite<'_>>, Failure> {
+    pub fn scope(&self, scope: &ScopeArgs) -> Result<Option<TenantSite<'_>>, Failure> {
         let tenant = scope.tenant.as_deref();
         match (&scope.site, tenant) {
             (Some(site), _) => self.site(tenant, site).map(Some),
@@ -215,7 +215,7 @@ mod tests {
         letter.to_string().repeat(26)
     }
 
-    fn directory() -> Directory {
+    fn directory() -> TenantDirectory {
         let tenant = |letter, name| Tenant::new(TenantId::try_from(id(letter)).expect("an identifier"), name);
         let site = |letter, of: &Tenant, name: &str| Site {
             id: SiteId::try_from(id(letter)).expect("an identifier"),
@@ -224,7 +224,7 @@ mod tests {
         };
         let (aoba, midori) = (tenant('a', "あおば薬局グループ"), tenant('b', "みどりPharma"));
         let sites = vec![site('c', &aoba, "本店"), site('d', &aoba, "駅前店"), site('e', &midori, "本店")];
-        Directory { tenants: vec![aoba, midori], sites }
+        TenantDirectory { tenants: vec![aoba, midori], sites }
     }
 
     fn refused(error: Result<TenantSite<'_>, Failure>) -> String {
@@ -254,7 +254,7 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(refused(directory.one_site(None, None)).contains("駅前店"));
-        assert!(refused(directory.target(&Target::default())).contains("みどりPharma"));
+        assert!(refused(directory.target(&ScopeTarget::default())).contains("みどりPharma"));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
 
-use crate::cli::proof::{Proof, Stopping};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_storage::{Ledger, LedgerError};
 
 /// What `revoke-tokens` asks for.
@@ -15,16 +15,16 @@ pub struct SignOut {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     before: Option<Timestamp>,
     #[command(flatten)]
-    proof: Proof,
+    proof: ReceiptOptions,
 }
 
 /// Denies the tokens and shows the receipts. `what` is the beginning of the JSON answer, `name` of the readable one.
 pub async fn run(
     ledger: &Ledger,
-    of: &Holder,
+    of: &TokenHolder,
     (what, name): (Value, &str),
     options: &SignOut,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let (now, proof) = (machine.now(), &options.proof);
     if let Some(before) = options.before.filter(|before| *before > now) {
@@ -32,13 +32,14 @@ pub async fn run(
             "{before} has not come yet: tokens of the future cannot be denied"
         )));
     }
-    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
     let mut transaction = ledger.begin(now).await.doing("cannot read the ledger")?;
-    let event = match transaction.deny_tokens(of, options.before, &proof.note, &Machine::operator()).await {
-        Ok(event) => event,
-        Err(error @ LedgerError::Guard(_)) => return Err(Failure::wrong(format!("{name}: {error}"))),
-        Err(error) => return Err(Failure::wrong(error)),
-    };
+    let event =
+        match transaction.deny_tokens(of, options.before, &proof.note, &SystemContext::operator()).await {
+            Ok(event) => event,
+            Err(error @ LedgerError::Guard(_)) => return Err(Failure::wrong(format!("{name}: {error}"))),
+            Err(error) => return Err(Failure::wrong(error)),
+        };
     transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     let mut what = what;
     what["issued_before"] = json!(options.before.unwrap_or(now));

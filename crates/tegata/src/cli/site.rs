@@ -1,11 +1,11 @@
 //! `tegata site …`: where devices are.
 
-use super::output::{Output, nothing_found};
-use super::scope::{Directory, Scope, TenantSite};
+use super::output::{OutputFormat, nothing_found};
+use super::scope::{ScopeArgs, TenantDirectory, TenantSite};
 use super::tenant::{READ, WRITE, place_name};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use tegata_core::SiteId;
 use tegata_core::name::is_same;
@@ -22,19 +22,23 @@ pub enum SiteCommand {
         #[arg(long)]
         tenant: Option<String>,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// List sites
     List {
         #[command(flatten)]
-        scope: Scope,
+        scope: ScopeArgs,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &SiteCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &SiteCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         SiteCommand::Add { name, tenant, output } => {
@@ -51,10 +55,10 @@ async fn add_site(
     name: &str,
     tenant: Option<&str>,
     as_json: bool,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let name = place_name(name)?;
-    let directory = Directory::read(ledger).await?;
+    let directory = TenantDirectory::read(ledger).await?;
     let tenant = directory.tenant(tenant)?;
     let known = ledger.sites(&tenant.id).await.doing(READ)?;
     if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
@@ -63,7 +67,7 @@ async fn add_site(
     let site =
         Site { id: SiteId::random(machine.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    transaction.add_site(&site, &Machine::operator()).await.doing(WRITE)?;
+    transaction.add_site(&site, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {
         outln!("{}", describe_site(&site, tenant));
@@ -73,8 +77,8 @@ async fn add_site(
     Ok(())
 }
 
-async fn list_sites(ledger: &Ledger, scope: &Scope, as_json: bool) -> Result<(), Failure> {
-    let directory = Directory::read(ledger).await?;
+async fn list_sites(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
+    let directory = TenantDirectory::read(ledger).await?;
     let scope = directory.scope(scope)?;
     let mut described = Vec::new();
     for site in

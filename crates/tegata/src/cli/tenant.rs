@@ -1,19 +1,19 @@
 //! `tegata tenant …`: who is served.
 
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
-use crate::cli::history::Event;
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::proof::{Proof, Stopping};
-use crate::cli::scope::Directory;
+use crate::cli::history::HistoryEvent;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::scope::TenantDirectory;
 use crate::cli::sign_out::{self, SignOut};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::name::is_same;
 use tegata_core::{Name, TenantId, TenantState};
-use tegata_storage::{Issuing, Ledger, LedgerError, LossReports, Tenant, TenantAction, member_of};
+use tegata_storage::{Ledger, LedgerError, LossReports, Tenant, TenantAction, TenantIssuers, member_of};
 
 /// What can be done with tenants.
 #[derive(clap::Subcommand)]
@@ -26,10 +26,10 @@ pub enum TenantCommand {
         #[arg(long)]
         silo: bool,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// List tenants
-    List(Output),
+    List(OutputFormat),
     /// Stop all its devices for now; they get no certificates either. Its gates go on
     Suspend(StopTenant),
     /// Let its devices go on with the same certificates, but for those that were stopped for themselves
@@ -39,9 +39,9 @@ pub enum TenantCommand {
         /// Its name or identifier
         tenant: String,
         /// `on`, as it is at first, or `off`: support alone stops devices
-        wanted: Switch,
+        wanted: SuspensionSwitch,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Whom the staff of a tenant or a site call: shown wherever a page tells them to
     Contact(ContactOptions),
@@ -62,29 +62,33 @@ pub struct StopTenant {
     /// Its name or identifier
     tenant: String,
     #[command(flatten)]
-    proof: Proof,
+    proof: ReceiptOptions,
 }
 
 /// On or off.
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub enum Switch {
+pub enum SuspensionSwitch {
     /// Devices may report each other lost
     On,
     /// They may not
     Off,
 }
 
-impl From<Switch> for LossReports {
-    fn from(wanted: Switch) -> Self {
+impl From<SuspensionSwitch> for LossReports {
+    fn from(wanted: SuspensionSwitch) -> Self {
         match wanted {
-            Switch::On => Self::On,
-            Switch::Off => Self::Off,
+            SuspensionSwitch::On => Self::On,
+            SuspensionSwitch::Off => Self::Off,
         }
     }
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &TenantCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &TenantCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let result = match command {
         TenantCommand::Add { name, silo, output } => add(&ledger, name, *silo, output.json, machine).await,
@@ -113,17 +117,17 @@ async fn add(
     name: &str,
     silo: bool,
     as_json: bool,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let name = place_name(name)?;
     let known = ledger.tenants().await.doing(READ)?;
     if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
         return Err(Failure::misuse(format!("there is a tenant {:?} already", known.name)));
     }
-    let issuing = if silo { Issuing::Silo } else { Issuing::Pool };
+    let issuing = if silo { TenantIssuers::Silo } else { TenantIssuers::Pool };
     let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(machine.entropy.as_ref()), name) };
     let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    transaction.add_tenant(&tenant, &Machine::operator()).await.doing(WRITE)?;
+    transaction.add_tenant(&tenant, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {
         outln!("{}", describe(&tenant));
@@ -137,7 +141,7 @@ async fn add(
 }
 
 async fn list(ledger: &Ledger, as_json: bool) -> Result<(), Failure> {
-    let tenants = Directory::read(ledger).await?.tenants;
+    let tenants = TenantDirectory::read(ledger).await?.tenants;
     if as_json {
         outln!("{}", Value::Array(tenants.iter().map(describe).collect()));
         return nothing_found(tenants.is_empty(), NOBODY);
@@ -152,13 +156,13 @@ async fn act(
     ledger: &Ledger,
     stop: &StopTenant,
     action: TenantAction,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let tenant = Directory::read(ledger).await?.into_tenant(&stop.tenant)?;
-    let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
+    let tenant = TenantDirectory::read(ledger).await?.into_tenant(&stop.tenant)?;
+    let stopping = ReceiptWait::begin(ledger, &stop.proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
     let note = &stop.proof.note;
-    let event = match transaction.act_on_tenant(&tenant.id, action, note, &Machine::operator()).await {
+    let event = match transaction.act_on_tenant(&tenant.id, action, note, &SystemContext::operator()).await {
         Ok(event) => event,
         Err(LedgerError::Guard(_)) => {
             drop(transaction);
@@ -172,18 +176,18 @@ async fn act(
 
 /// Whoever comes second learns by whom and when the tenant was brought to where it is.
 async fn not_possible(ledger: &Ledger, tenant: &Tenant, as_json: bool) -> Result<Failure, Failure> {
-    let now = Directory::read(ledger).await?.into_tenant(tenant.id.as_str())?;
+    let now = TenantDirectory::read(ledger).await?.into_tenant(tenant.id.as_str())?;
     let action = match now.state {
         TenantState::Active => "tenant.resumed",
         TenantState::Suspended => "tenant.suspended",
     };
     let last = ledger.last_entry(action, &member_of("tenant", now.id.as_str())).await.doing(READ)?;
-    let event = last.as_ref().and_then(Event::parse);
+    let event = last.as_ref().and_then(HistoryEvent::parse);
     if as_json {
         let mut state = json!({"tenant": now.id, "name": now.name, "state": now.state, "changed": false});
-        state["by"] = json!(event.as_ref().map(Event::actor));
-        state["at"] = json!(event.as_ref().map(Event::at));
-        state["note"] = json!(event.as_ref().and_then(Event::note));
+        state["by"] = json!(event.as_ref().map(HistoryEvent::actor));
+        state["at"] = json!(event.as_ref().map(HistoryEvent::at));
+        state["note"] = json!(event.as_ref().and_then(HistoryEvent::note));
         outln!("{state}");
     }
     let by = event.map_or_else(String::new, |event| format!(", {}", event.by_whom_and_when()));
@@ -195,12 +199,12 @@ async fn set_loss_reports(
     wanted: &str,
     reports: LossReports,
     as_json: bool,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let tenant = Directory::read(ledger).await?.into_tenant(wanted)?;
+    let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
     if ledger.loss_reports(&tenant.id).await.doing(READ)? != reports {
         let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-        let changed = transaction.set_loss_reports(&tenant.id, reports, &Machine::operator()).await;
+        let changed = transaction.set_loss_reports(&tenant.id, reports, &SystemContext::operator()).await;
         changed.doing("nothing was changed")?;
         transaction.commit().await.committed("the change is not durable; nothing was changed")?;
     }
@@ -217,11 +221,11 @@ async fn revoke_tokens(
     ledger: &Ledger,
     wanted: &str,
     options: &SignOut,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let tenant = Directory::read(ledger).await?.into_tenant(wanted)?;
+    let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
     let said = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
-    sign_out::run(ledger, &Holder::Tenant(tenant.id), said, options, machine).await
+    sign_out::run(ledger, &TokenHolder::Tenant(tenant.id), said, options, machine).await
 }
 
 fn describe(tenant: &Tenant) -> Value {

@@ -1,12 +1,12 @@
 //! `tegata token-key …`: the keys that sign tokens, as an operator sees them.
 
-use crate::cli::confirm::Consent;
-use crate::cli::output::Output;
-use crate::failure::{Doing, Failure};
+use crate::cli::confirm::OperatorConsent;
+use crate::cli::output::OutputFormat;
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::Machine;
-use crate::place::Place;
-use crate::token_keys::{Change, LOOK, succession};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
+use crate::token_keys::{KeyChange, LOOK, succession};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
@@ -16,7 +16,7 @@ use tegata_signals::{KeyDuty, KeySuccession, NOTICE};
 #[derive(clap::Subcommand)]
 pub enum TokenKeyCommand {
     /// List them: which one signs, which one is next, which ones are still believed
-    List(Output),
+    List(OutputFormat),
     /// Make the next key: published at once, signing after the notice. No client notices
     Rotate {
         /// Seconds from publishing to signing. With less than the usual quarter of an hour, verifiers that do not know
@@ -24,7 +24,7 @@ pub enum TokenKeyCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = NOTICE.as_secs(), value_parser = clap::value_parser!(u64).range(..=86400))]
         notice: u64,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Take a key out at once because it is in other hands: every token it signed is refused, clients ask for new ones
     Withdraw {
@@ -34,14 +34,18 @@ pub enum TokenKeyCommand {
         #[arg(long, default_value = "")]
         note: String,
         #[command(flatten)]
-        consent: Consent,
+        consent: OperatorConsent,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
 }
 
 /// Runs the command.
-pub async fn run(place: &Place, command: &TokenKeyCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &TokenKeyCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let config = place.config()?;
     let ring = KeyRing::open(&config)?;
     let output = match command {
@@ -59,9 +63,14 @@ pub async fn run(place: &Place, command: &TokenKeyCommand, machine: &Machine) ->
     Ok(())
 }
 
-async fn rotate(place: &Place, ring: &KeyRing, notice: Duration, machine: &Machine) -> Result<(), Failure> {
+async fn rotate(
+    place: &InstallationArgs,
+    ring: &KeyRing,
+    notice: Duration,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
-    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
+    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), machine.now())?;
     // A server publishes the key within `LOOK`; before that nobody may meet its signature.
     let notice = notice.max(LOOK * 2);
     let outcome = change.appoint(notice, machine.entropy.as_ref()).await;
@@ -71,12 +80,12 @@ async fn rotate(place: &Place, ring: &KeyRing, notice: Duration, machine: &Machi
 
 /// When it is the only one, its successor is made in the same breath.
 async fn withdraw(
-    place: &Place,
+    place: &InstallationArgs,
     ring: &KeyRing,
     kid: &str,
     note: &str,
-    consent: Consent,
-    machine: &Machine,
+    consent: OperatorConsent,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     if succession(ring)?.terms().iter().all(|term| term.kid != kid) {
         return Err(Failure::misuse(format!("there is no token key {kid}: see `tegata token-key list`")));
@@ -84,7 +93,7 @@ async fn withdraw(
     // Before the lock is taken: servers and other commands wait for it.
     consent.obtain(format!("every token that the key {kid} signed is refused from now on"))?;
     let ledger = place.ledger(machine).await?;
-    let mut change = Change::begin(ring, &ledger, Machine::operator(), machine.now())?;
+    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), machine.now())?;
     if change.succession().terms().len() == 1 {
         change.appoint(Duration::ZERO, machine.entropy.as_ref()).await.doing("cannot make a successor")?;
     }

@@ -8,13 +8,13 @@ use tegata_core::name::composed_narrow;
 
 /// A link of an invitation, or of kitting.
 #[derive(Debug)]
-pub struct Link {
+pub struct EnrollmentLink {
     pub portal: String,
     pub code: Code,
     pub kitting: bool,
 }
 
-impl Link {
+impl EnrollmentLink {
     /// From a link with whatever a mail, a chat or a sentence put around it: brackets, a full stop, words behind that,
     /// full-width letters, escapes, the end of a line within the code.
     pub fn read(text: &str) -> Result<Self, Failure> {
@@ -84,11 +84,11 @@ mod tests {
             format!("{}\r\n {}", &plain[..50], &plain[50..]),
             plain.replace(CODE, &CODE.to_uppercase()),
         ] {
-            let link = Link::read(&written).unwrap_or_else(|_| panic!("{written}"));
+            let link = EnrollmentLink::read(&written).unwrap_or_else(|_| panic!("{written}"));
             assert_eq!((link.portal.as_str(), link.code.reveal()), ("https://portal.example:8443", CODE));
             assert!(!link.kitting);
         }
-        assert!(Link::read(&format!("https://a.example/kitting#{CODE}。")).unwrap().kitting);
+        assert!(EnrollmentLink::read(&format!("https://a.example/kitting#{CODE}。")).unwrap().kitting);
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
             &format!("https://a.example/enroll#{}", &CODE[1..]),
             &format!("https://a b/enroll#{CODE}"),
         ] {
-            assert!(Link::read(wrong).is_err(), "{wrong}");
+            assert!(EnrollmentLink::read(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What `tegata enroll` and `tegata renew` are told.
 
 use super::token::CompanionOptions;
-use crate::cli::output::Output;
+use crate::cli::output::OutputFormat;
 use clap::Args;
 use std::path::PathBuf;
 use tegata_core::HttpOrigin;
@@ -20,7 +20,7 @@ pub struct EnrollOptions {
     #[arg(long, value_name = "PEM")]
     pub tls_ca: Option<PathBuf>,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 #[derive(Args)]
@@ -36,5 +36,5 @@ pub struct RenewOptions {
     #[command(flatten)]
     pub token: CompanionOptions,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }

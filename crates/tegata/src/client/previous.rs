@@ -1,7 +1,7 @@
 //! The certificate before the present one, kept with its key in the folder `previous` until the next renewal: a server
 //! whose ledger was restored from a backup may know this one only.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

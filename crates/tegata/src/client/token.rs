@@ -1,6 +1,6 @@
 //! The access token that `tegata renew --token` asks for, kept beside the certificate that it is bound to.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs;
@@ -30,13 +30,13 @@ pub struct CompanionOptions {
 
 /// What the server answers beside the certificate.
 #[derive(Deserialize)]
-pub struct TokenAnswer {
-    token: Option<Given>,
-    token_error: Option<Refused>,
+pub struct RenewalTokenResponse {
+    token: Option<GivenToken>,
+    token_error: Option<RefusedToken>,
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct GivenToken {
     access_token: String,
     token_type: String,
     expires_in: u32,
@@ -45,7 +45,7 @@ struct Given {
 }
 
 #[derive(Deserialize, Serialize)]
-pub struct Refused {
+pub struct RefusedToken {
     error: String,
     #[serde(default)]
     error_description: String,
@@ -60,14 +60,14 @@ impl CompanionOptions {
     /// Keeps a token in the folder of its certificate. Gives what is told about it.
     pub fn keep(
         &self,
-        answer: TokenAnswer,
+        answer: RenewalTokenResponse,
         folder: &Path,
         certificate: &Thumbprint,
         now: Timestamp,
-    ) -> Result<Option<Told>, Failure> {
+    ) -> Result<Option<TokenNotice>, Failure> {
         let given = match answer {
-            TokenAnswer { token: Some(given), .. } => given,
-            TokenAnswer { token_error, .. } => return Ok(token_error.map(Told::Refused)),
+            RenewalTokenResponse { token: Some(given), .. } => given,
+            RenewalTokenResponse { token_error, .. } => return Ok(token_error.map(TokenNotice::Refused)),
         };
         let file = path(folder);
         let expires_at = now.plus(Duration::from_secs(given.expires_in.into()));
@@ -80,17 +80,17 @@ impl CompanionOptions {
         secret::write_private_file(&fresh, kept.to_string().as_bytes()).doing("cannot write the token")?;
         fs::rename(&fresh, &file).doing("cannot put the token in place")?;
         let shown = self.show_token.then_some(given.access_token);
-        Ok(Some(Told::Kept { file, resource: given.resource, expires_at, shown }))
+        Ok(Some(TokenNotice::Kept { file, resource: given.resource, expires_at, shown }))
     }
 }
 
 /// What the user hears of a token.
-pub enum Told {
+pub enum TokenNotice {
     Kept { file: PathBuf, resource: String, expires_at: Timestamp, shown: Option<String> },
-    Refused(Refused),
+    Refused(RefusedToken),
 }
 
-impl Told {
+impl TokenNotice {
     /// Adds it to what is told in JSON.
     pub fn add_to(&self, told: &mut Value) {
         match self {
@@ -110,7 +110,7 @@ impl Told {
             Self::Kept { file, resource, expires_at, .. } => {
                 outln!("a token for {resource} until {expires_at} is in {}", file.display());
             }
-            Self::Refused(Refused { error, error_description }) => {
+            Self::Refused(RefusedToken { error, error_description }) => {
                 errln!("the certificate is renewed, and no token came with it: {error}, {error_description}");
             }
         }

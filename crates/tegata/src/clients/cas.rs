@@ -2,7 +2,7 @@
 
 use super::{audit, news};
 use crate::config::{ClientCa, Config};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::house::shown;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -12,22 +12,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tegata_core::encoding::hex;
 use tegata_web::path::DistinguishedName;
-use tegata_web::{ClientCas, Context, RevocationLists};
+use tegata_web::{ClientCas, RevocationLists, ServerContext};
 
 /// By the files of their certificates and of their lists.
 #[derive(Default)]
-pub struct Cas(BTreeMap<Files, Arc<ClientCas>>);
+pub struct ClientCaFiles(BTreeMap<ClientCaSources, Arc<ClientCas>>);
 
-type Files = (PathBuf, Option<PathBuf>);
+type ClientCaSources = (PathBuf, Option<PathBuf>);
 
 /// Who watches one file of lists.
-pub struct Keeper {
+pub struct RevocationListWatch {
     file: PathBuf,
     cas: Arc<ClientCas>,
-    context: Context,
+    context: ServerContext,
 }
 
-impl Cas {
+impl ClientCaFiles {
     /// Those that a client names; nothing where this installation issues.
     pub fn open(&mut self, config: &Config, named: &ClientCa) -> Result<Option<Arc<ClientCas>>, Failure> {
         let path = |file: &PathBuf| config.path(file);
@@ -54,16 +54,16 @@ impl Cas {
     }
 
     /// Who watches their lists.
-    pub fn keepers(&self, context: &Context) -> Vec<Keeper> {
-        let keeper = |((_, crl), cas): (&Files, &Arc<ClientCas>)| {
+    pub fn keepers(&self, context: &ServerContext) -> Vec<RevocationListWatch> {
+        let keeper = |((_, crl), cas): (&ClientCaSources, &Arc<ClientCas>)| {
             let file = crl.clone()?;
-            Some(Keeper { file, cas: cas.clone(), context: context.clone() })
+            Some(RevocationListWatch { file, cas: cas.clone(), context: context.clone() })
         };
         self.0.iter().filter_map(keeper).collect()
     }
 }
 
-impl Keeper {
+impl RevocationListWatch {
     /// Reads the lists whenever they change. Those of the start are read once more, for the audit log.
     pub async fn keep(self) {
         loop {
@@ -83,7 +83,7 @@ impl Keeper {
     }
 }
 
-fn read((ca, crl): &Files) -> Result<ClientCas, Failure> {
+fn read((ca, crl): &ClientCaSources) -> Result<ClientCas, Failure> {
     let what = || format!("cannot use the CAs of registered clients in {}", shown(ca));
     let certificates =
         CertificateDer::pem_file_iter(ca).and_then(Iterator::collect::<Result<Vec<_>, _>>).doing(what())?;

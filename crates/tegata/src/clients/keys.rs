@@ -1,19 +1,19 @@
 //! The certificates by which clients vouch for themselves: whoever puts others into the set need not register again.
 
-use super::news::Stamp;
+use super::news::FileStamp;
 use super::{audit, news};
 use crate::client::SYSTEM_TRUST;
-use crate::config::{ClientMethod, Config, Jwks};
-use crate::failure::{Doing, Failure};
+use crate::config::{ClientMethod, Config, JwksLocation};
+use crate::failure::{Failure, FailureContext};
 use crate::house::shown;
 use http::Uri;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_net::Client;
+use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
-use tegata_web::{CertificateKeys, ClientRegistry, Context};
+use tegata_web::{CertificateKeys, ClientRegistry, ServerContext};
 use tokio::time::{sleep, timeout};
 
 /// How long a client's server is left alone, however many unknown certificates come.
@@ -23,35 +23,35 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_mins(1);
 
 /// Who watches one set.
-pub struct Keeper {
+pub struct JwksWatch {
     client_id: String,
-    source: Source,
+    source: JwksSource,
     known: Option<CertificateKeys>,
     clients: Arc<ClientRegistry>,
-    context: Context,
+    context: ServerContext,
 }
 
-enum Source {
+enum JwksSource {
     File(PathBuf),
-    Server(Arc<Client>, Uri),
+    Server(Arc<HttpsClient>, Uri),
 }
 
 /// Who watches the sets of all clients that have one elsewhere.
 pub fn keepers(
     config: &Config,
     clients: &Arc<ClientRegistry>,
-    context: &Context,
-) -> Result<Vec<Keeper>, Failure> {
+    context: &ServerContext,
+) -> Result<Vec<JwksWatch>, Failure> {
     let mut keepers = Vec::new();
     for client in &config.registered {
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
         let source = match jwks {
-            Jwks::File(file) => Source::File(config.path(file)),
-            Jwks::At(uri) => Source::Server(anonymous(config, context, uri)?, uri.clone()),
-            Jwks::Inline(_) => continue,
+            JwksLocation::File(file) => JwksSource::File(config.path(file)),
+            JwksLocation::At(uri) => JwksSource::Server(anonymous(config, context, uri)?, uri.clone()),
+            JwksLocation::Inline(_) => continue,
         };
         let client_id = client.client_id.clone();
-        keepers.push(Keeper {
+        keepers.push(JwksWatch {
             client_id,
             source,
             known: None,
@@ -69,15 +69,15 @@ pub fn read(file: &Path) -> Result<CertificateKeys, Failure> {
     CertificateKeys::from_jwks(&text).doing(what())
 }
 
-fn anonymous(config: &Config, context: &Context, uri: &Uri) -> Result<Arc<Client>, Failure> {
+fn anonymous(config: &Config, context: &ServerContext, uri: &Uri) -> Result<Arc<HttpsClient>, Failure> {
     let file = config.clients.jwks_ca.as_ref().map(|file| config.path(file));
     let trust = tegata_net::tls::trust_from_pem_file(file.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
     let destinations = Destinations::host_of(uri);
-    Client::new(trust, context.clock.clone(), None, destinations).map(Arc::new).map_err(Failure::wrong)
+    HttpsClient::new(trust, context.clock.clone(), None, destinations).map(Arc::new).map_err(Failure::wrong)
 }
 
-impl Keeper {
+impl JwksWatch {
     /// Reads the set whenever it may have changed. What cannot be read changes nothing.
     pub async fn keep(mut self) {
         loop {
@@ -107,10 +107,10 @@ impl Keeper {
         tracing::info!(client = self.client_id, "a client's certificates are taken over");
     }
 
-    async fn until_news(&self, stamp: Stamp) {
+    async fn until_news(&self, stamp: FileStamp) {
         match &self.source {
-            Source::File(file) => news::of(file, stamp).await,
-            Source::Server(..) => {
+            JwksSource::File(file) => news::of(file, stamp).await,
+            JwksSource::Server(..) => {
                 sleep(BETWEEN_WISHES).await;
                 let _ = timeout(REFRESH, self.clients.keys_wanted(&self.client_id)).await;
             }
@@ -118,8 +118,8 @@ impl Keeper {
     }
 }
 
-impl Source {
-    fn stamp(&self) -> Stamp {
+impl JwksSource {
+    fn stamp(&self) -> FileStamp {
         match self {
             Self::File(file) => news::stamp(file),
             Self::Server(..) => None,

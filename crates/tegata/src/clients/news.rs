@@ -9,16 +9,16 @@ const PERIOD: Duration = Duration::from_millis(500);
 
 /// Enough to notice every writing: also a file put in the place of another at the same moment has another length or
 /// time. Nothing where there is no file.
-pub type Stamp = Option<(SystemTime, u64)>;
+pub type FileStamp = Option<(SystemTime, u64)>;
 
 /// To be taken before the file is read: what is written in between shows as news.
-pub fn stamp(file: &Path) -> Stamp {
+pub fn stamp(file: &Path) -> FileStamp {
     let known = std::fs::metadata(file).ok()?;
     Some((known.modified().ok()?, known.len()))
 }
 
 /// Until the file is another one than it was.
-pub async fn of(file: &Path, before: Stamp) {
+pub async fn of(file: &Path, before: FileStamp) {
     while stamp(file) == before {
         sleep(PERIOD).await;
     }

@@ -4,8 +4,8 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use tegata_core::{HttpUrl, SiteId, TenantId};
-use tegata_web::Subject;
-use tegata_web::subject::Name;
+use tegata_web::SubjectRule;
+use tegata_web::subject::DistinguishedNameValue;
 
 const LONGEST_ID: usize = 128;
 
@@ -23,7 +23,7 @@ pub struct ClientsConfig {
 
 /// One registered client.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "WrittenClient")]
 pub struct ClientConfig {
     pub client_id: String,
     pub method: ClientMethod,
@@ -49,13 +49,13 @@ pub struct InvitesConfig {
 /// How it is known.
 #[derive(Clone, Debug)]
 pub enum ClientMethod {
-    TlsClientAuth { subject: Subject, ca: ClientCa },
-    SelfSigned(Jwks),
+    TlsClientAuth { subject: SubjectRule, ca: ClientCa },
+    SelfSigned(JwksLocation),
 }
 
 /// Where a client's own certificates are written down.
 #[derive(Clone, Debug)]
-pub enum Jwks {
+pub enum JwksLocation {
     /// In a file, which is read again whenever it changes.
     File(PathBuf),
     /// In `tegata.toml`.
@@ -77,7 +77,7 @@ pub enum ClientCa {
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct WrittenClient {
     client_id: String,
     token_endpoint_auth_method: WrittenMethod,
     tls_client_auth_subject_dn: Option<String>,
@@ -92,7 +92,7 @@ struct Written {
     jwks: Option<WrittenJwks>,
     jwks_uri: Option<String>,
     #[serde(default)]
-    grants: Vec<Grant>,
+    grants: Vec<ClientGrant>,
     #[serde(default)]
     audiences: Vec<String>,
     #[serde(default)]
@@ -119,7 +119,7 @@ enum WrittenMethod {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Grant {
+enum ClientGrant {
     ClientCredentials,
 }
 
@@ -130,10 +130,10 @@ impl ClientConfig {
     }
 }
 
-impl TryFrom<Written> for ClientConfig {
+impl TryFrom<WrittenClient> for ClientConfig {
     type Error = String;
 
-    fn try_from(mut written: Written) -> Result<Self, String> {
+    fn try_from(mut written: WrittenClient) -> Result<Self, String> {
         let as_written = serde_json::to_value(&written).map_err(|error| error.to_string())?;
         check_client_id(&written.client_id)?;
         let method = written.method().map_err(|why| format!("client {}: {why}", written.client_id))?;
@@ -163,7 +163,7 @@ fn check_client_id(id: &str) -> Result<(), String> {
     Err(format!("client_id {id:?}: use 1 to {LONGEST_ID} letters, digits and signs of ASCII, without spaces"))
 }
 
-impl Written {
+impl WrittenClient {
     fn method(&mut self) -> Result<ClientMethod, String> {
         let mut subjects = self.subjects()?;
         let count = subjects.len();
@@ -193,28 +193,31 @@ impl Written {
         }
     }
 
-    fn subjects(&mut self) -> Result<Vec<Subject>, String> {
-        let dn = self.tls_client_auth_subject_dn.take().map(|text| Name::parse(&text).map(Subject::Dn));
+    fn subjects(&mut self) -> Result<Vec<SubjectRule>, String> {
+        let dn = self
+            .tls_client_auth_subject_dn
+            .take()
+            .map(|text| DistinguishedNameValue::parse(&text).map(SubjectRule::Dn));
         let subjects = [
             dn.transpose().map_err(|error| error.to_string())?,
-            self.tls_client_auth_san_dns.take().map(Subject::Dns),
-            self.tls_client_auth_san_uri.take().map(Subject::Uri),
-            self.tls_client_auth_san_ip.take().map(Subject::Ip),
-            self.tls_client_auth_san_email.take().map(Subject::Email),
+            self.tls_client_auth_san_dns.take().map(SubjectRule::Dns),
+            self.tls_client_auth_san_uri.take().map(SubjectRule::Uri),
+            self.tls_client_auth_san_ip.take().map(SubjectRule::Ip),
+            self.tls_client_auth_san_email.take().map(SubjectRule::Email),
         ];
         Ok(subjects.into_iter().flatten().collect())
     }
 
-    fn jwks(&mut self) -> Result<Option<Jwks>, String> {
+    fn jwks(&mut self) -> Result<Option<JwksLocation>, String> {
         match (self.jwks.take(), self.jwks_uri.take()) {
             (Some(_), Some(_)) => Err("either jwks or jwks_uri (RFC 7591 section 2)".into()),
-            (Some(WrittenJwks::File(file)), None) => Ok(Some(Jwks::File(file))),
-            (Some(WrittenJwks::Inline(jwks)), None) => Ok(Some(Jwks::Inline(jwks))),
+            (Some(WrittenJwks::File(file)), None) => Ok(Some(JwksLocation::File(file))),
+            (Some(WrittenJwks::Inline(jwks)), None) => Ok(Some(JwksLocation::Inline(jwks))),
             (None, Some(text)) => {
                 let url =
                     HttpUrl::parse_https(&text).map_err(|error| format!("jwks_uri {text:?}: {error}"))?;
                 let uri = url.to_string().parse().map_err(|error| format!("jwks_uri {text:?}: {error}"))?;
-                Ok(Some(Jwks::At(uri)))
+                Ok(Some(JwksLocation::At(uri)))
             }
             (None, None) => Ok(None),
         }
@@ -235,9 +238,9 @@ impl Written {
 }
 
 /// Labels of devices are words of their tenants; the URI alone is chosen by the installation, and is one device's.
-fn check_issuer(ca: &ClientCa, subject: &Subject) -> Result<(), String> {
+fn check_issuer(ca: &ClientCa, subject: &SubjectRule) -> Result<(), String> {
     match (ca, subject) {
-        (ClientCa::Own, Subject::Uri(_)) | (ClientCa::Shared | ClientCa::File(..), _) => Ok(()),
+        (ClientCa::Own, SubjectRule::Uri(_)) | (ClientCa::Shared | ClientCa::File(..), _) => Ok(()),
         (ClientCa::Own, _) => {
             Err("issued_here goes with tls_client_auth_san_uri, https://NAME/gate/ID: nothing \
                                    else in certificates of this installation is one holder's alone"
@@ -254,13 +257,15 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    struct File {
+    struct ClientsFile {
         client: Vec<ClientConfig>,
     }
 
     fn read(text: &str) -> Result<ClientConfig, String> {
         let text = format!("[[client]]\nclient_id = \"stock\"\n{text}");
-        toml::from_str::<File>(&text).map(|mut file| file.client.remove(0)).map_err(|error| error.to_string())
+        toml::from_str::<ClientsFile>(&text)
+            .map(|mut file| file.client.remove(0))
+            .map_err(|error| error.to_string())
     }
 
     const TLS: &str = "token_endpoint_auth_method = \"tls_client_auth\"\n";
@@ -274,17 +279,17 @@ mod tests {
         .unwrap();
         assert!(matches!(
             client.method,
-            ClientMethod::TlsClientAuth { subject: Subject::Uri(_), ca: ClientCa::Own }
+            ClientMethod::TlsClientAuth { subject: SubjectRule::Uri(_), ca: ClientCa::Own }
         ));
         assert!(!client.client_credentials, "nothing is granted that is not written");
         assert!(client.invites.is_empty(), "nobody invites who was not told to");
         let client = read(&format!("{SELF}jwks = \"stock.json\"\n")).unwrap();
-        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::File(_))));
+        assert!(matches!(client.method, ClientMethod::SelfSigned(JwksLocation::File(_))));
         let client =
             read(&format!("{SELF}jwks = {{keys = [{{kty = \"EC\", x5c = [\"AA==\"]}}]}}\n")).unwrap();
-        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::Inline(_))));
+        assert!(matches!(client.method, ClientMethod::SelfSigned(JwksLocation::Inline(_))));
         let client = read(&format!("{SELF}jwks_uri = \"https://a.example/jwks.json\"\n")).unwrap();
-        assert!(matches!(client.method, ClientMethod::SelfSigned(Jwks::At(_))));
+        assert!(matches!(client.method, ClientMethod::SelfSigned(JwksLocation::At(_))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use tegata_core::HttpOrigin;
 
 /// The file that `tegata init` writes.
-pub struct Template<'a> {
+pub struct ConfigTemplate<'a> {
     pub installation: &'a str,
     pub storage: &'a str,
     pub revocations: &'a str,
@@ -29,7 +29,7 @@ const ATTESTATION: &str = "\
 # attestation_roots = \"apple-attestation.pem\"\n\
 # require_attestation = false";
 
-impl Template<'_> {
+impl ConfigTemplate<'_> {
     /// Its text, explained.
     #[allow(clippy::too_many_lines)] // One text, in its order.
     pub fn render(&self) -> String {

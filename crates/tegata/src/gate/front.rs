@@ -1,6 +1,6 @@
 //! `tegata gate --upstream`: the gate as a proxy of its own.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use arc_swap::ArcSwap;
 use clap::Args;
 use http::Uri;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_gate::forward_auth::{self, ForwardAuth};
-use tegata_gate::reverse_proxy::{self, Front, Limits, ReverseProxy, server_config};
+use tegata_gate::reverse_proxy::{self, ProxyFront, ProxyLimits, ReverseProxy, server_config};
 use tegata_gate::{Gate, HeaderSource};
 use tegata_net::WatchedFiles;
 use tokio::net::TcpListener;
@@ -48,16 +48,16 @@ pub struct FrontOptions {
 }
 
 /// A proxy that has read its files.
-pub struct OpenFront {
+pub struct OpenedProxy {
     proxy: ReverseProxy,
     /// Watched since before they were read.
-    files: Option<(Files, WatchedFiles)>,
+    files: Option<(TlsFiles, WatchedFiles)>,
     health: Option<SocketAddr>,
 }
 
 /// What TLS is made of.
 #[derive(Clone)]
-struct Files {
+struct TlsFiles {
     certificate: PathBuf,
     key: PathBuf,
     client_ca: PathBuf,
@@ -65,10 +65,10 @@ struct Files {
 
 impl FrontOptions {
     /// The proxy, if one is wanted. `certificates` is where a proxy before it puts them.
-    pub fn open(&self, certificates: &HeaderSource) -> Result<Option<OpenFront>, Failure> {
+    pub fn open(&self, certificates: &HeaderSource) -> Result<Option<OpenedProxy>, Failure> {
         let Some(upstream) = &self.upstream else { return Ok(None) };
         let files = match (&self.certificate, &self.key, &self.client_ca) {
-            (Some(certificate), Some(key), Some(client_ca)) => Some(Files {
+            (Some(certificate), Some(key), Some(client_ca)) => Some(TlsFiles {
                 certificate: certificate.clone(),
                 key: key.clone(),
                 client_ca: client_ca.clone(),
@@ -80,18 +80,18 @@ impl FrontOptions {
             (files, watched)
         });
         let front = match &files {
-            Some((files, _)) => Front::Tls(Arc::new(ArcSwap::from_pointee(files.config()?))),
-            None => Front::Proxy(certificates.clone()),
+            Some((files, _)) => ProxyFront::Tls(Arc::new(ArcSwap::from_pointee(files.config()?))),
+            None => ProxyFront::Proxy(certificates.clone()),
         };
-        let limits = Limits {
+        let limits = ProxyLimits {
             body: usize::try_from(u64::from(self.max_body) * 1024 * 1024).unwrap_or(usize::MAX),
             answer: Duration::from_secs(self.patience),
             tunnel_grace: Duration::from_secs(self.tunnel_grace),
-            ..Limits::default()
+            ..ProxyLimits::default()
         };
         let proxy =
             ReverseProxy { upstream: authority(upstream)?, front, limits, preflights: self.allow_preflight };
-        Ok(Some(OpenFront { proxy, files, health: self.health }))
+        Ok(Some(OpenedProxy { proxy, files, health: self.health }))
     }
 }
 
@@ -103,7 +103,7 @@ fn authority(upstream: &Uri) -> Result<Authority, Failure> {
     plain.ok_or_else(|| Failure::misuse("--upstream is http://HOST:PORT without a path"))
 }
 
-impl OpenFront {
+impl OpenedProxy {
     /// Serves until `stop` completes.
     pub async fn run(
         self,
@@ -137,15 +137,15 @@ async fn tell_health(listener: Option<TcpListener>, gate: Gate) {
 }
 
 /// The certificate, its key or the CAs of clients are replaced while the gate runs.
-async fn follow(front: Front, files: Option<(Files, WatchedFiles)>) {
-    let (Front::Tls(config), Some((files, watched))) = (front, files) else {
+async fn follow(front: ProxyFront, files: Option<(TlsFiles, WatchedFiles)>) {
+    let (ProxyFront::Tls(config), Some((files, watched))) = (front, files) else {
         return std::future::pending().await;
     };
     let take_over = || files.config().map(|new| config.store(Arc::new(new)));
     watched.follow(take_over).await;
 }
 
-impl Files {
+impl TlsFiles {
     fn config(&self) -> Result<rustls::ServerConfig, Failure> {
         server_config(&self.certificate, &self.key, &self.client_ca).map_err(Failure::misuse)
     }

@@ -1,14 +1,14 @@
 //! The first CAs of an installation, and its first tenant and site in the ledger.
 
-use super::plan::Plan;
+use super::plan::InitPlan;
 use crate::ceremony::list::{RootList, USUAL_DAYS};
 use crate::ceremony::request::ISSUING_SHARDS;
 use crate::ceremony::root::NewRoot;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::Machine;
-use tegata_ca::authority::{self, AuthorityName, RootAddresses, Terms};
-use tegata_ca::{Endpoints, PublicKey};
+use crate::machine::SystemContext;
+use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::{IssuerEndpoints, PublicKey};
 use tegata_core::{IssuerId, SiteId, TenantId};
 use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
 
@@ -19,17 +19,17 @@ const ISSUING_DAYS: u32 = 10 * 365;
 const CA: &str = "cannot make a CA";
 
 /// Root and first issuing CA, with the root's first list.
-pub struct Authorities {
+pub struct InitialCas {
     root: StoredIssuer,
     issuing: StoredIssuer,
     list: RootList,
 }
 
 /// Makes both, with their keys.
-pub fn make(plan: &Plan, ring: &KeyRing, machine: &Machine) -> Result<Authorities, Failure> {
+pub fn make(plan: &InitPlan, ring: &KeyRing, machine: &SystemContext) -> Result<InitialCas, Failure> {
     let (now, entropy) = (machine.now(), machine.entropy.as_ref());
-    let name = |common_name| AuthorityName { organization: &plan.tenant, common_name };
-    let terms = |days| Terms { days, now, entropy };
+    let name = |common_name| CaName { organization: &plan.tenant, common_name };
+    let terms = |days| Validity { days, now, entropy };
     let root_key = ring.create("root", entropy)?;
     let public = &plan.public;
     let NewRoot { issuer: root, list } =
@@ -39,7 +39,7 @@ pub fn make(plan: &Plan, ring: &KeyRing, machine: &Machine) -> Result<Authoritie
     let key = ring.create(&KeyRing::issuing(&id), entropy)?;
     // The name tells issuing CAs of one installation apart, in a browser's list too.
     let issuing_name = format!("Tegata Issuing {}", &id.as_str()[..6]);
-    let endpoints = Endpoints::new(public, root.id(), 1).map_err(Failure::misuse)?;
+    let endpoints = IssuerEndpoints::new(public, root.id(), 1).map_err(Failure::misuse)?;
     let issuing = authority::create_issuing(
         name(&issuing_name),
         &PublicKey::of(key.as_ref()),
@@ -49,7 +49,7 @@ pub fn make(plan: &Plan, ring: &KeyRing, machine: &Machine) -> Result<Authoritie
     )
     .doing(CA)?;
     let parent = Some(root.id().clone());
-    Ok(Authorities {
+    Ok(InitialCas {
         root: StoredIssuer::new(root.id().clone(), IssuerKind::Root, root.certificate().to_vec(), None),
         issuing: StoredIssuer {
             shards: ISSUING_SHARDS,
@@ -62,17 +62,17 @@ pub fn make(plan: &Plan, ring: &KeyRing, machine: &Machine) -> Result<Authoritie
 /// Writes the first rows: CAs, list, tenant, site.
 pub async fn record(
     ledger: &Ledger,
-    authorities: Option<&Authorities>,
-    plan: &Plan,
-    machine: &Machine,
+    authorities: Option<&InitialCas>,
+    plan: &InitPlan,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let entropy = machine.entropy.as_ref();
-    let actor = Machine::operator();
+    let actor = SystemContext::operator();
     let tenant = Tenant::new(TenantId::random(entropy), plan.tenant.as_str());
     let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: plan.site.clone() };
     let what = "cannot write the ledger";
     let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
-    if let Some(Authorities { root, issuing, list }) = authorities {
+    if let Some(InitialCas { root, issuing, list }) = authorities {
         transaction.add_issuer(root, &actor).await.doing(what)?;
         transaction.add_issuer(issuing, &actor).await.doing(what)?;
         transaction.publish_crl(&root.id, 0, &list.stored(1)).await.doing(what)?;

@@ -4,7 +4,7 @@
 //! journal there names it. When making fails, what is named is taken away again; when the process or the machine dies,
 //! the next `tegata init` does that first.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -16,8 +16,8 @@ const FOLDER: &str = ".init";
 const JOURNAL: &str = "journal";
 const FILES: &str = "files";
 
-/// An installation that is being made. Dropped without [`Building::finish`], it leaves nothing behind.
-pub struct Building {
+/// An installation that is being made. Dropped without [`PartialInstallation::finish`], it leaves nothing behind.
+pub struct PartialInstallation {
     data: PathBuf,
     /// Locked as long as this lives.
     journal: File,
@@ -25,7 +25,7 @@ pub struct Building {
     is_whole: bool,
 }
 
-impl Building {
+impl PartialInstallation {
     /// Begins, after taking away what an attempt left that was interrupted.
     pub fn begin(data: &Path) -> Result<Self, Failure> {
         let folder = data.join(FOLDER);
@@ -52,7 +52,7 @@ impl Building {
         self.data.join(FOLDER).join(FILES)
     }
 
-    /// Must be called before something is made outside of [`Building::files`]. What is there already stays, whatever
+    /// Must be called before something is made outside of [`PartialInstallation::files`]. What is there already stays, whatever
     /// happens.
     pub fn will_make(&mut self, path: &Path) -> Result<(), Failure> {
         let what = "cannot write the journal of what is made";
@@ -115,7 +115,7 @@ impl Building {
     }
 }
 
-impl Drop for Building {
+impl Drop for PartialInstallation {
     fn drop(&mut self) {
         if !self.is_whole {
             self.take_away();
@@ -166,8 +166,8 @@ mod tests {
         names
     }
 
-    fn build(data: &Path) -> Building {
-        let mut building = Building::begin(data).unwrap();
+    fn build(data: &Path) -> PartialInstallation {
+        let mut building = PartialInstallation::begin(data).unwrap();
         make_folder(&building.files().join("keys"), 0o700).unwrap();
         fs::write(building.files().join("keys/root.pem"), "key").unwrap();
         building.move_files().unwrap();
@@ -198,7 +198,7 @@ mod tests {
         fs::copy(data.path().join(FOLDER).join(JOURNAL), kept.join(JOURNAL)).unwrap();
         building.finish();
         fs::rename(kept, data.path().join(FOLDER)).unwrap();
-        drop(Building::begin(data.path()).unwrap());
+        drop(PartialInstallation::begin(data.path()).unwrap());
         assert!(listing(data.path()).is_empty());
     }
 
@@ -207,12 +207,12 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         fs::create_dir(data.path().join("keys")).unwrap();
         fs::write(data.path().join("keys/root.pem"), "mine").unwrap();
-        let mut building = Building::begin(data.path()).unwrap();
+        let mut building = PartialInstallation::begin(data.path()).unwrap();
         make_folder(&building.files().join("keys"), 0o700).unwrap();
         fs::write(building.files().join("keys/root.pem"), "new").unwrap();
         fs::write(building.files().join("keys/token.pem"), "new").unwrap();
         assert!(building.move_files().unwrap_err().to_string().contains("nothing is overwritten"));
-        assert!(Building::begin(data.path()).is_err(), "one at a time");
+        assert!(PartialInstallation::begin(data.path()).is_err(), "one at a time");
         drop(building);
         assert_eq!(listing(&data.path().join("keys")), ["root.pem"]);
         assert_eq!(fs::read(data.path().join("keys/root.pem")).unwrap(), b"mine");

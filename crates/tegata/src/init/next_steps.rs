@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::names;
-use crate::place::Place;
+use crate::place::InstallationArgs;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub struct NextSteps {
 
 impl NextSteps {
     /// Of an installation that was just made.
-    pub async fn after(config: &Config, place: &Place) -> Self {
+    pub async fn after(config: &Config, place: &InstallationArgs) -> Self {
         let file = |name: &str| config.path(Path::new(name));
         let data = config.folder().to_owned();
         let mut names = vec![config.portal.url.host(), config.device.url.host(), config.public.url.host()];

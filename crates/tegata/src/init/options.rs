@@ -1,6 +1,6 @@
 //! What `tegata init` is told.
 
-use crate::cli::output::Output;
+use crate::cli::output::OutputFormat;
 use clap::Args;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub struct InitOptions {
     #[command(flatten)]
     pub token: TokenOptions,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 /// As it is kept.
@@ -105,7 +105,7 @@ impl InitOptions {
             scep: true,
             yes: true,
             token: TokenOptions::default(),
-            output: Output { json: false },
+            output: OutputFormat { json: false },
         }
     }
 }

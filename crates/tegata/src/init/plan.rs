@@ -1,8 +1,8 @@
 //! What an installation will be, with everything decided and every address read.
 
 use super::InitOptions;
-use crate::config::{Pkcs11Config, Template};
-use crate::failure::{Doing, Failure};
+use crate::config::{ConfigTemplate, Pkcs11Config};
+use crate::failure::{Failure, FailureContext};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use tegata_core::{HttpOrigin, Installation};
@@ -17,7 +17,7 @@ pub const DEFAULT_AUDIENCE: &str = "https://product.localhost";
 pub const DEFAULT_PORTS: [u16; 3] = [8443, 9443, 8080];
 
 /// Everything that was asked for or goes without saying.
-pub struct Plan {
+pub struct InitPlan {
     pub name: Installation,
     pub portal: HttpOrigin,
     pub device: HttpOrigin,
@@ -32,7 +32,7 @@ pub struct Plan {
     pub token: Option<Pkcs11Config>,
 }
 
-impl Plan {
+impl InitPlan {
     /// Decides what was left open.
     pub fn of(options: &InitOptions) -> Result<Self, Failure> {
         let host = options.host.as_deref().unwrap_or(DEFAULT_HOST);
@@ -67,7 +67,7 @@ impl Plan {
 
     /// `tegata.toml`.
     pub fn config_text(&self, options: &InitOptions) -> String {
-        Template {
+        ConfigTemplate {
             token: self.token.as_ref(),
             installation: self.name.as_str(),
             storage: &options.storage,
@@ -165,10 +165,10 @@ fn token(options: &InitOptions) -> Result<Option<Pkcs11Config>, Failure> {
 mod tests {
     use super::*;
 
-    fn plan(change: impl FnOnce(&mut InitOptions)) -> Result<Plan, String> {
+    fn plan(change: impl FnOnce(&mut InitOptions)) -> Result<InitPlan, String> {
         let mut options = InitOptions { public: None, ..InitOptions::for_development() };
         change(&mut options);
-        Plan::of(&options).map_err(|failure| failure.to_string())
+        InitPlan::of(&options).map_err(|failure| failure.to_string())
     }
 
     #[test]

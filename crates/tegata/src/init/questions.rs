@@ -3,7 +3,7 @@
 use super::InitOptions;
 use super::options::place_name;
 use super::plan::{self, DEFAULT_AUDIENCE, DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_SITE, DEFAULT_TENANT};
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use std::io::{BufRead, Write};
 use std::str::FromStr;
 use tegata_core::Installation;
@@ -14,7 +14,7 @@ pub fn ask(
     output: &mut dyn Write,
     options: &mut InitOptions,
 ) -> Result<(), Failure> {
-    let mut terminal = Terminal { input, output };
+    let mut terminal = QuestionTerminal { input, output };
     terminal.say(
         "A new installation. Enter takes what is in brackets; nothing is made before the last answer.\n",
     )?;
@@ -78,12 +78,12 @@ fn parse_name(text: &str) -> Result<Installation, Failure> {
     name.ok_or_else(|| Failure::misuse("it must read as a host name with a dot, in lower case"))
 }
 
-struct Terminal<'a> {
+struct QuestionTerminal<'a> {
     input: &'a mut dyn BufRead,
     output: &'a mut dyn Write,
 }
 
-impl Terminal<'_> {
+impl QuestionTerminal<'_> {
     /// Asks until the answer can be used.
     fn ask<T>(
         &mut self,
@@ -125,7 +125,7 @@ mod tests {
     fn an_operator_who_names_the_host_is_offered_what_fits_it() {
         let (outcome, options, said) = answered("tegata.example.jp\n\n\n\n\n\n青葉会\n駅前店\n\n");
         outcome.unwrap();
-        let plan = plan::Plan::of(&options).unwrap();
+        let plan = plan::InitPlan::of(&options).unwrap();
         assert_eq!(plan.portal.to_string(), "https://tegata.example.jp");
         assert_eq!(plan.device.to_string(), "https://tegata.example.jp:9443");
         assert_eq!(plan.public.to_string(), "http://tegata.example.jp");

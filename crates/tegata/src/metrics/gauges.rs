@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tegata_ca::Authorities;
+use tegata_ca::IssuerSet;
 use tegata_core::Timestamp;
 use tegata_storage::{COMMIT_BOUNDS, IssuerKind, Ledger, StoredIssuer};
-use tegata_web::Context;
+use tegata_web::ServerContext;
 use tokio::sync::Mutex;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -25,9 +25,9 @@ const DUE_PERIOD: Duration = Duration::from_mins(1);
 
 /// What the numbers are read from.
 #[derive(Clone)]
-pub struct Room {
-    pub context: Context,
-    pub authorities: Arc<Authorities>,
+pub struct GaugeSource {
+    pub context: ServerContext,
+    pub authorities: Arc<IssuerSet>,
 }
 
 /// The gauges.
@@ -52,11 +52,11 @@ pub struct Gauges {
 }
 
 /// The writer of grouped operations: its numbers are told as they are.
-struct Writer(Ledger);
+struct GroupWriterMetrics(Ledger);
 
 impl Gauges {
     pub fn register(registry: &mut Registry, ledger: &Ledger) -> Self {
-        registry.register_collector(Box::new(Writer(ledger.clone())));
+        registry.register_collector(Box::new(GroupWriterMetrics(ledger.clone())));
         let own = Self::default();
         registry.register("ledger_up", "1 when the ledger answered this request", own.up.clone());
         registry.register("feed_seq", "The last event of the feed applied here", own.feed_seq.clone());
@@ -96,7 +96,7 @@ impl Gauges {
     }
 
     /// Reads everything anew. What the ledger does not answer keeps its last value, and `ledger_up` says so.
-    pub async fn refresh(&self, room: &Room, doors: &[(&'static str, Arc<AtomicUsize>)]) {
+    pub async fn refresh(&self, room: &GaugeSource, doors: &[(&'static str, Arc<AtomicUsize>)]) {
         let mut due_at = self.due_at.lock().await;
         let now = room.context.now();
         let freshness = room.context.status.freshness();
@@ -115,7 +115,7 @@ impl Gauges {
 
     async fn read_ledger(
         &self,
-        room: &Room,
+        room: &GaugeSource,
         due_at: &mut Timestamp,
         seq: u64,
         now: Timestamp,
@@ -178,7 +178,7 @@ impl Gauges {
     }
 }
 
-impl Collector for Writer {
+impl Collector for GroupWriterMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let commits = self.0.commits();
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
@@ -196,7 +196,7 @@ impl Collector for Writer {
     }
 }
 
-impl fmt::Debug for Writer {
+impl fmt::Debug for GroupWriterMetrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Writer")
     }

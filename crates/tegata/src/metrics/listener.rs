@@ -1,8 +1,8 @@
 //! The loopback listener: plain HTTP, for the machine itself.
 
 use super::Metrics;
-use super::gauges::Room;
-use crate::failure::{Doing, Failure};
+use super::gauges::GaugeSource;
+use crate::failure::{Failure, FailureContext};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::Authorities;
+use tegata_ca::IssuerSet;
 use tegata_core::IssuerId;
-use tegata_storage::{LedgerError, Shard};
-use tegata_web::{Context, Limits, ListenerKind, listener};
+use tegata_storage::{CrlShard, LedgerError};
+use tegata_web::{Limits, ListenerKind, ServerContext, listener};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
@@ -28,12 +28,12 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// The bound listener.
-pub struct Listener {
+pub struct MetricsListener {
     tcp: TcpListener,
     pub address: SocketAddr,
 }
 
-impl Listener {
+impl MetricsListener {
     pub async fn bind(address: SocketAddr) -> Result<Self, Failure> {
         let tcp =
             TcpListener::bind(address).await.doing(format!("cannot listen at {address} for metrics"))?;
@@ -48,20 +48,20 @@ impl Listener {
 }
 
 #[derive(Clone)]
-struct House {
+struct MetricsShared {
     metrics: Arc<Metrics>,
-    room: Room,
+    room: GaugeSource,
 }
 
 /// Serves until it is told to stop.
 pub async fn serve(
-    listener: Listener,
+    listener: MetricsListener,
     metrics: Arc<Metrics>,
-    context: Context,
-    authorities: Arc<Authorities>,
+    context: ServerContext,
+    authorities: Arc<IssuerSet>,
     stopped: impl Future<Output = ()> + Send,
 ) {
-    let house = House { metrics, room: Room { context, authorities } };
+    let house = MetricsShared { metrics, room: GaugeSource { context, authorities } };
     let router = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/healthz", get(|| async { "alive\n" }))
@@ -71,20 +71,20 @@ pub async fn serve(
     listener::serve(listener.tcp, ListenerKind::Plain, router, limits, stopped).await;
 }
 
-async fn metrics_text(State(house): State<House>) -> Response {
+async fn metrics_text(State(house): State<MetricsShared>) -> Response {
     let text = house.metrics.text(&house.room).await;
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
 /// Whether requests should be sent here. An alarm of the canary does not make a server unready: nobody would serve.
-async fn ready(State(house): State<House>) -> Response {
+async fn ready(State(house): State<MetricsShared>) -> Response {
     let faults = faults(&house.room).await;
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": faults.is_empty(), "faults": faults}).to_string();
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn faults(room: &Room) -> Vec<String> {
+async fn faults(room: &GaugeSource) -> Vec<String> {
     let now = room.context.now();
     let mut faults = Vec::new();
     if room.context.status.heard(now).is_none() {
@@ -104,7 +104,7 @@ async fn faults(room: &Room) -> Vec<String> {
 }
 
 /// Lists that have ended, or still lack after a moment what they lacked before it.
-async fn late_lists(room: &Room) -> Result<Vec<(IssuerId, u16)>, LedgerError> {
+async fn late_lists(room: &GaugeSource) -> Result<Vec<(IssuerId, u16)>, LedgerError> {
     let mut late = Vec::new();
     let behind = lists_in_time(room, &|_, shard| Some(shard.revision)).await?;
     if behind.is_empty() {
@@ -117,19 +117,19 @@ async fn late_lists(room: &Room) -> Result<Vec<(IssuerId, u16)>, LedgerError> {
 }
 
 async fn lists_in_time(
-    room: &Room,
-    wanted: Wanted<'_>,
+    room: &GaugeSource,
+    wanted: MetricsRequest<'_>,
 ) -> Result<BTreeMap<(IssuerId, u16), u64>, LedgerError> {
     timeout(PATIENCE, lists_without(room, wanted)).await.unwrap_or(Err(LedgerError::OutOfReach))
 }
 
 /// Which revision a list has to have.
-type Wanted<'a> = &'a (dyn Fn(&IssuerId, &Shard) -> Option<u64> + Sync);
+type MetricsRequest<'a> = &'a (dyn Fn(&IssuerId, &CrlShard) -> Option<u64> + Sync);
 
 /// Lists that have ended, or lack the revision that `wanted` names.
 async fn lists_without(
-    room: &Room,
-    wanted: Wanted<'_>,
+    room: &GaugeSource,
+    wanted: MetricsRequest<'_>,
 ) -> Result<BTreeMap<(IssuerId, u16), u64>, LedgerError> {
     let mut found = BTreeMap::new();
     for authority in room.authorities.all() {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tegata_core::Timestamp;
 
 /// Signed bytes as they are now.
-pub struct Representation<'a> {
+pub struct SignedRepresentation<'a> {
     pub media_type: &'static str,
     pub bytes: Bytes,
     /// A strong entity tag, in quotes.
@@ -20,7 +20,7 @@ pub struct Representation<'a> {
 }
 
 /// The bytes, or 304 when the client has them.
-pub fn respond(representation: Representation<'_>, asked: &HeaderMap, now: Timestamp) -> Response {
+pub fn respond(representation: SignedRepresentation<'_>, asked: &HeaderMap, now: Timestamp) -> Response {
     // As long as its second lasts there may be a second version of the same date, so the date does not tell them apart.
     let modified = representation.modified.whole_second();
     let modified = (now.whole_second() > modified).then_some(modified);
@@ -71,7 +71,7 @@ mod tests {
 
     fn ask(headers: &[(HeaderName, &str)], now: Timestamp) -> Response {
         let asked = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        let representation = Representation {
+        let representation = SignedRepresentation {
             media_type: "application/pkix-crl",
             bytes: Bytes::from_static(b"list"),
             tag: "\"7\"",

@@ -16,7 +16,7 @@ const UNQUESTIONED: Duration = Duration::from_secs(1);
 const KEPT: usize = 64 << 20;
 
 /// A list as it is served.
-pub struct List {
+pub struct ServedCrl {
     pub der: Bytes,
     /// An entity tag, in quotes.
     pub tag: String,
@@ -27,26 +27,26 @@ pub struct List {
 
 /// The lists asked for last.
 #[derive(Default)]
-pub struct Lists {
-    shelf: Mutex<Shelf>,
+pub struct CrlCache {
+    shelf: Mutex<CrlCacheState>,
     /// The CAs that have tried to publish.
     turned: watch::Sender<HashSet<IssuerId>>,
 }
 
 #[derive(Default)]
-struct Shelf {
-    lists: HashMap<(IssuerId, u16), Kept>,
+struct CrlCacheState {
+    lists: HashMap<(IssuerId, u16), CachedCrl>,
     bytes: usize,
     /// Moves whenever a list may have been replaced: what was read before is not believed after.
     turn: u64,
 }
 
-struct Kept {
-    list: Arc<List>,
+struct CachedCrl {
+    list: Arc<ServedCrl>,
     checked: Option<Timestamp>,
 }
 
-impl Lists {
+impl CrlCache {
     /// The published list of a shard. While the ledger is out of reach, the last one that is known, until its next one is due.
     pub async fn get(
         &self,
@@ -54,7 +54,7 @@ impl Lists {
         issuer: &IssuerId,
         shard: u16,
         now: Timestamp,
-    ) -> Result<Option<Arc<List>>, LedgerError> {
+    ) -> Result<Option<Arc<ServedCrl>>, LedgerError> {
         let place = (issuer.clone(), shard);
         let (turn, kept) = {
             let shelf = self.shelf();
@@ -123,7 +123,7 @@ impl Lists {
         drop(turned.wait_for(|turned| issuers.iter().all(|issuer| turned.contains(issuer))).await);
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn shelf(&self) -> MutexGuard<'_, CrlCacheState> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,17 +132,17 @@ impl Lists {
 async fn look(
     ledger: &Ledger,
     (issuer, shard): &(IssuerId, u16),
-    kept: Option<Arc<List>>,
-) -> Result<Option<Arc<List>>, LedgerError> {
+    kept: Option<Arc<ServedCrl>>,
+) -> Result<Option<Arc<ServedCrl>>, LedgerError> {
     let number = ledger.crl_number(issuer, *shard).await?;
     match kept {
         Some(list) if Some(list.number) == number => Ok(Some(list)),
-        _ => Ok(ledger.crl(issuer, *shard).await?.map(List::from).map(Arc::new)),
+        _ => Ok(ledger.crl(issuer, *shard).await?.map(ServedCrl::from).map(Arc::new)),
     }
 }
 
-impl Shelf {
-    fn put(&mut self, place: (IssuerId, u16), list: Arc<List>, now: Timestamp, turn: u64) {
+impl CrlCacheState {
+    fn put(&mut self, place: (IssuerId, u16), list: Arc<ServedCrl>, now: Timestamp, turn: u64) {
         let before = self.lists.get(&place).map_or(0, |kept| kept.list.der.len());
         let bytes = self.bytes - before + list.der.len();
         if bytes > KEPT {
@@ -151,12 +151,12 @@ impl Shelf {
             return;
         }
         let checked = (turn == self.turn).then_some(now);
-        self.lists.insert(place, Kept { list, checked });
+        self.lists.insert(place, CachedCrl { list, checked });
         self.bytes = bytes;
     }
 }
 
-impl From<StoredCrl> for List {
+impl From<StoredCrl> for ServedCrl {
     fn from(crl: StoredCrl) -> Self {
         Self {
             // The number alone would repeat after a restore from a backup.
@@ -199,7 +199,7 @@ mod tests {
         transaction.add_issuer(&stored, &Actor::System("test")).await.unwrap();
         transaction.commit().await.unwrap();
 
-        let lists = Lists::default();
+        let lists = CrlCache::default();
         let given =
             async |now: Timestamp| lists.get(&ledger, &issuer, 0, now).await.unwrap().map(|list| list.number);
         assert_eq!(given(NOW).await, None);

@@ -1,7 +1,7 @@
 //! Token status lists over HTTP (draft-ietf-oauth-status-list section 8).
 
-use super::Public;
-use super::answer::{Representation, respond};
+use super::PublicContext;
+use super::answer::{SignedRepresentation, respond};
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::middleware::map_response;
@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 use tegata_core::Refusal;
 use tegata_signals::STATUS_LISTS;
-use tegata_web::Answer;
+use tegata_web::WebResult;
 
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
 
@@ -24,7 +24,7 @@ const MEDIA_TYPE: &str = "application/statuslist+jwt";
 const CACHED: &str = "public, max-age=10, must-revalidate";
 
 /// The lists and the list of lists, open to the pages of any site: there is nothing in them that a page may not know.
-pub fn routes() -> Router<Arc<Public>> {
+pub fn routes() -> Router<Arc<PublicContext>> {
     Router::new()
         .route(STATUS_LISTS, get(all).options(preflight))
         .route(&format!("{STATUS_LISTS}/{{name}}"), get(list).options(preflight))
@@ -32,11 +32,11 @@ pub fn routes() -> Router<Arc<Public>> {
 }
 
 async fn list(
-    State(public): State<Arc<Public>>,
+    State(public): State<Arc<PublicContext>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> WebResult<Response> {
     if asks_for_the_past(query.as_deref()) {
         return Err(Refusal::NoHistory.into());
     }
@@ -52,7 +52,7 @@ async fn list(
     }
     let gzip = headers.contains_key(ACCEPT_ENCODING) && names(&headers, &ACCEPT_ENCODING, &["gzip", "*"]);
     let (bytes, ending) = if gzip { (&list.gzipped, "-gzip") } else { (&list.text, "") };
-    let representation = Representation {
+    let representation = SignedRepresentation {
         media_type: MEDIA_TYPE,
         bytes: bytes.clone(),
         tag: &format!("\"{}{ending}\"", list.tag),
@@ -70,7 +70,7 @@ async fn list(
 }
 
 /// Section 9 of the draft.
-async fn all(State(public): State<Arc<Public>>) -> Answer<Response> {
+async fn all(State(public): State<Arc<PublicContext>>) -> WebResult<Response> {
     let all = public.statuses.all().ok_or(Refusal::Unavailable)?;
     Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, CACHED)], all).into_response())
 }

@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Provider {
     pub(super) configured: IdentityProvider,
-    kept: std::sync::Mutex<Kept>,
+    kept: std::sync::Mutex<CachedProvider>,
     /// One at a time asks.
     asking: Mutex<()>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct CachedProvider {
     keys: Option<(Arc<ForeignKeys>, Timestamp)>,
     tried: Option<Timestamp>,
 }
@@ -113,7 +113,7 @@ impl Provider {
         let IdentityProvider { issuer, fetch, .. } = &self.configured;
         let base = issuer.trim_end_matches('/');
         let found = fetch.fetch(&format!("{base}/.well-known/openid-configuration")).await?;
-        let found: Discovered = serde_json::from_slice(&found).ok()?;
+        let found: ProviderMetadata = serde_json::from_slice(&found).ok()?;
         if found.issuer != *issuer || !found.jwks_uri.starts_with("https://") {
             return None;
         }
@@ -123,7 +123,7 @@ impl Provider {
 
 /// What is read of OIDC Discovery.
 #[derive(Deserialize)]
-struct Discovered {
+struct ProviderMetadata {
     issuer: String,
     jwks_uri: String,
 }

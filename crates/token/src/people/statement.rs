@@ -1,6 +1,6 @@
 //! What a provider's token says, and whether it says it to us, now.
 
-use super::{IdentityProvider, Person};
+use super::{IdentityProvider, RecognizedPerson};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 255;
 
 /// Which token of a provider stands for the person (RFC 8693 section 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum SubjectTokenKind {
     IdToken,
     AccessToken,
 }
@@ -27,10 +27,10 @@ pub(crate) enum Kind {
 /// Who signed, as the text says by itself.
 pub(super) fn issuer_of(payload: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct Issued {
+    struct SubjectTokenIssued {
         iss: String,
     }
-    serde_json::from_slice::<Issued>(payload).ok().map(|issued| issued.iss)
+    serde_json::from_slice::<SubjectTokenIssued>(payload).ok().map(|issued| issued.iss)
 }
 
 /// The person, if all that has to be true is.
@@ -40,11 +40,12 @@ pub(super) fn issuer_of(payload: &[u8]) -> Option<String> {
 /// tenant.
 pub(super) fn read(
     text: &ForeignText,
-    kind: Kind,
+    kind: SubjectTokenKind,
     provider: &IdentityProvider,
     now: Timestamp,
-) -> Result<Person, Refusal> {
-    let claims: Claims = serde_json::from_slice(&text.payload).map_err(|_| Refusal::PersonUnproven)?;
+) -> Result<RecognizedPerson, Refusal> {
+    let claims: SubjectTokenClaims =
+        serde_json::from_slice(&text.payload).map_err(|_| Refusal::PersonUnproven)?;
     let good = kind.is_type(text.typ.as_deref())
         && claims.iss == provider.issuer
         && claims.is_for(&provider.audiences, kind)
@@ -60,10 +61,10 @@ pub(super) fn read(
     }
     let sites = provider.site_claim.as_ref().map(|claim| texts(claims.others.get(claim)));
     let at = moment(claims.iat).ok_or(Refusal::PersonUnproven)?;
-    Ok(Person { subject: person_subject(&provider.issuer, name), sites, at })
+    Ok(RecognizedPerson { subject: person_subject(&provider.issuer, name), sites, at })
 }
 
-impl Kind {
+impl SubjectTokenKind {
     /// An ID token often has no type. An access token must say that it is one (RFC 9068 section 2.1), so that neither
     /// passes for the other.
     fn is_type(self, typ: Option<&str>) -> bool {
@@ -75,9 +76,9 @@ impl Kind {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct SubjectTokenClaims {
     iss: String,
-    aud: Audience,
+    aud: TokenAudience,
     azp: Option<String>,
     exp: f64,
     iat: f64,
@@ -88,28 +89,28 @@ struct Claims {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+enum TokenAudience {
     One(String),
     Many(Vec<String>),
 }
 
-impl Claims {
+impl SubjectTokenClaims {
     /// A claim that this program does not know by itself. `sub` is one of them.
     fn text(&self, claim: &str) -> Option<&str> {
         self.others.get(claim)?.as_str()
     }
 
     /// An ID token for several clients, or obtained by another one, is for the client it names as authorized.
-    fn is_for(&self, audiences: &[String], kind: Kind) -> bool {
+    fn is_for(&self, audiences: &[String], kind: SubjectTokenKind) -> bool {
         let all = match &self.aud {
-            Audience::One(one) => std::slice::from_ref(one),
-            Audience::Many(many) => many,
+            TokenAudience::One(one) => std::slice::from_ref(one),
+            TokenAudience::Many(many) => many,
         };
         let authorized = match &self.azp {
             Some(azp) => audiences.contains(azp),
             None => all.len() == 1,
         };
-        all.iter().any(|one| audiences.contains(one)) && (kind == Kind::AccessToken || authorized)
+        all.iter().any(|one| audiences.contains(one)) && (kind == SubjectTokenKind::AccessToken || authorized)
     }
 
     fn is_timely(&self, now: Timestamp) -> bool {

@@ -1,7 +1,7 @@
 //! What comes with a renewed certificate.
 
 use crate::tests::issuance::{count_of_tokens, revoke_once_recorded};
-use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
+use crate::tests::world::{CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
@@ -12,14 +12,14 @@ use tokio::task::block_in_place;
 
 /// A device with a certificate that works and its successor, which nobody has presented.
 struct Renewed {
-    world: World,
-    old: Holder,
-    new: Holder,
+    world: OauthFixture,
+    old: CertificateHolderFixture,
+    new: CertificateHolderFixture,
 }
 
 impl Renewed {
     async fn new() -> Self {
-        let world = World::new().await;
+        let world = OauthFixture::new().await;
         let old = world.enroll(Role::Device).await;
         world.obtain(&old).await;
         let new = world.renew(&old).await;
@@ -37,8 +37,8 @@ impl Renewed {
 }
 
 async fn companion(
-    world: &World,
-    holder: &Holder,
+    world: &OauthFixture,
+    holder: &CertificateHolderFixture,
     resource: Option<&str>,
     scope: Option<&str>,
 ) -> Result<Value, Value> {
@@ -131,7 +131,7 @@ async fn a_revocation_acknowledged_while_it_is_recorded_wins() {
 
 #[tokio::test]
 async fn it_ends_with_the_certificate() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let brief = Duration::from_secs(90);
     let holder = world.enroll_for(Role::Device, START, START.plus(brief)).await;
     assert_eq!(companion(&world, &holder, None, None).await.unwrap()["expires_in"], 90);

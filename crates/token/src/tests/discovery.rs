@@ -1,6 +1,6 @@
 //! Line 60 of what a conformance run checks.
 
-use crate::tests::world::{DEVICE, PORTAL, World};
+use crate::tests::world::{DEVICE, OauthFixture, PORTAL};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -22,7 +22,7 @@ async fn get(door: Router, path: &str) -> Value {
 
 #[tokio::test]
 async fn everything_is_found_from_the_issuer() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let metadata = get(world.portal(), "/.well-known/oauth-authorization-server").await;
     assert_eq!(metadata, get(world.device_door(), "/.well-known/oauth-authorization-server").await);
     assert_eq!(metadata["issuer"], PORTAL, "exactly (RFC 8414 section 3.3)");
@@ -46,7 +46,7 @@ async fn everything_is_found_from_the_issuer() {
 
 #[tokio::test]
 async fn the_published_keys_verify_a_token_and_hold_no_secret() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let device = world.enroll(Role::Device).await;
     let published = get(world.portal(), "/.well-known/jwks.json").await;
     for key in published["keys"].as_array().unwrap() {
@@ -60,7 +60,7 @@ async fn the_published_keys_verify_a_token_and_hold_no_secret() {
 
 #[tokio::test]
 async fn a_change_of_keys_is_noticed_by_nobody_who_looks_at_the_published_set() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let device = world.enroll(Role::Device).await;
     let fresh = || Arc::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap());
     let (old, new) = (fresh(), fresh());
@@ -78,14 +78,14 @@ async fn a_change_of_keys_is_noticed_by_nobody_who_looks_at_the_published_set() 
     assert_eq!(world.introspect(&device, &before).await["active"], true);
 }
 
-async fn published_set(world: &World) -> KeySet {
+async fn published_set(world: &OauthFixture) -> KeySet {
     let jwks: Jwks = serde_json::from_value(get(world.portal(), "/.well-known/jwks.json").await).unwrap();
     KeySet::from_jwks(&jwks).unwrap()
 }
 
 #[tokio::test]
 async fn the_portal_has_no_endpoint_that_needs_a_certificate() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/feed/receipts", "/feed"] {
         let request = Request::post(path).body(Body::empty()).unwrap();
         assert_eq!(world.portal().oneshot(request).await.unwrap().status().as_u16(), 404, "{path}");

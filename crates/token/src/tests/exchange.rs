@@ -1,7 +1,9 @@
 //! A person's sign-in and the device's certificate become one token that names both (RFC 8693), and nothing else does.
 
-use crate::tests::world::{Answered, Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World, products};
-use crate::{Fetch, IdentityProvider, Rules};
+use crate::tests::world::{
+    CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START, TestResponse, products,
+};
+use crate::{DocumentFetcher, IdentityProvider, TokenRules};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
 use tegata_core::entropy::Seeded;
-use tegata_core::feed::Holder as Signed;
+use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceState, RevocationReason, Role, TenantId};
 use tegata_signals::SigningKeys;
@@ -30,7 +32,7 @@ struct Web {
     asked: Mutex<Vec<String>>,
 }
 
-impl Fetch for Web {
+impl DocumentFetcher for Web {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
         self.asked.lock().unwrap().push(url.to_owned());
         let found = self.documents.lock().unwrap().get(url).cloned();
@@ -59,8 +61,8 @@ impl Web {
 
 /// A store where people sign in.
 struct Store {
-    world: World,
-    device: Holder,
+    world: OauthFixture,
+    device: CertificateHolderFixture,
     web: Arc<Web>,
     keys: SigningKeys,
 }
@@ -75,7 +77,7 @@ impl Store {
     }
 
     async fn open_with(change: impl FnOnce(IdentityProvider) -> IdentityProvider) -> Self {
-        let mut world = World::new().await;
+        let mut world = OauthFixture::new().await;
         let (web, keys) = (Arc::new(Web::default()), new_keys());
         web.publish(&keys);
         let provider = change(IdentityProvider {
@@ -87,7 +89,7 @@ impl Store {
             site_claim: None,
             fetch: web.clone(),
         });
-        world.serve(products(), Rules { people: vec![provider], ..LIFETIME.into() });
+        world.serve(products(), TokenRules { people: vec![provider], ..LIFETIME.into() });
         let device = world.enroll(Role::Device).await;
         Self { world, device, web, keys }
     }
@@ -109,11 +111,17 @@ impl Store {
         self.keys.sign(typ, &claims).unwrap()
     }
 
-    async fn bring(&self, token: &str, kind: &str, more: &str) -> Answered {
+    async fn bring(&self, token: &str, kind: &str, more: &str) -> TestResponse {
         self.bring_as(&self.device, token, kind, more).await
     }
 
-    async fn bring_as(&self, holder: &Holder, token: &str, kind: &str, more: &str) -> Answered {
+    async fn bring_as(
+        &self,
+        holder: &CertificateHolderFixture,
+        token: &str,
+        kind: &str,
+        more: &str,
+    ) -> TestResponse {
         let grant = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange";
         let body = format!(
             "grant_type={grant}&client_id={}&subject_token={token}&subject_token_type={kind}{more}",
@@ -394,7 +402,8 @@ async fn the_device_is_the_one_of_the_certificate_and_in_force() {
     let store = Store::open().await;
     let token = store.id_token(&json!({}));
     let other = store.world.enroll(Role::Device).await;
-    let impostor = Holder { id: store.device.id.clone(), certificate: other.certificate.clone() };
+    let impostor =
+        CertificateHolderFixture { id: store.device.id.clone(), certificate: other.certificate.clone() };
     store.bring_as(&impostor, &token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-12");
     let gate = store.world.enroll(Role::Gate).await;
     store.bring_as(&gate, &token, ID_TOKEN, "").await.is_error(400, "unauthorized_client", "C-09");

@@ -1,10 +1,10 @@
 //! Lines 56-58 of what a conformance run checks.
 
-use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
+use crate::tests::world::{CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
-use tegata_core::feed::Holder as Signed;
+use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{RevocationReason, Role};
 use tegata_signals::SigningKeys;
@@ -12,16 +12,16 @@ use tegata_storage::{DeviceAction, TenantAction};
 
 const PATH: &str = "/oauth/introspect";
 
-struct Asked {
-    world: World,
-    device: Holder,
-    gate: Holder,
+struct IntrospectionRequest {
+    world: OauthFixture,
+    device: CertificateHolderFixture,
+    gate: CertificateHolderFixture,
     token: String,
 }
 
-impl Asked {
+impl IntrospectionRequest {
     async fn new() -> Self {
-        let world = World::new().await;
+        let world = OauthFixture::new().await;
         let (device, gate) = (world.enroll(Role::Device).await, world.enroll(Role::Gate).await);
         let token = world.obtain(&device).await;
         Self { world, device, gate, token }
@@ -35,7 +35,7 @@ impl Asked {
 
 #[tokio::test]
 async fn a_gate_learns_what_a_living_token_says() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     let answer = asked.world.about(PATH, &asked.gate, &asked.token).await;
     assert_eq!(answer.headers["cache-control"], "no-store");
     let body = answer.json();
@@ -47,7 +47,7 @@ async fn a_gate_learns_what_a_living_token_says() {
 
 #[tokio::test]
 async fn whoever_does_not_say_who_asks_learns_nothing() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     let body = format!("client_id={}&token={}", asked.gate.id, asked.token);
     asked.world.post(PATH, None, body).await.is_error(401, "invalid_client", "C-01");
     asked.world.act(&asked.gate, DeviceAction::Suspend).await;
@@ -59,7 +59,7 @@ async fn whoever_does_not_say_who_asks_learns_nothing() {
 
 #[tokio::test]
 async fn a_device_learns_of_its_own_tokens_only() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     assert_eq!(asked.world.introspect(&asked.device, &asked.token).await["active"], true);
     let other = asked.world.enroll(Role::Device).await;
     assert_eq!(asked.world.introspect(&other, &asked.token).await, json!({"active": false}));
@@ -67,7 +67,7 @@ async fn a_device_learns_of_its_own_tokens_only() {
 
 #[tokio::test]
 async fn a_token_for_another_product_than_the_one_named_is_inactive() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     for (audience, active) in [(PRODUCT, true), (OTHER_PRODUCT, false)] {
         let body = format!("client_id={}&token={}&audience={audience}", asked.gate.id, asked.token);
         let answer = asked.world.post(PATH, Some(&asked.gate.certificate), body).await;
@@ -77,7 +77,7 @@ async fn a_token_for_another_product_than_the_one_named_is_inactive() {
 
 #[tokio::test]
 async fn a_token_dies_and_returns_with_the_standing_of_its_device() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     asked.world.act(&asked.device, DeviceAction::Suspend).await;
     asked.is_inactive(&asked.token).await;
     asked.world.act(&asked.device, DeviceAction::Resume).await;
@@ -88,7 +88,7 @@ async fn a_token_dies_and_returns_with_the_standing_of_its_device() {
 
 #[tokio::test]
 async fn a_token_dies_and_returns_with_the_standing_of_its_tenant_while_gates_go_on_asking() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     asked.world.act_on_tenant(TenantAction::Suspend).await;
     asked.is_inactive(&asked.token).await;
     asked.world.act_on_tenant(TenantAction::Resume).await;
@@ -97,7 +97,7 @@ async fn a_token_dies_and_returns_with_the_standing_of_its_tenant_while_gates_go
 
 #[tokio::test]
 async fn a_device_that_is_signed_out_loses_its_tokens_and_no_other_device_does() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     let other = asked.world.enroll(Role::Device).await;
     let others = asked.world.obtain(&other).await;
     asked.world.advance(Duration::from_secs(1)).await;
@@ -110,7 +110,7 @@ async fn a_device_that_is_signed_out_loses_its_tokens_and_no_other_device_does()
 
 #[tokio::test]
 async fn a_token_ends_when_it_says() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     asked.world.advance(LIFETIME.saturating_sub(Duration::from_secs(1))).await;
     assert_eq!(asked.world.introspect(&asked.gate, &asked.token).await["active"], true);
     asked.world.advance(Duration::from_secs(1)).await;
@@ -119,7 +119,7 @@ async fn a_token_ends_when_it_says() {
 
 #[tokio::test]
 async fn what_this_server_did_not_sign_as_an_access_token_is_inactive() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     let payload = asked.world.published().verify(&asked.token, ACCESS_TOKEN).unwrap();
     let stranger = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
     asked.is_inactive(&stranger.sign(ACCESS_TOKEN, &payload).unwrap()).await;
@@ -139,7 +139,7 @@ async fn what_this_server_did_not_sign_as_an_access_token_is_inactive() {
 
 #[tokio::test]
 async fn a_token_of_yesterday_s_key_lives_on_while_that_key_is_published() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     let fresh = || SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
     let old = fresh();
     let payload = asked.world.published().verify(&asked.token, ACCESS_TOKEN).unwrap();
@@ -154,7 +154,7 @@ async fn a_token_of_yesterday_s_key_lives_on_while_that_key_is_published() {
 
 #[tokio::test]
 async fn a_deaf_memory_calls_nothing_active() {
-    let asked = Asked::new().await;
+    let asked = IntrospectionRequest::new().await;
     asked.world.deafen().await;
     asked.world.clock.set(START.plus(Duration::from_millis(1001)));
     let answer = asked.world.about(PATH, &asked.gate, &asked.token).await;

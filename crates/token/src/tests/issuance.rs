@@ -1,9 +1,10 @@
 //! Lines 1-3, 12-15, 18 and 20-32 of what a conformance run checks at the token endpoint.
 
 use crate::tests::world::{
-    DEVICE, Holder, LIFETIME, OTHER_PRODUCT, PORTAL, PRODUCT, START, World, YEAR, act, products,
+    CertificateHolderFixture, DEVICE, LIFETIME, OTHER_PRODUCT, OauthFixture, PORTAL, PRODUCT, START, YEAR,
+    act, products,
 };
-use crate::{Misconfigured, Product, RefreshRules, Rules, Tokens};
+use crate::{AuthorizationServer, ConfigurationError, Product, RefreshRules, TokenRules};
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -11,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::encoding::from_base64url;
-use tegata_core::feed::Holder as Signed;
+use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
-use tegata_web::{Path, PeerCertificate};
+use tegata_web::{PeerCertificate, TrustVerdict};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-async fn world_with_device() -> (World, Holder) {
-    let world = World::new().await;
+async fn world_with_device() -> (OauthFixture, CertificateHolderFixture) {
+    let world = OauthFixture::new().await;
     let device = world.enroll(Role::Device).await;
     (world, device)
 }
 
-fn claims_of(world: &World, token: &str) -> Value {
+fn claims_of(world: &OauthFixture, token: &str) -> Value {
     serde_json::from_slice(&world.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
 }
 
@@ -81,7 +82,7 @@ async fn without_a_certificate_there_is_an_error_and_no_unbound_token() {
 async fn a_missing_client_id_is_always_the_same_error() {
     let (world, device) = world_with_device().await;
     let gate = world.enroll(Role::Gate).await;
-    let foreign = PeerCertificate { path: Path::Foreign, ..device.certificate.clone() };
+    let foreign = PeerCertificate { path: TrustVerdict::Foreign, ..device.certificate.clone() };
     let mut texts = Vec::new();
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
         for certificate in [None, Some(&device.certificate), Some(&gate.certificate), Some(&foreign)] {
@@ -100,7 +101,7 @@ async fn a_missing_client_id_is_always_the_same_error() {
 async fn nobody_obtains_a_token_in_the_name_of_another() {
     let (world, device) = world_with_device().await;
     let other = world.enroll(Role::Device).await;
-    let impostor = Holder { id: other.id.clone(), certificate: device.certificate.clone() };
+    let impostor = CertificateHolderFixture { id: other.id.clone(), certificate: device.certificate.clone() };
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
         let body = format!("grant_type=client_credentials&token=x&client_id={}", impostor.id);
         world.post(path, Some(&impostor.certificate), body).await.is_error(401, "invalid_client", "C-12");
@@ -110,8 +111,8 @@ async fn nobody_obtains_a_token_in_the_name_of_another() {
 #[tokio::test]
 async fn a_certificate_of_another_ca_or_outside_the_ledger_is_refused() {
     let (world, device) = world_with_device().await;
-    let foreign = PeerCertificate { path: Path::Foreign, ..device.certificate.clone() };
-    let foreign = Holder { certificate: foreign, ..device.clone() };
+    let foreign = PeerCertificate { path: TrustVerdict::Foreign, ..device.certificate.clone() };
+    let foreign = CertificateHolderFixture { certificate: foreign, ..device.clone() };
     world.ask_token(&foreign, "").await.is_error(401, "invalid_client", "C-02");
     let mut unknown = device.clone();
     unknown.certificate.thumbprint = tegata_core::Thumbprint::of(b"signed by our key, recorded by nobody");
@@ -120,7 +121,7 @@ async fn a_certificate_of_another_ca_or_outside_the_ledger_is_refused() {
 
 #[tokio::test]
 async fn a_certificate_counts_from_its_first_second_to_its_last() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let early = world.enroll_for(Role::Device, START.plus(Duration::from_mins(1)), START.plus(YEAR)).await;
     world.ask_token(&early, "").await.is_error(401, "invalid_client", "C-05");
 
@@ -196,7 +197,7 @@ async fn a_revocation_acknowledged_while_the_token_is_recorded_wins() {
 
 /// At the first look at the clock after the record.
 pub(super) async fn revoke_once_recorded(
-    context: &tegata_web::Context,
+    context: &tegata_web::ServerContext,
     id: &tegata_core::DeviceId,
     recorded: usize,
 ) {
@@ -213,14 +214,14 @@ pub(super) async fn revoke_once_recorded(
     }
 }
 
-pub(super) async fn count_of_tokens(context: &tegata_web::Context) -> usize {
+pub(super) async fn count_of_tokens(context: &tegata_web::ServerContext) -> usize {
     let entries = context.ledger.audit_entries(0, 1000).await.unwrap();
     entries.iter().filter(|entry| entry.entry.contains("token.issued")).count()
 }
 
 #[tokio::test]
 async fn a_gate_is_no_client_of_the_token_endpoint() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let gate = world.enroll(Role::Gate).await;
     world.ask_token(&gate, "").await.is_error(400, "unauthorized_client", "C-09");
 }
@@ -309,8 +310,10 @@ async fn a_token_bound_to_the_new_certificate_names_its_generation() {
 
 #[tokio::test]
 async fn a_configuration_that_cannot_be_meant_is_refused() {
-    let world = World::new().await;
-    let refused = |products, lifetime| Tokens::new(&world.signals, Arc::default(), products, lifetime).err();
+    let world = OauthFixture::new().await;
+    let refused = |products, lifetime| {
+        AuthorizationServer::new(&world.signals, Arc::default(), products, lifetime).err()
+    };
     let product = |audience: &str, default| Product {
         audience: audience.into(),
         default,
@@ -319,23 +322,23 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     };
     for scope in ["", "a b", "a\"", "在庫"] {
         let odd = Product { scopes: vec![scope.into()], ..product("a", true) };
-        assert_eq!(refused(vec![odd], LIFETIME), Some(Misconfigured::Scopes), "{scope}");
+        assert_eq!(refused(vec![odd], LIFETIME), Some(ConfigurationError::Scopes), "{scope}");
     }
-    assert_eq!(refused(vec![], LIFETIME), Some(Misconfigured::Products));
-    assert_eq!(refused(vec![product("", false)], LIFETIME), Some(Misconfigured::Products));
+    assert_eq!(refused(vec![], LIFETIME), Some(ConfigurationError::Products));
+    assert_eq!(refused(vec![product("", false)], LIFETIME), Some(ConfigurationError::Products));
     let twice = vec![product("a", true), product("a", false)];
-    assert_eq!(refused(twice, LIFETIME), Some(Misconfigured::Products));
+    assert_eq!(refused(twice, LIFETIME), Some(ConfigurationError::Products));
     let defaults = vec![product("a", true), product("b", true)];
-    assert_eq!(refused(defaults, LIFETIME), Some(Misconfigured::Defaults));
-    assert_eq!(refused(products(), Duration::from_hours(2)), Some(Misconfigured::Lifetime));
+    assert_eq!(refused(defaults, LIFETIME), Some(ConfigurationError::Defaults));
+    assert_eq!(refused(products(), Duration::from_hours(2)), Some(ConfigurationError::Lifetime));
     assert_eq!(refused(products(), LIFETIME), None);
     let [lifetime, hour] = [LIFETIME, Duration::from_hours(1)];
     for (refresh_lifetime, idle, grace) in
         [(hour, LIFETIME / 2, hour / 60), (LIFETIME, hour, hour / 60), (hour, hour, hour)]
     {
         let refresh = RefreshRules { lifetime: refresh_lifetime, idle, grace };
-        let rules = Rules { refresh, ..lifetime.into() };
-        let refused = Tokens::new(&world.signals, Arc::default(), products(), rules).err();
-        assert_eq!(refused, Some(Misconfigured::Refresh));
+        let rules = TokenRules { refresh, ..lifetime.into() };
+        let refused = AuthorizationServer::new(&world.signals, Arc::default(), products(), rules).err();
+        assert_eq!(refused, Some(ConfigurationError::Refresh));
     }
 }

@@ -1,6 +1,6 @@
 //! A product that asks for a licence is for those who have one, whichever way they come.
 
-use crate::tests::world::{Holder, LIFETIME, OTHER_PRODUCT, World, products};
+use crate::tests::world::{CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, products};
 use http::StatusCode;
 use tegata_core::entropy::Seeded;
 use tegata_core::{Role, SiteId, TenantId};
@@ -9,8 +9,8 @@ use tegata_storage::{Actor, Licence, Site, Tenant};
 const OPERATOR: Actor = Actor::System("test");
 
 /// Where [`OTHER_PRODUCT`] asks for a licence.
-async fn open() -> (World, Holder) {
-    let mut world = World::new().await;
+async fn open() -> (OauthFixture, CertificateHolderFixture) {
+    let mut world = OauthFixture::new().await;
     let mut products = products();
     products[1].licensed = true;
     world.serve(products, LIFETIME);
@@ -18,7 +18,7 @@ async fn open() -> (World, Holder) {
     (world, device)
 }
 
-impl World {
+impl OauthFixture {
     fn licence(&self, site: Option<SiteId>) -> Licence {
         Licence { product: OTHER_PRODUCT.into(), tenant: self.tenant.clone(), site }
     }
@@ -35,7 +35,7 @@ impl World {
         transaction.commit().await.unwrap();
     }
 
-    async fn may_ask(&self, device: &Holder) -> bool {
+    async fn may_ask(&self, device: &CertificateHolderFixture) -> bool {
         assert_eq!(self.ask_token(device, "").await.status, StatusCode::OK, "the other product is for all");
         let answer = self.ask_token(device, &format!("&resource={OTHER_PRODUCT}")).await;
         if answer.status != StatusCode::OK {
@@ -81,7 +81,8 @@ async fn a_sign_in_goes_on_for_as_long_as_the_product_is_licensed() {
     world.grant(&licence).await;
     let facts = world.context.caller(Some(&device.certificate)).await.unwrap();
     let now = world.context.now();
-    let terms = crate::issuance::Terms { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };
+    let terms =
+        crate::issuance::TokenRequest { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };
     let claims = world.tokens.claims(&facts, terms, now);
     let member = crate::refresh::start(&world.tokens, &claims, Some("person:x"), now).await.unwrap();
     let value = member.rsplit('"').nth(1).unwrap();

@@ -1,41 +1,42 @@
 //! Lines 36-40 of what a conformance run checks: a refresh token belongs to the device.
 
 use crate::RefreshRules;
-use crate::issuance::Terms;
+use crate::issuance::TokenRequest;
 use crate::refresh;
-use crate::tests::world::{Answered, Holder, OTHER_PRODUCT, PRODUCT, World};
+use crate::tests::world::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture, PRODUCT, TestResponse};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
-use tegata_core::feed::Holder as Signed;
+use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::DeviceAction;
 
 const REVOKE: &str = "/oauth/revoke";
 
 /// A device where a person has signed in.
-struct Session {
-    world: World,
-    device: Holder,
+struct RefreshSession {
+    world: OauthFixture,
+    device: CertificateHolderFixture,
     person: String,
     first: String,
     /// The access token that came with the first value.
     access: String,
 }
 
-impl Session {
+impl RefreshSession {
     async fn begin() -> Self {
         Self::begin_with(None).await
     }
 
     async fn begin_with(scope: Option<&str>) -> Self {
-        let world = World::new().await;
+        let world = OauthFixture::new().await;
         let device = world.enroll(Role::Device).await;
         let person = person_subject("https://idp.example", "staff-1");
         let now = world.context.now();
         let facts = world.context.caller(Some(&device.certificate)).await.unwrap();
-        let terms = Terms { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
+        let terms =
+            TokenRequest { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
         let claims = world.tokens.claims(&facts, terms, now);
         let member = refresh::start(&world.tokens, &claims, Some(&person), now).await.unwrap();
         let first = member.rsplit('"').nth(1).unwrap().to_owned();
@@ -43,19 +44,19 @@ impl Session {
         Self { world, device, person, first, access }
     }
 
-    async fn ask(&self, holder: &Holder, value: &str, more: &str) -> Answered {
+    async fn ask(&self, holder: &CertificateHolderFixture, value: &str, more: &str) -> TestResponse {
         let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}{more}", holder.id);
         self.world.post("/oauth/token", Some(&holder.certificate), body).await
     }
 
     /// The answer to a value that must work.
-    async fn refresh(&self, holder: &Holder, value: &str) -> Value {
+    async fn refresh(&self, holder: &CertificateHolderFixture, value: &str) -> Value {
         let answer = self.ask(holder, value, "").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()
     }
 
-    /// As [`Session::refresh`], for the next value only.
+    /// As [`RefreshSession::refresh`], for the next value only.
     async fn next(&self, value: &str) -> String {
         self.refresh(&self.device, value).await["refresh_token"].as_str().unwrap().to_owned()
     }
@@ -77,7 +78,7 @@ impl Session {
 
 #[tokio::test]
 async fn a_person_stays_signed_in_on_the_device_without_the_identity_provider() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let answer = session.refresh(&session.device, &session.first).await;
     assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(300)));
     let claims = session.claims(&answer);
@@ -96,19 +97,20 @@ async fn a_person_stays_signed_in_on_the_device_without_the_identity_provider() 
 
 #[tokio::test]
 async fn line_36_another_device_gains_nothing_by_a_copy() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let other = session.world.enroll(Role::Device).await;
     session.ask(&other, &session.first, "").await.is_error(400, "invalid_grant", "T-01");
     let log = session.world.context.ledger.audit_of(&other.id, 1).await.unwrap();
     assert!(log[0].entry.contains("token_family.refused"), "{}", log[0].entry);
-    let impostor = Holder { id: session.device.id.clone(), certificate: other.certificate.clone() };
+    let impostor =
+        CertificateHolderFixture { id: session.device.id.clone(), certificate: other.certificate.clone() };
     session.ask(&impostor, &session.first, "").await.is_error(401, "invalid_client", "C-12");
     let _ = session.next(&session.first).await;
 }
 
 #[tokio::test]
 async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let renewed = session.world.renew(&session.device).await;
     let answer = session.refresh(&renewed, &session.first).await;
     let claims = session.claims(&answer);
@@ -121,7 +123,7 @@ async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it
 
 #[tokio::test]
 async fn line_38_it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     session.world.act(&session.device, DeviceAction::Suspend).await;
     session.ask(&session.device, &session.first, "").await.is_error(401, "invalid_client", "C-07");
     session.world.act(&session.device, DeviceAction::Resume).await;
@@ -134,7 +136,7 @@ async fn line_38_it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one()
 #[tokio::test]
 async fn it_ends_when_support_signs_the_device_or_its_tenant_out() {
     for all in [false, true] {
-        let session = Session::begin().await;
+        let session = RefreshSession::begin().await;
         let of = if all {
             Signed::Tenant(session.world.tenant.clone())
         } else {
@@ -147,7 +149,7 @@ async fn it_ends_when_support_signs_the_device_or_its_tenant_out() {
 
 #[tokio::test]
 async fn line_40_a_lost_answer_costs_nothing_and_a_late_copy_ends_the_family() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let gate = session.world.enroll(Role::Gate).await;
     let _lost = session.next(&session.first).await;
     session.world.advance(Duration::from_secs(59)).await;
@@ -170,13 +172,13 @@ async fn line_40_a_lost_answer_costs_nothing_and_a_late_copy_ends_the_family() {
 
 #[tokio::test]
 async fn it_ends_when_nobody_uses_it_and_at_the_end_of_the_day() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let rules = RefreshRules::default();
     session.world.clock.set(session.world.context.now().plus(rules.idle));
     session.world.advance(Duration::ZERO).await;
     session.is_over(&session.first).await;
 
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let end = session.world.context.now().plus(rules.lifetime);
     let mut value = session.first.clone();
     while session.world.context.now().plus(rules.idle / 2) < end {
@@ -189,7 +191,7 @@ async fn it_ends_when_nobody_uses_it_and_at_the_end_of_the_day() {
 
 #[tokio::test]
 async fn signing_out_ends_the_family_and_its_access_tokens_at_once() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let (gate, other) = (session.world.enroll(Role::Gate).await, session.world.enroll(Role::Device).await);
     let answer = session.refresh(&session.device, &session.first).await;
     let (value, token) =
@@ -208,7 +210,7 @@ async fn signing_out_ends_the_family_and_its_access_tokens_at_once() {
 
 #[tokio::test]
 async fn to_gates_a_refresh_token_is_nothing() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     let gate = session.world.enroll(Role::Gate).await;
     for asking in [&gate, &session.device] {
         assert_eq!(session.world.introspect(asking, &session.first).await, json!({"active": false}));
@@ -219,7 +221,7 @@ async fn to_gates_a_refresh_token_is_nothing() {
 
 #[tokio::test]
 async fn it_is_for_the_product_of_its_grant() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     for (other, code) in [(OTHER_PRODUCT, "R-01"), ("https://unknown.example", "T-05")] {
         let answer = session.ask(&session.device, &session.first, &format!("&resource={other}")).await;
         answer.is_error(400, "invalid_target", code);
@@ -232,7 +234,7 @@ async fn it_is_for_the_product_of_its_grant() {
 
 #[tokio::test]
 async fn it_keeps_to_the_scope_of_its_grant() {
-    let session = Session::begin_with(Some("stock.read gone")).await;
+    let session = RefreshSession::begin_with(Some("stock.read gone")).await;
     let refused = session.ask(&session.device, &session.first, "&scope=stock.write").await;
     refused.is_error(400, "invalid_scope", "R-01");
     let answer = session.refresh(&session.device, &session.first).await;
@@ -241,14 +243,14 @@ async fn it_keeps_to_the_scope_of_its_grant() {
     let narrow = session.ask(&session.device, value, "&scope=stock.read").await.json();
     assert_eq!(narrow["scope"], "stock.read");
 
-    let plain = Session::begin().await;
+    let plain = RefreshSession::begin().await;
     plain.ask(&plain.device, &plain.first, "&scope=stock.read").await.is_error(400, "invalid_scope", "R-01");
     assert_eq!(plain.refresh(&plain.device, &plain.first).await.get("scope"), None);
 }
 
 #[tokio::test]
 async fn what_is_no_refresh_token_is_refused_and_changes_nothing() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     session.ask(&session.device, "", "").await.is_error(400, "invalid_request", "R-01");
     let (family, secret) = session.first.split_once('.').unwrap();
     let unknown = format!("{}.{secret}", "0".repeat(26));
@@ -261,7 +263,7 @@ async fn what_is_no_refresh_token_is_refused_and_changes_nothing() {
 
 #[tokio::test]
 async fn without_the_ledger_nothing_is_refreshed() {
-    let session = Session::begin().await;
+    let session = RefreshSession::begin().await;
     session.world.context.ledger.close().await;
     let answer = session.ask(&session.device, &session.first, "").await;
     answer.is_error(503, "temporarily_unavailable", "S-01");

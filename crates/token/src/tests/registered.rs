@@ -1,6 +1,8 @@
 //! Lines 4-17 of what a conformance run checks, without TLS; and what registered clients may ask for.
 
-use crate::tests::world::{Answered, Holder, LIFETIME, OTHER_PRODUCT, PRODUCT, START, World};
+use crate::tests::world::{
+    CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START, TestResponse,
+};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Request, StatusCode};
 use rcgen::{
@@ -13,23 +15,23 @@ use std::time::Duration;
 use tegata_core::encoding::base64;
 use tegata_core::{Role, Thumbprint, Timestamp};
 use tegata_storage::DeviceAction;
-use tegata_web::subject::Name;
+use tegata_web::subject::DistinguishedNameValue;
 use tegata_web::{
-    CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, Path, PeerCertificate,
-    Registration, RegistrationError, Subject,
+    CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, PeerCertificate,
+    RegisteredClient, RegistrationError, SubjectRule, TrustVerdict,
 };
 
 const INTROSPECTION: &str = "/oauth/introspect";
 const REVOCATION: &str = "/oauth/revoke";
 
 /// A CA of somebody else, whom the operator trusts for clients.
-struct Ca {
+struct RegisteredCa {
     params: CertificateParams,
     key: KeyPair,
     der: Vec<u8>,
 }
 
-impl Ca {
+impl RegisteredCa {
     fn new() -> Self {
         let mut params = named("Client CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -54,7 +56,7 @@ fn self_signed(name: &str) -> PeerCertificate {
 }
 
 fn presented(der: &[u8]) -> PeerCertificate {
-    PeerCertificate { der: der.to_vec().into(), thumbprint: Thumbprint::of(der), path: Path::Foreign }
+    PeerCertificate { der: der.to_vec().into(), thumbprint: Thumbprint::of(der), path: TrustVerdict::Foreign }
 }
 
 fn leaf(name: &str) -> CertificateParams {
@@ -78,8 +80,8 @@ fn keys(certificates: &[&PeerCertificate]) -> CertificateKeys {
     CertificateKeys::from_jwks(&jwks.to_string()).unwrap()
 }
 
-fn registration(client_id: &str, method: ClientAuthentication) -> Registration {
-    Registration {
+fn registration(client_id: &str, method: ClientAuthentication) -> RegisteredClient {
+    RegisteredClient {
         client_id: client_id.into(),
         method,
         client_credentials: true,
@@ -89,39 +91,39 @@ fn registration(client_id: &str, method: ClientAuthentication) -> Registration {
     }
 }
 
-fn by_name(client_id: &str, ca: &Ca) -> Registration {
-    let subject = Subject::Dn(Name::parse(&format!("CN={client_id}")).unwrap());
+fn by_name(client_id: &str, ca: &RegisteredCa) -> RegisteredClient {
+    let subject = SubjectRule::Dn(DistinguishedNameValue::parse(&format!("CN={client_id}")).unwrap());
     registration(client_id, ClientAuthentication::TlsClientAuth { subject, issuers: ca.trusted() })
 }
 
 /// The product `stock`, which may introspect tokens for one product and ask tokens for it; `mute`, which may neither;
 /// and a batch that vouches for itself.
-struct Asked {
-    world: World,
-    ca: Ca,
+struct RegisteredRequest {
+    world: OauthFixture,
+    ca: RegisteredCa,
     stock: PeerCertificate,
     mute: PeerCertificate,
     batch: PeerCertificate,
-    device: Holder,
+    device: CertificateHolderFixture,
 }
 
-impl Asked {
+impl RegisteredRequest {
     async fn new() -> Self {
-        let ca = Ca::new();
+        let ca = RegisteredCa::new();
         let (stock, mute, batch) = (ca.issue("stock"), ca.issue("mute"), self_signed("batch"));
-        let silent = Registration {
+        let silent = RegisteredClient {
             client_credentials: false,
             audiences: vec![],
             introspects: vec![],
             ..by_name("mute", &ca)
         };
         let batches = registration("batch", ClientAuthentication::self_signed(keys(&[&batch])));
-        let world = World::with_clients([by_name("stock", &ca), silent, batches]).await;
+        let world = OauthFixture::with_clients([by_name("stock", &ca), silent, batches]).await;
         let device = world.enroll(Role::Device).await;
         Self { world, ca, stock, mute, batch, device }
     }
 
-    async fn ask(&self, client_id: &str, certificate: &PeerCertificate, more: &str) -> Answered {
+    async fn ask(&self, client_id: &str, certificate: &PeerCertificate, more: &str) -> TestResponse {
         let body = format!("grant_type=client_credentials&client_id={client_id}{more}");
         self.world.post("/oauth/token", Some(certificate), body).await
     }
@@ -132,7 +134,13 @@ impl Asked {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    async fn about(&self, path: &str, client_id: &str, holder: &PeerCertificate, token: &str) -> Answered {
+    async fn about(
+        &self,
+        path: &str,
+        client_id: &str,
+        holder: &PeerCertificate,
+        token: &str,
+    ) -> TestResponse {
         self.world.post(path, Some(holder), format!("client_id={client_id}&token={token}")).await
     }
 
@@ -154,7 +162,7 @@ impl Asked {
 
 #[tokio::test]
 async fn a_product_introspects_tokens_for_itself_and_learns_nothing_of_others() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let own = asked.world.obtain(&asked.device).await;
     let elsewhere = asked.world.ask_token(&asked.device, &format!("&resource={OTHER_PRODUCT}")).await.json();
     let elsewhere = elsewhere["access_token"].as_str().unwrap();
@@ -169,8 +177,8 @@ async fn a_product_introspects_tokens_for_itself_and_learns_nothing_of_others() 
 
 #[tokio::test]
 async fn whoever_is_not_the_registered_client_is_refused_at_every_endpoint() {
-    let asked = Asked::new().await;
-    let stranger = Ca::new();
+    let asked = RegisteredRequest::new().await;
+    let stranger = RegisteredCa::new();
     let server = {
         let mut params = named("stock");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -207,7 +215,7 @@ async fn whoever_is_not_the_registered_client_is_refused_at_every_endpoint() {
 
 #[tokio::test]
 async fn a_certificate_opens_nothing_before_or_after_its_life() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     for (at, code) in [(date_time_ymd(2026, 8, 31), "C-05"), (date_time_ymd(2027, 9, 2), "C-04")] {
         asked.world.clock.set(Timestamp::from_seconds(at.unix_timestamp()));
         for (client_id, certificate) in [("stock", &asked.stock), ("batch", &asked.batch)] {
@@ -218,7 +226,7 @@ async fn a_certificate_opens_nothing_before_or_after_its_life() {
 
 #[tokio::test]
 async fn a_registered_client_s_token_is_bound_and_nobody_s_device() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let token = asked.obtain("stock", &asked.stock).await;
     let body = asked.about(INTROSPECTION, "stock", &asked.stock, &token).await.json();
     assert_eq!(body["cnf"], json!({"x5t#S256": asked.stock.thumbprint}));
@@ -245,7 +253,7 @@ async fn a_registered_client_s_token_is_bound_and_nobody_s_device() {
 
 #[tokio::test]
 async fn a_client_takes_back_its_own_tokens_and_nobody_else_s() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let (own, device) = (asked.obtain("stock", &asked.stock).await, asked.world.obtain(&asked.device).await);
     for (client_id, certificate, token) in
         [("stock", &asked.stock, &device), ("mute", &asked.mute, &own), ("batch", &asked.batch, &own)]
@@ -264,7 +272,7 @@ async fn a_client_takes_back_its_own_tokens_and_nobody_else_s() {
 
 #[tokio::test]
 async fn another_certificate_takes_over_without_registering_again_and_the_old_one_s_tokens_end() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let next = self_signed("batch");
     let token = asked.obtain("batch", &asked.batch).await;
     asked.ask("batch", &next, "").await.is_error(401, "invalid_client", "C-12");
@@ -278,7 +286,7 @@ async fn another_certificate_takes_over_without_registering_again_and_the_old_on
 
 #[tokio::test]
 async fn a_token_ends_with_a_foreign_certificate_that_ends_sooner() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let end = Timestamp::from_seconds(date_time_ymd(2027, 9, 1).unix_timestamp());
     asked.world.advance(end.minus(Duration::from_mins(1)).since(START)).await;
     let answer = asked.ask("stock", &asked.stock, "").await;
@@ -287,7 +295,7 @@ async fn a_token_ends_with_a_foreign_certificate_that_ends_sooner() {
 
 #[tokio::test]
 async fn a_client_that_asks_for_it_gets_its_answer_signed() {
-    let asked = Asked::new().await;
+    let asked = RegisteredRequest::new().await;
     let token = asked.world.obtain(&asked.device).await;
     let ask = async |accept: &str, token: &str| {
         let body = format!("client_id=stock&token={token}");
@@ -323,17 +331,17 @@ async fn a_client_that_asks_for_it_gets_its_answer_signed() {
 
 #[test]
 fn a_registration_that_cannot_be_served_is_refused() {
-    let ca = Ca::new();
+    let ca = RegisteredCa::new();
     let is_product = |name: &str| name == PRODUCT;
     let twice = ClientRegistry::new([by_name("a", &ca), by_name("a", &ca)], is_product);
     assert_eq!(twice.unwrap_err(), RegistrationError::Twice("a".into()));
     for name in ["", "a b", "薬局", "0123456789abcdefghjkmnpqrs"] {
-        let odd = Registration { client_id: name.into(), ..by_name("a", &ca) };
+        let odd = RegisteredClient { client_id: name.into(), ..by_name("a", &ca) };
         assert_eq!(ClientRegistry::new([odd], is_product).unwrap_err(), RegistrationError::Name(name.into()));
     }
     for wrong in [
-        Registration { audiences: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
-        Registration { introspects: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
+        RegisteredClient { audiences: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
+        RegisteredClient { introspects: vec![OTHER_PRODUCT.into()], ..by_name("a", &ca) },
     ] {
         let refused = ClientRegistry::new([wrong], is_product).unwrap_err();
         assert_eq!(refused, RegistrationError::Product("a".into(), OTHER_PRODUCT.into()));

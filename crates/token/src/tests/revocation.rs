@@ -1,6 +1,6 @@
 //! Line 59 of what a conformance run checks.
 
-use crate::tests::world::{LIFETIME, World};
+use crate::tests::world::{LIFETIME, OauthFixture};
 use serde_json::{Value, json};
 use tegata_core::Role;
 
@@ -8,7 +8,7 @@ const PATH: &str = "/oauth/revoke";
 
 #[tokio::test]
 async fn whoever_was_told_revoked_is_never_then_told_active() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let (device, gate) = (world.enroll(Role::Device).await, world.enroll(Role::Gate).await);
     let (token, other) = (world.obtain(&device).await, world.obtain(&device).await);
     for _ in 0..2 {
@@ -28,7 +28,7 @@ async fn whoever_was_told_revoked_is_never_then_told_active() {
 
 #[tokio::test]
 async fn a_renewed_device_still_takes_back_what_its_old_certificate_obtained() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let old = world.enroll(Role::Device).await;
     let token = world.obtain(&old).await;
     let new = world.renew(&old).await;
@@ -38,7 +38,7 @@ async fn a_renewed_device_still_takes_back_what_its_old_certificate_obtained() {
 
 #[tokio::test]
 async fn an_unknown_or_ended_token_is_as_good_as_revoked() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let device = world.enroll(Role::Device).await;
     assert_eq!(world.about(PATH, &device, "nobody.knows.this").await.status.as_u16(), 200);
     let token = world.obtain(&device).await;
@@ -49,7 +49,7 @@ async fn an_unknown_or_ended_token_is_as_good_as_revoked() {
 
 #[tokio::test]
 async fn nobody_takes_back_another_s_token() {
-    let world = World::new().await;
+    let world = OauthFixture::new().await;
     let (device, other) = (world.enroll(Role::Device).await, world.enroll(Role::Device).await);
     let gate = world.enroll(Role::Gate).await;
     let token = world.obtain(&device).await;

@@ -1,11 +1,11 @@
 //! Line 25 of what a conformance run checks: a token is good for what was asked for, and for nothing else.
 
-use crate::tests::world::{Holder, OTHER_PRODUCT, World};
+use crate::tests::world::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture};
 use serde_json::{Value, json};
 use tegata_core::Role;
 
-async fn world_with_device() -> (World, Holder) {
-    let world = World::new().await;
+async fn world_with_device() -> (OauthFixture, CertificateHolderFixture) {
+    let world = OauthFixture::new().await;
     let device = world.enroll(Role::Device).await;
     (world, device)
 }

@@ -1,6 +1,6 @@
 //! Whoever can neither introspect nor follow the feed reads in a list what stands of a token.
 
-use super::world::{START, World, until};
+use super::world::{OauthFixture, START, until};
 use flate2::read::{GzDecoder, ZlibDecoder};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -8,43 +8,43 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::from_base64url;
-use tegata_core::feed::Holder;
+use tegata_core::feed::TokenHolder;
 use tegata_core::jws::SigningKey;
-use tegata_core::status_list::{Entries, STATUS_LIST, TokenStatus};
+use tegata_core::status_list::{STATUS_LIST, StatusEntries, TokenStatus};
 use tegata_core::{RevocationReason, Role};
 use tegata_signals::{
-    Issuer, STATUS_LIST_LIFE, STATUS_LIST_TTL, Signals, SignedList, SigningKeys, begin_status_lists,
+    STATUS_LIST_LIFE, STATUS_LIST_TTL, SignalIssuer, Signals, SignedList, SigningKeys, begin_status_lists,
     publish_statuses,
 };
 use tegata_storage::{DeviceAction, TenantAction};
 use tokio::task::JoinHandle;
 
 /// A world whose lists are published.
-async fn world() -> (World, JoinHandle<()>) {
-    let world = World::new().await;
+async fn world() -> (OauthFixture, JoinHandle<()>) {
+    let world = OauthFixture::new().await;
     begin_status_lists(&world.signals).await.unwrap();
     let publisher = tokio::spawn(publish_statuses(world.signals.clone()));
     until(|| world.signals.status_lists().all().is_some()).await;
     (world, publisher)
 }
 
-fn claims(world: &World, token: &str, typ: &str) -> Value {
+fn claims(world: &OauthFixture, token: &str, typ: &str) -> Value {
     serde_json::from_slice(&world.published().verify_up_to(token, typ, token.len()).unwrap()).unwrap()
 }
 
 /// Where the token says that its status is.
-fn entry(world: &World, token: &str) -> (String, u32) {
+fn entry(world: &OauthFixture, token: &str) -> (String, u32) {
     let entry = claims(world, token, "at+jwt")["status"]["status_list"].clone();
     let index = entry["idx"].as_u64().unwrap();
     (entry["uri"].as_str().unwrap().to_owned(), u32::try_from(index).unwrap())
 }
 
-fn list(world: &World, uri: &str) -> Arc<SignedList> {
+fn list(world: &OauthFixture, uri: &str) -> Arc<SignedList> {
     let name = uri.strip_prefix("http://public.example/status/").unwrap();
     world.signals.status_lists().get(name).unwrap()
 }
 
-fn said(world: &World, token: &str) -> TokenStatus {
+fn said(world: &OauthFixture, token: &str) -> TokenStatus {
     let (uri, index) = entry(world, token);
     let list = list(world, &uri);
     let text = std::str::from_utf8(&list.text).unwrap();
@@ -53,10 +53,10 @@ fn said(world: &World, token: &str) -> TokenStatus {
     let packed = from_base64url(claims["status_list"]["lst"].as_str().unwrap()).unwrap();
     let mut entries = Vec::new();
     ZlibDecoder::new(&packed[..]).read_to_end(&mut entries).unwrap();
-    Entries::from(entries).get(index).unwrap()
+    StatusEntries::from(entries).get(index).unwrap()
 }
 
-async fn comes(world: &World, token: &str, status: TokenStatus) {
+async fn comes(world: &OauthFixture, token: &str, status: TokenStatus) {
     until(|| said(world, token) == status).await;
 }
 
@@ -86,7 +86,7 @@ async fn whoever_was_signed_out_gets_tokens_with_another_entry() {
     let (world, _publisher) = world().await;
     let device = world.enroll(Role::Device).await;
     let before = world.obtain(&device).await;
-    world.sign_out(&Holder::Device(device.id.clone())).await;
+    world.sign_out(&TokenHolder::Device(device.id.clone())).await;
     comes(&world, &before, TokenStatus::Invalid).await;
     let after = world.obtain(&device).await;
     assert_ne!(entry(&world, &before), entry(&world, &after));
@@ -192,7 +192,7 @@ async fn every_server_makes_the_same_lists() {
     let (world, _publisher) = world().await;
     let device = world.enroll(Role::Device).await;
     let token = world.obtain(&device).await;
-    let issuer = Issuer::new(world.context.clone(), super::world::keys());
+    let issuer = SignalIssuer::new(world.context.clone(), super::world::keys());
     let other = Signals::new(issuer, Arc::default(), vec![]).unwrap();
     begin_status_lists(&other).await.unwrap();
     let place =

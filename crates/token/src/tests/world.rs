@@ -1,6 +1,6 @@
 //! An authorization server over an installation for tests.
 
-use crate::{Product, Rules, Tokens, device_router, portal_router};
+use crate::{AuthorizationServer, Product, TokenRules, device_router, portal_router};
 use axum::Router;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
@@ -10,11 +10,11 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::jws::{KeySet, SigningKey};
-use tegata_signals::{Issuer, Signals, SigningKeys};
+use tegata_signals::{SignalIssuer, Signals, SigningKeys};
 use tegata_testkit::TestInstallation;
-use tegata_web::{ClientRegistry, PeerCertificate, Registration};
+use tegata_web::{ClientRegistry, PeerCertificate, RegisteredClient};
 
-pub use tegata_testkit::{Answered, DEVICE, Holder, PORTAL, START, YEAR, act, until};
+pub use tegata_testkit::{CertificateHolderFixture, DEVICE, PORTAL, START, TestResponse, YEAR, act, until};
 
 pub const PRODUCT: &str = "https://rezept.example";
 /// What the default product has; the other one has none.
@@ -22,13 +22,13 @@ pub const SCOPES: [&str; 2] = ["stock.read", "stock.write"];
 pub const OTHER_PRODUCT: &str = "https://stock.example";
 pub const LIFETIME: Duration = Duration::from_mins(5);
 
-pub struct World {
+pub struct OauthFixture {
     installation: TestInstallation,
     pub signals: Arc<Signals>,
-    pub tokens: Arc<Tokens>,
+    pub tokens: Arc<AuthorizationServer>,
 }
 
-impl Deref for World {
+impl Deref for OauthFixture {
     type Target = TestInstallation;
 
     fn deref(&self) -> &TestInstallation {
@@ -36,34 +36,34 @@ impl Deref for World {
     }
 }
 
-impl DerefMut for World {
+impl DerefMut for OauthFixture {
     fn deref_mut(&mut self) -> &mut TestInstallation {
         &mut self.installation
     }
 }
 
-impl World {
+impl OauthFixture {
     pub async fn new() -> Self {
         Self::with_clients([]).await
     }
 
     /// With registered clients.
-    pub async fn with_clients(clients: impl IntoIterator<Item = Registration>) -> Self {
+    pub async fn with_clients(clients: impl IntoIterator<Item = RegisteredClient>) -> Self {
         let installation = TestInstallation::new().await;
         let clients =
             Arc::new(ClientRegistry::new(clients, |name| [PRODUCT, OTHER_PRODUCT].contains(&name)).unwrap());
-        let issuer = Issuer::new(installation.context.clone(), keys());
+        let issuer = SignalIssuer::new(installation.context.clone(), keys());
         let signals = Signals::new(issuer, clients.clone(), vec![]).unwrap();
-        let tokens = Tokens::new(&signals, clients, products(), LIFETIME).unwrap();
+        let tokens = AuthorizationServer::new(&signals, clients, products(), LIFETIME).unwrap();
         Self { installation, signals, tokens }
     }
 
     /// The same installation with other products and rules.
-    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<Rules>) {
-        self.tokens = Tokens::new(&self.signals, Arc::default(), products, rules).unwrap();
+    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<TokenRules>) {
+        self.tokens = AuthorizationServer::new(&self.signals, Arc::default(), products, rules).unwrap();
     }
 
-    pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> Answered {
+    pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> TestResponse {
         tegata_testkit::send(self.device_door(), certificate, request).await
     }
 
@@ -72,28 +72,28 @@ impl World {
         path: &str,
         certificate: Option<&PeerCertificate>,
         body: impl Into<Body>,
-    ) -> Answered {
+    ) -> TestResponse {
         let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(certificate, request.body(body.into()).unwrap()).await
     }
 
-    pub async fn ask_token(&self, holder: &Holder, more: &str) -> Answered {
+    pub async fn ask_token(&self, holder: &CertificateHolderFixture, more: &str) -> TestResponse {
         let body = format!("grant_type=client_credentials&client_id={}{more}", holder.id);
         self.post("/oauth/token", Some(&holder.certificate), body).await
     }
 
-    pub async fn obtain(&self, holder: &Holder) -> String {
+    pub async fn obtain(&self, holder: &CertificateHolderFixture) -> String {
         let answer = self.ask_token(holder, "").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    pub async fn about(&self, path: &str, asking: &Holder, token: &str) -> Answered {
+    pub async fn about(&self, path: &str, asking: &CertificateHolderFixture, token: &str) -> TestResponse {
         let body = format!("client_id={}&token={token}", asking.id);
         self.post(path, Some(&asking.certificate), body).await
     }
 
-    pub async fn introspect(&self, asking: &Holder, token: &str) -> Value {
+    pub async fn introspect(&self, asking: &CertificateHolderFixture, token: &str) -> Value {
         let answer = self.about("/oauth/introspect", asking, token).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()

@@ -9,18 +9,18 @@ use x509_parser::prelude::{AttributeTypeAndValue, X509Name};
 /// A distinguished name. Two are the same when they have the same attributes in the same order with the same values,
 /// character by character: stricter than directories are, so that no two holders can look alike.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Name(Vec<Set>);
+pub struct DistinguishedNameValue(Vec<RelativeName>);
 
 /// The text is not a distinguished name, or has an attribute of a type that is not known here.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("not a distinguished name as RFC 4514 writes it: {0}")]
-pub struct NotAName(&'static str);
+pub struct InvalidRelativeName(&'static str);
 
 /// One relative name: nearly always one attribute. Sorted, because it is a set.
-type Set = Vec<Attribute>;
+type RelativeName = Vec<NameAttribute>;
 
 /// The type as a dotted OID, and the value.
-type Attribute = (String, String);
+type NameAttribute = (String, String);
 
 /// RFC 4514 section 3, and what CAs write besides.
 const TYPES: [(&str, &str); 15] = [
@@ -41,17 +41,17 @@ const TYPES: [(&str, &str); 15] = [
     ("ORGANIZATIONIDENTIFIER", "2.5.4.97"),
 ];
 
-impl Name {
+impl DistinguishedNameValue {
     /// From its text, last relative name first.
     ///
     /// # Errors
-    /// [`NotAName`] for anything that cannot be read to its end, and for the empty name.
-    pub fn parse(text: &str) -> Result<Self, NotAName> {
-        let mut reader = Reader { rest: text };
-        let mut sets: Vec<Set> = vec![Vec::new()];
+    /// [`InvalidRelativeName`] for anything that cannot be read to its end, and for the empty name.
+    pub fn parse(text: &str) -> Result<Self, InvalidRelativeName> {
+        let mut reader = NameReader { rest: text };
+        let mut sets: Vec<RelativeName> = vec![Vec::new()];
         loop {
             let attribute = reader.attribute()?;
-            sets.last_mut().ok_or(NotAName("it is empty"))?.push(attribute);
+            sets.last_mut().ok_or(InvalidRelativeName("it is empty"))?.push(attribute);
             match reader.next() {
                 None => break,
                 Some('+') => {}
@@ -68,7 +68,7 @@ impl Name {
     /// Whether a certificate's name is this one.
     pub fn is_of(&self, found: &X509Name<'_>) -> bool {
         let sets = found.iter().map(|set| {
-            let mut attributes = set.iter().map(read).collect::<Option<Set>>()?;
+            let mut attributes = set.iter().map(read).collect::<Option<RelativeName>>()?;
             attributes.sort();
             Some(attributes)
         });
@@ -77,7 +77,7 @@ impl Name {
 }
 
 /// Nothing for a value that is not a text.
-fn read(attribute: &AttributeTypeAndValue<'_>) -> Option<Attribute> {
+fn read(attribute: &AttributeTypeAndValue<'_>) -> Option<NameAttribute> {
     Some((attribute.attr_type().to_id_string(), text_of(attribute.attr_value())?))
 }
 
@@ -94,17 +94,18 @@ fn text_of(value: &Any<'_>) -> Option<String> {
     }
 }
 
-struct Reader<'a> {
+struct NameReader<'a> {
     rest: &'a str,
 }
 
-impl Reader<'_> {
-    fn attribute(&mut self) -> Result<Attribute, NotAName> {
-        let (written, rest) = self.rest.split_once('=').ok_or(NotAName("an attribute has no equals sign"))?;
-        let kind = type_of(written).ok_or(NotAName("an attribute's type is not known"))?;
+impl NameReader<'_> {
+    fn attribute(&mut self) -> Result<NameAttribute, InvalidRelativeName> {
+        let (written, rest) =
+            self.rest.split_once('=').ok_or(InvalidRelativeName("an attribute has no equals sign"))?;
+        let kind = type_of(written).ok_or(InvalidRelativeName("an attribute's type is not known"))?;
         self.rest = rest;
         let value = if rest.starts_with('#') { self.encoded()? } else { self.text()? };
-        if value.is_empty() { Err(NotAName("a value is empty")) } else { Ok((kind, value)) }
+        if value.is_empty() { Err(InvalidRelativeName("a value is empty")) } else { Ok((kind, value)) }
     }
 
     /// The separator that comes next.
@@ -115,31 +116,33 @@ impl Reader<'_> {
     }
 
     /// RFC 4514 section 2.4: up to an unescaped separator, with characters or bytes escaped.
-    fn text(&mut self) -> Result<String, NotAName> {
+    fn text(&mut self) -> Result<String, InvalidRelativeName> {
         let mut bytes = Vec::new();
         let mut trailing_spaces = 0;
         if self.rest.starts_with(' ') {
-            return Err(NotAName("a value begins with a space that is not escaped"));
+            return Err(InvalidRelativeName("a value begins with a space that is not escaped"));
         }
         while let Some(character) = self.rest.chars().next().filter(|found| !matches!(found, ',' | '+')) {
             self.rest = &self.rest[character.len_utf8()..];
             match character {
                 '\\' => bytes.push(self.escaped()?),
-                '"' | ';' | '<' | '>' | '\0' => return Err(NotAName("a character must be escaped")),
+                '"' | ';' | '<' | '>' | '\0' => {
+                    return Err(InvalidRelativeName("a character must be escaped"));
+                }
                 plain => bytes.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes()),
             }
             trailing_spaces = if character == ' ' { trailing_spaces + 1 } else { 0 };
         }
         if trailing_spaces > 0 {
-            return Err(NotAName("a value ends with a space that is not escaped"));
+            return Err(InvalidRelativeName("a value ends with a space that is not escaped"));
         }
-        String::from_utf8(bytes).map_err(|_| NotAName("a value is not UTF-8"))
+        String::from_utf8(bytes).map_err(|_| InvalidRelativeName("a value is not UTF-8"))
     }
 
     /// What follows a backslash: a special character, or two hexadecimal digits.
-    fn escaped(&mut self) -> Result<u8, NotAName> {
+    fn escaped(&mut self) -> Result<u8, InvalidRelativeName> {
         const SPECIAL: &str = " \"#+,;<=>\\";
-        let wrong = NotAName("a backslash escapes nothing");
+        let wrong = InvalidRelativeName("a backslash escapes nothing");
         let first = self.rest.bytes().next().ok_or(wrong.clone())?;
         if SPECIAL.as_bytes().contains(&first) {
             self.rest = &self.rest[1..];
@@ -152,8 +155,8 @@ impl Reader<'_> {
     }
 
     /// `#` and the value's BER in hexadecimal digits.
-    fn encoded(&mut self) -> Result<String, NotAName> {
-        let wrong = NotAName("a value after # is not the encoding of a text");
+    fn encoded(&mut self) -> Result<String, InvalidRelativeName> {
+        let wrong = InvalidRelativeName("a value after # is not the encoding of a text");
         let end = self.rest.find([',', '+']).unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at(end);
         let bytes =

@@ -1,6 +1,6 @@
 //! A certificate that its CA has revoked is of no use here, and one that nobody can look up is not either.
 
-use super::world::{Made, NOW, ca_params, leaf_params, rooted, signed};
+use super::world::{MadeCertificate, NOW, ca_params, leaf_params, rooted, signed};
 use crate::ClientCas;
 use crate::client_cas::UnfitLists;
 use rcgen::{
@@ -12,7 +12,7 @@ use tegata_core::{Refusal, Timestamp};
 
 const DAY: Duration = Duration::from_hours(24);
 
-fn list(ca: &Made, revoked: &[u64], until: Timestamp) -> Vec<u8> {
+fn list(ca: &MadeCertificate, revoked: &[u64], until: Timestamp) -> Vec<u8> {
     let at = |moment: Timestamp| date_time_ymd(1970, 1, 1) + moment.since(Timestamp::from_seconds(0));
     let entry = |serial: &u64| RevokedCertParams {
         serial_number: SerialNumber::from(*serial),
@@ -31,17 +31,17 @@ fn list(ca: &Made, revoked: &[u64], until: Timestamp) -> Vec<u8> {
     params.signed_by(&Issuer::from_params(&ca.params, &ca.key)).unwrap().der().to_vec()
 }
 
-fn numbered(serial: u64, by: &Made) -> Made {
+fn numbered(serial: u64, by: &MadeCertificate) -> MadeCertificate {
     let mut params = leaf_params("Client");
     params.serial_number = Some(SerialNumber::from(serial));
     signed(params, by)
 }
 
-fn list_signing_ca(name: &str) -> Made {
+fn list_signing_ca(name: &str) -> MadeCertificate {
     rooted(ca_params(name))
 }
 
-fn cas(of: &[&Made]) -> ClientCas {
+fn cas(of: &[&MadeCertificate]) -> ClientCas {
     ClientCas::new(of.iter().map(|ca| ca.der.to_vec()).collect()).unwrap()
 }
 

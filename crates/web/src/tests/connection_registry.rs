@@ -1,7 +1,7 @@
 //! Connections end when the certificate they were made with is denied.
 
-use super::world::{At, Made, NOW, World, connect, get_request, leaf_params, signed};
-use crate::tls::Versions;
+use super::world::{At, MadeCertificate, NOW, WebFixture, connect, get_request, leaf_params, signed};
+use crate::tls::TlsVersions;
 use crate::{CertificateReselection, Limits};
 use http::Request;
 use http_body_util::BodyExt;
@@ -15,8 +15,8 @@ use tegata_core::{
     DeviceId, InvitationId, IssuerId, RevocationReason, Role, Serial, SiteId, TenantId, Thumbprint,
 };
 use tegata_storage::{
-    Actor, Complete, DeviceAction, Intent, IssuerKind, Ledger, Lineage, NewInvitation, Origin, Result, Site,
-    Status, StoredIssuer, Tenant, TenantAction, Transaction,
+    Actor, DeviceAction, IssuanceRight, IssuerKind, Ledger, Lineage, NewInvitation, ReserveSerial, Result,
+    Site, StatusCache, StoreCertificate, StoredIssuer, Tenant, TenantAction, Transaction,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -35,14 +35,15 @@ enum Speaking {
 #[tokio::test]
 async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses() {
     for speaking in [Speaking::Http1, Speaking::Http2] {
-        for stop in [Stop::Device, Stop::Certificate, Stop::Tenant] {
-            let mut shop = Shop::open().await;
+        for stop in [RegistryStop::Device, RegistryStop::Certificate, RegistryStop::Tenant] {
+            let mut shop = RegistryShop::open().await;
             let [device, other] = [shop.visit(speaking).await, shop.visit(speaking).await];
             let elsewhere = shop.visit_from_another_tenant(speaking).await;
             let stranger = shop.visit_without_certificate(speaking).await;
             shop.stop(stop, &device.device).await;
             assert!(device.ends().await, "{speaking:?} {stop:?}");
-            let as_it_should = if stop == Stop::Tenant { other.ends().await } else { other.stays().await };
+            let as_it_should =
+                if stop == RegistryStop::Tenant { other.ends().await } else { other.stays().await };
             assert!(as_it_should, "{speaking:?} {stop:?}");
             assert!(elsewhere.stays().await && stranger.stays().await, "{speaking:?} {stop:?}");
         }
@@ -51,7 +52,7 @@ async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses
 
 #[tokio::test]
 async fn whoever_is_gone_is_no_visitor_any_more() {
-    let mut shop = Shop::open().await;
+    let mut shop = RegistryShop::open().await;
     let visit = shop.visit(Speaking::Http1).await;
     assert_eq!(shop.world.registry.count(), 1);
     visit.connection.abort();
@@ -67,7 +68,7 @@ async fn whoever_is_gone_is_no_visitor_any_more() {
 #[tokio::test]
 async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certificate() {
     for speaking in [Speaking::Http1, Speaking::Http2] {
-        let mut shop = Shop::open().await;
+        let mut shop = RegistryShop::open().await;
         let older = signed(leaf_params("Device"), &shop.world.ours.issuing);
         let device = shop.enrol(&older, &shop.sites[0]).await.unwrap();
         let asking = shop.connected(device.clone(), Some(&older), speaking).await;
@@ -86,7 +87,7 @@ async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certifi
 
 #[tokio::test]
 async fn a_token_that_is_taken_back_ends_no_connection() {
-    let mut shop = Shop::open().await;
+    let mut shop = RegistryShop::open().await;
     let visit = shop.visit(Speaking::Http2).await;
     let device = visit.device.clone();
     shop.write(async |writing| {
@@ -97,17 +98,17 @@ async fn a_token_that_is_taken_back_ends_no_connection() {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stop {
+enum RegistryStop {
     Device,
     Certificate,
     Tenant,
 }
 
 /// The listeners, and a ledger that knows the certificates shown there.
-struct Shop {
-    world: World,
+struct RegistryShop {
+    world: WebFixture,
     ledger: Ledger,
-    status: Arc<Status>,
+    status: Arc<StatusCache>,
     entropy: Seeded,
     issuer: IssuerId,
     sites: [Site; 2],
@@ -118,26 +119,26 @@ struct Shop {
 /// A connection that has been answered once and waits.
 struct Visit {
     device: DeviceId,
-    sender: Sender,
+    sender: RegistrySender,
     connection: JoinHandle<()>,
 }
 
-enum Sender {
+enum RegistrySender {
     Http1(hyper::client::conn::http1::SendRequest<String>),
     Http2(hyper::client::conn::http2::SendRequest<String>),
 }
 
-impl Drop for Shop {
+impl Drop for RegistryShop {
     fn drop(&mut self) {
         self.following.abort();
     }
 }
 
-impl Shop {
+impl RegistryShop {
     /// With limits that end no connection while a test runs.
     async fn open() -> Self {
         let limits = Limits { header: LONG, idle: LONG, drain: PATIENCE, ..Limits::default() };
-        let world = World::with(limits, Versions::Tls13).await;
+        let world = WebFixture::with(limits, TlsVersions::Tls13).await;
         let folder = tempfile::tempdir().unwrap();
         let ledger =
             Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
@@ -156,7 +157,7 @@ impl Shop {
             transaction.add_site(site, &OPERATOR).await.unwrap();
         }
         transaction.commit().await.unwrap();
-        let status = Status::load(ledger.clone(), NOW).await.unwrap();
+        let status = StatusCache::load(ledger.clone(), NOW).await.unwrap();
         let following = tokio::spawn(world.registry.clone().follow(status.clone(), Arc::new(At(NOW))));
         // The follower has to be listening before anything happens.
         tokio::task::yield_now().await;
@@ -181,19 +182,19 @@ impl Shop {
         self.connected(DeviceId::random(&self.entropy), None, speaking).await
     }
 
-    async fn connected(&self, device: DeviceId, made: Option<&Made>, speaking: Speaking) -> Visit {
+    async fn connected(&self, device: DeviceId, made: Option<&MadeCertificate>, speaking: Speaking) -> Visit {
         let protocol = if speaking == Speaking::Http1 { "http/1.1" } else { "h2" };
         let client = self.world.client(made, &[protocol]);
         let stream = TokioIo::new(connect(self.world.device, "localhost", &client).await);
         let (sender, connection) = match speaking {
             Speaking::Http1 => {
                 let (sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
-                (Sender::Http1(sender), tokio::spawn(async { drop(connection.await) }))
+                (RegistrySender::Http1(sender), tokio::spawn(async { drop(connection.await) }))
             }
             Speaking::Http2 => {
                 let shaken = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await;
                 let (sender, connection) = shaken.unwrap();
-                (Sender::Http2(sender), tokio::spawn(async { drop(connection.await) }))
+                (RegistrySender::Http2(sender), tokio::spawn(async { drop(connection.await) }))
             }
         };
         let mut visit = Visit { device, sender, connection };
@@ -201,7 +202,7 @@ impl Shop {
         visit
     }
 
-    async fn enrol(&self, made: &Made, site: &Site) -> Result<DeviceId> {
+    async fn enrol(&self, made: &MadeCertificate, site: &Site) -> Result<DeviceId> {
         let (id, code) = (InvitationId::random(&self.entropy), Code::random(&self.entropy));
         let device = DeviceId::random(&self.entropy);
         let new = NewInvitation {
@@ -214,14 +215,14 @@ impl Shop {
             expires_at: NOW.plus(LONG),
         };
         self.write(async |writing| writing.invite(&new, &OPERATOR).await.map(drop)).await;
-        let origin = Origin::Invitation {
+        let origin = IssuanceRight::Invitation {
             invitation: id,
             tenant: site.tenant.clone(),
             site: site.id.clone(),
             role: Role::Device,
             label: "受付PC".into(),
         };
-        let intent = Intent {
+        let intent = ReserveSerial {
             issuer: self.issuer.clone(),
             serial: Serial::random(&self.entropy),
             shard: 0,
@@ -233,7 +234,7 @@ impl Shop {
             origin,
             at: NOW,
         };
-        let complete = Complete {
+        let complete = StoreCertificate {
             issuer: self.issuer.clone(),
             serial: intent.serial,
             device: device.clone(),
@@ -247,18 +248,18 @@ impl Shop {
         Ok(device)
     }
 
-    async fn stop(&self, stop: Stop, device: &DeviceId) {
+    async fn stop(&self, stop: RegistryStop, device: &DeviceId) {
         let certificates = self.ledger.certificates_of(device).await.unwrap();
         let thumbprint = certificates[0].thumbprint().unwrap();
         let reason = RevocationReason::KeyCompromise;
         self.write(async |writing| match stop {
-            Stop::Device => {
+            RegistryStop::Device => {
                 writing.act_on_device(device, DeviceAction::Suspend, "", &OPERATOR).await.map(drop)
             }
-            Stop::Certificate => {
+            RegistryStop::Certificate => {
                 writing.revoke_certificate(&thumbprint, reason, Lineage::This, "", &OPERATOR).await.map(drop)
             }
-            Stop::Tenant => {
+            RegistryStop::Tenant => {
                 let tenant = &self.sites[0].tenant;
                 writing.act_on_tenant(tenant, TenantAction::Suspend, "", &OPERATOR).await.map(drop)
             }
@@ -287,8 +288,10 @@ impl Visit {
 
     async fn is_answered(&mut self) -> bool {
         match &mut self.sender {
-            Sender::Http1(sender) => answered(sender.send_request(get_request("localhost", "/seen"))).await,
-            Sender::Http2(sender) => {
+            RegistrySender::Http1(sender) => {
+                answered(sender.send_request(get_request("localhost", "/seen"))).await
+            }
+            RegistrySender::Http2(sender) => {
                 let request = Request::get("https://localhost/seen").body(String::new()).unwrap();
                 answered(sender.send_request(request)).await
             }

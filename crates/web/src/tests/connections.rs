@@ -1,5 +1,5 @@
-use super::world::{NOW, World, connect, get_request, seen, send, send_h2, try_connect};
-use crate::tls::Versions;
+use super::world::{NOW, WebFixture, connect, get_request, seen, send, send_h2, try_connect};
+use crate::tls::TlsVersions;
 use crate::{CertificateReselection, Limits};
 use http::Request;
 use hyper_util::rt::TokioIo;
@@ -26,10 +26,10 @@ fn limits() -> Limits {
 
 #[tokio::test]
 async fn no_session_is_resumed_on_any_listener() {
-    for versions in [Versions::Tls13, Versions::Tls12And13] {
-        let world = World::with(limits(), versions).await;
+    for versions in [TlsVersions::Tls13, TlsVersions::Tls12And13] {
+        let world = WebFixture::with(limits(), versions).await;
         let mut clients = vec![world.client(Some(&world.ours.device), &["http/1.1"])];
-        if versions == Versions::Tls12And13 {
+        if versions == TlsVersions::Tls12And13 {
             clients.push(tls12(&world));
         }
         for client in clients {
@@ -53,7 +53,7 @@ async fn handshake(address: SocketAddr, client: &Arc<ClientConfig>) -> (Handshak
     (tls.handshake_kind().unwrap(), tls.tls13_tickets_received())
 }
 
-fn tls12(world: &World) -> Arc<ClientConfig> {
+fn tls12(world: &WebFixture) -> Arc<ClientConfig> {
     let (chain, key) = world.ours.device.identity();
     let with_any = world.client(None, &["http/1.1"]);
     let mut roots = rustls::RootCertStore::empty();
@@ -71,7 +71,7 @@ fn tls12(world: &World) -> Arc<ClientConfig> {
 /// Where TLS 1.2 is spoken there are session identifiers as well as tickets, and openssl tries both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openssl_finds_no_session_to_take_up_in_either_version_of_tls_nor_at_the_other_listener() {
-    let world = World::with(limits(), Versions::Tls12And13).await;
+    let world = WebFixture::with(limits(), TlsVersions::Tls12And13).await;
     let folder = tempfile::tempdir().unwrap();
     let pem = |name: &str, label: &str, der: &[u8]| {
         let path = folder.path().join(name).display().to_string();
@@ -122,15 +122,15 @@ fn pem_of(label: &str, der: &[u8]) -> String {
 
 #[tokio::test]
 async fn tls_1_2_is_spoken_only_where_it_is_wanted() {
-    let modern = World::with(limits(), Versions::Tls13).await;
+    let modern = WebFixture::with(limits(), TlsVersions::Tls13).await;
     assert!(try_connect(modern.device, "localhost", &tls12(&modern)).await.is_err());
-    let old = World::with(limits(), Versions::Tls12And13).await;
+    let old = WebFixture::with(limits(), TlsVersions::Tls12And13).await;
     assert!(try_connect(old.device, "localhost", &tls12(&old)).await.is_ok());
 }
 
 #[tokio::test]
 async fn http_2_carries_the_certificate_too() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
     let stream = connect(world.device, "localhost", &client).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
@@ -140,7 +140,7 @@ async fn http_2_carries_the_certificate_too() {
 
 #[tokio::test]
 async fn a_probe_host_speaks_http_1_alone() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
     let host = "0123456789abcdef.probe.localhost";
     let stream = connect(world.device, host, &client).await;
@@ -150,7 +150,7 @@ async fn a_probe_host_speaks_http_1_alone() {
 
 #[tokio::test]
 async fn a_route_for_devices_never_answers_on_the_portal() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(Some(&world.ours.device), &["http/1.1"]);
     let stream = connect(world.portal, "localhost", &client).await;
     assert_eq!(send(stream, get_request("localhost", "/seen")).await.status(), 500);
@@ -158,7 +158,7 @@ async fn a_route_for_devices_never_answers_on_the_portal() {
 
 #[tokio::test]
 async fn a_request_for_another_host_than_the_connections_is_misdirected() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(None, &["http/1.1"]);
     let status = async |sni: &'static str, host: &'static str| {
         send(connect(world.device, sni, &client).await, get_request(host, "/seen")).await.status().as_u16()
@@ -176,7 +176,7 @@ async fn a_request_for_another_host_than_the_connections_is_misdirected() {
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
-    let world = World::with(Limits { handshake: SOON, ..limits() }, Versions::Tls13).await;
+    let world = WebFixture::with(Limits { handshake: SOON, ..limits() }, TlsVersions::Tls13).await;
     let mut stream = TcpStream::connect(world.device).await.unwrap();
     stream.write_all(&[22, 3, 1]).await.unwrap();
     assert!(ends(&mut stream).await);
@@ -186,7 +186,7 @@ async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
 async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
     for (choice, connections, welcome) in [(PATIENCE, 2, true), (SOON, 2, false), (PATIENCE, 1, false)] {
         let limits = Limits { handshake: SOON, choice, connections, ..limits() };
-        let world = World::with(limits, Versions::Tls13).await;
+        let world = WebFixture::with(limits, TlsVersions::Tls13).await;
         let client = hesitant(&world, 3 * SOON);
         let mut stream = connect(world.device, "localhost", &client).await;
         if welcome {
@@ -200,7 +200,8 @@ async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
 
 #[tokio::test]
 async fn a_client_that_drips_its_header_is_cut_off() {
-    let world = World::with(Limits { first_request: SOON, header: SOON, ..limits() }, Versions::Tls13).await;
+    let world =
+        WebFixture::with(Limits { first_request: SOON, header: SOON, ..limits() }, TlsVersions::Tls13).await;
     let client = world.client(None, &["http/1.1"]);
     let mut silent = connect(world.device, "localhost", &client).await;
     assert!(ends(&mut silent).await);
@@ -212,7 +213,7 @@ async fn a_client_that_drips_its_header_is_cut_off() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
     let limits = Limits { idle: SOON, header: 6 * PATIENCE, ..limits() };
-    let world = World::with(limits, Versions::Tls13).await;
+    let world = WebFixture::with(limits, TlsVersions::Tls13).await;
     let client = world.client(None, &["http/1.1"]);
     let stream = connect(world.device, "localhost", &client).await;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -228,7 +229,7 @@ async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
 
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_another_to_end() {
-    let world = World::with(Limits { connections: 1, ..limits() }, Versions::Tls13).await;
+    let world = WebFixture::with(Limits { connections: 1, ..limits() }, TlsVersions::Tls13).await;
     let client = world.client(None, &["http/1.1"]);
     let stream = connect(world.device, "localhost", &client).await;
     let (mut first, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -244,7 +245,7 @@ async fn a_connection_over_the_limit_waits_for_another_to_end() {
 
 #[tokio::test]
 async fn a_handler_can_end_its_connection() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(None, &["h2"]);
     let stream = connect(world.device, "localhost", &client).await;
     let executor = hyper_util::rt::TokioExecutor::new();
@@ -258,7 +259,7 @@ async fn a_handler_can_end_its_connection() {
 
 #[tokio::test]
 async fn shutting_down_ends_connections_and_the_listener() {
-    let mut world = World::with(limits(), Versions::Tls13).await;
+    let mut world = WebFixture::with(limits(), TlsVersions::Tls13).await;
     let mut stream = connect(world.device, "localhost", &world.client(None, &["http/1.1"])).await;
     world.shut_down();
     assert!(ends(&mut stream).await);
@@ -272,7 +273,7 @@ async fn shutting_down_ends_connections_and_the_listener() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking() {
     const LATER: Duration = Duration::from_hours(24 * 365 * 100);
-    let world = World::with(limits(), Versions::Tls13).await;
+    let world = WebFixture::with(limits(), TlsVersions::Tls13).await;
     let client = world.client(Some(&world.ours.device), &["http/1.1"]);
     let presented = Thumbprint::of(&world.ours.device.der);
     for _ in 0..40 {
@@ -295,7 +296,7 @@ async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking
 
 #[tokio::test]
 async fn a_request_that_http_does_not_allow_is_told_so_in_the_readers_form() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let client = world.client(None, &["http/1.1"]);
     let json = "host: localhost\r\ncontent-type: application/json\r\n";
     for (letters, status, said) in [
@@ -332,19 +333,20 @@ async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
 }
 
 /// As a browser whose reader thinks about it for so long.
-fn hesitant(world: &World, pause: Duration) -> Arc<ClientConfig> {
+fn hesitant(world: &WebFixture, pause: Duration) -> Arc<ClientConfig> {
     let mut config = ClientConfig::clone(&world.client(Some(&world.ours.device), &["http/1.1"]));
-    config.client_auth_cert_resolver = Arc::new(Hesitant { chosen: config.client_auth_cert_resolver, pause });
+    config.client_auth_cert_resolver =
+        Arc::new(SlowClient { chosen: config.client_auth_cert_resolver, pause });
     Arc::new(config)
 }
 
 #[derive(Debug)]
-struct Hesitant {
+struct SlowClient {
     chosen: Arc<dyn ResolvesClientCert>,
     pause: Duration,
 }
 
-impl ResolvesClientCert for Hesitant {
+impl ResolvesClientCert for SlowClient {
     fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         thread::sleep(self.pause);
         self.chosen.resolve(hints, schemes)

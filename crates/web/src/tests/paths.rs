@@ -1,20 +1,21 @@
 use super::world::{
-    Hierarchy, Made, NOW, World, ca_params, connect, get_request, leaf_params, rooted, seen, send, signed,
+    MadeCertificate, NOW, TestHierarchy, WebFixture, ca_params, connect, get_request, leaf_params, rooted,
+    seen, send, signed,
 };
 use crate::path::UnfitIssuer;
-use crate::{Path, TrustedIssuers};
+use crate::{TrustVerdict, TrustedIssuers};
 use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd};
 use tegata_core::{Thumbprint, Timestamp};
 
 #[tokio::test]
 async fn a_visitor_without_a_certificate_is_heard() {
-    let seen = World::start().await.ask(None).await;
+    let seen = WebFixture::start().await.ask(None).await;
     assert_eq!((seen.thumbprint, seen.trusted), (None, None));
 }
 
 #[tokio::test]
 async fn a_device_of_ours_is_known_by_the_thumbprint_of_its_leaf() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let seen = world.ask(Some(&world.ours.device)).await;
     assert_eq!(seen.thumbprint, Some(Thumbprint::of(&world.ours.device.der).to_string()));
     assert_eq!(seen.trusted, Some(true));
@@ -22,16 +23,16 @@ async fn a_device_of_ours_is_known_by_the_thumbprint_of_its_leaf() {
 
 #[tokio::test]
 async fn a_device_of_somebody_else_is_heard_and_called_foreign() {
-    let world = World::start().await;
-    let foreign = Hierarchy::new();
+    let world = WebFixture::start().await;
+    let foreign = TestHierarchy::new();
     assert_eq!(world.ask(Some(&foreign.device)).await.trusted, Some(false));
     assert_eq!(world.ask(Some(&rooted(leaf_params("Self")))).await.trusted, Some(false));
 }
 
 #[tokio::test]
 async fn only_the_leaf_counts_whatever_a_client_sends_along() {
-    let world = World::start().await;
-    let foreign = Hierarchy::new().device;
+    let world = WebFixture::start().await;
+    let foreign = TestHierarchy::new().device;
     let (mut chain, key) = foreign.identity();
     chain.extend([&world.ours.device, &world.ours.issuing, &world.ours.root].map(|made| made.der.clone()));
     let client = world.client_with(Some((chain, key)), &["http/1.1"]);
@@ -43,13 +44,13 @@ async fn only_the_leaf_counts_whatever_a_client_sends_along() {
 
 #[tokio::test]
 async fn a_stolen_certificate_without_its_key_gets_no_answer() {
-    assert_eq!(answer_to_a_thief(&World::start().await).await, None);
+    assert_eq!(answer_to_a_thief(&WebFixture::start().await).await, None);
 }
 
 /// What somebody gets who presents our device's certificate with a key of their own.
-async fn answer_to_a_thief(world: &World) -> Option<Vec<u8>> {
+async fn answer_to_a_thief(world: &WebFixture) -> Option<Vec<u8>> {
     let (chain, _) = world.ours.device.identity();
-    let (_, key) = Hierarchy::new().device.identity();
+    let (_, key) = TestHierarchy::new().device.identity();
     let key = rustls::crypto::ring::sign::any_ecdsa_type(&key).unwrap();
     let mut client = (*world.client(None, &["http/1.1"])).clone();
     let forged = rustls::sign::CertifiedKey::new(chain, key);
@@ -63,73 +64,79 @@ async fn answer_to_a_thief(world: &World) -> Option<Vec<u8>> {
 
 #[test]
 fn a_leaf_is_ours_only_for_client_authentication_and_if_it_is_no_ca() {
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let verdict = |params| ours.issuers().judge(&signed(params, &ours.issuing).der, NOW);
     let mut params = leaf_params("Server");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    assert_eq!(verdict(params.clone()), Path::Foreign);
+    assert_eq!(verdict(params.clone()), TrustVerdict::Foreign);
     params.extended_key_usages.clear();
-    assert_eq!(verdict(params.clone()), Path::Foreign);
+    assert_eq!(verdict(params.clone()), TrustVerdict::Foreign);
     let mut ca = ca_params("Below");
     ca.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    assert_eq!(verdict(ca), Path::Foreign);
-    assert_eq!(verdict(leaf_params("Device")), Path::Trusted);
-    assert_eq!(ours.issuers().judge(b"nonsense", NOW), Path::Foreign);
+    assert_eq!(verdict(ca), TrustVerdict::Foreign);
+    assert_eq!(verdict(leaf_params("Device")), TrustVerdict::Trusted);
+    assert_eq!(ours.issuers().judge(b"nonsense", NOW), TrustVerdict::Foreign);
 }
 
 #[test]
 fn a_certificate_below_another_ca_of_our_root_is_foreign() {
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let direct = signed(leaf_params("Direct"), &ours.root);
     let below = signed(ca_params("Below"), &ours.issuing);
     let deep = signed(leaf_params("Deep"), &below);
     for leaf in [direct, deep] {
-        assert_eq!(ours.issuers().judge(&leaf.der, NOW), Path::Foreign);
+        assert_eq!(ours.issuers().judge(&leaf.der, NOW), TrustVerdict::Foreign);
     }
 }
 
 #[test]
 fn an_impostor_with_the_name_of_our_issuer_is_foreign() {
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let impostor = rooted(ca_params("Issuing"));
-    assert_eq!(ours.issuers().judge(&signed(leaf_params("Device"), &impostor).der, NOW), Path::Foreign);
+    assert_eq!(
+        ours.issuers().judge(&signed(leaf_params("Device"), &impostor).der, NOW),
+        TrustVerdict::Foreign
+    );
 }
 
 #[test]
 fn an_expired_leaf_is_still_ours_so_that_it_can_be_told_to_have_expired() {
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let mut params = leaf_params("Old");
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(2021, 1, 1);
-    assert_eq!(ours.issuers().judge(&signed(params, &ours.issuing).der, NOW), Path::Trusted);
+    assert_eq!(ours.issuers().judge(&signed(params, &ours.issuing).der, NOW), TrustVerdict::Trusted);
 }
 
 #[test]
 fn an_issuer_past_its_life_or_its_roots_vouches_for_nobody() {
     let late = Timestamp::from_seconds(1_900_000_000); // 2030-03-17
-    let ours = Hierarchy::new();
-    assert_eq!(ours.issuers().judge(&ours.device.der, late), Path::Foreign);
-    assert_eq!(ours.issuers().judge(&ours.device.der, Timestamp::from_seconds(1_700_000_000)), Path::Foreign);
+    let ours = TestHierarchy::new();
+    assert_eq!(ours.issuers().judge(&ours.device.der, late), TrustVerdict::Foreign);
+    assert_eq!(
+        ours.issuers().judge(&ours.device.der, Timestamp::from_seconds(1_700_000_000)),
+        TrustVerdict::Foreign
+    );
     let mut long = ca_params("Long");
     long.not_after = date_time_ymd(2040, 1, 1);
     let outlives = signed(long, &ours.root);
     let issuers = TrustedIssuers::new([ours.root.der.as_ref()], [outlives.der.as_ref()], []).unwrap();
     let device = signed(leaf_params("Device"), &outlives);
-    assert_eq!(issuers.judge(&device.der, NOW), Path::Trusted);
-    assert_eq!(issuers.judge(&device.der, late), Path::Foreign);
+    assert_eq!(issuers.judge(&device.der, NOW), TrustVerdict::Trusted);
+    assert_eq!(issuers.judge(&device.der, late), TrustVerdict::Foreign);
 }
 
 #[test]
 fn who_was_verified_before_is_believed_no_longer_than_the_issuer_lives() {
     let (early, late) = (Timestamp::from_seconds(1_700_000_000), Timestamp::from_seconds(1_900_000_000));
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let issuers = ours.issuers();
     for (now, verdict) in [
-        (early, Path::Foreign),
-        (NOW, Path::Trusted),
-        (NOW, Path::Trusted),
-        (late, Path::Foreign),
-        (NOW, Path::Trusted),
+        (early, TrustVerdict::Foreign),
+        (NOW, TrustVerdict::Trusted),
+        (NOW, TrustVerdict::Trusted),
+        (late, TrustVerdict::Foreign),
+        (NOW, TrustVerdict::Trusted),
     ] {
         assert_eq!(issuers.judge(&ours.device.der, now), verdict, "{now}");
     }
@@ -137,33 +144,34 @@ fn who_was_verified_before_is_believed_no_longer_than_the_issuer_lives() {
 
 #[test]
 fn nobody_is_taken_for_somebody_who_was_verified_before() {
-    let ours = Hierarchy::new();
+    let ours = TestHierarchy::new();
     let issuers = ours.issuers();
-    assert_eq!(issuers.judge(&ours.device.der, NOW), Path::Trusted);
+    assert_eq!(issuers.judge(&ours.device.der, NOW), TrustVerdict::Trusted);
     let impostor = rooted(ca_params("Issuing"));
     let mut same_names = leaf_params("Device");
     same_names.serial_number = ours.device.params.serial_number.clone();
-    assert_eq!(issuers.judge(&signed(same_names.clone(), &impostor).der, NOW), Path::Foreign);
-    assert_eq!(issuers.judge(&rooted(same_names).der, NOW), Path::Foreign);
+    assert_eq!(issuers.judge(&signed(same_names.clone(), &impostor).der, NOW), TrustVerdict::Foreign);
+    assert_eq!(issuers.judge(&rooted(same_names).der, NOW), TrustVerdict::Foreign);
     for place in 0..ours.device.der.len() {
         let mut altered = ours.device.der.to_vec();
         altered[place] ^= 1;
-        assert_eq!(issuers.judge(&altered, NOW), Path::Foreign, "octet {place}");
+        assert_eq!(issuers.judge(&altered, NOW), TrustVerdict::Foreign, "octet {place}");
     }
     let longer = [ours.device.der.as_ref(), &[0]].concat();
-    assert_eq!(issuers.judge(&longer, NOW), Path::Foreign);
-    assert_eq!(issuers.judge(&ours.device.der, NOW), Path::Trusted);
+    assert_eq!(issuers.judge(&longer, NOW), TrustVerdict::Foreign);
+    assert_eq!(issuers.judge(&ours.device.der, NOW), TrustVerdict::Trusted);
 }
 
 #[tokio::test]
 async fn who_was_verified_before_is_foreign_once_the_issuer_is_withdrawn() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     for _ in 0..2 {
         assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(true));
     }
     let successor = signed(ca_params("Successor"), &world.ours.root);
-    let issuers =
-        |issuing: &Made| TrustedIssuers::new([world.ours.root.der.as_ref()], [issuing.der.as_ref()], []);
+    let issuers = |issuing: &MadeCertificate| {
+        TrustedIssuers::new([world.ours.root.der.as_ref()], [issuing.der.as_ref()], [])
+    };
     world.trust(issuers(&successor).unwrap());
     assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(false));
     assert_eq!(world.ask(Some(&signed(leaf_params("Device"), &successor))).await.trusted, Some(true));
@@ -173,7 +181,7 @@ async fn who_was_verified_before_is_foreign_once_the_issuer_is_withdrawn() {
 
 #[tokio::test]
 async fn who_was_verified_before_still_proves_the_key_in_every_handshake() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(true));
     assert_eq!(answer_to_a_thief(&world).await, None);
 }
@@ -181,8 +189,9 @@ async fn who_was_verified_before_still_proves_the_key_in_every_handshake() {
 #[test]
 fn a_ca_that_may_not_sign_certificates_never_becomes_an_issuer() {
     let root = rooted(ca_params("Root"));
-    let load =
-        |issuing: &Made| TrustedIssuers::new([root.der.as_ref()], [issuing.der.as_ref()], []).map(drop);
+    let load = |issuing: &MadeCertificate| {
+        TrustedIssuers::new([root.der.as_ref()], [issuing.der.as_ref()], []).map(drop)
+    };
     let unfit = |change: fn(&mut rcgen::CertificateParams)| {
         let mut params = ca_params("Issuing");
         change(&mut params);
@@ -201,7 +210,7 @@ fn a_ca_that_may_not_sign_certificates_never_becomes_an_issuer() {
 
 #[tokio::test]
 async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let mut params = ca_params("Weak");
     params.key_usages = vec![KeyUsagePurpose::CrlSign];
     let weak = signed(params, &world.ours.issuing);
@@ -215,14 +224,14 @@ async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
 
 #[test]
 fn a_ca_taken_over_vouches_for_its_devices_beside_ours_and_below_no_root_of_ours() {
-    let (ours, theirs) = (Hierarchy::new(), Hierarchy::new());
+    let (ours, theirs) = (TestHierarchy::new(), TestHierarchy::new());
     let roots = [ours.root.der.as_ref()];
     let alone = TrustedIssuers::new(roots, [ours.issuing.der.as_ref()], []).unwrap();
-    assert_eq!(alone.judge(&theirs.device.der, NOW), Path::Foreign);
+    assert_eq!(alone.judge(&theirs.device.der, NOW), TrustVerdict::Foreign);
     let both =
         TrustedIssuers::new(roots, [ours.issuing.der.as_ref()], [theirs.issuing.der.as_ref()]).unwrap();
-    assert_eq!(both.judge(&theirs.device.der, NOW), Path::Trusted);
-    assert_eq!(both.judge(&ours.device.der, NOW), Path::Trusted);
+    assert_eq!(both.judge(&theirs.device.der, NOW), TrustVerdict::Trusted);
+    assert_eq!(both.judge(&ours.device.der, NOW), TrustVerdict::Trusted);
     assert_eq!(both.hints().len(), 2, "browsers offer certificates of both");
     let as_ours = TrustedIssuers::new(roots, [theirs.issuing.der.as_ref()], []);
     assert_eq!(as_ours.unwrap_err(), UnfitIssuer::NotOfThisRoot);

@@ -1,5 +1,7 @@
-use super::world::{Made, Seen, World, ca_params, call_through, leaf_params, rooted, signed};
-use crate::proxy::UnfitProxies;
+use super::world::{
+    MadeCertificate, SeenAnswer, WebFixture, ca_params, call_through, leaf_params, rooted, signed,
+};
+use crate::proxy::ProxyConfigError;
 use axum::body::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use rustls_pki_types::CertificateDer;
@@ -27,18 +29,18 @@ fn code(response: &Response<Bytes>) -> (u16, String) {
     (response.status().as_u16(), problem["code"].as_str().unwrap().to_owned())
 }
 
-fn seen(response: &Response<Bytes>) -> Seen {
+fn seen(response: &Response<Bytes>) -> SeenAnswer {
     assert_eq!(response.status(), 200, "{:?}", response.body());
     serde_json::from_slice(response.body()).unwrap()
 }
 
-fn known(made: &Made, trusted: bool) -> Seen {
-    Seen { thumbprint: Some(Thumbprint::of(&made.der).to_string()), trusted: Some(trusted) }
+fn known(made: &MadeCertificate, trusted: bool) -> SeenAnswer {
+    SeenAnswer { thumbprint: Some(Thumbprint::of(&made.der).to_string()), trusted: Some(trusted) }
 }
 
 #[tokio::test]
 async fn a_certificate_in_the_proxys_header_is_judged_like_one_that_was_presented() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let foreign = signed(leaf_params("Device"), &rooted(ca_params("Issuing")));
     let through = async |der: &[u8]| {
         let proxies = world.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
@@ -51,19 +53,19 @@ async fn a_certificate_in_the_proxys_header_is_judged_like_one_that_was_presente
 
 #[tokio::test]
 async fn without_a_certificate_in_the_header_nobody_presented_one() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let made = rfc9440(&world.ours.device.der);
     let lookalikes = [("client_cert", &*made), ("client.cert", &made), ("client~cert", &made)];
     for told in [headers(&[]), headers(&[("client-cert", "")]), headers(&lookalikes)] {
         let proxies = world.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
-        let nobody = Seen { thumbprint: None, trusted: None };
+        let nobody = SeenAnswer { thumbprint: None, trusted: None };
         assert_eq!(seen(&call_through(proxies, PROXY, None, told).await), nobody);
     }
 }
 
 #[tokio::test]
 async fn whatever_is_not_one_certificate_in_the_configured_form_is_refused() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let good = rfc9440(&world.ours.device.der);
     let hash = format!("Hash={}", hex(Thumbprint::of(&world.ours.device.der).as_bytes()));
     let rfc9440 = HeaderSource::rfc9440(Network::loopback());
@@ -83,7 +85,7 @@ async fn whatever_is_not_one_certificate_in_the_configured_form_is_refused() {
 
 #[tokio::test]
 async fn whoever_is_not_the_configured_proxy_gets_no_further_whatever_they_send() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let own = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
     let other = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
     let at_home = HeaderSource::rfc9440(Network::loopback());
@@ -114,7 +116,7 @@ async fn whoever_is_not_the_configured_proxy_gets_no_further_whatever_they_send(
 
 #[tokio::test]
 async fn a_proxys_certificate_counts_only_while_it_lives() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     for (first, last) in [(2020, 2026), (2027, 2030)] {
         let mut params = leaf_params("proxy");
         params.not_before = rcgen::date_time_ymd(first, 1, 1);
@@ -128,24 +130,24 @@ async fn a_proxys_certificate_counts_only_while_it_lives() {
 
 #[tokio::test]
 async fn proxies_that_could_be_anybody_are_no_configuration() {
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let unfit = |source: HeaderSource, pins: &[CertificateDer<'static>]| world.proxies(source, pins).err();
-    assert_eq!(unfit(HeaderSource::nginx(vec![]), &[]), Some(UnfitProxies::Anybody));
+    assert_eq!(unfit(HeaderSource::nginx(vec![]), &[]), Some(ProxyConfigError::Anybody));
     assert_eq!(
         unfit(HeaderSource::nginx(vec![]), &[CertificateDer::from(&b"x"[..])]),
-        Some(UnfitProxies::Unreadable)
+        Some(ProxyConfigError::Unreadable)
     );
     for name in ["X-Client-Cert", "x client-cert", "x\"client", "x:client", ""] {
         let mut source = HeaderSource::nginx(Network::loopback());
         source.name = name.into();
-        assert_eq!(unfit(source, &[]), Some(UnfitProxies::HeaderName), "{name}");
+        assert_eq!(unfit(source, &[]), Some(ProxyConfigError::HeaderName), "{name}");
     }
 }
 
 #[tokio::test]
 async fn on_the_listener_of_devices_no_header_is_anybodys_certificate() {
     use super::world::{connect, get_request, send};
-    let world = World::start().await;
+    let world = WebFixture::start().await;
     let told = rfc9440(&world.ours.device.der);
     for presented in [None, Some(&signed(leaf_params("other"), &world.ours.issuing))] {
         let stream = connect(world.device, "localhost", &world.client(presented, &["http/1.1"])).await;
@@ -161,7 +163,7 @@ async fn on_the_listener_of_devices_no_header_is_anybodys_certificate() {
 #[tokio::test]
 async fn a_proxy_proves_to_have_its_certificate_and_may_ask_for_any_name() {
     use super::world::{connect, get_request, send, send_h2};
-    let mut world = World::start().await;
+    let mut world = WebFixture::start().await;
     let own = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
     let address = world.open_for_proxies(HeaderSource::rfc9440(vec![]), std::slice::from_ref(&own.der)).await;
     let told = || {

@@ -1,6 +1,6 @@
 use super::world::{ORIGIN, call};
 use crate::assets::{LAYOUT, routes};
-use crate::{Page, ProbeHosts};
+use crate::{HtmlPage, ProbeHosts};
 use axum::body::{Body, Bytes};
 use axum::response::IntoResponse;
 use http::{Request, Response};
@@ -186,8 +186,9 @@ fn a_page_runs_only_our_scripts_and_asks_only_our_probe_hosts() {
     assert!(probes.contains("0a.probe.localhost") && !probes.contains("probe.localhost"));
     assert!(!probes.contains("a.b.probe.localhost") && !probes.contains("evilprobe.localhost"));
 
-    let page =
-        Page::new(Language::Ja, "<題>", &Text { text: "<b>" }).script("/assets/enroll.js").asking(&probes);
+    let page = HtmlPage::new(Language::Ja, "<題>", &Text { text: "<b>" })
+        .script("/assets/enroll.js")
+        .asking(&probes);
     let response = page.into_response();
     let policy = response.headers()["content-security-policy"].to_str().unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! A registered client is who its certificate says, attribute by attribute, and nobody who looks alike.
 
 use super::world::{leaf_params, rooted};
-use crate::subject::{Name, Subject};
+use crate::subject::{DistinguishedNameValue, SubjectRule};
 use crate::{CertificateKeys, leaf};
 use proptest::prelude::*;
 use rcgen::string::Ia5String;
@@ -31,8 +31,8 @@ fn made(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
     rooted(params).der.to_vec()
 }
 
-fn dn(text: &str) -> Subject {
-    Subject::Dn(Name::parse(text).unwrap())
+fn dn(text: &str) -> SubjectRule {
+    SubjectRule::Dn(DistinguishedNameValue::parse(text).unwrap())
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_text_that_is_no_name_is_refused_rather_than_understood_somehow() {
         "CN=#040161",
         "CN=\\ff",
     ] {
-        assert!(Name::parse(wrong).is_err(), "{wrong:?}");
+        assert!(DistinguishedNameValue::parse(wrong).is_err(), "{wrong:?}");
     }
 }
 
@@ -113,13 +113,13 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_panic(text in ".{0,60}") {
-        let _ = Name::parse(&text);
+        let _ = DistinguishedNameValue::parse(&text);
     }
 
     #[test]
     fn no_certificate_makes_the_comparison_panic(leaf in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(!dn("CN=a").matches(&leaf));
-        prop_assert!(!Subject::Dns("a".into()).matches(&leaf));
+        prop_assert!(!SubjectRule::Dns("a".into()).matches(&leaf));
         prop_assert!(!leaf::may_be_a_client(&leaf));
     }
 }
@@ -130,11 +130,11 @@ fn a_subject_alternative_name_counts_in_its_own_form_alone() {
     let v4 = "192.0.2.7".parse().unwrap();
     let v6 = "2001:db8::7".parse().unwrap();
     let all = [
-        (Subject::Dns("Batch.example".into()), SanType::DnsName(text("batch.EXAMPLE"))),
-        (Subject::Uri("https://a.example/b".into()), SanType::URI(text("https://a.example/b"))),
-        (Subject::Ip(v4), SanType::IpAddress(v4)),
-        (Subject::Ip(v6), SanType::IpAddress(v6)),
-        (Subject::Email("Batch@A.example".into()), SanType::Rfc822Name(text("Batch@a.EXAMPLE"))),
+        (SubjectRule::Dns("Batch.example".into()), SanType::DnsName(text("batch.EXAMPLE"))),
+        (SubjectRule::Uri("https://a.example/b".into()), SanType::URI(text("https://a.example/b"))),
+        (SubjectRule::Ip(v4), SanType::IpAddress(v4)),
+        (SubjectRule::Ip(v6), SanType::IpAddress(v6)),
+        (SubjectRule::Email("Batch@A.example".into()), SanType::Rfc822Name(text("Batch@a.EXAMPLE"))),
     ];
     for (place, (wanted, _)) in all.iter().enumerate() {
         for (other, (_, name)) in all.iter().enumerate() {
@@ -143,20 +143,27 @@ fn a_subject_alternative_name_counts_in_its_own_form_alone() {
         }
     }
     assert!(
-        !Subject::Uri("https://a.example/b".into())
+        !SubjectRule::Uri("https://a.example/b".into())
             .matches(&named(vec![SanType::DnsName(text("https://a.example/b"))]))
     );
     assert!(
-        !Subject::Uri("https://a.example/b".into())
+        !SubjectRule::Uri("https://a.example/b".into())
             .matches(&named(vec![SanType::URI(text("https://A.example/b"))]))
     );
     assert!(
-        !Subject::Email("batch@a.example".into())
+        !SubjectRule::Email("batch@a.example".into())
             .matches(&named(vec![SanType::Rfc822Name(text("Batch@a.example"))]))
     );
-    assert!(!Subject::Dns("*.example".into()).matches(&named(vec![SanType::DnsName(text("batch.example"))])));
-    assert!(!Subject::Dns("batch.example".into()).matches(&named(vec![SanType::DnsName(text("*.example"))])));
-    assert!(!Subject::Dns("batch.example".into()).matches(&made(|_| {})), "the common name is no dNSName");
+    assert!(
+        !SubjectRule::Dns("*.example".into()).matches(&named(vec![SanType::DnsName(text("batch.example"))]))
+    );
+    assert!(
+        !SubjectRule::Dns("batch.example".into()).matches(&named(vec![SanType::DnsName(text("*.example"))]))
+    );
+    assert!(
+        !SubjectRule::Dns("batch.example".into()).matches(&made(|_| {})),
+        "the common name is no dNSName"
+    );
 }
 
 #[test]

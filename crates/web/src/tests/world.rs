@@ -1,11 +1,11 @@
 //! A certificate hierarchy, a device and a portal listener on loopback, and clients of them.
 
-use crate::problem::Answer;
-use crate::proxy::{Proxies, ProxyCertificate, UnfitProxies};
-use crate::tls::{DeviceDoor, ServerIdentity, Versions, portal_config, proxy_config};
+use crate::problem::WebResult;
+use crate::proxy::{ProxyCertificate, ProxyConfigError, TrustedProxies};
+use crate::tls::{DeviceTls, ServerIdentity, TlsVersions, portal_config, proxy_config};
 use crate::{
-    ConnectionControl, ConnectionRegistry, Limits, ListenerKind, Path, PeerAddress, Presented, ProbeHosts,
-    Site, StrictJson, TrustedIssuers, serve,
+    ConnectionControl, ConnectionRegistry, Limits, ListenerKind, ListenerRules, PeerAddress, Presented,
+    ProbeHosts, StrictJson, TrustVerdict, TrustedIssuers, serve,
 };
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -34,13 +34,13 @@ pub const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000); // 2026-09-21
 pub const ORIGIN: &str = "https://localhost";
 
 /// A certificate with its key and what made it.
-pub struct Made {
+pub struct MadeCertificate {
     pub params: CertificateParams,
     pub key: KeyPair,
     pub der: CertificateDer<'static>,
 }
 
-impl Made {
+impl MadeCertificate {
     pub fn identity(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (vec![self.der.clone()], PrivateKeyDer::Pkcs8(self.key.serialize_der().into()))
     }
@@ -68,26 +68,26 @@ fn named(name: &str) -> CertificateParams {
     params
 }
 
-pub fn rooted(params: CertificateParams) -> Made {
+pub fn rooted(params: CertificateParams) -> MadeCertificate {
     let key = KeyPair::generate().unwrap();
     let der = params.self_signed(&key).unwrap().der().clone();
-    Made { params, key, der }
+    MadeCertificate { params, key, der }
 }
 
-pub fn signed(params: CertificateParams, by: &Made) -> Made {
+pub fn signed(params: CertificateParams, by: &MadeCertificate) -> MadeCertificate {
     let key = KeyPair::generate().unwrap();
     let der = params.signed_by(&key, &Issuer::from_params(&by.params, &by.key)).unwrap().der().clone();
-    Made { params, key, der }
+    MadeCertificate { params, key, der }
 }
 
 /// Root, issuing CA and a device of ours.
-pub struct Hierarchy {
-    pub root: Made,
-    pub issuing: Made,
-    pub device: Made,
+pub struct TestHierarchy {
+    pub root: MadeCertificate,
+    pub issuing: MadeCertificate,
+    pub device: MadeCertificate,
 }
 
-impl Hierarchy {
+impl TestHierarchy {
     pub fn new() -> Self {
         let root = rooted(ca_params("Root"));
         let issuing = signed(ca_params("Issuing"), &root);
@@ -109,28 +109,28 @@ impl Clock for At {
 }
 
 /// The two HTTPS listeners.
-pub struct World {
-    pub ours: Hierarchy,
+pub struct WebFixture {
+    pub ours: TestHierarchy,
     pub device: SocketAddr,
     pub portal: SocketAddr,
-    server_ca: Made,
-    pub door: Arc<ArcSwap<DeviceDoor>>,
+    server_ca: MadeCertificate,
+    pub door: Arc<ArcSwap<DeviceTls>>,
     pub registry: Arc<ConnectionRegistry>,
     stop: Vec<oneshot::Sender<()>>,
     pub served: Vec<tokio::task::JoinHandle<()>>,
 }
 
-impl World {
+impl WebFixture {
     pub async fn start() -> Self {
-        Self::with(Limits::default(), Versions::Tls13).await
+        Self::with(Limits::default(), TlsVersions::Tls13).await
     }
 
-    pub async fn with(limits: Limits, versions: Versions) -> Self {
-        let ours = Hierarchy::new();
+    pub async fn with(limits: Limits, versions: TlsVersions) -> Self {
+        let ours = TestHierarchy::new();
         let server_ca = rooted(ca_params("Servers"));
         let identity = server_identity(&server_ca);
         let probes = ProbeHosts::new("probe.localhost", 9443);
-        let door = DeviceDoor::new(&identity, versions, ours.issuers(), probes).unwrap();
+        let door = DeviceTls::new(&identity, versions, ours.issuers(), probes).unwrap();
         let door = Arc::new(ArcSwap::from_pointee(door));
         let registry = Arc::new(ConnectionRegistry::default());
         let device = ListenerKind::Device(door.clone(), Arc::new(At(NOW)), registry.clone());
@@ -156,7 +156,7 @@ impl World {
     pub fn trust(&self, issuers: TrustedIssuers) {
         let probes = ProbeHosts::new("probe.localhost", 9443);
         let door =
-            DeviceDoor::new(&server_identity(&self.server_ca), Versions::Tls13, issuers, probes).unwrap();
+            DeviceTls::new(&server_identity(&self.server_ca), TlsVersions::Tls13, issuers, probes).unwrap();
         self.door.store(Arc::new(door));
     }
 
@@ -165,8 +165,8 @@ impl World {
         &self,
         source: HeaderSource,
         certificates: &[CertificateDer<'static>],
-    ) -> Result<Proxies, UnfitProxies> {
-        Proxies::new(source, certificates, self.door.clone(), Arc::new(At(NOW)))
+    ) -> Result<TrustedProxies, ProxyConfigError> {
+        TrustedProxies::new(source, certificates, self.door.clone(), Arc::new(At(NOW)))
     }
 
     /// A listener for them, over TLS.
@@ -175,7 +175,7 @@ impl World {
         source: HeaderSource,
         certificates: &[CertificateDer<'static>],
     ) -> SocketAddr {
-        let config = proxy_config(&server_identity(&self.server_ca), Versions::Tls13).unwrap();
+        let config = proxy_config(&server_identity(&self.server_ca), TlsVersions::Tls13).unwrap();
         let router = self.proxies(source, certificates).unwrap().before(routes());
         self.serve(ListenerKind::Proxy(Arc::new(config)), router, Limits::default()).await
     }
@@ -188,7 +188,7 @@ impl World {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = Site {
+        let router = ListenerRules {
             origins: vec![ORIGIN.into()],
             hsts: true,
             why: None,
@@ -211,8 +211,8 @@ impl World {
     }
 
     /// A client that remembers sessions and would resume if it could.
-    pub fn client(&self, presented: Option<&Made>, protocols: &[&str]) -> Arc<ClientConfig> {
-        self.client_with(presented.map(Made::identity), protocols)
+    pub fn client(&self, presented: Option<&MadeCertificate>, protocols: &[&str]) -> Arc<ClientConfig> {
+        self.client_with(presented.map(MadeCertificate::identity), protocols)
     }
 
     pub fn client_with(
@@ -234,13 +234,13 @@ impl World {
         Arc::new(config)
     }
 
-    pub async fn ask(&self, presented: Option<&Made>) -> Seen {
+    pub async fn ask(&self, presented: Option<&MadeCertificate>) -> SeenAnswer {
         let stream = connect(self.device, "localhost", &self.client(presented, &["http/1.1"])).await;
         seen(send(stream, get_request("localhost", "/seen")).await).await
     }
 }
 
-pub fn server_identity(ca: &Made) -> Arc<ServerIdentity> {
+pub fn server_identity(ca: &MadeCertificate) -> Arc<ServerIdentity> {
     let mut params = CertificateParams::new(vec![
         "localhost".to_owned(),
         "*.probe.localhost".to_owned(),
@@ -253,7 +253,7 @@ pub fn server_identity(ca: &Made) -> Arc<ServerIdentity> {
 
 /// What a handler saw of its peer.
 #[derive(Serialize, Deserialize, Debug, PartialEq)]
-pub struct Seen {
+pub struct SeenAnswer {
     pub thumbprint: Option<String>,
     pub trusted: Option<bool>,
 }
@@ -269,9 +269,12 @@ fn routes() -> Router {
     Router::new()
         .route(
             "/seen",
-            get(async |Presented(peer): Presented| -> Answer<Json<Seen>> {
+            get(async |Presented(peer): Presented| -> WebResult<Json<SeenAnswer>> {
                 let thumbprint = peer.as_ref().map(|peer| peer.thumbprint.to_string());
-                Ok(Json(Seen { thumbprint, trusted: peer.map(|peer| peer.path == Path::Trusted) }))
+                Ok(Json(SeenAnswer {
+                    thumbprint,
+                    trusted: peer.map(|peer| peer.path == TrustVerdict::Trusted),
+                }))
             }),
         )
         .route(
@@ -317,31 +320,41 @@ pub async fn send_h2(stream: TlsStream<TcpStream>, request: Request<String>) -> 
     whole(sender.send_request(request.map(Full::<Bytes>::from)).await.unwrap()).await
 }
 
-pub async fn seen(response: Response<Bytes>) -> Seen {
+pub async fn seen(response: Response<Bytes>) -> SeenAnswer {
     assert_eq!(response.status(), 200);
     serde_json::from_slice(response.body()).unwrap()
 }
 
 /// The routes behind their layers, without a connection.
 pub async fn call(request: Request<Body>) -> Response<Bytes> {
-    let site =
-        Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
+    let site = ListenerRules {
+        origins: vec![ORIGIN.into()],
+        hsts: false,
+        why: None,
+        protocol_problem: None,
+        contact: None,
+    };
     whole(site.around(routes()).answer(request).await).await
 }
 
 /// The same behind proxies, from this address and with this certificate of the other end.
 pub async fn call_through(
-    proxies: Proxies,
+    proxies: TrustedProxies,
     address: &str,
-    shown: Option<&Made>,
+    shown: Option<&MadeCertificate>,
     headers: http::HeaderMap,
 ) -> Response<Bytes> {
     let mut request = Request::get("/seen").header("host", "localhost").body(Body::empty()).unwrap();
     request.headers_mut().extend(headers);
     request.extensions_mut().insert(PeerAddress(address.parse().unwrap()));
     request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
-    let site =
-        Site { origins: vec![ORIGIN.into()], hsts: false, why: None, protocol_problem: None, contact: None };
+    let site = ListenerRules {
+        origins: vec![ORIGIN.into()],
+        hsts: false,
+        why: None,
+        protocol_problem: None,
+        contact: None,
+    };
     whole(site.around(proxies.before(routes())).answer(request).await).await
 }
 

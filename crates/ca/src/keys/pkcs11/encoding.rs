@@ -1,6 +1,6 @@
 //! Forms in which tokens give points and signatures, and the ones they have in certificates.
 
-use crate::der::{self, Reader, tag};
+use crate::der::{self, DerReader, tag};
 
 /// `CKA_EC_PARAMS` of P-256: the OBJECT IDENTIFIER prime256v1.
 pub(super) const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -13,7 +13,7 @@ pub(super) fn point(attribute: &[u8]) -> Option<&[u8]> {
     let is_point = |bytes: &&[u8]| bytes.len() == 2 * HALF + 1 && bytes[0] == 0x04;
     Some(attribute)
         .filter(is_point)
-        .or_else(|| Reader::single(attribute, tag::OCTET_STRING).ok().map(|inside| inside.content))
+        .or_else(|| DerReader::single(attribute, tag::OCTET_STRING).ok().map(|inside| inside.content))
         .filter(is_point)
 }
 
@@ -77,7 +77,7 @@ mod tests {
             let mut raw = raw;
             raw[..zeros].fill(0);
             let encoded = signature(&raw).unwrap();
-            let mut reader = Reader::new(Reader::single(&encoded, tag::SEQUENCE).unwrap().content);
+            let mut reader = DerReader::new(DerReader::single(&encoded, tag::SEQUENCE).unwrap().content);
             for half in raw.chunks(HALF) {
                 let content = reader.expect(tag::INTEGER).unwrap().content;
                 let padded = [vec![0; (HALF + 1) - content.len()], content.to_vec()].concat();

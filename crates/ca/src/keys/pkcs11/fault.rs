@@ -1,19 +1,19 @@
 //! What goes wrong with a token.
 
-use crate::keys::KeyError;
+use crate::keys::CaKeyError;
 use cryptoki::error::{Error, RvError};
 
 /// What went wrong in a session.
-pub(super) enum Fault {
+pub(super) enum Pkcs11Fault {
     /// Something that a new session does not mend.
-    Known(KeyError),
+    Known(CaKeyError),
     /// Something that a session shows when it was logged out behind our back: private objects are not there.
-    Hidden(KeyError),
+    Hidden(CaKeyError),
     /// What the library answered.
     Answer(Error),
 }
 
-impl Fault {
+impl Pkcs11Fault {
     /// What means: this session, its login or the handles found in it are no more. A new session may mend it.
     pub(super) fn is_loss(&self) -> bool {
         let answer = match self {
@@ -41,13 +41,13 @@ impl Fault {
     }
 }
 
-impl From<KeyError> for Fault {
-    fn from(error: KeyError) -> Self {
+impl From<CaKeyError> for Pkcs11Fault {
+    fn from(error: CaKeyError) -> Self {
         Self::Known(error)
     }
 }
 
-impl From<Error> for Fault {
+impl From<Error> for Pkcs11Fault {
     fn from(error: Error) -> Self {
         Self::Answer(error)
     }

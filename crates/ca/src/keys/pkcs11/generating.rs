@@ -1,15 +1,15 @@
 //! Making a key on a token.
 
-use super::fault::Fault;
-use super::{KeyName, Token, TokenKey, encoding, no_key};
-use crate::keys::{KeyError, Signer};
+use super::fault::Pkcs11Fault;
+use super::{KeyName, Pkcs11Token, TokenKey, encoding, no_key};
+use crate::keys::{CaKey, CaKeyError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 /// A P-256 key pair whose private half never leaves the token.
-pub(super) fn generate(token: &Token, name: &KeyName) -> Result<(), KeyError> {
+pub(super) fn generate(token: &Pkcs11Token, name: &KeyName) -> Result<(), CaKeyError> {
     token.run_writing(|session| {
         let taken = session.find_objects(&[Attribute::Token(true), Attribute::Id(name.id.clone())])?;
         if !taken.is_empty() {
@@ -20,14 +20,14 @@ pub(super) fn generate(token: &Token, name: &KeyName) -> Result<(), KeyError> {
         if !stays(session, private)? {
             session.destroy_object(private)?;
             session.destroy_object(public)?;
-            return Err(KeyError::Exportable(token.label().to_owned()).into());
+            return Err(CaKeyError::Exportable(token.label().to_owned()).into());
         }
         Ok(())
     })
 }
 
 /// A key whose signatures do not hold under its own public half would make a CA that nobody can use.
-pub(super) fn try_out(key: &TokenKey) -> Result<(), KeyError> {
+pub(super) fn try_out(key: &TokenKey) -> Result<(), CaKeyError> {
     let message = b"the first signature of a new key";
     let signature = key.sign(message)?;
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, key.public_point())
@@ -59,7 +59,7 @@ fn private(name: &KeyName) -> Vec<Attribute> {
 }
 
 /// Whether the token did as it was told: some ignore what they do not know.
-fn stays(session: &Session, private: ObjectHandle) -> Result<bool, Fault> {
+fn stays(session: &Session, private: ObjectHandle) -> Result<bool, Pkcs11Fault> {
     let asked = [AttributeType::Sensitive, AttributeType::Extractable];
     let found = session.get_attributes(private, &asked)?;
     let is_sensitive = found.iter().any(|attribute| matches!(attribute, Attribute::Sensitive(true)));

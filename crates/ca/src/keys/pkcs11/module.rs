@@ -4,9 +4,9 @@
 //! whatever route somebody asks; and none is sent at all when the token says that it has one try left, because a
 //! service that is restarted again and again would spend it.
 
-use super::fault::Fault;
-use crate::keys::KeyError;
-use crate::secret::{SecretError, read_private_file};
+use super::fault::Pkcs11Fault;
+use crate::keys::CaKeyError;
+use crate::secret::{UnlockSecretError, read_private_file};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -19,55 +19,55 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What opens a token. It is wiped when dropped and never prints itself.
 #[derive(Clone)]
-pub struct Pin(AuthPin);
+pub struct TokenPin(AuthPin);
 
-impl Pin {
+impl TokenPin {
     /// From what the environment carried.
     ///
     /// # Errors
     /// When it is empty or not one line.
-    pub fn new(text: &str) -> Result<Self, SecretError> {
+    pub fn new(text: &str) -> Result<Self, UnlockSecretError> {
         if text.is_empty() || text.contains(['\n', '\r', '\0']) {
-            return Err(SecretError::NotAPin);
+            return Err(UnlockSecretError::NotAPin);
         }
         Ok(Self(AuthPin::from(text)))
     }
 
     /// From the one line of a file that only its owner can read.
-    pub fn from_file(path: &Path) -> Result<Self, SecretError> {
+    pub fn from_file(path: &Path) -> Result<Self, UnlockSecretError> {
         let content = read_private_file(path)?;
-        let text = str::from_utf8(&content).map_err(|_| SecretError::NotAPin)?;
+        let text = str::from_utf8(&content).map_err(|_| UnlockSecretError::NotAPin)?;
         Self::new(text.trim_end_matches(['\n', '\r']))
     }
 }
 
-impl fmt::Debug for Pin {
+impl fmt::Debug for TokenPin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Pin(…)")
     }
 }
 
 /// A library at work.
-pub(super) struct Module {
+pub(super) struct Pkcs11Module {
     context: Pkcs11,
     /// Tokens, by label, that refused a PIN, and how. Held while a PIN is sent, so that two threads do not send it twice.
-    refused: Mutex<BTreeMap<String, KeyError>>,
+    refused: Mutex<BTreeMap<String, CaKeyError>>,
 }
 
 /// The specification wants `C_Initialize` once in a process. Never emptied: a library that is unloaded while its
 /// threads run takes the process with it.
-static MODULES: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
+static MODULES: Mutex<BTreeMap<PathBuf, Arc<Pkcs11Module>>> = Mutex::new(BTreeMap::new());
 
-impl Module {
+impl Pkcs11Module {
     /// The library at `path`, loaded and initialised if nobody did before.
-    pub(super) fn load(path: &Path) -> Result<Arc<Self>, KeyError> {
+    pub(super) fn load(path: &Path) -> Result<Arc<Self>, CaKeyError> {
         // Two names of one file are one library to the loader.
         let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(module) = modules.get(&name) {
             return Ok(module.clone());
         }
-        let failed = |error: Error| KeyError::Module { path: path.to_owned(), reason: error.to_string() };
+        let failed = |error: Error| CaKeyError::Module { path: path.to_owned(), reason: error.to_string() };
         let context = Pkcs11::new(path).map_err(failed)?;
         let module = Arc::new(Self { context, refused: Mutex::default() });
         module.initialize().map_err(failed)?;
@@ -88,7 +88,13 @@ impl Module {
     }
 
     /// Makes sure that the user is logged in. All sessions with a token share that.
-    pub(super) fn log_in(&self, session: &Session, slot: Slot, token: &str, pin: &Pin) -> Result<(), Fault> {
+    pub(super) fn log_in(
+        &self,
+        session: &Session,
+        slot: Slot,
+        token: &str,
+        pin: &TokenPin,
+    ) -> Result<(), Pkcs11Fault> {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = refused.get(token) {
             return Err(before.clone().into());
@@ -99,10 +105,10 @@ impl Module {
         }
         let info = self.context.get_token_info(slot)?;
         if info.user_pin_locked() {
-            return Err(KeyError::PinLocked(token.to_owned()).into());
+            return Err(CaKeyError::PinLocked(token.to_owned()).into());
         }
         if info.user_pin_final_try() {
-            return Err(KeyError::PinLastTry(token.to_owned()).into());
+            return Err(CaKeyError::PinLastTry(token.to_owned()).into());
         }
         let error = match session.login(UserType::User, Some(&pin.0)) {
             Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => return Ok(()),
@@ -114,13 +120,13 @@ impl Module {
     }
 }
 
-fn wrong_pin(error: &Error, token: &str) -> Option<KeyError> {
+fn wrong_pin(error: &Error, token: &str) -> Option<CaKeyError> {
     let Error::Pkcs11(answer, _) = error else { return None };
     match answer {
         RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange => {
-            Some(KeyError::PinRefused(token.to_owned()))
+            Some(CaKeyError::PinRefused(token.to_owned()))
         }
-        RvError::PinLocked | RvError::PinExpired => Some(KeyError::PinLocked(token.to_owned())),
+        RvError::PinLocked | RvError::PinExpired => Some(CaKeyError::PinLocked(token.to_owned())),
         _ => None,
     }
 }
@@ -132,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_pin_is_one_line_and_never_printed() {
-        assert!(matches!(Pin::new(""), Err(SecretError::NotAPin)));
-        assert!(matches!(Pin::new("12\n34"), Err(SecretError::NotAPin)));
-        assert_eq!(format!("{:?}", Pin::new("1234").unwrap()), "Pin(…)");
+        assert!(matches!(TokenPin::new(""), Err(UnlockSecretError::NotAPin)));
+        assert!(matches!(TokenPin::new("12\n34"), Err(UnlockSecretError::NotAPin)));
+        assert_eq!(format!("{:?}", TokenPin::new("1234").unwrap()), "Pin(…)");
     }
 
     #[test]
@@ -142,20 +148,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pin");
         std::fs::write(&path, "1234\n").unwrap();
-        assert!(matches!(Pin::from_file(&path), Err(SecretError::Exposed { .. })));
+        assert!(matches!(TokenPin::from_file(&path), Err(UnlockSecretError::Exposed { .. })));
         std::fs::remove_file(&path).unwrap();
         crate::secret::write_private_file(&path, b"1234\n").unwrap();
-        assert!(Pin::from_file(&path).is_ok());
+        assert!(TokenPin::from_file(&path).is_ok());
     }
 
     #[test]
     fn every_answer_that_counts_against_the_pin_is_final() {
         let said = |answer| wrong_pin(&Error::Pkcs11(answer, Function::Login), "t");
         for answer in [RvError::PinIncorrect, RvError::PinInvalid, RvError::PinLenRange] {
-            assert_eq!(said(answer), Some(KeyError::PinRefused("t".into())));
+            assert_eq!(said(answer), Some(CaKeyError::PinRefused("t".into())));
         }
         for answer in [RvError::PinLocked, RvError::PinExpired] {
-            assert_eq!(said(answer), Some(KeyError::PinLocked("t".into())));
+            assert_eq!(said(answer), Some(CaKeyError::PinLocked("t".into())));
         }
         assert_eq!(said(RvError::DeviceError), None);
     }

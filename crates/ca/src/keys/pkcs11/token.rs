@@ -4,9 +4,9 @@
 //! restarted, its network fails, somebody logs out. Then all kept sessions are given up together (a *generation* of
 //! sessions ends), a new one is opened and logged in, and the work is tried once more. The second failure is told.
 
-use super::fault::Fault;
-use super::module::{Module, Pin};
-use crate::keys::KeyError;
+use super::fault::Pkcs11Fault;
+use super::module::{Pkcs11Module, TokenPin};
+use crate::keys::CaKeyError;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::Session;
 use cryptoki::slot::Slot;
@@ -21,10 +21,10 @@ const SESSIONS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A token, found by its label, and the PIN that opens it.
-pub struct Token {
-    module: Arc<Module>,
+pub struct Pkcs11Token {
+    module: Arc<Pkcs11Module>,
     label: String,
-    pin: Pin,
+    pin: TokenPin,
     sessions: Mutex<Sessions>,
     freed: Condvar,
 }
@@ -36,11 +36,11 @@ struct Sessions {
     lent: usize,
 }
 
-impl Token {
+impl Pkcs11Token {
     /// The token of this label behind the library at `module`; logs in.
-    pub fn open(module: &Path, label: &str, pin: Pin) -> Result<Arc<Self>, KeyError> {
+    pub fn open(module: &Path, label: &str, pin: TokenPin) -> Result<Arc<Self>, CaKeyError> {
         let token = Arc::new(Self {
-            module: Module::load(module)?,
+            module: Pkcs11Module::load(module)?,
             label: label.to_owned(),
             pin,
             sessions: Mutex::default(),
@@ -57,7 +57,10 @@ impl Token {
 
     /// Does `work` in a session whose user is logged in; when the session turns out to be lost, once more in a new one.
     /// `work` gets the number of the generation too: handles of an older one mean nothing any more.
-    pub(super) fn run<T>(&self, work: impl Fn(&Session, u64) -> Result<T, Fault>) -> Result<T, KeyError> {
+    pub(super) fn run<T>(
+        &self,
+        work: impl Fn(&Session, u64) -> Result<T, Pkcs11Fault>,
+    ) -> Result<T, CaKeyError> {
         let result = match self.attempt(&work) {
             Err(fault) if fault.is_loss() => {
                 let reason = self.told(fault);
@@ -72,8 +75,8 @@ impl Token {
     /// Does `work` once in a session of its own that may write to the token.
     pub(super) fn run_writing<T>(
         &self,
-        work: impl FnOnce(&Session) -> Result<T, Fault>,
-    ) -> Result<T, KeyError> {
+        work: impl FnOnce(&Session) -> Result<T, Pkcs11Fault>,
+    ) -> Result<T, CaKeyError> {
         let attempt = || {
             let slot = self.slot()?;
             let session = self.module.context().open_rw_session(slot)?;
@@ -84,25 +87,25 @@ impl Token {
     }
 
     /// An error of this token.
-    pub(super) fn trouble(&self, reason: &str) -> KeyError {
-        KeyError::Token { token: self.label.clone(), reason: reason.to_owned() }
+    pub(super) fn trouble(&self, reason: &str) -> CaKeyError {
+        CaKeyError::Token { token: self.label.clone(), reason: reason.to_owned() }
     }
 
-    fn told(&self, fault: Fault) -> KeyError {
+    fn told(&self, fault: Pkcs11Fault) -> CaKeyError {
         match fault {
-            Fault::Known(error) | Fault::Hidden(error) => error,
-            Fault::Answer(error) => self.trouble(&said(&error)),
+            Pkcs11Fault::Known(error) | Pkcs11Fault::Hidden(error) => error,
+            Pkcs11Fault::Answer(error) => self.trouble(&said(&error)),
         }
     }
 
-    fn attempt<T>(&self, work: impl Fn(&Session, u64) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn attempt<T>(&self, work: impl Fn(&Session, u64) -> Result<T, Pkcs11Fault>) -> Result<T, Pkcs11Fault> {
         let (session, generation) = self.borrow()?;
         let result = work(&session, generation);
         self.give_back(session, generation, result.as_ref().err());
         result
     }
 
-    fn borrow(&self) -> Result<(Session, u64), Fault> {
+    fn borrow(&self) -> Result<(Session, u64), Pkcs11Fault> {
         let is_busy = |sessions: &mut Sessions| sessions.lent >= SESSIONS;
         let waited = self.freed.wait_timeout_while(self.lock(), PATIENCE, is_busy);
         let (mut sessions, waited) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +121,7 @@ impl Token {
     }
 
     /// With the sessions locked: whoever else needs a new one needs what is done here, too.
-    fn open_session(&self, sessions: &mut Sessions) -> Result<Session, Fault> {
+    fn open_session(&self, sessions: &mut Sessions) -> Result<Session, Pkcs11Fault> {
         let open = || {
             let slot = self.slot()?;
             let session = self.module.context().open_ro_session(slot)?;
@@ -128,7 +131,7 @@ impl Token {
         open().inspect_err(|fault| self.lose(sessions, fault))
     }
 
-    fn give_back(&self, session: Session, generation: u64, fault: Option<&Fault>) {
+    fn give_back(&self, session: Session, generation: u64, fault: Option<&Pkcs11Fault>) {
         let mut sessions = self.lock();
         sessions.lent -= 1;
         let is_present = sessions.generation == generation;
@@ -146,20 +149,20 @@ impl Token {
     }
 
     /// Ends the generation if this is what the fault means.
-    fn lose(&self, sessions: &mut Sessions, fault: &Fault) {
+    fn lose(&self, sessions: &mut Sessions, fault: &Pkcs11Fault) {
         if !fault.is_loss() {
             return;
         }
         sessions.generation += 1;
         sessions.idle.clear();
-        if matches!(fault, Fault::Answer(Error::Pkcs11(RvError::CryptokiNotInitialized, _))) {
+        if matches!(fault, Pkcs11Fault::Answer(Error::Pkcs11(RvError::CryptokiNotInitialized, _))) {
             // What it answers now will be heard when the next session is opened.
             let _ = self.module.initialize();
         }
     }
 
     /// Looked up every time: a token that comes back may sit in another slot.
-    fn slot(&self) -> Result<Slot, Fault> {
+    fn slot(&self) -> Result<Slot, Pkcs11Fault> {
         let context = self.module.context();
         let (mut matching, mut shown) = (Vec::new(), Vec::new());
         for slot in context.get_slots_with_initialized_token()? {
@@ -171,7 +174,7 @@ impl Token {
         }
         match matching.as_slice() {
             [slot] => Ok(*slot),
-            _ => Err(KeyError::NoToken {
+            _ => Err(CaKeyError::NoToken {
                 token: self.label.clone(),
                 count: matching.len(),
                 shown: if shown.is_empty() { "none".into() } else { shown.join(", ") },

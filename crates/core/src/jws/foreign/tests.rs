@@ -13,13 +13,13 @@ use std::process::Command;
 const LONGEST: usize = 16 * 1024;
 
 /// An issuer with a key of each kind.
-struct Issuer {
+struct ForeignIssuer {
     rsa: RsaKeyPair,
     p256: EcdsaKeyPair,
     ed25519: Ed25519KeyPair,
 }
 
-impl Issuer {
+impl ForeignIssuer {
     fn new() -> Self {
         let random = SystemRandom::new();
         let p256 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
@@ -115,7 +115,7 @@ const KINDS: [(&str, &str); 4] =
 
 #[test]
 fn what_an_issuer_signed_in_any_of_the_four_algorithms_is_read() {
-    let issuer = Issuer::new();
+    let issuer = ForeignIssuer::new();
     for (alg, kid) in KINDS {
         let text = issuer.sign(&json!({"alg": alg, "kid": kid, "typ": "application/AT+jwt"}), "{}");
         let read = issuer.keys().verify(&text, LONGEST).unwrap();
@@ -132,7 +132,7 @@ fn what_an_issuer_signed_in_any_of_the_four_algorithms_is_read() {
 
 #[test]
 fn a_changed_byte_anywhere_is_noticed() {
-    let issuer = Issuer::new();
+    let issuer = ForeignIssuer::new();
     let keys = issuer.keys();
     for (alg, kid) in KINDS {
         let text = issuer.sign(&json!({"alg": alg, "kid": kid}), r#"{"sub":"staff-1"}"#);
@@ -149,7 +149,7 @@ fn a_changed_byte_anywhere_is_noticed() {
 
 #[test]
 fn no_header_talks_a_verifier_into_another_algorithm_or_key() {
-    let issuer = Issuer::new();
+    let issuer = ForeignIssuer::new();
     let check = |header: Value| issuer.keys().verify(&issuer.sign(&header, "{}"), LONGEST);
     for alg in ["none", "None", "HS256", "RS1", "ES384", "RSA-OAEP", ""] {
         assert_eq!(check(json!({"alg": alg, "kid": "rsa"})), Err(JwsError::Algorithm), "{alg}");
@@ -161,7 +161,7 @@ fn no_header_talks_a_verifier_into_another_algorithm_or_key() {
         check(json!({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": false})),
         Err(JwsError::Critical)
     );
-    let stranger = Issuer::new();
+    let stranger = ForeignIssuer::new();
     for (alg, kid) in KINDS {
         let header = json!({"alg": alg, "kid": kid, "jwk": stranger.jwk(kid), "jku": "https://evil.example"});
         let text = stranger.sign(&header, "{}");
@@ -174,7 +174,7 @@ fn no_header_talks_a_verifier_into_another_algorithm_or_key() {
 
 #[test]
 fn a_key_is_for_what_its_issuer_says_it_is_for() {
-    let issuer = Issuer::new();
+    let issuer = ForeignIssuer::new();
     let with = |member: &str, value: &str| {
         let mut jwk = issuer.jwk("rsa");
         jwk[member] = value.into();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Step {
+enum StreamStep {
     /// A device of one of the tenants is suspended, or goes on.
     Stir(usize),
     /// A token of one is taken back.
@@ -14,14 +14,14 @@ enum Step {
     Cut { who: usize, server: usize, acks: u32, after: usize },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = StreamStep> {
     let poll = (0..3usize, 0..2usize, 0..5usize, any::<u32>(), any::<bool>());
     prop_oneof![
-        3 => (0..2usize).prop_map(Step::Stir),
-        1 => (0..2usize).prop_map(Step::Deny),
-        6 => poll.prop_map(|(who, server, most, acks, lost)| Step::Poll { who, server, most, acks, lost }),
+        3 => (0..2usize).prop_map(StreamStep::Stir),
+        1 => (0..2usize).prop_map(StreamStep::Deny),
+        6 => poll.prop_map(|(who, server, most, acks, lost)| StreamStep::Poll { who, server, most, acks, lost }),
         1 => (0..3usize, 0..2usize, any::<u32>(), 0..40usize)
-            .prop_map(|(who, server, acks, after)| Step::Cut { who, server, acks, after }),
+            .prop_map(|(who, server, acks, after)| StreamStep::Cut { who, server, acks, after }),
     ]
 }
 
@@ -52,18 +52,18 @@ proptest! {
     }
 }
 
-async fn live(steps: &[Step]) -> Result<(), TestCaseError> {
+async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
     let house = TwoServers::new().await;
     let mut models: [Model; 3] = Default::default();
     let mut suspended = [false; 2];
     for (number, step) in steps.iter().enumerate() {
         match *step {
-            Step::Stir(device) => {
+            StreamStep::Stir(device) => {
                 suspended[device] = !suspended[device];
                 let action = if suspended[device] { DeviceAction::Suspend } else { DeviceAction::Resume };
                 act(&house.world.context, &house.devices[device].id, action).await;
             }
-            Step::Deny(device) => {
+            StreamStep::Deny(device) => {
                 let mut transaction = house.world.context.ledger.begin(START).await.unwrap();
                 let (id, until) = (&house.devices[device].id, START.plus(YEAR));
                 transaction
@@ -72,7 +72,7 @@ async fn live(steps: &[Step]) -> Result<(), TestCaseError> {
                     .unwrap();
                 transaction.commit().await.unwrap();
             }
-            Step::Poll { who, server, most, acks, lost } => {
+            StreamStep::Poll { who, server, most, acks, lost } => {
                 let ack = models[who].chosen(acks);
                 let body = json!({"ack": ack, "maxEvents": most, "returnImmediately": true});
                 let answer = house.poll(server, RECEIVERS[who], &body).await;
@@ -92,7 +92,7 @@ async fn live(steps: &[Step]) -> Result<(), TestCaseError> {
                     model.held.retain(|jti| !model.acknowledged.contains(jti));
                 }
             }
-            Step::Cut { who, server, acks, after } => {
+            StreamStep::Cut { who, server, acks, after } => {
                 let ack = models[who].chosen(acks);
                 let body = json!({"ack": ack, "returnImmediately": true});
                 cut(house.poll(server, RECEIVERS[who], &body), after).await;

@@ -8,7 +8,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::AlgorithmIdentifier;
 
 /// A list (RFC 5280 section 5.1).
-pub struct List<'a> {
+pub struct CheckedCrl<'a> {
     tbs: &'a [u8],
     issuer: &'a [u8],
     algorithm: AlgorithmIdentifier<'a>,
@@ -19,7 +19,7 @@ pub struct List<'a> {
     entries: Vec<Vec<u8>>,
 }
 
-impl<'a> List<'a> {
+impl<'a> CheckedCrl<'a> {
     /// From DER; nothing unless it is one list and nothing else.
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let (rest, outer) = sequence(der)?;

@@ -4,11 +4,11 @@
 //! megabytes, and beyond in a nameless file, until the last is found.
 
 use super::READ;
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::scope::{Directory, Scope};
-use crate::failure::{Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::failure::{Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use crate::printing;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -23,12 +23,12 @@ use tempfile::SpooledTempFile;
 const IN_MEMORY: usize = 8 << 20;
 
 #[derive(clap::Args)]
-pub struct ListOptions {
+pub struct DeviceListOptions {
     /// Words of tenant, site, label or number, in any order; each must fit. Width, case, spaces and the kind of kana make no
     /// difference, and names may be run together
     words: Vec<String>,
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// In these states alone, its tenant's state included: active, suspended, revoked, retired
     #[arg(long, value_delimiter = ',', value_parser = state)]
     state: Vec<DeviceState>,
@@ -39,11 +39,11 @@ pub struct ListOptions {
     #[arg(long, value_name = "N")]
     stale_days: Option<u32>,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 /// What a device has to be to be listed.
-struct Wanted<'a> {
+struct DeviceSelection<'a> {
     search: Search,
     /// The place of the last device: they come place by place.
     place: Option<(SiteId, SearchedPlace)>,
@@ -56,14 +56,14 @@ struct Wanted<'a> {
 
 /// Lists.
 pub async fn list(
-    place: &Place,
+    place: &InstallationArgs,
     ledger: &Ledger,
-    options: &ListOptions,
-    machine: &Machine,
+    options: &DeviceListOptions,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let filter = options.filter(ledger, machine).await?;
     let mut wanted = options.wanted(place, ledger, machine).await?;
-    let mut lines = Lines::new(options.output.json);
+    let mut lines = DeviceLines::new(options.output.json);
     let reading = ledger.each_device(&filter, |listed| {
         if wanted.is_meant(&listed) {
             lines.push(&listed, wanted.due_word(&listed));
@@ -74,9 +74,9 @@ pub async fn list(
     nothing_found(found == 0, "no device fits: give fewer words, or fewer restrictions")
 }
 
-impl ListOptions {
-    async fn filter(&self, ledger: &Ledger, machine: &Machine) -> Result<DeviceFilter, Failure> {
-        let directory = Directory::read(ledger).await?;
+impl DeviceListOptions {
+    async fn filter(&self, ledger: &Ledger, machine: &SystemContext) -> Result<DeviceFilter, Failure> {
+        let directory = TenantDirectory::read(ledger).await?;
         let scope = directory.scope(&self.scope)?;
         let day = Duration::from_hours(24);
         Ok(DeviceFilter {
@@ -86,18 +86,29 @@ impl ListOptions {
         })
     }
 
-    async fn wanted(&self, place: &Place, ledger: &Ledger, machine: &Machine) -> Result<Wanted<'_>, Failure> {
+    async fn wanted(
+        &self,
+        place: &InstallationArgs,
+        ledger: &Ledger,
+        machine: &SystemContext,
+    ) -> Result<DeviceSelection<'_>, Failure> {
         let due = if self.due { Some(due(place, ledger, machine).await?) } else { None };
         let own = Tenant::system().name;
         let with_system = self.words.iter().any(|word| word.contains(&own));
-        Ok(Wanted { search: Search::new(&self.words), place: None, with_system, states: &self.state, due })
+        Ok(DeviceSelection {
+            search: Search::new(&self.words),
+            place: None,
+            with_system,
+            states: &self.state,
+            due,
+        })
     }
 }
 
 async fn due(
-    place: &Place,
+    place: &InstallationArgs,
     ledger: &Ledger,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<HashMap<DeviceId, &'static str>, Failure> {
     let policy = place.config()?.renewal;
     let (due, overdue) = tegata_renewal::due(ledger, &policy, machine.now()).await.doing(READ)?;
@@ -106,7 +117,7 @@ async fn due(
     Ok(overdue.chain(due.into_iter().map(|due| (due.device, "due"))).collect())
 }
 
-impl Wanted<'_> {
+impl DeviceSelection<'_> {
     fn is_meant(&mut self, listed: &ListedDevice) -> bool {
         let device = &listed.device;
         (self.with_system || !device.tenant.is_system())
@@ -131,14 +142,14 @@ impl Wanted<'_> {
 }
 
 /// The lines of a list, or the elements of its JSON array.
-struct Lines {
+struct DeviceLines {
     kept: BufWriter<SpooledTempFile>,
     as_json: bool,
     count: u64,
     failed: Option<io::Error>,
 }
 
-impl Lines {
+impl DeviceLines {
     fn new(as_json: bool) -> Self {
         Self { kept: BufWriter::new(SpooledTempFile::new(IN_MEMORY)), as_json, count: 0, failed: None }
     }

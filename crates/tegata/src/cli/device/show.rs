@@ -2,8 +2,8 @@
 
 use super::list::describe;
 use super::{READ, ShowOptions, find};
-use crate::cli::history::{Event, Folding};
-use crate::failure::{Doing, Failure};
+use crate::cli::history::{HistoryEvent, HistoryFolding};
+use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
 use tegata_storage::{AuditEntry, Certificate, Device, Ledger};
@@ -63,10 +63,10 @@ pub async fn history(ledger: &Ledger, named: &str, lines: usize, as_json: bool) 
 
 /// Newest first, and no more than `most` lines, however many entries they stand for.
 async fn print_history(ledger: &Ledger, device: &DeviceId, most: usize) -> Result<(), Failure> {
-    let (mut folding, mut before) = (Folding::default(), u64::MAX);
+    let (mut folding, mut before) = (HistoryFolding::default(), u64::MAX);
     while folding.len() <= most {
         let entries = ledger.history_of(device, before, PAGE).await.doing(READ)?;
-        entries.iter().filter_map(Event::parse).for_each(|event| folding.push(&event));
+        entries.iter().filter_map(HistoryEvent::parse).for_each(|event| folding.push(&event));
         match entries.last() {
             Some(oldest) => before = oldest.seq,
             None => break,

@@ -1,11 +1,11 @@
 //! Stopping a device, letting it go on, and the proof of either.
 
-use super::{READ, RevokeOptions, Stop, find};
-use crate::cli::history::Event;
-use crate::cli::proof::Stopping;
+use super::{READ, RevokeDeviceOptions, StopDeviceOptions, find};
+use crate::cli::history::HistoryEvent;
+use crate::cli::proof::ReceiptWait;
 use crate::cli::reason;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceState, StopCause};
 use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
@@ -13,16 +13,20 @@ use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
 /// Stops for now, or lets go on.
 pub async fn act(
     ledger: &Ledger,
-    stop: &Stop,
+    stop: &StopDeviceOptions,
     action: DeviceAction,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(ledger, &stop.device).await?;
     perform(ledger, &device, stop, (action, None), machine).await
 }
 
 /// Stops for ever.
-pub async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn revoke(
+    ledger: &Ledger,
+    options: &RevokeDeviceOptions,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let device = find(ledger, &options.stop.device).await?;
     if device.state.may_become(DeviceState::Revoked) {
         options.consent.obtain(format!(
@@ -38,13 +42,13 @@ pub async fn revoke(ledger: &Ledger, options: &RevokeOptions, machine: &Machine)
 async fn perform(
     ledger: &Ledger,
     device: &Device,
-    stop: &Stop,
+    stop: &StopDeviceOptions,
     (action, cause): (DeviceAction, Option<StopCause>),
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
-    let stopping = Stopping::begin(ledger, &stop.proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, &stop.proof, machine).await?;
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-    let (note, actor) = (&stop.proof.note, Machine::operator());
+    let (note, actor) = (&stop.proof.note, SystemContext::operator());
     let acted = transaction.act_on_device_because(&device.id, action, cause, note, &actor).await;
     let event = match acted {
         Ok(event) => event,
@@ -59,15 +63,19 @@ async fn perform(
 }
 
 /// Whoever comes second learns by whom and when the device was brought to where it is.
-async fn not_possible(ledger: &Ledger, device: &Device, stop: &Stop) -> Result<Failure, Failure> {
+async fn not_possible(
+    ledger: &Ledger,
+    device: &Device,
+    stop: &StopDeviceOptions,
+) -> Result<Failure, Failure> {
     let now = ledger.device(&device.id).await.doing(READ)?;
     let device = now.as_ref().unwrap_or(device);
     let last = ledger.last_entry_of(&device.id, last_action(device.state), "").await.doing(READ)?;
-    let event = last.as_ref().and_then(Event::parse);
+    let event = last.as_ref().and_then(HistoryEvent::parse);
     if stop.proof.output.json {
-        let by = event.as_ref().map(Event::actor);
-        let at = event.as_ref().map_or(device.changed_at, Event::at);
-        let note = event.as_ref().and_then(Event::note);
+        let by = event.as_ref().map(HistoryEvent::actor);
+        let at = event.as_ref().map_or(device.changed_at, HistoryEvent::at);
+        let note = event.as_ref().and_then(HistoryEvent::note);
         let state = json!({
             "device": device.id, "state": device.state, "reason": device.reason, "by": by, "at": at, "note": note,
         });

@@ -5,9 +5,9 @@
 
 use super::CrlOptions;
 use super::foreign;
-use crate::cli::proof::Stopping;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::proof::ReceiptWait;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::progress::Progress;
 use serde::Serialize;
 use serde_json::json;
@@ -27,7 +27,7 @@ const REMOVE_FROM_CRL: u8 = 8;
 /// id-ce-deltaCRLIndicator, 2.5.29.27, as the content bytes of its OID.
 const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1d, 27];
 
-pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &SystemContext) -> Result<(), Failure> {
     let issuers = ledger.issuers().await.doing(READ)?;
     let foreign = issuers.into_iter().filter(|issuer| issuer.kind == IssuerKind::Foreign);
     let der = foreign::read(&options.file)?;
@@ -36,13 +36,13 @@ pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &Machine) -> Re
         .into_iter()
         .find(|issuer| subject_of(&issuer.certificate).as_ref() == Some(&named))
         .ok_or_else(|| Failure::misuse("this list is of no CA that was taken over"))?;
-    let list = Revocations::read(&options.file, &issuer.certificate, options.stale_crl, machine.now())?;
+    let list = VerifiedList::read(&options.file, &issuer.certificate, options.stale_crl, machine.now())?;
     options.consent.obtain(format!(
         "whatever this list of {} entries names as revoked ends here for ever",
         list.entries.len()
     ))?;
-    let stopping = Stopping::begin(ledger, &options.proof, machine).await?;
-    let Applied { entries, event } = list.apply(ledger, &issuer.id, &options.proof.note, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, &options.proof, machine).await?;
+    let AppliedList { entries, event } = list.apply(ledger, &issuer.id, &options.proof.note, machine).await?;
     if !options.proof.output.json {
         for one in &entries {
             outln!("{}  serial {}  {}", one.device, one.serial, one.action);
@@ -54,23 +54,23 @@ pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &Machine) -> Re
 }
 
 /// A verified list.
-pub struct Revocations {
+pub struct VerifiedList {
     stored: StoredCrl,
-    entries: Vec<Entry>,
+    entries: Vec<ImportedEntry>,
 }
 
-struct Entry {
+struct ImportedEntry {
     serial: Serial,
-    action: Action,
+    action: ImportAction,
 }
 
-enum Action {
+enum ImportAction {
     Revoke(RevocationReason),
     Hold,
 }
 
 /// What a list did here.
-pub struct Applied {
+pub struct AppliedList {
     /// What was news.
     pub entries: Vec<AppliedEntry>,
     /// The last event of the feed, which gates acknowledge.
@@ -85,7 +85,7 @@ pub struct AppliedEntry {
     action: &'static str,
 }
 
-impl Revocations {
+impl VerifiedList {
     /// Reads and verifies a list of `ca`.
     pub fn read(file: &Path, ca: &[u8], stale: bool, now: Timestamp) -> Result<Self, Failure> {
         let der = foreign::read(file)?;
@@ -117,8 +117,8 @@ impl Revocations {
         ledger: &Ledger,
         issuer: &IssuerId,
         note: &str,
-        machine: &Machine,
-    ) -> Result<Applied, Failure> {
+        machine: &SystemContext,
+    ) -> Result<AppliedList, Failure> {
         let before = ledger.crl(issuer, 0).await.doing(READ)?;
         if before.as_ref().is_some_and(|before| before.number > self.stored.number) {
             return Err(Failure::misuse("a newer list of this CA was applied before"));
@@ -143,7 +143,7 @@ impl Revocations {
         }
         let event = transaction.feed_seq();
         transaction.commit().await.committed("the list was not applied")?;
-        Ok(Applied { entries, event })
+        Ok(AppliedList { entries, event })
     }
 
     /// The device behind an entry, if it is one of ours and the entry is news.
@@ -151,8 +151,8 @@ impl Revocations {
         &self,
         ledger: &Ledger,
         issuer: &IssuerId,
-        entry: &'a Entry,
-    ) -> Result<Option<Known<'a>>, Failure> {
+        entry: &'a ImportedEntry,
+    ) -> Result<Option<KnownCertificates<'a>>, Failure> {
         let status = ledger.status_of(issuer, &entry.serial).await.doing(READ)?;
         let Some(SerialStatus::Known { device, thumbprint: Some(thumbprint), ended, .. }) = status else {
             return Ok(None);
@@ -160,29 +160,29 @@ impl Revocations {
         // What is on hold may yet be revoked; everything else has ended already.
         let is_news = match (&ended, &entry.action) {
             (None, _) => true,
-            (Some(ended), Action::Revoke(_)) => ended.reason.is_none(),
-            (Some(_), Action::Hold) => false,
+            (Some(ended), ImportAction::Revoke(_)) => ended.reason.is_none(),
+            (Some(_), ImportAction::Hold) => false,
         };
-        Ok(is_news.then_some(Known { entry, device, thumbprint }))
+        Ok(is_news.then_some(KnownCertificates { entry, device, thumbprint }))
     }
 }
 
-struct Known<'a> {
-    entry: &'a Entry,
+struct KnownCertificates<'a> {
+    entry: &'a ImportedEntry,
     device: DeviceId,
     thumbprint: tegata_core::Thumbprint,
 }
 
-impl Known<'_> {
+impl KnownCertificates<'_> {
     async fn apply(self, transaction: &mut Transaction, note: &str) -> Result<AppliedEntry, LedgerError> {
-        let actor = Machine::operator();
+        let actor = SystemContext::operator();
         let action = match self.entry.action {
-            Action::Revoke(reason) => {
+            ImportAction::Revoke(reason) => {
                 let lineage = Lineage::of(reason);
                 transaction.revoke_certificate(&self.thumbprint, reason, lineage, note, &actor).await?;
                 "revoked"
             }
-            Action::Hold => {
+            ImportAction::Hold => {
                 transaction.act_on_device(&self.device, DeviceAction::Suspend, note, &actor).await?;
                 "suspended"
             }
@@ -243,16 +243,16 @@ fn is_partial(point: &IssuingDistributionPoint<'_>) -> bool {
         || point.only_some_reasons.is_some()
 }
 
-fn entry(revoked: &x509_parser::revocation_list::RevokedCertificate<'_>) -> Option<Entry> {
+fn entry(revoked: &x509_parser::revocation_list::RevokedCertificate<'_>) -> Option<ImportedEntry> {
     let serial = Serial::from_slice(revoked.raw_serial())?;
     let action = match revoked.reason_code().map_or(0, |(_, code)| code.0) {
-        1 | 2 => Action::Revoke(RevocationReason::KeyCompromise),
-        3 => Action::Revoke(RevocationReason::AffiliationChanged),
-        4 => Action::Revoke(RevocationReason::Superseded),
-        5 => Action::Revoke(RevocationReason::CessationOfOperation),
-        6 => Action::Hold,
+        1 | 2 => ImportAction::Revoke(RevocationReason::KeyCompromise),
+        3 => ImportAction::Revoke(RevocationReason::AffiliationChanged),
+        4 => ImportAction::Revoke(RevocationReason::Superseded),
+        5 => ImportAction::Revoke(RevocationReason::CessationOfOperation),
+        6 => ImportAction::Hold,
         REMOVE_FROM_CRL => return None,
-        _ => Action::Revoke(RevocationReason::Unspecified),
+        _ => ImportAction::Revoke(RevocationReason::Unspecified),
     };
-    Some(Entry { serial, action })
+    Some(ImportedEntry { serial, action })
 }

@@ -1,11 +1,11 @@
 //! Devices from a list.
 
 use super::DevicesOptions;
-use super::crl::Revocations;
+use super::crl::VerifiedList;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
-use crate::cli::scope::Directory;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::cli::scope::TenantDirectory;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::progress::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,13 +13,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use tegata_core::name::{NotOne, position_of};
 use tegata_core::{DeviceId, IssuerId, Language, Name, SiteId, Timestamp};
-use tegata_enroll::Table;
+use tegata_enroll::ParsedTable;
 use tegata_storage::{IssuerKind, Ledger, LedgerError, Site, StoredIssuer, TakenOver, Tenant, Transaction};
 
 /// One line of the list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct DeviceLine {
     certificate: String,
     site: String,
     label: String,
@@ -27,24 +27,24 @@ struct Line {
 
 /// What became of a line.
 #[derive(Serialize)]
-struct Report {
+struct DeviceImportReport {
     line: u32,
     certificate: String,
-    outcome: Outcome,
+    outcome: DeviceImportOutcome,
     device: Option<DeviceId>,
     detail: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum DeviceImportOutcome {
     TakenOver,
     Known,
     Refused,
 }
 
 /// What all lines have in common.
-struct Migration<'a> {
+struct DeviceMigration<'a> {
     ledger: &'a Ledger,
     ca: ForeignCa,
     issuer: StoredIssuer,
@@ -54,17 +54,17 @@ struct Migration<'a> {
     sites: Vec<Site>,
     folder: &'a Path,
     perform: bool,
-    machine: &'a Machine,
+    machine: &'a SystemContext,
 }
 
-pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &SystemContext) -> Result<(), Failure> {
     let lines = read_list(&options.devices)?;
     let ca = ForeignCa::read(&options.ca)?;
     let revocations = match &options.crl {
-        Some(file) => Some(Revocations::read(file, &ca.certificate, options.stale_crl, machine.now())?),
+        Some(file) => Some(VerifiedList::read(file, &ca.certificate, options.stale_crl, machine.now())?),
         None => None,
     };
-    let migration = Migration::prepare(ledger, ca, options, machine).await?;
+    let migration = DeviceMigration::prepare(ledger, ca, options, machine).await?;
     let mut reports = Vec::with_capacity(lines.len());
     let mut seen = HashSet::new();
     let (total, mut progress) = (lines.len() as u64, Progress::new());
@@ -85,26 +85,26 @@ pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &Machine) -
 /// The columns of the list.
 const COLUMNS: &[&str] = &["certificate", "site", "label"];
 
-fn read_list(file: &Path) -> Result<Vec<(u32, Line)>, Failure> {
+fn read_list(file: &Path) -> Result<Vec<(u32, DeviceLine)>, Failure> {
     let name = file.display();
     let bytes =
         std::fs::read(file).map_err(|error| Failure::misuse(format!("cannot read {name}: {error}")))?;
-    let records = Table::read(&bytes, None).and_then(|table| table.records(COLUMNS, COLUMNS.len()));
+    let records = ParsedTable::read(&bytes, None).and_then(|table| table.records(COLUMNS, COLUMNS.len()));
     let records = records.map_err(|why| Failure::misuse(format!("{name}: {why}")))?;
-    let line = |(number, line): (u32, Result<Line, String>)| {
+    let line = |(number, line): (u32, Result<DeviceLine, String>)| {
         Ok((number, line.map_err(|error| Failure::misuse(format!("{name}:{number}: {error}")))?))
     };
     records.into_iter().map(line).collect()
 }
 
-impl<'a> Migration<'a> {
+impl<'a> DeviceMigration<'a> {
     async fn prepare(
         ledger: &'a Ledger,
         ca: ForeignCa,
         options: &'a DevicesOptions,
-        machine: &'a Machine,
+        machine: &'a SystemContext,
     ) -> Result<Self, Failure> {
-        let tenant = Directory::read(ledger).await?.tenant(options.tenant.as_deref())?.clone();
+        let tenant = TenantDirectory::read(ledger).await?.tenant(options.tenant.as_deref())?.clone();
         let sites = ledger.sites(&tenant.id).await.doing(READ)?;
         let issuers = ledger.issuers().await.doing(READ)?;
         let known = issuers.into_iter().find(|issuer| issuer.certificate == ca.certificate);
@@ -123,7 +123,7 @@ impl<'a> Migration<'a> {
         }
         if is_new && options.perform {
             let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
-            transaction.add_issuer(&issuer, &Machine::operator()).await.doing(WRITE)?;
+            transaction.add_issuer(&issuer, &SystemContext::operator()).await.doing(WRITE)?;
             transaction.commit().await.committed(WRITE)?;
         }
         let folder = options.devices.parent().unwrap_or(Path::new("."));
@@ -132,11 +132,16 @@ impl<'a> Migration<'a> {
     }
 
     /// One line, one transaction: a list that breaks off in the middle can be given again.
-    async fn take(&self, number: u32, line: Line, seen: &mut HashSet<[u8; 32]>) -> Result<Report, Failure> {
-        let refused = |detail: String| Report {
+    async fn take(
+        &self,
+        number: u32,
+        line: DeviceLine,
+        seen: &mut HashSet<[u8; 32]>,
+    ) -> Result<DeviceImportReport, Failure> {
+        let refused = |detail: String| DeviceImportReport {
             line: number,
             certificate: line.certificate.clone(),
-            outcome: Outcome::Refused,
+            outcome: DeviceImportOutcome::Refused,
             device: None,
             detail,
         };
@@ -156,10 +161,10 @@ impl<'a> Migration<'a> {
         }
         let taken = self.taken_over(certificate, site, label);
         match self.write(&taken, now).await {
-            Ok(news) => Ok(Report {
+            Ok(news) => Ok(DeviceImportReport {
                 line: number,
                 certificate: line.certificate.clone(),
-                outcome: if news { Outcome::TakenOver } else { Outcome::Known },
+                outcome: if news { DeviceImportOutcome::TakenOver } else { DeviceImportOutcome::Known },
                 device: (news && self.perform).then_some(taken.device),
                 detail: format!("until {}", taken.not_after),
             }),
@@ -190,7 +195,7 @@ impl<'a> Migration<'a> {
     async fn write(&self, taken: &TakenOver, now: Timestamp) -> Result<bool, LedgerError> {
         let mut transaction = self.ledger.begin(now).await?;
         self.rehearse_issuer(&mut transaction).await?;
-        let news = transaction.take_over(taken, &Machine::operator()).await?;
+        let news = transaction.take_over(taken, &SystemContext::operator()).await?;
         if self.perform {
             transaction.commit().await?;
         }
@@ -199,7 +204,7 @@ impl<'a> Migration<'a> {
 
     async fn rehearse_issuer(&self, transaction: &mut Transaction) -> Result<(), LedgerError> {
         if self.is_new && !self.perform {
-            transaction.add_issuer(&self.issuer, &Machine::operator()).await?;
+            transaction.add_issuer(&self.issuer, &SystemContext::operator()).await?;
         }
         Ok(())
     }
@@ -219,13 +224,17 @@ const READ: &str = "cannot read the ledger";
 const WRITE: &str = "cannot write the ledger";
 
 fn report(
-    migration: &Migration<'_>,
-    reports: &[Report],
+    migration: &DeviceMigration<'_>,
+    reports: &[DeviceImportReport],
     revoked: usize,
     as_json: bool,
 ) -> Result<(), Failure> {
     let count = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
-    let (taken, known, refused) = (count(Outcome::TakenOver), count(Outcome::Known), count(Outcome::Refused));
+    let (taken, known, refused) = (
+        count(DeviceImportOutcome::TakenOver),
+        count(DeviceImportOutcome::Known),
+        count(DeviceImportOutcome::Refused),
+    );
     if as_json {
         let answer = json!({
             "performed": migration.perform, "issuer": migration.issuer.id, "taken_over": taken, "known": known,
@@ -233,7 +242,7 @@ fn report(
         });
         outln!("{answer}");
     } else {
-        for report in reports.iter().filter(|report| report.outcome == Outcome::Refused) {
+        for report in reports.iter().filter(|report| report.outcome == DeviceImportOutcome::Refused) {
             outln!("line {}  {}  refused: {}", report.line, report.certificate, report.detail);
         }
         let done = if migration.perform { "taken over" } else { "would be taken over (add --perform)" };

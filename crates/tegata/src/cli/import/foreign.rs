@@ -1,11 +1,11 @@
 //! What another authority made, read with suspicion.
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Failure, FailureContext};
 use crate::pem;
 use ring::digest::{SHA256, digest};
 use std::path::Path;
 use tegata_core::{Serial, Timestamp};
-use tegata_web::{Path as Verdict, TrustedIssuers};
+use tegata_web::{TrustVerdict as Verdict, TrustedIssuers};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// A CA that may vouch for devices.

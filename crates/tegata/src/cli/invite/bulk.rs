@@ -1,15 +1,15 @@
 //! Invitations for every line of a list.
 
 use super::InviteOptions;
-use super::{Guest, Invited, Terms, sheet};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use super::{InvitationHolder, InvitationOutput, InvitationTerms, sheet};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use crate::printing;
 use crate::progress::Progress;
 use serde::Serialize;
 use std::path::Path;
 use tegata_core::spreadsheet::neutralized;
-use tegata_enroll::{GuestLine, WrongLine, lines_of_csv};
+use tegata_enroll::{InvitableLine, RefusedLine, lines_of_csv};
 use tegata_storage::Ledger;
 
 /// Lines in one transaction: few enough that others get their turn.
@@ -17,25 +17,25 @@ const BATCH: usize = 100;
 
 /// What became of a line.
 #[derive(Serialize)]
-struct Report<'a> {
+struct InviteLineReport<'a> {
     line: u32,
     #[serde(flatten)]
-    outcome: Outcome<'a>,
+    outcome: InviteLineOutcome<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Outcome<'a> {
-    Invited(&'a Invited),
+enum InviteLineOutcome<'a> {
+    Invited(&'a InvitationOutput),
     Refused { refused: &'a str, code: &'static str },
 }
 
 pub async fn run(
     ledger: &Ledger,
     list: &Path,
-    terms: &Terms<'_>,
+    terms: &InvitationTerms<'_>,
     options: &InviteOptions,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     sheet::check_free(options.sheet.as_deref())?;
     let sites = options.sites(ledger).await?;
@@ -49,7 +49,7 @@ pub async fn run(
         let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
         for line in batch {
-            let guest = Guest { site: &sites[line.site], role: line.role, label: &line.label };
+            let guest = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
             written.push(super::write(&mut transaction, &guest, terms, machine).await.doing(what)?);
         }
         transaction.commit().await.committed(what)?;
@@ -68,7 +68,10 @@ fn read(list: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// All lines, provided that none is wrong: somebody sits here who can put them right.
-fn check(judged: Vec<Result<GuestLine, WrongLine>>, as_json: bool) -> Result<Vec<GuestLine>, Failure> {
+fn check(
+    judged: Vec<Result<InvitableLine, RefusedLine>>,
+    as_json: bool,
+) -> Result<Vec<InvitableLine>, Failure> {
     if judged.is_empty() {
         return Err(Failure::wrong("the list has no lines below the names of its columns"));
     }
@@ -81,28 +84,31 @@ fn check(judged: Vec<Result<GuestLine, WrongLine>>, as_json: bool) -> Result<Vec
     Err(Failure::wrong(format!("{} lines are wrong: nobody was invited", wrong.len())))
 }
 
-fn refuse(wrong: &[WrongLine], as_json: bool) -> Result<(), Failure> {
+fn refuse(wrong: &[RefusedLine], as_json: bool) -> Result<(), Failure> {
     if as_json {
-        let told = |line: &WrongLine| {
-            let outcome = Outcome::Refused { refused: &line.detail, code: line.refusal.code() };
-            serde_json::to_value(Report { line: line.number, outcome })
+        let told = |line: &RefusedLine| {
+            let outcome = InviteLineOutcome::Refused { refused: &line.detail, code: line.refusal.code() };
+            serde_json::to_value(InviteLineReport { line: line.number, outcome })
         };
         let reports: Vec<_> = wrong.iter().map(told).collect::<Result<_, _>>().doing("cannot write JSON")?;
         outln!("{}", serde_json::Value::from(reports));
         return Ok(());
     }
-    for WrongLine { number, refusal, detail, .. } in wrong {
+    for RefusedLine { number, refusal, detail, .. } in wrong {
         outln!("line {number}  {}  {detail}", refusal.code());
     }
     Ok(())
 }
 
-fn report(good: &[GuestLine], invited: &[Invited], as_json: bool) -> Result<(), Failure> {
+fn report(good: &[InvitableLine], invited: &[InvitationOutput], as_json: bool) -> Result<(), Failure> {
     if as_json {
         let reports: Vec<_> = good
             .iter()
             .zip(invited)
-            .map(|(line, invited)| Report { line: line.number, outcome: Outcome::Invited(invited) })
+            .map(|(line, invited)| InviteLineReport {
+                line: line.number,
+                outcome: InviteLineOutcome::Invited(invited),
+            })
             .collect();
         outln!("{}", serde_json::to_string(&reports).doing("cannot write JSON")?);
         return Ok(());

@@ -2,8 +2,8 @@
 
 use super::InviteOptions;
 use super::device_label;
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
 use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub struct KittingOptions {
 
 /// What was handed out. The link is a secret.
 #[derive(Serialize)]
-struct Handed {
+struct HandedKittingLink {
     kitting: KittingId,
     site: String,
     label: String,
@@ -55,7 +55,7 @@ pub async fn run(
     ledger: &Ledger,
     portal: &str,
     options: &InviteOptions,
-    machine: &Machine,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     let site = options.site(ledger).await?;
     let label = template(&options.label)?;
@@ -76,10 +76,10 @@ pub async fn run(
     };
     let what = "cannot write the kitting code";
     let mut transaction = ledger.begin(now).await.doing(what)?;
-    transaction.add_kitting(&new, &Machine::operator()).await.doing(what)?;
+    transaction.add_kitting(&new, &SystemContext::operator()).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     show(
-        &Handed {
+        &HandedKittingLink {
             kitting: new.id,
             site: site.name,
             label: new.label,
@@ -94,12 +94,12 @@ pub async fn run(
     Ok(())
 }
 
-fn show(handed: &Handed, as_json: bool) {
+fn show(handed: &HandedKittingLink, as_json: bool) {
     if as_json {
         outln!("{}", json!(handed));
         return;
     }
-    let Handed { kitting, site, label, devices, expires_at, url, .. } = handed;
+    let HandedKittingLink { kitting, site, label, devices, expires_at, url, .. } = handed;
     outln!("{url}");
     errln!("for {devices} devices at {site}, called {label}, until {expires_at}");
     errln!("see: tegata invite show {kitting}; end it: tegata invite revoke {kitting}");

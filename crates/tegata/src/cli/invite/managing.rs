@@ -1,13 +1,13 @@
 //! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
 
-use crate::cli::confirm::Consent;
-use crate::cli::output::{Output, nothing_found};
-use crate::cli::proof::{Proof, Stopping};
-use crate::cli::reason::Reason;
-use crate::cli::scope::{Directory, Scope};
-use crate::failure::{Committed, Doing, Failure};
-use crate::machine::Machine;
-use crate::place::Place;
+use crate::cli::confirm::OperatorConsent;
+use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::reason::RevocationReasonArg;
+use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::machine::SystemContext;
+use crate::place::InstallationArgs;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
 use tegata_storage::{
@@ -19,16 +19,16 @@ pub enum InvitationCommand {
     /// List open invitations and kitting codes
     List {
         #[command(flatten)]
-        scope: Scope,
+        scope: ScopeArgs,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Show an invitation or a kitting code, and what became of it
     Show {
         /// Its identifier
         id: String,
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// End an invitation or a kitting code at once; with --devices also every device that it made
     Revoke {
@@ -38,19 +38,23 @@ pub enum InvitationCommand {
         #[arg(long)]
         devices: bool,
         /// Why the devices are revoked
-        #[arg(long, value_enum, default_value_t = Reason::KeyCompromise, requires = "devices")]
-        reason: Reason,
+        #[arg(long, value_enum, default_value_t = RevocationReasonArg::KeyCompromise, requires = "devices")]
+        reason: RevocationReasonArg,
         #[command(flatten)]
-        consent: Consent,
+        consent: OperatorConsent,
         #[command(flatten)]
-        proof: Proof,
+        proof: ReceiptOptions,
     },
 }
 
 const NOTHING: &str = "no open invitation and no kitting code";
 const READ: &str = "cannot read the ledger";
 
-pub async fn run(place: &Place, command: &InvitationCommand, machine: &Machine) -> Result<(), Failure> {
+pub async fn run(
+    place: &InstallationArgs,
+    command: &InvitationCommand,
+    machine: &SystemContext,
+) -> Result<(), Failure> {
     let ledger = place.ledger(machine).await?;
     let done = match command {
         InvitationCommand::List { scope, output } => list(&ledger, scope, output.json, machine.now()).await,
@@ -65,12 +69,12 @@ pub async fn run(place: &Place, command: &InvitationCommand, machine: &Machine) 
 }
 
 /// What somebody was handed: a link for one device, or for many.
-enum Handed {
+enum HandedLink {
     One(Invitation),
     Many(Kitting, Vec<KittingPlace>),
 }
 
-impl Handed {
+impl HandedLink {
     async fn find(ledger: &Ledger, id: &str) -> Result<Self, Failure> {
         let unknown = || Failure::wrong("there is no such invitation or kitting code");
         let one = InvitationId::parse(id).ok_or_else(|| Failure::misuse("that is no identifier"))?;
@@ -102,7 +106,7 @@ impl Handed {
 
     /// Ends it, if there is anything to end. Gives whether there was.
     async fn end(&self, transaction: &mut Transaction) -> Result<bool, LedgerError> {
-        let operator = Machine::operator();
+        let operator = SystemContext::operator();
         match self {
             Self::One(Invitation { id, state: InvitationState::Open, .. }) => {
                 transaction.withdraw_invitation(id, &operator).await.map(|()| true)
@@ -119,10 +123,10 @@ fn may_be_revoked(state: DeviceState) -> bool {
     state.may_become(DeviceState::Revoked)
 }
 
-async fn list(ledger: &Ledger, scope: &Scope, as_json: bool, now: Timestamp) -> Result<(), Failure> {
+async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool, now: Timestamp) -> Result<(), Failure> {
     let mut invitations = ledger.open_invitations(now).await.doing(READ)?;
     let mut kittings = ledger.kittings().await.doing(READ)?;
-    let directory = Directory::read(ledger).await?;
+    let directory = TenantDirectory::read(ledger).await?;
     if let Some(scope) = directory.scope(scope)? {
         invitations.retain(|invitation| scope.holds(&invitation.tenant, &invitation.site));
         kittings.retain(|kitting| scope.holds(&kitting.tenant, &kitting.site));
@@ -146,21 +150,21 @@ async fn list(ledger: &Ledger, scope: &Scope, as_json: bool, now: Timestamp) -> 
 }
 
 async fn show(ledger: &Ledger, id: &str, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    match Handed::find(ledger, id).await? {
-        Handed::One(invitation) if as_json => outln!("{}", describe_one(&invitation)),
-        Handed::One(invitation) => {
+    match HandedLink::find(ledger, id).await? {
+        HandedLink::One(invitation) if as_json => outln!("{}", describe_one(&invitation)),
+        HandedLink::One(invitation) => {
             let Invitation { id, site_name, label, expires_at, state, device, .. } = &invitation;
             outln!("{id}  {}  until {expires_at}  {site_name} {label}", state.as_str());
             if let Some(device) = device {
                 outln!("  device {device}");
             }
         }
-        Handed::Many(kitting, places) if as_json => {
+        HandedLink::Many(kitting, places) if as_json => {
             let mut shown = describe_many(&kitting, now);
             shown["made"] = places.iter().map(describe_place).collect();
             outln!("{shown}");
         }
-        Handed::Many(kitting, places) => {
+        HandedLink::Many(kitting, places) => {
             print_many(&kitting, now);
             for place in &places {
                 let device = place.device.as_ref().map_or("-", DeviceId::as_str);
@@ -175,25 +179,26 @@ async fn revoke(
     ledger: &Ledger,
     id: &str,
     action: Option<DeviceAction>,
-    consent: Consent,
-    proof: &Proof,
-    machine: &Machine,
+    consent: OperatorConsent,
+    proof: &ReceiptOptions,
+    machine: &SystemContext,
 ) -> Result<(), Failure> {
     if action.is_some() {
-        let devices = Handed::find(ledger, id).await?.devices(ledger).await?;
+        let devices = HandedLink::find(ledger, id).await?.devices(ledger).await?;
         consent.obtain(ends(id, &devices))?;
     }
-    let stopping = Stopping::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
     let what = "nothing was changed";
     let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
     // With the right to write in hand nobody takes another place while the devices are counted.
-    let handed = Handed::find(ledger, id).await?;
+    let handed = HandedLink::find(ledger, id).await?;
     let devices = handed.devices(ledger).await?;
     let ended = handed.end(&mut transaction).await.doing(what)?;
     let mut event = None;
     if let Some(action) = action {
         for device in &devices {
-            let acted = transaction.act_on_device(device, action, &proof.note, &Machine::operator()).await;
+            let acted =
+                transaction.act_on_device(device, action, &proof.note, &SystemContext::operator()).await;
             event = Some(acted.doing(what)?);
         }
     }
@@ -204,7 +209,7 @@ async fn revoke(
     let revoked = if event.is_some() { devices.as_slice() } else { &[] };
     let left = if event.is_some() { &[] } else { devices.as_slice() };
     let mut said = json!({"ended": ended, "revoked": revoked, "left": left});
-    said[if matches!(handed, Handed::One(_)) { "invitation" } else { "kitting" }] = id.into();
+    said[if matches!(handed, HandedLink::One(_)) { "invitation" } else { "kitting" }] = id.into();
     if let Some(event) = event {
         return stopping.report(&said, &format!("{id} and {} devices", revoked.len()), event).await;
     }
@@ -229,14 +234,14 @@ fn ends(id: &str, devices: &[DeviceId]) -> String {
     )
 }
 
-fn nothing_to_end(handed: &Handed, devices: &[DeviceId]) -> Failure {
+fn nothing_to_end(handed: &HandedLink, devices: &[DeviceId]) -> Failure {
     Failure::wrong(match (handed, devices) {
-        (Handed::One(_), [device]) => {
+        (HandedLink::One(_), [device]) => {
             format!("the invitation has been used, by device {device}: --devices revokes that")
         }
-        (Handed::One(_), _) => "the invitation is not open, and has no device to revoke".to_owned(),
-        (Handed::Many(..), []) => "the kitting code has ended, and has no device to revoke".to_owned(),
-        (Handed::Many(..), devices) => {
+        (HandedLink::One(_), _) => "the invitation is not open, and has no device to revoke".to_owned(),
+        (HandedLink::Many(..), []) => "the kitting code has ended, and has no device to revoke".to_owned(),
+        (HandedLink::Many(..), devices) => {
             format!("the kitting code has ended; --devices revokes its {} devices", devices.len())
         }
     })

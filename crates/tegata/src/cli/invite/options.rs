@@ -1,8 +1,8 @@
 //! What `tegata invite` is told.
 
 use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
-use crate::cli::output::Output;
-use crate::cli::scope::Directory;
+use crate::cli::output::OutputFormat;
+use crate::cli::scope::TenantDirectory;
 use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
@@ -52,20 +52,20 @@ pub struct InviteOptions {
     #[arg(long, value_name = "URL", value_parser = HttpOrigin::parse_https)]
     pub portal: Option<HttpOrigin>,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputFormat,
 }
 
 impl InviteOptions {
     /// The one site that is meant.
     pub async fn site(&self, ledger: &Ledger) -> Result<Site, Failure> {
-        let directory = Directory::read(ledger).await?;
+        let directory = TenantDirectory::read(ledger).await?;
         let place = directory.one_site(self.tenant.as_deref(), self.site.as_deref())?;
         place.site.cloned().ok_or_else(|| Failure::misuse("name a site with --site"))
     }
 
     /// The sites that the lines of a list may name.
     pub async fn sites(&self, ledger: &Ledger) -> Result<Vec<Site>, Failure> {
-        let directory = Directory::read(ledger).await?;
+        let directory = TenantDirectory::read(ledger).await?;
         let tenant = self.tenant.as_deref().map(|tenant| directory.tenant(Some(tenant))).transpose()?;
         let only = tenant.map(|tenant| tenant.id.clone());
         let sites = directory.sites.into_iter();

@@ -1,12 +1,12 @@
 //! Sheets to print: one file for all invitations of a call.
 
-use super::Invited;
-use crate::failure::{Doing, Failure};
+use super::InvitationOutput;
+use crate::failure::{Failure, FailureContext};
 use std::collections::HashMap;
 use std::path::Path;
 use tegata_ca::secret::write_private_file;
 use tegata_core::Contact;
-use tegata_enroll::{Sheet, sheets};
+use tegata_enroll::{InvitationSheet, sheets};
 use tegata_storage::Ledger;
 
 /// Before anything is written to the ledger: a sheet never overwrites another.
@@ -24,23 +24,23 @@ pub async fn write(
     ledger: &Ledger,
     everybody: Option<&Contact>,
     file: &Path,
-    invited: &[Invited],
+    invited: &[InvitationOutput],
 ) -> Result<(), Failure> {
     let mut contacts = HashMap::new();
-    for Invited { site_id, .. } in invited {
+    for InvitationOutput { site_id, .. } in invited {
         if !contacts.contains_key(site_id) {
             let guidance = ledger.guidance_of(site_id).await.doing("cannot read whom staff call")?;
             contacts.insert(site_id, guidance.contact.or_else(|| everybody.cloned()));
         }
     }
-    let contact = |invited: &Invited| contacts.get(&invited.site_id).and_then(Option::as_ref);
+    let contact = |invited: &InvitationOutput| contacts.get(&invited.site_id).and_then(Option::as_ref);
     let all: Vec<_> = invited.iter().map(|invited| sheet(invited, contact(invited))).collect();
     let html = sheets(&all).ok_or_else(|| Failure::wrong("the sheets cannot be written"))?;
     write_private_file(file, html.as_bytes()).doing("cannot write the sheet")
 }
 
-fn sheet<'a>(invited: &'a Invited, contact: Option<&'a Contact>) -> Sheet<'a> {
-    Sheet {
+fn sheet<'a>(invited: &'a InvitationOutput, contact: Option<&'a Contact>) -> InvitationSheet<'a> {
+    InvitationSheet {
         site: &invited.site,
         label: &invited.label,
         link: &invited.link,
