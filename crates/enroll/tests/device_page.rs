@@ -14,7 +14,7 @@ use support::DAY;
 use tegata_core::{DeviceId, RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::PeerCertificate;
-use world::{Answered, World, certificate, fresh_csr, presenting};
+use world::{EnrollFixture, EnrollResponse, certificate, fresh_csr, presenting};
 
 #[tokio::test]
 async fn a_good_device_shows_when_it_is_due_and_the_number_that_support_types() {
@@ -36,7 +36,7 @@ async fn a_calendar_entry_keeps_its_identifier_and_moves_with_the_renewal() {
     world.pass_time(DAY * 340).await;
     let renewed = certificate(&world.renew(&old, &fresh_csr()).await);
     let second = read(&world, "/calendar.ics?lang=en", &renewed).await;
-    let line = |calendar: &Answered, name: &str| {
+    let line = |calendar: &EnrollResponse, name: &str| {
         let start = format!("{name}:");
         calendar.text.lines().find(|line| line.starts_with(&start)).unwrap().to_owned()
     };
@@ -81,7 +81,7 @@ async fn whoever_shows_a_certificate_of_others_learns_nothing_about_devices() {
     assert!(!page.text.contains("受付PC"));
 }
 
-async fn is_told(world: &World, certificate: &PeerCertificate, code: &str, fact: &str) {
+async fn is_told(world: &EnrollFixture, certificate: &PeerCertificate, code: &str, fact: &str) {
     let page = read(world, "/?lang=ja", certificate).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{code}");
     for words in [code, fact, "受付PC", "端末番号"] {
@@ -91,7 +91,7 @@ async fn is_told(world: &World, certificate: &PeerCertificate, code: &str, fact:
     assert_eq!((calendar.status, &calendar.json["code"]), (StatusCode::UNAUTHORIZED, &code.into()));
 }
 
-async fn suspend_tenant(world: &World) {
+async fn suspend_tenant(world: &EnrollFixture) {
     let ledger = &world.house.ledger;
     let tenant = ledger.tenants().await.unwrap().remove(0).id;
     let mut transaction = ledger.begin(support::NOW).await.unwrap();
@@ -100,8 +100,8 @@ async fn suspend_tenant(world: &World) {
     world.pass_time(Duration::from_secs(0)).await;
 }
 
-async fn enrolled() -> (World, PeerCertificate, DeviceId) {
-    let world = World::new().await;
+async fn enrolled() -> (EnrollFixture, PeerCertificate, DeviceId) {
+    let world = EnrollFixture::new().await;
     let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
     let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
     let certificate = certificate(&answer);
@@ -109,6 +109,6 @@ async fn enrolled() -> (World, PeerCertificate, DeviceId) {
     (world, certificate, device)
 }
 
-async fn read(world: &World, path: &str, certificate: &PeerCertificate) -> Answered {
+async fn read(world: &EnrollFixture, path: &str, certificate: &PeerCertificate) -> EnrollResponse {
     world.send(presenting(Request::get(path).body(Body::empty()).unwrap(), certificate)).await
 }

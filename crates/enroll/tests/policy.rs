@@ -20,9 +20,9 @@ use tegata_core::policy::OpeningHours;
 use tegata_core::{ApprovalId, EnrollmentPolicy, Platform, Refusal, Role, Timestamp};
 use tegata_storage::PolicyPlace;
 use tegata_web::PeerAddress;
-use world::{Answered, World, certificate, enrolling, fresh_csr, is_problem, post, rsa_csr};
+use world::{EnrollFixture, EnrollResponse, certificate, enrolling, fresh_csr, is_problem, post, rsa_csr};
 
-impl World {
+impl EnrollFixture {
     /// The rules of the tenant, from now on.
     async fn rule(&self, policy: EnrollmentPolicy) {
         let code = Code::parse(&self.invite(Role::Device).await).unwrap();
@@ -33,7 +33,7 @@ impl World {
         transaction.commit().await.unwrap();
     }
 
-    async fn decide(&self, waiting: &Answered, approved: bool) {
+    async fn decide(&self, waiting: &EnrollResponse, approved: bool) {
         let id = ApprovalId::parse(waiting.json["approval"].as_str().unwrap()).unwrap();
         let mut transaction = self.house.ledger.begin(self.now()).await.unwrap();
         if approved {
@@ -49,7 +49,7 @@ impl World {
         self.clock.now()
     }
 
-    async fn ask(&self, waiting: &Answered) -> Answered {
+    async fn ask(&self, waiting: &EnrollResponse) -> EnrollResponse {
         self.portal("/api/v1/approvals", &json!({"approval": waiting.json["approval"]})).await
     }
 }
@@ -70,7 +70,7 @@ fn approval() -> EnrollmentPolicy {
     EnrollmentPolicy { approval: true, ..EnrollmentPolicy::default() }
 }
 
-fn waits(answer: &Answered) {
+fn waits(answer: &EnrollResponse) {
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
     assert_eq!(answer.headers["retry-after"], "5");
     assert_eq!(answer.headers["cache-control"], "no-store");
@@ -80,7 +80,7 @@ fn waits(answer: &Answered) {
 
 #[tokio::test]
 async fn whoever_comes_from_elsewhere_is_refused_and_may_go_where_it_is_allowed() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let networks = ["192.0.2.0/24", "2001:db8:1::/48"].map(|text| text.parse().unwrap()).to_vec();
     world.rule(EnrollmentPolicy { networks: Some(networks), ..EnrollmentPolicy::default() }).await;
     let code = world.invite(Role::Device).await;
@@ -99,7 +99,7 @@ async fn whoever_comes_from_elsewhere_is_refused_and_may_go_where_it_is_allowed(
 
 #[tokio::test]
 async fn only_devices_of_the_kinds_that_are_allowed_are_enrolled() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let ios =
         EnrollmentPolicy { platforms: Some(BTreeSet::from([Platform::Ios])), ..EnrollmentPolicy::default() };
     world.rule(ios).await;
@@ -117,7 +117,7 @@ async fn only_devices_of_the_kinds_that_are_allowed_are_enrolled() {
 
 #[tokio::test]
 async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let hours =
         OpeningHours { windows: vec!["mon-fri 09:00-20:00".parse().unwrap()], ..OpeningHours::default() };
     let night = Timestamp::parse("2030-01-07T20:00:00+09:00").unwrap();
@@ -147,7 +147,7 @@ async fn whoever_comes_too_late_reads_when_to_come_in_both_languages() {
 
 #[tokio::test]
 async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let known = certificate(&world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await);
     let never = EnrollmentPolicy {
         devices: Some(0),
@@ -176,7 +176,7 @@ async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
 
 #[tokio::test]
 async fn who_waits_is_told_so_and_gets_the_certificate_once_somebody_has_approved() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     world.rule(approval()).await;
     let (code, csr) = (world.invite(Role::Device).await, fresh_csr());
     let waiting = world.enroll(&code, &csr).await;
@@ -207,7 +207,7 @@ async fn who_waits_is_told_so_and_gets_the_certificate_once_somebody_has_approve
 
 #[tokio::test]
 async fn an_approval_is_for_one_key_and_nobody_else_with_the_link_slips_in() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     world.rule(approval()).await;
     let (code, honest, thief) = (world.invite(Role::Device).await, fresh_csr(), fresh_csr());
     let waiting = world.enroll(&code, &honest).await;
@@ -231,7 +231,7 @@ async fn an_approval_is_for_one_key_and_nobody_else_with_the_link_slips_in() {
 
 #[tokio::test]
 async fn who_was_declined_reads_so_and_an_approval_that_nobody_gave_in_time_is_none() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     world.rule(approval()).await;
     let code = world.invite(Role::Device).await;
     let csr = fresh_csr();
@@ -253,7 +253,7 @@ async fn who_was_declined_reads_so_and_an_approval_that_nobody_gave_in_time_is_n
 
 #[tokio::test]
 async fn nobody_is_asked_about_what_could_not_be_issued_or_by_too_many() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     world.rule(approval()).await;
     let code = world.invite(Role::Device).await;
     let csr = base64(&rsa_csr());

@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use scribe::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{DAY, House, NOW, Place};
+use support::{CaFixture, DAY, LedgerPlace, NOW};
 use tegata_ca::{IssuerAssignment, KeySafe, Registrars};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{Clock, DeviceId, Role, TenantId, Thumbprint, Timestamp};
@@ -30,7 +30,7 @@ use tegata_storage::DeviceAction;
 use tegata_web::PeerAddress;
 use tempfile::TempDir;
 use tower::ServiceExt;
-use world::World;
+use world::EnrollFixture;
 use zeroize::Zeroizing;
 
 /// A safe without a lock.
@@ -48,7 +48,7 @@ impl KeySafe for Drawer {
 
 /// A world with the door, and a client before it.
 struct ScepDoor {
-    world: World,
+    world: EnrollFixture,
     routes: Router,
     client: Scribe,
     _folder: TempDir,
@@ -56,14 +56,14 @@ struct ScepDoor {
 
 impl ScepDoor {
     async fn open() -> Self {
-        let house = House::found(Place::sqlite()).await;
+        let house = CaFixture::found(LedgerPlace::sqlite()).await;
         let shared =
             IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
         Self::of(house, vec![shared]).await
     }
 
-    async fn of(house: House, posts: Vec<IssuerAssignment>) -> Self {
-        let world = World::with(house, posts).await;
+    async fn of(house: CaFixture, posts: Vec<IssuerAssignment>) -> Self {
+        let world = EnrollFixture::with(house, posts).await;
         let registrars = Registrars::new(Arc::new(Drawer), world.house.entropy.clone());
         let door = scep_routes(ScepServer::new(world.desk.clone(), Arc::new(registrars)));
         let folder = tempfile::tempdir().unwrap();
@@ -206,7 +206,7 @@ async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
 
 #[tokio::test]
 async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
-    let house = House::found(Place::sqlite()).await;
+    let house = CaFixture::found(LedgerPlace::sqlite()).await;
     let own = house.add_tenant("みどり薬局", NOW).await;
     let shared =
         IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };

@@ -15,7 +15,7 @@ use support::{NOW, OPERATOR};
 use tegata_core::id::Code;
 use tegata_core::{Refusal, Role, ShortCode};
 use tegata_web::{BehindProxy, PeerAddress};
-use world::{World, enrolling, fresh_csr, is_problem, post};
+use world::{EnrollFixture, enrolling, fresh_csr, is_problem, post};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -113,8 +113,8 @@ async fn a_withdrawn_invitations_short_code_is_withdrawn_too() {
 }
 
 /// A world, an invitation's short code as it is read out, and the code of its link.
-async fn invited() -> (World, String, String) {
-    let world = World::new().await;
+async fn invited() -> (EnrollFixture, String, String) {
+    let world = EnrollFixture::new().await;
     let link = world.invite(Role::Device).await;
     let invitation = world.house.invitation(&Code::parse(&link).unwrap()).await;
     let code = ShortCode::random(world.house.entropy.as_ref());

@@ -14,14 +14,14 @@ use std::time::Duration;
 use support::NOW;
 use tegata_core::{Refusal, Role};
 use tegata_web::PeerCertificate;
-use world::{World, enrolling, fresh_csr, post, presenting};
+use world::{EnrollFixture, enrolling, fresh_csr, post, presenting};
 
 const LIFE: Duration = Duration::from_mins(30);
 const MOMENT: Duration = Duration::from_millis(1);
 
 #[tokio::test]
 async fn what_a_profile_holds_enrols_once_and_for_half_an_hour() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let ticket = ticket(&world, form(&format!("code={code}"))).await;
     assert!(!ticket.contains(&code));
@@ -35,7 +35,7 @@ async fn what_a_profile_holds_enrols_once_and_for_half_an_hour() {
 
 #[tokio::test]
 async fn a_withdrawn_invitation_takes_its_tickets_along() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let ticket = ticket(&world, form(&format!("code={code}"))).await;
     let progress = opened(&world, &code).await;
@@ -46,7 +46,7 @@ async fn a_withdrawn_invitation_takes_its_tickets_along() {
 
 #[tokio::test]
 async fn nobody_makes_or_changes_a_ticket() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let ticket = ticket(&world, form(&format!("code={code}"))).await;
     for place in [0, 5, 20, ticket.len() - 2] {
@@ -59,7 +59,7 @@ async fn nobody_makes_or_changes_a_ticket() {
 
 #[tokio::test]
 async fn a_page_that_waits_learns_that_its_certificate_was_issued_and_can_do_nothing_else() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let code = world.invite(Role::Device).await;
     let progress = opened(&world, &code).await;
     assert_eq!(world.send(waiting(&progress)).await.json, json!({"state": "waiting"}));
@@ -80,7 +80,7 @@ async fn a_page_that_waits_learns_that_its_certificate_was_issued_and_can_do_not
 
 #[tokio::test]
 async fn a_ticket_for_a_renewal_is_given_to_the_devices_certificate_and_is_no_invitation() {
-    let world = World::new().await;
+    let world = EnrollFixture::new().await;
     let issued = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
     let device = world::certificate(&issued);
     let wish = "hardware_bound=false";
@@ -98,14 +98,14 @@ async fn a_ticket_for_a_renewal_is_given_to_the_devices_certificate_and_is_no_in
 }
 
 /// What is in the profile that is handed out for this form.
-async fn ticket(world: &World, form: Request<Body>) -> String {
+async fn ticket(world: &EnrollFixture, form: Request<Body>) -> String {
     let answer = world.send(form).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let (_, rest) = answer.text.split_once("<key>ClientIdentifier</key>").unwrap();
     rest.trim_start().trim_start_matches("<string>").split('<').next().unwrap().to_owned()
 }
 
-async fn opened(world: &World, code: &str) -> String {
+async fn opened(world: &EnrollFixture, code: &str) -> String {
     let opened = world.portal("/api/v1/invitations/open", &json!({"code": code})).await;
     opened.json["progress"].as_str().unwrap().to_owned()
 }

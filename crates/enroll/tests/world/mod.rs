@@ -1,6 +1,6 @@
 //! The desk behind its doors, with a clock that stands until it is moved.
 
-use crate::support::{House, NOW, OPERATOR, Place, csr, request};
+use crate::support::{CaFixture, LedgerPlace, NOW, OPERATOR, csr, request};
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -29,7 +29,7 @@ pub const PORTAL: &str = "https://portal.example";
 pub const DEVICE: &str = "https://device.example";
 
 pub struct EnrollFixture {
-    pub house: House,
+    pub house: CaFixture,
     pub clock: Arc<EnrollClock>,
     pub booth: Arc<Booth>,
     /// For the doors of the public listener.
@@ -86,13 +86,13 @@ impl EnrollClock {
 
 impl EnrollFixture {
     pub async fn new() -> Self {
-        let house = House::found(Place::sqlite()).await;
+        let house = CaFixture::found(LedgerPlace::sqlite()).await;
         let post = IssuerAssignment { authority: house.authority.clone(), tenant: None, at_work: true };
         Self::with(house, vec![post]).await
     }
 
     /// With CAs of one's own choice.
-    pub async fn with(house: House, posts: Vec<IssuerAssignment>) -> Self {
+    pub async fn with(house: CaFixture, posts: Vec<IssuerAssignment>) -> Self {
         let clock = Arc::new(EnrollClock(AtomicI64::new(NOW.millis())));
         let status = StatusCache::load(house.ledger.clone(), NOW).await.unwrap();
         let context = ServerContext {
