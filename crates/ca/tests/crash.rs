@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::{DAY, House, NOW, Place, first_time, order};
+use support::{CaFixture, DAY, LedgerPlace, NOW, first_time, order};
 use tegata_ca::{IssuanceStep, IssueError, IssuedCertificate, ParsedRequest};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::Code;
@@ -28,8 +28,8 @@ on_both_engines!(
     no_certificate_leaves_a_process_killed_at_any_moment_without_a_row,
 );
 
-async fn an_invitation_survives_a_kill_at_every_step(place: Place) {
-    let house = House::found(place).await;
+async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     for step in STEPS {
         let (code, invitation) = house.invite(Role::Device, NOW).await;
         let (csr, request) = fresh_request();
@@ -68,8 +68,8 @@ async fn an_invitation_survives_a_kill_at_every_step(place: Place) {
     nothing_is_wrong(&house).await;
 }
 
-async fn a_renewal_survives_a_kill_at_every_step(place: Place) {
-    let house = House::found(place).await;
+async fn a_renewal_survives_a_kill_at_every_step(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     for step in STEPS {
         let old = house.enroll(NOW).await;
         house.present(&old, NOW, NOW).await;
@@ -95,8 +95,8 @@ async fn a_renewal_survives_a_kill_at_every_step(place: Place) {
 }
 
 /// Not at the steps but anywhere, within a commit too: what the victim said it had been given is in the ledger.
-async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(place: Place) {
-    let house = House::found(place).await;
+async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let mut seen = 0;
     for round in 0u64..6 {
         let handed_over = house.place.file("handed-over");
@@ -129,7 +129,7 @@ async fn victim() {
     let Ok(text) = std::env::var("TEGATA_TEST_VICTIM") else { return };
     let words: Vec<_> = text.split('\n').collect();
     let [url, folder, step, words @ ..] = words.as_slice() else { panic!("an order has more words") };
-    let place = Place::at(url, folder.into());
+    let place = LedgerPlace::at(url, folder.into());
     let fatal = move |done: IssuanceStep| {
         if format!("{done:?}") == *step {
             let own = std::process::id().to_string();
@@ -142,9 +142,9 @@ async fn victim() {
     // Serials must not repeat between processes.
     let seed = 1_000_000 + u64::from(std::process::id());
     match words {
-        ["endless"] => issue_for_ever(House::reopen(place, seed).await).await,
+        ["endless"] => issue_for_ever(CaFixture::reopen(place, seed).await).await,
         [origin, right, device] => {
-            let house = House::reopen(place, seed).await;
+            let house = CaFixture::reopen(place, seed).await;
             let request = ParsedRequest::parse(&std::fs::read(house.place.file("csr")).unwrap()).unwrap();
             let device = DeviceId::parse(device).unwrap();
             let origin = if *origin == "renewal" {
@@ -160,7 +160,7 @@ async fn victim() {
     }
 }
 
-async fn issue_for_ever(house: House) {
+async fn issue_for_ever(house: CaFixture) {
     use std::io::Write;
     let file = std::fs::OpenOptions::new().append(true).open(house.place.file("handed-over")).unwrap();
     loop {
@@ -169,18 +169,18 @@ async fn issue_for_ever(house: House) {
     }
 }
 
-fn kill_at(house: &House, step: IssuanceStep, words: &[&str], csr: &[u8]) {
+fn kill_at(house: &CaFixture, step: IssuanceStep, words: &[&str], csr: &[u8]) {
     let step = format!("{step:?}");
     let status = start_with(house, &step, words, csr).wait().unwrap();
     assert!(!house.place.file("survived").exists(), "the certificate was handed over");
     assert_eq!(status.signal(), Some(9), "the victim must die at {step}, by SIGKILL");
 }
 
-fn start(house: &House, words: &[&str], csr: &[u8]) -> Child {
+fn start(house: &CaFixture, words: &[&str], csr: &[u8]) -> Child {
     start_with(house, "none", words, csr)
 }
 
-fn start_with(house: &House, step: &str, words: &[&str], csr: &[u8]) -> Child {
+fn start_with(house: &CaFixture, step: &str, words: &[&str], csr: &[u8]) -> Child {
     std::fs::write(house.place.file("csr"), csr).unwrap();
     let folder = house.place.folder().display().to_string();
     let order = [&[house.place.url(), &folder, step], words].concat().join("\n");
@@ -215,7 +215,7 @@ fn is_intention_only(rows: &[Certificate], generation: i64, request: &ParsedRequ
     assert!(contains(&row.tbs, row.serial.as_bytes()), "the intended bytes name the serial");
 }
 
-fn is_stored_once(house: &House, rows: &[Certificate], generation: i64, request: &ParsedRequest) {
+fn is_stored_once(house: &CaFixture, rows: &[Certificate], generation: i64, request: &ParsedRequest) {
     let [row] = rows else { panic!("{} rows", rows.len()) };
     assert_eq!((row.state, row.generation), (CertificateState::Issued, generation));
     assert_eq!(row.key_hash, request.key_hash());
@@ -223,7 +223,7 @@ fn is_stored_once(house: &House, rows: &[Certificate], generation: i64, request:
 }
 
 /// What was handed over is what the ledger has.
-async fn is_whole(house: &House, issued: &IssuedCertificate) {
+async fn is_whole(house: &CaFixture, issued: &IssuedCertificate) {
     let rows = house.ledger.certificates_of(&issued.device).await.unwrap();
     let row = rows.last().unwrap();
     assert_eq!(row.generation, i64::from(issued.generation));
@@ -231,20 +231,20 @@ async fn is_whole(house: &House, issued: &IssuedCertificate) {
     is_as_intended(house, row);
 }
 
-fn is_as_intended(house: &House, row: &Certificate) {
+fn is_as_intended(house: &CaFixture, row: &Certificate) {
     let (_, certificate) = X509Certificate::from_der(row.der.as_deref().unwrap()).unwrap();
     assert_eq!(certificate.tbs_certificate.as_ref(), row.tbs);
     let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();
     certificate.verify_signature(Some(issuer.public_key())).unwrap();
 }
 
-async fn is_on_the_crl(house: &House, row: &Certificate, now: Timestamp) {
+async fn is_on_the_crl(house: &CaFixture, row: &Certificate, now: Timestamp) {
     let ended = house.ended(now).await;
     assert!(ended.iter().any(|ended| ended.serial == row.serial), "a lost serial is on the CRL");
 }
 
 /// The ledger as a whole: the chain holds, what was left reserved is given up, every other row has its bytes.
-async fn nothing_is_wrong(house: &House) {
+async fn nothing_is_wrong(house: &CaFixture) {
     let mut left = Vec::new();
     for row in all(house).await {
         match row.state {
@@ -264,7 +264,7 @@ async fn nothing_is_wrong(house: &House) {
     house.ledger.verify_audit().await.unwrap().expect("the audit chain is whole");
 }
 
-async fn all(house: &House) -> Vec<Certificate> {
+async fn all(house: &CaFixture) -> Vec<Certificate> {
     house.ledger.certificates_after("", 0, 1_000_000).await.unwrap()
 }
 

@@ -5,9 +5,9 @@
 mod asking;
 mod support;
 
-use asking::{Desk, Said};
+use asking::{Desk, OcspReading};
 use std::time::Duration;
-use support::{House, NOW, OPERATOR, Place, first_time, order, request};
+use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request};
 use tegata_ca::{IssuanceStep, IssuedCertificate};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::{DeviceAction, TenantAction};
@@ -31,8 +31,8 @@ on_both_engines!(
     without_a_ledger_nothing_is_good,
 );
 
-async fn ocsp_says_what_the_ledger_says(place: Place) {
-    let house = House::found(place).await;
+async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let [good, lost, paused, laid_aside] =
         [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
     let later = NOW.plus(MINUTE);
@@ -41,25 +41,29 @@ async fn ocsp_says_what_the_ledger_says(place: Place) {
     act(&house, &laid_aside, DeviceAction::Retire, later).await;
     let desk = Desk::open(&house, later).await;
     let ask = async |serial: &Serial| desk.ask(&house.authority, serial, later).await;
-    assert_eq!(ask(&good.certificate.serial).await, Said::Good);
-    assert_eq!(ask(&lost.certificate.serial).await, Said::Revoked(Some(KEY_COMPROMISE)));
-    assert_eq!(ask(&paused.certificate.serial).await, Said::Revoked(Some(HOLD)));
-    assert!(matches!(ask(&laid_aside.certificate.serial).await, Said::Revoked(_)));
-    assert_eq!(ask(&Serial::random(&*house.entropy)).await, Said::Unknown);
+    assert_eq!(ask(&good.certificate.serial).await, OcspReading::Good);
+    assert_eq!(ask(&lost.certificate.serial).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
+    assert_eq!(ask(&paused.certificate.serial).await, OcspReading::Revoked(Some(HOLD)));
+    assert!(matches!(ask(&laid_aside.certificate.serial).await, OcspReading::Revoked(_)));
+    assert_eq!(ask(&Serial::random(&*house.entropy)).await, OcspReading::Unknown);
 
     act(&house, &paused, DeviceAction::Resume, later).await;
-    assert_eq!(ask(&paused.certificate.serial).await, Said::Good);
+    assert_eq!(ask(&paused.certificate.serial).await, OcspReading::Good);
 
     let reserved = reserve(&house).await;
-    assert_eq!(ask(&reserved).await, Said::Unknown, "what was never signed is not good");
+    assert_eq!(ask(&reserved).await, OcspReading::Unknown, "what was never signed is not good");
     let mut transaction = house.ledger.begin(later).await.unwrap();
     transaction.abandon_reserved(later).await.unwrap();
     transaction.commit().await.unwrap();
-    assert_eq!(ask(&reserved).await, Said::Revoked(Some(SUPERSEDED)), "what may have been signed is bad");
+    assert_eq!(
+        ask(&reserved).await,
+        OcspReading::Revoked(Some(SUPERSEDED)),
+        "what may have been signed is bad"
+    );
 }
 
-async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: Place) {
-    let house = House::found(place).await;
+async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let [one, other, third] = [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
     let desk = Desk::open(&house, NOW).await;
     let (authority, serial) = (&house.authority, &one.certificate.serial);
@@ -77,14 +81,14 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     assert_ne!(answer(later).await.der, first.der, "half its life is over");
 
     act(&house, &one, DeviceAction::Suspend, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, Said::Revoked(Some(HOLD)));
+    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Revoked(Some(HOLD)));
     let held = answer(later).await;
     act(&house, &third, LOST, later).await;
     assert_eq!(answer(later).await.der, held.der, "the same is not signed again");
     act(&house, &one, DeviceAction::Resume, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, Said::Good);
+    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Good);
     act(&house, &one, LOST, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, Said::Revoked(Some(KEY_COMPROMISE)));
+    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 
     let third = &third.certificate.serial;
     let of_third = async |now| {
@@ -93,14 +97,14 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     };
     let tenant = house.ledger.tenants().await.unwrap().remove(0).id;
     let fourth = house.enroll(later).await.certificate.serial;
-    assert_eq!(desk.ask(authority, &fourth, later).await, Said::Good);
+    assert_eq!(desk.ask(authority, &fourth, later).await, OcspReading::Good);
     for (action, said) in
-        [(TenantAction::Suspend, Said::Revoked(Some(HOLD))), (TenantAction::Resume, Said::Good)]
+        [(TenantAction::Suspend, OcspReading::Revoked(Some(HOLD))), (TenantAction::Resume, OcspReading::Good)]
     {
         let mut transaction = house.ledger.begin(later).await.unwrap();
         transaction.act_on_tenant(&tenant, action, "", &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
-        assert_eq!(of_third(later).await, Said::Revoked(Some(KEY_COMPROMISE)), "for itself");
+        assert_eq!(of_third(later).await, OcspReading::Revoked(Some(KEY_COMPROMISE)), "for itself");
         assert_eq!(desk.ask(authority, &fourth, later).await, said, "with its tenant");
     }
 
@@ -108,34 +112,34 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     assert!(unknown.validators.is_none(), "what is unknown may be issued in a moment");
 }
 
-async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: Place) {
-    let house = House::found(place).await;
+async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let desk = Desk::open(&house, NOW).await;
     let serial = &device.certificate.serial;
     let ask = async |now| asking::status(&desk.answer(&house.authority, serial, now).await.der, serial);
-    assert_eq!(ask(NOW).await, Said::Good);
+    assert_eq!(ask(NOW).await, OcspReading::Good);
     act(&house, &device, LOST, NOW).await;
     // The memory is not told. It may be believed for a second, and not longer.
-    assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, Said::Revoked(Some(KEY_COMPROMISE)));
+    assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 }
 
-async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: Place) {
-    let house = House::found(place).await;
+async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let (serial, end) = (&device.certificate.serial, device.not_after);
     let before = end.minus(MINUTE);
     let desk = Desk::open(&house, before).await;
-    assert_eq!(desk.ask(&house.authority, serial, before).await, Said::Good);
+    assert_eq!(desk.ask(&house.authority, serial, before).await, OcspReading::Good);
     act(&house, &device, LOST, before).await;
     let after = end.plus(Duration::from_secs(1));
     desk.status.catch_up(after).await.unwrap();
     desk.status.forget(after);
-    assert_eq!(desk.ask(&house.authority, serial, after).await, Said::Revoked(Some(KEY_COMPROMISE)));
+    assert_eq!(desk.ask(&house.authority, serial, after).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 }
 
-async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life(place: Place) {
-    let house = House::found(place).await;
+async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let desk = Desk::open(&house, NOW).await;
     let (authority, serial) = (&house.authority, &device.certificate.serial);
@@ -148,7 +152,7 @@ async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_i
     let (_, parsed) = X509Certificate::from_der(signed).unwrap();
     assert_eq!(parsed.tbs_certificate.as_ref(), first.tbs, "what was recorded is what was signed");
     assert!(contains(&ask(serial, NOW).await, signed), "the answer brings the certificate");
-    assert_eq!(asking::status(&ask(&first.serial, NOW).await, &first.serial), Said::Good);
+    assert_eq!(asking::status(&ask(&first.serial, NOW).await, &first.serial), OcspReading::Good);
 
     let later = NOW.plus(WEEK);
     desk.responders.appoint(authority, later).await.unwrap();
@@ -157,22 +161,22 @@ async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_i
     let second = recorded.iter().find(|one| one.serial != first.serial).unwrap();
     assert!(contains(&ask(serial, later).await, second.der.as_deref().unwrap()));
     assert!(first.not_after > later.plus(MINUTE * 5), "answers of the old one hold to their end");
-    assert_eq!(asking::status(&ask(&second.serial, later).await, &second.serial), Said::Good);
+    assert_eq!(asking::status(&ask(&second.serial, later).await, &second.serial), OcspReading::Good);
 }
 
-async fn without_a_ledger_nothing_is_good(place: Place) {
-    let house = House::found(place).await;
+async fn without_a_ledger_nothing_is_good(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let desk = Desk::open(&house, NOW).await;
     let serial = &device.certificate.serial;
-    assert_eq!(desk.ask(&house.authority, serial, NOW).await, Said::Good);
+    assert_eq!(desk.ask(&house.authority, serial, NOW).await, OcspReading::Good);
     house.ledger.close().await;
     let answer = desk.answer(&house.authority, serial, NOW.plus(MINUTE)).await;
     assert_eq!(*answer.der, [0x30, 3, 0x0a, 1, 3], "tryLater (RFC 6960 section 4.2.1), and nothing else");
     assert!(answer.validators.is_none());
 }
 
-async fn act(house: &House, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
+async fn act(house: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
     let mut transaction = house.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
@@ -183,7 +187,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Leaves a certificate reserved, as a requester that goes away in the middle does.
-async fn reserve(house: &House) -> Serial {
+async fn reserve(house: &CaFixture) -> Serial {
     let (_, invitation) = house.invite(Role::Device, NOW).await;
     let device = DeviceId::random(&*house.entropy);
     let (authority, entropy, id) = (house.authority.clone(), house.entropy.clone(), device.clone());

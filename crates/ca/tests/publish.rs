@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use support::{House, NOW, OPERATOR, Place};
+use support::{CaFixture, LedgerPlace, NOW, OPERATOR};
 use tegata_ca::{CrlError, IssuedCertificate, PublishError};
 use tegata_core::{CLOCKS_APART, RevocationReason, Serial, Timestamp};
 use tegata_storage::DeviceAction;
@@ -33,8 +33,8 @@ on_both_engines!(
     without_a_ledger_nothing_is_published,
 );
 
-async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: Place) {
-    let house = House::found(place).await;
+async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let (lost, paused, good) = (house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await);
     let first = publish(&house, NOW).await;
     assert_eq!(first.entries.len(), 0);
@@ -59,8 +59,8 @@ async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: Pla
     assert_eq!(fourth.entries.get(&paused.certificate.serial), Some(&KEY_COMPROMISE), "a hold can harden");
 }
 
-async fn an_old_generation_is_listed_as_superseded(place: Place) {
-    let house = House::found(place).await;
+async fn an_old_generation_is_listed_as_superseded(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let old = house.enroll(NOW).await;
     house.present(&old, NOW, NOW).await;
     let new = house.renew(&old, NOW).await.unwrap();
@@ -75,8 +75,8 @@ async fn an_old_generation_is_listed_as_superseded(place: Place) {
     assert_eq!(list.entries, HashMap::from([(old.certificate.serial, SUPERSEDED)]));
 }
 
-async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: Place) {
-    let house = House::found(place).await;
+async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let first = publish(&house, NOW).await;
     let entries = house.ledger.verify_audit().await.unwrap().unwrap();
@@ -95,9 +95,9 @@ async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(pla
     assert!(publish(&house, NOW.plus(MINUTE * 61)).await.number > hourly.number);
 }
 
-async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: Place) {
-    let house = House::found(place).await;
-    let other = House::reopen(house.place.clone(), 2).await;
+async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
+    let other = CaFixture::reopen(house.place.clone(), 2).await;
     let mut devices = Vec::new();
     for _ in 0..24 {
         devices.push(house.enroll(NOW).await);
@@ -134,8 +134,8 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
     assert!(last.number <= first + devices.len() as u64, "a number for each change at most");
 }
 
-async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: Place) {
-    let house = House::found(place).await;
+async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let device = house.enroll(NOW).await;
     let first = publish(&house, NOW).await;
     act(&house, &device, LOST, NOW).await;
@@ -148,8 +148,8 @@ async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: P
     assert_eq!(publish(&house, NOW).await.entries.len(), 1);
 }
 
-async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(place: Place) {
-    let house = House::found(place).await;
+async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     let [one, two] = [house.enroll(NOW).await, house.enroll(NOW).await];
     let first = publish(&house, NOW.plus(CLOCKS_APART)).await;
     act(&house, &one, LOST, NOW).await;
@@ -171,8 +171,8 @@ async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(
     assert!(right.number > ahead.number, "the number never goes back");
 }
 
-async fn a_shard_that_fails_holds_no_other_up(place: Place) {
-    let house = House::found_with(place, 4).await;
+async fn a_shard_that_fails_holds_no_other_up(place: LedgerPlace) {
+    let house = CaFixture::found_with(place, 4).await;
     publish_all(&house, NOW).await.unwrap();
     let mut devices = Vec::new();
     while devices.iter().map(|device| shard_of(&house, device)).collect::<HashSet<_>>().len() < 4 {
@@ -191,8 +191,8 @@ async fn a_shard_that_fails_holds_no_other_up(place: Place) {
     assert_eq!(behind.map(|shard| shard.number).collect::<Vec<_>>(), [1]);
 }
 
-async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: Place) {
-    let house = House::found_with(place, 8).await;
+async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: LedgerPlace) {
+    let house = CaFixture::found_with(place, 8).await;
     let mut devices = Vec::new();
     for _ in 0..24 {
         let device = house.enroll(NOW).await;
@@ -212,8 +212,8 @@ async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: Place) {
     }
 }
 
-async fn without_a_ledger_nothing_is_published(place: Place) {
-    let house = House::found(place).await;
+async fn without_a_ledger_nothing_is_published(place: LedgerPlace) {
+    let house = CaFixture::found(place).await;
     house.ledger.close().await;
     assert!(house.authority.publish_crls(NOW).await.is_err());
 }
@@ -227,13 +227,13 @@ struct List {
 }
 
 /// The list that is out after a publisher's turn.
-async fn publish(house: &House, now: Timestamp) -> List {
+async fn publish(house: &CaFixture, now: Timestamp) -> List {
     let claimed = publish_all(house, now).await.unwrap();
     assert_eq!(claimed, house.ledger.feed_head().await.unwrap());
     read(house, 0).await
 }
 
-async fn publish_all(house: &House, now: Timestamp) -> Result<u64, PublishError> {
+async fn publish_all(house: &CaFixture, now: Timestamp) -> Result<u64, PublishError> {
     let claimed = house.authority.publish_crls(now).await?;
     for shard in house.ledger.shards(house.authority.issuer().id()).await? {
         assert_eq!(shard.published.unwrap().revision, shard.revision);
@@ -242,7 +242,7 @@ async fn publish_all(house: &House, now: Timestamp) -> Result<u64, PublishError>
 }
 
 /// The list that is out, read by somebody else's parser.
-async fn read(house: &House, shard: u16) -> List {
+async fn read(house: &CaFixture, shard: u16) -> List {
     let issuer = house.authority.issuer().id();
     let stored = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
     let (rest, crl) = CertificateRevocationList::from_der(&stored.der).unwrap();
@@ -263,7 +263,7 @@ async fn read(house: &House, shard: u16) -> List {
     }
 }
 
-async fn damage_list(house: &House, shard: u16) {
+async fn damage_list(house: &CaFixture, shard: u16) {
     let issuer = house.authority.issuer().id();
     let mut list = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
     list.number += 1;
@@ -273,7 +273,7 @@ async fn damage_list(house: &House, shard: u16) {
     transaction.commit().await.unwrap();
 }
 
-fn shard_of(house: &House, device: &IssuedCertificate) -> u16 {
+fn shard_of(house: &CaFixture, device: &IssuedCertificate) -> u16 {
     house.authority.endpoints().shard_of(&device.certificate.serial)
 }
 
@@ -282,7 +282,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-async fn act(house: &House, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
+async fn act(house: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
     let mut transaction = house.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();

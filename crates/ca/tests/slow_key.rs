@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{House, NOW, Place, first_time, request};
+use support::{CaFixture, LedgerPlace, NOW, first_time, request};
 use tegata_ca::{CaKey, CaKeyError, IssueError, OcspRequest, PrepareError, PublishError};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Role};
@@ -54,11 +54,11 @@ impl SlowDevice {
     }
 }
 
-async fn house() -> (House, SlowDevice) {
-    let place = House::found(Place::sqlite()).await.place;
+async fn house() -> (CaFixture, SlowDevice) {
+    let place = CaFixture::found(LedgerPlace::sqlite()).await.place;
     let ((asking, asked), (tell, told)) = (mpsc::unbounded_channel(), channel());
     let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn CaKey>;
-    (House::reopen_with(place, 2, wrap).await, SlowDevice { asked, tell })
+    (CaFixture::reopen_with(place, 2, wrap).await, SlowDevice { asked, tell })
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ fn status(response: &[u8]) -> u8 {
 }
 
 /// About a certificate that was never issued.
-fn question(house: &House) -> OcspRequest {
+fn question(house: &CaFixture) -> OcspRequest {
     let (issuer, file) = (house.place.file("issuing.pem"), house.place.file("question"));
     let pem = base64(house.authority.issuer().certificate());
     let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");

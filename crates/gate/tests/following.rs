@@ -6,7 +6,7 @@ mod support;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use std::time::Duration;
-use support::{Authority, Platform, device, eventually, new_key, within};
+use support::{Authority, TestPlatform, device, eventually, new_key, within};
 use tegata_core::feed::{Change, Denial};
 use tegata_core::jws::KeySet;
 use tegata_core::{Refusal, Thumbprint};
@@ -30,7 +30,7 @@ fn revoked() -> Change {
 
 #[tokio::test]
 async fn a_revocation_reaches_the_gate_within_a_second_and_the_platform_gets_a_receipt() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
     assert_eq!(enter(&gate, &token), Ok(()));
@@ -54,7 +54,7 @@ async fn a_revocation_reaches_the_gate_within_a_second_and_the_platform_gets_a_r
 
 #[tokio::test]
 async fn a_gate_outlives_the_platform_for_a_while_then_fails_closed_then_catches_up() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
     platform.go_away().await;
@@ -72,7 +72,7 @@ async fn a_gate_outlives_the_platform_for_a_while_then_fails_closed_then_catches
 
 #[tokio::test]
 async fn a_platform_that_holds_the_line_and_says_nothing_is_left_for_a_new_connection() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
     platform.facts().silent = true;
@@ -84,7 +84,7 @@ async fn a_platform_that_holds_the_line_and_says_nothing_is_left_for_a_new_conne
 
 #[tokio::test]
 async fn a_new_signing_key_is_fetched_when_it_is_first_used_and_an_unpublished_one_never_believed() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     // Keys younger than a second are not fetched again.
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -106,7 +106,7 @@ async fn a_new_signing_key_is_fetched_when_it_is_first_used_and_an_unpublished_o
 
 #[tokio::test]
 async fn what_a_gate_keeps_on_disk_is_believed_after_the_key_that_signed_it_is_gone() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let disk = tempfile::tempdir().unwrap();
     let mut config = platform.config();
     config.state = Some(disk.path().into());
@@ -140,7 +140,7 @@ async fn what_a_gate_keeps_on_disk_is_believed_after_the_key_that_signed_it_is_g
 #[tokio::test]
 async fn a_feed_or_metadata_of_another_issuer_changes_nothing() {
     for liar in [0, 1] {
-        let platform = Platform::start().await;
+        let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
         let token = platform.token(&device(), certificate());
         platform.go_away().await;
@@ -160,7 +160,7 @@ async fn a_feed_or_metadata_of_another_issuer_changes_nothing() {
 
 #[tokio::test]
 async fn a_platform_that_lost_events_is_not_followed() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     platform.happen(revoked());
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
@@ -174,7 +174,7 @@ async fn a_platform_that_lost_events_is_not_followed() {
 
 #[tokio::test]
 async fn a_restarted_gate_serves_from_disk_while_the_platform_is_away_and_not_longer_than_allowed() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = platform.config();
     config.state = Some(folder.path().into());
@@ -218,7 +218,7 @@ async fn a_restarted_gate_serves_from_disk_while_the_platform_is_away_and_not_lo
 
 #[tokio::test]
 async fn a_server_of_another_authority_is_not_spoken_to() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let mut config = platform.config();
     config.trust = Authority::new().roots();
     let gate = platform.gate_with(config);
@@ -229,7 +229,7 @@ async fn a_server_of_another_authority_is_not_spoken_to() {
 
 #[tokio::test]
 async fn a_gate_without_its_certificate_or_its_folder_does_not_start() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let entropy = std::sync::Arc::new(tegata_core::entropy::Seeded::new(1));
     let mut config = platform.config();
     config.state = Some(platform.identity().join("missing"));
@@ -241,7 +241,7 @@ async fn a_gate_without_its_certificate_or_its_folder_does_not_start() {
 
 #[tokio::test]
 async fn a_gate_set_back_in_time_is_not_kept_young_by_that() {
-    let platform = Platform::start().await;
+    let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
     platform.go_away().await;

@@ -12,8 +12,8 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::client::{Client, escaped, tls};
-use support::{Party, Platform, device, eventually};
+use support::client::{TestClient, escaped, tls};
+use support::{Party, TestPlatform, device, eventually};
 use tegata_core::feed::{Change, Denial};
 use tegata_gate::forward_auth::{ForwardAuth, serve};
 use tegata_gate::{HeaderSource, Network};
@@ -24,7 +24,7 @@ const RECIPE: &str = include_str!("../../../docs/recipes/nginx.conf");
 
 /// nginx in front of a gate and a product that tells which headers it received.
 struct NginxFixture {
-    platform: Platform,
+    platform: TestPlatform,
     device: Party,
     token: String,
     port: u16,
@@ -34,7 +34,7 @@ struct NginxFixture {
 
 impl NginxFixture {
     async fn build() -> Self {
-        let platform = Platform::start().await;
+        let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
         let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -51,8 +51,8 @@ impl NginxFixture {
         house
     }
 
-    async fn client(&self, party: Option<&Party>) -> Client {
-        Client::secure(self.port, tls(self.platform.authority.roots(), party)).await.0
+    async fn client(&self, party: Option<&Party>) -> TestClient {
+        TestClient::secure(self.port, tls(self.platform.authority.roots(), party)).await.0
     }
 
     fn bearer(&self) -> String {
@@ -72,7 +72,7 @@ async fn free_port() -> u16 {
 }
 
 /// The lines of the recipe, with this test's addresses and files.
-fn recipe(platform: &Platform, folder: &Path, port: u16, gate: u16, product: u16) -> String {
+fn recipe(platform: &TestPlatform, folder: &Path, port: u16, gate: u16, product: u16) -> String {
     let server = platform.authority.server();
     for (name, text) in [
         ("server.pem", &server.certificate_pem),
@@ -205,7 +205,7 @@ async fn no_session_is_resumed() {
     let bearer = house.bearer();
     let config = tls(house.platform.authority.roots(), Some(&house.device));
     for _ in 0..3 {
-        let (mut client, resumed) = Client::secure(house.port, config.clone()).await;
+        let (mut client, resumed) = TestClient::secure(house.port, config.clone()).await;
         assert_eq!(client.get("/", &[("authorization", &bearer)]).await.status, 200);
         assert!(!resumed);
     }

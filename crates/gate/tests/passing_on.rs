@@ -4,7 +4,7 @@
 mod support;
 
 use std::time::Duration;
-use support::client::{Client, tls};
+use support::client::{TestClient, tls};
 use support::gated::GatedProduct;
 use support::within;
 
@@ -82,7 +82,7 @@ async fn a_name_that_is_no_token_goes_no_further() {
 async fn cookies_that_http_2_sends_one_by_one_reach_the_product_in_one_line() {
     let gated = GatedProduct::build().await;
     let config = tls(gated.platform.authority.roots(), Some(&gated.device));
-    let mut client = Client::http2(gated.port, config).await;
+    let mut client = TestClient::http2(gated.port, config).await;
     let headers = [("authorization", &*gated.bearer), ("cookie", "session=abc"), ("cookie", "lang=ja")];
     let answer = client.get("https://localhost/headers", &headers).await;
     assert!(answer.body.contains("cookie: session=abc; lang=ja\n"), "{}", answer.body);

@@ -13,8 +13,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::client::{Client, escaped};
-use support::{Party, Platform, device};
+use support::client::{TestClient, escaped};
+use support::{Party, TestPlatform, device};
 use tegata_core::Timestamp;
 use tegata_core::feed::{Change, Denial, TokenHolder, TokensBefore};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
@@ -29,7 +29,7 @@ use tower_service::Service;
 const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 struct ProductsFixture {
-    platform: Platform,
+    platform: TestPlatform,
     gate: Gate,
     party: Party,
     bearer: String,
@@ -37,7 +37,7 @@ struct ProductsFixture {
 
 impl ProductsFixture {
     async fn new() -> Self {
-        let platform = Platform::start().await;
+        let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
         let party = platform.authority.client();
         let bearer = format!("Bearer {}", platform.token(&device(), party.thumbprint()));
@@ -283,7 +283,7 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
     let service = tokio::spawn(serve(listener, world.gate.clone(), config, shutdown));
-    let mut client = Client::plain(port).await;
+    let mut client = TestClient::plain(port).await;
 
     let health = client.get("/health", &[]).await;
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();

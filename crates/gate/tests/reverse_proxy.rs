@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
-use support::client::{Client, escaped, hesitant, tls};
+use support::client::{TestClient, escaped, hesitant, tls};
 use support::gated::GatedProduct;
 use support::raw::Raw;
 use support::{device, within};
@@ -88,7 +88,7 @@ async fn bodies_stream_both_ways_and_trailers_do_not_become_headers() {
 async fn http_2_clients_reach_an_http_1_product_over_connections_that_are_kept() {
     let gated = GatedProduct::build().await;
     let mut client =
-        Client::http2(gated.port, tls(gated.platform.authority.roots(), Some(&gated.device))).await;
+        TestClient::http2(gated.port, tls(gated.platform.authority.roots(), Some(&gated.device))).await;
     for _ in 0..5 {
         let answer = client.get("https://localhost/headers", &[("authorization", &gated.bearer)]).await;
         assert_eq!(answer.status, 200);
@@ -201,7 +201,7 @@ async fn no_session_is_resumed_and_older_tls_is_not_spoken() {
     let gated = GatedProduct::build().await;
     let config = tls(gated.platform.authority.roots(), Some(&gated.device));
     for _ in 0..3 {
-        let (mut client, resumed) = Client::secure(gated.port, config.clone()).await;
+        let (mut client, resumed) = TestClient::secure(gated.port, config.clone()).await;
         assert_eq!(client.get("/headers", &[("authorization", &gated.bearer)]).await.status, 200);
         assert!(!resumed);
     }
@@ -224,7 +224,7 @@ async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
     let moment = Duration::from_millis(300);
     let gated = GatedProduct::with(|proxy| proxy.limits.listener.handshake = moment).await;
     let config = tls(gated.platform.authority.roots(), Some(&gated.device));
-    let (mut client, _) = Client::secure(gated.port, hesitant(&config, 3 * moment)).await;
+    let (mut client, _) = TestClient::secure(gated.port, hesitant(&config, 3 * moment)).await;
     assert_eq!(client.get("/", &[("authorization", &gated.bearer)]).await.status, 200);
 }
 
@@ -265,7 +265,7 @@ async fn nobody_waits_for_ever_and_nobody_sends_without_end() {
     raw.say("GET / HTTP/1.1\r\nhost: local").await;
     within(SOON, raw.end()).await;
     let config = tls(gated.platform.authority.roots(), Some(&gated.device));
-    within(2 * SOON, Client::http2(gated.port, config).await.end()).await;
+    within(2 * SOON, TestClient::http2(gated.port, config).await.end()).await;
     let mut raw = gated.raw().await;
     raw.say(&gated.head("GET /", &format!("x-long: {}\r\n", "x".repeat(40_000)))).await;
     assert!(within(SOON, raw.until("\r\n\r\n")).await.starts_with("HTTP/1.1 431"));
@@ -285,10 +285,10 @@ async fn behind_another_proxy_only_its_word_counts() {
     let value = format!(":{}:", tegata_core::encoding::base64(&gated.device.certificate));
     let headers =
         [("authorization", &*gated.bearer), ("client-cert", &value), ("x-forwarded-for", "192.0.2.7")];
-    let answer = Client::plain(gated.port).await.get("/headers", &headers).await;
+    let answer = TestClient::plain(gated.port).await.get("/headers", &headers).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(answer.body.contains("x-forwarded-for: 192.0.2.7\n") && !answer.body.contains("client-cert"));
-    let answer = Client::plain(gated.port).await.get("/headers", &headers[..1]).await;
+    let answer = TestClient::plain(gated.port).await.get("/headers", &headers[..1]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-01"));
 
     let elsewhere = HeaderSource::rfc9440(vec!["192.0.2.1".parse().unwrap()]);

@@ -7,7 +7,7 @@ use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use std::time::Duration;
-use support::{PATIENCE, SOON, Server, certificate, connect, http2};
+use support::{EchoServer, PATIENCE, SOON, certificate, connect, http2};
 use tegata_net::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ const FLOOD: [u8; 4] = [127, 0, 0, 2];
 async fn whoever_connects_and_says_nothing_is_let_go_in_every_protocol() {
     let limits =
         Limits { handshake: SOON, choice: SOON, first_request: SOON, drain: SOON, ..Limits::default() };
-    let server = Server::start(limits).await;
+    let server = EchoServer::start(limits).await;
     let _tcp =
         [TcpStream::connect(server.plain).await.unwrap(), TcpStream::connect(server.secure).await.unwrap()];
     let _http1 = server.connect(HOME, "http/1.1").await;
@@ -32,7 +32,7 @@ async fn whoever_connects_and_says_nothing_is_let_go_in_every_protocol() {
 #[tokio::test]
 async fn an_idle_http_2_connection_is_let_go_and_one_with_an_answer_under_way_is_not() {
     let limits = Limits { idle: SOON, stalled: SOON, drain: SOON, ..Limits::default() };
-    let server = Server::start(limits).await;
+    let server = EchoServer::start(limits).await;
     let (mut idle, ended) = http2(server.connect(HOME, "h2").await).await;
     assert_eq!(idle.send_request(get("/")).await.unwrap().status(), 200);
     let (mut busy, still) = http2(server.connect(HOME, "h2").await).await;
@@ -46,7 +46,7 @@ async fn an_idle_http_2_connection_is_let_go_and_one_with_an_answer_under_way_is
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_silence_delays_nobody_and_costs_a_bounded_number_of_connections() {
     let limits = Limits { connections: 200, per_network: 60, silent: 100, ..Limits::default() };
-    let server = Server::start(limits).await;
+    let server = EchoServer::start(limits).await;
     let (mut kept, still) = http2(server.connect(HOME, "h2").await).await;
     assert_eq!(kept.send_request(get("/")).await.unwrap().status(), 200);
     let mut flood = Vec::new();
@@ -66,7 +66,7 @@ async fn a_flood_of_silence_delays_nobody_and_costs_a_bounded_number_of_connecti
 
 #[tokio::test]
 async fn a_network_gets_its_share_of_connections_and_no_more() {
-    let server = Server::start(Limits { per_network: 3, ..Limits::default() }).await;
+    let server = EchoServer::start(Limits { per_network: 3, ..Limits::default() }).await;
     let mut speaking = Vec::new();
     for _ in 0..3 {
         let (mut sender, connection) = http2(server.connect(FLOOD, "h2").await).await;
@@ -84,7 +84,7 @@ async fn a_network_gets_its_share_of_connections_and_no_more() {
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_in_either_protocol() {
     let limits = Limits { stalled: SOON, drain: SOON, ..Limits::default() };
-    let server = Server::start(limits).await;
+    let server = EchoServer::start(limits).await;
     let mut http1 = connect(HOME, server.plain).await;
     http1.write_all(b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let (mut sender, _connection) = http2(server.connect(HOME, "h2").await).await;
@@ -96,7 +96,7 @@ async fn an_answer_that_is_not_taken_ends_in_either_protocol() {
 #[tokio::test]
 async fn whoever_reads_slowly_but_steadily_gets_the_whole_answer() {
     let limits = Limits { stalled: SOON, header: SOON, idle: SOON, drain: SOON, ..Limits::default() };
-    let server = Server::start(limits).await;
+    let server = EchoServer::start(limits).await;
     let mut stream = TcpStream::connect(server.plain).await.unwrap();
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
     let (mut heard, mut part) = (0, vec![0; 1024 * 1024]);
@@ -114,7 +114,7 @@ async fn whoever_reads_slowly_but_steadily_gets_the_whole_answer() {
 
 #[tokio::test]
 async fn what_http_1_1_does_not_allow_is_refused_with_its_own_status() {
-    let server = Server::start(Limits::default()).await;
+    let server = EchoServer::start(Limits::default()).await;
     let chunked = "POST /read HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     for (letters, status) in [
         ("GET / HTTP/1.1\r\n\r\n", "400"),
@@ -140,7 +140,7 @@ async fn what_http_1_1_does_not_allow_is_refused_with_its_own_status() {
 
 #[tokio::test]
 async fn a_replaced_certificate_is_shown_to_the_next_connection_and_a_wrong_one_never() {
-    let server = Server::start(Limits::default()).await;
+    let server = EchoServer::start(Limits::default()).await;
     let (mut kept, _connection) = http2(server.connect(HOME, "h2").await).await;
     let (old, old_key) = certificate();
     let (new, new_key) = certificate();

@@ -11,7 +11,7 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn a_key_and_an_invitation_have_one_account(house: House) {
+    async fn a_key_and_an_invitation_have_one_account(house: LedgerFixture) {
         let house = &house;
         let invited = house.invite("server", day(0)).await;
         let account = add_account(house, "key", Some(&invited.id)).await.unwrap();
@@ -37,7 +37,7 @@ on_both_engines! {
         assert_eq!(house.ledger.acme_account_of("key").await.unwrap(), None);
     }
 
-    async fn an_order_waits_for_one_key_and_becomes_one_certificate(house: House) {
+    async fn an_order_waits_for_one_key_and_becomes_one_certificate(house: LedgerFixture) {
         let house = &house;
         let invited = house.invite("iPad", day(0)).await;
         let account = add_account(house, "key", None).await.unwrap();
@@ -66,7 +66,7 @@ on_both_engines! {
         assert!(!house.ledger.is_acme_certificate_of(&account.id, &foreign.1).await.unwrap());
     }
 
-    async fn an_account_knows_the_device_that_its_order_became_and_no_other(house: House) {
+    async fn an_account_knows_the_device_that_its_order_became_and_no_other(house: LedgerFixture) {
         let house = &house;
         let (mine, yours) = (house.invite("mine", day(0)).await, house.invite("yours", day(0)).await);
         let account = add_account(house, "mine", Some(&mine.id)).await.unwrap();
@@ -84,7 +84,7 @@ on_both_engines! {
         assert_eq!(known.device, None, "a page has used the invitation");
     }
 
-    async fn what_came_to_nothing_is_forgotten(house: House) {
+    async fn what_came_to_nothing_is_forgotten(house: LedgerFixture) {
         let house = &house;
         let invited = house.invite("server", day(0)).await;
         let account = add_account(house, "bound", Some(&invited.id)).await.unwrap();
@@ -107,7 +107,7 @@ on_both_engines! {
         assert!(house.ledger.acme_account(&account.id).await.unwrap().is_some());
     }
 
-    async fn an_account_that_was_closed_orders_nothing(house: House) {
+    async fn an_account_that_was_closed_orders_nothing(house: LedgerFixture) {
         let house = &house;
         let invited = house.invite("server", day(0)).await;
         let account = add_account(house, "key", Some(&invited.id)).await.unwrap();

@@ -15,14 +15,14 @@ fn ahead() -> Timestamp {
 }
 
 on_both_engines! {
-    async fn a_surface_heard_of_in_the_future_is_not_waited_for_and_is_heard_of_again(house: House) {
+    async fn a_surface_heard_of_in_the_future_is_not_waited_for_and_is_heard_of_again(house: LedgerFixture) {
         house.ledger.acknowledge("gate:gone", 1, ahead()).await.unwrap();
         house.ledger.acknowledge("gate:a", 1, ahead()).await.unwrap();
         house.ledger.acknowledge("gate:a", 1, day(1)).await.unwrap();
         assert_eq!(house.ledger.surfaces_alive(day(1)).await.unwrap(), ["gate:a"]);
     }
 
-    async fn a_right_to_send_taken_in_the_future_ends_now(house: House) {
+    async fn a_right_to_send_taken_in_the_future_ends_now(house: LedgerFixture) {
         let lease = Duration::from_secs(30);
         let claim = async |sender: &str, at: Timestamp| {
             house.ledger.claim_receiver(("siem", false), sender, at.plus(lease), at).await.unwrap().is_some()
@@ -32,14 +32,14 @@ on_both_engines! {
         assert!(!claim("another", day(1)).await, "and it is one's alone");
     }
 
-    async fn a_refresh_token_given_in_the_future_is_over(house: House) {
+    async fn a_refresh_token_given_in_the_future_is_over(house: LedgerFixture) {
         let session = house.session().await;
         let before = day(1).minus(DAY);
         let (rotation, _) = house.refresh(&session, &session.first, before).await;
         assert!(matches!(rotation, Rotation::Refused), "it would live longer than any may");
     }
 
-    async fn a_device_signed_out_in_the_future_can_sign_in_again_and_be_signed_out_again(house: House) {
+    async fn a_device_signed_out_in_the_future_can_sign_in_again_and_be_signed_out_again(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let holder = TokenHolder::Device(device.clone());
         house.sign_out(&holder, ahead()).await.unwrap();
@@ -52,7 +52,7 @@ on_both_engines! {
         assert!(known > day(2) && !known.is_ahead_of(day(2)), "{known}");
     }
 
-    async fn what_a_wrong_clock_had_forgotten_is_denied_again(house: House) {
+    async fn what_a_wrong_clock_had_forgotten_is_denied_again(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await.unwrap();
         house.write(day(1), async |transaction| {

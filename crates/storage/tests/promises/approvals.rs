@@ -47,7 +47,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(house: House) {
+    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(house: LedgerFixture) {
         let invited = house.invite("iPad", day(0)).await;
         let [wish, other] = [house.wish(&invited), house.wish(&invited)];
         for asked in [&wish, &other] {
@@ -68,7 +68,7 @@ on_both_engines! {
         assert!(guarded(&house.pass_on(&wish, &first, day(0)).await), "it is over");
     }
 
-    async fn a_key_waits_once_and_the_decision_is_its_own(house: House) {
+    async fn a_key_waits_once_and_the_decision_is_its_own(house: LedgerFixture) {
         let before = house.audited().await;
         let invited = house.invite("受付PC", day(0)).await;
         let [first, second] = [house.wish(&invited), house.wish(&invited)];
@@ -99,7 +99,7 @@ on_both_engines! {
         );
     }
 
-    async fn nobody_waits_for_ever(house: House) {
+    async fn nobody_waits_for_ever(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let wish = house.wish(&invited);
         house.ask(&wish, day(0)).await.unwrap();
@@ -115,7 +115,7 @@ on_both_engines! {
         assert!(house.ledger.approval_for(&invited.id, &wish.key_hash).await.unwrap().is_none());
     }
 
-    async fn a_link_in_many_hands_fills_no_list(house: House) {
+    async fn a_link_in_many_hands_fills_no_list(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let mut wishes = Vec::new();
         for _ in 0..5 {
@@ -131,7 +131,7 @@ on_both_engines! {
         house.ask(&one_more, day(0)).await.expect("a decision makes room");
     }
 
-    async fn who_has_no_open_invitation_waits_for_nothing(house: House) {
+    async fn who_has_no_open_invitation_waits_for_nothing(house: LedgerFixture) {
         let [withdrawn, used] = [house.invite("受付PC", day(0)).await, house.invite("受付PC", day(0)).await];
         let waiting = [house.wish(&withdrawn), house.wish(&used)];
         for wish in &waiting {

@@ -9,7 +9,7 @@ use tegata_core::{DeviceId, Timestamp};
 use tegata_storage::{AuditFault, AuditLink, AuditRetention, DeviceAction, IssuanceRight, IssuedToken};
 
 on_both_engines! {
-    async fn one_change_is_one_entry(house: House) {
+    async fn one_change_is_one_entry(house: LedgerFixture) {
         let before = house.audited().await;
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
@@ -55,7 +55,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn every_ended_certificate_has_its_entry(house: House) {
+    async fn every_ended_certificate_has_its_entry(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = tegata_core::DeviceId::random(&house.entropy);
         let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
@@ -71,7 +71,7 @@ on_both_engines! {
         assert_eq!(house.actions_after(before + 2).await, ["certificate.abandoned"]);
     }
 
-    async fn what_happened_to_a_device_is_found_under_it(house: House) {
+    async fn what_happened_to_a_device_is_found_under_it(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.enrol(day(0)).await;
         house.present(&first, day(1)).await;
@@ -81,20 +81,20 @@ on_both_engines! {
         assert_eq!(house.ledger.audit_of(&device, 1).await.unwrap(), entries[..1]);
     }
 
-    async fn an_entry_that_was_edited_is_found(house: House) {
+    async fn an_entry_that_was_edited_is_found(house: LedgerFixture) {
         let entries = busy(house).await;
         house.place.tamper("UPDATE audit SET entry = REPLACE(entry, 'operator:test', 'operator:else') WHERE seq = 2").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(2)));
         assert!(entries > 3);
     }
 
-    async fn a_hash_that_was_edited_is_found(house: House) {
+    async fn a_hash_that_was_edited_is_found(house: LedgerFixture) {
         busy(house).await;
         house.place.tamper("UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 1) WHERE seq = 3").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(3)));
     }
 
-    async fn an_entry_filed_under_another_time_or_device_is_found(house: House) {
+    async fn an_entry_filed_under_another_time_or_device_is_found(house: LedgerFixture) {
         busy(house).await;
         house.place.tamper("UPDATE audit SET at = at - 1 WHERE seq = 4").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(4)));
@@ -105,13 +105,13 @@ on_both_engines! {
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(5)));
     }
 
-    async fn an_entry_that_was_removed_is_found(house: House) {
+    async fn an_entry_that_was_removed_is_found(house: LedgerFixture) {
         busy(house).await;
         house.place.tamper("DELETE FROM audit WHERE seq = 3").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Missing(3)));
     }
 
-    async fn entries_that_were_cut_off_are_found(house: House) {
+    async fn entries_that_were_cut_off_are_found(house: LedgerFixture) {
         let entries = busy(house).await;
         house.place.tamper("DELETE FROM audit WHERE seq > (SELECT MAX(seq) - 2 FROM audit)").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Truncated(entries - 2)));
@@ -119,21 +119,21 @@ on_both_engines! {
         assert_eq!(verdict(house).await, Err(AuditFault::Truncated(0)));
     }
 
-    async fn entries_that_were_appended_are_found(house: House) {
+    async fn entries_that_were_appended_are_found(house: LedgerFixture) {
         let entries = busy(house).await;
         house.place.tamper("INSERT INTO audit (seq, at, device, entry, hash) \
             SELECT seq + 1, at, device, entry, hash FROM audit ORDER BY seq DESC LIMIT 1").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries + 1)));
     }
 
-    async fn a_head_that_was_set_back_is_found(house: House) {
+    async fn a_head_that_was_set_back_is_found(house: LedgerFixture) {
         let entries = busy(house).await;
         house.place.tamper("UPDATE head SET audit_seq = audit_seq - 1, \
             audit_hash = (SELECT hash FROM audit WHERE seq = audit_seq - 1)").await;
         assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries)));
     }
 
-    async fn a_long_log_is_walked_to_its_end(house: House) {
+    async fn a_long_log_is_walked_to_its_end(house: LedgerFixture) {
         let before = house.audited().await;
         house.write(day(0), async |transaction| {
             for count in 0..2100 {
@@ -146,7 +146,7 @@ on_both_engines! {
         assert_eq!(verdict(house).await, Err(AuditFault::Missing(2050)));
     }
 
-    async fn routine_tokens_become_a_number_for_each_device_and_day(house: House) {
+    async fn routine_tokens_become_a_number_for_each_device_and_day(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let (other, _) = house.enrol(day(0)).await;
         for number in 0..30u64 {
@@ -169,7 +169,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, entries + 1, "once more changes nothing");
     }
 
-    async fn what_is_too_old_goes_and_what_the_rows_rest_on_stays(house: House) {
+    async fn what_is_too_old_goes_and_what_the_rows_rest_on_stays(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
@@ -181,7 +181,7 @@ on_both_engines! {
         assert_eq!(kept, ["certificate.reserved", "certificate.issued", "device.suspended"]);
     }
 
-    async fn a_gap_that_no_entry_speaks_of_is_noticed(house: House) {
+    async fn a_gap_that_no_entry_speaks_of_is_noticed(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         for number in 0..3 {
             issue_token(house, &device, day(1).plus(MINUTE * number)).await;
@@ -199,7 +199,7 @@ on_both_engines! {
         assert_eq!(verdict(house).await, Err(AuditFault::Missing(first)));
     }
 
-    async fn verification_does_not_trip_over_writers(house: House) {
+    async fn verification_does_not_trip_over_writers(house: LedgerFixture) {
         let writing = async {
             for _ in 0..20 {
                 house.enrol(day(0)).await;

@@ -11,7 +11,7 @@ use tegata_storage::{DeviceAction, IssuanceRight};
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
 
 on_both_engines! {
-    async fn each_action_moves_the_device_only_from_where_it_may(house: House) {
+    async fn each_action_moves_the_device_only_from_where_it_may(house: LedgerFixture) {
         use DeviceState::{Active, Retired, Revoked, Suspended};
         let targets = [(Suspend, Suspended), (Resume, Active), (LOST, Revoked), (Retire, Retired)];
         let ways: [(&[DeviceAction], DeviceState); 4] =
@@ -35,12 +35,12 @@ on_both_engines! {
         }
     }
 
-    async fn nothing_is_done_to_a_device_nobody_knows(house: House) {
+    async fn nothing_is_done_to_a_device_nobody_knows(house: LedgerFixture) {
         let moved = house.act(&DeviceId::random(&house.entropy), LOST, day(0)).await;
         assert!(guarded(&moved));
     }
 
-    async fn of_two_who_revoke_at_once_one_wins(house: House) {
+    async fn of_two_who_revoke_at_once_one_wins(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let before = house.audited().await;
         let both = join_all([house.act(&device, LOST, day(1)), house.act(&device, LOST, day(1))]).await;
@@ -50,7 +50,7 @@ on_both_engines! {
         assert_eq!(house.ledger.feed_head().await.unwrap(), 1);
     }
 
-    async fn a_stopped_device_takes_all_its_certificates_with_it(house: House) {
+    async fn a_stopped_device_takes_all_its_certificates_with_it(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let second = house.renew(&device, first, day(0)).await.unwrap();
         let steps = [(Suspend, Standing::Suspended), (Resume, Standing::Good), (LOST, Standing::Revoked)];
@@ -66,7 +66,7 @@ on_both_engines! {
         assert!(ended.iter().all(|one| one.reason == Some(RevocationReason::KeyCompromise)));
     }
 
-    async fn a_suspended_device_is_on_hold_and_comes_back_clean(house: House) {
+    async fn a_suspended_device_is_on_hold_and_comes_back_clean(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let serial = house.certificates(&device).await[0].serial;
         house.act(&device, Suspend, day(1)).await.unwrap();
@@ -78,7 +78,7 @@ on_both_engines! {
         assert!(house.ended(day(2)).await.is_empty());
     }
 
-    async fn the_list_and_the_responder_agree_about_every_serial(house: House) {
+    async fn the_list_and_the_responder_agree_about_every_serial(house: LedgerFixture) {
         for action in [Suspend, LOST, Retire] {
             let (device, first) = house.enrol(day(0)).await;
             house.present(&first, day(0)).await;
@@ -94,7 +94,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_signature_that_arrives_after_the_stop_is_born_stopped(house: House) {
+    async fn a_signature_that_arrives_after_the_stop_is_born_stopped(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let intent = house.intent(&device, IssuanceRight::Renewal(first), day(0));
         let complete = house.signed(&device, intent.serial, day(1));
@@ -109,7 +109,7 @@ on_both_engines! {
         assert_ne!(house.states(&device).await[1], CertificateState::InUse);
     }
 
-    async fn what_an_action_gives_is_the_event_that_gates_acknowledge(house: House) {
+    async fn what_an_action_gives_is_the_event_that_gates_acknowledge(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let seq = house.act(&device, LOST, day(1)).await.unwrap();
         let event = house.ledger.feed_after(seq - 1).await.unwrap().remove(0);

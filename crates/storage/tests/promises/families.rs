@@ -109,7 +109,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn each_use_replaces_the_value_and_is_audited(house: House) {
+    async fn each_use_replaces_the_value_and_is_audited(house: LedgerFixture) {
         let session = house.session().await;
         let family = house.family(&session).await;
         assert_eq!((&family.device, family.subject.as_deref()), (&session.device, Some("person:hash")));
@@ -124,7 +124,7 @@ on_both_engines! {
         assert!(house.family(&session).await.lives(seconds(1800)));
     }
 
-    async fn a_lost_answer_costs_nothing_within_the_window_and_once(house: House) {
+    async fn a_lost_answer_costs_nothing_within_the_window_and_once(house: LedgerFixture) {
         let session = house.session().await;
         let (_, lost) = house.refresh(&session, &session.first, seconds(10)).await;
         let (rotation, second) = house.refresh(&session, &session.first, seconds(69)).await;
@@ -140,7 +140,7 @@ on_both_engines! {
         assert!(house.family(&session).await.is_ended);
     }
 
-    async fn a_copy_used_after_the_window_ends_the_family_and_its_access_tokens(house: House) {
+    async fn a_copy_used_after_the_window_ends_the_family_and_its_access_tokens(house: LedgerFixture) {
         let session = house.session().await;
         let (_, current) = house.refresh(&session, &session.first, seconds(200)).await;
         let before = house.audited().await;
@@ -154,14 +154,14 @@ on_both_engines! {
         assert_eq!(house.refresh(&session, &session.first, seconds(261)).await.0, Rotation::Refused);
     }
 
-    async fn a_value_nobody_ever_gave_out_ends_the_family_too(house: House) {
+    async fn a_value_nobody_ever_gave_out_ends_the_family_too(house: LedgerFixture) {
         let session = house.session().await;
         let made_up = house.value();
         let (rotation, _) = house.refresh(&session, &made_up, seconds(400)).await;
         assert_eq!(rotation, Rotation::Replayed(None), "its access token had ended by itself");
     }
 
-    async fn another_device_gains_nothing_and_breaks_nothing(house: House) {
+    async fn another_device_gains_nothing_and_breaks_nothing(house: LedgerFixture) {
         let session = house.session().await;
         let (other, _) = house.enrol(day(0)).await;
         let (rotation, _) = house.present_value(&session, &other, &session.first, seconds(1)).await;
@@ -173,7 +173,7 @@ on_both_engines! {
         assert_eq!(house.refresh(&session, &session.first, seconds(2)).await.0, Rotation::Rotated);
     }
 
-    async fn it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one(house: House) {
+    async fn it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one(house: LedgerFixture) {
         let session = house.session().await;
         house.act(&session.device, DeviceAction::Suspend, seconds(1)).await.unwrap();
         assert_eq!(house.refresh(&session, &session.first, seconds(2)).await.0, Rotation::Refused);
@@ -186,7 +186,7 @@ on_both_engines! {
         assert_eq!(house.ledger.family(&session.id).await.unwrap(), None);
     }
 
-    async fn nobody_starts_one_for_a_stopped_device(house: House) {
+    async fn nobody_starts_one_for_a_stopped_device(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
         let id = FamilyId::random(&house.entropy);
@@ -194,7 +194,7 @@ on_both_engines! {
         assert_eq!(house.ledger.family(&id).await.unwrap(), None);
     }
 
-    async fn it_ends_when_it_is_idle_and_in_any_case_at_its_time(house: House) {
+    async fn it_ends_when_it_is_idle_and_in_any_case_at_its_time(house: LedgerFixture) {
         let [idle, busy] = [house.session().await, house.session().await];
         let mut value = busy.first.clone();
         for half_days in 1..6 {
@@ -211,7 +211,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn whoever_gives_it_back_ends_it_once_and_gates_hear_of_its_tokens(house: House) {
+    async fn whoever_gives_it_back_ends_it_once_and_gates_hear_of_its_tokens(house: LedgerFixture) {
         let session = house.session().await;
         let end = async || house.write(seconds(1), async |transaction| {
             transaction.end_family(&session.id, &session.device, FamilyEnd::Revoked, &operator()).await
@@ -222,7 +222,7 @@ on_both_engines! {
         assert_eq!(house.folded().await.seq(), 1);
     }
 
-    async fn of_many_who_bring_one_value_at_once_two_get_on_and_the_others_end_it(house: House) {
+    async fn of_many_who_bring_one_value_at_once_two_get_on_and_the_others_end_it(house: LedgerFixture) {
         let session = house.session().await;
         let all = (0..8).map(|_| house.refresh(&session, &session.first, seconds(1)));
         let rotations: Vec<_> = join_all(all).await.into_iter().map(|(rotation, _)| rotation).collect();
@@ -234,7 +234,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn no_value_is_kept_anywhere(house: House) {
+    async fn no_value_is_kept_anywhere(house: LedgerFixture) {
         let session = house.session().await;
         let entries = house.ledger.audit_entries(0, 1000).await.unwrap();
         assert!(entries.iter().all(|entry| !entry.entry.contains("person:hash")), "nor who the person is");

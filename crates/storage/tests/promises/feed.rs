@@ -7,7 +7,7 @@ use tegata_core::RevocationReason::KeyCompromise;
 use tegata_storage::{DeviceAction, Ledger};
 
 on_both_engines! {
-    async fn eight_writers_leave_no_gap(house: House) {
+    async fn eight_writers_leave_no_gap(house: LedgerFixture) {
         let writers = (0..8).map(|_| async {
             let (device, _) = house.enrol(day(0)).await;
             for action in [DeviceAction::Suspend, DeviceAction::Resume, DeviceAction::Revoke(KeyCompromise)] {
@@ -20,7 +20,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn two_programs_on_one_ledger_leave_no_gap(house: House) {
+    async fn two_programs_on_one_ledger_leave_no_gap(house: LedgerFixture) {
         let other = Ledger::open(&house.place.url()).await.unwrap();
         let mut devices = Vec::new();
         for _ in 0..8 {
@@ -43,7 +43,7 @@ on_both_engines! {
         other.close().await;
     }
 
-    async fn a_long_feed_is_read_to_its_end(house: House) {
+    async fn a_long_feed_is_read_to_its_end(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let operator = crate::house::operator();
         house.write(day(1), async |transaction| {
@@ -59,7 +59,7 @@ on_both_engines! {
         assert_eq!(house.folded().await.denial(&device, &thumbprint), Some(tegata_core::feed::Denial::Retired));
     }
 
-    async fn what_is_undone_leaves_no_event(house: House) {
+    async fn what_is_undone_leaves_no_event(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let mut transaction = house.ledger.begin(day(1)).await.unwrap();
         let operator = crate::house::operator();
@@ -71,7 +71,7 @@ on_both_engines! {
         assert_eq!(house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap(), 1);
     }
 
-    async fn a_snapshot_taken_while_others_write_is_that_of_its_number(house: House) {
+    async fn a_snapshot_taken_while_others_write_is_that_of_its_number(house: LedgerFixture) {
         let mut devices = Vec::new();
         for _ in 0..4 {
             devices.push(house.enrol(day(0)).await.0);
@@ -100,7 +100,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_ledger_opened_again_has_everything(house: House) {
+    async fn a_ledger_opened_again_has_everything(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let (entries, denials) = (house.audited().await, house.folded().await);

@@ -42,7 +42,7 @@ impl Operation for Add {
 }
 
 on_both_engines! {
-    async fn a_failing_operation_undoes_only_its_own_writes(house: House) {
+    async fn a_failing_operation_undoes_only_its_own_writes(house: LedgerFixture) {
         let before = house.audited().await;
         let ends = [End::Well, End::Guard, End::Well, End::Statement, End::Statement, End::Well, End::Guard, End::Well];
         let outcomes = join_all(together(house, ends.map(|end| add(house, end)).into()).await).await;
@@ -58,7 +58,7 @@ on_both_engines! {
         assert_eq!(house.ledger.tenants().await.unwrap().len(), 5);
     }
 
-    async fn a_panicking_operation_harms_nobody_after_it(house: House) {
+    async fn a_panicking_operation_harms_nobody_after_it(house: LedgerFixture) {
         let outcome = house.ledger.group(add(house, End::Panic)).await;
         assert!(matches!(outcome, Err(LedgerError::Closing)));
         house.ledger.group(add(house, End::Well)).await.expect("the writer goes on");
@@ -66,7 +66,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn tokens_of_a_group_share_one_entry(house: House) {
+    async fn tokens_of_a_group_share_one_entry(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let before = house.audited().await;
         let held = house.ledger.begin(day(1)).await.unwrap();
@@ -86,7 +86,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn a_caller_who_goes_away_does_no_harm(house: House) {
+    async fn a_caller_who_goes_away_does_no_harm(house: LedgerFixture) {
         let before = house.audited().await;
         let mut tasks = together_begin(house, (0..64).map(|_| add(house, End::Well)).collect()).await;
         for task in tasks.1.iter().step_by(2) {
@@ -100,7 +100,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, before + u64::try_from(written).unwrap());
     }
 
-    async fn a_writer_who_goes_away_in_the_middle_does_no_harm(house: House) {
+    async fn a_writer_who_goes_away_in_the_middle_does_no_harm(house: LedgerFixture) {
         let before = house.audited().await;
         for micros in (0..3000).step_by(50) {
             let abandoned = house.write(day(1), async |transaction| {
@@ -117,7 +117,7 @@ on_both_engines! {
         assert_eq!(house.ledger.tenants().await.unwrap().len(), 2);
     }
 
-    async fn operations_waiting_at_the_close_are_told(house: House) {
+    async fn operations_waiting_at_the_close_are_told(house: LedgerFixture) {
         let (held, tasks) = together_begin(house, vec![add(house, End::Well)]).await;
         let closing = house.ledger.clone();
         let closing = tokio::spawn(async move { closing.close().await });

@@ -13,7 +13,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn a_site_says_whom_to_call_or_else_its_tenant_does(house: House) {
+    async fn a_site_says_whom_to_call_or_else_its_tenant_does(house: LedgerFixture) {
         let tenant = PolicyPlace { tenant: house.tenant.clone(), site: None };
         let site = PolicyPlace { site: Some(house.site.clone()), ..tenant.clone() };
         assert_eq!(house.ledger.guidance_of(&house.site).await.unwrap(), Guidance::default());
@@ -38,7 +38,7 @@ on_both_engines! {
         assert!(guarded(&house.ledger.guidance_at(&of_nobody).await));
     }
 
-    async fn what_was_said_of_a_stop_is_told_and_nothing_is_made_up(house: House) {
+    async fn what_was_said_of_a_stop_is_told_and_nothing_is_made_up(house: LedgerFixture) {
         for cause in StopCause::ALL.iter().copied().map(Some).chain([None]) {
             let (device, thumbprint) = house.enrol(day(0)).await;
             let action = DeviceAction::Revoke(cause.map(StopCause::reason).unwrap_or_default());

@@ -6,7 +6,7 @@ use tegata_core::RevocationReason::KeyCompromise;
 use tegata_storage::{DeviceAction, Lineage};
 
 on_both_engines! {
-    async fn a_sound_ledger_shows_nothing_that_must_not_be(house: House) {
+    async fn a_sound_ledger_shows_nothing_that_must_not_be(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         house.renew(&device, first, day(1)).await.unwrap();
@@ -29,7 +29,7 @@ on_both_engines! {
         assert_eq!(whole, Ok(entries));
     }
 
-    async fn a_view_stays_as_it_was_while_the_ledger_goes_on(house: House) {
+    async fn a_view_stays_as_it_was_while_the_ledger_goes_on(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let mut inspection = house.ledger.inspect().await.unwrap();
         house.enrol(day(0)).await;
@@ -45,7 +45,7 @@ on_both_engines! {
         assert_eq!(events, 1);
     }
 
-    async fn what_must_not_be_is_named(house: House) {
+    async fn what_must_not_be_is_named(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let second = house.renew(&device, first, day(1)).await.unwrap();
@@ -73,7 +73,7 @@ on_both_engines! {
         assert_eq!(inspection.walk_feed(&mut |_| {}).await.unwrap(), Some(2));
     }
 
-    async fn only_another_machine_has_another_clock(house: House) {
+    async fn only_another_machine_has_another_clock(house: LedgerFixture) {
         let clock = house.ledger.engine_clock().await.unwrap();
         let is_remote = house.place.url().starts_with("postgres");
         assert_eq!(clock.is_some(), is_remote);

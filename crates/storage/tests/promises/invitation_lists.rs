@@ -12,7 +12,7 @@ use tegata_storage::{
 const CLIENT: &str = "head-office";
 
 on_both_engines! {
-    async fn a_list_that_is_sent_again_invites_nobody_twice(house: House) {
+    async fn a_list_that_is_sent_again_invites_nobody_twice(house: LedgerFixture) {
         let first = receive(house, CLIENT, "monday", 3, day(0)).await.unwrap();
         let again = receive(house, CLIENT, "monday", 3, day(0)).await.unwrap();
         assert_eq!(first, again);
@@ -24,7 +24,7 @@ on_both_engines! {
         assert_eq!(invited(house, &first).await.len(), 3);
     }
 
-    async fn a_list_goes_on_where_it_was_interrupted(house: House) {
+    async fn a_list_goes_on_where_it_was_interrupted(house: LedgerFixture) {
         let list = receive(house, CLIENT, "monday", 5, day(0)).await.unwrap();
         assert!(!work_off(house, &list, 2).await);
         let unfinished = house.ledger.unfinished_lists().await.unwrap();
@@ -41,7 +41,7 @@ on_both_engines! {
         assert!(house.ledger.unfinished_lists().await.unwrap().is_empty());
     }
 
-    async fn a_wrong_line_stops_no_other_and_says_why(house: House) {
+    async fn a_wrong_line_stops_no_other_and_says_why(house: LedgerFixture) {
         let elsewhere = InvitedHolder {
             tenant: TenantId::random(&house.entropy),
             site: house.site.clone(),
@@ -68,7 +68,7 @@ on_both_engines! {
         assert_eq!(outcomes[2].2, LineOutcome::Refused(Refusal::LineSiteUnknown.into()));
     }
 
-    async fn codes_are_handed_over_once_and_to_their_client_alone(house: House) {
+    async fn codes_are_handed_over_once_and_to_their_client_alone(house: LedgerFixture) {
         let list = receive(house, CLIENT, "monday", 2, day(0)).await.unwrap();
         let hand_over = async |client: &str| {
             house.write(day(0), async |transaction| transaction.hand_list_over(&list, client).await).await
@@ -81,7 +81,7 @@ on_both_engines! {
         assert_eq!(refusal(hand_over(CLIENT).await), Refusal::CodesHandedOver);
     }
 
-    async fn a_withdrawn_list_leaves_no_open_invitation(house: House) {
+    async fn a_withdrawn_list_leaves_no_open_invitation(house: LedgerFixture) {
         let list = receive(house, CLIENT, "monday", 5, day(0)).await.unwrap();
         work_off(house, &list, 2).await;
         let withdraw = async |client: &str| {
@@ -100,7 +100,7 @@ on_both_engines! {
         assert_eq!(lines.len(), 5);
     }
 
-    async fn a_client_that_floods_is_held_up_and_old_lists_are_forgotten(house: House) {
+    async fn a_client_that_floods_is_held_up_and_old_lists_are_forgotten(house: LedgerFixture) {
         for place in 0..60 {
             receive(house, CLIENT, &format!("list-{place}"), 1, day(0)).await.unwrap();
         }

@@ -10,14 +10,14 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn tenants_and_sites_are_found_again(house: House) {
+    async fn tenants_and_sites_are_found_again(house: LedgerFixture) {
         let tenants = house.ledger.tenants().await.unwrap();
         assert_eq!(tenants, [Tenant::new(house.tenant.clone(), "あおば薬局")]);
         let sites = house.ledger.sites(&house.tenant).await.unwrap();
         assert_eq!(sites, [Site { id: house.site.clone(), tenant: house.tenant.clone(), name: "本店".into() }]);
     }
 
-    async fn a_site_needs_a_tenant_that_exists(house: House) {
+    async fn a_site_needs_a_tenant_that_exists(house: LedgerFixture) {
         let site = Site {
             id: SiteId::random(&house.entropy),
             tenant: TenantId::random(&house.entropy),
@@ -29,7 +29,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, before);
     }
 
-    async fn nobody_is_invited_to_a_site_of_another_tenant(house: House) {
+    async fn nobody_is_invited_to_a_site_of_another_tenant(house: LedgerFixture) {
         let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         house.write(day(0), async |transaction| transaction.add_tenant(&other, &operator()).await).await.unwrap();
         let code = Code::random(&house.entropy);
@@ -47,7 +47,7 @@ on_both_engines! {
         assert_eq!(house.ledger.find_invitation(&code).await.unwrap(), None);
     }
 
-    async fn a_short_code_finds_its_invitation_for_a_while_and_no_two_living_ones_are_alike(house: House) {
+    async fn a_short_code_finds_its_invitation_for_a_while_and_no_two_living_ones_are_alike(house: LedgerFixture) {
         let (first, second) = (house.invite("受付PC", day(0)).await, house.invite("レジ", day(0)).await);
         let hash = [7; 32];
         let set = async |invited: &InvitedDevice, now, until| {
@@ -69,7 +69,7 @@ on_both_engines! {
         assert!(guarded(&set(&second, after, day(2)).await), "a withdrawn invitation gets no code");
     }
 
-    async fn however_many_ask_at_once_each_finds_the_invitation_of_their_own_code(house: House) {
+    async fn however_many_ask_at_once_each_finds_the_invitation_of_their_own_code(house: LedgerFixture) {
         let mut invited = Vec::new();
         for _ in 0..5 {
             invited.push(house.invite("受付PC", day(0)).await);
@@ -87,7 +87,7 @@ on_both_engines! {
         }
     }
 
-    async fn an_invitation_admits_only_to_the_site_it_names(house: House) {
+    async fn an_invitation_admits_only_to_the_site_it_names(house: LedgerFixture) {
         let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         let shop = Site { id: SiteId::random(&house.entropy), tenant: other.id.clone(), name: "別の店".into() };
         house.write(day(0), async |transaction| {
@@ -115,7 +115,7 @@ on_both_engines! {
         }
     }
 
-    async fn of_eight_claimants_one_wins_and_the_others_read_why(house: House) {
+    async fn of_eight_claimants_one_wins_and_the_others_read_why(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let claims = (0..8).map(|_| {
             let device = DeviceId::random(&house.entropy);
@@ -133,7 +133,7 @@ on_both_engines! {
         assert_eq!(invitation.admits(invitation.key_hash.as_deref(), day(0)), Ok(()));
     }
 
-    async fn an_expired_invitation_is_refused_by_name(house: House) {
+    async fn an_expired_invitation_is_refused_by_name(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let late = day(0).plus(DAY * 2);
         let device = DeviceId::random(&house.entropy);
@@ -144,7 +144,7 @@ on_both_engines! {
         assert_eq!(invitation.admits(None, day(1)), Ok(()), "its last moment counts");
     }
 
-    async fn a_withdrawn_invitation_is_refused_by_name(house: House) {
+    async fn a_withdrawn_invitation_is_refused_by_name(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         withdraw(house, &invited).await.unwrap();
         let device = DeviceId::random(&house.entropy);
@@ -155,14 +155,14 @@ on_both_engines! {
         assert!(guarded(&withdraw(house, &invited).await), "it is taken back once");
     }
 
-    async fn a_used_invitation_cannot_be_withdrawn(house: House) {
+    async fn a_used_invitation_cannot_be_withdrawn(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         house.ledger.group(house.intent(&device, house.by_invitation(&invited.id), day(0))).await.unwrap();
         assert!(guarded(&withdraw(house, &invited).await));
     }
 
-    async fn the_same_key_may_come_again_after_a_failed_attempt(house: House) {
+    async fn the_same_key_may_come_again_after_a_failed_attempt(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         let first = house.intent(&device, house.by_invitation(&invited.id), day(0));
@@ -178,7 +178,7 @@ on_both_engines! {
         assert_eq!(refusal(house.ledger.group(third).await), Refusal::KeyReused, "it has its certificate");
     }
 
-    async fn coming_again_takes_the_key_the_device_and_the_time_of_the_first(house: House) {
+    async fn coming_again_takes_the_key_the_device_and_the_time_of_the_first(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         let first = house.intent(&device, house.by_invitation(&invited.id), day(0));

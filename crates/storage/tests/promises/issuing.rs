@@ -10,7 +10,7 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn what_is_signed_was_recorded_before(house: House) {
+    async fn what_is_signed_was_recorded_before(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
@@ -29,7 +29,7 @@ on_both_engines! {
         assert_eq!(holding.standing(day(1)), Standing::Good);
     }
 
-    async fn a_certificate_is_completed_once(house: House) {
+    async fn a_certificate_is_completed_once(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
         let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
@@ -42,7 +42,7 @@ on_both_engines! {
         assert_eq!(house.certificates(&device).await[0].der, Some(der), "the first bytes stay");
     }
 
-    async fn only_what_was_reserved_for_this_device_is_completed(house: House) {
+    async fn only_what_was_reserved_for_this_device_is_completed(house: LedgerFixture) {
         let (other, _) = house.enrol(day(0)).await;
         let invited = house.invite("受付PC", day(0)).await;
         let device = DeviceId::random(&house.entropy);
@@ -59,7 +59,7 @@ on_both_engines! {
         assert_eq!(house.states(&device).await, [Reserved]);
     }
 
-    async fn a_serial_is_used_once(house: House) {
+    async fn a_serial_is_used_once(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let taken = house.certificates(&device).await[0].serial;
         let mut intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));
@@ -70,7 +70,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, before);
     }
 
-    async fn an_unknown_issuer_reserves_nothing(house: House) {
+    async fn an_unknown_issuer_reserves_nothing(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let mut intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));
         intent.issuer = IssuerId::random(&house.entropy);
@@ -78,7 +78,7 @@ on_both_engines! {
         assert_eq!(house.states(&device).await, [Issued]);
     }
 
-    async fn a_silo_gets_nothing_from_the_shared_issuers_nor_from_another_tenants(house: House) {
+    async fn a_silo_gets_nothing_from_the_shared_issuers_nor_from_another_tenants(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let other = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
         let issuer = |tenant: &TenantId| {
@@ -113,7 +113,7 @@ on_both_engines! {
         assert_eq!(house.ledger.group(renewal).await.unwrap(), 2);
     }
 
-    async fn generations_count_up(house: House) {
+    async fn generations_count_up(house: LedgerFixture) {
         let (device, mut current) = house.enrol(day(0)).await;
         for generation in 2..6 {
             house.present(&current, day(generation)).await;
@@ -124,7 +124,7 @@ on_both_engines! {
         assert_eq!(house.ledger.device(&device).await.unwrap().unwrap().generation, 5);
     }
 
-    async fn a_key_gets_one_certificate(house: House) {
+    async fn a_key_gets_one_certificate(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let used = house.certificates(&device).await[0].key_hash.clone();
         let mut renewal = house.intent(&device, IssuanceRight::Renewal(first), day(1));
@@ -138,7 +138,7 @@ on_both_engines! {
         assert_eq!(Refusal::KeyReused.code(), "K-05");
     }
 
-    async fn a_renewal_that_died_before_it_was_signed_may_come_again_with_its_key(house: House) {
+    async fn a_renewal_that_died_before_it_was_signed_may_come_again_with_its_key(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let died = house.intent(&device, IssuanceRight::Renewal(first), day(1));
@@ -155,7 +155,7 @@ on_both_engines! {
         assert_eq!(house.states(&device).await, [InUse, Revoked, Reserved]);
     }
 
-    async fn a_renewal_whose_answer_was_lost_is_superseded_by_the_next(house: House) {
+    async fn a_renewal_whose_answer_was_lost_is_superseded_by_the_next(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let lost = house.renew(&device, first, day(1)).await.unwrap();
@@ -173,7 +173,7 @@ on_both_engines! {
         assert!(house.present(&third, day(4)).await);
     }
 
-    async fn a_renewal_may_start_from_a_certificate_just_received(house: House) {
+    async fn a_renewal_may_start_from_a_certificate_just_received(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let second = house.renew(&device, first, day(1)).await.unwrap();
         let third = house.renew(&device, second, day(2)).await.unwrap();
@@ -182,7 +182,7 @@ on_both_engines! {
         assert_eq!(house.retire_due(day(10)).await, 2);
     }
 
-    async fn no_renewal_starts_from_an_old_generation(house: House) {
+    async fn no_renewal_starts_from_an_old_generation(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let second = house.renew(&device, first, day(1)).await.unwrap();
@@ -195,7 +195,7 @@ on_both_engines! {
         assert_eq!(house.states(&device).await.len(), 2);
     }
 
-    async fn no_renewal_starts_from_a_revoked_certificate(house: House) {
+    async fn no_renewal_starts_from_a_revoked_certificate(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let lost = house.renew(&device, first, day(1)).await.unwrap();
@@ -203,7 +203,7 @@ on_both_engines! {
         assert_eq!(refusal(house.renew(&device, lost, day(3)).await), Refusal::RenewalNotPossible);
     }
 
-    async fn no_renewal_for_a_device_that_is_stopped(house: House) {
+    async fn no_renewal_for_a_device_that_is_stopped(house: LedgerFixture) {
         for action in [
             DeviceAction::Suspend,
             DeviceAction::Retire,
@@ -215,7 +215,7 @@ on_both_engines! {
         }
     }
 
-    async fn no_device_renews_with_anothers_certificate(house: House) {
+    async fn no_device_renews_with_anothers_certificate(house: LedgerFixture) {
         let (_, first) = house.enrol(day(0)).await;
         let (thief, _) = house.enrol(day(0)).await;
         assert_eq!(refusal(house.renew(&thief, first, day(1)).await), Refusal::RenewalNotPossible);
@@ -223,7 +223,7 @@ on_both_engines! {
         assert_eq!(refusal(house.renew(&thief, unknown, day(1)).await), Refusal::RenewalNotPossible);
     }
 
-    async fn a_reservation_given_up_is_on_the_revocation_list(house: House) {
+    async fn a_reservation_given_up_is_on_the_revocation_list(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let intent = house.intent(&device, IssuanceRight::Renewal(first), day(1));

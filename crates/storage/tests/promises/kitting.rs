@@ -13,7 +13,7 @@ use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, NewKitting, Resu
 const MINUTE: Duration = Duration::from_mins(1);
 
 on_both_engines! {
-    async fn of_sixteen_who_want_the_last_place_at_once_one_gets_it(house: House) {
+    async fn of_sixteen_who_want_the_last_place_at_once_one_gets_it(house: LedgerFixture) {
         let kitting = Batch::open(house, 3).await;
         kitting.enrol(house, day(0)).await.unwrap();
         kitting.enrol(house, day(0)).await.unwrap();
@@ -31,7 +31,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn an_ended_code_admits_nobody_not_even_who_has_just_taken_a_place(house: House) {
+    async fn an_ended_code_admits_nobody_not_even_who_has_just_taken_a_place(house: LedgerFixture) {
         let kitting = Batch::open(house, 3).await;
         let key = bytes(&house.entropy);
         let invitation = kitting.take(house, &key, None, day(0)).await.unwrap();
@@ -48,14 +48,14 @@ on_both_engines! {
         assert!(guarded(&again), "it ends once");
     }
 
-    async fn a_code_ends_with_its_time(house: House) {
+    async fn a_code_ends_with_its_time(house: LedgerFixture) {
         let kitting = Batch::open(house, 3).await;
         kitting.enrol(house, day(1)).await.unwrap();
         let after = day(1).plus(Duration::from_millis(1));
         assert_eq!(refusal(kitting.enrol(house, after).await), Refusal::InvitationExpired);
     }
 
-    async fn a_place_that_came_to_nothing_is_free_for_the_next(house: House) {
+    async fn a_place_that_came_to_nothing_is_free_for_the_next(house: LedgerFixture) {
         let kitting = Batch::open(house, 1).await;
         let key = bytes(&house.entropy);
         let refused = kitting.take(house, &key, None, day(0)).await.unwrap();
@@ -73,7 +73,7 @@ on_both_engines! {
         assert_eq!(house.ledger.kitting(&kitting.id).await.unwrap().unwrap().taken, 1);
     }
 
-    async fn a_place_with_a_device_is_never_given_back(house: House) {
+    async fn a_place_with_a_device_is_never_given_back(house: LedgerFixture) {
         let kitting = Batch::open(house, 1).await;
         let (_, invitation) = kitting.enrol(house, day(0)).await.unwrap();
         let given = house
@@ -85,7 +85,7 @@ on_both_engines! {
         assert_eq!(refusal(kitting.enrol(house, later).await), Refusal::KittingUsedUp);
     }
 
-    async fn a_key_finds_the_place_it_has_taken_and_no_other(house: House) {
+    async fn a_key_finds_the_place_it_has_taken_and_no_other(house: LedgerFixture) {
         let kitting = Batch::open(house, 3).await;
         let key = bytes(&house.entropy);
         let invitation = kitting.take(house, &key, None, day(0)).await.unwrap();
@@ -96,7 +96,7 @@ on_both_engines! {
         assert_eq!(house.ledger.kitting_place_of(&other.id, &key).await.unwrap(), None);
     }
 
-    async fn two_devices_of_a_code_are_never_called_the_same(house: House) {
+    async fn two_devices_of_a_code_are_never_called_the_same(house: LedgerFixture) {
         let kitting = Batch::open(house, 5).await;
         let (device, _) = kitting.enrol_called(house, Some("A-0815"), day(0)).await.unwrap();
         let twice = kitting.enrol_called(house, Some("A-0815"), day(0)).await;
@@ -105,7 +105,7 @@ on_both_engines! {
         kitting.enrol_called(house, Some("A-0815"), day(0)).await.expect("the first one is revoked");
     }
 
-    async fn a_code_in_other_hands_is_slow(house: House) {
+    async fn a_code_in_other_hands_is_slow(house: LedgerFixture) {
         let kitting = Batch::open_with(house, 9, 2, day(1)).await;
         kitting.enrol(house, day(0)).await.unwrap();
         kitting.enrol(house, day(0)).await.unwrap();
@@ -113,7 +113,7 @@ on_both_engines! {
         kitting.enrol(house, day(0).plus(MINUTE)).await.expect("the next minute");
     }
 
-    async fn a_kitting_code_opens_only_kitting_and_only_at_a_site_of_its_tenant(house: House) {
+    async fn a_kitting_code_opens_only_kitting_and_only_at_a_site_of_its_tenant(house: LedgerFixture) {
         let kitting = Batch::open(house, 1).await;
         let found = house.ledger.find_kitting(&kitting.code).await.unwrap().unwrap();
         assert_eq!((found.id, found.places, found.taken), (kitting.id.clone(), 1, 0));

@@ -36,7 +36,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn a_site_has_what_was_granted_to_it_or_to_its_tenant(house: House) {
+    async fn a_site_has_what_was_granted_to_it_or_to_its_tenant(house: LedgerFixture) {
         let (own, other) = (house.site.clone(), house.another_site(&house.tenant).await);
         assert!(!house.covers(&own).await);
         assert!(house.grant(&house.licence(Some(&own))).await.unwrap());
@@ -52,7 +52,7 @@ on_both_engines! {
         assert!(!house.covers(&own).await);
     }
 
-    async fn each_change_is_audited_once(house: House) {
+    async fn each_change_is_audited_once(house: LedgerFixture) {
         let before = house.audited().await;
         let [all, one] = [house.licence(None), house.licence(Some(&house.site))];
         for licence in [&all, &one] {
@@ -72,7 +72,7 @@ on_both_engines! {
         assert_eq!(house.ledger.licences().await.unwrap(), []);
     }
 
-    async fn nobody_gets_a_licence_for_another_s_site(house: House) {
+    async fn nobody_gets_a_licence_for_another_s_site(house: LedgerFixture) {
         let stranger = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
         house.write(day(0), async |transaction| transaction.add_tenant(&stranger, &operator()).await).await.unwrap();
         let theirs = house.another_site(&stranger.id).await;

@@ -7,7 +7,7 @@ use tegata_core::Standing;
 use tegata_core::Thumbprint;
 
 on_both_engines! {
-    async fn delivery_is_noted_once(house: House) {
+    async fn delivery_is_noted_once(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         assert!(deliver(house, &first).await);
         assert!(!deliver(house, &first).await);
@@ -18,14 +18,14 @@ on_both_engines! {
         assert!(!deliver(house, &Thumbprint::of(b"never issued")).await);
     }
 
-    async fn use_is_noted_once_and_proves_delivery(house: House) {
+    async fn use_is_noted_once_and_proves_delivery(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         assert!(house.present(&first, day(1)).await);
         assert!(!house.present(&first, day(2)).await);
         assert_eq!(house.states(&device).await, [InUse]);
     }
 
-    async fn the_old_generation_retires_only_after_the_new_one_worked_and_grace_ended(house: House) {
+    async fn the_old_generation_retires_only_after_the_new_one_worked_and_grace_ended(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let second = house.renew(&device, first, day(1)).await.unwrap();
@@ -44,7 +44,7 @@ on_both_engines! {
         assert_eq!(standing(house, &second, end).await, Standing::Good);
     }
 
-    async fn an_unfinished_renewal_leaves_the_first_certificate_alone(house: House) {
+    async fn an_unfinished_renewal_leaves_the_first_certificate_alone(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         for attempt in 1..50 {
@@ -54,7 +54,7 @@ on_both_engines! {
         }
     }
 
-    async fn three_years_of_yearly_renewals(house: House) {
+    async fn three_years_of_yearly_renewals(house: LedgerFixture) {
         let (device, mut current) = house.enrol(day(0)).await;
         house.present(&current, day(0)).await;
         for year in 1..=3u32 {
@@ -78,7 +78,7 @@ on_both_engines! {
         assert_eq!(serials, [house.certificates(&device).await[2].serial], "the list forgets what has expired");
     }
 
-    async fn first_use_of_a_late_generation_ends_all_before_it(house: House) {
+    async fn first_use_of_a_late_generation_ends_all_before_it(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let second = house.renew(&device, first, day(1)).await.unwrap();
         let third = house.renew(&device, second, day(2)).await.unwrap();

@@ -6,7 +6,7 @@ use tegata_core::{DeviceId, Role, TenantId};
 use tegata_storage::{Actor, DeviceAction, DeviceFilter, IssuanceRight, member_of};
 
 on_both_engines! {
-    async fn devices_are_listed_by_site_and_label_and_narrowed(house: House) {
+    async fn devices_are_listed_by_site_and_label_and_narrowed(house: LedgerFixture) {
         let (tablet, desk) = (named(house, "調剤室 iPad").await, named(house, "Reception_PC 100% 受付").await);
         let listed = |filter: DeviceFilter| async move {
             let devices = house.ledger.devices(&filter).await.unwrap();
@@ -23,7 +23,7 @@ on_both_engines! {
         assert!(listed(stale(day(0))).await.is_empty());
     }
 
-    async fn a_device_is_found_by_the_beginning_of_its_number_unless_several_are(house: House) {
+    async fn a_device_is_found_by_the_beginning_of_its_number_unless_several_are(house: LedgerFixture) {
         let device = named(house, "受付PC").await;
         let numbered = |beginning: &str| {
             let beginning = beginning.to_owned();
@@ -36,7 +36,7 @@ on_both_engines! {
         assert!(numbered("%").await.is_empty() && numbered("_").await.is_empty());
     }
 
-    async fn the_history_of_a_device_is_read_backwards_and_its_last_stop_found(house: House) {
+    async fn the_history_of_a_device_is_read_backwards_and_its_last_stop_found(house: LedgerFixture) {
         let device = named(house, "受付PC").await;
         for action in [DeviceAction::Suspend, DeviceAction::Resume, DeviceAction::Suspend] {
             let mut transaction = house.ledger.begin(day(1)).await.unwrap();
@@ -55,7 +55,7 @@ on_both_engines! {
         assert!(house.ledger.last_entry("device.suspended", "").await.unwrap().is_none(), "it is about a device");
     }
 
-    async fn every_certificate_is_walked_once(house: House) {
+    async fn every_certificate_is_walked_once(house: LedgerFixture) {
         let mut expected = Vec::new();
         for _ in 0..3 {
             let (device, first) = house.enrol(day(0)).await;

@@ -14,7 +14,7 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn a_report_is_a_suspension_by_the_reporter_with_one_entry_and_one_event(house: House) {
+    async fn a_report_is_a_suspension_by_the_reporter_with_one_entry_and_one_event(house: LedgerFixture) {
         let [reporter, lost] = enrolled(house).await;
         let before = house.audited().await;
         let event = report(house, &reporter, &lost, day(1)).await.unwrap();
@@ -30,7 +30,7 @@ on_both_engines! {
         assert_eq!(house.ledger.loss_report_on(&lost).await.unwrap(), None, "it is over");
     }
 
-    async fn nobody_reports_more_than_two_a_day_however_many_come_at_once(house: House) {
+    async fn nobody_reports_more_than_two_a_day_however_many_come_at_once(house: LedgerFixture) {
         let [reporter, a] = enrolled(house).await;
         let others = [a, enrol(house).await, enrol(house).await, enrol(house).await];
         let all = join_all(others.iter().map(|lost| report(house, &reporter, lost, day(1)))).await;
@@ -42,14 +42,14 @@ on_both_engines! {
         assert!(report(house, &reporter, left, day(2)).await.is_ok());
     }
 
-    async fn of_two_that_report_each_other_at_once_one_wins(house: House) {
+    async fn of_two_that_report_each_other_at_once_one_wins(house: LedgerFixture) {
         let [one, other] = enrolled(house).await;
         let both = join_all([report(house, &one, &other, day(1)), report(house, &other, &one, day(1))]).await;
         assert_eq!(both.iter().filter(|outcome| outcome.is_ok()).count(), 1);
         assert_eq!(both.iter().filter(|outcome| refused(outcome) == Some(Refusal::DeviceSuspended)).count(), 1);
     }
 
-    async fn whoever_is_stopped_or_of_a_stopped_tenant_reports_nobody(house: House) {
+    async fn whoever_is_stopped_or_of_a_stopped_tenant_reports_nobody(house: LedgerFixture) {
         let [reporter, lost] = enrolled(house).await;
         for action in [Suspend, Revoke(tegata_core::RevocationReason::KeyCompromise)] {
             house.act(&reporter, action, day(1)).await.unwrap();
@@ -60,7 +60,7 @@ on_both_engines! {
         assert_eq!(refused(&report(house, &reporter, &lost, day(1)).await), Some(Refusal::DeviceSuspended));
     }
 
-    async fn other_sites_other_tenants_gates_and_nobody_are_the_same_to_a_reporter(house: House) {
+    async fn other_sites_other_tenants_gates_and_nobody_are_the_same_to_a_reporter(house: LedgerFixture) {
         let [reporter, stopped] = enrolled(house).await;
         let (tenant, site) = (TenantId::random(&house.entropy), SiteId::random(&house.entropy));
         let second = SiteId::random(&house.entropy);
@@ -91,7 +91,7 @@ on_both_engines! {
         assert!(ids.len() == 2 && ids.contains(&&reporter) && ids.contains(&&stopped), "{ids:?}");
     }
 
-    async fn a_tenant_that_wants_no_reports_gets_none(house: House) {
+    async fn a_tenant_that_wants_no_reports_gets_none(house: LedgerFixture) {
         let [reporter, lost] = enrolled(house).await;
         assert_eq!(house.ledger.loss_reports(&house.tenant).await.unwrap(), LossReports::On);
         let set = async |wanted| {
@@ -106,7 +106,7 @@ on_both_engines! {
         assert!(report(house, &reporter, &lost, day(1)).await.is_ok());
     }
 
-    async fn on_which_day_a_device_was_last_seen_is_written_once_a_day(house: House) {
+    async fn on_which_day_a_device_was_last_seen_is_written_once_a_day(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let seen = async || house.ledger.devices_of_site(&house.site).await.unwrap().remove(0);
         assert_eq!((seen().await.seen_at, seen().await.platform), (None, None));

@@ -86,7 +86,7 @@ fn places(devices: u32) -> EnrollmentPolicy {
 }
 
 on_both_engines! {
-    async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(house: House) {
+    async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(house: LedgerFixture) {
         let before = house.audited().await;
         let [everywhere, here] = [house.everywhere(), house.here()];
         let strict = EnrollmentPolicy {
@@ -115,7 +115,7 @@ on_both_engines! {
         assert_eq!(actions, ["policy.set", "policy.set", "policy.cleared"]);
     }
 
-    async fn nobody_writes_rules_for_anothers_site(house: House) {
+    async fn nobody_writes_rules_for_anothers_site(house: LedgerFixture) {
         let stranger = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
         house.write(day(0), async |transaction| transaction.add_tenant(&stranger, &operator()).await).await.unwrap();
         let theirs = house.site_of(&stranger.id).await;
@@ -130,7 +130,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, before);
     }
 
-    async fn of_many_at_once_as_many_are_served_as_there_are_places(house: House) {
+    async fn of_many_at_once_as_many_are_served_as_there_are_places(house: LedgerFixture) {
         house.set(&house.here(), &places(3)).await.unwrap();
         assert_eq!(house.served(&house.site, 16).await, 3);
         assert_eq!(house.served(&house.site, 2).await, 0);
@@ -138,7 +138,7 @@ on_both_engines! {
         assert_eq!(house.served(&house.site, 2).await, 1, "the last place goes to one");
     }
 
-    async fn a_tenants_places_are_those_of_all_its_sites_and_a_site_has_no_more(house: House) {
+    async fn a_tenants_places_are_those_of_all_its_sites_and_a_site_has_no_more(house: LedgerFixture) {
         let other = house.site_of(&house.tenant).await;
         house.set(&house.everywhere(), &places(5)).await.unwrap();
         house.set(&house.here(), &places(2)).await.unwrap();
@@ -148,7 +148,7 @@ on_both_engines! {
         assert_eq!(house.served(&house.site, 1).await, 0, "a site's rule is no way past its tenant's");
     }
 
-    async fn a_place_is_free_again_when_its_device_can_no_longer_come(house: House) {
+    async fn a_place_is_free_again_when_its_device_can_no_longer_come(house: LedgerFixture) {
         house.set(&house.here(), &places(1)).await.unwrap();
         let (device, _) = house.enrol(day(0)).await;
         assert_eq!(house.served(&house.site, 1).await, 0);
@@ -165,7 +165,7 @@ on_both_engines! {
         house.ledger.group(late).await.expect("the place of a device whose certificate has ended");
     }
 
-    async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(house: House) {
+    async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let claimed = house.newcomer(&house.site, Role::Device).await;
         let IssuanceRight::Invitation { invitation, .. } = claimed.origin.clone() else { unreachable!() };

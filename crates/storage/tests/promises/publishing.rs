@@ -6,7 +6,7 @@ use tegata_core::{CLOCKS_APART, Timestamp};
 use tegata_storage::{FeedPosition, IssuedToken, StoredCrl};
 
 on_both_engines! {
-    async fn a_receipt_never_goes_backwards(house: House) {
+    async fn a_receipt_never_goes_backwards(house: LedgerFixture) {
         for (seq, at) in [(5, 3), (3, 4), (5, 5)] {
             house.ledger.acknowledge("gate:a", seq, day(at)).await.unwrap();
         }
@@ -18,7 +18,7 @@ on_both_engines! {
         assert_eq!(house.ledger.receipts().await.unwrap().len(), 2);
     }
 
-    async fn a_published_list_only_goes_forward(house: House) {
+    async fn a_published_list_only_goes_forward(house: LedgerFixture) {
         assert_eq!(house.ledger.crl(&house.issuer, 0).await.unwrap(), None);
         assert_eq!(house.ledger.crl_number(&house.issuer, 0).await.unwrap(), None);
         assert!(publish(house, 1, 10).await);
@@ -32,7 +32,7 @@ on_both_engines! {
         assert_eq!(house.ledger.crl_number(&house.issuer, 0).await.unwrap(), Some(5));
     }
 
-    async fn a_token_is_taken_back_once(house: House) {
+    async fn a_token_is_taken_back_once(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let before = house.audited().await;
         let deny = async || {
@@ -50,7 +50,7 @@ on_both_engines! {
         assert_eq!(house.ledger.denials(day(2).plus(DAY)).await.unwrap(), folded, "nobody need remember it longer");
     }
 
-    async fn a_token_that_stands_alone_is_found_under_its_device(house: House) {
+    async fn a_token_that_stands_alone_is_found_under_its_device(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let token = IssuedToken {
             jti: "a-token".into(),

@@ -51,7 +51,7 @@ fn change(seq: u64) -> EventName {
 }
 
 on_both_engines! {
-    async fn a_new_receiver_begins_at_the_end_of_the_feed_with_a_verification(house: House) {
+    async fn a_new_receiver_begins_at_the_end_of_the_feed_with_a_verification(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let ledger = &house.ledger;
@@ -67,7 +67,7 @@ on_both_engines! {
         assert_eq!((row.seq(), row.waiting), (1, 1), "it begins once");
     }
 
-    async fn of_two_senders_one_sends_and_the_other_when_the_first_is_gone(house: House) {
+    async fn of_two_senders_one_sends_and_the_other_when_the_first_is_gone(house: LedgerFixture) {
         let (ledger, now) = (&house.ledger, day(1));
         let later = now.plus(LEASE).plus(Duration::from_millis(1));
         let claim = async |sender: &str, at: Timestamp| ledger.claim_receiver(SIEM, sender, at.plus(LEASE), at).await.unwrap();
@@ -86,7 +86,7 @@ on_both_engines! {
         assert_eq!(house.siem().await.seq(), 6, "never backwards");
     }
 
-    async fn failures_are_remembered_from_the_first_until_one_succeeds(house: House) {
+    async fn failures_are_remembered_from_the_first_until_one_succeeds(house: LedgerFixture) {
         let ledger = &house.ledger;
         ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let note = async |delivery, at| {
@@ -104,7 +104,7 @@ on_both_engines! {
         assert_eq!(row.rejections, 1, "it is not forgotten");
     }
 
-    async fn of_two_verifications_each_is_sent_whatever_comes_between(house: House) {
+    async fn of_two_verifications_each_is_sent_whatever_comes_between(house: LedgerFixture) {
         let ledger = &house.ledger;
         ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let first = ledger.notices("siem").await.unwrap();
@@ -121,7 +121,7 @@ on_both_engines! {
         assert_eq!(ask("", Duration::ZERO).await, VerificationAsked::TooOften, "they do not pile up without end");
     }
 
-    async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(house: House) {
+    async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(house: LedgerFixture) {
         let ledger = &house.ledger;
         ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
         house.stir(3).await;
@@ -138,7 +138,7 @@ on_both_engines! {
         assert_eq!(house.siem().await.heard_at(), Some(day(3)));
     }
 
-    async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(house: House) {
+    async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(house: LedgerFixture) {
         let ledger = &house.ledger;
         assert_eq!(house.flow(StreamStatus::Paused, true, day(0)).await, StreamChange::Unknown);
         ledger.introduce_receiver("siem", true, day(0)).await.unwrap();
@@ -160,7 +160,7 @@ on_both_engines! {
         assert_eq!(said, ["stream.paused", "stream.enabled", "stream.disabled", "stream.enabled"]);
     }
 
-    async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(house: House) {
+    async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(house: LedgerFixture) {
         house.ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
         house.flow(StreamStatus::Paused, true, day(1)).await;
         assert_eq!(house.flow(StreamStatus::Enabled, false, day(1)).await, StreamChange::Held);
@@ -174,7 +174,7 @@ on_both_engines! {
         assert!(matches!(house.flow(StreamStatus::Disabled, false, day(1)).await, StreamChange::Done(_)));
     }
 
-    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(house: House) {
+    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(house: LedgerFixture) {
         let ledger = &house.ledger;
         let (device, first) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();

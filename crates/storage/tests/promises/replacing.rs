@@ -26,7 +26,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn whoever_lost_the_first_key_makes_another_and_the_first_certificate_is_denied_at_once(house: House) {
+    async fn whoever_lost_the_first_key_makes_another_and_the_first_certificate_is_denied_at_once(house: LedgerFixture) {
         let (invited, device, lost) = house.enrolled().await;
         assert!(house.ledger.is_replaceable(&invited.id).await.unwrap());
         let before = house.audited().await;
@@ -46,7 +46,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn a_replaced_key_cannot_come_back_and_one_of_many_wins_at_a_time(house: House) {
+    async fn a_replaced_key_cannot_come_back_and_one_of_many_wins_at_a_time(house: LedgerFixture) {
         let (invited, device, _) = house.enrolled().await;
         let first = house.certificates(&device).await.remove(0);
         let all = join_all((0..4).map(|_| house.replace(&invited, &device, day(0)))).await;
@@ -58,7 +58,7 @@ on_both_engines! {
         assert_eq!(refusal(house.ledger.group(again).await), Refusal::KeyReused);
     }
 
-    async fn what_somebody_stopped_or_what_is_over_is_not_replaced(house: House) {
+    async fn what_somebody_stopped_or_what_is_over_is_not_replaced(house: LedgerFixture) {
         let (late, device, _) = house.enrolled().await;
         let after = day(0).plus(DAY * 2);
         assert_eq!(refusal(house.replace(&late, &device, after).await), Refusal::InvitationUsed, "and it is over");

@@ -89,33 +89,33 @@ impl KeptAnswer {
 }
 
 macro_rules! on_both_engines {
-    ($(async fn $name:ident($kept:ident: Kept) $body:block)*) => {$(
+    ($(async fn $name:ident($kept:ident: KeptAnswer) $body:block)*) => {$(
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             #[allow(unused_mut)]
-            async fn promise(place: Place) {
-                let mut $kept = Kept::open(place).await;
+            async fn promise(place: EnginePlace) {
+                let mut $kept = KeptAnswer::open(place).await;
                 $body
                 $kept.clear().await;
             }
 
             #[test]
             fn on_sqlite() {
-                run(promise(Place::sqlite()));
+                run(promise(EnginePlace::sqlite()));
             }
 
             #[test]
             fn on_postgresql() {
-                run(promise(Place::postgres()));
+                run(promise(EnginePlace::postgres()));
             }
         }
     )*};
 }
 
 on_both_engines! {
-    async fn refresh_tokens_of_before_the_backup_are_not_believed(kept: Kept) {
+    async fn refresh_tokens_of_before_the_backup_are_not_believed(kept: KeptAnswer) {
         let session = kept.house.session().await;
         let (stopped, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
@@ -126,7 +126,7 @@ on_both_engines! {
         assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
     }
 
-    async fn a_restore_that_lacks_no_revocation_is_one_as_soon_as_an_operator_says_so(kept: Kept) {
+    async fn a_restore_that_lacks_no_revocation_is_one_as_soon_as_an_operator_says_so(kept: KeptAnswer) {
         let session = kept.house.session().await;
         let secret = bytes(&kept.house.entropy);
         kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
@@ -143,7 +143,7 @@ on_both_engines! {
         assert_eq!(rotation, Rotation::Refused, "it had been replaced");
     }
 
-    async fn status_lists_of_before_the_backup_are_not_gone_on_with(kept: Kept) {
+    async fn status_lists_of_before_the_backup_are_not_gone_on_with(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         let secret = bytes(&kept.house.entropy);
         kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
@@ -156,7 +156,7 @@ on_both_engines! {
         assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
     }
 
-    async fn what_was_stopped_after_the_backup_stays_stopped(kept: Kept) {
+    async fn what_was_stopped_after_the_backup_stays_stopped(kept: KeptAnswer) {
         let mut known = Vec::new();
         for _ in 0..5 {
             known.push(kept.house.enrol(day(0)).await);
@@ -223,7 +223,7 @@ on_both_engines! {
         assert!(report.agrees && report.torn == 0 && report.last_event == head, "{report:?}");
     }
 
-    async fn a_tenant_that_was_stopped_after_the_backup_stays_stopped_with_devices_the_backup_does_not_have(kept: Kept) {
+    async fn a_tenant_that_was_stopped_after_the_backup_stays_stopped_with_devices_the_backup_does_not_have(kept: KeptAnswer) {
         let house = &kept.house;
         let known = house.enrol(day(0)).await;
         let resting = house.enrol(day(0)).await;
@@ -260,7 +260,7 @@ on_both_engines! {
         is_refused_by_the_memory(&kept, &[], &[&known, &resting]).await;
     }
 
-    async fn a_ledger_may_be_restored_again_and_again_and_from_any_backup(kept: Kept) {
+    async fn a_ledger_may_be_restored_again_and_again_and_from_any_backup(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
@@ -278,7 +278,7 @@ on_both_engines! {
         kept.house.audited().await;
     }
 
-    async fn opening_a_ledger_that_lacks_nothing_writes_nothing(kept: Kept) {
+    async fn opening_a_ledger_that_lacks_nothing_writes_nothing(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         let (audited, log) = (kept.house.audited().await, std::fs::read(kept.log()).unwrap());
@@ -287,7 +287,7 @@ on_both_engines! {
         assert_eq!(std::fs::read(kept.log()).unwrap(), log);
     }
 
-    async fn a_log_that_lost_its_end_is_written_again(kept: Kept) {
+    async fn a_log_that_lost_its_end_is_written_again(kept: KeptAnswer) {
         let (device, thumbprint) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
         revoke(&kept, &thumbprint, day(1)).await;
@@ -304,7 +304,7 @@ on_both_engines! {
         assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
     }
 
-    async fn a_ledger_from_before_it_had_a_log_takes_the_log_up(kept: Kept) {
+    async fn a_ledger_from_before_it_had_a_log_takes_the_log_up(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
         kept.house.place.tamper("UPDATE head SET revocation_log = NULL, log_hash = NULL").await;
@@ -314,7 +314,7 @@ on_both_engines! {
         kept.stop(&other, DeviceAction::Suspend, day(2)).await;
     }
 
-    async fn a_log_that_cannot_be_this_ledgers_is_refused(kept: Kept) {
+    async fn a_log_that_cannot_be_this_ledgers_is_refused(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.stop(&device, DeviceAction::Resume, day(1)).await;
@@ -335,7 +335,7 @@ on_both_engines! {
         assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
     }
 
-    async fn two_stories_of_one_ledger_are_not_mixed(kept: Kept) {
+    async fn two_stories_of_one_ledger_are_not_mixed(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
@@ -352,7 +352,7 @@ on_both_engines! {
         assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
     }
 
-    async fn what_a_crash_cut_off_is_passed_over(kept: Kept) {
+    async fn what_a_crash_cut_off_is_passed_over(kept: KeptAnswer) {
         use std::io::Write;
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
@@ -368,7 +368,7 @@ on_both_engines! {
         assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked));
     }
 
-    async fn a_lost_log_is_replaced_only_on_demand(kept: Kept) {
+    async fn a_lost_log_is_replaced_only_on_demand(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.house.place.backup().await;
@@ -385,7 +385,7 @@ on_both_engines! {
         is_log_fault(kept.restore(day(4)).await, |fault| matches!(fault, LogError::Foreign(_)));
     }
 
-    async fn without_its_log_a_ledger_does_not_revoke_in_silence(kept: Kept) {
+    async fn without_its_log_a_ledger_does_not_revoke_in_silence(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         let without = Ledger::open(&kept.house.place.url()).await.unwrap();
         let mut writing = without.begin(day(1)).await.unwrap();
@@ -402,7 +402,7 @@ on_both_engines! {
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
     }
 
-    async fn several_processes_write_one_log(kept: Kept) {
+    async fn several_processes_write_one_log(kept: KeptAnswer) {
         let mut devices = Vec::new();
         for _ in 0..12 {
             devices.push(kept.house.enrol(day(0)).await.0);
@@ -430,7 +430,7 @@ on_both_engines! {
         }
     }
 
-    async fn what_was_in_the_log_and_not_committed_is_done_by_the_next_writer(kept: Kept) {
+    async fn what_was_in_the_log_and_not_committed_is_done_by_the_next_writer(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         let (other, _) = kept.house.enrol(day(0)).await;
         kept.house.place.forbid_commits().await;
@@ -446,7 +446,7 @@ on_both_engines! {
         kept.house.audited().await;
     }
 
-    async fn a_process_notices_that_its_ledger_was_restored_beneath_it(kept: Kept) {
+    async fn a_process_notices_that_its_ledger_was_restored_beneath_it(kept: KeptAnswer) {
         let (device, _) = kept.house.enrol(day(0)).await;
         kept.house.place.backup().await;
         let (stranger, thumbprint) = kept.house.enrol(day(0)).await;

@@ -10,7 +10,7 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn what_descends_from_a_stolen_certificate_dies_with_it(house: House) {
+    async fn what_descends_from_a_stolen_certificate_dies_with_it(house: LedgerFixture) {
         let (device, line) = three_generations(house).await;
         let done = revoke(house, &line[1], RevocationReason::KeyCompromise).await.unwrap();
         assert_eq!(done.certificates, 2);
@@ -22,7 +22,7 @@ on_both_engines! {
         assert_eq!(house.ended(day(3)).await.len(), 2);
     }
 
-    async fn a_planned_replacement_leaves_its_successor_alone(house: House) {
+    async fn a_planned_replacement_leaves_its_successor_alone(house: LedgerFixture) {
         let (_, line) = three_generations(house).await;
         let done = revoke(house, &line[0], RevocationReason::Superseded).await.unwrap();
         assert_eq!(done.certificates, 1);
@@ -32,12 +32,12 @@ on_both_engines! {
         assert_eq!(standings(house, &line).await, [Standing::Revoked; 3]);
     }
 
-    async fn an_unknown_certificate_is_not_revoked_in_silence(house: House) {
+    async fn an_unknown_certificate_is_not_revoked_in_silence(house: LedgerFixture) {
         let unknown = Thumbprint::of(b"unknown");
         assert!(matches!(revoke(house, &unknown, RevocationReason::Unspecified).await, Err(LedgerError::Guard(_))));
     }
 
-    async fn a_key_in_other_hands_is_refused_for_ever_with_all_its_certificates(house: House) {
+    async fn a_key_in_other_hands_is_refused_for_ever_with_all_its_certificates(house: LedgerFixture) {
         let (device, line) = three_generations(house).await;
         let key = house.certificates(&device).await[0].key_hash.clone();
         let key: [u8; 32] = key.try_into().unwrap();
@@ -56,7 +56,7 @@ on_both_engines! {
         assert!(matches!(refused, Err(LedgerError::Refused(Refusal::KeyBlocked))), "{refused:?}");
     }
 
-    async fn a_key_is_the_same_whatever_else_is_written_around_its_secret(house: House) {
+    async fn a_key_is_the_same_whatever_else_is_written_around_its_secret(house: LedgerFixture) {
         let (modulus, other) = ([0xc5; 256], [0xc7; 256]);
         let with = async |key: &[u8], invited: &InvitationId| {
             let mut intent = house.intent(&DeviceId::random(&house.entropy), house.by_invitation(invited), day(0));
@@ -83,7 +83,7 @@ on_both_engines! {
         assert_eq!(refusal(house.issue(blocked).await), Refusal::KeyBlocked);
     }
 
-    async fn a_ca_at_rest_issues_nothing_and_its_certificates_live_on(house: House) {
+    async fn a_ca_at_rest_issues_nothing_and_its_certificates_live_on(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         move_issuer(house, IssuerState::Resting).await.unwrap();
         let refused = house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(1))).await;
@@ -92,7 +92,7 @@ on_both_engines! {
         assert_eq!(house.ledger.living_certificates(&house.issuer, day(1)).await.unwrap(), 1);
     }
 
-    async fn a_ca_moves_along_its_life_and_never_back(house: House) {
+    async fn a_ca_moves_along_its_life_and_never_back(house: LedgerFixture) {
         for wrong in [IssuerState::Active, IssuerState::Retired] {
             assert!(matches!(move_issuer(house, wrong).await, Err(LedgerError::Guard(_))));
         }
@@ -106,7 +106,7 @@ on_both_engines! {
         }
     }
 
-    async fn the_end_of_a_ca_takes_its_certificates_along_in_bearable_portions(house: House) {
+    async fn the_end_of_a_ca_takes_its_certificates_along_in_bearable_portions(house: LedgerFixture) {
         let mut all = Vec::new();
         for _ in 0..5 {
             all.push(house.enrol(day(0)).await.1);
@@ -121,7 +121,7 @@ on_both_engines! {
         assert!(standings(house, &all).await.iter().all(|standing| *standing == Standing::Revoked));
     }
 
-    async fn a_root_learns_that_its_list_must_name_a_revoked_ca(house: House) {
+    async fn a_root_learns_that_its_list_must_name_a_revoked_ca(house: LedgerFixture) {
         let root = StoredIssuer::new(tegata_core::IssuerId::random(&house.entropy), IssuerKind::Root, vec![1], None);
         let mut below = StoredIssuer::new(
             tegata_core::IssuerId::random(&house.entropy), IssuerKind::Issuing, vec![2], Some(root.id.clone()),

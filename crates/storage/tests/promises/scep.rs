@@ -9,7 +9,7 @@ use tegata_storage::{Actor, LedgerError, NewRegistrar};
 const ACTOR: Actor = Actor::System("scep");
 
 on_both_engines! {
-    async fn a_registrar_exists_once_it_is_signed_and_until_it_ends(house: House) {
+    async fn a_registrar_exists_once_it_is_signed_and_until_it_ends(house: LedgerFixture) {
         let ledger = &house.ledger;
         let issuer = ledger.issuers().await.unwrap().pop().unwrap().id;
         let serials = [1, 2].map(|seed| Serial::random(&tegata_core::entropy::Seeded::new(seed)));
@@ -38,7 +38,7 @@ on_both_engines! {
         assert_eq!(later.len(), 1, "the other one has ended");
     }
 
-    async fn a_transaction_is_for_one_key_of_one_holder(house: House) {
+    async fn a_transaction_is_for_one_key_of_one_holder(house: LedgerFixture) {
         let ledger = &house.ledger;
         let keep = async |id: u8, holder: &str, key: &[u8], days| {
             let mut transaction = ledger.begin(day(days)).await.unwrap();
@@ -58,7 +58,7 @@ on_both_engines! {
         assert!(ledger.scep_transactions(&[1; 32]).await.unwrap().is_empty(), "it is over for long");
     }
 
-    async fn nobody_fills_the_ledger_with_transactions(house: House) {
+    async fn nobody_fills_the_ledger_with_transactions(house: LedgerFixture) {
         let ledger = &house.ledger;
         for number in 0..40 {
             let now = day(1).plus(Duration::from_secs(number));

@@ -10,7 +10,7 @@ use tegata_core::{Clock, Standing, Thumbprint, Timestamp};
 use tegata_storage::{DeviceAction, StatusCache};
 
 on_both_engines! {
-    async fn standing_follows_when_the_memory_catches_up(house: House) {
+    async fn standing_follows_when_the_memory_catches_up(house: LedgerFixture) {
         let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         let (device, thumbprint) = house.enrol(day(1)).await;
         assert_eq!(standing(&status, &thumbprint, day(1)).await, Some(Standing::Good), "new ones are known at once");
@@ -26,7 +26,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_retired_generation_is_told_apart(house: House) {
+    async fn a_retired_generation_is_told_apart(house: LedgerFixture) {
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
@@ -39,7 +39,7 @@ on_both_engines! {
         assert_eq!(standing(&status, &second, end).await, Some(Standing::Good));
     }
 
-    async fn the_calendar_counts_in_memory_too(house: House) {
+    async fn the_calendar_counts_in_memory_too(house: LedgerFixture) {
         let (_, thumbprint) = house.enrol(day(10)).await;
         for (now, expected) in [
             (day(9), Standing::NotYetValid),
@@ -52,13 +52,13 @@ on_both_engines! {
         }
     }
 
-    async fn nobody_is_remembered_whom_the_ledger_does_not_know(house: House) {
+    async fn nobody_is_remembered_whom_the_ledger_does_not_know(house: LedgerFixture) {
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &Thumbprint::of(b"never issued"), day(0)).await, None);
         assert_eq!(standing(&status, &Thumbprint::of(b"never issued"), day(1)).await, None);
     }
 
-    async fn a_stale_memory_asks_the_ledger(house: House) {
+    async fn a_stale_memory_asks_the_ledger(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(0)).await, Some(Standing::Good));
@@ -67,7 +67,7 @@ on_both_engines! {
         assert_eq!(standing(&status, &thumbprint, later).await, Some(Standing::Suspended));
     }
 
-    async fn a_memory_from_the_future_is_stale(house: House) {
+    async fn a_memory_from_the_future_is_stale(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(9)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(9)).await, Some(Standing::Good));
@@ -76,7 +76,7 @@ on_both_engines! {
         assert_eq!(set_back, Some(Standing::Suspended), "a clock set back does not keep the memory fresh");
     }
 
-    async fn with_the_ledger_gone_nobody_is_let_in(house: House) {
+    async fn with_the_ledger_gone_nobody_is_let_in(house: LedgerFixture) {
         let (_, thumbprint) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert_eq!(standing(&status, &thumbprint, day(0)).await, Some(Standing::Good));
@@ -88,7 +88,7 @@ on_both_engines! {
         assert_eq!(refused, tegata_core::Refusal::Unavailable);
     }
 
-    async fn a_first_use_is_written_once(house: House) {
+    async fn a_first_use_is_written_once(house: LedgerFixture) {
         let (_, thumbprint) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let before = house.audited().await;
@@ -100,7 +100,7 @@ on_both_engines! {
         assert_eq!(house.actions_after(before).await, ["certificate.used"]);
     }
 
-    async fn a_token_taken_back_is_refused_after_catching_up(house: House) {
+    async fn a_token_taken_back_is_refused_after_catching_up(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         assert!(!status.token_denied("a-token"));
@@ -113,7 +113,7 @@ on_both_engines! {
         assert!(!status.token_denied("a-token"), "an expired token needs no memory");
     }
 
-    async fn a_follower_hears_of_a_change_by_itself(house: House) {
+    async fn a_follower_hears_of_a_change_by_itself(house: LedgerFixture) {
         let (device, thumbprint) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let following = tokio::spawn(status.clone().follow(Arc::new(Midnight)));
@@ -127,7 +127,7 @@ on_both_engines! {
         following.abort();
     }
 
-    async fn a_subscriber_misses_nothing_and_hears_in_order(house: House) {
+    async fn a_subscriber_misses_nothing_and_hears_in_order(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
         let (mut denials, mut events) = status.subscribe();

@@ -11,7 +11,7 @@ use tegata_core::{DeviceId, Standing, Thumbprint, Timestamp};
 use tegata_storage::{DeviceAction, Lineage, StatusCache, StatusPlace, TenantAction};
 
 on_both_engines! {
-    async fn every_certificate_has_a_place_of_its_own_whatever_way_it_came(house: House) {
+    async fn every_certificate_has_a_place_of_its_own_whatever_way_it_came(house: LedgerFixture) {
         let mut certificates = Vec::new();
         let invitations = [house.invite("a", day(0)).await, house.invite("a", day(0)).await, house.invite("a", day(0)).await];
         let together = invitations.iter().map(|invited| {
@@ -38,7 +38,7 @@ on_both_engines! {
         assert!(places.iter().all(|place| *place < next));
     }
 
-    async fn what_is_denied_is_said_and_what_is_allowed_again_is_not(house: House) {
+    async fn what_is_denied_is_said_and_what_is_allowed_again_is_not(house: LedgerFixture) {
         let (device, certificate) = house.enrol(day(0)).await;
         let (other, _) = house.enrol(day(0)).await;
         let at = place(house, &certificate).await;
@@ -61,7 +61,7 @@ on_both_engines! {
         assert_eq!(followed(house).await, said(house).await);
     }
 
-    async fn whoever_follows_the_feed_says_what_whoever_reads_everything_says(house: House) {
+    async fn whoever_follows_the_feed_says_what_whoever_reads_everything_says(house: LedgerFixture) {
         let mut devices = Vec::new();
         for _ in 0..4 {
             devices.push(house.enrol(day(0)).await);
@@ -87,7 +87,7 @@ on_both_engines! {
         }
     }
 
-    async fn whoever_is_signed_out_goes_on_at_another_place_and_the_old_one_is_burned(house: House) {
+    async fn whoever_is_signed_out_goes_on_at_another_place_and_the_old_one_is_burned(house: LedgerFixture) {
         let (device, certificate) = house.enrol(day(0)).await;
         let (_, other) = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
@@ -109,7 +109,7 @@ on_both_engines! {
         assert_eq!(followed(house).await, said(house).await);
     }
 
-    async fn a_moment_that_was_passed_already_moves_nobody(house: House) {
+    async fn a_moment_that_was_passed_already_moves_nobody(house: LedgerFixture) {
         let (device, certificate) = house.enrol(day(0)).await;
         house.sign_out(&TokenHolder::Device(device.clone()), day(2)).await.unwrap();
         let settled = place(house, &certificate).await;
@@ -127,7 +127,7 @@ on_both_engines! {
         assert_eq!(place(house, &certificate).await, moved);
     }
 
-    async fn whoever_is_stopped_and_signed_out_stays_stopped_at_the_new_place(house: House) {
+    async fn whoever_is_stopped_and_signed_out_stays_stopped_at_the_new_place(house: LedgerFixture) {
         let (device, certificate) = house.enrol(day(0)).await;
         house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let old = place(house, &certificate).await;
@@ -137,7 +137,7 @@ on_both_engines! {
         assert_eq!(followed(house).await, said(house).await);
     }
 
-    async fn of_two_who_begin_the_lists_the_first_counts(house: House) {
+    async fn of_two_who_begin_the_lists_the_first_counts(house: LedgerFixture) {
         assert_eq!(house.ledger.status_head().await.unwrap().secret, None);
         let secrets: [[u8; 32]; 2] = [bytes(&house.entropy), bytes(&house.entropy)];
         for secret in &secrets {
@@ -146,7 +146,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_list_can_go_when_its_last_certificate_has_ended(house: House) {
+    async fn a_list_can_go_when_its_last_certificate_has_ended(house: LedgerFixture) {
         let (_, first) = house.enrol(day(0)).await;
         let (_, second) = house.enrol(day(9)).await;
         let [first, second] = [place(house, &first).await, place(house, &second).await];

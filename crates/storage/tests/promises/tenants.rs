@@ -11,7 +11,7 @@ use tegata_storage::TenantAction::{Resume, Suspend};
 use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, Result, StatusCache, Tenant, TenantAction};
 
 on_both_engines! {
-    async fn a_tenant_is_stopped_once_and_resumed_once(house: House) {
+    async fn a_tenant_is_stopped_once_and_resumed_once(house: LedgerFixture) {
         assert!(guarded(&act(house, Resume).await), "it is at work");
         for (action, state, change) in [
             (Suspend, TenantState::Suspended, Change::TenantDenied { tenant: house.tenant.clone(), reason: Denial::Suspended }),
@@ -28,7 +28,7 @@ on_both_engines! {
         }
     }
 
-    async fn nobody_stops_a_tenant_nobody_knows_nor_the_systems_own(house: House) {
+    async fn nobody_stops_a_tenant_nobody_knows_nor_the_systems_own(house: LedgerFixture) {
         house.write(day(0), async |writing| writing.add_tenant(&Tenant::system(), &operator()).await).await.unwrap();
         for tenant in [TenantId::random(&house.entropy), TenantId::system()] {
             let stopped = house.write(day(1), async |writing| writing.act_on_tenant(&tenant, Suspend, "", &operator()).await).await;
@@ -37,7 +37,7 @@ on_both_engines! {
         assert_eq!(house.ledger.feed_head().await.unwrap(), 0);
     }
 
-    async fn a_stopped_tenant_takes_its_devices_along_and_brings_them_back_as_they_were(house: House) {
+    async fn a_stopped_tenant_takes_its_devices_along_and_brings_them_back_as_they_were(house: LedgerFixture) {
         let (ours, lost) = (house.enrol(day(0)).await, house.enrol(day(0)).await);
         let suspended = house.enrol(day(0)).await;
         house.act(&lost.0, DeviceAction::Revoke(KeyCompromise), day(0)).await.unwrap();
@@ -54,7 +54,7 @@ on_both_engines! {
         assert_eq!(house.ended(day(2)).await.len(), 1, "the lost one");
     }
 
-    async fn its_gates_go_on(house: House) {
+    async fn its_gates_go_on(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let gate = enrol_gate(house).await.unwrap();
         act(house, Suspend).await.unwrap();
@@ -66,7 +66,7 @@ on_both_engines! {
         assert_eq!(house.certificates(&device).await.len(), 1);
     }
 
-    async fn another_tenant_does_not_notice(house: House) {
+    async fn another_tenant_does_not_notice(house: LedgerFixture) {
         let other = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
         house.write(day(0), async |writing| writing.add_tenant(&other, &operator()).await).await.unwrap();
         let ours = house.enrol(day(0)).await;
@@ -75,7 +75,7 @@ on_both_engines! {
         assert!(house.ended(day(1)).await.is_empty());
     }
 
-    async fn list_and_responder_say_on_hold_of_every_certificate_signed_or_not(house: House) {
+    async fn list_and_responder_say_on_hold_of_every_certificate_signed_or_not(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(0))).await.unwrap();
@@ -91,7 +91,7 @@ on_both_engines! {
         assert!(house.ended(day(1)).await.is_empty());
     }
 
-    async fn nobody_receives_a_certificate_alone_or_together_until_it_is_resumed(house: House) {
+    async fn nobody_receives_a_certificate_alone_or_together_until_it_is_resumed(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         let mut enrolments = Vec::new();
         for _ in 0..3 {
@@ -114,7 +114,7 @@ on_both_engines! {
         house.renew(&device, first, day(1)).await.unwrap();
     }
 
-    async fn the_memory_hears_of_it_by_the_feed(house: House) {
+    async fn the_memory_hears_of_it_by_the_feed(house: LedgerFixture) {
         let ours = house.enrol(day(0)).await;
         let status = StatusCache::load(house.ledger.clone(), day(1)).await.unwrap();
         for (action, standing) in [(Suspend, Standing::Suspended), (Resume, Standing::Good)] {
@@ -128,7 +128,7 @@ on_both_engines! {
         }
     }
 
-    async fn who_is_signed_out_is_so_from_the_next_whole_second_on(house: House) {
+    async fn who_is_signed_out_is_so_from_the_next_whole_second_on(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let holders = [TokenHolder::Device(device.clone()), TokenHolder::Tenant(house.tenant.clone())];
         for (of, moment) in holders.iter().zip([1_i64, 2]) {
@@ -153,7 +153,7 @@ on_both_engines! {
         assert_eq!(house.ledger.tokens_before(&elsewhere, &other).await.unwrap(), None);
     }
 
-    async fn whoever_is_signed_out_twice_in_a_second_loses_what_was_issued_in_between(house: House) {
+    async fn whoever_is_signed_out_twice_in_a_second_loses_what_was_issued_in_between(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let (one, all) = (TokenHolder::Device(device.clone()), TokenHolder::Tenant(house.tenant.clone()));
         let mut dated = None;
@@ -167,7 +167,7 @@ on_both_engines! {
         }
     }
 
-    async fn signing_out_goes_only_forward_and_never_ahead(house: House) {
+    async fn signing_out_goes_only_forward_and_never_ahead(house: LedgerFixture) {
         let (device, _) = house.enrol(day(0)).await;
         let of = TokenHolder::Device(device);
         sign_out(house, &of, day(1)).await.unwrap();

@@ -12,7 +12,7 @@ use tegata_storage::{
 };
 
 on_both_engines! {
-    async fn whoever_is_refused_harms_nobody_else_in_the_group(house: House) {
+    async fn whoever_is_refused_harms_nobody_else_in_the_group(house: LedgerFixture) {
         let (enrolled, first) = house.enrol(day(0)).await;
         let used = key_of(house, &enrolled).await;
         let (suspended, theirs) = house.enrol(day(0)).await;
@@ -72,7 +72,7 @@ on_both_engines! {
         }
     }
 
-    async fn of_two_with_one_key_one_is_served(house: House) {
+    async fn of_two_with_one_key_one_is_served(house: LedgerFixture) {
         let mut group = many(house, 5).await;
         group[3].key_hash = group[1].key_hash;
         let outcomes = together(house, group).await;
@@ -81,7 +81,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn of_two_with_one_invitation_one_is_served(house: House) {
+    async fn of_two_with_one_invitation_one_is_served(house: LedgerFixture) {
         let invited = house.invite("受付PC", day(1)).await;
         let mut group = many(house, 3).await;
         group.push(first_time(house, &invited));
@@ -97,7 +97,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn a_device_that_renews_twice_at_once_keeps_the_later(house: House) {
+    async fn a_device_that_renews_twice_at_once_keeps_the_later(house: LedgerFixture) {
         let (device, first) = house.enrol(day(0)).await;
         house.present(&first, day(0)).await;
         let mut group = many(house, 2).await;
@@ -111,7 +111,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn what_cannot_be_completed_harms_nobody_else(house: House) {
+    async fn what_cannot_be_completed_harms_nobody_else(house: LedgerFixture) {
         let group = many(house, 8).await;
         let reserved: Vec<_> = group.iter().map(|intent| (intent.device.clone(), intent.serial)).collect();
         assert!(together(house, group).await.iter().all(Result::is_ok));
@@ -132,7 +132,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn a_crowd_is_served_together(house: House) {
+    async fn a_crowd_is_served_together(house: LedgerFixture) {
         let before = house.audited().await;
         let group = many(house, 150).await;
         let reserved: Vec<_> = group.iter().map(|intent| (intent.device.clone(), intent.serial)).collect();
@@ -147,7 +147,7 @@ on_both_engines! {
         assert_eq!(house.audited().await, before + 3 * 150);
     }
 
-    async fn both_engines_take_many_rows_in_one_statement(house: House) {
+    async fn both_engines_take_many_rows_in_one_statement(house: LedgerFixture) {
         for count in [1, 2, 3, 64, 65] {
             let group = many(house, count).await;
             let all: Vec<_> = group.iter().collect();
@@ -167,7 +167,7 @@ on_both_engines! {
         house.audited().await;
     }
 
-    async fn entries_of_others_survive_a_refusal_beside_them(house: House) {
+    async fn entries_of_others_survive_a_refusal_beside_them(house: LedgerFixture) {
         let before = house.audited().await;
         let invited = house.invite("受付PC", day(1)).await;
         house.ledger.group(first_time(house, &invited)).await.unwrap();

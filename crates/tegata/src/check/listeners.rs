@@ -45,7 +45,7 @@ pub fn look(look: &mut CheckContext<'_>) {
                 }
             }
             Err(_) => {
-                look.report.add(FindingCode::ListenerCertificate, name, "the certificate cannot be read")
+                look.report.add(FindingCode::ListenerCertificate, name, "the certificate cannot be read");
             }
         }
     }

@@ -44,7 +44,7 @@ pub fn look(look: &mut CheckContext<'_>) {
                 Role::Gate => look.profiles.gate = Some(profile),
             },
             Ok(_) => {
-                look.report.add(FindingCode::ProfileRefused, file, format!("it is not for the role {role}"))
+                look.report.add(FindingCode::ProfileRefused, file, format!("it is not for the role {role}"));
             }
             Err(error) => look.report.add(FindingCode::ProfileRefused, file, error),
         }
