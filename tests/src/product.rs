@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tegata_core::{Clock, Entropy, Timestamp};
 use tegata_gate::{
-    CertificateSource, Gate, GateConfig, GateLayer, GatePolicy, PeerCertificate, VerifiedRequest,
+    CertificateSource, ClientCertificate, Gate, GateConfig, GateLayer, GatePolicy, VerifiedRequest,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -123,7 +123,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router) {
         tokio::spawn(async move {
             let Ok(stream) = tls.accept(stream).await else { return };
             let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let presented = leaf.map(|leaf| PeerCertificate::from_der(leaf));
+            let presented = leaf.map(|leaf| ClientCertificate::from_der(leaf));
             let app = tower::util::MapRequest::new(app, move |mut request: Request<_>| {
                 if let Some(presented) = presented {
                     request.extensions_mut().insert(presented);

@@ -3,30 +3,30 @@
 //! | to learn about | read |
 //! |---|---|
 //! | keys in use and at rest | [`keys`], [`secret`] |
-//! | creating CAs and server certificates | [`authority`] |
-//! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`authorities`] |
+//! | creating CAs and server certificates | [`create_ca`] |
+//! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`issuing_cas`] |
 //! | what certificates look like | [`profile`], [`policy`], [`subject`] |
-//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issue`], [`audit`] |
+//! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issuing_ca`], [`audit`] |
 //! | what other protocols want besides | [`pkcs7`], [`attributes`], [`scep`], [`registrar`] |
 //! | saying what was taken back | [`crl`], [`ocsp`], [`publish`] |
 //!
-//! What is not fixed here comes as an argument: the time, randomness. Only [`issue`] and [`publish`] speak to the
+//! What is not fixed here comes as an argument: the time, randomness. Only [`issuing_ca`] and [`publish`] speak to the
 //! ledger; everything else is bytes in, bytes out.
 
 pub mod attributes;
 pub mod audit;
-pub mod authorities;
-pub mod authority;
+pub mod create_ca;
 pub mod crl;
 pub mod csr;
+mod delegated_signer;
 mod der;
 pub mod endpoints;
-pub mod issue;
 pub mod issuer;
+pub mod issuing_ca;
+pub mod issuing_cas;
 pub mod keys;
 pub mod lint;
 pub mod ocsp;
-mod officer;
 mod oid;
 pub mod pkcs7;
 pub mod policy;
@@ -45,13 +45,13 @@ pub mod subject;
 #[cfg(test)]
 mod tests;
 
-pub use authorities::{IssuerAssignment, IssuerSet};
-pub use authority::{CaName, CreateCaError};
+pub use create_ca::{CaName, CreateCaError};
 pub use crl::{CrlBuilder, CrlError, CrlReason, RevokedEntry, VerifiedCrl};
 pub use csr::ParsedRequest;
 pub use endpoints::IssuerEndpoints;
-pub use issue::{IssuanceRequest, IssuanceStep, IssueError, IssuedCertificate, IssuingCa, RoleProfiles};
 pub use issuer::{Issuer, IssuerError};
+pub use issuing_ca::{IssuanceRequest, IssuanceStep, IssueError, IssuedCertificate, IssuingCa, RoleProfiles};
+pub use issuing_cas::{IssuerAssignment, IssuerSet};
 pub use keys::{CaKey, CaKeyError, LocalKey};
 pub use ocsp::{OcspRequest, OcspResponders, OcspResponse, OcspStatus};
 pub use prepare::{PrepareError, Prepared, SignedCertificate, prepare};

@@ -6,17 +6,17 @@
 //! changed.
 
 mod answers;
-mod appointment;
 mod delegate;
 mod request;
 mod responder;
 mod response;
+mod succession;
 
-pub use appointment::ResponderError;
 #[cfg(test)]
 pub(crate) use delegate::{DelegatedResponder, ResponderCandidate};
 pub use request::OcspRequest;
 pub use responder::{HttpValidators, OcspResponders, OcspResponse};
+pub use succession::ResponderError;
 
 use crate::crl::CrlReason;
 use crate::der::{MalformedDer, tag};

@@ -3,7 +3,7 @@
 use crate::crl::{
     CrlBuilder, CrlError, CrlIdentity, CrlReason, CrlScope, RevokedEntry, VerifiedCrl, scope_of,
 };
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 use std::sync::PoisonError;

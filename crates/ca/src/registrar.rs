@@ -3,14 +3,14 @@
 //!
 //! Keys lie sealed in the ledger, so that any server of an installation opens what was encrypted for any other.
 
+mod ca_registrars;
 mod candidate;
-mod office;
 
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use crate::keys::{CaKeyError, RsaKey};
 use crate::pkcs7::{ContentKey, ContentSignatureAlgorithm, ContentSigner};
 use crate::prepare::PrepareError;
-use office::RegistrarStore;
+use ca_registrars::RegistrarStore;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::{Entropy, IssuerId, Timestamp};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use support::{CaFixture, DAY, LedgerPlace, NOW, first_time, order};
 use tegata_ca::{IssuanceStep, IssueError, IssuedCertificate, ParsedRequest};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{CertificateState, DeviceId, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Certificate, InvitationState, IssuanceRight};
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -150,7 +150,7 @@ async fn victim() {
             let origin = if *origin == "renewal" {
                 IssuanceRight::Renewal(Thumbprint::parse(right).unwrap())
             } else {
-                first_time(&house.invitation(&Code::parse(right).unwrap()).await)
+                first_time(&house.invitation(&InvitationCode::parse(right).unwrap()).await)
             };
             let order = order(&device, origin, &request);
             let issued = house.authority.issue(order, NOW, &*house.entropy, &fatal).await;

@@ -157,10 +157,10 @@ impl<'de> Deserialize<'de> for Installation {
 }
 
 /// The secret of an invitation: 160 random bits, 32 characters. It is handed to one person; the
-/// ledger keeps only [`Code::hash`]. It never prints itself.
-pub struct Code(Zeroizing<String>);
+/// ledger keeps only [`InvitationCode::hash`]. It never prints itself.
+pub struct InvitationCode(Zeroizing<String>);
 
-impl Code {
+impl InvitationCode {
     /// A new code.
     pub fn random(entropy: &dyn Entropy) -> Self {
         Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
@@ -182,7 +182,7 @@ impl Code {
     }
 }
 
-impl fmt::Debug for Code {
+impl fmt::Debug for InvitationCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Code(…)")
     }
@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_code_never_prints_itself() {
-        let code = Code::random(&Seeded::new(1));
+        let code = InvitationCode::random(&Seeded::new(1));
         assert_eq!(format!("{code:?}"), "Code(…)");
-        assert_eq!(Code::parse(code.reveal()).unwrap().hash(), code.hash());
+        assert_eq!(InvitationCode::parse(code.reveal()).unwrap().hash(), code.hash());
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`], [`header_name`] |
 //! | how addresses of servers are written and compared | [`url`] |
-//! | what was verified before | [`memory`] |
+//! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
 
 pub mod assertion;
@@ -32,7 +32,6 @@ pub mod id;
 pub mod jws;
 pub mod key_id;
 pub mod language;
-pub mod memory;
 pub mod name;
 pub mod network;
 pub mod policy;
@@ -48,6 +47,7 @@ pub mod stop_cause;
 pub mod thumbprint;
 pub mod timestamp;
 pub mod url;
+pub mod verified_cache;
 
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
@@ -59,7 +59,6 @@ pub use id::{
 };
 pub use key_id::KeyId;
 pub use language::Language;
-pub use memory::VerifiedCache;
 pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
 pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};
@@ -69,3 +68,4 @@ pub use stop_cause::StopCause;
 pub use thumbprint::Thumbprint;
 pub use timestamp::{CLOCKS_APART, Clock, Timestamp};
 pub use url::{HttpOrigin, HttpUrl, UrlError};
+pub use verified_cache::VerifiedCache;

@@ -4,12 +4,12 @@
 //! configured form, from a configured peer, and never otherwise.
 
 mod format;
+mod statement;
 mod text;
-mod told;
 mod xfcc;
 
 pub use format::{HeaderEncoding, MalformedHeader};
-pub use told::ProxiedCertificate;
+pub use statement::ProxiedCertificate;
 
 use crate::network::Network;
 use std::net::IpAddr;

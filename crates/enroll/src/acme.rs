@@ -27,8 +27,8 @@ mod waiting;
 pub use attestation::AttestationPolicy;
 pub use binding::AccountBinding;
 
-use crate::desk::EnrollmentService;
-use crate::guest::Requester;
+use crate::enrollment_service::EnrollmentService;
+use crate::requester::Requester;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -41,7 +41,7 @@ use problem::AcmeError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Refusal, Timestamp};
 use tegata_web::problem::problem_of;
 use tegata_web::{Problem, StrictJson};
@@ -219,7 +219,7 @@ async fn bind(
     State(acme): State<AcmeServer>,
     StrictJson(body): StrictJson<AcmeBindingRequest>,
 ) -> tegata_web::WebResult<impl IntoResponse> {
-    let code = Code::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
+    let code = InvitationCode::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
     let invitation = acme.desk.open(code.reveal()).await?;
     let secret = acme.desk.opening.secret().await?;
     let binding = secret.binding(&invitation.id, &acme.desk.context.installation);

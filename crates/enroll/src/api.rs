@@ -1,10 +1,10 @@
 //! The JSON API of enrolment and renewal.
 
-use crate::companion::RenewalTokenRequest;
-use crate::desk::EnrollmentService;
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
-use crate::guest::Requester;
+use crate::enrollment_service::EnrollmentService;
 use crate::qr::qr_svg;
+use crate::renewal_token::RenewalTokenRequest;
+use crate::requester::Requester;
 use crate::ticket::{TicketPurpose, TicketRight};
 use crate::waiting;
 use axum::Json;

@@ -101,7 +101,7 @@ impl BulkInvitations {
         &self,
         list: &InvitationListId,
         client: &str,
-        fresh: &(dyn Fn() -> (InvitationId, tegata_core::id::Code) + Sync),
+        fresh: &(dyn Fn() -> (InvitationId, tegata_core::id::InvitationCode) + Sync),
     ) -> Result<bool, LedgerError> {
         let mut transaction = self.context.ledger.begin(self.context.now()).await?;
         let done = transaction.work_off_list(list, client, STEP, fresh).await?;

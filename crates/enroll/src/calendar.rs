@@ -2,8 +2,8 @@
 //!
 //! The entry keeps its identifier across generations: taking the file of a renewed certificate moves the entry.
 
-use crate::day::{day, in_japan};
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
+use crate::japan_date::{day, in_japan};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};

@@ -1,9 +1,9 @@
 //! The page of the device itself: its certificate, or why it is refused.
 
-use crate::day::day;
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
+use crate::japan_date::day;
+use crate::refusal_explanation::{CertificateFact, number};
 use crate::sighting::note_platform;
-use crate::why::{CertificateFact, number};
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};

@@ -1,6 +1,6 @@
 //! What whoever enrolled or renewed is handed.
 
-use crate::desk::{EnrollmentService, HandedOverCertificate};
+use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

@@ -5,8 +5,8 @@
 //! Renewal is authorised by the working certificate of the connection. Both end at the same desk as the page. Who the
 //! device is comes from the ledger: names in a request are not read.
 
-use crate::desk::{EnrollmentService, HandedOverCertificate};
-use crate::guest::Requester;
+use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
+use crate::requester::Requester;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tegata_ca::pkcs7;
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Refusal, Role, TenantId};
 use tegata_storage::{IssuerKind, IssuerState, StoredIssuer};
 use tegata_web::{Presented, Problem, WebResult, body};
@@ -91,7 +91,7 @@ async fn simplereenroll(
 
 async fn enroll(desk: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {
     // Machines do not type: a short code, which can be guessed, is no password here.
-    let code = password(request.headers()).filter(|code| Code::parse(code).is_some());
+    let code = password(request.headers()).filter(|code| InvitationCode::parse(code).is_some());
     let code = code.ok_or(Refusal::InvitationNotShown)?;
     let desk = desk.clone().serving(Requester::of(request.extensions(), request.headers()));
     let csr = read_request(request).await?;

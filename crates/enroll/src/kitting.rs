@@ -1,11 +1,11 @@
 //! Kitting over HTTP: the page of whoever unpacks many devices, and its API.
 
-use crate::desk::EnrollmentService;
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
-use crate::guest::Requester;
+use crate::enrollment_service::EnrollmentService;
 use crate::qr::qr_svg;
+use crate::refusal_explanation::number as device_number;
+use crate::requester::Requester;
 use crate::waiting;
-use crate::why::number as device_number;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};

@@ -12,14 +12,12 @@ mod api;
 mod assets;
 mod bulk;
 mod calendar;
-mod companion;
-mod day;
-mod desk;
 mod device_page;
 mod enrolled;
+mod enrollment_service;
 mod est;
 mod guesses;
-mod guest;
+mod japan_date;
 mod kitting;
 mod openapi;
 mod pages;
@@ -27,23 +25,25 @@ mod probe;
 mod profiles;
 mod progress;
 mod qr;
+mod refusal_explanation;
+mod renewal_token;
+mod requester;
 mod scep;
 mod secret;
 mod sheet;
-mod shop;
 mod sighting;
+mod site_devices;
 mod ticket;
 mod waiting;
-mod why;
 
 pub use acme::{AccountBinding, AcmeServer, AttestationPolicy, acme_problem, acme_routes};
 pub use bulk::{
     BulkInvitations, CodeSecret, InvitableLine, InvitationRights, InvitingClientFuture, InvitingClients,
     JudgedLine, OpenCodeSecret, ParsedTable, RefusedLine, UnreadableTable, lines_of_csv, lines_of_json,
 };
-pub use companion::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
-pub use desk::EnrollmentService;
+pub use enrollment_service::EnrollmentService;
 pub use profiles::ProfileService;
+pub use renewal_token::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
 pub use scep::{ScepServer, scep_routes};
 pub use secret::{BindingSecret, OpenBindingSecret};
 pub use sheet::{InvitationSheet, sheets};
@@ -74,8 +74,8 @@ pub fn device_routes(desk: EnrollmentService) -> Router {
     Router::new()
         .route("/", get(device_page::get))
         .route("/calendar.ics", get(calendar::get))
-        .route("/shop", get(shop::get))
-        .route("/api/v1/loss-reports", post(shop::report))
+        .route("/shop", get(site_devices::get))
+        .route("/api/v1/loss-reports", post(site_devices::report))
         .route("/probe", get(probe::get))
         .route("/api/v1/renewals", post(api::renew))
         .route("/api/v1/deliveries", post(api::deliver))

@@ -1,6 +1,6 @@
 //! What programs may rely on, as `OpenAPI` 3.1 has it: `openapi.json`, with this installation's addresses.
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;

@@ -1,6 +1,6 @@
 //! The pages of somebody who has no certificate yet. What they look like is in `templates/`.
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use askama::Template;
 use axum::extract::State;
 use http::HeaderMap;

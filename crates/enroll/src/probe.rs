@@ -3,7 +3,7 @@
 //! Asked across origins with a simple GET: a CORS preflight would carry no certificate. Every answer is readable by
 //! our own pages, refusals as well, because the reason is what the reader needs.
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use crate::sighting::note_platform;
 use axum::Json;
 use axum::extract::State;

@@ -7,8 +7,8 @@
 mod payload;
 mod plist;
 
-use crate::desk::EnrollmentService;
-use crate::guest::Requester;
+use crate::enrollment_service::EnrollmentService;
+use crate::requester::Requester;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use arc_swap::ArcSwapOption;
 use axum::Router;

@@ -1,7 +1,7 @@
 //! How far a device is that makes its key by itself: its page waits, and has no other way to know.
 
-use crate::desk::EnrollmentService;
 use crate::enrolled::NO_STORE;
+use crate::enrollment_service::EnrollmentService;
 use crate::ticket::{TicketPurpose, TicketRight};
 use axum::Json;
 use axum::extract::State;

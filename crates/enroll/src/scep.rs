@@ -10,9 +10,9 @@
 
 mod transactions;
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use crate::guesses::CodeGuesses;
-use crate::guest::Requester;
+use crate::requester::Requester;
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};

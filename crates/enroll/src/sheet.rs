@@ -1,6 +1,6 @@
 //! The sheet that goes with a device: what a person needs who has no mail, on paper.
 
-use crate::day::moment;
+use crate::japan_date::moment;
 use crate::qr::qr_svg;
 use askama::Template;
 use tegata_core::{Contact, Language, Timestamp};

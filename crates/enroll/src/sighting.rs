@@ -1,6 +1,6 @@
 //! What devices say they are when they come by.
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use tegata_core::Platform;

@@ -5,7 +5,7 @@
 //! invitation is used up by whoever comes first with either, and a renewal by the first key. Nobody keeps tickets: what one
 //! says is authenticated with the installation's own secret.
 
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use ring::hmac;
 use std::sync::Arc;
 use std::time::Duration;

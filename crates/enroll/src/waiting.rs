@@ -1,8 +1,8 @@
 //! What the page and `tegata enroll` are told where somebody has to approve, and how they ask again.
 
-use crate::desk::{EnrollmentService, parse};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
-use crate::guest::Requester;
+use crate::enrollment_service::{EnrollmentService, parse};
+use crate::requester::Requester;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use axum::Json;
 use axum::extract::State;

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, Refusal, RevocationReason, Role, Thumbprint, Timestamp,
 };
@@ -391,7 +391,7 @@ async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_ke
 async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation_and_whom_to_call() {
     let world = EnrollFixture::new().await;
     let (code, gate) = (world.invite(Role::Device).await, world.invite(Role::Gate).await);
-    let tenant = world.house.invitation(&Code::parse(&code).unwrap()).await.tenant;
+    let tenant = world.house.invitation(&InvitationCode::parse(&code).unwrap()).await.tenant;
     let guidance = Guidance { contact: Contact::new("本部", "03-1234-5678").ok(), product: None };
     let place = PolicyPlace { tenant: tenant.clone(), site: None };
     let mut transaction = world.house.ledger.begin(NOW).await.unwrap();

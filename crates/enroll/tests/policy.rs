@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::base64;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::policy::OpeningHours;
 use tegata_core::{ApprovalId, EnrollmentPolicy, Platform, Refusal, Role, Timestamp};
 use tegata_storage::PolicyPlace;
@@ -25,7 +25,7 @@ use world::{EnrollFixture, EnrollResponse, certificate, enrolling, fresh_csr, is
 impl EnrollFixture {
     /// The rules of the tenant, from now on.
     async fn rule(&self, policy: EnrollmentPolicy) {
-        let code = Code::parse(&self.invite(Role::Device).await).unwrap();
+        let code = InvitationCode::parse(&self.invite(Role::Device).await).unwrap();
         let invitation = self.house.invitation(&code).await;
         let place = PolicyPlace { tenant: invitation.tenant, site: None };
         let mut transaction = self.house.ledger.begin(NOW).await.unwrap();

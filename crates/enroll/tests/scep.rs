@@ -11,14 +11,14 @@ mod world;
 #[path = "../../../tests/src/scep/encoding.rs"]
 mod encoding;
 #[allow(dead_code)]
-#[path = "../../../tests/src/scep/scribe.rs"]
-mod scribe;
+#[path = "../../../tests/src/scep/messages.rs"]
+mod messages;
 
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use scribe::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
+use messages::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 use std::sync::Arc;
 use std::time::Duration;
 use support::{CaFixture, DAY, LedgerPlace, NOW};

@@ -12,7 +12,7 @@ use http::{Request, StatusCode};
 use serde_json::json;
 use std::time::Duration;
 use support::{NOW, OPERATOR};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Refusal, Role, ShortCode};
 use tegata_web::{BehindProxy, PeerAddress};
 use world::{EnrollFixture, enrolling, fresh_csr, is_problem, post};
@@ -63,7 +63,7 @@ async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
     let (world, typed, link) = invited().await;
     let before = world.house.ledger.verify_audit().await.unwrap().unwrap();
     let wrong = |path: &str| {
-        let code = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let code = InvitationCode::random(world.house.entropy.as_ref()).reveal().to_owned();
         let mut request = post(path, json!({"code": code}).to_string());
         request.extensions_mut().insert(from(1));
         world.send(request)
@@ -77,7 +77,7 @@ async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
     assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
     assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK, "a short code has its own count");
     for _ in 0..20 {
-        let code = Code::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let code = InvitationCode::random(world.house.entropy.as_ref()).reveal().to_owned();
         let mut request = enrolling(&code, &fresh_csr());
         request.extensions_mut().insert(from(1));
         is_problem(&world.send(request).await, Refusal::TooManyLinks);
@@ -116,7 +116,7 @@ async fn a_withdrawn_invitations_short_code_is_withdrawn_too() {
 async fn invited() -> (EnrollFixture, String, String) {
     let world = EnrollFixture::new().await;
     let link = world.invite(Role::Device).await;
-    let invitation = world.house.invitation(&Code::parse(&link).unwrap()).await;
+    let invitation = world.house.invitation(&InvitationCode::parse(&link).unwrap()).await;
     let code = ShortCode::random(world.house.entropy.as_ref());
     let hash = code.hash(&support::installation());
     let mut transaction = world.house.ledger.begin(NOW).await.unwrap();

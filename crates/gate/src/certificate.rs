@@ -13,9 +13,9 @@ use tegata_core::{Thumbprint, header_name};
 /// The certificate of the connection a request came in on. A product that terminates TLS puts it into
 /// the extensions of every request of a connection whose client presented (and proved) one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PeerCertificate(pub Thumbprint);
+pub struct ClientCertificate(pub Thumbprint);
 
-impl PeerCertificate {
+impl ClientCertificate {
     /// From the leaf's DER, as `peer_certificates()` of rustls returns it first.
     pub fn from_der(der: &[u8]) -> Self {
         Self(Thumbprint::of(der))
@@ -24,12 +24,12 @@ impl PeerCertificate {
 
 /// The address of whoever opened the connection: needed only with [`CertificateSource::Header`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PeerAddress(pub IpAddr);
+pub struct ClientAddress(pub IpAddr);
 
 /// Where to look for the certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CertificateSource {
-    /// In the request's extensions, as [`PeerCertificate`].
+    /// In the request's extensions, as [`ClientCertificate`].
     Connection,
     /// In a header of a trusted proxy.
     Header(HeaderSource),
@@ -47,7 +47,7 @@ impl CertificateSource {
         peer: Option<IpAddr>,
     ) -> Result<Option<Thumbprint>, MalformedHeader> {
         match self {
-            Self::Connection => Ok(extensions.get::<PeerCertificate>().map(|certificate| certificate.0)),
+            Self::Connection => Ok(extensions.get::<ClientCertificate>().map(|certificate| certificate.0)),
             Self::Header(source) => told_by(source, headers, peer),
         }
     }

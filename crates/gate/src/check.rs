@@ -1,6 +1,6 @@
 //! The decision: may the holder of this token and this certificate enter now?
 
-use crate::moment::CheckTime;
+use crate::check_time::CheckTime;
 use crate::state::GateState;
 use serde::Deserialize;
 use std::sync::Arc;

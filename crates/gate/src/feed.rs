@@ -1,6 +1,6 @@
 //! What a follower believes, line by line.
 
-use crate::moment::{CheckTime, LastHeard};
+use crate::check_time::{CheckTime, LastHeard};
 use crate::state::{GateState, GateStateWriter};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ impl FeedFollowerState {
 
     /// Believes and applies one line, or says why not and changes nothing.
     pub(crate) fn take(&mut self, line: &str, moment: CheckTime) -> Result<BelievedLine, FeedError> {
-        let payload = self.state.keys().verify_up_to(line, FEED, crate::lines::MAX_LINE)?;
+        let payload = self.state.keys().verify_up_to(line, FEED, crate::line_reader::MAX_LINE)?;
         let claims: FeedClaims = serde_json::from_slice(&payload).map_err(|_| FeedError::NotUnderstood)?;
         if claims.iss != self.issuer {
             return Err(FeedError::Issuer);

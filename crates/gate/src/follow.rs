@@ -5,7 +5,7 @@ use crate::backoff::Backoff;
 use crate::config::{ConfigError, GateConfig, require_https};
 use crate::feed::{BelievedLine, FeedError, FeedFollowerState};
 use crate::keys::IssuerKeys;
-use crate::lines::{LineReader, LinesError};
+use crate::line_reader::{LineReader, LinesError};
 use crate::receipts::ReceiptSender;
 use crate::state::{GateState, MonotonicClock};
 use crate::store::GateStore;

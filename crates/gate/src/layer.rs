@@ -2,11 +2,11 @@
 //! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
 //! the device is denied does not leave, or ends where it is.
 
-use crate::certificate::{CertificateSource, PeerAddress, strip};
+use crate::certificate::{CertificateSource, ClientAddress, strip};
 use crate::check::VerifiedRequest;
 use crate::cookies;
 use crate::gate::Gate;
-use crate::guarded::GuardedBody;
+use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
 use http::{Extensions, Request, Response};
 use http_body_util::{Either, Full};
@@ -35,11 +35,11 @@ type PeerAddressOf = fn(&Extensions) -> Option<IpAddr>;
 impl GateLayer {
     /// A layer that looks for certificates in `source`.
     pub fn new(gate: Gate, source: CertificateSource) -> Self {
-        let peer: PeerAddressOf = |extensions| extensions.get::<PeerAddress>().map(|peer| peer.0);
+        let peer: PeerAddressOf = |extensions| extensions.get::<ClientAddress>().map(|peer| peer.0);
         Self { gate, source: Arc::new(source), peer }
     }
 
-    /// Where the framework keeps the peer's address, if not in a [`PeerAddress`]; for axum
+    /// Where the framework keeps the peer's address, if not in a [`ClientAddress`]; for axum
     /// `|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())`.
     #[must_use]
     pub fn with_peer(mut self, peer: PeerAddressOf) -> Self {

@@ -37,28 +37,28 @@ pub mod reverse_proxy;
 mod assertion;
 mod backoff;
 mod check;
+mod check_time;
 mod config;
 mod cookies;
 mod feed;
 mod follow;
 mod gate;
-mod guarded;
-mod introduction;
+mod guarded_body;
+mod identity_headers;
 mod keys;
 mod layer;
-mod lines;
-mod moment;
+mod line_reader;
 mod receipts;
 mod state;
 mod store;
 
 pub use certificate::{
-    CertificateSource, HeaderEncoding, HeaderSource, PeerAddress, PeerCertificate, ProxiedCertificate,
+    CertificateSource, ClientAddress, ClientCertificate, HeaderEncoding, HeaderSource, ProxiedCertificate,
 };
 pub use check::{GatePolicy, VerifiedRequest};
 pub use config::{ConfigError, GateConfig};
 pub use gate::{Gate, GateStatus};
-pub use guarded::{CutReason, GuardedBody};
+pub use guarded_body::{CutReason, GuardedBody};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use tegata_core::{Network, NotANetwork};
 pub use tegata_net::tls::{IdentityFiles, TlsError, read_identity, trust_from_pem_file};

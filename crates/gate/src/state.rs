@@ -1,7 +1,7 @@
 //! What a gate knows, published so that readers never wait for the writer.
 
 use crate::assertion::AssertionSigner;
-use crate::moment::{CheckTime, LastHeard};
+use crate::check_time::{CheckTime, LastHeard};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -19,7 +19,8 @@ use tegata_core::Timestamp;
 use tegata_core::feed::{Change, Denial, TokenHolder, TokensBefore};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
 use tegata_gate::{
-    CertificateSource, Gate, GateLayer, HeaderSource, Network, PeerAddress, PeerCertificate, VerifiedRequest,
+    CertificateSource, ClientAddress, ClientCertificate, Gate, GateLayer, HeaderSource, Network,
+    VerifiedRequest,
 };
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -124,7 +125,7 @@ async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_ce
     let world = ProductsFixture::new().await;
     let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let mut request = world.request();
-    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
     request.headers_mut().insert("client-cert", ":forged:".parse().unwrap());
     request.headers_mut().insert("tegata-device", "forged".parse().unwrap());
     let seen = ask(&layer, request).await;
@@ -162,7 +163,7 @@ async fn every_request_is_checked_again_also_on_one_connection() {
     let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let request = || {
         let mut request = world.request();
-        request.extensions_mut().insert(PeerCertificate(world.party.thumbprint()));
+        request.extensions_mut().insert(ClientCertificate(world.party.thumbprint()));
         request
     };
     let mut service = layer.layer(Product);
@@ -180,10 +181,10 @@ async fn a_certificate_header_counts_only_from_the_proxy() {
         let mut request = world.request();
         request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
         if let Some(peer) = peer {
-            request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+            request.extensions_mut().insert(ClientAddress(peer.parse().unwrap()));
         }
         // An extension that this source does not read.
-        request.extensions_mut().insert(PeerCertificate(world.party.thumbprint()));
+        request.extensions_mut().insert(ClientCertificate(world.party.thumbprint()));
         ask(&layer, request).await.status
     };
     let certificate = escaped(&world.party.certificate_pem);
@@ -311,7 +312,7 @@ async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_sa
     let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
         .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
     let mut request = world.request();
-    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
     let mut body = { service }.call(request).await.unwrap().into_body();
     say.send("before").await.unwrap();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -340,7 +341,7 @@ async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signe
         let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
             .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
         let mut request = world.request();
-        request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+        request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
         let mut body = { service }.call(request).await.unwrap().into_body();
         say.send("before").await.unwrap();
         body.frame().await.unwrap().unwrap();
@@ -357,7 +358,7 @@ async fn an_answer_does_not_leave_when_its_device_was_denied_while_it_was_made()
     let world = ProductsFixture::new().await;
     let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
     let mut request = world.request();
-    request.extensions_mut().insert(PeerCertificate::from_der(&world.party.certificate));
+    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
     let answer = layer.layer(Product).call(request);
     world.revoke().await;
     let answer = answer.await.unwrap();

@@ -7,19 +7,19 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | what is told, and in which order | `happenings`, `signing` |
+//! | what is told, and in which order | `stream_events`, `signing` |
 //! | how it gets there | `delivery`, `poll` |
 //! | what a receiver may do with its stream | `management` |
 
-mod caller;
-mod collecting;
+mod client;
 mod delivery;
 mod error;
-mod happenings;
 mod management;
 mod poll;
 mod request;
+mod selection;
 mod signing;
+mod stream_events;
 
 pub(crate) use management::{POLL_DELIVERY, PUSH_DELIVERY, configuration, fixed, set_status, status, verify};
 pub(crate) use poll::poll;

@@ -3,9 +3,9 @@
 //! The lists are made in memory, from the ledger, and signed with the key that signs tokens. Every server makes the same
 //! lists: names and order come from a secret in the ledger. [`publish_statuses`] keeps them up to date.
 
-mod book;
+mod list_set;
+mod list_state;
 mod publishing;
-mod sheet;
 
 pub use publishing::{begin_status_lists, publish_statuses};
 

@@ -8,7 +8,7 @@ pub use retention::{AuditRetention, TokenDay};
 
 use crate::actor::Actor;
 use crate::engine::on_read;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
 use tegata_core::{DeviceId, Timestamp};
 

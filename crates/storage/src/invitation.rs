@@ -9,7 +9,7 @@ use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     DeviceId, EffectivePolicy, InvitationId, Refusal, Role, SiteId, TenantId, TenantState, Timestamp,
 };
@@ -47,7 +47,7 @@ pub struct NewInvitation<'a> {
     /// Its identifier.
     pub id: InvitationId,
     /// Its secret; only the hash is stored.
-    pub code: &'a Code,
+    pub code: &'a InvitationCode,
     /// For whom.
     pub tenant: TenantId,
     /// For which store.
@@ -133,7 +133,7 @@ macro_rules! never_used {
 
 impl Ledger {
     /// The invitation with this code.
-    pub async fn find_invitation(&self, code: &Code) -> Result<Option<Invitation>> {
+    pub async fn find_invitation(&self, code: &InvitationCode) -> Result<Option<Invitation>> {
         self.lookups.invitation(code.hash()).await
     }
 

@@ -8,7 +8,7 @@ use crate::engine::on_transaction;
 use crate::{InvitationState, LedgerError, NewInvitation, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, InvitationListId, Refusal, Role, SiteId, TenantId, Timestamp};
 
 /// How long a list is kept once it is done: as long as its key may not be used again.
@@ -155,7 +155,7 @@ impl Transaction {
         id: &InvitationListId,
         client: &str,
         most: u32,
-        fresh: &(dyn Fn() -> (InvitationId, Code) + Sync),
+        fresh: &(dyn Fn() -> (InvitationId, InvitationCode) + Sync),
     ) -> Result<bool> {
         let (lines, life) = self.waiting_lines(id, most).await?;
         let expires_at = self.now.plus(life);

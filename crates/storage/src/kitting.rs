@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, Network, Refusal, SiteId, TenantId, TenantState, Timestamp};
 
 /// A kitting code to write.
@@ -18,7 +18,7 @@ pub struct NewKitting<'a> {
     /// Its identifier.
     pub id: KittingId,
     /// Its secret; only the hash is stored.
-    pub code: &'a Code,
+    pub code: &'a InvitationCode,
     /// Whose devices.
     pub tenant: TenantId,
     /// Where they will stand.

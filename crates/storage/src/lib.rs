@@ -15,15 +15,15 @@ mod actor;
 mod approval;
 mod audit;
 mod certificate;
-mod chain;
 mod commits;
 mod crl;
+mod delegated_signer;
 mod device;
 mod engine;
-mod family;
 mod feed;
-mod group;
+mod group_commit;
 mod guidance;
+mod hash_chain;
 mod head;
 mod history;
 mod inspection;
@@ -34,10 +34,10 @@ mod key;
 mod kitting;
 mod licence;
 mod loss_report;
-mod office;
 mod policy;
 mod receipt;
 mod receiver;
+mod refresh_token_family;
 mod refusals;
 mod registrar;
 mod replay;
@@ -69,8 +69,7 @@ pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use engine::Patience;
-pub use family::{FamilyEnd, GrantedToken, RefreshTokenFamily, RotateFamily, Rotation, StartFamily};
-pub use group::Operation;
+pub use group_commit::Operation;
 pub use history::member_of;
 pub use inspection::{
     ChainHeads, FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens,
@@ -91,6 +90,9 @@ pub use receipt::{FeedPosition, ReceiptRow};
 pub use receiver::{
     ChangeStream, DeliveryOutcome, Issuance, IssuedPage, PollAcknowledgment, ReceiverPosition, ReceiverRow,
     StreamChange, StreamEnds, StreamNotice, VerificationAsked,
+};
+pub use refresh_token_family::{
+    FamilyEnd, GrantedToken, RefreshTokenFamily, RotateFamily, Rotation, StartFamily,
 };
 pub use refusals::RefusalNote;
 pub use registrar::{NewRegistrar, StoredRegistrar};
@@ -204,7 +206,7 @@ pub type Result<T, E = LedgerError> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Ledger {
     engine: Engine,
-    group: group::Sender,
+    group: group_commit::GroupSender,
     lookups: LookupQueue,
     shared: Arc<LedgerShared>,
 }
@@ -274,7 +276,7 @@ impl Ledger {
     async fn open_sharing(url: &str, patience: Patience, shared: Arc<LedgerShared>) -> Result<Self> {
         let engine = Engine::open(url, patience).await?;
         engine.migrate().await?;
-        let group = group::start(engine.clone(), shared.clone());
+        let group = group_commit::start(engine.clone(), shared.clone());
         let lookups = LookupQueue::start(engine.clone());
         let ledger = Self { engine, group, lookups, shared };
         ledger.identify_keys().await?;

@@ -1,7 +1,7 @@
 //! Receipts: what each surface has applied.
 
 use crate::engine::{on_read, on_transaction};
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
 use std::time::Duration;
 use tegata_core::{CLOCKS_APART, Timestamp};

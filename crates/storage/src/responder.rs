@@ -1,8 +1,8 @@
 //! Certificates of OCSP responders: written down before the CA signs, as those of devices are.
 
 use crate::actor::Actor;
+use crate::delegated_signer::SignerTable;
 use crate::engine::{on_read, on_transaction};
-use crate::office::SignerTable;
 use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use tegata_core::{IssuerId, Serial, Timestamp};

@@ -1,9 +1,9 @@
 //! A write transaction: it knows its time, holds the head of both chains, and writes it back at commit.
 
 use crate::actor::Actor;
-use crate::chain::next_hash;
 use crate::commits::CommitCounter;
 use crate::engine::{Engine, EngineTransaction, on_transaction};
+use crate::hash_chain::next_hash;
 use crate::head::{HeadEntry, LedgerHead, TransactionEnd, insert};
 use crate::refusals::Refusals;
 use crate::revocation_log::{PendingRecords, RevocationLog};

@@ -4,8 +4,8 @@
 //! own secret opens it.
 
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::house::Server;
 use crate::keys::KeyRing;
+use crate::server::Server;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};

@@ -3,7 +3,7 @@
 use crate::acme;
 use crate::config::InvitesConfig;
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
+use crate::server::Server;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::{Refusal, SiteId};

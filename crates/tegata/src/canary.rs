@@ -13,9 +13,9 @@ mod round;
 mod trust;
 
 use crate::failure::Failure;
-use crate::house::Server;
 use crate::metrics::Metrics;
-use crate::names;
+use crate::resolver;
+use crate::server::Server;
 use round::{CanaryMeasurement, CanaryRound, RevokedWitness};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Canary {
 
     async fn unresolved_name(&self) -> Option<String> {
         for host in &self.hosts {
-            if !names::resolves(host).await {
+            if !resolver::resolves(host).await {
                 return Some(host.clone());
             }
         }

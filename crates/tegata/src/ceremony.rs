@@ -3,7 +3,7 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | the file of an act | [`script`] |
+//! | the file of an act | [`file`] |
 //! | what is said and written down about it | [`transcript`], [`fields`] |
 //! | why nothing is left half done | [`outputs`] |
 //! | lists of revoked issuing CAs | [`list`] |
@@ -14,28 +14,28 @@
 //! files, and into the ledger in one transaction.
 
 pub mod candidate;
-mod cover;
 mod create;
 mod ending;
 mod fields;
+mod file;
+mod header;
 mod install;
 pub mod list;
 mod lists;
 mod outputs;
 pub mod request;
 pub mod root;
-mod scene;
-mod script;
+mod run;
 mod sign;
 mod tenant;
 mod transcript;
 
 use crate::cli::confirm::OperatorConsent;
 use crate::failure::Failure;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
-use scene::CeremonyRun;
-use script::{CeremonyFile, CeremonyStep};
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
+use file::{CeremonyFile, CeremonyStep};
+use run::CeremonyRun;
 use serde_json::json;
 use std::path::PathBuf;
 use transcript::Transcript;

@@ -36,10 +36,10 @@ mod startup;
 
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
 use crate::progress::Progress;
-use crate::running;
+use crate::running_addresses;
+use crate::system_context::SystemContext;
 use code::FindingCode;
 use report::CheckReport;
 use std::collections::HashSet;
@@ -76,7 +76,7 @@ impl CheckContext<'_> {
 
     /// What certificates name: where a development server listens, or the configured address.
     fn public_address(&self) -> HttpOrigin {
-        running::public(self.config).unwrap_or_else(|| self.config.public.url.clone())
+        running_addresses::public(self.config).unwrap_or_else(|| self.config.public.url.clone())
     }
 }
 

@@ -8,8 +8,8 @@ pub mod token;
 pub use options::{EnrollOptions, RenewOptions};
 
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
 use crate::pem;
+use crate::system_context::SystemContext;
 use http::{StatusCode, Uri};
 use link::EnrollmentLink;
 use serde::{Deserialize, Serialize};

@@ -2,15 +2,15 @@
 
 mod audit;
 mod cas;
+mod changed_files;
 mod keys;
-mod news;
 
 use crate::config::{ClientConfig, ClientMethod, Config, JwksLocation};
 use crate::failure::{Failure, FailureContext};
 use cas::ClientCaFiles;
 use serde_json::json;
 use std::sync::Arc;
-use tegata_web::path::DistinguishedName;
+use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, RegisteredClient, ServerContext,
 };

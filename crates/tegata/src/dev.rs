@@ -2,15 +2,15 @@
 
 use crate::cli::invite::{self, InvitationOutput};
 use crate::config::{Config, MetricsConfig};
-use crate::doors::{Listeners, bind, here};
 use crate::failure::Failure;
-use crate::house::{Server, shown};
 use crate::init::{self, InitOptions};
-use crate::machine::SystemContext;
+use crate::installation_args::InstallationArgs;
+use crate::listeners::{Listeners, bind, here};
 use crate::metrics;
-use crate::place::InstallationArgs;
-use crate::running;
+use crate::running_addresses;
 use crate::serve;
+use crate::server::{Server, shown};
+use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
@@ -52,13 +52,13 @@ pub async fn run(
     doors.announce(&mut config)?;
     let house = Server::open(config, machine).await?;
     let invited = invite::first_site(&house.context, Role::Device, machine).await?;
-    running::write(&house.config, &house.context.addresses)?;
+    running_addresses::write(&house.config, &house.context.addresses)?;
     let (config, minutes) = (house.config.clone(), house.config.canary.every_minutes.unwrap_or(0));
     let ended = serve::keep_serving(house, doors, minutes, machine, |house, doors| {
         announce(house, &invited, doors.metrics.as_ref(), options.json);
     });
     let ended = Box::pin(ended).await;
-    running::remove(&config);
+    running_addresses::remove(&config);
     ended
 }
 

@@ -3,7 +3,7 @@
 use crate::config::HeaderFormat;
 use crate::failure::{Failure, FailureContext};
 use crate::gate::front::FrontOptions;
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::PathBuf;

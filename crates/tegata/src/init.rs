@@ -13,10 +13,10 @@ pub use plan::DEFAULT_PORTS;
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::write_anchors;
+use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
-use crate::servers;
+use crate::server_certificates;
+use crate::system_context::SystemContext;
 use crate::token_keys;
 use authorities::InitialCas;
 use building::{PartialInstallation, make_folder};
@@ -118,7 +118,7 @@ impl InstallationParts<'_> {
             Some(authorities::make(self.plan, ring, self.machine)?)
         };
         token_keys::create(ring, self.machine)?;
-        servers::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.machine)?;
+        server_certificates::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.machine)?;
         Ok(authorities)
     }
 

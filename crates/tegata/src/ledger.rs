@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use tegata_storage::{Ledger, LogPlace, Patience};
 
 /// Opens the ledger, and brings it up to its revocation log when it was restored from a backup.

@@ -1,10 +1,10 @@
 //! The certificates that the HTTPS listeners show, and what happens when their files are replaced.
 
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
-use crate::{profiles, servers};
+use crate::server::Server;
+use crate::system_context::SystemContext;
+use crate::{profiles, server_certificates};
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +84,7 @@ async fn renew(house: &Server) {
         SystemContext { clock: house.context.clock.clone(), entropy: house.context.entropy.clone() };
     loop {
         sleep(RENEWAL_PERIOD).await;
-        if let Err(error) = servers::renew_due(&house.config, &house.ring, &machine) {
+        if let Err(error) = server_certificates::renew_due(&house.config, &house.ring, &machine) {
             tracing::error!(%error, "a listener's certificate cannot be renewed");
         }
     }

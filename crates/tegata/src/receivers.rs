@@ -3,7 +3,7 @@
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, PushConfig, ReceiverConfig};
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
+use crate::server::Server;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::Deserialize;
 use std::future::Future;

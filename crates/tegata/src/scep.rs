@@ -2,8 +2,8 @@
 //! servers of an installation have the same ones, and the keys folder's own secret opens them.
 
 use crate::failure::Failure;
-use crate::house::Server;
 use crate::keys::KeyRing;
+use crate::server::Server;
 use std::sync::Arc;
 use tegata_ca::{KeySafe, KeyType, Registrars};
 use tegata_core::{Entropy, Role};

@@ -5,18 +5,18 @@ use crate::bulk;
 use crate::canary::{self, Canary};
 use crate::config::Config;
 use crate::dates::dated;
-use crate::doors::Listeners;
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
+use crate::installation_args::InstallationArgs;
 use crate::listener_certificates::ListenerCertificates;
+use crate::listeners::Listeners;
 use crate::loops;
-use crate::machine::SystemContext;
 use crate::metrics::{self, Metrics};
-use crate::place::InstallationArgs;
 use crate::proxied;
 use crate::public::{self, CrlCache, PublicContext};
+use crate::server::Server;
 use crate::startup::{self, StartupParts};
 use crate::system;
+use crate::system_context::SystemContext;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
@@ -27,8 +27,8 @@ use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService, ProfileServi
 use tegata_signals::{FeedHub, Signals};
 use tegata_storage::Outdated;
 use tegata_token::AuthorizationServer;
-use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceTls, TlsVersions, portal_config};
+use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
     ConnectionRegistry, Limits, ListenerKind, ListenerRules, TrustedIssuers, forwarded, listener,
 };

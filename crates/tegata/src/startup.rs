@@ -5,11 +5,11 @@ use crate::acme;
 use crate::bulk;
 use crate::clients::RegisteredClients;
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
 use crate::listener_certificates::ListenerCertificates;
 use crate::proxied;
 use crate::receivers;
 use crate::scep;
+use crate::server::Server;
 use crate::token_keys::TokenKeys;
 use crate::tokens;
 use arc_swap::ArcSwap;
@@ -19,8 +19,8 @@ use tegata_ca::Registrars;
 use tegata_signals::{SignalIssuer, Signals, SigningKeys};
 use tegata_token::AuthorizationServer;
 use tegata_web::ClientRegistry;
-use tegata_web::path::DistinguishedName;
 use tegata_web::tls::{DeviceTls, TlsVersions, portal_config};
+use tegata_web::trust_verdict::DistinguishedName;
 
 /// Everything that is read from configuration, files and ledger before anybody is served.
 pub struct StartupParts {

@@ -11,7 +11,7 @@
 
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use std::collections::HashMap;

@@ -3,8 +3,8 @@
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, IdentityProviderConfig, ProductConfig};
 use crate::failure::{Failure, FailureContext};
-use crate::house::Server;
 use crate::metrics::Metrics;
+use crate::server::Server;
 use http::Uri;
 use serde_json::{Value, json};
 use std::future::Future;
@@ -19,7 +19,9 @@ use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_signals::Signals;
 use tegata_storage::Tenant;
-use tegata_token::{AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, Product, TokenRules};
+use tegata_token::{
+    AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, ProductAudience, TokenRules,
+};
 use tegata_web::ClientRegistry;
 
 /// Ready to be served.
@@ -85,8 +87,8 @@ impl KnownTenants {
 }
 
 /// The first product is the default.
-fn products(config: &Config) -> Vec<Product> {
-    let product = |(place, product): (usize, &ProductConfig)| Product {
+fn products(config: &Config) -> Vec<ProductAudience> {
+    let product = |(place, product): (usize, &ProductConfig)| ProductAudience {
         audience: product.audience.clone(),
         default: place == 0,
         licensed: product.licensed,

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{
     Clock, DeviceId, Installation, InvitationId, IssuerId, Role, Serial, SiteId, TenantId, Thumbprint,
@@ -155,7 +155,7 @@ impl TestInstallation {
         let (invitation, device) = (InvitationId::random(entropy), DeviceId::random(entropy));
         let new = NewInvitation {
             id: invitation.clone(),
-            code: &Code::random(entropy),
+            code: &InvitationCode::random(entropy),
             tenant: self.tenant.clone(),
             site: self.site.clone(),
             role,

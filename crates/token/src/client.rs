@@ -1,8 +1,8 @@
 //! An OAuth request, and who sent it: the same enforcement at every endpoint.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::{Charset, FormParameters, check_media_type};
-use crate::tokens::AuthorizationServer;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};

@@ -1,9 +1,9 @@
 //! Tokens of registered clients: for themselves, bound to their certificate, and unlike any device's.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::unrecognized;
 use crate::error::{NOT_STORED, OAuthError};
 use crate::form::FormParameters;
-use crate::tokens::AuthorizationServer;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -1,8 +1,8 @@
 //! The token that comes with a new certificate: whoever renews is never without one that fits.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
-use crate::tokens::AuthorizationServer;
 use serde::Serialize;
 use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::{Refusal, Role, Thumbprint};

@@ -1,11 +1,11 @@
 //! Token exchange (RFC 8693): a person's sign-in and the device's certificate become one token that names both.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::DeviceRequest;
 use crate::error::OAuthError;
 use crate::issuance::TokenRequest;
 use crate::people::{RecognizedPerson, SubjectTokenKind};
 use crate::refresh;
-use crate::tokens::AuthorizationServer;
 use axum::response::Response;
 use tegata_core::Refusal;
 use tegata_storage::{Actor, RefusalNote};

@@ -1,9 +1,9 @@
 //! Introspection (RFC 7662), signed where that is asked for (RFC 9701).
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::AuthenticatedRequest;
 use crate::client_grant::ClientClaims;
 use crate::error::{NOT_STORED, OAuthError};
-use crate::tokens::AuthorizationServer;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;

@@ -1,9 +1,9 @@
 //! The token endpoint.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::{NOT_STORED, OAuthError};
 use crate::form::FormParameters;
-use crate::tokens::AuthorizationServer;
 use crate::{client_grant, exchange, refresh, scope};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};

@@ -39,6 +39,7 @@
 //! - Errors are those of RFC 6749 section 5.2 with two members more: `code`, the code that support looks up, and
 //!   `error_description_ja`, the description in Japanese.
 
+mod authorization_server;
 mod client;
 mod client_grant;
 mod companion;
@@ -54,14 +55,13 @@ mod revocation;
 mod routes;
 mod rules;
 mod scope;
-mod tokens;
 
+pub use authorization_server::{AuthorizationServer, ConfigurationError, ProductAudience};
 pub use companion::RenewalToken;
 pub use error::OAuthError;
 pub use people::{DocumentFetcher, IdentityProvider};
 pub use routes::{device_router, portal_router};
 pub use rules::{RefreshRules, TokenRules};
-pub use tokens::{AuthorizationServer, ConfigurationError, Product};
 
 #[cfg(test)]
 mod tests;

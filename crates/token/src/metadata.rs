@@ -1,7 +1,7 @@
 //! What clients and gates discover (RFC 8414).
 
+use crate::authorization_server::{AuthorizationServer, ProductAudience};
 use crate::exchange;
-use crate::tokens::{AuthorizationServer, Product};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
@@ -28,7 +28,7 @@ pub(crate) struct MetadataDocuments {
 }
 
 impl MetadataDocuments {
-    pub(crate) fn new(addresses: &InstallationAddresses, products: &[Product]) -> Self {
+    pub(crate) fn new(addresses: &InstallationAddresses, products: &[ProductAudience]) -> Self {
         Self { metadata: written(&ServerMetadata::of(addresses, products)) }
     }
 }
@@ -74,7 +74,7 @@ struct ServerEndpoints {
 }
 
 impl<'a> ServerMetadata<'a> {
-    fn of(addresses: &'a InstallationAddresses, products: &'a [Product]) -> Self {
+    fn of(addresses: &'a InstallationAddresses, products: &'a [ProductAudience]) -> Self {
         let device = &addresses.device;
         Self {
             issuer: addresses.issuer(),

@@ -1,13 +1,13 @@
 //! Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): they belong to the device and outlive its certificates.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::OAuthError;
 use crate::issuance::TokenRequest;
-use crate::tokens::AuthorizationServer;
 use axum::response::Response;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Entropy, FamilyId, Refusal, Timestamp};
 use tegata_storage::{
     Actor, AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation,
@@ -18,18 +18,18 @@ use tegata_storage::{
 #[derive(Debug)]
 pub(crate) struct RefreshToken {
     family: FamilyId,
-    secret: Code,
+    secret: InvitationCode,
 }
 
 impl RefreshToken {
     /// `None` unless it has the form of one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (family, secret) = text.split_once('.')?;
-        Some(Self { family: FamilyId::parse(family)?, secret: Code::parse(secret)? })
+        Some(Self { family: FamilyId::parse(family)?, secret: InvitationCode::parse(secret)? })
     }
 
     fn next(family: &FamilyId, entropy: &dyn Entropy) -> Self {
-        Self { family: family.clone(), secret: Code::random(entropy) }
+        Self { family: family.clone(), secret: InvitationCode::random(entropy) }
     }
 
     /// The member that hands it over.

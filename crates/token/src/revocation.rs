@@ -1,10 +1,10 @@
 //! Revocation (RFC 7009).
 
+use crate::authorization_server::AuthorizationServer;
 use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
 use crate::introspection::OwnToken;
 use crate::refresh::{self, RefreshToken};
-use crate::tokens::AuthorizationServer;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;

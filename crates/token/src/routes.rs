@@ -1,6 +1,6 @@
 //! The routes, by listener.
 
-use crate::tokens::AuthorizationServer;
+use crate::authorization_server::AuthorizationServer;
 use crate::{introspection, issuance, metadata, revocation};
 use axum::Router;
 use axum::routing::{get, post};

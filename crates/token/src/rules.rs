@@ -1,7 +1,7 @@
 //! What an operator decides about tokens.
 
+use crate::authorization_server::ConfigurationError;
 use crate::people::IdentityProvider;
-use crate::tokens::ConfigurationError;
 use std::time::Duration;
 
 /// How tokens live.

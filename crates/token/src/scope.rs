@@ -2,9 +2,9 @@
 //!
 //! Products say which scopes they have. A token has those that were asked for, and none unless asked.
 
+use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
-use crate::tokens::AuthorizationServer;
 
 impl AuthorizationServer {
     /// The scope of a token, from what a request asks for. What the product does not have is never granted.

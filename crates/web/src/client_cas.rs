@@ -3,7 +3,7 @@
 //! Their certificates are in no ledger. Where the operator names their revocation lists, each certificate is looked up
 //! in them at every request; without a list that is still in force nobody of theirs is let in.
 
-use crate::path::{TrustedIssuers, UnfitIssuer};
+use crate::trust_verdict::{TrustedIssuers, UnfitIssuer};
 use arc_swap::ArcSwap;
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject;

@@ -1,7 +1,7 @@
 //! What a request knows about the connection it came on.
 
-use crate::path::TrustVerdict;
 use crate::problem::Problem;
+use crate::trust_verdict::TrustVerdict;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | who may connect, and what a certificate proves | [`tls`], [`path`] |
+//! | who may connect, and what a certificate proves | [`tls`], [`trust_verdict`] |
 //! | who is calling behind a proxy | [`proxy`] |
 //! | who is calling | [`peer`], with the [`context`] all doors share |
 //! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
@@ -30,7 +30,6 @@ pub mod leaf;
 pub mod listener;
 pub mod origin;
 pub mod page;
-pub mod path;
 pub mod peer;
 pub mod probe;
 pub mod problem;
@@ -39,6 +38,7 @@ mod reselection;
 pub mod site;
 pub mod subject;
 pub mod tls;
+pub mod trust_verdict;
 
 pub use assets::Asset;
 pub use certificate_keys::CertificateKeys;
@@ -55,7 +55,6 @@ pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};
 pub use page::HtmlPage;
-pub use path::{TrustVerdict, TrustedIssuers};
 pub use probe::ProbeHosts;
 pub use problem::{Problem, WebResult};
 pub use proxy::{ProxyConfigError, TrustedProxies};
@@ -63,6 +62,7 @@ pub use reselection::CertificateReselection;
 pub use site::{ListenerRules, RuledRouter};
 pub use subject::SubjectRule;
 pub use tegata_net::{Limits, RequestId};
+pub use trust_verdict::{TrustVerdict, TrustedIssuers};
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,11 @@
 
 use crate::connection::{ConnectionControl, PeerAddress, Presented, ServerName};
 use crate::connection_registry::{ConnectionRegistry, RegisteredUntilDrop};
-use crate::path::TrustVerdict;
 use crate::proxy::ProxyCertificate;
 use crate::reselection::CertificateReselection;
 use crate::site::RuledRouter;
 use crate::tls::DeviceTls;
+use crate::trust_verdict::TrustVerdict;
 use arc_swap::ArcSwap;
 use axum::body::Body;
 use http::{Extensions, Request, Response};

@@ -5,7 +5,7 @@
 
 use crate::connection::PeerCertificate;
 use crate::context::ServerContext;
-use crate::path::TrustVerdict;
+use crate::trust_verdict::TrustVerdict;
 use std::sync::Arc;
 use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
 use tegata_storage::CertificateHolder;

@@ -3,9 +3,9 @@
 //! What it is built of is [`tegata_net::tls`]'s: no session is ever resumed.
 
 use crate::connection::PeerCertificate;
-use crate::path::TrustedIssuers;
 use crate::probe::ProbeHosts;
 use crate::reselection::PendingReselections;
+use crate::trust_verdict::TrustedIssuers;
 use rustls::server::NoClientAuth;
 use rustls::{DistinguishedName, Error, ServerConfig};
 use rustls_pki_types::UnixTime;

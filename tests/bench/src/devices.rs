@@ -12,7 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Entropy, InvitationId, Role, Timestamp};
 use tegata_storage::{Actor, Ledger, NewInvitation, Transaction};
 use tempfile::TempDir;
@@ -119,7 +119,7 @@ fn text(value: &Value) -> BenchOutcome<&str> {
     Ok(value.as_str().ok_or("an enrolment that cannot be read")?)
 }
 
-fn enrollment(code: &Code, request: &[u8]) -> Post {
+fn enrollment(code: &InvitationCode, request: &[u8]) -> Post {
     let body = json!({ "code": code.reveal(), "csr": STANDARD.encode(request) });
     Post {
         path: "/api/v1/enrollments".into(),
@@ -131,10 +131,10 @@ fn enrollment(code: &Code, request: &[u8]) -> Post {
 }
 
 /// Writes invitations into the ledger as `tegata invite` does, all in one transaction.
-async fn invite(tegata: &Tegata, role: Role, count: usize) -> BenchOutcome<Vec<Code>> {
+async fn invite(tegata: &Tegata, role: Role, count: usize) -> BenchOutcome<Vec<InvitationCode>> {
     let ledger = Ledger::open(&tegata.ledger_url()).await?;
     let now = now()?;
-    let codes: Vec<_> = (0..count).map(|_| Code::random(&Random)).collect();
+    let codes: Vec<_> = (0..count).map(|_| InvitationCode::random(&Random)).collect();
     let mut transaction = ledger.begin(now).await?;
     write(&ledger, &mut transaction, role, &codes, now).await?;
     transaction.commit().await?;
@@ -146,7 +146,7 @@ async fn write(
     ledger: &Ledger,
     transaction: &mut Transaction,
     role: Role,
-    codes: &[Code],
+    codes: &[InvitationCode],
     now: Timestamp,
 ) -> BenchOutcome<()> {
     let tenants = ledger.tenants().await?;

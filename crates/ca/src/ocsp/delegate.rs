@@ -1,9 +1,9 @@
 //! The certificate of a responder: short-lived, for OCSP alone, and never itself asked about.
 
+use crate::delegated_signer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::der;
 use crate::issuer::{Issuer, RcgenKey};
 use crate::keys::{CaKey, LocalKey};
-use crate::officer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::oid;
 use crate::prepare::{PrepareError, tbs_of};
 use rcgen::{CustomExtension, ExtendedKeyUsagePurpose, KeyUsagePurpose};

@@ -1,12 +1,12 @@
 //! Who answers.
 
 use super::answers::{CachedOcspResponse, LIFE, OcspResponseCache, SignedOcspResponse, StatusEvidence};
-use super::appointment::ResponderError;
 use super::delegate::DelegatedResponder;
 use super::request::{CertificateId, OcspRequest};
+use super::succession::ResponderError;
 use super::{OcspError, OcspStatus};
 use crate::crl::RevokedEntry;
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use arc_swap::ArcSwapOption;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,8 +1,8 @@
 //! The certificate of a registrar: short-lived, for its own CA's requests alone.
 
+use crate::delegated_signer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::issuer::Issuer;
 use crate::keys::RsaKey;
-use crate::officer::{DelegatedSigner, SignerValidity, sign_as_prepared};
 use crate::oid;
 use crate::prepare::{PrepareError, tbs_of};
 use crate::public_key::PublicKey;

@@ -2,7 +2,7 @@
 
 use super::tools::{certtool, openssl, run};
 use super::world::{CaWorld, NOW, key, pem, text};
-use crate::authority::{Validity, create_server};
+use crate::create_ca::{Validity, create_server};
 use crate::crl::{CrlIdentity, CrlReason, CrlScope, RevokedEntry, build_crl};
 use crate::keys::{LocalKey, seal};
 use crate::ocsp::{OcspRequest, OcspStatus};

@@ -2,7 +2,7 @@
 
 use super::tools::pkilint;
 use super::world::{CaWorld, NOW, key, request, text};
-use crate::authority::{Validity, create_server};
+use crate::create_ca::{Validity, create_server};
 use crate::crl::{CrlIdentity, CrlReason, CrlScope, RevokedEntry, build_crl};
 use crate::keys::RsaKey;
 use crate::ocsp::{OcspRequest, OcspStatus};

@@ -1,6 +1,6 @@
 //! A small installation: root, issuing CA, server CA, profiles, and devices with keys.
 
-use crate::authority::{
+use crate::create_ca::{
     CaName, RootAddresses, Validity, create_issuing, create_root, create_server_authority,
 };
 use crate::ocsp::{DelegatedResponder, ResponderCandidate};

@@ -7,13 +7,13 @@ pub use place::LedgerPlace;
 
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{
     CaKey, CertificateProfile, IssuanceRequest, IssueError, IssuedCertificate, Issuer, IssuerEndpoints,
     IssuingCa, LocalKey, ParsedRequest, PublicKey, RoleProfiles,
 };
 use tegata_core::entropy::Seeded;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     DeviceId, Entropy, Installation, InvitationId, IssuerId, Role, SiteId, TenantId, Timestamp,
 };
@@ -153,14 +153,19 @@ impl CaFixture {
     }
 
     /// A new invitation for the first site, good for a day.
-    pub async fn invite(&self, role: Role, now: Timestamp) -> (Code, Invitation) {
+    pub async fn invite(&self, role: Role, now: Timestamp) -> (InvitationCode, Invitation) {
         let tenant = self.ledger.tenants().await.unwrap().remove(0).id;
         self.invite_to(&tenant, role, now).await
     }
 
     /// The same for the first site of a tenant.
-    pub async fn invite_to(&self, tenant: &TenantId, role: Role, now: Timestamp) -> (Code, Invitation) {
-        let code = Code::random(&*self.entropy);
+    pub async fn invite_to(
+        &self,
+        tenant: &TenantId,
+        role: Role,
+        now: Timestamp,
+    ) -> (InvitationCode, Invitation) {
+        let code = InvitationCode::random(&*self.entropy);
         let site = self.ledger.sites(tenant).await.unwrap().remove(0);
         let new = NewInvitation {
             id: InvitationId::random(&*self.entropy),
@@ -178,7 +183,7 @@ impl CaFixture {
         (code, invitation)
     }
 
-    pub async fn invitation(&self, code: &Code) -> Invitation {
+    pub async fn invitation(&self, code: &InvitationCode) -> Invitation {
         self.ledger.find_invitation(code).await.unwrap().unwrap()
     }
 
@@ -286,7 +291,7 @@ fn make_authorities(place: &LedgerPlace, entropy: &dyn Entropy) -> [StoredIssuer
     let name = |common_name| CaName { organization: "テスト薬局", common_name };
     let terms = |days| Validity { days, now: NOW, entropy };
     let root_key = load_key(&LocalKey::generate().unwrap());
-    let root = authority::create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
+    let root = create_ca::create_root(name("Tegata Root"), &root_key, terms(7300)).unwrap();
     let root_id = IssuerId::random(entropy);
     let root_issuer = Issuer::load(root_id.clone(), root.clone(), root_key, NOW).unwrap();
     let pkcs8 = LocalKey::generate().unwrap();
@@ -298,7 +303,7 @@ fn make_authorities(place: &LedgerPlace, entropy: &dyn Entropy) -> [StoredIssuer
         certificate: "http://pki.example.jp/ca/root.cer",
     };
     let issuing =
-        authority::create_issuing(name, &issuing_key, &root_issuer, addresses, terms(3650)).unwrap();
+        create_ca::create_issuing(name, &issuing_key, &root_issuer, addresses, terms(3650)).unwrap();
     [
         StoredIssuer::new(root_id.clone(), IssuerKind::Root, root, None),
         StoredIssuer::new(IssuerId::random(entropy), IssuerKind::Issuing, issuing, Some(root_id)),

@@ -4,7 +4,7 @@
 //! form has one, and nothing is guessed. Parsing trusts nobody; whose header is parsed at all is
 //! [`super::HeaderSource`]'s business.
 
-use super::told::ProxiedCertificate;
+use super::statement::ProxiedCertificate;
 use super::{text, xfcc};
 
 /// One form.

@@ -5,8 +5,8 @@
 //! That is why a second element, a second `Cert` or `Hash`, and a `Cert` that is not the `Hash` are
 //! refused instead of interpreted.
 
+use super::statement::ProxiedCertificate;
 use super::text::escaped_pem;
-use super::told::ProxiedCertificate;
 use crate::Thumbprint;
 use std::iter::Peekable;
 use std::str::Chars;

@@ -4,7 +4,7 @@ use super::AcmeServer;
 use super::binding::identifier;
 use super::problem::{AcmeError, AcmeResult};
 use super::request::{SignedAcmeRequest, key_of};
-use crate::desk::HandedOverCertificate;
+use crate::enrollment_service::HandedOverCertificate;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use crate::waiting::PAUSE;
 use axum::Json;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tegata_ca::ParsedRequest;
 use tegata_core::encoding::{base64, base64url, from_base64url};
 use tegata_core::entropy::bytes;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{AcmeOrderId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, Actor, LedgerError, NewAcmeOrder};
 
@@ -240,7 +240,7 @@ impl AcmeServer {
                 self.desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
             }
             // A short code, which can be guessed, is for typing.
-            None if Code::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
+            None if InvitationCode::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
             _ => self.desk.open(code).await?.id,
         };
         let entropy = self.desk.context.entropy.as_ref();

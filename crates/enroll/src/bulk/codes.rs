@@ -4,7 +4,7 @@
 use ring::hmac;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Entropy, InvitationId, Refusal};
 use tokio::sync::OnceCell;
 
@@ -22,8 +22,8 @@ impl CodeSecret {
     }
 
     /// The code of an invitation.
-    pub(super) fn code(&self, invitation: &InvitationId) -> Code {
-        Code::random(&DerivedBytes { key: &self.0, invitation, block: AtomicU32::new(0) })
+    pub(super) fn code(&self, invitation: &InvitationId) -> InvitationCode {
+        InvitationCode::random(&DerivedBytes { key: &self.0, invitation, block: AtomicU32::new(0) })
     }
 }
 

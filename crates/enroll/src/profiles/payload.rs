@@ -1,7 +1,7 @@
 //! What is in a profile: the issuing CA, and the order to make a key and to get a certificate for it.
 
 use super::plist::{self, PlistValue};
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tegata_ca::Issuer;
 use tegata_core::encoding::hex;

@@ -3,7 +3,7 @@
 //! A transaction is for one key. The ledger remembers which, together with whose right it was, so that the same message
 //! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.
 
-use crate::desk::{EnrollmentService, HandedOverCertificate};
+use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
 use std::sync::Arc;
 use tegata_ca::scep::{FailInfo, Fault, GrantedContent, ScepMessage, ScepMessageType, VerifiedScepMessage};
 use tegata_ca::{IssuingCa, ParsedRequest, PublicKey, Registrar};

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_ca::{IssuerAssignment, IssuerSet};
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, DeviceId, Language, Refusal, Role, Thumbprint, Timestamp};
 use tegata_enroll::{
@@ -133,7 +133,7 @@ impl EnrollFixture {
     }
 
     pub async fn withdraw(&self, code: &str) {
-        let invitation = self.house.invitation(&Code::parse(code).unwrap()).await;
+        let invitation = self.house.invitation(&InvitationCode::parse(code).unwrap()).await;
         let mut transaction = self.house.ledger.begin(NOW).await.unwrap();
         transaction.withdraw_invitation(&invitation.id, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();

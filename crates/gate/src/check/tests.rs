@@ -1,7 +1,7 @@
 //! What a product may rely on, whatever the network does.
 
 use super::*;
-use crate::moment::LastHeard;
+use crate::check_time::LastHeard;
 use crate::state::GateStateWriter;
 use serde_json::{Value, json};
 use tegata_core::encoding::base64url;

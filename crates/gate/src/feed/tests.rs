@@ -1,7 +1,7 @@
 //! What a follower believes, and what it does not.
 
 use super::*;
-use crate::certificate::PeerCertificate;
+use crate::certificate::ClientCertificate;
 use proptest::prelude::*;
 use tegata_core::entropy::Seeded;
 use tegata_core::feed::{Change, Denial, FEED};
@@ -136,7 +136,7 @@ fn an_old_snapshot_brings_no_denied_device_back() {
     feed.begin();
     assert_eq!(feed.take(&empty, at(2)), Err(FeedError::WentBack { held: 1, found: 0 }));
     let device = DeviceId::random(&Seeded::new(1));
-    let certificate = PeerCertificate::from_der(b"x").0;
+    let certificate = ClientCertificate::from_der(b"x").0;
     assert_eq!(state.denials.load().denial(&device, &certificate), Some(Denial::Revoked));
 }
 

@@ -2,10 +2,10 @@
 
 use super::upstream::Upstream;
 use super::{ProxyFront, ProxyShared, host, method, preflight};
-use crate::certificate::{PeerAddress, PeerCertificate};
+use crate::certificate::{ClientAddress, ClientCertificate};
 use crate::check::VerifiedRequest;
 use crate::gate::Gate;
-use crate::guarded::GuardedBody;
+use crate::guarded_body::GuardedBody;
 use crate::layer::GateLayer;
 use http::uri::Authority;
 use http::{Request, Response};
@@ -51,7 +51,7 @@ struct ConnectionFacts {
 
 #[derive(Clone)]
 struct TlsFacts {
-    presented: Option<PeerCertificate>,
+    presented: Option<ClientCertificate>,
     server_name: Option<String>,
     first: FirstAdmitted,
 }
@@ -144,7 +144,7 @@ impl TlsFacts {
         let leaf = tls.peer_certificates().and_then(<[_]>::first);
         let (first, admitted) = watch::channel(None);
         let tls = Self {
-            presented: leaf.map(|leaf| PeerCertificate::from_der(leaf)),
+            presented: leaf.map(|leaf| ClientCertificate::from_der(leaf)),
             server_name: tls.server_name().map(str::to_owned),
             first: FirstAdmitted(Arc::new(first)),
         };
@@ -157,7 +157,7 @@ impl ConnectionFacts {
         method::check(request.method())?;
         let host = host::host(request.uri(), request.headers())?;
         let extensions = request.extensions_mut();
-        extensions.insert(PeerAddress(self.peer));
+        extensions.insert(ClientAddress(self.peer));
         if let Some(tls) = &self.tls {
             host::must_match(&host, tls.server_name.as_deref())?;
             extensions.insert(tls.first.clone());

@@ -3,11 +3,11 @@
 use super::connection::{FirstAdmitted, RequestTarget};
 use super::{ProxyLimits, ReverseProxy, headers, preflight, tunnel};
 use crate::assertion::AssertedRequest;
-use crate::certificate::{CertificateSource, PeerAddress, strip};
+use crate::certificate::{CertificateSource, ClientAddress, strip};
 use crate::check::VerifiedRequest;
 use crate::gate::Gate;
-use crate::guarded::{CutReason, GuardedBody};
-use crate::introduction::introduce;
+use crate::guarded_body::{CutReason, GuardedBody};
+use crate::identity_headers::introduce;
 use crate::problem::RefusedReader;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -175,7 +175,7 @@ impl Upstream {
     ) -> Result<Request<UpstreamConnections>, Refusal> {
         let RequestTarget(host) =
             parts.extensions.get::<RequestTarget>().cloned().ok_or(Refusal::Internal)?;
-        let client = parts.extensions.get::<PeerAddress>().filter(|_| self.is_edge).map(|peer| peer.0);
+        let client = parts.extensions.get::<ClientAddress>().filter(|_| self.is_edge).map(|peer| peer.0);
         headers::towards_the_product(&mut parts.headers, &host, client);
         frame(&parts.method, &mut parts.headers, &body);
         let path = parts.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));

@@ -1,7 +1,7 @@
 //! One receiver's courier: one token under way at a time, so that order holds.
 
-use super::happenings::{self, StreamEvent};
 use super::signing::{SignedEvent, of_notice, tokens_for};
+use super::stream_events::{self, StreamEvent};
 use super::{EventPusher, EventStream, PushOutcome};
 use crate::issuer::SignalIssuer;
 use std::pin::pin;
@@ -107,7 +107,7 @@ impl PushDelivery {
         }
         let mut place = row.place();
         while row.status() == StreamStatus::Enabled {
-            let page = happenings::after(&self.issuer.context.ledger, place).await?;
+            let page = stream_events::after(&self.issuer.context.ledger, place).await?;
             for (happening, after) in &page.happenings {
                 if self.tell(&row, happening).await? {
                     row.failures = 0;
@@ -170,7 +170,7 @@ impl PushDelivery {
     }
 
     async fn has_issued(&self, place: ReceiverPosition) -> Result<bool, DeliveryHalt> {
-        let page = happenings::after(&self.issuer.context.ledger, place).await?;
+        let page = stream_events::after(&self.issuer.context.ledger, place).await?;
         Ok(!page.happenings.is_empty() || is_worth_noting(place, page.place))
     }
 

@@ -1,6 +1,6 @@
 //! What a receiver may ask about its stream, and of it (SSF 1.0 section 8.1). Streams themselves are the operator's.
 
-use super::caller::ReceiverClient;
+use super::client::ReceiverClient;
 use super::error::StreamError;
 use super::request::{self, StatusRequest, VerificationRequest};
 use super::{DeliveryMethod, EventReceiver, EventStream};

@@ -4,11 +4,11 @@
 //! acknowledges is durable before it is answered. Any number of its processes may ask any number of servers: one may
 //! be told what another was told already, and nothing is lost between them.
 
-use super::caller::ReceiverClient;
-use super::collecting::{CollectedEvents, EventSelection, collect};
+use super::client::ReceiverClient;
 use super::delivery::is_worth_noting;
 use super::error::StreamError;
 use super::request::{self, PollRequest};
+use super::selection::{CollectedEvents, EventSelection, collect};
 use super::signing::SignedEvent;
 use super::{EventStream, is_for_good};
 use crate::signals::Signals;

@@ -1,7 +1,7 @@
 //! Tokens for one receiver: what it may hear of something, in its audience's name.
 
 use super::EventReceiver;
-use super::happenings::StreamEvent;
+use super::stream_events::StreamEvent;
 use crate::issuer::SignalIssuer;
 use serde_json::{Map, Value, json};
 use tegata_core::feed::Event;

@@ -1,6 +1,6 @@
 //! Keeps the lists up to date, as one more of those who follow the feed, and gives their receipt.
 
-use super::book::{ListNotSigned, StatusListSet};
+use super::list_set::{ListNotSigned, StatusListSet};
 use crate::signals::Signals;
 use std::convert::Infallible;
 use std::sync::Arc;

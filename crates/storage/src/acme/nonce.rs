@@ -1,7 +1,7 @@
 //! Nonces that came back (RFC 8555 section 6.5).
 
 use crate::engine::on_transaction;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Result, Transaction};
 use tegata_core::Timestamp;
 

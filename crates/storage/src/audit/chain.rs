@@ -5,7 +5,7 @@
 //! be made up than an entry can.
 
 use super::{AuditEntry, AuditFault};
-use crate::chain::next_hash;
+use crate::hash_chain::next_hash;
 use ring::digest::{Context, SHA256};
 use serde::Deserialize;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::key::key_id;
 use crate::policy::has_room;
 use crate::{LedgerError, Result, Transaction, changed_one};

@@ -3,7 +3,7 @@
 use super::Kitting;
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, SiteId, TenantId, TenantState};
 
 /// What is read of each.
@@ -23,7 +23,7 @@ pub(super) use select;
 
 impl Ledger {
     /// The kitting code with this secret.
-    pub async fn find_kitting(&self, code: &Code) -> Result<Option<Kitting>> {
+    pub async fn find_kitting(&self, code: &InvitationCode) -> Result<Option<Kitting>> {
         self.kitting_where("", code.hash()).await
     }
 

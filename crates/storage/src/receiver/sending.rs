@@ -2,7 +2,7 @@
 
 use super::{ReceiverPosition, ReceiverRow, signed};
 use crate::engine::on_transaction;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
 use tegata_core::{CLOCKS_APART, Timestamp};
 

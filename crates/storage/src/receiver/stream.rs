@@ -3,7 +3,7 @@
 use super::{NOTICES, ReceiverPosition, ReceiverRow, signed};
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a line of the log says, and how the lines are chained.
 
 use crate::LedgerError;
-use crate::chain::next_hash;
+use crate::hash_chain::next_hash;
 use serde::{Deserialize, Serialize};
 use tegata_core::encoding::{from_hex, hex};
 use tegata_core::feed::Event;

@@ -4,7 +4,7 @@ use crate::engines::{EnginePlace, run};
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
 use tegata_core::feed::{Denials, TokenHolder};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     CertificateState, DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
     Timestamp,
@@ -40,7 +40,7 @@ pub(crate) struct LedgerFixture {
 /// An invitation with its secret.
 pub(crate) struct InvitedDevice {
     pub(crate) id: InvitationId,
-    pub(crate) code: Code,
+    pub(crate) code: InvitationCode,
 }
 
 /// Opens a house, does `promise` in it, and clears up behind it when it held.
@@ -113,7 +113,7 @@ impl LedgerFixture {
     }
 
     pub(crate) async fn invite_as(&self, role: Role, label: &str, now: Timestamp) -> InvitedDevice {
-        let code = Code::random(&self.entropy);
+        let code = InvitationCode::random(&self.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&self.entropy),
             code: &code,

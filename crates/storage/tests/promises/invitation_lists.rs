@@ -3,7 +3,7 @@
 use crate::engines::on_both_engines;
 use crate::house::{DAY, LedgerFixture, day, refusal};
 use std::time::Duration;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{InvitationId, InvitationListId, Refusal, TenantId, Timestamp};
 use tegata_storage::{
     InvitationState, InvitedHolder, LineOutcome, NewInvitationLine, NewInvitationList, Result, Transaction,
@@ -159,7 +159,7 @@ async fn step(
     list: &InvitationListId,
     most: u32,
 ) -> Result<bool> {
-    let fresh = || (InvitationId::random(&house.entropy), Code::random(&house.entropy));
+    let fresh = || (InvitationId::random(&house.entropy), InvitationCode::random(&house.entropy));
     transaction.work_off_list(list, CLIENT, most, &fresh).await
 }
 

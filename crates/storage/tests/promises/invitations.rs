@@ -3,7 +3,7 @@
 use crate::engines::on_both_engines;
 use crate::house::{DAY, InvitedDevice, day, guarded, operator, refusal};
 use futures_util::future::join_all;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId};
 use tegata_storage::{
     DeviceFilter, InvitationState, IssuanceRight, LedgerError, NewInvitation, Site, Tenant,
@@ -32,7 +32,7 @@ on_both_engines! {
     async fn nobody_is_invited_to_a_site_of_another_tenant(house: LedgerFixture) {
         let other = Tenant::new(TenantId::random(&house.entropy), "別の法人");
         house.write(day(0), async |transaction| transaction.add_tenant(&other, &operator()).await).await.unwrap();
-        let code = Code::random(&house.entropy);
+        let code = InvitationCode::random(&house.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&house.entropy),
             code: &code,
@@ -74,7 +74,7 @@ on_both_engines! {
         for _ in 0..5 {
             invited.push(house.invite("受付PC", day(0)).await);
         }
-        let strangers: Vec<_> = (0..3).map(|_| Code::random(&house.entropy)).collect();
+        let strangers: Vec<_> = (0..3).map(|_| InvitationCode::random(&house.entropy)).collect();
         // More than one statement takes, some codes many times.
         let asked = (0..200).map(|place| match (place % 8, place % 5) {
             (stranger @ 0..3, _) => (&strangers[stranger], None),

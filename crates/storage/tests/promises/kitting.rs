@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, KittingId, Refusal, Role, SiteId, TenantId, Timestamp};
 use tegata_storage::{DeviceAction, DeviceFilter, IssuanceRight, NewKitting, Result, TakePlace};
 
@@ -119,7 +119,7 @@ on_both_engines! {
         assert_eq!((found.id, found.places, found.taken), (kitting.id.clone(), 1, 0));
         assert_eq!(house.ledger.find_invitation(&kitting.code).await.unwrap(), None);
         let stranger = TenantId::random(&house.entropy);
-        let code = Code::random(&house.entropy);
+        let code = InvitationCode::random(&house.entropy);
         for (tenant, site) in [(&stranger, &house.site), (&house.tenant, &SiteId::random(&house.entropy))] {
             let new = new_kitting(house, &code, (tenant, site), 1, 60, day(1));
             let added = house
@@ -133,7 +133,7 @@ on_both_engines! {
 /// A kitting code with its secret.
 struct Batch {
     id: KittingId,
-    code: Code,
+    code: InvitationCode,
 }
 
 impl Batch {
@@ -142,7 +142,7 @@ impl Batch {
     }
 
     async fn open_with(house: &LedgerFixture, places: u32, per_minute: u32, expires_at: Timestamp) -> Self {
-        let code = Code::random(&house.entropy);
+        let code = InvitationCode::random(&house.entropy);
         let new = new_kitting(house, &code, (&house.tenant, &house.site), places, per_minute, expires_at);
         let id = new.id.clone();
         house
@@ -208,7 +208,7 @@ impl Batch {
 
 fn new_kitting<'a>(
     house: &LedgerFixture,
-    code: &'a Code,
+    code: &'a InvitationCode,
     (tenant, site): (&TenantId, &SiteId),
     places: u32,
     per_minute: u32,

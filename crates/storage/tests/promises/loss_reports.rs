@@ -5,7 +5,7 @@ use crate::house::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::policy::Platform;
 use tegata_core::{DeviceId, DeviceState, InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
 use tegata_storage::DeviceAction::{Resume, Revoke, Suspend};
@@ -141,7 +141,7 @@ async fn enrol(house: &LedgerFixture) -> DeviceId {
 }
 
 async fn enrol_at(house: &LedgerFixture, role: Role, tenant: &TenantId, site: &SiteId) -> DeviceId {
-    let code = Code::random(&house.entropy);
+    let code = InvitationCode::random(&house.entropy);
     let (id, device) = (InvitationId::random(&house.entropy), DeviceId::random(&house.entropy));
     let (tenant, site, label) = (tenant.clone(), site.clone(), "別".to_owned());
     let origin = IssuanceRight::Invitation { invitation: id.clone(), tenant, site, role, label };

@@ -3,7 +3,7 @@
 use crate::engines::on_both_engines;
 use crate::house::{DAY, LedgerFixture, YEAR, day, guarded, operator, refusal};
 use futures_util::future::join_all;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     DeviceId, EffectivePolicy, EnrollmentPolicy, InvitationId, Refusal, Role, SiteId, TenantId,
 };
@@ -37,7 +37,7 @@ impl LedgerFixture {
 
     /// Somebody new at a site, about to take a place.
     async fn newcomer(&self, site: &SiteId, role: Role) -> ReserveSerial {
-        let code = Code::random(&self.entropy);
+        let code = InvitationCode::random(&self.entropy);
         let new = NewInvitation {
             id: InvitationId::random(&self.entropy),
             code: &code,

@@ -1,7 +1,7 @@
 //! What the public address says: lists and OCSP, asked and read as a verifier would.
 
 use crate::metrics::status_of_answer;
-use crate::plain;
+use crate::plain_http;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::HashSet;
 use x509_parser::certificate::X509Certificate;
@@ -56,7 +56,7 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
 
 /// The serials on a published list; nothing when there is none.
 pub async fn listed(list: &str) -> Option<HashSet<Vec<u8>>> {
-    let answer = plain::get(list).await.filter(|answer| answer.status == 200)?;
+    let answer = plain_http::get(list).await.filter(|answer| answer.status == 200)?;
     let (_, list) = CertificateRevocationList::from_der(&answer.body).ok()?;
     Some(list.iter_revoked_certificates().map(|entry| entry.raw_serial().to_vec()).collect())
 }
@@ -64,7 +64,7 @@ pub async fn listed(list: &str) -> Option<HashSet<Vec<u8>>> {
 /// What the responder says of a serial: `good`, `revoked`, `unknown`, or an error.
 pub async fn ocsp_status(responder: &str, issuer: &[u8], serial: &[u8]) -> Option<&'static str> {
     let request = ocsp_request(issuer, serial)?;
-    let answer = plain::post(responder, "application/ocsp-request", &request).await?;
+    let answer = plain_http::post(responder, "application/ocsp-request", &request).await?;
     status_of_answer(&answer.body)
 }
 

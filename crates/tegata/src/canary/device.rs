@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Clock, DeviceId, Serial, Thumbprint, Timestamp};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
@@ -38,7 +38,7 @@ pub struct CanaryConnector<'a> {
 
 impl CanaryConnector<'_> {
     /// Turns an invitation into a certificate, as a machine does.
-    pub async fn enrol(&self, code: &Code) -> Result<CanaryDevice, Failure> {
+    pub async fn enrol(&self, code: &InvitationCode) -> Result<CanaryDevice, Failure> {
         let anonymous = self.client(None)?;
         let portal = &self.addresses.portal;
         let code = code.reveal();

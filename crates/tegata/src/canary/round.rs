@@ -6,7 +6,7 @@ use super::trust::CanaryTrust;
 use super::{FailedStep, place};
 use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
 use tegata_storage::{DeviceAction, Lineage, NewInvitation};
 use tegata_web::ServerContext;
@@ -109,7 +109,7 @@ impl<'a> CanaryRound<'a> {
     async fn enrol(&mut self) -> Result<CanaryDevice, Failure> {
         let site = place::site(&self.context.ledger, self.context.now()).await?;
         let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
-        let code = Code::random(entropy);
+        let code = InvitationCode::random(entropy);
         let new = NewInvitation {
             id: InvitationId::random(entropy),
             code: &code,
@@ -165,7 +165,7 @@ impl<'a> CanaryRound<'a> {
         let begun = Instant::now();
         let round = &*self;
         let (way, deadline) = (&round.way, round.deadline);
-        let until = |pause| Deadline { begun, deadline, pause };
+        let until = |pause| Deadline { begun, limit: deadline, pause };
         let serial = first.serial.as_bytes();
         let (token, introspection, ocsp, crl, receipts) = tokio::join!(
             until(LOOK).holds(|| async move { matches!(way.token(first).await, Ok(None)) }),
@@ -209,7 +209,7 @@ impl<'a> CanaryRound<'a> {
 /// Waiting for something that must become true before a deadline.
 struct Deadline {
     begun: Instant,
-    deadline: Duration,
+    limit: Duration,
     pause: Duration,
 }
 
@@ -218,9 +218,9 @@ impl Deadline {
     async fn holds<F: Future<Output = bool>>(self, condition: impl Fn() -> F) -> Option<Duration> {
         loop {
             if condition().await {
-                return Some(self.begun.elapsed()).filter(|took| *took <= self.deadline);
+                return Some(self.begun.elapsed()).filter(|took| *took <= self.limit);
             }
-            if self.begun.elapsed() > self.deadline {
+            if self.begun.elapsed() > self.limit {
                 return None;
             }
             sleep(self.pause).await;

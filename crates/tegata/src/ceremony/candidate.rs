@@ -1,7 +1,7 @@
 //! An issuing CA before it is taken in: whether it is what the ceremony was to make, no more and no less.
 
 use crate::failure::{Failure, FailureContext};
-use tegata_ca::authority::RootAddresses;
+use tegata_ca::create_ca::RootAddresses;
 use tegata_core::{Serial, Timestamp};
 use tegata_storage::StoredIssuer;
 use tegata_web::TrustedIssuers;

@@ -8,7 +8,7 @@ use super::lists::{revision_of, revoked_below};
 use super::outputs::Outputs;
 use super::request::usual_shards;
 use super::root::usual_key;
-use super::scene::CeremonyRun;
+use super::run::CeremonyRun;
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::write_anchors;
@@ -16,7 +16,7 @@ use crate::keys::KeyRing;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{CaKey, Issuer, IssuerEndpoints, LocalKey, PublicKey};
 use tegata_core::IssuerId;
 use tegata_storage::{IssuerKind, Ledger, StoredIssuer};
@@ -128,7 +128,7 @@ impl CreateIssuing {
     fn plan(&self, ground: &CreatePreparation, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
-        let rehearsed = authority::rehearse_issuing(
+        let rehearsed = create_ca::rehearse_issuing(
             self.name(),
             &PublicKey::of(&throwaway),
             &ground.root.certificate,
@@ -157,7 +157,7 @@ impl CreateIssuing {
     ) -> Result<Vec<u8>, Failure> {
         let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
         let public = PublicKey::of(key.as_ref());
-        let signed = authority::create_issuing(self.name(), &public, root, addresses, self.terms(scene));
+        let signed = create_ca::create_issuing(self.name(), &public, root, addresses, self.terms(scene));
         let signed = signed.doing("the root did not sign this")?;
         super::candidate::examine(&signed, root.certificate(), addresses, scene.now)?;
         Ok(signed)

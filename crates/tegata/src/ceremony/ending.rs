@@ -1,9 +1,9 @@
 //! `rest-issuing`, `retire-issuing`, `revoke-issuing`: the ends of an issuing CA.
 
-use super::scene::CeremonyRun;
+use super::run::CeremonyRun;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::hierarchy::write_anchors;
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tegata_core::{IssuerId, RevocationReason};

@@ -1,6 +1,6 @@
 //! Every field of a certificate, for those who review it.
 
-use super::scene::sha256;
+use super::run::sha256;
 use serde_json::{Map, Value, json};
 use tegata_core::encoding::hex;
 use tegata_core::{Thumbprint, Timestamp};

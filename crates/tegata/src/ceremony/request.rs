@@ -4,7 +4,7 @@ use super::candidate::name_is_new;
 use super::fields::{self, OpenField};
 use super::list::{USUAL_DAYS, root_id};
 use super::outputs::Outputs;
-use super::scene::{CeremonyRun, sha256};
+use super::run::{CeremonyRun, sha256};
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{IssuerEndpoints, LocalKey, PublicKey, csr};
 use tegata_core::{IssuerId, Thumbprint};
 use tegata_storage::{IssuerKind, StoredIssuer};
@@ -105,7 +105,7 @@ impl RequestSummary<'_> {
         let RequestIssuing { organization, common_name, days, .. } = self.details;
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
-        let rehearsed = authority::rehearse_issuing(
+        let rehearsed = create_ca::rehearse_issuing(
             CaName { organization, common_name },
             &PublicKey::of(&throwaway),
             &self.root,

@@ -3,7 +3,7 @@
 use super::fields::{self, OpenField};
 use super::list::{NextList, RootList, root_id};
 use super::outputs::Outputs;
-use super::scene::CeremonyRun;
+use super::run::CeremonyRun;
 use crate::config::KeysConfig;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tegata_ca::authority::{self, CaName, Validity};
+use tegata_ca::create_ca::{self, CaName, Validity};
 use tegata_ca::{CaKey, Issuer, LocalKey};
 
 /// The name of a root's key where nothing else is said.
@@ -50,7 +50,7 @@ impl NewRoot {
         list_days: u32,
         terms: Validity<'_>,
     ) -> Result<Self, Failure> {
-        let certificate = authority::create_root(name, &key, terms).doing("cannot make the root")?;
+        let certificate = create_ca::create_root(name, &key, terms).doing("cannot make the root")?;
         let id = root_id(&certificate)?;
         let issuer = Issuer::load(id, certificate, key, terms.now).doing("the new root cannot be used")?;
         let list = NextList::first(list_days, terms.now).sign(&issuer)?;

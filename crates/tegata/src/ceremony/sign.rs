@@ -5,14 +5,14 @@ use super::fields::{self, OpenField};
 use super::list::{NextList, RootList, root_id};
 use super::outputs::Outputs;
 use super::root::usual_key;
-use super::scene::{CeremonyRun, sha256};
+use super::run::{CeremonyRun, sha256};
 use crate::config::KeysConfig;
 use crate::failure::{Failure, FailureContext};
 use crate::pem;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::PathBuf;
-use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{Issuer, ParsedRequest};
 
 /// What is to be signed.
@@ -48,7 +48,7 @@ struct SigningIntent {
 pub fn sign(details: &SignIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.new_list)?);
     let intention = details.examine(scene)?;
-    let rehearsed = authority::rehearse_issuing(
+    let rehearsed = create_ca::rehearse_issuing(
         details.name(),
         intention.request.key(),
         &intention.root,
@@ -66,7 +66,7 @@ pub fn sign(details: &SignIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Fa
     let root = Issuer::load(root_id(&intention.root)?, intention.root, key, scene.now);
     let root = root.doing("the root cannot sign")?;
     let (name, terms) = (details.name(), details.terms(scene));
-    let signed = authority::create_issuing(name, intention.request.key(), &root, details.addresses(), terms);
+    let signed = create_ca::create_issuing(name, intention.request.key(), &root, details.addresses(), terms);
     let signed = signed.doing("the root did not sign this")?;
     candidate::examine(&signed, root.certificate(), details.addresses(), scene.now)?;
     let next = intention.list.sign(&root)?;

@@ -1,9 +1,9 @@
 //! `tenant-issuing`: whether the shared CAs serve a tenant, or its own alone.
 
-use super::scene::CeremonyRun;
+use super::run::CeremonyRun;
 use crate::cli::scope::TenantDirectory;
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde::Deserialize;
 use serde_json::json;
 use tegata_storage::{IssuerKind, IssuerState, LedgerError, TenantIssuers};

@@ -3,9 +3,9 @@
 use super::{CeremonyOptions, list::RootList, run};
 use crate::cli::confirm::OperatorConsent;
 use crate::failure::Failure;
-use crate::machine::SystemContext;
+use crate::installation_args::InstallationArgs;
 use crate::pem;
-use crate::place::InstallationArgs;
+use crate::system_context::SystemContext;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -111,7 +111,7 @@ impl OfflineMachine {
         let key = LocalKey::from_pkcs8(&LocalKey::generate().unwrap()).unwrap();
         let csr = pem::encode("CERTIFICATE REQUEST", &csr::request_for(&key).unwrap());
         fs::write(self.file("issuing.csr"), &csr).unwrap();
-        super::scene::sha256(csr.as_bytes())
+        super::run::sha256(csr.as_bytes())
     }
 }
 

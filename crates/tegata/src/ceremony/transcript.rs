@@ -1,7 +1,7 @@
 //! What is said about an act while it goes on: to those present, and to a file that stays.
 
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::Write;

@@ -3,7 +3,7 @@
 use super::CheckContext;
 use super::code::FindingCode;
 use crate::failure::{Failure, FailureContext};
-use crate::plain;
+use crate::plain_http;
 use std::time::Duration;
 use tegata_core::Timestamp;
 
@@ -107,7 +107,7 @@ fn apart(
 
 /// The `Date` of whatever answers at the public address; nothing where no server runs.
 async fn server_clock(address: &str) -> Option<Timestamp> {
-    date_of(&plain::head(address).await?.head)
+    date_of(&plain_http::head(address).await?.head)
 }
 
 fn date_of(head: &str) -> Option<Timestamp> {

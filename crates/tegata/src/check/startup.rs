@@ -2,8 +2,8 @@
 
 use super::CheckContext;
 use super::code::FindingCode;
-use crate::doors::Listeners;
-use crate::house::Server;
+use crate::listeners::Listeners;
+use crate::server::Server;
 use crate::startup;
 
 /// A server does not start with these either, and says it in less precise words.

@@ -3,8 +3,8 @@
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, TenantDirectory};
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;

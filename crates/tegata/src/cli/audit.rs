@@ -6,8 +6,8 @@
 
 use super::output::OutputFormat;
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;

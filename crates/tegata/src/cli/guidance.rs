@@ -3,7 +3,7 @@
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, TenantSite};
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde_json::json;
 use tegata_core::{Contact, Guidance, ProductLink};
 use tegata_storage::{Ledger, PolicyPlace};

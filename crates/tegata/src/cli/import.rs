@@ -11,8 +11,8 @@ use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::OutputFormat;
 use crate::cli::proof::ReceiptOptions;
 use crate::failure::Failure;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
 use std::path::PathBuf;
 
 /// What can be taken over.

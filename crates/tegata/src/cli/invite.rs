@@ -14,13 +14,13 @@ use crate::acme;
 use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
-use crate::running;
+use crate::running_addresses;
+use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::time::Duration;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
 use tegata_enroll::{AccountBinding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
@@ -92,7 +92,7 @@ pub async fn run(
     }
     let config = place.config()?;
     let ledger = place.ledger(machine).await?;
-    let running = running::portal(&config);
+    let running = running_addresses::portal(&config);
     let secret = if options.acme { Some(acme_secret(&config, &ledger, machine).await?) } else { None };
     let portal = options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url).to_string();
     let terms = InvitationTerms {
@@ -200,7 +200,7 @@ async fn write(
     machine: &SystemContext,
 ) -> Result<InvitationOutput, LedgerError> {
     let (entropy, now) = (machine.entropy.as_ref(), machine.now());
-    let code = Code::random(entropy);
+    let code = InvitationCode::random(entropy);
     let new = NewInvitation {
         id: InvitationId::random(entropy),
         code: &code,

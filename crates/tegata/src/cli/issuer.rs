@@ -3,9 +3,9 @@
 use crate::ceremony::candidate;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::installation_args::InstallationArgs;
 use crate::pem;
-use crate::place::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::encoding::hex;
 use tegata_core::{IssuerId, Thumbprint, Timestamp};

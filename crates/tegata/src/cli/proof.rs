@@ -2,7 +2,7 @@
 
 use crate::cli::output::OutputFormat;
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::failure::{Failure, FailureContext};
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::security_event::{StreamStatus, quotable};

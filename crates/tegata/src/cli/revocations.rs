@@ -4,9 +4,9 @@ use super::confirm::OperatorConsent;
 use super::output::OutputFormat;
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::installation_args::InstallationArgs;
 use crate::ledger::open_ledger;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde_json::json;
 use tegata_storage::{Ledger, LogPlace};
 

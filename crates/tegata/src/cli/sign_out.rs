@@ -2,7 +2,7 @@
 
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::feed::TokenHolder;

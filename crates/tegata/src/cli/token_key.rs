@@ -3,9 +3,9 @@
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::OutputFormat;
 use crate::failure::{Failure, FailureContext};
+use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::system_context::SystemContext;
 use crate::token_keys::{KeyChange, LOOK, succession};
 use serde_json::{Value, json};
 use std::time::Duration;

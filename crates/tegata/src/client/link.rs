@@ -3,14 +3,14 @@
 use crate::failure::Failure;
 use tegata_core::HttpOrigin;
 use tegata_core::encoding::percent_decoded;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::name::composed_narrow;
 
 /// A link of an invitation, or of kitting.
 #[derive(Debug)]
 pub struct EnrollmentLink {
     pub portal: String,
-    pub code: Code,
+    pub code: InvitationCode,
     pub kitting: bool,
 }
 
@@ -51,9 +51,9 @@ fn unescaped(text: &str) -> String {
 }
 
 /// The code that a text begins with, and that ends where letters and digits do.
-fn code_at_start(text: &str) -> Option<Code> {
+fn code_at_start(text: &str) -> Option<InvitationCode> {
     let end = text.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(text.len());
-    Code::parse(&text[..end].to_ascii_lowercase())
+    InvitationCode::parse(&text[..end].to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The CAs of clients, each file read once, and their revocation lists.
 
-use super::{audit, news};
+use super::{audit, changed_files};
 use crate::config::{ClientCa, Config};
 use crate::failure::{Failure, FailureContext};
-use crate::house::shown;
+use crate::server::shown;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tegata_core::encoding::hex;
-use tegata_web::path::DistinguishedName;
+use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{ClientCas, RevocationLists, ServerContext};
 
 /// By the files of their certificates and of their lists.
@@ -67,7 +67,7 @@ impl RevocationListWatch {
     /// Reads the lists whenever they change. Those of the start are read once more, for the audit log.
     pub async fn keep(self) {
         loop {
-            let stamp = news::stamp(&self.file);
+            let stamp = changed_files::stamp(&self.file);
             match read_lists(&self.cas, &self.file) {
                 Ok((lists, hash)) => {
                     let (revoked, until) = (lists.revoked(), lists.until());
@@ -78,7 +78,7 @@ impl RevocationListWatch {
                 }
                 Err(error) => tracing::error!(%error, "the revocation lists of before stay in force"),
             }
-            news::of(&self.file, stamp).await;
+            changed_files::of(&self.file, stamp).await;
         }
     }
 }

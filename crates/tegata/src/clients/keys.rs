@@ -1,11 +1,11 @@
 //! The certificates by which clients vouch for themselves: whoever puts others into the set need not register again.
 
-use super::news::FileStamp;
-use super::{audit, news};
+use super::changed_files::FileStamp;
+use super::{audit, changed_files};
 use crate::client::SYSTEM_TRUST;
 use crate::config::{ClientMethod, Config, JwksLocation};
 use crate::failure::{Failure, FailureContext};
-use crate::house::shown;
+use crate::server::shown;
 use http::Uri;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ impl JwksWatch {
 
     async fn until_news(&self, stamp: FileStamp) {
         match &self.source {
-            JwksSource::File(file) => news::of(file, stamp).await,
+            JwksSource::File(file) => changed_files::of(file, stamp).await,
             JwksSource::Server(..) => {
                 sleep(BETWEEN_WISHES).await;
                 let _ = timeout(REFRESH, self.clients.keys_wanted(&self.client_id)).await;
@@ -121,7 +121,7 @@ impl JwksWatch {
 impl JwksSource {
     fn stamp(&self) -> FileStamp {
         match self {
-            Self::File(file) => news::stamp(file),
+            Self::File(file) => changed_files::stamp(file),
             Self::Server(..) => None,
         }
     }

@@ -6,8 +6,8 @@ use crate::ceremony::request::ISSUING_SHARDS;
 use crate::ceremony::root::NewRoot;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
-use tegata_ca::authority::{self, CaName, RootAddresses, Validity};
+use crate::system_context::SystemContext;
+use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{IssuerEndpoints, PublicKey};
 use tegata_core::{IssuerId, SiteId, TenantId};
 use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
@@ -40,7 +40,7 @@ pub fn make(plan: &InitPlan, ring: &KeyRing, machine: &SystemContext) -> Result<
     // The name tells issuing CAs of one installation apart, in a browser's list too.
     let issuing_name = format!("Tegata Issuing {}", &id.as_str()[..6]);
     let endpoints = IssuerEndpoints::new(public, root.id(), 1).map_err(Failure::misuse)?;
-    let issuing = authority::create_issuing(
+    let issuing = create_ca::create_issuing(
         name(&issuing_name),
         &PublicKey::of(key.as_ref()),
         &root,

@@ -1,8 +1,8 @@
 //! What an operator does between `tegata init` and the first device.
 
 use crate::config::Config;
-use crate::names;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::resolver;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ impl NextSteps {
         let is_local = config.portal.url.is_loopback();
         if !is_local {
             for name in names.iter().chain([&probe]) {
-                if !names::resolves(name).await {
+                if !resolver::resolves(name).await {
                     unresolved.push(name.clone());
                 }
             }

@@ -4,7 +4,7 @@ use crate::tests::world::{
     CertificateHolderFixture, DEVICE, LIFETIME, OTHER_PRODUCT, OauthFixture, PORTAL, PRODUCT, START, YEAR,
     act, products,
 };
-use crate::{AuthorizationServer, ConfigurationError, Product, RefreshRules, TokenRules};
+use crate::{AuthorizationServer, ConfigurationError, ProductAudience, RefreshRules, TokenRules};
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -314,14 +314,14 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     let refused = |products, lifetime| {
         AuthorizationServer::new(&world.signals, Arc::default(), products, lifetime).err()
     };
-    let product = |audience: &str, default| Product {
+    let product = |audience: &str, default| ProductAudience {
         audience: audience.into(),
         default,
         licensed: false,
         scopes: vec![],
     };
     for scope in ["", "a b", "a\"", "在庫"] {
-        let odd = Product { scopes: vec![scope.into()], ..product("a", true) };
+        let odd = ProductAudience { scopes: vec![scope.into()], ..product("a", true) };
         assert_eq!(refused(vec![odd], LIFETIME), Some(ConfigurationError::Scopes), "{scope}");
     }
     assert_eq!(refused(vec![], LIFETIME), Some(ConfigurationError::Products));

@@ -1,6 +1,6 @@
 //! An authorization server over an installation for tests.
 
-use crate::{AuthorizationServer, Product, TokenRules, device_router, portal_router};
+use crate::{AuthorizationServer, ProductAudience, TokenRules, device_router, portal_router};
 use axum::Router;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
@@ -59,7 +59,7 @@ impl OauthFixture {
     }
 
     /// The same installation with other products and rules.
-    pub fn serve(&mut self, products: Vec<Product>, rules: impl Into<TokenRules>) {
+    pub fn serve(&mut self, products: Vec<ProductAudience>, rules: impl Into<TokenRules>) {
         self.tokens = AuthorizationServer::new(&self.signals, Arc::default(), products, rules).unwrap();
     }
 
@@ -116,9 +116,9 @@ pub fn keys() -> SigningKeys {
     SigningKeys::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap(), [])
 }
 
-pub fn products() -> Vec<Product> {
+pub fn products() -> Vec<ProductAudience> {
     let scopes = || SCOPES.map(str::to_owned).to_vec();
-    let product = |audience: &str, default| Product {
+    let product = |audience: &str, default| ProductAudience {
         audience: audience.into(),
         default,
         licensed: false,

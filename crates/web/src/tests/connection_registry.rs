@@ -10,7 +10,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{
     DeviceId, InvitationId, IssuerId, RevocationReason, Role, Serial, SiteId, TenantId, Thumbprint,
 };
@@ -203,7 +203,7 @@ impl RegistryShop {
     }
 
     async fn enrol(&self, made: &MadeCertificate, site: &Site) -> Result<DeviceId> {
-        let (id, code) = (InvitationId::random(&self.entropy), Code::random(&self.entropy));
+        let (id, code) = (InvitationId::random(&self.entropy), InvitationCode::random(&self.entropy));
         let device = DeviceId::random(&self.entropy);
         let new = NewInvitation {
             id: id.clone(),

@@ -2,7 +2,7 @@ use super::world::{
     MadeCertificate, NOW, TestHierarchy, WebFixture, ca_params, connect, get_request, leaf_params, rooted,
     seen, send, signed,
 };
-use crate::path::UnfitIssuer;
+use crate::trust_verdict::UnfitIssuer;
 use crate::{TrustVerdict, TrustedIssuers};
 use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd};
 use tegata_core::{Thumbprint, Timestamp};

@@ -5,7 +5,7 @@ use crate::cli::history::HistoryEvent;
 use crate::cli::proof::ReceiptWait;
 use crate::cli::reason;
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceState, StopCause};
 use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};

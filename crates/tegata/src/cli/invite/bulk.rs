@@ -3,9 +3,9 @@
 use super::InviteOptions;
 use super::{InvitationHolder, InvitationOutput, InvitationTerms, sheet};
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
 use crate::printing;
 use crate::progress::Progress;
+use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::path::Path;
 use tegata_core::spreadsheet::neutralized;

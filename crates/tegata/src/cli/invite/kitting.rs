@@ -3,11 +3,11 @@
 use super::InviteOptions;
 use super::device_label;
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, Network, Timestamp};
 use tegata_storage::{Ledger, NewKitting};
 
@@ -62,7 +62,7 @@ pub async fn run(
     let wanted = &options.kitting;
     let places = wanted.devices.ok_or_else(|| Failure::misuse("--kitting needs --devices"))?;
     let (entropy, now) = (machine.entropy.as_ref(), machine.now());
-    let code = Code::random(entropy);
+    let code = InvitationCode::random(entropy);
     let new = NewKitting {
         id: KittingId::random(entropy),
         code: &code,

@@ -6,8 +6,8 @@ use crate::cli::proof::{ReceiptOptions, ReceiptWait};
 use crate::cli::reason::RevocationReasonArg;
 use crate::cli::scope::{ScopeArgs, TenantDirectory};
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::machine::SystemContext;
-use crate::place::InstallationArgs;
+use crate::installation_args::InstallationArgs;
+use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
 use tegata_storage::{

@@ -1,6 +1,6 @@
 //! All lists of this server, as the ledger has them up to an event of the feed.
 
-use super::sheet::StatusListState;
+use super::list_state::StatusListState;
 use super::{ListAssignment, PublishedLists, STATUS_LIST_LIFE, SignedList};
 use crate::issuer::SignalIssuer;
 use serde_json::json;

@@ -5,8 +5,8 @@ use crate::failure::{Failure, FailureContext};
 use crate::hierarchy::Hierarchy;
 use crate::keys::KeyRing;
 use crate::ledger::open_to_serve;
-use crate::machine::SystemContext;
-use crate::servers;
+use crate::server_certificates;
+use crate::system_context::SystemContext;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::IssuerSet;
@@ -28,7 +28,7 @@ impl Server {
     pub async fn open(config: Config, machine: &SystemContext) -> Result<Self, Failure> {
         let ledger = open_to_serve(&config, machine).await?;
         let ring = Arc::new(KeyRing::open(&config)?);
-        servers::renew_due(&config, &ring, machine)?;
+        server_certificates::renew_due(&config, &ring, machine)?;
         Self::with(config, ledger, ring, machine).await
     }
 

@@ -4,7 +4,7 @@
 use super::candidate::RegistrarCandidate;
 use super::{KeySafe, Registrar, RegistrarError};
 use crate::der::{DerReader, tag};
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use crate::keys::{CaKeyError, RsaKey};
 use crate::prepare::PrepareError;
 use std::sync::{Arc, PoisonError, RwLock};

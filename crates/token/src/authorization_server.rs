@@ -19,7 +19,7 @@ use thiserror::Error;
 
 /// A product that tokens are for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Product {
+pub struct ProductAudience {
     /// Its name, as `aud` carries it. An absolute URI if clients are to ask by `resource` (RFC 8707).
     pub audience: String,
     /// Whether a request that names no product is for this one. At most one is.
@@ -61,7 +61,7 @@ pub struct AuthorizationServer {
     pub(crate) refresh: RefreshRules,
     pub(crate) people: IdentityProviders,
     status_lists: Arc<StatusLists>,
-    products: Vec<Product>,
+    products: Vec<ProductAudience>,
     clients: Arc<ClientRegistry>,
 }
 
@@ -71,7 +71,7 @@ impl AuthorizationServer {
     pub fn new(
         signals: &Signals,
         clients: Arc<ClientRegistry>,
-        products: Vec<Product>,
+        products: Vec<ProductAudience>,
         rules: impl Into<TokenRules>,
     ) -> Result<Arc<Self>, ConfigurationError> {
         let TokenRules { lifetime, refresh, people } = rules.into();
@@ -183,7 +183,7 @@ impl AuthorizationServer {
     }
 }
 
-fn check_products(products: &[Product]) -> Result<(), ConfigurationError> {
+fn check_products(products: &[ProductAudience]) -> Result<(), ConfigurationError> {
     let unnamed = products.iter().any(|product| product.audience.is_empty());
     let twice = products
         .iter()

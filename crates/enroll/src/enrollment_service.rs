@@ -6,9 +6,9 @@ mod kitting;
 mod permitting;
 mod renewing;
 
-use crate::companion::RenewalTokens;
 use crate::guesses::CodeGuesses;
-use crate::guest::Requester;
+use crate::renewal_token::RenewalTokens;
+use crate::requester::Requester;
 use crate::secret::{BindingSecretOpening, OpenBindingSecret};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use tegata_ca::ParsedRequest;
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{InvitationId, Name, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
@@ -86,7 +86,7 @@ impl EnrollmentService {
     }
 
     async fn known_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
-        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
         let found = self.context.ledger.find_kitting(&code).await.map_err(refusal)?;
         found.ok_or(Refusal::InvitationUnknown)
     }

@@ -1,7 +1,7 @@
 //! What the ledger can tell somebody who was refused, about the certificate in their own hands.
 
-use crate::day::{day, moment};
-use crate::desk::EnrollmentService;
+use crate::enrollment_service::EnrollmentService;
+use crate::japan_date::{day, moment};
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, StopCause};
 use tegata_storage::{Certificate, Device, HeldCertificate, LedgerError};
 use tegata_web::{PeerCertificate, TrustVerdict};

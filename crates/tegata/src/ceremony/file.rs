@@ -1,8 +1,8 @@
 //! The file of an act: TOML, unknown keys refused with their line.
 
-use crate::ceremony::cover::{CeremonyHeader, Participant, StepName};
 use crate::ceremony::create::CreateIssuing;
 use crate::ceremony::ending::{RestIssuing, RetireIssuing, RevokeIssuing};
+use crate::ceremony::header::{CeremonyHeader, Participant, StepName};
 use crate::ceremony::install::InstallIssuing;
 use crate::ceremony::lists::{InstallRootCrl, SignRootCrl};
 use crate::ceremony::request::RequestIssuing;

@@ -3,7 +3,7 @@
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use crate::ticket::{TicketPurpose, TicketRight};
 use tegata_ca::{IssuanceRequest, IssuedCertificate, ParsedRequest};
-use tegata_core::id::Code;
+use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, Refusal, Role, ShortCode};
 use tegata_storage::{Actor, Invitation, IssuanceRight};
 
@@ -137,7 +137,7 @@ impl EnrollmentService {
             let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
         }
-        let code = Code::parse(code).ok_or(Refusal::InvitationUnknown)?;
+        let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
         let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
         found.ok_or(Refusal::InvitationUnknown)
     }

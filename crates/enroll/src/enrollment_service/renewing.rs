@@ -1,7 +1,7 @@
 //! From a working certificate to its successor.
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
-use crate::day::in_japan;
+use crate::japan_date::in_japan;
 use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};

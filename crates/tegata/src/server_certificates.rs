@@ -7,13 +7,13 @@
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::machine::SystemContext;
 use crate::pem;
+use crate::system_context::SystemContext;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::authority::{self, CaName, Validity};
+use tegata_ca::create_ca::{self, CaName, Validity};
 use tegata_ca::{CaKey, Issuer, LocalKey};
 use tegata_core::{IssuerId, Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -39,7 +39,7 @@ pub fn create(
     let (now, entropy) = (machine.now(), machine.entropy.as_ref());
     let key = ring.create_file(KEY, entropy)?;
     let name = CaName { organization, common_name: "Tegata Server CA" };
-    let der = authority::create_server_authority(name, &key, Validity { days: AUTHORITY_DAYS, now, entropy })
+    let der = create_ca::create_server_authority(name, &key, Validity { days: AUTHORITY_DAYS, now, entropy })
         .doing("cannot make the CA of the listeners")?;
     fs::write(authority_file(config), pem::certificates(&[&der])).doing("cannot write the server CA")?;
     let server_ca = load(der, key, machine)?;
@@ -108,7 +108,7 @@ impl ListenerCertificateFiles<'_> {
         let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
         let key: Arc<dyn CaKey> = Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?);
         let der =
-            authority::create_server(names, &key, server_ca, Validity { days: SERVER_DAYS, now, entropy })
+            create_ca::create_server(names, &key, server_ca, Validity { days: SERVER_DAYS, now, entropy })
                 .doing("cannot make a listener's certificate")?;
         let (key_file, certificate_file) = (config.path(self.key), config.path(self.certificate));
         let fresh_key = key_file.with_extension("key.new");

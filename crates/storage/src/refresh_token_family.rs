@@ -4,7 +4,7 @@ mod rotating;
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;

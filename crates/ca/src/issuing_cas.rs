@@ -1,6 +1,6 @@
 //! The issuing CAs of an installation: which one serves whom.
 
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use arc_swap::ArcSwap;
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ pub trait Operation: Sized + Send + Sync + 'static {
     }
 }
 
-pub(crate) type Sender = mpsc::Sender<Box<dyn AnyOperationSet>>;
+pub(crate) type GroupSender = mpsc::Sender<Box<dyn AnyOperationSet>>;
 
 impl Ledger {
     /// Hands an operation to the group and waits until it is durable.
@@ -57,7 +57,7 @@ impl Ledger {
     }
 }
 
-pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> Sender {
+pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> GroupSender {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP);

@@ -1,8 +1,8 @@
 //! What a receiver that asks has not acknowledged, from its place on.
 
 use super::EventStream;
-use super::happenings;
 use super::signing::{SignedEvent, of_notice, tokens_for};
+use super::stream_events;
 use crate::issuer::SignalIssuer;
 use std::collections::HashSet;
 use tegata_core::Refusal;
@@ -86,7 +86,7 @@ impl CollectedEvents {
         let mut from = self.place;
         for _ in 0..PAGES {
             let page =
-                happenings::after(&issuer.context.ledger, from).await.map_err(|error| error.refusal())?;
+                stream_events::after(&issuer.context.ledger, from).await.map_err(|error| error.refusal())?;
             for (happening, after) in &page.happenings {
                 let mut left = tokens_for(issuer, &stream.receiver, happening).await?;
                 left.retain(|unsigned| !wanted.done.contains(&unsigned.told));

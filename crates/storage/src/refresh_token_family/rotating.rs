@@ -3,7 +3,7 @@
 use super::{FamilyEnd, GrantedToken};
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::group::Operation;
+use crate::group_commit::Operation;
 use crate::{Result, Transaction};
 use serde_json::json;
 use std::time::Duration;

@@ -3,11 +3,11 @@
 //! Who stands before the device is not known here: the certificate of the device is the right, and what can be done with
 //! it is small, reversible and bounded. Once people sign in, the same page is theirs.
 
-use crate::day::{day, moment};
-use crate::desk::EnrollmentService;
 use crate::device_page::refuse;
+use crate::enrollment_service::EnrollmentService;
+use crate::japan_date::{day, moment};
+use crate::refusal_explanation::number;
 use crate::sighting::note_platform;
-use crate::why::number;
 use askama::Template;
 use axum::Json;
 use axum::extract::State;

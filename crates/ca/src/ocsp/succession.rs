@@ -2,7 +2,7 @@
 //! first.
 
 use super::delegate::{DelegatedResponder, ResponderCandidate};
-use crate::issue::IssuingCa;
+use crate::issuing_ca::IssuingCa;
 use crate::prepare::PrepareError;
 use tegata_core::{Entropy, Serial, Timestamp};
 use tegata_storage::{Actor, LedgerError};

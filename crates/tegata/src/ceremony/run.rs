@@ -1,18 +1,18 @@
 //! Where an act takes place: its file, its inputs, the machine, and the transcript.
 
 use super::CeremonyOptions;
-use super::cover::CeremonyHeader;
+use super::header::CeremonyHeader;
 use super::outputs::{Outputs, must_be_new};
 use super::transcript::Transcript;
 use crate::check;
 use crate::cli::confirm::OperatorConsent;
 use crate::config::{Config, KeysConfig};
 use crate::failure::{CommittedExt, Failure, FailureContext};
+use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
 use crate::ledger::open_ledger;
-use crate::machine::SystemContext;
 use crate::pem;
-use crate::place::InstallationArgs;
+use crate::system_context::SystemContext;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::ledger::open_ledger;
-use crate::machine::SystemContext;
+use crate::system_context::SystemContext;
 use std::path::PathBuf;
 use tegata_storage::Ledger;
 
