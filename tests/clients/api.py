@@ -1,4 +1,4 @@
-"""A program that knows nothing but the description of the API: it enrols, delivers and renews, and holds every answer
+"""A program that knows nothing but the description of the API: it enrolls, delivers and renews, and holds every answer
 against what is described.
 
 usage: api.py DESCRIPTION TLS_CA CODE FOLDER, where the folder has first.csr, second.csr (base64) and first.key

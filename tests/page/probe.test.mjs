@@ -72,7 +72,7 @@ test('platforms are told apart, and an iPad is not a Mac', () => {
   assert.equal(platformOf({ userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0' }), 'linux');
 });
 
-test('browsers that never see the certificate are recognised, the usual ones are not disturbed', () => {
+test('browsers that never see the certificate are recognized, the usual ones are not disturbed', () => {
   const iphone = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)';
   const wrong = [
     `${iphone} Mobile/15E148 Safari Line/14.9.0`,

@@ -1,4 +1,4 @@
-// What a browser keeps between enrolment and proof, how hard it is to take out, and when it is gone.
+// What a browser keeps between enrollment and proof, how hard it is to take out, and when it is gone.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { keepParcel, LIFE_MS, recallParcel } from '../../crates/enroll/assets/parcel.js';

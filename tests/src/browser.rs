@@ -157,7 +157,7 @@ impl Browser {
     }
 
     /// Does what an invitation says, from its link to the green page, with the file and its password.
-    pub fn enrol(&mut self, invitation: &str) {
+    pub fn enroll(&mut self, invitation: &str) {
         self.go(invitation);
         self.take_file();
     }

@@ -32,7 +32,7 @@ pub struct CrowdOutcome {
 
 /// Everybody presses the button at the same moment, each on a connection of their own with a key of their own.
 #[must_use]
-pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> CrowdOutcome {
+pub fn enroll_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> CrowdOutcome {
     let port = crate::ports::of(portal);
     let tls = TlsConnector::from(Arc::new(trusting(tls_ca)));
     let barrier = Arc::new(Barrier::new(codes.len()));
@@ -45,7 +45,7 @@ pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> CrowdOu
             let (tls, barrier) = (tls.clone(), barrier.clone());
             runtime.spawn(async move {
                 barrier.wait().await;
-                enrol(port, tls, body).await.map_err(|error| error.to_string())
+                enroll(port, tls, body).await.map_err(|error| error.to_string())
             })
         })
         .collect();
@@ -65,7 +65,7 @@ pub fn enrol_at_once(portal: &str, tls_ca: &Path, codes: Vec<String>) -> CrowdOu
     outcome
 }
 
-async fn enrol(
+async fn enroll(
     port: u16,
     tls: TlsConnector,
     body: String,

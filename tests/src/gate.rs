@@ -25,7 +25,7 @@ pub struct GateProcess {
 }
 
 impl GateProcess {
-    /// Enrols and starts a gate for `audience` that proxies ask, and waits until it decides. The certificate comes in
+    /// Enrolls and starts a gate for `audience` that proxies ask, and waits until it decides. The certificate comes in
     /// this format.
     pub(crate) fn asked(installation: &RunningInstallation, audience: &str, format: &str) -> Self {
         let port = ports::free();

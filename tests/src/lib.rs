@@ -4,7 +4,7 @@
 //! |---|---|
 //! | start, stop, kill and command an installation | [`RunningInstallation`] |
 //! | speak HTTPS as curl does, with or without a certificate | [`Curl`] |
-//! | enrol a machine | [`DeviceIdentity`] |
+//! | enroll a machine | [`DeviceIdentity`] |
 //! | sit in front of Chromium or Firefox | [`Browser`] |
 //! | put a proxy and a gate in front of a product | [`Recipe`], [`RunningInstallation::gate`], [`TestProductServer`] |
 //! | ask for tokens | [`tokens`] |

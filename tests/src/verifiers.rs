@@ -51,7 +51,7 @@ pub struct Court {
 }
 
 impl Court {
-    /// Enrols devices and gates, stops some of them, and collects.
+    /// Enrolls devices and gates, stops some of them, and collects.
     #[must_use]
     pub fn open() -> Self {
         let installation = RunningInstallation::start();

@@ -11,7 +11,7 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
     let installation = RunningInstallation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
-    browser.enrol(&installation.invitation);
+    browser.enroll(&installation.invitation);
     browser.go(&format!("{}/shop", installation.device));
     browser.see("#shop");
 

@@ -9,7 +9,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_program_that_knows_only_the_description_enrols_and_renews_and_every_answer_is_as_described() {
+fn a_program_that_knows_only_the_description_enrolls_and_renews_and_every_answer_is_as_described() {
     let installation = RunningInstallation::start();
     let folder = installation.folder("api");
     for name in ["first", "second"] {

@@ -53,13 +53,13 @@ const NOWHERE: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", 
 
 #[test]
 fn every_room_uses_only_rooms_on_the_floors_below() {
-    let house = Workspace::read();
+    let workspace = Workspace::read();
     let rooms: BTreeSet<_> = ARROWS.iter().map(|(room, _)| format!("tegata-{room}")).collect();
-    let found: BTreeSet<_> = house.rooms().collect();
+    let found: BTreeSet<_> = workspace.rooms().collect();
     assert_eq!(found, rooms, "a new room is drawn in docs/architecture.md and listed here");
     for (room, allowed) in ARROWS {
         let allowed: BTreeSet<_> = allowed.iter().map(|below| format!("tegata-{below}")).collect();
-        let used = house.declared(&format!("tegata-{room}"));
+        let used = workspace.declared(&format!("tegata-{room}"));
         let used: BTreeSet<_> = used.into_iter().filter(|name| rooms.contains(name)).collect();
         let wrong: Vec<_> = used.difference(&allowed).collect();
         assert!(wrong.is_empty(), "{room} must not use {wrong:?}");
@@ -68,11 +68,11 @@ fn every_room_uses_only_rooms_on_the_floors_below() {
 
 #[test]
 fn what_one_room_alone_may_do_no_other_room_can() {
-    let house = Workspace::read();
+    let workspace = Workspace::read();
     for (foreign, allowed) in RESERVED {
-        for room in house.rooms() {
+        for room in workspace.rooms() {
             let short = room.trim_start_matches("tegata-");
-            let uses = house.declared(&room).contains(*foreign);
+            let uses = workspace.declared(&room).contains(*foreign);
             assert!(!uses || allowed.contains(&short), "{short} must not depend on {foreign}");
         }
     }
@@ -80,9 +80,9 @@ fn what_one_room_alone_may_do_no_other_room_can() {
 
 #[test]
 fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
-    let house = Workspace::read();
+    let workspace = Workspace::read();
     for (room, far) in FAR_FROM {
-        let below = house.below(&format!("tegata-{room}"));
+        let below = workspace.below(&format!("tegata-{room}"));
         for name in *far {
             assert!(!below.contains(*name), "{name} is below {room}");
         }
@@ -91,13 +91,13 @@ fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
 
 #[test]
 fn ring_is_the_only_provider_of_cryptography() {
-    let house = Workspace::read();
+    let workspace = Workspace::read();
     for (name, _) in ARROWS {
-        let below = house.below(&format!("tegata-{name}"));
+        let below = workspace.below(&format!("tegata-{name}"));
         let wrong: Vec<_> = NOWHERE.iter().filter(|banned| below.contains(**banned)).collect();
         assert!(wrong.is_empty(), "{name} brings {wrong:?} in");
     }
-    assert!(house.below("tegata-tegata").contains("ring"), "the tree was read");
+    assert!(workspace.below("tegata-tegata").contains("ring"), "the tree was read");
 }
 
 /// The workspace as cargo resolves it.

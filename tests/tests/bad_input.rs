@@ -58,7 +58,7 @@ fn a_bad_body_is_a_clear_problem_in_the_readers_language() {
     };
     let code = "0".repeat(32);
     let good = json!({ "code": code }).to_string();
-    let unknown_key = json!({ "code": code, "colour": "red" }).to_string();
+    let unknown_key = json!({ "code": code, "color": "red" }).to_string();
     let large = json!({ "code": "0".repeat(70 * 1024) }).to_string();
     for (name, media_type, body, status, expected) in [
         ("an unknown invitation", "application/json", &*good, 404, "I-01"),

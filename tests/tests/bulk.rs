@@ -199,9 +199,9 @@ fn nobody_invites_who_may_not_where_they_may_not_or_more_than_anybody_needs() {
     for (path, method) in
         [(place.clone(), "GET"), (place.clone(), "DELETE"), (format!("{place}/codes"), "POST")]
     {
-        let other = office.installation.at_device(&format!("{path}?client_id=neighbour"));
+        let other = office.installation.at_device(&format!("{path}?client_id=neighbor"));
         let answer = office.stranger.presented(other).method(method).send().expect(404);
-        assert_eq!(answer.problem(), "I-24", "another client's list is not there for the neighbour");
+        assert_eq!(answer.problem(), "I-24", "another client's list is not there for the neighbor");
     }
     for place in 0..60 {
         let answer = send(&format!("flood-{place}"), "application/json", &list);
@@ -224,7 +224,7 @@ fn a_program_in_python_sends_watches_and_fetches() {
     assert_eq!((&again["status"], &again["links"]), (&json!(200), &Value::Null), "links are shown once");
 }
 
-/// An installation with a head office that may invite for one tenant, a reader that may not, a neighbour that may for
+/// An installation with a head office that may invite for one tenant, a reader that may not, a neighbor that may for
 /// another tenant.
 struct Office {
     installation: RunningInstallation,
@@ -256,7 +256,7 @@ impl Office {
             client(CLIENT, &own, &format!("invites = [{{tenant = \"{tenant}\"}}]")),
             client("reader", &stranger, ""),
             client(
-                "neighbour",
+                "neighbor",
                 &stranger,
                 &format!("invites = [{{tenant = \"{other}\", sites = [\"{other_site}\"]}}]"),
             ),

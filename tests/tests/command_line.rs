@@ -52,7 +52,7 @@ fn support_finds_a_device_by_what_the_caller_says_in_any_order() {
     let ambiguous = installation.command(&["device", "list", "--site", "本店"]);
     assert_eq!(ambiguous.code, 2, "{}", ambiguous.said());
     assert!(ambiguous.stderr.contains("みどり薬局") && ambiguous.stderr.contains("あおば薬局グループ"));
-    let unknown = installation.command(&["licence", "list", "--site", "隣町店"]);
+    let unknown = installation.command(&["license", "list", "--site", "隣町店"]);
     assert_eq!(unknown.code, 2, "{}", unknown.said());
 
     installation.tell(&["tenant", "suspend", "みどり薬局"]);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tegata_tests::RunningInstallation;
-use tegata_tests::crowd::enrol_at_once;
+use tegata_tests::crowd::enroll_at_once;
 use tegata_tests::stopwatch::eventually;
 
 /// A chain that equips all its stores on one morning.
@@ -26,7 +26,7 @@ fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_the
     };
     let codes: Vec<_> = invited.as_array().expect("a report").iter().map(code).collect();
 
-    let outcome = enrol_at_once(&installation.portal, &installation.tls_ca, codes);
+    let outcome = enroll_at_once(&installation.portal, &installation.tls_ca, codes);
 
     assert_eq!(outcome.failures, Vec::<String>::new());
     assert_eq!(outcome.statuses.into_iter().collect::<Vec<_>>(), [(201, CROWD)]);

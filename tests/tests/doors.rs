@@ -124,7 +124,7 @@ const ROUTES: &[Route] = &[
         told: [(200, ""); 6],
     },
     Route {
-        name: "EST: enrolment without an invitation",
+        name: "EST: enrollment without an invitation",
         request: |at, _| {
             at.at_device("/.well-known/est/simpleenroll").body("application/pkcs10", csr::honest())
         },
@@ -139,7 +139,7 @@ const ROUTES: &[Route] = &[
     },
     Route { name: "no such page", request: |at, _| at.at_device("/nowhere"), told: [(404, "R-03"); 6] },
     Route {
-        name: "enrolment, which belongs to the portal",
+        name: "enrollment, which belongs to the portal",
         request: |at, _| at.at_device("/api/v1/enrollments").json(&json!({ "code": "", "csr": "" })),
         told: [(404, "R-03"); 6],
     },

@@ -7,7 +7,7 @@ use tegata_tests::{Curl, CurlAnswer, RunningInstallation, StrongSwan, csr, run};
 const EST: &str = "/.well-known/est";
 
 #[test]
-fn a_server_with_curl_and_openssl_enrols_by_invitation_and_renews_by_certificate() {
+fn a_server_with_curl_and_openssl_enrolls_by_invitation_and_renews_by_certificate() {
     let installation = RunningInstallation::start();
     let folder = installation.folder("est");
     let path = |name: &str| show(&folder.join(name));
@@ -53,7 +53,7 @@ fn a_server_with_curl_and_openssl_enrols_by_invitation_and_renews_by_certificate
 }
 
 #[test]
-fn strongswan_fetches_the_cas_enrols_and_renews() {
+fn strongswan_fetches_the_cas_enrolls_and_renews() {
     let installation = RunningInstallation::start();
     let client = StrongSwan::in_folder(installation.folder("strongswan"));
     let tls = show(&installation.tls_ca);
@@ -66,8 +66,8 @@ fn strongswan_fetches_the_cas_enrols_and_renews() {
     client.request("first");
     let user = format!("invitation:{}", code(&installation.invite("router-1")));
     let trusted = ["--cacert", "ca.der", "--cacert", "ca-1.der", "--outform", "pem"];
-    let enrol = [&["--est"], &server[..], &trusted, &["--in", "first.csr", "--userpass", &user]];
-    let said = client.pki(&enrol.concat(), "first.pem").good().stderr;
+    let enroll = [&["--est"], &server[..], &trusted, &["--in", "first.csr", "--userpass", &user]];
+    let said = client.pki(&enroll.concat(), "first.pem").good().stderr;
     assert!(said.contains("Issued certificate is trusted"), "{said}");
     verified(&installation, &client.path("first.pem"));
 

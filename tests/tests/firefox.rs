@@ -4,7 +4,7 @@ use serde_json::Value;
 use tegata_tests::{Browser, Download, RunningInstallation};
 
 #[test]
-fn staff_with_firefox_enrol_enter_renew_and_read_why_they_are_stopped() {
+fn staff_with_firefox_enroll_enter_renew_and_read_why_they_are_stopped() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open_firefox(&installation);
     browser.go(&installation.invitation);

@@ -147,7 +147,7 @@ fn people_who_are_refused_read_a_page_and_one_click_away_how_their_device_stands
     assert!(browser.text(".problem").contains("C-01"), "without a certificate that is what is told");
     browser.picture("why-without-certificate");
 
-    browser.enrol(&installation.invitation);
+    browser.enroll(&installation.invitation);
     // Until it is closed, a browser keeps its choice of no certificate for a host where it had none.
     browser.reopen();
     browser.go(&refusing);

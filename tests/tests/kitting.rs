@@ -10,25 +10,25 @@ use tegata_tests::stopwatch::eventually;
 use tegata_tests::{Browser, CommandOutcome, CurlAnswer, Download, RunningInstallation, csr, tegata};
 
 #[test]
-fn a_script_enrols_one_device_after_the_other_by_their_asset_numbers_until_the_code_is_used_up() {
+fn a_script_enrolls_one_device_after_the_other_by_their_asset_numbers_until_the_code_is_used_up() {
     let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
-    let first = enrol(&installation, &kitting.link, "a", Some("A-0815")).good().json();
+    let first = enroll(&installation, &kitting.link, "a", Some("A-0815")).good().json();
     assert_eq!(
         (&first["label"], &first["number"], &first["taken"]),
         (&json!("A-0815"), &json!(1), &json!(1))
     );
-    let twice = enrol(&installation, &kitting.link, "b", Some("A-0815"));
+    let twice = enroll(&installation, &kitting.link, "b", Some("A-0815"));
     assert_eq!(twice.code, 1, "{}", twice.said());
     assert!(twice.stderr.contains("I-31"), "{}", twice.stderr);
-    let second = enrol(&installation, &kitting.link, "b", None).good().json();
+    let second = enroll(&installation, &kitting.link, "b", None).good().json();
     assert_eq!(
         (&second["label"], &second["places"]),
         (&json!("棚卸-2"), &json!(3)),
         "the key of before, another name"
     );
-    enrol(&installation, &kitting.link, "c", None).good();
-    let late = enrol(&installation, &kitting.link, "d", None);
+    enroll(&installation, &kitting.link, "c", None).good();
+    let late = enroll(&installation, &kitting.link, "d", None);
     assert_eq!(late.code, 1);
     assert!(late.stderr.contains("I-30"), "{}", late.stderr);
     assert!(!installation.folder("kitted").join("d/cert.pem").exists());
@@ -60,7 +60,7 @@ fn of_ten_machines_that_want_four_places_at_once_four_get_one() {
                 let (folder, trust) =
                     (kitted(&installation, &format!("machine-{place}")), &installation.tls_ca);
                 let link = &kitting.link;
-                scope.spawn(move || enrol_in(&folder, trust, link, None))
+                scope.spawn(move || enroll_in(&folder, trust, link, None))
             })
             .collect();
         started.into_iter().map(|one| one.join().expect("an outcome")).collect()
@@ -81,14 +81,14 @@ fn of_ten_machines_that_want_four_places_at_once_four_get_one() {
 fn a_stolen_code_is_ended_at_once_and_takes_its_devices_along() {
     let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 50, &["--per-minute", "2"]);
-    let thief = enrol(&installation, &kitting.link, "thief-1", None).good().json();
-    enrol(&installation, &kitting.link, "thief-2", None).good();
-    let fast = enrol(&installation, &kitting.link, "thief-3", None);
+    let thief = enroll(&installation, &kitting.link, "thief-1", None).good().json();
+    enroll(&installation, &kitting.link, "thief-2", None).good();
+    let fast = enroll(&installation, &kitting.link, "thief-3", None);
     assert!(fast.stderr.contains("I-33"), "a stolen code is slow: {}", fast.stderr);
 
     let ended = installation.tell(&["invite", "revoke", &kitting.id]);
     assert_eq!((&ended["ended"], ended["left"].as_array().map(Vec::len)), (&json!(true), Some(2)), "{ended}");
-    let after = enrol(&installation, &kitting.link, "thief-3", None);
+    let after = enroll(&installation, &kitting.link, "thief-3", None);
     assert!(after.stderr.contains("I-04"), "{}", after.stderr);
     let probe = || {
         let (chain, key) =
@@ -112,14 +112,14 @@ fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
     let invited = installation.tell(&["invite", "--label", "受付PC"]);
     let (id, link) = (text_of(&invited, "invitation"), text_of(&invited, "url"));
     installation.tell(&["invite", "revoke", &id]);
-    let refused = enrol(&installation, &link, "late", None);
+    let refused = enroll(&installation, &link, "late", None);
     assert!(refused.stderr.contains("I-04"), "{}", refused.stderr);
     assert_eq!(installation.command(&["invite", "revoke", &id]).code, 1);
     assert_eq!(installation.command(&["invite", "revoke", "nonsense"]).code, 2);
 
     let used = installation.tell(&["invite", "--label", "レジ"]);
     let id = text_of(&used, "invitation");
-    let device = enrol(&installation, &text_of(&used, "url"), "used", None).good().json();
+    let device = enroll(&installation, &text_of(&used, "url"), "used", None).good().json();
     let held_up = installation.command(&["invite", "revoke", &id]);
     assert!(held_up.code == 1 && held_up.stderr.contains("--devices"), "{}", held_up.said());
     let revoked = installation.tell(&["invite", "revoke", &id, "--devices", "--yes"]);
@@ -130,7 +130,7 @@ fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
 fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_foreign_page() {
     let installation = RunningInstallation::start();
     let elsewhere = kitting(&installation, 5, &["--network", "192.0.2.0/24"]);
-    let refused = enrol(&installation, &elsewhere.link, "elsewhere", None);
+    let refused = enroll(&installation, &elsewhere.link, "elsewhere", None);
     assert!(refused.stderr.contains("I-32"), "{}", refused.stderr);
     let near = kitting(&installation, 5, &["--network", "127.0.0.0/8", "--network", "::1"]);
     let code = near.code();
@@ -291,7 +291,7 @@ fn a_script_waits_too_and_learns_the_devices_place() {
     let kitting = kitting(&installation, 1, &["--label", "棚卸-{n}"]);
     thread::scope(|scope| {
         let (folder, trust, link) = (kitted(&installation, "waits"), &installation.tls_ca, &kitting.link);
-        let running = scope.spawn(move || enrol_in(&folder, trust, link, None));
+        let running = scope.spawn(move || enroll_in(&folder, trust, link, None));
         eventually("it waits", Duration::from_mins(1), || {
             installation.listed(&["approvals", "list"])[0].is_object()
         });
@@ -321,16 +321,16 @@ fn kitting(installation: &RunningInstallation, devices: u32, options: &[&str]) -
     KittingFixture { id: text_of(&told, "kitting"), link: text_of(&told, "url") }
 }
 
-fn enrol(
+fn enroll(
     installation: &RunningInstallation,
     link: &str,
     folder: &str,
     label: Option<&str>,
 ) -> CommandOutcome {
-    enrol_in(&kitted(installation, folder), &installation.tls_ca, link, label)
+    enroll_in(&kitted(installation, folder), &installation.tls_ca, link, label)
 }
 
-fn enrol_in(folder: &Path, trust: &Path, link: &str, label: Option<&str>) -> CommandOutcome {
+fn enroll_in(folder: &Path, trust: &Path, link: &str, label: Option<&str>) -> CommandOutcome {
     let mut command = Command::new(tegata());
     command.arg("enroll").arg(link).arg("--out").arg(folder).arg("--tls-ca").arg(trust).arg("--json");
     if let Some(label) = label {

@@ -144,7 +144,7 @@ fn a_canary_that_cannot_enter_raises_the_alarm_and_the_server_goes_on() {
     );
     watched.installation.start_again();
     eventually("the alarm", ROUND, || {
-        watched.number("tegata_canary_failures_total{step=\"enrolment\"}") >= Some(1.0)
+        watched.number("tegata_canary_failures_total{step=\"enrollment\"}") >= Some(1.0)
     });
     assert_eq!(watched.get("/readyz").expect(200).json()["ready"], true);
 }

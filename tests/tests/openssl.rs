@@ -28,7 +28,7 @@ fn crl_numbers_only_rise_and_a_revocation_is_published_at_once() {
     let installation = RunningInstallation::start();
     let (first, second) = (installation.enroll("one"), installation.enroll("two"));
     for device in [&first, &second] {
-        // Each certificate names the list that will name it, which may be another one than its neighbour's.
+        // Each certificate names the list that will name it, which may be another one than its neighbor's.
         let url = crl_url(&device.file("cert.pem"));
         let last = crl_number(&url);
         installation.tell(&["device", "revoke", "--yes", &device.device]);

@@ -23,12 +23,12 @@ const TOKENS: usize = 10;
 /// How many acknowledged things were not there afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Lost {
-    enrolments: usize,
+    enrollments: usize,
     revocations: usize,
     tokens: usize,
 }
 
-const NOTHING: Lost = Lost { enrolments: 0, revocations: 0, tokens: 0 };
+const NOTHING: Lost = Lost { enrollments: 0, revocations: 0, tokens: 0 };
 
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power_on_sqlite() {
@@ -40,7 +40,7 @@ fn nothing_acknowledged_is_lost_with_the_power_on_sqlite() {
 #[test]
 fn a_ledger_that_is_not_synced_loses_all_but_the_revocations() {
     let lost = on_sqlite(|power| power.lying_about("ledger.db-wal"));
-    assert!(lost.enrolments > 0 && lost.tokens > 0, "the instrument sees nothing: {lost:?}");
+    assert!(lost.enrollments > 0 && lost.tokens > 0, "the instrument sees nothing: {lost:?}");
     assert_eq!(lost.revocations, 0, "the log is synced by itself");
 }
 
@@ -64,33 +64,33 @@ fn nothing_acknowledged_is_lost_with_the_power_on_postgresql() {
 #[test]
 fn a_database_that_is_not_synced_loses_all_but_the_revocations() {
     let lost = on_postgresql(|power| power.lying_about("/pg_wal/"));
-    assert!(lost.enrolments > 0 && lost.tokens > 0, "the instrument sees nothing: {lost:?}");
+    assert!(lost.enrollments > 0 && lost.tokens > 0, "the instrument sees nothing: {lost:?}");
     assert_eq!(lost.revocations, 0, "the log is synced by itself");
 }
 
 fn on_sqlite(disk: impl FnOnce(Power) -> Power) -> Lost {
-    let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation();
+    let store = Storehouse::sqlite();
+    let mut installation = store.installation();
     let work = PowerCutWork::prepare(&installation);
     installation.kill();
-    let power = disk(Power::of(&[&installation.data(), storehouse.disk()]));
+    let power = disk(Power::of(&[&installation.data(), store.disk()]));
     installation.set_environment(power.environment());
     installation.start_again();
     let done = work.until_the_power_is_cut(&power, &mut installation);
     power.restore();
     installation.start_again();
-    done.lost(&installation, &storehouse)
+    done.lost(&installation, &store)
 }
 
 fn on_postgresql(disk: impl FnOnce(Power) -> Power) -> Lost {
     let mut cluster = Cluster::new();
     cluster.start(&[]);
-    let storehouse = Storehouse::postgres_at(&cluster.url());
-    let mut installation = storehouse.installation();
+    let store = Storehouse::postgres_at(&cluster.url());
+    let mut installation = store.installation();
     let work = PowerCutWork::prepare(&installation);
     installation.kill();
     cluster.stop();
-    let power = disk(Power::of(&[&cluster.data(), storehouse.disk()]));
+    let power = disk(Power::of(&[&cluster.data(), store.disk()]));
     cluster.start(&power.environment());
     installation.set_environment(power.environment());
     installation.start_again();
@@ -99,7 +99,7 @@ fn on_postgresql(disk: impl FnOnce(Power) -> Power) -> Lost {
     power.restore();
     cluster.start(&power.environment());
     installation.start_again();
-    let lost = done.lost(&installation, &storehouse);
+    let lost = done.lost(&installation, &store);
     // While there is a disk.
     installation.kill();
     cluster.kill();
@@ -108,14 +108,14 @@ fn on_postgresql(disk: impl FnOnce(Power) -> Power) -> Lost {
 
 /// What is going on when the power fails.
 struct PowerCutWork {
-    enrolments: Vec<Enrolment>,
+    enrollments: Vec<Enrollment>,
     at_portal: Curl,
     revoked: Vec<DeviceIdentity>,
     revoke: Vec<Vec<String>>,
     token: Curl,
 }
 
-struct Enrolment {
+struct Enrollment {
     code: String,
     csr: String,
 }
@@ -123,17 +123,17 @@ struct Enrolment {
 /// What was acknowledged before.
 #[derive(Default)]
 struct Acknowledged {
-    enrolments: Vec<(Enrolment, Value)>,
+    enrollments: Vec<(Enrollment, Value)>,
     revocations: Vec<String>,
     tokens: Vec<String>,
 }
 
 impl PowerCutWork {
     fn prepare(installation: &RunningInstallation) -> Self {
-        let enrolments = (0..ENROLMENTS * 4).map(|number| {
+        let enrollments = (0..ENROLMENTS * 4).map(|number| {
             let link = installation.invite(&format!("register-{number}"));
             let (_, code) = link.split_once('#').expect("a code in the fragment");
-            Enrolment { code: code.to_owned(), csr: csr::honest() }
+            Enrollment { code: code.to_owned(), csr: csr::honest() }
         });
         let lost: Vec<_> =
             (0..REVOCATIONS * 3).map(|number| installation.enroll(&format!("lost-{number}"))).collect();
@@ -141,7 +141,7 @@ impl PowerCutWork {
             installation.command_line(&["device", "revoke", "--yes", &device.device, "--wait-ms", "0"])
         });
         Self {
-            enrolments: enrolments.collect(),
+            enrollments: enrollments.collect(),
             at_portal: installation.at_portal("/api/v1/enrollments"),
             revoke: commands.collect(),
             token: request(installation, &installation.enroll("at work")),
@@ -158,11 +158,11 @@ impl PowerCutWork {
             let done = &done;
             let note = move |note: &dyn Fn(&mut Acknowledged)| note(&mut done.lock().expect("no panic"));
             scope.spawn(move || {
-                for enrolment in self.enrolments {
-                    let Ok(answer) = ask(at_portal, &enrolment).attempt() else { return };
+                for enrollment in self.enrollments {
+                    let Ok(answer) = ask(at_portal, &enrollment).attempt() else { return };
                     if answer.status == 201 {
                         let made = answer.json()["certificate"].clone();
-                        done.lock().expect("no panic").enrolments.push((enrolment, made));
+                        done.lock().expect("no panic").enrollments.push((enrollment, made));
                     }
                 }
             });
@@ -188,7 +188,7 @@ impl PowerCutWork {
             });
             eventually("enough was acknowledged", PATIENCE, || {
                 let done = done.lock().expect("no panic");
-                done.enrolments.len() >= ENROLMENTS
+                done.enrollments.len() >= ENROLMENTS
                     && done.revocations.len() >= REVOCATIONS
                     && done.tokens.len() >= TOKENS
             });
@@ -202,17 +202,17 @@ impl PowerCutWork {
 }
 
 impl Acknowledged {
-    fn lost(self, installation: &RunningInstallation, storehouse: &Storehouse) -> Lost {
-        let numbers = (self.enrolments.len(), self.revocations.len(), self.tokens.len());
-        let tokens = storehouse.audit(installation);
+    fn lost(self, installation: &RunningInstallation, store: &Storehouse) -> Lost {
+        let numbers = (self.enrollments.len(), self.revocations.len(), self.tokens.len());
+        let tokens = store.audit(installation);
         let is_lost = |token: &String| !tokens.contains(token.as_str());
         let lost = Lost {
             tokens: self.tokens.iter().filter(|token| is_lost(token)).count(),
             revocations: self.revocations.iter().filter(|device| is_let_in(installation, device)).count(),
-            enrolments: self
-                .enrolments
+            enrollments: self
+                .enrollments
                 .iter()
-                .filter(|(enrolment, made)| is_another(installation, enrolment, made))
+                .filter(|(enrollment, made)| is_another(installation, enrollment, made))
                 .count(),
         };
         report(&format!("acknowledged before the power was cut: {numbers:?}; lost: {lost:?}"));
@@ -222,8 +222,8 @@ impl Acknowledged {
 }
 
 /// The same request gets the same certificate, if it is known.
-fn is_another(installation: &RunningInstallation, enrolment: &Enrolment, made: &Value) -> bool {
-    let answer = ask(&installation.at_portal("/api/v1/enrollments"), enrolment).send();
+fn is_another(installation: &RunningInstallation, enrollment: &Enrollment, made: &Value) -> bool {
+    let answer = ask(&installation.at_portal("/api/v1/enrollments"), enrollment).send();
     answer.status != 201 || answer.json()["certificate"] != *made
 }
 
@@ -231,8 +231,8 @@ fn is_let_in(installation: &RunningInstallation, device: &str) -> bool {
     installation.tell(&["device", "show", device])["state"] != "revoked"
 }
 
-fn ask(at_portal: &Curl, enrolment: &Enrolment) -> Curl {
-    at_portal.clone().json(&json!({ "code": enrolment.code, "csr": enrolment.csr }))
+fn ask(at_portal: &Curl, enrollment: &Enrollment) -> Curl {
+    at_portal.clone().json(&json!({ "code": enrollment.code, "csr": enrollment.csr }))
 }
 
 /// The `jti` of a token.

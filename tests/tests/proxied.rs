@@ -10,7 +10,7 @@ use tegata_tests::{
 };
 
 #[test]
-fn a_device_behind_nginx_enrols_asks_for_tokens_and_renews_as_without_it() {
+fn a_device_behind_nginx_enrolls_asks_for_tokens_and_renews_as_without_it() {
     let proxied = Proxied::by_nginx();
     let installation = &proxied.installation;
     let metadata = Curl::to(&format!("{}/.well-known/oauth-authorization-server", installation.issuer));

@@ -12,7 +12,7 @@ use tegata_tests::{Curl, RunningInstallation, csr};
 const ENROLMENTS: usize = 12;
 const BEFORE_THE_PLUG: usize = 4;
 
-/// One enrolment by hand: the invitation's code, the request that was sent, and the answer if it came.
+/// One enrollment by hand: the invitation's code, the request that was sent, and the answer if it came.
 struct Attempt {
     code: String,
     csr: String,
@@ -20,7 +20,7 @@ struct Attempt {
 }
 
 #[test]
-fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
+fn an_acknowledged_enrollment_survives_a_kill_in_mid_flight() {
     let mut installation = RunningInstallation::start();
     let invitations: Vec<_> =
         (0..ENROLMENTS).map(|number| installation.invite(&format!("register-{number}"))).collect();
@@ -28,7 +28,7 @@ fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
     let acknowledged = attempts.iter().filter(|attempt| attempt.acknowledged.is_some()).count();
     assert!(acknowledged >= BEFORE_THE_PLUG, "the plug was pulled after {BEFORE_THE_PLUG} answers");
     report(&format!(
-        "{acknowledged} of {ENROLMENTS} enrolments were acknowledged before the plug was pulled"
+        "{acknowledged} of {ENROLMENTS} enrollments were acknowledged before the plug was pulled"
     ));
 
     installation.start_again();
@@ -38,7 +38,7 @@ fn an_acknowledged_enrolment_survives_a_kill_in_mid_flight() {
         if let Some(first) = &attempt.acknowledged {
             assert_eq!(again["certificate"], first["certificate"], "the same answer as before the plug");
         }
-        let other = enrolment(&installation, &attempt.code, &csr::honest()).send();
+        let other = enrollment(&installation, &attempt.code, &csr::honest()).send();
         assert_eq!((other.status, &*other.problem()), (409, "I-02"), "an invitation makes one certificate");
     }
     installation.command(&["check"]).good();
@@ -61,7 +61,7 @@ fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was()
     installation.command(&["check"]).good();
 }
 
-/// Enrols from many sides at once and kills the server after the first few answers.
+/// Enrolls from many sides at once and kills the server after the first few answers.
 fn kill_in_mid_flight(installation: &mut RunningInstallation, invitations: &[String]) -> Vec<Attempt> {
     let answers = AtomicUsize::new(0);
     let attempts = Mutex::new(Vec::new());
@@ -93,7 +93,7 @@ fn kill_in_mid_flight(installation: &mut RunningInstallation, invitations: &[Str
 fn repeated(installation: &RunningInstallation, attempt: &Attempt) -> serde_json::Value {
     let mut answer = None;
     eventually("an answer to the repeated request", Duration::from_secs(20), || {
-        let sent = enrolment(installation, &attempt.code, &attempt.csr).send();
+        let sent = enrollment(installation, &attempt.code, &attempt.csr).send();
         let is_final = sent.status != 503;
         answer = Some(sent);
         is_final
@@ -101,7 +101,7 @@ fn repeated(installation: &RunningInstallation, attempt: &Attempt) -> serde_json
     answer.expect("an answer").expect(201).json()
 }
 
-fn enrolment(installation: &RunningInstallation, code: &str, csr: &str) -> Curl {
+fn enrollment(installation: &RunningInstallation, code: &str, csr: &str) -> Curl {
     with_body(installation.at_portal("/api/v1/enrollments"), code, csr)
 }
 

@@ -19,13 +19,13 @@ fn what_was_stopped_after_the_backup_stays_stopped_on_postgresql() {
     stays_stopped(&Storehouse::postgres());
 }
 
-fn stays_stopped(storehouse: &Storehouse) {
-    let mut installation = storehouse.installation();
+fn stays_stopped(store: &Storehouse) {
+    let mut installation = store.installation();
     let gate = installation.gate();
     let enroll = |label: &str| installation.enroll(label);
     let (revoked, single, held, paused, good) =
         (enroll("revoked"), enroll("single"), enroll("held"), enroll("paused"), enroll("good"));
-    storehouse.backup(&installation);
+    store.backup(&installation);
 
     installation.tell(&["device", "revoke", "--yes", &revoked.device]);
     installation.tell(&["certificate", "revoke", "--yes", &single.thumbprint]);
@@ -40,10 +40,10 @@ fn stays_stopped(storehouse: &Storehouse) {
         is_refused(&installation, device, "revoked");
     }
     let number = crl_number(&good);
-    drill(&installation, storehouse);
+    drill(&installation, store);
 
     installation.kill();
-    storehouse.restore(&installation);
+    store.restore(&installation);
     installation.start_again();
     // The first words of the server are said here, before anything else could bring it up to date.
     for device in stopped {
@@ -64,7 +64,7 @@ fn stays_stopped(storehouse: &Storehouse) {
 
     // Once more, now with the log ahead by more, and then with nothing to do.
     installation.kill();
-    storehouse.restore(&installation);
+    store.restore(&installation);
     installation.start_again();
     for device in stopped.into_iter().chain([&paused]) {
         is_refused(&installation, device, "revoked");
@@ -76,17 +76,17 @@ fn stays_stopped(storehouse: &Storehouse) {
 
 #[test]
 fn where_nothing_was_stopped_since_the_backup_the_operators_word_begins_other_lists() {
-    let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation();
+    let store = Storehouse::sqlite();
+    let mut installation = store.installation();
     let known = installation.enroll("known");
     let status = |token: &str| payload(token)["status"]["status_list"].clone();
     let list = status(&obtain(&installation, &known))["uri"].clone();
     let number = crl_number(&known);
-    storehouse.backup(&installation);
+    store.backup(&installation);
     let lost = installation.enroll("lost");
     let place_of_lost = status(&obtain(&installation, &lost));
     installation.kill();
-    storehouse.restore(&installation);
+    store.restore(&installation);
     let noted = installation.command_without_json(&["revocations", "restored"]).good();
     assert!(noted.stdout.contains("begin anew"), "{}", noted.stdout);
     installation.start_again();
@@ -102,13 +102,13 @@ fn where_nothing_was_stopped_since_the_backup_the_operators_word_begins_other_li
 
 #[test]
 fn a_server_whose_ledger_is_restored_beneath_it_opens_it_again() {
-    let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation();
-    storehouse.backup(&installation);
+    let store = Storehouse::sqlite();
+    let mut installation = store.installation();
+    store.backup(&installation);
     let (stranger, lost) = (installation.enroll("stranger"), installation.enroll("lost"));
     obtain(&installation, &stranger);
     installation.tell(&["device", "revoke", "--yes", &lost.device]);
-    storehouse.restore_beneath(&installation);
+    store.restore_beneath(&installation);
     eventually("it has begun anew", PATIENCE, || {
         installation.log().contains("the installation is open again")
     });
@@ -120,15 +120,15 @@ fn a_server_whose_ledger_is_restored_beneath_it_opens_it_again() {
 
 #[test]
 fn a_device_that_renewed_after_the_backup_renews_by_the_certificate_before() {
-    let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation();
+    let store = Storehouse::sqlite();
+    let mut installation = store.installation();
     let device = installation.enroll("renewed since");
     obtain(&installation, &device);
-    storehouse.backup(&installation);
+    store.backup(&installation);
     let lost = device.renew(&installation);
     obtain(&installation, &lost);
     installation.kill();
-    storehouse.restore(&installation);
+    store.restore(&installation);
     let checked = installation.command(&["check"]);
     assert!(
         !checked.stdout.contains("\"revocation-log-ahead\""),
@@ -148,10 +148,10 @@ fn a_device_that_renewed_after_the_backup_renews_by_the_certificate_before() {
 
 #[test]
 fn without_its_log_an_installation_says_what_to_do() {
-    let storehouse = Storehouse::sqlite();
-    let mut installation = storehouse.installation();
+    let store = Storehouse::sqlite();
+    let mut installation = store.installation();
     let device = installation.enroll("lost");
-    let (log, aside) = (storehouse.log(), storehouse.log().with_extension("aside"));
+    let (log, aside) = (store.log(), store.log().with_extension("aside"));
     std::fs::rename(&log, &aside).expect("a moved file");
     let refused = installation.command(&["device", "revoke", "--yes", &device.device]);
     assert_eq!(refused.code, 1);
@@ -178,21 +178,21 @@ fn without_its_log_an_installation_says_what_to_do() {
 
 #[test]
 fn another_installations_log_is_refused() {
-    let (storehouse, other) = (Storehouse::sqlite(), Storehouse::sqlite());
-    let installation = storehouse.installation();
+    let (store, other) = (Storehouse::sqlite(), Storehouse::sqlite());
+    let installation = store.installation();
     drop(other.installation());
-    std::fs::copy(other.log(), storehouse.log()).expect("the wrong file");
+    std::fs::copy(other.log(), store.log()).expect("the wrong file");
     let refused = installation.command(&["device", "list"]);
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("of another installation"), "{}", refused.stderr);
 }
 
 /// As operators try it: beside the installation, which goes on.
-fn drill(installation: &RunningInstallation, storehouse: &Storehouse) {
+fn drill(installation: &RunningInstallation, store: &Storehouse) {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/restore-drill"));
     command.env("TEGATA_BIN", tegata()).arg("--data").arg(installation.data());
-    command.arg("--backup").arg(storehouse.copy());
-    let spare = storehouse.url().starts_with("postgres").then(Storehouse::postgres);
+    command.arg("--backup").arg(store.copy());
+    let spare = store.url().starts_with("postgres").then(Storehouse::postgres);
     if let Some(spare) = &spare {
         command.args(["--database", &spare.url()]);
     }

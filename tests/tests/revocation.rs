@@ -120,14 +120,14 @@ fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant
     let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
     let site = site["site"].as_str().expect("its identifier");
     let invitation = installation.tell(&["invite", "--site", site]);
-    let neighbour =
-        DeviceIdentity::enroll(installation, invitation["url"].as_str().expect("a link"), "neighbour");
-    let neighbours = obtain(installation, &neighbour);
-    let neighbour_passes = || {
-        let passed = shop.nginx.request("/").as_device(&neighbour).bearer(&neighbours).send().status == 200;
-        passed && request(installation, &neighbour).send().status == 200
+    let neighbor =
+        DeviceIdentity::enroll(installation, invitation["url"].as_str().expect("a link"), "neighbor");
+    let neighbors = obtain(installation, &neighbor);
+    let neighbor_passes = || {
+        let passed = shop.nginx.request("/").as_device(&neighbor).bearer(&neighbors).send().status == 200;
+        passed && request(installation, &neighbor).send().status == 200
     };
-    assert!(neighbour_passes());
+    assert!(neighbor_passes());
     let waiting = installation.tell(&["invite", "--site", "本店"]);
 
     let receipts = installation.tell(&["tenant", "suspend", "あおば薬局グループ"]);
@@ -138,7 +138,7 @@ fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant
     assert_eq!(shop.probe().expect(401).problem(), "C-07");
     request(installation, &shop.device).send().expect(401);
     introspect(installation, &shop.other, &shop.token).expect(401);
-    let of_others = introspect(installation, &neighbour, &shop.token).expect(200);
+    let of_others = introspect(installation, &neighbor, &shop.token).expect(200);
     assert_eq!(of_others.json(), json!({ "active": false }));
     eventually("the list has it", PROMISE, || {
         verify_with_crl(installation, &shop.device).said().contains("certificate revoked")
@@ -153,7 +153,7 @@ fn a_suspended_tenant_is_refused_everywhere_with_its_devices_and_no_other_tenant
     assert!(refused.said().contains("C-13"), "{}", refused.said());
     let shown = installation.tell(&["device", "show", &shop.device.device]);
     assert_eq!((&shown["state"], &shown["tenant_state"]), (&json!("active"), &json!("suspended")));
-    assert!(neighbour_passes());
+    assert!(neighbor_passes());
     let sound = installation.command(&["check"]);
     assert_eq!(sound.code, 0, "{}", sound.said());
 

@@ -8,7 +8,7 @@ fn staff_stop_a_lost_device_in_two_steps_and_see_the_proof() {
     let installation = RunningInstallation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
-    browser.enrol(&installation.invitation);
+    browser.enroll(&installation.invitation);
     browser.go(&format!("{}/", installation.device));
     browser.click("#to-shop");
     browser.see("#shop");

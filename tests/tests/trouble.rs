@@ -75,8 +75,8 @@ fn after_a_clock_that_was_ahead_revocations_bite_again_by_themselves() {
 fn while_postgresql_is_frozen_every_door_says_so_within_two_seconds_and_goes_on_afterwards() {
     let mut cluster = Cluster::new();
     cluster.start(&[]);
-    let storehouse = Storehouse::postgres_at(&cluster.url());
-    let mut installation = storehouse.installation();
+    let store = Storehouse::postgres_at(&cluster.url());
+    let mut installation = store.installation();
     let health = ports::free();
     installation.reconfigure(|text| {
         let more = format!("[metrics]\nlisten = \"127.0.0.1:{health}\"\n\n[[product]]");
@@ -163,8 +163,8 @@ fn request_revocation(installation: &RunningInstallation, device: &DeviceIdentit
 
 #[test]
 fn a_revocation_that_the_ledger_cannot_take_is_called_accepted_and_is_done_when_there_is_room() {
-    let storehouse = Storehouse::sqlite();
-    let installation = storehouse.installation();
+    let store = Storehouse::sqlite();
+    let installation = store.installation();
     let (lost, other) = (installation.enroll("lost"), installation.enroll("other"));
     let key = other.file("cert.pem");
     // As a full disk does: every commit that has something for the revocation log fails at its very end.

@@ -30,7 +30,7 @@ pub const MAX_SERVER_DAYS: u32 = 397;
 /// New CAs and servers are valid from a little earlier, for peers whose clocks lag.
 const BACKDATE: Duration = Duration::from_hours(1);
 
-/// The longest name of an organisation or CA (RFC 5280 appendix A.1, ub-organization-name, ub-common-name).
+/// The longest name of an organization or CA (RFC 5280 appendix A.1, ub-organization-name, ub-common-name).
 const LONGEST_NAME: usize = 64;
 
 /// Why a CA or server certificate was not created.

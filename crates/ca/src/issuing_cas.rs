@@ -8,7 +8,7 @@ use tegata_core::{IssuerId, Refusal, TenantId};
 
 /// All CAs that still publish. Those at work issue; those at rest only say what they have taken back.
 pub struct IssuerSet {
-    house: ArcSwap<IssuerSetShared>,
+    shared: ArcSwap<IssuerSetShared>,
 }
 
 /// A CA and the post it holds.
@@ -32,13 +32,13 @@ struct IssuerSetShared {
 impl IssuerSet {
     /// From the CAs, oldest first, and the tenants that are served by their own alone.
     pub fn new(posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) -> Self {
-        Self { house: ArcSwap::from_pointee(IssuerSetShared { posts, silos }) }
+        Self { shared: ArcSwap::from_pointee(IssuerSetShared { posts, silos }) }
     }
 
     /// Takes over what the ledger says now. What is being issued meanwhile goes on with the CA it began with; the
     /// ledger refuses it if that CA has come to rest.
     pub fn replace(&self, posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) {
-        self.house.store(Arc::new(IssuerSetShared { posts, silos }));
+        self.shared.store(Arc::new(IssuerSetShared { posts, silos }));
     }
 
     /// The CA that issues for a tenant: the newest of its own at work, or else of the shared ones if its policy
@@ -47,18 +47,18 @@ impl IssuerSet {
     /// # Errors
     /// [`Refusal::NoIssuer`] when there is none.
     pub fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<IssuingCa>, Refusal> {
-        let house = self.house.load();
+        let shared = self.shared.load();
         let newest = |own: Option<&TenantId>| {
-            house.posts.iter().rev().find(|post| post.at_work && post.tenant.as_ref() == own)
+            shared.posts.iter().rev().find(|post| post.at_work && post.tenant.as_ref() == own)
         };
-        let shared = || if house.silos.contains(tenant) { None } else { newest(None) };
+        let shared = || if shared.silos.contains(tenant) { None } else { newest(None) };
         let post = newest(Some(tenant)).or_else(shared).ok_or(Refusal::NoIssuer)?;
         Ok(post.authority.clone())
     }
 
     /// The newest CA at work that serves everybody who has none of their own.
     pub fn shared(&self) -> Option<Arc<IssuingCa>> {
-        self.house
+        self.shared
             .load()
             .posts
             .iter()
@@ -69,21 +69,21 @@ impl IssuerSet {
 
     /// The CA with this identifier, if it issues.
     pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
-        let house = self.house.load();
-        let post = house.posts.iter().find(|post| post.at_work && post.authority.issuer().id() == issuer);
+        let shared = self.shared.load();
+        let post = shared.posts.iter().find(|post| post.at_work && post.authority.issuer().id() == issuer);
         post.map(|post| post.authority.clone())
     }
 
     /// Whether a CA is there for this tenant: its own, or a shared one.
     pub fn serves(&self, issuer: &IssuerId, tenant: &TenantId) -> bool {
-        let house = self.house.load();
-        let post = house.posts.iter().find(|post| post.authority.issuer().id() == issuer);
+        let shared = self.shared.load();
+        let post = shared.posts.iter().find(|post| post.authority.issuer().id() == issuer);
         post.is_some_and(|post| post.tenant.as_ref().is_none_or(|own| own == tenant))
     }
 
     /// The CA with this identifier.
     pub fn get(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
-        self.house
+        self.shared
             .load()
             .posts
             .iter()
@@ -93,6 +93,6 @@ impl IssuerSet {
 
     /// All of them, oldest first.
     pub fn all(&self) -> Vec<Arc<IssuingCa>> {
-        self.house.load().posts.iter().map(|post| post.authority.clone()).collect()
+        self.shared.load().posts.iter().map(|post| post.authority.clone()).collect()
     }
 }

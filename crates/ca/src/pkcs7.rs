@@ -49,8 +49,8 @@ fn content_info(signed_data: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::fixture::CaWorld;
     use crate::tests::tools::openssl;
-    use crate::tests::world::CaWorld;
 
     #[test]
     fn openssl_takes_out_what_was_put_in() {

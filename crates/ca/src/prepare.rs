@@ -253,7 +253,7 @@ fn list(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::{CaWorld, NOW, request};
+    use crate::tests::fixture::{CaWorld, NOW, request};
     use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
     use std::collections::HashSet;
     use tegata_core::Role;

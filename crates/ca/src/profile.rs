@@ -127,7 +127,7 @@ impl CertificateProfile {
         &self.common_name
     }
 
-    /// The organisation in the subject.
+    /// The organization in the subject.
     pub fn organization(&self) -> Option<&str> {
         self.organization.as_deref()
     }

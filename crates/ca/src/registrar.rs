@@ -72,7 +72,7 @@ impl Registrars {
         authority: &IssuingCa,
         now: Timestamp,
     ) -> Result<Arc<Registrar>, RegistrarError> {
-        self.office(authority).current(authority, &self.safe, &self.entropy, now).await
+        self.signer(authority).current(authority, &self.safe, &self.entropy, now).await
     }
 
     /// The one of a CA whose certificate has this `IssuerAndSerialNumber`, DER, while it lives: clients write to the one
@@ -83,7 +83,7 @@ impl Registrars {
         id: &[u8],
         now: Timestamp,
     ) -> Result<Option<Arc<Registrar>>, RegistrarError> {
-        self.office(authority).addressed(authority, id, &self.safe, now).await
+        self.signer(authority).addressed(authority, id, &self.safe, now).await
     }
 
     /// Sees to it that a CA that has a registrar has a young one.
@@ -94,7 +94,7 @@ impl Registrars {
         self.current(authority, now).await.map(drop)
     }
 
-    fn office(&self, authority: &IssuingCa) -> Arc<RegistrarStore> {
+    fn signer(&self, authority: &IssuingCa) -> Arc<RegistrarStore> {
         let id = authority.issuer().id();
         if let Some(found) = self.of.read().unwrap_or_else(PoisonError::into_inner).get(id) {
             return found.clone();

@@ -3,7 +3,7 @@
 
 use tegata_core::{DeviceId, Installation, Role};
 
-/// The longest common name (RFC 5280 appendix A.1, ub-common-name) and organisation, in characters.
+/// The longest common name (RFC 5280 appendix A.1, ub-common-name) and organization, in characters.
 pub(crate) const LONGEST: usize = 64;
 
 /// Fewer characters of a typed name would not tell one terminal from another.
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn staff_recognise_their_terminal_by_site_and_label() {
+    fn staff_recognize_their_terminal_by_site_and_label() {
         assert_eq!(render("{site} {label}", "本店", "受付PC"), "本店 受付PC");
         assert_eq!(render("{site} {label}", "", "edge"), "edge");
         assert_eq!(render("{site}", " \t", ""), DeviceId::random(&Seeded::new(1)).to_string());

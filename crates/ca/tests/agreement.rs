@@ -23,7 +23,7 @@ const SHARDS: u16 = 3;
 
 #[derive(Clone, Debug)]
 enum Happening {
-    Enrol,
+    Enroll,
     Act(prop::sample::Index, DeviceAction),
     RevokeCertificate(prop::sample::Index, RevocationReason),
     /// An issuing CA comes to rest, and another takes its place.
@@ -52,7 +52,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ];
     let minutes = prop_oneof![4 => 0u64..10, 2 => 10u64..120, 1 => Just(4 * 24 * 60)];
     prop_oneof![
-        4 => Just(Happening::Enrol),
+        4 => Just(Happening::Enroll),
         8 => (any::<prop::sample::Index>(), action).prop_map(|(at, action)| Happening::Act(at, action)),
         2 => (any::<prop::sample::Index>(), reason())
             .prop_map(|(at, reason)| Happening::RevokeCertificate(at, reason)),
@@ -80,8 +80,8 @@ proptest! {
 }
 
 struct AgreementFixture {
-    house: CaFixture,
-    desk: Desk,
+    fixture: CaFixture,
+    responder: Desk,
     /// The last one issues.
     authorities: Vec<Arc<IssuingCa>>,
     issued: Vec<(usize, IssuedCertificate)>,
@@ -92,21 +92,21 @@ struct AgreementFixture {
 
 impl AgreementFixture {
     async fn new() -> Self {
-        let house = CaFixture::found_with(LedgerPlace::sqlite(), SHARDS).await;
-        let desk = Desk::open(&house, NOW).await;
-        let authorities = vec![house.authority.clone()];
-        Self { house, desk, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
+        let fixture = CaFixture::found_with(LedgerPlace::sqlite(), SHARDS).await;
+        let responder = Desk::open(&fixture, NOW).await;
+        let authorities = vec![fixture.authority.clone()];
+        Self { fixture, responder, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
     }
 
     async fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Enrol => self.enrol().await,
+            Happening::Enroll => self.enroll().await,
             Happening::Act(at, action) => self.act(at, action).await,
             Happening::RevokeCertificate(at, reason) => self.revoke_certificate(at, reason).await,
             Happening::RollCa => self.roll_ca().await,
             Happening::RollResponder => {
                 for authority in &self.authorities {
-                    self.desk.responders.appoint(authority, self.now).await.unwrap();
+                    self.responder.responders.appoint(authority, self.now).await.unwrap();
                 }
             }
             Happening::Wait(time) => self.now = self.now.plus(time),
@@ -114,11 +114,11 @@ impl AgreementFixture {
         }
     }
 
-    async fn enrol(&mut self) {
-        let (_, invitation) = self.house.invite(Role::Device, self.now).await;
-        let device = DeviceId::random(&*self.house.entropy);
+    async fn enroll(&mut self) {
+        let (_, invitation) = self.fixture.invite(Role::Device, self.now).await;
+        let device = DeviceId::random(&*self.fixture.entropy);
         let place = self.authorities.len() - 1;
-        let (request, entropy) = (request(), self.house.entropy.clone());
+        let (request, entropy) = (request(), self.fixture.entropy.clone());
         let order = order(&device, first_time(&invitation), &request);
         let issued = self.authorities[place].issue(order, self.now, &*entropy, &|_| ()).await.unwrap();
         self.issued.push((place, issued));
@@ -127,7 +127,7 @@ impl AgreementFixture {
     /// What the device's state does not allow does not happen.
     async fn act(&self, at: prop::sample::Index, action: DeviceAction) {
         let Some((_, issued)) = self.chosen(at) else { return };
-        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        let mut transaction = self.fixture.ledger.begin(self.now).await.unwrap();
         match transaction.act_on_device(&issued.device, action, "", &OPERATOR).await {
             Ok(_) => transaction.commit().await.unwrap(),
             Err(LedgerError::Guard(_) | LedgerError::Refused(_)) => {}
@@ -137,7 +137,7 @@ impl AgreementFixture {
 
     async fn revoke_certificate(&self, at: prop::sample::Index, reason: RevocationReason) {
         let Some((_, issued)) = self.chosen(at) else { return };
-        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        let mut transaction = self.fixture.ledger.begin(self.now).await.unwrap();
         let thumbprint = &issued.certificate.thumbprint;
         match transaction.revoke_certificate(thumbprint, reason, Lineage::This, "", &OPERATOR).await {
             Ok(_) => transaction.commit().await.unwrap(),
@@ -148,8 +148,8 @@ impl AgreementFixture {
 
     async fn roll_ca(&mut self) {
         let old = self.authorities.last().unwrap().issuer().id().clone();
-        self.authorities.push(Arc::new(self.house.another_authority(SHARDS, self.now).await));
-        let mut transaction = self.house.ledger.begin(self.now).await.unwrap();
+        self.authorities.push(Arc::new(self.fixture.another_authority(SHARDS, self.now).await));
+        let mut transaction = self.fixture.ledger.begin(self.now).await.unwrap();
         let (rest, reason) = (IssuerState::Resting, RevocationReason::Unspecified);
         transaction.move_issuer(&old, rest, reason, "", &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
@@ -162,9 +162,9 @@ impl AgreementFixture {
     async fn responder_agrees(&self) {
         for (place, issued) in &self.issued {
             let (authority, serial) = (&self.authorities[*place], &issued.certificate.serial);
-            let status = self.house.ledger.status_of(authority.issuer().id(), serial).await.unwrap();
+            let status = self.fixture.ledger.status_of(authority.issuer().id(), serial).await.unwrap();
             let ledger = status.expect("issued").ended().map_or(OcspReading::Good, said);
-            assert_eq!(self.desk.ask(authority, serial, self.now).await, ledger, "of {serial}");
+            assert_eq!(self.responder.ask(authority, serial, self.now).await, ledger, "of {serial}");
         }
     }
 
@@ -180,7 +180,7 @@ impl AgreementFixture {
 
     async fn list_agrees(&mut self, authority: &IssuingCa, shard: u16) {
         let id = authority.issuer().id();
-        let list = self.house.ledger.crl(id, shard).await.unwrap().unwrap();
+        let list = self.fixture.ledger.crl(id, shard).await.unwrap().unwrap();
         assert!(list.next_update > self.now && list.this_update <= self.now);
         let before = self.seen.insert((id.clone(), shard), (list.number, list.der.clone()));
         if let Some((number, der)) = before {
@@ -200,14 +200,14 @@ impl AgreementFixture {
             expected.insert(ended.serial, said(&ended));
         };
         let since = list.this_update.minus(Duration::from_hours(24));
-        self.house.ledger.ended(id, shard, since, &mut visit).await.unwrap();
+        self.fixture.ledger.ended(id, shard, since, &mut visit).await.unwrap();
         assert_eq!(listed, expected, "of shard {shard}");
         for (place, issued) in &self.issued {
             let serial = &issued.certificate.serial;
             if self.authorities[*place].issuer().id() == id && authority.endpoints().shard_of(serial) == shard
             {
                 let by_list = listed.get(serial).copied().unwrap_or(OcspReading::Good);
-                assert_eq!(self.desk.ask(authority, serial, self.now).await, by_list, "of {serial}");
+                assert_eq!(self.responder.ask(authority, serial, self.now).await, by_list, "of {serial}");
             }
         }
     }

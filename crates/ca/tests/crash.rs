@@ -29,79 +29,82 @@ on_both_engines!(
 );
 
 async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
+    let fixture = CaFixture::found(place).await;
     for step in STEPS {
-        let (code, invitation) = house.invite(Role::Device, NOW).await;
+        let (code, invitation) = fixture.invite(Role::Device, NOW).await;
         let (csr, request) = fresh_request();
-        let device = DeviceId::random(&*house.entropy);
-        kill_at(&house, step, &["invitation", code.reveal(), device.as_str()], &csr);
+        let device = DeviceId::random(&*fixture.entropy);
+        kill_at(&fixture, step, &["invitation", code.reveal(), device.as_str()], &csr);
 
-        let rows = house.ledger.certificates_of(&device).await.unwrap();
-        let found = house.invitation(&code).await;
+        let rows = fixture.ledger.certificates_of(&device).await.unwrap();
+        let found = fixture.invitation(&code).await;
         let later = NOW.plus(Duration::from_mins(1));
         match step {
             IssuanceStep::Prepared => {
                 assert_eq!((rows.len(), found.state), (0, InvitationState::Open), "nothing has happened");
-                assert_eq!(house.ledger.device(&device).await.unwrap(), None);
-                let issued = house.issue(&device, first_time(&invitation), &request, later).await.unwrap();
-                is_whole(&house, &issued).await;
+                assert_eq!(fixture.ledger.device(&device).await.unwrap(), None);
+                let issued = fixture.issue(&device, first_time(&invitation), &request, later).await.unwrap();
+                is_whole(&fixture, &issued).await;
             }
             IssuanceStep::Reserved | IssuanceStep::Signed => {
                 assert_eq!(found.state, InvitationState::Claimed);
                 assert_eq!(found.key_hash.as_deref(), Some(request.key_hash().as_slice()));
                 is_intention_only(&rows, 1, &request);
-                let issued =
-                    house.issue(&device, IssuanceRight::Again(invitation.id), &request, later).await.unwrap();
-                is_whole(&house, &issued).await;
-                let state = house.ledger.certificates_of(&device).await.unwrap()[0].state;
+                let issued = fixture
+                    .issue(&device, IssuanceRight::Again(invitation.id), &request, later)
+                    .await
+                    .unwrap();
+                is_whole(&fixture, &issued).await;
+                let state = fixture.ledger.certificates_of(&device).await.unwrap()[0].state;
                 assert_eq!(state, CertificateState::Revoked, "the attempt cut short is given up");
-                is_on_the_crl(&house, &rows[0], later).await;
+                is_on_the_crl(&fixture, &rows[0], later).await;
             }
             IssuanceStep::Stored => {
                 assert_eq!(found.state, InvitationState::Claimed);
-                is_stored_once(&house, &rows, 1, &request);
-                let again = house.issue(&device, IssuanceRight::Again(invitation.id), &request, later).await;
+                is_stored_once(&fixture, &rows, 1, &request);
+                let again =
+                    fixture.issue(&device, IssuanceRight::Again(invitation.id), &request, later).await;
                 is_refused(again, Refusal::KeyReused);
             }
         }
     }
-    nothing_is_wrong(&house).await;
+    nothing_is_wrong(&fixture).await;
 }
 
 async fn a_renewal_survives_a_kill_at_every_step(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
+    let fixture = CaFixture::found(place).await;
     for step in STEPS {
-        let old = house.enroll(NOW).await;
-        house.present(&old, NOW, NOW).await;
+        let old = fixture.enroll(NOW).await;
+        fixture.present(&old, NOW, NOW).await;
         let (csr, request) = fresh_request();
         let thumbprint = old.certificate.thumbprint.to_string();
-        kill_at(&house, step, &["renewal", &thumbprint, old.device.as_str()], &csr);
+        kill_at(&fixture, step, &["renewal", &thumbprint, old.device.as_str()], &csr);
 
-        let rows = house.ledger.certificates_of(&old.device).await.unwrap();
+        let rows = fixture.ledger.certificates_of(&old.device).await.unwrap();
         assert_eq!(rows[0].state, CertificateState::InUse, "the old certificate goes on working");
         let later = NOW.plus(Duration::from_mins(1));
         match step {
             IssuanceStep::Prepared => assert_eq!(rows.len(), 1),
             IssuanceStep::Reserved | IssuanceStep::Signed => is_intention_only(&rows[1..], 2, &request),
-            IssuanceStep::Stored => is_stored_once(&house, &rows[1..], 2, &request),
+            IssuanceStep::Stored => is_stored_once(&fixture, &rows[1..], 2, &request),
         }
-        let renewed = house.renew(&old, later).await.unwrap();
-        is_whole(&house, &renewed).await;
+        let renewed = fixture.renew(&old, later).await.unwrap();
+        is_whole(&fixture, &renewed).await;
         if let Some(pending) = rows.get(1) {
-            is_on_the_crl(&house, pending, later).await;
+            is_on_the_crl(&fixture, pending, later).await;
         }
     }
-    nothing_is_wrong(&house).await;
+    nothing_is_wrong(&fixture).await;
 }
 
 /// Not at the steps but anywhere, within a commit too: what the victim said it had been given is in the ledger.
 async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
+    let fixture = CaFixture::found(place).await;
     let mut seen = 0;
     for round in 0u64..6 {
-        let handed_over = house.place.file("handed-over");
+        let handed_over = fixture.place.file("handed-over");
         std::fs::write(&handed_over, "").unwrap();
-        let mut victim = start(&house, &["endless"], &[]);
+        let mut victim = start(&fixture, &["endless"], &[]);
         while lines(&handed_over).is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -110,16 +113,16 @@ async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(plac
         assert_eq!(victim.wait().unwrap().signal(), Some(9));
         for line in lines(&handed_over) {
             let der = from_base64(&line).unwrap();
-            let holding = house.ledger.holding(&Thumbprint::of(&der)).await.unwrap();
+            let holding = fixture.ledger.holding(&Thumbprint::of(&der)).await.unwrap();
             assert!(holding.is_some(), "a certificate is out there that the ledger does not know");
             seen += 1;
         }
         // Whoever comes next can write: the dead process holds nothing.
-        let issued = house.enroll(NOW).await;
-        is_whole(&house, &issued).await;
+        let issued = fixture.enroll(NOW).await;
+        is_whole(&fixture, &issued).await;
     }
     assert!(seen >= 6);
-    nothing_is_wrong(&house).await;
+    nothing_is_wrong(&fixture).await;
 }
 
 /// The victim. Without its order it has nothing to do.
@@ -144,46 +147,46 @@ async fn victim() {
     match words {
         ["endless"] => issue_for_ever(CaFixture::reopen(place, seed).await).await,
         [origin, right, device] => {
-            let house = CaFixture::reopen(place, seed).await;
-            let request = ParsedRequest::parse(&std::fs::read(house.place.file("csr")).unwrap()).unwrap();
+            let fixture = CaFixture::reopen(place, seed).await;
+            let request = ParsedRequest::parse(&std::fs::read(fixture.place.file("csr")).unwrap()).unwrap();
             let device = DeviceId::parse(device).unwrap();
             let origin = if *origin == "renewal" {
                 IssuanceRight::Renewal(Thumbprint::parse(right).unwrap())
             } else {
-                first_time(&house.invitation(&InvitationCode::parse(right).unwrap()).await)
+                first_time(&fixture.invitation(&InvitationCode::parse(right).unwrap()).await)
             };
             let order = order(&device, origin, &request);
-            let issued = house.authority.issue(order, NOW, &*house.entropy, &fatal).await;
-            std::fs::write(house.place.file("survived"), format!("{issued:?}")).unwrap();
+            let issued = fixture.authority.issue(order, NOW, &*fixture.entropy, &fatal).await;
+            std::fs::write(fixture.place.file("survived"), format!("{issued:?}")).unwrap();
         }
         _ => panic!("an order nobody understands"),
     }
 }
 
-async fn issue_for_ever(house: CaFixture) {
+async fn issue_for_ever(fixture: CaFixture) {
     use std::io::Write;
-    let file = std::fs::OpenOptions::new().append(true).open(house.place.file("handed-over")).unwrap();
+    let file = std::fs::OpenOptions::new().append(true).open(fixture.place.file("handed-over")).unwrap();
     loop {
-        let issued = house.enroll(NOW).await;
+        let issued = fixture.enroll(NOW).await;
         writeln!(&file, "{}", base64(&issued.certificate.der)).unwrap();
     }
 }
 
-fn kill_at(house: &CaFixture, step: IssuanceStep, words: &[&str], csr: &[u8]) {
+fn kill_at(fixture: &CaFixture, step: IssuanceStep, words: &[&str], csr: &[u8]) {
     let step = format!("{step:?}");
-    let status = start_with(house, &step, words, csr).wait().unwrap();
-    assert!(!house.place.file("survived").exists(), "the certificate was handed over");
+    let status = start_with(fixture, &step, words, csr).wait().unwrap();
+    assert!(!fixture.place.file("survived").exists(), "the certificate was handed over");
     assert_eq!(status.signal(), Some(9), "the victim must die at {step}, by SIGKILL");
 }
 
-fn start(house: &CaFixture, words: &[&str], csr: &[u8]) -> Child {
-    start_with(house, "none", words, csr)
+fn start(fixture: &CaFixture, words: &[&str], csr: &[u8]) -> Child {
+    start_with(fixture, "none", words, csr)
 }
 
-fn start_with(house: &CaFixture, step: &str, words: &[&str], csr: &[u8]) -> Child {
-    std::fs::write(house.place.file("csr"), csr).unwrap();
-    let folder = house.place.folder().display().to_string();
-    let order = [&[house.place.url(), &folder, step], words].concat().join("\n");
+fn start_with(fixture: &CaFixture, step: &str, words: &[&str], csr: &[u8]) -> Child {
+    std::fs::write(fixture.place.file("csr"), csr).unwrap();
+    let folder = fixture.place.folder().display().to_string();
+    let order = [&[fixture.place.url(), &folder, step], words].concat().join("\n");
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "victim", "--ignored", "--nocapture"])
         .env("TEGATA_TEST_VICTIM", order)
@@ -215,57 +218,57 @@ fn is_intention_only(rows: &[Certificate], generation: i64, request: &ParsedRequ
     assert!(contains(&row.tbs, row.serial.as_bytes()), "the intended bytes name the serial");
 }
 
-fn is_stored_once(house: &CaFixture, rows: &[Certificate], generation: i64, request: &ParsedRequest) {
+fn is_stored_once(fixture: &CaFixture, rows: &[Certificate], generation: i64, request: &ParsedRequest) {
     let [row] = rows else { panic!("{} rows", rows.len()) };
     assert_eq!((row.state, row.generation), (CertificateState::Issued, generation));
     assert_eq!(row.key_hash, request.key_hash());
-    is_as_intended(house, row);
+    is_as_intended(fixture, row);
 }
 
 /// What was handed over is what the ledger has.
-async fn is_whole(house: &CaFixture, issued: &IssuedCertificate) {
-    let rows = house.ledger.certificates_of(&issued.device).await.unwrap();
+async fn is_whole(fixture: &CaFixture, issued: &IssuedCertificate) {
+    let rows = fixture.ledger.certificates_of(&issued.device).await.unwrap();
     let row = rows.last().unwrap();
     assert_eq!(row.generation, i64::from(issued.generation));
     assert_eq!(row.der.as_ref(), Some(&issued.certificate.der));
-    is_as_intended(house, row);
+    is_as_intended(fixture, row);
 }
 
-fn is_as_intended(house: &CaFixture, row: &Certificate) {
+fn is_as_intended(fixture: &CaFixture, row: &Certificate) {
     let (_, certificate) = X509Certificate::from_der(row.der.as_deref().unwrap()).unwrap();
     assert_eq!(certificate.tbs_certificate.as_ref(), row.tbs);
-    let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();
+    let (_, issuer) = X509Certificate::from_der(fixture.authority.issuer().certificate()).unwrap();
     certificate.verify_signature(Some(issuer.public_key())).unwrap();
 }
 
-async fn is_on_the_crl(house: &CaFixture, row: &Certificate, now: Timestamp) {
-    let ended = house.ended(now).await;
+async fn is_on_the_crl(fixture: &CaFixture, row: &Certificate, now: Timestamp) {
+    let ended = fixture.ended(now).await;
     assert!(ended.iter().any(|ended| ended.serial == row.serial), "a lost serial is on the CRL");
 }
 
 /// The ledger as a whole: the chain holds, what was left reserved is given up, every other row has its bytes.
-async fn nothing_is_wrong(house: &CaFixture) {
+async fn nothing_is_wrong(fixture: &CaFixture) {
     let mut left = Vec::new();
-    for row in all(house).await {
+    for row in all(fixture).await {
         match row.state {
             CertificateState::Reserved => left.push(row),
             CertificateState::Revoked if row.der.is_none() => {}
-            _ => is_as_intended(house, &row),
+            _ => is_as_intended(fixture, &row),
         }
     }
     let now = NOW.plus(DAY);
-    let mut transaction = house.ledger.begin(now).await.unwrap();
+    let mut transaction = fixture.ledger.begin(now).await.unwrap();
     assert_eq!(transaction.abandon_reserved(now).await.unwrap(), left.len());
     transaction.commit().await.unwrap();
     for row in &left {
-        is_on_the_crl(house, row, now).await;
+        is_on_the_crl(fixture, row, now).await;
     }
-    assert!(all(house).await.iter().all(|row| row.state != CertificateState::Reserved));
-    house.ledger.verify_audit().await.unwrap().expect("the audit chain is whole");
+    assert!(all(fixture).await.iter().all(|row| row.state != CertificateState::Reserved));
+    fixture.ledger.verify_audit().await.unwrap().expect("the audit chain is whole");
 }
 
-async fn all(house: &CaFixture) -> Vec<Certificate> {
-    house.ledger.certificates_after("", 0, 1_000_000).await.unwrap()
+async fn all(fixture: &CaFixture) -> Vec<Certificate> {
+    fixture.ledger.certificates_after("", 0, 1_000_000).await.unwrap()
 }
 
 fn is_refused(result: Result<IssuedCertificate, IssueError>, refusal: Refusal) {

@@ -32,27 +32,31 @@ on_both_engines!(
 );
 
 async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let [good, lost, paused, laid_aside] =
-        [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
+    let fixture = CaFixture::found(place).await;
+    let [good, lost, paused, laid_aside] = [
+        fixture.enroll(NOW).await,
+        fixture.enroll(NOW).await,
+        fixture.enroll(NOW).await,
+        fixture.enroll(NOW).await,
+    ];
     let later = NOW.plus(MINUTE);
-    act(&house, &lost, LOST, later).await;
-    act(&house, &paused, DeviceAction::Suspend, later).await;
-    act(&house, &laid_aside, DeviceAction::Retire, later).await;
-    let desk = Desk::open(&house, later).await;
-    let ask = async |serial: &Serial| desk.ask(&house.authority, serial, later).await;
+    act(&fixture, &lost, LOST, later).await;
+    act(&fixture, &paused, DeviceAction::Suspend, later).await;
+    act(&fixture, &laid_aside, DeviceAction::Retire, later).await;
+    let responder = Desk::open(&fixture, later).await;
+    let ask = async |serial: &Serial| responder.ask(&fixture.authority, serial, later).await;
     assert_eq!(ask(&good.certificate.serial).await, OcspReading::Good);
     assert_eq!(ask(&lost.certificate.serial).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
     assert_eq!(ask(&paused.certificate.serial).await, OcspReading::Revoked(Some(HOLD)));
     assert!(matches!(ask(&laid_aside.certificate.serial).await, OcspReading::Revoked(_)));
-    assert_eq!(ask(&Serial::random(&*house.entropy)).await, OcspReading::Unknown);
+    assert_eq!(ask(&Serial::random(&*fixture.entropy)).await, OcspReading::Unknown);
 
-    act(&house, &paused, DeviceAction::Resume, later).await;
+    act(&fixture, &paused, DeviceAction::Resume, later).await;
     assert_eq!(ask(&paused.certificate.serial).await, OcspReading::Good);
 
-    let reserved = reserve(&house).await;
+    let reserved = reserve(&fixture).await;
     assert_eq!(ask(&reserved).await, OcspReading::Unknown, "what was never signed is not good");
-    let mut transaction = house.ledger.begin(later).await.unwrap();
+    let mut transaction = fixture.ledger.begin(later).await.unwrap();
     transaction.abandon_reserved(later).await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(
@@ -63,90 +67,95 @@ async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
 }
 
 async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let [one, other, third] = [house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await];
-    let desk = Desk::open(&house, NOW).await;
-    let (authority, serial) = (&house.authority, &one.certificate.serial);
+    let fixture = CaFixture::found(place).await;
+    let [one, other, third] =
+        [fixture.enroll(NOW).await, fixture.enroll(NOW).await, fixture.enroll(NOW).await];
+    let responder = Desk::open(&fixture, NOW).await;
+    let (authority, serial) = (&fixture.authority, &one.certificate.serial);
     let answer = async |now| {
-        desk.status.catch_up(now).await.unwrap();
-        desk.answer(authority, serial, now).await
+        responder.status.catch_up(now).await.unwrap();
+        responder.answer(authority, serial, now).await
     };
     let first = answer(NOW).await;
     let validators = first.validators.clone().unwrap();
     assert_eq!(validators.this_update, NOW.whole_second());
     assert_eq!(answer(NOW.plus(MINUTE)).await.der, first.der, "no second signature");
-    act(&house, &other, LOST, NOW.plus(MINUTE)).await;
+    act(&fixture, &other, LOST, NOW.plus(MINUTE)).await;
     assert_eq!(answer(NOW.plus(MINUTE)).await.der, first.der, "what happens to another is no matter");
     let later = NOW.plus(MINUTE * 3);
     assert_ne!(answer(later).await.der, first.der, "half its life is over");
 
-    act(&house, &one, DeviceAction::Suspend, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Revoked(Some(HOLD)));
+    act(&fixture, &one, DeviceAction::Suspend, later).await;
+    assert_eq!(responder.ask(authority, serial, later).await, OcspReading::Revoked(Some(HOLD)));
     let held = answer(later).await;
-    act(&house, &third, LOST, later).await;
+    act(&fixture, &third, LOST, later).await;
     assert_eq!(answer(later).await.der, held.der, "the same is not signed again");
-    act(&house, &one, DeviceAction::Resume, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Good);
-    act(&house, &one, LOST, later).await;
-    assert_eq!(desk.ask(authority, serial, later).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
+    act(&fixture, &one, DeviceAction::Resume, later).await;
+    assert_eq!(responder.ask(authority, serial, later).await, OcspReading::Good);
+    act(&fixture, &one, LOST, later).await;
+    assert_eq!(responder.ask(authority, serial, later).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 
     let third = &third.certificate.serial;
     let of_third = async |now| {
-        desk.status.catch_up(now).await.unwrap();
-        desk.ask(authority, third, now).await
+        responder.status.catch_up(now).await.unwrap();
+        responder.ask(authority, third, now).await
     };
-    let tenant = house.ledger.tenants().await.unwrap().remove(0).id;
-    let fourth = house.enroll(later).await.certificate.serial;
-    assert_eq!(desk.ask(authority, &fourth, later).await, OcspReading::Good);
+    let tenant = fixture.ledger.tenants().await.unwrap().remove(0).id;
+    let fourth = fixture.enroll(later).await.certificate.serial;
+    assert_eq!(responder.ask(authority, &fourth, later).await, OcspReading::Good);
     for (action, said) in
         [(TenantAction::Suspend, OcspReading::Revoked(Some(HOLD))), (TenantAction::Resume, OcspReading::Good)]
     {
-        let mut transaction = house.ledger.begin(later).await.unwrap();
+        let mut transaction = fixture.ledger.begin(later).await.unwrap();
         transaction.act_on_tenant(&tenant, action, "", &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(of_third(later).await, OcspReading::Revoked(Some(KEY_COMPROMISE)), "for itself");
-        assert_eq!(desk.ask(authority, &fourth, later).await, said, "with its tenant");
+        assert_eq!(responder.ask(authority, &fourth, later).await, said, "with its tenant");
     }
 
-    let unknown = desk.answer(authority, &Serial::random(&*house.entropy), NOW).await;
+    let unknown = responder.answer(authority, &Serial::random(&*fixture.entropy), NOW).await;
     assert!(unknown.validators.is_none(), "what is unknown may be issued in a moment");
 }
 
 async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
-    let desk = Desk::open(&house, NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
+    let responder = Desk::open(&fixture, NOW).await;
     let serial = &device.certificate.serial;
-    let ask = async |now| asking::status(&desk.answer(&house.authority, serial, now).await.der, serial);
+    let ask =
+        async |now| asking::status(&responder.answer(&fixture.authority, serial, now).await.der, serial);
     assert_eq!(ask(NOW).await, OcspReading::Good);
-    act(&house, &device, LOST, NOW).await;
+    act(&fixture, &device, LOST, NOW).await;
     // The memory is not told. It may be believed for a second, and not longer.
     assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 }
 
 async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
     let (serial, end) = (&device.certificate.serial, device.not_after);
     let before = end.minus(MINUTE);
-    let desk = Desk::open(&house, before).await;
-    assert_eq!(desk.ask(&house.authority, serial, before).await, OcspReading::Good);
-    act(&house, &device, LOST, before).await;
+    let responder = Desk::open(&fixture, before).await;
+    assert_eq!(responder.ask(&fixture.authority, serial, before).await, OcspReading::Good);
+    act(&fixture, &device, LOST, before).await;
     let after = end.plus(Duration::from_secs(1));
-    desk.status.catch_up(after).await.unwrap();
-    desk.status.forget(after);
-    assert_eq!(desk.ask(&house.authority, serial, after).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
+    responder.status.catch_up(after).await.unwrap();
+    responder.status.forget(after);
+    assert_eq!(
+        responder.ask(&fixture.authority, serial, after).await,
+        OcspReading::Revoked(Some(KEY_COMPROMISE))
+    );
 }
 
 async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
-    let desk = Desk::open(&house, NOW).await;
-    let (authority, serial) = (&house.authority, &device.certificate.serial);
-    let ask = async |serial: &Serial, now: Timestamp| desk.answer(authority, serial, now).await.der;
-    desk.responders.appoint(authority, NOW).await.unwrap();
-    desk.responders.appoint(authority, NOW.plus(WEEK).minus(MINUTE * 61)).await.unwrap();
-    let recorded = house.ledger.responders(authority.issuer().id()).await.unwrap();
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
+    let responder = Desk::open(&fixture, NOW).await;
+    let (authority, serial) = (&fixture.authority, &device.certificate.serial);
+    let ask = async |serial: &Serial, now: Timestamp| responder.answer(authority, serial, now).await.der;
+    responder.responders.appoint(authority, NOW).await.unwrap();
+    responder.responders.appoint(authority, NOW.plus(WEEK).minus(MINUTE * 61)).await.unwrap();
+    let recorded = fixture.ledger.responders(authority.issuer().id()).await.unwrap();
     let [first] = recorded.as_slice() else { panic!("one is enough: {recorded:?}") };
     let signed = first.der.as_deref().unwrap();
     let (_, parsed) = X509Certificate::from_der(signed).unwrap();
@@ -155,8 +164,8 @@ async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_i
     assert_eq!(asking::status(&ask(&first.serial, NOW).await, &first.serial), OcspReading::Good);
 
     let later = NOW.plus(WEEK);
-    desk.responders.appoint(authority, later).await.unwrap();
-    let recorded = house.ledger.responders(authority.issuer().id()).await.unwrap();
+    responder.responders.appoint(authority, later).await.unwrap();
+    let recorded = fixture.ledger.responders(authority.issuer().id()).await.unwrap();
     assert_eq!(recorded.len(), 2);
     let second = recorded.iter().find(|one| one.serial != first.serial).unwrap();
     assert!(contains(&ask(serial, later).await, second.der.as_deref().unwrap()));
@@ -165,19 +174,19 @@ async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_i
 }
 
 async fn without_a_ledger_nothing_is_good(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
-    let desk = Desk::open(&house, NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
+    let responder = Desk::open(&fixture, NOW).await;
     let serial = &device.certificate.serial;
-    assert_eq!(desk.ask(&house.authority, serial, NOW).await, OcspReading::Good);
-    house.ledger.close().await;
-    let answer = desk.answer(&house.authority, serial, NOW.plus(MINUTE)).await;
+    assert_eq!(responder.ask(&fixture.authority, serial, NOW).await, OcspReading::Good);
+    fixture.ledger.close().await;
+    let answer = responder.answer(&fixture.authority, serial, NOW.plus(MINUTE)).await;
     assert_eq!(*answer.der, [0x30, 3, 0x0a, 1, 3], "tryLater (RFC 6960 section 4.2.1), and nothing else");
     assert!(answer.validators.is_none());
 }
 
-async fn act(house: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
-    let mut transaction = house.ledger.begin(now).await.unwrap();
+async fn act(fixture: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
+    let mut transaction = fixture.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
 }
@@ -187,15 +196,15 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Leaves a certificate reserved, as a requester that goes away in the middle does.
-async fn reserve(house: &CaFixture) -> Serial {
-    let (_, invitation) = house.invite(Role::Device, NOW).await;
-    let device = DeviceId::random(&*house.entropy);
-    let (authority, entropy, id) = (house.authority.clone(), house.entropy.clone(), device.clone());
+async fn reserve(fixture: &CaFixture) -> Serial {
+    let (_, invitation) = fixture.invite(Role::Device, NOW).await;
+    let device = DeviceId::random(&*fixture.entropy);
+    let (authority, entropy, id) = (fixture.authority.clone(), fixture.entropy.clone(), device.clone());
     let cut_short = tokio::spawn(async move {
         let witness = |step| assert_ne!(step, IssuanceStep::Reserved, "cut short on purpose");
         let request = request();
         authority.issue(order(&id, first_time(&invitation), &request), NOW, &*entropy, &witness).await
     });
     assert!(cut_short.await.unwrap_err().is_panic());
-    house.ledger.certificates_of(&device).await.unwrap()[0].serial
+    fixture.ledger.certificates_of(&device).await.unwrap()[0].serial
 }

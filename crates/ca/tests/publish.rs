@@ -34,76 +34,77 @@ on_both_engines!(
 );
 
 async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let (lost, paused, good) = (house.enroll(NOW).await, house.enroll(NOW).await, house.enroll(NOW).await);
-    let first = publish(&house, NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let (lost, paused, good) =
+        (fixture.enroll(NOW).await, fixture.enroll(NOW).await, fixture.enroll(NOW).await);
+    let first = publish(&fixture, NOW).await;
     assert_eq!(first.entries.len(), 0);
 
-    act(&house, &lost, LOST, NOW.plus(MINUTE)).await;
-    act(&house, &paused, DeviceAction::Suspend, NOW.plus(MINUTE)).await;
-    let second = publish(&house, NOW.plus(MINUTE)).await;
+    act(&fixture, &lost, LOST, NOW.plus(MINUTE)).await;
+    act(&fixture, &paused, DeviceAction::Suspend, NOW.plus(MINUTE)).await;
+    let second = publish(&fixture, NOW.plus(MINUTE)).await;
     assert!(second.number > first.number);
     let expected =
         HashMap::from([(lost.certificate.serial, KEY_COMPROMISE), (paused.certificate.serial, HOLD)]);
     assert_eq!(second.entries, expected);
 
-    act(&house, &paused, DeviceAction::Resume, NOW.plus(MINUTE * 2)).await;
-    let third = publish(&house, NOW.plus(MINUTE * 2)).await;
+    act(&fixture, &paused, DeviceAction::Resume, NOW.plus(MINUTE * 2)).await;
+    let third = publish(&fixture, NOW.plus(MINUTE * 2)).await;
     assert!(third.number > second.number);
     assert_eq!(third.entries, HashMap::from([(lost.certificate.serial, KEY_COMPROMISE)]));
     assert!(!third.entries.contains_key(&good.certificate.serial));
 
-    act(&house, &paused, DeviceAction::Suspend, NOW.plus(MINUTE * 3)).await;
-    act(&house, &paused, LOST, NOW.plus(MINUTE * 3)).await;
-    let fourth = publish(&house, NOW.plus(MINUTE * 3)).await;
+    act(&fixture, &paused, DeviceAction::Suspend, NOW.plus(MINUTE * 3)).await;
+    act(&fixture, &paused, LOST, NOW.plus(MINUTE * 3)).await;
+    let fourth = publish(&fixture, NOW.plus(MINUTE * 3)).await;
     assert_eq!(fourth.entries.get(&paused.certificate.serial), Some(&KEY_COMPROMISE), "a hold can harden");
 }
 
 async fn an_old_generation_is_listed_as_superseded(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let old = house.enroll(NOW).await;
-    house.present(&old, NOW, NOW).await;
-    let new = house.renew(&old, NOW).await.unwrap();
+    let fixture = CaFixture::found(place).await;
+    let old = fixture.enroll(NOW).await;
+    fixture.present(&old, NOW, NOW).await;
+    let new = fixture.renew(&old, NOW).await.unwrap();
     let retire_at = NOW.plus(MINUTE);
-    house.present(&new, retire_at, NOW).await;
-    assert_eq!(publish(&house, NOW).await.entries, HashMap::new(), "both work during the grace");
+    fixture.present(&new, retire_at, NOW).await;
+    assert_eq!(publish(&fixture, NOW).await.entries, HashMap::new(), "both work during the grace");
 
-    let mut transaction = house.ledger.begin(retire_at).await.unwrap();
+    let mut transaction = fixture.ledger.begin(retire_at).await.unwrap();
     assert_eq!(transaction.retire_due().await.unwrap(), 1);
     transaction.commit().await.unwrap();
-    let list = publish(&house, retire_at).await;
+    let list = publish(&fixture, retire_at).await;
     assert_eq!(list.entries, HashMap::from([(old.certificate.serial, SUPERSEDED)]));
 }
 
 async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
-    let first = publish(&house, NOW).await;
-    let entries = house.ledger.verify_audit().await.unwrap().unwrap();
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
+    let first = publish(&fixture, NOW).await;
+    let entries = fixture.ledger.verify_audit().await.unwrap().unwrap();
     for minutes in [0, 1, 15, 29] {
-        let same = publish(&house, NOW.plus(MINUTE * minutes)).await;
+        let same = publish(&fixture, NOW.plus(MINUTE * minutes)).await;
         assert_eq!(same.der, first.der, "after {minutes} minutes");
     }
-    assert_eq!(house.ledger.verify_audit().await.unwrap(), Ok(entries), "and nothing was written down");
+    assert_eq!(fixture.ledger.verify_audit().await.unwrap(), Ok(entries), "and nothing was written down");
 
-    let hourly = publish(&house, NOW.plus(MINUTE * 60)).await;
+    let hourly = publish(&fixture, NOW.plus(MINUTE * 60)).await;
     assert!(hourly.number > first.number);
     assert!(hourly.this_update > first.this_update && hourly.next_update > first.next_update);
     assert!(hourly.next_update.since(hourly.this_update) > MINUTE * 60, "the next hour is covered");
 
-    act(&house, &device, LOST, NOW.plus(MINUTE * 61)).await;
-    assert!(publish(&house, NOW.plus(MINUTE * 61)).await.number > hourly.number);
+    act(&fixture, &device, LOST, NOW.plus(MINUTE * 61)).await;
+    assert!(publish(&fixture, NOW.plus(MINUTE * 61)).await.number > hourly.number);
 }
 
 async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let other = CaFixture::reopen(house.place.clone(), 2).await;
+    let fixture = CaFixture::found(place).await;
+    let other = CaFixture::reopen(fixture.place.clone(), 2).await;
     let mut devices = Vec::new();
     for _ in 0..24 {
-        devices.push(house.enroll(NOW).await);
+        devices.push(fixture.enroll(NOW).await);
     }
-    let publishing = [&house, &other, &house, &other].map(|house| {
-        let (authority, ledger) = (house.authority.clone(), house.ledger.clone());
+    let publishing = [&fixture, &other, &fixture, &other].map(|fixture| {
+        let (authority, ledger) = (fixture.authority.clone(), fixture.ledger.clone());
         tokio::spawn(async move {
             let (mut number, mut revision) = (0, 0);
             for _ in 0..30 {
@@ -123,46 +124,46 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
         })
     });
     for device in &devices {
-        act(&house, device, LOST, NOW).await;
+        act(&fixture, device, LOST, NOW).await;
     }
     for publisher in publishing {
         publisher.await.unwrap();
     }
-    let last = publish(&house, NOW).await;
+    let last = publish(&fixture, NOW).await;
     assert_eq!(last.entries.len(), devices.len());
     let first = NOW.millis().unsigned_abs();
     assert!(last.number <= first + devices.len() as u64, "a number for each change at most");
 }
 
 async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let device = house.enroll(NOW).await;
-    let first = publish(&house, NOW).await;
-    act(&house, &device, LOST, NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let device = fixture.enroll(NOW).await;
+    let first = publish(&fixture, NOW).await;
+    act(&fixture, &device, LOST, NOW).await;
 
-    let moved = house.at("http://elsewhere.example.jp").await;
+    let moved = fixture.at("http://elsewhere.example.jp").await;
     let refused = moved.publish_crls(NOW).await;
     assert!(matches!(refused, Err(PublishError::Crl(CrlError::Moved))), "{refused:?}");
-    let out = house.ledger.crl(moved.issuer().id(), 0).await.unwrap().unwrap();
+    let out = fixture.ledger.crl(moved.issuer().id(), 0).await.unwrap().unwrap();
     assert_eq!(out.number, first.number, "the list that is out stays");
-    assert_eq!(publish(&house, NOW).await.entries.len(), 1);
+    assert_eq!(publish(&fixture, NOW).await.entries.len(), 1);
 }
 
 async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    let [one, two] = [house.enroll(NOW).await, house.enroll(NOW).await];
-    let first = publish(&house, NOW.plus(CLOCKS_APART)).await;
-    act(&house, &one, LOST, NOW).await;
-    let second = publish(&house, NOW).await;
+    let fixture = CaFixture::found(place).await;
+    let [one, two] = [fixture.enroll(NOW).await, fixture.enroll(NOW).await];
+    let first = publish(&fixture, NOW.plus(CLOCKS_APART)).await;
+    act(&fixture, &one, LOST, NOW).await;
+    let second = publish(&fixture, NOW).await;
     assert_eq!(
         (second.this_update, second.entries.len()),
         (first.this_update, 1),
         "clocks are a little apart"
     );
 
-    act(&house, &two, LOST, NOW).await;
-    let ahead = publish(&house, NOW.plus(MINUTE * 60 * 24 * 200)).await;
-    let right = publish(&house, NOW.plus(MINUTE)).await;
+    act(&fixture, &two, LOST, NOW).await;
+    let ahead = publish(&fixture, NOW.plus(MINUTE * 60 * 24 * 200)).await;
+    let right = publish(&fixture, NOW.plus(MINUTE)).await;
     assert_eq!(
         (right.this_update, right.entries.len()),
         (NOW.plus(MINUTE).whole_second(), 2),
@@ -172,40 +173,40 @@ async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(
 }
 
 async fn a_shard_that_fails_holds_no_other_up(place: LedgerPlace) {
-    let house = CaFixture::found_with(place, 4).await;
-    publish_all(&house, NOW).await.unwrap();
+    let fixture = CaFixture::found_with(place, 4).await;
+    publish_all(&fixture, NOW).await.unwrap();
     let mut devices = Vec::new();
-    while devices.iter().map(|device| shard_of(&house, device)).collect::<HashSet<_>>().len() < 4 {
-        devices.push(house.enroll(NOW).await);
+    while devices.iter().map(|device| shard_of(&fixture, device)).collect::<HashSet<_>>().len() < 4 {
+        devices.push(fixture.enroll(NOW).await);
     }
     for device in &devices {
-        act(&house, device, LOST, NOW.plus(MINUTE)).await;
+        act(&fixture, device, LOST, NOW.plus(MINUTE)).await;
     }
-    let issuer = house.authority.issuer().id().clone();
-    damage_list(&house, 1).await;
+    let issuer = fixture.authority.issuer().id().clone();
+    damage_list(&fixture, 1).await;
     // A publisher that has not seen the list yet looks at it, and does not follow what is none.
-    let fresh = house.at("http://pki.example.jp").await;
+    let fresh = fixture.at("http://pki.example.jp").await;
     assert!(fresh.publish_crls(NOW.plus(MINUTE)).await.is_err(), "no receipt while one is not out");
-    let shards = house.ledger.shards(&issuer).await.unwrap();
+    let shards = fixture.ledger.shards(&issuer).await.unwrap();
     let behind = shards.iter().filter(|shard| shard.published.unwrap().revision < shard.revision);
     assert_eq!(behind.map(|shard| shard.number).collect::<Vec<_>>(), [1]);
 }
 
 async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: LedgerPlace) {
-    let house = CaFixture::found_with(place, 8).await;
+    let fixture = CaFixture::found_with(place, 8).await;
     let mut devices = Vec::new();
     for _ in 0..24 {
-        let device = house.enroll(NOW).await;
-        act(&house, &device, LOST, NOW).await;
+        let device = fixture.enroll(NOW).await;
+        act(&fixture, &device, LOST, NOW).await;
         devices.push(device);
     }
-    publish_all(&house, NOW).await.unwrap();
+    publish_all(&fixture, NOW).await.unwrap();
     for device in &devices {
         let (_, certificate) = X509Certificate::from_der(&device.certificate.der).unwrap();
         for shard in 0..8 {
-            let url = house.authority.endpoints().crl(shard);
+            let url = fixture.authority.endpoints().crl(shard);
             let is_named = contains(certificate.as_raw(), url.as_bytes());
-            let list = read(&house, shard).await;
+            let list = read(&fixture, shard).await;
             assert!(contains(&list.der, url.as_bytes()), "the list says its own address");
             assert_eq!(list.entries.contains_key(&device.certificate.serial), is_named, "shard {shard}");
         }
@@ -213,9 +214,9 @@ async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: LedgerPlac
 }
 
 async fn without_a_ledger_nothing_is_published(place: LedgerPlace) {
-    let house = CaFixture::found(place).await;
-    house.ledger.close().await;
-    assert!(house.authority.publish_crls(NOW).await.is_err());
+    let fixture = CaFixture::found(place).await;
+    fixture.ledger.close().await;
+    assert!(fixture.authority.publish_crls(NOW).await.is_err());
 }
 
 struct List {
@@ -227,27 +228,27 @@ struct List {
 }
 
 /// The list that is out after a publisher's turn.
-async fn publish(house: &CaFixture, now: Timestamp) -> List {
-    let claimed = publish_all(house, now).await.unwrap();
-    assert_eq!(claimed, house.ledger.feed_head().await.unwrap());
-    read(house, 0).await
+async fn publish(fixture: &CaFixture, now: Timestamp) -> List {
+    let claimed = publish_all(fixture, now).await.unwrap();
+    assert_eq!(claimed, fixture.ledger.feed_head().await.unwrap());
+    read(fixture, 0).await
 }
 
-async fn publish_all(house: &CaFixture, now: Timestamp) -> Result<u64, PublishError> {
-    let claimed = house.authority.publish_crls(now).await?;
-    for shard in house.ledger.shards(house.authority.issuer().id()).await? {
+async fn publish_all(fixture: &CaFixture, now: Timestamp) -> Result<u64, PublishError> {
+    let claimed = fixture.authority.publish_crls(now).await?;
+    for shard in fixture.ledger.shards(fixture.authority.issuer().id()).await? {
         assert_eq!(shard.published.unwrap().revision, shard.revision);
     }
     Ok(claimed)
 }
 
 /// The list that is out, read by somebody else's parser.
-async fn read(house: &CaFixture, shard: u16) -> List {
-    let issuer = house.authority.issuer().id();
-    let stored = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
+async fn read(fixture: &CaFixture, shard: u16) -> List {
+    let issuer = fixture.authority.issuer().id();
+    let stored = fixture.ledger.crl(issuer, shard).await.unwrap().unwrap();
     let (rest, crl) = CertificateRevocationList::from_der(&stored.der).unwrap();
     assert!(rest.is_empty());
-    let (_, issuer) = X509Certificate::from_der(house.authority.issuer().certificate()).unwrap();
+    let (_, issuer) = X509Certificate::from_der(fixture.authority.issuer().certificate()).unwrap();
     crl.verify_signature(issuer.public_key()).unwrap();
     assert_eq!(crl.crl_number().unwrap().to_string(), stored.number.to_string());
     let entries = crl.iter_revoked_certificates().map(|entry| {
@@ -263,18 +264,18 @@ async fn read(house: &CaFixture, shard: u16) -> List {
     }
 }
 
-async fn damage_list(house: &CaFixture, shard: u16) {
-    let issuer = house.authority.issuer().id();
-    let mut list = house.ledger.crl(issuer, shard).await.unwrap().unwrap();
+async fn damage_list(fixture: &CaFixture, shard: u16) {
+    let issuer = fixture.authority.issuer().id();
+    let mut list = fixture.ledger.crl(issuer, shard).await.unwrap().unwrap();
     list.number += 1;
     list.der.truncate(100);
-    let mut transaction = house.ledger.begin(NOW).await.unwrap();
+    let mut transaction = fixture.ledger.begin(NOW).await.unwrap();
     assert!(transaction.publish_crl(issuer, shard, &list).await.unwrap());
     transaction.commit().await.unwrap();
 }
 
-fn shard_of(house: &CaFixture, device: &IssuedCertificate) -> u16 {
-    house.authority.endpoints().shard_of(&device.certificate.serial)
+fn shard_of(fixture: &CaFixture, device: &IssuedCertificate) -> u16 {
+    fixture.authority.endpoints().shard_of(&device.certificate.serial)
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
@@ -282,8 +283,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-async fn act(house: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
-    let mut transaction = house.ledger.begin(now).await.unwrap();
+async fn act(fixture: &CaFixture, certificate: &IssuedCertificate, action: DeviceAction, now: Timestamp) {
+    let mut transaction = fixture.ledger.begin(now).await.unwrap();
     transaction.act_on_device(&certificate.device, action, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
 }

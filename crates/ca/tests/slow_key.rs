@@ -54,7 +54,7 @@ impl SlowDevice {
     }
 }
 
-async fn house() -> (CaFixture, SlowDevice) {
+async fn fixture() -> (CaFixture, SlowDevice) {
     let place = CaFixture::found(LedgerPlace::sqlite()).await.place;
     let ((asking, asked), (tell, told)) = (mpsc::unbounded_channel(), channel());
     let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn CaKey>;
@@ -63,14 +63,14 @@ async fn house() -> (CaFixture, SlowDevice) {
 
 #[tokio::test]
 async fn while_the_key_takes_its_time_everything_else_goes_on() {
-    let (house, mut device) = house().await;
-    let (issued, ()) = tokio::join!(house.enroll(NOW), device.answer(true));
+    let (fixture, mut device) = fixture().await;
+    let (issued, ()) = tokio::join!(fixture.enroll(NOW), device.answer(true));
     assert!(!issued.certificate.der.is_empty());
-    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
+    let (published, ()) = tokio::join!(fixture.authority.publish_crls(NOW), device.answer(true));
     published.unwrap();
-    assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_some());
-    let (desk, question) = (Desk::open(&house, NOW).await, question(&house));
-    let ask = || desk.responders.answer(&house.authority, Ok(question.clone()), NOW);
+    assert!(fixture.ledger.crl(fixture.authority.issuer().id(), 0).await.unwrap().is_some());
+    let (responder, question) = (Desk::open(&fixture, NOW).await, question(&fixture));
+    let ask = || responder.responders.answer(&fixture.authority, Ok(question.clone()), NOW);
     let (answer, ()) = tokio::join!(ask(), device.answer(true));
     assert_eq!(status(&answer.der), SUCCESSFUL);
     assert_eq!(status(&ask().await.der), SUCCESSFUL, "the CA's key signs for the responder once");
@@ -78,26 +78,26 @@ async fn while_the_key_takes_its_time_everything_else_goes_on() {
 
 #[tokio::test]
 async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() {
-    let (house, mut device) = house().await;
-    let (_, invitation) = house.invite(Role::Device, NOW).await;
-    let (id, csr) = (DeviceId::random(&*house.entropy), request());
-    let issue = || house.issue(&id, first_time(&invitation), &csr, NOW);
+    let (fixture, mut device) = fixture().await;
+    let (_, invitation) = fixture.invite(Role::Device, NOW).await;
+    let (id, csr) = (DeviceId::random(&*fixture.entropy), request());
+    let issue = || fixture.issue(&id, first_time(&invitation), &csr, NOW);
     let (issued, ()) = tokio::join!(issue(), device.answer(false));
     assert!(matches!(issued, Err(IssueError::Issue(PrepareError::Key(CaKeyError::Signing)))));
-    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(false));
+    let (published, ()) = tokio::join!(fixture.authority.publish_crls(NOW), device.answer(false));
     assert!(matches!(published, Err(PublishError::Crl(_))));
-    assert!(house.ledger.crl(house.authority.issuer().id(), 0).await.unwrap().is_none());
-    let (desk, question) = (Desk::open(&house, NOW).await, question(&house));
-    let ask = |now| desk.responders.answer(&house.authority, Ok(question.clone()), now);
+    assert!(fixture.ledger.crl(fixture.authority.issuer().id(), 0).await.unwrap().is_none());
+    let (responder, question) = (Desk::open(&fixture, NOW).await, question(&fixture));
+    let ask = |now| responder.responders.answer(&fixture.authority, Ok(question.clone()), now);
     let (answer, ()) = tokio::join!(ask(NOW), device.answer(false));
     assert_eq!(status(&answer.der), TRY_LATER);
     assert_eq!(status(&ask(NOW).await.der), TRY_LATER, "and not every question tries the key");
     let (answer, ()) = tokio::join!(ask(NOW.plus(Duration::from_secs(1))), device.answer(true));
     assert_eq!(status(&answer.der), SUCCESSFUL);
 
-    let (published, ()) = tokio::join!(house.authority.publish_crls(NOW), device.answer(true));
+    let (published, ()) = tokio::join!(fixture.authority.publish_crls(NOW), device.answer(true));
     published.unwrap();
-    let (issued, ()) = tokio::join!(house.enroll(NOW), device.answer(true));
+    let (issued, ()) = tokio::join!(fixture.enroll(NOW), device.answer(true));
     assert!(!issued.certificate.der.is_empty());
 }
 
@@ -111,9 +111,9 @@ fn status(response: &[u8]) -> u8 {
 }
 
 /// About a certificate that was never issued.
-fn question(house: &CaFixture) -> OcspRequest {
-    let (issuer, file) = (house.place.file("issuing.pem"), house.place.file("question"));
-    let pem = base64(house.authority.issuer().certificate());
+fn question(fixture: &CaFixture) -> OcspRequest {
+    let (issuer, file) = (fixture.place.file("issuing.pem"), fixture.place.file("question"));
+    let pem = base64(fixture.authority.issuer().certificate());
     let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
     std::fs::write(&issuer, pem).unwrap();
     let mut openssl = Command::new("openssl");

@@ -86,9 +86,9 @@ identifier! {
     SiteId;
     /// A terminal (端末), or a gate, that holds certificates.
     DeviceId;
-    /// A one-time right to enrol one device.
+    /// A one-time right to enroll one device.
     InvitationId;
-    /// A right to enrol many devices of one site in a row.
+    /// A right to enroll many devices of one site in a row.
     KittingId;
     /// A list of invitations that a registered client sent.
     InvitationListId;

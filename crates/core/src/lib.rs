@@ -8,7 +8,7 @@
 //! | who is who | [`id`], [`certificate`], [`device`] |
 //! | when a certificate may be used | [`certificate::standing`] |
 //! | what people call things | [`name`], [`spreadsheet`] |
-//! | who may enrol a first device | [`policy`] |
+//! | who may enroll a first device | [`policy`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | what a gate tells its product | [`assertion`] |

@@ -1,6 +1,6 @@
-//! Who may enrol a first device, with what, from where and when: the rules of a tenant and of each of its sites.
+//! Who may enroll a first device, with what, from where and when: the rules of a tenant and of each of its sites.
 //!
-//! The rules of a tenant are a ceiling. Whoever enrols at a site must satisfy the rules of the tenant **and** those of the
+//! The rules of a tenant are a ceiling. Whoever enrolls at a site must satisfy the rules of the tenant **and** those of the
 //! site, so a site can only be stricter than its tenant, never looser. A rule that is not there allows everything.
 //!
 //! Rules are for first certificates. A renewal knows nothing of them: nobody is locked out by the hour, by a platform or

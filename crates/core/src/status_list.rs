@@ -1,7 +1,7 @@
 //! Token status lists (draft-ietf-oauth-status-list): where each certificate has its entry, and what entries say.
 //!
 //! Each certificate gets the next *place* when it is reserved, counted through the whole installation. [`PLACES`]
-//! places make a list. Which entry of the list a place is, only the installation's [`ListSecret`] tells: neighbours in
+//! places make a list. Which entry of the list a place is, only the installation's [`ListSecret`] tells: neighbors in
 //! the list were not issued one after the other, and what has been given out looks like what has not. The lists are
 //! everybody's, so that none belongs to a tenant, and what no place leads to are *decoys*: they move with the tenants
 //! that are stopped, so that nobody can count a tenant's certificates.

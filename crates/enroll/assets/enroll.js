@@ -1,4 +1,4 @@
-// The portal's enrolment page: an invitation's code becomes a certificate on this device.
+// The portal's enrollment page: an invitation's code becomes a certificate on this device.
 import { post, Refusal } from './api.js';
 import { offerCeremony } from './begin.js';
 import { startInstallation } from './install.js';

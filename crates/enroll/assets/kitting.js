@@ -113,7 +113,7 @@ function resume({ parcel, until, made }, batch, installation, deliver) {
 /** The certificate, once somebody has approved where that is needed. The same key asks again and keeps its place. */
 async function approved(code, csr, batch) {
   try {
-    const hand = () => enrol(code, csr);
+    const hand = () => enroll(code, csr);
     return await patiently({ hand, ask: hand, waits: (answer) => wait(answer, batch) });
   } catch (failure) {
     // Another device has another key, and perhaps better luck.
@@ -135,7 +135,7 @@ function stop(failure, batch) {
   show('stopped');
 }
 
-async function enrol(code, csr) {
+async function enroll(code, csr) {
   const label = byId('label').value.trim() || undefined;
   try {
     return await api('enrollments', { code, csr, label });

@@ -1,4 +1,4 @@
-// The parcel between enrolment and proof: kept by this browser for an hour at most, so that neither a reload nor a closed tab
+// The parcel between enrollment and proof: kept by this browser for an hour at most, so that neither a reload nor a closed tab
 // costs anybody their certificate, and gone once the certificate was seen at work.
 import { forget, keep, recall, sweep } from './sealed.js';
 

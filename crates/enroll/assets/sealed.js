@@ -1,4 +1,4 @@
-// What a browser keeps of an enrolment, so that a reload or a closed tab loses nothing. Everything secret in it is encrypted with
+// What a browser keeps of an enrollment, so that a reload or a closed tab loses nothing. Everything secret in it is encrypted with
 // AES-GCM under a key of its own, which WebCrypto gives to nobody: it lies beside what it encrypts, and both go together. So no
 // copy of the one without the other is worth anything, and a copy of both is worth it only within this browser and its time.
 

@@ -1,6 +1,6 @@
 //! ACME (RFC 8555) below the portal's `/acme`, for clients that others wrote.
 //!
-//! | a client | comes through | is authorised by | orders |
+//! | a client | comes through | is authorized by | orders |
 //! |---|---|---|---|
 //! | certbot, lego, any other | `/acme/directory` | external account binding: the key of an invitation | the name that came with the key |
 //! | an Apple device with an ACME payload | `/acme/device/directory` | an invitation's code as its permanent identifier, and its maker's attestation where that is wanted | that identifier |
@@ -51,16 +51,16 @@ const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 /// The ACME server. Cloning shares it.
 #[derive(Clone)]
 pub struct AcmeServer {
-    desk: EnrollmentService,
+    service: EnrollmentService,
     nonces: Arc<NonceSource>,
     attestation: Arc<AttestationPolicy>,
 }
 
 impl AcmeServer {
     /// A server that issues at this desk.
-    pub fn new(desk: EnrollmentService, attestation: AttestationPolicy) -> Self {
-        let nonces = Arc::new(NonceSource::new(desk.opening.clone(), desk.context.entropy.clone()));
-        Self { desk, nonces, attestation: Arc::new(attestation) }
+    pub fn new(service: EnrollmentService, attestation: AttestationPolicy) -> Self {
+        let nonces = Arc::new(NonceSource::new(service.opening.clone(), service.context.entropy.clone()));
+        Self { service, nonces, attestation: Arc::new(attestation) }
     }
 
     /// Reads a request by an account that says nothing but who asks.
@@ -72,16 +72,16 @@ impl AcmeServer {
 
     /// The same server, for somebody.
     fn serving(mut self, request: &Request) -> Self {
-        self.desk = self.desk.serving(Requester::of(request.extensions(), request.headers()));
+        self.service = self.service.serving(Requester::of(request.extensions(), request.headers()));
         self
     }
 
     fn now(&self) -> Timestamp {
-        self.desk.context.now()
+        self.service.context.now()
     }
 
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.desk.context.addresses.portal)
+        format!("{}{path}", self.service.context.addresses.portal)
     }
 
     fn directory(&self, new_account: &str, is_bound: bool) -> Value {
@@ -220,9 +220,9 @@ async fn bind(
     StrictJson(body): StrictJson<AcmeBindingRequest>,
 ) -> tegata_web::WebResult<impl IntoResponse> {
     let code = InvitationCode::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
-    let invitation = acme.desk.open(code.reveal()).await?;
-    let secret = acme.desk.opening.secret().await?;
-    let binding = secret.binding(&invitation.id, &acme.desk.context.installation);
+    let invitation = acme.service.open(code.reveal()).await?;
+    let secret = acme.service.opening.secret().await?;
+    let binding = secret.binding(&invitation.id, &acme.service.context.installation);
     Ok((
         [(CACHE_CONTROL, "no-store")],
         Json(AcmeBindingResponse { directory: acme.url("/acme/directory"), binding }),

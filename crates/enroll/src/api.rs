@@ -1,4 +1,4 @@
-//! The JSON API of enrolment and renewal.
+//! The JSON API of enrollment and renewal.
 
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
@@ -108,20 +108,20 @@ pub(crate) struct DeliveryRequest {
 }
 
 pub(crate) async fn open(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     StrictJson(body): StrictJson<OpenInvitationRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let desk = desk.serving(guest);
-    let invitation = desk.find(&body.code).await?;
-    if let Err(refusal) = desk.admit(&invitation, body.replace).await {
-        return Err(desk.problem_at(&invitation.site, refusal).await);
+    let service = service.serving(requester);
+    let invitation = service.find(&body.code).await?;
+    if let Err(refusal) = service.admit(&invitation, body.replace).await {
+        return Err(service.problem_at(&invitation.site, refusal).await);
     }
-    let guidance = desk.guidance(&invitation.site).await;
-    let addresses = &desk.context.addresses;
+    let guidance = service.guidance(&invitation.site).await;
+    let addresses = &service.context.addresses;
     // The device's identifier is not known yet; no profile of a device names it.
-    let nobody = DeviceId::random(desk.context.entropy.as_ref());
-    let subject = desk.common_name(
+    let nobody = DeviceId::random(service.context.entropy.as_ref());
+    let subject = service.common_name(
         &invitation.tenant,
         invitation.role,
         &nobody,
@@ -130,8 +130,10 @@ pub(crate) async fn open(
     )?;
     let opened = OpenInvitationResponse {
         approval: invitation.role == Role::Device && invitation.policies.need_approval(),
-        progress: desk.give_ticket(TicketPurpose::Progress, TicketRight::Invitation(invitation.id)).await?,
-        keys: desk.key_kinds(&invitation.tenant, invitation.role)?,
+        progress: service
+            .give_ticket(TicketPurpose::Progress, TicketRight::Invitation(invitation.id))
+            .await?,
+        keys: service.key_kinds(&invitation.tenant, invitation.role)?,
         tenant: invitation.tenant_name,
         site: invitation.site_name,
         label: invitation.label,
@@ -139,7 +141,7 @@ pub(crate) async fn open(
         expires_at: invitation.expires_at,
         subject,
         device_origin: addresses.device.clone(),
-        scep: desk.scep,
+        scep: service.scep,
         probe_pattern: addresses.probes.pattern(),
         contact: guidance.contact,
         product: guidance.product,
@@ -149,28 +151,28 @@ pub(crate) async fn open(
 }
 
 pub(crate) async fn enroll(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<EnrollmentRequest>,
 ) -> WebResult<Response> {
-    let desk = desk.serving(guest.calling_itself(body.platform));
-    match desk.enroll(&body.code, &body.csr, body.replace).await {
-        Ok(handed_over) => EnrollmentResponse::answer(&desk, handed_over),
-        Err(refusal) => waiting::told(&desk, &body.code, &body.csr, refusal, language).await,
+    let service = service.serving(requester.calling_itself(body.platform));
+    match service.enroll(&body.code, &body.csr, body.replace).await {
+        Ok(handed_over) => EnrollmentResponse::answer(&service, handed_over),
+        Err(refusal) => waiting::told(&service, &body.code, &body.csr, refusal, language).await,
     }
 }
 
 pub(crate) async fn renew(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<RenewalRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let old = desk.renewing(certificate.as_ref()).await?;
-    let enrolled = EnrollmentResponse::new(&desk, desk.renew(&old, &body.csr, body.name_until).await?)?;
+    let old = service.renewing(certificate.as_ref()).await?;
+    let enrolled = EnrollmentResponse::new(&service, service.renew(&old, &body.csr, body.name_until).await?)?;
     // The certificate is issued: whatever becomes of the token, it is handed over.
     let given = match &body.token {
-        Some(wish) => Some(token_for(&desk, &enrolled.thumbprint, wish).await),
+        Some(wish) => Some(token_for(&service, &enrolled.thumbprint, wish).await),
         None => None,
     };
     let (token, token_error) = match given {
@@ -182,52 +184,52 @@ pub(crate) async fn renew(
 }
 
 pub(crate) async fn deliver_invited(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     StrictJson(body): StrictJson<InvitedDeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let desk = desk.serving(guest);
+    let service = service.serving(requester);
     check_thumbprint(&body.thumbprint)?;
     let invitation = match (&body.code, &body.approval) {
-        (Some(code), None) => desk.find(code).await?,
-        (None, Some(approval)) => desk.approval(approval).await?.1,
+        (Some(code), None) => service.find(code).await?,
+        (None, Some(approval)) => service.approval(approval).await?.1,
         _ => return Err(Refusal::RequestMalformed.into()),
     };
-    desk.deliver_invited(invitation, &body.thumbprint).await?;
+    service.deliver_invited(invitation, &body.thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn deliver(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<DeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let caller = desk.context.caller(certificate.as_ref()).await?;
+    let caller = service.context.caller(certificate.as_ref()).await?;
     check_thumbprint(&body.thumbprint)?;
-    desk.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
+    service.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
 /// choose again: all connections of the older certificate end, and it is refused within TLS for a moment.
 pub(crate) async fn hand_over(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     choice: CertificateReselection,
 ) -> WebResult<StatusCode> {
-    let caller = desk.context.caller(certificate.as_ref()).await?;
-    let successor = desk.successor(&caller).await?;
-    choice.release(successor, desk.context.now());
+    let caller = service.context.caller(certificate.as_ref()).await?;
+    let successor = service.successor(&caller).await?;
+    choice.release(successor, service.context.now());
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn token_for(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     certificate: &Thumbprint,
     wish: &RenewalTokenRequest,
 ) -> Result<Value, Value> {
     let nobody = || json!({"error": "unauthorized_client", "error_description": "Here are no tokens"});
-    desk.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, wish).await
+    service.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, wish).await
 }
 
 fn check_thumbprint(text: &str) -> Result<(), Refusal> {

@@ -16,20 +16,20 @@ const LAST_CALL: Duration = Duration::from_hours(7 * 24);
 
 /// `GET {device}/calendar.ics`: of the presented certificate.
 pub(crate) async fn get(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
 ) -> WebResult<impl IntoResponse> {
-    let facts = desk.context.caller(certificate.as_ref()).await?;
-    let device = desk.device(&facts.device).await?;
+    let facts = service.context.caller(certificate.as_ref()).await?;
+    let device = service.device(&facts.device).await?;
     let entry = CalendarEntry {
-        uid: format!("{}@{}", facts.device, desk.context.installation.as_str()),
+        uid: format!("{}@{}", facts.device, service.context.installation.as_str()),
         sequence: facts.generation,
-        stamp: desk.context.now(),
-        due: desk.context.renewal.due_at(facts.not_before, facts.not_after),
+        stamp: service.context.now(),
+        due: service.context.renewal.due_at(facts.not_before, facts.not_after),
         end: facts.not_after,
         device: format!("{} {}", device.site_name, device.label),
-        page: format!("{}/", desk.context.addresses.device),
+        page: format!("{}/", service.context.addresses.device),
         language,
     };
     let headers = [

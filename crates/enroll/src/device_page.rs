@@ -66,16 +66,16 @@ struct ProblemView {
 
 /// `GET {device}/`.
 pub(crate) async fn get(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let shown = match desk.context.caller(certificate.as_ref()).await {
+    let shown = match service.context.caller(certificate.as_ref()).await {
         Ok(facts) => {
-            note_platform(&desk, &facts, &headers);
-            show(&desk, &facts, language).await
+            note_platform(&service, &facts, &headers);
+            show(&service, &facts, language).await
         }
         Err(refusal) => Err(refusal),
     };
@@ -84,28 +84,28 @@ pub(crate) async fn get(
             let (told, contact) = (told_elsewhere(query.as_deref(), language), shown.contact.take());
             page(language, Some(shown), None, told, contact)
                 .script("/assets/renew.js")
-                .asking(&desk.context.addresses.probes)
+                .asking(&service.context.addresses.probes)
                 .sending_forms()
                 .into_response()
         }
-        Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
+        Err(refusal) => refuse(&service, certificate.as_ref(), refusal, language).await,
     }
 }
 
 pub(crate) async fn refuse(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     certificate: Option<&PeerCertificate>,
     refusal: Refusal,
     language: Language,
 ) -> Response {
-    let why = desk.why(certificate, refusal, language).await;
+    let why = service.why(certificate, refusal, language).await;
     let problem = ProblemView {
         title: refusal.title(language),
         detail: detail(refusal, why.cause, language),
         code: refusal.code(),
         number: why.number,
         facts: why.facts,
-        now: desk.context.now().to_string(),
+        now: service.context.now().to_string(),
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, page(language, None, Some(problem), None, why.contact).script("/assets/why.js")).into_response()
@@ -145,23 +145,23 @@ fn detail(refusal: Refusal, cause: Option<StopCause>, language: Language) -> Str
 }
 
 async fn show(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     facts: &CertificateHolder,
     language: Language,
 ) -> Result<DeviceView, Refusal> {
-    let device = desk.device(&facts.device).await?;
-    let due_at = desk.context.renewal.due_at(facts.not_before, facts.not_after);
-    let due = due_at <= desk.context.now();
-    let guidance = desk.guidance(&facts.site).await;
+    let device = service.device(&facts.device).await?;
+    let due_at = service.context.renewal.due_at(facts.not_before, facts.not_after);
+    let due = due_at <= service.context.now();
+    let guidance = service.guidance(&facts.site).await;
     Ok(DeviceView {
-        subject: desk.common_name(
+        subject: service.common_name(
             &facts.tenant,
             facts.role,
             &facts.device,
             &device.site_name,
             &device.label,
         )?,
-        keys: desk.key_kinds(&facts.tenant, facts.role)?.join(" "),
+        keys: service.key_kinds(&facts.tenant, facts.role)?.join(" "),
         tenant: device.tenant_name,
         site: device.site_name,
         label: device.label,
@@ -169,9 +169,9 @@ async fn show(
         number: number(&facts.device),
         not_after: day(facts.not_after, language),
         due_at: day(due_at, language),
-        profiles: desk.invitation_of(&facts.device).await?.is_some(),
-        probe_pattern: desk.context.addresses.probes.pattern(),
-        url: format!("{}/", desk.context.addresses.device),
+        profiles: service.invitation_of(&facts.device).await?.is_some(),
+        probe_pattern: service.context.addresses.probes.pattern(),
+        url: format!("{}/", service.context.addresses.device),
         due,
         weight: if due { "big" } else { "quiet" },
         product: guidance.product,

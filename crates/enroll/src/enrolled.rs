@@ -28,14 +28,14 @@ pub(crate) struct EnrollmentResponse {
 impl EnrollmentResponse {
     /// To whoever has no certificate yet.
     pub(crate) fn answer(
-        desk: &EnrollmentService,
+        service: &EnrollmentService,
         handed_over: HandedOverCertificate,
     ) -> WebResult<Response> {
-        Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(desk, handed_over)?)).into_response())
+        Ok((StatusCode::CREATED, NO_STORE, Json(Self::new(service, handed_over)?)).into_response())
     }
 
     pub(crate) fn new(
-        desk: &EnrollmentService,
+        service: &EnrollmentService,
         HandedOverCertificate { issued, name }: HandedOverCertificate,
     ) -> Result<Self, Refusal> {
         Ok(Self {
@@ -45,7 +45,7 @@ impl EnrollmentResponse {
             thumbprint: issued.certificate.thumbprint,
             not_after: issued.not_after,
             certificate: base64(&issued.certificate.der),
-            chain: desk.chain(&issued.issuer)?,
+            chain: service.chain(&issued.issuer)?,
             name,
         })
     }

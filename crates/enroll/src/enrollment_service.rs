@@ -50,7 +50,7 @@ pub struct EnrollmentService {
     guesses: Arc<CodeGuesses>,
     wrong_links: Arc<CodeGuesses>,
     /// Who is at the desk.
-    guest: Requester,
+    requester: Requester,
 }
 
 /// A certificate handed over, with the name the browser's list will show.
@@ -72,7 +72,7 @@ impl EnrollmentService {
             opening: BindingSecretOpening::new(open_secret),
             guesses: Arc::default(),
             wrong_links: Arc::new(CodeGuesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
-            guest: Requester::UNKNOWN,
+            requester: Requester::UNKNOWN,
         }
     }
 
@@ -98,8 +98,8 @@ impl EnrollmentService {
     }
 
     /// The same desk, for somebody.
-    pub(crate) fn serving(mut self, guest: Requester) -> Self {
-        self.guest = guest;
+    pub(crate) fn serving(mut self, requester: Requester) -> Self {
+        self.requester = requester;
         self
     }
 

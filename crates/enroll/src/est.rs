@@ -1,8 +1,8 @@
-//! Enrolment over Secure Transport (RFC 7030, with the clarifications of RFC 8951), below the device listener's
+//! Enrollment over Secure Transport (RFC 7030, with the clarifications of RFC 8951), below the device listener's
 //! `/.well-known/est`: for routers, printers and servers that bring a client of their own.
 //!
-//! First enrolment is authorised by an invitation, whose code is the password of HTTP Basic; the user's name says nothing.
-//! Renewal is authorised by the working certificate of the connection. Both end at the same desk as the page. Who the
+//! First enrollment is authorized by an invitation, whose code is the password of HTTP Basic; the user's name says nothing.
+//! Renewal is authorized by the working certificate of the connection. Both end at the same desk as the page. Who the
 //! device is comes from the ledger: names in a request are not read.
 
 use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
@@ -29,23 +29,23 @@ const ATTRIBUTES: &str = "application/csrattrs";
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"Tegata\", charset=\"UTF-8\"");
 
 /// The routes of the device listener.
-pub(crate) fn routes(desk: EnrollmentService) -> Router {
+pub(crate) fn routes(service: EnrollmentService) -> Router {
     Router::new()
         .route("/.well-known/est/cacerts", get(cacerts))
         .route("/.well-known/est/csrattrs", get(csrattrs))
         .route("/.well-known/est/simpleenroll", post(simpleenroll))
         .route("/.well-known/est/simplereenroll", post(simplereenroll))
-        .with_state(desk)
+        .with_state(service)
 }
 
 /// The CAs that certificates of the caller are to be checked by; for a stranger, those that serve everybody. Public
 /// knowledge: nobody is refused.
 async fn cacerts(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
 ) -> WebResult<Response> {
-    let tenant = desk.context.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
-    let issuers = desk.context.ledger.issuers().await.map_err(|error| error.refusal())?;
+    let tenant = service.context.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
+    let issuers = service.context.ledger.issuers().await.map_err(|error| error.refusal())?;
     let trusted: Vec<&[u8]> = issuers
         .iter()
         .filter(|issuer| serves(issuer, tenant.as_ref()))
@@ -55,20 +55,20 @@ async fn cacerts(
 }
 
 async fn csrattrs(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
 ) -> WebResult<Response> {
-    let caller = desk.context.caller(certificate.as_ref()).await.ok();
+    let caller = service.context.caller(certificate.as_ref()).await.ok();
     let authority = match &caller {
-        Some(facts) => desk.authorities.for_tenant(&facts.tenant)?,
-        None => desk.authorities.all().pop().ok_or(Refusal::NoIssuer)?,
+        Some(facts) => service.authorities.for_tenant(&facts.tenant)?,
+        None => service.authorities.all().pop().ok_or(Refusal::NoIssuer)?,
     };
     let role = caller.map_or(Role::Device, |facts| facts.role);
     Ok(answer(ATTRIBUTES, &authority.csr_attributes(role)))
 }
 
-async fn simpleenroll(State(desk): State<EnrollmentService>, request: Request) -> Response {
-    match enroll(&desk, request).await {
+async fn simpleenroll(State(service): State<EnrollmentService>, request: Request) -> Response {
+    match enroll(&service, request).await {
         Ok(handed_over) => certificate(&handed_over),
         // RFC 7030 section 4.2.3: 404 would say that there is no EST here.
         Err(Problem { refusal: Refusal::InvitationNotShown | Refusal::InvitationUnknown, .. }) => {
@@ -80,22 +80,22 @@ async fn simpleenroll(State(desk): State<EnrollmentService>, request: Request) -
 }
 
 async fn simplereenroll(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate_shown): Presented,
     request: Request,
 ) -> WebResult<Response> {
-    let old = desk.renewing(certificate_shown.as_ref()).await?;
+    let old = service.renewing(certificate_shown.as_ref()).await?;
     let csr = read_request(request).await?;
-    Ok(certificate(&desk.renew(&old, &csr, false).await?))
+    Ok(certificate(&service.renew(&old, &csr, false).await?))
 }
 
-async fn enroll(desk: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {
+async fn enroll(service: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {
     // Machines do not type: a short code, which can be guessed, is no password here.
     let code = password(request.headers()).filter(|code| InvitationCode::parse(code).is_some());
     let code = code.ok_or(Refusal::InvitationNotShown)?;
-    let desk = desk.clone().serving(Requester::of(request.extensions(), request.headers()));
+    let service = service.clone().serving(Requester::of(request.extensions(), request.headers()));
     let csr = read_request(request).await?;
-    Ok(desk.enroll(&code, &csr, false).await?)
+    Ok(service.enroll(&code, &csr, false).await?)
 }
 
 /// The password of HTTP Basic (RFC 7617).

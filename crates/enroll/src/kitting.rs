@@ -19,13 +19,13 @@ use tegata_core::{
 use tegata_storage::{Kitting, KittingPlace};
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, StrictJson, WebResult};
 
-pub(crate) fn routes(desk: EnrollmentService) -> Router {
+pub(crate) fn routes(service: EnrollmentService) -> Router {
     Router::new()
         .route("/kitting", get(page))
         .route("/api/v1/kitting/open", post(open))
         .route("/api/v1/kitting/enrollments", post(enroll))
         .route("/api/v1/kitting/deliveries", post(deliver))
-        .with_state(desk)
+        .with_state(service)
 }
 
 /// `POST {portal}/api/v1/kitting/open`. The code is a secret: it travels in a body, never in a URL.
@@ -114,48 +114,51 @@ struct KittingPage<'a> {
     contact: Option<&'a Contact>,
 }
 
-async fn page(State(desk): State<EnrollmentService>, ReaderLanguage(language): ReaderLanguage) -> HtmlPage {
-    let contact = desk.contact.as_ref();
-    let body = KittingPage { language, device_url: &desk.context.addresses.device, contact };
+async fn page(
+    State(service): State<EnrollmentService>,
+    ReaderLanguage(language): ReaderLanguage,
+) -> HtmlPage {
+    let contact = service.contact.as_ref();
+    let body = KittingPage { language, device_url: &service.context.addresses.device, contact };
     HtmlPage::new(language, language.pick("まとめて登録する", "Set up many devices"), &body)
         .contact(contact)
         .script("/assets/kitting.js")
-        .asking(&desk.context.addresses.probes)
+        .asking(&service.context.addresses.probes)
 }
 
 async fn open(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     StrictJson(body): StrictJson<OpenKittingRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let desk = desk.serving(guest);
-    let (kitting, places) = desk.open_kitting(&body.code).await?;
-    let contact = desk.guidance(&kitting.site).await.contact;
-    Ok((NO_STORE, Json(opened(&desk, kitting, places, &body.code, contact)?)))
+    let service = service.serving(requester);
+    let (kitting, places) = service.open_kitting(&body.code).await?;
+    let contact = service.guidance(&kitting.site).await.contact;
+    Ok((NO_STORE, Json(opened(&service, kitting, places, &body.code, contact)?)))
 }
 
 async fn enroll(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<KittingEnrollmentRequest>,
 ) -> WebResult<Response> {
-    let desk = desk.serving(guest.calling_itself(body.platform));
+    let service = service.serving(requester.calling_itself(body.platform));
     let label = match Name::label(body.label.as_deref().unwrap_or_default()) {
         Ok(label) => Some(label),
         Err(NotAName::Empty) => None,
         Err(unfit) => return Err(Problem::with_detail(Refusal::LabelUnfit, unfit.text(language))),
     };
-    let made = match desk.enroll_kitting(&body.code, &body.csr, label.as_ref()).await {
+    let made = match service.enroll_kitting(&body.code, &body.csr, label.as_ref()).await {
         Ok(made) => made,
         Err(Refusal::ApprovalPending) => {
-            return Ok(waiting::answer(desk.waiting_in_kitting(&body.code, &body.csr).await?));
+            return Ok(waiting::answer(service.waiting_in_kitting(&body.code, &body.csr).await?));
         }
         Err(refusal) => return Err(refusal.into()),
     };
     let kitted = KittingEnrollmentResponse {
         device_number: device_number(&made.handed_over.issued.device),
-        enrolled: EnrollmentResponse::new(&desk, made.handed_over)?,
+        enrolled: EnrollmentResponse::new(&service, made.handed_over)?,
         number: made.number,
         label: made.label,
         places: made.kitting.places,
@@ -165,33 +168,33 @@ async fn enroll(
 }
 
 async fn deliver(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     StrictJson(body): StrictJson<KittingDeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let desk = desk.serving(guest);
+    let service = service.serving(requester);
     let thumbprint = Thumbprint::parse(&body.thumbprint).ok_or(Refusal::RequestMalformed)?;
-    desk.deliver_kitting(&body.code, &thumbprint).await?;
+    service.deliver_kitting(&body.code, &thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn opened(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     kitting: Kitting,
     places: Vec<KittingPlace>,
     code: &str,
     contact: Option<Contact>,
 ) -> Result<OpenKittingResponse, Refusal> {
-    let addresses = &desk.context.addresses;
+    let addresses = &service.context.addresses;
     let next_label = kitting.label_of(places.last().map_or(0, |place| place.number) + 1);
     // No device's name says who it is before it is one.
-    let nobody = DeviceId::random(desk.context.entropy.as_ref());
+    let nobody = DeviceId::random(service.context.entropy.as_ref());
     let subject =
-        desk.common_name(&kitting.tenant, Role::Device, &nobody, &kitting.site_name, &next_label)?;
+        service.common_name(&kitting.tenant, Role::Device, &nobody, &kitting.site_name, &next_label)?;
     let qr = |text: &str| qr_svg(text).ok_or(Refusal::RequestMalformed);
     Ok(OpenKittingResponse {
         contact,
-        keys: desk.key_kinds(&kitting.tenant, Role::Device)?,
+        keys: service.key_kinds(&kitting.tenant, Role::Device)?,
         tenant: kitting.tenant_name,
         site: kitting.site_name,
         expires_at: kitting.expires_at,

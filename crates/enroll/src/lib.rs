@@ -52,8 +52,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 /// Routes of the portal listener.
-pub fn portal_routes(desk: EnrollmentService) -> Router {
-    let description = openapi::routes(&desk);
+pub fn portal_routes(service: EnrollmentService) -> Router {
+    let description = openapi::routes(&service);
     Router::new()
         .route("/", get(pages::home))
         .route("/enroll", get(pages::enroll))
@@ -63,14 +63,14 @@ pub fn portal_routes(desk: EnrollmentService) -> Router {
         .route("/api/v1/approvals/profile", post(waiting::ask_before))
         .route("/api/v1/deliveries", post(api::deliver_invited))
         .route("/api/v1/invitations/progress", post(progress::of_invitation))
-        .with_state(desk.clone())
-        .merge(kitting::routes(desk))
+        .with_state(service.clone())
+        .merge(kitting::routes(service))
         .merge(description)
         .merge(assets::routes())
 }
 
 /// Routes of the device listener.
-pub fn device_routes(desk: EnrollmentService) -> Router {
+pub fn device_routes(service: EnrollmentService) -> Router {
     Router::new()
         .route("/", get(device_page::get))
         .route("/calendar.ics", get(calendar::get))
@@ -81,7 +81,7 @@ pub fn device_routes(desk: EnrollmentService) -> Router {
         .route("/api/v1/deliveries", post(api::deliver))
         .route("/api/v1/handovers", post(api::hand_over))
         .route("/api/v1/renewals/progress", post(progress::of_renewal))
-        .with_state(desk.clone())
-        .merge(est::routes(desk))
+        .with_state(service.clone())
+        .merge(est::routes(service))
         .merge(assets::routes())
 }

@@ -8,8 +8,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 const DESCRIPTION: &str = include_str!("../openapi.json");
 
-pub(crate) fn routes(desk: &EnrollmentService) -> Router {
-    let addresses = &desk.context.addresses;
+pub(crate) fn routes(service: &EnrollmentService) -> Router {
+    let addresses = &service.context.addresses;
     let text = DESCRIPTION
         .replace("https://portal.example", &addresses.portal)
         .replace("https://device.example", &addresses.device);

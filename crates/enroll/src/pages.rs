@@ -24,12 +24,12 @@ struct EnrollPage<'a> {
 }
 
 pub(crate) async fn home(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
 ) -> HtmlPage {
-    let contact = desk.contact.as_ref();
-    let body = HomePage { language, device_url: &desk.context.addresses.device, contact };
+    let contact = service.contact.as_ref();
+    let body = HomePage { language, device_url: &service.context.addresses.device, contact };
     HtmlPage::new(language, language.pick("端末の通行手形", "A pass for your device"), &body)
         .script("/assets/home.js")
         .contact(contact)
@@ -37,16 +37,16 @@ pub(crate) async fn home(
 }
 
 pub(crate) async fn enroll(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     headers: HeaderMap,
 ) -> HtmlPage {
-    let contact = desk.contact.as_ref();
-    let body = EnrollPage { language, device_url: &desk.context.addresses.device, contact };
+    let contact = service.contact.as_ref();
+    let body = EnrollPage { language, device_url: &service.context.addresses.device, contact };
     HtmlPage::new(language, language.pick("証明書を入れる", "Put a certificate on this device"), &body)
         .script("/assets/enroll.js")
         .contact(contact)
-        .asking(&desk.context.addresses.probes)
+        .asking(&service.context.addresses.probes)
         .sending_forms()
         .compressed_for(&headers)
 }

@@ -26,13 +26,13 @@ struct ProbeResponse {
 }
 
 pub(crate) async fn get(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     headers: HeaderMap,
 ) -> Response {
     let seen: WebResult<_> =
-        desk.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
-            note_platform(&desk, &facts, &headers);
+        service.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
+            note_platform(&service, &facts, &headers);
             Json(ProbeResponse {
                 device: facts.device.clone(),
                 generation: facts.generation,
@@ -45,16 +45,16 @@ pub(crate) async fn get(
     let answer = response.headers_mut();
     answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer.insert(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = our_origin(&desk, &headers) {
+    if let Some(origin) = our_origin(&service, &headers) {
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     response
 }
 
-fn our_origin(desk: &EnrollmentService, headers: &HeaderMap) -> Option<HeaderValue> {
+fn our_origin(service: &EnrollmentService, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(ORIGIN)?;
-    let addresses = &desk.context.addresses;
+    let addresses = &service.context.addresses;
     [&addresses.portal, &addresses.device]
         .into_iter()
         .any(|ours| origin == ours.as_str())

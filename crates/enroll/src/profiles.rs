@@ -29,7 +29,7 @@ const MEDIA_TYPE: &str = "application/x-apple-aspen-config";
 #[derive(Clone)]
 pub struct ProfileService {
     /// Where the rights are looked at.
-    pub desk: EnrollmentService,
+    pub service: EnrollmentService,
     /// Without one profiles are handed out unsigned, which devices say to their users.
     pub signer: Arc<ArcSwapOption<ContentSigner>>,
     /// Whether keys must be attested by the device's maker, which only keys of its hardware can be.
@@ -96,7 +96,9 @@ impl ProfileService {
 
     fn answer(&self, text: String) -> WebResult<Response> {
         let bytes = match &*self.signer.load() {
-            Some(signer) => signer.sign(text.as_bytes(), self.desk.context.now()).ok_or(Refusal::Internal)?,
+            Some(signer) => {
+                signer.sign(text.as_bytes(), self.service.context.now()).ok_or(Refusal::Internal)?
+            }
             None => text.into_bytes(),
         };
         let headers = [
@@ -111,26 +113,26 @@ impl ProfileService {
 /// For somebody who is invited. The invitation is looked at, not used up: the device does that.
 async fn first(
     State(profiles): State<ProfileService>,
-    guest: Requester,
+    requester: Requester,
     StrictForm(wish): StrictForm<FirstProfileRequest>,
 ) -> WebResult<Response> {
-    if wish.by == ProfileProtocol::Scep && !profiles.desk.scep {
+    if wish.by == ProfileProtocol::Scep && !profiles.service.scep {
         return Err(Refusal::NotFound.into());
     }
     // An iPad says that it is a Mac, unless its page knows better.
-    let told = wish.platform.or_else(|| (guest.platform == Platform::Macos).then_some(Platform::Apple));
-    let desk = profiles.desk.clone().serving(guest.calling_itself(told));
-    let invitation = desk.open(&wish.code).await?;
-    let ticket = desk.read_ticket(TicketPurpose::Certificate, &wish.code).await?;
+    let told = wish.platform.or_else(|| (requester.platform == Platform::Macos).then_some(Platform::Apple));
+    let service = profiles.service.clone().serving(requester.calling_itself(told));
+    let invitation = service.open(&wish.code).await?;
+    let ticket = service.read_ticket(TicketPurpose::Certificate, &wish.code).await?;
     let right = if let Some(Ticket { right: TicketRight::Approved(id), .. }) = ticket {
         // Judged when somebody was asked; what was approved stays so on its way through the profile.
         TicketRight::Approved(id)
     } else {
         // The device that follows the profile does not say which it is: here it can still be told apart.
-        desk.would_permit(&invitation)?;
+        service.would_permit(&invitation)?;
         TicketRight::Invitation(invitation.id.clone())
     };
-    let ticket = desk.give_ticket(TicketPurpose::Certificate, right).await?;
+    let ticket = service.give_ticket(TicketPurpose::Certificate, right).await?;
     let profile = ConfigurationProfile {
         tenant: &invitation.tenant,
         tenant_name: &invitation.tenant_name,
@@ -141,7 +143,7 @@ async fn first(
             ProfileProtocol::Scep => PayloadKey::Scep,
         },
     };
-    let text = profile.text(&desk)?;
+    let text = profile.text(&service)?;
     profiles.answer(text)
 }
 
@@ -151,12 +153,13 @@ async fn next(
     Presented(certificate): Presented,
     StrictForm(wish): StrictForm<NextProfileRequest>,
 ) -> WebResult<Response> {
-    let desk = &profiles.desk;
-    let old = desk.renewing(certificate.as_ref()).await?;
+    let service = &profiles.service;
+    let old = service.renewing(certificate.as_ref()).await?;
     // The ACME server writes down by which invitation it knows a device.
-    desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?;
-    let device = desk.device(&old.device).await?;
-    let ticket = desk.give_ticket(TicketPurpose::Certificate, TicketRight::Renewal(old.thumbprint)).await?;
+    service.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?;
+    let device = service.device(&old.device).await?;
+    let ticket =
+        service.give_ticket(TicketPurpose::Certificate, TicketRight::Renewal(old.thumbprint)).await?;
     let profile = ConfigurationProfile {
         tenant: &device.tenant,
         tenant_name: &device.tenant_name,
@@ -164,6 +167,6 @@ async fn next(
         ticket: &ticket,
         key: profiles.key(wish.hardware_bound),
     };
-    let text = profile.text(desk)?;
+    let text = profile.text(service)?;
     profiles.answer(text)
 }

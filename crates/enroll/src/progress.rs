@@ -34,30 +34,30 @@ enum EnrollmentProgress {
 }
 
 pub(crate) async fn of_invitation(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     StrictJson(body): StrictJson<InvitationProgressRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let ticket = desk.read_ticket(TicketPurpose::Progress, &body.ticket).await?;
+    let ticket = service.read_ticket(TicketPurpose::Progress, &body.ticket).await?;
     let Some(TicketRight::Invitation(id)) = ticket.map(|ticket| ticket.right) else {
         return Err(Refusal::InvitationUnknown.into());
     };
-    let found = desk.context.ledger.invitation(&id).await.map_err(|error| error.refusal())?;
+    let found = service.context.ledger.invitation(&id).await.map_err(|error| error.refusal())?;
     let invitation = found.ok_or(Refusal::InvitationUnknown)?;
     let progress = match &invitation.device {
-        Some(device) => desk.progress(device, 0).await?,
-        None => invitation.admits(None, desk.context.now()).map(|()| EnrollmentProgress::Waiting)?,
+        Some(device) => service.progress(device, 0).await?,
+        None => invitation.admits(None, service.context.now()).map(|()| EnrollmentProgress::Waiting)?,
     };
     Ok((NO_STORE, Json(progress)))
 }
 
 /// For whichever certificate of the device the browser presents by now.
 pub(crate) async fn of_renewal(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<RenewalProgressRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let caller = desk.context.caller(certificate.as_ref()).await?;
-    Ok((NO_STORE, Json(desk.progress(&caller.device, i64::from(body.after)).await?)))
+    let caller = service.context.caller(certificate.as_ref()).await?;
+    Ok((NO_STORE, Json(service.progress(&caller.device, i64::from(body.after)).await?)))
 }
 
 impl EnrollmentService {

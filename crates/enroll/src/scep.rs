@@ -1,7 +1,7 @@
 //! SCEP (RFC 8894), below the public listener's `/scep`: for Apple devices with a SCEP payload, routers, and whatever
 //! manages devices. Messages are signed and encrypted themselves, so the way there is plain HTTP.
 //!
-//! A first certificate is authorised by an invitation, whose code is the challenge password; the next one by the
+//! A first certificate is authorized by an invitation, whose code is the challenge password; the next one by the
 //! certificate that signs the request. Both end at the same desk as the page. Who the device is comes from the ledger:
 //! names in a request are not read.
 //!
@@ -41,16 +41,16 @@ const BAD_MESSAGES: (u32, u32) = (100, 100_000);
 /// The door. Cloning shares it.
 #[derive(Clone)]
 pub struct ScepServer {
-    desk: EnrollmentService,
+    service: EnrollmentService,
     registrars: Arc<Registrars>,
     bad_messages: Arc<CodeGuesses>,
 }
 
 impl ScepServer {
     /// A door to a desk.
-    pub fn new(desk: EnrollmentService, registrars: Arc<Registrars>) -> Self {
+    pub fn new(service: EnrollmentService, registrars: Arc<Registrars>) -> Self {
         let (per_address, in_all) = BAD_MESSAGES;
-        Self { desk, registrars, bad_messages: Arc::new(CodeGuesses::limited(per_address, in_all)) }
+        Self { service, registrars, bad_messages: Arc::new(CodeGuesses::limited(per_address, in_all)) }
     }
 }
 
@@ -73,7 +73,7 @@ struct ScepQuery {
 
 async fn by_get(
     State(scep): State<ScepServer>,
-    guest: Requester,
+    requester: Requester,
     Query(asked): Query<ScepQuery>,
 ) -> WebResult<Response> {
     match asked.operation.as_str() {
@@ -84,7 +84,7 @@ async fn by_get(
             let base64: String =
                 asked.message.replace(' ', "+").chars().filter(|letter| !letter.is_whitespace()).collect();
             let message = from_base64(&base64).ok_or(Refusal::RequestMalformed)?;
-            scep.operate(&message, guest).await
+            scep.operate(&message, requester).await
         }
         _ => Err(no_such_operation()),
     }
@@ -92,7 +92,7 @@ async fn by_get(
 
 async fn by_post(
     State(scep): State<ScepServer>,
-    guest: Requester,
+    requester: Requester,
     Query(asked): Query<ScepQuery>,
     request: Request,
 ) -> WebResult<Response> {
@@ -100,7 +100,7 @@ async fn by_post(
         return Err(no_such_operation());
     }
     let message = body::read(request.into_body(), body::LIMIT).await?;
-    scep.operate(&message, guest).await
+    scep.operate(&message, requester).await
 }
 
 impl ScepServer {
@@ -109,16 +109,16 @@ impl ScepServer {
     async fn certificates(&self, name: &str) -> WebResult<Response> {
         let authority = self.authority(name)?;
         let registrar = self.registrar(&authority).await?;
-        let issuers = self.desk.context.ledger.issuers().await.map_err(|error| error.refusal())?;
+        let issuers = self.service.context.ledger.issuers().await.map_err(|error| error.refusal())?;
         let mut bag = vec![registrar.certificate()];
         bag.extend(upwards(&issuers, authority.issuer().id()));
         Ok(answer(CA_AND_RA, pkcs7::certs_only(&bag)))
     }
 
     /// Answers one message in kind, as long as it is one.
-    async fn operate(&self, bytes: &[u8], guest: Requester) -> WebResult<Response> {
-        let now = self.desk.context.now();
-        let attempt = self.bad_messages.begin(guest.address, now).ok_or_else(|| {
+    async fn operate(&self, bytes: &[u8], requester: Requester) -> WebResult<Response> {
+        let now = self.service.context.now();
+        let attempt = self.bad_messages.begin(requester.address, now).ok_or_else(|| {
             Problem::with_detail(Refusal::TooManyGuesses, "too many messages that could not be opened")
         })?;
         let message = match ScepMessage::parse(bytes) {
@@ -126,12 +126,12 @@ impl ScepServer {
             Err(NoMessage::Faulty(address, fault)) => return self.told(&address, fault).await,
             Err(NoMessage::Unanswerable) => return Err(unanswerable()),
         };
-        let desk = self.desk.clone().serving(guest);
+        let service = self.service.clone().serving(requester);
         let (authority, registrar) = self.addressee(&message).await?;
         let verified = message.verify();
         let outcome = match (&verified, &authority) {
             (Ok(verified), Some(authority)) => {
-                transactions::decide(&desk, &message, verified, authority, &registrar).await
+                transactions::decide(&service, &message, verified, authority, &registrar).await
             }
             // Whom it is for has ended, or never was: its sender has to ask for the certificates again.
             (Ok(_), None) => Err(Fault::RECIPIENT.into()),
@@ -157,7 +157,7 @@ impl ScepServer {
                 CertRep::Failure(denied.info, &text)
             }
         };
-        let entropy = self.desk.context.entropy.as_ref();
+        let entropy = self.service.context.entropy.as_ref();
         let mut response =
             answer(MESSAGE, reply.to(message.address(), &registrar, now, entropy).ok_or(Refusal::Internal)?);
         if let Err(denied) = outcome {
@@ -172,7 +172,7 @@ impl ScepServer {
         let registrar = self.registrar(&*self.authority("")?).await?;
         let denied = ScepDenial::from(fault);
         let text = denied.text();
-        let context = &self.desk.context;
+        let context = &self.service.context;
         let reply = CertRep::Failure(denied.info, &text);
         let reply = reply.to(address, &registrar, context.now(), context.entropy.as_ref());
         let mut response = answer(MESSAGE, reply.ok_or(Refusal::Internal)?);
@@ -182,8 +182,8 @@ impl ScepServer {
 
     /// The registrar that a message is for, with its CA. Without one somebody has to say so all the same.
     async fn addressee(&self, message: &ScepMessage) -> WebResult<(Option<Arc<IssuingCa>>, Arc<Registrar>)> {
-        let now = self.desk.context.now();
-        for authority in self.desk.authorities.all() {
+        let now = self.service.context.now();
+        for authority in self.service.authorities.all() {
             for id in message.recipients() {
                 let found = self.registrars.addressed(&authority, id, now).await.map_err(unavailable)?;
                 if let Some(registrar) = found {
@@ -196,12 +196,12 @@ impl ScepServer {
     }
 
     async fn registrar(&self, authority: &IssuingCa) -> WebResult<Arc<Registrar>> {
-        let now = self.desk.context.now();
+        let now = self.service.context.now();
         Ok(self.registrars.current(authority, now).await.map_err(unavailable)?)
     }
 
     fn authority(&self, name: &str) -> Result<Arc<IssuingCa>, Refusal> {
-        let authorities = &self.desk.authorities;
+        let authorities = &self.service.authorities;
         let named = IssuerId::parse(name).and_then(|id| authorities.at_work(&id));
         named.or_else(|| authorities.shared()).ok_or(Refusal::NoIssuer)
     }

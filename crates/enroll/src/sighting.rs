@@ -8,12 +8,12 @@ use tegata_storage::CertificateHolder;
 
 /// What a device says it is, for the list.
 pub(crate) fn note_platform(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     facts: &CertificateHolder,
     headers: &HeaderMap,
 ) -> Platform {
     let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let platform = Platform::of_user_agent(said);
-    desk.context.status.note_platform(facts, platform, desk.context.now());
+    service.context.status.note_platform(facts, platform, service.context.now());
     platform
 }

@@ -82,13 +82,13 @@ struct LossReceipt {
 
 /// `GET {device}/shop`.
 pub(crate) async fn get(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
 ) -> Response {
-    let shown = match desk.context.device(certificate.as_ref()).await {
-        Ok(facts) => show(&desk, &facts, &headers, language).await,
+    let shown = match service.context.device(certificate.as_ref()).await {
+        Ok(facts) => show(&service, &facts, &headers, language).await,
         Err(refusal) => Err(refusal),
     };
     match shown {
@@ -97,17 +97,17 @@ pub(crate) async fn get(
             let page = HtmlPage::new(language, title, &shop).contact(shop.contact.as_ref());
             page.script("/assets/shop.js").into_response()
         }
-        Err(refusal) => refuse(&desk, certificate.as_ref(), refusal, language).await,
+        Err(refusal) => refuse(&service, certificate.as_ref(), refusal, language).await,
     }
 }
 
 pub(crate) async fn report(
-    State(desk): State<EnrollmentService>,
+    State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<LossReportRequest>,
 ) -> WebResult<Json<LossReportResponse>> {
-    let facts = desk.context.device(certificate.as_ref()).await?;
-    Ok(Json(desk.report_lost(&facts, &body).await?))
+    let facts = service.context.device(certificate.as_ref()).await?;
+    Ok(Json(service.report_lost(&facts, &body).await?))
 }
 
 impl EnrollmentService {
@@ -175,49 +175,49 @@ impl EnrollmentService {
 }
 
 async fn show(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     facts: &CertificateHolder,
     headers: &HeaderMap,
     language: Language,
 ) -> Result<SitePage, Refusal> {
-    let ledger = &desk.context.ledger;
-    let platform = note_platform(desk, facts, headers);
-    let device = desk.device(&facts.device).await?;
-    let neighbours = ledger.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
+    let ledger = &service.context.ledger;
+    let platform = note_platform(service, facts, headers);
+    let device = service.device(&facts.device).await?;
+    let neighbors = ledger.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
     let takes = ledger.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
-    let own = |neighbour: SiteDevice| {
-        let is_this = neighbour.id == facts.device;
-        let now = desk.context.now();
+    let own = |neighbor: SiteDevice| {
+        let is_this = neighbor.id == facts.device;
+        let now = service.context.now();
         // What this very request says of it is not written down yet.
-        let fresh = SiteDevice { platform: Some(platform), seen_at: Some(now), ..neighbour.clone() };
-        shown(if is_this { fresh } else { neighbour }, is_this, language)
+        let fresh = SiteDevice { platform: Some(platform), seen_at: Some(now), ..neighbor.clone() };
+        shown(if is_this { fresh } else { neighbor }, is_this, language)
     };
     Ok(SitePage {
         language,
         tenant: device.tenant_name,
         site: device.site_name,
-        devices: neighbours.into_iter().map(own).collect(),
+        devices: neighbors.into_iter().map(own).collect(),
         takes_reports: takes == LossReports::On,
-        contact: desk.guidance(&facts.site).await.contact,
+        contact: service.guidance(&facts.site).await.contact,
     })
 }
 
-fn shown(neighbour: SiteDevice, is_this: bool, language: Language) -> SiteDeviceView {
-    let is_at_work = neighbour.state == DeviceState::Active;
+fn shown(neighbor: SiteDevice, is_this: bool, language: Language) -> SiteDeviceView {
+    let is_at_work = neighbor.state == DeviceState::Active;
     SiteDeviceView {
-        number: number(&neighbour.id),
-        id: neighbour.id.to_string(),
-        label: neighbour.label,
-        platform: platform_name(neighbour.platform, language),
-        state: match neighbour.state {
+        number: number(&neighbor.id),
+        id: neighbor.id.to_string(),
+        label: neighbor.label,
+        platform: platform_name(neighbor.platform, language),
+        state: match neighbor.state {
             DeviceState::Active => language.pick("使えます", "In use"),
             DeviceState::Suspended => language.pick("一時停止中", "Suspended"),
             DeviceState::Revoked | DeviceState::Retired => language.pick("停止済み", "Stopped"),
         },
         is_at_work,
         is_this,
-        since: if is_at_work { String::new() } else { moment(neighbour.changed_at, language) },
-        seen: neighbour.seen_at.map_or_else(
+        since: if is_at_work { String::new() } else { moment(neighbor.changed_at, language) },
+        seen: neighbor.seen_at.map_or_else(
             || language.pick("まだ使われていません", "Not used yet").to_owned(),
             |at| day(at, language),
         ),

@@ -38,15 +38,15 @@ struct ApprovalPendingResponse {
 }
 
 pub(crate) async fn ask(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<ApprovalStatusRequest>,
 ) -> WebResult<Response> {
-    let desk = desk.serving(guest);
-    let (approval, invitation) = desk.approval(&body.approval).await?;
-    match desk.resume(&invitation, &approval.key_hash, None).await {
-        Ok(handed_over) => EnrollmentResponse::answer(&desk, handed_over),
+    let service = service.serving(requester);
+    let (approval, invitation) = service.approval(&body.approval).await?;
+    match service.resume(&invitation, &approval.key_hash, None).await {
+        Ok(handed_over) => EnrollmentResponse::answer(&service, handed_over),
         Err(Refusal::ApprovalPending) => Ok(ApprovalPendingResponse::of(approval).answer()),
         Err(refusal) => Err(problem(refusal, &invitation, language)),
     }
@@ -79,39 +79,40 @@ struct ApprovedResponse {
 }
 
 pub(crate) async fn ask_before(
-    State(desk): State<EnrollmentService>,
-    guest: Requester,
+    State(service): State<EnrollmentService>,
+    requester: Requester,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<ProfileApprovalRequest>,
 ) -> WebResult<Response> {
-    let desk = desk.serving(guest.calling_itself(body.platform));
+    let service = service.serving(requester.calling_itself(body.platform));
     let approval = match (&body.code, &body.claim) {
         (Some(code), None) => {
-            let invitation = desk.open(code).await?;
-            let asked = desk.ask_before(&invitation).await;
+            let invitation = service.open(code).await?;
+            let asked = service.ask_before(&invitation).await;
             asked.map_err(|refusal| problem(refusal, &invitation, language))?
         }
-        (None, Some(claim)) => desk.claimed(claim).await?,
+        (None, Some(claim)) => service.claimed(claim).await?,
         _ => return Err(Refusal::RequestMalformed.into()),
     };
     match approval.state {
         ApprovalState::Declined => Err(Refusal::ApprovalDeclined.into()),
-        ApprovalState::Waiting if approval.is_over(desk.context.now()) => {
+        ApprovalState::Waiting if approval.is_over(service.context.now()) => {
             Err(Refusal::InvitationExpired.into())
         }
         ApprovalState::Waiting => {
-            let claim =
-                desk.give_ticket(TicketPurpose::Approval, TicketRight::Approved(approval.id.clone())).await?;
+            let claim = service
+                .give_ticket(TicketPurpose::Approval, TicketRight::Approved(approval.id.clone()))
+                .await?;
             let wait = [(RETRY_AFTER, PAUSE.as_secs().to_string())];
             let told = ApprovalClaim { waiting: ApprovalPendingResponse::of(approval), claim };
             Ok((StatusCode::ACCEPTED, NO_STORE, wait, Json(told)).into_response())
         }
         ApprovalState::Granted => {
             let code =
-                desk.give_ticket(TicketPurpose::Certificate, TicketRight::Approved(approval.id)).await?;
-            desk.open(&code).await?;
+                service.give_ticket(TicketPurpose::Certificate, TicketRight::Approved(approval.id)).await?;
+            service.open(&code).await?;
             let progress = TicketRight::Invitation(approval.invitation);
-            let progress = desk.give_ticket(TicketPurpose::Progress, progress).await?;
+            let progress = service.give_ticket(TicketPurpose::Progress, progress).await?;
             Ok((StatusCode::OK, NO_STORE, Json(ApprovedResponse { code, progress })).into_response())
         }
     }
@@ -129,7 +130,7 @@ impl EnrollmentService {
 
 /// What becomes of a request for a first certificate that the desk did not serve.
 pub(crate) async fn told(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     code: &str,
     csr: &str,
     refusal: Refusal,
@@ -138,11 +139,11 @@ pub(crate) async fn told(
     if !matches!(refusal, Refusal::ApprovalPending | Refusal::OutsideHours) {
         return Err(refusal.into());
     }
-    let invitation = desk.find(code).await?;
+    let invitation = service.find(code).await?;
     if refusal == Refusal::OutsideHours {
         return Err(problem(refusal, &invitation, language));
     }
-    let known = desk.approval_for(&invitation, &parse(csr)?.key_hash()).await?;
+    let known = service.approval_for(&invitation, &parse(csr)?.key_hash()).await?;
     Ok(ApprovalPendingResponse::of(known.ok_or(Refusal::Unavailable)?).answer())
 }
 

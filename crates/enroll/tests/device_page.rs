@@ -2,40 +2,40 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+mod fixture;
 #[path = "../../ca/tests/support/mod.rs"]
 mod support;
-#[allow(dead_code)]
-mod world;
 
 use axum::body::Body;
+use fixture::{EnrollFixture, EnrollResponse, certificate, fresh_csr, presenting};
 use http::{Request, StatusCode};
 use std::time::Duration;
 use support::DAY;
 use tegata_core::{DeviceId, RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
 use tegata_web::PeerCertificate;
-use world::{EnrollFixture, EnrollResponse, certificate, fresh_csr, presenting};
 
 #[tokio::test]
 async fn a_good_device_shows_when_it_is_due_and_the_number_that_support_types() {
-    let (world, certificate, device) = enrolled().await;
-    let page = read(&world, "/?lang=ja", &certificate).await;
+    let (fixture, certificate, device) = enrolled().await;
+    let page = read(&fixture, "/?lang=ja", &certificate).await;
     assert_eq!(page.status, StatusCode::OK);
     let number = &device.as_str()[..8];
     assert!(page.text.contains(number), "{}", page.text);
-    let found = world.house.ledger.devices_numbered(number).await.unwrap();
+    let found = fixture.ca.ledger.devices_numbered(number).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, device);
 }
 
 #[tokio::test]
 async fn a_calendar_entry_keeps_its_identifier_and_moves_with_the_renewal() {
-    let (world, old, device) = enrolled().await;
-    let first = read(&world, "/calendar.ics?lang=en", &old).await;
+    let (fixture, old, device) = enrolled().await;
+    let first = read(&fixture, "/calendar.ics?lang=en", &old).await;
     assert_eq!(first.headers["content-type"], "text/calendar; charset=utf-8");
-    world.pass_time(DAY * 340).await;
-    let renewed = certificate(&world.renew(&old, &fresh_csr()).await);
-    let second = read(&world, "/calendar.ics?lang=en", &renewed).await;
+    fixture.pass_time(DAY * 340).await;
+    let renewed = certificate(&fixture.renew(&old, &fresh_csr()).await);
+    let second = read(&fixture, "/calendar.ics?lang=en", &renewed).await;
     let line = |calendar: &EnrollResponse, name: &str| {
         let start = format!("{name}:");
         calendar.text.lines().find(|line| line.starts_with(&start)).unwrap().to_owned()
@@ -48,67 +48,67 @@ async fn a_calendar_entry_keeps_its_identifier_and_moves_with_the_renewal() {
 
 #[tokio::test]
 async fn whoever_is_refused_reads_since_when_and_by_what_and_the_calendar_says_no() {
-    let (world, certificate, _) = enrolled().await;
-    world.act(&certificate, DeviceAction::Suspend).await;
-    is_told(&world, &certificate, "C-07", "停止した日時").await;
-    world.act(&certificate, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
-    is_told(&world, &certificate, "C-06", "停止した日時").await;
+    let (fixture, certificate, _) = enrolled().await;
+    fixture.act(&certificate, DeviceAction::Suspend).await;
+    is_told(&fixture, &certificate, "C-07", "停止した日時").await;
+    fixture.act(&certificate, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    is_told(&fixture, &certificate, "C-06", "停止した日時").await;
 
-    let (world, certificate, _) = enrolled().await;
-    suspend_tenant(&world).await;
-    is_told(&world, &certificate, "C-07", "法人の利用を停止した日時").await;
+    let (fixture, certificate, _) = enrolled().await;
+    suspend_tenant(&fixture).await;
+    is_told(&fixture, &certificate, "C-07", "法人の利用を停止した日時").await;
 
-    let (world, certificate, _) = enrolled().await;
-    world.supersede(&certificate).await;
-    is_told(&world, &certificate, "C-08", "新しい証明書を入れた日").await;
+    let (fixture, certificate, _) = enrolled().await;
+    fixture.supersede(&certificate).await;
+    is_told(&fixture, &certificate, "C-08", "新しい証明書を入れた日").await;
 
-    let (world, certificate, _) = enrolled().await;
-    world.pass_time(DAY * 366).await;
-    is_told(&world, &certificate, "C-04", "期限が切れた日").await;
+    let (fixture, certificate, _) = enrolled().await;
+    fixture.pass_time(DAY * 366).await;
+    is_told(&fixture, &certificate, "C-04", "期限が切れた日").await;
 
-    let (world, certificate, _) = enrolled().await;
-    world.clock.set(support::NOW.minus(Duration::from_hours(48)));
-    is_told(&world, &certificate, "C-05", "使えるようになる日時").await;
+    let (fixture, certificate, _) = enrolled().await;
+    fixture.clock.set(support::NOW.minus(Duration::from_hours(48)));
+    is_told(&fixture, &certificate, "C-05", "使えるようになる日時").await;
 }
 
 #[tokio::test]
 async fn whoever_shows_a_certificate_of_others_learns_nothing_about_devices() {
-    let (world, certificate, device) = enrolled().await;
+    let (fixture, certificate, device) = enrolled().await;
     let foreign = PeerCertificate { path: tegata_web::TrustVerdict::Foreign, ..certificate };
-    let page = read(&world, "/?lang=ja", &foreign).await;
+    let page = read(&fixture, "/?lang=ja", &foreign).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
     assert!(page.text.contains("C-02") && !page.text.contains(&device.as_str()[..8]), "{}", page.text);
     assert!(!page.text.contains("受付PC"));
 }
 
-async fn is_told(world: &EnrollFixture, certificate: &PeerCertificate, code: &str, fact: &str) {
-    let page = read(world, "/?lang=ja", certificate).await;
+async fn is_told(fixture: &EnrollFixture, certificate: &PeerCertificate, code: &str, fact: &str) {
+    let page = read(fixture, "/?lang=ja", certificate).await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{code}");
     for words in [code, fact, "受付PC", "端末番号"] {
         assert!(page.text.contains(words), "{code}: {words} in {}", page.text);
     }
-    let calendar = read(world, "/calendar.ics", certificate).await;
+    let calendar = read(fixture, "/calendar.ics", certificate).await;
     assert_eq!((calendar.status, &calendar.json["code"]), (StatusCode::UNAUTHORIZED, &code.into()));
 }
 
-async fn suspend_tenant(world: &EnrollFixture) {
-    let ledger = &world.house.ledger;
+async fn suspend_tenant(fixture: &EnrollFixture) {
+    let ledger = &fixture.ca.ledger;
     let tenant = ledger.tenants().await.unwrap().remove(0).id;
     let mut transaction = ledger.begin(support::NOW).await.unwrap();
     transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &support::OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
-    world.pass_time(Duration::from_secs(0)).await;
+    fixture.pass_time(Duration::from_secs(0)).await;
 }
 
 async fn enrolled() -> (EnrollFixture, PeerCertificate, DeviceId) {
-    let world = EnrollFixture::new().await;
-    let answer = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
+    let fixture = EnrollFixture::new().await;
+    let answer = fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await;
     let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
     let certificate = certificate(&answer);
-    world.probe(Some(&certificate), None).await;
-    (world, certificate, device)
+    fixture.probe(Some(&certificate), None).await;
+    (fixture, certificate, device)
 }
 
-async fn read(world: &EnrollFixture, path: &str, certificate: &PeerCertificate) -> EnrollResponse {
-    world.send(presenting(Request::get(path).body(Body::empty()).unwrap(), certificate)).await
+async fn read(fixture: &EnrollFixture, path: &str, certificate: &PeerCertificate) -> EnrollResponse {
+    fixture.send(presenting(Request::get(path).body(Body::empty()).unwrap(), certificate)).await
 }

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+mod fixture;
 #[path = "../../ca/tests/support/mod.rs"]
 mod support;
-#[allow(dead_code)]
-mod world;
 
 #[allow(dead_code)]
 #[path = "../../../tests/src/scep/encoding.rs"]
@@ -16,6 +16,7 @@ mod messages;
 
 use axum::Router;
 use axum::body::Body;
+use fixture::EnrollFixture;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use messages::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
@@ -30,7 +31,6 @@ use tegata_storage::DeviceAction;
 use tegata_web::PeerAddress;
 use tempfile::TempDir;
 use tower::ServiceExt;
-use world::EnrollFixture;
 use zeroize::Zeroizing;
 
 /// A safe without a lock.
@@ -48,7 +48,7 @@ impl KeySafe for Drawer {
 
 /// A world with the door, and a client before it.
 struct ScepDoor {
-    world: EnrollFixture,
+    fixture: EnrollFixture,
     routes: Router,
     client: Scribe,
     _folder: TempDir,
@@ -56,30 +56,30 @@ struct ScepDoor {
 
 impl ScepDoor {
     async fn open() -> Self {
-        let house = CaFixture::found(LedgerPlace::sqlite()).await;
+        let ca = CaFixture::found(LedgerPlace::sqlite()).await;
         let shared =
-            IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
-        Self::of(house, vec![shared]).await
+            IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, at_work: true };
+        Self::of(ca, vec![shared]).await
     }
 
-    async fn of(house: CaFixture, posts: Vec<IssuerAssignment>) -> Self {
-        let world = EnrollFixture::with(house, posts).await;
-        let registrars = Registrars::new(Arc::new(Drawer), world.house.entropy.clone());
-        let door = scep_routes(ScepServer::new(world.desk.clone(), Arc::new(registrars)));
+    async fn of(ca: CaFixture, posts: Vec<IssuerAssignment>) -> Self {
+        let fixture = EnrollFixture::with(ca, posts).await;
+        let registrars = Registrars::new(Arc::new(Drawer), fixture.ca.entropy.clone());
+        let door = scep_routes(ScepServer::new(fixture.enrollment.clone(), Arc::new(registrars)));
         let folder = tempfile::tempdir().unwrap();
         let bag = certificates(&door, "").await;
         let client = Scribe::new(folder.path().into(), &bag);
-        Self { world, routes: door, client, _folder: folder }
+        Self { fixture, routes: door, client, _folder: folder }
     }
 
     /// Goes on to this moment; the client hears who speaks for the CA now.
     async fn move_to(&mut self, now: Timestamp) {
-        self.world.clock.set(now);
+        self.fixture.clock.set(now);
         self.client.hear_of(&certificates(&self.routes, "").await);
     }
 
     async fn send(&mut self, message: &Message<'_>) -> Reply {
-        self.client.reads_at = Some(self.world.clock.now().seconds());
+        self.client.reads_at = Some(self.fixture.clock.now().seconds());
         let (bytes, nonce) = self.client.put_together(message);
         let request = Request::post("/scep?operation=PKIOperation").body(Body::from(bytes)).unwrap();
         let answer = asked(&self.routes, request).await;
@@ -87,14 +87,14 @@ impl ScepDoor {
     }
 
     /// `NAME.pem` is a device's certificate from now on.
-    async fn enrol(&mut self, tenant: &TenantId, name: &str) -> DeviceId {
+    async fn enroll(&mut self, tenant: &TenantId, name: &str) -> DeviceId {
         self.client.new_key(name);
-        let now = self.world.clock.now();
-        let (code, _) = self.world.house.invite_to(tenant, Role::Device, now).await;
+        let now = self.fixture.clock.now();
+        let (code, _) = self.fixture.ca.invite_to(tenant, Role::Device, now).await;
         let message = self.client.first(name, name, code.reveal());
         let reply = self.send(&message).await;
         self.client.keep(&reply, name);
-        self.world.house.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().device
+        self.fixture.ca.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().device
     }
 
     async fn renew(&mut self, signer: &str, next: &str) -> Reply {
@@ -106,18 +106,18 @@ impl ScepDoor {
     /// Nothing comes of it but the refusal, which is written down, under the device's name if it has one.
     async fn refuses(&mut self, message: &Message<'_>, code: &str, of: Option<&DeviceId>) {
         // Each begins anew: repetitions are counted, and written down later.
-        self.world.house.ledger.write_refusals(self.world.clock.now(), true).await.unwrap();
-        let (certificates, lines) = (self.world.certificates().await, self.refusals(of).await);
+        self.fixture.ca.ledger.write_refusals(self.fixture.clock.now(), true).await.unwrap();
+        let (certificates, lines) = (self.fixture.certificates().await, self.refusals(of).await);
         let reply = self.send(message).await;
         assert!(reply.is_ours && reply.status == "2" && reply.bag.is_empty(), "{reply:?}");
         assert_eq!(reply.fail_info, "2", "badRequest: {reply:?}");
         assert!(reply.text.starts_with(code), "{code}: {reply:?}");
-        assert_eq!(self.world.certificates().await, certificates, "nothing is issued");
+        assert_eq!(self.fixture.certificates().await, certificates, "nothing is issued");
         assert_eq!(self.refusals(of).await, lines + 1, "{code} is written down");
     }
 
     async fn refusals(&self, of: Option<&DeviceId>) -> usize {
-        let ledger = &self.world.house.ledger;
+        let ledger = &self.fixture.ca.ledger;
         let entries = match of {
             Some(device) => ledger.audit_of(device, 1000).await.unwrap(),
             None => ledger.audit_entries(0, 100_000).await.unwrap(),
@@ -126,12 +126,12 @@ impl ScepDoor {
     }
 
     async fn first_tenant(&self) -> TenantId {
-        self.world.house.ledger.tenants().await.unwrap().remove(0).id
+        self.fixture.ca.ledger.tenants().await.unwrap().remove(0).id
     }
 
     /// The last moment of a certificate.
     async fn end_of(&self, name: &str) -> Timestamp {
-        self.world.house.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().not_after
+        self.fixture.ca.ledger.holding(&self.thumbprint(name)).await.unwrap().unwrap().not_after
     }
 
     fn thumbprint(&self, name: &str) -> Thumbprint {
@@ -160,13 +160,13 @@ async fn asked(door: &Router, mut request: Request<Body>) -> Vec<u8> {
 async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
     let mut door = ScepDoor::open().await;
     let tenant = door.first_tenant().await;
-    let punctual = door.enrol(&tenant, "punctual").await;
-    let late = door.enrol(&tenant, "late").await;
+    let punctual = door.enroll(&tenant, "punctual").await;
+    let late = door.enroll(&tenant, "late").await;
     let end = door.end_of("late").await;
     door.move_to(end).await;
     let reply = door.renew("punctual", "in-time").await;
     door.client.keep(&reply, "in-time");
-    assert_eq!(door.world.house.ledger.certificates_of(&punctual).await.unwrap().len(), 2);
+    assert_eq!(door.fixture.ca.ledger.certificates_of(&punctual).await.unwrap().len(), 2);
 
     for wait in [Duration::from_millis(1), DAY, 400 * DAY] {
         door.move_to(end.plus(wait)).await;
@@ -179,8 +179,8 @@ async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
     let content = door.client.request("late", "x", "");
     door.refuses(&message(PKCS_REQ, "late", "late-first", content), "C-04", Some(&late)).await;
     // Nor is the key taken once more with a right of its own.
-    let now = door.world.clock.now();
-    let (code, _) = door.world.house.invite_to(&tenant, Role::Device, now).await;
+    let now = door.fixture.clock.now();
+    let (code, _) = door.fixture.ca.invite_to(&tenant, Role::Device, now).await;
     let again = door.client.first("late", "late-again", code.reveal());
     door.refuses(&again, "K-05", None).await;
 }
@@ -189,47 +189,46 @@ async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
 async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
     let mut door = ScepDoor::open().await;
     let tenant = door.first_tenant().await;
-    let stolen = door.enrol(&tenant, "stolen").await;
-    door.world.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
+    let stolen = door.enroll(&tenant, "stolen").await;
+    door.fixture.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
     door.client.new_key("next");
     let content = door.client.request("next", "x", "");
     door.refuses(&message(RENEWAL_REQ, "stolen", "one", content.clone()), "C-06", Some(&stolen)).await;
     door.refuses(&message(CERT_POLL, "stolen", "one", content), "C-06", Some(&stolen)).await;
     let bare = door.client.request("stolen", "x", "");
     door.refuses(&message(PKCS_REQ, "stolen", "two", bare), "C-06", Some(&stolen)).await;
-    let (code, invitation) = door.world.house.invite_to(&tenant, Role::Device, NOW).await;
+    let (code, invitation) = door.fixture.ca.invite_to(&tenant, Role::Device, NOW).await;
     let with_code = door.client.first("stolen", "three", code.reveal());
     door.refuses(&with_code, "K-05", None).await;
-    let after = door.world.house.invitation(&code).await;
+    let after = door.fixture.ca.invitation(&code).await;
     assert!(after.id == invitation.id && after.device.is_none(), "the invitation is left to an honest key");
 }
 
 #[tokio::test]
 async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
-    let house = CaFixture::found(LedgerPlace::sqlite()).await;
-    let own = house.add_tenant("みどり薬局", NOW).await;
-    let shared =
-        IssuerAssignment { authority: Arc::new(house.taking_rsa().await), tenant: None, at_work: true };
-    let silo = Arc::new(house.another_authority(1, NOW).await);
+    let ca = CaFixture::found(LedgerPlace::sqlite()).await;
+    let own = ca.add_tenant("みどり薬局", NOW).await;
+    let shared = IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, at_work: true };
+    let silo = Arc::new(ca.another_authority(1, NOW).await);
     let name = silo.issuer().id().to_string();
     let posts = vec![shared, IssuerAssignment { authority: silo, tenant: Some(own.clone()), at_work: true }];
-    let mut door = ScepDoor::of(house, posts).await;
-    let neighbour = door.first_tenant().await;
-    let stranger = door.enrol(&neighbour, "stranger").await;
-    let native = door.enrol(&own, "native").await;
+    let mut door = ScepDoor::of(ca, posts).await;
+    let neighbor = door.first_tenant().await;
+    let stranger = door.enroll(&neighbor, "stranger").await;
+    let native = door.enroll(&own, "native").await;
 
     door.client.hear_of(&certificates(&door.routes, &name).await);
     let reply = door.renew("native", "native-2").await;
     door.client.keep(&reply, "native-2");
-    assert_eq!(door.world.house.ledger.certificates_of(&native).await.unwrap().len(), 2);
+    assert_eq!(door.fixture.ca.ledger.certificates_of(&native).await.unwrap().len(), 2);
 
     door.client.new_key("next");
     let content = door.client.request("next", "native", "");
     door.refuses(&message(RENEWAL_REQ, "stranger", "native-2", content), "C-02", Some(&stranger)).await;
-    let (code, invitation) = door.world.house.invite_to(&neighbour, Role::Device, NOW).await;
+    let (code, invitation) = door.fixture.ca.invite_to(&neighbor, Role::Device, NOW).await;
     let misled = door.client.first("next", "misled", code.reveal());
     door.refuses(&misled, "I-01", None).await;
-    assert!(door.world.house.invitation(&code).await.device.is_none(), "{invitation:?} is still good");
+    assert!(door.fixture.ca.invitation(&code).await.device.is_none(), "{invitation:?} is still good");
 
     // At the CA that serves both, it gets its own, under whatever name another's request went.
     door.client.hear_of(&certificates(&door.routes, "").await);
@@ -243,6 +242,6 @@ async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
     let reply = door.send(&message(RENEWAL_REQ, "stranger", "native-2", content)).await;
     door.client.keep(&reply, "next");
     let renewed = door.thumbprint("next");
-    let holder = door.world.house.ledger.holding(&renewed).await.unwrap().unwrap();
+    let holder = door.fixture.ca.ledger.holding(&renewed).await.unwrap().unwrap();
     assert_eq!(holder.device, stranger);
 }

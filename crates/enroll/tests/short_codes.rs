@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+mod fixture;
 #[path = "../../ca/tests/support/mod.rs"]
 mod support;
-#[allow(dead_code)]
-mod world;
 
 use axum::body::Body;
+use fixture::{EnrollFixture, enrolling, fresh_csr, is_problem, post};
 use http::{Request, StatusCode};
 use serde_json::json;
 use std::time::Duration;
@@ -15,58 +16,57 @@ use support::{NOW, OPERATOR};
 use tegata_core::id::InvitationCode;
 use tegata_core::{Refusal, Role, ShortCode};
 use tegata_web::{BehindProxy, PeerAddress};
-use world::{EnrollFixture, enrolling, fresh_csr, is_problem, post};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn what_was_read_out_is_typed_and_becomes_a_certificate_like_a_link() {
-    let (world, typed, _) = invited().await;
-    let opened = world.portal("/api/v1/invitations/open", &json!({"code": typed})).await;
+    let (fixture, typed, _) = invited().await;
+    let opened = fixture.portal("/api/v1/invitations/open", &json!({"code": typed})).await;
     assert_eq!(opened.status, StatusCode::OK, "{}", opened.text);
     let sloppy = typed.to_lowercase().replace('-', " ").replace('0', "o");
-    let answer = world.enroll(&sloppy, &fresh_csr()).await;
+    let answer = fixture.enroll(&sloppy, &fresh_csr()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let delivery = json!({"code": typed, "thumbprint": answer.json["thumbprint"]});
-    assert_eq!(world.portal("/api/v1/deliveries", &delivery).await.status, StatusCode::NO_CONTENT);
-    let again = world.enroll(&typed, &fresh_csr()).await;
+    assert_eq!(fixture.portal("/api/v1/deliveries", &delivery).await.status, StatusCode::NO_CONTENT);
+    let again = fixture.enroll(&typed, &fresh_csr()).await;
     is_problem(&again, Refusal::InvitationUsed);
 }
 
 #[tokio::test]
 async fn a_short_code_ends_before_its_invitation_does() {
-    let (world, typed, link) = invited().await;
-    world.clock.set(NOW.plus(HOUR).plus(Duration::from_millis(1)));
-    world.refuses(Refusal::ShortCodeUnknown, opening(&typed, 1)).await;
-    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
+    let (fixture, typed, link) = invited().await;
+    fixture.clock.set(NOW.plus(HOUR).plus(Duration::from_millis(1)));
+    fixture.refuses(Refusal::ShortCodeUnknown, opening(&typed, 1)).await;
+    assert_eq!(fixture.send(opening(&link, 1)).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn whoever_guesses_is_shut_out_while_links_and_other_places_go_on() {
-    let (world, typed, link) = invited().await;
+    let (fixture, typed, link) = invited().await;
     for last in 0..10 {
         let wrong = format!("0000-000{last}");
-        is_problem(&world.send(opening(&wrong, 1)).await, Refusal::ShortCodeUnknown);
+        is_problem(&fixture.send(opening(&wrong, 1)).await, Refusal::ShortCodeUnknown);
     }
-    is_problem(&world.send(opening(&typed, 1)).await, Refusal::TooManyGuesses);
+    is_problem(&fixture.send(opening(&typed, 1)).await, Refusal::TooManyGuesses);
     let mut enrolling = enrolling(&typed, &fresh_csr());
     enrolling.extensions_mut().insert(from(1));
-    is_problem(&world.send(enrolling).await, Refusal::TooManyGuesses);
-    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
-    assert_eq!(world.send(opening(&typed, 2)).await.status, StatusCode::OK);
-    world.clock.set(NOW.plus(Duration::from_mins(10)));
-    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK);
+    is_problem(&fixture.send(enrolling).await, Refusal::TooManyGuesses);
+    assert_eq!(fixture.send(opening(&link, 1)).await.status, StatusCode::OK);
+    assert_eq!(fixture.send(opening(&typed, 2)).await.status, StatusCode::OK);
+    fixture.clock.set(NOW.plus(Duration::from_mins(10)));
+    assert_eq!(fixture.send(opening(&typed, 1)).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
-    let (world, typed, link) = invited().await;
-    let before = world.house.ledger.verify_audit().await.unwrap().unwrap();
+    let (fixture, typed, link) = invited().await;
+    let before = fixture.ca.ledger.verify_audit().await.unwrap().unwrap();
     let wrong = |path: &str| {
-        let code = InvitationCode::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let code = InvitationCode::random(fixture.ca.entropy.as_ref()).reveal().to_owned();
         let mut request = post(path, json!({"code": code}).to_string());
         request.extensions_mut().insert(from(1));
-        world.send(request)
+        fixture.send(request)
     };
     for number in 0..100 {
         let path = ["/api/v1/invitations/open", "/api/v1/kitting/open"][number % 2];
@@ -74,55 +74,59 @@ async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
     }
     is_problem(&wrong("/api/v1/invitations/open").await, Refusal::TooManyLinks);
     is_problem(&wrong("/api/v1/kitting/open").await, Refusal::TooManyLinks);
-    assert_eq!(world.send(opening(&link, 1)).await.status, StatusCode::OK);
-    assert_eq!(world.send(opening(&typed, 1)).await.status, StatusCode::OK, "a short code has its own count");
+    assert_eq!(fixture.send(opening(&link, 1)).await.status, StatusCode::OK);
+    assert_eq!(
+        fixture.send(opening(&typed, 1)).await.status,
+        StatusCode::OK,
+        "a short code has its own count"
+    );
     for _ in 0..20 {
-        let code = InvitationCode::random(world.house.entropy.as_ref()).reveal().to_owned();
+        let code = InvitationCode::random(fixture.ca.entropy.as_ref()).reveal().to_owned();
         let mut request = enrolling(&code, &fresh_csr());
         request.extensions_mut().insert(from(1));
-        is_problem(&world.send(request).await, Refusal::TooManyLinks);
+        is_problem(&fixture.send(request).await, Refusal::TooManyLinks);
     }
-    let after = world.house.ledger.verify_audit().await.unwrap().unwrap();
+    let after = fixture.ca.ledger.verify_audit().await.unwrap().unwrap();
     assert_eq!(after, before + 1, "strangers are one entry of the audit log, however often they come");
     let mut request = enrolling(&link, &fresh_csr());
     request.extensions_mut().insert(from(1));
-    assert_eq!(world.send(request).await.status, StatusCode::CREATED);
-    world.clock.set(NOW.plus(Duration::from_mins(10)));
+    assert_eq!(fixture.send(request).await.status, StatusCode::CREATED);
+    fixture.clock.set(NOW.plus(Duration::from_mins(10)));
     is_problem(&wrong("/api/v1/invitations/open").await, Refusal::InvitationUnknown);
 }
 
 #[tokio::test]
 async fn wrong_short_codes_of_unknown_origin_shut_out_nobody() {
-    let (world, typed, _) = invited().await;
+    let (fixture, typed, _) = invited().await;
     let request = |code: &str| {
         let mut request = post("/api/v1/invitations/open", json!({"code": code}).to_string());
         request.extensions_mut().insert(BehindProxy);
         request
     };
     for last in 0..10 {
-        is_problem(&world.send(request(&format!("0000-000{last}"))).await, Refusal::ShortCodeUnknown);
+        is_problem(&fixture.send(request(&format!("0000-000{last}"))).await, Refusal::ShortCodeUnknown);
     }
-    assert_eq!(world.send(request(&typed)).await.status, StatusCode::OK);
+    assert_eq!(fixture.send(request(&typed)).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_withdrawn_invitations_short_code_is_withdrawn_too() {
-    let (world, typed, link) = invited().await;
-    world.withdraw(&link).await;
-    world.refuses(Refusal::InvitationWithdrawn, opening(&typed, 1)).await;
+    let (fixture, typed, link) = invited().await;
+    fixture.withdraw(&link).await;
+    fixture.refuses(Refusal::InvitationWithdrawn, opening(&typed, 1)).await;
 }
 
 /// A world, an invitation's short code as it is read out, and the code of its link.
 async fn invited() -> (EnrollFixture, String, String) {
-    let world = EnrollFixture::new().await;
-    let link = world.invite(Role::Device).await;
-    let invitation = world.house.invitation(&InvitationCode::parse(&link).unwrap()).await;
-    let code = ShortCode::random(world.house.entropy.as_ref());
+    let fixture = EnrollFixture::new().await;
+    let link = fixture.invite(Role::Device).await;
+    let invitation = fixture.ca.invitation(&InvitationCode::parse(&link).unwrap()).await;
+    let code = ShortCode::random(fixture.ca.entropy.as_ref());
     let hash = code.hash(&support::installation());
-    let mut transaction = world.house.ledger.begin(NOW).await.unwrap();
+    let mut transaction = fixture.ca.ledger.begin(NOW).await.unwrap();
     transaction.set_short_code(&invitation.id, &hash, NOW.plus(HOUR), &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
-    (world, code.reveal().to_string(), link)
+    (fixture, code.reveal().to_string(), link)
 }
 
 fn opening(code: &str, place: u8) -> Request<Body> {

@@ -2,111 +2,111 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+mod fixture;
 #[path = "../../ca/tests/support/mod.rs"]
 mod support;
-#[allow(dead_code)]
-mod world;
 
 use axum::body::Body;
+use fixture::{EnrollFixture, enrolling, fresh_csr, post, presenting};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::NOW;
 use tegata_core::{Refusal, Role};
 use tegata_web::PeerCertificate;
-use world::{EnrollFixture, enrolling, fresh_csr, post, presenting};
 
 const LIFE: Duration = Duration::from_mins(30);
 const MOMENT: Duration = Duration::from_millis(1);
 
 #[tokio::test]
-async fn what_a_profile_holds_enrols_once_and_for_half_an_hour() {
-    let world = EnrollFixture::new().await;
-    let code = world.invite(Role::Device).await;
-    let ticket = ticket(&world, form(&format!("code={code}"))).await;
+async fn what_a_profile_holds_enrolls_once_and_for_half_an_hour() {
+    let fixture = EnrollFixture::new().await;
+    let code = fixture.invite(Role::Device).await;
+    let ticket = ticket(&fixture, form(&format!("code={code}"))).await;
     assert!(!ticket.contains(&code));
-    world.clock.set(NOW.plus(LIFE).plus(MOMENT));
-    world.refuses(Refusal::InvitationExpired, enrolling(&ticket, &fresh_csr())).await;
-    world.clock.set(NOW.plus(LIFE));
-    assert_eq!(world.enroll(&ticket, &fresh_csr()).await.status, StatusCode::CREATED);
-    world.refuses(Refusal::InvitationUsed, enrolling(&ticket, &fresh_csr())).await;
-    world.refuses(Refusal::InvitationUsed, form(&format!("code={code}"))).await;
+    fixture.clock.set(NOW.plus(LIFE).plus(MOMENT));
+    fixture.refuses(Refusal::InvitationExpired, enrolling(&ticket, &fresh_csr())).await;
+    fixture.clock.set(NOW.plus(LIFE));
+    assert_eq!(fixture.enroll(&ticket, &fresh_csr()).await.status, StatusCode::CREATED);
+    fixture.refuses(Refusal::InvitationUsed, enrolling(&ticket, &fresh_csr())).await;
+    fixture.refuses(Refusal::InvitationUsed, form(&format!("code={code}"))).await;
 }
 
 #[tokio::test]
 async fn a_withdrawn_invitation_takes_its_tickets_along() {
-    let world = EnrollFixture::new().await;
-    let code = world.invite(Role::Device).await;
-    let ticket = ticket(&world, form(&format!("code={code}"))).await;
-    let progress = opened(&world, &code).await;
-    world.withdraw(&code).await;
-    world.refuses(Refusal::InvitationWithdrawn, enrolling(&ticket, &fresh_csr())).await;
-    world.refuses(Refusal::InvitationWithdrawn, waiting(&progress)).await;
+    let fixture = EnrollFixture::new().await;
+    let code = fixture.invite(Role::Device).await;
+    let ticket = ticket(&fixture, form(&format!("code={code}"))).await;
+    let progress = opened(&fixture, &code).await;
+    fixture.withdraw(&code).await;
+    fixture.refuses(Refusal::InvitationWithdrawn, enrolling(&ticket, &fresh_csr())).await;
+    fixture.refuses(Refusal::InvitationWithdrawn, waiting(&progress)).await;
 }
 
 #[tokio::test]
 async fn nobody_makes_or_changes_a_ticket() {
-    let world = EnrollFixture::new().await;
-    let code = world.invite(Role::Device).await;
-    let ticket = ticket(&world, form(&format!("code={code}"))).await;
+    let fixture = EnrollFixture::new().await;
+    let code = fixture.invite(Role::Device).await;
+    let ticket = ticket(&fixture, form(&format!("code={code}"))).await;
     for place in [0, 5, 20, ticket.len() - 2] {
         let mut forged = ticket.clone().into_bytes();
         forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).unwrap();
-        world.refuses(Refusal::InvitationUnknown, enrolling(&forged, &fresh_csr())).await;
+        fixture.refuses(Refusal::InvitationUnknown, enrolling(&forged, &fresh_csr())).await;
     }
 }
 
 #[tokio::test]
 async fn a_page_that_waits_learns_that_its_certificate_was_issued_and_can_do_nothing_else() {
-    let world = EnrollFixture::new().await;
-    let code = world.invite(Role::Device).await;
-    let progress = opened(&world, &code).await;
-    assert_eq!(world.send(waiting(&progress)).await.json, json!({"state": "waiting"}));
-    world.refuses(Refusal::InvitationUnknown, enrolling(&progress, &fresh_csr())).await;
-    world.refuses(Refusal::InvitationUnknown, form(&format!("code={progress}"))).await;
-    let ticket = ticket(&world, form(&format!("code={code}"))).await;
-    world.refuses(Refusal::InvitationUnknown, waiting(&ticket)).await;
-    world.refuses(Refusal::InvitationUnknown, waiting(&code)).await;
+    let fixture = EnrollFixture::new().await;
+    let code = fixture.invite(Role::Device).await;
+    let progress = opened(&fixture, &code).await;
+    assert_eq!(fixture.send(waiting(&progress)).await.json, json!({"state": "waiting"}));
+    fixture.refuses(Refusal::InvitationUnknown, enrolling(&progress, &fresh_csr())).await;
+    fixture.refuses(Refusal::InvitationUnknown, form(&format!("code={progress}"))).await;
+    let ticket = ticket(&fixture, form(&format!("code={code}"))).await;
+    fixture.refuses(Refusal::InvitationUnknown, waiting(&ticket)).await;
+    fixture.refuses(Refusal::InvitationUnknown, waiting(&code)).await;
 
-    let issued = world.enroll(&ticket, &fresh_csr()).await;
-    let told = world.send(waiting(&progress)).await.json;
+    let issued = fixture.enroll(&ticket, &fresh_csr()).await;
+    let told = fixture.send(waiting(&progress)).await.json;
     let expected: Vec<&Value> = ["thumbprint", "not_after", "name"].map(|name| &issued.json[name]).into();
     assert_eq!(["thumbprint", "not_after", "name"].map(|name| &told[name]).to_vec(), expected);
     assert_eq!(told["state"], "issued");
-    world.clock.set(NOW.plus(Duration::from_hours(2)).plus(MOMENT));
-    world.refuses(Refusal::InvitationExpired, waiting(&progress)).await;
+    fixture.clock.set(NOW.plus(Duration::from_hours(2)).plus(MOMENT));
+    fixture.refuses(Refusal::InvitationExpired, waiting(&progress)).await;
 }
 
 #[tokio::test]
 async fn a_ticket_for_a_renewal_is_given_to_the_devices_certificate_and_is_no_invitation() {
-    let world = EnrollFixture::new().await;
-    let issued = world.enroll(&world.invite(Role::Device).await, &fresh_csr()).await;
-    let device = world::certificate(&issued);
+    let fixture = EnrollFixture::new().await;
+    let issued = fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await;
+    let device = fixture::certificate(&issued);
     let wish = "hardware_bound=false";
-    let ticket = ticket(&world, presenting(form(wish), &device)).await;
-    world.refuses(Refusal::InvitationUnknown, enrolling(&ticket, &fresh_csr())).await;
-    world.refuses(Refusal::InvitationUnknown, form(&format!("code={ticket}"))).await;
+    let ticket = ticket(&fixture, presenting(form(wish), &device)).await;
+    fixture.refuses(Refusal::InvitationUnknown, enrolling(&ticket, &fresh_csr())).await;
+    fixture.refuses(Refusal::InvitationUnknown, form(&format!("code={ticket}"))).await;
 
-    assert_eq!(world.send(next(&device, 1)).await.json, json!({"state": "waiting"}));
-    let renewed = world.renew(&device, &fresh_csr()).await;
-    assert_eq!(world.send(next(&device, 1)).await.json["thumbprint"], renewed.json["thumbprint"]);
+    assert_eq!(fixture.send(next(&device, 1)).await.json, json!({"state": "waiting"}));
+    let renewed = fixture.renew(&device, &fresh_csr()).await;
+    assert_eq!(fixture.send(next(&device, 1)).await.json["thumbprint"], renewed.json["thumbprint"]);
 
-    world.act(&device, tegata_storage::DeviceAction::Suspend).await;
-    world.refuses(Refusal::DeviceSuspended, presenting(form(wish), &device)).await;
-    world.refuses(Refusal::DeviceSuspended, next(&device, 1)).await;
+    fixture.act(&device, tegata_storage::DeviceAction::Suspend).await;
+    fixture.refuses(Refusal::DeviceSuspended, presenting(form(wish), &device)).await;
+    fixture.refuses(Refusal::DeviceSuspended, next(&device, 1)).await;
 }
 
 /// What is in the profile that is handed out for this form.
-async fn ticket(world: &EnrollFixture, form: Request<Body>) -> String {
-    let answer = world.send(form).await;
+async fn ticket(fixture: &EnrollFixture, form: Request<Body>) -> String {
+    let answer = fixture.send(form).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let (_, rest) = answer.text.split_once("<key>ClientIdentifier</key>").unwrap();
     rest.trim_start().trim_start_matches("<string>").split('<').next().unwrap().to_owned()
 }
 
-async fn opened(world: &EnrollFixture, code: &str) -> String {
-    let opened = world.portal("/api/v1/invitations/open", &json!({"code": code})).await;
+async fn opened(fixture: &EnrollFixture, code: &str) -> String {
+    let opened = fixture.portal("/api/v1/invitations/open", &json!({"code": code})).await;
     opened.json["progress"].as_str().unwrap().to_owned()
 }
 

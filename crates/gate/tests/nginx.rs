@@ -46,9 +46,9 @@ impl NginxFixture {
         let nginx = start_nginx(folder.path(), &recipe);
         let device = platform.authority.client();
         let token = platform.token(&support::device(), device.thumbprint());
-        let house = Self { platform, device, token, port, nginx, _folder: folder };
+        let fixture = Self { platform, device, token, port, nginx, _folder: folder };
         eventually("nginx listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
-        house
+        fixture
     }
 
     async fn client(&self, party: Option<&Party>) -> TestClient {
@@ -139,9 +139,9 @@ async fn product() -> u16 {
 
 #[tokio::test]
 async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
-    let house = NginxFixture::build().await;
-    let mut client = house.client(Some(&house.device)).await;
-    let bearer = house.bearer();
+    let fixture = NginxFixture::build().await;
+    let mut client = fixture.client(Some(&fixture.device)).await;
+    let bearer = fixture.bearer();
     let forged = [
         ("authorization", &*bearer),
         ("tegata-device", "forged"),
@@ -161,18 +161,18 @@ async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
 
 #[tokio::test]
 async fn nobody_else_passes_and_everybody_reads_the_code() {
-    let house = NginxFixture::build().await;
-    let bearer = house.bearer();
-    let mut with = house.client(Some(&house.device)).await;
-    let mut without = house.client(None).await;
-    let other = house.platform.authority.client();
-    let mut stranger = house.client(Some(&other)).await;
+    let fixture = NginxFixture::build().await;
+    let bearer = fixture.bearer();
+    let mut with = fixture.client(Some(&fixture.device)).await;
+    let mut without = fixture.client(None).await;
+    let other = fixture.platform.authority.client();
+    let mut stranger = fixture.client(Some(&other)).await;
 
     let answer = with.get("/", &[]).await;
     assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, "Bearer"));
     assert_eq!(answer.header("tegata-refusal"), "G-02");
 
-    let certificate = escaped(&house.device.certificate_pem);
+    let certificate = escaped(&fixture.device.certificate_pem);
     let answer = without.get("/", &[("authorization", &bearer), ("x-client-cert", &certificate)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-01"));
     assert!(answer.header("www-authenticate").contains("invalid_token"));
@@ -189,11 +189,11 @@ async fn nobody_else_passes_and_everybody_reads_the_code() {
 
 #[tokio::test]
 async fn a_revoked_device_is_refused_on_the_connection_it_holds() {
-    let house = NginxFixture::build().await;
-    let bearer = house.bearer();
-    let mut client = house.client(Some(&house.device)).await;
+    let fixture = NginxFixture::build().await;
+    let bearer = fixture.bearer();
+    let mut client = fixture.client(Some(&fixture.device)).await;
     assert_eq!(client.get("/", &[("authorization", &bearer)]).await.status, 200);
-    house.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
+    fixture.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
     tokio::time::sleep(Duration::from_millis(500)).await;
     let answer = client.get("/", &[("authorization", &bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (401, "C-06"));
@@ -201,11 +201,11 @@ async fn a_revoked_device_is_refused_on_the_connection_it_holds() {
 
 #[tokio::test]
 async fn no_session_is_resumed() {
-    let house = NginxFixture::build().await;
-    let bearer = house.bearer();
-    let config = tls(house.platform.authority.roots(), Some(&house.device));
+    let fixture = NginxFixture::build().await;
+    let bearer = fixture.bearer();
+    let config = tls(fixture.platform.authority.roots(), Some(&fixture.device));
     for _ in 0..3 {
-        let (mut client, resumed) = TestClient::secure(house.port, config.clone()).await;
+        let (mut client, resumed) = TestClient::secure(fixture.port, config.clone()).await;
         assert_eq!(client.get("/", &[("authorization", &bearer)]).await.status, 200);
         assert!(!resumed);
     }
@@ -213,10 +213,10 @@ async fn no_session_is_resumed() {
 
 #[tokio::test]
 async fn a_stale_gate_lets_nobody_through() {
-    let house = NginxFixture::build().await;
-    let bearer = house.bearer();
-    let mut client = house.client(Some(&house.device)).await;
-    house.platform.go_away().await;
+    let fixture = NginxFixture::build().await;
+    let bearer = fixture.bearer();
+    let mut client = fixture.client(Some(&fixture.device)).await;
+    fixture.platform.go_away().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let answer = client.get("/", &[("authorization", &bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (503, "G-01"));

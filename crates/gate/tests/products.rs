@@ -122,10 +122,10 @@ async fn ask(layer: &GateLayer, request: Request<String>) -> SeenRequest {
 
 #[tokio::test]
 async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_certificates() {
-    let world = ProductsFixture::new().await;
-    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
-    let mut request = world.request();
-    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
+    let fixture = ProductsFixture::new().await;
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
+    let mut request = fixture.request();
+    request.extensions_mut().insert(ClientCertificate::from_der(&fixture.party.certificate));
     request.headers_mut().insert("client-cert", ":forged:".parse().unwrap());
     request.headers_mut().insert("tegata-device", "forged".parse().unwrap());
     let seen = ask(&layer, request).await;
@@ -135,9 +135,9 @@ async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_ce
 
 #[tokio::test]
 async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_runs() {
-    let world = ProductsFixture::new().await;
-    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
-    let mut request = world.request();
+    let fixture = ProductsFixture::new().await;
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
+    let mut request = fixture.request();
     request.headers_mut().insert("accept-language", "en".parse().unwrap());
     let seen = ask(&layer, request).await;
     assert_eq!(
@@ -159,35 +159,35 @@ async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_ru
 
 #[tokio::test]
 async fn every_request_is_checked_again_also_on_one_connection() {
-    let world = ProductsFixture::new().await;
-    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
+    let fixture = ProductsFixture::new().await;
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
     let request = || {
-        let mut request = world.request();
-        request.extensions_mut().insert(ClientCertificate(world.party.thumbprint()));
+        let mut request = fixture.request();
+        request.extensions_mut().insert(ClientCertificate(fixture.party.thumbprint()));
         request
     };
     let mut service = layer.layer(Product);
     assert_eq!(service.call(request()).await.unwrap().status(), 200);
-    world.revoke().await;
+    fixture.revoke().await;
     assert_eq!(service.call(request()).await.unwrap().status(), 401);
 }
 
 #[tokio::test]
 async fn a_certificate_header_counts_only_from_the_proxy() {
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let source = CertificateSource::Header(HeaderSource::nginx(Network::loopback()));
-    let layer = GateLayer::new(world.gate.clone(), source);
+    let layer = GateLayer::new(fixture.gate.clone(), source);
     let ask_from = async |peer: Option<&str>, certificate: &str| {
-        let mut request = world.request();
+        let mut request = fixture.request();
         request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
         if let Some(peer) = peer {
             request.extensions_mut().insert(ClientAddress(peer.parse().unwrap()));
         }
         // An extension that this source does not read.
-        request.extensions_mut().insert(ClientCertificate(world.party.thumbprint()));
+        request.extensions_mut().insert(ClientCertificate(fixture.party.thumbprint()));
         ask(&layer, request).await.status
     };
-    let certificate = escaped(&world.party.certificate_pem);
+    let certificate = escaped(&fixture.party.certificate_pem);
     assert_eq!(ask_from(Some("127.0.0.1"), &certificate).await, 200);
     assert_eq!(ask_from(Some("192.0.2.1"), &certificate).await, 401);
     assert_eq!(ask_from(None, &certificate).await, 401);
@@ -199,12 +199,12 @@ async fn a_certificate_header_counts_only_from_the_proxy() {
 async fn a_framework_may_keep_the_address_where_it_likes() {
     #[derive(Clone)]
     struct ConnectInfo(IpAddr);
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let source = CertificateSource::Header(HeaderSource::nginx(Network::loopback()));
-    let layer = GateLayer::new(world.gate.clone(), source)
+    let layer = GateLayer::new(fixture.gate.clone(), source)
         .with_peer(|extensions| extensions.get::<ConnectInfo>().map(|info| info.0));
-    let mut request = world.request();
-    let certificate = escaped(&world.party.certificate_pem);
+    let mut request = fixture.request();
+    let certificate = escaped(&fixture.party.certificate_pem);
     request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
     request.extensions_mut().insert(ConnectInfo(PROXY));
     assert_eq!(ask(&layer, request).await.status, 200);
@@ -212,14 +212,14 @@ async fn a_framework_may_keep_the_address_where_it_likes() {
 
 #[tokio::test]
 async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(vec!["10.0.0.0/8".parse().unwrap()]) };
     let ask = |peer: &str, path: &str, method: Method| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
-        let certificate = escaped(&world.party.certificate_pem).parse().unwrap();
-        request.headers_mut().insert("authorization", world.bearer.parse().unwrap());
+        let certificate = escaped(&fixture.party.certificate_pem).parse().unwrap();
+        request.headers_mut().insert("authorization", fixture.bearer.parse().unwrap());
         request.headers_mut().insert("x-client-cert", certificate);
-        answer(&world.gate, &config, peer.parse().unwrap(), &request)
+        answer(&fixture.gate, &config, peer.parse().unwrap(), &request)
     };
     let admitted = ask("10.0.0.7", "/check", Method::GET);
     assert_eq!(admitted.status(), 200);
@@ -245,18 +245,18 @@ async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
 
 #[tokio::test]
 async fn a_proxy_may_ask_with_the_original_method_and_path() {
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
     let ask = |method: Method, path: &str, told: &[(&str, &str)]| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
-        let certificate = escaped(&world.party.certificate_pem).parse().unwrap();
-        request.headers_mut().insert("authorization", world.bearer.parse().unwrap());
+        let certificate = escaped(&fixture.party.certificate_pem).parse().unwrap();
+        request.headers_mut().insert("authorization", fixture.bearer.parse().unwrap());
         request.headers_mut().insert("x-client-cert", certificate);
         for (name, value) in told {
             let name: http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        answer(&world.gate, &config, "127.0.0.1".parse().unwrap(), &request).status().as_u16()
+        answer(&fixture.gate, &config, "127.0.0.1".parse().unwrap(), &request).status().as_u16()
     };
     for method in
         [Method::GET, Method::POST, Method::OPTIONS, Method::DELETE, Method::from_bytes(b"PROPFIND").unwrap()]
@@ -277,13 +277,13 @@ async fn a_proxy_may_ask_with_the_original_method_and_path() {
 
 #[tokio::test]
 async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let shutdown = async { drop(stopped.await) };
-    let service = tokio::spawn(serve(listener, world.gate.clone(), config, shutdown));
+    let service = tokio::spawn(serve(listener, fixture.gate.clone(), config, shutdown));
     let mut client = TestClient::plain(port).await;
 
     let health = client.get("/health", &[]).await;
@@ -291,13 +291,13 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
     assert_eq!((health.status.as_u16(), &told["seq"], &told["connected"]), (200, &0.into(), &true.into()));
     assert!(told["age_ms"].as_u64().unwrap() < 2500);
 
-    world.platform.go_away().await;
+    fixture.platform.go_away().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let health = client.get("/health", &[]).await;
     let told: serde_json::Value = serde_json::from_str(&health.body).unwrap();
     assert_eq!((health.status.as_u16(), &told["connected"]), (503, &false.into()));
-    let certificate = escaped(&world.party.certificate_pem);
-    let headers = [("authorization", &*world.bearer), ("x-client-cert", &certificate)];
+    let certificate = escaped(&fixture.party.certificate_pem);
+    let headers = [("authorization", &*fixture.bearer), ("x-client-cert", &certificate)];
     let check = client.get("/check", &headers).await;
     assert_eq!((check.status.as_u16(), check.header("tegata-refusal")), (503, "G-01"));
 
@@ -307,12 +307,12 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
 
 #[tokio::test]
 async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_say() {
-    let world = ProductsFixture::new().await;
+    let fixture = ProductsFixture::new().await;
     let (say, words) = mpsc::channel(4);
-    let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
+    let service = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection)
         .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
-    let mut request = world.request();
-    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
+    let mut request = fixture.request();
+    request.extensions_mut().insert(ClientCertificate::from_der(&fixture.party.certificate));
     let mut body = { service }.call(request).await.unwrap().into_body();
     say.send("before").await.unwrap();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -320,7 +320,7 @@ async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_sa
 
     let waiting = tokio::spawn(async move { (body.frame().await.unwrap().is_err(), body) });
     tokio::task::yield_now().await;
-    world.revoke().await;
+    fixture.revoke().await;
     let (cut, mut body) = support::within(Duration::from_secs(1), waiting).await.unwrap();
     assert!(cut, "the reader that waits is woken and hung up on");
     say.send("after").await.unwrap();
@@ -336,18 +336,18 @@ async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signe
         signed_out(TokenHolder::Device(device())),
         signed_out(TokenHolder::Tenant(support::tenant())),
     ] {
-        let world = ProductsFixture::new().await;
+        let fixture = ProductsFixture::new().await;
         let (say, words) = mpsc::channel(4);
-        let service = GateLayer::new(world.gate.clone(), CertificateSource::Connection)
+        let service = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection)
             .layer(Streaming(Arc::new(Mutex::new(Some(words)))));
-        let mut request = world.request();
-        request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
+        let mut request = fixture.request();
+        request.extensions_mut().insert(ClientCertificate::from_der(&fixture.party.certificate));
         let mut body = { service }.call(request).await.unwrap().into_body();
         say.send("before").await.unwrap();
         body.frame().await.unwrap().unwrap();
         let waiting = tokio::spawn(async move { body.frame().await.unwrap().is_err() });
         tokio::task::yield_now().await;
-        world.deny(change.clone()).await;
+        fixture.deny(change.clone()).await;
         let cut = support::within(Duration::from_secs(1), waiting).await.unwrap();
         assert!(cut, "{change:?}");
     }
@@ -355,12 +355,12 @@ async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signe
 
 #[tokio::test]
 async fn an_answer_does_not_leave_when_its_device_was_denied_while_it_was_made() {
-    let world = ProductsFixture::new().await;
-    let layer = GateLayer::new(world.gate.clone(), CertificateSource::Connection);
-    let mut request = world.request();
-    request.extensions_mut().insert(ClientCertificate::from_der(&world.party.certificate));
+    let fixture = ProductsFixture::new().await;
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
+    let mut request = fixture.request();
+    request.extensions_mut().insert(ClientCertificate::from_der(&fixture.party.certificate));
     let answer = layer.layer(Product).call(request);
-    world.revoke().await;
+    fixture.revoke().await;
     let answer = answer.await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["tegata-refusal"]),

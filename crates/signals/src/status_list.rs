@@ -46,7 +46,7 @@ pub struct SignedList {
 #[derive(Default)]
 pub struct StatusLists {
     order: ArcSwapOption<ListAssignment>,
-    shelf: ArcSwap<PublishedLists>,
+    published: ArcSwap<PublishedLists>,
 }
 
 /// What is published.
@@ -81,13 +81,13 @@ impl StatusLists {
 
     /// The list of this name, if there is one.
     pub fn get(&self, name: &str) -> Option<Arc<SignedList>> {
-        self.shelf.load().lists.get(name).cloned()
+        self.published.load().lists.get(name).cloned()
     }
 
     /// The addresses of all lists (section 9.3 of the draft), JSON; nothing while none is published.
     pub fn all(&self) -> Option<Bytes> {
-        let shelf = self.shelf.load();
-        (!shelf.lists.is_empty()).then(|| shelf.all.clone())
+        let published = self.published.load();
+        (!published.lists.is_empty()).then(|| published.all.clone())
     }
 
     fn order(&self) -> Option<Arc<ListAssignment>> {

@@ -44,14 +44,14 @@ impl Transaction {
     /// Stores the signed certificate of a reserved serial.
     pub(crate) async fn complete_office(
         &mut self,
-        office: SignerTable,
+        signer: SignerTable,
         issuer: &IssuerId,
         serial: &Serial,
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
         let completed = on_transaction!(self.engine, connection => {
-            sqlx::query(office.completion())
+            sqlx::query(signer.completion())
                 .bind(issuer.as_str())
                 .bind(serial.as_bytes().to_vec())
                 .bind(der.to_vec())
@@ -59,7 +59,7 @@ impl Transaction {
                 .await?
                 .rows_affected()
         });
-        changed_one(completed, office.not_reserved())?;
-        self.audit(actor, office.completed(), None, json!({"issuer": issuer, "serial": serial})).await
+        changed_one(completed, signer.not_reserved())?;
+        self.audit(actor, signer.completed(), None, json!({"issuer": issuer, "serial": serial})).await
     }
 }

@@ -1,4 +1,4 @@
-//! Invitations: a one-time right to enrol one device, kept as the hash of its code.
+//! Invitations: a one-time right to enroll one device, kept as the hash of its code.
 
 mod lookup;
 
@@ -88,7 +88,7 @@ impl Invitation {
         self.role == Role::Device && self.tenant_state != TenantState::Active
     }
 
-    /// Whether the holder of `key_hash` may still enrol with it, or why not. A key that has claimed it may
+    /// Whether the holder of `key_hash` may still enroll with it, or why not. A key that has claimed it may
     /// come again until it expires: its answer may have been lost.
     pub fn admits(&self, key_hash: Option<&[u8]>, now: Timestamp) -> std::result::Result<(), Refusal> {
         match self.state {

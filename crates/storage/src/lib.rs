@@ -32,7 +32,7 @@ mod invitation_list;
 mod issuer;
 mod key;
 mod kitting;
-mod licence;
+mod license;
 mod loss_report;
 mod policy;
 mod receipt;
@@ -83,7 +83,7 @@ pub use invitation_list::{
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
-pub use licence::Licence;
+pub use license::License;
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use policy::PolicyPlace;
 pub use receipt::{FeedPosition, ReceiptRow};

@@ -90,7 +90,7 @@ impl Ledger {
             .fetch_all(connection)
             .await?
         });
-        Ok(rows.into_iter().map(SiteDeviceRow::neighbour).collect())
+        Ok(rows.into_iter().map(SiteDeviceRow::neighbor).collect())
     }
 
     /// Whether the devices of a tenant may report each other lost.
@@ -248,7 +248,7 @@ struct SiteDeviceRow {
 }
 
 impl SiteDeviceRow {
-    fn neighbour(self) -> SiteDevice {
+    fn neighbor(self) -> SiteDevice {
         SiteDevice {
             state: self.state.within(self.tenant_state, tegata_core::Role::Device),
             id: self.id,

@@ -1,4 +1,4 @@
-//! Policies: who may enrol a first device, by tenant and by site.
+//! Policies: who may enroll a first device, by tenant and by site.
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
@@ -76,7 +76,7 @@ impl Transaction {
         read(text.as_deref())
     }
 
-    /// Puts rules in force at a place, instead of those that were there: for the next enrolment, on every server. Gives
+    /// Puts rules in force at a place, instead of those that were there: for the next enrollment, on every server. Gives
     /// whether anything changed.
     ///
     /// # Errors

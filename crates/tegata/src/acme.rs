@@ -13,15 +13,15 @@ use tegata_enroll::{AcmeServer, AttestationPolicy, BindingSecret, EnrollmentServ
 use tegata_storage::Ledger;
 
 /// The server.
-pub fn open(house: &Server, desk: EnrollmentService) -> Result<AcmeServer, Failure> {
-    Ok(AcmeServer::new(desk, attestation(house)?))
+pub fn open(server: &Server, enrollment: EnrollmentService) -> Result<AcmeServer, Failure> {
+    Ok(AcmeServer::new(enrollment, attestation(server)?))
 }
 
 /// What opens the secret, which is still sealed.
-pub async fn open_secret(house: &Server) -> Result<OpenBindingSecret, Failure> {
-    let context = &house.context;
-    let sealed = sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
-    let ring = house.ring.clone();
+pub async fn open_secret(server: &Server) -> Result<OpenBindingSecret, Failure> {
+    let context = &server.context;
+    let sealed = sealed_secret(&server.ledger, &server.ring, context.entropy.as_ref(), context.now()).await?;
+    let ring = server.ring.clone();
     Ok(Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes))))
 }
 
@@ -54,10 +54,10 @@ pub async fn sealed_secret(
 }
 
 /// Whose statements about keys are believed.
-pub fn attestation(house: &Server) -> Result<AttestationPolicy, Failure> {
-    let config = &house.config.acme;
+pub fn attestation(server: &Server) -> Result<AttestationPolicy, Failure> {
+    let config = &server.config.acme;
     let roots = match &config.attestation_roots {
-        Some(file) => certificates_in(&house.config.path(file))?,
+        Some(file) => certificates_in(&server.config.path(file))?,
         None => Vec::new(),
     };
     AttestationPolicy::new(&roots, config.require_attestation).map_err(|place| {

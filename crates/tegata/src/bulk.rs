@@ -14,25 +14,25 @@ use tegata_storage::Ledger;
 use tegata_web::{ClientRegistry, PeerCertificate, ServerContext};
 
 /// Whether the places that clients may invite to are there.
-pub async fn examine(house: &Server) -> Result<(), Failure> {
-    for client in &house.config.registered {
+pub async fn examine(server: &Server) -> Result<(), Failure> {
+    for client in &server.config.registered {
         for place in &client.invites {
-            check(&house.ledger, &client.client_id, place).await?;
+            check(&server.ledger, &client.client_id, place).await?;
         }
     }
     Ok(())
 }
 
 /// The office, with its secret still sealed.
-pub async fn open(house: &Server, clients: &Arc<ClientRegistry>) -> Result<BulkInvitations, Failure> {
+pub async fn open(server: &Server, clients: &Arc<ClientRegistry>) -> Result<BulkInvitations, Failure> {
     let mut realms = HashMap::new();
-    for client in &house.config.registered {
+    for client in &server.config.registered {
         realms.insert(client.client_id.clone(), client.invites.iter().map(realm).collect());
     }
-    let context = house.context.clone();
+    let context = server.context.clone();
     let sealed =
-        acme::sealed_secret(&house.ledger, &house.ring, context.entropy.as_ref(), context.now()).await?;
-    let ring = house.ring.clone();
+        acme::sealed_secret(&server.ledger, &server.ring, context.entropy.as_ref(), context.now()).await?;
+    let ring = server.ring.clone();
     let open: OpenCodeSecret =
         Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| CodeSecret::new(&bytes)));
     Ok(BulkInvitations::new(

@@ -53,21 +53,21 @@ pub const EVERY_MINUTES: u32 = 15;
 
 impl Canary {
     /// A canary of an installation; none when it flies every 0 minutes.
-    pub fn of(house: &Server, metrics: &Arc<Metrics>, minutes: u32) -> Option<Self> {
-        let config = &house.config;
+    pub fn of(server: &Server, metrics: &Arc<Metrics>, minutes: u32) -> Option<Self> {
+        let config = &server.config;
         let mut hosts: Vec<_> = [&config.portal.url, &config.device.url, &config.public.url]
             .map(HttpOrigin::host)
             .map(str::to_owned)
             .into();
         hosts.dedup();
         (minutes > 0).then(|| Self {
-            context: house.context.clone(),
+            context: server.context.clone(),
             metrics: metrics.clone(),
             trust: CanaryTrust::of(config),
             hosts,
             period: Duration::from_mins(minutes.into()),
             grace: Duration::from_secs(config.canary.grace_seconds.into()),
-            deadline: Duration::from_secs(house.config.canary.deadline_seconds.into()),
+            deadline: Duration::from_secs(server.config.canary.deadline_seconds.into()),
         })
     }
 

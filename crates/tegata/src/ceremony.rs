@@ -66,7 +66,7 @@ pub struct CeremonyOptions {
 pub async fn run(
     place: &InstallationArgs,
     options: &CeremonyOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let CeremonyFile { cover, act } = CeremonyFile::read(&options.file)?;
     if let Some(expected) = &options.expect
@@ -75,7 +75,7 @@ pub async fn run(
         let (file, found) = (options.file.display(), &cover.sha256);
         return Err(Failure::misuse(format!("{file} is not what was expected: its SHA-256 is {found}")));
     }
-    let mut transcript = Transcript::open(options.transcript.as_deref(), options.json, machine)?;
+    let mut transcript = Transcript::open(options.transcript.as_deref(), options.json, system)?;
     transcript.say(
         "ceremony",
         &json!({
@@ -84,29 +84,29 @@ pub async fn run(
             "present": cover.present, "perform": options.perform,
         }),
     )?;
-    let mut scene = CeremonyRun::new(place, &cover, options, machine, transcript);
-    let ended = play(&act, &mut scene).await;
+    let mut ceremony = CeremonyRun::new(place, &cover, options, system, transcript);
+    let ended = play(&act, &mut ceremony).await;
     let result = match &ended {
         Ok(()) if options.perform => json!({"result": "done"}),
         Ok(()) => json!({"result": "rehearsed", "next": "nothing was changed; add --perform to do it"}),
         Err(error) => json!({"result": "failed", "error": error.to_string()}),
     };
-    scene.say("end", &result).and(ended)
+    ceremony.say("end", &result).and(ended)
 }
 
-async fn play(act: &CeremonyStep, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+async fn play(act: &CeremonyStep, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     match act {
-        CeremonyStep::CreateRoot(details) => root::create(details, scene),
-        CeremonyStep::RequestIssuing(details) => request::request(details, scene).await,
-        CeremonyStep::SignIssuing(details) => sign::sign(details, scene),
-        CeremonyStep::InstallIssuing(details) => install::install(details, scene).await,
-        CeremonyStep::CreateIssuing(details) => create::create(details, scene).await,
-        CeremonyStep::SignRootCrl(details) => lists::sign(details, scene),
-        CeremonyStep::InstallRootCrl(details) => lists::install(details, scene).await,
-        CeremonyStep::RestIssuing(details) => ending::rest(details, scene).await,
-        CeremonyStep::RetireIssuing(details) => ending::retire(details, scene).await,
-        CeremonyStep::RevokeIssuing(details) => ending::revoke(details, scene).await,
-        CeremonyStep::TenantIssuing(details) => tenant::issuing(details, scene).await,
+        CeremonyStep::CreateRoot(details) => root::create(details, ceremony),
+        CeremonyStep::RequestIssuing(details) => request::request(details, ceremony).await,
+        CeremonyStep::SignIssuing(details) => sign::sign(details, ceremony),
+        CeremonyStep::InstallIssuing(details) => install::install(details, ceremony).await,
+        CeremonyStep::CreateIssuing(details) => create::create(details, ceremony).await,
+        CeremonyStep::SignRootCrl(details) => lists::sign(details, ceremony),
+        CeremonyStep::InstallRootCrl(details) => lists::install(details, ceremony).await,
+        CeremonyStep::RestIssuing(details) => ending::rest(details, ceremony).await,
+        CeremonyStep::RetireIssuing(details) => ending::retire(details, ceremony).await,
+        CeremonyStep::RevokeIssuing(details) => ending::revoke(details, ceremony).await,
+        CeremonyStep::TenantIssuing(details) => tenant::issuing(details, ceremony).await,
     }
 }
 

@@ -58,7 +58,7 @@ struct CheckContext<'a> {
     inspection: Inspection,
     issuers: Vec<StoredIssuer>,
     profiles: profiles::LoadedProfiles,
-    machine: &'a SystemContext,
+    system: &'a SystemContext,
     entropy: &'a dyn Entropy,
     now: Timestamp,
     progress: Progress,
@@ -81,13 +81,13 @@ impl CheckContext<'_> {
 }
 
 /// Runs all checks.
-pub async fn run(place: &InstallationArgs, as_json: bool, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn run(place: &InstallationArgs, as_json: bool, system: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
     let mut report = CheckReport::default();
     files::look(&mut report, &config, &place.file());
     let (report, ended) = match open(&config).await {
         Ok(ledger) => {
-            let looked = whole(&config, &ledger, report, machine).await;
+            let looked = whole(&config, &ledger, report, system).await;
             ledger.close().await;
             looked
         }
@@ -112,7 +112,7 @@ async fn whole(
     config: &Config,
     ledger: &Ledger,
     report: CheckReport,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> (CheckReport, Result<(), Failure>) {
     let opened =
         async { Ok::<_, tegata_storage::LedgerError>((ledger.inspect().await?, ledger.issuers().await?)) };
@@ -126,10 +126,10 @@ async fn whole(
         inspection,
         issuers,
         profiles: profiles::LoadedProfiles::default(),
-        machine,
-        entropy: machine.entropy.as_ref(),
+        system,
+        entropy: system.entropy.as_ref(),
         // Later than whatever the view contains.
-        now: machine.now(),
+        now: system.now(),
         progress: Progress::new(),
         report,
         dates: clocks::SignedDates::default(),

@@ -12,7 +12,7 @@ pub mod import;
 pub mod invite;
 pub mod issuer;
 pub mod key;
-pub mod licence;
+pub mod license;
 pub mod output;
 pub mod policy;
 pub mod proof;
@@ -46,7 +46,7 @@ use import::ImportCommand;
 use invite::InviteOptions;
 use issuer::IssuerCommand;
 use key::KeyCommand;
-use licence::LicenceCommand;
+use license::LicenseCommand;
 use output::OutputFormat;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
@@ -93,10 +93,10 @@ pub enum Command {
     /// Sites (店舗): add, list
     #[command(subcommand)]
     Site(SiteCommand),
-    /// Licences: which tenants and sites may ask tokens for a product: grant, withdraw, list
-    #[command(subcommand)]
-    Licence(LicenceCommand),
-    /// Policies: who may enrol, with what, from where and when; by tenant and by site: show, set, clear
+    /// Licenses: which tenants and sites may ask tokens for a product: grant, withdraw, list
+    #[command(subcommand, alias = "licence")]
+    License(LicenseCommand),
+    /// Policies: who may enroll, with what, from where and when; by tenant and by site: show, set, clear
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Devices that wait for approval, where the policy asks for one: list, approve, decline
@@ -154,34 +154,34 @@ impl Command {
 
 impl Cli {
     /// Runs the command.
-    pub async fn run(&self, machine: &SystemContext) -> Result<(), Failure> {
+    pub async fn run(&self, system: &SystemContext) -> Result<(), Failure> {
         let place = &self.place;
         match &self.command {
-            Command::Dev(options) => Box::pin(dev::run(place, options, machine)).await,
-            Command::Init(options) => init::run(place, options, machine).await,
-            Command::Serve => Box::pin(serve::serve(place, machine)).await,
-            Command::Check(output) => Box::pin(check::run(place, output.json, machine)).await,
-            Command::Ceremony(options) => ceremony::run(place, options, machine).await,
-            Command::Issuer(command) => issuer::run(place, command, machine).await,
-            Command::Tenant(command) => tenant::run(place, command, machine).await,
-            Command::Site(command) => site::run(place, command, machine).await,
-            Command::Licence(command) => licence::run(place, command, machine).await,
-            Command::Policy(command) => policy::run(place, command, machine).await,
-            Command::Approvals(options) => approvals::run(place, options, machine).await,
-            Command::Approve(options) => approvals::approve(place, options, machine).await,
-            Command::Decline(options) => approvals::decline(place, options, machine).await,
-            Command::Device(command) => device::run(place, command, machine).await,
-            Command::Certificate(command) => certificate::run(place, command, machine).await,
-            Command::Key(command) => key::run(place, command, machine).await,
-            Command::TokenKey(command) => token_key::run(place, command, machine).await,
-            Command::Receiver(command) => receiver::run(place, command, machine).await,
-            Command::Import(command) => import::run(place, command, machine).await,
-            Command::Audit(command) => audit::run(place, command, machine).await,
-            Command::Revocations(command) => revocations::run(place, command, machine).await,
-            Command::Invite(options) => invite::run(place, options, machine).await,
-            Command::Enroll(options) => client::enroll(options, machine).await,
-            Command::Renew(options) => client::renew(options, machine).await,
-            Command::Gate(options) => gate::run(options, machine).await,
+            Command::Dev(options) => Box::pin(dev::run(place, options, system)).await,
+            Command::Init(options) => init::run(place, options, system).await,
+            Command::Serve => Box::pin(serve::serve(place, system)).await,
+            Command::Check(output) => Box::pin(check::run(place, output.json, system)).await,
+            Command::Ceremony(options) => ceremony::run(place, options, system).await,
+            Command::Issuer(command) => issuer::run(place, command, system).await,
+            Command::Tenant(command) => tenant::run(place, command, system).await,
+            Command::Site(command) => site::run(place, command, system).await,
+            Command::License(command) => license::run(place, command, system).await,
+            Command::Policy(command) => policy::run(place, command, system).await,
+            Command::Approvals(options) => approvals::run(place, options, system).await,
+            Command::Approve(options) => approvals::approve(place, options, system).await,
+            Command::Decline(options) => approvals::decline(place, options, system).await,
+            Command::Device(command) => device::run(place, command, system).await,
+            Command::Certificate(command) => certificate::run(place, command, system).await,
+            Command::Key(command) => key::run(place, command, system).await,
+            Command::TokenKey(command) => token_key::run(place, command, system).await,
+            Command::Receiver(command) => receiver::run(place, command, system).await,
+            Command::Import(command) => import::run(place, command, system).await,
+            Command::Audit(command) => audit::run(place, command, system).await,
+            Command::Revocations(command) => revocations::run(place, command, system).await,
+            Command::Invite(options) => invite::run(place, options, system).await,
+            Command::Enroll(options) => client::enroll(options, system).await,
+            Command::Renew(options) => client::renew(options, system).await,
+            Command::Gate(options) => gate::run(options, system).await,
             Command::Completions(options) => {
                 options.run();
                 Ok(())

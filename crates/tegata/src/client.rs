@@ -24,7 +24,7 @@ use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use token::RenewalTokenResponse;
 
-/// Longer than a gate's: a person waits here, over a shop's line and to a server that many enrol at, and nobody is let in
+/// Longer than a gate's: a person waits here, over a shop's line and to a server that many enroll at, and nobody is let in
 /// or kept out meanwhile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -92,7 +92,7 @@ struct ServerProblem {
 }
 
 /// Obtains a first certificate with an invitation.
-pub async fn enroll(options: &EnrollOptions, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn enroll(options: &EnrollOptions, system: &SystemContext) -> Result<(), Failure> {
     let EnrollmentLink { portal, code, kitting } = EnrollmentLink::read(&options.invitation)?;
     if options.label.is_some() && !kitting {
         return Err(Failure::misuse("an invitation has its name already: --label goes with kitting links"));
@@ -105,7 +105,7 @@ pub async fn enroll(options: &EnrollOptions, machine: &SystemContext) -> Result<
     }
     let tls_ca =
         options.tls_ca.as_deref().map(fs::canonicalize).transpose().doing("cannot find the --tls-ca file")?;
-    let client = client(tls_ca.as_deref(), None, machine)?;
+    let client = client(tls_ca.as_deref(), None, system)?;
     let ask = |path: &str, body| post(&client, format!("{portal}{path}"), body);
     let door = |path| format!("/api/v1{}{path}", if kitting { "/kitting" } else { "" });
     let opening = if kitting { "/api/v1/kitting/open" } else { "/api/v1/invitations/open" };
@@ -169,11 +169,11 @@ fn platform() -> Option<Platform> {
 }
 
 /// Obtains the next generation by the present one.
-pub async fn renew(options: &RenewOptions, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn renew(options: &RenewOptions, system: &SystemContext) -> Result<(), Failure> {
     let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
-    let present = || client(tls_ca, Some(identity_in(&options.dir)?), machine);
+    let present = || client(tls_ca, Some(identity_in(&options.dir)?), system);
     let pkcs8 = pending_key(&options.dir)?;
     let body = json!({"csr": base64(&request(&pkcs8)?), "token": options.token.wish()});
     let renewals = format!("{}/api/v1/renewals", origin.device);
@@ -186,7 +186,7 @@ pub async fn renew(options: &RenewOptions, machine: &SystemContext) -> Result<()
                     "{}: its ledger was restored from a backup. The certificate before is tried",
                     refusal.0
                 );
-                old = client(tls_ca, Some(identity_in(&previous)?), machine)?;
+                old = client(tls_ca, Some(identity_in(&previous)?), system)?;
                 let answer = attempt(&old, &renewals, &body).await?;
                 (answer.map_err(|refusal| refusal.0)?, true)
             }
@@ -199,7 +199,7 @@ pub async fn renew(options: &RenewOptions, machine: &SystemContext) -> Result<()
         previous::keep(&options.dir)?;
     }
     store(&options.dir, &enrolled)?;
-    let token = options.token.keep(answered, &options.dir, &enrolled.thumbprint, machine.now())?;
+    let token = options.token.keep(answered, &options.dir, &enrolled.thumbprint, system.now())?;
     let delivered = json!({"thumbprint": enrolled.thumbprint});
     post(&old, format!("{}/api/v1/deliveries", origin.device), delivered).await?;
     // Presented once, the new certificate is proved to work; only now may the old one begin to retire.
@@ -233,11 +233,11 @@ fn origin_of(options: &RenewOptions) -> Result<CertificateOrigin, Failure> {
 fn client(
     tls_ca: Option<&Path>,
     identity: Option<tegata_net::tls::IdentityFiles>,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<HttpsClient, Failure> {
     let file = tls_ca.unwrap_or(Path::new(SYSTEM_TRUST));
     let trust = tegata_net::tls::trust_from_pem_file(file).map_err(Failure::misuse)?;
-    let client = HttpsClient::new(trust, machine.clock.clone(), identity, Destinations::Anywhere)
+    let client = HttpsClient::new(trust, system.clock.clone(), identity, Destinations::Anywhere)
         .map_err(Failure::wrong)?;
     Ok(client.with_patience(PATIENCE))
 }

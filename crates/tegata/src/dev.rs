@@ -39,7 +39,7 @@ pub struct DevOptions {
 pub async fn run(
     place: &InstallationArgs,
     options: &DevOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let (mut config, doors) = if place.file().exists() {
         let mut config = place.config()?;
@@ -47,15 +47,15 @@ pub async fn run(
         let doors = Listeners::bind(&config).await?;
         (config, doors)
     } else {
-        make_installation(place, options, machine).await?
+        make_installation(place, options, system).await?
     };
     doors.announce(&mut config)?;
-    let house = Server::open(config, machine).await?;
-    let invited = invite::first_site(&house.context, Role::Device, machine).await?;
-    running_addresses::write(&house.config, &house.context.addresses)?;
-    let (config, minutes) = (house.config.clone(), house.config.canary.every_minutes.unwrap_or(0));
-    let ended = serve::keep_serving(house, doors, minutes, machine, |house, doors| {
-        announce(house, &invited, doors.metrics.as_ref(), options.json);
+    let server = Server::open(config, system).await?;
+    let invited = invite::first_site(&server.context, Role::Device, system).await?;
+    running_addresses::write(&server.config, &server.context.addresses)?;
+    let (config, minutes) = (server.config.clone(), server.config.canary.every_minutes.unwrap_or(0));
+    let ended = serve::keep_serving(server, doors, minutes, system, |server, doors| {
+        announce(server, &invited, doors.metrics.as_ref(), options.json);
     });
     let ended = Box::pin(ended).await;
     running_addresses::remove(&config);
@@ -66,7 +66,7 @@ pub async fn run(
 async fn make_installation(
     place: &InstallationArgs,
     options: &DevOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(Config, Listeners), Failure> {
     let mut init = InitOptions::for_development();
     let [portal, device, public] = init::DEFAULT_PORTS;
@@ -81,18 +81,18 @@ async fn make_installation(
         },
     };
     [init.portal_port, init.device_port, init.public_port] = doors.ports()?.map(Some);
-    init::init(&place.data, &init, machine).await?;
+    init::init(&place.data, &init, system).await?;
     Ok((place.config()?, doors))
 }
 
 fn announce(
-    house: &Server,
+    server: &Server,
     invited: &InvitationOutput,
     metrics: Option<&metrics::MetricsListener>,
     as_json: bool,
 ) {
-    let addresses = &house.context.addresses;
-    let file = |name: &str| shown(&house.config.path(Path::new(name)));
+    let addresses = &server.context.addresses;
+    let file = |name: &str| shown(&server.config.path(Path::new(name)));
     if as_json {
         let mut line = json!({
             "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
@@ -111,7 +111,7 @@ fn announce(
         if let Some(metrics) = metrics {
             outln!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);
         }
-        outln!("  data        {}", shown(house.config.folder()));
+        outln!("  data        {}", shown(server.config.folder()));
         outln!("  trust       {}   verifies the HTTPS listeners", file("tls/ca.pem"));
         outln!(
             "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
@@ -120,7 +120,7 @@ fn announce(
         outln!(
             "It works once, for {} days. More: tegata invite --data {}",
             invite::DEFAULT_DAYS,
-            shown(house.config.folder())
+            shown(server.config.folder())
         );
     }
 }

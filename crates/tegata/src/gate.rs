@@ -54,9 +54,9 @@ pub struct GateOptions {
 }
 
 /// Runs the gate until it is told to stop, or the platform says that its certificate is none of a gate.
-pub async fn run(options: &GateOptions, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Failure> {
     crate::system::raise_file_limit();
-    let gate = Gate::connect(config(options)?, machine.clock.clone(), machine.entropy.clone())
+    let gate = Gate::connect(config(options)?, system.clock.clone(), system.entropy.clone())
         .map_err(Failure::misuse)?;
     tokio::select! {
         ended = serve(options, gate.clone()) => ended,

@@ -40,7 +40,7 @@ impl Hierarchy {
     ///
     /// # Errors
     /// [`Failure`] when there is no CA, or the key of one at work cannot be used: better no server than one that
-    /// refuses every enrolment. A CA at rest, ended or past its own end does not stop the start: its last lists are
+    /// refuses every enrollment. A CA at rest, ended or past its own end does not stop the start: its last lists are
     /// served.
     pub async fn open(
         config: Config,

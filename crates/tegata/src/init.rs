@@ -37,7 +37,7 @@ const PROFILES: [(&str, &str); 2] = [
 pub async fn run(
     place: &InstallationArgs,
     options: &InitOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     if place.config.is_some() {
         return Err(Failure::misuse(
@@ -50,14 +50,14 @@ pub async fn run(
     if may_ask && !options.yes && !options.output.json {
         questions::ask(&mut std::io::stdin().lock(), &mut std::io::stderr(), &mut options)?;
     }
-    let config = init(&place.data, &options, machine).await?;
+    let config = init(&place.data, &options, system).await?;
     NextSteps::after(&config, place).await.tell(options.output.json);
     Ok(())
 }
 
 /// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
 /// is left.
-pub async fn init(data: &Path, options: &InitOptions, machine: &SystemContext) -> Result<Config, Failure> {
+pub async fn init(data: &Path, options: &InitOptions, system: &SystemContext) -> Result<Config, Failure> {
     refuse_known(data, options)?;
     let plan = InitPlan::of(options)?;
     let text = plan.config_text(options);
@@ -66,7 +66,7 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &SystemContext) -
     let mut building = PartialInstallation::begin(data)?;
     let staged = Config::check_text(&text, &building.files())?;
     make_folders(&building.files())?;
-    let ring = KeyRing::new(&staged, unlock_secret(data, &building.files(), options, machine)?);
+    let ring = KeyRing::new(&staged, unlock_secret(data, &building.files(), options, system)?);
     let parts = InstallationParts {
         data,
         options,
@@ -74,7 +74,7 @@ pub async fn init(data: &Path, options: &InitOptions, machine: &SystemContext) -
         text: &text,
         config: &config,
         staged: &staged,
-        machine,
+        system,
     };
     if let Err(failure) = parts.make(&ring, &mut building).await {
         discard_token_keys(ring, &building);
@@ -93,7 +93,7 @@ struct InstallationParts<'a> {
     /// As it will be, and as it is while files are made.
     config: &'a Config,
     staged: &'a Config,
-    machine: &'a SystemContext,
+    system: &'a SystemContext,
 }
 
 impl InstallationParts<'_> {
@@ -115,10 +115,10 @@ impl InstallationParts<'_> {
         let authorities = if self.options.without_ca {
             None
         } else {
-            Some(authorities::make(self.plan, ring, self.machine)?)
+            Some(authorities::make(self.plan, ring, self.system)?)
         };
-        token_keys::create(ring, self.machine)?;
-        server_certificates::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.machine)?;
+        token_keys::create(ring, self.system)?;
+        server_certificates::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.system)?;
         Ok(authorities)
     }
 
@@ -138,8 +138,8 @@ impl InstallationParts<'_> {
         let log = self.config.revocation_log();
         building.will_make(&log.with_added_extension("new"))?;
         building.will_make(&log)?;
-        let ledger = open_empty(self.config, self.machine).await?;
-        match authorities::record(&ledger, authorities, self.plan, self.machine).await {
+        let ledger = open_empty(self.config, self.system).await?;
+        match authorities::record(&ledger, authorities, self.plan, self.system).await {
             Ok(()) => Ok(ledger),
             Err(failure) => {
                 ledger.close().await;
@@ -179,7 +179,7 @@ fn refuse_known(data: &Path, options: &InitOptions) -> Result<(), Failure> {
 
 /// A database that an attempt has touched before remembers the log that was taken away with the rest; it begins
 /// another. One with tenants is somebody's.
-async fn open_empty(config: &Config, machine: &SystemContext) -> Result<Ledger, Failure> {
+async fn open_empty(config: &Config, system: &SystemContext) -> Result<Ledger, Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let what = "cannot open the ledger";
@@ -192,11 +192,11 @@ async fn open_empty(config: &Config, machine: &SystemContext) -> Result<Ledger, 
              not there",
         ));
     }
-    let opened = Ledger::open_with(&url, &log, machine.now(), machine.entropy.as_ref()).await;
+    let opened = Ledger::open_with(&url, &log, system.now(), system.entropy.as_ref()).await;
     match opened {
         Err(LedgerError::Log(LogError::Missing(_))) => {
-            let entropy = machine.entropy.as_ref();
-            Ledger::open_with_new_log(&url, &log, machine.now(), entropy).await.doing(what)
+            let entropy = system.entropy.as_ref();
+            Ledger::open_with_new_log(&url, &log, system.now(), entropy).await.doing(what)
         }
         opened => opened.doing(what),
     }
@@ -227,7 +227,7 @@ fn unlock_secret(
     data: &Path,
     files: &Path,
     options: &InitOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<UnlockSecret, Failure> {
     if let Some(passphrase) = &options.passphrase {
         return UnlockSecret::passphrase(passphrase).map_err(Failure::misuse);
@@ -236,7 +236,7 @@ fn unlock_secret(
     if own.exists() {
         return UnlockSecret::from_file(&own).doing("cannot read the unlock file");
     }
-    let secret = UnlockSecret::generate(machine.entropy.as_ref());
+    let secret = UnlockSecret::generate(system.entropy.as_ref());
     secret::write_private_file(&files.join("unlock.key"), secret.as_bytes())
         .doing("cannot write the unlock file")?;
     Ok(secret)

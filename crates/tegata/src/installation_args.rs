@@ -30,7 +30,7 @@ impl InstallationArgs {
     }
 
     /// The ledger alone: enough to list, invite, stop.
-    pub async fn ledger(&self, machine: &SystemContext) -> Result<Ledger, Failure> {
-        open_ledger(&self.config()?, machine).await
+    pub async fn ledger(&self, system: &SystemContext) -> Result<Ledger, Failure> {
+        open_ledger(&self.config()?, system).await
     }
 }

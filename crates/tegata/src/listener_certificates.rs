@@ -37,10 +37,10 @@ struct ListenerFiles {
 
 impl ListenerCertificates {
     /// As configured.
-    pub fn open(house: &Server) -> Result<Self, Failure> {
-        let config = &house.config;
-        let portal = ListenerFiles::open(house, "portal", &config.portal.certificate, &config.portal.key)?;
-        let device = ListenerFiles::open(house, "device", &config.device.certificate, &config.device.key)?;
+    pub fn open(server: &Server) -> Result<Self, Failure> {
+        let config = &server.config;
+        let portal = ListenerFiles::open(server, "portal", &config.portal.certificate, &config.portal.key)?;
+        let device = ListenerFiles::open(server, "device", &config.device.certificate, &config.device.key)?;
         let signer = profiles::signer(&portal.identity.current()).map(Arc::new);
         Ok(Self {
             portal: portal.identity.clone(),
@@ -51,20 +51,20 @@ impl ListenerCertificates {
     }
 
     /// Takes over what is put in place of the files, and renews what the server's own CA signed, for ever.
-    pub async fn follow(self, house: &Server) {
+    pub async fn follow(self, server: &Server) {
         let Self { portal, profile_signer, files: [portal_files, device_files], .. } = self;
         let sign = || profile_signer.store(profiles::signer(&portal.current()).map(Arc::new));
-        tokio::join!(portal_files.follow(sign), device_files.follow(|| ()), renew(house));
+        tokio::join!(portal_files.follow(sign), device_files.follow(|| ()), renew(server));
     }
 }
 
 impl ListenerFiles {
-    fn open(house: &Server, listener: &str, chain: &Path, key: &Path) -> Result<Self, Failure> {
-        let (chain, key) = (house.config.path(chain), house.config.path(key));
+    fn open(server: &Server, listener: &str, chain: &Path, key: &Path) -> Result<Self, Failure> {
+        let (chain, key) = (server.config.path(chain), server.config.path(key));
         let watched = WatchedFiles::new(vec![chain.clone(), key.clone()]);
-        let identity = ServerIdentity::new(house.ring.server_identity(&chain, &key)?)
+        let identity = ServerIdentity::new(server.ring.server_identity(&chain, &key)?)
             .doing(format!("the {listener} listener's certificate {} cannot be used", chain.display()))?;
-        Ok(Self { identity: Arc::new(identity), chain, key, ring: house.ring.clone(), watched })
+        Ok(Self { identity: Arc::new(identity), chain, key, ring: server.ring.clone(), watched })
     }
 
     async fn follow(self, mut also: impl FnMut()) {
@@ -79,12 +79,12 @@ impl ListenerFiles {
 }
 
 /// The files that this writes are noticed as everybody else's.
-async fn renew(house: &Server) {
-    let machine =
-        SystemContext { clock: house.context.clock.clone(), entropy: house.context.entropy.clone() };
+async fn renew(server: &Server) {
+    let system =
+        SystemContext { clock: server.context.clock.clone(), entropy: server.context.entropy.clone() };
     loop {
         sleep(RENEWAL_PERIOD).await;
-        if let Err(error) = server_certificates::renew_due(&house.config, &house.ring, &machine) {
+        if let Err(error) = server_certificates::renew_due(&server.config, &server.ring, &system) {
             tracing::error!(%error, "a listener's certificate cannot be renewed");
         }
     }

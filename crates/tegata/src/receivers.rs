@@ -17,8 +17,8 @@ use tegata_net::client::Destinations;
 use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
 
 /// The receivers that are configured.
-pub async fn open(house: &Server) -> Result<Vec<EventReceiver>, Failure> {
-    let tenants = house.ledger.tenants().await.doing("cannot read the tenants")?;
+pub async fn open(server: &Server) -> Result<Vec<EventReceiver>, Failure> {
+    let tenants = server.ledger.tenants().await.doing("cannot read the tenants")?;
     let receiver = |configured: &ReceiverConfig| {
         let tenant = configured.tenant.as_ref().map(|named| {
             let position = position_of(&tenants, named, |tenant| (tenant.id.as_str(), &tenant.name));
@@ -37,12 +37,12 @@ pub async fn open(house: &Server) -> Result<Vec<EventReceiver>, Failure> {
                 None => tegata_signals::DeliveryMethod::Poll,
                 Some(push) => tegata_signals::DeliveryMethod::Push {
                     endpoint: push.endpoint.clone(),
-                    push: Arc::new(HttpsPusher::open(house, push)?),
+                    push: Arc::new(HttpsPusher::open(server, push)?),
                 },
             },
         })
     };
-    house.config.receivers.iter().map(receiver).collect()
+    server.config.receivers.iter().map(receiver).collect()
 }
 
 /// HTTPS by the one client of the workspace, with its limits. It follows no redirects.
@@ -53,14 +53,14 @@ struct HttpsPusher {
 }
 
 impl HttpsPusher {
-    fn open(house: &Server, push: &PushConfig) -> Result<Self, Failure> {
-        let config = &house.config;
+    fn open(server: &Server, push: &PushConfig) -> Result<Self, Failure> {
+        let config = &server.config;
         let ca = push.ca.as_ref().map(|file| config.path(file));
         let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
         let endpoint: Uri =
             push.endpoint.parse().map_err(|_| Failure::misuse(format!("no URL: {}", push.endpoint)))?;
         let (trust, destinations) = (trust.map_err(Failure::misuse)?, Destinations::host_of(&endpoint));
-        let client = HttpsClient::new(trust, house.context.clock.clone(), None, destinations);
+        let client = HttpsClient::new(trust, server.context.clock.clone(), None, destinations);
         Ok(Self {
             client: client.map_err(Failure::wrong)?,
             endpoint,

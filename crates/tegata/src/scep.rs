@@ -10,18 +10,18 @@ use tegata_core::{Entropy, Role};
 use zeroize::Zeroizing;
 
 /// The registrars, if the door is open.
-pub fn open(house: &Server) -> Result<Option<Arc<Registrars>>, Failure> {
-    if !house.config.scep.enabled {
+pub fn open(server: &Server) -> Result<Option<Arc<Registrars>>, Failure> {
+    if !server.config.scep.enabled {
         return Ok(None);
     }
     let devices = |authority: &Arc<tegata_ca::IssuingCa>| authority.allows(Role::Device, KeyType::Rsa);
-    if !house.authorities.all().iter().all(devices) {
+    if !server.authorities.all().iter().all(devices) {
         return Err(Failure::misuse(
             "scep.enabled: clients of SCEP have RSA keys, and device.toml allows none: add \"rsa\" to its keys",
         ));
     }
-    let entropy = house.context.entropy.clone();
-    let safe = RegistrarKeySafe { ring: house.ring.clone(), entropy: entropy.clone() };
+    let entropy = server.context.entropy.clone();
+    let safe = RegistrarKeySafe { ring: server.ring.clone(), entropy: entropy.clone() };
     Ok(Some(Arc::new(Registrars::new(Arc::new(safe), entropy))))
 }
 

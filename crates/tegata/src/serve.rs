@@ -37,20 +37,20 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Serves an installation until it is told to stop.
-pub async fn serve(place: &InstallationArgs, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn serve(place: &InstallationArgs, system: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
     let doors = Listeners::bind(&config).await?;
-    let house = Server::open(config, machine).await?;
-    let minutes = house.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
-    Box::pin(keep_serving(house, doors, minutes, machine, |house, _| tell(house))).await
+    let server = Server::open(config, system).await?;
+    let minutes = server.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
+    Box::pin(keep_serving(server, doors, minutes, system, |server, _| tell(server))).await
 }
 
 /// Where it listens, for whoever started it.
-fn tell(house: &Server) {
+fn tell(server: &Server) {
     for (door, url) in [
-        ("portal", &house.config.portal.url),
-        ("device", &house.config.device.url),
-        ("public", &house.config.public.url),
+        ("portal", &server.config.portal.url),
+        ("device", &server.config.device.url),
+        ("public", &server.config.public.url),
     ] {
         errln!("{door:8}{url}");
     }
@@ -60,26 +60,26 @@ fn tell(house: &Server) {
 /// ledger went back or the clock was ahead, the installation is opened again on the same ports. `ready` is called once, when
 /// everything has started.
 pub async fn keep_serving(
-    mut house: Server,
+    mut server: Server,
     mut doors: Listeners,
     canary_minutes: u32,
-    machine: &SystemContext,
+    system: &SystemContext,
     ready: impl FnOnce(&Server, &Listeners),
 ) -> Result<(), Failure> {
     system::raise_file_limit();
     let mut ready = Some(ready);
     loop {
-        let ended = run(&house, doors, canary_minutes, |house, doors| {
+        let ended = run(&server, doors, canary_minutes, |server, doors| {
             if let Some(ready) = ready.take() {
-                ready(house, doors);
+                ready(server, doors);
             }
         });
         let ServingEnd::Outdated(why, same_doors) = Box::pin(ended).await? else { return Ok(()) };
         tracing::error!(%why, "nobody is let in by what this process remembers: the installation is opened again");
-        let config = house.config.clone();
-        house = tokio::select! {
+        let config = server.config.clone();
+        server = tokio::select! {
             () = told_to_stop() => return Ok(()),
-            house = open_again(config, machine) => house,
+            server = open_again(config, system) => server,
         };
         tracing::info!("the installation is open again");
         doors = *same_doors;
@@ -87,10 +87,10 @@ pub async fn keep_serving(
 }
 
 /// The ledger may be on its way back at this moment.
-async fn open_again(config: Config, machine: &SystemContext) -> Server {
+async fn open_again(config: Config, system: &SystemContext) -> Server {
     loop {
-        match Server::open(config.clone(), machine).await {
-            Ok(house) => return house,
+        match Server::open(config.clone(), system).await {
+            Ok(server) => return server,
             Err(error) => tracing::error!(%error, "the installation cannot be opened: tried again"),
         }
         sleep(RECOVERY).await;
@@ -109,15 +109,15 @@ enum ServingEnd {
 }
 
 async fn run(
-    house: &Server,
+    server: &Server,
     doors: Listeners,
     canary_minutes: u32,
     ready: impl FnOnce(&Server, &Listeners),
 ) -> Result<ServingEnd, Failure> {
     let kept_doors = doors.again()?;
     let (stop, stopping) = watch::channel(false);
-    let mut token_keys = TokenKeys::new(house.ring.clone());
-    let read = startup::read(house, token_keys.first(house.context.now())?).await?;
+    let mut token_keys = TokenKeys::new(server.ring.clone());
+    let read = startup::read(server, token_keys.first(server.context.now())?).await?;
     let StartupParts {
         issuer,
         signals,
@@ -131,51 +131,51 @@ async fn run(
     tegata_signals::begin_status_lists(&signals).await.doing("cannot begin the status lists")?;
     let lists = Arc::new(CrlCache::default());
     let responders =
-        Arc::new(OcspResponders::new(house.context.status.clone(), house.context.entropy.clone()));
-    let metrics = Metrics::new(&house.ledger);
+        Arc::new(OcspResponders::new(server.context.status.clone(), server.context.entropy.clone()));
+    let metrics = Metrics::new(&server.ledger);
     let at_renewal = tokens::RenewalTokenIssuer::new(tokens.clone(), metrics.clone());
-    let secret = acme::open_secret(house).await?;
+    let secret = acme::open_secret(server).await?;
     // A profile leads nowhere where less is asked of keys than the configuration asks.
-    let profiles_by_scep = registrars.is_some() && !house.config.acme.require_attestation;
-    let desk = EnrollmentService::new(house.context.clone(), house.authorities.clone(), secret)
+    let profiles_by_scep = registrars.is_some() && !server.config.acme.require_attestation;
+    let enrollment = EnrollmentService::new(server.context.clone(), server.authorities.clone(), secret)
         .with_tokens(at_renewal)
-        .with_contact(house.config.contact.clone())
+        .with_contact(server.config.contact.clone())
         .beside_scep(profiles_by_scep);
-    let acme = acme::open(house, desk.clone())?;
-    let bulk = bulk::open(house, &clients).await?;
+    let acme = acme::open(server, enrollment.clone())?;
+    let bulk = bulk::open(server, &clients).await?;
     let (told, surfaces) = ((&tokens, &signals, client_hints), (&lists, &responders));
-    let offices = (desk, acme, registrars.clone(), &bulk);
+    let offices = (enrollment, acme, registrars.clone(), &bulk);
     let mut listeners =
-        listeners(house, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
+        listeners(server, doors, offices, told, surfaces, &metrics, (&stopping, &certificates))?;
     let mut passes = JoinSet::new();
-    let clock = house.context.clock.clone();
-    let outdated = house.context.status.clone().follow(clock);
-    if let Err(error) = lists.take_in(&house.ledger, house.context.now()).await {
+    let clock = server.context.clock.clone();
+    let outdated = server.context.status.clone().follow(clock);
+    if let Err(error) = lists.take_in(&server.ledger, server.context.now()).await {
         tracing::warn!(%error, "published lists could not be read");
     }
-    passes.spawn(loops::publish(house.authorities.clone(), lists.clone(), house.context.clone()));
-    passes.spawn(loops::respond(house.authorities.clone(), responders, house.context.clone()));
+    passes.spawn(loops::publish(server.authorities.clone(), lists.clone(), server.context.clone()));
+    passes.spawn(loops::respond(server.authorities.clone(), responders, server.context.clone()));
     if let Some(registrars) = registrars {
-        passes.spawn(loops::succeed(house.authorities.clone(), registrars, house.context.clone()));
+        passes.spawn(loops::succeed(server.authorities.clone(), registrars, server.context.clone()));
     }
-    passes.spawn(loops::renew(house.context.clone()));
-    passes.spawn(loops::retain_audit(house.context.clone(), house.config.audit.retention()));
+    passes.spawn(loops::renew(server.context.clone()));
+    passes.spawn(loops::retain_audit(server.context.clone(), server.config.audit.retention()));
     passes.spawn(keep_clients);
     passes.spawn(bulk.run());
-    passes.spawn(metrics.clone().follow(house.context.clone()));
-    if let Some(canary) = Canary::of(house, &metrics, canary_minutes) {
+    passes.spawn(metrics.clone().follow(server.context.clone()));
+    if let Some(canary) = Canary::of(server, &metrics, canary_minutes) {
         passes.spawn(canary.run());
     }
-    passes.spawn(tegata_signals::acknowledge_loop(house.context.clone()));
+    passes.spawn(tegata_signals::acknowledge_loop(server.context.clone()));
     passes.spawn(tegata_signals::publish_statuses(signals.clone()));
     passes.spawn(tegata_signals::deliver(signals.clone()));
     passes.spawn(FeedHub::run(signals.clone()));
-    let age = house.config.tokens.key_age();
+    let age = server.config.tokens.key_age();
     passes.spawn(token_keys.follow(issuer, age));
     let started = async {
-        loops::first_lists(&house.authorities, &lists).await;
+        loops::first_lists(&server.authorities, &lists).await;
         status_lists_are_out(&signals).await;
-        ready(house, &kept_doors);
+        ready(server, &kept_doors);
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
@@ -184,7 +184,7 @@ async fn run(
         () = started => Ok(None),
         Some(_) = passes.join_next() => Err(Failure::wrong("a background pass ended: stopping, so that nothing goes stale unseen")),
         Some(_) = listeners.join_next() => Err(Failure::wrong("a listener ended")),
-        () = certificates.follow(house) => Ok(None),
+        () = certificates.follow(server) => Ok(None),
     };
     // Feeds have no end of their own; gates come back elsewhere or later.
     signals.feed().close();
@@ -193,7 +193,7 @@ async fn run(
         Ok(Some(why)) => {
             passes.shutdown().await;
             // Requests under way end by themselves; what this memory does not know it asks the ledger.
-            let ledger = house.ledger.clone();
+            let ledger = server.ledger.clone();
             tokio::spawn(async move {
                 while listeners.join_next().await.is_some() {}
                 ledger.close().await;
@@ -202,12 +202,12 @@ async fn run(
         }
         Ok(None) => {
             drop(kept_doors);
-            end(listeners, passes, house).await;
+            end(listeners, passes, server).await;
             Ok(ServingEnd::Told)
         }
         Err(failure) => {
             drop(kept_doors);
-            end(listeners, passes, house).await;
+            end(listeners, passes, server).await;
             Err(failure)
         }
     }
@@ -228,19 +228,19 @@ async fn status_lists_are_out(signals: &Signals) {
 }
 
 /// Requests under way are answered.
-async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, house: &Server) {
+async fn end(mut listeners: JoinSet<()>, mut passes: JoinSet<()>, server: &Server) {
     while listeners.join_next().await.is_some() {}
     passes.shutdown().await;
-    if let Err(error) = house.ledger.write_refusals(house.context.now(), true).await {
+    if let Err(error) = server.ledger.write_refusals(server.context.now(), true).await {
         tracing::warn!(%error, "how many were refused could not be written down");
     }
-    house.ledger.close().await;
+    server.ledger.close().await;
 }
 
 fn listeners(
-    house: &Server,
+    server: &Server,
     doors: Listeners,
-    (desk, acme, registrars, bulk): (
+    (enrollment, acme, registrars, bulk): (
         EnrollmentService,
         AcmeServer,
         Option<Arc<Registrars>>,
@@ -251,31 +251,31 @@ fn listeners(
     metrics: &Arc<Metrics>,
     (stopping, certificates): (&watch::Receiver<bool>, &ListenerCertificates),
 ) -> Result<JoinSet<()>, Failure> {
-    let addresses = &house.context.addresses;
-    let config = &house.config;
+    let addresses = &server.context.addresses;
+    let config = &server.config;
     let profiles = ProfileService {
-        desk: desk.clone(),
+        service: enrollment.clone(),
         signer: certificates.profile_signer.clone(),
         attest: config.acme.require_attestation,
     };
-    let portal = tegata_enroll::portal_routes(desk.clone())
+    let portal = tegata_enroll::portal_routes(enrollment.clone())
         .merge(profiles.clone().portal_routes())
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_signals::portal_router(signals.clone()))
         .merge(tegata_token::portal_router(tokens.clone()));
-    let scep = registrars.map(|registrars| ScepServer::new(desk.clone(), registrars));
-    let device = tegata_enroll::device_routes(desk)
+    let scep = registrars.map(|registrars| ScepServer::new(enrollment.clone(), registrars));
+    let device = tegata_enroll::device_routes(enrollment)
         .merge(bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(signals.clone()))
         .merge(tegata_token::device_router(tokens.clone()));
     let public = public::routes(PublicContext {
-        context: house.context.clone(),
-        authorities: house.authorities.clone(),
+        context: server.context.clone(),
+        authorities: server.authorities.clone(),
         lists: lists.clone(),
         responders: responders.clone(),
         statuses: signals.status_lists().clone(),
-        hierarchy: house.hierarchy.clone(),
+        hierarchy: server.hierarchy.clone(),
     })
     .merge(scep.map(tegata_enroll::scep_routes).unwrap_or_default());
     let portal_tls = portal_config(&certificates.portal, TlsVersions::Tls13);
@@ -289,7 +289,7 @@ fn listeners(
         DeviceTls::new(&device_identity, TlsVersions::Tls13, issuers, probes.clone())
             .doing("the device listener's certificate cannot be used")
     };
-    let door = Arc::new(ArcSwap::from_pointee(make_door(house.hierarchy.trusted_issuers()?)?));
+    let door = Arc::new(ArcSwap::from_pointee(make_door(server.hierarchy.trusted_issuers()?)?));
     let site = |origins: &[&String]| ListenerRules {
         origins: origins.iter().map(ToString::to_string).collect(),
         hsts: false,
@@ -298,17 +298,17 @@ fn listeners(
         contact: config.contact.clone(),
     };
     let portal_port = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(portal_tls)));
-    let clock = house.context.clock.clone();
+    let clock = server.context.clock.clone();
     let registry = Arc::new(ConnectionRegistry::default());
     let device_port = ListenerKind::Device(door.clone(), clock.clone(), registry.clone());
-    let show_out = registry.follow(house.context.status.clone(), clock.clone());
+    let show_out = registry.follow(server.context.status.clone(), clock.clone());
     let proxies = proxy.map(|proxy| proxied::proxies(config, proxy, door.clone(), clock)).transpose()?;
     let mut set = JoinSet::new();
     let stopped = || {
         let mut stopping = stopping.clone();
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     };
-    let follow = house.hierarchy.clone().follow(door, make_door);
+    let follow = server.hierarchy.clone().follow(door, make_door);
     let until = stopped();
     set.spawn(async move {
         tokio::select! {
@@ -319,7 +319,7 @@ fn listeners(
     });
     let [portal, device, public] =
         metrics::counted(metrics, doors.metrics.is_some(), [portal, device, public])
-            .map(|router| dated(router, house.context.clock.clone()));
+            .map(|router| dated(router, server.context.clock.clone()));
     if let (Some(tcp), Some(port), Some(proxies)) = (doors.proxy, proxy_port, proxies) {
         let router = site(&[&addresses.device]).around(proxies.before(device.clone()));
         set.spawn(listener::serve(tcp, port, router, Limits::default().for_proxies(), stopped()));
@@ -344,7 +344,7 @@ fn listeners(
         set.spawn(listener::serve_counting(tcp, port, router, Limits::default(), open, stopped));
     }
     if let Some(listener) = doors.metrics {
-        let (context, authorities) = (house.context.clone(), house.authorities.clone());
+        let (context, authorities) = (server.context.clone(), server.authorities.clone());
         set.spawn(metrics::serve(listener, metrics.clone(), context, authorities, stopped()));
     }
     Ok(set)

@@ -25,29 +25,29 @@ pub struct Server {
 
 impl Server {
     /// Opens an installation. The root key is not needed.
-    pub async fn open(config: Config, machine: &SystemContext) -> Result<Self, Failure> {
-        let ledger = open_to_serve(&config, machine).await?;
+    pub async fn open(config: Config, system: &SystemContext) -> Result<Self, Failure> {
+        let ledger = open_to_serve(&config, system).await?;
         let ring = Arc::new(KeyRing::open(&config)?);
-        server_certificates::renew_due(&config, &ring, machine)?;
-        Self::with(config, ledger, ring, machine).await
+        server_certificates::renew_due(&config, &ring, system)?;
+        Self::with(config, ledger, ring, system).await
     }
 
     /// The same beside a server that may be running: nothing is renewed or brought up to date.
-    pub async fn beside(config: Config, ledger: Ledger, machine: &SystemContext) -> Result<Self, Failure> {
+    pub async fn beside(config: Config, ledger: Ledger, system: &SystemContext) -> Result<Self, Failure> {
         let ring = Arc::new(KeyRing::open(&config)?);
-        Self::with(config, ledger, ring, machine).await
+        Self::with(config, ledger, ring, system).await
     }
 
     async fn with(
         config: Config,
         ledger: Ledger,
         ring: Arc<KeyRing>,
-        machine: &SystemContext,
+        system: &SystemContext,
     ) -> Result<Self, Failure> {
         let hierarchy =
-            Hierarchy::open(config.clone(), ledger.clone(), ring.clone(), machine.clock.clone()).await?;
+            Hierarchy::open(config.clone(), ledger.clone(), ring.clone(), system.clock.clone()).await?;
         let authorities = hierarchy.authorities().clone();
-        let context = open_context(&config, &ledger, machine).await?;
+        let context = open_context(&config, &ledger, system).await?;
         Ok(Self { config, ledger, ring, hierarchy, authorities, context })
     }
 }
@@ -55,13 +55,12 @@ impl Server {
 async fn open_context(
     config: &Config,
     ledger: &Ledger,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<ServerContext, Failure> {
-    let status =
-        StatusCache::load(ledger.clone(), machine.now()).await.doing("cannot read what is denied")?;
+    let status = StatusCache::load(ledger.clone(), system.now()).await.doing("cannot read what is denied")?;
     Ok(ServerContext {
-        clock: machine.clock.clone(),
-        entropy: machine.entropy.clone(),
+        clock: system.clock.clone(),
+        entropy: system.entropy.clone(),
         ledger: ledger.clone(),
         status,
         installation: config.installation.name.clone(),

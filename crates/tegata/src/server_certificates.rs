@@ -34,27 +34,27 @@ pub fn create(
     organization: &str,
     host: &str,
     ring: &KeyRing,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let (now, entropy) = (machine.now(), machine.entropy.as_ref());
+    let (now, entropy) = (system.now(), system.entropy.as_ref());
     let key = ring.create_file(KEY, entropy)?;
     let name = CaName { organization, common_name: "Tegata Server CA" };
     let der = create_ca::create_server_authority(name, &key, Validity { days: AUTHORITY_DAYS, now, entropy })
         .doing("cannot make the CA of the listeners")?;
     fs::write(authority_file(config), pem::certificates(&[&der])).doing("cannot write the server CA")?;
-    let server_ca = load(der, key, machine)?;
+    let server_ca = load(der, key, system)?;
     let probes = format!("*.{}", config.device.probe_suffix);
     let names = [host, "127.0.0.1", "::1", probes.as_str()];
     let portal =
         ListenerCertificateFiles { certificate: &config.portal.certificate, key: &config.portal.key };
     let device =
         ListenerCertificateFiles { certificate: &config.device.certificate, key: &config.device.key };
-    portal.make(config, &names[..3], &server_ca, ring, machine)?;
-    device.make(config, &names, &server_ca, ring, machine)
+    portal.make(config, &names[..3], &server_ca, ring, system)?;
+    device.make(config, &names, &server_ca, ring, system)
 }
 
 /// Replaces what this CA signed and what ends soon, for the same names, with a fresh key.
-pub fn renew_due(config: &Config, ring: &KeyRing, machine: &SystemContext) -> Result<(), Failure> {
+pub fn renew_due(config: &Config, ring: &KeyRing, system: &SystemContext) -> Result<(), Failure> {
     if !ring.file(KEY).exists() || !authority_file(config).exists() {
         return Ok(());
     }
@@ -64,10 +64,10 @@ pub fn renew_due(config: &Config, ring: &KeyRing, machine: &SystemContext) -> Re
         ListenerCertificateFiles { certificate: &config.portal.certificate, key: &config.portal.key },
         ListenerCertificateFiles { certificate: &config.device.certificate, key: &config.device.key },
     ] {
-        let Some(names) = files.due(config, &authority, machine.now()) else { continue };
-        let server_ca = load(authority.clone(), ring.signer(KEY)?, machine)?;
+        let Some(names) = files.due(config, &authority, system.now()) else { continue };
+        let server_ca = load(authority.clone(), ring.signer(KEY)?, system)?;
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        files.make(config, &names, &server_ca, ring, machine)?;
+        files.make(config, &names, &server_ca, ring, system)?;
         tracing::info!(file = %files.certificate.display(), "a listener's certificate was renewed");
     }
     Ok(())
@@ -102,9 +102,9 @@ impl ListenerCertificateFiles<'_> {
         names: &[&str],
         server_ca: &Issuer,
         ring: &KeyRing,
-        machine: &SystemContext,
+        system: &SystemContext,
     ) -> Result<(), Failure> {
-        let (now, entropy) = (machine.now(), machine.entropy.as_ref());
+        let (now, entropy) = (system.now(), system.entropy.as_ref());
         let pkcs8 = LocalKey::generate().doing("cannot make a key")?;
         let key: Arc<dyn CaKey> = Arc::new(LocalKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?);
         let der =
@@ -134,8 +134,8 @@ fn name_text(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-fn load(der: Vec<u8>, key: Arc<dyn CaKey>, machine: &SystemContext) -> Result<Issuer, Failure> {
-    Issuer::load(IssuerId::random(machine.entropy.as_ref()), der, key, machine.now())
+fn load(der: Vec<u8>, key: Arc<dyn CaKey>, system: &SystemContext) -> Result<Issuer, Failure> {
+    Issuer::load(IssuerId::random(system.entropy.as_ref()), der, key, system.now())
         .doing("the CA of the listeners cannot be used")
 }
 
@@ -164,20 +164,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let start = Timestamp::parse("2026-11-21T00:00:00Z").unwrap();
         let clock = Arc::new(MovableClock(Mutex::new(start)));
-        let machine = SystemContext { clock: clock.clone(), entropy: Arc::new(Seeded::new(1)) };
+        let system = SystemContext { clock: clock.clone(), entropy: Arc::new(Seeded::new(1)) };
         let config =
-            crate::init::init(folder.path(), &InitOptions::for_development(), &machine).await.unwrap();
+            crate::init::init(folder.path(), &InitOptions::for_development(), &system).await.unwrap();
         let ring = KeyRing::open(&config).unwrap();
         let portal = config.path(&config.portal.certificate);
         let device = config.path(&config.device.certificate);
         let [old_portal, old_device] = [&portal, &device].map(|file| fs::read(file).unwrap());
 
         *clock.0.lock().unwrap() = start.plus(Duration::from_hours(24 * 300));
-        renew_due(&config, &ring, &machine).unwrap();
+        renew_due(&config, &ring, &system).unwrap();
         assert_eq!(fs::read(&portal).unwrap(), old_portal);
 
         *clock.0.lock().unwrap() = start.plus(Duration::from_hours(24 * 390));
-        renew_due(&config, &ring, &machine).unwrap();
+        renew_due(&config, &ring, &system).unwrap();
         for (file, old) in [(&portal, &old_portal), (&device, &old_device)] {
             let new = fs::read(file).unwrap();
             assert_ne!(&new, old);

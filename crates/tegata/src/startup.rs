@@ -36,19 +36,19 @@ pub struct StartupParts {
 }
 
 /// Reads it. Changes nothing.
-pub async fn read(house: &Server, keys: SigningKeys) -> Result<StartupParts, Failure> {
-    let issuer = SignalIssuer::new(house.context.clone(), keys);
-    let registered = RegisteredClients::open(&house.config)?;
+pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Failure> {
+    let issuer = SignalIssuer::new(server.context.clone(), keys);
+    let registered = RegisteredClients::open(&server.config)?;
     let client_hints = registered.hints();
-    let (clients, keep_clients) = registered.register(&house.config, &house.context)?;
-    let receivers = receivers::open(house).await?;
+    let (clients, keep_clients) = registered.register(&server.config, &server.context)?;
+    let receivers = receivers::open(server).await?;
     let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
-    let tokens = tokens::open(house, &signals, clients.clone()).await?;
-    acme::attestation(house)?;
-    bulk::examine(house).await?;
-    let registrars = scep::open(house)?;
-    let certificates = ListenerCertificates::open(house)?;
-    listeners(house, &certificates, client_hints.clone())?;
+    let tokens = tokens::open(server, &signals, clients.clone()).await?;
+    acme::attestation(server)?;
+    bulk::examine(server).await?;
+    let registrars = scep::open(server)?;
+    let certificates = ListenerCertificates::open(server)?;
+    listeners(server, &certificates, client_hints.clone())?;
     let keep_clients = Box::pin(keep_clients);
     Ok(StartupParts {
         issuer,
@@ -63,28 +63,28 @@ pub async fn read(house: &Server, keys: SigningKeys) -> Result<StartupParts, Fai
 }
 
 /// Whether an installation would start, apart from its ports, which a running server has.
-pub async fn rehearse(house: &Server) -> Result<(), Failure> {
-    let keys = TokenKeys::new(house.ring.clone()).first(house.context.now())?;
-    read(house, keys).await.map(drop)
+pub async fn rehearse(server: &Server) -> Result<(), Failure> {
+    let keys = TokenKeys::new(server.ring.clone()).first(server.context.now())?;
+    read(server, keys).await.map(drop)
 }
 
 /// Certificates and keys of the listeners, and whom they believe.
 fn listeners(
-    house: &Server,
+    server: &Server,
     certificates: &ListenerCertificates,
     client_hints: Vec<DistinguishedName>,
 ) -> Result<(), Failure> {
-    let config = &house.config;
+    let config = &server.config;
     portal_config(&certificates.portal, TlsVersions::Tls13)
         .doing("the portal's certificate cannot be used")?;
     let device = &certificates.device;
-    let issuers = house.hierarchy.trusted_issuers()?.also_hinting(client_hints);
-    let door = DeviceTls::new(device, TlsVersions::Tls13, issuers, house.context.addresses.probes.clone());
+    let issuers = server.hierarchy.trusted_issuers()?.also_hinting(client_hints);
+    let door = DeviceTls::new(device, TlsVersions::Tls13, issuers, server.context.addresses.probes.clone());
     let door = door.doing("the device listener's certificate cannot be used")?;
     if let Some(proxy) = &config.device.proxy {
         proxied::port(proxy, device)?;
         let door = Arc::new(ArcSwap::from_pointee(door));
-        proxied::proxies(config, proxy, door, house.context.clock.clone())?;
+        proxied::proxies(config, proxy, door, server.context.clock.clone())?;
     }
     Ok(())
 }

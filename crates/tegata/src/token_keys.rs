@@ -238,9 +238,9 @@ async fn look_after(ring: &KeyRing, context: &ServerContext, age: Option<Duratio
 }
 
 /// Makes the first key of an installation.
-pub fn create(ring: &KeyRing, machine: &SystemContext) -> Result<(), Failure> {
-    let key = ring.create_token_key(|_| FIRST.to_owned(), machine.entropy.as_ref())?;
-    write(ring, &KeySuccession::begin(key.public().kid(), machine.now()))
+pub fn create(ring: &KeyRing, system: &SystemContext) -> Result<(), Failure> {
+    let key = ring.create_token_key(|_| FIRST.to_owned(), system.entropy.as_ref())?;
+    write(ring, &KeySuccession::begin(key.public().kid(), system.now()))
 }
 
 fn stored(ring: &KeyRing) -> Result<Option<KeySuccession>, Failure> {

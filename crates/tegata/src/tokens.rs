@@ -26,13 +26,13 @@ use tegata_web::ClientRegistry;
 
 /// Ready to be served.
 pub async fn open(
-    house: &Server,
+    server: &Server,
     signals: &Signals,
     clients: Arc<ClientRegistry>,
 ) -> Result<Arc<AuthorizationServer>, Failure> {
-    let config = &house.config;
-    let known = KnownTenants(house.ledger.tenants().await.doing("cannot read the tenants")?);
-    let people = config.identity_providers.iter().map(|provider| identity_provider(house, &known, provider));
+    let config = &server.config;
+    let known = KnownTenants(server.ledger.tenants().await.doing("cannot read the tenants")?);
+    let people = config.identity_providers.iter().map(|provider| identity_provider(server, &known, provider));
     let people = people.collect::<Result<Vec<_>, _>>()?;
     check_shared(&people)?;
     let rules = TokenRules {
@@ -98,16 +98,16 @@ fn products(config: &Config) -> Vec<ProductAudience> {
 }
 
 fn identity_provider(
-    house: &Server,
+    server: &Server,
     known: &KnownTenants,
     configured: &IdentityProviderConfig,
 ) -> Result<IdentityProvider, Failure> {
-    let ca = configured.ca.as_ref().map(|file| house.config.path(file));
+    let ca = configured.ca.as_ref().map(|file| server.config.path(file));
     let trust = tegata_net::tls::trust_from_pem_file(ca.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
     let issuer: Uri = configured.issuer.parse().doing("identity_provider.issuer is no URL")?;
     let hosts = configured.hosts.iter().map(String::as_str).chain(issuer.host());
-    let client = HttpsClient::new(trust, house.context.clock.clone(), None, Destinations::named(hosts));
+    let client = HttpsClient::new(trust, server.context.clock.clone(), None, Destinations::named(hosts));
     let client = client.map_err(Failure::wrong)?;
     Ok(IdentityProvider {
         tenant: known.tenant(&configured.tenant)?,

@@ -24,7 +24,7 @@ pub struct ProductAudience {
     pub audience: String,
     /// Whether a request that names no product is for this one. At most one is.
     pub default: bool,
-    /// Whether devices need a licence for it, by tenant or site, as the ledger has them.
+    /// Whether devices need a license for it, by tenant or site, as the ledger has them.
     pub licensed: bool,
     /// Its scopes: what of it a token may be good for.
     pub scopes: Vec<String>,
@@ -122,13 +122,13 @@ impl AuthorizationServer {
         device: &CertificateHolder,
     ) -> Result<&str, OAuthError> {
         let audience = self.product_named(form)?;
-        self.check_licence(audience, device).await?;
+        self.check_license(audience, device).await?;
         Ok(audience)
     }
 
     /// Whether the product is one, and is licensed where the device stands. The ledger itself is asked: whoever was told
     /// "granted" or "withdrawn" is never told otherwise. The installation's own devices try all products.
-    pub(crate) async fn check_licence(
+    pub(crate) async fn check_license(
         &self,
         audience: &str,
         device: &CertificateHolder,

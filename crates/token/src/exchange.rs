@@ -32,7 +32,7 @@ pub(crate) async fn exchange(
     }
     let audience = tokens.audience_for(&call.form, &call.client).await?;
     let scope = tokens.scope(&call.form, audience)?;
-    let person = match recognise(tokens, call).await {
+    let person = match recognize(tokens, call).await {
         Ok(person) => person,
         Err(error) => return Err(refused(tokens, call, error).await),
     };
@@ -44,7 +44,7 @@ pub(crate) async fn exchange(
     tokens.granted(&claims, &format!(r#","issued_token_type":"{ACCESS_TOKEN_TYPE}"{refresh_token}"#))
 }
 
-async fn recognise(
+async fn recognize(
     tokens: &AuthorizationServer,
     call: &DeviceRequest,
 ) -> Result<RecognizedPerson, OAuthError> {
@@ -55,7 +55,7 @@ async fn recognise(
         _ => return Err(OAuthError::invalid_request("The subject is an ID token or an access token")),
     };
     let now = tokens.context.now();
-    let person = tokens.people.recognise(token, kind, &call.client.tenant, now).await?;
+    let person = tokens.people.recognize(token, kind, &call.client.tenant, now).await?;
     refuse_signed_out(tokens, call, &person).await?;
     if works_here(tokens, call, &person).await? { Ok(person) } else { Err(Refusal::PersonElsewhere.into()) }
 }

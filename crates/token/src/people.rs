@@ -45,7 +45,7 @@ pub struct IdentityProvider {
     pub fetch: Arc<dyn DocumentFetcher>,
 }
 
-/// A person who was recognised.
+/// A person who was recognized.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RecognizedPerson {
     /// As [`tegata_core::claims::person_subject`] makes it.
@@ -66,7 +66,7 @@ impl IdentityProviders {
     }
 
     /// The person whom a token of this kind is about, at this tenant.
-    pub(crate) async fn recognise(
+    pub(crate) async fn recognize(
         &self,
         token: &str,
         kind: SubjectTokenKind,

@@ -138,7 +138,7 @@ async fn check_target(
     if names_one && tokens.product_named(&call.form)? != family.audience {
         return Err(OAuthError::invalid_target("The refresh token is for another product"));
     }
-    tokens.check_licence(&family.audience, &call.client).await
+    tokens.check_license(&family.audience, &call.client).await
 }
 
 /// That of the grant, or as much of it as is asked for (RFC 6749 section 6).

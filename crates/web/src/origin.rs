@@ -21,7 +21,7 @@ fn is_safe(method: &Method) -> bool {
 }
 
 /// Browsers send `Origin` with everything that changes something. `Sec-Fetch-Site: same-site` without
-/// it could come from any neighbour below the same registered domain.
+/// it could come from any neighbor below the same registered domain.
 fn is_ours(headers: &HeaderMap, ours: &[String]) -> bool {
     let site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     let mut origins = headers.get_all(ORIGIN).iter().peekable();

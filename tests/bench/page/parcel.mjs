@@ -1,4 +1,4 @@
-// What the enrolment page's PKCS#12 file costs the browser's processor, next to the hashes and ciphers in it made by the
+// What the enrollment page's PKCS#12 file costs the browser's processor, next to the hashes and ciphers in it made by the
 // engine's own library. Prints {"us":…,"limit_us":…}, the median of some rounds in turn.
 import { createCipheriv, createHash } from 'node:crypto';
 import { pkcs12 } from '../../../crates/enroll/assets/pkcs12.js';

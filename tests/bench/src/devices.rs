@@ -26,7 +26,7 @@ pub struct BenchDevice {
     pub identity: BenchIdentity,
 }
 
-/// Enrols some devices as anybody would.
+/// Enrolls some devices as anybody would.
 pub async fn enroll(tegata: &Tegata, trust: &BenchTrust) -> BenchOutcome<Vec<BenchDevice>> {
     enroll_as(tegata, trust, Role::Device, DEVICES).await
 }
@@ -64,7 +64,7 @@ pub async fn tokens(
     Ok(tokens)
 }
 
-/// The enrolments of so many new devices, ready to be sent.
+/// The enrollments of so many new devices, ready to be sent.
 pub async fn enrollments(tegata: &Tegata, count: usize) -> BenchOutcome<Vec<Post>> {
     let codes = invite(tegata, Role::Device, count).await?;
     codes.iter().map(|code| Ok(enrollment(code, &request(&KeyPair::generate()?)?))).collect()
@@ -102,7 +102,7 @@ impl BenchDevice {
     }
 
     fn new(enrolled: &Value, key: &KeyPair) -> BenchOutcome<Self> {
-        let issuers = enrolled["chain"].as_array().ok_or("an enrolment without a chain")?;
+        let issuers = enrolled["chain"].as_array().ok_or("an enrollment without a chain")?;
         let chain = std::iter::once(&enrolled["certificate"]).chain(issuers);
         let chain = chain.map(|der| Ok(CertificateDer::from(STANDARD.decode(text(der)?)?)));
         Ok(Self {
@@ -116,7 +116,7 @@ impl BenchDevice {
 }
 
 fn text(value: &Value) -> BenchOutcome<&str> {
-    Ok(value.as_str().ok_or("an enrolment that cannot be read")?)
+    Ok(value.as_str().ok_or("an enrollment that cannot be read")?)
 }
 
 fn enrollment(code: &InvitationCode, request: &[u8]) -> Post {

@@ -1,4 +1,4 @@
-//! What the enrolment page's PKCS#12 file costs a browser: measured by node, which has Chromium's engine.
+//! What the enrollment page's PKCS#12 file costs a browser: measured by node, which has Chromium's engine.
 
 use crate::BenchOutcome;
 use crate::report::BenchRow;

@@ -29,17 +29,17 @@ const ONE: u32 = 100;
 
 /// All lists of a million certificates, as at the start of a server; and one list after one revocation.
 pub fn rows() -> BenchOutcome<Vec<BenchRow>> {
-    let house = StatusFixture::new()?;
-    let lists = house.lists();
+    let fixture = StatusFixture::new()?;
+    let lists = fixture.lists();
     let all: Vec<&StatusEntries> = lists.values().collect();
     let one = all.first().copied().ok_or("no list")?;
     let raw: Vec<u8> = all.iter().flat_map(|entries| entries.as_bytes()).copied().collect();
     let (mut whole, mut single) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
-        whole.0.push(cost(WHOLE, || house.lists().values().try_for_each(|entries| house.sign(entries)))?);
-        whole.1.push(cost(WHOLE, || house.least(&raw))?);
-        single.0.push(cost(ONE, || house.sign(one))?);
-        single.1.push(cost(ONE, || house.least(one.as_bytes()))?);
+        whole.0.push(cost(WHOLE, || fixture.lists().values().try_for_each(|entries| fixture.sign(entries)))?);
+        whole.1.push(cost(WHOLE, || fixture.least(&raw))?);
+        single.0.push(cost(ONE, || fixture.sign(one))?);
+        single.1.push(cost(ONE, || fixture.least(one.as_bytes()))?);
     }
     Ok(vec![
         BenchRow { path: "status lists 1M", us: median(whole.0), limit_us: median(whole.1) },

@@ -13,7 +13,7 @@ struct Certbot<'a> {
 }
 
 #[test]
-fn certbot_enrols_renews_by_its_timer_and_revokes() {
+fn certbot_enrolls_renews_by_its_timer_and_revokes() {
     let installation = RunningInstallation::start();
     let certbot = Certbot {
         installation: &installation,

@@ -18,7 +18,7 @@ struct Maker {
 }
 
 #[test]
-fn a_device_that_makes_its_own_key_enrols_by_its_payload_once() {
+fn a_device_that_makes_its_own_key_enrolls_by_its_payload_once() {
     let installation = RunningInstallation::start();
     let payload = payload(&installation, "iPad-1", false);
     let key = KeyPair::generate().expect("a key");

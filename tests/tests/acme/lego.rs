@@ -13,7 +13,7 @@ struct Lego<'a> {
 }
 
 #[test]
-fn lego_enrols_renews_and_revokes() {
+fn lego_enrolls_renews_and_revokes() {
     let installation = RunningInstallation::start();
     let lego = Lego {
         installation: &installation,

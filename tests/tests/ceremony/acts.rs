@@ -20,10 +20,10 @@ fn a_root_that_never_meets_a_network_signs_what_a_stick_carries() {
     act.run(&["--perform", "--transcript", text(&root.file("root.jsonl"))]).good();
     carry(&root, stick.path(), &["root.pem", "root.crl"]);
 
-    let house = Ceremony::at(stick.path(), Some(online.path()));
-    house.act("request-issuing", REQUEST).done();
+    let workspace = Ceremony::at(stick.path(), Some(online.path()));
+    workspace.act("request-issuing", REQUEST).done();
     for name in ["issuing.csr", "sign-issuing.toml"] {
-        std::fs::copy(house.file(name), root.file(name)).expect("a copy");
+        std::fs::copy(workspace.file(name), root.file(name)).expect("a copy");
     }
     let sign = root.written("sign-issuing.toml");
     assert!(sign.rehearse().good().stdout.contains("pathlen 0"));
@@ -32,14 +32,14 @@ fn a_root_that_never_meets_a_network_signs_what_a_stick_carries() {
     carry(&root, stick.path(), &["issuing.pem", "root-next.crl"]);
 
     // The draft names the thumbprint of the new root; without it a root is not trusted.
-    let install = std::fs::read_to_string(house.file("install-issuing.toml")).expect("the act");
+    let install = std::fs::read_to_string(workspace.file("install-issuing.toml")).expect("the act");
     let unexpected: String =
         install.lines().filter(|line| !line.starts_with("new_root")).collect::<Vec<_>>().join("\n");
-    std::fs::write(house.file("unexpected.toml"), unexpected).expect("a file");
-    let refused = house.written("unexpected.toml").perform();
+    std::fs::write(workspace.file("unexpected.toml"), unexpected).expect("a file");
+    let refused = workspace.written("unexpected.toml").perform();
     assert!(refused.code == 2 && refused.stderr.contains("Compare its thumbprint"), "{}", refused.said());
-    house.written("install-issuing.toml").done();
-    assert_eq!(house.written("install-issuing.toml").perform().code, 2, "once is enough");
+    workspace.written("install-issuing.toml").done();
+    assert_eq!(workspace.written("install-issuing.toml").perform().code, 2, "once is enough");
 
     let installation = RunningInstallation::start_in(online, Vec::new());
     let device = installation.enroll("register-1");

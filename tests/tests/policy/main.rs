@@ -1,4 +1,4 @@
-//! Who may enrol is decided by the rules of tenant and site, at every door, from the moment the command returns.
+//! Who may enroll is decided by the rules of tenant and site, at every door, from the moment the command returns.
 
 mod pages;
 
@@ -61,7 +61,7 @@ fn refused_everywhere(installation: &RunningInstallation, expected: &str) {
 }
 
 #[test]
-fn past_a_rule_nobody_enrols_by_any_door_and_whoever_is_known_renews() {
+fn past_a_rule_nobody_enrolls_by_any_door_and_whoever_is_known_renews() {
     let installation = RunningInstallation::start();
     let mut device = installation.enroll("register-1");
     let another_day = another_day();
@@ -265,9 +265,9 @@ fn strongswan(installation: &RunningInstallation) -> String {
     client.request("first");
     let user = format!("invitation:{}", code(&installation.invite("router-1")));
     let trusted = ["--cacert", "ca.der", "--cacert", "ca-1.der", "--outform", "pem", "--interval", "1"];
-    let enrol = [&["--est"], &server[..], &trusted, &["--in", "first.csr", "--userpass", &user]].concat();
+    let enroll = [&["--est"], &server[..], &trusted, &["--in", "first.csr", "--userpass", &user]].concat();
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| client.pki(&enrol, "first.pem").good().stderr);
+        let running = scope.spawn(|| client.pki(&enroll, "first.pem").good().stderr);
         waits(installation, "router-1");
         approve(installation, "router-1");
         running.join().expect("it ends")
@@ -318,13 +318,13 @@ fn by_scep(installation: &RunningInstallation) -> String {
     let server =
         ["--scep", "--url", &url, "--cacert-enc", "ra.der", "--cacert-sig", "ra.der", "--dn", "CN=nobody"];
     let trusted = ["--cacert", "ca.der", "--cacert", "ca-1.der", "--outform", "pem", "--interval", "1"];
-    let enrol = [&server[..], &trusted, &["--in", "first.key", "--password", &code]].concat();
+    let enroll = [&server[..], &trusted, &["--in", "first.key", "--password", &code]].concat();
     set(installation, &["--platform", "ios"]);
-    assert!(client.pki(&enrol, "nothing.pem").code != 0, "a client that does not say what it is");
+    assert!(client.pki(&enroll, "nothing.pem").code != 0, "a client that does not say what it is");
     assert!(!installation.listed(&["approvals", "list"]).to_string().contains("printer-1"));
     installation.tell(&["policy", "clear", "--rule", "platform"]);
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| client.pki(&enrol, "first.pem").good().stderr);
+        let running = scope.spawn(|| client.pki(&enroll, "first.pem").good().stderr);
         waits(installation, "printer-1");
         approve(installation, "printer-1");
         running.join().expect("it ends")

@@ -130,8 +130,8 @@ fn an_init_that_cannot_reach_its_parts_leaves_nothing() {
 
 #[test]
 fn a_database_that_a_failed_init_touched_takes_the_next_and_no_second() {
-    let (storehouse, data, outside) = (Storehouse::postgres(), folder(), folder());
-    let url = storehouse.url();
+    let (store, data, outside) = (Storehouse::postgres(), folder(), folder());
+    let url = store.url();
     let log = |folder: &str| outside.path().join(folder).join("revocations.log").display().to_string();
     std::fs::create_dir_all(outside.path().join("log")).expect("a folder");
     let outcome = init(data.path(), &["--storage", &url, "--revocations", &log("missing")]);

@@ -58,7 +58,7 @@ fn from_nothing_to_a_device_at_443_and_the_next_version_by_the_guide() {
     let link = said.lines().find(|line| line.starts_with("https://")).expect("a link");
     assert!(link.starts_with("https://tegata.example.jp/enroll#"), "{link}");
     let mut browser = Browser::open_beside(&machine, 9443, &trust);
-    browser.enrol(link);
+    browser.enroll(link);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let said = next(&mut machine, "device list");
     assert!(said.contains("受付PC"), "{said}");

@@ -1,6 +1,6 @@
 //! Whoever asks over SCEP for what is not theirs.
 
-use super::{code, enrol, identity, scep};
+use super::{code, enroll, identity, scep};
 use tegata_tests::scep::{GET_CRL, Message, RENEWAL_REQ, Reply, ScepClient};
 use tegata_tests::{RunningInstallation, tegata};
 
@@ -8,8 +8,8 @@ use tegata_tests::{RunningInstallation, tegata};
 fn nobody_renews_a_device_that_they_are_not() {
     let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("attack"), &scep(&installation));
-    enrol(&client, &installation.invite("victim"), "victim");
-    enrol(&client, &installation.invite("attacker"), "attacker");
+    enroll(&client, &installation.invite("victim"), "victim");
+    enroll(&client, &installation.invite("attacker"), "attacker");
     client.new_key("next");
     client.new_key("stranger");
     let victim = identity(&client.path("victim.pem"));
@@ -73,7 +73,7 @@ fn a_device_that_was_stopped_renews_nothing_and_learns_why() {
         client.send(&message)
     };
     for (label, act, expected) in [("stolen", "revoke", "C-06"), ("lent", "suspend", "C-07")] {
-        enrol(&client, &installation.invite(label), label);
+        enroll(&client, &installation.invite(label), label);
         let device = identity(&client.path(&format!("{label}.pem")));
         let device = device.rsplit('/').next().expect("an identifier").to_owned();
         installation.act_on(&device, act);

@@ -38,7 +38,7 @@ fn what_the_server_can_do_is_said_and_nothing_weak_is_among_it() {
 }
 
 #[test]
-fn strongswan_fetches_the_cas_enrols_and_renews() {
+fn strongswan_fetches_the_cas_enrolls_and_renews() {
     let installation = RunningInstallation::start();
     let client = StrongSwan::in_folder(installation.folder("strongswan"));
     let url = scep(&installation);
@@ -50,12 +50,12 @@ fn strongswan_fetches_the_cas_enrols_and_renews() {
         client.pki(&["--gen", "--type", "rsa", "--size", "2048"], name).good();
     }
     let code = code(&installation.invite("router-1"));
-    let enrol = |password: &str, key: &str, output: &str| {
+    let enroll = |password: &str, key: &str, output: &str| {
         client.pki(&[&fixed[..], &["--in", key, "--password", password]].concat(), output)
     };
-    let refused = enrol("no-such-code", "first.key", "nothing");
+    let refused = enroll("no-such-code", "first.key", "nothing");
     assert!(refused.code != 0 && refused.stderr.contains("badRequest"), "{}", refused.stderr);
-    let said = enrol(&code, "first.key", "first.pem").good().stderr;
+    let said = enroll(&code, "first.key", "first.pem").good().stderr;
     assert!(said.contains("Issued certificate is trusted"), "{said}");
     verified(&installation, &client.path("first.pem"));
 
@@ -138,7 +138,7 @@ fn a_device_follows_its_profile_and_a_lost_answer_is_given_again() {
 fn a_device_renews_and_asks_for_what_it_may_know() {
     let installation = RunningInstallation::start();
     let client = ScepClient::new(installation.folder("device"), &scep(&installation));
-    enrol(&client, &installation.invite("printer-1"), "first");
+    enroll(&client, &installation.invite("printer-1"), "first");
     client.new_key("second");
     let renewal = Message {
         kind: RENEWAL_REQ,
@@ -180,8 +180,8 @@ fn a_device_renews_and_asks_for_what_it_may_know() {
     client.write("list.p7", &list.bag);
     let list = client.openssl(&["pkcs7", "-inform", "DER", "-in", "list.p7", "-print_certs", "-text"]);
     assert!(list.contains("X509v3 CRL Number"), "{list}");
-    enrol(&client, &installation.invite("printer-2"), "neighbour");
-    let of_others = client.send(&about(GET_CERT, "neighbour"));
+    enroll(&client, &installation.invite("printer-2"), "neighbor");
+    let of_others = client.send(&about(GET_CERT, "neighbor"));
     assert_eq!(of_others.fail_info, "4", "another device's is none of its business");
     let used = Message { signer: "first", ..other.clone() };
     assert!(client.send(&Message { transaction: "late", ..used }).text.starts_with("K-06"));
@@ -206,7 +206,7 @@ fn scep(installation: &RunningInstallation) -> String {
 }
 
 /// `NAME.pem` is then a device's certificate.
-fn enrol(client: &ScepClient, invitation: &str, name: &str) {
+fn enroll(client: &ScepClient, invitation: &str, name: &str) {
     client.new_key(name);
     let reply = client.send(&client.first(name, name, &code(invitation)));
     client.keep(&reply, name);

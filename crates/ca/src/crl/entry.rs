@@ -86,7 +86,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::NOW;
+    use crate::tests::fixture::NOW;
 
     #[test]
     fn times_are_right_across_days_years_and_forms() {

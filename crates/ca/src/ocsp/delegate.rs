@@ -40,18 +40,18 @@ impl ResponderCandidate {
     pub(crate) fn new(issuer: &Issuer, serial: Serial, now: Timestamp) -> Result<Self, PrepareError> {
         let term = SignerValidity::from(now, LIFE, issuer)?;
         let key = Arc::new(LocalKey::from_pkcs8(&LocalKey::generate()?)?);
-        let officer = DelegatedSigner { issuer, key: &key.public_key_info(), serial, term };
+        let signer = DelegatedSigner { issuer, key: &key.public_key_info(), serial, term };
         let usages = vec![KeyUsagePurpose::DigitalSignature];
         let purpose = ExtendedKeyUsagePurpose::OcspSigning;
-        let mut parameters = officer.parameters("OCSP", &key.key_identifier(), usages, purpose);
+        let mut parameters = signer.parameters("OCSP", &key.key_identifier(), usages, purpose);
         // id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1): whoever would ask about the responder would ask the responder.
         parameters.custom_extensions =
             vec![CustomExtension::from_oid_content(oid::OCSP_NOCHECK, vec![der::tag::NULL, 0])];
-        let signer: Arc<dyn CaKey> = key.clone();
+        let subject_key: Arc<dyn CaKey> = key.clone();
         let rehearsed = parameters
-            .signed_by(&RcgenKey(signer), issuer.rehearsal())
+            .signed_by(&RcgenKey(subject_key), issuer.rehearsal())
             .map_err(|error| PrepareError::Encoding(error.to_string()))?;
-        if !officer.is_named_by(rehearsed.der(), 6, is_sound) {
+        if !signer.is_named_by(rehearsed.der(), 6, is_sound) {
             return Err(PrepareError::Encoding("the responder's certificate would not be one".to_owned()));
         }
         let tbs = tbs_of(rehearsed.der()).ok_or(PrepareError::Altered)?.to_vec();

@@ -113,17 +113,17 @@ impl OcspResponder {
     /// An answer that others may get as well: remembered if it still holds.
     async fn answer_again(
         &self,
-        house: &OcspResponders,
+        responders: &OcspResponders,
         authority: &IssuingCa,
         request: &OcspRequest,
         id: &CertificateId,
         now: Timestamp,
     ) -> Result<OcspResponse, OcspError> {
-        let known = self.known(house, authority, id, now).await?;
+        let known = self.known(responders, authority, id, now).await?;
         if let Some(signed) = known.signed.as_ref().filter(|signed| signed.is_young(now)) {
             return Ok(OcspResponse::of(signed));
         }
-        let der = self.sign(house, authority, request, &[known.status], now).await?;
+        let der = self.sign(responders, authority, request, &[known.status], now).await?;
         if matches!(known.grounds, StatusEvidence::None) {
             return Ok(OcspResponse::for_now(&der));
         }
@@ -136,7 +136,7 @@ impl OcspResponder {
     /// An answer for this client alone: several certificates, or a nonce.
     async fn answer_afresh(
         &self,
-        house: &OcspResponders,
+        responders: &OcspResponders,
         authority: &IssuingCa,
         request: &OcspRequest,
         now: Timestamp,
@@ -144,12 +144,12 @@ impl OcspResponder {
         let mut statuses = Vec::with_capacity(request.certificates.len());
         for id in &request.certificates {
             statuses.push(if id.is_of(authority.issuer()) {
-                self.known(house, authority, id, now).await?.status
+                self.known(responders, authority, id, now).await?.status
             } else {
                 OcspStatus::Unknown
             });
         }
-        let der = self.sign(house, authority, request, &statuses, now).await?;
+        let der = self.sign(responders, authority, request, &statuses, now).await?;
         Ok(OcspResponse::for_now(&der))
     }
 
@@ -157,17 +157,17 @@ impl OcspResponder {
     /// ledger says.
     async fn known(
         &self,
-        house: &OcspResponders,
+        responders: &OcspResponders,
         authority: &IssuingCa,
         id: &CertificateId,
         now: Timestamp,
     ) -> Result<Arc<CachedOcspResponse>, OcspError> {
         let remembered = self.answers.get(&id.whole);
-        if let Some(known) = remembered.as_ref().filter(|known| known.still_holds(&house.status, now)) {
+        if let Some(known) = remembered.as_ref().filter(|known| known.still_holds(&responders.status, now)) {
             return Ok(known.clone());
         }
         // What the memory has heard is read before the ledger: the ledger is at least as new.
-        let heard = house.status.heard(now);
+        let heard = responders.status.heard(now);
         let found = match &id.serial {
             Some(serial) => authority.ocsp_status(serial).await?,
             None => SerialFound { status: OcspStatus::Unknown, known: None },
@@ -185,7 +185,7 @@ impl OcspResponder {
 
     async fn sign(
         &self,
-        house: &OcspResponders,
+        responders: &OcspResponders,
         authority: &IssuingCa,
         request: &OcspRequest,
         statuses: &[OcspStatus],
@@ -193,14 +193,14 @@ impl OcspResponder {
     ) -> Result<Vec<u8>, OcspError> {
         let delegate = match self.delegate.load_full().filter(|delegate| delegate.covers(now, LIFE)) {
             Some(delegate) => delegate,
-            None => self.appoint_for_a_question(house, authority, now).await?,
+            None => self.appoint_for_a_question(responders, authority, now).await?,
         };
         Ok(delegate.voice().say(request, statuses, now, LIFE)?)
     }
 
     async fn appoint_for_a_question(
         &self,
-        house: &OcspResponders,
+        responders: &OcspResponders,
         authority: &IssuingCa,
         now: Timestamp,
     ) -> Result<Arc<DelegatedResponder>, OcspError> {
@@ -208,7 +208,7 @@ impl OcspResponder {
         if failed.is_some_and(|at| now >= at && now.since(at) < PAUSE) {
             return Err(OcspError::TryLater);
         }
-        let appointed = self.appoint(authority, now, &*house.entropy).await.map_err(|error| {
+        let appointed = self.appoint(authority, now, &*responders.entropy).await.map_err(|error| {
             tracing::error!(%error, "no OCSP responder was appointed");
             OcspError::TryLater
         })?;

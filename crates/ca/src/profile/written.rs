@@ -179,7 +179,7 @@ fn organization(written: &Spanned<String>) -> Result<String, ProfileFault> {
     Err(fault(
         written,
         format!(
-            "an organisation has 1 to {LONGEST} visible characters (RFC 5280 appendix A.1, ub-organization-name)"
+            "an organization has 1 to {LONGEST} visible characters (RFC 5280 appendix A.1, ub-organization-name)"
         ),
     ))
 }

@@ -32,15 +32,15 @@ impl RegistrarCandidate {
     ) -> Result<Self, PrepareError> {
         let term = SignerValidity::from(now, LIFE, issuer)?;
         let key = PublicKey::read(key.public_key_info()).map_err(PrepareError::Refused)?;
-        let officer = DelegatedSigner { issuer, key: key.info(), serial, term };
+        let signer = DelegatedSigner { issuer, key: key.info(), serial, term };
         let usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
         // Named, so that nobody takes it for anything else: not for a device, and not for a server.
         let purpose = ExtendedKeyUsagePurpose::Other(oid::CMC_RA.to_vec());
-        let rehearsed = officer
+        let rehearsed = signer
             .parameters("SCEP", &key.identifier(), usages, purpose)
             .signed_by(&key, issuer.rehearsal())
             .map_err(|error| PrepareError::Encoding(error.to_string()))?;
-        if !officer.is_named_by(rehearsed.der(), 5, is_sound) {
+        if !signer.is_named_by(rehearsed.der(), 5, is_sound) {
             return Err(PrepareError::Encoding("the registrar's certificate would not be one".to_owned()));
         }
         let tbs = tbs_of(rehearsed.der()).ok_or(PrepareError::Altered)?.to_vec();

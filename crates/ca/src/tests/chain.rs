@@ -1,7 +1,7 @@
 //! Every profile with every kind of key: what five families of software say of the certificate and its chain.
 
+use super::fixture::{CaWorld, pem, text};
 use super::tools::{certtool, keytool, openssl, pkilint, run};
-use super::world::{CaWorld, pem, text};
 use crate::subject::CertificateSubject;
 use crate::{CertificateProfile, Issuer, ParsedRequest, SignedCertificate};
 use tegata_core::Timestamp;
@@ -34,18 +34,18 @@ fn profiles() -> [CertificateProfile; 3] {
 }
 
 /// A certificate of each profile for each kind of key.
-fn certificates(world: &CaWorld, profile: &CertificateProfile) -> Vec<(&'static str, SignedCertificate)> {
-    let holder = CertificateSubject { role: profile.role(), ..world.holder("本店", "受付PC") };
+fn certificates(fixture: &CaWorld, profile: &CertificateProfile) -> Vec<(&'static str, SignedCertificate)> {
+    let holder = CertificateSubject { role: profile.role(), ..fixture.holder("本店", "受付PC") };
     let issue = |(name, options): (&'static str, &str)| {
-        let request = request_by_openssl(world, options);
-        let prepared = world.prepare_for(profile, &holder, &request, world.now()).unwrap();
-        (name, prepared.sign(&world.issuing).unwrap())
+        let request = request_by_openssl(fixture, options);
+        let prepared = fixture.prepare_for(profile, &holder, &request, fixture.now()).unwrap();
+        (name, prepared.sign(&fixture.issuing).unwrap())
     };
     KEYS.map(issue).into()
 }
 
-fn request_by_openssl(world: &CaWorld, key: &str) -> ParsedRequest {
-    let file = world.file("requested.key", b"");
+fn request_by_openssl(fixture: &CaWorld, key: &str) -> ParsedRequest {
+    let file = fixture.file("requested.key", b"");
     let fixed =
         ["req", "-new", "-nodes", "-subj", "/CN=x", "-outform", "DER", "-keyout", text(&file), "-newkey"];
     ParsedRequest::parse(&openssl(fixed.into_iter().chain(key.split_whitespace())).stdout).unwrap()
@@ -53,40 +53,40 @@ fn request_by_openssl(world: &CaWorld, key: &str) -> ParsedRequest {
 
 /// Certtool and keytool know only the machine's clock.
 #[expect(clippy::disallowed_methods, reason = "certtool judges by the machine's clock and no other")]
-fn world() -> CaWorld {
+fn fixture() -> CaWorld {
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     CaWorld::at(Timestamp::default().plus(since_epoch))
 }
 
 /// Asks about every certificate of every profile.
 fn ask_about_each(judge: impl Fn(&CaWorld, &CertificateProfile, &str, &SignedCertificate)) {
-    let world = world();
+    let fixture = fixture();
     for profile in profiles() {
-        for (name, certificate) in certificates(&world, &profile) {
-            judge(&world, &profile, name, &certificate);
+        for (name, certificate) in certificates(&fixture, &profile) {
+            judge(&fixture, &profile, name, &certificate);
         }
     }
 }
 
-fn cas(world: &CaWorld) -> [&[u8]; 2] {
-    [&world.issuing, &world.root].map(Issuer::certificate)
+fn cas(fixture: &CaWorld) -> [&[u8]; 2] {
+    [&fixture.issuing, &fixture.root].map(Issuer::certificate)
 }
 
 #[test]
 fn pkilint_has_nothing_to_say() {
-    ask_about_each(|world, _, name, certificate| {
-        let findings = pkilint("lint_pkix_cert", &[], &world.pem_file("leaf.pem", &[&certificate.der]));
+    ask_about_each(|fixture, _, name, certificate| {
+        let findings = pkilint("lint_pkix_cert", &[], &fixture.pem_file("leaf.pem", &[&certificate.der]));
         assert!(findings.is_empty(), "{name}: {findings:?}");
     });
 }
 
 #[test]
 fn openssl_verifies_each_chain_and_reads_what_the_profile_chose() {
-    ask_about_each(|world, profile, name, certificate| {
-        let [issuing, root] = cas(world);
-        let leaf = world.pem_file("leaf.pem", &[&certificate.der]);
+    ask_about_each(|fixture, profile, name, certificate| {
+        let [issuing, root] = cas(fixture);
+        let leaf = fixture.pem_file("leaf.pem", &[&certificate.der]);
         let (root, issuing) =
-            (world.pem_file("root.pem", &[root]), world.pem_file("issuing.pem", &[issuing]));
+            (fixture.pem_file("root.pem", &[root]), fixture.pem_file("issuing.pem", &[issuing]));
         let chain = ["-CAfile", text(&root), "-untrusted", text(&issuing), text(&leaf)];
         let verify = |options: &[&str]| {
             let fixed = ["verify", "-x509_strict"].iter().chain(options).chain(&chain);
@@ -113,8 +113,8 @@ fn openssl_verifies_each_chain_and_reads_what_the_profile_chose() {
 
 #[test]
 fn gnutls_verifies_each_chain() {
-    ask_about_each(|world, _, name, certificate| {
-        let [issuing, root] = cas(world);
+    ask_about_each(|fixture, _, name, certificate| {
+        let [issuing, root] = cas(fixture);
         let chain = pem(&[&certificate.der, issuing, root]);
         let output = certtool(["--verify-chain"], chain.as_bytes());
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -129,14 +129,14 @@ fn gnutls_verifies_each_chain() {
 fn nss_verifies_each_chain_for_clients_alone() {
     const CLIENT: &str = "0";
     const SERVER: &str = "1";
-    ask_about_each(|world, _, name, certificate| {
+    ask_about_each(|fixture, _, name, certificate| {
         if name == "Ed25519" {
             return; // NSS knows no such keys in certificates.
         }
-        let [issuing, root] = cas(world);
-        let root = world.pem_file("root.pem", &[root]);
+        let [issuing, root] = cas(fixture);
+        let root = fixture.pem_file("root.pem", &[root]);
         let (leaf, issuing) =
-            (world.pem_file("leaf.pem", &[&certificate.der]), world.pem_file("issuing.pem", &[issuing]));
+            (fixture.pem_file("leaf.pem", &[&certificate.der]), fixture.pem_file("issuing.pem", &[issuing]));
         let verify = |usage, trusted: &[&str]| {
             let chain = ["-pp", "-u", usage, "-a", text(&leaf), "-a", text(&issuing)];
             run("vfychain", chain.iter().chain(trusted), b"", "apt-get install libnss3-tools")
@@ -152,11 +152,11 @@ fn nss_verifies_each_chain_for_clients_alone() {
 
 #[test]
 fn java_takes_each_chain_without_asking_a_person() {
-    ask_about_each(|world, _, name, certificate| {
-        let [issuing, root] = cas(world);
-        let store = world.file("added.pem", b"").with_file_name(format!("{}.p12", certificate.serial));
+    ask_about_each(|fixture, _, name, certificate| {
+        let [issuing, root] = cas(fixture);
+        let store = fixture.file("added.pem", b"").with_file_name(format!("{}.p12", certificate.serial));
         let add = |alias: &str, der: &[u8], by_hand: bool| {
-            let file = world.pem_file("added.pem", &[der]);
+            let file = fixture.pem_file("added.pem", &[der]);
             let asked = ["-importcert", "-alias", alias, "-file", text(&file), "-keystore", text(&store)];
             let asked = asked.into_iter().chain(["-storepass", "changeit", "-storetype", "PKCS12"]);
             keytool(asked.chain(by_hand.then_some("-noprompt"))).contains("was added to keystore")
@@ -165,7 +165,7 @@ fn java_takes_each_chain_without_asking_a_person() {
         assert!(!add("too-early", &certificate.der, false), "{name}: its issuer is not known yet");
         assert!(add("issuing", issuing, false), "{name}");
         assert!(add("leaf", &certificate.der, false), "{name}");
-        let leaf = world.pem_file("leaf.pem", &[&certificate.der]);
+        let leaf = fixture.pem_file("leaf.pem", &[&certificate.der]);
         let said = keytool(["-printcert", "-file", text(&leaf)]);
         for expected in ["clientAuth", "DigitalSignature", "http://pki.example.jp/ocsp/", "CA:false"] {
             assert!(said.contains(expected), "{name}: {expected} in {said}");
@@ -175,7 +175,7 @@ fn java_takes_each_chain_without_asking_a_person() {
 
 #[test]
 fn a_key_shorter_than_the_profile_wants_is_refused() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let text = include_str!("../../../../ca-config/device.toml").replacen(
         "\nkeys = [\"p256\"]",
         "\nkeys = [\"rsa\"]\nrsa_bits = 3072",
@@ -183,8 +183,8 @@ fn a_key_shorter_than_the_profile_wants_is_refused() {
     );
     let profile = CertificateProfile::parse("rsa.toml", &text).unwrap();
     let prepare = |key| {
-        let request = request_by_openssl(&world, key);
-        world.prepare_for(&profile, &world.holder("本店", "受付PC"), &request, world.now())
+        let request = request_by_openssl(&fixture, key);
+        fixture.prepare_for(&profile, &fixture.holder("本店", "受付PC"), &request, fixture.now())
     };
     assert!(prepare("rsa:3072").is_ok());
     let refused = crate::PrepareError::Refused(tegata_core::Refusal::KeyNotAllowed);

@@ -4,7 +4,7 @@ use super::builder::{extensions, fields};
 use super::reading::reads_back;
 use super::*;
 use crate::issuer::Issuer;
-use crate::tests::world::{CaWorld, NOW};
+use crate::tests::fixture::{CaWorld, NOW};
 use proptest::prelude::*;
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
@@ -26,17 +26,18 @@ fn entries(count: usize) -> Vec<RevokedEntry> {
     (0..count).map(entry).collect()
 }
 
-fn build(world: &CaWorld, entries: Vec<RevokedEntry>) -> VerifiedCrl {
-    build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), edition(7), entries).unwrap()
+fn build(fixture: &CaWorld, entries: Vec<RevokedEntry>) -> VerifiedCrl {
+    build_crl(&fixture.issuing, CrlScope::EndEntities(&fixture.endpoints.crl(0)), edition(7), entries)
+        .unwrap()
 }
 
 #[test]
 fn every_entry_can_be_found_whatever_the_length_of_the_list() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     // The last one is beyond 64 KiB; each has a head of another length.
     for count in [0, 1, 3, 1000, 3000] {
         let entries = entries(count);
-        let crl = build(&world, entries.clone());
+        let crl = build(&fixture, entries.clone());
         let (rest, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
         assert!(rest.is_empty());
         assert_eq!(read.crl_number().unwrap().to_string(), "7");
@@ -54,17 +55,17 @@ fn every_entry_can_be_found_whatever_the_length_of_the_list() {
 
 #[test]
 fn a_list_longer_than_expected_is_whole_all_the_same() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let entry = entries(1)[0];
     let whole = |builder: CrlBuilder, count: usize| {
-        let crl = builder.finish(&world.issuing).unwrap();
+        let crl = builder.finish(&fixture.issuing).unwrap();
         let (rest, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
         assert_eq!((rest.len(), read.iter_revoked_certificates().count()), (0, count));
         assert_eq!(crl.clone().into_der(), crl.der());
     };
-    let url = world.endpoints.crl(0);
+    let url = fixture.endpoints.crl(0);
     for (reserved, count) in [(0, 360_000), (1 << 24, 360_000), (1 << 24, 1)] {
-        let mut builder = CrlBuilder::new(&world.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
+        let mut builder = CrlBuilder::new(&fixture.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
         builder.reserve(reserved);
         (0..count).for_each(|_| builder.push(&entry));
         whole(builder, count);
@@ -73,59 +74,59 @@ fn a_list_longer_than_expected_is_whole_all_the_same() {
 
 #[test]
 fn a_list_changed_anywhere_does_not_read_back() {
-    let world = CaWorld::new();
-    let crl = build(&world, entries(3));
-    let scope = CrlScope::EndEntities(&world.endpoints.crl(0)).der();
-    let fields = fields(&world.issuing, crl.edition());
+    let fixture = CaWorld::new();
+    let crl = build(&fixture, entries(3));
+    let scope = CrlScope::EndEntities(&fixture.endpoints.crl(0)).der();
+    let fields = fields(&fixture.issuing, crl.edition());
     let reads_back = |crl: &VerifiedCrl, issuer: &Issuer| {
-        let extensions = extensions(&world.issuing, &scope, 7);
+        let extensions = extensions(&fixture.issuing, &scope, 7);
         reads_back(crl, &fields, &extensions, issuer)
     };
     for at in crl.start..crl.buffer.len() {
         let mut changed = crl.clone();
         changed.buffer[at] ^= 1;
-        assert!(reads_back(&changed, &world.issuing).is_err(), "byte {at}");
+        assert!(reads_back(&changed, &fixture.issuing).is_err(), "byte {at}");
     }
-    assert!(reads_back(&crl, &world.root).is_err());
+    assert!(reads_back(&crl, &fixture.root).is_err());
 }
 
 #[test]
 fn a_list_that_is_stale_when_born_is_refused() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let stale = CrlIdentity { next_update: NOW, ..edition(1) };
-    let refused = build_crl(&world.issuing, CrlScope::EndEntities(&world.endpoints.crl(0)), stale, []);
+    let refused = build_crl(&fixture.issuing, CrlScope::EndEntities(&fixture.endpoints.crl(0)), stale, []);
     assert_eq!(refused, Err(CrlError::Edition));
 }
 
 #[test]
 fn a_list_says_which_certificates_it_is_about() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     for scope in [
         CrlScope::EndEntities("http://pki.example.jp/crl/a.crl"),
         CrlScope::EndEntities("http://pki.example.jp/crl/a-1.crl"),
         CrlScope::Authorities,
     ] {
         for entries in [entries(2), vec![]] {
-            let crl = build_crl(&world.root, scope, edition(1), entries).unwrap();
+            let crl = build_crl(&fixture.root, scope, edition(1), entries).unwrap();
             assert_eq!(scope_of(crl.der()), Some(scope.der().as_slice()));
         }
     }
-    assert_eq!(scope_of(world.root.certificate()), None);
+    assert_eq!(scope_of(fixture.root.certificate()), None);
     assert_eq!(scope_of(b"noise"), None);
 }
 
 proptest! {
     #[test]
     fn entries_that_come_one_by_one_make_the_same_list(count in 0usize..200) {
-        let world = CaWorld::new();
-        let url = world.endpoints.crl(0);
-        let mut builder = CrlBuilder::new(&world.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
+        let fixture = CaWorld::new();
+        let url = fixture.endpoints.crl(0);
+        let mut builder = CrlBuilder::new(&fixture.issuing, CrlScope::EndEntities(&url), edition(7)).unwrap();
         let entries = entries(count);
         for entry in &entries {
             builder.push(entry);
         }
-        let streamed = builder.finish(&world.issuing).unwrap();
-        let at_once = build(&world, entries);
+        let streamed = builder.finish(&fixture.issuing).unwrap();
+        let at_once = build(&fixture, entries);
         // Signatures differ, what is signed does not.
         let signed = |crl: &VerifiedCrl| {
             let (_, read) = CertificateRevocationList::from_der(crl.der()).unwrap();

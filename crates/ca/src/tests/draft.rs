@@ -1,6 +1,6 @@
 //! A certificate in pieces, to be spoilt one by one and put together again by hand.
 
-use super::world::{CaWorld, NOW, request};
+use super::fixture::{CaWorld, NOW, request};
 use crate::der::{self, DerReader, tag};
 use crate::lint::{Finding, IssuerReference, LintExpectation, lint};
 use crate::{CertificateProfile, IssuerEndpoints, oid};
@@ -12,12 +12,12 @@ use tegata_core::{Serial, Timestamp};
 
 static WORLD: LazyLock<CaWorld> = LazyLock::new(CaWorld::new);
 
-pub(crate) fn world() -> &'static CaWorld {
+pub(crate) fn fixture() -> &'static CaWorld {
     &WORLD
 }
 
 static ENDPOINTS: LazyLock<IssuerEndpoints> = LazyLock::new(|| {
-    IssuerEndpoints::new(&"http://pki.example.jp".parse().unwrap(), world().issuing.id(), 4).unwrap()
+    IssuerEndpoints::new(&"http://pki.example.jp".parse().unwrap(), fixture().issuing.id(), 4).unwrap()
 });
 
 /// Those of an issuer with several CRLs.
@@ -58,18 +58,18 @@ pub(crate) struct Draft {
 impl Draft {
     /// As the CA itself prepares it, on a day in the middle of its issuer's life.
     pub(crate) fn new() -> Self {
-        let world = world();
+        let fixture = fixture();
         let now = NOW.plus(Duration::from_hours(1000));
         let request = request(&rcgen::PKCS_ECDSA_P256_SHA256);
         let serial = loop {
-            let serial = Serial::random(&world.entropy);
+            let serial = Serial::random(&fixture.entropy);
             if ENDPOINTS.shard_of(&serial) == 0 {
                 break serial;
             }
         };
-        let holder = world.holder("本店", "受付PC");
+        let holder = fixture.holder("本店", "受付PC");
         let prepared =
-            crate::prepare(&world.issuing, &ENDPOINTS, &PROFILE, &holder, &request, serial, now).unwrap();
+            crate::prepare(&fixture.issuing, &ENDPOINTS, &PROFILE, &holder, &request, serial, now).unwrap();
         let mut fields = DerReader::new(DerReader::single(prepared.tbs(), tag::SEQUENCE).unwrap().content);
         let mut next = || fields.element().unwrap();
         let [version, serial_der, algorithm, issuer, validity, subject, key, extensions] =
@@ -108,8 +108,8 @@ impl Draft {
         profile: &CertificateProfile,
         endpoints: &IssuerEndpoints,
     ) -> Vec<Finding> {
-        let world = world();
-        let issuing = &world.issuing;
+        let fixture = fixture();
+        let issuing = &fixture.issuing;
         let expected = LintExpectation {
             parent: IssuerReference {
                 subject: issuing.subject(),
@@ -124,7 +124,7 @@ impl Draft {
             not_before: self.not_before,
             not_after: self.not_after,
             common_name: Some(self.common_name.clone()),
-            uri: world.holder("", "").uri(),
+            uri: fixture.holder("", "").uri(),
             key_hash: &self.key_hash,
         };
         lint(&self.der(), &expected)

@@ -3,8 +3,8 @@
 use super::*;
 use crate::audit::{self, AuditedIssuer, RecordedCertificate};
 use crate::der::{self, DerReader, tag};
-use crate::tests::draft::{Draft, endpoints, extension, general_names, rdn, world};
-use crate::tests::world::{NOW, request};
+use crate::tests::draft::{Draft, endpoints, extension, fixture, general_names, rdn};
+use crate::tests::fixture::{NOW, request};
 use std::collections::BTreeSet;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -53,11 +53,11 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
     (&[Finding::Algorithm], |d| d.outer_algorithm = vec![0x30, 0x0a, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3]),
     (&[Finding::Algorithm], |d| d.algorithm = vec![0x30, 0x0c, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2, 5, 0]),
     (&[Finding::IssuerName], |d| d.issuer = der::sequence(&[])),
-    (&[Finding::IssuerName], |d| d.issuer = world().root.subject().to_vec()),
+    (&[Finding::IssuerName], |d| d.issuer = fixture().root.subject().to_vec()),
     (&[Finding::TimeForm], |d| d.validity = der::sequence(&[&der::generalized_time(d.not_before), &der::time(d.not_after)])),
     (&[Finding::Order], |d| d.live(d.not_before, d.not_before.minus(Duration::from_secs(1)))),
-    (&[Finding::IssuersLife], |d| d.live(world().issuing.not_before().minus(Duration::from_secs(1)), NOW.whole_second())),
-    (&[Finding::IssuersLife], |d| d.live(world().issuing.not_after(), world().issuing.not_after().plus(Duration::from_secs(1)))),
+    (&[Finding::IssuersLife], |d| d.live(fixture().issuing.not_before().minus(Duration::from_secs(1)), NOW.whole_second())),
+    (&[Finding::IssuersLife], |d| d.live(fixture().issuing.not_after(), fixture().issuing.not_after().plus(Duration::from_secs(1)))),
     (&[Finding::Life], |d| d.live(d.not_before, d.not_before.plus(365 * DAY))),
     (&[Finding::Validity], |d| d.not_before = d.not_before.minus(Duration::from_secs(1))),
     (&[Finding::Validity], |d| d.not_after = d.not_after.plus(Duration::from_secs(1))),
@@ -157,12 +157,19 @@ const SPOILT: &[(&[Finding], Spoil)] = &[
 
 #[test]
 fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
-    let world = world();
-    let (holder, request) = (world.holder("本店", "受付PC"), request(&rcgen::PKCS_ECDSA_P256_SHA256));
-    let serial = Serial::random(&world.entropy);
-    let issued =
-        crate::prepare(&world.issuing, endpoints(), &world.device_profile, &holder, &request, serial, NOW)
-            .unwrap();
+    let fixture = fixture();
+    let (holder, request) = (fixture.holder("本店", "受付PC"), request(&rcgen::PKCS_ECDSA_P256_SHA256));
+    let serial = Serial::random(&fixture.entropy);
+    let issued = crate::prepare(
+        &fixture.issuing,
+        endpoints(),
+        &fixture.device_profile,
+        &holder,
+        &request,
+        serial,
+        NOW,
+    )
+    .unwrap();
     let (tbs, key_hash) = (issued.tbs().to_vec(), issued.key_hash());
     let record = RecordedCertificate {
         serial: issued.serial(),
@@ -171,12 +178,12 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
         not_after: issued.not_after(),
         key_hash: &key_hash,
         tbs: &tbs,
-        uri: world.holder("", "").uri(),
+        uri: fixture.holder("", "").uri(),
     };
-    let der = issued.sign(&world.issuing).unwrap().der;
-    let issuer = AuditedIssuer::read(world.issuing.certificate()).unwrap();
+    let der = issued.sign(&fixture.issuing).unwrap().der;
+    let issuer = AuditedIssuer::read(fixture.issuing.certificate()).unwrap();
     let audit = |der: &[u8], record: &RecordedCertificate<'_>| {
-        audit::certificate(der, &issuer, &world.device_profile, endpoints(), record)
+        audit::certificate(der, &issuer, &fixture.device_profile, endpoints(), record)
     };
     assert_eq!(audit(&der, &record), []);
 
@@ -193,7 +200,7 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
 
 #[test]
 fn a_certificate_from_before_the_settings_changed_differs_in_settings_only() {
-    let world = world();
+    let fixture = fixture();
     let draft = Draft::new();
     let changed = CertificateProfile::parse(
         "new.toml",
@@ -201,7 +208,7 @@ fn a_certificate_from_before_the_settings_changed_differs_in_settings_only() {
          common_name = \"{label}\"\norganization = \"新会社\"\n",
     );
     let moved =
-        IssuerEndpoints::new(&"http://new.example.jp".parse().unwrap(), world.issuing.id(), 4).unwrap();
+        IssuerEndpoints::new(&"http://new.example.jp".parse().unwrap(), fixture.issuing.id(), 4).unwrap();
     let findings = draft.findings_by(&changed.unwrap(), &moved);
     assert!(
         !findings.is_empty() && findings.iter().all(|finding| finding.kind() == LintKind::Settings),

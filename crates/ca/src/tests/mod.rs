@@ -5,8 +5,8 @@
 
 mod chain;
 pub(crate) mod draft;
+pub(crate) mod fixture;
 mod openssl;
 mod pkilint;
 mod scep;
 pub(crate) mod tools;
-pub(crate) mod world;

@@ -6,7 +6,7 @@ use super::*;
 use crate::der;
 use crate::issuer::Issuer;
 use crate::oid;
-use crate::tests::world::{CaWorld, NOW};
+use crate::tests::fixture::{CaWorld, NOW};
 use proptest::prelude::*;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use std::sync::LazyLock;
@@ -46,17 +46,17 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 static SAMPLE: LazyLock<(CaWorld, Vec<u8>)> = LazyLock::new(|| {
-    let world = CaWorld::new();
-    let id = certificate_id(&world.issuing, false, serial().as_bytes());
+    let fixture = CaWorld::new();
+    let id = certificate_id(&fixture.issuing, false, serial().as_bytes());
     let request = request(&[id], Some(&[7; 32]));
-    (world, request)
+    (fixture, request)
 });
 
 #[test]
 fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
-    let world = CaWorld::new();
-    let ids = [certificate_id(&world.issuing, true, serial().as_bytes())];
-    let responder = world.responder();
+    let fixture = CaWorld::new();
+    let ids = [certificate_id(&fixture.issuing, true, serial().as_bytes())];
+    let responder = fixture.responder();
     let asked = |nonce: &[u8]| -> Result<_, OcspError> {
         let request = OcspRequest::parse(&request(&ids, Some(nonce)))?;
         Ok(responder.voice().say(&request, &[OcspStatus::Good], NOW, LIFETIME)?)
@@ -74,11 +74,11 @@ fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
 
 #[test]
 fn every_certificate_in_a_request_is_answered_in_its_place() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let ids = [
-        certificate_id(&world.root, false, &[9; 16]),
-        certificate_id(&world.issuing, false, serial().as_bytes()),
-        certificate_id(&world.issuing, true, &[1; 21]),
+        certificate_id(&fixture.root, false, &[9; 16]),
+        certificate_id(&fixture.issuing, false, serial().as_bytes()),
+        certificate_id(&fixture.issuing, true, &[1; 21]),
     ];
     let request = OcspRequest::parse(&request(&ids, None)).unwrap();
     let statuses = [
@@ -86,7 +86,7 @@ fn every_certificate_in_a_request_is_answered_in_its_place() {
         OcspStatus::Good,
         OcspStatus::Revoked { at: NOW, reason: CrlReason::KeyCompromise },
     ];
-    let answer = world.responder().voice().say(&request, &statuses, NOW, LIFETIME).unwrap();
+    let answer = fixture.responder().voice().say(&request, &statuses, NOW, LIFETIME).unwrap();
     let followed_by = |id: &Vec<u8>, status: &[u8]| contains(&answer, &[id.as_slice(), status].concat());
     assert!(followed_by(&ids[0], &[0x82, 0]));
     assert!(followed_by(&ids[1], &[0x80, 0]));
@@ -95,8 +95,8 @@ fn every_certificate_in_a_request_is_answered_in_its_place() {
 
 #[test]
 fn only_what_everybody_would_get_alike_may_be_given_again() {
-    let world = CaWorld::new();
-    let id = certificate_id(&world.issuing, true, serial().as_bytes());
+    let fixture = CaWorld::new();
+    let id = certificate_id(&fixture.issuing, true, serial().as_bytes());
     let parse = |ids: &[Vec<u8>], nonce| OcspRequest::parse(&request(ids, nonce)).unwrap();
     let one = std::slice::from_ref(&id);
     assert!(parse(one, None).single().is_some());
@@ -106,10 +106,10 @@ fn only_what_everybody_would_get_alike_may_be_given_again() {
 
 #[test]
 fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
-    let world = CaWorld::new();
-    let responder = world.responder();
+    let fixture = CaWorld::new();
+    let responder = fixture.responder();
     let (_, certificate) = x509_parser::parse_x509_certificate(&responder.certificate).unwrap();
-    let (_, issuer) = x509_parser::parse_x509_certificate(world.issuing.certificate()).unwrap();
+    let (_, issuer) = x509_parser::parse_x509_certificate(fixture.issuing.certificate()).unwrap();
     certificate.verify_signature(Some(issuer.public_key())).unwrap();
     let purpose = certificate.extended_key_usage().unwrap().unwrap().value;
     assert!(purpose.ocsp_signing && !purpose.client_auth && !certificate.is_ca());
@@ -120,10 +120,10 @@ fn a_responder_speaks_for_its_ca_alone_and_not_for_long() {
     assert!(responder.covers(NOW.plus(week), week.saturating_sub(LIFETIME)));
     assert!(!responder.covers(NOW.plus(week * 2), LIFETIME));
 
-    let end = world.issuing.not_after();
-    let last = ResponderCandidate::new(&world.issuing, serial(), end.minus(LIFETIME)).unwrap();
+    let end = fixture.issuing.not_after();
+    let last = ResponderCandidate::new(&fixture.issuing, serial(), end.minus(LIFETIME)).unwrap();
     assert_eq!(last.term.not_after, end, "no responder outlives its CA");
-    assert!(ResponderCandidate::new(&world.issuing, serial(), end).is_err());
+    assert!(ResponderCandidate::new(&fixture.issuing, serial(), end).is_err());
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn a_request_may_come_in_a_path() {
 
 #[test]
 fn requests_beyond_the_bounds_are_malformed() {
-    let world = CaWorld::new();
-    let ids = vec![certificate_id(&world.issuing, false, serial().as_bytes()); MAX_CERTIFICATES + 1];
+    let fixture = CaWorld::new();
+    let ids = vec![certificate_id(&fixture.issuing, false, serial().as_bytes()); MAX_CERTIFICATES + 1];
     assert!(OcspRequest::parse(&request(&ids[1..], None)).is_ok());
     assert_eq!(OcspRequest::parse(&request(&ids, None)), Err(OcspError::MalformedRequest));
     assert_eq!(OcspRequest::parse(&request(&[], None)), Err(OcspError::MalformedRequest));
@@ -168,14 +168,14 @@ proptest! {
     fn a_damaged_request_is_refused_or_asks_about_something(
         at in any::<prop::sample::Index>(), change in 1..=255u8,
     ) {
-        let (world, request) = &*SAMPLE;
+        let (fixture, request) = &*SAMPLE;
         let mut request = request.clone();
         let at = at.index(request.len());
         request[at] ^= change;
         match OcspRequest::parse(&request) {
             Ok(parsed) => {
                 prop_assert!(!parsed.certificates.is_empty());
-                let answer = world.responder().voice().say(&parsed, &[OcspStatus::Unknown], NOW, LIFETIME).unwrap();
+                let answer = fixture.responder().voice().say(&parsed, &[OcspStatus::Unknown], NOW, LIFETIME).unwrap();
                 prop_assert!(der::is_der(&answer));
                 prop_assert!(parsed.certificate_ids().all(|id| contains(&answer, id)));
             }

@@ -1,7 +1,7 @@
 //! A registrar and its clients: messages made here, and parts made and judged by openssl.
 
+use super::fixture::CaWorld;
 use super::tools::openssl;
-use super::world::CaWorld;
 use crate::der::{self, is_der, tag};
 use crate::keys::RsaKey;
 use crate::oid;
@@ -33,9 +33,9 @@ fn key(which: usize) -> RsaKey {
     RsaKey::from_pkcs8(&KEYS[which]).unwrap()
 }
 
-fn registrar(world: &CaWorld) -> Registrar {
-    let certificate = crate::registrar::certificate_for_tests(&world.issuing, &key(0), world.now());
-    Registrar::new(key(0), certificate, world.issuing.certificate()).unwrap()
+fn registrar(fixture: &CaWorld) -> Registrar {
+    let certificate = crate::registrar::certificate_for_tests(&fixture.issuing, &key(0), fixture.now());
+    Registrar::new(key(0), certificate, fixture.issuing.certificate()).unwrap()
 }
 
 /// A client with a key, a certificate that it made itself, and files for openssl.
@@ -87,19 +87,19 @@ impl ScepTestClient {
     }
 
     /// A message to a registrar, made with the pieces that answers are made of.
-    fn message(&self, world: &CaWorld, kind: &[u8], registrar: &Registrar, content: &[u8]) -> Vec<u8> {
+    fn message(&self, fixture: &CaWorld, kind: &[u8], registrar: &Registrar, content: &[u8]) -> Vec<u8> {
         let to = PublicKey::read(registrar.key().public_key_info()).unwrap();
-        let envelope = seal(content, registrar.id(), &to, AES256, &world.entropy).unwrap();
-        self.signed(world, kind, &envelope)
+        let envelope = seal(content, registrar.id(), &to, AES256, &fixture.entropy).unwrap();
+        self.signed(fixture, kind, &envelope)
     }
 
-    fn signed(&self, world: &CaWorld, kind: &[u8], envelope: &[u8]) -> Vec<u8> {
-        self.saying(world, kind, b"4711", Some(&[7; 16]), envelope)
+    fn signed(&self, fixture: &CaWorld, kind: &[u8], envelope: &[u8]) -> Vec<u8> {
+        self.saying(fixture, kind, b"4711", Some(&[7; 16]), envelope)
     }
 
     fn saying(
         &self,
-        world: &CaWorld,
+        fixture: &CaWorld,
         kind: &[u8],
         transaction: &[u8],
         nonce: Option<&[u8]>,
@@ -113,7 +113,7 @@ impl ScepTestClient {
             (&transaction_name[..], der::element(tag::PRINTABLE_STRING, &[transaction])),
         ];
         said.extend(nonce.map(|nonce| (&nonce_name[..], der::element(tag::OCTET_STRING, &[nonce]))));
-        signer.sign_with(envelope, &said, world.now()).unwrap()
+        signer.sign_with(envelope, &said, fixture.now()).unwrap()
     }
 }
 
@@ -132,8 +132,8 @@ fn openssl_reads_the_key_of_a_registrar_and_its_signature() {
 
 #[test]
 fn a_registrar_opens_what_openssl_encrypts_for_it_streamed_or_at_once() {
-    let world = CaWorld::new();
-    let (registrar, client) = (registrar(&world), ScepTestClient::new());
+    let fixture = CaWorld::new();
+    let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     write_pem(&client, "ra.pem", registrar.certificate());
     let content: Vec<u8> = (0..5000_u32).map(|number| number.to_le_bytes()[0]).collect();
     for length in [0, 1, 15, 16, 17, 5000] {
@@ -143,7 +143,7 @@ fn a_registrar_opens_what_openssl_encrypts_for_it_streamed_or_at_once() {
                 let sealed = client.cms(&content[..length], &arguments);
                 let envelope = EnvelopedData::read(&sealed).unwrap();
                 assert_eq!(envelope.recipients().collect::<Vec<_>>(), [registrar.id()]);
-                let opened = envelope.open(registrar.id(), registrar.key(), &world.entropy);
+                let opened = envelope.open(registrar.id(), registrar.key(), &fixture.entropy);
                 assert_eq!(*opened, content[..length], "{cipher} {how:?} {length}");
             }
         }
@@ -156,8 +156,8 @@ fn a_registrar_opens_what_openssl_encrypts_for_it_streamed_or_at_once() {
 
 #[test]
 fn a_key_under_oaep_is_opened_with_every_mix_of_digests_that_openssl_makes() {
-    let world = CaWorld::new();
-    let (registrar, client) = (registrar(&world), ScepTestClient::new());
+    let fixture = CaWorld::new();
+    let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     write_pem(&client, "ra.pem", registrar.certificate());
     for (digest, mask) in
         [("sha1", "sha1"), ("sha256", "sha256"), ("sha256", "sha1"), ("sha1", "sha256"), ("sha512", "sha384")]
@@ -169,39 +169,39 @@ fn a_key_under_oaep_is_opened_with_every_mix_of_digests_that_openssl_makes() {
             client.cms(b"content", &[&["-encrypt", "-aes256", "-outform", "DER"][..], &options].concat());
         let envelope = EnvelopedData::read(&sealed).unwrap();
         assert!(matches!(envelope.algorithms().transport, KeyTransport::Oaep(..)));
-        let opened = envelope.open(registrar.id(), registrar.key(), &world.entropy);
+        let opened = envelope.open(registrar.id(), registrar.key(), &fixture.entropy);
         assert_eq!(*opened, *b"content", "{digest} {mask}");
-        let noise = envelope.open(registrar.id(), &key(1), &world.entropy);
+        let noise = envelope.open(registrar.id(), &key(1), &fixture.entropy);
         assert!(noise.len() >= 7 && *noise != *b"content", "another key opens to noise");
     }
 }
 
 #[test]
 fn openssl_opens_what_is_sealed_for_a_client_and_nobody_else_does() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let client = ScepTestClient::new();
     let signer = ContentSigner::new(Box::new(key(1)), vec![client.certificate.clone()]).unwrap();
     let public = PublicKey::read(key(1).public_key_info()).unwrap();
     for algorithms in [AES128, AES256, OAEP] {
-        let sealed = seal(b"for the client", signer.id(), &public, algorithms, &world.entropy).unwrap();
+        let sealed = seal(b"for the client", signer.id(), &public, algorithms, &fixture.entropy).unwrap();
         assert!(is_der(&sealed));
         let decrypt = ["-decrypt", "-inform", "DER", "-inkey", "key.pem", "-recip", "own.pem"];
         assert_eq!(client.cms(&sealed, &decrypt), b"for the client");
         let envelope = EnvelopedData::read(&sealed).unwrap();
-        assert_eq!(*envelope.open(signer.id(), &key(1), &world.entropy), b"for the client");
-        assert_ne!(*envelope.open(signer.id(), &key(0), &world.entropy), b"for the client");
+        assert_eq!(*envelope.open(signer.id(), &key(1), &fixture.entropy), b"for the client");
+        assert_ne!(*envelope.open(signer.id(), &key(0), &fixture.entropy), b"for the client");
     }
-    let elliptic = world.issuing.signer().public_key_info();
+    let elliptic = fixture.issuing.signer().public_key_info();
     let elliptic = PublicKey::read(&elliptic).unwrap();
-    assert_eq!(seal(b"", signer.id(), &elliptic, AES128, &world.entropy), None, "RSA alone");
+    assert_eq!(seal(b"", signer.id(), &elliptic, AES128, &fixture.entropy), None, "RSA alone");
 }
 
 #[test]
 fn an_envelope_that_was_changed_opens_to_noise_and_says_nothing_more() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let public = PublicKey::read(key(1).public_key_info()).unwrap();
     let id = der::sequence(&[&der::sequence(&[]), &der::unsigned(5)]);
-    let sealed = seal(&[b'x'; 40], &id, &public, AES256, &world.entropy).unwrap();
+    let sealed = seal(&[b'x'; 40], &id, &public, AES256, &fixture.entropy).unwrap();
     let (mut opened, mut unchanged) = (0, 0);
     for at in 0..sealed.len() {
         let mut changed = sealed.clone();
@@ -209,7 +209,7 @@ fn an_envelope_that_was_changed_opens_to_noise_and_says_nothing_more() {
         if let Ok(envelope) = EnvelopedData::read(&changed)
             && envelope.recipients().any(|recipient| recipient == id)
         {
-            let content = envelope.open(&id, &key(1), &world.entropy);
+            let content = envelope.open(&id, &key(1), &fixture.entropy);
             unchanged += usize::from(*content == [b'x'; 40]);
             opened += 1;
         }
@@ -257,30 +257,30 @@ fn a_signature_by_openssl_is_believed_with_the_digests_that_are_taken_and_no_oth
 
 #[test]
 fn a_request_is_understood_and_answered_so_that_openssl_understands() {
-    let world = CaWorld::new();
-    let (registrar, client) = (registrar(&world), ScepTestClient::new());
+    let fixture = CaWorld::new();
+    let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     let csr = client.request("open-sesame");
-    let bytes = client.message(&world, b"19", &registrar, &csr);
+    let bytes = client.message(&fixture, b"19", &registrar, &csr);
     let message = ScepMessage::parse(&bytes).unwrap();
     assert_eq!(message.kind(), ScepMessageType::PkcsReq);
     assert_eq!(message.recipients().collect::<Vec<_>>(), [registrar.id()]);
     let verified = message.verify().unwrap();
-    let asked = verified.request(&registrar, &world.entropy).unwrap();
+    let asked = verified.request(&registrar, &fixture.entropy).unwrap();
     assert!(asked.is_by(verified.key()));
     assert_eq!(asked.password.unwrap().as_str(), "open-sesame");
     assert_eq!(asked.request.key_hash(), ParsedRequest::parse(&csr).unwrap().key_hash());
 
-    let reply = CertRep::Success(&verified, GrantedContent::Certificate(world.issuing.certificate()));
-    let reply = reply.to(message.address(), &registrar, world.now(), &world.entropy).unwrap();
+    let reply = CertRep::Success(&verified, GrantedContent::Certificate(fixture.issuing.certificate()));
+    let reply = reply.to(message.address(), &registrar, fixture.now(), &fixture.entropy).unwrap();
     assert!(is_der(&reply));
     write_pem(&client, "ra.pem", registrar.certificate());
     let believe = ["-verify", "-inform", "DER", "-noverify", "-certfile", "ra.pem"];
     let sealed = client.cms(&reply, &believe);
     let bag = client.cms(&sealed, &["-decrypt", "-inform", "DER", "-inkey", "key.pem", "-recip", "own.pem"]);
-    assert_eq!(bag, crate::pkcs7::certs_only(&[world.issuing.certificate()]));
+    assert_eq!(bag, crate::pkcs7::certs_only(&[fixture.issuing.certificate()]));
 
     for (reply, digit) in [(CertRep::Failure(FailInfo::BadRequest, "I-02"), "2"), (CertRep::Pending, "3")] {
-        let der = reply.to(message.address(), &registrar, world.now(), &world.entropy).unwrap();
+        let der = reply.to(message.address(), &registrar, fixture.now(), &fixture.entropy).unwrap();
         assert_eq!(client.cms(&der, &believe), b"", "no envelope, and a signature that holds");
         let read = ParsedSignedData::read(&der).unwrap();
         let value = |attribute| read.attributes().value(&oid::scep(attribute)).unwrap();
@@ -293,11 +293,11 @@ fn a_request_is_understood_and_answered_so_that_openssl_understands() {
 
 #[test]
 fn every_printable_string_names_a_transaction_and_what_is_missing_is_told() {
-    let world = CaWorld::new();
+    let fixture = CaWorld::new();
     let client = ScepTestClient::new();
     let long = "0123456789 '()+,-./:=?".repeat(40);
     for transaction in ["4711", "CN=router 1, O='Aoba' (1/2): +81?", " ", &long] {
-        let bytes = client.saying(&world, b"19", transaction.as_bytes(), Some(&[7; 16]), b"");
+        let bytes = client.saying(&fixture, b"19", transaction.as_bytes(), Some(&[7; 16]), b"");
         assert!(ScepMessage::parse(&bytes).is_ok(), "{transaction}");
     }
     for (transaction, nonce, detail) in [
@@ -305,12 +305,12 @@ fn every_printable_string_names_a_transaction_and_what_is_missing_is_told() {
         (b"1", None, "senderNonce"),
         (b"1", Some(b""), "senderNonce"),
     ] {
-        let bytes = client.saying(&world, b"19", transaction, nonce, b"");
+        let bytes = client.saying(&fixture, b"19", transaction, nonce, b"");
         let Err(NoMessage::Faulty(_, fault)) = ScepMessage::parse(&bytes) else { panic!("{detail}") };
         assert!(fault.info == FailInfo::BadRequest && fault.detail.contains(detail), "{fault:?}");
     }
     // Without the signer's certificate nothing is proven, and its sender is told all the same.
-    let whole = client.saying(&world, b"19", b"1", Some(&[7; 16]), b"");
+    let whole = client.saying(&fixture, b"19", b"1", Some(&[7; 16]), b"");
     let other = ScepTestClient::new();
     let at = whole.windows(client.certificate.len()).position(|window| window == client.certificate).unwrap();
     let mut foreign = whole.clone();
@@ -326,36 +326,36 @@ fn every_printable_string_names_a_transaction_and_what_is_missing_is_told() {
 
 #[test]
 fn noise_in_an_envelope_is_the_same_as_a_request_that_nobody_signed() {
-    let world = CaWorld::new();
-    let (registrar, client) = (registrar(&world), ScepTestClient::new());
+    let fixture = CaWorld::new();
+    let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     let mut unsigned = client.request("x");
     *unsigned.last_mut().unwrap() ^= 1;
     for content in [&unsigned[..], b"", b"noise", &[0x30; 2000]] {
-        let bytes = client.message(&world, b"19", &registrar, content);
+        let bytes = client.message(&fixture, b"19", &registrar, content);
         let message = ScepMessage::parse(&bytes).unwrap();
-        let asked = message.verify().unwrap().request(&registrar, &world.entropy);
+        let asked = message.verify().unwrap().request(&registrar, &fixture.entropy);
         assert_eq!(asked.unwrap_err(), Fault::CONTENT);
     }
-    let message = ScepMessage::parse(&client.signed(&world, b"19", b"no envelope")).unwrap();
+    let message = ScepMessage::parse(&client.signed(&fixture, b"19", b"no envelope")).unwrap();
     assert_eq!(message.verify().unwrap_err().info, FailInfo::BadMessageCheck);
 }
 
 #[test]
 fn only_what_clients_send_is_a_message() {
-    let world = CaWorld::new();
-    let (registrar, client) = (registrar(&world), ScepTestClient::new());
+    let fixture = CaWorld::new();
+    let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     for kind in [&b"3"[..], b"0", b"", b"18", b"190"] {
-        let bytes = client.message(&world, kind, &registrar, b"");
+        let bytes = client.message(&fixture, kind, &registrar, b"");
         let Err(NoMessage::Faulty(address, fault)) = ScepMessage::parse(&bytes) else { panic!("{kind:?}") };
         assert_eq!(fault.info, FailInfo::BadRequest);
         let reply = CertRep::Failure(fault.info, fault.detail);
-        let reply = reply.to(&address, &registrar, world.now(), &world.entropy).unwrap();
+        let reply = reply.to(&address, &registrar, fixture.now(), &fixture.entropy).unwrap();
         let transaction = der::element(tag::PRINTABLE_STRING, &[b"4711"]);
         let read = ParsedSignedData::read(&reply).unwrap();
         assert_eq!(read.attributes().value(&oid::scep(7)), Some(&transaction[..]), "its sender is told");
     }
     for kind in [&b"17"[..], b"19", b"20", b"21", b"22"] {
-        assert!(ScepMessage::parse(&client.message(&world, kind, &registrar, b"")).is_ok(), "{kind:?}");
+        assert!(ScepMessage::parse(&client.message(&fixture, kind, &registrar, b"")).is_ok(), "{kind:?}");
     }
     let chance = Seeded::new(3);
     for length in 0..200 {
@@ -363,7 +363,7 @@ fn only_what_clients_send_is_a_message() {
         chance.fill(&mut noise);
         assert!(ScepMessage::parse(&noise).is_err());
     }
-    let bytes = client.message(&world, b"19", &registrar, &bytes::<40>(&chance));
+    let bytes = client.message(&fixture, b"19", &registrar, &bytes::<40>(&chance));
     for end in 0..bytes.len() {
         assert!(ScepMessage::parse(&bytes[..end]).is_err(), "cut after {end}");
     }

@@ -17,9 +17,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub async fn open(house: &CaFixture, now: Timestamp) -> Self {
-        let status = StatusCache::load(house.ledger.clone(), now).await.unwrap();
-        Self { responders: OcspResponders::new(status.clone(), house.entropy.clone()), status }
+    pub async fn open(fixture: &CaFixture, now: Timestamp) -> Self {
+        let status = StatusCache::load(fixture.ledger.clone(), now).await.unwrap();
+        Self { responders: OcspResponders::new(status.clone(), fixture.entropy.clone()), status }
     }
 
     /// What the responder says of a serial after the memory has heard of everything.

@@ -146,7 +146,7 @@ fn signing_goes_on_after_the_library_was_finalised(module: &Path) {
     }
 }
 
-/// Finalised and initialised anew, the library knows none of the sessions.
+/// Finalised and initialized anew, the library knows none of the sessions.
 fn signing_goes_on_after_all_sessions_were_closed(module: &Path) {
     let token = open(module);
     let keys = [1, 2, 3].map(|id| TokenKey::generate(&token, name(id)).unwrap());

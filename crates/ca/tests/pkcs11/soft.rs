@@ -85,7 +85,7 @@ pub struct Other(Pkcs11);
 impl Other {
     pub fn beside(module: &Path) -> Self {
         let context = Pkcs11::new(module).unwrap();
-        // Initialised already, unless it was finalised.
+        // Initialized already, unless it was finalised.
         let _ = context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK));
         Self(context)
     }
@@ -102,7 +102,7 @@ impl Other {
         self.session().logout().unwrap();
     }
 
-    /// Ends every session of the process and forgets every handle; the library is not initialised after that.
+    /// Ends every session of the process and forgets every handle; the library is not initialized after that.
     pub fn finalize(self) {
         self.0.finalize().unwrap();
     }

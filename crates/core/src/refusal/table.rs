@@ -159,14 +159,14 @@ refusals! {
     /// A device of the same kitting code is called so already.
     KittingLabelTaken "I-31" 409 {
         ja: "同じ名前の端末がこの作業で登録済みです", "資産番号を読み違えていないか確かめてください。登録をやり直すときは、先に登録した端末を失効させてください。";
-        en: "A device of this name was enrolled in this batch before", "Check the asset number. To enrol it again, revoke the earlier device first.";
+        en: "A device of this name was enrolled in this batch before", "Check the asset number. To enroll it again, revoke the earlier device first.";
     }
     /// A kitting code is used from elsewhere than where it may be.
     KittingElsewhere "I-32" 403 {
         ja: "この作業用コードは、この場所のネットワークでは使えません", "決められた作業場所のネットワークから登録してください。続くときはコードを添えて管理者へご連絡ください。";
-        en: "This kitting code does not work from this network", "Enrol from the network of the place it was made for. If it goes on, tell your administrator this code.";
+        en: "This kitting code does not work from this network", "Enroll from the network of the place it was made for. If it goes on, tell your administrator this code.";
     }
-    /// A kitting code enrols faster than anybody unpacks devices.
+    /// A kitting code enrolls faster than anybody unpacks devices.
     KittingTooFast "I-33" 429 {
         ja: "短い時間に多くの端末が登録されています", "1分ほど待ってから、次の端末を登録してください。心当たりがないときは、すぐに管理者へご連絡ください。";
         en: "Too many devices were enrolled within a minute", "Wait a minute before the next one. If this surprises you, tell your administrator at once.";
@@ -212,7 +212,7 @@ refusals! {
     /// Somebody has decided against it.
     ApprovalDeclined "E-06" 403 {
         ja: "この端末の登録は承認されませんでした", "理由を本部へお確かめください。";
-        en: "The enrolment of this device was declined", "Ask your head office why.";
+        en: "The enrollment of this device was declined", "Ask your head office why.";
     }
     /// Too many keys wait for an approval by one invitation, or at one site.
     TooManyWaiting "E-07" 429 {

@@ -19,7 +19,7 @@ fn every_place_and_every_decoy_has_an_index_of_its_own() {
     }
 }
 
-/// Of a random order the mean distance of neighbours is a third of the length, and half of them go up.
+/// Of a random order the mean distance of neighbors is a third of the length, and half of them go up.
 #[test]
 fn indices_do_not_tell_who_came_first() {
     let layout = secret(2).layout(0);

@@ -75,7 +75,7 @@ pub(super) async fn account(
         None | Some("valid") => Ok(Json(acme.shown(account)).into_response()),
         Some("deactivated") if !account.is_stored => Err(NOTHING_KEPT),
         Some("deactivated") => {
-            let ledger = &acme.desk.context.ledger;
+            let ledger = &acme.service.context.ledger;
             let mut transaction = ledger.begin(acme.now()).await?;
             transaction.close_acme_account(account).await?;
             transaction.commit().await?;
@@ -95,7 +95,7 @@ pub(super) async fn orders(
     let signed = acme.signed(request).await?;
     signed.nothing()?;
     let account = own(&signed, &id)?;
-    let orders = acme.desk.context.ledger.acme_orders_of(&account.id, LISTED).await?;
+    let orders = acme.service.context.ledger.acme_orders_of(&account.id, LISTED).await?;
     let urls: Vec<_> = orders.iter().map(|id| acme.url(&format!("/acme/order/{id}"))).collect();
     Ok(Json(serde_json::json!({ "orders": urls })).into_response())
 }
@@ -121,7 +121,7 @@ pub(super) async fn change_key(State(acme): State<AcmeServer>, request: Request)
     if change.account != acme.account_url(&account.id) || old.thumbprint() != account.thumbprint {
         return Err(AcmeError::malformed("the inner payload is about another account or key"));
     }
-    let ledger = &acme.desk.context.ledger;
+    let ledger = &acme.service.context.ledger;
     let mut transaction = ledger.begin(acme.now()).await?;
     let changed = transaction.change_acme_key(account, &key.thumbprint(), &key.canonical()).await;
     match changed {
@@ -170,7 +170,7 @@ async fn register(
         return Err(AcmeError::malformed("a new account names its key by jwk"));
     };
     let new: NewAccountRequest = signed.json()?;
-    let ledger = &acme.desk.context.ledger;
+    let ledger = &acme.service.context.ledger;
     if let Some(account) = ledger.acme_account_of(&key.thumbprint()).await? {
         return existing(acme, &account);
     }
@@ -189,7 +189,7 @@ async fn register(
         }
     };
     acme.use_up(signed.nonce).await?;
-    let id = AcmeAccountId::random(acme.desk.context.entropy.as_ref());
+    let id = AcmeAccountId::random(acme.service.context.entropy.as_ref());
     let new = NewAcmeAccount {
         id,
         thumbprint: key.thumbprint(),
@@ -222,13 +222,13 @@ async fn bound_to(acme: &AcmeServer, binding: &Value, key: &AcmeJwk, url: &str) 
         return Err(AcmeError::malformed("the binding names its key by kid"));
     };
     let invitation = InvitationId::parse(kid).ok_or(Refusal::AcmeNotBound)?;
-    let secret = acme.desk.opening.secret().await?;
+    let secret = acme.service.opening.secret().await?;
     let payload = jws.verify_mac(&secret.verification(&invitation))?;
     let bound = serde_json::from_slice(&payload).map_err(|_| Refusal::AcmeNotBound)?;
     if AcmeJwk::parse(&bound)?.thumbprint() != key.thumbprint() {
         return Err(AcmeError::malformed("the binding is for another key"));
     }
-    let found = acme.desk.context.ledger.invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
+    let found = acme.service.context.ledger.invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
     found.admits(None, acme.now())?;
     Ok(invitation)
 }
@@ -242,7 +242,7 @@ fn existing(acme: &AcmeServer, account: &AcmeAccount) -> AcmeResult<Response> {
 }
 
 async fn taken(acme: &AcmeServer, thumbprint: &str) -> AcmeResult<Response> {
-    let other = acme.desk.context.ledger.acme_account_of(thumbprint).await?;
+    let other = acme.service.context.ledger.acme_account_of(thumbprint).await?;
     let location = other.map(|other| [(LOCATION, acme.account_url(&other.id))]);
     Ok((location, AcmeError::from(Refusal::AcmeKeyTaken)).into_response())
 }

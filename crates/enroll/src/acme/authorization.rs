@@ -91,7 +91,7 @@ impl AcmeServer {
         }
         match self.attested(signed, &order) {
             Ok(key) => {
-                let ledger = &self.desk.context.ledger;
+                let ledger = &self.service.context.ledger;
                 let actor = Actor::Invitation(order.invitation.clone());
                 let mut transaction = ledger.begin(self.now()).await?;
                 transaction.authorize_acme_order(&order.id, key.as_ref(), &actor).await?;
@@ -123,7 +123,7 @@ impl AcmeServer {
     }
 
     async fn end(&self, order: &AcmeOrder, authorization: AuthorizationState) -> AcmeResult<AcmeOrder> {
-        let ledger = &self.desk.context.ledger;
+        let ledger = &self.service.context.ledger;
         let actor = Actor::Invitation(order.invitation.clone());
         let mut transaction = ledger.begin(self.now()).await?;
         transaction.end_acme_order(&order.id, authorization, &actor).await?;

@@ -76,7 +76,7 @@ pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> Acm
         Actor::Anonymous => Actor::Invitation(new.invitation.clone()),
         known => known,
     };
-    let ledger = &acme.desk.context.ledger;
+    let ledger = &acme.service.context.ledger;
     let mut transaction = ledger.begin(acme.now()).await?;
     if !account.is_stored {
         transaction.keep_acme_account(account).await?;
@@ -139,10 +139,10 @@ pub(super) async fn certificate(
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
     let thumbprint = order.certificate.ok_or(AcmeError::not_found())?;
-    let found = acme.desk.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
+    let found = acme.service.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
     let known = found.into_iter().find(|known| known.thumbprint() == Some(thumbprint));
     let known = known.ok_or(Refusal::Internal)?;
-    let authority = acme.desk.authorities.get(&known.issuer).ok_or(Refusal::NoIssuer)?;
+    let authority = acme.service.authorities.get(&known.issuer).ok_or(Refusal::NoIssuer)?;
     let chain = [known.der.unwrap_or_default(), authority.issuer().certificate().to_vec()];
     let text: String = chain.iter().map(|der| pem(der)).collect();
     Ok(([(CONTENT_TYPE, "application/pem-certificate-chain")], text).into_response())
@@ -153,7 +153,7 @@ impl AcmeServer {
     pub(super) async fn own_order(&self, signed: &SignedAcmeRequest, id: &str) -> AcmeResult<AcmeOrder> {
         let account = signed.account()?;
         let id = AcmeOrderId::parse(id).ok_or(AcmeError::not_found())?;
-        let order = self.desk.context.ledger.acme_order(&id).await?;
+        let order = self.service.context.ledger.acme_order(&id).await?;
         order.filter(|order| order.account == account.id).ok_or(AcmeError::not_found())
     }
 
@@ -169,7 +169,7 @@ impl AcmeServer {
     pub(super) async fn identifier(&self, order: &AcmeOrder) -> AcmeResult<OrderIdentifier> {
         let plain = String::from_utf8(order.identifier.clone());
         let value = match (self.account_is_unbound(order).await?, plain) {
-            (true, _) => self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?,
+            (true, _) => self.service.opening.secret().await?.unseal(&order.id, &order.identifier)?,
             (false, Ok(plain)) => plain,
             (false, Err(_)) => return Err(Refusal::Internal.into()),
         };
@@ -183,7 +183,7 @@ impl AcmeServer {
         name: &OrderIdentifier,
         replaces: Option<&str>,
     ) -> AcmeResult<NewAcmeOrder> {
-        let entropy = self.desk.context.entropy.as_ref();
+        let entropy = self.service.context.entropy.as_ref();
         let kind = AcmeIdentifier::parse(&name.r#type)
             .ok_or(AcmeError::from(Refusal::AcmeIdentifier).named("unsupportedIdentifier"))?;
         let id = AcmeOrderId::random(entropy);
@@ -210,14 +210,14 @@ impl AcmeServer {
         name: &str,
     ) -> AcmeResult<(InvitationId, Vec<u8>)> {
         let own = match kind {
-            AcmeIdentifier::Dns => identifier(invitation, &self.desk.context.installation),
+            AcmeIdentifier::Dns => identifier(invitation, &self.service.context.installation),
             AcmeIdentifier::Permanent => invitation.to_string(),
         };
         if !own.eq_ignore_ascii_case(name) {
             return Err(Refusal::AcmeIdentifier.into());
         }
         if account.device.is_none() {
-            let found = self.desk.context.ledger.invitation(invitation).await?;
+            let found = self.service.context.ledger.invitation(invitation).await?;
             found.ok_or(Refusal::InvitationUnknown)?.admits(None, self.now())?;
         }
         Ok((invitation.clone(), own.into_bytes()))
@@ -233,18 +233,18 @@ impl AcmeServer {
         if kind != AcmeIdentifier::Permanent {
             return Err(Refusal::AcmeIdentifier.into());
         }
-        let ticket = self.desk.read_ticket(TicketPurpose::Certificate, code).await?;
+        let ticket = self.service.read_ticket(TicketPurpose::Certificate, code).await?;
         let invitation = match &ticket {
             Some(Ticket { right: TicketRight::Renewal(old), given_at }) => {
-                let old = self.desk.renewed_by_ticket(old, *given_at, None).await?;
-                self.desk.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
+                let old = self.service.renewed_by_ticket(old, *given_at, None).await?;
+                self.service.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
             }
             // A short code, which can be guessed, is for typing.
             None if InvitationCode::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
-            _ => self.desk.open(code).await?.id,
+            _ => self.service.open(code).await?.id,
         };
-        let entropy = self.desk.context.entropy.as_ref();
-        let sealed = self.desk.opening.secret().await?.seal(order, code, entropy)?;
+        let entropy = self.service.context.entropy.as_ref();
+        let sealed = self.service.opening.secret().await?.seal(order, code, entropy)?;
         Ok((invitation, sealed))
     }
 
@@ -258,7 +258,7 @@ impl AcmeServer {
 
     /// Whether its account shows an invitation with each order, rather than being bound to one.
     pub(super) async fn account_is_unbound(&self, order: &AcmeOrder) -> AcmeResult<bool> {
-        let account = self.desk.context.ledger.acme_account(&order.account).await?;
+        let account = self.service.context.ledger.acme_account(&order.account).await?;
         Ok(account.ok_or(Refusal::Internal)?.invitation.is_none())
     }
 
@@ -269,7 +269,7 @@ impl AcmeServer {
         order: &AcmeOrder,
         request: &ParsedRequest,
     ) -> AcmeResult<AcmeOrder> {
-        let ledger = &self.desk.context.ledger;
+        let ledger = &self.service.context.ledger;
         let key = request.key_hash();
         let actor = Actor::Invitation(order.invitation.clone());
         let mut transaction = ledger.begin(self.now()).await?;
@@ -312,24 +312,24 @@ impl AcmeServer {
         request: &ParsedRequest,
     ) -> Result<HandedOverCertificate, Refusal> {
         if let Some(shown) = self.code_shown(account, order).await? {
-            let ticket = self.desk.authentic_ticket(TicketPurpose::Certificate, &shown).await?;
+            let ticket = self.service.authentic_ticket(TicketPurpose::Certificate, &shown).await?;
             if let Some(Ticket { right: TicketRight::Renewal(old), given_at }) = ticket {
-                let old = self.desk.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
-                return self.desk.renew_with(&old, request, None).await;
+                let old = self.service.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
+                return self.service.renew_with(&old, request, None).await;
             }
-            self.desk.pass_approval_on(&shown, request).await?;
+            self.service.pass_approval_on(&shown, request).await?;
         }
-        let invitation = self.desk.context.ledger.invitation(&order.invitation).await;
+        let invitation = self.service.context.ledger.invitation(&order.invitation).await;
         let invitation = invitation.map_err(|error| error.refusal())?.ok_or(Refusal::InvitationUnknown)?;
         // Clients that order a DNS name look for it in what they got when they renew it.
-        let name = identifier(&order.invitation, &self.desk.context.installation);
+        let name = identifier(&order.invitation, &self.service.context.installation);
         let called = (order.kind == AcmeIdentifier::Dns).then_some(&*name);
         match &account.device {
             Some(device) if invitation.key_hash.as_deref() != Some(&request.key_hash()) => {
-                let old = self.desk.newest(device, order.replaces).await?;
-                self.desk.renew_with(&old, request, called).await
+                let old = self.service.newest(device, order.replaces).await?;
+                self.service.renew_with(&old, request, called).await
             }
-            _ => self.desk.enroll_with(&invitation, request, called).await,
+            _ => self.service.enroll_with(&invitation, request, called).await,
         }
     }
 
@@ -338,7 +338,7 @@ impl AcmeServer {
         if account.invitation.is_some() {
             return Ok(None);
         }
-        Ok(Some(self.desk.opening.secret().await?.unseal(&order.id, &order.identifier)?))
+        Ok(Some(self.service.opening.secret().await?.unseal(&order.id, &order.identifier)?))
     }
 
     async fn show(&self, status: StatusCode, order: &AcmeOrder) -> AcmeResult<Response> {

@@ -30,7 +30,7 @@ struct SuggestedWindow {
 /// For anybody: it says no more than OCSP does.
 pub(super) async fn info(State(acme): State<AcmeServer>, Path(id): Path<String>) -> AcmeResult<Response> {
     let known = acme.certificate_of_id(&id).await?.ok_or(AcmeError::not_found())?;
-    let ledger = &acme.desk.context.ledger;
+    let ledger = &acme.service.context.ledger;
     let status = ledger.status_of(&known.issuer, &known.serial).await?;
     let is_over = status.as_ref().and_then(SerialStatus::ended).is_some();
     let now = acme.now();
@@ -38,7 +38,7 @@ pub(super) async fn info(State(acme): State<AcmeServer>, Path(id): Path<String>)
         // A window in the past says: now.
         (now.minus(Duration::from_hours(2)), now.minus(Duration::from_hours(1)))
     } else {
-        acme.desk.context.renewal.window(known.not_before, known.not_after)
+        acme.service.context.renewal.window(known.not_before, known.not_after)
     };
     let window = SuggestedWindow { start: start.whole_second(), end: end.whole_second() };
     Ok(([(RETRY_AFTER, LOOK_AGAIN)], Json(RenewalInfoObject { suggested_window: window })).into_response())
@@ -51,11 +51,11 @@ impl AcmeServer {
             .split_once('.')
             .and_then(|(key, serial)| Some((from_base64url(key)?, from_base64url(serial)?)));
         let (key, serial) = parts.ok_or(AcmeError::malformed("not an identifier of a certificate"))?;
-        let authorities = self.desk.authorities.all();
+        let authorities = self.service.authorities.all();
         let is_of =
             |authority: &&std::sync::Arc<tegata_ca::IssuingCa>| authority.issuer().key_identifier() == key;
         let Some(authority) = authorities.iter().find(is_of) else { return Ok(None) };
-        let found = self.desk.context.ledger.find_certificates(&serial).await?;
+        let found = self.service.context.ledger.find_certificates(&serial).await?;
         let is_it = |known: &Certificate| {
             known.issuer == *authority.issuer().id()
                 && known.serial.as_bytes() == serial
@@ -66,9 +66,9 @@ impl AcmeServer {
 
     /// The identifier of a certificate.
     pub(super) async fn id_of_certificate(&self, thumbprint: &Thumbprint) -> AcmeResult<Option<String>> {
-        let found = self.desk.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
+        let found = self.service.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
         let id = |known: Certificate| {
-            let authority = self.desk.authorities.get(&known.issuer)?;
+            let authority = self.service.authorities.get(&known.issuer)?;
             let key = base64url(authority.issuer().key_identifier());
             Some(format!("{key}.{}", base64url(known.serial.as_bytes())))
         };

@@ -94,7 +94,7 @@ impl AcmeServer {
     /// No server takes the nonce again. Called once it is certain that the request comes from somebody with a right: each is
     /// a row for a while.
     pub(super) async fn use_up(&self, nonce: Nonce) -> AcmeResult<()> {
-        let is_first = self.desk.context.ledger.group(nonce.used(self.now())).await?;
+        let is_first = self.service.context.ledger.group(nonce.used(self.now())).await?;
         if is_first { Ok(()) } else { Err(Refusal::AcmeNonce.into()) }
     }
 
@@ -103,7 +103,7 @@ impl AcmeServer {
         let named = url.strip_prefix(&self.url("/acme/account/")).ok_or(Refusal::AcmeAccountUnknown)?;
         let (id, key) = named.split_once('.').map_or((named, None), |(id, key)| (id, Some(key)));
         let id = AcmeAccountId::parse(id).ok_or(Refusal::AcmeAccountUnknown)?;
-        if let Some(account) = self.desk.context.ledger.acme_account(&id).await? {
+        if let Some(account) = self.service.context.ledger.acme_account(&id).await? {
             return Ok(account);
         }
         let key = key.and_then(from_base64url).and_then(|key| serde_json::from_slice(&key).ok());
@@ -114,7 +114,7 @@ impl AcmeServer {
 
     /// The account that a key has with nobody's invitation: every server finds the same one, and none remembers it.
     pub(super) async fn account_in_name(&self, key: &AcmeJwk) -> AcmeResult<AcmeAccount> {
-        let secret = self.desk.opening.secret().await?;
+        let secret = self.service.opening.secret().await?;
         let derived = secret.derived(&format!("account of {}", key.thumbprint()));
         let id = AcmeAccountId::parse(&base32(&derived.as_ref()[..16])).ok_or(Refusal::Internal)?;
         Ok(AcmeAccount {

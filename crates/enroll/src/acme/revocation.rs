@@ -24,7 +24,7 @@ pub(super) async fn revoke(State(acme): State<AcmeServer>, request: Request) -> 
         .ok_or(AcmeError::malformed("the certificate is not base64url"))?;
     let reason = reason(wanted.reason)?;
     let thumbprint = Thumbprint::of(&der);
-    let ledger = &acme.desk.context.ledger;
+    let ledger = &acme.service.context.ledger;
     let held = ledger.holding(&thumbprint).await?;
     // What is not ours and what is somebody else's is told alike.
     let is_allowed = held.is_some() && acme.may_revoke(&signed, &der, &thumbprint).await?;
@@ -55,7 +55,7 @@ impl AcmeServer {
     ) -> AcmeResult<bool> {
         match &signed.signer {
             AcmeSigner::Account(account) => {
-                Ok(self.desk.context.ledger.is_acme_certificate_of(&account.id, thumbprint).await?)
+                Ok(self.service.context.ledger.is_acme_certificate_of(&account.id, thumbprint).await?)
             }
             AcmeSigner::Key(key) => {
                 let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Refusal::Internal)?;

@@ -58,7 +58,7 @@ impl AcmeServer {
 
     async fn given_up(&self, order: &AcmeOrder) -> AcmeResult<AcmeOrder> {
         let actor = Actor::Invitation(order.invitation.clone());
-        let ledger = &self.desk.context.ledger;
+        let ledger = &self.service.context.ledger;
         let mut transaction = ledger.begin(self.now()).await?;
         transaction.end_acme_order(&order.id, order.authorization, &actor).await?;
         transaction.commit().await?;
@@ -67,7 +67,7 @@ impl AcmeServer {
 
     async fn approval_of(&self, order: &AcmeOrder) -> AcmeResult<Option<Approval>> {
         match &order.key_hash {
-            Some(key) => Ok(self.desk.context.ledger.approval_for(&order.invitation, key).await?),
+            Some(key) => Ok(self.service.context.ledger.approval_for(&order.invitation, key).await?),
             None => Ok(None),
         }
     }

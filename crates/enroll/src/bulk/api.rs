@@ -373,9 +373,9 @@ fn to_write(line: JudgedLine, sites: &[Site]) -> NewInvitationLine {
     match line {
         Ok(line) if line.role == Role::Device => {
             let site = &sites[line.site];
-            let guest =
+            let requester =
                 InvitedHolder { tenant: site.tenant.clone(), site: site.id.clone(), label: line.label };
-            NewInvitationLine { number: line.number, judged: Ok(guest) }
+            NewInvitationLine { number: line.number, judged: Ok(requester) }
         }
         Ok(line) => {
             NewInvitationLine { number: line.number, judged: Err(Refusal::ClientMayNotInvite.into()) }

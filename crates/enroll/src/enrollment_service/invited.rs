@@ -119,7 +119,7 @@ impl EnrollmentService {
     pub(super) fn judge_link<T>(&self, found: Result<T, Refusal>) -> Result<T, Refusal> {
         match found {
             Err(Refusal::InvitationUnknown)
-                if self.wrong_links.was_wrong(self.guest.address, self.context.now()) =>
+                if self.wrong_links.was_wrong(self.requester.address, self.context.now()) =>
             {
                 Err(Refusal::TooManyLinks)
             }
@@ -145,7 +145,7 @@ impl EnrollmentService {
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
     async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
         let now = self.context.now();
-        let guess = self.guesses.begin(self.guest.address, now).ok_or(Refusal::TooManyGuesses)?;
+        let guess = self.guesses.begin(self.requester.address, now).ok_or(Refusal::TooManyGuesses)?;
         let installation = self.context.installation.clone();
         let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
         let hash = hash.await.map_err(|_| Refusal::Internal)?;

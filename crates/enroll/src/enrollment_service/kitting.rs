@@ -80,8 +80,10 @@ impl EnrollmentService {
     async fn find_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
         let kitting = self.judge_link(self.known_kitting(code).await)?;
         kitting.admits(self.context.now())?;
-        let here =
-            self.guest.address.is_some_and(|guest| kitting.networks.iter().any(|near| near.contains(guest)));
+        let here = self
+            .requester
+            .address
+            .is_some_and(|requester| kitting.networks.iter().any(|near| near.contains(requester)));
         if kitting.networks.is_empty() || here { Ok(kitting) } else { Err(Refusal::KittingElsewhere) }
     }
 

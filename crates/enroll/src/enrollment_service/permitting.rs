@@ -142,8 +142,8 @@ impl EnrollmentService {
             invitation: invitation.id.clone(),
             key_hash,
             request,
-            platform: self.guest.platform,
-            address: self.guest.address,
+            platform: self.requester.platform,
+            address: self.requester.address,
         };
         let actor = Actor::Invitation(invitation.id.clone());
         let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
@@ -153,7 +153,7 @@ impl EnrollmentService {
     }
 
     fn asking(&self, at: Timestamp) -> EnrollmentAttempt {
-        EnrollmentAttempt { platform: self.guest.platform, address: self.guest.address, at }
+        EnrollmentAttempt { platform: self.requester.platform, address: self.requester.address, at }
     }
 }
 

@@ -36,9 +36,9 @@ pub(super) struct ConfigurationProfile<'a> {
 
 impl ConfigurationProfile<'_> {
     /// The property list.
-    pub(super) fn text(&self, desk: &EnrollmentService) -> Result<String, Refusal> {
-        let context = &desk.context;
-        let authority = desk.authorities.for_tenant(self.tenant)?;
+    pub(super) fn text(&self, service: &EnrollmentService) -> Result<String, Refusal> {
+        let context = &service.context;
+        let authority = service.authorities.for_tenant(self.tenant)?;
         // A device has one profile of a tenant: the next one takes the place of the last.
         let identifier = format!("{}.{}", reversed(context.installation.as_str()), self.tenant.as_str());
         let (key, issuer) = (format!("{identifier}.key"), format!("{identifier}.issuer"));

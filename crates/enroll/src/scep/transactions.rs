@@ -37,7 +37,7 @@ type ScepDecision = Result<ScepOutcome, ScepDenial>;
 
 /// Everything a decision is made from.
 struct ScepContext<'a> {
-    desk: &'a EnrollmentService,
+    service: &'a EnrollmentService,
     message: &'a ScepMessage,
     verified: &'a VerifiedScepMessage<'a>,
     authority: &'a IssuingCa,
@@ -46,13 +46,13 @@ struct ScepContext<'a> {
 
 /// Decides about a message whose signature holds.
 pub(super) async fn decide(
-    desk: &EnrollmentService,
+    service: &EnrollmentService,
     message: &ScepMessage,
     verified: &VerifiedScepMessage<'_>,
     authority: &IssuingCa,
     registrar: &Registrar,
 ) -> ScepDecision {
-    let case = ScepContext { desk, message, verified, authority, registrar };
+    let case = ScepContext { service, message, verified, authority, registrar };
     match message.kind() {
         ScepMessageType::PkcsReq => case.first().await,
         ScepMessageType::RenewalReq => case.renewal().await,
@@ -64,7 +64,7 @@ pub(super) async fn decide(
 
 impl ScepContext<'_> {
     async fn first(&self) -> ScepDecision {
-        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
+        let asked = self.verified.request(self.registrar, self.service.context.entropy.as_ref())?;
         let vouches_for_itself = asked.is_by(self.verified.key());
         if !(vouches_for_itself && asked.password.is_some()) && self.is_by_device().await? {
             return self.next(&asked.request).await;
@@ -75,21 +75,21 @@ impl ScepContext<'_> {
         let Some(password) = &asked.password else {
             return Err(self.refused(Actor::Anonymous, Refusal::InvitationNotShown).await);
         };
-        let invitation = self.desk.find_or_note(password).await?;
+        let invitation = self.service.find_or_note(password).await?;
         if !self.serves(&invitation.tenant) {
             let actor = Actor::Invitation(invitation.id);
             return Err(self.refused(actor, Refusal::InvitationUnknown).await);
         }
-        self.desk.pass_approval_on(password, &asked.request).await?;
+        self.service.pass_approval_on(password, &asked.request).await?;
         // What the desk will refuse leaves no trace but its own.
-        if invitation.admits(Some(&asked.request.key_hash()), self.desk.context.now()).is_ok() {
+        if invitation.admits(Some(&asked.request.key_hash()), self.service.context.now()).is_ok() {
             self.begin(invitation.id.as_str(), &asked.request).await?;
         }
-        outcome(self.desk.enroll_with(&invitation, &asked.request, None).await)
+        outcome(self.service.enroll_with(&invitation, &asked.request, None).await)
     }
 
     async fn renewal(&self) -> ScepDecision {
-        let asked = self.verified.request(self.registrar, self.desk.context.entropy.as_ref())?;
+        let asked = self.verified.request(self.registrar, self.service.context.entropy.as_ref())?;
         self.next(&asked.request).await
     }
 
@@ -97,38 +97,39 @@ impl ScepContext<'_> {
     async fn next(&self, request: &ParsedRequest) -> ScepDecision {
         let old = self.signing_device().await?;
         self.begin(old.device.as_str(), request).await?;
-        outcome(self.desk.renew_with(&old, request, None).await)
+        outcome(self.service.renew_with(&old, request, None).await)
     }
 
     /// Clients of drafts before RFC 8894 renew by a first request that the present certificate signs: whether the
     /// certificate is one of a device, good or not.
     async fn is_by_device(&self) -> Result<bool, ScepDenial> {
-        let holding = self.desk.context.ledger.holding(&self.message.signer()).await;
+        let holding = self.service.context.ledger.holding(&self.message.signer()).await;
         Ok(holding.map_err(ledger_refusal)?.is_some())
     }
 
     /// The right was shown when the transaction began; whoever polls shows that it is the one that began it.
     async fn poll(&self) -> ScepDecision {
-        let ledger = &self.desk.context.ledger;
+        let ledger = &self.service.context.ledger;
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
             let id = InvitationId::parse(&first.holder).ok_or(ScepDenial::NO_TRANSACTION)?;
             let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
             let invitation = invitation.ok_or(ScepDenial::NO_TRANSACTION)?;
-            return outcome(self.desk.enroll_with(&invitation, &remembered(first)?, None).await);
+            return outcome(self.service.enroll_with(&invitation, &remembered(first)?, None).await);
         }
         let device = self.signing_device().await?;
         let next = begun.iter().find(|begun| begun.holder == device.device.as_str());
         let request = remembered(next.ok_or(ScepDenial::NO_TRANSACTION)?)?;
-        outcome(self.desk.renew_with(&device, &request, None).await)
+        outcome(self.service.renew_with(&device, &request, None).await)
     }
 
     /// One of its own certificates.
     async fn certificate(&self) -> ScepDecision {
         let device = self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
-        let own = self.desk.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
+        let own =
+            self.service.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
         let der = wanted.and_then(|wanted| wanted.der).ok_or(ScepDenial::NO_CERTIFICATE)?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(der)))
@@ -144,7 +145,7 @@ impl ScepContext<'_> {
             return Err(ScepDenial::NO_CERTIFICATE);
         }
         let shard = self.authority.endpoints().shard_of(&serial);
-        let list = self.desk.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
+        let list = self.service.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Crl(list.ok_or(ScepDenial::NO_LIST)?.der)))
     }
 
@@ -152,19 +153,19 @@ impl ScepContext<'_> {
     /// of ours.
     async fn signing_device(&self) -> Result<Arc<CertificateHolder>, ScepDenial> {
         let thumbprint = self.message.signer();
-        let known = self.desk.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
+        let known = self.service.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
         let path = match known {
             Some(known) => {
-                let own = self.desk.context.ledger.certificates_of(&known.device).await;
+                let own = self.service.context.ledger.certificates_of(&known.device).await;
                 let own = own.map_err(ledger_refusal)?;
                 let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
-                own.and_then(|own| self.desk.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)
+                own.and_then(|own| self.service.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)
             }
             None => None,
         };
         let path = path.unwrap_or(TrustVerdict::Foreign);
         let certificate = PeerCertificate { der: self.message.signer_der().into(), thumbprint, path };
-        let device = self.desk.renewing(Some(&certificate)).await?;
+        let device = self.service.renewing(Some(&certificate)).await?;
         if self.serves(&device.tenant) {
             return Ok(device);
         }
@@ -173,26 +174,26 @@ impl ScepContext<'_> {
 
     /// The CA of one tenant knows nobody else's devices.
     fn serves(&self, tenant: &TenantId) -> bool {
-        self.desk.authorities.serves(self.authority.issuer().id(), tenant)
+        self.service.authorities.serves(self.authority.issuer().id(), tenant)
     }
 
     async fn refused(&self, actor: Actor, refusal: Refusal) -> ScepDenial {
         let device = if let Actor::Device(device) = &actor { Some(device.clone()) } else { None };
-        self.desk.refused(actor, device, refusal, self.desk.context.now()).await.into()
+        self.service.refused(actor, device, refusal, self.service.context.now()).await.into()
     }
 
     fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), ScepDenial> {
-        let entropy = self.desk.context.entropy.as_ref();
+        let entropy = self.service.context.entropy.as_ref();
         Ok(self.verified.certificate_id(self.registrar, entropy)?)
     }
 
     fn is_of(&self, certificate: &Certificate, name: &[u8]) -> bool {
-        let authority = self.desk.authorities.get(&certificate.issuer);
+        let authority = self.service.authorities.get(&certificate.issuer);
         authority.is_some_and(|authority| authority.issuer().subject() == name)
     }
 
     async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), ScepDenial> {
-        let context = &self.desk.context;
+        let context = &self.service.context;
         let mut transaction = context.ledger.begin(context.now()).await.map_err(ledger_refusal)?;
         transaction
             .keep_scep_transaction(&self.message.transaction(), holder, request.public_key_info())

@@ -92,19 +92,19 @@ impl GateFixture {
 
 #[test]
 fn a_good_token_with_its_certificate_passes_and_says_who_asks() {
-    let world = GateFixture::new();
-    let verified = world.gate.check(&world.token(), Some(certificate()), at(0)).unwrap();
-    assert_eq!(verified.device(), &world.device);
-    assert_eq!((verified.tenant(), verified.site()), (&world.tenant, &world.site));
+    let fixture = GateFixture::new();
+    let verified = fixture.gate.check(&fixture.token(), Some(certificate()), at(0)).unwrap();
+    assert_eq!(verified.device(), &fixture.device);
+    assert_eq!((verified.tenant(), verified.site()), (&fixture.tenant, &fixture.site));
     assert_eq!((verified.generation(), verified.thumbprint()), (1, &certificate()));
 }
 
 #[test]
 fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
-    let mut world = GateFixture::new();
+    let mut fixture = GateFixture::new();
     let mut policy = GatePolicy::new(ISSUER, "rezept");
     policy.scopes = vec!["stock.read".into(), "stock.write".into()];
-    world.gate = RequestVerifier::new(policy, Arc::clone(&world.state), 100);
+    fixture.gate = RequestVerifier::new(policy, Arc::clone(&fixture.state), 100);
     for (scope, verdict) in [
         (Value::Null, Err(Refusal::ScopeInsufficient)),
         (json!(""), Err(Refusal::ScopeInsufficient)),
@@ -113,12 +113,12 @@ fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
         (json!("stock.write admin stock.read"), Ok(())),
         (json!(["stock.read", "stock.write"]), Err(Refusal::TokenInvalid)),
     ] {
-        let token = world.token_with(json!({"scope": scope}));
+        let token = fixture.token_with(json!({"scope": scope}));
         for _warm in 0..2 {
-            assert_eq!(world.check(&token), verdict, "{scope}");
+            assert_eq!(fixture.check(&token), verdict, "{scope}");
         }
     }
-    let stolen = world.gate.check(&world.token(), Some(Thumbprint::of(b"another")), at(0));
+    let stolen = fixture.gate.check(&fixture.token(), Some(Thumbprint::of(b"another")), at(0));
     assert_eq!(
         stolen,
         Err(Refusal::TokenNotBound),
@@ -128,21 +128,21 @@ fn a_gate_of_a_part_of_a_product_takes_only_tokens_for_it() {
 
 #[test]
 fn a_bound_token_is_nothing_without_its_certificate() {
-    let world = GateFixture::new();
-    let token = world.token();
+    let fixture = GateFixture::new();
+    let token = fixture.token();
     for _warm in 0..2 {
-        assert_eq!(world.gate.check(&token, None, at(0)), Err(Refusal::NoCertificate));
+        assert_eq!(fixture.gate.check(&token, None, at(0)), Err(Refusal::NoCertificate));
         // A certificate of another device, of the same key, or of the next generation has another
         // thumbprint; nothing else about it is looked at.
         let other = Some(Thumbprint::of(b"same key, other certificate"));
-        assert_eq!(world.gate.check(&token, other, at(0)), Err(Refusal::TokenNotBound));
-        assert_eq!(world.check(&token), Ok(()));
+        assert_eq!(fixture.gate.check(&token, other, at(0)), Err(Refusal::TokenNotBound));
+        assert_eq!(fixture.check(&token), Ok(()));
     }
 }
 
 #[test]
 fn a_token_without_exactly_one_known_confirmation_is_refused() {
-    let world = GateFixture::new();
+    let fixture = GateFixture::new();
     let thumbprint = certificate().to_string();
     for cnf in [
         json!(null),
@@ -155,43 +155,43 @@ fn a_token_without_exactly_one_known_confirmation_is_refused() {
         json!("x"),
     ] {
         assert_eq!(
-            world.check(&world.token_with(json!({ "cnf": cnf }))),
+            fixture.check(&fixture.token_with(json!({ "cnf": cnf }))),
             Err(Refusal::TokenInvalid),
             "{cnf}"
         );
     }
-    let twice = world.claims().to_string();
+    let twice = fixture.claims().to_string();
     let twice = twice.replacen('{', &format!(r#"{{"cnf":{{"x5t#S256":"{thumbprint}"}},"#), 1);
-    let token = world.key.sign(ACCESS_TOKEN, twice.as_bytes()).unwrap();
-    assert_eq!(world.check(&token), Err(Refusal::TokenInvalid));
+    let token = fixture.key.sign(ACCESS_TOKEN, twice.as_bytes()).unwrap();
+    assert_eq!(fixture.check(&token), Err(Refusal::TokenInvalid));
 }
 
 #[test]
 fn a_person_who_uses_a_device_passes_with_the_device_s_certificate() {
-    let world = GateFixture::new();
+    let fixture = GateFixture::new();
     let person = tegata_core::claims::person_subject("https://idp.example", "staff-1");
-    let acting = json!({ "sub": format!("device:{}", world.device) });
-    let token = world.token_with(json!({ "sub": person, "act": acting }));
-    let verified = world.gate.check(&token, Some(certificate()), at(0)).unwrap();
-    assert_eq!((verified.person(), verified.device()), (Some(&*person), &world.device));
-    assert_eq!(world.gate.check(&world.token(), Some(certificate()), at(0)).unwrap().person(), None);
+    let acting = json!({ "sub": format!("device:{}", fixture.device) });
+    let token = fixture.token_with(json!({ "sub": person, "act": acting }));
+    let verified = fixture.gate.check(&token, Some(certificate()), at(0)).unwrap();
+    assert_eq!((verified.person(), verified.device()), (Some(&*person), &fixture.device));
+    assert_eq!(fixture.gate.check(&fixture.token(), Some(certificate()), at(0)).unwrap().person(), None);
     for changes in [
         json!({ "sub": person }),
         json!({ "sub": person, "act": { "sub": "device:other" } }),
         json!({ "sub": person, "act": { "sub": person } }),
-        json!({ "sub": person, "act": { "sub": format!("device:{}", world.device), "act": {} } }),
+        json!({ "sub": person, "act": { "sub": format!("device:{}", fixture.device), "act": {} } }),
         json!({ "sub": person, "act": acting, "client_id": "other" }),
         json!({ "act": acting }),
         json!({ "sub": "staff-1", "act": acting }),
     ] {
-        let token = world.token_with(changes.clone());
-        assert_eq!(world.check(&token), Err(Refusal::TokenInvalid), "{changes}");
+        let token = fixture.token_with(changes.clone());
+        assert_eq!(fixture.check(&token), Err(Refusal::TokenInvalid), "{changes}");
     }
 }
 
 #[test]
 fn only_this_issuer_and_this_audience_exactly_are_believed() {
-    let world = GateFixture::new();
+    let fixture = GateFixture::new();
     for (refusal, changes) in [
         (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://ca.example/" })),
         (Refusal::TokenOfAnotherIssuer, json!({ "iss": "https://CA.example" })),
@@ -202,35 +202,38 @@ fn only_this_issuer_and_this_audience_exactly_are_believed() {
         (Refusal::TokenInvalid, json!({ "aud": ["rezept"] })),
         (Refusal::TokenInvalid, json!({ "aud": null })),
         (Refusal::TokenInvalid, json!({ "sub": "device:other" })),
-        (Refusal::TokenInvalid, json!({ "sub": world.device })),
+        (Refusal::TokenInvalid, json!({ "sub": fixture.device })),
         (Refusal::TokenInvalid, json!({ "client_id": "other" })),
         (Refusal::TokenInvalid, json!({ "exp": null })),
         (Refusal::TokenInvalid, json!({ "iat": null })),
         (Refusal::TokenInvalid, json!({ "jti": null })),
         (Refusal::TokenInvalid, json!({ "exp": "soon" })),
     ] {
-        let token = world.token_with(changes.clone());
-        assert_eq!(world.check(&token), Err(refusal), "{changes}");
+        let token = fixture.token_with(changes.clone());
+        assert_eq!(fixture.check(&token), Err(refusal), "{changes}");
     }
 }
 
 #[test]
 fn clocks_may_differ_by_ten_seconds_and_not_by_a_minute() {
-    let world = GateFixture::new();
+    let fixture = GateFixture::new();
     for claim in ["iat", "nbf"] {
         for (ahead, accepted) in [(0, true), (10, true), (11, false), (60, false), (3600, false)] {
-            let token = world.token_with(json!({ claim: NOW + ahead }));
-            assert_eq!(world.check(&token).is_ok(), accepted, "{claim} {ahead}");
+            let token = fixture.token_with(json!({ claim: NOW + ahead }));
+            assert_eq!(fixture.check(&token).is_ok(), accepted, "{claim} {ahead}");
         }
     }
-    assert_eq!(world.check(&world.token_with(json!({ "nbf": i64::MAX }))), Err(Refusal::TokenNotYetValid));
+    assert_eq!(
+        fixture.check(&fixture.token_with(json!({ "nbf": i64::MAX }))),
+        Err(Refusal::TokenNotYetValid)
+    );
 }
 
 #[test]
 fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
-    let world = GateFixture::new();
-    let token = world.token_with(json!({ "exp": NOW + 5 }));
-    let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
+    let fixture = GateFixture::new();
+    let token = fixture.token_with(json!({ "exp": NOW + 5 }));
+    let check = |second| fixture.gate.check(&token, Some(certificate()), at(second)).map(drop);
     assert_eq!([check(0), check(4)], [Ok(()), Ok(())]);
     assert_eq!(check(5), Err(Refusal::TokenEnded));
     assert_eq!(check(6), Err(Refusal::TokenEnded));
@@ -239,23 +242,23 @@ fn a_token_ends_in_its_last_second_also_when_it_is_remembered() {
 
 #[test]
 fn another_kind_of_signed_text_is_no_access_token() {
-    let world = GateFixture::new();
-    let payload = world.claims().to_string();
+    let fixture = GateFixture::new();
+    let payload = fixture.claims().to_string();
     for typ in ["JWT", "tegata-feed+jwt", "logout+jwt", "id_token", ""] {
-        let text = world.key.sign(typ, payload.as_bytes()).unwrap();
-        assert_eq!(world.check(&text), Err(Refusal::TokenInvalid), "{typ}");
+        let text = fixture.key.sign(typ, payload.as_bytes()).unwrap();
+        assert_eq!(fixture.check(&text), Err(Refusal::TokenInvalid), "{typ}");
     }
     let stranger = new_key().sign(ACCESS_TOKEN, payload.as_bytes()).unwrap();
-    assert_eq!(world.check(&stranger), Err(Refusal::TokenInvalid));
+    assert_eq!(fixture.check(&stranger), Err(Refusal::TokenInvalid));
 }
 
 #[test]
 fn no_header_talks_a_gate_into_another_algorithm_or_key() {
-    let world = GateFixture::new();
-    let token = world.token();
+    let fixture = GateFixture::new();
+    let token = fixture.token();
     let (_, rest) = token.split_once('.').unwrap();
     let (payload, signature) = rest.split_once('.').unwrap();
-    let kid = world.key.public().kid();
+    let kid = fixture.key.public().kid();
     let jwk = serde_json::to_value(new_key().public().jwk()).unwrap();
     for header in [
         json!({ "alg": "none", "typ": "at+jwt", "kid": kid }),
@@ -269,10 +272,10 @@ fn no_header_talks_a_gate_into_another_algorithm_or_key() {
         let header = base64url(header.to_string().as_bytes());
         for signature in [signature, ""] {
             let forged = format!("{header}.{payload}.{signature}");
-            assert_eq!(world.check(&forged), Err(Refusal::TokenInvalid));
+            assert_eq!(fixture.check(&forged), Err(Refusal::TokenInvalid));
         }
     }
-    assert_eq!(world.check(&token), Ok(()));
+    assert_eq!(fixture.check(&token), Ok(()));
 }
 
 #[test]
@@ -296,43 +299,44 @@ fn a_denial_bites_at_the_next_request_however_warm_the_token() {
         (signed_out(TokenHolder::Tenant(GateFixture::new().tenant), NOW + 1), Refusal::TokenRevoked),
     ];
     for (change, refusal) in denials {
-        let mut world = GateFixture::new();
-        let token = world.token();
-        assert_eq!((world.check(&token), world.check(&token)), (Ok(()), Ok(())));
-        world.happen(change);
-        assert_eq!(world.check(&token), Err(refusal));
+        let mut fixture = GateFixture::new();
+        let token = fixture.token();
+        assert_eq!((fixture.check(&token), fixture.check(&token)), (Ok(()), Ok(())));
+        fixture.happen(change);
+        assert_eq!(fixture.check(&token), Err(refusal));
     }
 }
 
 #[test]
 fn a_resumed_device_enters_again_and_other_devices_never_noticed() {
-    let mut world = GateFixture::new();
-    let token = world.token();
-    let device = world.device.clone();
-    world.happen(Change::DeviceDenied { device: DeviceId::random(&Seeded::new(9)), reason: Denial::Revoked });
-    assert_eq!(world.check(&token), Ok(()));
-    world.happen(Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended });
-    assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
-    world.happen(Change::DeviceAllowed { device });
-    assert_eq!(world.check(&token), Ok(()));
-    let tenant = world.tenant.clone();
+    let mut fixture = GateFixture::new();
+    let token = fixture.token();
+    let device = fixture.device.clone();
+    fixture
+        .happen(Change::DeviceDenied { device: DeviceId::random(&Seeded::new(9)), reason: Denial::Revoked });
+    assert_eq!(fixture.check(&token), Ok(()));
+    fixture.happen(Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended });
+    assert_eq!(fixture.check(&token), Err(Refusal::DeviceSuspended));
+    fixture.happen(Change::DeviceAllowed { device });
+    assert_eq!(fixture.check(&token), Ok(()));
+    let tenant = fixture.tenant.clone();
     let elsewhere = TenantId::random(&Seeded::new(9));
-    world.happen(Change::TenantDenied { tenant: elsewhere.clone(), reason: Denial::Suspended });
-    world.happen(signed_out(TokenHolder::Tenant(elsewhere), NOW + 1));
-    assert_eq!(world.check(&token), Ok(()));
-    world.happen(Change::TenantDenied { tenant: tenant.clone(), reason: Denial::Suspended });
-    assert_eq!(world.check(&token), Err(Refusal::DeviceSuspended));
-    world.happen(Change::TenantAllowed { tenant });
-    assert_eq!(world.check(&token), Ok(()));
+    fixture.happen(Change::TenantDenied { tenant: elsewhere.clone(), reason: Denial::Suspended });
+    fixture.happen(signed_out(TokenHolder::Tenant(elsewhere), NOW + 1));
+    assert_eq!(fixture.check(&token), Ok(()));
+    fixture.happen(Change::TenantDenied { tenant: tenant.clone(), reason: Denial::Suspended });
+    assert_eq!(fixture.check(&token), Err(Refusal::DeviceSuspended));
+    fixture.happen(Change::TenantAllowed { tenant });
+    assert_eq!(fixture.check(&token), Ok(()));
 }
 
 #[test]
 fn who_was_signed_out_enters_with_a_younger_token() {
-    let mut world = GateFixture::new();
-    let (old, new) = (world.token(), world.token_with(json!({ "iat": NOW + 5, "jti": "token-2" })));
-    world.happen(signed_out(TokenHolder::Device(world.device.clone()), NOW + 5));
-    assert_eq!(world.check(&old), Err(Refusal::TokenRevoked));
-    assert_eq!(world.check(&new), Ok(()));
+    let mut fixture = GateFixture::new();
+    let (old, new) = (fixture.token(), fixture.token_with(json!({ "iat": NOW + 5, "jti": "token-2" })));
+    fixture.happen(signed_out(TokenHolder::Device(fixture.device.clone()), NOW + 5));
+    assert_eq!(fixture.check(&old), Err(Refusal::TokenRevoked));
+    assert_eq!(fixture.check(&new), Ok(()));
 }
 
 fn signed_out(of: TokenHolder, second: i64) -> Change {
@@ -342,29 +346,29 @@ fn signed_out(of: TokenHolder, second: i64) -> Change {
 
 #[test]
 fn a_gate_that_hears_nothing_for_ten_seconds_refuses_everybody_until_it_hears_again() {
-    let world = GateFixture::new();
-    let token = world.token();
-    let check = |second| world.gate.check(&token, Some(certificate()), at(second)).map(drop);
+    let fixture = GateFixture::new();
+    let token = fixture.token();
+    let check = |second| fixture.gate.check(&token, Some(certificate()), at(second)).map(drop);
     assert_eq!([check(0), check(10)], [Ok(()), Ok(())]);
     assert_eq!(check(11), Err(Refusal::GateStale));
-    world.state.hear(LastHeard::new(Timestamp::from_seconds(NOW + 12), at(12)));
+    fixture.state.hear(LastHeard::new(Timestamp::from_seconds(NOW + 12), at(12)));
     assert_eq!(check(12), Ok(()));
 }
 
 #[test]
 fn a_gate_that_never_heard_anything_refuses_everybody() {
-    let world = GateFixture::new();
+    let fixture = GateFixture::new();
     let gate = RequestVerifier::new(GatePolicy::new(ISSUER, "rezept"), Arc::new(GateState::default()), 100);
-    assert_eq!(gate.check(&world.token(), Some(certificate()), at(0)), Err(Refusal::GateStale));
+    assert_eq!(gate.check(&fixture.token(), Some(certificate()), at(0)), Err(Refusal::GateStale));
 }
 
 #[test]
 fn a_withdrawn_key_takes_the_remembered_tokens_with_it() {
-    let world = GateFixture::new();
-    let token = world.token();
-    assert_eq!(world.check(&token), Ok(()));
-    world.state.set_keys(KeySet::new([world.key.public().clone()]));
-    assert_eq!(world.check(&token), Ok(()));
-    world.state.set_keys(KeySet::new([new_key().public().clone()]));
-    assert_eq!(world.check(&token), Err(Refusal::TokenInvalid));
+    let fixture = GateFixture::new();
+    let token = fixture.token();
+    assert_eq!(fixture.check(&token), Ok(()));
+    fixture.state.set_keys(KeySet::new([fixture.key.public().clone()]));
+    assert_eq!(fixture.check(&token), Ok(()));
+    fixture.state.set_keys(KeySet::new([new_key().public().clone()]));
+    assert_eq!(fixture.check(&token), Err(Refusal::TokenInvalid));
 }

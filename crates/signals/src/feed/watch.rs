@@ -73,7 +73,7 @@ impl FeedSubscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::world::{CertificateHolderFixture, START, SignalsFixture};
+    use crate::tests::fixture::{CertificateHolderFixture, START, SignalsFixture};
     use std::time::Duration;
     use tegata_core::feed::{Denial, Event};
     use tegata_core::{DeviceId, Role, Thumbprint};
@@ -81,12 +81,12 @@ mod tests {
 
     /// A gate whose snapshot contained five events at START, while the lines since the third were waiting.
     async fn watch(
-        world: &SignalsFixture,
+        fixture: &SignalsFixture,
         gate: &CertificateHolderFixture,
     ) -> (Sender<FeedLine>, FeedSubscription) {
-        let facts = world.context.gate(Some(&gate.certificate)).await.unwrap();
+        let facts = fixture.context.gate(Some(&gate.certificate)).await.unwrap();
         let (lines, receiver) = channel(16);
-        (lines, FeedSubscription::new(receiver, facts, 5, START, world.context.clock.clone()))
+        (lines, FeedSubscription::new(receiver, facts, 5, START, fixture.context.clock.clone()))
     }
 
     fn event(seq: u64, change: Change) -> FeedLine {
@@ -105,9 +105,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_snapshot_contains_is_not_said_again() {
-        let world = SignalsFixture::new().await;
-        let gate = world.enroll(Role::Gate).await;
-        let (lines, mut watch) = watch(&world, &gate).await;
+        let fixture = SignalsFixture::new().await;
+        let gate = fixture.enroll(Role::Gate).await;
+        let (lines, mut watch) = watch(&fixture, &gate).await;
         let later = START.plus(Duration::from_secs(1));
         let earlier = START.minus(Duration::from_secs(1));
         for line in [
@@ -132,13 +132,13 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_denial_of_the_gate_itself_ends_its_stream() {
-        let world = SignalsFixture::new().await;
-        let gate = world.enroll(Role::Gate).await;
+        let fixture = SignalsFixture::new().await;
+        let gate = fixture.enroll(Role::Gate).await;
         let denied =
             |device: &DeviceId| Change::DeviceDenied { device: device.clone(), reason: Denial::Suspended };
         let retired =
             |thumbprint| Change::CertificateDenied { thumbprint, reason: Denial::Retired, until: START };
-        let other = DeviceId::random(&*world.context.entropy);
+        let other = DeviceId::random(&*fixture.context.entropy);
         for (change, goes_on) in [
             (denied(&other), true),
             (retired(Thumbprint::of(b"other")), true),
@@ -146,7 +146,7 @@ mod tests {
             (denied(&gate.id), false),
             (retired(gate.certificate.thumbprint), false),
         ] {
-            let (lines, mut watch) = watch(&world, &gate).await;
+            let (lines, mut watch) = watch(&fixture, &gate).await;
             lines.send(event(6, change.clone())).unwrap();
             assert_eq!(watch.next().await.is_some(), goes_on, "{change:?}");
         }

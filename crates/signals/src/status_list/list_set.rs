@@ -31,13 +31,13 @@ impl StatusListSet {
         seq: u64,
     ) -> Result<Self, LedgerError> {
         let current = list_of(ledger.status_head().await?.next);
-        let mut book = Self { order, sheets: BTreeMap::new(), suspended: Vec::new(), current, seq };
+        let mut lists = Self { order, sheets: BTreeMap::new(), suspended: Vec::new(), current, seq };
         for number in 0..=current + 1 {
-            book.open(number);
+            lists.open(number);
         }
-        ledger.statuses(&mut |one| book.set(one)).await?;
-        book.move_decoys(ledger).await?;
-        Ok(book)
+        ledger.statuses(&mut |one| lists.set(one)).await?;
+        lists.move_decoys(ledger).await?;
+        Ok(lists)
     }
 
     pub(super) fn seq(&self) -> u64 {
@@ -104,11 +104,11 @@ impl StatusListSet {
                 sheet.publish(signed);
             }
         }
-        Ok(Some(self.shelf()))
+        Ok(Some(self.published()))
     }
 
     /// By name, which does not tell which list came first.
-    fn shelf(&self) -> PublishedLists {
+    fn published(&self) -> PublishedLists {
         let signed = |sheet: &StatusListState| Some((sheet.name().to_owned(), sheet.signed()?.clone()));
         let mut addresses: Vec<&str> = self.sheets.values().map(StatusListState::uri).collect();
         addresses.sort_unstable();
@@ -149,43 +149,43 @@ pub(super) struct ListNotSigned;
 mod tests {
     use super::*;
     use crate::status_list::begin_status_lists;
-    use crate::tests::world::{START, SignalsFixture};
+    use crate::tests::fixture::{START, SignalsFixture};
     use std::time::Duration;
     use tegata_core::Role;
     use tegata_core::status_list::{PLACES, TokenStatus};
 
-    async fn book(world: &SignalsFixture) -> StatusListSet {
-        begin_status_lists(&world.signals).await.unwrap();
-        let order = world.signals.status_lists().order().unwrap();
-        StatusListSet::read(order, &world.context.ledger, 0).await.unwrap()
+    async fn lists(fixture: &SignalsFixture) -> StatusListSet {
+        begin_status_lists(&fixture.signals).await.unwrap();
+        let order = fixture.signals.status_lists().order().unwrap();
+        StatusListSet::read(order, &fixture.context.ledger, 0).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_full_list_goes_when_its_last_certificate_and_its_tokens_have_ended_and_no_sooner() {
-        let world = SignalsFixture::new().await;
-        world.enroll_for(Role::Device, START, START.plus(Duration::from_hours(1))).await;
-        let mut book = book(&world).await;
-        let ledger = &world.context.ledger;
+        let fixture = SignalsFixture::new().await;
+        fixture.enroll_for(Role::Device, START, START.plus(Duration::from_hours(1))).await;
+        let mut lists = lists(&fixture).await;
+        let ledger = &fixture.context.ledger;
         let far = START.plus(Duration::from_hours(2));
-        book.retire(ledger, far).await.unwrap();
-        assert!(book.sheets.contains_key(&0), "it is still being given out");
-        book.reach(u64::from(PLACES));
-        assert_eq!(book.sheets.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
+        lists.retire(ledger, far).await.unwrap();
+        assert!(lists.sheets.contains_key(&0), "it is still being given out");
+        lists.reach(u64::from(PLACES));
+        assert_eq!(lists.sheets.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
         let end = START.plus(Duration::from_hours(1)).plus(STATUS_LIST_LIFE);
-        book.retire(ledger, end).await.unwrap();
-        assert!(book.sheets.contains_key(&0));
-        book.retire(ledger, far).await.unwrap();
-        assert_eq!(book.sheets.keys().copied().collect::<Vec<_>>(), [1, 2]);
+        lists.retire(ledger, end).await.unwrap();
+        assert!(lists.sheets.contains_key(&0));
+        lists.retire(ledger, far).await.unwrap();
+        assert_eq!(lists.sheets.keys().copied().collect::<Vec<_>>(), [1, 2]);
     }
 
     #[tokio::test]
     async fn a_place_beyond_all_lists_opens_them() {
-        let world = SignalsFixture::new().await;
-        let mut book = book(&world).await;
-        book.set(StatusPlace { place: 2 * u64::from(PLACES), status: TokenStatus::Invalid });
-        assert_eq!(book.sheets.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
-        let shelf = book.sign(world.signals.issuer(), START).await.unwrap().unwrap();
-        assert_eq!(shelf.lists.len(), 4);
-        assert!(book.sign(world.signals.issuer(), START).await.unwrap().is_none(), "nothing is new");
+        let fixture = SignalsFixture::new().await;
+        let mut lists = lists(&fixture).await;
+        lists.set(StatusPlace { place: 2 * u64::from(PLACES), status: TokenStatus::Invalid });
+        assert_eq!(lists.sheets.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        let published = lists.sign(fixture.signals.issuer(), START).await.unwrap().unwrap();
+        assert_eq!(published.lists.len(), 4);
+        assert!(lists.sign(fixture.signals.issuer(), START).await.unwrap().is_none(), "nothing is new");
     }
 }

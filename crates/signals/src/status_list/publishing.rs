@@ -80,7 +80,7 @@ async fn follow(signals: &Arc<Signals>) -> Result<Infallible, PublishingInterrup
     };
     let mut publisher = StatusListPublisher {
         signals,
-        book: StatusListSet::read(order, &context.ledger, seq).await?,
+        lists: StatusListSet::read(order, &context.ledger, seq).await?,
         acknowledged: None,
         looked: context.now(),
         retired: Timestamp::default(),
@@ -93,7 +93,7 @@ async fn follow(signals: &Arc<Signals>) -> Result<Infallible, PublishingInterrup
 
 struct StatusListPublisher<'a> {
     signals: &'a Arc<Signals>,
-    book: StatusListSet,
+    lists: StatusListSet,
     /// The event of the last receipt, and when it was given.
     acknowledged: Option<(u64, Timestamp)>,
     looked: Timestamp,
@@ -106,29 +106,29 @@ impl StatusListPublisher<'_> {
         let now = context.now();
         if now.since(self.looked) >= SIGN_OF_LIFE {
             begin_status_lists(self.signals).await?;
-            if !self.signals.status_lists().order().is_some_and(|order| self.book.is_of(&order)) {
+            if !self.signals.status_lists().order().is_some_and(|order| self.lists.is_of(&order)) {
                 return Err(PublishingInterruption::Restarted);
             }
-            self.book.reach(context.ledger.status_head().await?.next);
+            self.lists.reach(context.ledger.status_head().await?.next);
             self.looked = now;
         }
         if now.since(self.retired) >= RETIREMENT {
-            self.book.retire(&context.ledger, now).await?;
+            self.lists.retire(&context.ledger, now).await?;
             self.retired = now;
         }
         // What the ledger was not heard of cannot be called true at this moment. What is out holds to its end.
         if context.status.heard(now).is_none() {
             return Ok(());
         }
-        if let Some(shelf) = self.book.sign(self.signals.issuer(), now).await? {
-            self.signals.status_lists().shelf.store(Arc::new(shelf));
+        if let Some(published) = self.lists.sign(self.signals.issuer(), now).await? {
+            self.signals.status_lists().published.store(Arc::new(published));
         }
         self.acknowledge(now).await
     }
 
     /// All lists that this server gives contain the event.
     async fn acknowledge(&mut self, now: Timestamp) -> Result<(), PublishingInterruption> {
-        let seq = self.book.seq();
+        let seq = self.lists.seq();
         let is_news = self.acknowledged.is_none_or(|(told, _)| told < seq);
         if is_news || self.acknowledged.is_some_and(|(_, at)| now.since(at) >= SIGN_OF_LIFE) {
             self.signals
@@ -147,7 +147,7 @@ impl StatusListPublisher<'_> {
         let Ok(first) = timeout(LOOK, events.recv()).await else { return Ok(()) };
         let mut next = first.map_err(|_: RecvError| PublishingInterruption::Missed)?;
         loop {
-            self.book.apply(&next, &self.signals.issuer().context.ledger).await?;
+            self.lists.apply(&next, &self.signals.issuer().context.ledger).await?;
             next = match events.try_recv() {
                 Ok(event) => event,
                 Err(TryRecvError::Empty) => return Ok(()),

@@ -1,6 +1,6 @@
 //! What a gate may rely on.
 
-use crate::tests::world::{CertificateHolderFixture, PORTAL, START, SignalsFixture, until};
+use crate::tests::fixture::{CertificateHolderFixture, PORTAL, START, SignalsFixture, until};
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
@@ -25,12 +25,12 @@ struct TestGate {
 }
 
 impl TestGate {
-    async fn connect(world: &SignalsFixture, holder: &CertificateHolderFixture) -> Self {
-        let (status, headers, body) = world.open(Some(&holder.certificate), get()).await;
+    async fn connect(fixture: &SignalsFixture, holder: &CertificateHolderFixture) -> Self {
+        let (status, headers, body) = fixture.open(Some(&holder.certificate), get()).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(headers["content-type"], "application/vnd.tegata.feed");
         let mut gate = Self {
-            keys: world.published(),
+            keys: fixture.published(),
             body,
             buffer: Vec::new(),
             denials: Denials::default(),
@@ -101,23 +101,23 @@ fn get() -> Request<Body> {
 }
 
 async fn world_with_gate() -> (SignalsFixture, CertificateHolderFixture, CertificateHolderFixture) {
-    let world = SignalsFixture::new().await;
-    let (gate, device) = (world.enroll(Role::Gate).await, world.enroll(Role::Device).await);
-    (world, gate, device)
+    let fixture = SignalsFixture::new().await;
+    let (gate, device) = (fixture.enroll(Role::Gate).await, fixture.enroll(Role::Device).await);
+    (fixture, gate, device)
 }
 
 #[tokio::test]
 async fn a_gate_learns_what_was_denied_and_then_what_changes() {
-    let (world, gate, device) = world_with_gate().await;
-    let lost = world.enroll(Role::Device).await;
-    world.act(&lost, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
-    let mut follower = TestGate::connect(&world, &gate).await;
+    let (fixture, gate, device) = world_with_gate().await;
+    let lost = fixture.enroll(Role::Device).await;
+    fixture.act(&lost, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
     assert_eq!(follower.refuses(&lost), Some(Denial::Revoked));
     assert_eq!(follower.refuses(&device), None);
-    world.act(&device, DeviceAction::Suspend).await;
+    fixture.act(&device, DeviceAction::Suspend).await;
     follower.reach(2).await;
     assert_eq!(follower.refuses(&device), Some(Denial::Suspended));
-    world.act(&device, DeviceAction::Resume).await;
+    fixture.act(&device, DeviceAction::Resume).await;
     follower.reach(3).await;
     assert_eq!(follower.refuses(&device), None);
     assert_eq!(follower.refuses(&lost), Some(Denial::Revoked));
@@ -125,11 +125,11 @@ async fn a_gate_learns_what_was_denied_and_then_what_changes() {
 
 #[tokio::test]
 async fn whoever_comes_in_the_middle_of_many_changes_misses_none() {
-    let (world, gate, device) = world_with_gate().await;
+    let (fixture, gate, device) = world_with_gate().await;
     let mut followers = Vec::new();
     for _ in 0..20 {
-        world.fill_feed(7, &device).await;
-        followers.push(TestGate::connect(&world, &gate).await);
+        fixture.fill_feed(7, &device).await;
+        followers.push(TestGate::connect(&fixture, &gate).await);
     }
     for follower in &mut followers {
         follower.reach(140).await;
@@ -139,168 +139,168 @@ async fn whoever_comes_in_the_middle_of_many_changes_misses_none() {
 
 #[tokio::test]
 async fn a_gate_hears_every_second_that_nothing_is_new() {
-    let (world, gate, _) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
+    let (fixture, gate, _) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
     let mut dates = Vec::new();
     while dates.len() < 2 {
-        world.advance(Duration::from_secs(1)).await;
+        fixture.advance(Duration::from_secs(1)).await;
         if let Some(FeedMessage::Heartbeat { seq: 0, at }) = follower.take().await {
             dates.push(at);
         }
     }
-    assert!(dates[1] > dates[0] && dates[1] <= world.context.now(), "{dates:?}");
+    assert!(dates[1] > dates[0] && dates[1] <= fixture.context.now(), "{dates:?}");
 }
 
 #[tokio::test]
 async fn a_deaf_platform_is_silent_rather_than_wrong() {
-    let (world, gate, _) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
+    let (fixture, gate, _) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
     while !matches!(follower.take().await, Some(FeedMessage::Heartbeat { .. })) {}
-    world.deafen().await;
-    world.clock.set(START.plus(Duration::from_millis(1001)));
+    fixture.deafen().await;
+    fixture.clock.set(START.plus(Duration::from_millis(1001)));
     // A beat may have been on its way when the memory fell silent; after that, nothing.
     let _ = timeout(Duration::from_millis(50), follower.line()).await;
     assert!(timeout(Duration::from_millis(2200), follower.line()).await.is_err());
-    let refused = world.send(Some(&gate.certificate), get()).await;
+    let refused = fixture.send(Some(&gate.certificate), get()).await;
     assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (503, Some("S-01")));
 }
 
 #[tokio::test]
 async fn a_clock_set_back_makes_silence_until_it_has_caught_up() {
-    let (world, gate, _) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
+    let (fixture, gate, _) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
     while !matches!(follower.take().await, Some(FeedMessage::Heartbeat { .. })) {}
-    world.clock.set(START.minus(Duration::from_secs(3)));
-    until(|| world.context.status.freshness().at < START).await;
+    fixture.clock.set(START.minus(Duration::from_secs(3)));
+    until(|| fixture.context.status.freshness().at < START).await;
     assert!(timeout(Duration::from_millis(1500), follower.line()).await.is_err());
-    world.advance(Duration::from_secs(4)).await;
+    fixture.advance(Duration::from_secs(4)).await;
     assert!(matches!(follower.take().await, Some(FeedMessage::Heartbeat { at, .. }) if at > START));
 }
 
 #[tokio::test]
 async fn a_gate_that_does_not_listen_is_cut_off_and_begins_anew() {
-    let (world, gate, device) = world_with_gate().await;
-    let mut lazy = TestGate::connect(&world, &gate).await;
-    let mut eager = TestGate::connect(&world, &gate).await;
+    let (fixture, gate, device) = world_with_gate().await;
+    let mut lazy = TestGate::connect(&fixture, &gate).await;
+    let mut eager = TestGate::connect(&fixture, &gate).await;
     for round in 1..=3 {
-        world.fill_feed(600, &device).await;
+        fixture.fill_feed(600, &device).await;
         eager.reach(round * 600).await;
     }
     assert!(lazy.take().await.is_none(), "not with a gap");
-    let again = TestGate::connect(&world, &gate).await;
+    let again = TestGate::connect(&fixture, &gate).await;
     assert_eq!(again.denials, eager.denials);
 }
 
 #[tokio::test]
 async fn a_gate_that_is_stopped_hears_nothing_more() {
-    let (world, gate, device) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
-    world.act(&gate, DeviceAction::Suspend).await;
-    world.act(&device, DeviceAction::Suspend).await;
+    let (fixture, gate, device) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
+    fixture.act(&gate, DeviceAction::Suspend).await;
+    fixture.act(&device, DeviceAction::Suspend).await;
     follower.ends().await;
     assert_eq!(follower.refuses(&device), None);
-    let refused = world.send(Some(&gate.certificate), get()).await;
+    let refused = fixture.send(Some(&gate.certificate), get()).await;
     assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (401, Some("C-07")));
-    world.act(&gate, DeviceAction::Resume).await;
-    assert_eq!(TestGate::connect(&world, &gate).await.refuses(&device), Some(Denial::Suspended));
+    fixture.act(&gate, DeviceAction::Resume).await;
+    assert_eq!(TestGate::connect(&fixture, &gate).await.refuses(&device), Some(Denial::Suspended));
 }
 
 #[tokio::test]
 async fn a_gate_of_a_stopped_tenant_goes_on_hearing_whom_to_refuse() {
-    let (world, gate, device) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
-    world.act_on_tenant(TenantAction::Suspend).await;
-    world.act(&device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    let (fixture, gate, device) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
+    fixture.act_on_tenant(TenantAction::Suspend).await;
+    fixture.act(&device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     follower.reach(2).await;
-    for heard in [&follower, &TestGate::connect(&world, &gate).await] {
-        let other = tegata_core::DeviceId::random(&*world.context.entropy);
+    for heard in [&follower, &TestGate::connect(&fixture, &gate).await] {
+        let other = tegata_core::DeviceId::random(&*fixture.context.entropy);
         let denied =
-            |device| heard.denials.denial_within(Some(&world.tenant), device, &gate.certificate.thumbprint);
+            |device| heard.denials.denial_within(Some(&fixture.tenant), device, &gate.certificate.thumbprint);
         assert_eq!((denied(&other), denied(&device.id)), (Some(Denial::Suspended), Some(Denial::Revoked)));
     }
 }
 
 #[tokio::test]
 async fn the_stream_of_a_gate_ends_with_its_certificate() {
-    let world = SignalsFixture::new().await;
-    let gate = world.enroll_for(Role::Gate, START, START.plus(Duration::from_secs(5))).await;
-    let mut follower = TestGate::connect(&world, &gate).await;
-    world.advance(Duration::from_secs(6)).await;
+    let fixture = SignalsFixture::new().await;
+    let gate = fixture.enroll_for(Role::Gate, START, START.plus(Duration::from_secs(5))).await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
+    fixture.advance(Duration::from_secs(6)).await;
     follower.ends().await;
 }
 
 #[tokio::test]
 async fn only_gates_hear_the_feed() {
-    let (world, gate, device) = world_with_gate().await;
+    let (fixture, gate, device) = world_with_gate().await;
     let foreign = PeerCertificate { path: TrustVerdict::Foreign, ..gate.certificate.clone() };
     for (certificate, status, code) in
         [(None, 401, "C-01"), (Some(&device.certificate), 403, "C-10"), (Some(&foreign), 401, "C-02")]
     {
-        let refused = world.send(certificate, get()).await;
+        let refused = fixture.send(certificate, get()).await;
         assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (status, Some(code)));
     }
 }
 
 #[tokio::test]
 async fn a_server_that_closes_lets_its_gates_go() {
-    let (world, gate, _) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
-    world.signals.feed().close();
+    let (fixture, gate, _) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
+    fixture.signals.feed().close();
     follower.ends().await;
-    assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fixture.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
 async fn a_feed_that_is_no_longer_served_lets_its_gates_go() {
-    let (world, gate, _) = world_with_gate().await;
-    let mut follower = TestGate::connect(&world, &gate).await;
-    world.stop_hub().await;
+    let (fixture, gate, _) = world_with_gate().await;
+    let mut follower = TestGate::connect(&fixture, &gate).await;
+    fixture.stop_hub().await;
     follower.ends().await;
-    assert_eq!(world.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fixture.send(Some(&gate.certificate), get()).await.status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 async fn receipt(
-    world: &SignalsFixture,
+    fixture: &SignalsFixture,
     holder: Option<&CertificateHolderFixture>,
     body: &str,
 ) -> (u16, String) {
     let request = Request::post("/feed/receipts").header(CONTENT_TYPE, "application/json");
     let certificate = holder.map(|holder| &holder.certificate);
-    let answer = world.send(certificate, request.body(Body::from(body.to_owned())).unwrap()).await;
+    let answer = fixture.send(certificate, request.body(Body::from(body.to_owned())).unwrap()).await;
     (answer.status.as_u16(), answer.text)
 }
 
 #[tokio::test]
 async fn support_sees_what_each_gate_refuses_by_now() {
-    let (world, gate, device) = world_with_gate().await;
-    world.act(&device, DeviceAction::Suspend).await;
-    assert_eq!(receipt(&world, Some(&gate), r#"{"seq":1}"#).await, (204, String::new()));
-    let rows = world.context.ledger.receipts().await.unwrap();
+    let (fixture, gate, device) = world_with_gate().await;
+    fixture.act(&device, DeviceAction::Suspend).await;
+    assert_eq!(receipt(&fixture, Some(&gate), r#"{"seq":1}"#).await, (204, String::new()));
+    let rows = fixture.context.ledger.receipts().await.unwrap();
     assert_eq!((rows[0].surface.as_str(), rows[0].seq.0), (format!("gate:{}", gate.id).as_str(), 1));
-    assert_eq!(receipt(&world, Some(&gate), r#"{"seq":0}"#).await.0, 204, "a late one");
-    assert_eq!(world.context.ledger.receipts().await.unwrap()[0].seq.0, 1, "changes nothing");
+    assert_eq!(receipt(&fixture, Some(&gate), r#"{"seq":0}"#).await.0, 204, "a late one");
+    assert_eq!(fixture.context.ledger.receipts().await.unwrap()[0].seq.0, 1, "changes nothing");
 }
 
 #[tokio::test]
 async fn a_receipt_for_what_has_not_happened_or_from_no_gate_is_refused() {
-    let (world, gate, device) = world_with_gate().await;
+    let (fixture, gate, device) = world_with_gate().await;
     for body in
         [r#"{"seq":1}"#, r#"{"seq":18446744073709551615}"#, r#"{"seq":-1}"#, r#"{"seq":0,"x":1}"#, "{}"]
     {
-        let (status, text) = receipt(&world, Some(&gate), body).await;
+        let (status, text) = receipt(&fixture, Some(&gate), body).await;
         assert_eq!(status, 400, "{body}");
         assert!(text.contains("R-01"), "{text}");
     }
-    assert_eq!(receipt(&world, Some(&device), r#"{"seq":0}"#).await.0, 403);
-    assert_eq!(receipt(&world, None, r#"{"seq":0}"#).await.0, 401);
-    assert!(world.context.ledger.receipts().await.unwrap().is_empty());
+    assert_eq!(receipt(&fixture, Some(&device), r#"{"seq":0}"#).await.0, 403);
+    assert_eq!(receipt(&fixture, None, r#"{"seq":0}"#).await.0, 401);
+    assert!(fixture.context.ledger.receipts().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn another_process_of_the_platform_may_have_told_a_gate_of_a_newer_event() {
-    let (world, gate, device) = world_with_gate().await;
-    world.deafen().await;
-    crate::tests::world::act(&world.context, &device.id, DeviceAction::Suspend).await;
-    assert_eq!(world.context.status.freshness().seq, 0);
-    assert_eq!(receipt(&world, Some(&gate), r#"{"seq":1}"#).await.0, 204);
+    let (fixture, gate, device) = world_with_gate().await;
+    fixture.deafen().await;
+    crate::tests::fixture::act(&fixture.context, &device.id, DeviceAction::Suspend).await;
+    assert_eq!(fixture.context.status.freshness().seq, 0);
+    assert_eq!(receipt(&fixture, Some(&gate), r#"{"seq":1}"#).await.0, 204);
 }

@@ -3,7 +3,7 @@
 mod histories;
 
 use crate::receivers::EventStreams;
-use crate::tests::world::{CertificateHolderFixture, START, SignalsFixture, TestResponse, YEAR, act, keys};
+use crate::tests::fixture::{CertificateHolderFixture, START, SignalsFixture, TestResponse, YEAR, act, keys};
 use crate::{DeliveryMethod, EventReceiver, SignalIssuer, Signals, device_router};
 use axum::Router;
 use axum::body::Body;
@@ -34,7 +34,7 @@ const WAIT: Duration = Duration::from_secs(3);
 
 /// Two tenants, a receiver of each and one of both, each a client of its own; and two servers of one ledger.
 struct TwoServers {
-    world: SignalsFixture,
+    fixture: SignalsFixture,
     servers: [Arc<Signals>; 2],
     certificates: HashMap<&'static str, PeerCertificate>,
     /// The second tenant's device and the first's.
@@ -45,15 +45,15 @@ const RECEIVERS: [&str; 3] = ["both", "aoba", "midori"];
 
 impl TwoServers {
     async fn new() -> Self {
-        let mut world = SignalsFixture::new().await;
-        let aoba = world.tenant.clone();
-        let first = world.enroll(Role::Device).await;
-        let midori = settle(&mut world).await;
-        let second = world.enroll(Role::Device).await;
+        let mut fixture = SignalsFixture::new().await;
+        let aoba = fixture.tenant.clone();
+        let first = fixture.enroll(Role::Device).await;
+        let midori = settle(&mut fixture).await;
+        let second = fixture.enroll(Role::Device).await;
         let certificates: HashMap<_, _> =
             RECEIVERS.into_iter().chain(["stranger"]).map(|name| (name, self_signed(name))).collect();
         let server = || {
-            let issuer = SignalIssuer::new(world.context.clone(), keys());
+            let issuer = SignalIssuer::new(fixture.context.clone(), keys());
             let clients =
                 ClientRegistry::new(certificates.iter().map(|(name, own)| registration(name, own)), |_| true)
                     .unwrap();
@@ -63,9 +63,9 @@ impl TwoServers {
         };
         let servers = [server(), server()];
         for id in RECEIVERS {
-            world.context.ledger.introduce_receiver(id, id == "both", START).await.unwrap();
+            fixture.context.ledger.introduce_receiver(id, id == "both", START).await.unwrap();
         }
-        Self { servers, certificates, devices: [second, first], world }
+        Self { servers, certificates, devices: [second, first], fixture }
     }
 
     fn door(&self, server: usize) -> Router {
@@ -109,7 +109,7 @@ impl TwoServers {
     }
 
     async fn stir(&self, device: usize, action: DeviceAction) {
-        self.world.act(&self.devices[device], action).await;
+        self.fixture.act(&self.devices[device], action).await;
     }
 }
 
@@ -122,16 +122,16 @@ fn claims(token: &Value) -> Value {
     serde_json::from_slice(&tegata_core::encoding::from_base64url(payload).expect("base64")).expect("claims")
 }
 
-async fn settle(world: &mut SignalsFixture) -> TenantId {
-    let entropy = &*world.context.entropy;
+async fn settle(fixture: &mut SignalsFixture) -> TenantId {
+    let entropy = &*fixture.context.entropy;
     let tenant = Tenant::new(TenantId::random(entropy), "みどり薬局");
     let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "駅前店".into() };
-    let mut transaction = world.context.ledger.begin(START).await.unwrap();
+    let mut transaction = fixture.context.ledger.begin(START).await.unwrap();
     transaction.add_tenant(&tenant, &Actor::System("test")).await.unwrap();
     transaction.add_site(&site, &Actor::System("test")).await.unwrap();
     transaction.commit().await.unwrap();
-    world.tenant = tenant.id.clone();
-    world.site = site.id;
+    fixture.tenant = tenant.id.clone();
+    fixture.site = site.id;
     tenant.id
 }
 
@@ -171,107 +171,107 @@ fn receiver(id: &str, tenant: Option<TenantId>) -> EventReceiver {
 
 #[tokio::test]
 async fn a_receiver_gets_its_first_word_then_what_happens_in_order_until_it_acknowledges() {
-    let house = TwoServers::new().await;
-    let first = house.now("aoba", json!({})).await;
+    let pair = TwoServers::new().await;
+    let first = pair.now("aoba", json!({})).await;
     let verification = names(&first);
     assert_eq!(verification, ["notice-1.verification.aoba"]);
-    assert_eq!(house.now("aoba", json!({})).await["sets"].as_object().unwrap().len(), 1, "it comes again");
-    house.stir(1, DeviceAction::Suspend).await;
-    house.stir(1, DeviceAction::Resume).await;
-    let answer = house.now("aoba", json!({"ack": verification, "maxEvents": 2})).await;
+    assert_eq!(pair.now("aoba", json!({})).await["sets"].as_object().unwrap().len(), 1, "it comes again");
+    pair.stir(1, DeviceAction::Suspend).await;
+    pair.stir(1, DeviceAction::Resume).await;
+    let answer = pair.now("aoba", json!({"ack": verification, "maxEvents": 2})).await;
     assert_eq!(answer["moreAvailable"], true);
     let text = answer["sets"].as_object().unwrap();
     let kinds: Vec<_> =
         text.values().map(|token| claims(token)["events"].as_object().unwrap().len()).collect();
     assert_eq!(kinds, [1, 1]);
     assert_eq!(names(&answer), ["1.device-compliance-change.aoba", "1.session-revoked.aoba"]);
-    let rest = house.now("aoba", json!({"ack": names(&answer)})).await;
+    let rest = pair.now("aoba", json!({"ack": names(&answer)})).await;
     assert_eq!(names(&rest), ["2.device-compliance-change.aoba"]);
     assert!(rest.get("moreAvailable").is_none());
     let event = claims(&rest["sets"]["2.device-compliance-change.aoba"]);
     assert_eq!((&event["aud"], &event["txn"]), (&json!("https://aoba.example"), &json!("feed.2")));
-    house.now("aoba", json!({"ack": names(&rest), "maxEvents": 0})).await;
-    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    pair.now("aoba", json!({"ack": names(&rest), "maxEvents": 0})).await;
+    let row = pair.fixture.context.ledger.receiver("aoba").await.unwrap().unwrap();
     assert_eq!((row.seq(), row.waiting), (2, 0), "durable");
 }
 
 #[tokio::test]
 async fn the_words_of_one_change_come_in_their_order_on_the_wire() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
-    house.stir(1, DeviceAction::Suspend).await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
+    pair.stir(1, DeviceAction::Suspend).await;
     let body = json!({"returnImmediately": true});
-    let answer = house.post(0, "aoba", "/ssf/poll/aoba", &body).await;
+    let answer = pair.post(0, "aoba", "/ssf/poll/aoba", &body).await;
     let place = |word: &str| answer.text.find(word).expect(word);
     assert!(place("1.session-revoked.aoba") < place("1.device-compliance-change.aoba"), "{}", answer.text);
 }
 
 #[tokio::test]
 async fn a_receiver_that_waits_is_answered_as_soon_as_something_happens() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let body = json!({});
-    let (answer, ()) = tokio::join!(house.poll(0, "aoba", &body), async {
+    let (answer, ()) = tokio::join!(pair.poll(0, "aoba", &body), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        house.stir(0, DeviceAction::Suspend).await;
+        pair.stir(0, DeviceAction::Suspend).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        house.stir(1, DeviceAction::Suspend).await;
+        pair.stir(1, DeviceAction::Suspend).await;
     });
     assert_eq!(names(&answer).len(), 2, "and is not woken by what is another tenant's: {answer}");
     let ack =
         ["notice-1.verification.midori", "1.session-revoked.midori", "1.device-compliance-change.midori"];
     let body = json!({"ack": ack});
-    let nothing = tokio::time::timeout(WAIT * 5, house.poll(0, "midori", &body));
+    let nothing = tokio::time::timeout(WAIT * 5, pair.poll(0, "midori", &body));
     assert_eq!(nothing.await.expect("bounded"), json!({"sets": {}}));
 }
 
 #[tokio::test]
 async fn what_has_not_happened_yet_cannot_be_acknowledged() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let ack = ["1.session-revoked.aoba", "1.device-compliance-change.aoba", "notice-2.verification.aoba"];
     let errors = json!({"2.session-revoked.aoba": {"err": "access_denied", "description": ""}});
     let body = json!({"ack": ack, "setErrs": errors});
-    let (answer, ()) = tokio::join!(house.poll(0, "aoba", &body), async {
+    let (answer, ()) = tokio::join!(pair.poll(0, "aoba", &body), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        house.stir(1, DeviceAction::Suspend).await;
+        pair.stir(1, DeviceAction::Suspend).await;
     });
     assert_eq!(names(&answer).len(), 2, "the poll that waited tells it all the same: {answer}");
-    assert_eq!(names(&house.now("aoba", json!({})).await).len(), 2, "and so does the next one");
+    assert_eq!(names(&pair.now("aoba", json!({})).await).len(), 2, "and so does the next one");
 }
 
 #[tokio::test]
 async fn a_server_that_stops_lets_go_of_those_who_wait() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let body = json!({});
-    let waiting = house.poll(0, "aoba", &body);
+    let waiting = pair.poll(0, "aoba", &body);
     let (answer, ()) = tokio::join!(waiting, async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        house.servers[0].feed().close();
+        pair.servers[0].feed().close();
     });
     assert_eq!(answer, json!({"sets": {}}));
 }
 
 #[tokio::test]
 async fn no_receiver_holds_more_than_its_share_of_waiting_polls() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let body = json!({});
-    let waiting = || house.post(0, "aoba", "/ssf/poll/aoba", &body);
+    let waiting = || pair.post(0, "aoba", "/ssf/poll/aoba", &body);
     let answers = futures_util::future::join_all((0..5).map(|_| waiting())).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 200, 200, 429]);
-    let again = house.now("aoba", json!({})).await;
+    let again = pair.now("aoba", json!({})).await;
     assert_eq!(again, json!({"sets": {}}), "and it may ask without waiting");
 }
 
 #[tokio::test]
 async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
-    let house = TwoServers::new().await;
+    let pair = TwoServers::new().await;
     let ask = async |who: &str, path: &str, body: Value| {
-        let answer = house.post(0, who, path, &body).await;
+        let answer = pair.post(0, who, path, &body).await;
         let said = answer.json();
         assert!(said["description"].as_str().is_some_and(|text| !text.is_empty()));
         assert!(said["description_ja"].as_str().is_some_and(|text| !text.is_ascii()));
@@ -292,71 +292,70 @@ async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
         assert_eq!(ask("aoba", poll, body).await, is(400, "invalid_request", "R-01"));
     }
     let form = Request::post(poll).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let answer = house.send(0, "aoba", form.body("maxEvents=1".into()).unwrap()).await;
+    let answer = pair.send(0, "aoba", form.body("maxEvents=1".into()).unwrap()).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (415, &json!("R-07")));
     let long = json!({"ack": ["x".repeat(70_000)]});
     assert_eq!(ask("aoba", poll, long).await, is(413, "invalid_request", "R-02"));
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         let request = Request::builder().method(method).uri("/ssf/streams").body(Body::empty()).unwrap();
-        let answer = house.send(0, "aoba", request).await;
+        let answer = pair.send(0, "aoba", request).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (403, &json!("V-03")), "{method}");
     }
 }
 
 #[tokio::test]
 async fn what_a_receiver_refuses_for_good_is_recorded_and_what_can_be_mended_comes_again() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
-    house.stir(1, DeviceAction::Suspend).await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
+    pair.stir(1, DeviceAction::Suspend).await;
     let [revoked, compliance] = ["1.session-revoked.aoba", "1.device-compliance-change.aoba"];
     let errors = json!({revoked: {"err": "invalid_request", "description": "no\nsuch event"},
         compliance: {"err": "invalid_key"}, "7.nonsense": {"err": "invalid_request"}});
-    let answer = house.now("aoba", json!({"setErrs": errors})).await;
+    let answer = pair.now("aoba", json!({"setErrs": errors})).await;
     assert_eq!(answer, json!({"sets": {}}), "not in the same breath");
-    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    let row = pair.fixture.context.ledger.receiver("aoba").await.unwrap().unwrap();
     assert_eq!(row.rejections, 1);
     assert_eq!(row.rejection.as_deref(), Some("1.session-revoked.aoba: invalid_request nosuch event"));
     assert_eq!(row.failure.as_deref(), Some("1.device-compliance-change.aoba: invalid_key"));
-    assert_eq!(names(&house.now("aoba", json!({})).await), [compliance]);
-    house.now("aoba", json!({"ack": [compliance]})).await;
-    let row = house.world.context.ledger.receiver("aoba").await.unwrap().unwrap();
+    assert_eq!(names(&pair.now("aoba", json!({})).await), [compliance]);
+    pair.now("aoba", json!({"ack": [compliance]})).await;
+    let row = pair.fixture.context.ledger.receiver("aoba").await.unwrap().unwrap();
     assert_eq!((row.seq(), row.failing_since()), (1, None), "it has taken what it could not before");
 }
 
 #[tokio::test]
 async fn a_receiver_reads_and_stops_its_own_stream_and_the_operator_s_word_is_the_last() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let status = async || {
         let request = Request::get("/ssf/status?stream_id=aoba").body(Body::empty()).unwrap();
-        house.send(0, "aoba", request).await.json()
+        pair.send(0, "aoba", request).await.json()
     };
     let set = async |status: &str| {
-        house
-            .post(0, "aoba", "/ssf/status", &json!({"stream_id": "aoba", "status": status, "reason": "r"}))
+        pair.post(0, "aoba", "/ssf/status", &json!({"stream_id": "aoba", "status": status, "reason": "r"}))
             .await
     };
     assert_eq!(status().await, json!({"stream_id": "aoba", "status": "enabled"}));
     assert_eq!(set("paused").await.json(), json!({"stream_id": "aoba", "status": "paused", "reason": "r"}));
-    house.stir(1, DeviceAction::Suspend).await;
-    assert_eq!(house.now("aoba", json!({})).await, json!({"sets": {}}), "held");
+    pair.stir(1, DeviceAction::Suspend).await;
+    assert_eq!(pair.now("aoba", json!({})).await, json!({"sets": {}}), "held");
     let verify = json!({"stream_id": "aoba", "state": "word"});
-    assert_eq!(house.post(0, "aoba", "/ssf/verification", &verify).await.status, StatusCode::NO_CONTENT);
-    assert_eq!(house.post(1, "aoba", "/ssf/verification", &verify).await.status.as_u16(), 429);
-    let answer = house.now("aoba", json!({})).await;
+    assert_eq!(pair.post(0, "aoba", "/ssf/verification", &verify).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(pair.post(1, "aoba", "/ssf/verification", &verify).await.status.as_u16(), 429);
+    let answer = pair.now("aoba", json!({})).await;
     assert_eq!(names(&answer), ["notice-2.verification.aoba"], "verifications come whatever the status");
     let event = claims(&answer["sets"]["notice-2.verification.aoba"]);
     assert_eq!(event["sub_id"], json!({"format": "opaque", "id": "aoba"}));
     assert_eq!(event["events"][EventType::Verification.uri()]["state"], "word");
-    house.now("aoba", json!({"ack": names(&answer)})).await;
+    pair.now("aoba", json!({"ack": names(&answer)})).await;
     assert_eq!(set("enabled").await.status, StatusCode::OK);
-    assert_eq!(names(&house.now("aoba", json!({})).await).len(), 2, "nothing that was held is lost");
-    house.empty("aoba").await;
+    assert_eq!(names(&pair.now("aoba", json!({})).await).len(), 2, "nothing that was held is lost");
+    pair.empty("aoba").await;
 
     assert_eq!(set("disabled").await.status, StatusCode::OK);
-    house.stir(1, DeviceAction::Resume).await;
+    pair.stir(1, DeviceAction::Resume).await;
     assert_eq!(set("enabled").await.status, StatusCode::OK);
-    assert_eq!(house.now("aoba", json!({})).await, json!({"sets": {}}), "dropped");
+    assert_eq!(pair.now("aoba", json!({})).await, json!({"sets": {}}), "dropped");
 
     let operator = ChangeStream {
         id: "aoba".into(),
@@ -366,52 +365,52 @@ async fn a_receiver_reads_and_stops_its_own_stream_and_the_operator_s_word_is_th
         as_operator: true,
         at: START,
     };
-    house.world.context.ledger.group(operator).await.unwrap();
-    let answer = house.now("aoba", json!({})).await;
+    pair.fixture.context.ledger.group(operator).await.unwrap();
+    let answer = pair.now("aoba", json!({})).await;
     let event = claims(&answer["sets"]["notice-3.stream-updated.aoba"]);
     let payload = &event["events"][EventType::StreamUpdated.uri()];
     assert_eq!(*payload, json!({"status": "paused", "reason": "maintenance"}));
     let refused = set("enabled").await;
     assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("V-02")));
     let other =
-        house.post(0, "midori", "/ssf/status", &json!({"stream_id": "aoba", "status": "enabled"})).await;
+        pair.post(0, "midori", "/ssf/status", &json!({"stream_id": "aoba", "status": "enabled"})).await;
     assert_eq!(other.status.as_u16(), 404);
 }
 
 #[tokio::test]
 async fn the_metadata_and_the_configuration_say_where_and_how() {
-    let house = TwoServers::new().await;
+    let pair = TwoServers::new().await;
     let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-    let metadata = house.send(0, "nobody", request("/.well-known/ssf-configuration")).await.json();
+    let metadata = pair.send(0, "nobody", request("/.well-known/ssf-configuration")).await.json();
     assert_eq!(metadata["status_endpoint"], "https://device.example/ssf/status");
     assert_eq!(metadata["delivery_methods_supported"], json!(["urn:ietf:rfc:8935", "urn:ietf:rfc:8936"]));
     assert!(metadata.get("add_subject_endpoint").is_none());
-    let all = house.send(0, "aoba", request("/ssf/streams")).await.json();
+    let all = pair.send(0, "aoba", request("/ssf/streams")).await.json();
     assert_eq!(all.as_array().unwrap().len(), 1, "its own");
-    let one = house.send(0, "aoba", request("/ssf/streams?stream_id=aoba")).await.json();
+    let one = pair.send(0, "aoba", request("/ssf/streams?stream_id=aoba")).await.json();
     assert_eq!(all[0], one);
     assert_eq!(
         one["delivery"],
         json!({"method": "urn:ietf:rfc:8936", "endpoint_url": "https://device.example/ssf/poll/aoba"})
     );
     assert_eq!((&one["iss"], &one["aud"]), (&metadata["issuer"], &json!("https://aoba.example")));
-    assert_eq!(house.send(0, "aoba", request("/ssf/streams?stream_id=both")).await.status.as_u16(), 404);
-    assert_eq!(house.send(0, "stranger", request("/ssf/streams")).await.status.as_u16(), 401);
-    assert_eq!(house.send(0, "aoba", request("/ssf/status")).await.status.as_u16(), 400);
+    assert_eq!(pair.send(0, "aoba", request("/ssf/streams?stream_id=both")).await.status.as_u16(), 404);
+    assert_eq!(pair.send(0, "stranger", request("/ssf/streams")).await.status.as_u16(), 401);
+    assert_eq!(pair.send(0, "aoba", request("/ssf/status")).await.status.as_u16(), 400);
 }
 
 #[tokio::test]
 async fn a_receiver_that_wants_to_hears_of_certificates_between_the_changes_around_them() {
-    let house = TwoServers::new().await;
+    let pair = TwoServers::new().await;
     for who in RECEIVERS {
-        house.empty(who).await;
+        pair.empty(who).await;
     }
-    house.stir(1, DeviceAction::Suspend).await;
-    house.stir(1, DeviceAction::Resume).await;
-    let renewed = house.world.renew(&house.devices[1]).await;
-    house.stir(1, DeviceAction::Suspend).await;
-    let newcomer = house.world.enroll(Role::Device).await;
-    let text = house.post(0, "both", "/ssf/poll/both", &json!({"returnImmediately": true})).await.text;
+    pair.stir(1, DeviceAction::Suspend).await;
+    pair.stir(1, DeviceAction::Resume).await;
+    let renewed = pair.fixture.renew(&pair.devices[1]).await;
+    pair.stir(1, DeviceAction::Suspend).await;
+    let newcomer = pair.fixture.enroll(Role::Device).await;
+    let text = pair.post(0, "both", "/ssf/poll/both", &json!({"returnImmediately": true})).await.text;
     let answer: Value = serde_json::from_str(&text).unwrap();
     let mut sets: Vec<_> = names(&answer);
     sets.sort_by_key(|jti| text.find(jti.as_str()));
@@ -429,12 +428,12 @@ async fn a_receiver_that_wants_to_hears_of_certificates_between_the_changes_arou
     assert_eq!(payload["x5t#S256"], json!(renewed.certificate.thumbprint));
     let create = claims(&answer["sets"][&sets[6]]);
     assert_eq!(create["sub_id"]["device"]["sub"], format!("device:{}", newcomer.id));
-    house.now("both", json!({"ack": sets})).await;
-    assert_eq!(house.now("both", json!({})).await, json!({"sets": {}}));
-    let row = house.world.context.ledger.receiver("both").await.unwrap().unwrap();
-    assert!(house.world.context.ledger.acknowledged("both").await.unwrap().is_empty() && row.seq() == 3);
+    pair.now("both", json!({"ack": sets})).await;
+    assert_eq!(pair.now("both", json!({})).await, json!({"sets": {}}));
+    let row = pair.fixture.context.ledger.receiver("both").await.unwrap().unwrap();
+    assert!(pair.fixture.context.ledger.acknowledged("both").await.unwrap().is_empty() && row.seq() == 3);
     assert_eq!(
-        names(&house.now("midori", json!({})).await),
+        names(&pair.now("midori", json!({})).await),
         Vec::<String>::new(),
         "it did not ask to hear of them"
     );
@@ -442,33 +441,33 @@ async fn a_receiver_that_wants_to_hears_of_certificates_between_the_changes_arou
 
 #[tokio::test]
 async fn a_token_that_was_taken_back_is_told_to_its_tenant_and_no_other() {
-    let house = TwoServers::new().await;
+    let pair = TwoServers::new().await;
     for who in RECEIVERS {
-        house.empty(who).await;
+        pair.empty(who).await;
     }
-    house.world.fill_feed(1, &house.devices[1]).await;
+    pair.fixture.fill_feed(1, &pair.devices[1]).await;
     for (who, count) in [("both", 1), ("aoba", 1), ("midori", 0)] {
-        let answer = house.now(who, json!({})).await;
+        let answer = pair.now(who, json!({})).await;
         assert_eq!(names(&answer).len(), count, "{who}");
     }
     // A registered client's token is nobody's but the operator's.
-    let mut transaction = house.world.context.ledger.begin(START).await.unwrap();
+    let mut transaction = pair.fixture.context.ledger.begin(START).await.unwrap();
     transaction.deny_token("a-client-s", START.plus(YEAR), None, &Actor::Client("c".into())).await.unwrap();
     transaction.commit().await.unwrap();
-    let count = async |who: &str| names(&house.now(who, json!({})).await).len();
+    let count = async |who: &str| names(&pair.now(who, json!({})).await).len();
     assert_eq!((count("both").await, count("aoba").await), (2, 1));
 }
 
 #[tokio::test]
 async fn a_poll_whose_client_is_stopped_while_it_waits_tells_nothing() {
-    let house = TwoServers::new().await;
-    house.empty("aoba").await;
+    let pair = TwoServers::new().await;
+    pair.empty("aoba").await;
     let body = json!({});
-    let waiting = house.post(0, "aoba", "/ssf/poll/aoba", &body);
+    let waiting = pair.post(0, "aoba", "/ssf/poll/aoba", &body);
     let (answer, ()) = tokio::join!(waiting, async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        house.servers[0].clients().replace_keys("aoba", CertificateKeys::default());
-        house.stir(1, DeviceAction::Suspend).await;
+        pair.servers[0].clients().replace_keys("aoba", CertificateKeys::default());
+        pair.stir(1, DeviceAction::Suspend).await;
     });
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
 }

@@ -1,4 +1,4 @@
-//! Taking over certificates that another authority issued, so that a migration need not re-enrol everybody at once.
+//! Taking over certificates that another authority issued, so that a migration need not re-enroll everybody at once.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;

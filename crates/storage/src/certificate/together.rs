@@ -87,9 +87,9 @@ impl Transaction {
         if !set.iter().all(|intent| keys.insert(intent.key_id())) {
             return Err(NOT_ALL);
         }
-        let enrolments: Vec<_> = set.iter().filter_map(|intent| FirstEnrollment::of(intent, self)).collect();
-        for some in enrolments.chunks(MOST) {
-            self.enrol_all(some).await?;
+        let enrollments: Vec<_> = set.iter().filter_map(|intent| FirstEnrollment::of(intent, self)).collect();
+        for some in enrollments.chunks(MOST) {
+            self.enroll_all(some).await?;
         }
         let mut generations = Vec::with_capacity(set.len());
         for intent in set {
@@ -133,7 +133,7 @@ impl Transaction {
         Ok(vec![(); set.len()])
     }
 
-    async fn enrol_all(&mut self, some: &[FirstEnrollment<'_>]) -> Result<()> {
+    async fn enroll_all(&mut self, some: &[FirstEnrollment<'_>]) -> Result<()> {
         let (text, size) = DEVICES.of(some.len());
         let added = on_transaction!(self.engine, connection => {
             bind_rows!(sqlx::query(text), some, size, new => [

@@ -1,7 +1,7 @@
 //! Approvals: a key waits, somebody decides, and the decision is for that key alone.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator, refusal};
+use crate::fixture::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator, refusal};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
 use tegata_core::{ApprovalId, Platform, Refusal, Timestamp};
@@ -47,105 +47,105 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(house: LedgerFixture) {
-        let invited = house.invite("iPad", day(0)).await;
-        let [wish, other] = [house.wish(&invited), house.wish(&invited)];
+    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(fixture: LedgerFixture) {
+        let invited = fixture.invite("iPad", day(0)).await;
+        let [wish, other] = [fixture.wish(&invited), fixture.wish(&invited)];
         for asked in [&wish, &other] {
-            house.ask(asked, day(0)).await.unwrap();
+            fixture.ask(asked, day(0)).await.unwrap();
         }
-        let [first, second] = [bytes(&house.entropy), bytes(&house.entropy)];
-        assert!(guarded(&house.pass_on(&wish, &first, day(0)).await), "nobody has approved");
-        house.approve(&wish, day(0)).await.unwrap();
-        assert!(guarded(&house.pass_on(&wish, &other.key_hash, day(0)).await), "that key waits by itself");
-        house.pass_on(&wish, &first, day(0)).await.unwrap();
-        house.pass_on(&wish, &second, day(0)).await.unwrap();
-        assert!(house.ledger.approval_for(&invited.id, &first).await.unwrap().is_none(), "it came to nothing");
-        let known = house.ledger.approval_for(&invited.id, &second).await.unwrap().unwrap();
+        let [first, second] = [bytes(&fixture.entropy), bytes(&fixture.entropy)];
+        assert!(guarded(&fixture.pass_on(&wish, &first, day(0)).await), "nobody has approved");
+        fixture.approve(&wish, day(0)).await.unwrap();
+        assert!(guarded(&fixture.pass_on(&wish, &other.key_hash, day(0)).await), "that key waits by itself");
+        fixture.pass_on(&wish, &first, day(0)).await.unwrap();
+        fixture.pass_on(&wish, &second, day(0)).await.unwrap();
+        assert!(fixture.ledger.approval_for(&invited.id, &first).await.unwrap().is_none(), "it came to nothing");
+        let known = fixture.ledger.approval_for(&invited.id, &second).await.unwrap().unwrap();
         assert_eq!((known.id, known.state, &*known.request), (wish.id.clone(), Granted, &b"its request"[..]));
-        house.write(day(0), async |transaction| transaction.withdraw_invitation(&invited.id, &operator()).await)
+        fixture.write(day(0), async |transaction| transaction.withdraw_invitation(&invited.id, &operator()).await)
             .await
             .unwrap();
-        assert!(guarded(&house.pass_on(&wish, &first, day(0)).await), "it is over");
+        assert!(guarded(&fixture.pass_on(&wish, &first, day(0)).await), "it is over");
     }
 
-    async fn a_key_waits_once_and_the_decision_is_its_own(house: LedgerFixture) {
-        let before = house.audited().await;
-        let invited = house.invite("受付PC", day(0)).await;
-        let [first, second] = [house.wish(&invited), house.wish(&invited)];
-        assert_eq!(house.ask(&first, day(0)).await.unwrap(), Waiting);
-        let again = NewApproval { id: ApprovalId::random(&house.entropy), ..first.clone() };
-        assert_eq!(house.ask(&again, day(0)).await.unwrap(), Waiting, "asked twice it is one");
-        assert_eq!(house.ask(&second, day(0).plus(Duration::from_secs(1))).await.unwrap(), Waiting);
-        assert_eq!(house.waiting_now(day(0).plus(Duration::from_secs(1))).await, [first.id.clone(), second.id.clone()]);
-        let known = house.ledger.approval_for(&invited.id, &first.key_hash).await.unwrap().unwrap();
+    async fn a_key_waits_once_and_the_decision_is_its_own(fixture: LedgerFixture) {
+        let before = fixture.audited().await;
+        let invited = fixture.invite("受付PC", day(0)).await;
+        let [first, second] = [fixture.wish(&invited), fixture.wish(&invited)];
+        assert_eq!(fixture.ask(&first, day(0)).await.unwrap(), Waiting);
+        let again = NewApproval { id: ApprovalId::random(&fixture.entropy), ..first.clone() };
+        assert_eq!(fixture.ask(&again, day(0)).await.unwrap(), Waiting, "asked twice it is one");
+        assert_eq!(fixture.ask(&second, day(0).plus(Duration::from_secs(1))).await.unwrap(), Waiting);
+        assert_eq!(fixture.waiting_now(day(0).plus(Duration::from_secs(1))).await, [first.id.clone(), second.id.clone()]);
+        let known = fixture.ledger.approval_for(&invited.id, &first.key_hash).await.unwrap().unwrap();
         assert_eq!((known.id, known.state, &*known.label), (first.id.clone(), Waiting, "受付PC"));
         assert_eq!((known.platform, known.address.as_deref()), (Platform::Windows, Some("192.0.2.7")));
         assert_eq!((&*known.request, &*known.site_name), (&b"a request"[..], "本店"));
 
-        house.approve(&first, day(0)).await.unwrap();
-        assert_eq!(house.ask(&first, day(0)).await.unwrap(), Granted);
-        assert_eq!(house.ask(&second, day(0)).await.unwrap(), Waiting, "nobody else with the link slips in");
-        assert!(guarded(&house.approve(&first, day(0)).await), "decided is decided");
-        assert!(guarded(&house.approve(&second, day(0)).await), "an invitation is for one device");
-        assert!(guarded(&house.decline(&first, day(0)).await));
-        house.decline(&second, day(0)).await.unwrap();
-        assert_eq!(house.ask(&second, day(0)).await.unwrap(), Declined);
-        assert!(guarded(&house.approve(&second, day(0)).await));
-        let known = house.ledger.approval_for(&invited.id, &second.key_hash).await.unwrap().unwrap();
+        fixture.approve(&first, day(0)).await.unwrap();
+        assert_eq!(fixture.ask(&first, day(0)).await.unwrap(), Granted);
+        assert_eq!(fixture.ask(&second, day(0)).await.unwrap(), Waiting, "nobody else with the link slips in");
+        assert!(guarded(&fixture.approve(&first, day(0)).await), "decided is decided");
+        assert!(guarded(&fixture.approve(&second, day(0)).await), "an invitation is for one device");
+        assert!(guarded(&fixture.decline(&first, day(0)).await));
+        fixture.decline(&second, day(0)).await.unwrap();
+        assert_eq!(fixture.ask(&second, day(0)).await.unwrap(), Declined);
+        assert!(guarded(&fixture.approve(&second, day(0)).await));
+        let known = fixture.ledger.approval_for(&invited.id, &second.key_hash).await.unwrap().unwrap();
         assert_eq!((known.state, &*known.reason), (Declined, "not ours"));
         assert_eq!(
-            house.actions_after(before).await[1..],
+            fixture.actions_after(before).await[1..],
             ["approval.asked", "approval.asked", "approval.granted", "approval.declined"]
         );
     }
 
-    async fn nobody_waits_for_ever(house: LedgerFixture) {
-        let invited = house.invite("受付PC", day(0)).await;
-        let wish = house.wish(&invited);
-        house.ask(&wish, day(0)).await.unwrap();
+    async fn nobody_waits_for_ever(fixture: LedgerFixture) {
+        let invited = fixture.invite("受付PC", day(0)).await;
+        let wish = fixture.wish(&invited);
+        fixture.ask(&wish, day(0)).await.unwrap();
         let last = day(0).plus(DAY);
-        assert_eq!(house.waiting_now(last).await.len(), 1, "as long as the invitation lives");
+        assert_eq!(fixture.waiting_now(last).await.len(), 1, "as long as the invitation lives");
         let late = last.plus(Duration::from_millis(1));
-        assert!(house.waiting_now(late).await.is_empty());
-        assert!(guarded(&house.approve(&wish, late).await));
-        assert_eq!(refusal(house.ask(&wish, late).await), Refusal::InvitationExpired);
-        let forgotten = async |before| house.write(late, async |transaction| transaction.forget_approvals(before).await).await;
+        assert!(fixture.waiting_now(late).await.is_empty());
+        assert!(guarded(&fixture.approve(&wish, late).await));
+        assert_eq!(refusal(fixture.ask(&wish, late).await), Refusal::InvitationExpired);
+        let forgotten = async |before| fixture.write(late, async |transaction| transaction.forget_approvals(before).await).await;
         assert_eq!(forgotten(last).await.unwrap(), 0);
         assert_eq!(forgotten(late).await.unwrap(), 1);
-        assert!(house.ledger.approval_for(&invited.id, &wish.key_hash).await.unwrap().is_none());
+        assert!(fixture.ledger.approval_for(&invited.id, &wish.key_hash).await.unwrap().is_none());
     }
 
-    async fn a_link_in_many_hands_fills_no_list(house: LedgerFixture) {
-        let invited = house.invite("受付PC", day(0)).await;
+    async fn a_link_in_many_hands_fills_no_list(fixture: LedgerFixture) {
+        let invited = fixture.invite("受付PC", day(0)).await;
         let mut wishes = Vec::new();
         for _ in 0..5 {
-            let wish = house.wish(&invited);
-            assert_eq!(house.ask(&wish, day(0)).await.unwrap(), Waiting);
+            let wish = fixture.wish(&invited);
+            assert_eq!(fixture.ask(&wish, day(0)).await.unwrap(), Waiting);
             wishes.push(wish);
         }
-        let one_more = house.wish(&invited);
-        assert_eq!(refusal(house.ask(&one_more, day(0)).await), Refusal::TooManyWaiting);
-        let elsewhere = house.invite("受付PC", day(0)).await;
-        house.ask(&house.wish(&elsewhere), day(0)).await.expect("others are not held up");
-        house.decline(&wishes[0], day(0)).await.unwrap();
-        house.ask(&one_more, day(0)).await.expect("a decision makes room");
+        let one_more = fixture.wish(&invited);
+        assert_eq!(refusal(fixture.ask(&one_more, day(0)).await), Refusal::TooManyWaiting);
+        let elsewhere = fixture.invite("受付PC", day(0)).await;
+        fixture.ask(&fixture.wish(&elsewhere), day(0)).await.expect("others are not held up");
+        fixture.decline(&wishes[0], day(0)).await.unwrap();
+        fixture.ask(&one_more, day(0)).await.expect("a decision makes room");
     }
 
-    async fn who_has_no_open_invitation_waits_for_nothing(house: LedgerFixture) {
-        let [withdrawn, used] = [house.invite("受付PC", day(0)).await, house.invite("受付PC", day(0)).await];
-        let waiting = [house.wish(&withdrawn), house.wish(&used)];
+    async fn who_has_no_open_invitation_waits_for_nothing(fixture: LedgerFixture) {
+        let [withdrawn, used] = [fixture.invite("受付PC", day(0)).await, fixture.invite("受付PC", day(0)).await];
+        let waiting = [fixture.wish(&withdrawn), fixture.wish(&used)];
         for wish in &waiting {
-            house.ask(wish, day(0)).await.unwrap();
+            fixture.ask(wish, day(0)).await.unwrap();
         }
-        house.write(day(0), async |transaction| transaction.withdraw_invitation(&withdrawn.id, &operator()).await)
+        fixture.write(day(0), async |transaction| transaction.withdraw_invitation(&withdrawn.id, &operator()).await)
             .await
             .unwrap();
-        let device = tegata_core::DeviceId::random(&house.entropy);
-        house.ledger.group(house.intent(&device, house.by_invitation(&used.id), day(0))).await.unwrap();
+        let device = tegata_core::DeviceId::random(&fixture.entropy);
+        fixture.ledger.group(fixture.intent(&device, fixture.by_invitation(&used.id), day(0))).await.unwrap();
         for (wish, why) in waiting.iter().zip([Refusal::InvitationWithdrawn, Refusal::InvitationUsed]) {
-            assert!(guarded(&house.approve(wish, day(0)).await));
-            let other = NewApproval { key_hash: bytes(&house.entropy), ..wish.clone() };
-            assert_eq!(refusal(house.ask(&other, day(0)).await), why);
+            assert!(guarded(&fixture.approve(wish, day(0)).await));
+            let other = NewApproval { key_hash: bytes(&fixture.entropy), ..wish.clone() };
+            assert_eq!(refusal(fixture.ask(&other, day(0)).await), why);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The audit log: one entry a change, and nobody edits it unseen.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, LedgerFixture, day, operator};
+use crate::fixture::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
@@ -9,29 +9,29 @@ use tegata_core::{DeviceId, Timestamp};
 use tegata_storage::{AuditFault, AuditLink, AuditRetention, DeviceAction, IssuanceRight, IssuedToken};
 
 on_both_engines! {
-    async fn one_change_is_one_entry(house: LedgerFixture) {
-        let before = house.audited().await;
-        let (device, first) = house.enrol(day(0)).await;
-        house.present(&first, day(0)).await;
-        house.present(&first, day(0)).await;
-        let lost = house.renew(&device, first, day(1)).await.unwrap();
-        house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(2))).await.unwrap();
-        let third = house.renew(&device, first, day(3)).await.unwrap();
+    async fn one_change_is_one_entry(fixture: LedgerFixture) {
+        let before = fixture.audited().await;
+        let (device, first) = fixture.enroll(day(0)).await;
+        fixture.present(&first, day(0)).await;
+        fixture.present(&first, day(0)).await;
+        let lost = fixture.renew(&device, first, day(1)).await.unwrap();
+        fixture.ledger.group(fixture.intent(&device, IssuanceRight::Renewal(first), day(2))).await.unwrap();
+        let third = fixture.renew(&device, first, day(3)).await.unwrap();
         for _ in 0..2 {
             let delivered = async |transaction: &mut tegata_storage::Transaction| {
                 transaction.mark_delivered(&third, &operator()).await
             };
-            house.write(day(3), delivered).await.unwrap();
+            fixture.write(day(3), delivered).await.unwrap();
         }
-        house.present(&third, day(3)).await;
-        house.retire_due(day(20)).await;
-        house.act(&device, DeviceAction::Suspend, day(21)).await.unwrap();
-        house.act(&device, DeviceAction::Resume, day(21)).await.unwrap();
-        house.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.unwrap();
-        assert!(house.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.is_err());
-        assert!(!house.present(&lost, day(21)).await);
+        fixture.present(&third, day(3)).await;
+        fixture.retire_due(day(20)).await;
+        fixture.act(&device, DeviceAction::Suspend, day(21)).await.unwrap();
+        fixture.act(&device, DeviceAction::Resume, day(21)).await.unwrap();
+        fixture.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.unwrap();
+        assert!(fixture.act(&device, DeviceAction::Revoke(KeyCompromise), day(21)).await.is_err());
+        assert!(!fixture.present(&lost, day(21)).await);
         assert_eq!(
-            house.actions_after(before).await,
+            fixture.actions_after(before).await,
             [
                 "invitation.added",
                 "certificate.reserved",
@@ -52,198 +52,198 @@ on_both_engines! {
                 "device.revoked",
             ]
         );
-        house.audited().await;
+        fixture.audited().await;
     }
 
-    async fn every_ended_certificate_has_its_entry(house: LedgerFixture) {
-        let invited = house.invite("受付PC", day(0)).await;
-        let device = tegata_core::DeviceId::random(&house.entropy);
-        let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
+    async fn every_ended_certificate_has_its_entry(fixture: LedgerFixture) {
+        let invited = fixture.invite("受付PC", day(0)).await;
+        let device = tegata_core::DeviceId::random(&fixture.entropy);
+        let intent = fixture.intent(&device, fixture.by_invitation(&invited.id), day(0));
         let key_hash = intent.key_hash;
-        house.ledger.group(intent).await.unwrap();
-        let before = house.audited().await;
-        let mut again = house.intent(&device, IssuanceRight::Again(invited.id), day(0));
+        fixture.ledger.group(intent).await.unwrap();
+        let before = fixture.audited().await;
+        let mut again = fixture.intent(&device, IssuanceRight::Again(invited.id), day(0));
         again.key_hash = key_hash;
-        house.ledger.group(again).await.unwrap();
-        assert_eq!(house.actions_after(before).await, ["certificate.superseded", "certificate.reserved"]);
+        fixture.ledger.group(again).await.unwrap();
+        assert_eq!(fixture.actions_after(before).await, ["certificate.superseded", "certificate.reserved"]);
         let late = day(1);
-        house.write(late, async |transaction| transaction.abandon_reserved(late.plus(DAY)).await).await.unwrap();
-        assert_eq!(house.actions_after(before + 2).await, ["certificate.abandoned"]);
+        fixture.write(late, async |transaction| transaction.abandon_reserved(late.plus(DAY)).await).await.unwrap();
+        assert_eq!(fixture.actions_after(before + 2).await, ["certificate.abandoned"]);
     }
 
-    async fn what_happened_to_a_device_is_found_under_it(house: LedgerFixture) {
-        let (device, first) = house.enrol(day(0)).await;
-        house.enrol(day(0)).await;
-        house.present(&first, day(1)).await;
-        let entries = house.ledger.audit_of(&device, 10).await.unwrap();
-        let actions: Vec<_> = entries.iter().map(|entry| crate::house::action(&entry.entry)).collect();
+    async fn what_happened_to_a_device_is_found_under_it(fixture: LedgerFixture) {
+        let (device, first) = fixture.enroll(day(0)).await;
+        fixture.enroll(day(0)).await;
+        fixture.present(&first, day(1)).await;
+        let entries = fixture.ledger.audit_of(&device, 10).await.unwrap();
+        let actions: Vec<_> = entries.iter().map(|entry| crate::fixture::action(&entry.entry)).collect();
         assert_eq!(actions, ["certificate.used", "certificate.issued", "certificate.reserved"]);
-        assert_eq!(house.ledger.audit_of(&device, 1).await.unwrap(), entries[..1]);
+        assert_eq!(fixture.ledger.audit_of(&device, 1).await.unwrap(), entries[..1]);
     }
 
-    async fn an_entry_that_was_edited_is_found(house: LedgerFixture) {
-        let entries = busy(house).await;
-        house.place.tamper("UPDATE audit SET entry = REPLACE(entry, 'operator:test', 'operator:else') WHERE seq = 2").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(2)));
+    async fn an_entry_that_was_edited_is_found(fixture: LedgerFixture) {
+        let entries = busy(fixture).await;
+        fixture.place.tamper("UPDATE audit SET entry = REPLACE(entry, 'operator:test', 'operator:else') WHERE seq = 2").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(2)));
         assert!(entries > 3);
     }
 
-    async fn a_hash_that_was_edited_is_found(house: LedgerFixture) {
-        busy(house).await;
-        house.place.tamper("UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 1) WHERE seq = 3").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(3)));
+    async fn a_hash_that_was_edited_is_found(fixture: LedgerFixture) {
+        busy(fixture).await;
+        fixture.place.tamper("UPDATE audit SET hash = (SELECT hash FROM audit WHERE seq = 1) WHERE seq = 3").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(3)));
     }
 
-    async fn an_entry_filed_under_another_time_or_device_is_found(house: LedgerFixture) {
-        busy(house).await;
-        house.place.tamper("UPDATE audit SET at = at - 1 WHERE seq = 4").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(4)));
-        house.place.tamper("UPDATE audit SET at = at + 1 WHERE seq = 4").await;
-        assert!(verdict(house).await.is_ok());
-        let hidden = house.place.tamper("UPDATE audit SET device = NULL WHERE seq = 5 AND device IS NOT NULL").await;
+    async fn an_entry_filed_under_another_time_or_device_is_found(fixture: LedgerFixture) {
+        busy(fixture).await;
+        fixture.place.tamper("UPDATE audit SET at = at - 1 WHERE seq = 4").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(4)));
+        fixture.place.tamper("UPDATE audit SET at = at + 1 WHERE seq = 4").await;
+        assert!(verdict(fixture).await.is_ok());
+        let hidden = fixture.place.tamper("UPDATE audit SET device = NULL WHERE seq = 5 AND device IS NOT NULL").await;
         assert_eq!(hidden, 1);
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(5)));
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(5)));
     }
 
-    async fn an_entry_that_was_removed_is_found(house: LedgerFixture) {
-        busy(house).await;
-        house.place.tamper("DELETE FROM audit WHERE seq = 3").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Missing(3)));
+    async fn an_entry_that_was_removed_is_found(fixture: LedgerFixture) {
+        busy(fixture).await;
+        fixture.place.tamper("DELETE FROM audit WHERE seq = 3").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Missing(3)));
     }
 
-    async fn entries_that_were_cut_off_are_found(house: LedgerFixture) {
-        let entries = busy(house).await;
-        house.place.tamper("DELETE FROM audit WHERE seq > (SELECT MAX(seq) - 2 FROM audit)").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Truncated(entries - 2)));
-        house.place.tamper("DELETE FROM audit").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Truncated(0)));
+    async fn entries_that_were_cut_off_are_found(fixture: LedgerFixture) {
+        let entries = busy(fixture).await;
+        fixture.place.tamper("DELETE FROM audit WHERE seq > (SELECT MAX(seq) - 2 FROM audit)").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Truncated(entries - 2)));
+        fixture.place.tamper("DELETE FROM audit").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Truncated(0)));
     }
 
-    async fn entries_that_were_appended_are_found(house: LedgerFixture) {
-        let entries = busy(house).await;
-        house.place.tamper("INSERT INTO audit (seq, at, device, entry, hash) \
+    async fn entries_that_were_appended_are_found(fixture: LedgerFixture) {
+        let entries = busy(fixture).await;
+        fixture.place.tamper("INSERT INTO audit (seq, at, device, entry, hash) \
             SELECT seq + 1, at, device, entry, hash FROM audit ORDER BY seq DESC LIMIT 1").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries + 1)));
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(entries + 1)));
     }
 
-    async fn a_head_that_was_set_back_is_found(house: LedgerFixture) {
-        let entries = busy(house).await;
-        house.place.tamper("UPDATE head SET audit_seq = audit_seq - 1, \
+    async fn a_head_that_was_set_back_is_found(fixture: LedgerFixture) {
+        let entries = busy(fixture).await;
+        fixture.place.tamper("UPDATE head SET audit_seq = audit_seq - 1, \
             audit_hash = (SELECT hash FROM audit WHERE seq = audit_seq - 1)").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Changed(entries)));
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Changed(entries)));
     }
 
-    async fn a_long_log_is_walked_to_its_end(house: LedgerFixture) {
-        let before = house.audited().await;
-        house.write(day(0), async |transaction| {
+    async fn a_long_log_is_walked_to_its_end(fixture: LedgerFixture) {
+        let before = fixture.audited().await;
+        fixture.write(day(0), async |transaction| {
             for count in 0..2100 {
                 transaction.audit(&operator(), "test.noted", None, serde_json::json!({"count": count})).await?;
             }
             Ok(())
         }).await.unwrap();
-        assert_eq!(house.audited().await, before + 2100);
-        house.place.tamper("DELETE FROM audit WHERE seq = 2050").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Missing(2050)));
+        assert_eq!(fixture.audited().await, before + 2100);
+        fixture.place.tamper("DELETE FROM audit WHERE seq = 2050").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Missing(2050)));
     }
 
-    async fn routine_tokens_become_a_number_for_each_device_and_day(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
-        let (other, _) = house.enrol(day(0)).await;
+    async fn routine_tokens_become_a_number_for_each_device_and_day(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        let (other, _) = fixture.enroll(day(0)).await;
         for number in 0..30u64 {
             let device = if number % 3 == 0 { &other } else { &device };
-            issue_token(house, device, day(1).plus(MINUTE * u32::try_from(number).unwrap())).await;
+            issue_token(fixture, device, day(1).plus(MINUTE * u32::try_from(number).unwrap())).await;
             if number == 15 {
-                house.enrol(day(1)).await;
+                fixture.enroll(day(1)).await;
             }
         }
-        issue_token(house, &device, day(3)).await;
-        let entries = house.audited().await;
-        let rows = row_count(house).await;
-        retain(house, day(3).plus(MINUTE)).await;
-        assert_eq!(house.audited().await, entries + 1, "the chain is whole, and says that entries were let go");
-        assert_eq!(rows - row_count(house).await, 30 - 1, "what is young is kept");
-        let [days] = <[_; 1]>::try_from(house.ledger.token_days_of(&device, 9).await.unwrap()).unwrap();
+        issue_token(fixture, &device, day(3)).await;
+        let entries = fixture.audited().await;
+        let rows = row_count(fixture).await;
+        retain(fixture, day(3).plus(MINUTE)).await;
+        assert_eq!(fixture.audited().await, entries + 1, "the chain is whole, and says that entries were let go");
+        assert_eq!(rows - row_count(fixture).await, 30 - 1, "what is young is kept");
+        let [days] = <[_; 1]>::try_from(fixture.ledger.token_days_of(&device, 9).await.unwrap()).unwrap();
         assert_eq!((days.tokens, days.first_at, days.last_at), (20, day(1).plus(MINUTE), day(1).plus(MINUTE * 29)));
-        assert_eq!(house.ledger.token_days_of(&other, 9).await.unwrap()[0].tokens, 10);
-        retain(house, day(3).plus(MINUTE)).await;
-        assert_eq!(house.audited().await, entries + 1, "once more changes nothing");
+        assert_eq!(fixture.ledger.token_days_of(&other, 9).await.unwrap()[0].tokens, 10);
+        retain(fixture, day(3).plus(MINUTE)).await;
+        assert_eq!(fixture.audited().await, entries + 1, "once more changes nothing");
     }
 
-    async fn what_is_too_old_goes_and_what_the_rows_rest_on_stays(house: LedgerFixture) {
-        let (device, first) = house.enrol(day(0)).await;
-        house.present(&first, day(0)).await;
-        house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
-        retain(house, day(4000)).await;
-        house.audited().await;
-        let kept: Vec<_> = house.actions_after(0).await;
+    async fn what_is_too_old_goes_and_what_the_rows_rest_on_stays(fixture: LedgerFixture) {
+        let (device, first) = fixture.enroll(day(0)).await;
+        fixture.present(&first, day(0)).await;
+        fixture.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+        retain(fixture, day(4000)).await;
+        fixture.audited().await;
+        let kept: Vec<_> = fixture.actions_after(0).await;
         let (pruned, kept) = kept.split_last().unwrap();
         assert_eq!(pruned, "audit.pruned");
         assert_eq!(kept, ["certificate.reserved", "certificate.issued", "device.suspended"]);
     }
 
-    async fn a_gap_that_no_entry_speaks_of_is_noticed(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
+    async fn a_gap_that_no_entry_speaks_of_is_noticed(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
         for number in 0..3 {
-            issue_token(house, &device, day(1).plus(MINUTE * number)).await;
+            issue_token(fixture, &device, day(1).plus(MINUTE * number)).await;
         }
-        retain(house, day(3)).await;
-        let first = gap(house).await;
-        house.place.tamper("UPDATE audit_gap SET last = last + 1").await;
-        assert!(matches!(verdict(house).await, Err(AuditFault::Missing(_) | AuditFault::Unfounded(_))));
-        house.place.tamper("UPDATE audit_gap SET last = last - 1").await;
-        assert!(verdict(house).await.is_ok());
-        house.place.tamper("UPDATE audit_gap SET entry = entry + 1").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Unfounded(first)));
-        house.place.tamper("UPDATE audit_gap SET entry = entry - 1").await;
-        house.place.tamper("DELETE FROM audit_gap").await;
-        assert_eq!(verdict(house).await, Err(AuditFault::Missing(first)));
+        retain(fixture, day(3)).await;
+        let first = gap(fixture).await;
+        fixture.place.tamper("UPDATE audit_gap SET last = last + 1").await;
+        assert!(matches!(verdict(fixture).await, Err(AuditFault::Missing(_) | AuditFault::Unfounded(_))));
+        fixture.place.tamper("UPDATE audit_gap SET last = last - 1").await;
+        assert!(verdict(fixture).await.is_ok());
+        fixture.place.tamper("UPDATE audit_gap SET entry = entry + 1").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Unfounded(first)));
+        fixture.place.tamper("UPDATE audit_gap SET entry = entry - 1").await;
+        fixture.place.tamper("DELETE FROM audit_gap").await;
+        assert_eq!(verdict(fixture).await, Err(AuditFault::Missing(first)));
     }
 
-    async fn verification_does_not_trip_over_writers(house: LedgerFixture) {
+    async fn verification_does_not_trip_over_writers(fixture: LedgerFixture) {
         let writing = async {
             for _ in 0..20 {
-                house.enrol(day(0)).await;
+                fixture.enroll(day(0)).await;
             }
         };
         let verifying = async {
             for _ in 0..40 {
-                house.audited().await;
+                fixture.audited().await;
             }
         };
         join(writing, verifying).await;
     }
 }
 
-async fn busy(house: &LedgerFixture) -> u64 {
-    house.enrol(day(0)).await;
-    house.audited().await
+async fn busy(fixture: &LedgerFixture) -> u64 {
+    fixture.enroll(day(0)).await;
+    fixture.audited().await
 }
 
-async fn verdict(house: &LedgerFixture) -> Result<u64, AuditFault> {
-    house.ledger.verify_audit().await.unwrap()
+async fn verdict(fixture: &LedgerFixture) -> Result<u64, AuditFault> {
+    fixture.ledger.verify_audit().await.unwrap()
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn issue_token(house: &LedgerFixture, device: &DeviceId, at: Timestamp) {
+async fn issue_token(fixture: &LedgerFixture, device: &DeviceId, at: Timestamp) {
     let jti = format!("{}.{}", device, at.millis());
     let token = IssuedToken { jti, device: device.clone(), generation: 1, audience: "product".into(), at };
-    house.ledger.record_token(token).await.unwrap();
+    fixture.ledger.record_token(token).await.unwrap();
 }
 
 /// Tokens for a day, everything else for ten years.
-async fn retain(house: &LedgerFixture, now: Timestamp) {
+async fn retain(fixture: &LedgerFixture, now: Timestamp) {
     let retention = AuditRetention { tokens: DAY, others: DAY * 3660 };
-    while house.ledger.retain_audit(&retention, now).await.unwrap() {}
+    while fixture.ledger.retain_audit(&retention, now).await.unwrap() {}
 }
 
-async fn row_count(house: &LedgerFixture) -> usize {
-    house.ledger.audit_entries(0, 10_000).await.unwrap().len()
+async fn row_count(fixture: &LedgerFixture) -> usize {
+    fixture.ledger.audit_entries(0, 10_000).await.unwrap().len()
 }
 
 /// The first entry of the first gap.
-async fn gap(house: &LedgerFixture) -> u64 {
-    let links = house.ledger.audit_links(0, 10_000).await.unwrap();
+async fn gap(fixture: &LedgerFixture) -> u64 {
+    let links = fixture.ledger.audit_links(0, 10_000).await.unwrap();
     let first = links
         .into_iter()
         .find_map(|link| if let AuditLink::Gap(gap) = link { Some(gap.first) } else { None });

@@ -1,7 +1,7 @@
 //! The switch that stops a device.
 
 use crate::engines::on_both_engines;
-use crate::house::{day, guarded};
+use crate::fixture::{day, guarded};
 use futures_util::future::join_all;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, Standing};
@@ -11,108 +11,108 @@ use tegata_storage::{DeviceAction, IssuanceRight};
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
 
 on_both_engines! {
-    async fn each_action_moves_the_device_only_from_where_it_may(house: LedgerFixture) {
+    async fn each_action_moves_the_device_only_from_where_it_may(fixture: LedgerFixture) {
         use DeviceState::{Active, Retired, Revoked, Suspended};
         let targets = [(Suspend, Suspended), (Resume, Active), (LOST, Revoked), (Retire, Retired)];
         let ways: [(&[DeviceAction], DeviceState); 4] =
             [(&[], Active), (&[Suspend], Suspended), (&[LOST], Revoked), (&[Retire], Retired)];
         for (way, from) in ways {
             for (action, to) in targets {
-                let (device, _) = house.enrol(day(0)).await;
+                let (device, _) = fixture.enroll(day(0)).await;
                 for &step in way {
-                    house.act(&device, step, day(1)).await.unwrap();
+                    fixture.act(&device, step, day(1)).await.unwrap();
                 }
-                let (entries, events) = (house.audited().await, house.ledger.feed_head().await.unwrap());
-                let moved = house.act(&device, action, day(2)).await;
+                let (entries, events) = (fixture.audited().await, fixture.ledger.feed_head().await.unwrap());
+                let moved = fixture.act(&device, action, day(2)).await;
                 assert_eq!(moved.is_ok(), from.may_become(to), "{from} → {to}");
                 assert!(moved.is_ok() || guarded(&moved), "{from} → {to}");
                 let step = u64::from(moved.is_ok());
-                assert_eq!(house.audited().await - entries, step, "one entry a change, none a refusal");
-                assert_eq!(house.ledger.feed_head().await.unwrap() - events, step);
-                let stands = house.ledger.device(&device).await.unwrap().unwrap().state;
+                assert_eq!(fixture.audited().await - entries, step, "one entry a change, none a refusal");
+                assert_eq!(fixture.ledger.feed_head().await.unwrap() - events, step);
+                let stands = fixture.ledger.device(&device).await.unwrap().unwrap().state;
                 assert_eq!(stands, if moved.is_ok() { to } else { from });
             }
         }
     }
 
-    async fn nothing_is_done_to_a_device_nobody_knows(house: LedgerFixture) {
-        let moved = house.act(&DeviceId::random(&house.entropy), LOST, day(0)).await;
+    async fn nothing_is_done_to_a_device_nobody_knows(fixture: LedgerFixture) {
+        let moved = fixture.act(&DeviceId::random(&fixture.entropy), LOST, day(0)).await;
         assert!(guarded(&moved));
     }
 
-    async fn of_two_who_revoke_at_once_one_wins(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
-        let before = house.audited().await;
-        let both = join_all([house.act(&device, LOST, day(1)), house.act(&device, LOST, day(1))]).await;
+    async fn of_two_who_revoke_at_once_one_wins(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        let before = fixture.audited().await;
+        let both = join_all([fixture.act(&device, LOST, day(1)), fixture.act(&device, LOST, day(1))]).await;
         assert_eq!(both.iter().filter(|moved| moved.is_ok()).count(), 1);
         assert_eq!(both.iter().filter(|moved| guarded(moved)).count(), 1);
-        assert_eq!(house.audited().await, before + 1);
-        assert_eq!(house.ledger.feed_head().await.unwrap(), 1);
+        assert_eq!(fixture.audited().await, before + 1);
+        assert_eq!(fixture.ledger.feed_head().await.unwrap(), 1);
     }
 
-    async fn a_stopped_device_takes_all_its_certificates_with_it(house: LedgerFixture) {
-        let (device, first) = house.enrol(day(0)).await;
-        let second = house.renew(&device, first, day(0)).await.unwrap();
+    async fn a_stopped_device_takes_all_its_certificates_with_it(fixture: LedgerFixture) {
+        let (device, first) = fixture.enroll(day(0)).await;
+        let second = fixture.renew(&device, first, day(0)).await.unwrap();
         let steps = [(Suspend, Standing::Suspended), (Resume, Standing::Good), (LOST, Standing::Revoked)];
         for (action, standing) in steps {
-            house.act(&device, action, day(1)).await.unwrap();
+            fixture.act(&device, action, day(1)).await.unwrap();
             for thumbprint in [&first, &second] {
-                let holding = house.ledger.holding(thumbprint).await.unwrap().unwrap();
+                let holding = fixture.ledger.holding(thumbprint).await.unwrap().unwrap();
                 assert_eq!(holding.standing(day(1)), standing);
             }
         }
-        let ended = house.ended(day(1)).await;
+        let ended = fixture.ended(day(1)).await;
         assert_eq!(ended.len(), 2);
         assert!(ended.iter().all(|one| one.reason == Some(RevocationReason::KeyCompromise)));
     }
 
-    async fn a_suspended_device_is_on_hold_and_comes_back_clean(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
-        let serial = house.certificates(&device).await[0].serial;
-        house.act(&device, Suspend, day(1)).await.unwrap();
-        let held = house.said(&serial).await.unwrap().unwrap();
+    async fn a_suspended_device_is_on_hold_and_comes_back_clean(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        let serial = fixture.certificates(&device).await[0].serial;
+        fixture.act(&device, Suspend, day(1)).await.unwrap();
+        let held = fixture.said(&serial).await.unwrap().unwrap();
         assert_eq!((held.at, held.reason), (day(1), None));
-        assert_eq!(house.ended(day(1)).await, [held]);
-        house.act(&device, Resume, day(2)).await.unwrap();
-        assert_eq!(house.said(&serial).await, Some(None));
-        assert!(house.ended(day(2)).await.is_empty());
+        assert_eq!(fixture.ended(day(1)).await, [held]);
+        fixture.act(&device, Resume, day(2)).await.unwrap();
+        assert_eq!(fixture.said(&serial).await, Some(None));
+        assert!(fixture.ended(day(2)).await.is_empty());
     }
 
-    async fn the_list_and_the_responder_agree_about_every_serial(house: LedgerFixture) {
+    async fn the_list_and_the_responder_agree_about_every_serial(fixture: LedgerFixture) {
         for action in [Suspend, LOST, Retire] {
-            let (device, first) = house.enrol(day(0)).await;
-            house.present(&first, day(0)).await;
-            house.renew(&device, first, day(0)).await.unwrap();
-            house.ledger.group(house.intent(&device, IssuanceRight::Renewal(first), day(0))).await.unwrap();
-            house.act(&device, action, day(1)).await.unwrap();
-            let listed = house.ended(day(1)).await;
-            for certificate in house.certificates(&device).await {
-                let said = house.said(&certificate.serial).await;
+            let (device, first) = fixture.enroll(day(0)).await;
+            fixture.present(&first, day(0)).await;
+            fixture.renew(&device, first, day(0)).await.unwrap();
+            fixture.ledger.group(fixture.intent(&device, IssuanceRight::Renewal(first), day(0))).await.unwrap();
+            fixture.act(&device, action, day(1)).await.unwrap();
+            let listed = fixture.ended(day(1)).await;
+            for certificate in fixture.certificates(&device).await {
+                let said = fixture.said(&certificate.serial).await;
                 let named = listed.iter().find(|one| one.serial == certificate.serial).cloned();
                 assert_eq!(said, Some(named), "{action:?} {}", certificate.state);
             }
         }
     }
 
-    async fn a_signature_that_arrives_after_the_stop_is_born_stopped(house: LedgerFixture) {
-        let (device, first) = house.enrol(day(0)).await;
-        let intent = house.intent(&device, IssuanceRight::Renewal(first), day(0));
-        let complete = house.signed(&device, intent.serial, day(1));
+    async fn a_signature_that_arrives_after_the_stop_is_born_stopped(fixture: LedgerFixture) {
+        let (device, first) = fixture.enroll(day(0)).await;
+        let intent = fixture.intent(&device, IssuanceRight::Renewal(first), day(0));
+        let complete = fixture.signed(&device, intent.serial, day(1));
         let thumbprint = complete.thumbprint;
-        house.ledger.group(intent).await.unwrap();
-        house.act(&device, LOST, day(1)).await.unwrap();
-        let _ = house.ledger.group(complete).await;
-        if let Some(holding) = house.ledger.holding(&thumbprint).await.unwrap() {
+        fixture.ledger.group(intent).await.unwrap();
+        fixture.act(&device, LOST, day(1)).await.unwrap();
+        let _ = fixture.ledger.group(complete).await;
+        if let Some(holding) = fixture.ledger.holding(&thumbprint).await.unwrap() {
             assert_eq!(holding.standing(day(1)), Standing::Revoked);
         }
-        assert_eq!(house.folded().await.denial(&device, &thumbprint), Some(Denial::Revoked));
-        assert_ne!(house.states(&device).await[1], CertificateState::InUse);
+        assert_eq!(fixture.folded().await.denial(&device, &thumbprint), Some(Denial::Revoked));
+        assert_ne!(fixture.states(&device).await[1], CertificateState::InUse);
     }
 
-    async fn what_an_action_gives_is_the_event_that_gates_acknowledge(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
-        let seq = house.act(&device, LOST, day(1)).await.unwrap();
-        let event = house.ledger.feed_after(seq - 1).await.unwrap().remove(0);
+    async fn what_an_action_gives_is_the_event_that_gates_acknowledge(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        let seq = fixture.act(&device, LOST, day(1)).await.unwrap();
+        let event = fixture.ledger.feed_after(seq - 1).await.unwrap().remove(0);
         assert_eq!((event.seq, event.at), (seq, day(1)));
         assert_eq!(event.change, Change::DeviceDenied { device, reason: Denial::Revoked });
     }

@@ -13,22 +13,22 @@ const VARIABLE: &str = "TEGATA_TEST_POSTGRES";
 
 /// Turns each `async fn` into two tests, one an engine.
 macro_rules! on_both_engines {
-    ($($(#[$attribute:meta])* async fn $name:ident($house:ident: LedgerFixture) $body:block)*) => {$(
+    ($($(#[$attribute:meta])* async fn $name:ident($fixture:ident: LedgerFixture) $body:block)*) => {$(
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
             $(#[$attribute])*
-            async fn promise($house: &$crate::house::LedgerFixture) $body
+            async fn promise($fixture: &$crate::fixture::LedgerFixture) $body
 
             #[test]
             fn on_sqlite() {
-                $crate::house::visit($crate::engines::EnginePlace::sqlite(), promise);
+                $crate::fixture::visit($crate::engines::EnginePlace::sqlite(), promise);
             }
 
             #[test]
             fn on_postgresql() {
-                $crate::house::visit($crate::engines::EnginePlace::postgres(), promise);
+                $crate::fixture::visit($crate::engines::EnginePlace::postgres(), promise);
             }
         }
     )*};

@@ -2,7 +2,7 @@
 //! acknowledged is lost, and whoever tries again succeeds.
 
 use crate::engines::{EnginePlace, run};
-use crate::house::{DAY, LedgerFixture, day, operator};
+use crate::fixture::{DAY, LedgerFixture, day, operator};
 use crate::restoring::KeptAnswer;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::entropy::bytes;
@@ -93,11 +93,11 @@ async fn fail_everywhere(place: EnginePlace) {
 
 /// Gives whether the deed was done before so many writes.
 async fn fails_at(kept: &KeptAnswer, deed: Deed, writes: u32) -> bool {
-    let subject = Subject::prepare(&kept.house, u64::from(writes) + 1).await;
-    kept.house.place.fail_after(writes).await;
-    let first = subject.act(&kept.house, deed).await;
-    kept.house.place.fail_no_more().await;
-    let done = subject.parts_done(&kept.house, deed).await;
+    let subject = Subject::prepare(&kept.fixture, u64::from(writes) + 1).await;
+    kept.fixture.place.fail_after(writes).await;
+    let first = subject.act(&kept.fixture, deed).await;
+    kept.fixture.place.fail_no_more().await;
+    let done = subject.parts_done(&kept.fixture, deed).await;
     let (some, all) = (done.iter().any(|part| *part), done.iter().all(|part| *part));
     if first.is_ok() {
         assert!(all, "{deed:?} was acknowledged");
@@ -106,8 +106,8 @@ async fn fails_at(kept: &KeptAnswer, deed: Deed, writes: u32) -> bool {
     }
     assert!(!some, "{deed:?} was not acknowledged, and is half done after {writes} writes: {done:?}");
     // What is in the log already is done by whoever writes next, and then there is nothing left to do.
-    let again = subject.act(&kept.house, deed).await;
-    let done = subject.parts_done(&kept.house, deed).await;
+    let again = subject.act(&kept.fixture, deed).await;
+    let done = subject.parts_done(&kept.fixture, deed).await;
     assert!(done.iter().all(|part| *part), "{deed:?} once more after {writes} writes: {again:?}");
     whole(kept).await;
     false
@@ -115,28 +115,28 @@ async fn fails_at(kept: &KeptAnswer, deed: Deed, writes: u32) -> bool {
 
 async fn fail_while_replaying(place: EnginePlace) {
     let mut kept = KeptAnswer::open(place).await;
-    let subject = Subject::prepare(&kept.house, 1).await;
-    let other = Subject::prepare(&kept.house, 2).await;
-    kept.house.place.backup().await;
+    let subject = Subject::prepare(&kept.fixture, 1).await;
+    let other = Subject::prepare(&kept.fixture, 2).await;
+    kept.fixture.place.backup().await;
     for deed in [Deed::RevokeLine, Deed::BlockKey, Deed::DenyToken, Deed::SignOut, Deed::Suspend] {
-        subject.act(&kept.house, deed).await.unwrap();
+        subject.act(&kept.fixture, deed).await.unwrap();
     }
-    other.act(&kept.house, Deed::Revoke).await.unwrap();
-    let late = Subject::prepare(&kept.house, 3).await;
-    late.act(&kept.house, Deed::Revoke).await.unwrap();
-    late.act(&kept.house, Deed::SuspendTenant).await.unwrap();
-    let head = kept.house.ledger.feed_head().await.unwrap();
+    other.act(&kept.fixture, Deed::Revoke).await.unwrap();
+    let late = Subject::prepare(&kept.fixture, 3).await;
+    late.act(&kept.fixture, Deed::Revoke).await.unwrap();
+    late.act(&kept.fixture, Deed::SuspendTenant).await.unwrap();
+    let head = kept.fixture.ledger.feed_head().await.unwrap();
     let mut writes = 0;
     loop {
-        kept.house.ledger.close().await;
-        kept.house.place.restore().await;
-        kept.house.place.fail_after(writes).await;
+        kept.fixture.ledger.close().await;
+        kept.fixture.place.restore().await;
+        kept.fixture.place.fail_after(writes).await;
         let opened = kept.reopen(day(40)).await;
-        kept.house.place.fail_no_more().await;
+        kept.fixture.place.fail_no_more().await;
         if opened.is_err() {
             kept.reopen(day(40)).await.expect("a ledger that catches up the next time");
         }
-        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), head);
+        assert_eq!(kept.fixture.ledger.feed_head().await.unwrap(), head);
         for (subject, deed) in [
             (&subject, Deed::RevokeLine),
             (&subject, Deed::Suspend),
@@ -144,7 +144,7 @@ async fn fail_while_replaying(place: EnginePlace) {
             (&other, Deed::Revoke),
         ] {
             assert!(
-                subject.parts_done(&kept.house, deed).await.iter().all(|part| *part),
+                subject.parts_done(&kept.fixture, deed).await.iter().all(|part| *part),
                 "after {writes} writes"
             );
         }
@@ -162,78 +162,80 @@ async fn fail_while_replaying(place: EnginePlace) {
 /// Both chains hold, the memory says what the rows say, and the log ends where the ledger does.
 async fn whole(kept: &KeptAnswer) {
     // Whoever writes next brings the ledger up to its log.
-    kept.house.write(day(40), async |_| Ok(())).await.unwrap();
-    kept.house.audited().await;
-    assert_eq!(kept.house.folded().await.seq(), kept.house.ledger.feed_head().await.unwrap());
-    assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+    kept.fixture.write(day(40), async |_| Ok(())).await.unwrap();
+    kept.fixture.audited().await;
+    assert_eq!(kept.fixture.folded().await.seq(), kept.fixture.ledger.feed_head().await.unwrap());
+    assert!(kept.fixture.ledger.verify_log().await.unwrap().unwrap().agrees);
 }
 
 impl Subject {
-    async fn prepare(house: &LedgerFixture, number: u64) -> Self {
+    async fn prepare(fixture: &LedgerFixture, number: u64) -> Self {
         // Whoever came before may have stopped them all.
-        let _ = house.act_on_tenant(TenantAction::Resume, day(0)).await;
-        let invited = house.invite("受付PC", day(0)).await;
-        let device = DeviceId::random(&house.entropy);
-        let intent = house.intent(&device, house.by_invitation(&invited.id), day(0));
+        let _ = fixture.act_on_tenant(TenantAction::Resume, day(0)).await;
+        let invited = fixture.invite("受付PC", day(0)).await;
+        let device = DeviceId::random(&fixture.entropy);
+        let intent = fixture.intent(&device, fixture.by_invitation(&invited.id), day(0));
         let key = intent.key_hash;
-        let elder = house.issue(intent).await.unwrap();
-        house.present(&elder, day(0)).await;
-        let younger = house.renew(&device, elder, day(1)).await.unwrap();
-        let name: [u8; 8] = bytes(&house.entropy);
+        let elder = fixture.issue(intent).await.unwrap();
+        fixture.present(&elder, day(0)).await;
+        let younger = fixture.renew(&device, elder, day(1)).await.unwrap();
+        let name: [u8; 8] = bytes(&fixture.entropy);
         Self {
             device,
             elder,
             younger,
             key,
-            newcomer: DeviceId::random(&house.entropy),
-            invitation: house.invite("受付PC", day(2)).await.id,
-            newcomers_key: bytes(&house.entropy),
+            newcomer: DeviceId::random(&fixture.entropy),
+            invitation: fixture.invite("受付PC", day(2)).await.id,
+            newcomers_key: bytes(&fixture.entropy),
             token: format!("{name:?}"),
             number,
         }
     }
 
-    async fn act(&self, house: &LedgerFixture, deed: Deed) -> Result<()> {
+    async fn act(&self, fixture: &LedgerFixture, deed: Deed) -> Result<()> {
         let now = day(2);
         match deed {
             Deed::Issue => {
-                let claimed = house.ledger.device(&self.newcomer).await?.is_some();
+                let claimed = fixture.ledger.device(&self.newcomer).await?.is_some();
                 let origin = if claimed {
                     IssuanceRight::Again(self.invitation.clone())
                 } else {
-                    house.by_invitation(&self.invitation)
+                    fixture.by_invitation(&self.invitation)
                 };
-                let mut intent = house.intent(&self.newcomer, origin, now);
+                let mut intent = fixture.intent(&self.newcomer, origin, now);
                 intent.key_hash = self.newcomers_key;
-                house.issue(intent).await.map(|_| ())
+                fixture.issue(intent).await.map(|_| ())
             }
-            Deed::Renew => house.renew(&self.device, self.elder, now).await.map(|_| ()),
-            Deed::Present => house
+            Deed::Renew => fixture.renew(&self.device, self.elder, now).await.map(|_| ()),
+            Deed::Present => fixture
                 .write(now, async |writing| writing.mark_used(&self.younger, now).await)
                 .await
                 .map(|_| ()),
-            Deed::Suspend => house.act(&self.device, DeviceAction::Suspend, now).await.map(|_| ()),
-            Deed::SuspendTenant => house.act_on_tenant(TenantAction::Suspend, now).await.map(|_| ()),
-            Deed::SignOut => house.sign_out(&TokenHolder::Device(self.device.clone()), now).await.map(|_| ()),
+            Deed::Suspend => fixture.act(&self.device, DeviceAction::Suspend, now).await.map(|_| ()),
+            Deed::SuspendTenant => fixture.act_on_tenant(TenantAction::Suspend, now).await.map(|_| ()),
+            Deed::SignOut => {
+                fixture.sign_out(&TokenHolder::Device(self.device.clone()), now).await.map(|_| ())
+            }
             Deed::Revoke => {
-                house.act(&self.device, DeviceAction::Revoke(KeyCompromise), now).await.map(|_| ())
+                fixture.act(&self.device, DeviceAction::Revoke(KeyCompromise), now).await.map(|_| ())
             }
             Deed::RevokeLine => {
                 let whole = Lineage::Whole;
-                house
+                fixture
                     .write(now, async |writing| {
                         writing.revoke_certificate(&self.elder, KeyCompromise, whole, "", &operator()).await
                     })
                     .await
                     .map(|_| ())
             }
-            Deed::BlockKey => house
+            Deed::BlockKey => fixture
                 .write(now, async |writing| writing.block_key(&self.key, "", &operator()).await)
                 .await
                 .map(|_| ()),
             Deed::DenyToken => {
                 let until = now.plus(DAY);
-                house
+                fixture
                     .write(now, async |writing| {
                         writing.deny_token(&self.token, until, &self.device, &operator()).await
                     })
@@ -241,8 +243,8 @@ impl Subject {
                     .map(|_| ())
             }
             Deed::Retire => {
-                house.write(now, async |writing| writing.mark_used(&self.younger, now).await).await?;
-                house.write(now, async |writing| writing.retire_due().await).await.map(|_| ())
+                fixture.write(now, async |writing| writing.mark_used(&self.younger, now).await).await?;
+                fixture.write(now, async |writing| writing.retire_due().await).await.map(|_| ())
             }
             Deed::Publish => {
                 let crl = StoredCrl {
@@ -252,9 +254,9 @@ impl Subject {
                     next_update: now.plus(DAY),
                     der: self.token.clone().into_bytes(),
                 };
-                house
+                fixture
                     .write(now, async |writing| {
-                        writing.publish_crl(&house.issuer, 0, &crl).await?;
+                        writing.publish_crl(&fixture.issuer, 0, &crl).await?;
                         writing.audit(&operator(), "crl.published", None, serde_json::Value::Null).await
                     })
                     .await
@@ -263,29 +265,29 @@ impl Subject {
     }
 
     /// What the deed consists of: all of it or nothing must be so.
-    async fn parts_done(&self, house: &LedgerFixture, deed: Deed) -> Vec<bool> {
+    async fn parts_done(&self, fixture: &LedgerFixture, deed: Deed) -> Vec<bool> {
         use CertificateState::{InUse, Retired, Retiring, Revoked};
-        let device = house.ledger.device(&self.device).await.unwrap().unwrap();
-        let states = house.states(&self.device).await;
-        let denials = house.ledger.denials(day(2)).await.unwrap();
+        let device = fixture.ledger.device(&self.device).await.unwrap().unwrap();
+        let states = fixture.states(&self.device).await;
+        let denials = fixture.ledger.denials(day(2)).await.unwrap();
         let denied = |thumbprint| denials.denial(&self.device, thumbprint).is_some();
         match deed {
             // Two transactions: reserved first, and only what is signed is issued.
             Deed::Issue => {
-                let states = house.states(&self.newcomer).await;
+                let states = fixture.states(&self.newcomer).await;
                 vec![states.last() == Some(&CertificateState::Issued)]
             }
             Deed::Renew => vec![states.len() > 2 && states.last() == Some(&CertificateState::Issued)],
             Deed::Present => vec![states[0] == Retiring, states[1] == InUse],
             Deed::Suspend => vec![device.state == DeviceState::Suspended, denied(&self.younger)],
             Deed::SuspendTenant => {
-                let tenant = house.ledger.tenants().await.unwrap().remove(0);
+                let tenant = fixture.ledger.tenants().await.unwrap().remove(0);
                 let denied = denials.denial_within(Some(&tenant.id), &self.device, &self.younger);
                 vec![tenant.state == TenantState::Suspended, denied.is_some()]
             }
             Deed::SignOut => {
-                let before = house.ledger.tokens_before(&house.tenant, &self.device).await.unwrap();
-                vec![before > Some(day(2)), denials.tokens_before(&house.tenant, &self.device).is_some()]
+                let before = fixture.ledger.tokens_before(&fixture.tenant, &self.device).await.unwrap();
+                vec![before > Some(day(2)), denials.tokens_before(&fixture.tenant, &self.device).is_some()]
             }
             Deed::Revoke => {
                 vec![device.state == DeviceState::Revoked, denied(&self.younger), denied(&self.elder)]
@@ -294,7 +296,7 @@ impl Subject {
                 vec![states[0] == Revoked, states[1] == Revoked, denied(&self.younger), denied(&self.elder)]
             }
             Deed::BlockKey => {
-                let keys = house.ledger.blocked_keys().await.unwrap();
+                let keys = fixture.ledger.blocked_keys().await.unwrap();
                 let blocked = keys.iter().any(|key| key.key_hash == self.key);
                 vec![blocked, states[0] == Revoked, states[1] == Revoked, denied(&self.younger)]
             }
@@ -302,7 +304,7 @@ impl Subject {
             // Two transactions; the first alone is the planned way.
             Deed::Retire => vec![states[0] == Retired, denied(&self.elder)],
             Deed::Publish => {
-                let out = house.ledger.crl(&house.issuer, 0).await.unwrap();
+                let out = fixture.ledger.crl(&fixture.issuer, 0).await.unwrap();
                 vec![out.is_some_and(|crl| crl.number == self.number)]
             }
         }

@@ -1,7 +1,7 @@
 //! When the machine fails: nothing acknowledged is lost, and the ledger goes on when it can.
 
 use crate::engines::{EnginePlace, run};
-use crate::house::{LedgerFixture, day, operator, visit};
+use crate::fixture::{LedgerFixture, day, operator, visit};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,15 +28,15 @@ fn a_revocation_log_without_room_revokes_nothing_in_silence() {
 fn with_a_log_that_has_no_room() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
-        let house = LedgerFixture::open(EnginePlace::sqlite()).await;
+        let fixture = LedgerFixture::open(EnginePlace::sqlite()).await;
         let (log, installation) =
             (folder.join("revocations.log"), Installation::parse("a.jp").expect("a name"));
         let place = LogPlace { file: &log, installation: &installation };
-        let url = house.place.url();
-        let ledger = Ledger::open_with(&url, &place, day(1), &house.entropy).await.expect("room at first");
+        let url = fixture.place.url();
+        let ledger = Ledger::open_with(&url, &place, day(1), &fixture.entropy).await.expect("room at first");
         let mut devices = Vec::new();
         for _ in 0..60 {
-            devices.push(house.enrol(day(1)).await.0);
+            devices.push(fixture.enroll(day(1)).await.0);
         }
         fill_up(&folder);
         let mut refused = 0;
@@ -51,7 +51,7 @@ fn with_a_log_that_has_no_room() {
             }
         }
         assert!(refused > 5, "the disk was not full");
-        house.enrol(day(2)).await;
+        fixture.enroll(day(2)).await;
         std::fs::remove_file(folder.join("filler")).expect("room again");
         for device in &devices {
             let mut writing = ledger.begin(day(3)).await.expect("the right to write");
@@ -63,7 +63,7 @@ fn with_a_log_that_has_no_room() {
         assert!(report.agrees && report.last_event == 60, "{report:?}");
         ledger.verify_audit().await.unwrap().expect("an unbroken chain");
         ledger.close().await;
-        house.ledger.close().await;
+        fixture.ledger.close().await;
     });
 }
 
@@ -78,16 +78,16 @@ fn a_full_disk_under_the_ledger_is_not_called_nothing_done() {
 fn with_a_ledger_that_has_no_room() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
-        let house = LedgerFixture::open(EnginePlace::sqlite_in(&folder)).await;
+        let fixture = LedgerFixture::open(EnginePlace::sqlite_in(&folder)).await;
         let elsewhere = tempfile::tempdir_in("/dev/shm").expect("another disk");
         let (log, installation) =
             (elsewhere.path().join("revocations.log"), Installation::parse("a.jp").expect("a name"));
         let place = LogPlace { file: &log, installation: &installation };
-        let url = house.place.url();
-        let ledger = Ledger::open_with(&url, &place, day(1), &house.entropy).await.expect("room at first");
+        let url = fixture.place.url();
+        let ledger = Ledger::open_with(&url, &place, day(1), &fixture.entropy).await.expect("room at first");
         let mut devices = Vec::new();
         for _ in 0..12 {
-            devices.push(house.enrol(day(1)).await.0);
+            devices.push(fixture.enroll(day(1)).await.0);
         }
         fill_up(&folder);
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
@@ -113,7 +113,7 @@ fn with_a_ledger_that_has_no_room() {
             }
         }
         ledger.close().await;
-        house.ledger.close().await;
+        fixture.ledger.close().await;
     });
 }
 
@@ -121,13 +121,13 @@ fn with_a_ledger_that_has_no_room() {
 #[test]
 fn a_server_says_within_two_seconds_that_somebody_else_holds_the_ledger() {
     for place in [EnginePlace::sqlite(), EnginePlace::postgres()] {
-        visit(place, async |house: &LedgerFixture| {
-            let (folder, url) = (tempfile::tempdir().unwrap(), house.place.url());
+        visit(place, async |fixture: &LedgerFixture| {
+            let (folder, url) = (tempfile::tempdir().unwrap(), fixture.place.url());
             let installation = Installation::parse("a.jp").expect("a name");
             let log = LogPlace { file: &folder.path().join("log"), installation: &installation };
             let server =
-                Ledger::open_patiently(&url, Patience::Server, &log, day(1), &house.entropy).await.unwrap();
-            let holder = house.ledger.begin(day(1)).await.unwrap();
+                Ledger::open_patiently(&url, Patience::Server, &log, day(1), &fixture.entropy).await.unwrap();
+            let holder = fixture.ledger.begin(day(1)).await.unwrap();
             let begun = tokio::time::Instant::now();
             let (written, direct, grouped) = tokio::join!(
                 server.group(note()),
@@ -139,10 +139,10 @@ fn a_server_says_within_two_seconds_that_somebody_else_holds_the_ledger() {
                 assert_eq!(refused.unwrap_err().refusal(), tegata_core::Refusal::Unavailable);
             }
             server.feed_head().await.expect("reading goes on");
-            let before = house.audited().await;
+            let before = fixture.audited().await;
             drop(holder);
             tokio::time::sleep(Duration::from_millis(300)).await;
-            assert_eq!(house.audited().await, before, "what was refused is not done later");
+            assert_eq!(fixture.audited().await, before, "what was refused is not done later");
             server.group(note()).await.expect("as soon as it can");
             server.close().await;
         });
@@ -200,34 +200,34 @@ fn on_a_disk_that_fills() {
 
 #[test]
 fn a_cut_connection_is_an_error_and_the_next_writer_is_served() {
-    visit(EnginePlace::postgres(), async |house: &LedgerFixture| {
-        let before = house.audited().await;
-        let mut transaction = house.ledger.begin(day(1)).await.unwrap();
+    visit(EnginePlace::postgres(), async |fixture: &LedgerFixture| {
+        let before = fixture.audited().await;
+        let mut transaction = fixture.ledger.begin(day(1)).await.unwrap();
         transaction.audit(&operator(), "test.noted", None, serde_json::Value::Null).await.unwrap();
-        cut(house).await;
+        cut(fixture).await;
         assert!(matches!(transaction.commit().await, Err(LedgerError::Engine(_))));
-        assert_eq!(house.audited().await, before, "what was not committed is not there");
-        house.ledger.group(note()).await.expect("the next writer is served");
-        assert_eq!(house.audited().await, before + 1);
+        assert_eq!(fixture.audited().await, before, "what was not committed is not there");
+        fixture.ledger.group(note()).await.expect("the next writer is served");
+        assert_eq!(fixture.audited().await, before + 1);
     });
 }
 
 #[test]
 fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
-    visit(EnginePlace::postgres(), async |house: &LedgerFixture| {
-        let before = house.audited().await;
-        let mut stranger = PgConnection::connect(&server(house)).await.unwrap();
-        let head = AssertSqlSafe(format!("UPDATE {}.head SET id = 1", schema(house)));
+    visit(EnginePlace::postgres(), async |fixture: &LedgerFixture| {
+        let before = fixture.audited().await;
+        let mut stranger = PgConnection::connect(&server(fixture)).await.unwrap();
+        let head = AssertSqlSafe(format!("UPDATE {}.head SET id = 1", schema(fixture)));
         sqlx::raw_sql("BEGIN").execute(&mut stranger).await.unwrap();
         sqlx::query(head).execute(&mut stranger).await.unwrap();
         let waiting: Vec<_> = (0..8)
             .map(|_| {
-                let ledger = house.ledger.clone();
+                let ledger = fixture.ledger.clone();
                 tokio::spawn(async move { ledger.group(note()).await })
             })
             .collect();
-        until_a_writer_waits(house).await;
-        cut(house).await;
+        until_a_writer_waits(fixture).await;
+        cut(fixture).await;
         sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.unwrap();
         let mut acknowledged = 0;
         for waiter in waiting {
@@ -236,9 +236,9 @@ fn a_group_that_loses_its_connection_is_told_and_the_next_is_served() {
             acknowledged += u64::from(outcome.is_ok());
         }
         assert!(acknowledged < 8, "the group that was cut is told");
-        assert_eq!(house.audited().await, before + acknowledged, "told is not written");
-        house.ledger.group(note()).await.expect("the next group is served");
-        assert_eq!(house.audited().await, before + acknowledged + 1);
+        assert_eq!(fixture.audited().await, before + acknowledged, "told is not written");
+        fixture.ledger.group(note()).await.expect("the next group is served");
+        assert_eq!(fixture.audited().await, before + acknowledged + 1);
     });
 }
 
@@ -253,25 +253,25 @@ fn note() -> AuditNote {
 }
 
 /// Cuts every connection of the house's ledger, and waits until the server has let go of them.
-async fn cut(house: &LedgerFixture) {
-    let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
+async fn cut(fixture: &LedgerFixture) {
+    let mut connection = PgConnection::connect(&server(fixture)).await.expect("a connection");
     let sessions: Vec<(bool,)> = sqlx::query_as(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1",
     )
-    .bind(schema(house))
+    .bind(schema(fixture))
     .fetch_all(&mut connection)
     .await
     .expect("the right to cut connections");
     assert!(!sessions.is_empty());
 }
 
-async fn until_a_writer_waits(house: &LedgerFixture) {
-    let mut connection = PgConnection::connect(&server(house)).await.expect("a connection");
+async fn until_a_writer_waits(fixture: &LedgerFixture) {
+    let mut connection = PgConnection::connect(&server(fixture)).await.expect("a connection");
     for _ in 0..1000 {
         let waiting: Vec<(i32,)> = sqlx::query_as(
             "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'",
         )
-        .bind(schema(house))
+        .bind(schema(fixture))
         .fetch_all(&mut connection)
         .await
         .expect("the sessions");
@@ -283,15 +283,15 @@ async fn until_a_writer_waits(house: &LedgerFixture) {
     panic!("no writer waits");
 }
 
-fn server(house: &LedgerFixture) -> String {
-    let EnginePlace::Postgres { server, .. } = &house.place else {
+fn server(fixture: &LedgerFixture) -> String {
+    let EnginePlace::Postgres { server, .. } = &fixture.place else {
         unreachable!("SQLite has no connection to cut")
     };
     server.clone()
 }
 
-fn schema(house: &LedgerFixture) -> &str {
-    let EnginePlace::Postgres { schema, .. } = &house.place else { unreachable!("SQLite has no schema") };
+fn schema(fixture: &LedgerFixture) -> &str {
+    let EnginePlace::Postgres { schema, .. } = &fixture.place else { unreachable!("SQLite has no schema") };
     schema
 }
 

@@ -2,7 +2,7 @@
 //! does not know, or that was ever acknowledged to be revoked; and list, responder, memory and ledger agree.
 
 use crate::engines::{EnginePlace, runtime};
-use crate::house::{DAY, day, operator};
+use crate::fixture::{DAY, day, operator};
 use crate::restoring::KeptAnswer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -20,9 +20,9 @@ use tegata_storage::{
 /// One step of somebody. Numbers pick among what there is.
 #[derive(Clone, Copy, Debug)]
 enum HistoryStep {
-    Enrol,
+    Enroll,
     /// The process dies between intention and signature, or between signature and answer.
-    EnrolHalf(bool),
+    EnrollHalf(bool),
     Renew(usize),
     RenewHalf(usize, bool),
     Present(usize),
@@ -72,8 +72,8 @@ fn tell(cases: u32, place: fn() -> EnginePlace) {
 fn step() -> impl Strategy<Value = HistoryStep> {
     let pick = 0..6usize;
     prop_oneof![
-        5 => Just(HistoryStep::Enrol),
-        1 => any::<bool>().prop_map(HistoryStep::EnrolHalf),
+        5 => Just(HistoryStep::Enroll),
+        1 => any::<bool>().prop_map(HistoryStep::EnrollHalf),
         4 => pick.clone().prop_map(HistoryStep::Renew),
         1 => (pick.clone(), any::<bool>()).prop_map(|(pick, signed)| HistoryStep::RenewHalf(pick, signed)),
         5 => pick.clone().prop_map(HistoryStep::Present),
@@ -138,7 +138,7 @@ async fn live(place: EnginePlace, steps: &[HistoryStep]) {
         has_backup: false,
         head: 0,
     };
-    for &step in [HistoryStep::Enrol, HistoryStep::Present(0), HistoryStep::Enrol].iter().chain(steps) {
+    for &step in [HistoryStep::Enroll, HistoryStep::Present(0), HistoryStep::Enroll].iter().chain(steps) {
         life.take(step).await;
         life.remember_the_ended().await;
         life.check(step).await;
@@ -150,16 +150,16 @@ impl HistoryLife {
     async fn take(&mut self, step: HistoryStep) {
         let now = self.now;
         match step {
-            HistoryStep::Enrol => self.enrol(2).await,
-            HistoryStep::EnrolHalf(signed) => self.enrol(u8::from(signed)).await,
+            HistoryStep::Enroll => self.enroll(2).await,
+            HistoryStep::EnrollHalf(signed) => self.enroll(u8::from(signed)).await,
             HistoryStep::Renew(pick) => self.renew(pick, 2).await,
             HistoryStep::RenewHalf(pick, signed) => self.renew(pick, u8::from(signed)).await,
             HistoryStep::Present(pick) => self.present(pick).await,
-            HistoryStep::RetireDue => drop(self.kept.house.retire_due(now).await),
+            HistoryStep::RetireDue => drop(self.kept.fixture.retire_due(now).await),
             HistoryStep::Abandon => {
                 let abandoned =
                     async |writing: &mut tegata_storage::Transaction| writing.abandon_reserved(now).await;
-                self.kept.house.write(now, abandoned).await.unwrap();
+                self.kept.fixture.write(now, abandoned).await.unwrap();
             }
             HistoryStep::RevokeCertificate(pick, whole) => self.revoke(pick, whole).await,
             HistoryStep::BlockKey(pick) => self.block(pick).await,
@@ -173,12 +173,12 @@ impl HistoryLife {
             HistoryStep::SignOut(pick) => self.sign_out(pick).await,
             HistoryStep::RestIssuer => self.rest_issuer().await,
             HistoryStep::FailedRevocation(pick) => {
-                self.kept.house.place.forbid_commits().await;
+                self.kept.fixture.place.forbid_commits().await;
                 self.act(pick, DeviceAction::Revoke(KeyCompromise)).await;
-                self.kept.house.place.allow_commits().await;
+                self.kept.fixture.place.allow_commits().await;
             }
             HistoryStep::Backup => {
-                self.kept.house.place.backup().await;
+                self.kept.fixture.place.backup().await;
                 self.has_backup = true;
             }
             HistoryStep::Restore if self.has_backup => {
@@ -196,10 +196,10 @@ impl HistoryLife {
         newest_first.map(|index| self.given[index].clone())
     }
 
-    async fn enrol(&mut self, steps: u8) {
-        let invited = self.kept.house.invite("受付PC", self.now).await;
-        let device = DeviceId::random(&self.kept.house.entropy);
-        let origin = self.kept.house.by_invitation(&invited.id);
+    async fn enroll(&mut self, steps: u8) {
+        let invited = self.kept.fixture.invite("受付PC", self.now).await;
+        let device = DeviceId::random(&self.kept.fixture.entropy);
+        let origin = self.kept.fixture.by_invitation(&invited.id);
         self.issue(&device, origin, steps).await;
     }
 
@@ -213,18 +213,18 @@ impl HistoryLife {
 
     /// Without steps the process dies once the serial is reserved, with one before anybody has the answer.
     async fn issue(&mut self, device: &DeviceId, origin: IssuanceRight, steps: u8) {
-        let house = &self.kept.house;
-        let intent = house.intent(device, origin, self.now);
+        let fixture = &self.kept.fixture;
+        let intent = fixture.intent(device, origin, self.now);
         let (issuer, serial, key, not_after) =
             (intent.issuer.clone(), intent.serial, intent.key_hash, intent.not_after);
         assert!(!self.blocked.contains(&key));
-        if house.ledger.group(intent).await.is_err() || steps == 0 {
+        if fixture.ledger.group(intent).await.is_err() || steps == 0 {
             return;
         }
-        let signed = house.signed(device, serial, self.now);
+        let signed = fixture.signed(device, serial, self.now);
         let signed = tegata_storage::StoreCertificate { issuer: issuer.clone(), ..signed };
         let thumbprint = signed.thumbprint;
-        if house.ledger.group(signed).await.is_ok() || steps == 1 {
+        if fixture.ledger.group(signed).await.is_ok() || steps == 1 {
             self.given.push(Given { device: device.clone(), issuer, serial, thumbprint, key, not_after });
         }
     }
@@ -234,7 +234,7 @@ impl HistoryLife {
         if let Some(Given { thumbprint, .. }) = self.picked(pick)
             && self.is_let_in(&thumbprint).await
         {
-            self.kept.house.present(&thumbprint, self.now).await;
+            self.kept.fixture.present(&thumbprint, self.now).await;
         }
     }
 
@@ -243,7 +243,7 @@ impl HistoryLife {
         let lineage = if whole { Lineage::Whole } else { Lineage::This };
         let revoked = self
             .kept
-            .house
+            .fixture
             .write(self.now, async |writing| {
                 writing.revoke_certificate(&thumbprint, KeyCompromise, lineage, "", &operator()).await
             })
@@ -255,9 +255,9 @@ impl HistoryLife {
 
     async fn block(&mut self, pick: usize) {
         let Some(Given { key, thumbprint, .. }) = self.picked(pick) else { return };
-        let known = self.kept.house.ledger.holding(&thumbprint).await.unwrap().is_some();
+        let known = self.kept.fixture.ledger.holding(&thumbprint).await.unwrap().is_some();
         self.kept
-            .house
+            .fixture
             .write(self.now, async |writing| writing.block_key(&key, "", &operator()).await)
             .await
             .unwrap();
@@ -267,13 +267,13 @@ impl HistoryLife {
 
     async fn act(&mut self, pick: usize, action: DeviceAction) {
         let Some(Given { device, .. }) = self.picked(pick) else { return };
-        let done = self.kept.house.act(&device, action, self.now).await;
+        let done = self.kept.fixture.act(&device, action, self.now).await;
         if done.is_ok() && matches!(action, DeviceAction::Revoke(_) | DeviceAction::Retire) {
             let its = self.given.iter().filter(|given| given.device == device).map(|given| given.thumbprint);
             let its: Vec<_> = its.collect();
             for thumbprint in its {
                 // One from another time is known to nobody, and was not what this was about.
-                if self.kept.house.ledger.holding(&thumbprint).await.unwrap().is_some() {
+                if self.kept.fixture.ledger.holding(&thumbprint).await.unwrap().is_some() {
                     self.ended.insert(thumbprint);
                 }
             }
@@ -285,7 +285,7 @@ impl HistoryLife {
         let (jti, until) = (format!("token-{name}"), self.now.plus(DAY * 90));
         let denied = self
             .kept
-            .house
+            .fixture
             .write(self.now, async |writing| writing.deny_token(&jti, until, &device, &operator()).await)
             .await;
         if denied.unwrap().is_some() {
@@ -294,45 +294,45 @@ impl HistoryLife {
     }
 
     async fn act_on_tenant(&mut self, action: TenantAction) {
-        if self.kept.house.act_on_tenant(action, self.now).await.is_ok() {
+        if self.kept.fixture.act_on_tenant(action, self.now).await.is_ok() {
             self.is_tenant_stopped = action == TenantAction::Suspend;
         }
     }
 
     async fn sign_out(&mut self, pick: usize) {
         let Some(Given { device, .. }) = self.picked(pick) else { return };
-        if self.kept.house.sign_out(&TokenHolder::Device(device.clone()), self.now).await.is_ok() {
+        if self.kept.fixture.sign_out(&TokenHolder::Device(device.clone()), self.now).await.is_ok() {
             self.signed_out.insert(device, self.now);
         }
     }
 
     async fn rest_issuer(&mut self) {
-        let id = IssuerId::random(&self.kept.house.entropy);
+        let id = IssuerId::random(&self.kept.fixture.entropy);
         let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"the next CA".to_vec(), None);
-        let former = self.kept.house.issuer.clone();
+        let former = self.kept.fixture.issuer.clone();
         self.kept
-            .house
+            .fixture
             .write(self.now, async |writing| {
                 writing.add_issuer(&issuer, &operator()).await?;
                 writing.move_issuer(&former, IssuerState::Resting, Superseded, "", &operator()).await
             })
             .await
             .unwrap();
-        self.kept.house.issuer = id;
+        self.kept.fixture.issuer = id;
     }
 
     /// A CA that was made after the backup is recorded again, as the ceremony's files allow.
     async fn take_up_the_issuer(&mut self) {
         let mut issuers: HashSet<_> = self.given.iter().map(|given| given.issuer.clone()).collect();
-        issuers.insert(self.kept.house.issuer.clone());
-        let known = self.kept.house.ledger.issuers().await.unwrap();
+        issuers.insert(self.kept.fixture.issuer.clone());
+        let known = self.kept.fixture.ledger.issuers().await.unwrap();
         for id in issuers.iter().filter(|id| known.iter().all(|issuer| issuer.id != **id)) {
             let state =
-                if *id == self.kept.house.issuer { IssuerState::Active } else { IssuerState::Resting };
+                if *id == self.kept.fixture.issuer { IssuerState::Active } else { IssuerState::Resting };
             let mut issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"again".to_vec(), None);
             issuer.state = state;
             self.kept
-                .house
+                .fixture
                 .write(self.now, async |writing| writing.add_issuer(&issuer, &operator()).await)
                 .await
                 .unwrap();
@@ -341,14 +341,14 @@ impl HistoryLife {
 
     /// What the token endpoint would say.
     async fn is_let_in(&self, thumbprint: &Thumbprint) -> bool {
-        let held = self.kept.house.ledger.holding(thumbprint).await.unwrap();
+        let held = self.kept.fixture.ledger.holding(thumbprint).await.unwrap();
         held.is_some_and(|held| held.standing(self.now) == Standing::Good)
     }
 
     /// Ends are for ever, whoever brought them about: lineage, retirement, a superseded renewal, a device's end.
     async fn remember_the_ended(&mut self) {
         for given in &self.given {
-            if let Some(held) = self.kept.house.ledger.holding(&given.thumbprint).await.unwrap() {
+            if let Some(held) = self.kept.fixture.ledger.holding(&given.thumbprint).await.unwrap() {
                 let certificate = matches!(held.state, CertificateState::Revoked | CertificateState::Retired);
                 let device = matches!(held.device_state, DeviceState::Revoked | DeviceState::Retired);
                 if certificate || device {
@@ -359,12 +359,12 @@ impl HistoryLife {
     }
 
     async fn check(&mut self, step: HistoryStep) {
-        let ledger = &self.kept.house.ledger;
+        let ledger = &self.kept.fixture.ledger;
         let head = ledger.feed_head().await.unwrap();
         assert!(head >= self.head, "the feed went back after {step:?}");
         self.head = head;
-        assert_eq!(self.kept.house.folded().await.seq(), head, "after {step:?}");
-        self.kept.house.audited().await;
+        assert_eq!(self.kept.fixture.folded().await.seq(), head, "after {step:?}");
+        self.kept.fixture.audited().await;
         let status = StatusCache::load(ledger.clone(), self.now).await.unwrap();
         let denials = ledger.denials(self.now).await.unwrap();
         let listed = self.listed().await;
@@ -401,7 +401,7 @@ impl HistoryLife {
         let tenants = ledger.tenants().await.unwrap();
         assert_eq!(tenants[0].state == TenantState::Suspended, self.is_tenant_stopped, "after {step:?}");
         for (device, moment) in &self.signed_out {
-            let known = ledger.tokens_before(&self.kept.house.tenant, device).await.unwrap();
+            let known = ledger.tokens_before(&self.kept.fixture.tenant, device).await.unwrap();
             assert!(known > Some(*moment), "{device} is signed in again after {step:?}");
         }
         let blocked = ledger.blocked_keys().await.unwrap();
@@ -411,12 +411,12 @@ impl HistoryLife {
 
     async fn is_blocked_for_ever(&self, step: HistoryStep) {
         let Some(key) = self.blocked.iter().next() else { return };
-        let house = &self.kept.house;
-        let invited = house.invite("受付PC", self.now).await;
+        let fixture = &self.kept.fixture;
+        let invited = fixture.invite("受付PC", self.now).await;
         let mut intent =
-            house.intent(&DeviceId::random(&house.entropy), house.by_invitation(&invited.id), self.now);
+            fixture.intent(&DeviceId::random(&fixture.entropy), fixture.by_invitation(&invited.id), self.now);
         intent.key_hash = *key;
-        assert!(matches!(house.ledger.group(intent).await, Err(LedgerError::Refused(_))), "after {step:?}");
+        assert!(matches!(fixture.ledger.group(intent).await, Err(LedgerError::Refused(_))), "after {step:?}");
     }
 
     async fn listed(&self) -> HashSet<Serial> {
@@ -426,7 +426,7 @@ impl HistoryLife {
             let mut visit = |ended: tegata_storage::EndedCertificate| {
                 listed.insert(ended.serial);
             };
-            self.kept.house.ledger.ended(&issuer, 0, self.now, &mut visit).await.unwrap();
+            self.kept.fixture.ledger.ended(&issuer, 0, self.now, &mut visit).await.unwrap();
         }
         listed
     }

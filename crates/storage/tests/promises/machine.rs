@@ -1,7 +1,7 @@
 //! The state machine of certificates under any interleaving: what must hold after every step.
 
 use crate::engines::{EnginePlace, runtime};
-use crate::house::{DAY, GRACE, LedgerFixture, day, operator};
+use crate::fixture::{DAY, GRACE, LedgerFixture, day, operator};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::collections::HashMap;
@@ -81,7 +81,7 @@ fn step() -> impl Strategy<Value = MachineStep> {
 
 /// Two devices in one house, and the clock on its wall.
 struct MachineLife {
-    house: LedgerFixture,
+    fixture: LedgerFixture,
     status: Arc<StatusCache>,
     now: Timestamp,
     devices: [Enrolled; 2],
@@ -100,12 +100,12 @@ struct Enrolled {
 }
 
 async fn live(place: EnginePlace, steps: &[(usize, MachineStep)]) {
-    let house = LedgerFixture::open(place).await;
-    let devices = [enrol(&house).await, enrol(&house).await];
-    let status = StatusCache::load(house.ledger.clone(), day(0)).await.unwrap();
-    let entries = house.audited().await;
+    let fixture = LedgerFixture::open(place).await;
+    let devices = [enroll(&fixture).await, enroll(&fixture).await];
+    let status = StatusCache::load(fixture.ledger.clone(), day(0)).await.unwrap();
+    let entries = fixture.audited().await;
     let mut life = MachineLife {
-        house,
+        fixture,
         status,
         now: day(0),
         devices,
@@ -123,25 +123,25 @@ async fn live(place: EnginePlace, steps: &[(usize, MachineStep)]) {
         life.entries += life.take(device, step).await;
         life.check(step).await;
     }
-    life.house.ledger.close().await;
-    life.house.place.clear().await;
+    life.fixture.ledger.close().await;
+    life.fixture.place.clear().await;
 }
 
-async fn enrol(house: &LedgerFixture) -> Enrolled {
-    let invitation = house.invite("受付PC", day(0)).await.id;
-    let id = DeviceId::random(&house.entropy);
-    let intent = house.intent(&id, house.by_invitation(&invitation), day(0));
+async fn enroll(fixture: &LedgerFixture) -> Enrolled {
+    let invitation = fixture.invite("受付PC", day(0)).await.id;
+    let id = DeviceId::random(&fixture.entropy);
+    let intent = fixture.intent(&id, fixture.by_invitation(&invitation), day(0));
     let key_hash = intent.key_hash;
-    house.ledger.group(intent).await.unwrap();
+    fixture.ledger.group(intent).await.unwrap();
     Enrolled { id, invitation, key_hash }
 }
 
 impl MachineLife {
     /// Takes the step and gives how many certificates, devices or tokens it moved: as many audit entries are due.
     async fn take(&mut self, device: usize, step: MachineStep) -> u64 {
-        let (house, now) = (&self.house, self.now);
+        let (fixture, now) = (&self.fixture, self.now);
         let Enrolled { id, invitation, key_hash } = &self.devices[device];
-        let certificates = house.certificates(id).await;
+        let certificates = fixture.certificates(id).await;
         let picked = |pick: usize| {
             let newest_first = certificates.len().checked_sub(1 + pick % certificates.len().max(1));
             newest_first.map(|index| &certificates[index])
@@ -151,9 +151,9 @@ impl MachineLife {
         let reserved = certificates.iter().filter(|one| one.state == Reserved).count() as u64;
         match step {
             MachineStep::Again => {
-                let mut intent = house.intent(id, IssuanceRight::Again(invitation.clone()), now);
+                let mut intent = fixture.intent(id, IssuanceRight::Again(invitation.clone()), now);
                 intent.key_hash = *key_hash;
-                match house.ledger.group(intent).await {
+                match fixture.ledger.group(intent).await {
                     Ok(_) => 1 + reserved,
                     Err(_) => 0,
                 }
@@ -163,22 +163,22 @@ impl MachineLife {
                 let start = certificates.iter().position(|one| one.thumbprint() == Some(from));
                 let pending = certificates.iter().skip(start.map_or(0, |start| start + 1));
                 let superseded = pending.filter(|one| !is_over(one.state)).count() as u64;
-                match house.ledger.group(house.intent(id, IssuanceRight::Renewal(from), now)).await {
+                match fixture.ledger.group(fixture.intent(id, IssuanceRight::Renewal(from), now)).await {
                     Ok(_) => 1 + superseded,
                     Err(_) => 0,
                 }
             }
             MachineStep::Complete(pick) => {
                 let Some(certificate) = picked(pick) else { return 0 };
-                let signed = house.signed(id, certificate.serial, now);
+                let signed = fixture.signed(id, certificate.serial, now);
                 let thumbprint = signed.thumbprint;
-                let done = count(&house.ledger.group(signed).await);
+                let done = count(&fixture.ledger.group(signed).await);
                 self.issued.extend((done == 1).then_some(thumbprint));
                 done
             }
             MachineStep::Deliver(pick) => {
                 let print = print(pick);
-                let delivered = house
+                let delivered = fixture
                     .write(now, async |transaction| transaction.mark_delivered(&print, &operator()).await)
                     .await;
                 u64::from(delivered.unwrap())
@@ -186,39 +186,39 @@ impl MachineLife {
             MachineStep::Use(pick) => {
                 let print = print(pick);
                 // Doors ask before they note.
-                match house.ledger.holding(&print).await.unwrap() {
+                match fixture.ledger.holding(&print).await.unwrap() {
                     Some(held) if held.standing(now) == Standing::Good => {
-                        let first = house.present(&print, now).await;
+                        let first = fixture.present(&print, now).await;
                         self.used.extend(first.then_some((print, now)));
                         u64::from(first)
                     }
                     _ => 0,
                 }
             }
-            MachineStep::RetireDue => house.retire_due(now).await as u64,
+            MachineStep::RetireDue => fixture.retire_due(now).await as u64,
             MachineStep::Abandon => {
                 let before = now.minus(DAY);
                 let abandoned =
-                    house.write(now, async |transaction| transaction.abandon_reserved(before).await).await;
+                    fixture.write(now, async |transaction| transaction.abandon_reserved(before).await).await;
                 abandoned.unwrap() as u64
             }
-            MachineStep::Suspend => count(&house.act(id, DeviceAction::Suspend, now).await),
-            MachineStep::Resume => count(&house.act(id, DeviceAction::Resume, now).await),
-            MachineStep::Revoke => count(&house.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
-            MachineStep::Retire => count(&house.act(id, DeviceAction::Retire, now).await),
-            MachineStep::SuspendTenant => count(&house.act_on_tenant(TenantAction::Suspend, now).await),
-            MachineStep::ResumeTenant => count(&house.act_on_tenant(TenantAction::Resume, now).await),
+            MachineStep::Suspend => count(&fixture.act(id, DeviceAction::Suspend, now).await),
+            MachineStep::Resume => count(&fixture.act(id, DeviceAction::Resume, now).await),
+            MachineStep::Revoke => count(&fixture.act(id, DeviceAction::Revoke(KeyCompromise), now).await),
+            MachineStep::Retire => count(&fixture.act(id, DeviceAction::Retire, now).await),
+            MachineStep::SuspendTenant => count(&fixture.act_on_tenant(TenantAction::Suspend, now).await),
+            MachineStep::ResumeTenant => count(&fixture.act_on_tenant(TenantAction::Resume, now).await),
             MachineStep::SignOut(all) => {
                 let of = if all {
-                    TokenHolder::Tenant(house.tenant.clone())
+                    TokenHolder::Tenant(fixture.tenant.clone())
                 } else {
                     TokenHolder::Device(id.clone())
                 };
-                count(&house.sign_out(&of, now).await)
+                count(&fixture.sign_out(&of, now).await)
             }
             MachineStep::DenyToken(name) => {
                 let jti = format!("token-{name}");
-                let denied = house
+                let denied = fixture
                     .write(now, async |transaction| {
                         transaction.deny_token(&jti, now.plus(DAY), id, &operator()).await
                     })
@@ -233,13 +233,13 @@ impl MachineLife {
     }
 
     async fn check(&mut self, step: MachineStep) {
-        assert_eq!(self.house.audited().await, self.entries, "one entry a change after {step:?}");
+        assert_eq!(self.fixture.audited().await, self.entries, "one entry a change after {step:?}");
         self.status.catch_up(self.now).await.unwrap();
-        let mut folded = self.house.folded().await;
+        let mut folded = self.fixture.folded().await;
         folded.forget(self.now);
-        assert_eq!(self.house.ledger.denials(self.now).await.unwrap(), folded, "after {step:?}");
+        assert_eq!(self.fixture.ledger.denials(self.now).await.unwrap(), folded, "after {step:?}");
         for thumbprint in &self.issued {
-            let held = self.house.ledger.holding(thumbprint).await.unwrap();
+            let held = self.fixture.ledger.holding(thumbprint).await.unwrap();
             self.check_standing(&held.expect("a certificate has its row"), step).await;
         }
         for device in &self.devices {
@@ -252,10 +252,10 @@ impl MachineLife {
     /// Nothing moves but forward, and nothing comes back from where there is no way back.
     async fn check_ways(&mut self, step: MachineStep) {
         for Enrolled { id, .. } in &self.devices {
-            let state = self.house.ledger.device(id).await.unwrap().unwrap().state;
+            let state = self.fixture.ledger.device(id).await.unwrap().unwrap().state;
             let before = self.stood.insert(id.clone(), state).unwrap_or(state);
             assert!(before == state || before.may_become(state), "{before} → {state} after {step:?}");
-            for certificate in self.house.certificates(id).await {
+            for certificate in self.fixture.certificates(id).await {
                 let state = certificate.state;
                 let place = (id.clone(), certificate.generation);
                 let before = self.certificates.insert(place, state).unwrap_or(state);
@@ -279,8 +279,8 @@ impl MachineLife {
     }
 
     async fn check_device(&self, id: &DeviceId, step: MachineStep) {
-        let device = self.house.ledger.device(id).await.unwrap().unwrap();
-        let certificates = self.house.certificates(id).await;
+        let device = self.fixture.ledger.device(id).await.unwrap().unwrap();
+        let certificates = self.fixture.certificates(id).await;
         let generations: Vec<_> = certificates.iter().map(|one| one.generation).collect();
         assert_eq!(generations, (1..=device.generation).collect::<Vec<_>>(), "after {step:?}");
         let in_use: Vec<_> = certificates.iter().filter(|one| one.state == InUse).collect();
@@ -300,13 +300,13 @@ impl MachineLife {
 
     /// Whatever is over and not expired is on the list, and nothing else.
     async fn check_list(&self) {
-        let mut listed: Vec<_> = self.house.ended(self.now).await;
+        let mut listed: Vec<_> = self.fixture.ended(self.now).await;
         listed.sort_by_key(|one| one.serial);
         let mut expected = Vec::new();
         for device in &self.devices {
-            let state = self.house.ledger.device(&device.id).await.unwrap().unwrap().effective_state();
+            let state = self.fixture.ledger.device(&device.id).await.unwrap().unwrap().effective_state();
             let over = |one: &Certificate| is_over(one.state) || state != DeviceState::Active;
-            let certificates = self.house.certificates(&device.id).await;
+            let certificates = self.fixture.certificates(&device.id).await;
             let current = certificates.into_iter().filter(|one| one.not_after >= self.now && over(one));
             expected.extend(current.map(|one| one.serial));
         }

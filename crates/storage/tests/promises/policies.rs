@@ -1,7 +1,7 @@
 //! Policies: rules of a tenant and of its sites, and the last place that is left goes to one.
 
 use crate::engines::on_both_engines;
-use crate::house::{DAY, LedgerFixture, YEAR, day, guarded, operator, refusal};
+use crate::fixture::{DAY, LedgerFixture, YEAR, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::InvitationCode;
 use tegata_core::{
@@ -86,100 +86,100 @@ fn places(devices: u32) -> EnrollmentPolicy {
 }
 
 on_both_engines! {
-    async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(house: LedgerFixture) {
-        let before = house.audited().await;
-        let [everywhere, here] = [house.everywhere(), house.here()];
+    async fn rules_hold_where_they_were_put_and_each_change_is_audited_once(fixture: LedgerFixture) {
+        let before = fixture.audited().await;
+        let [everywhere, here] = [fixture.everywhere(), fixture.here()];
         let strict = EnrollmentPolicy {
             networks: Some(vec!["192.0.2.0/24".parse().unwrap()]),
             approval: true,
             ..places(3)
         };
-        assert!(house.set(&everywhere, &strict).await.unwrap());
-        assert!(!house.set(&everywhere, &strict).await.unwrap(), "they are in force already");
-        assert!(house.set(&here, &places(1)).await.unwrap());
-        assert_eq!(house.own_rules(&everywhere).await, strict);
+        assert!(fixture.set(&everywhere, &strict).await.unwrap());
+        assert!(!fixture.set(&everywhere, &strict).await.unwrap(), "they are in force already");
+        assert!(fixture.set(&here, &places(1)).await.unwrap());
+        assert_eq!(fixture.own_rules(&everywhere).await, strict);
         assert_eq!(
-            house.ledger.policies().await.unwrap(),
+            fixture.ledger.policies().await.unwrap(),
             [(everywhere.clone(), strict.clone()), (here.clone(), places(1))]
         );
-        let invited = house.invite("受付PC", day(0)).await;
-        let by_code = house.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
+        let invited = fixture.invite("受付PC", day(0)).await;
+        let by_code = fixture.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
         let both = EffectivePolicy { tenant: strict, site: places(1) };
         assert_eq!(by_code.policies, both, "whoever is invited is judged by both");
-        assert_eq!(house.ledger.invitation(&invited.id).await.unwrap().unwrap().policies, both);
-        assert!(house.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
-        assert!(!house.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
-        assert_eq!(house.ledger.policies().await.unwrap(), [(here, places(1))]);
-        let actions = house.actions_after(before).await;
+        assert_eq!(fixture.ledger.invitation(&invited.id).await.unwrap().unwrap().policies, both);
+        assert!(fixture.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
+        assert!(!fixture.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
+        assert_eq!(fixture.ledger.policies().await.unwrap(), [(here, places(1))]);
+        let actions = fixture.actions_after(before).await;
         let actions: Vec<_> = actions.iter().filter(|action| action.starts_with("policy")).collect();
         assert_eq!(actions, ["policy.set", "policy.set", "policy.cleared"]);
     }
 
-    async fn nobody_writes_rules_for_anothers_site(house: LedgerFixture) {
-        let stranger = Tenant::new(TenantId::random(&house.entropy), "みどり薬局");
-        house.write(day(0), async |transaction| transaction.add_tenant(&stranger, &operator()).await).await.unwrap();
-        let theirs = house.site_of(&stranger.id).await;
-        let before = house.audited().await;
+    async fn nobody_writes_rules_for_anothers_site(fixture: LedgerFixture) {
+        let stranger = Tenant::new(TenantId::random(&fixture.entropy), "みどり薬局");
+        fixture.write(day(0), async |transaction| transaction.add_tenant(&stranger, &operator()).await).await.unwrap();
+        let theirs = fixture.site_of(&stranger.id).await;
+        let before = fixture.audited().await;
         for wrong in [
-            PolicyPlace { site: Some(theirs), ..house.everywhere() },
-            PolicyPlace { tenant: stranger.id.clone(), site: Some(house.site.clone()) },
-            PolicyPlace { tenant: TenantId::random(&house.entropy), site: None },
+            PolicyPlace { site: Some(theirs), ..fixture.everywhere() },
+            PolicyPlace { tenant: stranger.id.clone(), site: Some(fixture.site.clone()) },
+            PolicyPlace { tenant: TenantId::random(&fixture.entropy), site: None },
         ] {
-            assert!(guarded(&house.set(&wrong, &places(1)).await));
+            assert!(guarded(&fixture.set(&wrong, &places(1)).await));
         }
-        assert_eq!(house.audited().await, before);
+        assert_eq!(fixture.audited().await, before);
     }
 
-    async fn of_many_at_once_as_many_are_served_as_there_are_places(house: LedgerFixture) {
-        house.set(&house.here(), &places(3)).await.unwrap();
-        assert_eq!(house.served(&house.site, 16).await, 3);
-        assert_eq!(house.served(&house.site, 2).await, 0);
-        house.set(&house.here(), &places(4)).await.unwrap();
-        assert_eq!(house.served(&house.site, 2).await, 1, "the last place goes to one");
+    async fn of_many_at_once_as_many_are_served_as_there_are_places(fixture: LedgerFixture) {
+        fixture.set(&fixture.here(), &places(3)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 16).await, 3);
+        assert_eq!(fixture.served(&fixture.site, 2).await, 0);
+        fixture.set(&fixture.here(), &places(4)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 2).await, 1, "the last place goes to one");
     }
 
-    async fn a_tenants_places_are_those_of_all_its_sites_and_a_site_has_no_more(house: LedgerFixture) {
-        let other = house.site_of(&house.tenant).await;
-        house.set(&house.everywhere(), &places(5)).await.unwrap();
-        house.set(&house.here(), &places(2)).await.unwrap();
-        assert_eq!(house.served(&house.site, 6).await, 2);
-        assert_eq!(house.served(&other, 6).await, 3);
-        house.set(&house.here(), &places(100)).await.unwrap();
-        assert_eq!(house.served(&house.site, 1).await, 0, "a site's rule is no way past its tenant's");
+    async fn a_tenants_places_are_those_of_all_its_sites_and_a_site_has_no_more(fixture: LedgerFixture) {
+        let other = fixture.site_of(&fixture.tenant).await;
+        fixture.set(&fixture.everywhere(), &places(5)).await.unwrap();
+        fixture.set(&fixture.here(), &places(2)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 6).await, 2);
+        assert_eq!(fixture.served(&other, 6).await, 3);
+        fixture.set(&fixture.here(), &places(100)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 1).await, 0, "a site's rule is no way past its tenant's");
     }
 
-    async fn a_place_is_free_again_when_its_device_can_no_longer_come(house: LedgerFixture) {
-        house.set(&house.here(), &places(1)).await.unwrap();
-        let (device, _) = house.enrol(day(0)).await;
-        assert_eq!(house.served(&house.site, 1).await, 0);
-        house.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
-        assert_eq!(house.served(&house.site, 1).await, 0, "it may come back");
-        house.act(&device, DeviceAction::Retire, day(0)).await.unwrap();
-        assert_eq!(house.served(&house.site, 1).await, 1);
+    async fn a_place_is_free_again_when_its_device_can_no_longer_come(fixture: LedgerFixture) {
+        fixture.set(&fixture.here(), &places(1)).await.unwrap();
+        let (device, _) = fixture.enroll(day(0)).await;
+        assert_eq!(fixture.served(&fixture.site, 1).await, 0);
+        fixture.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 1).await, 0, "it may come back");
+        fixture.act(&device, DeviceAction::Retire, day(0)).await.unwrap();
+        assert_eq!(fixture.served(&fixture.site, 1).await, 1);
 
-        let mut late = house.newcomer(&house.site, Role::Device).await;
+        let mut late = fixture.newcomer(&fixture.site, Role::Device).await;
         late.at = day(1).plus(YEAR);
         (late.not_before, late.not_after) = (late.at, late.at.plus(YEAR));
-        assert_eq!(refusal(house.ledger.group(house.newcomer(&house.site, Role::Device).await).await), Refusal::NoPlaceLeft);
+        assert_eq!(refusal(fixture.ledger.group(fixture.newcomer(&fixture.site, Role::Device).await).await), Refusal::NoPlaceLeft);
         late.at = late.at.plus(DAY);
-        house.ledger.group(late).await.expect("the place of a device whose certificate has ended");
+        fixture.ledger.group(late).await.expect("the place of a device whose certificate has ended");
     }
 
-    async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(house: LedgerFixture) {
-        let (device, first) = house.enrol(day(0)).await;
-        let claimed = house.newcomer(&house.site, Role::Device).await;
+    async fn a_renewal_and_a_lost_answer_need_no_place_and_gates_have_their_own(fixture: LedgerFixture) {
+        let (device, first) = fixture.enroll(day(0)).await;
+        let claimed = fixture.newcomer(&fixture.site, Role::Device).await;
         let IssuanceRight::Invitation { invitation, .. } = claimed.origin.clone() else { unreachable!() };
-        let mut again = house.intent(&claimed.device, IssuanceRight::Again(invitation), day(1));
+        let mut again = fixture.intent(&claimed.device, IssuanceRight::Again(invitation), day(1));
         again.key_hash = claimed.key_hash;
-        house.ledger.group(claimed).await.unwrap();
-        house.set(&house.everywhere(), &places(0)).await.unwrap();
-        house.set(&house.here(), &places(1)).await.unwrap();
-        house.renew(&device, first, day(1)).await.expect("who is known is not locked out");
-        house.ledger.group(again).await.expect("what was claimed is claimed");
-        assert_eq!(house.served(&house.site, 1).await, 0);
-        let gate = house.newcomer(&house.site, Role::Gate).await;
-        house.ledger.group(gate).await.expect("a gate is nobody's device");
-        let entries = house.ledger.audit_of(&device, 10).await.unwrap();
+        fixture.ledger.group(claimed).await.unwrap();
+        fixture.set(&fixture.everywhere(), &places(0)).await.unwrap();
+        fixture.set(&fixture.here(), &places(1)).await.unwrap();
+        fixture.renew(&device, first, day(1)).await.expect("who is known is not locked out");
+        fixture.ledger.group(again).await.expect("what was claimed is claimed");
+        assert_eq!(fixture.served(&fixture.site, 1).await, 0);
+        let gate = fixture.newcomer(&fixture.site, Role::Gate).await;
+        fixture.ledger.group(gate).await.expect("a gate is nobody's device");
+        let entries = fixture.ledger.audit_of(&device, 10).await.unwrap();
         assert!(entries.iter().any(|entry| entry.entry.contains(&Actor::Device(device.clone()).to_string())));
     }
 }

@@ -1,7 +1,7 @@
 //! Receivers of security events: one sender at a time, a place that never goes back, and streams that are stopped.
 
 use crate::engines::on_both_engines;
-use crate::house::{LedgerFixture, day, operator};
+use crate::fixture::{LedgerFixture, day, operator};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::security_event::{EventName, EventType, StreamStatus};
@@ -38,7 +38,7 @@ impl LedgerFixture {
 
     /// Suspends and resumes a device: two events each time.
     async fn stir(&self, times: u32) {
-        let (device, _) = self.enrol(day(0)).await;
+        let (device, _) = self.enroll(day(0)).await;
         for _ in 0..times {
             self.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
             self.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
@@ -51,24 +51,24 @@ fn change(seq: u64) -> EventName {
 }
 
 on_both_engines! {
-    async fn a_new_receiver_begins_at_the_end_of_the_feed_with_a_verification(house: LedgerFixture) {
-        let (device, _) = house.enrol(day(0)).await;
-        house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
-        let ledger = &house.ledger;
+    async fn a_new_receiver_begins_at_the_end_of_the_feed_with_a_verification(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        fixture.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+        let ledger = &fixture.ledger;
         assert!(ledger.receivers().await.unwrap().is_empty());
         assert_eq!(ledger.ask_verification("siem", "", Duration::ZERO, day(1)).await.unwrap(), VerificationAsked::Unknown);
         let row = ledger.claim_receiver(SIEM, "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
         assert_eq!((row.seq(), row.waiting, row.place().issued), (1, 1, None));
         let notices = ledger.notices("siem").await.unwrap();
         assert_eq!((notices[0].kind, notices[0].payload.to_string()), (EventType::Verification, "{}".into()));
-        house.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
+        fixture.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
         ledger.introduce_receiver("siem", false, day(1)).await.unwrap();
         let row = ledger.claim_receiver(SIEM, "one", day(1).plus(LEASE), day(1)).await.unwrap().unwrap();
         assert_eq!((row.seq(), row.waiting), (1, 1), "it begins once");
     }
 
-    async fn of_two_senders_one_sends_and_the_other_when_the_first_is_gone(house: LedgerFixture) {
-        let (ledger, now) = (&house.ledger, day(1));
+    async fn of_two_senders_one_sends_and_the_other_when_the_first_is_gone(fixture: LedgerFixture) {
+        let (ledger, now) = (&fixture.ledger, day(1));
         let later = now.plus(LEASE).plus(Duration::from_millis(1));
         let claim = async |sender: &str, at: Timestamp| ledger.claim_receiver(SIEM, sender, at.plus(LEASE), at).await.unwrap();
         let pass = async |sender: &str, seq, at: Timestamp| {
@@ -83,15 +83,15 @@ on_both_engines! {
         assert!(!pass("one", 7, later).await, "it was overtaken and learns of it");
         assert!(pass("two", 6, later).await);
         assert!(pass("two", 3, later).await);
-        assert_eq!(house.siem().await.seq(), 6, "never backwards");
+        assert_eq!(fixture.siem().await.seq(), 6, "never backwards");
     }
 
-    async fn failures_are_remembered_from_the_first_until_one_succeeds(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn failures_are_remembered_from_the_first_until_one_succeeds(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let note = async |delivery, at| {
             assert!(ledger.note_delivery(("siem", "one"), delivery, day(9), at).await.unwrap());
-            house.siem().await
+            fixture.siem().await
         };
         note(DeliveryOutcome::Failed("away".into()), day(2)).await;
         let row = note(DeliveryOutcome::Failed("still away".into()), day(3)).await;
@@ -104,8 +104,8 @@ on_both_engines! {
         assert_eq!(row.rejections, 1, "it is not forgotten");
     }
 
-    async fn of_two_verifications_each_is_sent_whatever_comes_between(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn of_two_verifications_each_is_sent_whatever_comes_between(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         ledger.claim_receiver(SIEM, "one", day(9), day(1)).await.unwrap();
         let first = ledger.notices("siem").await.unwrap();
         let ask = async |state: &str, interval| ledger.ask_verification("siem", state, interval, day(2)).await.unwrap();
@@ -121,70 +121,70 @@ on_both_engines! {
         assert_eq!(ask("", Duration::ZERO).await, VerificationAsked::TooOften, "they do not pile up without end");
     }
 
-    async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn what_is_acknowledged_out_of_turn_is_remembered_until_its_turn(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
-        house.stir(3).await;
-        house.take(0, vec![change(3), change(5), change(99)]).await;
+        fixture.stir(3).await;
+        fixture.take(0, vec![change(3), change(5), change(99)]).await;
         let mut known = ledger.acknowledged("siem").await.unwrap();
         known.sort_by_key(|told| told.jti(""));
         assert_eq!(known, [change(3), change(5)], "nobody acknowledges what has not happened");
-        house.take(4, vec![change(4)]).await;
+        fixture.take(4, vec![change(4)]).await;
         assert_eq!(ledger.acknowledged("siem").await.unwrap(), [change(5)]);
-        house.take(2, vec![]).await;
-        assert_eq!(house.siem().await.seq(), 4, "never backwards");
-        house.take(6, vec![]).await;
+        fixture.take(2, vec![]).await;
+        assert_eq!(fixture.siem().await.seq(), 4, "never backwards");
+        fixture.take(6, vec![]).await;
         assert!(ledger.acknowledged("siem").await.unwrap().is_empty());
-        assert_eq!(house.siem().await.heard_at(), Some(day(3)));
+        assert_eq!(fixture.siem().await.heard_at(), Some(day(3)));
     }
 
-    async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(house: LedgerFixture) {
-        let ledger = &house.ledger;
-        assert_eq!(house.flow(StreamStatus::Paused, true, day(0)).await, StreamChange::Unknown);
+    async fn a_paused_stream_keeps_its_place_and_a_disabled_one_begins_anew(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
+        assert_eq!(fixture.flow(StreamStatus::Paused, true, day(0)).await, StreamChange::Unknown);
         ledger.introduce_receiver("siem", true, day(0)).await.unwrap();
-        let begun = house.siem().await.place();
-        house.flow(StreamStatus::Paused, false, day(1)).await;
-        house.stir(1).await;
-        house.flow(StreamStatus::Enabled, false, day(1)).await;
-        assert_eq!((house.siem().await.place(), house.siem().await.behind(2)), (begun, 2), "all of it is held");
-        house.flow(StreamStatus::Disabled, false, day(1)).await;
-        house.stir(1).await;
-        assert_eq!(house.siem().await.behind(4), 0, "it waits for nothing");
-        house.flow(StreamStatus::Enabled, false, day(1)).await;
-        let row = house.siem().await;
+        let begun = fixture.siem().await.place();
+        fixture.flow(StreamStatus::Paused, false, day(1)).await;
+        fixture.stir(1).await;
+        fixture.flow(StreamStatus::Enabled, false, day(1)).await;
+        assert_eq!((fixture.siem().await.place(), fixture.siem().await.behind(2)), (begun, 2), "all of it is held");
+        fixture.flow(StreamStatus::Disabled, false, day(1)).await;
+        fixture.stir(1).await;
+        assert_eq!(fixture.siem().await.behind(4), 0, "it waits for nothing");
+        fixture.flow(StreamStatus::Enabled, false, day(1)).await;
+        let row = fixture.siem().await;
         assert_eq!((row.seq(), row.dropped), (4, 0));
         assert!(row.place().issued > begun.issued);
         assert_eq!(row.waiting, 1, "what the receiver does itself it is not told");
-        let actions = house.actions_after(0).await;
+        let actions = fixture.actions_after(0).await;
         let said: Vec<_> = actions.iter().filter(|action| action.starts_with("stream.")).collect();
         assert_eq!(said, ["stream.paused", "stream.enabled", "stream.disabled", "stream.enabled"]);
     }
 
-    async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(house: LedgerFixture) {
-        house.ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
-        house.flow(StreamStatus::Paused, true, day(1)).await;
-        assert_eq!(house.flow(StreamStatus::Enabled, false, day(1)).await, StreamChange::Held);
-        assert!(matches!(house.flow(StreamStatus::Paused, false, day(1)).await, StreamChange::Done(_)));
-        assert!(house.siem().await.is_held(), "saying the same takes nothing away from it");
-        house.flow(StreamStatus::Enabled, true, day(1)).await;
-        let told: Vec<_> = house.ledger.notices("siem").await.unwrap();
+    async fn what_the_operator_stopped_the_receiver_cannot_let_go_on(fixture: LedgerFixture) {
+        fixture.ledger.introduce_receiver("siem", false, day(0)).await.unwrap();
+        fixture.flow(StreamStatus::Paused, true, day(1)).await;
+        assert_eq!(fixture.flow(StreamStatus::Enabled, false, day(1)).await, StreamChange::Held);
+        assert!(matches!(fixture.flow(StreamStatus::Paused, false, day(1)).await, StreamChange::Done(_)));
+        assert!(fixture.siem().await.is_held(), "saying the same takes nothing away from it");
+        fixture.flow(StreamStatus::Enabled, true, day(1)).await;
+        let told: Vec<_> = fixture.ledger.notices("siem").await.unwrap();
         let statuses: Vec<_> = told[1..].iter().map(|notice| notice.payload["status"].clone()).collect();
         assert_eq!(statuses, ["paused", "enabled"]);
         assert!(told[1..].iter().all(|notice| notice.kind == EventType::StreamUpdated));
-        assert!(matches!(house.flow(StreamStatus::Disabled, false, day(1)).await, StreamChange::Done(_)));
+        assert!(matches!(fixture.flow(StreamStatus::Disabled, false, day(1)).await, StreamChange::Done(_)));
     }
 
-    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(house: LedgerFixture) {
-        let ledger = &house.ledger;
-        let (device, first) = house.enrol(day(0)).await;
-        house.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
-        house.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
-        let second = house.renew(&device, first, day(2)).await.unwrap();
+    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
+        let (device, first) = fixture.enroll(day(0)).await;
+        fixture.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
+        fixture.act(&device, DeviceAction::Resume, day(1)).await.unwrap();
+        let second = fixture.renew(&device, first, day(2)).await.unwrap();
         let ends = ledger.ends().await.unwrap();
         let page = ledger.issued_after(0, ends.audit).await.unwrap();
         let told: Vec<_> = page.issued.iter().map(|one| (one.thumbprint, one.after, one.is_renewal)).collect();
         assert_eq!((told, page.until), (vec![(first, 0, false), (second, 2, true)], ends.audit));
-        assert!(page.issued.iter().all(|one| one.device == device && one.tenant == house.tenant));
+        assert!(page.issued.iter().all(|one| one.device == device && one.tenant == fixture.tenant));
         let rest = ledger.issued_after(page.issued[1].entry, ends.audit).await.unwrap();
         assert_eq!((rest.issued.len(), rest.until), (0, ends.audit));
     }

@@ -2,7 +2,7 @@
 //! heard of it.
 
 use crate::engines::{EnginePlace, run};
-use crate::house::{DAY, LedgerFixture, day, operator};
+use crate::fixture::{DAY, LedgerFixture, day, operator};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
@@ -20,14 +20,14 @@ use tempfile::TempDir;
 
 /// A house with a revocation log on what stands for another disk.
 pub(crate) struct KeptAnswer {
-    pub(crate) house: LedgerFixture,
+    pub(crate) fixture: LedgerFixture,
     disk: TempDir,
 }
 
 impl KeptAnswer {
     pub(crate) async fn open(place: EnginePlace) -> Self {
         let mut kept =
-            Self { house: LedgerFixture::open(place).await, disk: tempfile::tempdir().expect("a disk") };
+            Self { fixture: LedgerFixture::open(place).await, disk: tempfile::tempdir().expect("a disk") };
         kept.reopen(day(0)).await.expect("a ledger that begins a log");
         kept
     }
@@ -38,47 +38,47 @@ impl KeptAnswer {
 
     /// Opens the ledger again, as a server that starts.
     pub(crate) async fn reopen(&mut self, now: Timestamp) -> Result<()> {
-        self.house.ledger.close().await;
-        self.house.ledger = self.open_another(now).await?;
+        self.fixture.ledger.close().await;
+        self.fixture.ledger = self.open_another(now).await?;
         Ok(())
     }
 
     /// Another process.
     pub(crate) async fn open_another(&self, now: Timestamp) -> Result<Ledger> {
-        let (log, url) = (self.log(), self.house.place.url());
+        let (log, url) = (self.log(), self.fixture.place.url());
         let installation = Installation::parse("tegata.example.jp").expect("a name");
         let place = LogPlace { file: &log, installation: &installation };
-        Ledger::open_with(&url, &place, now, &self.house.entropy).await
+        Ledger::open_with(&url, &place, now, &self.fixture.entropy).await
     }
 
     /// Stops, restores the backup, and starts.
     pub(crate) async fn restore(&mut self, now: Timestamp) -> Result<()> {
-        self.house.ledger.close().await;
-        self.house.place.restore().await;
+        self.fixture.ledger.close().await;
+        self.fixture.place.restore().await;
         self.reopen(now).await
     }
 
     pub(crate) async fn clear(self) {
-        self.house.ledger.close().await;
-        self.house.place.clear().await;
+        self.fixture.ledger.close().await;
+        self.fixture.place.clear().await;
     }
 
     async fn stop(&self, device: &DeviceId, action: DeviceAction, now: Timestamp) {
-        self.house.act(device, action, now).await.expect("a stopped device");
+        self.fixture.act(device, action, now).await.expect("a stopped device");
     }
 
     async fn state(&self, device: &DeviceId) -> Option<DeviceState> {
-        self.house.ledger.device(device).await.unwrap().map(|device| device.state)
+        self.fixture.ledger.device(device).await.unwrap().map(|device| device.state)
     }
 
     async fn serial(&self, device: &DeviceId) -> Serial {
-        self.house.certificates(device).await.last().expect("a certificate").serial
+        self.fixture.certificates(device).await.last().expect("a certificate").serial
     }
 
     /// Why the list names it, and the responder says the same.
     async fn listed(&self, serial: &Serial, now: Timestamp) -> Option<Option<RevocationReason>> {
-        let listed = self.house.ended(now).await.into_iter().find(|ended| ended.serial == *serial);
-        let said = self.house.said(serial).await.flatten();
+        let listed = self.fixture.ended(now).await.into_iter().find(|ended| ended.serial == *serial);
+        let said = self.fixture.said(serial).await.flatten();
         assert_eq!(
             listed.as_ref().map(|ended| ended.reason),
             said.map(|ended| ended.reason),
@@ -116,55 +116,55 @@ macro_rules! on_both_engines {
 
 on_both_engines! {
     async fn refresh_tokens_of_before_the_backup_are_not_believed(kept: KeptAnswer) {
-        let session = kept.house.session().await;
-        let (stopped, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
-        kept.house.refresh(&session, &session.first, day(1)).await;
+        let session = kept.fixture.session().await;
+        let (stopped, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
+        kept.fixture.refresh(&session, &session.first, day(1)).await;
         kept.stop(&stopped, DeviceAction::Suspend, day(1)).await;
         kept.restore(day(1)).await.unwrap();
-        let (rotation, _) = kept.house.refresh(&session, &session.first, day(1)).await;
+        let (rotation, _) = kept.fixture.refresh(&session, &session.first, day(1)).await;
         assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
     }
 
     async fn a_restore_that_lacks_no_revocation_is_one_as_soon_as_an_operator_says_so(kept: KeptAnswer) {
-        let session = kept.house.session().await;
-        let secret = bytes(&kept.house.entropy);
-        kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
-        kept.house.place.backup().await;
-        let next = kept.house.ledger.status_head().await.unwrap().next;
-        kept.house.enrol(day(1)).await;
-        kept.house.refresh(&session, &session.first, day(1)).await;
+        let session = kept.fixture.session().await;
+        let secret = bytes(&kept.fixture.entropy);
+        kept.fixture.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
+        kept.fixture.place.backup().await;
+        let next = kept.fixture.ledger.status_head().await.unwrap().next;
+        kept.fixture.enroll(day(1)).await;
+        kept.fixture.refresh(&session, &session.first, day(1)).await;
         kept.restore(day(1)).await.unwrap();
-        let head = kept.house.ledger.status_head().await.unwrap();
+        let head = kept.fixture.ledger.status_head().await.unwrap();
         assert!(head.next == next && head.secret == Some(secret), "nothing tells that a place is given once more");
-        kept.house.ledger.note_restored(&operator(), day(1)).await.unwrap();
-        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
-        let (rotation, _) = kept.house.refresh(&session, &session.first, day(1)).await;
+        kept.fixture.ledger.note_restored(&operator(), day(1)).await.unwrap();
+        assert_eq!(kept.fixture.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
+        let (rotation, _) = kept.fixture.refresh(&session, &session.first, day(1)).await;
         assert_eq!(rotation, Rotation::Refused, "it had been replaced");
     }
 
     async fn status_lists_of_before_the_backup_are_not_gone_on_with(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        let secret = bytes(&kept.house.entropy);
-        kept.house.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        let secret = bytes(&kept.fixture.entropy);
+        kept.fixture.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
         kept.reopen(day(1)).await.unwrap();
-        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, Some(secret), "nothing was lost");
-        kept.house.place.backup().await;
-        kept.house.enrol(day(1)).await;
+        assert_eq!(kept.fixture.ledger.status_head().await.unwrap().secret, Some(secret), "nothing was lost");
+        kept.fixture.place.backup().await;
+        kept.fixture.enroll(day(1)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.restore(day(2)).await.unwrap();
-        assert_eq!(kept.house.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
+        assert_eq!(kept.fixture.ledger.status_head().await.unwrap().secret, None, "another list has the same places");
     }
 
     async fn what_was_stopped_after_the_backup_stays_stopped(kept: KeptAnswer) {
         let mut known = Vec::new();
         for _ in 0..5 {
-            known.push(kept.house.enrol(day(0)).await);
+            known.push(kept.fixture.enroll(day(0)).await);
         }
         let resting = another_issuer(&kept).await;
         kept.stop(&known[3].0, DeviceAction::Suspend, day(0)).await;
         publish(&kept, 7).await;
-        kept.house.place.backup().await;
+        kept.fixture.place.backup().await;
 
         kept.stop(&known[0].0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
         revoke(&kept, &known[1].1, day(1)).await;
@@ -172,26 +172,26 @@ on_both_engines! {
         kept.stop(&known[2].0, DeviceAction::Resume, day(1)).await;
         kept.stop(&known[3].0, DeviceAction::Resume, day(1)).await;
         kept.stop(&known[4].0, DeviceAction::Suspend, day(1)).await;
-        let lost = kept.house.enrol(day(1)).await;
+        let lost = kept.fixture.enroll(day(1)).await;
         let lost_serial = kept.serial(&lost.0).await;
         kept.stop(&lost.0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
-        let held = kept.house.enrol(day(1)).await;
+        let held = kept.fixture.enroll(day(1)).await;
         let held_serial = kept.serial(&held.0).await;
         kept.stop(&held.0, DeviceAction::Suspend, day(1)).await;
-        let blocked: [u8; 32] = bytes(&kept.house.entropy);
+        let blocked: [u8; 32] = bytes(&kept.fixture.entropy);
         let now = day(1);
-        kept.house.write(now, async |writing| writing.block_key(&blocked, "found", &operator()).await).await.unwrap();
-        kept.house.write(now, async |writing| writing.deny_token("jti", day(9), &known[2].0, &operator()).await).await.unwrap();
-        kept.house.write(now, async |writing| {
+        kept.fixture.write(now, async |writing| writing.block_key(&blocked, "found", &operator()).await).await.unwrap();
+        kept.fixture.write(now, async |writing| writing.deny_token("jti", day(9), &known[2].0, &operator()).await).await.unwrap();
+        kept.fixture.write(now, async |writing| {
             writing.move_issuer(&resting, IssuerState::Resting, Superseded, "", &operator()).await?;
             writing.move_issuer(&resting, IssuerState::Revoked, KeyCompromise, "", &operator()).await
         }).await.unwrap();
-        let (before, head) = (kept.house.folded().await, kept.house.ledger.feed_head().await.unwrap());
+        let (before, head) = (kept.fixture.folded().await, kept.fixture.ledger.feed_head().await.unwrap());
 
         kept.restore(day(2)).await.unwrap();
-        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), head, "gates go on where they were");
-        assert_eq!(kept.house.ledger.crl(&kept.house.issuer, 0).await.unwrap(), None, "no list from before is shown");
-        assert_eq!(kept.house.folded().await, before);
+        assert_eq!(kept.fixture.ledger.feed_head().await.unwrap(), head, "gates go on where they were");
+        assert_eq!(kept.fixture.ledger.crl(&kept.fixture.issuer, 0).await.unwrap(), None, "no list from before is shown");
+        assert_eq!(kept.fixture.folded().await, before);
         let states = [DeviceState::Revoked, DeviceState::Active, DeviceState::Active, DeviceState::Active, DeviceState::Suspended];
         for ((device, _), state) in known.iter().zip(states) {
             assert_eq!(kept.state(device).await, Some(state));
@@ -204,118 +204,118 @@ on_both_engines! {
         for serial in [&serials[2], &held_serial] {
             assert_eq!(kept.listed(serial, day(2)).await, Some(None), "on hold");
         }
-        assert_eq!(kept.house.ended(day(2)).await.len(), 5, "and nothing else");
+        assert_eq!(kept.fixture.ended(day(2)).await.len(), 5, "and nothing else");
         is_refused_by_the_memory(&kept, &[&known[0], &known[1], &known[4]], &[&known[2], &known[3]]).await;
-        let denials = kept.house.ledger.denials(day(2)).await.unwrap();
+        let denials = kept.fixture.ledger.denials(day(2)).await.unwrap();
         for (device, thumbprint) in [&lost, &held] {
             assert!(denials.denial(device, thumbprint).is_some(), "who takes a snapshot now hears of it");
         }
         assert!(denials.token_denied("jti"));
-        let keys = kept.house.ledger.blocked_keys().await.unwrap();
+        let keys = kept.fixture.ledger.blocked_keys().await.unwrap();
         assert!(keys.iter().any(|key| key.key_hash == blocked && key.note == "found"));
-        let issuers = kept.house.ledger.issuers().await.unwrap();
+        let issuers = kept.fixture.ledger.issuers().await.unwrap();
         assert!(issuers.iter().any(|issuer| issuer.id == resting && issuer.state == IssuerState::Revoked));
-        kept.house.audited().await;
-        let actions = kept.house.actions_after(0).await;
+        kept.fixture.audited().await;
+        let actions = kept.fixture.actions_after(0).await;
         assert_eq!(actions.last().map(String::as_str), Some("ledger.replayed"));
         assert_eq!(actions.iter().filter(|action| *action == "certificate.lost").count(), 2);
-        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        let report = kept.fixture.ledger.verify_log().await.unwrap().unwrap();
         assert!(report.agrees && report.torn == 0 && report.last_event == head, "{report:?}");
     }
 
     async fn a_tenant_that_was_stopped_after_the_backup_stays_stopped_with_devices_the_backup_does_not_have(kept: KeptAnswer) {
-        let house = &kept.house;
-        let known = house.enrol(day(0)).await;
-        let resting = house.enrol(day(0)).await;
+        let fixture = &kept.fixture;
+        let known = fixture.enroll(day(0)).await;
+        let resting = fixture.enroll(day(0)).await;
         kept.stop(&resting.0, DeviceAction::Suspend, day(0)).await;
-        kept.house.place.backup().await;
-        let (lost, stolen) = (kept.house.enrol(day(1)).await, kept.house.enrol(day(1)).await);
+        kept.fixture.place.backup().await;
+        let (lost, stolen) = (kept.fixture.enroll(day(1)).await, kept.fixture.enroll(day(1)).await);
         let (lost_serial, stolen_serial) = (kept.serial(&lost.0).await, kept.serial(&stolen.0).await);
-        kept.house.act_on_tenant(TenantAction::Suspend, day(1)).await.unwrap();
+        kept.fixture.act_on_tenant(TenantAction::Suspend, day(1)).await.unwrap();
         // On hold by both hands: letting go with one does not free it.
         kept.stop(&resting.0, DeviceAction::Resume, day(1)).await;
         kept.stop(&lost.0, DeviceAction::Suspend, day(1)).await;
         kept.stop(&lost.0, DeviceAction::Resume, day(1)).await;
         kept.stop(&stolen.0, DeviceAction::Revoke(KeyCompromise), day(1)).await;
-        kept.house.sign_out(&TokenHolder::Device(lost.0.clone()), day(1)).await.unwrap();
-        let before = kept.house.folded().await;
+        kept.fixture.sign_out(&TokenHolder::Device(lost.0.clone()), day(1)).await.unwrap();
+        let before = kept.fixture.folded().await;
 
         kept.restore(day(2)).await.unwrap();
-        assert_eq!(kept.house.folded().await, before);
-        assert_eq!(kept.house.ledger.tenants().await.unwrap()[0].state, TenantState::Suspended);
+        assert_eq!(kept.fixture.folded().await, before);
+        assert_eq!(kept.fixture.ledger.tenants().await.unwrap()[0].state, TenantState::Suspended);
         is_refused_by_the_memory(&kept, &[&known, &resting], &[]).await;
         for serial in [&kept.serial(&known.0).await, &kept.serial(&resting.0).await, &lost_serial] {
             assert_eq!(kept.listed(serial, day(2)).await, Some(None), "on hold");
         }
         assert_eq!(kept.listed(&stolen_serial, day(2)).await, Some(Some(KeyCompromise)));
-        let denials = kept.house.ledger.denials(day(1)).await.unwrap();
+        let denials = kept.fixture.ledger.denials(day(1)).await.unwrap();
         assert!(denials.denial(&lost.0, &lost.1).is_some(), "who takes a snapshot now hears of it");
-        assert!(denials.tokens_before(&kept.house.tenant, &lost.0) > Some(day(1)), "of a device nobody knows, too");
-        kept.house.audited().await;
+        assert!(denials.tokens_before(&kept.fixture.tenant, &lost.0) > Some(day(1)), "of a device nobody knows, too");
+        kept.fixture.audited().await;
 
-        kept.house.place.backup().await;
-        kept.house.act_on_tenant(TenantAction::Resume, day(3)).await.unwrap();
+        kept.fixture.place.backup().await;
+        kept.fixture.act_on_tenant(TenantAction::Resume, day(3)).await.unwrap();
         kept.restore(day(4)).await.unwrap();
-        assert_eq!(kept.house.ledger.tenants().await.unwrap()[0].state, TenantState::Active, "stopped and let in again");
+        assert_eq!(kept.fixture.ledger.tenants().await.unwrap()[0].state, TenantState::Active, "stopped and let in again");
         is_refused_by_the_memory(&kept, &[], &[&known, &resting]).await;
     }
 
     async fn a_ledger_may_be_restored_again_and_again_and_from_any_backup(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.restore(day(2)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
         kept.stop(&device, DeviceAction::Resume, day(3)).await;
         kept.restore(day(4)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Active), "stopped and let in again");
-        kept.house.place.backup().await;
+        kept.fixture.place.backup().await;
         kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(5)).await;
         kept.restore(day(6)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked));
-        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), 3);
-        kept.house.folded().await;
-        kept.house.audited().await;
+        assert_eq!(kept.fixture.ledger.feed_head().await.unwrap(), 3);
+        kept.fixture.folded().await;
+        kept.fixture.audited().await;
     }
 
     async fn opening_a_ledger_that_lacks_nothing_writes_nothing(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
-        let (audited, log) = (kept.house.audited().await, std::fs::read(kept.log()).unwrap());
+        let (audited, log) = (kept.fixture.audited().await, std::fs::read(kept.log()).unwrap());
         kept.reopen(day(2)).await.unwrap();
-        assert_eq!(kept.house.audited().await, audited);
+        assert_eq!(kept.fixture.audited().await, audited);
         assert_eq!(std::fs::read(kept.log()).unwrap(), log);
     }
 
     async fn a_log_that_lost_its_end_is_written_again(kept: KeptAnswer) {
-        let (device, thumbprint) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
+        let (device, thumbprint) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
         revoke(&kept, &thumbprint, day(1)).await;
         let short = std::fs::read(kept.log()).unwrap();
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
-        let blocked: [u8; 32] = bytes(&kept.house.entropy);
-        kept.house.write(day(1), async |writing| writing.block_key(&blocked, "", &operator()).await).await.unwrap();
+        let blocked: [u8; 32] = bytes(&kept.fixture.entropy);
+        kept.fixture.write(day(1), async |writing| writing.block_key(&blocked, "", &operator()).await).await.unwrap();
         std::fs::write(kept.log(), &short).unwrap();
         kept.reopen(day(2)).await.unwrap();
         kept.restore(day(3)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Suspended));
-        assert_eq!(kept.house.ledger.blocked_keys().await.unwrap().len(), 1);
-        assert_eq!(kept.house.ledger.feed_head().await.unwrap(), 2);
-        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+        assert_eq!(kept.fixture.ledger.blocked_keys().await.unwrap().len(), 1);
+        assert_eq!(kept.fixture.ledger.feed_head().await.unwrap(), 2);
+        assert!(kept.fixture.ledger.verify_log().await.unwrap().unwrap().agrees);
     }
 
     async fn a_ledger_from_before_it_had_a_log_takes_the_log_up(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
         kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
-        kept.house.place.tamper("UPDATE head SET revocation_log = NULL, log_hash = NULL").await;
+        kept.fixture.place.tamper("UPDATE head SET revocation_log = NULL, log_hash = NULL").await;
         kept.reopen(day(2)).await.unwrap();
-        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
-        let (other, _) = kept.house.enrol(day(2)).await;
+        assert!(kept.fixture.ledger.verify_log().await.unwrap().unwrap().agrees);
+        let (other, _) = kept.fixture.enroll(day(2)).await;
         kept.stop(&other, DeviceAction::Suspend, day(2)).await;
     }
 
     async fn a_log_that_cannot_be_this_ledgers_is_refused(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.stop(&device, DeviceAction::Resume, day(1)).await;
         let whole = std::fs::read_to_string(kept.log()).unwrap();
@@ -328,16 +328,16 @@ on_both_engines! {
         // The ledger sees the end only; who looks at the whole sees what is in the middle.
         std::fs::write(kept.log(), whole.replacen("\"suspended\"", "\"retired\"", 1)).unwrap();
         kept.reopen(day(2)).await.unwrap();
-        let looked = kept.house.ledger.verify_log().await.map(|_| ());
+        let looked = kept.fixture.ledger.verify_log().await.map(|_| ());
         is_log_fault(looked, |fault| matches!(fault, LogError::Broken { line: 2, .. }));
         std::fs::write(kept.log(), &whole).unwrap();
         kept.reopen(day(2)).await.unwrap();
-        assert!(kept.house.ledger.verify_log().await.unwrap().unwrap().agrees);
+        assert!(kept.fixture.ledger.verify_log().await.unwrap().unwrap().agrees);
     }
 
     async fn two_stories_of_one_ledger_are_not_mixed(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         let told = std::fs::read(kept.log()).unwrap();
         // The log is restored with the ledger, and both go on from there: what a clone of an installation does.
@@ -354,31 +354,31 @@ on_both_engines! {
 
     async fn what_a_crash_cut_off_is_passed_over(kept: KeptAnswer) {
         use std::io::Write;
-        let (device, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         let mut file = std::fs::OpenOptions::new().append(true).open(kept.log()).unwrap();
         file.write_all(b"{\"record\":\"event\",\"event\":{\"se").unwrap();
         kept.stop(&device, DeviceAction::Resume, day(1)).await;
         kept.reopen(day(2)).await.unwrap();
         kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(2)).await;
-        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        let report = kept.fixture.ledger.verify_log().await.unwrap().unwrap();
         assert_eq!((report.torn, report.agrees), (1, true));
         kept.restore(day(3)).await.unwrap();
         assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked));
     }
 
     async fn a_lost_log_is_replaced_only_on_demand(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
-        kept.house.place.backup().await;
-        let (url, log) = (kept.house.place.url(), kept.log());
+        kept.fixture.place.backup().await;
+        let (url, log) = (kept.fixture.place.url(), kept.log());
         let installation = Installation::parse("tegata.example.jp").unwrap();
         let place = LogPlace { file: &log, installation: &installation };
-        let early = Ledger::open_with_new_log(&url, &place, day(2), &kept.house.entropy).await.map(|_| ());
+        let early = Ledger::open_with_new_log(&url, &place, day(2), &kept.fixture.entropy).await.map(|_| ());
         is_log_fault(early, |fault| matches!(fault, LogError::Exists(_)));
         std::fs::remove_file(&log).unwrap();
-        Ledger::open_with_new_log(&url, &place, day(2), &kept.house.entropy).await.unwrap().close().await;
+        Ledger::open_with_new_log(&url, &place, day(2), &kept.fixture.entropy).await.unwrap().close().await;
         kept.reopen(day(3)).await.unwrap();
         kept.stop(&device, DeviceAction::Revoke(KeyCompromise), day(3)).await;
         // The backup knows the former log by its name, so it does not mistake the new one for it.
@@ -386,8 +386,8 @@ on_both_engines! {
     }
 
     async fn without_its_log_a_ledger_does_not_revoke_in_silence(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        let without = Ledger::open(&kept.house.place.url()).await.unwrap();
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        let without = Ledger::open(&kept.fixture.place.url()).await.unwrap();
         let mut writing = without.begin(day(1)).await.unwrap();
         writing.act_on_device(&device, DeviceAction::Suspend, "", &operator()).await.unwrap();
         is_log_fault(writing.commit().await, |fault| matches!(fault, LogError::NotOpened));
@@ -395,9 +395,9 @@ on_both_engines! {
         assert_eq!(kept.state(&device).await, Some(DeviceState::Active), "the refused change is undone");
 
         std::fs::rename(kept.log(), kept.log().with_extension("away")).unwrap();
-        let refused = kept.house.act(&device, DeviceAction::Suspend, day(1)).await.map(|_| ());
+        let refused = kept.fixture.act(&device, DeviceAction::Suspend, day(1)).await.map(|_| ());
         is_log_fault(refused, |fault| matches!(fault, LogError::Missing(_)));
-        kept.house.enrol(day(1)).await;
+        kept.fixture.enroll(day(1)).await;
         std::fs::rename(kept.log().with_extension("away"), kept.log()).unwrap();
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
     }
@@ -405,9 +405,9 @@ on_both_engines! {
     async fn several_processes_write_one_log(kept: KeptAnswer) {
         let mut devices = Vec::new();
         for _ in 0..12 {
-            devices.push(kept.house.enrol(day(0)).await.0);
+            devices.push(kept.fixture.enroll(day(0)).await.0);
         }
-        kept.house.place.backup().await;
+        kept.fixture.place.backup().await;
         let other = kept.open_another(day(1)).await.unwrap();
         let stopping = |ledger: Ledger, devices: Vec<DeviceId>| tokio::spawn(async move {
             for device in devices {
@@ -417,12 +417,12 @@ on_both_engines! {
             }
         });
         let (one, two) = devices.split_at(6);
-        let both = [stopping(kept.house.ledger.clone(), one.to_vec()), stopping(other.clone(), two.to_vec())];
+        let both = [stopping(kept.fixture.ledger.clone(), one.to_vec()), stopping(other.clone(), two.to_vec())];
         for writer in both {
             writer.await.unwrap();
         }
         other.close().await;
-        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        let report = kept.fixture.ledger.verify_log().await.unwrap().unwrap();
         assert_eq!((report.last_event, report.agrees), (12, true));
         kept.restore(day(2)).await.unwrap();
         for device in &devices {
@@ -431,33 +431,33 @@ on_both_engines! {
     }
 
     async fn what_was_in_the_log_and_not_committed_is_done_by_the_next_writer(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        let (other, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.forbid_commits().await;
-        let failed = kept.house.act(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        let (other, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.forbid_commits().await;
+        let failed = kept.fixture.act(&device, DeviceAction::Revoke(KeyCompromise), day(1)).await;
         assert!(matches!(failed, Err(LedgerError::Accepted(_))), "it is not said that nothing was done: {failed:?}");
         assert_eq!(kept.state(&device).await, Some(DeviceState::Active));
-        kept.house.place.allow_commits().await;
+        kept.fixture.place.allow_commits().await;
         kept.stop(&other, DeviceAction::Suspend, day(1)).await;
         assert_eq!(kept.state(&device).await, Some(DeviceState::Revoked), "it was asked for, and it is in the log");
-        let report = kept.house.ledger.verify_log().await.unwrap().unwrap();
+        let report = kept.fixture.ledger.verify_log().await.unwrap().unwrap();
         assert_eq!((report.last_event, report.agrees), (2, true));
-        kept.house.folded().await;
-        kept.house.audited().await;
+        kept.fixture.folded().await;
+        kept.fixture.audited().await;
     }
 
     async fn a_process_notices_that_its_ledger_was_restored_beneath_it(kept: KeptAnswer) {
-        let (device, _) = kept.house.enrol(day(0)).await;
-        kept.house.place.backup().await;
-        let (stranger, thumbprint) = kept.house.enrol(day(0)).await;
-        let status = StatusCache::load(kept.house.ledger.clone(), day(0)).await.unwrap();
+        let (device, _) = kept.fixture.enroll(day(0)).await;
+        kept.fixture.place.backup().await;
+        let (stranger, thumbprint) = kept.fixture.enroll(day(0)).await;
+        let status = StatusCache::load(kept.fixture.ledger.clone(), day(0)).await.unwrap();
         assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_some());
         kept.stop(&device, DeviceAction::Suspend, day(0)).await;
         status.catch_up(day(0)).await.unwrap();
-        kept.house.place.restore_beneath().await;
+        kept.fixture.place.restore_beneath().await;
         assert!(matches!(status.catch_up(day(0)).await, Err(LedgerError::WentBack)));
-        assert!(matches!(kept.house.ledger.begin(day(0)).await.map(|_| ()), Err(LedgerError::WentBack)));
-        assert!(matches!(kept.house.ledger.feed_head().await, Err(LedgerError::WentBack)));
+        assert!(matches!(kept.fixture.ledger.begin(day(0)).await.map(|_| ()), Err(LedgerError::WentBack)));
+        assert!(matches!(kept.fixture.ledger.feed_head().await, Err(LedgerError::WentBack)));
         let ended = tokio::time::timeout(DAY, Arc::clone(&status).follow(Arc::new(Stopped))).await;
         assert_eq!(ended.expect("it follows no more"), Outdated::LedgerWentBack);
         assert!(status.standing(&thumbprint, day(0)).await.unwrap().is_none(), "nobody knows {stranger} now");
@@ -477,21 +477,21 @@ impl tegata_core::Clock for Stopped {
 async fn publish(kept: &KeptAnswer, number: u64) {
     let (this_update, next_update) = (day(0), day(1));
     let crl = StoredCrl { number, revision: 1, this_update, next_update, der: b"a list".to_vec() };
-    let issuer = &kept.house.issuer;
+    let issuer = &kept.fixture.issuer;
     let published =
-        kept.house.write(day(0), async |writing| writing.publish_crl(issuer, 0, &crl).await).await;
+        kept.fixture.write(day(0), async |writing| writing.publish_crl(issuer, 0, &crl).await).await;
     assert!(published.unwrap());
 }
 
 async fn another_issuer(kept: &KeptAnswer) -> IssuerId {
-    let id = IssuerId::random(&kept.house.entropy);
+    let id = IssuerId::random(&kept.fixture.entropy);
     let issuer = StoredIssuer::new(id.clone(), IssuerKind::Issuing, b"another CA".to_vec(), None);
-    kept.house.write(day(0), async |writing| writing.add_issuer(&issuer, &operator()).await).await.unwrap();
+    kept.fixture.write(day(0), async |writing| writing.add_issuer(&issuer, &operator()).await).await.unwrap();
     id
 }
 
 async fn revoke(kept: &KeptAnswer, thumbprint: &Thumbprint, now: Timestamp) {
-    kept.house
+    kept.fixture
         .write(now, async |writing| {
             writing.revoke_certificate(thumbprint, KeyCompromise, Lineage::Whole, "", &operator()).await
         })
@@ -504,7 +504,7 @@ async fn is_refused_by_the_memory(
     refused: &[&(DeviceId, Thumbprint)],
     accepted: &[&(DeviceId, Thumbprint)],
 ) {
-    let status = StatusCache::load(kept.house.ledger.clone(), day(2)).await.unwrap();
+    let status = StatusCache::load(kept.fixture.ledger.clone(), day(2)).await.unwrap();
     for (expected, certificates) in [(false, refused), (true, accepted)] {
         for (_, thumbprint) in certificates {
             let (_, standing) =
@@ -517,11 +517,11 @@ async fn is_refused_by_the_memory(
 /// The log of another installation.
 async fn others_log() -> Vec<u8> {
     let mut kept = KeptAnswer {
-        house: LedgerFixture::open(EnginePlace::sqlite()).await,
+        fixture: LedgerFixture::open(EnginePlace::sqlite()).await,
         disk: tempfile::tempdir().expect("a disk"),
     };
     // Chance repeats in tests, and the name of a log is chance.
-    bytes::<32>(&kept.house.entropy);
+    bytes::<32>(&kept.fixture.entropy);
     kept.reopen(day(0)).await.unwrap();
     let log = std::fs::read(kept.log()).unwrap();
     kept.clear().await;

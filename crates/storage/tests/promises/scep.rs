@@ -1,7 +1,7 @@
 //! SCEP: registrars of which every server knows, and transactions that nobody takes over.
 
 use crate::engines::on_both_engines;
-use crate::house::day;
+use crate::fixture::day;
 use std::time::Duration;
 use tegata_core::{Refusal, Serial};
 use tegata_storage::{Actor, LedgerError, NewRegistrar};
@@ -9,8 +9,8 @@ use tegata_storage::{Actor, LedgerError, NewRegistrar};
 const ACTOR: Actor = Actor::System("scep");
 
 on_both_engines! {
-    async fn a_registrar_exists_once_it_is_signed_and_until_it_ends(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn a_registrar_exists_once_it_is_signed_and_until_it_ends(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         let issuer = ledger.issuers().await.unwrap().pop().unwrap().id;
         let serials = [1, 2].map(|seed| Serial::random(&tegata_core::entropy::Seeded::new(seed)));
         for (serial, days) in serials.iter().zip([60, 30]) {
@@ -38,8 +38,8 @@ on_both_engines! {
         assert_eq!(later.len(), 1, "the other one has ended");
     }
 
-    async fn a_transaction_is_for_one_key_of_one_holder(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn a_transaction_is_for_one_key_of_one_holder(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         let keep = async |id: u8, holder: &str, key: &[u8], days| {
             let mut transaction = ledger.begin(day(days)).await.unwrap();
             let kept = transaction.keep_scep_transaction(&[id; 32], holder, key).await;
@@ -58,8 +58,8 @@ on_both_engines! {
         assert!(ledger.scep_transactions(&[1; 32]).await.unwrap().is_empty(), "it is over for long");
     }
 
-    async fn nobody_fills_the_ledger_with_transactions(house: LedgerFixture) {
-        let ledger = &house.ledger;
+    async fn nobody_fills_the_ledger_with_transactions(fixture: LedgerFixture) {
+        let ledger = &fixture.ledger;
         for number in 0..40 {
             let now = day(1).plus(Duration::from_secs(number));
             let mut transaction = ledger.begin(now).await.unwrap();

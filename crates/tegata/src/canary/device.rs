@@ -38,7 +38,7 @@ pub struct CanaryConnector<'a> {
 
 impl CanaryConnector<'_> {
     /// Turns an invitation into a certificate, as a machine does.
-    pub async fn enrol(&self, code: &InvitationCode) -> Result<CanaryDevice, Failure> {
+    pub async fn enroll(&self, code: &InvitationCode) -> Result<CanaryDevice, Failure> {
         let anonymous = self.client(None)?;
         let portal = &self.addresses.portal;
         let code = code.reveal();

@@ -59,8 +59,8 @@ impl<'a> CanaryRound<'a> {
     pub async fn run(&mut self) -> Result<(), FailedStep> {
         let by = |step: &'static str| move |failure: Failure| (step, failure);
         let begun = Instant::now();
-        let first = self.enrol().await.map_err(by("enrolment"))?;
-        self.step("enrolment", begun);
+        let first = self.enroll().await.map_err(by("enrollment"))?;
+        self.step("enrollment", begun);
         let begun = Instant::now();
         let token = self.at_work(&first).await.map_err(by("first_token"))?;
         self.step("first_token", begun);
@@ -73,7 +73,7 @@ impl<'a> CanaryRound<'a> {
             return Err(("introspection", Failure::wrong("a token that was just issued is not active")));
         }
         let spoken = CertificateUrls::of(&first.certificate)
-            .ok_or(("enrolment", Failure::wrong("the certificate names no list or no responder")))?;
+            .ok_or(("enrollment", Failure::wrong("the certificate names no list or no responder")))?;
         let gates = self.gates().await.map_err(by("gates"))?;
         let event = self.revoke(&first).await.map_err(by("revocation"))?;
         Box::pin(self.watch(&first, &second, &token, &spoken, &gates, event)).await;
@@ -106,7 +106,7 @@ impl<'a> CanaryRound<'a> {
         self.steps.push((step, begun.elapsed()));
     }
 
-    async fn enrol(&mut self) -> Result<CanaryDevice, Failure> {
+    async fn enroll(&mut self) -> Result<CanaryDevice, Failure> {
         let site = place::site(&self.context.ledger, self.context.now()).await?;
         let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
         let code = InvitationCode::random(entropy);
@@ -122,7 +122,7 @@ impl<'a> CanaryRound<'a> {
         let mut transaction = self.context.ledger.begin(now).await.doing(LEDGER)?;
         transaction.invite(&new, &place::ACTOR).await.doing(LEDGER)?;
         transaction.commit().await.doing(LEDGER)?;
-        let holder = self.way.enrol(&code).await?;
+        let holder = self.way.enroll(&code).await?;
         self.device = Some(holder.device.clone());
         Ok(holder)
     }

@@ -54,25 +54,25 @@ struct CreatePreparation {
     post: IssuerAssignmentFields,
 }
 
-pub async fn create(details: &CreateIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
-    let ground = details.examine(&config, &ledger, scene).await?;
-    details.plan(&ground, scene)?;
+pub async fn create(details: &CreateIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
+    let ground = details.examine(&config, &ledger, ceremony).await?;
+    details.plan(&ground, ceremony)?;
     let ring = KeyRing::open(&config)?;
     // Before a key is made: without the root's there is nothing to do.
     let root_key = ring.signer(&details.root_key)?;
-    let root = Issuer::load(ground.root.id.clone(), ground.root.certificate.clone(), root_key, scene.now);
+    let root = Issuer::load(ground.root.id.clone(), ground.root.certificate.clone(), root_key, ceremony.now);
     let root = root.doing("the root cannot sign")?;
-    if !scene.perform {
+    if !ceremony.perform {
         return Ok(());
     }
-    let id = IssuerId::random(scene.machine.entropy.as_ref());
+    let id = IssuerId::random(ceremony.system.entropy.as_ref());
     let name = KeyRing::issuing(&id);
     let mut outputs = Outputs::default();
-    let key = ring.create(&name, scene.machine.entropy.as_ref())?;
+    let key = ring.create(&name, ceremony.system.entropy.as_ref())?;
     outputs.has_key(&ring, &name);
-    let certificate = details.sign(&key, &root, &ground.endpoints, scene)?;
+    let certificate = details.sign(&key, &root, &ground.endpoints, ceremony)?;
     let issuing = StoredIssuer {
         tenant: ground.post.tenant,
         shards: ground.post.shards,
@@ -80,11 +80,11 @@ pub async fn create(details: &CreateIssuing, scene: &mut CeremonyRun<'_>) -> Res
     };
     let list = ground.list.sign(&root)?;
     let arrival = InstalledCa { root: None, issuing, list, revision: ground.revision, list_is_out: false };
-    arrival.record(&ledger, scene).await?;
+    arrival.record(&ledger, ceremony).await?;
     outputs.keep();
     write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
     let made = fields::certificate(&arrival.issuing.certificate, OpenField::Nothing);
-    scene.say("made", &json!({"issuer": id, "certificate": made, "list": arrival.list.facts()}))
+    ceremony.say("made", &json!({"issuer": id, "certificate": made, "list": arrival.list.facts()}))
 }
 
 impl CreateIssuing {
@@ -92,7 +92,7 @@ impl CreateIssuing {
         &self,
         config: &Config,
         ledger: &Ledger,
-        scene: &CeremonyRun<'_>,
+        ceremony: &CeremonyRun<'_>,
     ) -> Result<CreatePreparation, Failure> {
         let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
         name_is_new(&issuers, &self.organization, &self.common_name)?;
@@ -104,9 +104,9 @@ impl CreateIssuing {
             Some(out) => {
                 let out = RootList::read(out.der, &root.certificate);
                 let out = out.map_err(|error| Failure::wrong(format!("the root's present list: {error}")))?;
-                NextList::after(&out, self.list_days, scene.now)?
+                NextList::after(&out, self.list_days, ceremony.now)?
             }
-            None => NextList::first(self.list_days, scene.now),
+            None => NextList::first(self.list_days, ceremony.now),
         };
         for entry in revoked_below(&issuers, &root.id)? {
             list.add(entry);
@@ -125,7 +125,7 @@ impl CreateIssuing {
         }
     }
 
-    fn plan(&self, ground: &CreatePreparation, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    fn plan(&self, ground: &CreatePreparation, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
         let rehearsed = create_ca::rehearse_issuing(
@@ -133,19 +133,19 @@ impl CreateIssuing {
             &PublicKey::of(&throwaway),
             &ground.root.certificate,
             RootAddresses { crl: &ground.endpoints.crl(0), certificate: ground.endpoints.certificate() },
-            self.terms(scene),
+            self.terms(ceremony),
         );
         let rehearsed = rehearsed.doing("the root cannot sign this")?;
         let IssuerAssignmentFields { tenant, shards } = &ground.post;
-        scene.plan("make a key", &json!({"kind": "P-256"}))?;
-        scene.plan(
+        ceremony.plan("make a key", &json!({"kind": "P-256"}))?;
+        ceremony.plan(
             "install an issuing CA",
             &json!({
                 "below": ground.root.id, "tenant": tenant, "shards": shards,
                 "certificate": fields::certificate(&rehearsed, OpenField::SerialAndKey),
             }),
         )?;
-        scene.plan("install the root's list", &ground.list.facts())
+        ceremony.plan("install the root's list", &ground.list.facts())
     }
 
     fn sign(
@@ -153,13 +153,13 @@ impl CreateIssuing {
         key: &Arc<dyn CaKey>,
         root: &Issuer,
         endpoints: &IssuerEndpoints,
-        scene: &CeremonyRun<'_>,
+        ceremony: &CeremonyRun<'_>,
     ) -> Result<Vec<u8>, Failure> {
         let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
         let public = PublicKey::of(key.as_ref());
-        let signed = create_ca::create_issuing(self.name(), &public, root, addresses, self.terms(scene));
+        let signed = create_ca::create_issuing(self.name(), &public, root, addresses, self.terms(ceremony));
         let signed = signed.doing("the root did not sign this")?;
-        super::candidate::examine(&signed, root.certificate(), addresses, scene.now)?;
+        super::candidate::examine(&signed, root.certificate(), addresses, ceremony.now)?;
         Ok(signed)
     }
 
@@ -167,7 +167,7 @@ impl CreateIssuing {
         CaName { organization: &self.organization, common_name: &self.common_name }
     }
 
-    fn terms<'a>(&self, scene: &CeremonyRun<'a>) -> Validity<'a> {
-        Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    fn terms<'a>(&self, ceremony: &CeremonyRun<'a>) -> Validity<'a> {
+        Validity { days: self.days, now: ceremony.now, entropy: ceremony.system.entropy.as_ref() }
     }
 }

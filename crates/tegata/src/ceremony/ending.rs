@@ -46,76 +46,76 @@ fn superseded() -> RevocationReason {
     RevocationReason::Superseded
 }
 
-pub async fn rest(details: &RestIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
+pub async fn rest(details: &RestIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
     let (issuer, issuers) = find(&ledger, &details.issuer).await?;
     must_be(&issuer, &[IssuerState::Active])?;
     if !details.without_successor {
         must_have_successor(&ledger, &issuer, &issuers).await?;
     }
-    let living = living(&ledger, &issuer, scene).await?;
-    scene.plan("rest an issuing CA", &json!({"issuer": issuer.id, "living_certificates": living}))?;
-    if scene.perform {
-        move_to(&ledger, &issuer, IssuerState::Resting, RevocationReason::Unspecified, scene).await?;
-        scene.say("rests", &json!({"issuer": issuer.id}))?;
+    let living = living(&ledger, &issuer, ceremony).await?;
+    ceremony.plan("rest an issuing CA", &json!({"issuer": issuer.id, "living_certificates": living}))?;
+    if ceremony.perform {
+        move_to(&ledger, &issuer, IssuerState::Resting, RevocationReason::Unspecified, ceremony).await?;
+        ceremony.say("rests", &json!({"issuer": issuer.id}))?;
     }
     Ok(())
 }
 
-pub async fn retire(details: &RetireIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
+pub async fn retire(details: &RetireIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
     let (issuer, _) = find(&ledger, &details.issuer).await?;
     must_be(&issuer, &[IssuerState::Resting])?;
-    let living = living(&ledger, &issuer, scene).await?;
+    let living = living(&ledger, &issuer, ceremony).await?;
     if living > 0 && !details.with_certificates {
         return Err(Failure::wrong(format!(
             "{living} certificates of it live: let them be renewed first, or say with_certificates = true, which \
              revokes them"
         )));
     }
-    scene.plan("retire an issuing CA", &json!({"issuer": issuer.id, "revoked_with_it": living}))?;
-    scene.obtain_consent(&ends(&issuer, living))?;
-    if scene.perform {
+    ceremony.plan("retire an issuing CA", &json!({"issuer": issuer.id, "revoked_with_it": living}))?;
+    ceremony.obtain_consent(&ends(&issuer, living))?;
+    if ceremony.perform {
         // What is left is denied before its CA is no longer believed, so that whoever is refused reads the true reason.
-        let revoked = revoke_rest(&ledger, &issuer, details.reason, scene).await?;
-        move_to(&ledger, &issuer, IssuerState::Retired, details.reason, scene).await?;
+        let revoked = revoke_rest(&ledger, &issuer, details.reason, ceremony).await?;
+        move_to(&ledger, &issuer, IssuerState::Retired, details.reason, ceremony).await?;
         write_anchors(&config, &ledger.issuers().await.doing(READ)?);
-        scene.say("retired", &revoked)?;
+        ceremony.say("retired", &revoked)?;
     }
     Ok(())
 }
 
-pub async fn revoke(details: &RevokeIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
+pub async fn revoke(details: &RevokeIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
     let (issuer, issuers) = find(&ledger, &details.issuer).await?;
     // Revoked already: an act that was stopped in the middle goes on.
     must_be(&issuer, &[IssuerState::Active, IssuerState::Resting, IssuerState::Revoked])?;
-    let living = living(&ledger, &issuer, scene).await?;
+    let living = living(&ledger, &issuer, ceremony).await?;
     let facts = json!({
         "issuer": issuer.id, "state": issuer.state.as_str(), "reason": details.reason.as_str(),
         "revoked_with_it": living,
     });
-    scene.plan("revoke an issuing CA", &facts)?;
+    ceremony.plan("revoke an issuing CA", &facts)?;
     if let Err(nobody) = must_have_successor(&ledger, &issuer, &issuers).await {
-        scene.say("warning", &json!({"text": nobody.to_string()}))?;
+        ceremony.say("warning", &json!({"text": nobody.to_string()}))?;
     }
-    scene.obtain_consent(&ends(&issuer, living))?;
-    if scene.perform {
+    ceremony.obtain_consent(&ends(&issuer, living))?;
+    if ceremony.perform {
         // The other way round than a retirement: whoever has the key must be stopped first.
         if issuer.state != IssuerState::Revoked {
-            move_to(&ledger, &issuer, IssuerState::Revoked, details.reason, scene).await?;
+            move_to(&ledger, &issuer, IssuerState::Revoked, details.reason, ceremony).await?;
         }
-        let revoked = revoke_rest(&ledger, &issuer, details.reason, scene).await?;
+        let revoked = revoke_rest(&ledger, &issuer, details.reason, ceremony).await?;
         write_anchors(&config, &ledger.issuers().await.doing(READ)?);
-        scene.say("revoked", &revoked)?;
+        ceremony.say("revoked", &revoked)?;
     }
     let Some(root) = &issuer.parent else { return Ok(()) };
     let next = "the root's list does not say so yet: hold sign-root-crl where the root's key is, with this CA as \
                 revoked, then install-root-crl here";
-    scene.say("next", &json!({"text": next, "root": root}))
+    ceremony.say("next", &json!({"text": next, "root": root}))
 }
 
 const READ: &str = "cannot read the ledger";
@@ -171,8 +171,8 @@ fn nobody(whom: &str) -> Failure {
     ))
 }
 
-async fn living(ledger: &Ledger, issuer: &StoredIssuer, scene: &CeremonyRun<'_>) -> Result<u64, Failure> {
-    ledger.living_certificates(&issuer.id, scene.now).await.doing(READ)
+async fn living(ledger: &Ledger, issuer: &StoredIssuer, ceremony: &CeremonyRun<'_>) -> Result<u64, Failure> {
+    ledger.living_certificates(&issuer.id, ceremony.now).await.doing(READ)
 }
 
 async fn move_to(
@@ -180,13 +180,13 @@ async fn move_to(
     issuer: &StoredIssuer,
     state: IssuerState,
     reason: RevocationReason,
-    scene: &CeremonyRun<'_>,
+    ceremony: &CeremonyRun<'_>,
 ) -> Result<(), Failure> {
     let actor = SystemContext::operator();
     let moving = async {
-        let mut transaction = ledger.begin(scene.now).await?;
-        transaction.move_issuer(&issuer.id, state, reason, &scene.cover.why, &actor).await?;
-        let detail = scene.detail(&json!({"issuer": issuer.id, "state": state.as_str()}));
+        let mut transaction = ledger.begin(ceremony.now).await?;
+        transaction.move_issuer(&issuer.id, state, reason, &ceremony.cover.why, &actor).await?;
+        let detail = ceremony.detail(&json!({"issuer": issuer.id, "state": state.as_str()}));
         transaction.audit(&actor, "ceremony.performed", None, detail).await?;
         transaction.commit().await
     };
@@ -199,12 +199,12 @@ async fn revoke_rest(
     ledger: &Ledger,
     issuer: &StoredIssuer,
     reason: RevocationReason,
-    scene: &mut CeremonyRun<'_>,
+    ceremony: &mut CeremonyRun<'_>,
 ) -> Result<Value, Failure> {
     const WHAT: &str = "not all certificates of the CA are revoked yet: perform the act once more";
     let (mut certificates, mut event) = (0, 0);
     loop {
-        let mut transaction = ledger.begin(scene.machine.now()).await.doing(WHAT)?;
+        let mut transaction = ledger.begin(ceremony.system.now()).await.doing(WHAT)?;
         let actor = SystemContext::operator();
         let portion =
             transaction.revoke_certificates_of(&issuer.id, reason, PORTION, &actor).await.doing(WHAT)?;
@@ -212,7 +212,7 @@ async fn revoke_rest(
         if portion.certificates > 0 {
             certificates += portion.certificates;
             event = portion.event;
-            scene.say("revoked certificates", &json!({"so_far": certificates, "event": event}))?;
+            ceremony.say("revoked certificates", &json!({"so_far": certificates, "event": event}))?;
         }
         if portion.certificates < PORTION as usize {
             return Ok(json!({"issuer": issuer.id, "certificates": certificates, "last_event": event}));

@@ -74,14 +74,14 @@ impl IssuerAssignmentFields {
 
 impl InstalledCa {
     /// Into the ledger, whole or not at all.
-    pub async fn record(&self, ledger: &Ledger, scene: &CeremonyRun<'_>) -> Result<(), Failure> {
-        let done = self.write(ledger, scene).await;
+    pub async fn record(&self, ledger: &Ledger, ceremony: &CeremonyRun<'_>) -> Result<(), Failure> {
+        let done = self.write(ledger, ceremony).await;
         done.committed("the ledger did not take it; nothing was changed")
     }
 
-    async fn write(&self, ledger: &Ledger, scene: &CeremonyRun<'_>) -> Result<(), LedgerError> {
+    async fn write(&self, ledger: &Ledger, ceremony: &CeremonyRun<'_>) -> Result<(), LedgerError> {
         let actor = SystemContext::operator();
-        let mut transaction = ledger.begin(scene.now).await?;
+        let mut transaction = ledger.begin(ceremony.now).await?;
         if let Some(root) = &self.root {
             transaction.add_issuer(root, &actor).await?;
         }
@@ -91,19 +91,19 @@ impl InstalledCa {
         if !self.list_is_out && !transaction.publish_crl(parent, 0, &stored).await? {
             return Err(LedgerError::Guard("another list of the root was installed meanwhile"));
         }
-        let detail = scene.detail(&json!({"issuer": self.issuing.id, "list": self.list.edition.number}));
+        let detail = ceremony.detail(&json!({"issuer": self.issuing.id, "list": self.list.edition.number}));
         transaction.audit(&actor, "ceremony.performed", None, detail).await?;
         transaction.commit().await
     }
 }
 
-pub async fn install(details: &InstallIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
-    let arrival = details.examine(&config, &ledger, scene).await?;
+pub async fn install(details: &InstallIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
+    let arrival = details.examine(&config, &ledger, ceremony).await?;
     let issuing = &arrival.issuing;
     let certificate = fields::certificate(&issuing.certificate, OpenField::Nothing);
-    scene.plan(
+    ceremony.plan(
         "install an issuing CA",
         &json!({
             "issuer": issuing.id, "below": issuing.parent, "new_root": arrival.root.is_some(),
@@ -111,13 +111,14 @@ pub async fn install(details: &InstallIssuing, scene: &mut CeremonyRun<'_>) -> R
         }),
     )?;
     let deed = if arrival.list_is_out { "keep the root's list" } else { "install the root's list" };
-    scene.plan(deed, &arrival.list.facts())?;
-    if !scene.perform {
+    ceremony.plan(deed, &arrival.list.facts())?;
+    if !ceremony.perform {
         return Ok(());
     }
-    arrival.record(&ledger, scene).await?;
+    arrival.record(&ledger, ceremony).await?;
     write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
-    scene.say("installed", &json!({"issuer": issuing.id, "thumbprint": Thumbprint::of(&issuing.certificate)}))
+    ceremony
+        .say("installed", &json!({"issuer": issuing.id, "thumbprint": Thumbprint::of(&issuing.certificate)}))
 }
 
 impl InstallIssuing {
@@ -125,11 +126,11 @@ impl InstallIssuing {
         &self,
         config: &Config,
         ledger: &Ledger,
-        scene: &mut CeremonyRun<'_>,
+        ceremony: &mut CeremonyRun<'_>,
     ) -> Result<InstalledCa, Failure> {
-        let root = scene.read_der("the root's certificate", &self.root)?;
-        let certificate = scene.read_der("the issuing certificate", &self.certificate)?;
-        let list = scene.read_der("the root's list", &self.list)?;
+        let root = ceremony.read_der("the root's certificate", &self.root)?;
+        let certificate = ceremony.read_der("the issuing certificate", &self.certificate)?;
+        let list = ceremony.read_der("the root's list", &self.list)?;
         let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
         let (root_id, is_new) = known_root(&issuers, &root)?;
         if is_new {
@@ -140,15 +141,15 @@ impl InstallIssuing {
         }
         let endpoints = IssuerEndpoints::new(&config.public.url, &root_id, 1).map_err(Failure::misuse)?;
         let addresses = RootAddresses { crl: &endpoints.crl(0), certificate: endpoints.certificate() };
-        candidate::examine(&certificate, &root, addresses, scene.now)?;
-        self.must_have_key(config, &certificate, scene)?;
+        candidate::examine(&certificate, &root, addresses, ceremony.now)?;
+        self.must_have_key(config, &certificate, ceremony)?;
         candidate::must_have_own_name(&issuers, &certificate)?;
         let list = RootList::read(list, &root)
             .map_err(|error| Failure::wrong(format!("the root's list: {error}")))?;
         let revision = revision_of(ledger, &root_id).await?;
         let out = ledger.crl(&root_id, 0).await.doing("cannot read the root's list")?;
         let list_is_out = out.as_ref().is_some_and(|out| out.der == list.der);
-        check_next(&list, out.filter(|_| !list_is_out).as_ref(), &issuers, &root_id, scene.now)?;
+        check_next(&list, out.filter(|_| !list_is_out).as_ref(), &issuers, &root_id, ceremony.now)?;
         if list.names(&candidate::serial(&certificate)?) {
             return Err(Failure::wrong("the root's list says that this CA is revoked"));
         }
@@ -179,10 +180,10 @@ impl InstallIssuing {
         &self,
         config: &Config,
         certificate: &[u8],
-        scene: &CeremonyRun<'_>,
+        ceremony: &CeremonyRun<'_>,
     ) -> Result<(), Failure> {
         let key = KeyRing::open(config)?.signer(&KeyRing::issuing(&self.issuer))?;
-        let loaded = Issuer::load(self.issuer.clone(), certificate.to_vec(), key, scene.now);
+        let loaded = Issuer::load(self.issuer.clone(), certificate.to_vec(), key, ceremony.now);
         loaded.map(drop).doing("this certificate is not taken")
     }
 }

@@ -49,78 +49,79 @@ pub struct InstallRootCrl {
     list: PathBuf,
 }
 
-pub fn sign(details: &SignRootCrl, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let file = scene.new_file(&details.new_list)?;
-    let root = scene.read_der("the root's certificate", &details.root)?;
-    let present = scene.read_der("the root's present list", &details.list)?;
+pub fn sign(details: &SignRootCrl, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let file = ceremony.new_file(&details.new_list)?;
+    let root = ceremony.read_der("the root's certificate", &details.root)?;
+    let present = ceremony.read_der("the root's present list", &details.list)?;
     let present = RootList::read(present, &root);
     let present = present.map_err(|error| Failure::wrong(format!("the present list: {error}")))?;
-    let mut next = NextList::after(&present, details.list_days, scene.now)?;
+    let mut next = NextList::after(&present, details.list_days, ceremony.now)?;
     for revoked in &details.revoked {
-        next.add(revoked.entry(&root, scene)?);
+        next.add(revoked.entry(&root, ceremony)?);
     }
-    scene.plan("sign the root's next list", &next.facts())?;
-    if !scene.perform {
+    ceremony.plan("sign the root's next list", &next.facts())?;
+    if !ceremony.perform {
         return Ok(());
     }
-    let key = scene.keys(&details.keys)?.signer(&details.key)?;
-    let root = Issuer::load(root_id(&root)?, root, key, scene.now).doing("the root cannot sign")?;
+    let key = ceremony.keys(&details.keys)?.signer(&details.key)?;
+    let root = Issuer::load(root_id(&root)?, root, key, ceremony.now).doing("the root cannot sign")?;
     let next = next.sign(&root)?;
     let mut outputs = Outputs::default();
-    scene.write(&mut outputs, &file, &next.der)?;
-    scene.say("made", &next.facts())?;
+    ceremony.write(&mut outputs, &file, &next.der)?;
+    ceremony.say("made", &next.facts())?;
     outputs.keep();
     Ok(())
 }
 
 impl RevokedAuthority {
     /// Only what this root has signed can stand on its list.
-    fn entry(&self, root: &[u8], scene: &mut CeremonyRun<'_>) -> Result<RevokedEntry, Failure> {
-        let der = scene.read_der("the certificate of a revoked CA", &self.certificate)?;
+    fn entry(&self, root: &[u8], ceremony: &mut CeremonyRun<'_>) -> Result<RevokedEntry, Failure> {
+        let der = ceremony.read_der("the certificate of a revoked CA", &self.certificate)?;
         let read = |der| X509Certificate::from_der(der).doing("a certificate cannot be read");
         let ((_, certificate), (_, root)) = (read(&der)?, read(root)?);
         if certificate.verify_signature(Some(root.public_key())).is_err() {
             return Err(Failure::wrong(format!("{}: this root did not sign it", self.certificate.display())));
         }
         let at = Timestamp::parse(&self.at)
-            .filter(|at| *at <= scene.now)
+            .filter(|at| *at <= ceremony.now)
             .ok_or_else(|| Failure::misuse("at must be a time in the past, as 2026-07-01T00:00:00Z"))?;
         Ok(RevokedEntry { serial: candidate::serial(&der)?, at, reason: reason(self.reason) })
     }
 }
 
-pub async fn install(details: &InstallRootCrl, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
-    let der = scene.read_der("the root's list", &details.list)?;
+pub async fn install(details: &InstallRootCrl, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
+    let der = ceremony.read_der("the root's list", &details.list)?;
     let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
     let (root, list) = signer_of(&der, &issuers)?;
     let revision = revision_of(&ledger, &root).await?;
     // What was revoked after the revision was read moves it, and the list is known to be behind.
     let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
     let out = ledger.crl(&root, 0).await.doing("cannot read the root's list")?;
-    check_next(&list, out.as_ref(), &issuers, &root, scene.now)?;
+    check_next(&list, out.as_ref(), &issuers, &root, ceremony.now)?;
     let before = out.map(|out| out.number);
-    scene.plan("install the root's list", &json!({"root": root, "before": before, "list": list.facts()}))?;
-    if !scene.perform {
+    ceremony
+        .plan("install the root's list", &json!({"root": root, "before": before, "list": list.facts()}))?;
+    if !ceremony.perform {
         return Ok(());
     }
-    let done = publish(&ledger, &root, &list.stored(revision), scene).await;
+    let done = publish(&ledger, &root, &list.stored(revision), ceremony).await;
     done.committed("the ledger did not take it; nothing was changed")?;
-    scene.say("installed", &json!({"root": root, "number": list.edition.number}))
+    ceremony.say("installed", &json!({"root": root, "number": list.edition.number}))
 }
 
 async fn publish(
     ledger: &Ledger,
     root: &IssuerId,
     list: &StoredCrl,
-    scene: &CeremonyRun<'_>,
+    ceremony: &CeremonyRun<'_>,
 ) -> Result<(), LedgerError> {
-    let mut transaction = ledger.begin(scene.now).await?;
+    let mut transaction = ledger.begin(ceremony.now).await?;
     if !transaction.publish_crl(root, 0, list).await? {
         return Err(LedgerError::Guard("another list of the root was installed meanwhile"));
     }
-    let detail = scene.detail(&json!({"root": root, "list": list.number}));
+    let detail = ceremony.detail(&json!({"root": root, "list": list.number}));
     transaction.audit(&SystemContext::operator(), "ceremony.performed", None, detail).await?;
     transaction.commit().await
 }

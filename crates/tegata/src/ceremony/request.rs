@@ -55,33 +55,33 @@ struct RequestSummary<'a> {
     issuer: IssuerId,
 }
 
-pub async fn request(details: &RequestIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let config = scene.config()?;
-    let files = [&details.request, &details.sign, &details.install].map(|file| scene.new_file(file));
+pub async fn request(details: &RequestIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let config = ceremony.config()?;
+    let files = [&details.request, &details.sign, &details.install].map(|file| ceremony.new_file(file));
     let [request, sign, install] = files;
     let (request, sign, install) = (request?, sign?, install?);
-    let ledger = scene.ledger(&config).await?;
+    let ledger = ceremony.ledger(&config).await?;
     let issuers = ledger.issuers().await.doing("cannot read the issuers")?;
-    let facts = details.examine(&config, &issuers, scene)?;
-    facts.plan(scene)?;
-    if !scene.perform {
+    let facts = details.examine(&config, &issuers, ceremony)?;
+    facts.plan(ceremony)?;
+    if !ceremony.perform {
         return Ok(());
     }
     let ring = KeyRing::open(&config)?;
     let name = KeyRing::issuing(&facts.issuer);
     let mut outputs = Outputs::default();
-    let key = ring.create(&name, scene.machine.entropy.as_ref())?;
+    let key = ring.create(&name, ceremony.system.entropy.as_ref())?;
     outputs.has_key(&ring, &name);
     let der = csr::request_for(key.as_ref()).doing("the new key does not sign")?;
     let csr = pem::encode("CERTIFICATE REQUEST", &der);
-    scene.write(&mut outputs, &request, csr.as_bytes())?;
-    scene.write(&mut outputs, &sign, facts.sign_script(scene, &sha256(csr.as_bytes()))?.as_bytes())?;
-    scene.write(&mut outputs, &install, facts.install_script(scene)?.as_bytes())?;
+    ceremony.write(&mut outputs, &request, csr.as_bytes())?;
+    ceremony.write(&mut outputs, &sign, facts.sign_script(ceremony, &sha256(csr.as_bytes()))?.as_bytes())?;
+    ceremony.write(&mut outputs, &install, facts.install_script(ceremony)?.as_bytes())?;
     let made =
         json!({"issuer": facts.issuer, "key": name, "public_key_sha256": sha256(&key.public_key_info())});
-    scene.note(&ledger, &made).await?;
+    ceremony.note(&ledger, &made).await?;
     outputs.keep();
-    scene.say("made", &made)
+    ceremony.say("made", &made)
 }
 
 impl RequestIssuing {
@@ -89,19 +89,19 @@ impl RequestIssuing {
         &'a self,
         config: &Config,
         issuers: &[StoredIssuer],
-        scene: &mut CeremonyRun<'_>,
+        ceremony: &mut CeremonyRun<'_>,
     ) -> Result<RequestSummary<'a>, Failure> {
         name_is_new(issuers, &self.organization, &self.common_name)?;
-        let root = scene.read_der("the root's certificate", &self.root)?;
+        let root = ceremony.read_der("the root's certificate", &self.root)?;
         let (id, is_new_root) = known_root(issuers, &root)?;
         let endpoints = IssuerEndpoints::new(&config.public.url, &id, 1).map_err(Failure::misuse)?;
-        let issuer = IssuerId::random(scene.machine.entropy.as_ref());
+        let issuer = IssuerId::random(ceremony.system.entropy.as_ref());
         Ok(RequestSummary { details: self, root, is_new_root, endpoints, issuer })
     }
 }
 
 impl RequestSummary<'_> {
-    fn plan(&self, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    fn plan(&self, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
         let RequestIssuing { organization, common_name, days, .. } = self.details;
         let throwaway =
             LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
@@ -110,17 +110,18 @@ impl RequestSummary<'_> {
             &PublicKey::of(&throwaway),
             &self.root,
             RootAddresses { crl: &self.endpoints.crl(0), certificate: self.endpoints.certificate() },
-            Validity { days: *days, now: scene.now, entropy: scene.machine.entropy.as_ref() },
+            Validity { days: *days, now: ceremony.now, entropy: ceremony.system.entropy.as_ref() },
         );
         let rehearsed = rehearsed.doing("the root could not sign this")?;
-        scene.plan("make a key and a request", &json!({"kind": "P-256", "request": self.details.request}))?;
-        scene.plan("ask for this certificate", &fields::certificate(&rehearsed, OpenField::SerialAndKey))
+        ceremony
+            .plan("make a key and a request", &json!({"kind": "P-256", "request": self.details.request}))?;
+        ceremony.plan("ask for this certificate", &fields::certificate(&rehearsed, OpenField::SerialAndKey))
     }
 
     /// The act for the root's machine, as far as this machine knows it.
-    fn sign_script(&self, scene: &CeremonyRun<'_>, request_sha256: &str) -> Result<String, Failure> {
+    fn sign_script(&self, ceremony: &CeremonyRun<'_>, request_sha256: &str) -> Result<String, Failure> {
         let RequestIssuing { root, organization, common_name, days, request, .. } = self.details;
-        let mut text = head("sign-issuing", scene)?;
+        let mut text = head("sign-issuing", ceremony)?;
         write!(
             text,
             "[details]\nroot = {}\n# The root's present list, and its next one.\nlist = \"root.crl\"\n\
@@ -142,9 +143,9 @@ impl RequestSummary<'_> {
     }
 
     /// The act that follows here.
-    fn install_script(&self, scene: &CeremonyRun<'_>) -> Result<String, Failure> {
+    fn install_script(&self, ceremony: &CeremonyRun<'_>) -> Result<String, Failure> {
         let RequestIssuing { root, tenant, shards, .. } = self.details;
-        let mut text = head("install-issuing", scene)?;
+        let mut text = head("install-issuing", ceremony)?;
         write!(
             text,
             "[details]\nissuer = {}\ncertificate = \"issuing.pem\"\nroot = {}\nlist = \"root-next.crl\"\nshards = {shards}\n",
@@ -179,15 +180,15 @@ pub fn known_root(issuers: &[StoredIssuer], root: &[u8]) -> Result<(IssuerId, bo
 }
 
 /// Everything an act says beside its details.
-fn head(act: &str, scene: &CeremonyRun<'_>) -> Result<String, Failure> {
+fn head(act: &str, ceremony: &CeremonyRun<'_>) -> Result<String, Failure> {
     let mut text = format!(
         "# Written by the act {} of {}.\nact = {}\nwhy = {}\n",
-        scene.cover.sha256,
-        scene.now,
+        ceremony.cover.sha256,
+        ceremony.now,
         quoted(act),
-        quoted(&scene.cover.why)
+        quoted(&ceremony.cover.why)
     );
-    for person in &scene.cover.present {
+    for person in &ceremony.cover.present {
         let (role, name) = (quoted(&person.role), quoted(&person.name));
         write!(text, "\n[[present]]\nrole = {role}\nname = {name}\n").doing("cannot write an act")?;
     }

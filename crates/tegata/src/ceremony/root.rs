@@ -58,43 +58,45 @@ impl NewRoot {
     }
 }
 
-pub fn create(details: &CreateRoot, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.list)?);
-    let ring = scene.keys(&details.keys)?;
+pub fn create(details: &CreateRoot, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let (certificate, list) = (ceremony.new_file(&details.certificate)?, ceremony.new_file(&details.list)?);
+    let ring = ceremony.keys(&details.keys)?;
     ring.must_take(&details.key)?;
-    plan(details, &ring, scene)?;
-    if !scene.perform {
+    plan(details, &ring, ceremony)?;
+    if !ceremony.perform {
         return Ok(());
     }
     let mut outputs = Outputs::default();
-    let key = ring.create(&details.key, scene.machine.entropy.as_ref())?;
+    let key = ring.create(&details.key, ceremony.system.entropy.as_ref())?;
     outputs.has_key(&ring, &details.key);
-    let root = details.make(key, scene)?;
-    scene.write(&mut outputs, &certificate, pem::certificates(&[root.issuer.certificate()]).as_bytes())?;
-    scene.write(&mut outputs, &list, &root.list.der)?;
+    let root = details.make(key, ceremony)?;
+    ceremony.write(&mut outputs, &certificate, pem::certificates(&[root.issuer.certificate()]).as_bytes())?;
+    ceremony.write(&mut outputs, &list, &root.list.der)?;
     let made = fields::certificate(root.issuer.certificate(), OpenField::Nothing);
-    scene.say("made", &json!({"root": root.issuer.id(), "certificate": made, "list": root.list.facts()}))?;
+    ceremony
+        .say("made", &json!({"root": root.issuer.id(), "certificate": made, "list": root.list.facts()}))?;
     outputs.keep();
     Ok(())
 }
 
-fn plan(details: &CreateRoot, ring: &KeyRing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+fn plan(details: &CreateRoot, ring: &KeyRing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     let throwaway =
         LocalKey::generate().and_then(|key| LocalKey::from_pkcs8(&key)).doing("cannot make a key")?;
-    let root = details.make(Arc::new(throwaway), scene)?;
-    scene.plan(
+    let root = details.make(Arc::new(throwaway), ceremony)?;
+    ceremony.plan(
         "make a key",
         &json!({"name": details.key, "kind": "P-256", "in": ring.new_place(&details.key)}),
     )?;
     let certificate = fields::certificate(root.issuer.certificate(), OpenField::SerialAndKey);
-    scene.plan("sign a root certificate", &certificate)?;
-    scene.plan("sign its first list", &root.list.facts())
+    ceremony.plan("sign a root certificate", &certificate)?;
+    ceremony.plan("sign its first list", &root.list.facts())
 }
 
 impl CreateRoot {
-    fn make(&self, key: Arc<dyn CaKey>, scene: &CeremonyRun<'_>) -> Result<NewRoot, Failure> {
+    fn make(&self, key: Arc<dyn CaKey>, ceremony: &CeremonyRun<'_>) -> Result<NewRoot, Failure> {
         let name = CaName { organization: &self.organization, common_name: &self.common_name };
-        let terms = Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() };
+        let terms =
+            Validity { days: self.days, now: ceremony.now, entropy: ceremony.system.entropy.as_ref() };
         NewRoot::make(name, key, self.list_days, terms)
     }
 }

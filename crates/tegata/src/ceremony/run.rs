@@ -24,7 +24,7 @@ use tegata_storage::Ledger;
 pub struct CeremonyRun<'a> {
     pub cover: &'a CeremonyHeader,
     pub perform: bool,
-    pub machine: &'a SystemContext,
+    pub system: &'a SystemContext,
     pub now: Timestamp,
     consent: OperatorConsent,
     place: &'a InstallationArgs,
@@ -36,11 +36,11 @@ impl<'a> CeremonyRun<'a> {
         place: &'a InstallationArgs,
         cover: &'a CeremonyHeader,
         options: &CeremonyOptions,
-        machine: &'a SystemContext,
+        system: &'a SystemContext,
         transcript: Transcript,
     ) -> Self {
         let CeremonyOptions { perform, consent, .. } = *options;
-        Self { cover, perform, machine, now: machine.now(), consent, place, transcript }
+        Self { cover, perform, system, now: system.now(), consent, place, transcript }
     }
 
     /// Obtains consent to an act that ends something for ever, when it is about to be performed.
@@ -101,7 +101,7 @@ impl<'a> CeremonyRun<'a> {
 
     /// The installation's ledger. A rehearsal looks at it as it is.
     pub async fn ledger(&self, config: &Config) -> Result<Ledger, Failure> {
-        if self.perform { open_ledger(config, self.machine).await } else { check::open(config).await }
+        if self.perform { open_ledger(config, self.system).await } else { check::open(config).await }
     }
 
     /// What every audit entry of an act says of it.

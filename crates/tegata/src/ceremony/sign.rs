@@ -45,45 +45,46 @@ struct SigningIntent {
     list: NextList,
 }
 
-pub fn sign(details: &SignIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
-    let (certificate, list) = (scene.new_file(&details.certificate)?, scene.new_file(&details.new_list)?);
-    let intention = details.examine(scene)?;
+pub fn sign(details: &SignIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+    let (certificate, list) =
+        (ceremony.new_file(&details.certificate)?, ceremony.new_file(&details.new_list)?);
+    let intention = details.examine(ceremony)?;
     let rehearsed = create_ca::rehearse_issuing(
         details.name(),
         intention.request.key(),
         &intention.root,
         details.addresses(),
-        details.terms(scene),
+        details.terms(ceremony),
     );
     let rehearsed = rehearsed.doing("the root cannot sign this")?;
-    scene.plan("sign an issuing certificate", &fields::certificate(&rehearsed, OpenField::Serial))?;
-    scene.plan("sign the root's next list", &intention.list.facts())?;
-    if !scene.perform {
+    ceremony.plan("sign an issuing certificate", &fields::certificate(&rehearsed, OpenField::Serial))?;
+    ceremony.plan("sign the root's next list", &intention.list.facts())?;
+    if !ceremony.perform {
         return Ok(());
     }
-    let ring = scene.keys(&details.keys)?;
+    let ring = ceremony.keys(&details.keys)?;
     let key = ring.signer(&details.key)?;
-    let root = Issuer::load(root_id(&intention.root)?, intention.root, key, scene.now);
+    let root = Issuer::load(root_id(&intention.root)?, intention.root, key, ceremony.now);
     let root = root.doing("the root cannot sign")?;
-    let (name, terms) = (details.name(), details.terms(scene));
+    let (name, terms) = (details.name(), details.terms(ceremony));
     let signed = create_ca::create_issuing(name, intention.request.key(), &root, details.addresses(), terms);
     let signed = signed.doing("the root did not sign this")?;
-    candidate::examine(&signed, root.certificate(), details.addresses(), scene.now)?;
+    candidate::examine(&signed, root.certificate(), details.addresses(), ceremony.now)?;
     let next = intention.list.sign(&root)?;
     let mut outputs = Outputs::default();
-    scene.write(&mut outputs, &certificate, pem::certificates(&[&signed]).as_bytes())?;
-    scene.write(&mut outputs, &list, &next.der)?;
+    ceremony.write(&mut outputs, &certificate, pem::certificates(&[&signed]).as_bytes())?;
+    ceremony.write(&mut outputs, &list, &next.der)?;
     let made = fields::certificate(&signed, OpenField::Nothing);
-    scene.say("made", &json!({"certificate": made, "list": next.facts()}))?;
+    ceremony.say("made", &json!({"certificate": made, "list": next.facts()}))?;
     outputs.keep();
     Ok(())
 }
 
 impl SignIssuing {
-    fn examine(&self, scene: &mut CeremonyRun<'_>) -> Result<SigningIntent, Failure> {
-        let root = scene.read_der("the root's certificate", &self.root)?;
-        let list = scene.read_der("the root's present list", &self.list)?;
-        let file = scene.read("the request", &self.request)?;
+    fn examine(&self, ceremony: &mut CeremonyRun<'_>) -> Result<SigningIntent, Failure> {
+        let root = ceremony.read_der("the root's certificate", &self.root)?;
+        let list = ceremony.read_der("the root's present list", &self.list)?;
+        let file = ceremony.read("the request", &self.request)?;
         if !sha256(&file).eq_ignore_ascii_case(&self.request_sha256) {
             return Err(Failure::wrong("the request is not the one whose SHA-256 was written down"));
         }
@@ -94,7 +95,7 @@ impl SignIssuing {
         })?;
         let list = RootList::read(list, &root)
             .map_err(|error| Failure::wrong(format!("the present list: {error}")))?;
-        Ok(SigningIntent { root, request, list: NextList::after(&list, self.list_days, scene.now)? })
+        Ok(SigningIntent { root, request, list: NextList::after(&list, self.list_days, ceremony.now)? })
     }
 
     fn name(&self) -> CaName<'_> {
@@ -105,7 +106,7 @@ impl SignIssuing {
         RootAddresses { crl: &self.list_address, certificate: &self.root_address }
     }
 
-    fn terms<'a>(&self, scene: &CeremonyRun<'a>) -> Validity<'a> {
-        Validity { days: self.days, now: scene.now, entropy: scene.machine.entropy.as_ref() }
+    fn terms<'a>(&self, ceremony: &CeremonyRun<'a>) -> Validity<'a> {
+        Validity { days: self.days, now: ceremony.now, entropy: ceremony.system.entropy.as_ref() }
     }
 }

@@ -35,10 +35,10 @@ impl From<TenantIssuancePolicy> for TenantIssuers {
     }
 }
 
-pub async fn issuing(details: &TenantIssuing, scene: &mut CeremonyRun<'_>) -> Result<(), Failure> {
+pub async fn issuing(details: &TenantIssuing, ceremony: &mut CeremonyRun<'_>) -> Result<(), Failure> {
     const READ: &str = "cannot read the ledger";
-    let config = scene.config()?;
-    let ledger = scene.ledger(&config).await?;
+    let config = ceremony.config()?;
+    let ledger = ceremony.ledger(&config).await?;
     let tenant = TenantDirectory::read(&ledger).await?.into_tenant(&details.tenant)?;
     let policy = TenantIssuers::from(details.issuing);
     let issuers = ledger.issuers().await.doing(READ)?;
@@ -57,19 +57,19 @@ pub async fn issuing(details: &TenantIssuing, scene: &mut CeremonyRun<'_>) -> Re
         "tenant": tenant.id, "name": tenant.name, "from": tenant.issuing.as_str(), "to": policy.as_str(),
         "own_cas": own,
     });
-    scene.plan("change who issues for a tenant", &facts)?;
-    if scene.perform {
+    ceremony.plan("change who issues for a tenant", &facts)?;
+    if ceremony.perform {
         let actor = SystemContext::operator();
         let change = async {
-            let mut transaction = ledger.begin(scene.now).await?;
+            let mut transaction = ledger.begin(ceremony.now).await?;
             transaction.set_issuing(&tenant.id, policy, &actor).await?;
-            let detail = scene.detail(&json!({"tenant": tenant.id, "issuing": policy.as_str()}));
+            let detail = ceremony.detail(&json!({"tenant": tenant.id, "issuing": policy.as_str()}));
             transaction.audit(&actor, "ceremony.performed", None, detail).await?;
             transaction.commit().await
         };
         let changed: Result<(), LedgerError> = change.await;
         changed.committed("nothing was changed")?;
-        scene.say("changed", &facts)?;
+        ceremony.say("changed", &facts)?;
     }
     Ok(())
 }

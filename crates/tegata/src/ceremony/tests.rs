@@ -28,7 +28,7 @@ impl Clock for CeremonyClock {
 struct OfflineMachine {
     folder: tempfile::TempDir,
     clock: Arc<CeremonyClock>,
-    machine: SystemContext,
+    system: SystemContext,
 }
 
 impl OfflineMachine {
@@ -39,15 +39,15 @@ impl OfflineMachine {
         let unlock = UnlockSecret::generate(entropy.as_ref());
         secret::write_private_file(&folder.path().join("unlock.key"), unlock.as_bytes()).unwrap();
         let clock = Arc::new(CeremonyClock(Mutex::new(Timestamp::parse("2026-11-21T00:00:00Z").unwrap())));
-        let machine = SystemContext { clock: clock.clone(), entropy };
-        Self { folder, clock, machine }
+        let system = SystemContext { clock: clock.clone(), entropy };
+        Self { folder, clock, system }
     }
 
     /// With a root that lives this long.
     fn with_root(days: u32) -> Self {
-        let bunker = Self::new();
-        bunker.perform("create-root", &root(days, "root.pem", "root.crl")).unwrap();
-        bunker
+        let offline = Self::new();
+        offline.perform("create-root", &root(days, "root.pem", "root.crl")).unwrap();
+        offline
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -55,7 +55,7 @@ impl OfflineMachine {
     }
 
     fn set(&self, at: impl FnOnce(Timestamp) -> Timestamp) {
-        let now = self.machine.now();
+        let now = self.system.now();
         *self.clock.0.lock().unwrap() = at(now);
     }
 
@@ -86,7 +86,7 @@ impl OfflineMachine {
             json: true,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(&place, &options, &self.machine))
+        runtime.block_on(run(&place, &options, &self.system))
     }
 
     /// Everything but the act itself.
@@ -137,96 +137,96 @@ fn next_list(present: &str, next: &str) -> String {
 
 #[test]
 fn a_root_signs_nothing_that_outlives_it_nor_anything_after_its_end() {
-    let bunker = OfflineMachine::with_root(400);
-    let sha256 = bunker.request();
-    let before = bunker.names();
-    let outlives = bunker.perform("sign-issuing", &issuing(401, &sha256)).unwrap_err().to_string();
+    let offline = OfflineMachine::with_root(400);
+    let sha256 = offline.request();
+    let before = offline.names();
+    let outlives = offline.perform("sign-issuing", &issuing(401, &sha256)).unwrap_err().to_string();
     assert!(outlives.contains("ends on"), "{outlives}");
-    bunker.set(|now| now.plus(401 * DAY));
+    offline.set(|now| now.plus(401 * DAY));
     for perform in [false, true] {
-        let ended = bunker.run("sign-issuing", &issuing(1, &sha256), perform, None).unwrap_err();
+        let ended = offline.run("sign-issuing", &issuing(1, &sha256), perform, None).unwrap_err();
         assert!(ended.to_string().contains("ends on"), "{ended}");
     }
-    let ended = bunker.perform("sign-root-crl", &next_list("root.crl", "next.crl")).unwrap_err();
+    let ended = offline.perform("sign-root-crl", &next_list("root.crl", "next.crl")).unwrap_err();
     assert!(ended.to_string().contains("cannot be used now"), "{ended}");
-    assert_eq!(bunker.names(), before);
-    bunker.set(|now| now.minus(399 * DAY));
-    bunker.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
-    assert_eq!(bunker.list("next.crl").edition.number, 2);
+    assert_eq!(offline.names(), before);
+    offline.set(|now| now.minus(399 * DAY));
+    offline.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
+    assert_eq!(offline.list("next.crl").edition.number, 2);
 }
 
 #[test]
 fn the_lists_of_a_root_have_rising_numbers_and_never_forget() {
-    let bunker = OfflineMachine::with_root(400);
-    let sha256 = bunker.request();
-    bunker.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
-    bunker.set(|now| now.plus(2 * DAY));
+    let offline = OfflineMachine::with_root(400);
+    let sha256 = offline.request();
+    offline.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
+    offline.set(|now| now.plus(2 * DAY));
     let entry = |at: &str| {
         format!(
             "{}[[details.revoked]]\ncertificate = \"issuing.pem\"\nreason = \"key_compromise\"\nat = \"{at}\"\n",
             next_list("next.crl", "third.crl")
         )
     };
-    let future = bunker.perform("sign-root-crl", &entry("2027-11-21T00:00:00Z")).unwrap_err();
+    let future = offline.perform("sign-root-crl", &entry("2027-11-21T00:00:00Z")).unwrap_err();
     assert!(future.to_string().contains("in the past"), "{future}");
-    bunker.perform("sign-root-crl", &entry("2026-11-21T12:00:00Z")).unwrap();
-    bunker.perform("sign-root-crl", &next_list("third.crl", "fourth.crl")).unwrap();
-    let (third, fourth) = (bunker.list("third.crl"), bunker.list("fourth.crl"));
+    offline.perform("sign-root-crl", &entry("2026-11-21T12:00:00Z")).unwrap();
+    offline.perform("sign-root-crl", &next_list("third.crl", "fourth.crl")).unwrap();
+    let (third, fourth) = (offline.list("third.crl"), offline.list("fourth.crl"));
     assert_eq!((third.edition.number, fourth.edition.number), (3, 4));
     assert_eq!(third.entries.len(), 1);
     assert_eq!(fourth.entries, third.entries);
     assert_eq!(fourth.edition.next_update, fourth.edition.this_update.plus(30 * DAY));
     // A machine whose clock went back would sign a list that verifiers take for an older one.
-    bunker.set(|now| now.minus(DAY));
-    let back = bunker.perform("sign-root-crl", &next_list("fourth.crl", "fifth.crl")).unwrap_err();
+    offline.set(|now| now.minus(DAY));
+    let back = offline.perform("sign-root-crl", &next_list("fourth.crl", "fifth.crl")).unwrap_err();
     assert!(back.to_string().contains("set this machine's clock"), "{back}");
 }
 
 #[test]
 fn only_what_a_root_has_signed_stands_on_its_list() {
-    let (bunker, other) = (OfflineMachine::with_root(400), OfflineMachine::with_root(400));
+    let (offline, other) = (OfflineMachine::with_root(400), OfflineMachine::with_root(400));
     let sha256 = other.request();
     other.perform("sign-issuing", &issuing(300, &sha256)).unwrap();
-    fs::copy(other.file("issuing.pem"), bunker.file("foreign.pem")).unwrap();
+    fs::copy(other.file("issuing.pem"), offline.file("foreign.pem")).unwrap();
     let details = next_list("root.crl", "next.crl")
         + "[[details.revoked]]\ncertificate = \"foreign.pem\"\nreason = \"superseded\"\nat = \"2026-11-20T00:00:00Z\"\n";
-    let refused = bunker.perform("sign-root-crl", &details).unwrap_err();
+    let refused = offline.perform("sign-root-crl", &details).unwrap_err();
     assert!(refused.to_string().contains("did not sign it"), "{refused}");
     // Nor does a list of another root have a successor here.
-    fs::copy(other.file("root.crl"), bunker.file("foreign.crl")).unwrap();
-    let refused = bunker.perform("sign-root-crl", &next_list("foreign.crl", "next.crl")).unwrap_err();
+    fs::copy(other.file("root.crl"), offline.file("foreign.crl")).unwrap();
+    let refused = offline.perform("sign-root-crl", &next_list("foreign.crl", "next.crl")).unwrap_err();
     assert!(refused.to_string().contains("did not sign the list"), "{refused}");
 }
 
 #[test]
 fn an_act_that_fails_in_the_middle_leaves_neither_key_nor_file() {
-    let bunker = OfflineMachine::new();
-    let before = bunker.names();
+    let offline = OfflineMachine::new();
+    let before = offline.names();
     // The second file cannot be written because the first has its name.
-    bunker.perform("create-root", &root(400, "root.out", "root.out")).unwrap_err();
-    assert_eq!(bunker.names(), before);
-    bunker.perform("create-root", &root(400, "no/folder.pem", "root.crl")).unwrap_err();
-    bunker.perform("create-root", &root(40 * 366 + 1, "root.pem", "root.crl")).unwrap_err();
-    assert_eq!(bunker.names(), before);
-    bunker.perform("create-root", &root(400, "root.pem", "root.crl")).unwrap();
+    offline.perform("create-root", &root(400, "root.out", "root.out")).unwrap_err();
+    assert_eq!(offline.names(), before);
+    offline.perform("create-root", &root(400, "no/folder.pem", "root.crl")).unwrap_err();
+    offline.perform("create-root", &root(40 * 366 + 1, "root.pem", "root.crl")).unwrap_err();
+    assert_eq!(offline.names(), before);
+    offline.perform("create-root", &root(400, "root.pem", "root.crl")).unwrap();
     // The key has its certificate; no other act takes its name.
-    let made = bunker.names();
-    let again = bunker.perform("create-root", &root(400, "again.pem", "again.crl")).unwrap_err();
+    let made = offline.names();
+    let again = offline.perform("create-root", &root(400, "again.pem", "again.crl")).unwrap_err();
     assert!(again.to_string().contains("exists already"), "{again}");
-    assert_eq!(bunker.names(), made);
+    assert_eq!(offline.names(), made);
 }
 
 #[test]
 fn a_transcript_tells_a_failure_too_and_is_never_added_to() {
-    let bunker = OfflineMachine::new();
-    let transcript = bunker.file("transcript.jsonl");
+    let offline = OfflineMachine::new();
+    let transcript = offline.file("transcript.jsonl");
     let details = root(400, "root.out", "root.out");
-    bunker.run("create-root", &details, true, Some(transcript.clone())).unwrap_err();
+    offline.run("create-root", &details, true, Some(transcript.clone())).unwrap_err();
     let text = fs::read_to_string(&transcript).unwrap();
     let last = text.lines().last().unwrap();
     assert!(last.contains("\"failed\"") && last.contains("root.out"), "{text}");
-    assert!(!text.contains(&tegata_core::encoding::hex(&fs::read(bunker.file("unlock.key")).unwrap())));
-    let again = bunker.run("create-root", &root(400, "a.pem", "a.crl"), true, Some(transcript.clone()));
+    assert!(!text.contains(&tegata_core::encoding::hex(&fs::read(offline.file("unlock.key")).unwrap())));
+    let again = offline.run("create-root", &root(400, "a.pem", "a.crl"), true, Some(transcript.clone()));
     assert!(again.unwrap_err().to_string().contains("cannot begin the transcript"));
     assert_eq!(fs::read_to_string(&transcript).unwrap(), text);
 }

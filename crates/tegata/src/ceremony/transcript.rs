@@ -18,13 +18,13 @@ pub struct Transcript {
 
 impl Transcript {
     /// The file, if one is wanted, must not exist: a transcript is never added to.
-    pub fn open(file: Option<&Path>, as_json: bool, machine: &SystemContext) -> Result<Self, Failure> {
+    pub fn open(file: Option<&Path>, as_json: bool, system: &SystemContext) -> Result<Self, Failure> {
         let open = |path: &Path| {
             File::create_new(path).map_err(|error| {
                 Failure::misuse(format!("cannot begin the transcript {}: {error}", path.display()))
             })
         };
-        Ok(Self { file: file.map(open).transpose()?, as_json, clock: machine.clock.clone() })
+        Ok(Self { file: file.map(open).transpose()?, as_json, clock: system.clock.clone() })
     }
 
     /// One thing, with its facts: a JSON object without `at` and `what`.

@@ -41,7 +41,7 @@ impl SignedDates {
 
 /// Compares the clocks.
 pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
-    let now = look.machine.now();
+    let now = look.system.now();
     for [(seq, ahead), (next, right)] in look.dates.back.clone() {
         let detail = format!(
             "entry {seq} is dated {ahead} and entry {next} {right}: a clock was ahead and was set right"
@@ -67,12 +67,12 @@ pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
             look.report.add(FindingCode::FutureRow, subject, detail);
         }
     }
-    let asked = look.machine.now();
+    let asked = look.system.now();
     let engine = look.ledger.engine_clock().await.doing("cannot ask the database what time it is")?;
     if let Some(clock) = engine {
         apart(look, FindingCode::ClockDatabase, "the database", clock, asked, APART);
     }
-    let asked = look.machine.now();
+    let asked = look.system.now();
     let server = server_clock(&look.public_address().to_string()).await;
     if let Some(clock) = server {
         apart(look, FindingCode::ClockServer, "the running server", clock, asked, APART_IN_HTTP);
@@ -99,7 +99,7 @@ fn apart(
     asked: Timestamp,
     limit: Duration,
 ) {
-    let answered = look.machine.now();
+    let answered = look.system.now();
     if clock.plus(limit) < asked || clock > answered.plus(limit) {
         look.report.add(code, who, format!("it says {clock}, this machine {answered}"));
     }

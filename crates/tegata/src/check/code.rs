@@ -67,8 +67,8 @@ codes! {
     Orphan "orphan" Wrong "a row names another that is not there: restore it from a backup";
     GenerationMissing "generation-missing" Wrong "rows of certificates were removed: restore them from a backup";
     LivingTwice "living-twice" Wrong "a device has one certificate in use and at most one on the way: revoke the one it does not use";
-    KeyShared "key-shared" Wrong "two certificates have one key: block the key with `tegata key block` and enrol anew";
-    SerialShared "serial-shared" Wrong "one serial names two certificates: revoke both and enrol anew";
+    KeyShared "key-shared" Wrong "two certificates have one key: block the key with `tegata key block` and enroll anew";
+    SerialShared "serial-shared" Wrong "one serial names two certificates: revoke both and enroll anew";
     BlockedKeyLiving "blocked-key-living" Wrong "block the key once more: that revokes what is left of it";
     HeirLiving "heir-living" Warning "it was renewed from a certificate whose key was compromised: revoke it unless somebody decided otherwise";
     CrlMissing "crl-missing" Wrong "certificates name a list that was never published: start a server";
@@ -87,7 +87,7 @@ codes! {
     IssuerEnding "issuer-ending" Wrong "replace the CA now: what it issues ends with it";
     IssuerShort "issuer-short" Warning "replace the CA: it ends before what it issues should";
     IssuerIdle "issuer-idle" Warning "nothing of it lives any more: retire it";
-    IssuerEndedLiving "issuer-ended-living" Warning "devices still hold certificates of a CA that is not trusted any more: enrol them anew";
+    IssuerEndedLiving "issuer-ended-living" Warning "devices still hold certificates of a CA that is not trusted any more: enroll them anew";
     ListenerCertificate "listener-certificate" Wrong "clients cannot connect: replace the certificate and its key";
     ListenerEnding "listener-ending" Wrong "replace the certificate; a running server renews what its own CA signed";
     KeyMissing "key-missing" Wrong "bring the key back from its copy";
@@ -102,7 +102,7 @@ codes! {
     ClockDatabase "clock-database" Wrong "let both machines follow the same time source";
     ClockServer "clock-server" Wrong "let both machines follow the same time source";
     FutureRow "future-row" Wrong "a row was written with a clock that is ahead: find out by which machine";
-    ClockWasAhead "clock-was-ahead" Warning "what was issued or signed out meanwhile carries those dates: enrol devices with such certificates anew";
+    ClockWasAhead "clock-was-ahead" Warning "what was issued or signed out meanwhile carries those dates: enroll devices with such certificates anew";
     DiskFull "disk-full" Wrong "make room: without it nothing is issued or revoked";
     DiskLow "disk-low" Warning "make room before nothing can be issued or revoked";
     RevocationLog "revocation-log" Wrong "bring the log back or let it be written anew: a restore needs it";

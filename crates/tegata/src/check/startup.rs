@@ -29,9 +29,9 @@ pub async fn look(look: &mut CheckContext<'_>) {
             .area("start", "a server would not start with what is wrong above; nothing more was looked at");
         return;
     }
-    let opened = Server::beside(look.config.clone(), look.ledger.clone(), look.machine).await;
+    let opened = Server::beside(look.config.clone(), look.ledger.clone(), look.system).await;
     let rehearsed = match &opened {
-        Ok(house) => startup::rehearse(house).await,
+        Ok(server) => startup::rehearse(server).await,
         Err(_) => Ok(()),
     };
     if let Some(error) = opened.err().or(rehearsed.err()) {

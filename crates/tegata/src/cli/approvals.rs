@@ -75,23 +75,23 @@ const WRITE: &str = "nothing was decided";
 pub async fn run(
     place: &InstallationArgs,
     options: &ApprovalsOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     match &options.act {
-        None => list(place, &options.list, machine).await,
-        Some(ApprovalsCommand::List(options)) => list(place, options, machine).await,
-        Some(ApprovalsCommand::Approve(options)) => approve(place, options, machine).await,
-        Some(ApprovalsCommand::Decline(options)) => decline(place, options, machine).await,
+        None => list(place, &options.list, system).await,
+        Some(ApprovalsCommand::List(options)) => list(place, options, system).await,
+        Some(ApprovalsCommand::Approve(options)) => approve(place, options, system).await,
+        Some(ApprovalsCommand::Decline(options)) => decline(place, options, system).await,
     }
 }
 
 async fn list(
     place: &InstallationArgs,
     options: &ApprovalListOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let mut waiting = ledger.waiting(machine.now()).await.doing(READ)?;
+    let ledger = place.ledger(system).await?;
+    let mut waiting = ledger.waiting(system.now()).await.doing(READ)?;
     let directory = TenantDirectory::read(&ledger).await?;
     if let Some(scope) = directory.scope(&options.scope)? {
         waiting.retain(|approval| scope.holds(&approval.tenant, &approval.site));
@@ -113,11 +113,11 @@ async fn list(
 pub async fn approve(
     place: &InstallationArgs,
     options: &ApproveOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let approval = find(&ledger, &options.approval, machine.now()).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let ledger = place.ledger(system).await?;
+    let approval = find(&ledger, &options.approval, system.now()).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     transaction.approve(&approval.id, &SystemContext::operator()).await.map_err(failure)?;
     transaction.commit().await.committed(WRITE)?;
     ledger.close().await;
@@ -129,11 +129,11 @@ pub async fn approve(
 pub async fn decline(
     place: &InstallationArgs,
     options: &DeclineOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let approval = find(&ledger, &options.approval, machine.now()).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let ledger = place.ledger(system).await?;
+    let approval = find(&ledger, &options.approval, system.now()).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     transaction.decline(&approval.id, &options.reason, &SystemContext::operator()).await.map_err(failure)?;
     if options.withdraw {
         transaction

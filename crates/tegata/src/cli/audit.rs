@@ -67,12 +67,12 @@ enum ExportLine {
 pub async fn run(
     place: &InstallationArgs,
     command: &AuditCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     match command {
         AuditCommand::Export { before, after, out, output } => {
             let installation = place.config()?.installation.name.as_str().to_owned();
-            let ledger = place.ledger(machine).await?;
+            let ledger = place.ledger(system).await?;
             let exported = export(&ledger, &installation, (*after, *before), out).await;
             ledger.close().await;
             let (chain, entries) = exported?;
@@ -98,7 +98,7 @@ pub async fn run(
             }
             let chain = read.finish()?;
             if *with_ledger {
-                let ledger = place.ledger(machine).await?;
+                let ledger = place.ledger(system).await?;
                 let joined = read.join(&ledger).await;
                 ledger.close().await;
                 joined?;

@@ -64,12 +64,12 @@ impl RevokeCertificateOptions {
 pub async fn run(
     place: &InstallationArgs,
     command: &CertificateCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
         CertificateCommand::Show { which, output } => show(&ledger, which, output.json).await,
-        CertificateCommand::Revoke(options) => revoke(&ledger, options, machine).await,
+        CertificateCommand::Revoke(options) => revoke(&ledger, options, system).await,
     };
     ledger.close().await;
     result
@@ -113,7 +113,7 @@ fn describe(known: &Certificate) -> Value {
 async fn revoke(
     ledger: &Ledger,
     options: &RevokeCertificateOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let (proof, lineage) = (&options.proof, options.lineage());
     let (certificate, thumbprint) = one(ledger, &options.which).await?;
@@ -123,8 +123,8 @@ async fn revoke(
         certificate.device,
         if lineage == Lineage::Whole { ", with all that was renewed from it," } else { "" }
     ))?;
-    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&proof.note, SystemContext::operator());
     let revoked = match reason::of(options.reason) {
         (_, Some(cause)) => {

@@ -79,20 +79,20 @@ pub struct RevokeDeviceOptions {
 pub async fn run(
     place: &InstallationArgs,
     command: &DeviceCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        DeviceCommand::List(options) => list::list(place, &ledger, options, machine).await,
-        DeviceCommand::Show(options) => show::show(&ledger, options, machine.now()).await,
+        DeviceCommand::List(options) => list::list(place, &ledger, options, system).await,
+        DeviceCommand::Show(options) => show::show(&ledger, options, system.now()).await,
         DeviceCommand::History { device, lines, output } => {
             show::history(&ledger, device, *lines, output.json).await
         }
-        DeviceCommand::Suspend(stop) => stop::act(&ledger, stop, DeviceAction::Suspend, machine).await,
-        DeviceCommand::Resume(stop) => stop::act(&ledger, stop, DeviceAction::Resume, machine).await,
-        DeviceCommand::Revoke(options) => stop::revoke(&ledger, options, machine).await,
+        DeviceCommand::Suspend(stop) => stop::act(&ledger, stop, DeviceAction::Suspend, system).await,
+        DeviceCommand::Resume(stop) => stop::act(&ledger, stop, DeviceAction::Resume, system).await,
+        DeviceCommand::Revoke(options) => stop::revoke(&ledger, options, system).await,
         DeviceCommand::RevokeTokens { device, sign_out } => {
-            sign_out_all(&ledger, device, sign_out, machine).await
+            sign_out_all(&ledger, device, sign_out, system).await
         }
     };
     ledger.close().await;
@@ -132,9 +132,9 @@ async fn sign_out_all(
     ledger: &Ledger,
     named: &str,
     options: &SignOut,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(ledger, named).await?.id;
     let said = (json!({"device": device}), device.as_str());
-    sign_out::run(ledger, &TokenHolder::Device(device.clone()), said, options, machine).await
+    sign_out::run(ledger, &TokenHolder::Device(device.clone()), said, options, system).await
 }

@@ -55,28 +55,28 @@ const WRITE: &str = "nothing was changed";
 pub async fn contact(
     ledger: &Ledger,
     options: &ContactOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let wanted = match options.name.as_deref().zip(options.phone.as_deref()) {
         Some((name, phone)) => Some(Contact::new(name, phone).map_err(Failure::misuse)?),
         None => None,
     };
     let change = |guidance: &mut Guidance| guidance.contact.clone_from(&wanted);
-    set(ledger, &options.audience, wanted.is_some(), change, machine).await
+    set(ledger, &options.audience, wanted.is_some(), change, system).await
 }
 
 /// Shows or sets where to go on.
 pub async fn product(
     ledger: &Ledger,
     options: &ProductOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let wanted = match options.name.as_deref().zip(options.url.as_deref()) {
         Some((name, url)) => Some(ProductLink::new(name, url).map_err(Failure::misuse)?),
         None => None,
     };
     let change = |guidance: &mut Guidance| guidance.product.clone_from(&wanted);
-    set(ledger, &options.audience, wanted.is_some(), change, machine).await
+    set(ledger, &options.audience, wanted.is_some(), change, system).await
 }
 
 async fn set(
@@ -84,7 +84,7 @@ async fn set(
     audience: &GuidanceAudience,
     is_given: bool,
     change: impl Fn(&mut Guidance),
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let TenantSite { tenant, site } = match &audience.site {
@@ -95,7 +95,7 @@ async fn set(
     let mut guidance = ledger.guidance_at(&place).await.doing("cannot read the ledger")?;
     if is_given || audience.clear {
         change(&mut guidance);
-        let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+        let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
         transaction.set_guidance(&place, &guidance, &SystemContext::operator()).await.doing(WRITE)?;
         transaction.commit().await.doing(WRITE)?;
     }

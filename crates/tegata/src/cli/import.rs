@@ -65,12 +65,12 @@ pub struct CrlOptions {
 pub async fn run(
     place: &InstallationArgs,
     command: &ImportCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        ImportCommand::Devices(options) => devices::run(&ledger, options, machine).await,
-        ImportCommand::Crl(options) => crl::run(&ledger, options, machine).await,
+        ImportCommand::Devices(options) => devices::run(&ledger, options, system).await,
+        ImportCommand::Crl(options) => crl::run(&ledger, options, system).await,
     };
     ledger.close().await;
     result

@@ -85,15 +85,15 @@ struct InvitationTerms<'a> {
 pub async fn run(
     place: &InstallationArgs,
     options: &InviteOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     if let Some(command) = &options.act {
-        return managing::run(place, command, machine).await;
+        return managing::run(place, command, system).await;
     }
     let config = place.config()?;
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let running = running_addresses::portal(&config);
-    let secret = if options.acme { Some(acme_secret(&config, &ledger, machine).await?) } else { None };
+    let secret = if options.acme { Some(acme_secret(&config, &ledger, system).await?) } else { None };
     let portal = options.portal.as_ref().or(running.as_ref()).unwrap_or(&config.portal.url).to_string();
     let terms = InvitationTerms {
         portal: &portal,
@@ -104,9 +104,9 @@ pub async fn run(
         contact: config.contact.as_ref(),
     };
     let done = match &options.csv {
-        _ if options.kitting.kitting => kitting::run(&ledger, terms.portal, options, machine).await,
-        Some(list) => bulk::run(&ledger, list, &terms, options, machine).await,
-        None => one(&ledger, &terms, options, machine).await,
+        _ if options.kitting.kitting => kitting::run(&ledger, terms.portal, options, system).await,
+        Some(list) => bulk::run(&ledger, list, &terms, options, system).await,
+        None => one(&ledger, &terms, options, system).await,
     };
     ledger.close().await;
     done
@@ -116,7 +116,7 @@ pub async fn run(
 pub async fn first_site(
     context: &ServerContext,
     role: Role,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<InvitationOutput, Failure> {
     let ServerContext { ledger, installation, addresses, .. } = context;
     let portal = &addresses.portal;
@@ -130,22 +130,22 @@ pub async fn first_site(
         acme: None,
         contact: None,
     };
-    invite(ledger, &InvitationHolder { site: &site, role, label: "受付PC" }, &terms, machine).await
+    invite(ledger, &InvitationHolder { site: &site, role, label: "受付PC" }, &terms, system).await
 }
 
 async fn acme_secret(
     config: &Config,
     ledger: &Ledger,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<BindingSecret, Failure> {
-    acme::binding_secret(ledger, &KeyRing::open(config)?, machine.entropy.as_ref(), machine.now()).await
+    acme::binding_secret(ledger, &KeyRing::open(config)?, system.entropy.as_ref(), system.now()).await
 }
 
 async fn one(
     ledger: &Ledger,
     terms: &InvitationTerms<'_>,
     options: &InviteOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let site = options.site(ledger).await?;
     let (role, label) = match &options.gate {
@@ -155,8 +155,7 @@ async fn one(
     let label = device_label(label)?;
     sheet::check_free(options.sheet.as_deref())?;
     let invited =
-        invite(ledger, &InvitationHolder { site: &site, role, label: label.as_str() }, terms, machine)
-            .await?;
+        invite(ledger, &InvitationHolder { site: &site, role, label: label.as_str() }, terms, system).await?;
     if let Some(file) = &options.sheet {
         sheet::write(ledger, terms.contact, file, std::slice::from_ref(&invited)).await?;
     }
@@ -183,11 +182,11 @@ async fn invite(
     ledger: &Ledger,
     guest: &InvitationHolder<'_>,
     terms: &InvitationTerms<'_>,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<InvitationOutput, Failure> {
     let what = "cannot write the invitation";
-    let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
-    let invited = write(&mut transaction, guest, terms, machine).await.doing(what)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(what)?;
+    let invited = write(&mut transaction, guest, terms, system).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     Ok(invited)
 }
@@ -197,9 +196,9 @@ async fn write(
     transaction: &mut Transaction,
     guest: &InvitationHolder<'_>,
     terms: &InvitationTerms<'_>,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<InvitationOutput, LedgerError> {
-    let (entropy, now) = (machine.entropy.as_ref(), machine.now());
+    let (entropy, now) = (system.entropy.as_ref(), system.now());
     let code = InvitationCode::random(entropy);
     let new = NewInvitation {
         id: InvitationId::random(entropy),

@@ -30,12 +30,12 @@ pub enum IssuerCommand {
 pub async fn run(
     place: &InstallationArgs,
     command: &IssuerCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        IssuerCommand::List(output) => list(&ledger, output.json, machine.now()).await,
-        IssuerCommand::Show { issuer, output } => show(&ledger, issuer, output.json, machine.now()).await,
+        IssuerCommand::List(output) => list(&ledger, output.json, system.now()).await,
+        IssuerCommand::Show { issuer, output } => show(&ledger, issuer, output.json, system.now()).await,
     };
     ledger.close().await;
     result

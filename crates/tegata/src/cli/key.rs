@@ -39,11 +39,11 @@ pub enum KeyCommand {
 pub async fn run(
     place: &InstallationArgs,
     command: &KeyCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        KeyCommand::Block { key, consent, proof } => block(&ledger, key, *consent, proof, machine).await,
+        KeyCommand::Block { key, consent, proof } => block(&ledger, key, *consent, proof, system).await,
         KeyCommand::List(output) => list(&ledger, output.json).await,
     };
     ledger.close().await;
@@ -55,7 +55,7 @@ async fn block(
     key: &str,
     consent: OperatorConsent,
     proof: &ReceiptOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let key = NamedKey::read(key)?;
     let known = ledger.find_certificates(&key.id()).await.doing(READ)?.len();
@@ -64,8 +64,8 @@ async fn block(
          from now on",
         hex(&key.hash())
     ))?;
-    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     let operator = SystemContext::operator();
     let revoked = match &key {
         NamedKey::Key(info) => transaction.block_public_key(info, &proof.note, &operator).await,

@@ -1,4 +1,4 @@
-//! `tegata policy …`: who may enrol a first device, with what, from where and when.
+//! `tegata policy …`: who may enroll a first device, with what, from where and when.
 
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
@@ -22,8 +22,8 @@ pub enum PolicyCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
-    /// Set rules, beside those that are there; for the next enrolment on every server. Renewals know nothing of them.
-    /// Whoever enrols must satisfy the rules of the tenant and those of the site: a site can only be stricter
+    /// Set rules, beside those that are there; for the next enrollment on every server. Renewals know nothing of them.
+    /// Whoever enrolls must satisfy the rules of the tenant and those of the site: a site can only be stricter
     Set(SetOptions),
     /// Take rules back; without --rule all of them
     Clear {
@@ -97,17 +97,16 @@ const WRITE: &str = "no policy was changed";
 pub async fn run(
     place: &InstallationArgs,
     command: &PolicyCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
         PolicyCommand::Show { scope, output } => show(&ledger, scope, output.json).await,
         PolicyCommand::Set(options) => {
-            change(&ledger, &options.place, |policy| options.apply(policy), options.output.json, machine)
-                .await
+            change(&ledger, &options.place, |policy| options.apply(policy), options.output.json, system).await
         }
         PolicyCommand::Clear { place, rules, output } => {
-            change(&ledger, place, |policy| clear(policy, rules), output.json, machine).await
+            change(&ledger, place, |policy| clear(policy, rules), output.json, system).await
         }
     };
     ledger.close().await;
@@ -148,12 +147,12 @@ async fn change(
     target: &ScopeTarget,
     change: impl FnOnce(&mut EnrollmentPolicy),
     as_json: bool,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let meant = directory.target(target)?;
     let place = PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) };
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;
     change(&mut policy);
     let changed = transaction.set_policy(&place, &policy, &SystemContext::operator()).await.doing(WRITE)?;

@@ -30,7 +30,7 @@ pub struct ReceiptOptions {
 pub struct ReceiptWait<'a> {
     ledger: &'a Ledger,
     proof: &'a ReceiptOptions,
-    machine: &'a SystemContext,
+    system: &'a SystemContext,
     /// The surfaces that a running server and its gates have shown lately.
     expected: Vec<String>,
 }
@@ -48,10 +48,10 @@ impl<'a> ReceiptWait<'a> {
     pub async fn begin(
         ledger: &'a Ledger,
         proof: &'a ReceiptOptions,
-        machine: &'a SystemContext,
+        system: &'a SystemContext,
     ) -> Result<Self, Failure> {
-        let expected = ledger.surfaces_alive(machine.now()).await.doing(READ)?;
-        Ok(Self { ledger, proof, machine, expected })
+        let expected = ledger.surfaces_alive(system.now()).await.doing(READ)?;
+        Ok(Self { ledger, proof, system, expected })
     }
 
     /// To be called when the change is durable: waits for the receipts of `event` and prints them. `what` is the
@@ -60,13 +60,13 @@ impl<'a> ReceiptWait<'a> {
     /// # Errors
     /// A surface that gave no receipt: the change holds all the same.
     pub async fn report(self, what: &Value, name: &str, event: u64) -> Result<(), Failure> {
-        let durable = self.machine.now();
+        let durable = self.system.now();
         let receipts = self.receipts(event, durable).await?;
         if self.proof.output.json {
             let slowest = receipts.iter().filter_map(|receipt| receipt.milliseconds).max();
             let mut answer = what.clone();
             answer["event"] = event.into();
-            answer["at"] = json!(self.machine.now());
+            answer["at"] = json!(self.system.now());
             answer["receipts"] = json!(receipts);
             answer["slowest_ms"] = slowest.into();
             outln!("{answer}");
@@ -83,7 +83,7 @@ impl<'a> ReceiptWait<'a> {
             let receipts: Vec<_> =
                 self.expected.iter().map(|surface| receipt(surface, &known, event, durable)).collect();
             let all = receipts.iter().all(|receipt| receipt.milliseconds.is_some());
-            if all || self.machine.now() >= deadline {
+            if all || self.system.now() >= deadline {
                 return Ok(receipts);
             }
             sleep(LOOK).await;

@@ -48,17 +48,17 @@ pub struct StopStreamOptions {
 pub async fn run(
     place: &InstallationArgs,
     command: &ReceiverCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
         ReceiverCommand::List(output) => list(&ledger, output.json).await,
         ReceiverCommand::Verify { id, state, output } => {
-            verify(&ledger, id, state, output.json, machine).await
+            verify(&ledger, id, state, output.json, system).await
         }
-        ReceiverCommand::Pause(stop) => set(&ledger, stop, StreamStatus::Paused, machine).await,
-        ReceiverCommand::Disable(stop) => set(&ledger, stop, StreamStatus::Disabled, machine).await,
-        ReceiverCommand::Resume(stop) => set(&ledger, stop, StreamStatus::Enabled, machine).await,
+        ReceiverCommand::Pause(stop) => set(&ledger, stop, StreamStatus::Paused, system).await,
+        ReceiverCommand::Disable(stop) => set(&ledger, stop, StreamStatus::Disabled, system).await,
+        ReceiverCommand::Resume(stop) => set(&ledger, stop, StreamStatus::Enabled, system).await,
     };
     ledger.close().await;
     result
@@ -100,9 +100,9 @@ async fn verify(
     id: &str,
     state: &str,
     as_json: bool,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    match ledger.ask_verification(id, state, Duration::ZERO, machine.now()).await.doing(READ)? {
+    match ledger.ask_verification(id, state, Duration::ZERO, system.now()).await.doing(READ)? {
         VerificationAsked::Noted if as_json => outln!("{}", json!({"id": id, "state": state, "asked": true})),
         VerificationAsked::Noted => outln!("asked; `tegata receiver list` shows whether it arrives"),
         VerificationAsked::TooOften => {
@@ -117,7 +117,7 @@ async fn set(
     ledger: &Ledger,
     stop: &StopStreamOptions,
     status: StreamStatus,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let change = ChangeStream {
         id: stop.id.clone(),
@@ -125,7 +125,7 @@ async fn set(
         reason: Some(quotable(&stop.reason)).filter(|reason| !reason.is_empty()),
         by: SystemContext::operator(),
         as_operator: true,
-        at: machine.now(),
+        at: system.now(),
     };
     let head = ledger.feed_head().await.doing(READ)?;
     match ledger.group(change).await.doing("the stream was not changed")? {

@@ -30,12 +30,12 @@ pub enum RevocationsCommand {
 pub async fn run(
     place: &InstallationArgs,
     command: &RevocationsCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let config = place.config()?;
     match command {
-        RevocationsCommand::NewLog { consent, output } => new_log(&config, *consent, output, machine).await,
-        RevocationsCommand::Restored(output) => restored(&config, output, machine).await,
+        RevocationsCommand::NewLog { consent, output } => new_log(&config, *consent, output, system).await,
+        RevocationsCommand::Restored(output) => restored(&config, output, system).await,
     }
 }
 
@@ -43,7 +43,7 @@ async fn new_log(
     config: &Config,
     consent: OperatorConsent,
     output: &OutputFormat,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     consent.obtain(format!(
@@ -51,7 +51,7 @@ async fn new_log(
         file.display()
     ))?;
     let log = LogPlace { file: &file, installation: &config.installation.name };
-    let opened = Ledger::open_with_new_log(&url, &log, machine.now(), machine.entropy.as_ref()).await;
+    let opened = Ledger::open_with_new_log(&url, &log, system.now(), system.entropy.as_ref()).await;
     let ledger = opened.doing("no other log was begun")?;
     let events = ledger.feed_head().await;
     ledger.close().await;
@@ -64,9 +64,9 @@ async fn new_log(
     Ok(())
 }
 
-async fn restored(config: &Config, output: &OutputFormat, machine: &SystemContext) -> Result<(), Failure> {
-    let ledger = open_ledger(config, machine).await?;
-    let noted = ledger.note_restored(&SystemContext::operator(), machine.now()).await;
+async fn restored(config: &Config, output: &OutputFormat, system: &SystemContext) -> Result<(), Failure> {
+    let ledger = open_ledger(config, system).await?;
+    let noted = ledger.note_restored(&SystemContext::operator(), system.now()).await;
     let events = ledger.feed_head().await;
     ledger.close().await;
     noted.committed("nothing was noted")?;

@@ -24,15 +24,15 @@ pub async fn run(
     of: &TokenHolder,
     (what, name): (Value, &str),
     options: &SignOut,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let (now, proof) = (machine.now(), &options.proof);
+    let (now, proof) = (system.now(), &options.proof);
     if let Some(before) = options.before.filter(|before| *before > now) {
         return Err(Failure::misuse(format!(
             "{before} has not come yet: tokens of the future cannot be denied"
         )));
     }
-    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
     let mut transaction = ledger.begin(now).await.doing("cannot read the ledger")?;
     let event =
         match transaction.deny_tokens(of, options.before, &proof.note, &SystemContext::operator()).await {

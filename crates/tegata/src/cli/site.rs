@@ -37,12 +37,12 @@ pub enum SiteCommand {
 pub async fn run(
     place: &InstallationArgs,
     command: &SiteCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
         SiteCommand::Add { name, tenant, output } => {
-            add_site(&ledger, name, tenant.as_deref(), output.json, machine).await
+            add_site(&ledger, name, tenant.as_deref(), output.json, system).await
         }
         SiteCommand::List { scope, output } => list_sites(&ledger, scope, output.json).await,
     };
@@ -55,7 +55,7 @@ async fn add_site(
     name: &str,
     tenant: Option<&str>,
     as_json: bool,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let name = place_name(name)?;
     let directory = TenantDirectory::read(ledger).await?;
@@ -65,8 +65,8 @@ async fn add_site(
         return Err(Failure::misuse(format!("{} has a site {:?} already", tenant.name, known.name)));
     }
     let site =
-        Site { id: SiteId::random(machine.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+        Site { id: SiteId::random(system.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     transaction.add_site(&site, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {

@@ -87,21 +87,21 @@ impl From<SuspensionSwitch> for LossReports {
 pub async fn run(
     place: &InstallationArgs,
     command: &TenantCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        TenantCommand::Add { name, silo, output } => add(&ledger, name, *silo, output.json, machine).await,
+        TenantCommand::Add { name, silo, output } => add(&ledger, name, *silo, output.json, system).await,
         TenantCommand::List(output) => list(&ledger, output.json).await,
-        TenantCommand::Suspend(stop) => act(&ledger, stop, TenantAction::Suspend, machine).await,
-        TenantCommand::Resume(stop) => act(&ledger, stop, TenantAction::Resume, machine).await,
+        TenantCommand::Suspend(stop) => act(&ledger, stop, TenantAction::Suspend, system).await,
+        TenantCommand::Resume(stop) => act(&ledger, stop, TenantAction::Resume, system).await,
         TenantCommand::LossReports { tenant, wanted, output } => {
-            set_loss_reports(&ledger, tenant, (*wanted).into(), output.json, machine).await
+            set_loss_reports(&ledger, tenant, (*wanted).into(), output.json, system).await
         }
-        TenantCommand::Contact(options) => guidance::contact(&ledger, options, machine).await,
-        TenantCommand::Product(options) => guidance::product(&ledger, options, machine).await,
+        TenantCommand::Contact(options) => guidance::contact(&ledger, options, system).await,
+        TenantCommand::Product(options) => guidance::product(&ledger, options, system).await,
         TenantCommand::RevokeTokens { tenant, sign_out } => {
-            revoke_tokens(&ledger, tenant, sign_out, machine).await
+            revoke_tokens(&ledger, tenant, sign_out, system).await
         }
     };
     ledger.close().await;
@@ -117,7 +117,7 @@ async fn add(
     name: &str,
     silo: bool,
     as_json: bool,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let name = place_name(name)?;
     let known = ledger.tenants().await.doing(READ)?;
@@ -125,8 +125,8 @@ async fn add(
         return Err(Failure::misuse(format!("there is a tenant {:?} already", known.name)));
     }
     let issuing = if silo { TenantIssuers::Silo } else { TenantIssuers::Pool };
-    let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(machine.entropy.as_ref()), name) };
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let tenant = Tenant { issuing, ..Tenant::new(TenantId::random(system.entropy.as_ref()), name) };
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     transaction.add_tenant(&tenant, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {
@@ -156,11 +156,11 @@ async fn act(
     ledger: &Ledger,
     stop: &StopTenant,
     action: TenantAction,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(&stop.tenant)?;
-    let stopping = ReceiptWait::begin(ledger, &stop.proof, machine).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     let note = &stop.proof.note;
     let event = match transaction.act_on_tenant(&tenant.id, action, note, &SystemContext::operator()).await {
         Ok(event) => event,
@@ -199,11 +199,11 @@ async fn set_loss_reports(
     wanted: &str,
     reports: LossReports,
     as_json: bool,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
     if ledger.loss_reports(&tenant.id).await.doing(READ)? != reports {
-        let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+        let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
         let changed = transaction.set_loss_reports(&tenant.id, reports, &SystemContext::operator()).await;
         changed.doing("nothing was changed")?;
         transaction.commit().await.committed("the change is not durable; nothing was changed")?;
@@ -221,11 +221,11 @@ async fn revoke_tokens(
     ledger: &Ledger,
     wanted: &str,
     options: &SignOut,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
     let said = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
-    sign_out::run(ledger, &TokenHolder::Tenant(tenant.id), said, options, machine).await
+    sign_out::run(ledger, &TokenHolder::Tenant(tenant.id), said, options, system).await
 }
 
 fn describe(tenant: &Tenant) -> Value {

@@ -44,22 +44,22 @@ pub enum TokenKeyCommand {
 pub async fn run(
     place: &InstallationArgs,
     command: &TokenKeyCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let config = place.config()?;
     let ring = KeyRing::open(&config)?;
     let output = match command {
         TokenKeyCommand::List(output) => output,
         TokenKeyCommand::Rotate { notice, output } => {
-            rotate(place, &ring, Duration::from_secs(*notice), machine).await?;
+            rotate(place, &ring, Duration::from_secs(*notice), system).await?;
             output
         }
         TokenKeyCommand::Withdraw { kid, note, consent, output } => {
-            withdraw(place, &ring, kid, note, *consent, machine).await?;
+            withdraw(place, &ring, kid, note, *consent, system).await?;
             output
         }
     };
-    show(&succession(&ring)?, machine.now(), output.json);
+    show(&succession(&ring)?, system.now(), output.json);
     Ok(())
 }
 
@@ -67,13 +67,13 @@ async fn rotate(
     place: &InstallationArgs,
     ring: &KeyRing,
     notice: Duration,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
-    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), machine.now())?;
+    let ledger = place.ledger(system).await?;
+    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), system.now())?;
     // A server publishes the key within `LOOK`; before that nobody may meet its signature.
     let notice = notice.max(LOOK * 2);
-    let outcome = change.appoint(notice, machine.entropy.as_ref()).await;
+    let outcome = change.appoint(notice, system.entropy.as_ref()).await;
     ledger.close().await;
     outcome.map(drop)
 }
@@ -85,17 +85,17 @@ async fn withdraw(
     kid: &str,
     note: &str,
     consent: OperatorConsent,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     if succession(ring)?.terms().iter().all(|term| term.kid != kid) {
         return Err(Failure::misuse(format!("there is no token key {kid}: see `tegata token-key list`")));
     }
     // Before the lock is taken: servers and other commands wait for it.
     consent.obtain(format!("every token that the key {kid} signed is refused from now on"))?;
-    let ledger = place.ledger(machine).await?;
-    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), machine.now())?;
+    let ledger = place.ledger(system).await?;
+    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), system.now())?;
     if change.succession().terms().len() == 1 {
-        change.appoint(Duration::ZERO, machine.entropy.as_ref()).await.doing("cannot make a successor")?;
+        change.appoint(Duration::ZERO, system.entropy.as_ref()).await.doing("cannot make a successor")?;
     }
     let outcome = change.withdraw(kid, note).await;
     ledger.close().await;

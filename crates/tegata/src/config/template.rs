@@ -131,7 +131,7 @@ grace_days = 7
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
 audience = {audience}
-# Only for tenants and sites with a licence: tegata licence grant.
+# Only for tenants and sites with a license: tegata license grant.
 # licensed = true
 
 # Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the

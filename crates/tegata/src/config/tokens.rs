@@ -27,7 +27,7 @@ pub struct TokensConfig {
 pub struct ProductConfig {
     /// The `aud` of its tokens and the `resource` that asks for them.
     pub audience: String,
-    /// Whether devices need a licence for it: `tegata licence grant`.
+    /// Whether devices need a license for it: `tegata license grant`.
     #[serde(default)]
     pub licensed: bool,
     /// What of it a token may be good for.

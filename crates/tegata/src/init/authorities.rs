@@ -26,8 +26,8 @@ pub struct InitialCas {
 }
 
 /// Makes both, with their keys.
-pub fn make(plan: &InitPlan, ring: &KeyRing, machine: &SystemContext) -> Result<InitialCas, Failure> {
-    let (now, entropy) = (machine.now(), machine.entropy.as_ref());
+pub fn make(plan: &InitPlan, ring: &KeyRing, system: &SystemContext) -> Result<InitialCas, Failure> {
+    let (now, entropy) = (system.now(), system.entropy.as_ref());
     let name = |common_name| CaName { organization: &plan.tenant, common_name };
     let terms = |days| Validity { days, now, entropy };
     let root_key = ring.create("root", entropy)?;
@@ -64,14 +64,14 @@ pub async fn record(
     ledger: &Ledger,
     authorities: Option<&InitialCas>,
     plan: &InitPlan,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let entropy = machine.entropy.as_ref();
+    let entropy = system.entropy.as_ref();
     let actor = SystemContext::operator();
     let tenant = Tenant::new(TenantId::random(entropy), plan.tenant.as_str());
     let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: plan.site.clone() };
     let what = "cannot write the ledger";
-    let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(what)?;
     if let Some(InitialCas { root, issuing, list }) = authorities {
         transaction.add_issuer(root, &actor).await.doing(what)?;
         transaction.add_issuer(issuing, &actor).await.doing(what)?;

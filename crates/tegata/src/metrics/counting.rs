@@ -25,7 +25,7 @@ pub fn counted(metrics: &Arc<Metrics>, is_read: bool, [portal, device, public]: 
     ]
 }
 
-/// Enrolments.
+/// Enrollments.
 async fn count_portal(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let is_counted = request.uri().path() == "/api/v1/enrollments";
     let response = next.run(request).await;

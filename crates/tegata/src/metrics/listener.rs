@@ -61,24 +61,24 @@ pub async fn serve(
     authorities: Arc<IssuerSet>,
     stopped: impl Future<Output = ()> + Send,
 ) {
-    let house = MetricsShared { metrics, room: GaugeSource { context, authorities } };
+    let server = MetricsShared { metrics, room: GaugeSource { context, authorities } };
     let router = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(house);
+        .with_state(server);
     let limits = Limits { connections: 64, ..Limits::default() };
     listener::serve(listener.tcp, ListenerKind::Plain, router, limits, stopped).await;
 }
 
-async fn metrics_text(State(house): State<MetricsShared>) -> Response {
-    let text = house.metrics.text(&house.room).await;
+async fn metrics_text(State(server): State<MetricsShared>) -> Response {
+    let text = server.metrics.text(&server.room).await;
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
 /// Whether requests should be sent here. An alarm of the canary does not make a server unready: nobody would serve.
-async fn ready(State(house): State<MetricsShared>) -> Response {
-    let faults = faults(&house.room).await;
+async fn ready(State(server): State<MetricsShared>) -> Response {
+    let faults = faults(&server.room).await;
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": faults.is_empty(), "faults": faults}).to_string();
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()

@@ -28,7 +28,7 @@ pub struct ServedCrl {
 /// The lists asked for last.
 #[derive(Default)]
 pub struct CrlCache {
-    shelf: Mutex<CrlCacheState>,
+    published: Mutex<CrlCacheState>,
     /// The CAs that have tried to publish.
     turned: watch::Sender<HashSet<IssuerId>>,
 }
@@ -57,17 +57,17 @@ impl CrlCache {
     ) -> Result<Option<Arc<ServedCrl>>, LedgerError> {
         let place = (issuer.clone(), shard);
         let (turn, kept) = {
-            let shelf = self.shelf();
-            let kept = shelf.lists.get(&place);
+            let published = self.published();
+            let kept = published.lists.get(&place);
             let is_sure = |at: Timestamp| now.since(at) < UNQUESTIONED && at.since(now) < UNQUESTIONED;
             if let Some(kept) = kept.filter(|kept| kept.checked.is_some_and(is_sure)) {
                 return Ok(Some(kept.list.clone()));
             }
-            (shelf.turn, kept.map(|kept| kept.list.clone()))
+            (published.turn, kept.map(|kept| kept.list.clone()))
         };
         match look(ledger, &place, kept.clone()).await {
             Ok(Some(list)) => {
-                self.shelf().put(place, list.clone(), now, turn);
+                self.published().put(place, list.clone(), now, turn);
                 Ok(Some(list))
             }
             Ok(None) => Ok(None),
@@ -94,7 +94,7 @@ impl CrlCache {
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         for shard in ledger.shards(issuer).await? {
-            if shard.published.is_some() && self.shelf().bytes < KEPT / 2 {
+            if shard.published.is_some() && self.published().bytes < KEPT / 2 {
                 self.get(ledger, issuer, shard.number, now).await?;
             }
         }
@@ -103,9 +103,9 @@ impl CrlCache {
 
     /// A CA has published: the ledger is asked before its lists are given again.
     pub fn question(&self, issuer: &IssuerId) {
-        let mut shelf = self.shelf();
-        shelf.turn += 1;
-        for ((of, _), kept) in &mut shelf.lists {
+        let mut published = self.published();
+        published.turn += 1;
+        for ((of, _), kept) in &mut published.lists {
             if of == issuer {
                 kept.checked = None;
             }
@@ -123,8 +123,8 @@ impl CrlCache {
         drop(turned.wait_for(|turned| issuers.iter().all(|issuer| turned.contains(issuer))).await);
     }
 
-    fn shelf(&self) -> MutexGuard<'_, CrlCacheState> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn published(&self) -> MutexGuard<'_, CrlCacheState> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Line 60 of what a conformance run checks.
 
-use crate::tests::world::{DEVICE, OauthFixture, PORTAL};
+use crate::tests::fixture::{DEVICE, OauthFixture, PORTAL};
 use axum::Router;
 use axum::body::Body;
 use http::Request;
@@ -22,9 +22,9 @@ async fn get(door: Router, path: &str) -> Value {
 
 #[tokio::test]
 async fn everything_is_found_from_the_issuer() {
-    let world = OauthFixture::new().await;
-    let metadata = get(world.portal(), "/.well-known/oauth-authorization-server").await;
-    assert_eq!(metadata, get(world.device_door(), "/.well-known/oauth-authorization-server").await);
+    let fixture = OauthFixture::new().await;
+    let metadata = get(fixture.portal(), "/.well-known/oauth-authorization-server").await;
+    assert_eq!(metadata, get(fixture.device_door(), "/.well-known/oauth-authorization-server").await);
     assert_eq!(metadata["issuer"], PORTAL, "exactly (RFC 8414 section 3.3)");
     assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
     let grants =
@@ -46,48 +46,48 @@ async fn everything_is_found_from_the_issuer() {
 
 #[tokio::test]
 async fn the_published_keys_verify_a_token_and_hold_no_secret() {
-    let world = OauthFixture::new().await;
-    let device = world.enroll(Role::Device).await;
-    let published = get(world.portal(), "/.well-known/jwks.json").await;
+    let fixture = OauthFixture::new().await;
+    let device = fixture.enroll(Role::Device).await;
+    let published = get(fixture.portal(), "/.well-known/jwks.json").await;
     for key in published["keys"].as_array().unwrap() {
         assert!(key.get("d").is_none());
         assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&json!("EC"), &json!("sig"), &json!("ES256")));
     }
     let jwks: Jwks = serde_json::from_value(published).unwrap();
-    let token = world.obtain(&device).await;
+    let token = fixture.obtain(&device).await;
     assert!(KeySet::from_jwks(&jwks).unwrap().verify(&token, ACCESS_TOKEN).is_ok());
 }
 
 #[tokio::test]
 async fn a_change_of_keys_is_noticed_by_nobody_who_looks_at_the_published_set() {
-    let world = OauthFixture::new().await;
-    let device = world.enroll(Role::Device).await;
+    let fixture = OauthFixture::new().await;
+    let device = fixture.enroll(Role::Device).await;
     let fresh = || Arc::new(SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap());
     let (old, new) = (fresh(), fresh());
-    world.signals.issuer().set_keys(SigningKeys::new(old.clone(), [new.public().clone()]));
-    let announced = published_set(&world).await;
-    let before = world.obtain(&device).await;
-    world.signals.issuer().set_keys(SigningKeys::new(new.clone(), [old.public().clone()]));
-    let after = world.obtain(&device).await;
-    for keys in [announced, published_set(&world).await] {
+    fixture.signals.issuer().set_keys(SigningKeys::new(old.clone(), [new.public().clone()]));
+    let announced = published_set(&fixture).await;
+    let before = fixture.obtain(&device).await;
+    fixture.signals.issuer().set_keys(SigningKeys::new(new.clone(), [old.public().clone()]));
+    let after = fixture.obtain(&device).await;
+    for keys in [announced, published_set(&fixture).await] {
         for token in [&before, &after] {
             assert!(keys.verify(token, ACCESS_TOKEN).is_ok());
         }
     }
     assert!(KeySet::new([new.public().clone()]).verify(&after, ACCESS_TOKEN).is_ok(), "the new one signs");
-    assert_eq!(world.introspect(&device, &before).await["active"], true);
+    assert_eq!(fixture.introspect(&device, &before).await["active"], true);
 }
 
-async fn published_set(world: &OauthFixture) -> KeySet {
-    let jwks: Jwks = serde_json::from_value(get(world.portal(), "/.well-known/jwks.json").await).unwrap();
+async fn published_set(fixture: &OauthFixture) -> KeySet {
+    let jwks: Jwks = serde_json::from_value(get(fixture.portal(), "/.well-known/jwks.json").await).unwrap();
     KeySet::from_jwks(&jwks).unwrap()
 }
 
 #[tokio::test]
 async fn the_portal_has_no_endpoint_that_needs_a_certificate() {
-    let world = OauthFixture::new().await;
+    let fixture = OauthFixture::new().await;
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/feed/receipts", "/feed"] {
         let request = Request::post(path).body(Body::empty()).unwrap();
-        assert_eq!(world.portal().oneshot(request).await.unwrap().status().as_u16(), 404, "{path}");
+        assert_eq!(fixture.portal().oneshot(request).await.unwrap().status().as_u16(), 404, "{path}");
     }
 }

@@ -1,6 +1,6 @@
 //! A person's sign-in and the device's certificate become one token that names both (RFC 8693), and nothing else does.
 
-use crate::tests::world::{
+use crate::tests::fixture::{
     CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START, TestResponse, products,
 };
 use crate::{DocumentFetcher, IdentityProvider, TokenRules};
@@ -61,7 +61,7 @@ impl Web {
 
 /// A store where people sign in.
 struct Store {
-    world: OauthFixture,
+    fixture: OauthFixture,
     device: CertificateHolderFixture,
     web: Arc<Web>,
     keys: SigningKeys,
@@ -77,11 +77,11 @@ impl Store {
     }
 
     async fn open_with(change: impl FnOnce(IdentityProvider) -> IdentityProvider) -> Self {
-        let mut world = OauthFixture::new().await;
+        let mut fixture = OauthFixture::new().await;
         let (web, keys) = (Arc::new(Web::default()), new_keys());
         web.publish(&keys);
         let provider = change(IdentityProvider {
-            tenant: world.tenant.clone(),
+            tenant: fixture.tenant.clone(),
             issuer: ISSUER.into(),
             audiences: vec![APP.into(), PRODUCT.into()],
             require: BTreeMap::new(),
@@ -89,9 +89,9 @@ impl Store {
             site_claim: None,
             fetch: web.clone(),
         });
-        world.serve(products(), TokenRules { people: vec![provider], ..LIFETIME.into() });
-        let device = world.enroll(Role::Device).await;
-        Self { world, device, web, keys }
+        fixture.serve(products(), TokenRules { people: vec![provider], ..LIFETIME.into() });
+        let device = fixture.enroll(Role::Device).await;
+        Self { fixture, device, web, keys }
     }
 
     fn id_token(&self, change: &Value) -> String {
@@ -100,7 +100,7 @@ impl Store {
 
     /// The claims of a good ID token, with changes; null takes one out.
     fn signed(&self, typ: &str, change: &Value) -> String {
-        let now = self.world.context.now().seconds();
+        let now = self.fixture.context.now().seconds();
         let mut claims = json!({
             "iss": ISSUER, "sub": "staff-1", "aud": APP, "iat": now, "exp": now + 600, "nonce": "n",
         });
@@ -127,7 +127,7 @@ impl Store {
             "grant_type={grant}&client_id={}&subject_token={token}&subject_token_type={kind}{more}",
             holder.id
         );
-        self.world.post("/oauth/token", Some(&holder.certificate), body).await
+        self.fixture.post("/oauth/token", Some(&holder.certificate), body).await
     }
 
     async fn is_let_in(&self, change: &Value) -> Value {
@@ -143,11 +143,11 @@ impl Store {
 
     fn claims(&self, answer: &Value) -> Value {
         let token = answer["access_token"].as_str().unwrap();
-        serde_json::from_slice(&self.world.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
+        serde_json::from_slice(&self.fixture.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
     }
 
     async fn log(&self) -> Vec<String> {
-        let entries = self.world.context.ledger.audit_entries(0, 1000).await.unwrap();
+        let entries = self.fixture.context.ledger.audit_entries(0, 1000).await.unwrap();
         entries.into_iter().map(|entry| entry.entry).collect()
     }
 }
@@ -167,11 +167,11 @@ async fn one_token_names_the_person_and_the_device() {
     assert_eq!(claims["sub"], person_subject(ISSUER, "staff-1"));
     assert_eq!(claims["act"], json!({"sub": format!("device:{}", device.id)}));
     assert_eq!((&claims["client_id"], &claims["device"]), (&json!(device.id), &json!(device.id)));
-    assert_eq!((&claims["aud"], &claims["tenant"]), (&json!(OTHER_PRODUCT), &json!(store.world.tenant)));
+    assert_eq!((&claims["aud"], &claims["tenant"]), (&json!(OTHER_PRODUCT), &json!(store.fixture.tenant)));
     assert_eq!(claims["cnf"]["x5t#S256"], device.certificate.thumbprint.to_string());
 
-    let gate = store.world.enroll(Role::Gate).await;
-    let known = store.world.introspect(&gate, answer["access_token"].as_str().unwrap()).await;
+    let gate = store.fixture.enroll(Role::Gate).await;
+    let known = store.fixture.introspect(&gate, answer["access_token"].as_str().unwrap()).await;
     assert_eq!(
         (&known["active"], &known["sub"], &known["act"]),
         (&json!(true), &claims["sub"], &claims["act"])
@@ -191,7 +191,7 @@ async fn one_token_names_the_person_and_the_device() {
         device.id,
         answer["refresh_token"].as_str().unwrap()
     );
-    let next = store.world.post("/oauth/token", Some(&device.certificate), body).await.json();
+    let next = store.fixture.post("/oauth/token", Some(&device.certificate), body).await.json();
     assert_eq!(store.claims(&next)["sub"], claims["sub"], "and goes on to");
 }
 
@@ -246,7 +246,7 @@ async fn a_proof_must_be_for_us_and_for_now() {
     ] {
         store.is_refused(&store.id_token(&wrong), ID_TOKEN).await;
     }
-    store.world.context.ledger.write_refusals(START, true).await.unwrap();
+    store.fixture.context.ledger.write_refusals(START, true).await.unwrap();
     let log = store.log().await;
     let refused: Vec<_> = log.iter().filter(|entry| entry.contains("token_exchange.refused")).collect();
     assert_eq!(refused.len(), 2, "the first is written down, and how many there were");
@@ -268,7 +268,7 @@ async fn nobody_else_s_signature_is_believed() {
         store.is_refused(&forged, ID_TOKEN).await;
     }
     // Nor our own: a token of this server is no proof of who sits there.
-    let own = store.world.obtain(&store.device).await;
+    let own = store.fixture.obtain(&store.device).await;
     store.is_refused(&own, ACCESS).await;
 }
 
@@ -298,7 +298,7 @@ async fn at_a_provider_that_several_tenants_share_a_claim_tells_whose_a_person_i
 async fn where_stores_are_named_a_person_works_at_these_alone() {
     let site_claim = Some("stores".to_owned());
     let store = Store::open_with(|own| IdentityProvider { site_claim, ..own }).await;
-    for stores in [json!("本店"), json!(["駅前店", "本店"]), json!([store.world.site])] {
+    for stores in [json!("本店"), json!(["駅前店", "本店"]), json!([store.fixture.site])] {
         let _ = store.is_let_in(&json!({"stores": stores})).await;
     }
     for stores in [json!("駅前店"), json!([]), json!(null), json!([7]), json!({"本店": true})] {
@@ -314,19 +314,19 @@ async fn the_provider_is_asked_once_and_again_when_it_signs_with_another_key() {
         let _ = store.is_let_in(&json!({})).await;
     }
     assert_eq!(store.web.times_asked(), 1);
-    store.world.advance(Duration::from_secs(5)).await;
+    store.fixture.advance(Duration::from_secs(5)).await;
     store.keys = new_keys();
     store.web.publish(&store.keys);
     let _ = store.is_let_in(&json!({})).await;
     assert_eq!(store.web.times_asked(), 2);
 
     let stranger = Store { keys: new_keys(), ..Store::open().await };
-    store.world.advance(Duration::from_secs(5)).await;
+    store.fixture.advance(Duration::from_secs(5)).await;
     for _ in 0..5 {
         store.is_refused(&stranger.id_token(&json!({})), ID_TOKEN).await;
     }
     assert_eq!(store.web.times_asked(), 3, "however many unknown keys come");
-    store.world.advance(Duration::from_mins(10)).await;
+    store.fixture.advance(Duration::from_mins(10)).await;
     let _ = store.is_let_in(&json!({})).await;
     assert_eq!(store.web.times_asked(), 4, "keys that were taken back are not believed for long");
 }
@@ -336,13 +336,13 @@ async fn a_provider_that_is_away_is_remembered_for_a_day_and_no_longer() {
     let store = Store::open().await;
     let _ = store.is_let_in(&json!({})).await;
     store.web.go_away();
-    store.world.advance(Duration::from_hours(24) - Duration::from_secs(1)).await;
+    store.fixture.advance(Duration::from_hours(24) - Duration::from_secs(1)).await;
     let _ = store.is_let_in(&json!({})).await;
-    store.world.advance(Duration::from_secs(6)).await;
+    store.fixture.advance(Duration::from_secs(6)).await;
     let answer = store.bring(&store.id_token(&json!({})), ID_TOKEN, "").await;
     answer.is_error(503, "temporarily_unavailable", "S-01");
     store.web.publish(&store.keys);
-    store.world.advance(Duration::from_secs(5)).await;
+    store.fixture.advance(Duration::from_secs(5)).await;
     let _ = store.is_let_in(&json!({})).await;
 }
 
@@ -368,7 +368,7 @@ async fn what_the_grant_needs_and_what_it_does_not_take() {
     let store = Store::open().await;
     let token = store.id_token(&json!({}));
     let post =
-        async |body: String| store.world.post("/oauth/token", Some(&store.device.certificate), body).await;
+        async |body: String| store.fixture.post("/oauth/token", Some(&store.device.certificate), body).await;
     let grant = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange";
     let id = &store.device.id;
     for missing in [
@@ -401,17 +401,17 @@ async fn what_the_grant_needs_and_what_it_does_not_take() {
 async fn the_device_is_the_one_of_the_certificate_and_in_force() {
     let store = Store::open().await;
     let token = store.id_token(&json!({}));
-    let other = store.world.enroll(Role::Device).await;
+    let other = store.fixture.enroll(Role::Device).await;
     let impostor =
         CertificateHolderFixture { id: store.device.id.clone(), certificate: other.certificate.clone() };
     store.bring_as(&impostor, &token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-12");
-    let gate = store.world.enroll(Role::Gate).await;
+    let gate = store.fixture.enroll(Role::Gate).await;
     store.bring_as(&gate, &token, ID_TOKEN, "").await.is_error(400, "unauthorized_client", "C-09");
-    store.world.act(&store.device, DeviceAction::Suspend).await;
+    store.fixture.act(&store.device, DeviceAction::Suspend).await;
     store.bring(&token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-07");
-    store.world.act(&store.device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
+    store.fixture.act(&store.device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     store.bring(&token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-06");
-    let device = store.world.context.ledger.device(&store.device.id).await.unwrap().unwrap();
+    let device = store.fixture.context.ledger.device(&store.device.id).await.unwrap().unwrap();
     assert_eq!(device.state, DeviceState::Revoked);
     assert!(!store.log().await.concat().contains("token_family"));
 }
@@ -420,15 +420,15 @@ async fn the_device_is_the_one_of_the_certificate_and_in_force() {
 async fn a_sign_in_from_before_the_device_was_signed_out_is_no_proof_any_more_and_a_new_one_is() {
     let store = Store::open().await;
     let (before, kept) = (store.is_let_in(&json!({})).await, store.id_token(&json!({})));
-    store.world.advance(Duration::from_secs(2)).await;
-    store.world.sign_out(&Signed::Device(store.device.id.clone())).await;
+    store.fixture.advance(Duration::from_secs(2)).await;
+    store.fixture.sign_out(&Signed::Device(store.device.id.clone())).await;
     store.bring(&kept, ID_TOKEN, "").await.is_error(400, "invalid_grant", "T-01");
     let value = before["refresh_token"].as_str().unwrap();
     let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}", store.device.id);
-    let refreshed = store.world.post("/oauth/token", Some(&store.device.certificate), body).await;
+    let refreshed = store.fixture.post("/oauth/token", Some(&store.device.certificate), body).await;
     refreshed.is_error(400, "invalid_grant", "T-01");
-    let elsewhere = store.world.enroll(Role::Device).await;
+    let elsewhere = store.fixture.enroll(Role::Device).await;
     assert_eq!(store.bring_as(&elsewhere, &kept, ID_TOKEN, "").await.status, StatusCode::OK);
-    store.world.advance(Duration::from_secs(1)).await;
+    store.fixture.advance(Duration::from_secs(1)).await;
     store.is_let_in(&json!({})).await;
 }

@@ -1,12 +1,12 @@
 mod companion;
 mod discovery;
 mod exchange;
+pub(crate) mod fixture;
 mod introspection;
 mod issuance;
-mod licence;
+mod license;
 mod refresh;
 mod registered;
 mod revocation;
 mod scope;
 mod status_lists;
-pub(crate) mod world;

@@ -3,7 +3,7 @@
 use crate::RefreshRules;
 use crate::issuance::TokenRequest;
 use crate::refresh;
-use crate::tests::world::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture, PRODUCT, TestResponse};
+use crate::tests::fixture::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture, PRODUCT, TestResponse};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const REVOKE: &str = "/oauth/revoke";
 
 /// A device where a person has signed in.
 struct RefreshSession {
-    world: OauthFixture,
+    fixture: OauthFixture,
     device: CertificateHolderFixture,
     person: String,
     first: String,
@@ -30,23 +30,23 @@ impl RefreshSession {
     }
 
     async fn begin_with(scope: Option<&str>) -> Self {
-        let world = OauthFixture::new().await;
-        let device = world.enroll(Role::Device).await;
+        let fixture = OauthFixture::new().await;
+        let device = fixture.enroll(Role::Device).await;
         let person = person_subject("https://idp.example", "staff-1");
-        let now = world.context.now();
-        let facts = world.context.caller(Some(&device.certificate)).await.unwrap();
+        let now = fixture.context.now();
+        let facts = fixture.context.caller(Some(&device.certificate)).await.unwrap();
         let terms =
             TokenRequest { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
-        let claims = world.tokens.claims(&facts, terms, now);
-        let member = refresh::start(&world.tokens, &claims, Some(&person), now).await.unwrap();
+        let claims = fixture.tokens.claims(&facts, terms, now);
+        let member = refresh::start(&fixture.tokens, &claims, Some(&person), now).await.unwrap();
         let first = member.rsplit('"').nth(1).unwrap().to_owned();
-        let access = world.tokens.sign(ACCESS_TOKEN, &claims).unwrap();
-        Self { world, device, person, first, access }
+        let access = fixture.tokens.sign(ACCESS_TOKEN, &claims).unwrap();
+        Self { fixture, device, person, first, access }
     }
 
     async fn ask(&self, holder: &CertificateHolderFixture, value: &str, more: &str) -> TestResponse {
         let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}{more}", holder.id);
-        self.world.post("/oauth/token", Some(&holder.certificate), body).await
+        self.fixture.post("/oauth/token", Some(&holder.certificate), body).await
     }
 
     /// The answer to a value that must work.
@@ -67,11 +67,11 @@ impl RefreshSession {
 
     fn claims(&self, answer: &Value) -> Value {
         let token = answer["access_token"].as_str().unwrap();
-        serde_json::from_slice(&self.world.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
+        serde_json::from_slice(&self.fixture.published().verify(token, ACCESS_TOKEN).unwrap()).unwrap()
     }
 
     async fn newest_entry(&self) -> Value {
-        let log = self.world.context.ledger.audit_of(&self.device.id, 1).await.unwrap();
+        let log = self.fixture.context.ledger.audit_of(&self.device.id, 1).await.unwrap();
         serde_json::from_str(&log[0].entry).unwrap()
     }
 }
@@ -98,9 +98,9 @@ async fn a_person_stays_signed_in_on_the_device_without_the_identity_provider() 
 #[tokio::test]
 async fn line_36_another_device_gains_nothing_by_a_copy() {
     let session = RefreshSession::begin().await;
-    let other = session.world.enroll(Role::Device).await;
+    let other = session.fixture.enroll(Role::Device).await;
     session.ask(&other, &session.first, "").await.is_error(400, "invalid_grant", "T-01");
-    let log = session.world.context.ledger.audit_of(&other.id, 1).await.unwrap();
+    let log = session.fixture.context.ledger.audit_of(&other.id, 1).await.unwrap();
     assert!(log[0].entry.contains("token_family.refused"), "{}", log[0].entry);
     let impostor =
         CertificateHolderFixture { id: session.device.id.clone(), certificate: other.certificate.clone() };
@@ -111,7 +111,7 @@ async fn line_36_another_device_gains_nothing_by_a_copy() {
 #[tokio::test]
 async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it() {
     let session = RefreshSession::begin().await;
-    let renewed = session.world.renew(&session.device).await;
+    let renewed = session.fixture.renew(&session.device).await;
     let answer = session.refresh(&renewed, &session.first).await;
     let claims = session.claims(&answer);
     assert_eq!(claims["cnf"]["x5t#S256"], renewed.certificate.thumbprint.to_string());
@@ -124,12 +124,12 @@ async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it
 #[tokio::test]
 async fn line_38_it_sleeps_with_a_suspended_device_and_dies_with_a_revoked_one() {
     let session = RefreshSession::begin().await;
-    session.world.act(&session.device, DeviceAction::Suspend).await;
+    session.fixture.act(&session.device, DeviceAction::Suspend).await;
     session.ask(&session.device, &session.first, "").await.is_error(401, "invalid_client", "C-07");
-    session.world.act(&session.device, DeviceAction::Resume).await;
+    session.fixture.act(&session.device, DeviceAction::Resume).await;
     let next = session.next(&session.first).await;
     let revoke = DeviceAction::Revoke(RevocationReason::KeyCompromise);
-    session.world.act(&session.device, revoke).await;
+    session.fixture.act(&session.device, revoke).await;
     session.ask(&session.device, &next, "").await.is_error(401, "invalid_client", "C-06");
 }
 
@@ -138,11 +138,11 @@ async fn it_ends_when_support_signs_the_device_or_its_tenant_out() {
     for all in [false, true] {
         let session = RefreshSession::begin().await;
         let of = if all {
-            Signed::Tenant(session.world.tenant.clone())
+            Signed::Tenant(session.fixture.tenant.clone())
         } else {
             Signed::Device(session.device.id.clone())
         };
-        session.world.sign_out(&of).await;
+        session.fixture.sign_out(&of).await;
         session.is_over(&session.first).await;
     }
 }
@@ -150,23 +150,23 @@ async fn it_ends_when_support_signs_the_device_or_its_tenant_out() {
 #[tokio::test]
 async fn line_40_a_lost_answer_costs_nothing_and_a_late_copy_ends_the_family() {
     let session = RefreshSession::begin().await;
-    let gate = session.world.enroll(Role::Gate).await;
+    let gate = session.fixture.enroll(Role::Gate).await;
     let _lost = session.next(&session.first).await;
-    session.world.advance(Duration::from_secs(59)).await;
+    session.fixture.advance(Duration::from_secs(59)).await;
     let current = session.next(&session.first).await;
     let last = session.refresh(&session.device, &current).await;
     let token = last["access_token"].as_str().unwrap();
-    assert_eq!(session.world.introspect(&gate, token).await["active"], true);
+    assert_eq!(session.fixture.introspect(&gate, token).await["active"], true);
 
-    session.world.advance(Duration::from_secs(2)).await;
+    session.fixture.advance(Duration::from_secs(2)).await;
     session.is_over(&session.first).await;
     assert_eq!(
-        session.world.introspect(&gate, token).await,
+        session.fixture.introspect(&gate, token).await,
         json!({"active": false}),
         "with all that came of it"
     );
     session.is_over(last["refresh_token"].as_str().unwrap()).await;
-    let entries = session.world.context.ledger.audit_entries(0, 1000).await.unwrap();
+    let entries = session.fixture.context.ledger.audit_entries(0, 1000).await.unwrap();
     assert!(entries.iter().any(|entry| entry.entry.contains(r#""reason":"replayed""#)));
 }
 
@@ -174,35 +174,36 @@ async fn line_40_a_lost_answer_costs_nothing_and_a_late_copy_ends_the_family() {
 async fn it_ends_when_nobody_uses_it_and_at_the_end_of_the_day() {
     let session = RefreshSession::begin().await;
     let rules = RefreshRules::default();
-    session.world.clock.set(session.world.context.now().plus(rules.idle));
-    session.world.advance(Duration::ZERO).await;
+    session.fixture.clock.set(session.fixture.context.now().plus(rules.idle));
+    session.fixture.advance(Duration::ZERO).await;
     session.is_over(&session.first).await;
 
     let session = RefreshSession::begin().await;
-    let end = session.world.context.now().plus(rules.lifetime);
+    let end = session.fixture.context.now().plus(rules.lifetime);
     let mut value = session.first.clone();
-    while session.world.context.now().plus(rules.idle / 2) < end {
-        session.world.advance(rules.idle / 2).await;
+    while session.fixture.context.now().plus(rules.idle / 2) < end {
+        session.fixture.advance(rules.idle / 2).await;
         value = session.next(&value).await;
     }
-    session.world.advance(rules.idle / 2).await;
+    session.fixture.advance(rules.idle / 2).await;
     session.is_over(&value).await;
 }
 
 #[tokio::test]
 async fn signing_out_ends_the_family_and_its_access_tokens_at_once() {
     let session = RefreshSession::begin().await;
-    let (gate, other) = (session.world.enroll(Role::Gate).await, session.world.enroll(Role::Device).await);
+    let (gate, other) =
+        (session.fixture.enroll(Role::Gate).await, session.fixture.enroll(Role::Device).await);
     let answer = session.refresh(&session.device, &session.first).await;
     let (value, token) =
         (answer["refresh_token"].as_str().unwrap(), answer["access_token"].as_str().unwrap());
-    let copied = session.world.about(REVOKE, &other, value).await;
+    let copied = session.fixture.about(REVOKE, &other, value).await;
     copied.is_error(400, "unauthorized_client", "G-04");
     for _ in 0..2 {
-        let answer = session.world.about(REVOKE, &session.device, value).await;
+        let answer = session.fixture.about(REVOKE, &session.device, value).await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, ""));
         for token in [token, &session.access] {
-            assert_eq!(session.world.introspect(&gate, token).await, json!({"active": false}));
+            assert_eq!(session.fixture.introspect(&gate, token).await, json!({"active": false}));
         }
     }
     session.is_over(value).await;
@@ -211,11 +212,11 @@ async fn signing_out_ends_the_family_and_its_access_tokens_at_once() {
 #[tokio::test]
 async fn to_gates_a_refresh_token_is_nothing() {
     let session = RefreshSession::begin().await;
-    let gate = session.world.enroll(Role::Gate).await;
+    let gate = session.fixture.enroll(Role::Gate).await;
     for asking in [&gate, &session.device] {
-        assert_eq!(session.world.introspect(asking, &session.first).await, json!({"active": false}));
+        assert_eq!(session.fixture.introspect(asking, &session.first).await, json!({"active": false}));
     }
-    assert_eq!(session.world.introspect(&gate, &session.access).await["active"], true);
+    assert_eq!(session.fixture.introspect(&gate, &session.access).await["active"], true);
     session.ask(&gate, &session.first, "").await.is_error(400, "unauthorized_client", "C-09");
 }
 
@@ -256,7 +257,7 @@ async fn what_is_no_refresh_token_is_refused_and_changes_nothing() {
     let unknown = format!("{}.{secret}", "0".repeat(26));
     for wrong in ["x", family, secret, &format!("{family}."), &format!("{family}.{secret}x"), &unknown] {
         session.is_over(wrong).await;
-        assert_eq!(session.world.about(REVOKE, &session.device, wrong).await.status, StatusCode::OK);
+        assert_eq!(session.fixture.about(REVOKE, &session.device, wrong).await.status, StatusCode::OK);
     }
     let _ = session.next(&session.first).await;
 }
@@ -264,7 +265,7 @@ async fn what_is_no_refresh_token_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn without_the_ledger_nothing_is_refreshed() {
     let session = RefreshSession::begin().await;
-    session.world.context.ledger.close().await;
+    session.fixture.context.ledger.close().await;
     let answer = session.ask(&session.device, &session.first, "").await;
     answer.is_error(503, "temporarily_unavailable", "S-01");
 }

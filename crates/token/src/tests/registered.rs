@@ -1,6 +1,6 @@
 //! Lines 4-17 of what a conformance run checks, without TLS; and what registered clients may ask for.
 
-use crate::tests::world::{
+use crate::tests::fixture::{
     CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START, TestResponse,
 };
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -99,7 +99,7 @@ fn by_name(client_id: &str, ca: &RegisteredCa) -> RegisteredClient {
 /// The product `stock`, which may introspect tokens for one product and ask tokens for it; `mute`, which may neither;
 /// and a batch that vouches for itself.
 struct RegisteredRequest {
-    world: OauthFixture,
+    fixture: OauthFixture,
     ca: RegisteredCa,
     stock: PeerCertificate,
     mute: PeerCertificate,
@@ -118,14 +118,14 @@ impl RegisteredRequest {
             ..by_name("mute", &ca)
         };
         let batches = registration("batch", ClientAuthentication::self_signed(keys(&[&batch])));
-        let world = OauthFixture::with_clients([by_name("stock", &ca), silent, batches]).await;
-        let device = world.enroll(Role::Device).await;
-        Self { world, ca, stock, mute, batch, device }
+        let fixture = OauthFixture::with_clients([by_name("stock", &ca), silent, batches]).await;
+        let device = fixture.enroll(Role::Device).await;
+        Self { fixture, ca, stock, mute, batch, device }
     }
 
     async fn ask(&self, client_id: &str, certificate: &PeerCertificate, more: &str) -> TestResponse {
         let body = format!("grant_type=client_credentials&client_id={client_id}{more}");
-        self.world.post("/oauth/token", Some(certificate), body).await
+        self.fixture.post("/oauth/token", Some(certificate), body).await
     }
 
     async fn obtain(&self, client_id: &str, certificate: &PeerCertificate) -> String {
@@ -141,7 +141,7 @@ impl RegisteredRequest {
         holder: &PeerCertificate,
         token: &str,
     ) -> TestResponse {
-        self.world.post(path, Some(holder), format!("client_id={client_id}&token={token}")).await
+        self.fixture.post(path, Some(holder), format!("client_id={client_id}&token={token}")).await
     }
 
     async fn is_active(&self, client_id: &str, certificate: &PeerCertificate, token: &str) -> bool {
@@ -154,7 +154,7 @@ impl RegisteredRequest {
 
     /// What the audit log says of `action`, oldest first.
     async fn logged(&self, action: &str) -> Vec<Value> {
-        let entries = self.world.context.ledger.audit_entries(0, 1000).await.unwrap();
+        let entries = self.fixture.context.ledger.audit_entries(0, 1000).await.unwrap();
         let entries = entries.iter().map(|entry| serde_json::from_str::<Value>(&entry.entry).unwrap());
         entries.filter(|entry| entry["action"] == action).collect()
     }
@@ -163,15 +163,16 @@ impl RegisteredRequest {
 #[tokio::test]
 async fn a_product_introspects_tokens_for_itself_and_learns_nothing_of_others() {
     let asked = RegisteredRequest::new().await;
-    let own = asked.world.obtain(&asked.device).await;
-    let elsewhere = asked.world.ask_token(&asked.device, &format!("&resource={OTHER_PRODUCT}")).await.json();
+    let own = asked.fixture.obtain(&asked.device).await;
+    let elsewhere =
+        asked.fixture.ask_token(&asked.device, &format!("&resource={OTHER_PRODUCT}")).await.json();
     let elsewhere = elsewhere["access_token"].as_str().unwrap();
     assert!(asked.is_active("stock", &asked.stock, &own).await);
     assert!(!asked.is_active("stock", &asked.stock, elsewhere).await, "another product's token");
     assert!(!asked.is_active("mute", &asked.mute, &own).await, "not registered to introspect anything");
     let body = asked.about(INTROSPECTION, "stock", &asked.stock, &own).await.json();
     assert_eq!((&body["device"], &body["aud"]), (&json!(asked.device.id), &json!(PRODUCT)));
-    asked.world.act(&asked.device, DeviceAction::Suspend).await;
+    asked.fixture.act(&asked.device, DeviceAction::Suspend).await;
     assert!(!asked.is_active("stock", &asked.stock, &own).await);
 }
 
@@ -200,7 +201,7 @@ async fn whoever_is_not_the_registered_client_is_refused_at_every_endpoint() {
     for path in ["/oauth/token", INTROSPECTION, REVOCATION] {
         for (client_id, certificate) in &impostors {
             let body = format!("grant_type=client_credentials&client_id={client_id}&token=x");
-            let answer = asked.world.post(path, certificate.as_ref(), body).await;
+            let answer = asked.fixture.post(path, certificate.as_ref(), body).await;
             let error = answer.json()["error"].clone();
             assert_eq!(
                 (answer.status.as_u16(), &error),
@@ -217,7 +218,7 @@ async fn whoever_is_not_the_registered_client_is_refused_at_every_endpoint() {
 async fn a_certificate_opens_nothing_before_or_after_its_life() {
     let asked = RegisteredRequest::new().await;
     for (at, code) in [(date_time_ymd(2026, 8, 31), "C-05"), (date_time_ymd(2027, 9, 2), "C-04")] {
-        asked.world.clock.set(Timestamp::from_seconds(at.unix_timestamp()));
+        asked.fixture.clock.set(Timestamp::from_seconds(at.unix_timestamp()));
         for (client_id, certificate) in [("stock", &asked.stock), ("batch", &asked.batch)] {
             asked.ask(client_id, certificate, "").await.is_error(401, "invalid_client", code);
         }
@@ -247,21 +248,22 @@ async fn a_registered_client_s_token_is_bound_and_nobody_s_device() {
     other.is_error(400, "invalid_target", "R-01");
     asked.ask("mute", &asked.mute, "").await.is_error(400, "unauthorized_client", "C-09");
     let password = format!("grant_type=password&client_id={}", "stock");
-    let answer = asked.world.post("/oauth/token", Some(&asked.stock), password).await;
+    let answer = asked.fixture.post("/oauth/token", Some(&asked.stock), password).await;
     answer.is_error(400, "unsupported_grant_type", "R-01");
 }
 
 #[tokio::test]
 async fn a_client_takes_back_its_own_tokens_and_nobody_else_s() {
     let asked = RegisteredRequest::new().await;
-    let (own, device) = (asked.obtain("stock", &asked.stock).await, asked.world.obtain(&asked.device).await);
+    let (own, device) =
+        (asked.obtain("stock", &asked.stock).await, asked.fixture.obtain(&asked.device).await);
     for (client_id, certificate, token) in
         [("stock", &asked.stock, &device), ("mute", &asked.mute, &own), ("batch", &asked.batch, &own)]
     {
         let answer = asked.about(REVOCATION, client_id, certificate, token).await;
         answer.is_error(400, "unauthorized_client", "G-04");
     }
-    asked.world.about(REVOCATION, &asked.device, &own).await.is_error(400, "unauthorized_client", "G-04");
+    asked.fixture.about(REVOCATION, &asked.device, &own).await.is_error(400, "unauthorized_client", "G-04");
     assert_eq!(asked.about(REVOCATION, "stock", &asked.stock, "x").await.status, StatusCode::OK);
     assert!(asked.is_active("stock", &asked.stock, &own).await);
     assert_eq!(asked.about(REVOCATION, "stock", &asked.stock, &own).await.status, StatusCode::OK);
@@ -276,10 +278,10 @@ async fn another_certificate_takes_over_without_registering_again_and_the_old_on
     let next = self_signed("batch");
     let token = asked.obtain("batch", &asked.batch).await;
     asked.ask("batch", &next, "").await.is_error(401, "invalid_client", "C-12");
-    asked.world.tokens.clients().replace_keys("batch", keys(&[&asked.batch, &next]));
+    asked.fixture.tokens.clients().replace_keys("batch", keys(&[&asked.batch, &next]));
     asked.obtain("batch", &next).await;
     assert!(asked.is_active("batch", &next, &token).await, "both are registered");
-    asked.world.tokens.clients().replace_keys("batch", keys(&[&next]));
+    asked.fixture.tokens.clients().replace_keys("batch", keys(&[&next]));
     asked.ask("batch", &asked.batch, "").await.is_error(401, "invalid_client", "C-12");
     assert!(!asked.is_active("batch", &next, &token).await);
 }
@@ -288,7 +290,7 @@ async fn another_certificate_takes_over_without_registering_again_and_the_old_on
 async fn a_token_ends_with_a_foreign_certificate_that_ends_sooner() {
     let asked = RegisteredRequest::new().await;
     let end = Timestamp::from_seconds(date_time_ymd(2027, 9, 1).unix_timestamp());
-    asked.world.advance(end.minus(Duration::from_mins(1)).since(START)).await;
+    asked.fixture.advance(end.minus(Duration::from_mins(1)).since(START)).await;
     let answer = asked.ask("stock", &asked.stock, "").await;
     assert_eq!(answer.json()["expires_in"], 60, "not {LIFETIME:?}");
 }
@@ -296,12 +298,12 @@ async fn a_token_ends_with_a_foreign_certificate_that_ends_sooner() {
 #[tokio::test]
 async fn a_client_that_asks_for_it_gets_its_answer_signed() {
     let asked = RegisteredRequest::new().await;
-    let token = asked.world.obtain(&asked.device).await;
+    let token = asked.fixture.obtain(&asked.device).await;
     let ask = async |accept: &str, token: &str| {
         let body = format!("client_id=stock&token={token}");
         let request = Request::post(INTROSPECTION).header(ACCEPT, accept);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        asked.world.send(Some(&asked.stock), request.body(body.into()).unwrap()).await
+        asked.fixture.send(Some(&asked.stock), request.body(body.into()).unwrap()).await
     };
     let media_type = "application/token-introspection+jwt";
     for (text, active) in [(token.as_str(), true), ("x", false)] {
@@ -311,10 +313,10 @@ async fn a_client_that_asks_for_it_gets_its_answer_signed() {
             (200, &media_type.parse().unwrap())
         );
         assert_eq!(answer.headers["cache-control"], "no-store");
-        let signed = asked.world.published().verify(&answer.text, "token-introspection+jwt").unwrap();
+        let signed = asked.fixture.published().verify(&answer.text, "token-introspection+jwt").unwrap();
         let statement: Value = serde_json::from_slice(&signed).unwrap();
         assert_eq!((&statement["aud"], &statement["iat"]), (&json!("stock"), &json!(START.seconds())));
-        assert_eq!(statement["iss"], crate::tests::world::PORTAL);
+        assert_eq!(statement["iss"], crate::tests::fixture::PORTAL);
         assert_eq!(
             statement.as_object().unwrap().len(),
             4,
@@ -322,7 +324,7 @@ async fn a_client_that_asks_for_it_gets_its_answer_signed() {
         );
         assert_eq!(statement["token_introspection"]["active"], active);
         assert!(active || statement["token_introspection"] == json!({"active": false}));
-        assert!(asked.world.tokens.own(&answer.text, START).is_none(), "nor does it pass for one");
+        assert!(asked.fixture.tokens.own(&answer.text, START).is_none(), "nor does it pass for one");
     }
     for accept in ["application/json", "*/*", "application/token-introspection+jwt;q=0"] {
         assert_eq!(ask(accept, &token).await.json()["active"], true, "{accept}");

@@ -1,34 +1,34 @@
 //! Line 25 of what a conformance run checks: a token is good for what was asked for, and for nothing else.
 
-use crate::tests::world::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture};
+use crate::tests::fixture::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture};
 use serde_json::{Value, json};
 use tegata_core::Role;
 
 async fn world_with_device() -> (OauthFixture, CertificateHolderFixture) {
-    let world = OauthFixture::new().await;
-    let device = world.enroll(Role::Device).await;
-    (world, device)
+    let fixture = OauthFixture::new().await;
+    let device = fixture.enroll(Role::Device).await;
+    (fixture, device)
 }
 
 #[tokio::test]
 async fn a_token_is_good_for_what_was_asked_for_and_says_so() {
-    let (world, device) = world_with_device().await;
+    let (fixture, device) = world_with_device().await;
     for (asked, granted) in [
         ("", Value::Null),
         ("&scope=stock.read", json!("stock.read")),
         ("&scope=stock.write+stock.read", json!("stock.read stock.write")),
         ("&scope=stock.read+stock.read", json!("stock.read")),
     ] {
-        let answer = world.ask_token(&device, asked).await.json();
+        let answer = fixture.ask_token(&device, asked).await.json();
         assert_eq!(answer["scope"], granted, "{asked}");
         let token = answer["access_token"].as_str().unwrap();
-        assert_eq!(world.introspect(&device, token).await["scope"], granted, "{asked}");
+        assert_eq!(fixture.introspect(&device, token).await["scope"], granted, "{asked}");
     }
 }
 
 #[tokio::test]
 async fn what_the_product_does_not_have_is_refused_and_nothing_beside_it_granted() {
-    let (world, device) = world_with_device().await;
+    let (fixture, device) = world_with_device().await;
     let elsewhere = format!("&resource={OTHER_PRODUCT}&scope=stock.read");
     for asked in [
         "&scope=admin",
@@ -41,6 +41,6 @@ async fn what_the_product_does_not_have_is_refused_and_nothing_beside_it_granted
         "&scope=%22",
         &elsewhere,
     ] {
-        world.ask_token(&device, asked).await.is_error(400, "invalid_scope", "R-01");
+        fixture.ask_token(&device, asked).await.is_error(400, "invalid_scope", "R-01");
     }
 }

@@ -1,6 +1,6 @@
 //! A certificate that its CA has revoked is of no use here, and one that nobody can look up is not either.
 
-use super::world::{MadeCertificate, NOW, ca_params, leaf_params, rooted, signed};
+use super::fixture::{MadeCertificate, NOW, ca_params, leaf_params, rooted, signed};
 use crate::ClientCas;
 use crate::client_cas::UnfitLists;
 use rcgen::{

@@ -1,6 +1,6 @@
 //! Connections end when the certificate they were made with is denied.
 
-use super::world::{At, MadeCertificate, NOW, WebFixture, connect, get_request, leaf_params, signed};
+use super::fixture::{At, MadeCertificate, NOW, WebFixture, connect, get_request, leaf_params, signed};
 use crate::tls::TlsVersions;
 use crate::{CertificateReselection, Limits};
 use http::Request;
@@ -54,11 +54,11 @@ async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses
 async fn whoever_is_gone_is_no_visitor_any_more() {
     let mut shop = RegistryShop::open().await;
     let visit = shop.visit(Speaking::Http1).await;
-    assert_eq!(shop.world.registry.count(), 1);
+    assert_eq!(shop.fixture.registry.count(), 1);
     visit.connection.abort();
     drop(visit.sender);
     let none_left = async {
-        while shop.world.registry.count() > 0 {
+        while shop.fixture.registry.count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -69,14 +69,14 @@ async fn whoever_is_gone_is_no_visitor_any_more() {
 async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certificate() {
     for speaking in [Speaking::Http1, Speaking::Http2] {
         let mut shop = RegistryShop::open().await;
-        let older = signed(leaf_params("Device"), &shop.world.ours.issuing);
-        let device = shop.enrol(&older, &shop.sites[0]).await.unwrap();
+        let older = signed(leaf_params("Device"), &shop.fixture.ours.issuing);
+        let device = shop.enroll(&older, &shop.sites[0]).await.unwrap();
         let asking = shop.connected(device.clone(), Some(&older), speaking).await;
         let waiting = shop.connected(device, Some(&older), speaking).await;
         let other = shop.visit(speaking).await;
         let choice = CertificateReselection::new(
             Arc::default(),
-            shop.world.registry.clone(),
+            shop.fixture.registry.clone(),
             Thumbprint::of(&older.der),
         );
         choice.release(Thumbprint::of(b"newer"), NOW);
@@ -106,7 +106,7 @@ enum RegistryStop {
 
 /// The listeners, and a ledger that knows the certificates shown there.
 struct RegistryShop {
-    world: WebFixture,
+    fixture: WebFixture,
     ledger: Ledger,
     status: Arc<StatusCache>,
     entropy: Seeded,
@@ -138,7 +138,7 @@ impl RegistryShop {
     /// With limits that end no connection while a test runs.
     async fn open() -> Self {
         let limits = Limits { header: LONG, idle: LONG, drain: PATIENCE, ..Limits::default() };
-        let world = WebFixture::with(limits, TlsVersions::Tls13).await;
+        let fixture = WebFixture::with(limits, TlsVersions::Tls13).await;
         let folder = tempfile::tempdir().unwrap();
         let ledger =
             Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
@@ -158,10 +158,10 @@ impl RegistryShop {
         }
         transaction.commit().await.unwrap();
         let status = StatusCache::load(ledger.clone(), NOW).await.unwrap();
-        let following = tokio::spawn(world.registry.clone().follow(status.clone(), Arc::new(At(NOW))));
+        let following = tokio::spawn(fixture.registry.clone().follow(status.clone(), Arc::new(At(NOW))));
         // The follower has to be listening before anything happens.
         tokio::task::yield_now().await;
-        Self { world, ledger, status, entropy, issuer: issuer.id, sites, following, _folder: folder }
+        Self { fixture, ledger, status, entropy, issuer: issuer.id, sites, following, _folder: folder }
     }
 
     async fn visit(&mut self, speaking: Speaking) -> Visit {
@@ -173,8 +173,8 @@ impl RegistryShop {
     }
 
     async fn visit_from(&mut self, site: usize, speaking: Speaking) -> Visit {
-        let made = signed(leaf_params("Device"), &self.world.ours.issuing);
-        let device = self.enrol(&made, &self.sites[site]).await.unwrap();
+        let made = signed(leaf_params("Device"), &self.fixture.ours.issuing);
+        let device = self.enroll(&made, &self.sites[site]).await.unwrap();
         self.connected(device, Some(&made), speaking).await
     }
 
@@ -184,8 +184,8 @@ impl RegistryShop {
 
     async fn connected(&self, device: DeviceId, made: Option<&MadeCertificate>, speaking: Speaking) -> Visit {
         let protocol = if speaking == Speaking::Http1 { "http/1.1" } else { "h2" };
-        let client = self.world.client(made, &[protocol]);
-        let stream = TokioIo::new(connect(self.world.device, "localhost", &client).await);
+        let client = self.fixture.client(made, &[protocol]);
+        let stream = TokioIo::new(connect(self.fixture.device, "localhost", &client).await);
         let (sender, connection) = match speaking {
             Speaking::Http1 => {
                 let (sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
@@ -202,7 +202,7 @@ impl RegistryShop {
         visit
     }
 
-    async fn enrol(&self, made: &MadeCertificate, site: &Site) -> Result<DeviceId> {
+    async fn enroll(&self, made: &MadeCertificate, site: &Site) -> Result<DeviceId> {
         let (id, code) = (InvitationId::random(&self.entropy), InvitationCode::random(&self.entropy));
         let device = DeviceId::random(&self.entropy);
         let new = NewInvitation {

@@ -1,4 +1,4 @@
-use super::world::{NOW, WebFixture, connect, get_request, seen, send, send_h2, try_connect};
+use super::fixture::{NOW, WebFixture, connect, get_request, seen, send, send_h2, try_connect};
 use crate::tls::TlsVersions;
 use crate::{CertificateReselection, Limits};
 use http::Request;
@@ -27,13 +27,13 @@ fn limits() -> Limits {
 #[tokio::test]
 async fn no_session_is_resumed_on_any_listener() {
     for versions in [TlsVersions::Tls13, TlsVersions::Tls12And13] {
-        let world = WebFixture::with(limits(), versions).await;
-        let mut clients = vec![world.client(Some(&world.ours.device), &["http/1.1"])];
+        let fixture = WebFixture::with(limits(), versions).await;
+        let mut clients = vec![fixture.client(Some(&fixture.ours.device), &["http/1.1"])];
         if versions == TlsVersions::Tls12And13 {
-            clients.push(tls12(&world));
+            clients.push(tls12(&fixture));
         }
         for client in clients {
-            for address in [world.device, world.portal, world.device, world.device] {
+            for address in [fixture.device, fixture.portal, fixture.device, fixture.device] {
                 let (kind, tickets) = handshake(address, &client).await;
                 assert_eq!((kind, tickets), (HandshakeKind::Full, 0));
             }
@@ -53,11 +53,11 @@ async fn handshake(address: SocketAddr, client: &Arc<ClientConfig>) -> (Handshak
     (tls.handshake_kind().unwrap(), tls.tls13_tickets_received())
 }
 
-fn tls12(world: &WebFixture) -> Arc<ClientConfig> {
-    let (chain, key) = world.ours.device.identity();
-    let with_any = world.client(None, &["http/1.1"]);
+fn tls12(fixture: &WebFixture) -> Arc<ClientConfig> {
+    let (chain, key) = fixture.ours.device.identity();
+    let with_any = fixture.client(None, &["http/1.1"]);
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(world.server_ca().clone()).unwrap();
+    roots.add(fixture.server_ca().clone()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::clone(with_any.crypto_provider()))
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
@@ -71,17 +71,17 @@ fn tls12(world: &WebFixture) -> Arc<ClientConfig> {
 /// Where TLS 1.2 is spoken there are session identifiers as well as tickets, and openssl tries both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openssl_finds_no_session_to_take_up_in_either_version_of_tls_nor_at_the_other_listener() {
-    let world = WebFixture::with(limits(), TlsVersions::Tls12And13).await;
+    let fixture = WebFixture::with(limits(), TlsVersions::Tls12And13).await;
     let folder = tempfile::tempdir().unwrap();
     let pem = |name: &str, label: &str, der: &[u8]| {
         let path = folder.path().join(name).display().to_string();
         std::fs::write(&path, pem_of(label, der)).unwrap();
         path
     };
-    let certificate = pem("cert.pem", "CERTIFICATE", &world.ours.device.der);
-    let key = pem("key.pem", "PRIVATE KEY", &world.ours.device.key.serialize_der());
+    let certificate = pem("cert.pem", "CERTIFICATE", &fixture.ours.device.der);
+    let key = pem("key.pem", "PRIVATE KEY", &fixture.ours.device.key.serialize_der());
     for version in ["-tls1_2", "-tls1_3"] {
-        for (from, to) in [(world.portal, world.device), (world.device, world.device)] {
+        for (from, to) in [(fixture.portal, fixture.device), (fixture.device, fixture.device)] {
             let session = folder.path().join(format!("{version}{from}")).display().to_string();
             let kept = s_client(from, &[version, "-reconnect", "-sess_out", &session]);
             assert!(kept.contains("New, TLSv1") && kept.contains("HTTP/1.1 404"), "{kept}");
@@ -130,9 +130,9 @@ async fn tls_1_2_is_spoken_only_where_it_is_wanted() {
 
 #[tokio::test]
 async fn http_2_carries_the_certificate_too() {
-    let world = WebFixture::start().await;
-    let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(Some(&fixture.ours.device), &["h2", "http/1.1"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let request = Request::get("https://localhost/seen").body(String::new()).unwrap();
     assert_eq!(seen(send_h2(stream, request).await).await.trusted, Some(true));
@@ -140,28 +140,28 @@ async fn http_2_carries_the_certificate_too() {
 
 #[tokio::test]
 async fn a_probe_host_speaks_http_1_alone() {
-    let world = WebFixture::start().await;
-    let client = world.client(Some(&world.ours.device), &["h2", "http/1.1"]);
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(Some(&fixture.ours.device), &["h2", "http/1.1"]);
     let host = "0123456789abcdef.probe.localhost";
-    let stream = connect(world.device, host, &client).await;
+    let stream = connect(fixture.device, host, &client).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     assert_eq!(seen(send(stream, get_request(host, "/seen")).await).await.trusted, Some(true));
 }
 
 #[tokio::test]
 async fn a_route_for_devices_never_answers_on_the_portal() {
-    let world = WebFixture::start().await;
-    let client = world.client(Some(&world.ours.device), &["http/1.1"]);
-    let stream = connect(world.portal, "localhost", &client).await;
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(Some(&fixture.ours.device), &["http/1.1"]);
+    let stream = connect(fixture.portal, "localhost", &client).await;
     assert_eq!(send(stream, get_request("localhost", "/seen")).await.status(), 500);
 }
 
 #[tokio::test]
 async fn a_request_for_another_host_than_the_connections_is_misdirected() {
-    let world = WebFixture::start().await;
-    let client = world.client(None, &["http/1.1"]);
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(None, &["http/1.1"]);
     let status = async |sni: &'static str, host: &'static str| {
-        send(connect(world.device, sni, &client).await, get_request(host, "/seen")).await.status().as_u16()
+        send(connect(fixture.device, sni, &client).await, get_request(host, "/seen")).await.status().as_u16()
     };
     assert_eq!(status("localhost", "a.probe.localhost").await, 421);
     assert_eq!(status("localhost", "LOCALHOST.:1234").await, 200);
@@ -169,15 +169,15 @@ async fn a_request_for_another_host_than_the_connections_is_misdirected() {
     assert_eq!(status("a.probe.localhost", "localhost").await, 421);
     assert_eq!(status("127.0.0.1", "127.0.0.1:9443").await, 200);
     assert_eq!(status("127.0.0.1", "localhost").await, 421);
-    let h2 = world.client(None, &["h2"]);
+    let h2 = fixture.client(None, &["h2"]);
     let request = Request::get("https://a.probe.localhost/seen").body(String::new()).unwrap();
-    assert_eq!(send_h2(connect(world.device, "localhost", &h2).await, request).await.status(), 421);
+    assert_eq!(send_h2(connect(fixture.device, "localhost", &h2).await, request).await.status(), 421);
 }
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
-    let world = WebFixture::with(Limits { handshake: SOON, ..limits() }, TlsVersions::Tls13).await;
-    let mut stream = TcpStream::connect(world.device).await.unwrap();
+    let fixture = WebFixture::with(Limits { handshake: SOON, ..limits() }, TlsVersions::Tls13).await;
+    let mut stream = TcpStream::connect(fixture.device).await.unwrap();
     stream.write_all(&[22, 3, 1]).await.unwrap();
     assert!(ends(&mut stream).await);
 }
@@ -186,9 +186,9 @@ async fn a_client_that_never_finishes_its_handshake_is_cut_off() {
 async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
     for (choice, connections, welcome) in [(PATIENCE, 2, true), (SOON, 2, false), (PATIENCE, 1, false)] {
         let limits = Limits { handshake: SOON, choice, connections, ..limits() };
-        let world = WebFixture::with(limits, TlsVersions::Tls13).await;
-        let client = hesitant(&world, 3 * SOON);
-        let mut stream = connect(world.device, "localhost", &client).await;
+        let fixture = WebFixture::with(limits, TlsVersions::Tls13).await;
+        let client = hesitant(&fixture, 3 * SOON);
+        let mut stream = connect(fixture.device, "localhost", &client).await;
         if welcome {
             let seen = seen(send(stream, get_request("localhost", "/seen")).await).await;
             assert!(seen.thumbprint.is_some());
@@ -200,12 +200,12 @@ async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
 
 #[tokio::test]
 async fn a_client_that_drips_its_header_is_cut_off() {
-    let world =
+    let fixture =
         WebFixture::with(Limits { first_request: SOON, header: SOON, ..limits() }, TlsVersions::Tls13).await;
-    let client = world.client(None, &["http/1.1"]);
-    let mut silent = connect(world.device, "localhost", &client).await;
+    let client = fixture.client(None, &["http/1.1"]);
+    let mut silent = connect(fixture.device, "localhost", &client).await;
     assert!(ends(&mut silent).await);
-    let mut slow = connect(world.device, "localhost", &client).await;
+    let mut slow = connect(fixture.device, "localhost", &client).await;
     slow.write_all(b"GET /seen HTTP/1.1\r\nhost:").await.unwrap();
     assert!(ends(&mut slow).await);
 }
@@ -213,9 +213,9 @@ async fn a_client_that_drips_its_header_is_cut_off() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
     let limits = Limits { idle: SOON, header: 6 * PATIENCE, ..limits() };
-    let world = WebFixture::with(limits, TlsVersions::Tls13).await;
-    let client = world.client(None, &["http/1.1"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    let fixture = WebFixture::with(limits, TlsVersions::Tls13).await;
+    let client = fixture.client(None, &["http/1.1"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
     for _ in 0..4 {
@@ -229,25 +229,25 @@ async fn an_idle_connection_is_closed_and_a_used_one_is_kept() {
 
 #[tokio::test]
 async fn a_connection_over_the_limit_waits_for_another_to_end() {
-    let world = WebFixture::with(Limits { connections: 1, ..limits() }, TlsVersions::Tls13).await;
-    let client = world.client(None, &["http/1.1"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    let fixture = WebFixture::with(Limits { connections: 1, ..limits() }, TlsVersions::Tls13).await;
+    let client = fixture.client(None, &["http/1.1"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     let (mut first, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
     let response = first.send_request(get_request("localhost", "/seen")).await.unwrap();
     drop(http_body_util::BodyExt::collect(response).await.unwrap());
-    assert!(timeout(SOON, try_connect(world.device, "localhost", &client)).await.is_err());
+    assert!(timeout(SOON, try_connect(fixture.device, "localhost", &client)).await.is_err());
     drop(first);
     connection.abort();
-    let second = timeout(PATIENCE, try_connect(world.device, "localhost", &client)).await;
+    let second = timeout(PATIENCE, try_connect(fixture.device, "localhost", &client)).await;
     assert!(second.unwrap().is_ok());
 }
 
 #[tokio::test]
 async fn a_handler_can_end_its_connection() {
-    let world = WebFixture::start().await;
-    let client = world.client(None, &["h2"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(None, &["h2"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(executor, TokioIo::new(stream)).await.unwrap();
@@ -259,31 +259,31 @@ async fn a_handler_can_end_its_connection() {
 
 #[tokio::test]
 async fn shutting_down_ends_connections_and_the_listener() {
-    let mut world = WebFixture::with(limits(), TlsVersions::Tls13).await;
-    let mut stream = connect(world.device, "localhost", &world.client(None, &["http/1.1"])).await;
-    world.shut_down();
+    let mut fixture = WebFixture::with(limits(), TlsVersions::Tls13).await;
+    let mut stream = connect(fixture.device, "localhost", &fixture.client(None, &["http/1.1"])).await;
+    fixture.shut_down();
     assert!(ends(&mut stream).await);
-    for served in std::mem::take(&mut world.served) {
+    for served in std::mem::take(&mut fixture.served) {
         timeout(PATIENCE, served).await.unwrap().unwrap();
     }
-    assert!(TcpStream::connect(world.device).await.is_err());
+    assert!(TcpStream::connect(fixture.device).await.is_err());
 }
 
 /// A browser sends its request right behind its certificate, and forgets a certificate by the alert alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking() {
     const LATER: Duration = Duration::from_hours(24 * 365 * 100);
-    let world = WebFixture::with(limits(), TlsVersions::Tls13).await;
-    let client = world.client(Some(&world.ours.device), &["http/1.1"]);
-    let presented = Thumbprint::of(&world.ours.device.der);
+    let fixture = WebFixture::with(limits(), TlsVersions::Tls13).await;
+    let client = fixture.client(Some(&fixture.ours.device), &["http/1.1"]);
+    let presented = Thumbprint::of(&fixture.ours.device.der);
     for _ in 0..40 {
         let choice = CertificateReselection::new(
-            world.door.load().reselections.clone(),
-            world.registry.clone(),
+            fixture.door.load().reselections.clone(),
+            fixture.registry.clone(),
             presented,
         );
         choice.release(Thumbprint::of(b"newer"), NOW.plus(LATER));
-        let mut stream = connect(world.device, "localhost", &client).await;
+        let mut stream = connect(fixture.device, "localhost", &client).await;
         stream.write_all(&vec![b'x'; 32 * 1024]).await.unwrap();
         let error = stream.read_u8().await.expect_err("a refusal");
         let alert = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -296,8 +296,8 @@ async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking
 
 #[tokio::test]
 async fn a_request_that_http_does_not_allow_is_told_so_in_the_readers_form() {
-    let world = WebFixture::start().await;
-    let client = world.client(None, &["http/1.1"]);
+    let fixture = WebFixture::start().await;
+    let client = fixture.client(None, &["http/1.1"]);
     let json = "host: localhost\r\ncontent-type: application/json\r\n";
     for (letters, status, said) in [
         ("GET /seen HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "400", "R-01"),
@@ -313,7 +313,7 @@ async fn a_request_that_http_does_not_allow_is_told_so_in_the_readers_form() {
             "the chunks of the body cannot be read",
         ),
     ] {
-        let mut stream = connect(world.device, "localhost", &client).await;
+        let mut stream = connect(fixture.device, "localhost", &client).await;
         stream.write_all(letters.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an end");
@@ -333,8 +333,8 @@ async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
 }
 
 /// As a browser whose reader thinks about it for so long.
-fn hesitant(world: &WebFixture, pause: Duration) -> Arc<ClientConfig> {
-    let mut config = ClientConfig::clone(&world.client(Some(&world.ours.device), &["http/1.1"]));
+fn hesitant(fixture: &WebFixture, pause: Duration) -> Arc<ClientConfig> {
+    let mut config = ClientConfig::clone(&fixture.client(Some(&fixture.ours.device), &["http/1.1"]));
     config.client_auth_cert_resolver =
         Arc::new(SlowClient { chosen: config.client_auth_cert_resolver, pause });
     Arc::new(config)

@@ -1,4 +1,4 @@
-use super::world::{
+use super::fixture::{
     MadeCertificate, NOW, TestHierarchy, WebFixture, ca_params, connect, get_request, leaf_params, rooted,
     seen, send, signed,
 };
@@ -15,28 +15,30 @@ async fn a_visitor_without_a_certificate_is_heard() {
 
 #[tokio::test]
 async fn a_device_of_ours_is_known_by_the_thumbprint_of_its_leaf() {
-    let world = WebFixture::start().await;
-    let seen = world.ask(Some(&world.ours.device)).await;
-    assert_eq!(seen.thumbprint, Some(Thumbprint::of(&world.ours.device.der).to_string()));
+    let fixture = WebFixture::start().await;
+    let seen = fixture.ask(Some(&fixture.ours.device)).await;
+    assert_eq!(seen.thumbprint, Some(Thumbprint::of(&fixture.ours.device.der).to_string()));
     assert_eq!(seen.trusted, Some(true));
 }
 
 #[tokio::test]
 async fn a_device_of_somebody_else_is_heard_and_called_foreign() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     let foreign = TestHierarchy::new();
-    assert_eq!(world.ask(Some(&foreign.device)).await.trusted, Some(false));
-    assert_eq!(world.ask(Some(&rooted(leaf_params("Self")))).await.trusted, Some(false));
+    assert_eq!(fixture.ask(Some(&foreign.device)).await.trusted, Some(false));
+    assert_eq!(fixture.ask(Some(&rooted(leaf_params("Self")))).await.trusted, Some(false));
 }
 
 #[tokio::test]
 async fn only_the_leaf_counts_whatever_a_client_sends_along() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     let foreign = TestHierarchy::new().device;
     let (mut chain, key) = foreign.identity();
-    chain.extend([&world.ours.device, &world.ours.issuing, &world.ours.root].map(|made| made.der.clone()));
-    let client = world.client_with(Some((chain, key)), &["http/1.1"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    chain.extend(
+        [&fixture.ours.device, &fixture.ours.issuing, &fixture.ours.root].map(|made| made.der.clone()),
+    );
+    let client = fixture.client_with(Some((chain, key)), &["http/1.1"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     let seen = seen(send(stream, get_request("localhost", "/seen")).await).await;
     assert_eq!(seen.thumbprint, Some(Thumbprint::of(&foreign.der).to_string()));
     assert_eq!(seen.trusted, Some(false));
@@ -48,15 +50,15 @@ async fn a_stolen_certificate_without_its_key_gets_no_answer() {
 }
 
 /// What somebody gets who presents our device's certificate with a key of their own.
-async fn answer_to_a_thief(world: &WebFixture) -> Option<Vec<u8>> {
-    let (chain, _) = world.ours.device.identity();
+async fn answer_to_a_thief(fixture: &WebFixture) -> Option<Vec<u8>> {
+    let (chain, _) = fixture.ours.device.identity();
     let (_, key) = TestHierarchy::new().device.identity();
     let key = rustls::crypto::ring::sign::any_ecdsa_type(&key).unwrap();
-    let mut client = (*world.client(None, &["http/1.1"])).clone();
+    let mut client = (*fixture.client(None, &["http/1.1"])).clone();
     let forged = rustls::sign::CertifiedKey::new(chain, key);
     client.client_auth_cert_resolver = std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(forged));
     // TLS 1.3: the client has finished before the server looks, so the refusal shows when it reads.
-    let mut stream = connect(world.device, "localhost", &std::sync::Arc::new(client)).await;
+    let mut stream = connect(fixture.device, "localhost", &std::sync::Arc::new(client)).await;
     let mut answer = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
     (read.is_ok() || !answer.is_empty()).then_some(answer)
@@ -164,26 +166,26 @@ fn nobody_is_taken_for_somebody_who_was_verified_before() {
 
 #[tokio::test]
 async fn who_was_verified_before_is_foreign_once_the_issuer_is_withdrawn() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     for _ in 0..2 {
-        assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(true));
+        assert_eq!(fixture.ask(Some(&fixture.ours.device)).await.trusted, Some(true));
     }
-    let successor = signed(ca_params("Successor"), &world.ours.root);
+    let successor = signed(ca_params("Successor"), &fixture.ours.root);
     let issuers = |issuing: &MadeCertificate| {
-        TrustedIssuers::new([world.ours.root.der.as_ref()], [issuing.der.as_ref()], [])
+        TrustedIssuers::new([fixture.ours.root.der.as_ref()], [issuing.der.as_ref()], [])
     };
-    world.trust(issuers(&successor).unwrap());
-    assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(false));
-    assert_eq!(world.ask(Some(&signed(leaf_params("Device"), &successor))).await.trusted, Some(true));
-    world.trust(issuers(&world.ours.issuing).unwrap());
-    assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(true));
+    fixture.trust(issuers(&successor).unwrap());
+    assert_eq!(fixture.ask(Some(&fixture.ours.device)).await.trusted, Some(false));
+    assert_eq!(fixture.ask(Some(&signed(leaf_params("Device"), &successor))).await.trusted, Some(true));
+    fixture.trust(issuers(&fixture.ours.issuing).unwrap());
+    assert_eq!(fixture.ask(Some(&fixture.ours.device)).await.trusted, Some(true));
 }
 
 #[tokio::test]
 async fn who_was_verified_before_still_proves_the_key_in_every_handshake() {
-    let world = WebFixture::start().await;
-    assert_eq!(world.ask(Some(&world.ours.device)).await.trusted, Some(true));
-    assert_eq!(answer_to_a_thief(&world).await, None);
+    let fixture = WebFixture::start().await;
+    assert_eq!(fixture.ask(Some(&fixture.ours.device)).await.trusted, Some(true));
+    assert_eq!(answer_to_a_thief(&fixture).await, None);
 }
 
 #[test]
@@ -210,15 +212,15 @@ fn a_ca_that_may_not_sign_certificates_never_becomes_an_issuer() {
 
 #[tokio::test]
 async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     let mut params = ca_params("Weak");
     params.key_usages = vec![KeyUsagePurpose::CrlSign];
-    let weak = signed(params, &world.ours.issuing);
+    let weak = signed(params, &fixture.ours.issuing);
     let leaf = signed(leaf_params("Device"), &weak);
     let (mut chain, key) = leaf.identity();
     chain.push(weak.der.clone());
-    let client = world.client_with(Some((chain, key)), &["http/1.1"]);
-    let stream = connect(world.device, "localhost", &client).await;
+    let client = fixture.client_with(Some((chain, key)), &["http/1.1"]);
+    let stream = connect(fixture.device, "localhost", &client).await;
     assert_eq!(seen(send(stream, get_request("localhost", "/seen")).await).await.trusted, Some(false));
 }
 

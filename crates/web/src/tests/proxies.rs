@@ -1,4 +1,4 @@
-use super::world::{
+use super::fixture::{
     MadeCertificate, SeenAnswer, WebFixture, ca_params, call_through, leaf_params, rooted, signed,
 };
 use crate::proxy::ProxyConfigError;
@@ -40,24 +40,24 @@ fn known(made: &MadeCertificate, trusted: bool) -> SeenAnswer {
 
 #[tokio::test]
 async fn a_certificate_in_the_proxys_header_is_judged_like_one_that_was_presented() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     let foreign = signed(leaf_params("Device"), &rooted(ca_params("Issuing")));
     let through = async |der: &[u8]| {
-        let proxies = world.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
+        let proxies = fixture.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
         call_through(proxies, PROXY, None, headers(&[("client-cert", &rfc9440(der))])).await
     };
-    assert_eq!(seen(&through(&world.ours.device.der).await), known(&world.ours.device, true));
+    assert_eq!(seen(&through(&fixture.ours.device.der).await), known(&fixture.ours.device, true));
     assert_eq!(seen(&through(&foreign.der).await), known(&foreign, false));
     assert_eq!(seen(&through(b"no certificate").await).trusted, Some(false));
 }
 
 #[tokio::test]
 async fn without_a_certificate_in_the_header_nobody_presented_one() {
-    let world = WebFixture::start().await;
-    let made = rfc9440(&world.ours.device.der);
+    let fixture = WebFixture::start().await;
+    let made = rfc9440(&fixture.ours.device.der);
     let lookalikes = [("client_cert", &*made), ("client.cert", &made), ("client~cert", &made)];
     for told in [headers(&[]), headers(&[("client-cert", "")]), headers(&lookalikes)] {
-        let proxies = world.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
+        let proxies = fixture.proxies(HeaderSource::rfc9440(Network::loopback()), &[]).unwrap();
         let nobody = SeenAnswer { thumbprint: None, trusted: None };
         assert_eq!(seen(&call_through(proxies, PROXY, None, told).await), nobody);
     }
@@ -65,9 +65,9 @@ async fn without_a_certificate_in_the_header_nobody_presented_one() {
 
 #[tokio::test]
 async fn whatever_is_not_one_certificate_in_the_configured_form_is_refused() {
-    let world = WebFixture::start().await;
-    let good = rfc9440(&world.ours.device.der);
-    let hash = format!("Hash={}", hex(Thumbprint::of(&world.ours.device.der).as_bytes()));
+    let fixture = WebFixture::start().await;
+    let good = rfc9440(&fixture.ours.device.der);
+    let hash = format!("Hash={}", hex(Thumbprint::of(&fixture.ours.device.der).as_bytes()));
     let rfc9440 = HeaderSource::rfc9440(Network::loopback());
     for (source, told) in [
         (&rfc9440, headers(&[("client-cert", &good), ("client-cert", &good)])),
@@ -77,7 +77,7 @@ async fn whatever_is_not_one_certificate_in_the_configured_form_is_refused() {
         (&HeaderSource::nginx(Network::loopback()), headers(&[("x-client-cert", &good)])),
         (&HeaderSource::envoy(Network::loopback()), headers(&[("x-forwarded-client-cert", &hash)])),
     ] {
-        let proxies = world.proxies(source.clone(), &[]).unwrap();
+        let proxies = fixture.proxies(source.clone(), &[]).unwrap();
         let refused = call_through(proxies, PROXY, None, told).await;
         assert_eq!(code(&refused), (400, "R-09".to_owned()), "{source:?}");
     }
@@ -85,7 +85,7 @@ async fn whatever_is_not_one_certificate_in_the_configured_form_is_refused() {
 
 #[tokio::test]
 async fn whoever_is_not_the_configured_proxy_gets_no_further_whatever_they_send() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     let own = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
     let other = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
     let at_home = HeaderSource::rfc9440(Network::loopback());
@@ -99,30 +99,30 @@ async fn whoever_is_not_the_configured_proxy_gets_no_further_whatever_they_send(
         (&at_home, &pins, PROXY, None),
         (&at_home, &pins, PROXY, Some(&other)),
         (&anywhere, &pins, PROXY, None),
-        (&anywhere, &pins, PROXY, Some(&world.ours.device)),
+        (&anywhere, &pins, PROXY, Some(&fixture.ours.device)),
     ] {
-        for told in [headers(&[]), headers(&[("client-cert", &rfc9440(&world.ours.device.der))])] {
-            let proxies = world.proxies(source.clone(), pins).unwrap();
+        for told in [headers(&[]), headers(&[("client-cert", &rfc9440(&fixture.ours.device.der))])] {
+            let proxies = fixture.proxies(source.clone(), pins).unwrap();
             assert_eq!(code(&call_through(proxies, address, shown, told).await), refused, "{address}");
         }
     }
     for (source, address) in [(&at_home, PROXY), (&anywhere, STRANGER)] {
-        let proxies = world.proxies(source.clone(), &pins).unwrap();
-        let told = headers(&[("client-cert", &rfc9440(&world.ours.device.der))]);
+        let proxies = fixture.proxies(source.clone(), &pins).unwrap();
+        let told = headers(&[("client-cert", &rfc9440(&fixture.ours.device.der))]);
         let let_in = call_through(proxies, address, Some(&own), told).await;
-        assert_eq!(seen(&let_in), known(&world.ours.device, true));
+        assert_eq!(seen(&let_in), known(&fixture.ours.device, true));
     }
 }
 
 #[tokio::test]
 async fn a_proxys_certificate_counts_only_while_it_lives() {
-    let world = WebFixture::start().await;
+    let fixture = WebFixture::start().await;
     for (first, last) in [(2020, 2026), (2027, 2030)] {
         let mut params = leaf_params("proxy");
         params.not_before = rcgen::date_time_ymd(first, 1, 1);
         params.not_after = rcgen::date_time_ymd(last, 1, 1);
         let own = rooted(params);
-        let proxies = world.proxies(HeaderSource::rfc9440(vec![]), std::slice::from_ref(&own.der)).unwrap();
+        let proxies = fixture.proxies(HeaderSource::rfc9440(vec![]), std::slice::from_ref(&own.der)).unwrap();
         let refused = call_through(proxies, PROXY, Some(&own), headers(&[])).await;
         assert_eq!(code(&refused), (403, "R-08".to_owned()), "{first} to {last}");
     }
@@ -130,8 +130,8 @@ async fn a_proxys_certificate_counts_only_while_it_lives() {
 
 #[tokio::test]
 async fn proxies_that_could_be_anybody_are_no_configuration() {
-    let world = WebFixture::start().await;
-    let unfit = |source: HeaderSource, pins: &[CertificateDer<'static>]| world.proxies(source, pins).err();
+    let fixture = WebFixture::start().await;
+    let unfit = |source: HeaderSource, pins: &[CertificateDer<'static>]| fixture.proxies(source, pins).err();
     assert_eq!(unfit(HeaderSource::nginx(vec![]), &[]), Some(ProxyConfigError::Anybody));
     assert_eq!(
         unfit(HeaderSource::nginx(vec![]), &[CertificateDer::from(&b"x"[..])]),
@@ -146,11 +146,11 @@ async fn proxies_that_could_be_anybody_are_no_configuration() {
 
 #[tokio::test]
 async fn on_the_listener_of_devices_no_header_is_anybodys_certificate() {
-    use super::world::{connect, get_request, send};
-    let world = WebFixture::start().await;
-    let told = rfc9440(&world.ours.device.der);
-    for presented in [None, Some(&signed(leaf_params("other"), &world.ours.issuing))] {
-        let stream = connect(world.device, "localhost", &world.client(presented, &["http/1.1"])).await;
+    use super::fixture::{connect, get_request, send};
+    let fixture = WebFixture::start().await;
+    let told = rfc9440(&fixture.ours.device.der);
+    for presented in [None, Some(&signed(leaf_params("other"), &fixture.ours.issuing))] {
+        let stream = connect(fixture.device, "localhost", &fixture.client(presented, &["http/1.1"])).await;
         let mut request = get_request("localhost", "/seen");
         for name in ["client-cert", "x-client-cert", "x-forwarded-client-cert", "x-amzn-mtls-clientcert"] {
             request.headers_mut().insert(name, told.parse().unwrap());
@@ -162,26 +162,27 @@ async fn on_the_listener_of_devices_no_header_is_anybodys_certificate() {
 
 #[tokio::test]
 async fn a_proxy_proves_to_have_its_certificate_and_may_ask_for_any_name() {
-    use super::world::{connect, get_request, send, send_h2};
-    let mut world = WebFixture::start().await;
+    use super::fixture::{connect, get_request, send, send_h2};
+    let mut fixture = WebFixture::start().await;
     let own = signed(leaf_params("proxy"), &rooted(ca_params("Proxies")));
-    let address = world.open_for_proxies(HeaderSource::rfc9440(vec![]), std::slice::from_ref(&own.der)).await;
+    let address =
+        fixture.open_for_proxies(HeaderSource::rfc9440(vec![]), std::slice::from_ref(&own.der)).await;
     let told = || {
         let mut request = get_request("tegata.example.jp", "/seen");
-        request.headers_mut().insert("client-cert", rfc9440(&world.ours.device.der).parse().unwrap());
+        request.headers_mut().insert("client-cert", rfc9440(&fixture.ours.device.der).parse().unwrap());
         request
     };
-    let stream = connect(address, "localhost", &world.client(Some(&own), &["http/1.1"])).await;
-    assert_eq!(seen(&send(stream, told()).await), known(&world.ours.device, true));
-    let stream = connect(address, "localhost", &world.client(Some(&own), &["h2"])).await;
+    let stream = connect(address, "localhost", &fixture.client(Some(&own), &["http/1.1"])).await;
+    assert_eq!(seen(&send(stream, told()).await), known(&fixture.ours.device, true));
+    let stream = connect(address, "localhost", &fixture.client(Some(&own), &["h2"])).await;
     let mut request = told();
     *request.uri_mut() = "https://tegata.example.jp/seen".parse().unwrap();
-    assert_eq!(seen(&send_h2(stream, request).await), known(&world.ours.device, true));
-    let stream = connect(address, "localhost", &world.client(None, &["http/1.1"])).await;
+    assert_eq!(seen(&send_h2(stream, request).await), known(&fixture.ours.device, true));
+    let stream = connect(address, "localhost", &fixture.client(None, &["http/1.1"])).await;
     assert_eq!(code(&send(stream, told()).await), (403, "R-08".to_owned()));
     // A stopped device does not end the connection that others use too.
     let (mut sender, connection) = {
-        let stream = connect(address, "localhost", &world.client(Some(&own), &["http/1.1"])).await;
+        let stream = connect(address, "localhost", &fixture.client(Some(&own), &["http/1.1"])).await;
         let io = hyper_util::rt::TokioIo::new(stream);
         hyper::client::conn::http1::handshake::<_, String>(io).await.unwrap()
     };

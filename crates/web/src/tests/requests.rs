@@ -1,4 +1,4 @@
-use super::world::{ORIGIN, call};
+use super::fixture::{ORIGIN, call};
 use crate::assets::{LAYOUT, routes};
 use crate::{HtmlPage, ProbeHosts};
 use axum::body::{Body, Bytes};

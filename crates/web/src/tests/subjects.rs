@@ -1,6 +1,6 @@
 //! A registered client is who its certificate says, attribute by attribute, and nobody who looks alike.
 
-use super::world::{leaf_params, rooted};
+use super::fixture::{leaf_params, rooted};
 use crate::subject::{DistinguishedNameValue, SubjectRule};
 use crate::{CertificateKeys, leaf};
 use proptest::prelude::*;

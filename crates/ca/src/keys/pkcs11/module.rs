@@ -1,4 +1,4 @@
-//! The vendor's library, initialised once in a process, and the PIN, which is sent to a token as rarely as can be.
+//! The vendor's library, initialized once in a process, and the PIN, which is sent to a token as rarely as can be.
 //!
 //! Tokens lock themselves after a few wrong PINs. So a PIN that was refused is not sent again by this process, by
 //! whatever route somebody asks; and none is sent at all when the token says that it has one try left, because a
@@ -59,7 +59,7 @@ pub(super) struct Pkcs11Module {
 static MODULES: Mutex<BTreeMap<PathBuf, Arc<Pkcs11Module>>> = Mutex::new(BTreeMap::new());
 
 impl Pkcs11Module {
-    /// The library at `path`, loaded and initialised if nobody did before.
+    /// The library at `path`, loaded and initialized if nobody did before.
     pub(super) fn load(path: &Path) -> Result<Arc<Self>, CaKeyError> {
         // Two names of one file are one library to the loader.
         let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -53,7 +53,7 @@ proptest! {
 }
 
 async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
-    let house = TwoServers::new().await;
+    let pair = TwoServers::new().await;
     let mut models: [Model; 3] = Default::default();
     let mut suspended = [false; 2];
     for (number, step) in steps.iter().enumerate() {
@@ -61,11 +61,11 @@ async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
             StreamStep::Stir(device) => {
                 suspended[device] = !suspended[device];
                 let action = if suspended[device] { DeviceAction::Suspend } else { DeviceAction::Resume };
-                act(&house.world.context, &house.devices[device].id, action).await;
+                act(&pair.fixture.context, &pair.devices[device].id, action).await;
             }
             StreamStep::Deny(device) => {
-                let mut transaction = house.world.context.ledger.begin(START).await.unwrap();
-                let (id, until) = (&house.devices[device].id, START.plus(YEAR));
+                let mut transaction = pair.fixture.context.ledger.begin(START).await.unwrap();
+                let (id, until) = (&pair.devices[device].id, START.plus(YEAR));
                 transaction
                     .deny_token(&format!("t{number}"), until, id, &Actor::System("test"))
                     .await
@@ -75,7 +75,7 @@ async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
             StreamStep::Poll { who, server, most, acks, lost } => {
                 let ack = models[who].chosen(acks);
                 let body = json!({"ack": ack, "maxEvents": most, "returnImmediately": true});
-                let answer = house.poll(server, RECEIVERS[who], &body).await;
+                let answer = pair.poll(server, RECEIVERS[who], &body).await;
                 let model = &mut models[who];
                 model.acknowledged.extend(ack);
                 let sets = names(&answer);
@@ -85,7 +85,7 @@ async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
                     "{sets:?} after its ack"
                 );
                 prop_assert!(sets.len() == most || answer.get("moreAvailable").is_none());
-                check_walls(&house, who, &answer)?;
+                check_walls(&pair, who, &answer)?;
                 if !lost {
                     model.seen.extend(sets.iter().cloned());
                     model.held.extend(sets);
@@ -95,13 +95,13 @@ async fn live(steps: &[StreamStep]) -> Result<(), TestCaseError> {
             StreamStep::Cut { who, server, acks, after } => {
                 let ack = models[who].chosen(acks);
                 let body = json!({"ack": ack, "returnImmediately": true});
-                cut(house.poll(server, RECEIVERS[who], &body), after).await;
+                cut(pair.poll(server, RECEIVERS[who], &body), after).await;
             }
         }
     }
     for (who, model) in models.iter_mut().enumerate() {
-        drain(&house, who, model).await?;
-        for jti in expected(&house, who).await {
+        drain(&pair, who, model).await?;
+        for jti in expected(&pair, who).await {
             prop_assert!(
                 model.seen.contains(&jti),
                 "{jti} never came to {}: {:?}",
@@ -125,12 +125,12 @@ async fn cut(future: impl Future, times: usize) {
 }
 
 /// At the end everything is taken. What was held may have been acknowledged by a request whose answer was lost.
-async fn drain(house: &TwoServers, who: usize, model: &mut Model) -> Result<(), TestCaseError> {
+async fn drain(pair: &TwoServers, who: usize, model: &mut Model) -> Result<(), TestCaseError> {
     let mut ack = std::mem::take(&mut model.held);
     loop {
-        let answer = house.poll(who, RECEIVERS[who], &json!({"ack": ack, "returnImmediately": true})).await;
+        let answer = pair.poll(who, RECEIVERS[who], &json!({"ack": ack, "returnImmediately": true})).await;
         model.acknowledged.extend(ack);
-        check_walls(house, who, &answer)?;
+        check_walls(pair, who, &answer)?;
         let sets = names(&answer);
         prop_assert!(sets.iter().all(|jti| !model.acknowledged.contains(jti)));
         if sets.is_empty() {
@@ -141,11 +141,11 @@ async fn drain(house: &TwoServers, who: usize, model: &mut Model) -> Result<(), 
     }
 }
 
-fn check_walls(house: &TwoServers, who: usize, answer: &Value) -> Result<(), TestCaseError> {
+fn check_walls(pair: &TwoServers, who: usize, answer: &Value) -> Result<(), TestCaseError> {
     // The first device is the second tenant's, and the other way round.
     let stranger = match who {
-        1 => &house.devices[0],
-        2 => &house.devices[1],
+        1 => &pair.devices[0],
+        2 => &pair.devices[1],
         _ => return Ok(()),
     };
     for (jti, token) in answer["sets"].as_object().unwrap() {
@@ -156,17 +156,17 @@ fn check_walls(house: &TwoServers, who: usize, answer: &Value) -> Result<(), Tes
 }
 
 /// The names of everything that a receiver has to hear of, from the ledger itself.
-async fn expected(house: &TwoServers, who: usize) -> Vec<String> {
-    let ledger = &house.world.context.ledger;
+async fn expected(pair: &TwoServers, who: usize) -> Vec<String> {
+    let ledger = &pair.fixture.context.ledger;
     let mut names = vec![format!("notice-1.verification.{}", RECEIVERS[who])];
     for event in ledger.feed_after(0).await.unwrap() {
         let own = match &event.change {
             Change::TokenDenied { jti, .. } => {
                 let tenant = ledger.tenant_of_denied_token(jti).await.unwrap().unwrap();
-                tenant == house.world.tenant
+                tenant == pair.fixture.tenant
             }
             Change::DeviceDenied { device, .. } | Change::DeviceAllowed { device } => {
-                *device == house.devices[0].id
+                *device == pair.devices[0].id
             }
             other => panic!("nothing brings this about: {other:?}"),
         };

@@ -59,10 +59,10 @@ pub async fn list(
     place: &InstallationArgs,
     ledger: &Ledger,
     options: &DeviceListOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let filter = options.filter(ledger, machine).await?;
-    let mut wanted = options.wanted(place, ledger, machine).await?;
+    let filter = options.filter(ledger, system).await?;
+    let mut wanted = options.wanted(place, ledger, system).await?;
     let mut lines = DeviceLines::new(options.output.json);
     let reading = ledger.each_device(&filter, |listed| {
         if wanted.is_meant(&listed) {
@@ -75,14 +75,14 @@ pub async fn list(
 }
 
 impl DeviceListOptions {
-    async fn filter(&self, ledger: &Ledger, machine: &SystemContext) -> Result<DeviceFilter, Failure> {
+    async fn filter(&self, ledger: &Ledger, system: &SystemContext) -> Result<DeviceFilter, Failure> {
         let directory = TenantDirectory::read(ledger).await?;
         let scope = directory.scope(&self.scope)?;
         let day = Duration::from_hours(24);
         Ok(DeviceFilter {
             tenant: scope.map(|scope| scope.tenant.id.clone()),
             site: scope.and_then(|scope| scope.site).map(|site| site.id.clone()),
-            unseen_since: self.stale_days.map(|days| machine.now().minus(day * days)),
+            unseen_since: self.stale_days.map(|days| system.now().minus(day * days)),
         })
     }
 
@@ -90,9 +90,9 @@ impl DeviceListOptions {
         &self,
         place: &InstallationArgs,
         ledger: &Ledger,
-        machine: &SystemContext,
+        system: &SystemContext,
     ) -> Result<DeviceSelection<'_>, Failure> {
-        let due = if self.due { Some(due(place, ledger, machine).await?) } else { None };
+        let due = if self.due { Some(due(place, ledger, system).await?) } else { None };
         let own = Tenant::system().name;
         let with_system = self.words.iter().any(|word| word.contains(&own));
         Ok(DeviceSelection {
@@ -108,10 +108,10 @@ impl DeviceListOptions {
 async fn due(
     place: &InstallationArgs,
     ledger: &Ledger,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<HashMap<DeviceId, &'static str>, Failure> {
     let policy = place.config()?.renewal;
-    let (due, overdue) = tegata_renewal::due(ledger, &policy, machine.now()).await.doing(READ)?;
+    let (due, overdue) = tegata_renewal::due(ledger, &policy, system.now()).await.doing(READ)?;
     let overdue = overdue.into_iter().map(|due| (due.device, "overdue"));
     // One that has an older certificate besides, which ended, is due and no more.
     Ok(overdue.chain(due.into_iter().map(|due| (due.device, "due"))).collect())

@@ -15,17 +15,17 @@ pub async fn act(
     ledger: &Ledger,
     stop: &StopDeviceOptions,
     action: DeviceAction,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(ledger, &stop.device).await?;
-    perform(ledger, &device, stop, (action, None), machine).await
+    perform(ledger, &device, stop, (action, None), system).await
 }
 
 /// Stops for ever.
 pub async fn revoke(
     ledger: &Ledger,
     options: &RevokeDeviceOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(ledger, &options.stop.device).await?;
     if device.state.may_become(DeviceState::Revoked) {
@@ -36,7 +36,7 @@ pub async fn revoke(
         ))?;
     }
     let (reason, cause) = reason::of(options.reason);
-    perform(ledger, &device, &options.stop, (DeviceAction::Revoke(reason), cause), machine).await
+    perform(ledger, &device, &options.stop, (DeviceAction::Revoke(reason), cause), system).await
 }
 
 async fn perform(
@@ -44,10 +44,10 @@ async fn perform(
     device: &Device,
     stop: &StopDeviceOptions,
     (action, cause): (DeviceAction, Option<StopCause>),
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let stopping = ReceiptWait::begin(ledger, &stop.proof, machine).await?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
+    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&stop.proof.note, SystemContext::operator());
     let acted = transaction.act_on_device_because(&device.id, action, cause, note, &actor).await;
     let event = match acted {

@@ -27,7 +27,7 @@ const REMOVE_FROM_CRL: u8 = 8;
 /// id-ce-deltaCRLIndicator, 2.5.29.27, as the content bytes of its OID.
 const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1d, 27];
 
-pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn run(ledger: &Ledger, options: &CrlOptions, system: &SystemContext) -> Result<(), Failure> {
     let issuers = ledger.issuers().await.doing(READ)?;
     let foreign = issuers.into_iter().filter(|issuer| issuer.kind == IssuerKind::Foreign);
     let der = foreign::read(&options.file)?;
@@ -36,13 +36,13 @@ pub async fn run(ledger: &Ledger, options: &CrlOptions, machine: &SystemContext)
         .into_iter()
         .find(|issuer| subject_of(&issuer.certificate).as_ref() == Some(&named))
         .ok_or_else(|| Failure::misuse("this list is of no CA that was taken over"))?;
-    let list = VerifiedList::read(&options.file, &issuer.certificate, options.stale_crl, machine.now())?;
+    let list = VerifiedList::read(&options.file, &issuer.certificate, options.stale_crl, system.now())?;
     options.consent.obtain(format!(
         "whatever this list of {} entries names as revoked ends here for ever",
         list.entries.len()
     ))?;
-    let stopping = ReceiptWait::begin(ledger, &options.proof, machine).await?;
-    let AppliedList { entries, event } = list.apply(ledger, &issuer.id, &options.proof.note, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, &options.proof, system).await?;
+    let AppliedList { entries, event } = list.apply(ledger, &issuer.id, &options.proof.note, system).await?;
     if !options.proof.output.json {
         for one in &entries {
             outln!("{}  serial {}  {}", one.device, one.serial, one.action);
@@ -117,7 +117,7 @@ impl VerifiedList {
         ledger: &Ledger,
         issuer: &IssuerId,
         note: &str,
-        machine: &SystemContext,
+        system: &SystemContext,
     ) -> Result<AppliedList, Failure> {
         let before = ledger.crl(issuer, 0).await.doing(READ)?;
         if before.as_ref().is_some_and(|before| before.number > self.stored.number) {
@@ -131,7 +131,7 @@ impl VerifiedList {
                 known.push(found);
             }
         }
-        let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+        let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
         let total = known.len() as u64;
         let mut entries = Vec::with_capacity(known.len());
         for (done, found) in (0..).zip(known) {

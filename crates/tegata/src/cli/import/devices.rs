@@ -54,17 +54,17 @@ struct DeviceMigration<'a> {
     sites: Vec<Site>,
     folder: &'a Path,
     perform: bool,
-    machine: &'a SystemContext,
+    system: &'a SystemContext,
 }
 
-pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &SystemContext) -> Result<(), Failure> {
+pub async fn run(ledger: &Ledger, options: &DevicesOptions, system: &SystemContext) -> Result<(), Failure> {
     let lines = read_list(&options.devices)?;
     let ca = ForeignCa::read(&options.ca)?;
     let revocations = match &options.crl {
-        Some(file) => Some(VerifiedList::read(file, &ca.certificate, options.stale_crl, machine.now())?),
+        Some(file) => Some(VerifiedList::read(file, &ca.certificate, options.stale_crl, system.now())?),
         None => None,
     };
-    let migration = DeviceMigration::prepare(ledger, ca, options, machine).await?;
+    let migration = DeviceMigration::prepare(ledger, ca, options, system).await?;
     let mut reports = Vec::with_capacity(lines.len());
     let mut seen = HashSet::new();
     let (total, mut progress) = (lines.len() as u64, Progress::new());
@@ -75,7 +75,7 @@ pub async fn run(ledger: &Ledger, options: &DevicesOptions, machine: &SystemCont
     drop(progress);
     let revoked = match &revocations {
         Some(list) if options.perform => {
-            list.apply(ledger, &migration.issuer.id, "", machine).await?.entries.len()
+            list.apply(ledger, &migration.issuer.id, "", system).await?.entries.len()
         }
         _ => 0,
     };
@@ -102,7 +102,7 @@ impl<'a> DeviceMigration<'a> {
         ledger: &'a Ledger,
         ca: ForeignCa,
         options: &'a DevicesOptions,
-        machine: &'a SystemContext,
+        system: &'a SystemContext,
     ) -> Result<Self, Failure> {
         let tenant = TenantDirectory::read(ledger).await?.tenant(options.tenant.as_deref())?.clone();
         let sites = ledger.sites(&tenant.id).await.doing(READ)?;
@@ -110,7 +110,7 @@ impl<'a> DeviceMigration<'a> {
         let known = issuers.into_iter().find(|issuer| issuer.certificate == ca.certificate);
         let is_new = known.is_none();
         let issuer = known.unwrap_or_else(|| {
-            let id = IssuerId::random(machine.entropy.as_ref());
+            let id = IssuerId::random(system.entropy.as_ref());
             StoredIssuer::new(id, IssuerKind::Foreign, ca.certificate.clone(), None)
         });
         if issuer.kind != IssuerKind::Foreign {
@@ -122,13 +122,13 @@ impl<'a> DeviceMigration<'a> {
             ));
         }
         if is_new && options.perform {
-            let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+            let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
             transaction.add_issuer(&issuer, &SystemContext::operator()).await.doing(WRITE)?;
             transaction.commit().await.committed(WRITE)?;
         }
         let folder = options.devices.parent().unwrap_or(Path::new("."));
         let perform = options.perform;
-        Ok(Self { ledger, ca, issuer, is_new, tenant, sites, folder, perform, machine })
+        Ok(Self { ledger, ca, issuer, is_new, tenant, sites, folder, perform, system })
     }
 
     /// One line, one transaction: a list that breaks off in the middle can be given again.
@@ -145,7 +145,7 @@ impl<'a> DeviceMigration<'a> {
             device: None,
             detail,
         };
-        let now = self.machine.now();
+        let now = self.system.now();
         let read = || -> Result<(ForeignCertificate, SiteId, Name), String> {
             let der =
                 foreign::read(&self.folder.join(&line.certificate)).map_err(|error| error.to_string())?;
@@ -177,7 +177,7 @@ impl<'a> DeviceMigration<'a> {
 
     fn taken_over(&self, certificate: ForeignCertificate, site: SiteId, label: Name) -> TakenOver {
         TakenOver {
-            device: DeviceId::random(self.machine.entropy.as_ref()),
+            device: DeviceId::random(self.system.entropy.as_ref()),
             tenant: self.tenant.id.clone(),
             site,
             label: label.into(),

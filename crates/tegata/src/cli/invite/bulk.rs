@@ -35,7 +35,7 @@ pub async fn run(
     list: &Path,
     terms: &InvitationTerms<'_>,
     options: &InviteOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     sheet::check_free(options.sheet.as_deref())?;
     let sites = options.sites(ledger).await?;
@@ -46,11 +46,11 @@ pub async fn run(
     let what = "cannot write the invitations";
     let mut progress = Progress::new();
     for batch in good.chunks(BATCH) {
-        let mut transaction = ledger.begin(machine.now()).await.doing(what)?;
+        let mut transaction = ledger.begin(system.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
         for line in batch {
             let guest = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
-            written.push(super::write(&mut transaction, &guest, terms, machine).await.doing(what)?);
+            written.push(super::write(&mut transaction, &guest, terms, system).await.doing(what)?);
         }
         transaction.commit().await.committed(what)?;
         invited.append(&mut written);

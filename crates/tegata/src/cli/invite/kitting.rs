@@ -55,13 +55,13 @@ pub async fn run(
     ledger: &Ledger,
     portal: &str,
     options: &InviteOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let site = options.site(ledger).await?;
     let label = template(&options.label)?;
     let wanted = &options.kitting;
     let places = wanted.devices.ok_or_else(|| Failure::misuse("--kitting needs --devices"))?;
-    let (entropy, now) = (machine.entropy.as_ref(), machine.now());
+    let (entropy, now) = (system.entropy.as_ref(), system.now());
     let code = InvitationCode::random(entropy);
     let new = NewKitting {
         id: KittingId::random(entropy),

@@ -53,15 +53,15 @@ const READ: &str = "cannot read the ledger";
 pub async fn run(
     place: &InstallationArgs,
     command: &InvitationCommand,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let done = match command {
-        InvitationCommand::List { scope, output } => list(&ledger, scope, output.json, machine.now()).await,
-        InvitationCommand::Show { id, output } => show(&ledger, id, output.json, machine.now()).await,
+        InvitationCommand::List { scope, output } => list(&ledger, scope, output.json, system.now()).await,
+        InvitationCommand::Show { id, output } => show(&ledger, id, output.json, system.now()).await,
         InvitationCommand::Revoke { id, devices, reason, consent, proof } => {
             let action = devices.then(|| DeviceAction::Revoke((*reason).into()));
-            revoke(&ledger, id, action, *consent, proof, machine).await
+            revoke(&ledger, id, action, *consent, proof, system).await
         }
     };
     ledger.close().await;
@@ -181,15 +181,15 @@ async fn revoke(
     action: Option<DeviceAction>,
     consent: OperatorConsent,
     proof: &ReceiptOptions,
-    machine: &SystemContext,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     if action.is_some() {
         let devices = HandedLink::find(ledger, id).await?.devices(ledger).await?;
         consent.obtain(ends(id, &devices))?;
     }
-    let stopping = ReceiptWait::begin(ledger, proof, machine).await?;
+    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
     let what = "nothing was changed";
-    let mut transaction = ledger.begin(machine.now()).await.doing(READ)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     // With the right to write in hand nobody takes another place while the devices are counted.
     let handed = HandedLink::find(ledger, id).await?;
     let devices = handed.devices(ledger).await?;

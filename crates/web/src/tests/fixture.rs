@@ -137,7 +137,7 @@ impl WebFixture {
         let portal = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(
             portal_config(&identity, versions).unwrap(),
         )));
-        let mut world = Self {
+        let mut fixture = Self {
             ours,
             device: ([127, 0, 0, 1], 0).into(),
             portal: ([127, 0, 0, 1], 0).into(),
@@ -147,9 +147,9 @@ impl WebFixture {
             stop: vec![],
             served: vec![],
         };
-        world.device = world.open(device, limits).await;
-        world.portal = world.open(portal, limits).await;
-        world
+        fixture.device = fixture.open(device, limits).await;
+        fixture.portal = fixture.open(portal, limits).await;
+        fixture
     }
 
     /// Other issuers, as after a rollover.

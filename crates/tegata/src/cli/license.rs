@@ -1,4 +1,4 @@
-//! `tegata licence …`: which tenants and stores may ask tokens for a product.
+//! `tegata license …`: which tenants and stores may ask tokens for a product.
 
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
@@ -7,16 +7,16 @@ use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{SiteId, Timestamp};
-use tegata_storage::{Ledger, Licence, Tenant};
+use tegata_storage::{Ledger, License, Tenant};
 
-/// What can be done with licences.
+/// What can be done with licenses.
 #[derive(clap::Subcommand)]
-pub enum LicenceCommand {
+pub enum LicenseCommand {
     /// Let the devices of a tenant, or of one of its sites, ask tokens for a product. At once, without a restart
-    Grant(LicenceOptions),
-    /// Take exactly this licence back: one for a whole tenant leaves those of its sites in force
-    Withdraw(LicenceOptions),
-    /// List licences
+    Grant(LicenseOptions),
+    /// Take exactly this license back: one for a whole tenant leaves those of its sites in force
+    Withdraw(LicenseOptions),
+    /// List licenses
     List {
         #[command(flatten)]
         scope: ScopeArgs,
@@ -25,9 +25,9 @@ pub enum LicenceCommand {
     },
 }
 
-/// Which licence is meant.
+/// Which license is meant.
 #[derive(clap::Args)]
-pub struct LicenceOptions {
+pub struct LicenseOptions {
     /// The product, as its audience in tegata.toml
     #[arg(long)]
     product: String,
@@ -38,19 +38,19 @@ pub struct LicenceOptions {
 }
 
 const READ: &str = "cannot read the ledger";
-const WRITE: &str = "no licence was changed";
+const WRITE: &str = "no license was changed";
 
 /// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
-    command: &LicenceCommand,
-    machine: &SystemContext,
+    command: &LicenseCommand,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
-    let ledger = place.ledger(machine).await?;
+    let ledger = place.ledger(system).await?;
     let result = match command {
-        LicenceCommand::Grant(options) => grant(place, &ledger, options, machine).await,
-        LicenceCommand::Withdraw(options) => withdraw(&ledger, options, machine).await,
-        LicenceCommand::List { scope, output } => list(&ledger, scope, output.json).await,
+        LicenseCommand::Grant(options) => grant(place, &ledger, options, system).await,
+        LicenseCommand::Withdraw(options) => withdraw(&ledger, options, system).await,
+        LicenseCommand::List { scope, output } => list(&ledger, scope, output.json).await,
     };
     ledger.close().await;
     result
@@ -59,8 +59,8 @@ pub async fn run(
 async fn grant(
     place: &InstallationArgs,
     ledger: &Ledger,
-    options: &LicenceOptions,
-    machine: &SystemContext,
+    options: &LicenseOptions,
+    system: &SystemContext,
 ) -> Result<(), Failure> {
     let config = place.config()?;
     let known = config.products.iter().find(|product| product.audience == options.product);
@@ -69,9 +69,9 @@ async fn grant(
         Failure::misuse(format!("there is no [[product]] with the audience {product:?} in tegata.toml"))
     })?;
     let directory = TenantDirectory::read(ledger).await?;
-    let meant = MeantLicence::find(&directory, options)?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
-    let changed = transaction.grant_licence(&meant.licence, &SystemContext::operator()).await.doing(WRITE)?;
+    let meant = LicenseScope::find(&directory, options)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let changed = transaction.grant_license(&meant.license, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if !known.licensed {
         errln!("every device may ask for this product until it says licensed = true in tegata.toml");
@@ -80,15 +80,15 @@ async fn grant(
     Ok(())
 }
 
-async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &SystemContext) -> Result<(), Failure> {
+async fn withdraw(ledger: &Ledger, options: &LicenseOptions, system: &SystemContext) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let meant = MeantLicence::find(&directory, options)?;
-    let mut transaction = ledger.begin(machine.now()).await.doing(WRITE)?;
+    let meant = LicenseScope::find(&directory, options)?;
+    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     let changed =
-        transaction.withdraw_licence(&meant.licence, &SystemContext::operator()).await.doing(WRITE)?;
+        transaction.withdraw_license(&meant.license, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if !changed {
-        return Err(Failure::misuse("there is no such licence: tegata licence list"));
+        return Err(Failure::misuse("there is no such license: tegata license list"));
     }
     meant.say("withdrawn", changed, options.output.json);
     Ok(())
@@ -97,66 +97,66 @@ async fn withdraw(ledger: &Ledger, options: &LicenceOptions, machine: &SystemCon
 async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let scope = directory.scope(scope)?;
-    let licences = ledger.licences().await.doing(READ)?;
+    let licenses = ledger.licenses().await.doing(READ)?;
     let mut described = Vec::new();
     for tenant in directory.tenants_in(scope) {
-        for (licence, at) in licences.iter().filter(|(licence, _)| counts(licence, tenant, scope)) {
-            let site = directory.sites.iter().find(|site| licence.site.as_ref() == Some(&site.id));
+        for (license, at) in licenses.iter().filter(|(license, _)| counts(license, tenant, scope)) {
+            let site = directory.sites.iter().find(|site| license.site.as_ref() == Some(&site.id));
             let place = TenantSite { tenant, site };
             if !as_json {
-                outln!("{}  {}  {}", licence.product, tenant.name, place.site_name());
+                outln!("{}  {}  {}", license.product, tenant.name, place.site_name());
             }
-            described.push(describe(licence, place, Some(*at)));
+            described.push(describe(license, place, Some(*at)));
         }
     }
     let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
     }
-    nothing_found(is_nothing, "there is no such licence")
+    nothing_found(is_nothing, "there is no such license")
 }
 
-/// A licence of a whole tenant counts at each of its sites.
-fn counts(licence: &Licence, tenant: &Tenant, scope: Option<TenantSite<'_>>) -> bool {
+/// A license of a whole tenant counts at each of its sites.
+fn counts(license: &License, tenant: &Tenant, scope: Option<TenantSite<'_>>) -> bool {
     let only = scope.and_then(|scope| scope.site);
     let here = |site: &SiteId| only.is_none_or(|only| only.id == *site);
-    licence.tenant == tenant.id && licence.site.as_ref().is_none_or(here)
+    license.tenant == tenant.id && license.site.as_ref().is_none_or(here)
 }
 
-/// The licence that options mean, at its place.
-struct MeantLicence<'a> {
-    licence: Licence,
+/// The license that options mean, at its place.
+struct LicenseScope<'a> {
+    license: License,
     place: TenantSite<'a>,
 }
 
-impl<'a> MeantLicence<'a> {
-    fn find(directory: &'a TenantDirectory, options: &LicenceOptions) -> Result<Self, Failure> {
+impl<'a> LicenseScope<'a> {
+    fn find(directory: &'a TenantDirectory, options: &LicenseOptions) -> Result<Self, Failure> {
         let place = directory.target(&options.target)?;
-        let licence = Licence {
+        let license = License {
             product: options.product.clone(),
             tenant: place.tenant.id.clone(),
             site: place.site.map(|site| site.id.clone()),
         };
-        Ok(Self { licence, place })
+        Ok(Self { license, place })
     }
 
     fn say(&self, done: &str, changed: bool, as_json: bool) {
-        let Self { licence, place } = self;
+        let Self { license, place } = self;
         if as_json {
-            let mut told = describe(licence, *place, None);
+            let mut told = describe(license, *place, None);
             told["changed"] = changed.into();
             outln!("{told}");
         } else {
-            outln!("{done}: {}  {}  {}", licence.product, place.tenant.name, place.site_name());
+            outln!("{done}: {}  {}  {}", license.product, place.tenant.name, place.site_name());
         }
     }
 }
 
-fn describe(licence: &Licence, place: TenantSite<'_>, at: Option<Timestamp>) -> Value {
+fn describe(license: &License, place: TenantSite<'_>, at: Option<Timestamp>) -> Value {
     let TenantSite { tenant, site } = place;
     let mut told = json!({
-        "product": licence.product, "tenant": tenant.id, "tenant_name": tenant.name,
-        "site": licence.site, "site_name": site.map(|site| &site.name),
+        "product": license.product, "tenant": tenant.id, "tenant_name": tenant.name,
+        "site": license.site, "site_name": site.map(|site| &site.name),
     });
     if let Some(at) = at {
         told["granted_at"] = json!(at);

@@ -6,9 +6,9 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId, Timestamp};
 
-/// What a licence covers.
+/// What a license covers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Licence {
+pub struct License {
     /// The product, as `aud` of its tokens.
     pub product: String,
     /// Whose devices.
@@ -18,7 +18,7 @@ pub struct Licence {
 }
 
 impl Ledger {
-    /// Whether a licence covers the devices of a site.
+    /// Whether a license covers the devices of a site.
     pub async fn is_licensed(&self, product: &str, tenant: &TenantId, site: &SiteId) -> Result<bool> {
         let found: Option<(i64,)> = on_read!(self, connection => {
             sqlx::query_as(
@@ -34,8 +34,8 @@ impl Ledger {
         Ok(found.is_some())
     }
 
-    /// All licences with when they were granted: by product and tenant, those of whole tenants first.
-    pub async fn licences(&self) -> Result<Vec<(Licence, Timestamp)>> {
+    /// All licenses with when they were granted: by product and tenant, those of whole tenants first.
+    pub async fn licenses(&self) -> Result<Vec<(License, Timestamp)>> {
         let rows: Vec<(String, String, Option<String>, i64)> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT product, tenant, site, granted_at FROM licence \
@@ -49,12 +49,12 @@ impl Ledger {
 }
 
 impl Transaction {
-    /// Grants a licence. Gives whether it is new; once more changes nothing.
+    /// Grants a license. Gives whether it is new; once more changes nothing.
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such tenant, or the site is not one of its sites.
-    pub async fn grant_licence(&mut self, licence: &Licence, actor: &Actor) -> Result<bool> {
-        if !self.has_place(licence).await? {
+    pub async fn grant_license(&mut self, license: &License, actor: &Actor) -> Result<bool> {
+        if !self.has_place(license).await? {
             return Err(LedgerError::Guard("there is no such tenant, or the site is not one of its sites"));
         }
         let now = self.now.millis();
@@ -62,69 +62,69 @@ impl Transaction {
             sqlx::query(
                 "INSERT INTO licence (product, tenant, site, granted_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
             )
-            .bind(licence.product.as_str())
-            .bind(licence.tenant.as_str())
-            .bind(licence.site.as_ref().map(SiteId::as_str))
+            .bind(license.product.as_str())
+            .bind(license.tenant.as_str())
+            .bind(license.site.as_ref().map(SiteId::as_str))
             .bind(now)
             .execute(connection)
             .await?
             .rows_affected()
         });
-        self.note_licence(granted, "licence.granted", licence, actor).await
+        self.note_license(granted, "licence.granted", license, actor).await
     }
 
-    /// Withdraws a licence: exactly this one. One for a whole tenant leaves those of its sites in force. Gives whether there
+    /// Withdraws a license: exactly this one. One for a whole tenant leaves those of its sites in force. Gives whether there
     /// was one.
-    pub async fn withdraw_licence(&mut self, licence: &Licence, actor: &Actor) -> Result<bool> {
+    pub async fn withdraw_license(&mut self, license: &License, actor: &Actor) -> Result<bool> {
         let withdrawn = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM licence WHERE product = $1 AND tenant = $2 AND COALESCE(site, '') = COALESCE($3, '')",
             )
-            .bind(licence.product.as_str())
-            .bind(licence.tenant.as_str())
-            .bind(licence.site.as_ref().map(SiteId::as_str))
+            .bind(license.product.as_str())
+            .bind(license.tenant.as_str())
+            .bind(license.site.as_ref().map(SiteId::as_str))
             .execute(connection)
             .await?
             .rows_affected()
         });
-        self.note_licence(withdrawn, "licence.withdrawn", licence, actor).await
+        self.note_license(withdrawn, "licence.withdrawn", license, actor).await
     }
 
-    async fn has_place(&mut self, licence: &Licence) -> Result<bool> {
+    async fn has_place(&mut self, license: &License) -> Result<bool> {
         let found: Option<(String,)> = on_transaction!(self.engine, connection => {
-            let query = match &licence.site {
+            let query = match &license.site {
                 Some(site) => {
                     sqlx::query_as("SELECT id FROM site WHERE tenant = $1 AND id = $2")
-                        .bind(licence.tenant.as_str())
+                        .bind(license.tenant.as_str())
                         .bind(site.as_str())
                 }
-                None => sqlx::query_as("SELECT id FROM tenant WHERE id = $1").bind(licence.tenant.as_str()),
+                None => sqlx::query_as("SELECT id FROM tenant WHERE id = $1").bind(license.tenant.as_str()),
             };
             query.fetch_optional(connection).await?
         });
         Ok(found.is_some())
     }
 
-    async fn note_licence(
+    async fn note_license(
         &mut self,
         changed: u64,
         action: &'static str,
-        licence: &Licence,
+        license: &License,
         actor: &Actor,
     ) -> Result<bool> {
         if changed == 0 {
             return Ok(false);
         }
-        let detail = json!({"product": licence.product, "tenant": licence.tenant, "site": licence.site});
+        let detail = json!({"product": license.product, "tenant": license.tenant, "site": license.site});
         self.audit(actor, action, None, detail).await?;
         Ok(true)
     }
 }
 
-fn read(row: (String, String, Option<String>, i64)) -> Result<(Licence, Timestamp)> {
+fn read(row: (String, String, Option<String>, i64)) -> Result<(License, Timestamp)> {
     let (product, tenant, site, granted_at) = row;
     let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("licence.tenant"))?;
     let site = site.map(SiteId::try_from).transpose();
     let site = site.map_err(|_| LedgerError::Unreadable("licence.site"))?;
-    Ok((Licence { product, tenant, site }, granted_at.into()))
+    Ok((License { product, tenant, site }, granted_at.into()))
 }

@@ -46,10 +46,10 @@ pub(crate) struct InvitedDevice {
 /// Opens a house, does `promise` in it, and clears up behind it when it held.
 pub(crate) fn visit(place: EnginePlace, promise: impl AsyncFnOnce(&LedgerFixture)) {
     run(async {
-        let house = LedgerFixture::open(place).await;
-        promise(&house).await;
-        house.ledger.close().await;
-        house.place.clear().await;
+        let fixture = LedgerFixture::open(place).await;
+        promise(&fixture).await;
+        fixture.ledger.close().await;
+        fixture.place.clear().await;
     });
 }
 
@@ -58,7 +58,7 @@ impl LedgerFixture {
         place.prepare().await;
         let ledger = Ledger::open(&place.url()).await.expect("a new ledger");
         let entropy = Seeded::new(1);
-        let house = Self {
+        let fixture = Self {
             ledger,
             issuer: IssuerId::random(&entropy),
             tenant: TenantId::random(&entropy),
@@ -66,8 +66,8 @@ impl LedgerFixture {
             entropy,
             place,
         };
-        house.furnish().await.expect("a furnished ledger");
-        house
+        fixture.furnish().await.expect("a furnished ledger");
+        fixture
     }
 
     async fn furnish(&self) -> Result<()> {
@@ -179,7 +179,7 @@ impl LedgerFixture {
     }
 
     /// A new device with its first certificate, issued and not yet used.
-    pub(crate) async fn enrol(&self, now: Timestamp) -> (DeviceId, Thumbprint) {
+    pub(crate) async fn enroll(&self, now: Timestamp) -> (DeviceId, Thumbprint) {
         let invited = self.invite("受付PC", now).await;
         let device = DeviceId::random(&self.entropy);
         let intent = self.intent(&device, self.by_invitation(&invited.id), now);

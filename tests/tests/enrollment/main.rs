@@ -19,7 +19,7 @@ fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() 
     browser.reach("ready");
     assert!(!browser.address().contains('#'), "the code does not stay in the address bar");
     browser.picture("enroll-ready");
-    enrol(&mut browser, Some("enroll"));
+    enroll(&mut browser, Some("enroll"));
 
     browser.go(&format!("{}/", installation.device));
     browser.see("#device");
@@ -54,7 +54,7 @@ fn somebody_without_mail_types_the_code_that_was_read_out() {
     browser.click("#elsewhere summary");
     browser.see("#qr");
     browser.picture("enroll-ready-code");
-    enrol(&mut browser, None);
+    enroll(&mut browser, None);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
@@ -72,7 +72,7 @@ fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_wi
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invite("古い端末"));
     browser.reach("ready");
-    let (file, password) = enrol(&mut browser, None);
+    let (file, password) = enroll(&mut browser, None);
     let shown = run("openssl", &["x509", "-in", &file.pem(&password), "-noout", "-text"]);
     assert!(shown.contains("Public-Key: (2048 bit)"), "{shown}");
 }
@@ -83,7 +83,7 @@ fn an_invitation_serves_one_device_and_says_so_to_the_next() {
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invitation);
     browser.reach("ready");
-    enrol(&mut browser, None);
+    enroll(&mut browser, None);
 
     browser.reopen();
     browser.go(&installation.invitation);
@@ -111,7 +111,7 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
 
     browser.go(&installation.invitation);
     browser.reach("ready");
-    enrol(&mut browser, None);
+    enroll(&mut browser, None);
     let device = only_device(&installation);
     installation.tell(&["device", "suspend", &device]);
     browser.reopen();
@@ -141,7 +141,7 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invitation);
     browser.reach("ready");
-    let (first, password) = enrol(&mut browser, None);
+    let (first, password) = enroll(&mut browser, None);
     let old = first.pem(&password);
 
     browser.go(&format!("{}/", installation.device));
@@ -183,7 +183,7 @@ fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_on
 }
 
 /// From the ready page to the green one, as the page says, with at most one click on it.
-fn enrol(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
+fn enroll(browser: &mut Browser, pictures: Option<&str>) -> (Download, String) {
     browser.click("#start");
     let file = browser.download();
     browser.reach("install");

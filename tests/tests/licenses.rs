@@ -28,37 +28,37 @@ fn a_product_is_for_the_stores_it_was_sold_to_from_the_moment_the_command_return
     assert_eq!(invited["name"], "駅前店");
     let url = installation.tell(&["invite", "--label", "register-2", "--site", "駅前店"]);
     let second = DeviceIdentity::enroll(&installation, url["url"].as_str().expect("a link"), "register-2");
-    let licence = |what: &str, more: &[&str]| {
-        installation.command(&[&["licence", what, "--product", SOLD], more].concat())
+    let license = |what: &str, more: &[&str]| {
+        installation.command(&[&["license", what, "--product", SOLD], more].concat())
     };
     let tried = || [&first, &second].map(|device| ask(&installation, device, SOLD));
     tried().iter().for_each(is_refused);
     ask(&installation, &first, &installation.product).expect(200);
 
-    let granted = licence("grant", &["--site", "駅前店"]).good().json();
+    let granted = license("grant", &["--site", "駅前店"]).good().json();
     assert_eq!((&granted["site_name"], &granted["changed"]), (&json!("駅前店"), &json!(true)));
     let [elsewhere, here] = tried();
     is_refused(&elsewhere);
     here.expect(200);
-    assert_eq!(licence("grant", &["--site", "駅前店"]).good().json()["changed"], false);
+    assert_eq!(license("grant", &["--site", "駅前店"]).good().json()["changed"], false);
 
-    licence("grant", &[]).good();
+    license("grant", &[]).good();
     for answer in tried() {
         answer.expect(200);
     }
-    let listed = installation.listed(&["licence", "list"]);
+    let listed = installation.listed(&["license", "list"]);
     let sites: Vec<_> = listed.as_array().expect("a list").iter().map(|one| &one["site_name"]).collect();
     assert_eq!(sites, [&Value::Null, &json!("駅前店")]);
 
-    licence("withdraw", &[]).good();
+    license("withdraw", &[]).good();
     let [elsewhere, here] = tried();
     is_refused(&elsewhere);
     here.expect(200);
-    licence("withdraw", &["--site", "駅前店"]).good();
+    license("withdraw", &["--site", "駅前店"]).good();
     tried().iter().for_each(is_refused);
-    assert_eq!(licence("withdraw", &[]).code, 2, "there is none any more");
-    assert_eq!(licence("grant", &["--site", "横浜店"]).code, 2, "nor such a store");
-    let typo = ["licence", "grant", "--product", "https://stock.localhost/"];
+    assert_eq!(license("withdraw", &[]).code, 2, "there is none any more");
+    assert_eq!(license("grant", &["--site", "横浜店"]).code, 2, "nor such a store");
+    let typo = ["license", "grant", "--product", "https://stock.localhost/"];
     assert_eq!(installation.command(&typo).code, 2, "nor such a product");
     installation.command(&["check"]).good();
 }
