@@ -15,9 +15,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["core", "net", "storage"]),
     ("enroll", &["core", "storage", "web", "ca"]),
     ("signals", &["core", "storage", "web"]),
-    ("token", &["core", "storage", "web", "signals"]),
-    ("renewal", &["core", "storage"]),
-    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "signals", "token", "renewal"]),
+    ("oauth", &["core", "storage", "web", "signals"]),
+    ("scheduler", &["core", "storage"]),
+    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "signals", "oauth", "scheduler"]),
 ];
 
 /// Workshops beside the house: they try it from outside and may use any tool.
@@ -29,7 +29,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rcgen", &["ca"]),
     ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
-    ("axum", &["web", "enroll", "signals", "token", "tegata"]),
+    ("axum", &["web", "enroll", "signals", "oauth", "tegata"]),
     ("tokio-rustls", &["net"]),
     ("askama", &["web", "enroll"]),
     ("clap", &["tegata"]),
@@ -44,8 +44,8 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("storage", &["axum", "hyper", "rcgen", "x509-parser"]),
     ("ca", &["axum", "hyper"]),
     ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
-    ("token", &["rcgen", "pkcs8", "tegata-ca"]),
-    ("renewal", &["axum", "hyper", "rcgen", "tegata-ca"]),
+    ("oauth", &["rcgen", "pkcs8", "tegata-ca"]),
+    ("scheduler", &["axum", "hyper", "rcgen", "tegata-ca"]),
 ];
 
 /// ring is the only provider of cryptography.

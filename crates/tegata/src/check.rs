@@ -155,7 +155,7 @@ async fn everything(look: &mut CheckContext<'_>) -> Result<(), Failure> {
 }
 
 async fn renewal(look: &mut CheckContext<'_>) -> Result<(), Failure> {
-    let due = tegata_renewal::due(look.ledger, &look.config.renewal, look.now);
+    let due = tegata_scheduler::due(look.ledger, &look.config.renewal, look.now);
     let (due, overdue) = due.await.doing("cannot read what is due")?;
     look.report.area("renewal", format!("{} due, {} ended without a successor", due.len(), overdue.len()));
     Ok(())

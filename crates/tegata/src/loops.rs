@@ -170,7 +170,7 @@ pub async fn renew(context: ServerContext) {
     loop {
         turns.tick().await;
         let now = context.now();
-        match tegata_renewal::pass(&context.ledger, &context.renewal, now).await {
+        match tegata_scheduler::pass(&context.ledger, &context.renewal, now).await {
             Ok(report) => say(&report),
             Err(error) => tracing::error!(%error, "the renewal pass failed"),
         }
@@ -204,7 +204,7 @@ pub async fn retain_audit(context: ServerContext, retention: AuditRetention) {
 }
 
 /// Worth a line when somebody may have to act on it, or something was done.
-fn say(report: &tegata_renewal::PassReport) {
+fn say(report: &tegata_scheduler::PassReport) {
     let (due, overdue) = (report.due.len(), report.overdue.len());
     if report.retired + report.abandoned + due + overdue > 0 {
         tracing::info!(retired = report.retired, abandoned = report.abandoned, due, overdue, "renewal pass");

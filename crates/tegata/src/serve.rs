@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{OcspResponders, Registrars};
 use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService, ProfileService, ScepServer};
+use tegata_oauth::AuthorizationServer;
 use tegata_signals::{FeedHub, Signals};
 use tegata_storage::Outdated;
-use tegata_token::AuthorizationServer;
 use tegata_web::tls::{DeviceTls, TlsVersions, portal_config};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
@@ -262,13 +262,13 @@ fn listeners(
         .merge(profiles.clone().portal_routes())
         .merge(tegata_enroll::acme_routes(acme))
         .merge(tegata_signals::portal_router(signals.clone()))
-        .merge(tegata_token::portal_router(tokens.clone()));
+        .merge(tegata_oauth::portal_router(tokens.clone()));
     let scep = registrars.map(|registrars| ScepServer::new(enrollment.clone(), registrars));
     let device = tegata_enroll::device_routes(enrollment)
         .merge(bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(signals.clone()))
-        .merge(tegata_token::device_router(tokens.clone()));
+        .merge(tegata_oauth::device_router(tokens.clone()));
     let public = public::routes(PublicContext {
         context: server.context.clone(),
         authorities: server.authorities.clone(),

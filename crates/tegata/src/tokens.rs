@@ -17,11 +17,11 @@ use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
-use tegata_signals::Signals;
-use tegata_storage::Tenant;
-use tegata_token::{
+use tegata_oauth::{
     AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, ProductAudience, TokenRules,
 };
+use tegata_signals::Signals;
+use tegata_storage::Tenant;
 use tegata_web::ClientRegistry;
 
 /// Ready to be served.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tegata_core::{HttpUrl, UrlError};
-use tegata_token::RefreshRules;
+use tegata_oauth::RefreshRules;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

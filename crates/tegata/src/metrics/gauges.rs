@@ -141,7 +141,7 @@ impl Gauges {
             }
         }
         if now.since(*due_at) >= DUE_PERIOD {
-            let (due, overdue) = tegata_renewal::due(ledger, &room.context.renewal, now).await?;
+            let (due, overdue) = tegata_scheduler::due(ledger, &room.context.renewal, now).await?;
             for (state, count) in [("due", due.len()), ("overdue", overdue.len())] {
                 self.renewals.get_or_create(&vec![("state", state.into())]).set(number(count as u64));
             }

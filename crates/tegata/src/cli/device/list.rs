@@ -111,7 +111,7 @@ async fn due(
     system: &SystemContext,
 ) -> Result<HashMap<DeviceId, &'static str>, Failure> {
     let policy = place.config()?.renewal;
-    let (due, overdue) = tegata_renewal::due(ledger, &policy, system.now()).await.doing(READ)?;
+    let (due, overdue) = tegata_scheduler::due(ledger, &policy, system.now()).await.doing(READ)?;
     let overdue = overdue.into_iter().map(|due| (due.device, "overdue"));
     // One that has an older certificate besides, which ended, is due and no more.
     Ok(overdue.chain(due.into_iter().map(|due| (due.device, "due"))).collect())

@@ -11,7 +11,7 @@ use tegata_ca::IssuedCertificate;
 use tegata_core::CertificateState::{InUse, Retired};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
-use tegata_renewal::{PassReport, pass};
+use tegata_scheduler::{PassReport, pass};
 use tegata_storage::DueRenewal;
 
 const SECOND: Duration = Duration::from_secs(1);
