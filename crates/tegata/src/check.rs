@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::progress::Progress;
-use crate::running_addresses;
+use crate::server::running_addresses;
 use crate::system_context::SystemContext;
 use code::FindingCode;
 use report::CheckReport;

@@ -12,12 +12,12 @@ pub use plan::DEFAULT_PORTS;
 
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
-use crate::hierarchy::write_anchors;
 use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::server_certificates;
+use crate::server::hierarchy::write_anchors;
+use crate::server::server_certificates;
+use crate::server::token_keys;
 use crate::system_context::SystemContext;
-use crate::token_keys;
 use authorities::InitialCas;
 use building::{PartialInstallation, make_folder};
 use next_steps::NextSteps;

@@ -8,47 +8,24 @@
 #[macro_use]
 mod printing;
 
-mod acme;
-mod bulk;
-mod canary;
 mod ceremony;
 mod check;
 mod cli;
 mod client;
-mod clients;
 mod config;
-mod dates;
-mod dev;
 mod failure;
-mod gate;
-mod hierarchy;
 mod init;
 mod installation_args;
 mod keys;
 mod ledger;
-mod listener_certificates;
-mod listeners;
 mod log;
-mod loops;
-mod metrics;
 mod pem;
 mod plain_http;
-mod profiles;
 mod progress;
-mod proxied;
-mod public;
-mod receivers;
 mod resolver;
-mod running_addresses;
-mod scep;
-mod serve;
 mod server;
-mod server_certificates;
-mod startup;
 mod system;
 mod system_context;
-mod token_keys;
-mod tokens;
 
 use clap::Parser;
 use cli::Cli;

@@ -1,11 +1,32 @@
 //! An installation, opened: configuration, ledger, keys, and the rooms wired together.
 
+pub mod acme;
+pub mod bulk;
+pub mod canary;
+pub mod clients;
+pub mod dates;
+pub mod hierarchy;
+pub mod listener_certificates;
+pub mod listeners;
+pub mod metrics;
+pub mod oauth;
+pub mod passes;
+pub mod profiles;
+pub mod proxied;
+pub mod public;
+pub mod receivers;
+pub mod running_addresses;
+pub mod scep;
+pub mod serve;
+pub mod server_certificates;
+pub mod startup;
+pub mod token_keys;
+
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
-use crate::hierarchy::Hierarchy;
 use crate::keys::KeyRing;
 use crate::ledger::open_to_serve;
-use crate::server_certificates;
+use crate::server::hierarchy::Hierarchy;
 use crate::system_context::SystemContext;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::run::CeremonyRun;
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::hierarchy::write_anchors;
+use crate::server::hierarchy::write_anchors;
 use crate::system_context::SystemContext;
 use serde::Deserialize;
 use serde_json::{Value, json};

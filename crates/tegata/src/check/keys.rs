@@ -5,7 +5,7 @@ use super::code::FindingCode;
 use super::files;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::token_keys;
+use crate::server::token_keys;
 use std::path::Path;
 use tegata_ca::public_key_of_private;
 use tegata_core::encoding::hex;

@@ -2,9 +2,9 @@
 
 use super::CheckContext;
 use super::code::FindingCode;
-use crate::listeners::Listeners;
 use crate::server::Server;
-use crate::startup;
+use crate::server::listeners::Listeners;
+use crate::server::startup;
 
 /// A server does not start with these either, and says it in less precise words.
 const SAID: [FindingCode; 9] = [

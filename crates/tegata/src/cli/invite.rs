@@ -10,13 +10,13 @@ pub use kitting::KittingOptions;
 pub use managing::InvitationCommand;
 pub use options::InviteOptions;
 
-use crate::acme;
 use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::running_addresses;
+use crate::server::acme;
+use crate::server::running_addresses;
 use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::time::Duration;

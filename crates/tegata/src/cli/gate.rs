@@ -1,8 +1,8 @@
 //! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
+use crate::cli::gate::front::FrontOptions;
 use crate::config::HeaderFormat;
 use crate::failure::{Failure, FailureContext};
-use crate::gate::front::FrontOptions;
 use crate::system_context::SystemContext;
 use clap::Args;
 use std::net::SocketAddr;
@@ -74,11 +74,12 @@ async fn serve(options: &GateOptions, gate: Gate) -> Result<(), Failure> {
     let certificates = options.certificate_header.trusting(options.trusted.clone());
     if let Some(front) = options.front.open(&certificates)? {
         let listener = bind(options.listen).await?;
-        return front.run(listener, gate, crate::serve::told_to_stop()).await;
+        return front.run(listener, gate, crate::server::serve::told_to_stop()).await;
     }
     let listener = bind(options.listen).await?;
     errln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
-    forward_auth::serve(listener, gate, ForwardAuth { certificates }, crate::serve::told_to_stop()).await;
+    forward_auth::serve(listener, gate, ForwardAuth { certificates }, crate::server::serve::told_to_stop())
+        .await;
     Ok(())
 }
 

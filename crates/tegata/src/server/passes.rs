@@ -1,6 +1,6 @@
 //! The background passes of a server. Each is idempotent, and a failure is tried again at the next turn.
 
-use crate::public::CrlCache;
+use crate::server::public::CrlCache;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;

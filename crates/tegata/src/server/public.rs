@@ -8,7 +8,7 @@ mod statuses;
 
 pub use lists::CrlCache;
 
-use crate::hierarchy::Hierarchy;
+use crate::server::hierarchy::Hierarchy;
 use answer::{SignedRepresentation, respond};
 use axum::Router;
 use axum::extract::{Path, State};

@@ -13,9 +13,9 @@ mod round;
 mod trust;
 
 use crate::failure::Failure;
-use crate::metrics::Metrics;
 use crate::resolver;
 use crate::server::Server;
+use crate::server::metrics::Metrics;
 use round::{CanaryMeasurement, CanaryRound, RevokedWitness};
 use std::sync::Arc;
 use std::time::Duration;

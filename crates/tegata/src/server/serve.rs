@@ -1,24 +1,24 @@
 //! `tegata serve` and `tegata dev`: three listeners and the background passes.
 
-use crate::acme;
-use crate::bulk;
-use crate::canary::{self, Canary};
 use crate::config::Config;
-use crate::dates::dated;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
-use crate::listener_certificates::ListenerCertificates;
-use crate::listeners::Listeners;
-use crate::loops;
-use crate::metrics::{self, Metrics};
-use crate::proxied;
-use crate::public::{self, CrlCache, PublicContext};
 use crate::server::Server;
-use crate::startup::{self, StartupParts};
+use crate::server::acme;
+use crate::server::bulk;
+use crate::server::canary::{self, Canary};
+use crate::server::dates::dated;
+use crate::server::listener_certificates::ListenerCertificates;
+use crate::server::listeners::Listeners;
+use crate::server::metrics::{self, Metrics};
+use crate::server::oauth;
+use crate::server::passes;
+use crate::server::proxied;
+use crate::server::public::{self, CrlCache, PublicContext};
+use crate::server::startup::{self, StartupParts};
+use crate::server::token_keys::TokenKeys;
 use crate::system;
 use crate::system_context::SystemContext;
-use crate::token_keys::TokenKeys;
-use crate::tokens;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,7 +133,7 @@ async fn run(
     let responders =
         Arc::new(OcspResponders::new(server.context.status.clone(), server.context.entropy.clone()));
     let metrics = Metrics::new(&server.ledger);
-    let at_renewal = tokens::RenewalTokenIssuer::new(tokens.clone(), metrics.clone());
+    let at_renewal = oauth::RenewalTokenIssuer::new(tokens.clone(), metrics.clone());
     let secret = acme::open_secret(server).await?;
     // A profile leads nowhere where less is asked of keys than the configuration asks.
     let profiles_by_scep = registrars.is_some() && !server.config.acme.require_attestation;
@@ -153,13 +153,13 @@ async fn run(
     if let Err(error) = lists.take_in(&server.ledger, server.context.now()).await {
         tracing::warn!(%error, "published lists could not be read");
     }
-    passes.spawn(loops::publish(server.authorities.clone(), lists.clone(), server.context.clone()));
-    passes.spawn(loops::respond(server.authorities.clone(), responders, server.context.clone()));
+    passes.spawn(passes::publish(server.authorities.clone(), lists.clone(), server.context.clone()));
+    passes.spawn(passes::respond(server.authorities.clone(), responders, server.context.clone()));
     if let Some(registrars) = registrars {
-        passes.spawn(loops::succeed(server.authorities.clone(), registrars, server.context.clone()));
+        passes.spawn(passes::succeed(server.authorities.clone(), registrars, server.context.clone()));
     }
-    passes.spawn(loops::renew(server.context.clone()));
-    passes.spawn(loops::retain_audit(server.context.clone(), server.config.audit.retention()));
+    passes.spawn(passes::renew(server.context.clone()));
+    passes.spawn(passes::retain_audit(server.context.clone(), server.config.audit.retention()));
     passes.spawn(keep_clients);
     passes.spawn(bulk.run());
     passes.spawn(metrics.clone().follow(server.context.clone()));
@@ -173,7 +173,7 @@ async fn run(
     let age = server.config.tokens.key_age();
     passes.spawn(token_keys.follow(issuer, age));
     let started = async {
-        loops::first_lists(&server.authorities, &lists).await;
+        passes::first_lists(&server.authorities, &lists).await;
         status_lists_are_out(&signals).await;
         ready(server, &kept_doors);
         std::future::pending::<()>().await;

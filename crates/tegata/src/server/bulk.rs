@@ -1,9 +1,9 @@
 //! Lists of invitations from registered clients: who may send them, from the configuration, and the secret of their codes.
 
-use crate::acme;
 use crate::config::InvitesConfig;
 use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
+use crate::server::acme;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::{Refusal, SiteId};

@@ -3,8 +3,8 @@
 use crate::client::SYSTEM_TRUST;
 use crate::config::{Config, IdentityProviderConfig, ProductConfig};
 use crate::failure::{Failure, FailureContext};
-use crate::metrics::Metrics;
 use crate::server::Server;
+use crate::server::metrics::Metrics;
 use http::Uri;
 use serde_json::{Value, json};
 use std::future::Future;

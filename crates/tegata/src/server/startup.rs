@@ -1,17 +1,17 @@
 //! What a start may be refused for, in one place: `tegata serve` begins with it, and `tegata check` looks at it without
 //! changing anything.
 
-use crate::acme;
-use crate::bulk;
-use crate::clients::RegisteredClients;
 use crate::failure::{Failure, FailureContext};
-use crate::listener_certificates::ListenerCertificates;
-use crate::proxied;
-use crate::receivers;
-use crate::scep;
 use crate::server::Server;
-use crate::token_keys::TokenKeys;
-use crate::tokens;
+use crate::server::acme;
+use crate::server::bulk;
+use crate::server::clients::RegisteredClients;
+use crate::server::listener_certificates::ListenerCertificates;
+use crate::server::oauth;
+use crate::server::proxied;
+use crate::server::receivers;
+use crate::server::scep;
+use crate::server::token_keys::TokenKeys;
 use arc_swap::ArcSwap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Fa
     let (clients, keep_clients) = registered.register(&server.config, &server.context)?;
     let receivers = receivers::open(server).await?;
     let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
-    let tokens = tokens::open(server, &signals, clients.clone()).await?;
+    let tokens = oauth::open(server, &signals, clients.clone()).await?;
     acme::attestation(server)?;
     bulk::examine(server).await?;
     let registrars = scep::open(server)?;

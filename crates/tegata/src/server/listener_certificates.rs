@@ -1,10 +1,10 @@
 //! The certificates that the HTTPS listeners show, and what happens when their files are replaced.
 
+use super::{profiles, server_certificates};
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::server::Server;
 use crate::system_context::SystemContext;
-use crate::{profiles, server_certificates};
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

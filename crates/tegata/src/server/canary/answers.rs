@@ -1,7 +1,7 @@
 //! What the public address says: lists and OCSP, asked and read as a verifier would.
 
-use crate::metrics::status_of_answer;
 use crate::plain_http;
+use crate::server::metrics::status_of_answer;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::HashSet;
 use x509_parser::certificate::X509Certificate;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
-use crate::metrics;
+use crate::server::metrics;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use tokio::net::TcpListener;

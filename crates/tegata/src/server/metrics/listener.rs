@@ -43,7 +43,7 @@ impl MetricsListener {
 
     /// Another hold on it.
     pub fn again(&self) -> Result<Self, Failure> {
-        Ok(Self { tcp: crate::listeners::again(&self.tcp)?, address: self.address })
+        Ok(Self { tcp: crate::server::listeners::again(&self.tcp)?, address: self.address })
     }
 }
 
