@@ -102,6 +102,8 @@ identifier! {
     AcmeOrderId;
     /// A first certificate that waits for somebody's approval.
     ApprovalId;
+    /// One run of a server, from its start to its end: a process that is started again is another.
+    ServerId;
 }
 
 /// The tenant that an installation keeps for itself, to try its own doors.

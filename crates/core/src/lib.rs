@@ -55,7 +55,7 @@ pub use entropy::Entropy;
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
-    IssuerId, KittingId, SiteId, TenantId,
+    IssuerId, KittingId, ServerId, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

@@ -31,6 +31,7 @@ use crate::system_context::SystemContext;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::IssuerSet;
+use tegata_core::ServerId;
 use tegata_storage::{Ledger, StatusCache};
 use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext};
 
@@ -84,6 +85,7 @@ async fn open_context(
         entropy: system.entropy.clone(),
         ledger: ledger.clone(),
         status,
+        server: ServerId::random(system.entropy.as_ref()),
         installation: config.installation.name.clone(),
         addresses: Arc::new(InstallationAddresses {
             portal: config.portal.url.to_string(),

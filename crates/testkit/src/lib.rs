@@ -17,8 +17,8 @@ use tegata_core::entropy::{Seeded, bytes};
 use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{
-    Clock, DeviceId, Installation, InvitationId, IssuerId, Role, Serial, SiteId, TenantId, Thumbprint,
-    Timestamp,
+    Clock, DeviceId, Installation, InvitationId, IssuerId, Role, Serial, ServerId, SiteId, TenantId,
+    Thumbprint, Timestamp,
 };
 use tegata_storage::{
     Actor, DeviceAction, IssuanceRight, IssuerKind, Ledger, NewInvitation, ReserveSerial, Site, StatusCache,
@@ -116,6 +116,7 @@ impl TestInstallation {
             entropy,
             ledger,
             status,
+            server: ServerId::random(&Seeded::new(2)),
             installation: Installation::parse("test.example").unwrap(),
             addresses: Arc::new(InstallationAddresses {
                 portal: PORTAL.into(),

@@ -3,7 +3,7 @@
 use crate::probe::ProbeHosts;
 use std::sync::Arc;
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{Clock, Entropy, Installation, Timestamp};
+use tegata_core::{Clock, Entropy, Installation, ServerId, Timestamp};
 use tegata_storage::{Ledger, StatusCache};
 
 /// The addresses under which the installation is reached, without a trailing slash.
@@ -30,6 +30,8 @@ pub struct ServerContext {
     pub ledger: Ledger,
     /// The ledger's memory.
     pub status: Arc<StatusCache>,
+    /// Tells this server from the others of the installation.
+    pub server: ServerId,
     /// The installation's name.
     pub installation: Installation,
     /// Its addresses.
