@@ -17,7 +17,7 @@ pub struct AuditedIssuer {
 }
 
 impl AuditedIssuer {
-    /// From its DER.
+    /// Reads a CA's certificate from its DER.
     pub fn read(der: &[u8]) -> Result<Self, IssuerError> {
         let facts = CaCertificate::read(der)?;
         let key = PublicKey::read(&facts.public_key_info).map_err(|_| IssuerError::Malformed)?;
@@ -33,13 +33,13 @@ impl AuditedIssuer {
 /// What the ledger recorded of a certificate before it was signed.
 #[derive(Clone, Debug)]
 pub struct RecordedCertificate<'a> {
-    /// Its serial.
+    /// The serial that the ledger recorded for it.
     pub serial: Serial,
     /// Which CRL names it once it ends.
     pub shard: u16,
-    /// Its first second.
+    /// The first second of its validity.
     pub not_before: Timestamp,
-    /// Its last second.
+    /// The last second of its validity.
     pub not_after: Timestamp,
     /// SHA-256 of its `SubjectPublicKeyInfo`.
     pub key_hash: &'a [u8],

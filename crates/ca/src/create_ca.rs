@@ -97,9 +97,9 @@ pub struct Validity<'a> {
 /// Where a root's CRL and certificate are found by whoever checks what it signed: http:// URLs.
 #[derive(Clone, Copy, Debug)]
 pub struct RootAddresses<'a> {
-    /// Its CRL.
+    /// The URL of the root's revocation list.
     pub crl: &'a str,
-    /// Its certificate.
+    /// The URL of the root's certificate in DER.
     pub certificate: &'a str,
 }
 

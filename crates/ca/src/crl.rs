@@ -46,14 +46,14 @@ impl From<RevocationReason> for CrlReason {
     }
 }
 
-/// One entry.
+/// One entry of `revokedCertificates` (RFC 5280 section 5.1.2.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RevokedEntry {
-    /// Which certificate.
+    /// The serial of the revoked certificate.
     pub serial: Serial,
-    /// Since when.
+    /// When the certificate was revoked.
     pub at: Timestamp,
-    /// Why.
+    /// The reason code that the entry states (RFC 5280 section 5.3.1).
     pub reason: CrlReason,
 }
 
@@ -122,12 +122,12 @@ pub struct VerifiedCrl {
 }
 
 impl VerifiedCrl {
-    /// Its DER.
+    /// The whole signed list in DER.
     pub fn der(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
 
-    /// Its DER, owned.
+    /// The signed list in DER, without copying it.
     pub fn into_der(mut self) -> Vec<u8> {
         self.buffer.drain(..self.start);
         self.buffer

@@ -18,7 +18,7 @@ pub struct ParsedRequest {
 }
 
 impl ParsedRequest {
-    /// Reads one request.
+    /// Parses a PKCS#10 request in DER and verifies the signature by which it proves possession of its key.
     ///
     /// # Errors
     /// [`Refusal::CsrTooLarge`], [`Refusal::CsrMalformed`], [`Refusal::KeyNotAllowed`] for a key no

@@ -39,7 +39,7 @@ impl SignerValidity {
 /// An officer to be: whose, and what its certificate says of it.
 pub(crate) struct DelegatedSigner<'a> {
     pub(crate) issuer: &'a Issuer,
-    /// `SubjectPublicKeyInfo`, DER.
+    /// The `SubjectPublicKeyInfo` of the signer's key in DER.
     pub(crate) key: &'a [u8],
     pub(crate) serial: Serial,
     pub(crate) term: SignerValidity,

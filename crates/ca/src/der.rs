@@ -11,7 +11,7 @@ pub(crate) use text::text_of;
 use tegata_core::Timestamp;
 use time::OffsetDateTime;
 
-/// Identifier octets.
+/// Identifier octets: class, constructed bit and tag number in one byte (X.690 section 8.1.2).
 pub(crate) mod tag {
     pub(crate) const BOOLEAN: u8 = 0x01;
     pub(crate) const INTEGER: u8 = 0x02;
@@ -54,7 +54,6 @@ pub(crate) struct Element<'a> {
 }
 
 impl Element<'_> {
-    /// Its identifier octet.
     pub(crate) fn tag(&self) -> u8 {
         self.whole.first().copied().unwrap_or_default()
     }
@@ -104,7 +103,7 @@ impl<'a> DerReader<'a> {
         self.0.is_empty()
     }
 
-    /// Nothing may follow.
+    /// Fails unless every byte was read: trailing data is malformed.
     pub(crate) fn end(self) -> Result<(), MalformedDer> {
         if self.is_empty() { Ok(()) } else { Err(MalformedDer) }
     }
@@ -164,7 +163,7 @@ pub(crate) fn bit_string(octets: &[u8]) -> Vec<u8> {
     element(tag::BIT_STRING, &[&[0], octets])
 }
 
-/// A non-negative INTEGER.
+/// An INTEGER that is not negative, with a leading zero where its first bit is set.
 pub(crate) fn unsigned(value: u64) -> Vec<u8> {
     let octets = value.to_be_bytes();
     let zeros = (value.leading_zeros() as usize / 8).min(7);
@@ -194,7 +193,7 @@ pub(crate) fn generalized_time(at: Timestamp) -> Vec<u8> {
     element(tag::GENERALIZED_TIME, &[&calendar(at).1])
 }
 
-/// `YYYYMMDDHHMMSSZ`.
+/// The date in UTC, and its text as `YYYYMMDDHHMMSSZ`. The year must have four digits.
 fn calendar(at: Timestamp) -> (OffsetDateTime, [u8; 15]) {
     let date = at.date_time();
     let mut text = *b"00000000000000Z";

@@ -41,8 +41,9 @@ impl IssuerEndpoints {
         }
     }
 
-    /// As the first list that is out names them. Version 0.1 wrote `:80` where it goes without saying, and the scope of
-    /// a list must be, byte for byte, what certificates name for as long as they live (RFC 5280 section 6.3.3).
+    /// The addresses in the spelling that the CA's published CRL uses. Version 0.1 wrote a redundant `:80`, and the
+    /// scope of a list must be, byte for byte, what certificates name for as long as they live (RFC 5280 section
+    /// 6.3.3).
     #[must_use]
     pub fn as_published(self, base: &HttpOrigin, issuer: &IssuerId, list: &[u8]) -> Self {
         if !base.port_suffix().is_empty() {
@@ -73,7 +74,7 @@ impl IssuerEndpoints {
         u16::from_le_bytes(tail) % self.shards
     }
 
-    /// The OCSP responder.
+    /// The URL of the OCSP responder.
     pub fn ocsp(&self) -> &str {
         &self.ocsp
     }

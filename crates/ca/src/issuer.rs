@@ -27,7 +27,7 @@ pub enum IssuerError {
          basicConstraints CA:TRUE and keyUsage keyCertSign and cRLSign"
     )]
     NotACa,
-    /// No `SubjectKeyIdentifier`.
+    /// The certificate has no `SubjectKeyIdentifier` extension.
     #[error("the CA certificate has no SubjectKeyIdentifier (RFC 5280 section 4.2.1.2): create the CA anew")]
     NoKeyIdentifier,
     /// A subject that cannot be repeated byte by byte in the certificates it issues.
@@ -41,9 +41,9 @@ pub enum IssuerError {
         "the CA certificate is valid from {not_before} to {not_after} and cannot be used now: renew the CA"
     )]
     NotValidNow {
-        /// Its first second.
+        /// The first second of the certificate.
         not_before: Timestamp,
-        /// Its last second.
+        /// The last second of the certificate.
         not_after: Timestamp,
     },
     /// The key did not work.
@@ -101,7 +101,7 @@ impl Issuer {
         if issuer.rehearsed_name()? == issuer.subject { Ok(issuer) } else { Err(IssuerError::Subject) }
     }
 
-    /// Its identifier.
+    /// The CA's identifier in the ledger and in its URLs.
     pub fn id(&self) -> &IssuerId {
         &self.id
     }
@@ -121,7 +121,7 @@ impl Issuer {
         &self.subject
     }
 
-    /// Its `SubjectKeyIdentifier`.
+    /// The content of the certificate's `SubjectKeyIdentifier`, without its header.
     pub fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
     }

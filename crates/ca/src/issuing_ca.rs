@@ -32,9 +32,9 @@ pub struct IssuingCa {
 /// One profile for each role.
 #[derive(Clone, Debug)]
 pub struct RoleProfiles {
-    /// For terminals.
+    /// The profile for certificates of terminals.
     pub device: CertificateProfile,
-    /// For gates.
+    /// The profile for certificates of gates.
     pub gate: CertificateProfile,
 }
 
@@ -43,30 +43,30 @@ pub struct RoleProfiles {
 pub struct IssuanceRequest<'a> {
     /// The device, new or known.
     pub device: DeviceId,
-    /// What it is.
+    /// The role that the certificate grants, which chooses the profile.
     pub role: Role,
     /// The display name of its site.
     pub site: &'a str,
-    /// Its label.
+    /// The device's label, for the common name.
     pub label: &'a str,
     /// The key with its proof.
     pub request: &'a ParsedRequest,
-    /// By what right.
+    /// What entitles the requester: an invitation, a renewal or an order of the operator.
     pub origin: IssuanceRight,
 }
 
 /// A certificate that exists: stored, and about to be handed over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IssuedCertificate {
-    /// By which CA.
+    /// The CA that signed it.
     pub issuer: IssuerId,
-    /// Whose.
+    /// The device that holds it.
     pub device: DeviceId,
     /// Which one of its certificates.
     pub generation: u32,
-    /// The certificate.
+    /// The signed certificate with its serial and thumbprint.
     pub certificate: SignedCertificate,
-    /// Its last second.
+    /// The last second of its validity.
     pub not_after: Timestamp,
 }
 
@@ -118,12 +118,12 @@ impl IssuingCa {
         Self { issuer: Arc::new(issuer), endpoints, profiles, installation, ledger, scoped }
     }
 
-    /// The CA itself.
+    /// The name, certificate and key by which this CA signs.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// Its public URLs.
+    /// The URLs that this CA writes into certificates.
     pub fn endpoints(&self) -> &IssuerEndpoints {
         &self.endpoints
     }
@@ -178,8 +178,8 @@ impl IssuingCa {
         self.issue_by(self.profile(order.role), order, now, entropy, witness).await
     }
 
-    /// The same for a certificate that is to end within `longest` from now: the house tries its own doors with such,
-    /// and they leave its lists soon.
+    /// Issues a certificate that ends within `longest` from now, whatever its profile says. The canary uses it to test
+    /// the server's own endpoints: such certificates leave the revocation lists soon.
     ///
     /// # Errors
     /// As [`IssuingCa::issue`].

@@ -14,16 +14,16 @@ pub struct IssuerSet {
 /// A CA and the post it holds.
 #[derive(Clone)]
 pub struct IssuerAssignment {
-    /// The CA.
+    /// The CA with its signing key.
     pub authority: Arc<IssuingCa>,
     /// The only tenant it issues for; none for a shared one.
     pub tenant: Option<TenantId>,
-    /// Whether it issues.
+    /// Whether new certificates may be issued by it; if not, it still signs revocation lists and OCSP responses.
     pub at_work: bool,
 }
 
 struct IssuerSetShared {
-    /// Oldest first.
+    /// All assignments, the oldest CA first.
     posts: Vec<IssuerAssignment>,
     /// Tenants that are served by their own CAs alone.
     silos: HashSet<TenantId>,

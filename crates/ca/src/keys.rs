@@ -72,7 +72,7 @@ pub enum CaKeyError {
     /// It opened, but is not an RSA key.
     #[error("not an RSA private key")]
     NotRsa,
-    /// Sealing failed.
+    /// The key could not be encrypted for storage.
     #[error("the key could not be sealed")]
     Sealing,
     /// The key, or the device that holds it, did not sign.
@@ -84,7 +84,7 @@ pub enum CaKeyError {
         path = path.display()
     )]
     Module {
-        /// The library.
+        /// The path of the PKCS#11 library.
         path: PathBuf,
         /// What the loader or the library said.
         reason: String,
@@ -95,7 +95,7 @@ pub enum CaKeyError {
          service, or correct the label"
     )]
     NoToken {
-        /// The label wanted.
+        /// The token label that the configuration names.
         token: String,
         /// How many have it.
         count: usize,
@@ -126,9 +126,9 @@ pub enum CaKeyError {
          the key from the token's backup, or correct the file that names it"
     )]
     NoKey {
-        /// The token.
+        /// The label of the token that was searched.
         token: String,
-        /// The label wanted.
+        /// The key label that was looked for.
         label: String,
         /// The identifier wanted, in hex.
         id: String,
@@ -146,7 +146,7 @@ pub enum CaKeyError {
          next use tries anew"
     )]
     Token {
-        /// The token.
+        /// The label of the token that failed.
         token: String,
         /// Which function answered what.
         reason: String,

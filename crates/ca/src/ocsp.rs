@@ -36,12 +36,12 @@ pub enum OcspStatus {
     Good,
     /// Taken back, or on hold while its device is suspended.
     Revoked {
-        /// Since when.
+        /// When the certificate was revoked.
         at: Timestamp,
-        /// Why.
+        /// The reason code that the ledger recorded.
         reason: CrlReason,
     },
-    /// Never issued.
+    /// This CA never issued a certificate with that serial.
     Unknown,
 }
 

@@ -20,34 +20,34 @@ pub(crate) const RSA_KEY: &[u8] =
 /// The `AlgorithmIdentifier` of an Ed25519 key (RFC 8410 section 3).
 pub(crate) const ED25519_KEY: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
 
-/// id-ce-cRLNumber.
+/// id-ce-cRLNumber (RFC 5280 section 5.2.3).
 pub(crate) const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
-/// id-ce-issuingDistributionPoint.
+/// id-ce-issuingDistributionPoint (RFC 5280 section 5.2.5).
 pub(crate) const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 0x1c];
-/// id-ce-authorityKeyIdentifier.
+/// id-ce-authorityKeyIdentifier (RFC 5280 section 4.2.1.1).
 pub(crate) const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
 /// id-ce-certificatePolicies, in the form rcgen takes.
 pub(crate) const CERTIFICATE_POLICIES: &[u64] = &[2, 5, 29, 32];
-/// anyPolicy.
+/// anyPolicy (RFC 5280 section 4.2.1.4).
 pub(crate) const ANY_POLICY: &[u8] = &[0x55, 0x1d, 0x20, 0x00];
 /// id-pe-authorityInfoAccess, in the form rcgen takes.
 pub(crate) const AUTHORITY_INFO_ACCESS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
-/// id-ad-ocsp.
+/// id-ad-ocsp (RFC 5280 section 4.2.2.1).
 pub(crate) const AD_OCSP: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01];
-/// id-ad-caIssuers.
+/// id-ad-caIssuers (RFC 5280 section 4.2.2.1).
 pub(crate) const AD_CA_ISSUERS: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02];
-/// id-qt-cps.
+/// id-qt-cps (RFC 5280 section 4.2.1.4).
 pub(crate) const QUALIFIER_CPS: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x01];
-/// id-qt-unotice.
+/// id-qt-unotice (RFC 5280 section 4.2.1.4).
 pub(crate) const QUALIFIER_NOTICE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x02, 0x02];
-/// id-pkix-ocsp-basic.
+/// id-pkix-ocsp-basic (RFC 6960 section 4.2.1).
 pub(crate) const OCSP_BASIC: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
 /// id-pkix-ocsp-nocheck, in the form rcgen takes.
 pub(crate) const OCSP_NOCHECK: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 48, 1, 5];
-/// id-pkix-ocsp-nocheck.
+/// id-pkix-ocsp-nocheck (RFC 6960 section 4.2.2.2.1).
 pub(crate) const OCSP_NOCHECK_DER: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x05];
-/// id-pkix-ocsp-nonce.
+/// id-pkix-ocsp-nonce (RFC 6960 section 4.4.1).
 pub(crate) const OCSP_NONCE: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x02];
 
 /// id-data of PKCS #7.
@@ -58,14 +58,14 @@ pub(crate) const PKCS7_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d
 pub(crate) const PKCS7_ENVELOPED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x03];
 /// id-challengePassword of PKCS #9.
 pub(crate) const CHALLENGE_PASSWORD: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x07];
-/// id-aes128-CBC.
+/// id-aes128-CBC (RFC 3565 section 4.1).
 pub(crate) const AES128_CBC: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02];
-/// id-aes256-CBC.
+/// id-aes256-CBC (RFC 3565 section 4.1).
 pub(crate) const AES256_CBC: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a];
 
 /// id-kp-cmcRA (RFC 6402 section 2.10), in the form rcgen takes.
 pub(crate) const CMC_RA: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 3, 28];
-/// id-kp-cmcRA.
+/// id-kp-cmcRA (RFC 6402 section 2.10).
 pub(crate) const CMC_RA_DER: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x1c];
 
 /// id-VeriSign, below which SCEP's attributes are (RFC 8894 section 3.2): messageType is 2, pkiStatus 3, failInfo 4,
@@ -76,45 +76,45 @@ pub(crate) const fn scep(attribute: u8) -> [u8; 10] {
 /// id-scep-failInfoText (RFC 8894 section 3.2.1.4.1).
 pub(crate) const SCEP_FAIL_INFO_TEXT: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x18, 0x01];
 
-/// id-contentType of CMS.
+/// id-contentType of CMS (RFC 5652 section 11.1).
 pub(crate) const CMS_CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
-/// id-messageDigest of CMS.
+/// id-messageDigest of CMS (RFC 5652 section 11.2).
 pub(crate) const CMS_MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
-/// id-signingTime of CMS.
+/// id-signingTime of CMS (RFC 5652 section 11.3).
 pub(crate) const CMS_SIGNING_TIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x05];
 
-/// id-sha1.
+/// id-sha1 (RFC 3370 section 2.1).
 pub(crate) const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
-/// id-sha256.
+/// id-sha256 (RFC 5754 section 2.2).
 pub(crate) const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
-/// id-sha384.
+/// id-sha384 (RFC 5754 section 2.3).
 pub(crate) const SHA384: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
-/// id-sha512.
+/// id-sha512 (RFC 5754 section 2.4).
 pub(crate) const SHA512: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
 
-/// id-ecPublicKey.
+/// id-ecPublicKey (RFC 5480 section 2.1.1).
 pub(crate) const EC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
-/// secp256r1.
+/// secp256r1 (RFC 5480 section 2.1.1.1).
 pub(crate) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-/// secp384r1.
+/// secp384r1 (RFC 5480 section 2.1.1.1).
 pub(crate) const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
-/// rsaEncryption.
+/// rsaEncryption (RFC 8017 appendix A.1).
 pub(crate) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-/// id-RSAES-OAEP.
+/// id-RSAES-OAEP (RFC 8017 appendix A.2.1).
 pub(crate) const RSA_OAEP: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07];
-/// id-mgf1.
+/// id-mgf1 (RFC 8017 appendix A.2.1).
 pub(crate) const MGF1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08];
-/// id-pSpecified.
+/// id-pSpecified (RFC 8017 appendix A.2.1).
 pub(crate) const P_SPECIFIED: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x09];
-/// ecdsa-with-SHA256.
+/// ecdsa-with-SHA256 (RFC 5758 section 3.2).
 pub(crate) const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
-/// ecdsa-with-SHA384.
+/// ecdsa-with-SHA384 (RFC 5758 section 3.2).
 pub(crate) const ECDSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
-/// sha256WithRSAEncryption.
+/// sha256WithRSAEncryption (RFC 8017 appendix A.2.4).
 pub(crate) const RSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
-/// sha384WithRSAEncryption.
+/// sha384WithRSAEncryption (RFC 8017 appendix A.2.4).
 pub(crate) const RSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c];
-/// sha512WithRSAEncryption.
+/// sha512WithRSAEncryption (RFC 8017 appendix A.2.4).
 pub(crate) const RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d];
-/// id-Ed25519.
+/// id-Ed25519 (RFC 8410 section 3).
 pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];

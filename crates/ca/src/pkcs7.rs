@@ -29,7 +29,7 @@ pub fn certs_only(certificates: &[&[u8]]) -> Vec<u8> {
     bag(&der::element(tag::constructed(0), &sorted))
 }
 
-/// The same with one CRL, DER, and no certificate.
+/// The `ContentInfo` in DER with one revocation list in DER, no certificates and no signature.
 pub fn crl_only(crl: &[u8]) -> Vec<u8> {
     bag(&der::element(tag::constructed(1), &[crl]))
 }

@@ -13,7 +13,7 @@ const LONGEST_CPS: usize = 200;
 /// A policy that was checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CertificatePolicy {
-    /// In dotted form.
+    /// The policy's OBJECT IDENTIFIER in dotted form.
     oid: String,
     cps: Option<String>,
     notice: Option<String>,
@@ -97,7 +97,7 @@ impl CertificatePolicy {
         self.notice.as_deref()
     }
 
-    /// `PolicyInformation`.
+    /// The `PolicyInformation` with its qualifiers (RFC 5280 section 4.2.1.4).
     pub(crate) fn der(&self) -> Vec<u8> {
         let qualifier = |id: &[u8], value: &[u8]| der::sequence(&[&der::element(tag::OID, &[id]), value]);
         let cps = self

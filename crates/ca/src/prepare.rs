@@ -63,14 +63,14 @@ pub struct Prepared {
     key_hash: [u8; 32],
 }
 
-/// A certificate.
+/// A signed certificate with the two names it has in the ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignedCertificate {
-    /// Its DER.
+    /// The whole certificate in DER.
     pub der: Vec<u8>,
     /// Its name everywhere in the house.
     pub thumbprint: Thumbprint,
-    /// Its serial.
+    /// Its serial, unique within its CA.
     pub serial: Serial,
 }
 
@@ -127,7 +127,7 @@ impl Prepared {
         &self.tbs
     }
 
-    /// The serial.
+    /// The reserved serial that the certificate will have.
     pub fn serial(&self) -> Serial {
         self.serial
     }
@@ -137,12 +137,12 @@ impl Prepared {
         self.shard
     }
 
-    /// The first second.
+    /// The first second of its validity.
     pub fn not_before(&self) -> Timestamp {
         self.not_before
     }
 
-    /// The last second.
+    /// The last second of its validity.
     pub fn not_after(&self) -> Timestamp {
         self.not_after
     }

@@ -116,7 +116,7 @@ impl CertificateProfile {
         self.backdate
     }
 
-    /// The same for certificates that end within `longest` from now.
+    /// This profile with a validity of at most `longest` from now, backdating not counted.
     #[must_use]
     pub fn ending_within(&self, longest: Duration) -> Self {
         Self { validity: self.validity.min(self.backdate + longest), ..self.clone() }

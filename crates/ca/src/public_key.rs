@@ -22,7 +22,7 @@ pub enum KeyType {
     P384,
     /// RSA of 2048 to 4096 bits with a public exponent of at least 65537.
     Rsa,
-    /// Ed25519.
+    /// Ed25519 (RFC 8410), which a profile may allow.
     Ed25519,
 }
 

@@ -19,15 +19,15 @@ use zeroize::Zeroizing;
 /// What a client wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ScepMessageType {
-    /// A first certificate.
+    /// A first certificate, with a proof of the invitation.
     PkcsReq,
-    /// The next one.
+    /// A renewal, signed with the certificate that it follows.
     RenewalReq,
     /// What has become of what it asked for.
     CertPoll,
     /// A certificate that exists.
     GetCert,
-    /// A revocation list.
+    /// The revocation list of the CA.
     GetCrl,
 }
 
@@ -47,7 +47,7 @@ pub enum FailInfo {
 /// What is wrong with a message, for programs and for whoever reads the client's log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// For programs.
+    /// The code that the client's program reads.
     pub info: FailInfo,
     /// In English. Never a value that was sent.
     pub detail: &'static str,
@@ -117,7 +117,7 @@ impl ScepMessage {
         &self.address
     }
 
-    /// What is wanted.
+    /// What the message asks for.
     pub fn kind(&self) -> ScepMessageType {
         self.kind
     }
@@ -132,7 +132,7 @@ impl ScepMessage {
         Thumbprint::of(&self.signed.signer.der)
     }
 
-    /// That certificate, DER.
+    /// The certificate it is signed with, in DER.
     pub fn signer_der(&self) -> &[u8] {
         &self.signed.signer.der
     }
@@ -249,7 +249,7 @@ impl Fault {
 }
 
 impl FailInfo {
-    /// As the attribute says it.
+    /// The code as the `failInfo` attribute writes it: one decimal digit.
     pub fn digit(self) -> char {
         match self {
             Self::BadAlg => '0',

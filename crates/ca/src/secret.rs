@@ -22,7 +22,7 @@ pub struct UnlockSecret(Zeroizing<Vec<u8>>);
 /// Why a secret or a private file is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UnlockSecretError {
-    /// Too easily guessed.
+    /// The passphrase has too few bytes to withstand guessing.
     #[error("the passphrase is too short: use at least {SHORTEST} bytes")]
     Short,
     /// OpenSSL would read only a part of it.
@@ -34,9 +34,9 @@ pub enum UnlockSecretError {
     /// Others can read the file.
     #[error("{path} may be read by others (mode {mode:04o}): run `chmod 600 {path}`", path = path.display())]
     Exposed {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its permission bits.
+        /// Its permission bits, as `chmod` takes them.
         mode: u32,
     },
     /// Not a regular file, or larger than any key.
@@ -48,7 +48,7 @@ pub enum UnlockSecretError {
     /// Reading or writing failed.
     #[error("{path}: {error}", path = path.display())]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// What the system said.
         error: io::Error,

@@ -20,7 +20,7 @@ pub struct CertificateSubject<'a> {
     pub installation: &'a Installation,
     /// A device, or a gate.
     pub role: Role,
-    /// Which one.
+    /// The device that the subject identifies.
     pub device: &'a DeviceId,
     /// The display name of its site; empty for a gate.
     pub site: &'a str,

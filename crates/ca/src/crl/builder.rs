@@ -45,7 +45,7 @@ pub struct CrlBuilder {
 }
 
 impl CrlBuilder {
-    /// An empty list.
+    /// Begins a list with no entries.
     ///
     /// # Errors
     /// [`CrlError::Edition`] when it would be stale when born.
@@ -81,7 +81,7 @@ impl CrlBuilder {
         self.buffer.reserve(bytes + self.extensions.len() + 128);
     }
 
-    /// Adds an entry.
+    /// Appends one `revokedCertificates` entry. Entries stand in the list in the order of these calls.
     pub fn push(&mut self, entry: &RevokedEntry) {
         append_entry(&mut self.buffer, entry, self.times.at(entry.at));
         self.entries += 1;

@@ -19,7 +19,7 @@ impl LocalKey {
             .map_err(|_| CaKeyError::Signing)
     }
 
-    /// From PKCS#8 DER.
+    /// Reads a P-256 private key from PKCS#8 DER.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, CaKeyError> {
         let random = SystemRandom::new();
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random)

@@ -27,7 +27,7 @@ use tegata_core::encoding::hex;
 /// Which object on a token: its `CKA_LABEL` and `CKA_ID`, which private and public key share.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyName {
-    /// For people.
+    /// The `CKA_LABEL`, which people read in the vendor's tools.
     pub label: String,
     /// Random, 16 bytes for keys made here; never twice on one token.
     pub id: Vec<u8>,

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 /// The length of a registrar's modulus, in bits.
 const BITS: usize = 2048;
 
-/// A private key.
+/// A private RSA key that can sign with PKCS #1 v1.5 and open SCEP envelopes.
 pub struct RsaKey {
     pair: RsaKeyPair,
     private: RsaPrivateKey,
@@ -38,7 +38,7 @@ impl RsaKey {
         pkcs8(&key).ok_or(CaKeyError::Signing)
     }
 
-    /// From PKCS#8 DER.
+    /// Reads a private key from PKCS#8 DER.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, CaKeyError> {
         let private = read(der).map_err(|_| CaKeyError::NotRsa)?;
         let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| CaKeyError::NotRsa)?;
@@ -208,7 +208,7 @@ fn read(pkcs8: &[u8]) -> Result<RsaPrivateKey, MalformedDer> {
     RsaPrivateKey::from_components(modulus?, public?, private?, primes).map_err(|_| MalformedDer)
 }
 
-/// A positive INTEGER.
+/// Reads the next INTEGER, which must be positive.
 fn number(fields: &mut DerReader<'_>) -> Result<BoxedUint, MalformedDer> {
     let octets = fields.expect(tag::INTEGER)?.content;
     let magnitude = octets.strip_prefix(&[0]).unwrap_or(octets);

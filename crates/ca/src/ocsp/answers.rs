@@ -60,7 +60,7 @@ pub(super) enum StatusEvidence {
 }
 
 impl CachedOcspResponse {
-    /// The same with an answer.
+    /// This status, and what it was concluded from, with the response that was signed for it.
     pub(super) fn with(&self, signed: SignedOcspResponse) -> Arc<Self> {
         Arc::new(Self { signed: Some(signed), status: self.status, grounds: self.grounds.clone() })
     }

@@ -25,10 +25,10 @@ pub struct OcspResponders {
     of: RwLock<HashMap<IssuerId, Arc<OcspResponder>>>,
 }
 
-/// Always an `OCSPResponse`.
+/// An answer to a client: an `OCSPResponse` in every case, also for a request that cannot be read.
 #[derive(Clone, Debug)]
 pub struct OcspResponse {
-    /// Its DER.
+    /// The `OCSPResponse` in DER.
     pub der: Arc<[u8]>,
     /// How HTTP caches may treat it; none when it is for this client, or for this moment, alone.
     pub validators: Option<HttpValidators>,
@@ -41,7 +41,7 @@ pub struct HttpValidators {
     pub tag: Arc<str>,
     /// Since when the answer holds.
     pub this_update: Timestamp,
-    /// Until when.
+    /// When the answer ceases to hold.
     pub next_update: Timestamp,
 }
 
@@ -59,7 +59,7 @@ impl OcspResponders {
         responder.appoint(authority, now, &*self.entropy).await.map(drop)
     }
 
-    /// Answers a request.
+    /// Answers one OCSP request in DER, signing only when no cached response still holds.
     pub async fn answer(
         &self,
         authority: &IssuingCa,

@@ -57,7 +57,7 @@ pub(crate) fn responder_id(signer: &dyn CaKey) -> Vec<u8> {
     der::element(tag::constructed(2), &[&der::element(tag::OCTET_STRING, &[hash.as_ref()])])
 }
 
-/// `CertStatus`.
+/// The `CertStatus` choice of a `SingleResponse` (RFC 6960 section 4.2.1).
 fn status_der(status: OcspStatus) -> Vec<u8> {
     match status {
         OcspStatus::Good => der::element(tag::context(0), &[]),
@@ -73,7 +73,7 @@ fn status_der(status: OcspStatus) -> Vec<u8> {
     }
 }
 
-/// thisUpdate and nextUpdate.
+/// The `thisUpdate` and `nextUpdate` of a `SingleResponse`, one after the other.
 fn update_times(now: Timestamp, lifetime: Duration) -> Vec<u8> {
     let next = der::generalized_time(now.plus(lifetime));
     [der::generalized_time(now), der::element(tag::constructed(0), &[&next])].concat()

@@ -13,7 +13,7 @@ const MOST_ATTRIBUTES: usize = 16;
 /// A message whose parts can be told apart. Nothing of it is to be believed before [`ParsedSignedData::verify`].
 #[derive(Debug)]
 pub(crate) struct ParsedSignedData {
-    /// What is signed.
+    /// The encapsulated content, which the signature covers by its digest.
     pub(crate) content: Vec<u8>,
     /// The certificate that came with it and is named by the signature.
     pub(crate) signer: SignerCertificate,
@@ -41,7 +41,7 @@ struct SignedAttribute {
 pub(crate) struct SignerCertificate {
     pub(crate) der: Vec<u8>,
     pub(crate) issuer: Vec<u8>,
-    /// The whole INTEGER.
+    /// The serial as an INTEGER with its header, to be compared byte for byte.
     pub(crate) serial: Vec<u8>,
     public_key_info: Vec<u8>,
 }

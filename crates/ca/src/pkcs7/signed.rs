@@ -17,7 +17,7 @@ pub enum ContentSignatureAlgorithm {
 
 /// A key that vouches for content.
 pub trait ContentKey: Send + Sync {
-    /// How it signs.
+    /// The signature algorithm to be named in the `SignerInfo`.
     fn algorithm(&self) -> ContentSignatureAlgorithm;
 
     /// A signature over `message`, which is not hashed yet; none when the key cannot be used now.
@@ -49,7 +49,8 @@ impl ContentSigner {
         self.sign_with(content, &[], now)
     }
 
-    /// The same with more signed attributes: the content of each name's OBJECT IDENTIFIER, and its value in DER.
+    /// Signs `content` as [`ContentSigner::sign`] does, with more signed attributes: for each the content of its OBJECT
+    /// IDENTIFIER and its value in DER. SCEP needs them (RFC 8894 section 3.2.1).
     pub(crate) fn sign_with(
         &self,
         content: &[u8],

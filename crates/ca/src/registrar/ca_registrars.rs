@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct RegistrarStore {
-    /// Oldest first.
+    /// All registrars that still have a valid certificate, the oldest first.
     known: RwLock<Vec<Arc<Registrar>>>,
     /// One is made at a time; when the last attempt failed.
     making: Mutex<Option<Timestamp>>,

@@ -73,7 +73,8 @@ impl ReplyAttributes {
         Self(said)
     }
 
-    /// As the signer takes them, with what a failure has besides.
+    /// The attributes in the shape that [`ContentSigner::sign_with`](crate::pkcs7::ContentSigner) takes, followed by
+    /// `more`, which only a failure has.
     pub(super) fn list<'a>(&'a self, more: &'a [(Vec<u8>, Vec<u8>)]) -> Vec<(&'a [u8], Vec<u8>)> {
         self.0.iter().chain(more).map(|(name, value)| (name.as_slice(), value.clone())).collect()
     }

@@ -7,7 +7,7 @@ use crate::registrar::Registrar;
 use tegata_core::entropy::bytes;
 use tegata_core::{Entropy, Timestamp};
 
-/// A `CertRep`.
+/// What a `CertRep` says of a request (RFC 8894 section 3.3).
 #[derive(Debug)]
 pub enum CertRep<'a> {
     /// Here it is: only for whoever holds the key that signed the request.
@@ -21,7 +21,7 @@ pub enum CertRep<'a> {
 /// What was asked for.
 #[derive(Debug)]
 pub enum GrantedContent<'a> {
-    /// A certificate, DER.
+    /// A certificate in DER.
     Certificate(&'a [u8]),
     /// A revocation list, DER.
     Crl(&'a [u8]),

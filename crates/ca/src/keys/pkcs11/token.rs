@@ -50,7 +50,7 @@ impl Pkcs11Token {
         Ok(token)
     }
 
-    /// Its label.
+    /// The token's label, by which the configuration names it.
     pub fn label(&self) -> &str {
         &self.label
     }
