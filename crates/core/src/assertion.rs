@@ -22,7 +22,7 @@ pub struct AssertionClaims<'a> {
     pub aud: &'a str,
     /// When the gate checked the request.
     pub iat: i64,
-    /// [`ASSERTION_LIFETIME`] later.
+    /// When it expires: [`ASSERTION_LIFETIME`] after `iat`, in seconds since the epoch.
     pub exp: i64,
     /// Another one for each request.
     pub jti: &'a str,

@@ -55,7 +55,7 @@ impl Serial {
         &self.bytes[..usize::from(self.length)]
     }
 
-    /// The same with zeros after it up to [`Serial::LONGEST`], to be copied at a length known beforehand.
+    /// The content bytes followed by zeros up to [`Serial::LONGEST`], for copies whose length is known at compile time.
     pub fn padded(&self) -> &[u8; Self::LONGEST] {
         &self.bytes
     }
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Serial {
 pub enum CertificateState {
     /// Serial and intended bytes are recorded; the key may have signed, or not.
     Reserved,
-    /// Signed and recorded.
+    /// It was signed and recorded, and may be used while it is valid.
     Issued,
     /// The device said that it has it.
     Delivered,
@@ -117,7 +117,7 @@ pub enum CertificateState {
     Retiring,
     /// Its grace has ended: the planned end of an old generation.
     Retired,
-    /// Taken back.
+    /// It was revoked, which is final.
     Revoked,
 }
 
@@ -145,7 +145,7 @@ text_form! {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationReason {
-    /// No reason given.
+    /// The operator gave no reason.
     #[default]
     Unspecified,
     /// The key may be in other hands: lost, stolen, copied.
@@ -162,7 +162,7 @@ pub enum RevocationReason {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Yes.
+    /// It may be used.
     Good,
     /// Never issued to its end: the ledger has no signed bytes.
     Unissued,

@@ -28,7 +28,7 @@ pub struct AccessClaims {
     pub client_id: String,
     /// When it was issued.
     pub iat: i64,
-    /// When it ends.
+    /// When the token expires, in seconds since the epoch.
     pub exp: i64,
     /// Its name: 128 random bits.
     pub jti: String,
@@ -38,7 +38,7 @@ pub struct AccessClaims {
     pub tenant: TenantId,
     /// The store the device stands in.
     pub site: SiteId,
-    /// The device.
+    /// The device that the token was issued to.
     pub device: DeviceId,
     /// Which certificate of the device.
     pub generation: u32,
@@ -57,7 +57,7 @@ pub struct AccessClaims {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActorClaim {
-    /// `device:{id}`.
+    /// The device as `device:{id}`.
     pub sub: String,
 }
 

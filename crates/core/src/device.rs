@@ -23,11 +23,11 @@ pub enum Role {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceState {
-    /// In use.
+    /// The device may authenticate.
     Active,
     /// Stopped for now; can be resumed.
     Suspended,
-    /// Stopped for ever.
+    /// It is revoked, which is final.
     Revoked,
     /// Laid aside as planned.
     Retired,
@@ -60,7 +60,7 @@ impl DeviceState {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
-    /// In use.
+    /// Its devices may authenticate.
     #[default]
     Active,
     /// Stopped for now: none of its devices is accepted, and none receives a certificate.
@@ -83,7 +83,7 @@ macro_rules! text_form {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// From that word.
+            /// Reads the word that [`Self::word`] writes; `None` for any other text.
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }

@@ -53,7 +53,7 @@ pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The same, at the end of a text.
+/// Appends the base64url text of `bytes` to `text`, without padding and without an allocation of its own.
 pub fn push_base64url(text: &mut String, bytes: &[u8]) {
     URL_SAFE_NO_PAD.encode_string(bytes, text);
 }

@@ -33,11 +33,11 @@ pub const FEED: &str = "tegata-feed+jwt";
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Denial {
-    /// Reversible.
+    /// The operator may lift this denial.
     Suspended,
-    /// For ever.
+    /// The denial is permanent, after a loss or a mistake.
     Revoked,
-    /// As planned.
+    /// The denial is permanent and planned: the device went out of use.
     Retired,
 }
 
@@ -57,42 +57,42 @@ impl From<Denial> for DeviceState {
 pub enum Change {
     /// The device with all its certificates, tokens and connections is refused.
     DeviceDenied {
-        /// The device.
+        /// The device that is refused from now on.
         device: DeviceId,
-        /// Why.
+        /// Why it is refused.
         reason: Denial,
     },
     /// The device is accepted again.
     DeviceAllowed {
-        /// The device.
+        /// The device that may authenticate again.
         device: DeviceId,
     },
     /// One certificate is refused, with the tokens bound to it.
     CertificateDenied {
-        /// The certificate.
+        /// The certificate that is refused from now on.
         thumbprint: Thumbprint,
-        /// Why.
+        /// Why it is refused.
         reason: Denial,
         /// Its last second of validity: afterwards nobody need remember.
         until: Timestamp,
     },
     /// One access token is refused.
     TokenDenied {
-        /// Its `jti`.
+        /// The `jti` of the refused access token.
         jti: String,
         /// Its expiry: afterwards nobody need remember.
         until: Timestamp,
     },
     /// All devices of the tenant are refused, with their certificates, tokens and connections. Its gates are not.
     TenantDenied {
-        /// The tenant.
+        /// The tenant whose devices are refused from now on.
         tenant: TenantId,
-        /// Why.
+        /// Why they are refused.
         reason: Denial,
     },
     /// The tenant's devices are accepted again, but for those denied for themselves.
     TenantAllowed {
-        /// The tenant.
+        /// The tenant whose devices may authenticate again.
         tenant: TenantId,
     },
     /// Access tokens of a device or of all devices of a tenant are refused by their age: a device is signed out, and may
@@ -103,10 +103,10 @@ pub enum Change {
 /// Tokens whose `iat` is earlier than a moment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokensBefore {
-    /// Whose.
+    /// The device or person whose tokens are meant.
     #[serde(flatten)]
     pub of: TokenHolder,
-    /// The moment.
+    /// Tokens that were issued before this moment are refused.
     pub issued_before: Timestamp,
     /// When the last of them has expired: afterwards nobody need remember.
     pub until: Timestamp,
@@ -116,7 +116,7 @@ pub struct TokensBefore {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenHolder {
-    /// One device's.
+    /// All access tokens of one device.
     Device(DeviceId),
     /// Those of all devices of a tenant.
     Tenant(TenantId),
@@ -129,7 +129,7 @@ pub struct Event {
     pub seq: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// What changed.
+    /// The one change that this event reports.
     #[serde(flatten)]
     pub change: Change,
 }
@@ -148,7 +148,7 @@ pub struct Snapshot {
     pub certificates: DenialRecords,
     /// Denied tokens with their expiry.
     pub tokens: Vec<(String, Timestamp)>,
-    /// Denied tenants.
+    /// The tenants whose devices are refused, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<(TenantId, Denial)>,
     /// Tokens denied by their age.
@@ -160,13 +160,13 @@ pub struct Snapshot {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum FeedMessage {
-    /// Everything so far.
+    /// Everything that is denied at the beginning of a connection.
     Snapshot(Snapshot),
-    /// The next change.
+    /// The change that follows the snapshot or the last event.
     Event(Event),
     /// Nothing new: `seq` is still the last event.
     Heartbeat {
-        /// The last event.
+        /// The number of the last event that was sent.
         seq: u64,
         /// When this was said.
         at: Timestamp,
@@ -176,9 +176,9 @@ pub enum FeedMessage {
 /// The claims of a feed JWS: whose feed it is, and the message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct FeedClaims {
-    /// The issuer's URL.
+    /// The issuer identifier of the server that signed the message.
     pub iss: String,
-    /// The message.
+    /// What the server reports.
     #[serde(flatten)]
     pub message: FeedMessage,
 }

@@ -27,7 +27,7 @@ pub struct ProductLink {
 /// What pages say to the staff of a site beyond what they say to everybody.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Guidance {
-    /// Whom to call.
+    /// Whom a person at a device may call.
     pub contact: Option<Contact>,
     /// Where to go on.
     pub product: Option<ProductLink>,
@@ -83,7 +83,7 @@ impl Contact {
 }
 
 impl ProductLink {
-    /// Checks both.
+    /// Checks that the name can be shown and that the address is an `https` URL.
     ///
     /// # Errors
     /// [`UnfitGuidance`] says which of them cannot be shown.
@@ -99,7 +99,7 @@ impl ProductLink {
         &self.name
     }
 
-    /// Where it is.
+    /// The `https` URL behind the name.
     pub fn url(&self) -> &str {
         &self.url
     }

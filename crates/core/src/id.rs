@@ -30,12 +30,12 @@ macro_rules! identifier {
                 is_base32(text, LENGTH).then(|| Self(text.into()))
             }
 
-            /// Its text.
+            /// The identifier as 26 characters of base 32.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Its 128 bits.
+            /// The 128 bits that the text encodes.
             pub fn bits(&self) -> [u8; 16] {
                 base32_bits(&self.0)
             }
@@ -92,7 +92,7 @@ identifier! {
     KittingId;
     /// A list of invitations that a registered client sent.
     InvitationListId;
-    /// An issuing CA.
+    /// Identifies one issuing CA of an installation.
     IssuerId;
     /// A family of refresh tokens: all that one grant has become.
     FamilyId;
@@ -144,7 +144,7 @@ impl Installation {
         .then(|| Self(text.into()))
     }
 
-    /// Its text.
+    /// The name as the configuration spells it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -163,7 +163,7 @@ impl<'de> Deserialize<'de> for Installation {
 pub struct InvitationCode(Zeroizing<String>);
 
 impl InvitationCode {
-    /// A new code.
+    /// Draws a new code from `entropy`.
     pub fn random(entropy: &dyn Entropy) -> Self {
         Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// The one algorithm.
+/// The only algorithm that is signed with or accepted (RFC 7518 section 3.4).
 const ALGORITHM: &str = "ES256";
 
 /// The longest text [`KeySet::verify`] looks at, in bytes.
@@ -59,7 +59,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// From PKCS#8 DER.
+    /// Reads a private key from PKCS#8 DER.
     ///
     /// # Errors
     /// [`JwkError`] unless it is a P-256 private key with its public half.
@@ -81,14 +81,14 @@ impl SigningKey {
             .map_err(|_| JwkError)
     }
 
-    /// The same key under a name that others know it by.
+    /// Gives the key another `kid`, for a key that others have published under a name of their own.
     #[must_use]
     pub fn named(mut self, kid: String) -> Self {
         self.public.kid = kid;
         self
     }
 
-    /// The public half.
+    /// The public key, with the `kid` that goes into headers.
     pub fn public(&self) -> &VerifyingKey {
         &self.public
     }
@@ -125,14 +125,14 @@ impl VerifyingKey {
             .then(|| Self { kid: jwk_thumbprint(point), point: point.to_vec() })
     }
 
-    /// The same key under a name that others know it by.
+    /// Gives the key another `kid`, for a key that others have published under a name of their own.
     #[must_use]
     pub fn named(mut self, kid: String) -> Self {
         self.kid = kid;
         self
     }
 
-    /// The key's name.
+    /// The `kid` by which headers name this key.
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -234,7 +234,8 @@ impl KeySet {
         self.verify_up_to(text, typ, MAX_LENGTH)
     }
 
-    /// As [`KeySet::verify`], for texts of at most `longest` bytes from a peer known by other means.
+    /// The payload of a token signed as `typ` by a key of this set, at most `longest` bytes long. A longer limit than
+    /// [`MAX_LENGTH`] is only for peers that are authenticated by other means.
     ///
     /// # Errors
     /// [`JwsError`] says which check failed first.

@@ -63,7 +63,7 @@ impl KeyId {
         Self::of_public_key(&rest[..rest.len() - after.len()])
     }
 
-    /// As it is stored.
+    /// The 32 bytes under which the ledger stores it.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -102,7 +102,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     first(der).filter(|((found, _), _)| *found == tag).map(|((_, content), rest)| (content, rest))
 }
 
-/// Tag and content.
+/// The tag of an element and its content.
 type DerElement<'a> = (u8, &'a [u8]);
 
 /// The first element, and what comes after it.

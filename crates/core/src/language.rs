@@ -9,7 +9,7 @@ pub enum Language {
     /// Japanese, the language of the staff.
     #[default]
     Ja,
-    /// English.
+    /// English, for readers who do not prefer Japanese.
     En,
 }
 

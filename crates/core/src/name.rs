@@ -80,7 +80,7 @@ impl Name {
         Ok(Self(name))
     }
 
-    /// As it is shown.
+    /// The name as it is shown to people.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -127,7 +127,7 @@ pub fn is_same(one: &str, other: &str) -> bool {
 pub enum NotOne {
     /// Nothing is called so.
     None,
-    /// Several things are.
+    /// More than one thing has this name.
     Several,
 }
 

@@ -32,7 +32,7 @@ impl Network {
         }
     }
 
-    /// The machine itself.
+    /// The loopback networks of IPv4 and IPv6: the host itself.
     pub fn loopback() -> Vec<Self> {
         vec![IpAddr::V4(Ipv4Addr::LOCALHOST).into(), IpAddr::V6(Ipv6Addr::LOCALHOST).into()]
     }

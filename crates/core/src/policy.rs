@@ -36,7 +36,7 @@ pub struct EnrollmentPolicy {
     /// From where they may come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub networks: Option<Vec<Network>>,
-    /// When.
+    /// The hours in which devices may enroll; at any time if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hours: Option<OpeningHours>,
     /// Whether somebody has to approve of each.
@@ -47,7 +47,7 @@ pub struct EnrollmentPolicy {
 /// The rules of a site with those of its tenant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct EffectivePolicy {
-    /// The ceiling.
+    /// The tenant's rules, which no site may loosen.
     pub tenant: EnrollmentPolicy,
     /// What the site asks beyond it.
     pub site: EnrollmentPolicy,
@@ -60,7 +60,7 @@ pub struct EnrollmentAttempt {
     pub platform: Platform,
     /// From where the connection comes. `None` where that is not known, as behind a proxy: no network has it.
     pub address: Option<IpAddr>,
-    /// When.
+    /// When the device tries to enroll.
     pub at: Timestamp,
 }
 

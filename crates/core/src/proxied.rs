@@ -84,7 +84,8 @@ impl HeaderSource {
         if peer.is_some_and(|peer| self.trusts(peer)) { self.read(values) } else { Ok(None) }
     }
 
-    /// The same where the peer is known to be a proxy by other means than its address.
+    /// What the headers tell of the client's certificate, where the peer is known to be a proxy by other means than its
+    /// address.
     ///
     /// # Errors
     /// As [`Self::told`].

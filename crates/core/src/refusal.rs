@@ -21,7 +21,7 @@ macro_rules! refusals {
                 match self { $(Self::$name => $code),* }
             }
 
-            /// The HTTP status.
+            /// The HTTP status of a response that reports it.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status),* }
             }
@@ -40,7 +40,7 @@ macro_rules! refusals {
                 }
             }
 
-            /// From its code.
+            /// The refusal that has this code; `None` for a code of no known refusal.
             pub fn from_code(code: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|refusal| refusal.code() == code)
             }

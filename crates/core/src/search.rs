@@ -26,7 +26,7 @@ pub struct Search {
 #[derive(Clone, Debug)]
 struct Word {
     key: String,
-    /// As it would stand in a number: digits and letters alone.
+    /// The word as it would stand in an identifier: its digits and letters alone.
     number: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Search {
         self.words.is_empty()
     }
 
-    /// Prepares a place.
+    /// Prepares the names of a tenant and site to be searched in many devices.
     pub fn at(&self, tenant: &str, site: &str) -> SearchedPlace {
         let (tenant, site) = (search_key(tenant), search_key(site));
         let names = [tenant.as_str(), site.as_str()];

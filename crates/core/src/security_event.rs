@@ -52,7 +52,7 @@ impl EventType {
         }
     }
 
-    /// Its short name.
+    /// The short name of the event type in the configuration and the log.
     pub const fn word(self) -> &'static str {
         match self {
             Self::SessionRevoked => "session-revoked",
@@ -73,15 +73,16 @@ impl EventType {
 /// The claims of a token with one event. Times are seconds since the epoch.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct SecurityEvent {
-    /// The issuer's URL.
+    /// The issuer identifier of the transmitter.
     pub iss: String,
-    /// The same whenever the event is sent to this receiver, so that it knows a repetition.
+    /// Identifies the event for this receiver. It does not change when the event is delivered again, so that a
+    /// repetition is recognized.
     pub jti: String,
     /// When it was signed.
     pub iat: i64,
-    /// The receiver.
+    /// The receiver that the token is meant for.
     pub aud: String,
-    /// The same for all events of one change.
+    /// Identifies the change in the ledger that this event and others report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub txn: Option<String>,
     /// Whom it is about.
@@ -96,29 +97,29 @@ pub struct SecurityEvent {
 pub enum SubjectIdentifier {
     /// A name that only the issuer can read.
     Opaque {
-        /// The name.
+        /// The issuer's identifier of the subject.
         id: String,
     },
-    /// As in the tokens of a device.
+    /// The subject of a device's access tokens (RFC 9493 section 3.2.3).
     IssSub {
-        /// The issuer.
+        /// The issuer identifier that the tokens carry.
         iss: String,
-        /// `device:{id}`.
+        /// The device as `device:{id}`.
         sub: String,
     },
-    /// One access token.
+    /// One access token by its `jti`.
     JwtId {
-        /// The issuer.
+        /// The issuer identifier that the token carries.
         iss: String,
-        /// Its name.
+        /// The `jti` of the token.
         jti: String,
     },
     /// A device of a tenant, or all devices of one.
     Complex {
-        /// The device.
+        /// The device that the event concerns.
         #[serde(skip_serializing_if = "Option::is_none")]
         device: Option<Box<SubjectIdentifier>>,
-        /// The tenant.
+        /// The tenant that the device belongs to.
         #[serde(skip_serializing_if = "Option::is_none")]
         tenant: Option<Box<SubjectIdentifier>>,
     },
@@ -144,13 +145,13 @@ fn opaque(tenant: &TenantId) -> SubjectIdentifier {
 /// Whom a change is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventSubject<'a> {
-    /// A device.
+    /// One device with all its certificates and tokens.
     Device(&'a DeviceId),
-    /// A tenant's devices.
+    /// All devices of one tenant.
     Tenant(&'a TenantId),
-    /// A certificate.
+    /// One certificate by its thumbprint.
     Certificate(&'a Thumbprint),
-    /// An access token.
+    /// One access token by its `jti`.
     Token(&'a str),
 }
 

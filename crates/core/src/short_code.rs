@@ -19,7 +19,7 @@ const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 pub struct ShortCode(Zeroizing<String>);
 
 impl ShortCode {
-    /// A new code.
+    /// Draws a new code from `entropy`.
     pub fn random(entropy: &dyn Entropy) -> Self {
         Self(Zeroizing::new(base32(&bytes::<5>(entropy))))
     }
@@ -42,7 +42,7 @@ impl ShortCode {
         is_base32(&code, LENGTH).then_some(Self(code))
     }
 
-    /// As it is read out and written down: `7K3Q-9FMX`.
+    /// The code as people read it out and write it down: `7K3Q-9FMX`.
     pub fn reveal(&self) -> Zeroizing<String> {
         let code = self.0.to_ascii_uppercase();
         Zeroizing::new(format!("{}-{}", &code[..LENGTH / 2], &code[LENGTH / 2..]))

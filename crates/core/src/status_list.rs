@@ -76,7 +76,7 @@ impl Default for StatusEntries {
 }
 
 impl StatusEntries {
-    /// The packed bytes.
+    /// The statuses packed several to a byte as the draft prescribes, before compression.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -113,14 +113,14 @@ const fn shift(index: u32) -> u32 {
 /// The reference in a token's `status` claim (section 6.2 of the draft).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StatusClaim {
-    /// Where to look.
+    /// Where a verifier finds the status.
     pub status_list: ListEntry,
 }
 
 /// An entry of a list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ListEntry {
-    /// Its index.
+    /// The index of the entry in that list.
     pub idx: u32,
     /// The list's address, which is the `sub` in the list.
     pub uri: String,
@@ -177,7 +177,7 @@ impl ListLayout {
         self.shuffle.index(offset)
     }
 
-    /// All decoys.
+    /// The indices of all decoys, which belong to no token.
     pub fn decoys(&self) -> impl Iterator<Item = u32> + '_ {
         (PLACES..LENGTH).map(|number| self.shuffle.index(number))
     }

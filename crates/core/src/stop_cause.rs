@@ -11,7 +11,7 @@ macro_rules! causes {
         pub enum StopCause { $($(#[$doc])* $name),* }
 
         impl StopCause {
-            /// All of them.
+            /// All causes, in the order in which they are offered.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
             /// The word in the ledger.

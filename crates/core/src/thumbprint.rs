@@ -26,7 +26,7 @@ impl Thumbprint {
         Self::from_slice(&from_base64url(text)?)
     }
 
-    /// The 32 bytes.
+    /// The 32 bytes of the SHA-256 digest.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -16,7 +16,7 @@ pub const CLOCKS_APART: Duration = Duration::from_secs(10);
 
 /// Whoever may ask what time it is: the program and the doors of the house, nobody inside.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// The current time by this clock.
     fn now(&self) -> Timestamp;
 }
 
@@ -41,7 +41,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The same time without its fraction of a second: what a certificate can express.
+    /// This time without its fraction of a second, which certificates cannot express.
     #[must_use]
     pub const fn whole_second(self) -> Self {
         Self::from_seconds(self.seconds())
@@ -87,14 +87,15 @@ impl Timestamp {
         i64::try_from(since.as_secs()).ok().map(Self::from_seconds)
     }
 
-    /// As HTTP writes it, in whole seconds; times outside the years 1970 to 9999 are clamped.
+    /// The time as an HTTP date, in whole seconds (RFC 9110 section 5.6.7). Times outside the years 1970 to 9999 are
+    /// clamped.
     pub fn http_date(self) -> String {
         let seconds = self.seconds().clamp(0, LAST_SECOND).unsigned_abs();
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }
 
-/// 9999-12-31T23:59:59Z.
+/// 9999-12-31T23:59:59Z in seconds since the epoch, the last date that HTTP and X.509 can write.
 const LAST_SECOND: i64 = 253_402_300_799;
 
 fn millis(duration: Duration) -> i64 {

@@ -9,12 +9,12 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// `http` or `https`.
+/// The scheme of a URL: `http` or `https`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Scheme {
-    /// Without TLS.
+    /// `http`, without any encryption.
     Http,
-    /// With TLS.
+    /// `https`, which is HTTP over TLS.
     Https,
 }
 
@@ -53,13 +53,13 @@ pub enum UrlError {
         "it needs a host after the two slashes: a name of letters, digits, hyphens and dots, or an address"
     )]
     Host,
-    /// Not ASCII.
+    /// The host has characters outside ASCII.
     #[error(
         "write an international name in its ASCII form, which begins with xn-- (`idn NAME` or `python3 -c \
          \"print('NAME'.encode('idna').decode())\"` shows it)"
     )]
     International,
-    /// `host.`
+    /// The host ends with a dot.
     #[error("leave out the dot at the end of the host: browsers and certificates tell the two apart")]
     FinalDot,
     /// Numbers that are not four, or an IPv6 address that does not read as one.
@@ -71,10 +71,10 @@ pub enum UrlError {
     /// Something after the host of an origin.
     #[error("nothing may follow host and port: Tegata needs a host name or a port of its own, not a path")]
     Path,
-    /// `?…`
+    /// The URL has a query.
     #[error("a query, from the ? on, is not taken here")]
     Query,
-    /// `#…`
+    /// The URL has a fragment.
     #[error("a fragment, from the # on, is not taken: it never reaches a server")]
     Fragment,
     /// Characters that no URL has.
@@ -128,7 +128,7 @@ impl HttpOrigin {
         Self { port, ..self }
     }
 
-    /// `http` or `https`.
+    /// The scheme, which says whether TLS is used.
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }

@@ -116,8 +116,9 @@ impl Denials {
         self.denial_within(None, device, thumbprint)
     }
 
-    /// As [`Denials::denial`], with what is said of the whole tenant: what is asked of every request. For a gate there is
-    /// no tenant to name: it goes on when its tenant is stopped.
+    /// Whether and why this certificate of this device is refused, its tenant's suspension included. Servers ask this
+    /// for every request; a gate's own certificate has no tenant to name, since gates go on when their tenant is
+    /// stopped.
     pub fn denial_within(
         &self,
         tenant: Option<&TenantId>,

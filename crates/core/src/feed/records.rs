@@ -30,7 +30,7 @@ const MANY: usize = 1 << 17;
 /// Bytes of a beginning.
 const HEAD: usize = 2;
 
-/// Different beginnings.
+/// The number of different beginnings that keys can have.
 const HEADS: usize = 1 << (8 * HEAD);
 
 /// "For ever" among minutes.
@@ -47,7 +47,7 @@ pub(super) type RecordKey = [u8; KEY];
 pub struct DenialReason(u32);
 
 impl DenialReason {
-    /// For ever.
+    /// A reason that no later event of the feed lifts.
     pub fn ever(why: Denial) -> Self {
         Self::new(why, EVER)
     }
@@ -58,7 +58,7 @@ impl DenialReason {
         Self::new(why, minute.min(EVER))
     }
 
-    /// Why.
+    /// The reason without the mark of its permanence.
     pub fn why(self) -> Denial {
         match self.0 >> 30 {
             1 => Denial::Suspended,
@@ -121,7 +121,7 @@ impl DenialRecords {
         Self::keep(bytes)
     }
 
-    /// How many.
+    /// How many records there are.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.width()
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub struct ForeignText {
     /// Its `typ`, without `application/`, in lower case.
     pub typ: Option<String>,
-    /// What was signed.
+    /// The payload that the signature covers, decoded.
     pub payload: Vec<u8>,
 }
 

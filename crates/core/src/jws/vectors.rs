@@ -25,7 +25,8 @@ fn every_published_attack_on_es256_is_refused_and_every_good_signature_accepted(
     assert!(seen[&true] > 80 && seen[&false] > 100, "{seen:?}");
 }
 
-/// The same keys and messages with signatures in DER: none of them is r and s of 32 bytes each.
+/// A signature in DER is never accepted, even over the right message by the right key: JWS wants r and s of 32 bytes
+/// each (RFC 7518 section 3.4).
 #[test]
 fn a_signature_in_der_is_none_however_good() {
     let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();

@@ -16,10 +16,10 @@ const EPOCH: i64 = 3;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpeningHours {
-    /// By which clock.
+    /// The offset from UTC in which the windows are written.
     #[serde(default)]
     pub zone: FixedOffset,
-    /// When.
+    /// When enrollment is open; at any other time it is closed.
     pub windows: Vec<WeeklyWindow>,
 }
 
@@ -112,7 +112,7 @@ impl WeeklyWindow {
 }
 
 impl Weekdays {
-    /// All of them.
+    /// Every day of the week.
     pub const ALL: Self = Self(0b111_1111);
 
     const NAMES: [&str; WEEK as usize] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

@@ -8,17 +8,17 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
-    /// A Windows PC.
+    /// A PC with Windows.
     Windows,
-    /// A Mac.
+    /// A Mac with macOS.
     Macos,
     /// An iPhone or iPad.
     Ios,
     /// An Android phone or tablet.
     Android,
-    /// A Chromebook.
+    /// A Chromebook of any maker.
     Chromeos,
-    /// A Linux machine.
+    /// A computer with another Linux.
     Linux,
     /// An iPhone, iPad or Mac that does not say which: so they come to ACME and SCEP by a profile.
     Apple,

@@ -7,7 +7,7 @@
 use super::statement::ProxiedCertificate;
 use super::{text, xfcc};
 
-/// One form.
+/// How one header writes a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HeaderEncoding {
     /// URL-escaped PEM of the leaf: `$ssl_client_escaped_cert` of nginx, and what an AWS load balancer

@@ -84,7 +84,7 @@ fn quoted(rest: &mut Peekable<Chars>) -> Option<String> {
     }
 }
 
-/// 64 hexadecimal digits.
+/// Reads a `Hash`: the SHA-256 thumbprint as 64 hexadecimal digits.
 fn sha256(text: &str) -> Option<Thumbprint> {
     if text.len() != 64 {
         return None;

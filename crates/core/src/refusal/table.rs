@@ -29,12 +29,12 @@ refusals! {
         ja: "証明書の有効期間がまだ始まっていません", "端末の日付と時刻を確かめてください。";
         en: "The certificate is not valid yet", "Check the date and time of this device.";
     }
-    /// Revoked for ever.
+    /// The certificate is revoked for good.
     CertificateRevoked "C-06" 401 {
         ja: "この端末の証明書は失効しています", "管理者により停止されました。心当たりがないときは、コードを添えて管理者へご連絡ください。";
         en: "The certificate of this device has been revoked", "An administrator stopped it. If that surprises you, tell your administrator this code.";
     }
-    /// Suspended for now.
+    /// The device is suspended, which may be lifted.
     DeviceSuspended "C-07" 401 {
         ja: "この端末は一時停止中です", "管理者が停止を解除すると、同じ証明書のまま使えます。";
         en: "This device is suspended", "Once your administrator resumes it, the same certificate works again.";
@@ -66,7 +66,7 @@ refusals! {
     }
 
     // I: Invitations, kitting codes (from 30) and lists of invitations (from 20).
-    /// No such invitation.
+    /// No invitation has this code.
     InvitationUnknown "I-01" 404 {
         ja: "招待が見つかりません", "リンクが途中で切れていないか確かめてください。それでも解決しないときは、管理者に新しい招待を依頼してください。";
         en: "There is no such invitation", "Check that the link is complete; if it is, ask for a new invitation.";
@@ -278,7 +278,7 @@ refusals! {
         ja: "送られた内容が大きすぎます", "64 KiB 以内にしてください。";
         en: "The request is too large", "Send at most 64 KiB.";
     }
-    /// No such page.
+    /// The listener has no such path.
     NotFound "R-03" 404 {
         ja: "ページが見つかりません", "アドレスを確かめてください。";
         en: "There is no such page", "Check the address.";

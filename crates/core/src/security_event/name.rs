@@ -9,7 +9,7 @@ pub enum EventName {
     Change {
         /// Its number in the feed.
         seq: u64,
-        /// Which word.
+        /// The type of the change.
         kind: EventType,
     },
     /// A certificate was issued.

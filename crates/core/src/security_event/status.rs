@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamStatus {
-    /// Events are told.
+    /// Events are delivered to the receiver.
     #[default]
     Enabled,
-    /// Events are held.
+    /// Events are held until the stream is enabled again.
     Paused,
-    /// Events are dropped.
+    /// Events are dropped: the receiver never gets those that happen now.
     Disabled,
 }
 
 impl StreamStatus {
-    /// Its word.
+    /// The word that SSF uses for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
@@ -25,7 +25,7 @@ impl StreamStatus {
         }
     }
 
-    /// From its word.
+    /// Reads the word that SSF uses; `None` for any other.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Enabled, Self::Paused, Self::Disabled].into_iter().find(|status| status.word() == word)
     }
