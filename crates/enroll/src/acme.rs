@@ -70,7 +70,7 @@ impl AcmeServer {
         signed.nothing()
     }
 
-    /// The same server, for somebody.
+    /// This server with the sender of `request` as its requester, by whom rate limits and rules are decided.
     fn serving(mut self, request: &Request) -> Self {
         self.service = self.service.serving(Requester::of(request.extensions(), request.headers()));
         self
@@ -199,7 +199,7 @@ fn in_acmes_words(response: Response) -> Response {
     written
 }
 
-/// `POST {portal}/api/v1/invitations/acme`.
+/// The body of `POST {portal}/api/v1/invitations/acme`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AcmeBindingRequest {

@@ -48,13 +48,13 @@ pub(crate) struct OpenInvitationResponse {
     qr: String,
     /// Shows how far the device is, for whoever waits.
     progress: String,
-    /// Whom to call.
+    /// Whom a person at the device may call.
     contact: Option<Contact>,
     /// Where to go on once the certificate works.
     product: Option<ProductLink>,
 }
 
-/// `POST {portal}/api/v1/enrollments`.
+/// The body of `POST {portal}/api/v1/enrollments`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnrollmentRequest {
@@ -67,7 +67,7 @@ pub(crate) struct EnrollmentRequest {
     replace: bool,
 }
 
-/// `POST {device}/api/v1/renewals`.
+/// The body of `POST {device}/api/v1/renewals`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenewalRequest {
@@ -90,7 +90,7 @@ pub(crate) struct RenewalResponse {
     token_error: Option<Value>,
 }
 
-/// `POST {portal}/api/v1/deliveries`.
+/// The body of `POST {portal}/api/v1/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InvitedDeliveryRequest {
@@ -100,7 +100,7 @@ pub(crate) struct InvitedDeliveryRequest {
     thumbprint: String,
 }
 
-/// `POST {device}/api/v1/deliveries`.
+/// The body of `POST {device}/api/v1/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliveryRequest {

@@ -64,7 +64,7 @@ struct ProblemView {
     now: String,
 }
 
-/// `GET {device}/`.
+/// Serves `GET {device}/`, the page on which a device sees its own certificate.
 pub(crate) async fn get(
     State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,

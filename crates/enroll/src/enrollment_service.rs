@@ -76,28 +76,28 @@ impl EnrollmentService {
         }
     }
 
-    /// The same desk in a house where profiles may lead to SCEP.
+    /// Says whether this installation serves SCEP, so that configuration profiles may lead to it.
     #[must_use]
     pub fn beside_scep(mut self, scep: bool) -> Self {
         self.scep = scep;
         self
     }
 
-    /// The same desk, with whom to call where neither site nor tenant says so.
+    /// Sets the contact that is shown where neither site nor tenant has one.
     #[must_use]
     pub fn with_contact(mut self, contact: Option<Contact>) -> Self {
         self.contact = contact;
         self
     }
 
-    /// The same desk, where a renewed certificate may come with a token.
+    /// Sets where a renewal may get an access token along with its certificate.
     #[must_use]
     pub fn with_tokens(mut self, tokens: Arc<dyn RenewalTokens>) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
-    /// The same desk, for somebody.
+    /// This service with another requester, by whom rate limits and rules are decided.
     pub(crate) fn serving(mut self, requester: Requester) -> Self {
         self.requester = requester;
         self
@@ -207,7 +207,7 @@ impl EnrollmentService {
         self.note_refusal("certificate.refused", actor, device, refusal, now).await
     }
 
-    /// The same for whatever else was refused.
+    /// Records the refusal of any other action in the audit log, and gives it back.
     pub(crate) async fn note_refusal(
         &self,
         action: &'static str,

@@ -30,7 +30,7 @@ pub(crate) struct CodeGuesses {
 }
 
 impl Default for CodeGuesses {
-    /// For short codes.
+    /// The limits for short codes, which are easier to guess than links.
     fn default() -> Self {
         Self::limited(PER_ADDRESS, IN_ALL)
     }

@@ -55,7 +55,7 @@ struct OpenKittingResponse {
     /// The page where a device sees its own certificate, as an SVG: for the label on the device. No secret.
     device_page_qr: String,
     devices: Vec<KittedDeviceView>,
-    /// Whom to call.
+    /// Whom a person at the device may call.
     contact: Option<Contact>,
 }
 
@@ -75,7 +75,7 @@ struct KittedDeviceView {
     at: Timestamp,
 }
 
-/// `POST {portal}/api/v1/kitting/enrollments`.
+/// The body of `POST {portal}/api/v1/kitting/enrollments`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KittingEnrollmentRequest {
@@ -98,7 +98,7 @@ struct KittingEnrollmentResponse {
     taken: u32,
 }
 
-/// `POST {portal}/api/v1/kitting/deliveries`.
+/// The body of `POST {portal}/api/v1/kitting/deliveries`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KittingDeliveryRequest {

@@ -18,7 +18,7 @@ pub(crate) struct InvitationProgressRequest {
     ticket: String,
 }
 
-/// `POST {device}/api/v1/renewals/progress`.
+/// The body of `POST {device}/api/v1/renewals/progress`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenewalProgressRequest {

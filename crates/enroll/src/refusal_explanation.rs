@@ -21,7 +21,7 @@ pub(crate) struct RefusalExplanation {
     pub(crate) facts: Vec<CertificateFact>,
     /// What was said when it was stopped for ever.
     pub(crate) cause: Option<StopCause>,
-    /// Whom to call.
+    /// Whom a person at the device may call.
     pub(crate) contact: Option<Contact>,
 }
 

@@ -25,6 +25,6 @@ pub type RenewalTokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, Valu
 pub struct RenewalTokenRequest {
     /// The product (RFC 8707). Without it, the default one.
     pub resource: Option<String>,
-    /// As RFC 6749 section 3.3 has it.
+    /// The scope that is asked for, separated by spaces (RFC 6749 section 3.3).
     pub scope: Option<String>,
 }

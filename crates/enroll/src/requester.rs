@@ -20,7 +20,7 @@ pub(crate) struct Requester {
 }
 
 impl Requester {
-    /// Nothing is known.
+    /// A requester of whom nothing is known, which only the loosest rules admit.
     pub(crate) const UNKNOWN: Self = Self { address: None, platform: Platform::Other };
 
     /// Of a request with these headers, on the connection that these facts are about.
@@ -33,7 +33,7 @@ impl Requester {
         }
     }
 
-    /// The same, once it has said more clearly what it is.
+    /// This requester with the platform that its page or program states, which knows better than its `User-Agent`.
     #[must_use]
     pub(crate) fn calling_itself(self, platform: Option<Platform>) -> Self {
         Self { platform: platform.unwrap_or(self.platform), ..self }

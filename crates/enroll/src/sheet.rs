@@ -8,17 +8,17 @@ use tegata_core::{Contact, Language, Timestamp};
 /// What one sheet says. It is a secret, as the link is.
 #[derive(Clone, Copy, Debug)]
 pub struct InvitationSheet<'a> {
-    /// The store.
+    /// The display name of the store.
     pub site: &'a str,
-    /// The device.
+    /// The label that the device will have.
     pub label: &'a str,
-    /// The invitation's link.
+    /// The invitation link, which is printed as text and as a QR code.
     pub link: &'a str,
     /// Until when the link works.
     pub expires_at: Timestamp,
     /// A short code to type, and until when.
     pub code: Option<(&'a str, Timestamp)>,
-    /// Whom to call.
+    /// Whom a person at the device may call.
     pub contact: Option<&'a Contact>,
 }
 

@@ -49,7 +49,7 @@ struct SiteDeviceView {
     seen: String,
 }
 
-/// `POST {device}/api/v1/loss-reports`.
+/// The body of `POST {device}/api/v1/loss-reports`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LossReportRequest {
@@ -80,7 +80,7 @@ struct LossReceipt {
     proved_at: Option<Timestamp>,
 }
 
-/// `GET {device}/shop`.
+/// Serves `GET {device}/shop`, the page that lists the devices of a site.
 pub(crate) async fn get(
     State(service): State<EnrollmentService>,
     ReaderLanguage(language): ReaderLanguage,

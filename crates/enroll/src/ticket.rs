@@ -16,7 +16,7 @@ use tegata_storage::{Actor, CertificateHolder};
 /// What a ticket is good for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TicketPurpose {
-    /// One certificate.
+    /// The issuance of one certificate.
     Certificate,
     /// To see whether the certificate was issued, and nothing else.
     Progress,
@@ -27,7 +27,7 @@ pub(crate) enum TicketPurpose {
 /// The right that a ticket stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum TicketRight {
-    /// This invitation.
+    /// An invitation that was open when the ticket was given.
     Invitation(InvitationId),
     /// The invitation of this approval, for a key that there was not when somebody approved.
     Approved(ApprovalId),
@@ -100,7 +100,8 @@ impl EnrollmentService {
         Ok(Some(ticket))
     }
 
-    /// The same, whether it is still good or not: for whoever came in time and was kept waiting.
+    /// The content of a ticket whose tag is right, even if its time is over: for requesters who came in time and were
+    /// kept waiting.
     pub(crate) async fn authentic_ticket(
         &self,
         purpose: TicketPurpose,

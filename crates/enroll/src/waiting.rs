@@ -33,7 +33,7 @@ struct ApprovalPendingResponse {
     /// What somebody reads out to whoever approves.
     number: String,
     expires_at: Timestamp,
-    /// Seconds.
+    /// When to ask again, in seconds.
     retry_after: u64,
 }
 

@@ -45,7 +45,7 @@ struct KeyChangeRequest {
 struct AccountObject {
     status: &'static str,
     orders: String,
-    /// As it was sent (RFC 8555 section 7.3.4).
+    /// The external account binding, byte for byte as the client sent it (RFC 8555 section 7.3.4).
     #[serde(skip_serializing_if = "Option::is_none")]
     external_account_binding: Option<Value>,
 }

@@ -31,17 +31,14 @@ impl<'a> CborItem<'a> {
         found.next().is_none().then_some(value)
     }
 
-    /// Its bytes.
     pub(super) fn bytes(&self) -> Option<&'a [u8]> {
         if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
-    /// Its text.
     pub(super) fn text(&self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// Its elements.
     pub(super) fn array(&self) -> Option<&[CborItem<'a>]> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }

@@ -35,18 +35,18 @@ struct WrittenAcmeJwk {
 /// A sound public key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum AcmeJwk {
-    /// An uncompressed point.
+    /// The uncompressed point, 65 bytes.
     P256(Vec<u8>),
-    /// An uncompressed point.
+    /// The uncompressed point, 97 bytes.
     P384(Vec<u8>),
     /// Modulus and exponent, without leading zeros.
     Rsa(Vec<u8>, Vec<u8>),
-    /// 32 octets.
+    /// The public key, 32 bytes (RFC 8037 section 2).
     Ed25519(Vec<u8>),
 }
 
 impl AcmeJwk {
-    /// From JSON.
+    /// Reads a JWK; a key that no profile can allow is refused as `badPublicKey`.
     pub(super) fn parse(value: &serde_json::Value) -> AcmeResult<Self> {
         let written = WrittenAcmeJwk::deserialize(value).map_err(|_| AcmeError::bad_key("not a JWK"))?;
         if !may_verify(written.use_.as_deref(), written.key_ops.as_ref()) {

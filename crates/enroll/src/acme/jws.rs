@@ -19,7 +19,7 @@ struct WrittenJws {
     signature: String,
 }
 
-/// The protected header.
+/// The protected header of a request (RFC 8555 section 6.2).
 #[derive(Deserialize)]
 struct AcmeHeader {
     alg: String,

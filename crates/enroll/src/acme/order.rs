@@ -366,7 +366,7 @@ impl AcmeServer {
     }
 }
 
-/// RFC 7468.
+/// The certificate as PEM with line feeds (RFC 7468 section 5).
 fn pem(der: &[u8]) -> String {
     let text = base64(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).filter_map(|line| str::from_utf8(line).ok()).collect();

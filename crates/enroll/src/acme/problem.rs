@@ -16,7 +16,7 @@ pub(super) type AcmeResult<T> = Result<T, AcmeError>;
 /// Why a request is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct AcmeError {
-    /// Behind `urn:ietf:params:acme:error:`.
+    /// The error type without its prefix `urn:ietf:params:acme:error:`.
     kind: &'static str,
     pub(super) refusal: Refusal,
     /// What exactly, in English. Never a value that was sent.
@@ -60,7 +60,7 @@ impl AcmeError {
         Self { kind, refusal, detail, algorithms: &[] }
     }
 
-    /// The same refusal under another of ACME's names.
+    /// Reports the refusal under another ACME error type.
     pub(super) const fn named(self, kind: &'static str) -> Self {
         Self { kind, ..self }
     }
@@ -70,7 +70,7 @@ impl AcmeError {
         matches!(self.refusal, Refusal::Unavailable | Refusal::Internal | Refusal::ApprovalPending)
     }
 
-    /// As the `error` of an order that came to nothing (RFC 8555 section 7.1.3).
+    /// The `error` member of an order that became invalid (RFC 8555 section 7.1.3).
     pub(super) fn member(&self) -> Value {
         json!({"type": self.urn(), "detail": self.detail(), "status": self.status().as_u16(), "code": self.refusal.code()})
     }

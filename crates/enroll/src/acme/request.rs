@@ -23,9 +23,9 @@ pub(super) struct SignedAcmeRequest {
     payload: Vec<u8>,
 }
 
-/// Who has signed.
+/// The signer of a request, as its header names it.
 pub(super) enum AcmeSigner {
-    /// An open account.
+    /// An account that is valid.
     Account(AcmeAccount),
     /// A key without an account, or one that does not say which.
     Key(AcmeJwk),

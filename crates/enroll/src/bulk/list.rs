@@ -23,7 +23,7 @@ pub struct InvitableLine {
 /// A line by which nobody is invited.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefusedLine {
-    /// As in [`InvitableLine`].
+    /// The number of the line, counted as in [`InvitableLine`].
     pub number: u32,
     /// Why, with what to do about it.
     pub refusal: Refusal,

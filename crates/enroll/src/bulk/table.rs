@@ -109,7 +109,7 @@ impl TableLines<'_> {
     }
 }
 
-/// As their writer meant them.
+/// The cells without the marks by which spreadsheets guard texts against being read as formulas.
 fn cells(record: &StringRecord) -> StringRecord {
     record.iter().map(spreadsheet::original).collect()
 }

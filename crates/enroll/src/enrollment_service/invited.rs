@@ -58,8 +58,8 @@ impl EnrollmentService {
         }
     }
 
-    /// The same for an invitation at hand, to which the caller has shown a right. `called` is for certificates that
-    /// no person chooses from a list: it stands there in place of site and label.
+    /// Enrolls with an invitation that the caller has found and shown a right to. `called` takes the place of site and
+    /// label in the common name, for certificates that no person chooses from a list.
     pub(crate) async fn enroll_with(
         &self,
         invitation: &Invitation,
@@ -98,7 +98,7 @@ impl EnrollmentService {
         }
     }
 
-    /// The same, whether it can still be used or not; that there is none is written down.
+    /// Finds an invitation whether it can still be used or not. An unknown code is recorded as a refusal.
     pub(crate) async fn find_or_note(&self, code: &str) -> Result<Invitation, Refusal> {
         match self.find(code).await {
             Ok(invitation) => Ok(invitation),

@@ -61,7 +61,8 @@ impl EnrollmentService {
         }
     }
 
-    /// The same for a request at hand; `called` as in [`EnrollmentService::enroll_with`].
+    /// Renews with a request that is parsed already. `called` means what it means in
+    /// [`EnrollmentService::enroll_with`].
     pub(crate) async fn renew_with(
         &self,
         old: &CertificateHolder,

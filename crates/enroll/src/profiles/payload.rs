@@ -10,32 +10,32 @@ use tegata_core::{Entropy, Refusal, TenantId};
 /// How the device makes its key, and by which door it comes with it.
 #[derive(Clone, Copy)]
 pub(super) enum PayloadKey {
-    /// An elliptic one.
+    /// A P-256 or P-384 key, for which the device speaks ACME.
     Acme {
         /// In the Secure Enclave.
         hardware_bound: bool,
         /// With a word of the device's maker about it, which needs the Secure Enclave.
         attest: bool,
     },
-    /// An RSA key.
+    /// An RSA key, for which the device speaks SCEP.
     Scep,
 }
 
 /// One dictionary of a property list.
 type PlistEntries<'a> = Vec<(&'static str, PlistValue<'a>)>;
 
-/// For one device.
+/// What one device's configuration profile is made from.
 pub(super) struct ConfigurationProfile<'a> {
     pub(super) tenant: &'a TenantId,
     pub(super) tenant_name: &'a str,
-    /// As the device's settings show it.
+    /// The name under which the device's settings list the profile.
     pub(super) name: &'a str,
     pub(super) ticket: &'a str,
     pub(super) key: PayloadKey,
 }
 
 impl ConfigurationProfile<'_> {
-    /// The property list.
+    /// The profile as a property list in XML, not signed yet.
     pub(super) fn text(&self, service: &EnrollmentService) -> Result<String, Refusal> {
         let context = &service.context;
         let authority = service.authorities.for_tenant(self.tenant)?;

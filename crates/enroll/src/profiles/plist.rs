@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use tegata_core::encoding::base64;
 
-/// One value.
+/// One value of a property list.
 pub(super) enum PlistValue<'a> {
     Text(&'a str),
     Number(u32),
@@ -14,7 +14,7 @@ pub(super) enum PlistValue<'a> {
     Dictionary(Vec<(&'static str, PlistValue<'a>)>),
 }
 
-/// The whole document.
+/// The whole property list in XML, with its declaration.
 pub(super) fn document(root: &PlistValue<'_>) -> String {
     let mut text = String::from(concat!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
