@@ -7,7 +7,7 @@ use tegata_core::Timestamp;
 /// uptime, which nobody can set back, for how long ago it heard something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CheckTime {
-    /// The calendar.
+    /// The time of day, for signatures and expiry dates.
     pub now: Timestamp,
     /// Time since the gate started, from a monotonic clock.
     pub uptime: Duration,

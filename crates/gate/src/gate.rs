@@ -112,7 +112,7 @@ impl Gate {
         self.refuse_reader(refusal, RefusedReader::of(request))
     }
 
-    /// The same for somebody whose request is gone.
+    /// The refusal as an answer, for a request whose headers are no longer at hand.
     pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: RefusedReader) -> Response<Full<Bytes>> {
         reader.told(refusal, self.0.state.help().as_deref().map(String::as_str))
     }

@@ -18,7 +18,7 @@ const REFRESH: Duration = Duration::from_mins(5);
 /// gate ask.
 const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 
-/// The same for lines of the feed, which strangers cannot send.
+/// How often lines of the feed with unknown keys make the gate fetch the key set. Strangers cannot send such lines.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 pub(crate) struct IssuerKeys {

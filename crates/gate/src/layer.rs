@@ -117,9 +117,9 @@ pub enum GateFuture<F> {
         inner: Pin<Box<F>>,
         /// Asked again when the answer is there.
         gate: Gate,
-        /// Who asked.
+        /// The caller, as the gate verified it.
         verified: Arc<VerifiedRequest>,
-        /// What they read.
+        /// How a refusal would be shown to the caller.
         reader: RefusedReader,
     },
     /// The refusal, until it is taken.

@@ -37,7 +37,7 @@ pub use tls::server_config;
 pub struct ReverseProxy {
     /// Host and port of the product, spoken to in plain HTTP/1.1.
     pub upstream: Authority,
-    /// How clients come.
+    /// How clients reach the proxy.
     pub front: ProxyFront,
     /// What no client, and no product, may exceed.
     pub limits: ProxyLimits,
@@ -46,7 +46,7 @@ pub struct ReverseProxy {
     pub preflights: bool,
 }
 
-/// How clients come.
+/// How clients reach the proxy, and who terminates their TLS.
 #[derive(Clone)]
 pub enum ProxyFront {
     /// Over TLS, by [`server_config`]. What is swapped in holds for connections made afterwards.
