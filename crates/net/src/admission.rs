@@ -22,7 +22,7 @@ const REMEMBERED: usize = 16_384;
 pub(crate) struct Admission {
     limits: Limits,
     state: Mutex<AdmissionState>,
-    /// Somebody has left.
+    /// Notified whenever a connection ends.
     freed: Notify,
 }
 

@@ -51,7 +51,7 @@ pub enum ClientError {
     /// The host is none that was configured, and it is not on the Internet.
     #[error("{0} is within a network of one's own, and no host that the configuration names")]
     Forbidden(String),
-    /// HTTP failed.
+    /// The response was not HTTP, or the connection broke off.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
     /// Another status than the one expected.
@@ -93,7 +93,7 @@ impl HttpsClient {
         Ok(Self { tls: TlsConnector::from(Arc::new(config)), patience: PATIENCE, destinations })
     }
 
-    /// The same client for somebody who can wait: each step of an exchange may take this long.
+    /// Allows each step of an exchange to take this long, for callers that can wait.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -190,7 +190,7 @@ impl HttpsClient {
     }
 }
 
-/// One open connection.
+/// One open connection, for several requests one after the other.
 pub struct HttpsConnection {
     sender: SendRequest<Full<Bytes>>,
     patience: Duration,

@@ -49,7 +49,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same for a listener whose clients are proxies: behind the address of each there is everybody.
+    /// These limits for a listener whose clients are proxies: all users share a proxy's address, so no network is
+    /// limited by itself.
     #[must_use]
     pub fn for_proxies(self) -> Self {
         Self { per_network: self.connections, silent: self.connections, ..self }

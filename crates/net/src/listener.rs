@@ -19,11 +19,11 @@ use tokio::time::{sleep, timeout};
 
 /// A bound port and who answers there.
 pub struct Listener<S> {
-    /// The port.
+    /// The socket that accepts connections.
     pub tcp: TcpListener,
     /// How it is spoken with.
     pub transport: Transport,
-    /// Who answers.
+    /// Answers the connections that are accepted.
     pub service: S,
     /// What no client may exceed.
     pub limits: Limits,
@@ -33,7 +33,7 @@ pub struct Listener<S> {
 
 /// How a port is spoken with.
 pub enum Transport {
-    /// HTTP/1.1 without TLS.
+    /// HTTP/1.1 without TLS, for probes and public documents.
     Plain,
     /// HTTP/2 or HTTP/1.1, as ALPN says, over TLS.
     Tls {
@@ -49,7 +49,7 @@ pub type ConfigFor = dyn Fn(Option<&str>) -> Arc<ServerConfig> + Send + Sync;
 
 /// A connection whose handshake is over.
 pub struct AcceptedConnection<'a> {
-    /// The other end.
+    /// The address of the other end, be it a client or a proxy.
     pub peer: SocketAddr,
     /// What the handshake agreed on; nothing without TLS.
     pub tls: Option<&'a ServerConnection>,
@@ -66,7 +66,7 @@ pub trait ConnectionService: Send + Sync + 'static {
 
 /// Who answers on one connection.
 pub trait ConnectionHandler: Send + Sync {
-    /// Of responses.
+    /// The body of its responses.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + Send + 'static;
 
     /// Whether the paths of requests may be written to a log. A product's paths may tell of people.

@@ -29,7 +29,7 @@ tokio::task_local! {
 pub struct RequestId([u8; LENGTH]);
 
 impl RequestId {
-    /// The next one.
+    /// An identifier that this process has not given yet.
     pub fn next() -> Self {
         static NEXT: LazyLock<AtomicU64> =
             LazyLock::new(|| AtomicU64::new(RandomState::new().build_hasher().finish()));
@@ -41,7 +41,7 @@ impl RequestId {
         CURRENT.try_with(|id| *id).ok()
     }
 
-    /// Its digits.
+    /// The identifier in hexadecimal digits.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }

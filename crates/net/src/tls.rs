@@ -24,7 +24,7 @@ pub use identity::ServerIdentity;
 /// The versions of TLS that are spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TlsVersions {
-    /// TLS 1.3 alone.
+    /// TLS 1.3 and nothing older.
     #[default]
     Tls13,
     /// TLS 1.2 as well, with extended master secret (RFC 7627).
@@ -34,7 +34,7 @@ pub enum TlsVersions {
 /// HTTP/2 where the client speaks it.
 pub const BOTH_PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// HTTP/1.1 alone.
+/// The ALPN protocols of a listener without HTTP/2.
 pub const HTTP1_ALONE: &[&[u8]] = &[b"http/1.1"];
 
 /// The configuration of a listener, for the protocols that ALPN offers.
