@@ -66,6 +66,8 @@ pub struct AuthorizationServer {
 }
 
 impl AuthorizationServer {
+    /// Puts an authorization server together from its configuration.
+    ///
     /// # Errors
     /// [`ConfigurationError`] says what cannot be served.
     pub fn new(
@@ -97,7 +99,7 @@ impl AuthorizationServer {
         }))
     }
 
-    /// The registered clients.
+    /// The clients that the operator registered, which are not devices.
     pub fn clients(&self) -> &ClientRegistry {
         &self.clients
     }

@@ -58,7 +58,7 @@ impl AuthenticatedRequest {
         }
     }
 
-    /// The sender's `client_id`.
+    /// The `client_id` of the sender: an identifier of a device, or a registered name.
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Holder(call) => call.client.device.as_str(),
@@ -68,7 +68,7 @@ impl AuthenticatedRequest {
 }
 
 impl DeviceRequest {
-    /// The same, where only devices have business: tokens are theirs.
+    /// Fails unless the caller is a device: a gate's certificate gives no right to tokens.
     pub(crate) fn of_device(self) -> Result<Self, OAuthError> {
         if self.client.role == Role::Device { Ok(self) } else { Err(Refusal::NotADevice.into()) }
     }

@@ -12,7 +12,7 @@ use tegata_core::{Refusal, Role, Thumbprint};
 pub struct RenewalToken {
     access_token: String,
     token_type: &'static str,
-    /// Seconds.
+    /// How long the token is valid, in seconds.
     expires_in: i64,
     resource: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -50,7 +50,7 @@ impl OAuthError {
         Self::of_protocol("invalid_target", fault)
     }
 
-    /// The same with another code for support.
+    /// Reports the same OAuth error with a more specific refusal, whose code support can look up.
     pub(crate) const fn because(self, refusal: Refusal) -> Self {
         Self { refusal, ..self }
     }
@@ -65,7 +65,7 @@ impl OAuthError {
         self.refusal.code()
     }
 
-    /// The `error` member.
+    /// The value of the `error` member (RFC 6749 section 5.2).
     #[cfg(test)]
     pub(crate) const fn error(&self) -> &'static str {
         self.error

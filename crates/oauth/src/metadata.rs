@@ -42,10 +42,11 @@ struct ServerMetadata<'a> {
     issuer: &'a str,
     #[serde(flatten)]
     endpoints: ServerEndpoints,
-    /// The same addresses: the portal has no such endpoints. For clients that look here (RFC 8705 section 5).
+    /// The endpoints once more, for clients that look for them here (RFC 8705 section 5). The portal has none of them,
+    /// so both members agree.
     mtls_endpoint_aliases: ServerEndpoints,
     jwks_uri: String,
-    /// Of all products.
+    /// The scopes of all products.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     scopes_supported: BTreeSet<&'a str>,
     response_types_supported: [&'static str; 0],

@@ -28,7 +28,7 @@ pub trait DocumentFetcher: Send + Sync {
 /// Where a tenant's people sign in.
 #[derive(Clone)]
 pub struct IdentityProvider {
-    /// The tenant.
+    /// The only tenant whose people this provider may vouch for.
     pub tenant: TenantId,
     /// The provider's issuer, exactly as its tokens and its discovery document say it.
     pub issuer: String,
@@ -48,7 +48,7 @@ pub struct IdentityProvider {
 /// A person who was recognized.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RecognizedPerson {
-    /// As [`tegata_core::claims::person_subject`] makes it.
+    /// The subject of the person's tokens, made by [`tegata_core::claims::person_subject`].
     pub(crate) subject: String,
     /// Where the person works, unless everywhere.
     pub(crate) sites: Option<Vec<String>>,
@@ -56,7 +56,7 @@ pub(crate) struct RecognizedPerson {
     pub(crate) at: Timestamp,
 }
 
-/// All providers.
+/// The identity providers of all tenants.
 #[derive(Default)]
 pub(crate) struct IdentityProviders(Vec<Provider>);
 

@@ -38,7 +38,7 @@ impl RefreshToken {
     }
 }
 
-/// The grant `refresh_token`.
+/// Answers a token request with the grant type `refresh_token` (RFC 6749 section 6).
 pub(crate) async fn refresh(
     tokens: &AuthorizationServer,
     call: &DeviceRequest,

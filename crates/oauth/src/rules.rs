@@ -4,7 +4,7 @@ use crate::authorization_server::ConfigurationError;
 use crate::people::IdentityProvider;
 use std::time::Duration;
 
-/// How tokens live.
+/// How long tokens live, and where people sign in for them.
 #[derive(Clone)]
 pub struct TokenRules {
     /// How long an access token lives: one second to one hour.

@@ -12,7 +12,8 @@ impl AuthorizationServer {
         self.scope_within(form, audience, None)
     }
 
-    /// The same, within `limit` where there is one: the scopes of the grant, or those that the client is registered for.
+    /// The scope of a token, within `limit` if there is one: the scope of the original grant, or that of the client's
+    /// registration.
     pub(crate) fn scope_within(
         &self,
         form: &FormParameters,
