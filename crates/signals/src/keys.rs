@@ -16,7 +16,7 @@ pub struct SigningKeys {
 
 /// Keys with the document that says so.
 pub struct PublishedKeys {
-    /// The keys.
+    /// The keys that sign, and are published.
     pub keys: SigningKeys,
     /// A JWK Set (RFC 7517 section 5), JSON.
     pub jwks: Bytes,
@@ -38,7 +38,7 @@ impl SigningKeys {
         self.signing.public().kid()
     }
 
-    /// All of them.
+    /// The keys that verifiers may rely on now.
     pub fn published(&self) -> &KeySet {
         &self.published
     }

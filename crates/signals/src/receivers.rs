@@ -67,11 +67,11 @@ pub struct EventReceiver {
 /// How tokens come to a receiver.
 #[derive(Clone)]
 pub enum DeliveryMethod {
-    /// They are sent.
+    /// The server sends them (RFC 8935).
     Push {
         /// Where, as the receiver is told.
         endpoint: String,
-        /// Sends.
+        /// Sends one token to the endpoint.
         push: Arc<dyn EventPusher>,
     },
     /// It asks for them.
@@ -106,13 +106,13 @@ pub fn is_for_good(err: &str) -> bool {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the receiver {receiver} is the client {client}, which is not registered")]
 pub struct UnknownClient {
-    /// The receiver.
+    /// The name of the receiver in the configuration.
     pub receiver: String,
     /// The `client_id` that it names.
     pub client: String,
 }
 
-/// All streams.
+/// The streams of all configured receivers.
 #[derive(Default)]
 pub(crate) struct EventStreams {
     all: Vec<Arc<EventStream>>,

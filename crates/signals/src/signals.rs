@@ -47,7 +47,7 @@ impl Signals {
         })
     }
 
-    /// Who signs.
+    /// The issuer that signs all that is published here.
     pub fn issuer(&self) -> &Arc<SignalIssuer> {
         &self.issuer
     }

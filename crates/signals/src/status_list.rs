@@ -29,9 +29,9 @@ pub const STATUS_LISTS: &str = "/status";
 
 /// A list as it is given.
 pub struct SignedList {
-    /// The token.
+    /// The signed status list token, uncompressed.
     pub text: Bytes,
-    /// The same, compressed with gzip.
+    /// The signed status list token, compressed with gzip.
     pub gzipped: Bytes,
     /// What tells it from any other, without quotes.
     pub tag: String,
@@ -49,7 +49,7 @@ pub struct StatusLists {
     published: ArcSwap<PublishedLists>,
 }
 
-/// What is published.
+/// The lists that are served until the next publication.
 #[derive(Default)]
 struct PublishedLists {
     lists: HashMap<String, Arc<SignedList>>,
@@ -94,7 +94,7 @@ impl StatusLists {
         self.order.load_full()
     }
 
-    /// The same secret once more changes nothing.
+    /// Begins to assign entries. Repeating it with the same secret changes nothing.
     fn begin(&self, bytes: [u8; 32], public: &str) {
         if self.order.load().as_ref().is_none_or(|order| order.bytes != bytes) {
             self.order.store(Some(Arc::new(ListAssignment::new(bytes, public))));

@@ -16,7 +16,7 @@ pub const NOTICE: Duration = Duration::from_mins(15);
 /// A key outlives the last token it signed by this much, for servers and verifiers whose clocks differ.
 const AFTERGLOW: Duration = Duration::from_mins(5);
 
-/// One key's place.
+/// When one key is published, and when it begins to sign.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyTerm {
@@ -33,7 +33,7 @@ pub struct KeyTerm {
 pub enum KeyDuty {
     /// Published, and not signing yet.
     Announced,
-    /// Signing.
+    /// It signs all tokens that are issued now.
     Signing,
     /// No longer signing; its tokens still live.
     Remembered,

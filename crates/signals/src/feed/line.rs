@@ -17,7 +17,7 @@ pub(crate) struct FeedLine {
 /// What it says, for those who decide whether to pass it on.
 #[derive(Clone, Debug)]
 pub(crate) enum LineMeaning {
-    /// The next change.
+    /// The change that follows the last event.
     Event(Arc<Event>),
     /// By `at`, nothing had come after `seq`.
     Heartbeat { seq: u64, at: Timestamp },

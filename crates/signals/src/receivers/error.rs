@@ -17,7 +17,7 @@ pub(crate) struct StreamError {
     refusal: Refusal,
     /// What exactly is wrong with the request, in English.
     fault: Option<&'static str>,
-    /// Seconds.
+    /// When to ask again, in seconds.
     retry_after: Option<u32>,
 }
 

@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep_until};
 /// status of the stream, issued certificates.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The same where issued certificates are wanted.
+/// How often it looks where issued certificates are wanted, which the process is never notified of.
 const PERIOD_OF_ISSUED: Duration = Duration::from_millis(250);
 
 /// A receiver that only waits is written down as heard of this often.

@@ -21,7 +21,7 @@ const LONGEST_STATE: usize = 1024;
 /// A request for tokens (RFC 8936 section 2.4).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PollRequest {
-    /// At most [`MOST`].
+    /// How many tokens the response may have, at most [`MOST`].
     pub(super) max_events: usize,
     pub(super) return_immediately: bool,
     /// The names of tokens that were taken.
@@ -35,7 +35,7 @@ pub(super) struct PollRequest {
 pub(super) struct ReportedError {
     pub(super) jti: String,
     pub(super) err: String,
-    /// Fit for logs.
+    /// The receiver's description, shortened and without control characters, so that it can be logged.
     pub(super) said: String,
 }
 

@@ -12,7 +12,7 @@ use tegata_storage::{ReceiverPosition, ReceiverRow};
 /// Pages that are looked through for one answer. What is left is for the next poll.
 const PAGES: usize = 16;
 
-/// What was found.
+/// The tokens that were collected for one response.
 pub(super) struct CollectedEvents {
     /// In the order of the feed, notices about the stream first.
     pub(super) tokens: Vec<SignedEvent>,

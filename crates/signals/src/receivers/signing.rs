@@ -20,7 +20,7 @@ pub(super) struct UnsignedEvent {
     payload: Value,
 }
 
-/// A signed token.
+/// A security event token that can be sent.
 pub(super) struct SignedEvent {
     pub(super) jti: String,
     pub(super) text: String,

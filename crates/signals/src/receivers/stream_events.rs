@@ -4,14 +4,14 @@
 use tegata_core::feed::Event;
 use tegata_storage::{Issuance, Ledger, ReceiverPosition, Result};
 
-/// Something that happened.
+/// One thing that a receiver may be told of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum StreamEvent {
     Changed(Event),
     Issued(Issuance),
 }
 
-/// What happened next.
+/// A page of stream events in their order.
 pub(super) struct StreamEventPage {
     /// Each with the place after it.
     pub(super) happenings: Vec<(StreamEvent, ReceiverPosition)>,
