@@ -3,12 +3,12 @@
 use std::fmt;
 use tegata_core::{DeviceId, InvitationId};
 
-/// Who did it.
+/// The actor that an audit entry names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Actor {
     /// Whoever held an invitation.
     Invitation(InvitationId),
-    /// Nobody known.
+    /// A requester who proved nothing.
     Anonymous,
     /// A device or a gate, by its certificate.
     Device(DeviceId),

@@ -26,20 +26,20 @@ const LONGEST: Duration = Duration::from_hours(7 * 24);
 /// Where an approval stands. That nobody has decided in time is the clock's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ApprovalState {
-    /// Nobody has decided.
+    /// Nobody has decided yet.
     Waiting,
     /// The key may use the invitation.
     Granted,
-    /// It may not.
+    /// The key may not use the invitation.
     Declined,
 }
 
 /// Somebody who asks for a first certificate where that needs an approval.
 #[derive(Clone, Debug)]
 pub struct NewApproval {
-    /// Its identifier.
+    /// The identifier that the operator decides by.
     pub id: ApprovalId,
-    /// By which invitation.
+    /// The invitation that the request came with.
     pub invitation: InvitationId,
     /// SHA-256 of the public key.
     pub key_hash: [u8; 32],

@@ -17,7 +17,7 @@ use tegata_core::{DeviceId, Timestamp};
 pub struct AuditEntry {
     /// Its place, from 1 without gaps.
     pub seq: u64,
-    /// When.
+    /// When it was written, by the clock of the server.
     pub at: Timestamp,
     /// The JSON that was hashed, exactly.
     pub entry: String,
@@ -43,15 +43,15 @@ pub enum AuditFault {
 /// An audit entry of its own, for what was refused: nothing else is written.
 #[derive(Debug)]
 pub struct AuditNote {
-    /// Who.
+    /// Who did it, or tried to.
     pub actor: Actor,
-    /// What.
+    /// What was done or refused, as `certificate.refused`.
     pub action: &'static str,
-    /// Concerning which device.
+    /// The device that it concerns, if it concerns one.
     pub device: Option<DeviceId>,
     /// No secret, nothing about a person.
     pub detail: serde_json::Value,
-    /// When.
+    /// When it was done or refused.
     pub at: Timestamp,
 }
 

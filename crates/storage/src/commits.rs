@@ -16,10 +16,10 @@ pub(crate) struct CommitCounter {
     classes: [AtomicU64; COMMIT_BOUNDS.len()],
 }
 
-/// The same at one moment.
+/// The values of the counters at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommitCounts {
-    /// Commits.
+    /// How many transactions were committed.
     pub groups: u64,
     /// Operations in them, tokens included.
     pub operations: u64,

@@ -7,7 +7,7 @@ use tegata_core::{DeviceId, IssuerId, TenantId, Timestamp};
 /// A CRL as it was published.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredCrl {
-    /// Its number.
+    /// The CRL number (RFC 5280 section 5.2.3).
     pub number: u64,
     /// The revision of the shard it contains.
     pub revision: u64,
@@ -15,7 +15,7 @@ pub struct StoredCrl {
     pub this_update: Timestamp,
     /// When the next is due at the latest.
     pub next_update: Timestamp,
-    /// The list, DER.
+    /// The signed list in DER.
     pub der: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ pub struct CrlShard {
 /// The published list, without its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PublishedCrl {
-    /// The CRL number.
+    /// The CRL number (RFC 5280 section 5.2.3).
     pub number: u64,
     /// The revision it contains.
     pub revision: u64,

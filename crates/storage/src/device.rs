@@ -60,7 +60,7 @@ pub enum DeviceAction {
 /// A device in a list.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct ListedDevice {
-    /// The device.
+    /// The device that is listed.
     #[sqlx(flatten)]
     pub device: Device,
     /// When it last came, in milliseconds since 1970.
@@ -93,7 +93,7 @@ impl Device {
 }
 
 impl Ledger {
-    /// One device.
+    /// Reads one device; `None` if there is none.
     pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(
@@ -194,7 +194,7 @@ impl Transaction {
         self.act_on_device_because(id, action, None, note, actor).await
     }
 
-    /// The same with what was said of the cause, which the device's own page repeats.
+    /// Acts on a device and records a cause, which the device's own page shows.
     ///
     /// # Errors
     /// As [`Transaction::act_on_device`].

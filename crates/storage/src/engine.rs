@@ -89,7 +89,7 @@ macro_rules! on_transaction {
 }
 pub(crate) use on_transaction;
 
-/// As [`on_transaction`], on a connection for reading.
+/// Runs a statement on a connection for reading, with the same text on both engines, outside of any transaction.
 macro_rules! on_read {
     ($ledger:expr, $connection:ident => $body:expr) => {
         match &$ledger.engine {

@@ -26,7 +26,7 @@ const QUEUE: usize = 4096;
 
 /// Something to do within a write transaction that others share. It succeeds or fails alone.
 pub trait Operation: Sized + Send + Sync + 'static {
-    /// What it gives.
+    /// The result that the caller gets once it is durable.
     type Output: Send + 'static;
 
     /// When its caller acts: audit entries and rows carry this time.

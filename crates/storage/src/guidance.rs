@@ -12,7 +12,7 @@ use tegata_core::{Guidance, SiteId};
 /// Contact and link, as they are written.
 type GuidanceRow = (Option<String>, Option<String>);
 
-/// The same of a site, and of its tenant.
+/// Contact and link of a site, followed by those of its tenant.
 type BothRows = (Option<String>, Option<String>, Option<String>, Option<String>);
 
 const NO_PLACE: LedgerError =

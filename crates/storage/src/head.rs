@@ -33,9 +33,9 @@ pub(crate) struct HeadEntry {
 
 /// The last that a transaction writes. Nothing to write is a transaction that changed neither chain.
 pub(crate) struct TransactionEnd<'a> {
-    /// At most [`crate::rows::MOST`].
+    /// The audit entries to insert, at most [`crate::rows::MOST`].
     pub(crate) entries: &'a [HeadEntry],
-    /// Where it moved.
+    /// The new head, if either chain has grown.
     pub(crate) head: Option<&'a LedgerHead>,
 }
 

@@ -31,7 +31,7 @@ pub struct Inspection {
 pub struct ChainHeads {
     /// The last audit entry.
     pub audit: u64,
-    /// The last event.
+    /// The last event of the feed.
     pub feed: u64,
 }
 

@@ -17,11 +17,11 @@ use tegata_core::{
 /// Where an invitation stands. Expiry is the clock's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InvitationState {
-    /// Not used yet.
+    /// No key has used it.
     Open,
     /// Used by one key for one device.
     Claimed,
-    /// Taken back.
+    /// The operator withdrew it.
     Withdrawn,
 }
 
@@ -44,19 +44,19 @@ impl InvitationState {
 
 /// An invitation to write.
 pub struct NewInvitation<'a> {
-    /// Its identifier.
+    /// The identifier that the operator sees.
     pub id: InvitationId,
     /// Its secret; only the hash is stored.
     pub code: &'a InvitationCode,
-    /// For whom.
+    /// The tenant that the device will belong to.
     pub tenant: TenantId,
-    /// For which store.
+    /// The site where the device will stand.
     pub site: SiteId,
     /// For a device or a gate.
     pub role: Role,
     /// What the device will be called.
     pub label: String,
-    /// Until when.
+    /// When it ceases to work.
     pub expires_at: Timestamp,
 }
 
@@ -198,7 +198,7 @@ impl Ledger {
 }
 
 impl Transaction {
-    /// Writes an invitation.
+    /// Inserts an invitation and an audit entry about it.
     pub async fn invite(&mut self, new: &NewInvitation<'_>, actor: &Actor) -> Result<()> {
         let now = self.now.millis();
         let inserted = on_transaction!(self.engine, connection => {

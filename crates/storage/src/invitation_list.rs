@@ -23,7 +23,7 @@ const WINDOW: Duration = Duration::from_hours(1);
 pub struct NewInvitationList<'a> {
     /// Its identifier, if it is new.
     pub id: InvitationListId,
-    /// Who sent it.
+    /// The `client_id` of the client that sent it.
     pub client: &'a str,
     /// What the client calls it.
     pub idempotency_key: &'a str,
@@ -46,7 +46,7 @@ pub struct NewInvitationLine {
 /// Why nobody is invited by a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LineRefusal {
-    /// The reason.
+    /// Why nobody is invited.
     pub refusal: Refusal,
     /// The character in a label that it is about, if it is about one.
     pub hidden: Option<char>,
@@ -61,9 +61,9 @@ impl From<Refusal> for LineRefusal {
 /// For whom an invitation is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InvitedHolder {
-    /// Whose device.
+    /// The tenant that the device will belong to.
     pub tenant: TenantId,
-    /// Where it stands.
+    /// The site where the device will stand.
     pub site: SiteId,
     /// What it is called.
     pub label: String,
@@ -93,13 +93,13 @@ pub struct InvitationLine {
 /// What became of a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LineOutcome {
-    /// Nothing yet.
+    /// The line has not been handled yet.
     Waiting,
-    /// Nobody was invited.
+    /// Nobody is invited by the line.
     Refused(LineRefusal),
     /// There is an invitation.
     Invited {
-        /// Which.
+        /// The identifier of the invitation.
         invitation: InvitationId,
         /// Where it stands now.
         state: InvitationState,

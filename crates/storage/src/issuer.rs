@@ -25,7 +25,7 @@ pub enum IssuerKind {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IssuerState {
-    /// It issues.
+    /// It issues certificates, and signs CRLs and OCSP responders.
     Active,
     /// It issues no more; its certificates live on, with CRL and OCSP.
     Resting,
@@ -38,11 +38,11 @@ pub enum IssuerState {
 /// A CA as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredIssuer {
-    /// Its identifier.
+    /// The identifier that its URLs carry.
     pub id: IssuerId,
-    /// What it does.
+    /// Whether it is a root, issues here or is foreign.
     pub kind: IssuerKind,
-    /// Its certificate, DER.
+    /// Its certificate in DER.
     pub certificate: Vec<u8>,
     /// The CA above it: none for a root or a foreign CA.
     pub parent: Option<IssuerId>,
@@ -50,7 +50,7 @@ pub struct StoredIssuer {
     pub tenant: Option<TenantId>,
     /// Over how many CRLs its certificates are spread, 1 to 1024. Fixed for life.
     pub shards: u16,
-    /// Where it stands.
+    /// The state that decides whether it issues and is accepted.
     pub state: IssuerState,
     /// Since when and why it is retired or revoked.
     pub ended: Option<(Timestamp, RevocationReason)>,

@@ -17,7 +17,7 @@ pub struct BlockedKey {
     pub key_hash: Vec<u8>,
     /// Why, or a ticket number.
     pub note: String,
-    /// Since when.
+    /// When it was blocked.
     #[sqlx(try_from = "i64")]
     pub at: Timestamp,
 }
@@ -48,8 +48,8 @@ impl Transaction {
         self.block(&key_hash, &id, note, actor).await
     }
 
-    /// The same for a key of which only the SHA-256 of its `SubjectPublicKeyInfo` is known. If a certificate has it, the
-    /// key is known all the same.
+    /// Blocks a key of which only the SHA-256 of its `SubjectPublicKeyInfo` is known. If a certificate of the ledger
+    /// has the key, its other spellings are blocked as well.
     pub async fn block_key(
         &mut self,
         key_hash: &[u8; 32],

@@ -15,23 +15,23 @@ use tegata_core::{KittingId, Network, Refusal, SiteId, TenantId, TenantState, Ti
 
 /// A kitting code to write.
 pub struct NewKitting<'a> {
-    /// Its identifier.
+    /// The identifier that the operator sees.
     pub id: KittingId,
     /// Its secret; only the hash is stored.
     pub code: &'a InvitationCode,
-    /// Whose devices.
+    /// The tenant that the devices will belong to.
     pub tenant: TenantId,
     /// Where they will stand.
     pub site: SiteId,
     /// What they are called; `{n}` stands for the number.
     pub label: String,
-    /// How many.
+    /// How many devices may enroll with it.
     pub places: u32,
     /// How many in any minute.
     pub per_minute: u32,
     /// From where; from everywhere if it is empty.
     pub networks: Vec<Network>,
-    /// Until when.
+    /// When it ceases to work.
     pub expires_at: Timestamp,
 }
 

@@ -233,7 +233,7 @@ impl Ledger {
         Self::open_patiently(url, Patience::Command, place, now, entropy).await
     }
 
-    /// As [`Ledger::open_with`], with a server's patience or a command's.
+    /// Opens the ledger as [`Ledger::open_with`] does, waiting for the database as long as `patience` allows.
     ///
     /// # Errors
     /// As [`Ledger::open_with`].
@@ -257,7 +257,7 @@ impl Ledger {
         Self::open_sharing(url, Patience::Command, LedgerShared::with(Some(RevocationLog::at(place)))).await
     }
 
-    /// As [`Ledger::open_with`], for a ledger whose log is lost: it begins another, with all that the ledger knows.
+    /// Opens a ledger whose revocation log is lost, and begins a new log with all that the ledger knows.
     ///
     /// # Errors
     /// [`LogError::Exists`] when there is a file at the place of the log.

@@ -11,7 +11,7 @@ use tegata_core::{SiteId, TenantId, Timestamp};
 pub struct License {
     /// The product, as `aud` of its tokens.
     pub product: String,
-    /// Whose devices.
+    /// The tenant whose devices are covered.
     pub tenant: TenantId,
     /// At this site; at all of them, also those to come, where there is none.
     pub site: Option<SiteId>,

@@ -70,7 +70,7 @@ pub struct SiteDevice {
 pub struct LossReport {
     /// The label of the device that did.
     pub reporter: String,
-    /// When.
+    /// When it was reported.
     #[sqlx(try_from = "i64")]
     pub at: Timestamp,
 }

@@ -6,10 +6,10 @@ use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, EffectivePolicy, EnrollmentPolicy, SiteId, TenantId, Timestamp};
 
-/// Where rules hold.
+/// The tenant or site that rules apply to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct PolicyPlace {
-    /// The tenant.
+    /// The tenant whose rules are meant, or whose site has them.
     pub tenant: TenantId,
     /// One site of it; where there is none, all of them.
     pub site: Option<SiteId>,

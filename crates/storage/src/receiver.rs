@@ -28,7 +28,8 @@ const NOTICES: i64 = 16;
 pub struct ReceiverPosition {
     /// The last event of the feed that it has taken, or that is none of its business.
     pub feed: u64,
-    /// The same for issued certificates, by the entry of the audit log. Nothing where they are not wanted.
+    /// The entry of the audit log up to which the receiver has taken issued certificates. None where they are not
+    /// wanted.
     pub issued: Option<u64>,
 }
 
@@ -76,7 +77,7 @@ pub struct StreamNotice {
     pub number: u64,
     /// What it is about.
     pub kind: EventType,
-    /// The event's members.
+    /// The members of the event in JSON.
     pub payload: Value,
 }
 
@@ -136,7 +137,7 @@ impl Ledger {
         }))
     }
 
-    /// One of them.
+    /// Reads one receiver; `None` if there is none.
     pub async fn receiver(&self, id: &str) -> Result<Option<ReceiverRow>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(select!("WHERE id = $1")).bind(id.to_owned()).fetch_optional(connection).await?

@@ -16,9 +16,9 @@ pub use rotating::{RotateFamily, Rotation};
 /// A family as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefreshTokenFamily {
-    /// Its identifier.
+    /// The identifier that the values of its refresh tokens carry.
     pub id: FamilyId,
-    /// Whose it is.
+    /// The device that it was granted to.
     pub device: DeviceId,
     /// For which product its access tokens are.
     pub audience: String,
@@ -42,11 +42,11 @@ impl RefreshTokenFamily {
 /// An access token of a family.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GrantedToken {
-    /// Its name.
+    /// The `jti` of the token.
     pub jti: String,
     /// To which certificate of the device.
     pub generation: u32,
-    /// Its end.
+    /// When the token expires.
     pub until: Timestamp,
 }
 
@@ -75,11 +75,11 @@ impl FamilyEnd {
 /// A new family, with its first access token.
 #[derive(Clone, Debug)]
 pub struct StartFamily {
-    /// Its identifier.
+    /// The identifier of the new family.
     pub id: FamilyId,
-    /// Whose it is.
+    /// The device that it is granted to.
     pub device: DeviceId,
-    /// For which product.
+    /// The product whose access tokens it renews.
     pub audience: String,
     /// The person, as a hash.
     pub subject: Option<String>,
@@ -93,7 +93,7 @@ pub struct StartFamily {
     pub expires_at: Timestamp,
     /// Its first access token.
     pub token: GrantedToken,
-    /// When.
+    /// When it is granted.
     pub at: Timestamp,
 }
 

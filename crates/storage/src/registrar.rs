@@ -10,15 +10,15 @@ use tegata_core::{CLOCKS_APART, IssuerId, Serial, Timestamp};
 /// A registrar whose certificate is signed.
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredRegistrar {
-    /// Its serial.
+    /// The serial of its certificate.
     #[sqlx(try_from = "Vec<u8>")]
     pub serial: Serial,
-    /// Its certificate, DER.
+    /// Its certificate in DER.
     #[sqlx(rename = "der")]
     pub certificate: Vec<u8>,
     /// Its private key, sealed, PEM.
     pub sealed_key: String,
-    /// Its last second.
+    /// The last second of its certificate.
     #[sqlx(try_from = "i64")]
     pub not_after: Timestamp,
 }
@@ -26,15 +26,15 @@ pub struct StoredRegistrar {
 /// A registrar before its CA has signed.
 #[derive(Clone, Copy)]
 pub struct NewRegistrar<'a> {
-    /// Which CA.
+    /// The CA that the registrar works for.
     pub issuer: &'a IssuerId,
-    /// Its serial.
+    /// The serial that its certificate will have.
     pub serial: &'a Serial,
     /// The bytes that the CA is asked to sign.
     pub tbs: &'a [u8],
     /// Its private key, sealed, PEM.
     pub sealed_key: &'a str,
-    /// Its last second.
+    /// The last second that its certificate will have.
     pub not_after: Timestamp,
 }
 

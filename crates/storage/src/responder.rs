@@ -10,17 +10,17 @@ use tegata_core::{IssuerId, Serial, Timestamp};
 /// An OCSP responder's certificate as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct StoredResponder {
-    /// Which CA.
+    /// The CA that it answers for.
     #[sqlx(try_from = "String")]
     pub issuer: IssuerId,
-    /// Its serial.
+    /// The serial of its certificate.
     #[sqlx(try_from = "Vec<u8>")]
     pub serial: Serial,
     /// The bytes the CA was asked to sign.
     pub tbs: Vec<u8>,
     /// The certificate, DER, once it is signed.
     pub der: Option<Vec<u8>>,
-    /// Its last second.
+    /// The last second of its certificate.
     #[sqlx(try_from = "i64")]
     pub not_after: Timestamp,
 }

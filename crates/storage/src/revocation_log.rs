@@ -41,10 +41,10 @@ pub struct LogPlace<'a> {
 /// Why the revocation log was not written or not believed. Each says what to do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LogError {
-    /// The medium failed.
+    /// The file system failed before anything was written.
     #[error("the revocation log {file} cannot be used: {error}. Without it nothing is revoked")]
     Medium {
-        /// Which.
+        /// The path of the log.
         file: String,
         /// What the system said.
         error: String,
@@ -55,7 +55,7 @@ pub enum LogError {
          written: look what is left, and do that again"
     )]
     InPart {
-        /// Which.
+        /// The path of the log.
         file: String,
         /// What the system said.
         error: String,
@@ -81,9 +81,9 @@ pub enum LogError {
          were taken away. Put back a copy of the log that is whole"
     )]
     Broken {
-        /// Which.
+        /// The path of the log.
         file: String,
-        /// Counted from 1.
+        /// The number of the line, counted from 1.
         line: u64,
     },
     /// Ledger and log both went on without each other.
@@ -92,7 +92,7 @@ pub enum LogError {
          Keep both, and restore a backup of the ledger from before that event: the log brings it up to date"
     )]
     Diverged {
-        /// Which.
+        /// The path of the log.
         file: String,
         /// The first event known to differ, at the latest.
         seq: u64,
@@ -105,7 +105,7 @@ pub enum LogError {
     NotOpened,
 }
 
-/// The log, opened.
+/// The revocation log of one installation, with what is known of its end.
 pub(crate) struct RevocationLog {
     file: LogFile,
     pub(crate) installation: Installation,
@@ -132,7 +132,7 @@ impl RevocationLog {
         }
     }
 
-    /// Where it is.
+    /// The path of the file, for messages.
     pub(crate) fn name(&self) -> String {
         self.file.path().display().to_string()
     }

@@ -77,7 +77,8 @@ pub struct Freshness {
     pub at: Timestamp,
 }
 
-/// The memory.
+/// What this process remembers of the ledger: who is denied, and the certificate holders it has met. Requests are
+/// decided by it without reading the database.
 pub struct StatusCache {
     ledger: Ledger,
     facts: RwLock<HashMap<Thumbprint, Arc<CertificateHolder>>>,

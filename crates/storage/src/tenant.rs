@@ -14,10 +14,10 @@ use tegata_core::{SiteId, TenantId, TenantState};
 /// A legal entity (法人).
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Tenant {
-    /// Its identifier.
+    /// The identifier that certificates and tokens carry.
     #[sqlx(try_from = "String")]
     pub id: TenantId,
-    /// Its display name.
+    /// The display name, which may change.
     pub name: String,
     /// Whose issuing CAs serve it.
     #[sqlx(try_from = "String")]
@@ -47,7 +47,7 @@ impl Tenant {
 /// Whose issuing CAs serve a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TenantIssuers {
-    /// The shared ones.
+    /// The issuing CAs that all tenants share.
     #[default]
     Pool,
     /// Its own alone: without one at work, it gets no certificates.
@@ -76,16 +76,16 @@ impl TryFrom<String> for TenantIssuers {
     }
 }
 
-/// A store (店舗).
+/// A site of a tenant: a store (店舗).
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Site {
-    /// Its identifier.
+    /// The identifier, which never changes.
     #[sqlx(try_from = "String")]
     pub id: SiteId,
     /// Whose store it is.
     #[sqlx(try_from = "String")]
     pub tenant: TenantId,
-    /// Its display name.
+    /// The display name, which may change.
     pub name: String,
 }
 

@@ -14,15 +14,15 @@ use tegata_core::{DeviceId, TenantId, Timestamp};
 /// A token about to be handed out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IssuedToken {
-    /// Its name.
+    /// The `jti` of the token.
     pub jti: String,
-    /// To whom.
+    /// The device that it is issued to.
     pub device: DeviceId,
     /// To which certificate of it.
     pub generation: u32,
-    /// For which product.
+    /// The product that it is for, as `aud` carries it.
     pub audience: String,
-    /// When.
+    /// When it is issued.
     pub at: Timestamp,
 }
 

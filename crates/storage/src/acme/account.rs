@@ -9,7 +9,7 @@ use tegata_core::{AcmeAccountId, DeviceId, InvitationId, Refusal, Timestamp};
 /// An account to write.
 #[derive(Clone, Debug)]
 pub struct NewAcmeAccount {
-    /// Its identifier.
+    /// The identifier that the account URL carries.
     pub id: AcmeAccountId,
     /// RFC 7638 thumbprint of its key, base64url.
     pub thumbprint: String,
@@ -78,7 +78,7 @@ impl Ledger {
 }
 
 impl Transaction {
-    /// Writes an account.
+    /// Inserts an account and binds it to its invitation, if it came with one.
     ///
     /// # Errors
     /// [`Refusal::InvitationUsed`] when another account is bound to the invitation, [`Refusal::AcmeKeyTaken`] when the key

@@ -9,13 +9,13 @@ use tegata_core::Timestamp;
 /// to any server of this ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UseNonce {
-    /// The nonce.
+    /// The bytes of the nonce.
     pub nonce: Vec<u8>,
     /// When it was handed out.
     pub issued_at: Timestamp,
     /// Older ones are taken by nobody, so that they need not be remembered.
     pub oldest: Timestamp,
-    /// When it came.
+    /// When the request with the nonce arrived.
     pub at: Timestamp,
 }
 

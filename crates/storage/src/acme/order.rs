@@ -31,7 +31,7 @@ pub enum AcmeState {
     Pending,
     /// A certificate may be asked for.
     Ready,
-    /// It was issued.
+    /// The certificate was issued and can be fetched.
     Valid,
     /// It came to nothing.
     Invalid,
@@ -53,7 +53,7 @@ pub enum AuthorizationState {
 /// An order to write.
 #[derive(Clone, Debug)]
 pub struct NewAcmeOrder {
-    /// Its identifier.
+    /// The identifier that the order URL carries.
     pub id: AcmeOrderId,
     /// The invitation by whose right a certificate will be issued.
     pub invitation: InvitationId,
@@ -103,7 +103,7 @@ impl AcmeIdentifier {
         }
     }
 
-    /// From its word.
+    /// Reads the word that [`Self::as_str`] writes; `None` for any other.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Dns, Self::Permanent].into_iter().find(|kind| kind.as_str() == word)
     }

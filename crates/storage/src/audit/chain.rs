@@ -37,7 +37,7 @@ pub enum AuditLink {
 
 /// What entries say that let others go.
 pub(super) const FOLDED: &str = "audit.folded";
-/// The same for those that were too old.
+/// The action of an entry that lets others go because they were older than is kept.
 pub(super) const PRUNED: &str = "audit.pruned";
 
 /// The chain as far as it was followed.
@@ -66,12 +66,12 @@ impl AuditChain {
         self.seq
     }
 
-    /// Its hash.
+    /// The SHA-256 of the last entry that was followed.
     pub fn hash(&self) -> &[u8] {
         &self.hash
     }
 
-    /// One step further.
+    /// Checks the next entry, or gap, against the chain so far.
     ///
     /// # Errors
     /// [`AuditFault`] says what is wrong with this step, or with the gaps that its entry speaks of.
@@ -156,7 +156,7 @@ pub(crate) struct LinkRow {
     device: Option<String>,
     entry: String,
     hash: Vec<u8>,
-    /// Of a gap.
+    /// The last entry that the gap covers; none for an entry.
     last: Option<i64>,
     founded_by: Option<i64>,
 }

@@ -22,7 +22,7 @@ use tegata_core::{DeviceId, Timestamp};
 pub struct AuditRetention {
     /// Those about routine tokens.
     pub tokens: Duration,
-    /// All others.
+    /// How long all other entries are kept.
     pub others: Duration,
 }
 
@@ -31,7 +31,7 @@ pub struct AuditRetention {
 pub struct TokenDay {
     /// Of Japan, counted from 1970.
     pub day: i64,
-    /// Access tokens.
+    /// How many access tokens were issued.
     pub tokens: i64,
     /// How many of them by a refresh token.
     pub refreshed: i64,

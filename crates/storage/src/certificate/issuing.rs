@@ -17,13 +17,13 @@ use tegata_core::{
 /// generation.
 #[derive(Debug)]
 pub struct ReserveSerial {
-    /// Which CA.
+    /// The CA that will sign.
     pub issuer: IssuerId,
     /// The serial to reserve.
     pub serial: Serial,
     /// Which of the CA's CRLs names it once it ends: its URL is in the bytes.
     pub shard: u16,
-    /// For which device.
+    /// The device that will hold the certificate.
     pub device: DeviceId,
     /// SHA-256 of the public key.
     pub key_hash: [u8; 32],
@@ -33,9 +33,9 @@ pub struct ReserveSerial {
     pub not_before: Timestamp,
     /// Last second of validity.
     pub not_after: Timestamp,
-    /// By what right.
+    /// What entitles the device to it.
     pub origin: IssuanceRight,
-    /// When.
+    /// When the serial is reserved.
     pub at: Timestamp,
 }
 
@@ -51,13 +51,13 @@ impl ReserveSerial {
 pub enum IssuanceRight {
     /// An open invitation: it is claimed, and the device comes into being.
     Invitation {
-        /// Which.
+        /// The invitation that is claimed.
         invitation: InvitationId,
-        /// Whose device.
+        /// The tenant that the device will belong to.
         tenant: TenantId,
-        /// Where it stands.
+        /// The site where the device will stand.
         site: SiteId,
-        /// What it is.
+        /// The role that the device will have.
         role: Role,
         /// What it is called.
         label: String,
@@ -73,24 +73,24 @@ pub enum IssuanceRight {
 /// The signed bytes of a reserved certificate, to be stored.
 #[derive(Debug)]
 pub struct StoreCertificate {
-    /// Which CA.
+    /// The CA that signed.
     pub issuer: IssuerId,
-    /// Which serial.
+    /// The serial that was reserved.
     pub serial: Serial,
-    /// For which device.
+    /// The device that holds it.
     pub device: DeviceId,
-    /// Who asked.
+    /// Who asked for it, for the audit log.
     pub actor: Actor,
-    /// The certificate, DER.
+    /// The signed certificate in DER.
     pub der: Vec<u8>,
-    /// Its thumbprint.
+    /// SHA-256 over the DER.
     pub thumbprint: Thumbprint,
-    /// When.
+    /// When it is stored.
     pub at: Timestamp,
 }
 
 impl IssuanceRight {
-    /// Who is acting.
+    /// The actor of the audit entries about this issuance.
     pub fn actor(&self, device: &DeviceId) -> Actor {
         match self {
             Self::Invitation { invitation, .. } | Self::Again(invitation) | Self::Replacement(invitation) => {

@@ -90,9 +90,9 @@ impl HeldCertificate {
 /// A certificate that a CRL names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EndedCertificate {
-    /// Its serial.
+    /// The serial that the list names.
     pub serial: Serial,
-    /// Since when.
+    /// When the certificate ended.
     pub at: Timestamp,
     /// Why; nothing for a device that is suspended, by itself or with its tenant: its certificates are on hold.
     pub reason: Option<RevocationReason>,
@@ -307,13 +307,13 @@ impl Ledger {
 pub enum SerialStatus {
     /// A certificate of the ledger.
     Known {
-        /// Whose.
+        /// The device that holds it.
         device: DeviceId,
         /// With which tenant it falls; nothing for a gate, which goes on.
         tenant: Option<TenantId>,
         /// Once it is signed.
         thumbprint: Option<Thumbprint>,
-        /// Its last second.
+        /// The last second of its validity.
         not_after: Timestamp,
         /// Whether and how it has ended.
         ended: Option<EndedCertificate>,

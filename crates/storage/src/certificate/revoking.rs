@@ -12,7 +12,7 @@ use tegata_core::{DeviceId, IssuerId, RevocationReason, Serial, StopCause, Thumb
 pub enum Lineage {
     /// They are revoked with it: whoever held the stolen key may have renewed it.
     Whole,
-    /// They stay.
+    /// They stay valid: only the named certificate is revoked.
     This,
 }
 
@@ -63,7 +63,7 @@ impl Transaction {
         self.revoke_line(thumbprint, (reason, None), lineage, note, actor).await
     }
 
-    /// The same with what was said of the cause, which the page of whoever comes with it repeats.
+    /// Revokes a certificate and records a cause, which the refusal page shows to whoever presents the certificate.
     ///
     /// # Errors
     /// As [`Transaction::revoke_certificate`].

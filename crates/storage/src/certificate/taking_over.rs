@@ -12,21 +12,21 @@ use tegata_core::{DeviceId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, T
 pub struct TakenOver {
     /// The device that comes into being.
     pub device: DeviceId,
-    /// Whose.
+    /// The tenant that the device will belong to.
     pub tenant: TenantId,
-    /// Where it stands.
+    /// The site where the device stands.
     pub site: SiteId,
     /// What it is called.
     pub label: String,
-    /// The foreign CA.
+    /// The record of the foreign CA.
     pub issuer: IssuerId,
     /// The serial that CA gave.
     pub serial: Serial,
     /// SHA-256 of the public key.
     pub key_hash: [u8; 32],
-    /// The signed bytes.
+    /// The bytes that the foreign CA signed (`TBSCertificate`).
     pub tbs: Vec<u8>,
-    /// The certificate, DER.
+    /// The whole certificate in DER.
     pub der: Vec<u8>,
     /// First second of validity.
     pub not_before: Timestamp,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Who waits.
+/// How long a caller can wait for the ledger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Patience {
     /// A server: others wait for it, and hear within two seconds that the ledger is out of reach.
@@ -13,7 +13,7 @@ pub enum Patience {
 }
 
 impl Patience {
-    /// For a connection.
+    /// The time limit for opening a connection.
     pub(crate) const fn connect(self) -> Duration {
         match self {
             Self::Server => Duration::from_secs(1),

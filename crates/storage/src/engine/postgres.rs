@@ -199,7 +199,7 @@ impl TakenConnection {
         Ok(T::from_row(&row)?)
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction with the statement `begin`.
     pub(crate) async fn begin_reading(&mut self, begin: &'static str) -> Result<()> {
         self.is_in_transaction = true;
         let of = self.of();

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 pub(crate) struct WriterConnection {
     options: Arc<SqliteConnectOptions>,
     home: Arc<Mutex<WriterSlot>>,
-    /// For its turn.
+    /// How long a writer waits for its turn.
     patience: Duration,
 }
 

@@ -33,7 +33,7 @@ pub struct FiledCertificate {
     pub site_name: Option<String>,
 }
 
-/// A device.
+/// A device as its row states it, not judged yet.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
 pub struct FiledDevice {
@@ -60,7 +60,7 @@ pub struct FiledTenant {
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
 pub struct FiledTokens {
-    /// `device` or `tenant`.
+    /// The word `device` or `tenant`.
     pub kind: String,
     pub holder: String,
     #[sqlx(try_from = "i64")]
@@ -74,7 +74,7 @@ pub struct FiledEvent {
     pub seq: i64,
     #[sqlx(try_from = "i64")]
     pub at: Timestamp,
-    /// JSON.
+    /// The change in JSON, as it was written.
     pub change: String,
 }
 
@@ -95,7 +95,7 @@ pub struct FiledResponder {
 /// The newest time written anywhere in one table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LatestTime {
-    /// Which table.
+    /// The name of the table.
     pub table: &'static str,
     /// The newest time in it.
     pub at: Timestamp,

@@ -28,7 +28,7 @@ struct LookupRequest {
     answer: oneshot::Sender<Result<Option<Invitation>>>,
 }
 
-/// Whoever looks up.
+/// Answers the queue, many lookups by one statement.
 struct LookupWorker {
     engine: Engine,
 }

@@ -41,7 +41,7 @@ impl KittingPlace {
 
 /// Who asks for a place.
 pub struct TakePlace<'a> {
-    /// Of which code.
+    /// The kitting code that was presented.
     pub kitting: &'a KittingId,
     /// The identifier of the invitation that the place will be.
     pub invitation: InvitationId,

@@ -18,15 +18,15 @@ const CHUNKS: u64 = 20;
 pub struct Issuance {
     /// The entry of the audit log.
     pub entry: u64,
-    /// When.
+    /// When it was issued.
     pub at: Timestamp,
     /// The last event of the feed before it.
     pub after: u64,
-    /// Whose.
+    /// The device that holds it.
     pub device: DeviceId,
-    /// Whose that is.
+    /// The tenant that the device belongs to.
     pub tenant: TenantId,
-    /// Which.
+    /// The thumbprint of the certificate.
     pub thumbprint: Thumbprint,
     /// Which, as its issuer counts.
     pub serial: Serial,

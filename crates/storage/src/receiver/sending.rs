@@ -6,7 +6,7 @@ use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
 use tegata_core::{CLOCKS_APART, Timestamp};
 
-/// How sending went.
+/// The result of one attempt to send tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DeliveryOutcome {
     /// Everything up to this place is done with.
@@ -134,7 +134,7 @@ impl Transaction {
         Ok(kept == 1)
     }
 
-    /// Only forward.
+    /// Moves the receiver's position forward. A position that lies behind changes nothing.
     pub(super) async fn move_to(&mut self, id: &str, place: ReceiverPosition) -> Result<()> {
         on_transaction!(self.engine, connection => {
             sqlx::query(

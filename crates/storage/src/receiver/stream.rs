@@ -19,17 +19,17 @@ const HELD_ENTRIES: u64 = 1_000_000;
 /// Another status for a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ChangeStream {
-    /// Whose.
+    /// The receiver that the stream belongs to.
     pub id: String,
-    /// Which.
+    /// The status that it gets.
     pub status: StreamStatus,
     /// Why, as it is told.
     pub reason: Option<String>,
-    /// Who wants it.
+    /// Who changes it, for the audit log.
     pub by: Actor,
     /// Whether that is the operator, whose word the receiver cannot undo, and hears of.
     pub as_operator: bool,
-    /// When.
+    /// When it is changed.
     pub at: Timestamp,
 }
 

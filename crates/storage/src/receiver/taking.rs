@@ -14,7 +14,7 @@ const OUT_OF_TURN: i64 = 1000;
 /// What a receiver said when it asked. It is durable when the operation is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollAcknowledgment {
-    /// The receiver.
+    /// The receiver that acknowledges.
     pub id: String,
     /// Everything up to here is done with.
     pub place: ReceiverPosition,
@@ -24,7 +24,7 @@ pub struct PollAcknowledgment {
     pub rejected: Vec<String>,
     /// Why it could not take something that it will be told again.
     pub failed: Option<String>,
-    /// When.
+    /// When the acknowledgment arrived.
     pub at: Timestamp,
 }
 

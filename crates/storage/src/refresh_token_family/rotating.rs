@@ -12,9 +12,9 @@ use tegata_core::{CLOCKS_APART, DeviceId, FamilyId, Timestamp};
 /// A value that a device presents, and the one that is to replace it.
 #[derive(Clone, Debug)]
 pub struct RotateFamily {
-    /// Of which family.
+    /// The family that the value names.
     pub id: FamilyId,
-    /// Who presents it.
+    /// The device that presents it.
     pub device: DeviceId,
     /// The hash of what it presents.
     pub presented: Vec<u8>,
@@ -26,7 +26,7 @@ pub struct RotateFamily {
     pub idle: Duration,
     /// The access token that goes with it.
     pub token: GrantedToken,
-    /// When.
+    /// When it was presented.
     pub at: Timestamp,
 }
 

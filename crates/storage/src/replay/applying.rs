@@ -18,17 +18,17 @@ use tegata_core::{
 pub(super) struct ReplayedEvent {
     /// Lines of the feed.
     pub(super) events: u64,
-    /// Devices that moved.
+    /// Devices whose state changed.
     pub(super) devices: u64,
     /// Certificates of the ledger that ended.
     pub(super) certificates: u64,
     /// Certificates that ended and are not in the ledger.
     pub(super) lost: u64,
-    /// Tenants that moved.
+    /// Tenants whose state changed.
     pub(super) tenants: u64,
     /// Tokens taken back, and holders signed out.
     pub(super) tokens: u64,
-    /// Keys blocked.
+    /// Keys that were blocked.
     pub(super) keys: u64,
     /// Steps in the life of a CA.
     pub(super) issuers: u64,

@@ -87,9 +87,9 @@ impl LogFile {
 /// What a failed addition left.
 #[derive(Debug)]
 pub(crate) enum Unwritten {
-    /// Nothing that counts.
+    /// Nothing that a reader would count as a line.
     Nothing(io::Error),
-    /// Lines that count.
+    /// Lines that a reader will count.
     Lines(io::Error),
 }
 

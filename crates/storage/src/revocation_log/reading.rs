@@ -38,11 +38,11 @@ pub(crate) struct LogScan {
 /// The log as an auditor sees it: every line follows its predecessor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogReport {
-    /// Where it is.
+    /// The path of the log.
     pub file: std::path::PathBuf,
     /// Lines, the first included.
     pub lines: u64,
-    /// Its last event.
+    /// The number of the last event in it.
     pub last_event: u64,
     /// Pieces of lines that a crash left.
     pub torn: u64,
