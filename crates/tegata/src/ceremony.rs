@@ -62,7 +62,6 @@ pub struct CeremonyOptions {
     pub json: bool,
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     options: &CeremonyOptions,

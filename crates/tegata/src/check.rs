@@ -80,7 +80,7 @@ impl CheckContext<'_> {
     }
 }
 
-/// Runs all checks.
+/// Runs all checks and prints the report; findings end the command with exit code 1.
 pub async fn run(place: &InstallationArgs, as_json: bool, system: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
     let mut report = CheckReport::default();

@@ -80,13 +80,13 @@ pub enum Command {
     Dev(DevOptions),
     /// Make a new installation: root and issuing CA, ledger, first tenant and site, tegata.toml
     Init(InitOptions),
-    /// Run an installation
+    /// Serve an installation until it is stopped
     Serve,
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
     Check(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
     Ceremony(CeremonyOptions),
-    /// CAs: list, show
+    /// CAs of the installation: list, show
     #[command(subcommand)]
     Issuer(IssuerCommand),
     /// Tenants (法人): add, list, stop with all their devices
@@ -155,7 +155,6 @@ impl Command {
 }
 
 impl Cli {
-    /// Runs the command.
     pub async fn run(&self, system: &SystemContext) -> Result<(), Failure> {
         let place = &self.place;
         match &self.command {

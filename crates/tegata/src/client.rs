@@ -49,7 +49,7 @@ struct OpenedLink {
 struct WaitingForApproval {
     approval: ApprovalId,
     number: String,
-    /// Seconds.
+    /// When to ask again, in seconds.
     retry_after: u64,
 }
 
@@ -265,7 +265,7 @@ impl RefusedRequest {
     }
 }
 
-/// The same, where something can be done about a refusal.
+/// Posts JSON and gives a refusal back to the caller, which can do something about it.
 async fn attempt(
     client: &HttpsClient,
     url: &str,
@@ -277,7 +277,6 @@ async fn attempt(
     Ok(if status.is_success() { Ok(answer.to_vec()) } else { Err(RefusedRequest::of(status, &answer)) })
 }
 
-/// Reads an answer.
 pub fn read<'a, T: Deserialize<'a>>(answer: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(answer).doing("the server's answer cannot be read")
 }

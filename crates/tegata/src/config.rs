@@ -79,7 +79,7 @@ pub struct InstallationConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StorageConfig {
-    /// `sqlite:PATH` or `postgres://…`.
+    /// `sqlite:PATH`, relative to the configuration, or `postgres://…`.
     pub url: String,
 }
 
@@ -110,14 +110,14 @@ pub enum NewKeys {
     /// In the folder, encrypted.
     #[default]
     File,
-    /// On the token.
+    /// On the token of `[keys.pkcs11]`.
     Pkcs11,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pkcs11Config {
-    /// The vendor's library.
+    /// The path of the vendor's PKCS#11 library.
     pub module: PathBuf,
     /// The label of the token.
     pub token: String,
@@ -131,7 +131,7 @@ pub struct DoorConfig {
     pub listen: SocketAddr,
     /// How browsers reach it.
     pub url: HttpOrigin,
-    /// PEM, leaf first.
+    /// PEM with the chain, the leaf first.
     pub certificate: PathBuf,
     /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
     pub key: PathBuf,
@@ -159,7 +159,7 @@ pub struct PublicConfig {
     pub listen: SocketAddr,
     /// Written into certificates: it must stay true as long as they live.
     pub url: HttpOrigin,
-    /// As of the portal.
+    /// The proxies that stand before the public listener, as in `portal.trusted_proxies`.
     #[serde(default, deserialize_with = "proxy::networks")]
     pub trusted_proxies: Vec<Network>,
 }
@@ -215,7 +215,7 @@ impl Default for CanaryConfig {
 }
 
 impl Config {
-    /// Reads the file.
+    /// Reads and checks `tegata.toml`; whatever is wrong in it is misuse.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Failure::misuse(format!(

@@ -9,13 +9,13 @@ pub enum Failure {
     /// Found or met something wrong.
     #[error("{0}")]
     Wrong(String),
-    /// Misuse.
+    /// The command was used wrongly.
     #[error("{0}")]
     Misuse(String),
 }
 
 impl Failure {
-    /// Something is wrong.
+    /// Reports that something is wrong (exit code 1).
     pub fn wrong(message: impl Display) -> Self {
         Self::Wrong(message.to_string())
     }
@@ -54,7 +54,7 @@ impl<T> CommittedExt<T> for Result<T, LedgerError> {
 
 /// Says what was being done when it went wrong.
 pub trait FailureContext<T> {
-    /// As `"cannot read the ledger: …"`.
+    /// Puts `what` before the error, as in `"cannot read the ledger: …"`.
     fn doing(self, what: impl Display) -> Result<T, Failure>;
 }
 

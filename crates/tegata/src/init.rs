@@ -90,7 +90,7 @@ struct InstallationParts<'a> {
     options: &'a InitOptions,
     plan: &'a InitPlan,
     text: &'a str,
-    /// As it will be, and as it is while files are made.
+    /// The configuration with its final paths; `staged` has the paths of the folder in which the files are made first.
     config: &'a Config,
     staged: &'a Config,
     system: &'a SystemContext,

@@ -19,12 +19,12 @@ pub struct InstallationArgs {
 }
 
 impl InstallationArgs {
-    /// The configuration file.
+    /// The path of the configuration file.
     pub fn file(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| self.data.join("tegata.toml"))
     }
 
-    /// The configuration.
+    /// Reads the configuration of the installation.
     pub fn config(&self) -> Result<Config, Failure> {
         Config::read(&self.file())
     }

@@ -39,7 +39,7 @@ impl KeyRing {
         Self::open_at(config.folder(), &config.keys)
     }
 
-    /// The same where no installation is: paths begin at `base`.
+    /// Opens a key ring where there is no installation, as in a root ceremony. Relative paths begin at `base`.
     pub fn open_at(base: &Path, keys: &KeysConfig) -> Result<Self, Failure> {
         let secret = match &keys.unlock {
             Some(file) => UnlockSecret::from_file(&base.join(file))
@@ -54,7 +54,7 @@ impl KeyRing {
         Self::with(config.folder(), &config.keys, secret)
     }
 
-    /// The same keys, moved to another folder.
+    /// This key ring with its files in another folder.
     #[must_use]
     pub fn moved_to(self, folder: &Path) -> Self {
         Self { folder: folder.to_owned(), ..self }

@@ -10,7 +10,7 @@ pub async fn open_ledger(config: &Config, system: &SystemContext) -> Result<Ledg
     open(config, Patience::Command, system).await
 }
 
-/// The same for a server, which lets nobody wait.
+/// Opens the ledger for a server: it waits for the database as little as requests may wait for it.
 pub async fn open_to_serve(config: &Config, system: &SystemContext) -> Result<Ledger, Failure> {
     open(config, Patience::Server, system).await
 }

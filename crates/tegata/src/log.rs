@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// How lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// One line of text for each event.
     #[default]
     Text,
     /// One JSON object a line.
@@ -26,7 +26,7 @@ pub enum LogFormat {
 /// What is worth a line unless `TEGATA_LOG` says otherwise.
 const LEVELS: &str = "warn,tegata=info";
 
-/// The same for a command: what it reads may take long without anything being wrong.
+/// What a command logs unless `TEGATA_LOG` says otherwise: its queries may be slow without anything being wrong.
 const LEVELS_OF_COMMANDS: &str = "warn,tegata=info,sqlx::query=error";
 
 /// Begins the log of a server or gate, or of a command. `TEGATA_LOG` chooses what is written, as

@@ -2,7 +2,7 @@
 
 use tegata_core::encoding::base64;
 
-/// One block.
+/// One PEM block with lines of 64 characters.
 pub fn encode(label: &str, der: &[u8]) -> String {
     let body = base64(der);
     let lines = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned());
@@ -10,7 +10,7 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n")
 }
 
-/// Certificates, in order.
+/// Certificates as PEM blocks, in the order given.
 pub fn certificates(certificates: &[&[u8]]) -> String {
     certificates.iter().map(|der| encode("CERTIFICATE", der)).collect()
 }

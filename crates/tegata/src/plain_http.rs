@@ -12,14 +12,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest answer read: a list of two million entries.
 const LARGEST: u64 = 128 << 20;
 
-/// An answer.
+/// A response without TLS, its head not parsed.
 pub struct PlainResponse {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
-/// Fetches a URL.
+/// Fetches a URL; `None` for any failure.
 pub async fn get(url: &str) -> Option<PlainResponse> {
     exchange(url, "GET", "", &[]).await
 }

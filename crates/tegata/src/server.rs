@@ -54,7 +54,7 @@ impl Server {
         Self::with(config, ledger, ring, system).await
     }
 
-    /// The same beside a server that may be running: nothing is renewed or brought up to date.
+    /// Opens an installation beside a server that may be running: nothing is renewed or brought up to date.
     pub async fn beside(config: Config, ledger: Ledger, system: &SystemContext) -> Result<Self, Failure> {
         let ring = Arc::new(KeyRing::open(&config)?);
         Self::with(config, ledger, ring, system).await

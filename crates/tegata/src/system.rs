@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tegata_core::{Clock, Entropy, Timestamp};
 
-/// The system's clock.
+/// The clock of the operating system.
 pub struct SystemClock;
 
 /// The operating system's randomness.

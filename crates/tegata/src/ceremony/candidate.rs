@@ -61,7 +61,7 @@ pub fn name_is_new(issuers: &[StoredIssuer], organization: &str, common_name: &s
     issuers.iter().find(has_name).map_or(Ok(()), |known| Err(taken(known)))
 }
 
-/// The same for a certificate that exists.
+/// Fails if a CA of the ledger has the subject of this certificate, byte for byte.
 pub fn must_have_own_name(issuers: &[StoredIssuer], certificate: &[u8]) -> Result<(), Failure> {
     let (_, certificate) =
         X509Certificate::from_der(certificate).doing("a CA's certificate cannot be read")?;
@@ -124,7 +124,7 @@ fn authority_key(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
     })
 }
 
-/// Exactly one.
+/// The URL of the certificate's CRL; none unless it names exactly one.
 fn list_address(certificate: &X509Certificate<'_>) -> Option<String> {
     certificate.iter_extensions().find_map(|extension| {
         let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else {

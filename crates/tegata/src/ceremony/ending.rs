@@ -22,7 +22,7 @@ pub struct RestIssuing {
     without_successor: bool,
 }
 
-/// Its planned end.
+/// Ends an issuing CA as planned: none of its certificates is accepted any more.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetireIssuing {

@@ -17,7 +17,7 @@ use x509_parser::prelude::FromDer;
 pub enum OpenField {
     /// Nothing: the certificate exists.
     Nothing,
-    /// The serial.
+    /// The serial, which is drawn when the certificate is signed.
     Serial,
     /// The serial, and the key that will be made.
     SerialAndKey,

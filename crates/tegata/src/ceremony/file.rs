@@ -48,7 +48,7 @@ struct CeremonyDocument<T> {
 }
 
 impl CeremonyFile {
-    /// Reads the file.
+    /// Reads and parses a ceremony file; one that cannot be parsed is misuse.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", file.display())))?;

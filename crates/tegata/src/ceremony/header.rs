@@ -44,7 +44,7 @@ impl CeremonyHeader {
         self.folder().join(path)
     }
 
-    /// Its folder.
+    /// The folder of the ceremony file.
     pub fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("."))
     }

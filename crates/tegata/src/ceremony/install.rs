@@ -56,6 +56,8 @@ pub struct InstalledCa {
 }
 
 impl IssuerAssignmentFields {
+    /// Resolves the tenant that a CA is to serve, and checks the number of its CRL shards.
+    ///
     /// # Errors
     /// [`Failure`] for a tenant that is not there, or shards that cannot be.
     pub async fn of(ledger: &Ledger, tenant: Option<&str>, shards: u16) -> Result<Self, Failure> {

@@ -106,7 +106,7 @@ impl RootList {
         Ok(Self { edition, entries, der })
     }
 
-    /// As the ledger keeps it, saying all that the root's shard says at `revision`.
+    /// The list as a row of the ledger, marked as containing all entries of the root's shard up to `revision`.
     pub fn stored(&self, revision: u64) -> StoredCrl {
         let CrlIdentity { number, this_update, next_update } = self.edition;
         StoredCrl { number, revision, this_update, next_update, der: self.der.clone() }

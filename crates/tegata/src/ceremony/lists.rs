@@ -17,7 +17,7 @@ use tegata_storage::{IssuerKind, IssuerState, Ledger, LedgerError, StoredCrl, St
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
-/// The next list.
+/// Signs the next revocation list of a root.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignRootCrl {
@@ -33,7 +33,7 @@ pub struct SignRootCrl {
     keys: KeysConfig,
 }
 
-/// One more entry.
+/// A CA certificate that the new list revokes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokedAuthority {

@@ -31,7 +31,7 @@ impl<'a> Outputs<'a> {
         File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()).doing(what())
     }
 
-    /// The act succeeded.
+    /// Keeps all files and keys. Without this call they are removed when the value is dropped.
     pub fn keep(mut self) {
         self.files.clear();
         self.keys.clear();

@@ -71,7 +71,7 @@ impl<'a> CeremonyRun<'a> {
         Ok(bytes)
     }
 
-    /// The same, out of its PEM.
+    /// Reads an input as [`CeremonyRun::read`] does and decodes it if it is PEM.
     pub fn read_der(&mut self, what: &str, file: &Path) -> Result<Vec<u8>, Failure> {
         let bytes = self.read(what, file)?;
         Ok(pem::decode(&bytes).unwrap_or(bytes))
@@ -94,7 +94,7 @@ impl<'a> CeremonyRun<'a> {
         KeyRing::open_at(self.cover.folder(), keys)
     }
 
-    /// The installation's configuration.
+    /// Reads the configuration of the installation that the command names.
     pub fn config(&self) -> Result<Config, Failure> {
         self.place.config()
     }

@@ -15,10 +15,10 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// A certificate reserved longer ago was left by a crash, and the pass that gives it up is not running.
 const RESERVED: Duration = Duration::from_mins(30);
 
-/// The same for old generations whose grace has ended.
+/// An old generation whose grace ended longer ago than this should have been retired by its pass.
 const RETIRING: Duration = Duration::from_hours(1);
 
-/// Walks all certificates.
+/// Compares every certificate with its row, its device and its CA.
 pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let what = "cannot read certificates";
     let issuers = look.issuers.clone();
@@ -182,7 +182,7 @@ impl LivingGenerations {
         }
     }
 
-    /// The next device.
+    /// Judges the generations of the device that was read, and begins with the next.
     fn turn(&mut self, look: &mut CheckContext<'_>) {
         for (generations, what) in [(&self.in_use, "in use"), (&self.on_the_way, "on their way")] {
             if generations.len() > 1 {

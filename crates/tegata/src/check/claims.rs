@@ -73,7 +73,7 @@ const BUCKETS: usize = 4096;
 /// Sums of all relations that are looked into: with a million certificates some 30,000 claims.
 const LOOKED_INTO: usize = 128;
 
-/// The first walk.
+/// Sums what the logs claim and what the rows say, in the first walk: equal sums need no second look.
 pub struct ClaimSums {
     seed: [u8; 32],
     buckets: HashMap<ComparedRelation, Vec<u128>>,

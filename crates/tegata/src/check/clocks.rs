@@ -25,7 +25,6 @@ pub struct SignedDates {
 }
 
 impl SignedDates {
-    /// The next entry.
     pub fn follow(&mut self, seq: u64, at: Timestamp) {
         if let Some(last) = self.last.filter(|(_, last)| last.since(at) > STEP) {
             self.back.push([last, (seq, at)]);
@@ -39,7 +38,7 @@ impl SignedDates {
     }
 }
 
-/// Compares the clocks.
+/// Compares this host's clock with the audit log, the database and the running server.
 pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     let now = look.system.now();
     for [(seq, ahead), (next, right)] in look.dates.back.clone() {

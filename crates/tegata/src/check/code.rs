@@ -23,7 +23,7 @@ macro_rules! codes {
             #[cfg(test)]
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// What monitoring sees.
+            /// The word by which monitoring recognizes the finding. It never changes.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }
@@ -33,7 +33,7 @@ macro_rules! codes {
                 match self { $(Self::$name => Severity::$severity),* }
             }
 
-            /// What to do.
+            /// What the operator can do about it.
             pub const fn advice(self) -> &'static str {
                 match self { $(Self::$name => $advice),* }
             }

@@ -63,7 +63,7 @@ pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The second walk.
+/// Walks the chains again, to name the rows behind sums that differ.
 async fn explain(
     look: &mut CheckContext<'_>,
     mut differences: ClaimDifferences,

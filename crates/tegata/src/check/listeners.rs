@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// A certificate that ends within this time is replaced now. The server's own CA renews a month ahead.
 const NOTICE: Duration = Duration::from_hours(14 * 24);
 
-/// Looks at both.
+/// Checks the certificates of portal and device listener: key, chain and remaining time.
 pub fn look(look: &mut CheckContext<'_>) {
     let ring = KeyRing::open(look.config).ok();
     let config = look.config;

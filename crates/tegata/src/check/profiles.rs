@@ -31,7 +31,7 @@ impl LoadedProfiles {
     }
 }
 
-/// Loads the profiles.
+/// Checks that every certificate profile can be loaded.
 pub fn look(look: &mut CheckContext<'_>) {
     for (file, role) in [("device.toml", Role::Device), ("gate.toml", Role::Gate)] {
         let text = look.config.profile_text(file);

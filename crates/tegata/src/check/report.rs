@@ -10,16 +10,16 @@ use std::fmt::Display;
 /// Examples kept of each code. A ledger that is wrong in a million places is wrong in one way.
 const EXAMPLES: usize = 20;
 
-/// One line.
+/// One line of the report.
 #[derive(Debug, Serialize)]
 pub struct CheckFinding {
     code: FindingCode,
     severity: Severity,
     /// What it is about.
     subject: String,
-    /// What is so.
+    /// What was found there.
     detail: String,
-    /// What to do.
+    /// What the operator can do about it.
     advice: &'static str,
 }
 
@@ -31,7 +31,7 @@ struct CheckArea {
     detail: String,
 }
 
-/// The whole.
+/// The findings and the areas of one check.
 #[derive(Debug, Default)]
 pub struct CheckReport {
     findings: Vec<CheckFinding>,

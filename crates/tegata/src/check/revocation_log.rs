@@ -12,7 +12,7 @@ use tokio::time::sleep;
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Walks the log.
+/// Checks that every line of the log follows its predecessor, and that the ledger agrees with its end.
 pub async fn look(look: &mut CheckContext<'_>) {
     let file = look.config.revocation_log();
     match verified(look).await {

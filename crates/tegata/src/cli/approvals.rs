@@ -71,7 +71,6 @@ const READ: &str = "cannot read the ledger";
 const NOBODY: &str = "nobody waits";
 const WRITE: &str = "nothing was decided";
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     options: &ApprovalsOptions,
@@ -109,7 +108,6 @@ async fn list(
     nothing_found(waiting.is_empty(), NOBODY)
 }
 
-/// `tegata approvals approve`.
 pub async fn approve(
     place: &InstallationArgs,
     options: &ApproveOptions,
@@ -125,7 +123,6 @@ pub async fn approve(
     Ok(())
 }
 
-/// `tegata approvals decline`.
 pub async fn decline(
     place: &InstallationArgs,
     options: &DeclineOptions,

@@ -63,7 +63,6 @@ enum ExportLine {
     End { through: u64, hash: String, entries: u64 },
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &AuditCommand,

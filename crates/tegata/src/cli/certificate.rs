@@ -60,7 +60,6 @@ impl RevokeCertificateOptions {
     }
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &CertificateCommand,

@@ -75,7 +75,6 @@ pub struct RevokeDeviceOptions {
     consent: OperatorConsent,
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &DeviceCommand,
@@ -123,7 +122,7 @@ async fn find(ledger: &Ledger, named: &str) -> Result<Device, Failure> {
     }
 }
 
-/// As many characters as pages show.
+/// The least characters by which a device can be named: as many as pages show.
 const LEAST_NUMBER: usize = 8;
 
 const READ: &str = "cannot read the ledger";

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
 
-/// For which shell.
+/// Which shell the script is for.
 #[derive(clap::Args)]
 pub struct CompletionsOptions {
     /// The shell. For bash: `tegata completions bash > /etc/bash_completion.d/tegata`
@@ -14,7 +14,7 @@ pub struct CompletionsOptions {
     shell: Shell,
 }
 
-/// Where to.
+/// Where the manual pages are written to.
 #[derive(clap::Args)]
 pub struct ManOptions {
     /// Folder for the pages; made if it is not there. `man -l DIR/tegata.1` shows the first

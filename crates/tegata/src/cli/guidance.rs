@@ -23,7 +23,7 @@ pub struct GuidanceAudience {
     output: OutputFormat,
 }
 
-/// Whom to call.
+/// Whom the staff of a tenant or site call.
 #[derive(clap::Args)]
 pub struct ContactOptions {
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct ProductOptions {
     /// What staff call the product. Without name and url: show what is said now
     #[arg(long, requires = "url")]
     name: Option<String>,
-    /// Its address, https://…
+    /// Its address, which begins with https://
     #[arg(long, requires = "name")]
     url: Option<String>,
 }

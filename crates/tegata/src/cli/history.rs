@@ -112,12 +112,11 @@ impl HistoryEvent {
         self.detail[name].as_i64()
     }
 
-    /// Who did it.
+    /// The actor as the audit log names it, such as `operator:root`.
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// When.
     pub const fn at(&self) -> Timestamp {
         self.at
     }
@@ -127,7 +126,7 @@ impl HistoryEvent {
         ["note", "why"].iter().find_map(|name| self.text(name)).filter(|note| !note.is_empty())
     }
 
-    /// As `by operator root at 2026-11-30T08:00:00Z, who noted "ticket 7"`.
+    /// Who did it and when, as in `by operator root at 2026-11-30T08:00:00Z, who noted "ticket 7"`.
     pub fn by_whom_and_when(&self) -> String {
         let noted = self.note().map_or_else(String::new, |note| format!(", who noted {note:?}"));
         format!("by {} at {}{noted}", who(&self.actor), self.at.whole_second())

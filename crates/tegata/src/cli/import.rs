@@ -61,7 +61,6 @@ pub struct CrlOptions {
     pub proof: ReceiptOptions,
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &ImportCommand,

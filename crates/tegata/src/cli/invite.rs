@@ -42,7 +42,7 @@ pub struct InvitationOutput {
     role: Role,
     label: String,
     expires_at: Timestamp,
-    /// The invitation link.
+    /// The link, which is as secret as the invitation code in it.
     #[serde(rename = "url")]
     pub link: String,
     #[serde(skip_serializing_if = "Option::is_none")]

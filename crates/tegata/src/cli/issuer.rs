@@ -19,14 +19,13 @@ pub enum IssuerCommand {
     List(OutputFormat),
     /// Show one with its lists and its certificate
     Show {
-        /// Its identifier
+        /// Identifier of the CA, as `tegata issuer list` shows it
         issuer: IssuerId,
         #[command(flatten)]
         output: OutputFormat,
     },
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &IssuerCommand,

@@ -31,11 +31,10 @@ pub enum KeyCommand {
         #[command(flatten)]
         proof: ReceiptOptions,
     },
-    /// List blocked keys
+    /// List the keys that are blocked
     List(OutputFormat),
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &KeyCommand,

@@ -16,7 +16,7 @@ pub enum LicenseCommand {
     Grant(LicenseOptions),
     /// Take exactly this license back: one for a whole tenant leaves those of its sites in force
     Withdraw(LicenseOptions),
-    /// List licenses
+    /// List the licenses that are in force
     List {
         #[command(flatten)]
         scope: ScopeArgs,
@@ -40,7 +40,6 @@ pub struct LicenseOptions {
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "no license was changed";
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &LicenseCommand,

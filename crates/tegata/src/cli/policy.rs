@@ -29,7 +29,7 @@ pub enum PolicyCommand {
     Clear {
         #[command(flatten)]
         place: ScopeTarget,
-        /// Only these
+        /// Lift these rules alone
         #[arg(long = "rule", value_enum, value_delimiter = ',')]
         rules: Vec<PolicyRule>,
         #[command(flatten)]
@@ -69,31 +69,30 @@ pub struct SetOptions {
 /// A rule by its name.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PolicyRule {
-    /// How many
+    /// How many devices there may be
     Devices,
-    /// With what
+    /// What devices may be
     Platform,
-    /// From where
+    /// From where they may come
     Network,
-    /// When
+    /// When they may enroll
     Hours,
     /// Whether somebody has to approve
     Approval,
 }
 
-/// Yes or no.
+/// Whether somebody has to approve of each device.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum YesNo {
     /// Somebody has to approve
     Yes,
-    /// Nobody is asked
+    /// Nobody has to approve
     No,
 }
 
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "no policy was changed";
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &PolicyCommand,

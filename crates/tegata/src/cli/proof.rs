@@ -35,7 +35,7 @@ pub struct ReceiptWait<'a> {
     expected: Vec<String>,
 }
 
-/// One surface's receipt.
+/// The receipt of one surface.
 #[derive(Serialize)]
 struct SurfaceReceipt {
     surface: String,

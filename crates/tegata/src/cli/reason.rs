@@ -7,17 +7,17 @@ use tegata_core::{RevocationReason, StopCause};
 /// certificates call a compromised key.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum RevocationReasonArg {
-    /// Lost or stolen
+    /// The device is lost or stolen
     Lost,
     /// The key may be in other hands: copied, or handed on
     KeyCompromise,
-    /// Belongs elsewhere now
+    /// The device belongs to somebody else now
     AffiliationChanged,
     /// Replaced by another device
     Superseded,
-    /// No longer used
+    /// The device is no longer used
     CessationOfOperation,
-    /// Not said
+    /// No reason is given
     Unspecified,
 }
 

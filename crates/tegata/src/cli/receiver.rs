@@ -16,7 +16,7 @@ pub enum ReceiverCommand {
     List(OutputFormat),
     /// Have the running server send a verification event
     Verify {
-        /// The receiver's id
+        /// Name of the receiver in tegata.toml
         id: String,
         /// A word that comes back in the event
         #[arg(long, default_value = "")]
@@ -35,7 +35,7 @@ pub enum ReceiverCommand {
 /// Whose stream, and why.
 #[derive(clap::Args)]
 pub struct StopStreamOptions {
-    /// The receiver's id
+    /// Name of the receiver in tegata.toml
     id: String,
     /// Why; the receiver is told
     #[arg(long, default_value = "")]
@@ -44,7 +44,6 @@ pub struct StopStreamOptions {
     output: OutputFormat,
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &ReceiverCommand,

@@ -26,7 +26,6 @@ pub enum RevocationsCommand {
     Restored(OutputFormat),
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &RevocationsCommand,

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use tegata_core::name::is_same;
 use tegata_storage::{Ledger, Site, Tenant};
 
-/// Restricts a list.
+/// Restricts what a command lists to one tenant or site.
 #[derive(Clone, Default, clap::Args)]
 pub struct ScopeArgs {
     /// Of this tenant alone: name or identifier
@@ -48,7 +48,7 @@ pub struct TenantSite<'a> {
 }
 
 impl TenantDirectory {
-    /// All there are.
+    /// Reads all tenants and sites but the system's own.
     pub async fn read(ledger: &Ledger) -> Result<Self, Failure> {
         let what = "cannot read the tenants and sites";
         let mut tenants = ledger.tenants().await.doing(what)?;

@@ -16,7 +16,7 @@ use tegata_storage::{Ledger, Site, Tenant};
 pub enum SiteCommand {
     /// Add a site (店舗)
     Add {
-        /// Its name
+        /// Name of the new site
         name: String,
         /// Name or identifier of its tenant; not needed where there is only one
         #[arg(long)]
@@ -24,7 +24,7 @@ pub enum SiteCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
-    /// List sites
+    /// List the sites of all tenants, or of one
     List {
         #[command(flatten)]
         scope: ScopeArgs,
@@ -33,7 +33,6 @@ pub enum SiteCommand {
     },
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &SiteCommand,

@@ -20,7 +20,7 @@ use tegata_storage::{Ledger, LedgerError, LossReports, Tenant, TenantAction, Ten
 pub enum TenantCommand {
     /// Add a tenant (法人)
     Add {
-        /// Its name
+        /// Name of the new tenant
         name: String,
         /// Serve it by CAs of its own alone; until one is installed it gets no certificates
         #[arg(long)]
@@ -28,7 +28,7 @@ pub enum TenantCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
-    /// List tenants
+    /// List all tenants, and whether they are stopped
     List(OutputFormat),
     /// Stop all its devices for now; they get no certificates either. Its gates go on
     Suspend(StopTenant),
@@ -65,12 +65,12 @@ pub struct StopTenant {
     proof: ReceiptOptions,
 }
 
-/// On or off.
+/// Whether devices of a tenant may report each other lost.
 #[derive(Clone, Copy, clap::ValueEnum)]
 pub enum SuspensionSwitch {
     /// Devices may report each other lost
     On,
-    /// They may not
+    /// Devices may not report each other lost
     Off,
 }
 
@@ -83,7 +83,6 @@ impl From<SuspensionSwitch> for LossReports {
     }
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &TenantCommand,

@@ -40,7 +40,6 @@ pub enum TokenKeyCommand {
     },
 }
 
-/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &TokenKeyCommand,

@@ -104,7 +104,7 @@ impl TokenNotice {
         }
     }
 
-    /// In words.
+    /// Prints it in words, for output without `--json`.
     pub fn print(&self) {
         match self {
             Self::Kept { file, resource, expires_at, .. } => {

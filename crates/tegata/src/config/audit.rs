@@ -13,7 +13,7 @@ pub const TEMPLATE: &str = "\
 # token_hours = 24
 ";
 
-/// The audit log.
+/// The section `[audit]`: how long the audit log keeps its entries.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
@@ -41,7 +41,7 @@ impl AuditConfig {
         Ok(())
     }
 
-    /// The same as durations. A year has a leap day to be sure.
+    /// Both periods as durations. A year is counted as 366 days, so that nothing is let go too early.
     pub fn retention(&self) -> AuditRetention {
         let hours = |hours: u32| Duration::from_hours(u64::from(hours));
         AuditRetention { tokens: hours(self.token_hours), others: hours(self.keep_years * 366 * 24) }

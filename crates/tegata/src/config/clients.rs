@@ -21,7 +21,7 @@ pub struct ClientsConfig {
     pub jwks_ca: Option<PathBuf>,
 }
 
-/// One registered client.
+/// A client under `[clients]`, checked.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "WrittenClient")]
 pub struct ClientConfig {
@@ -33,7 +33,7 @@ pub struct ClientConfig {
     pub introspects: Vec<String>,
     /// Where it may invite devices by lists; nowhere unless it is written.
     pub invites: Vec<InvitesConfig>,
-    /// As it was written, for the audit log: there is no secret in it.
+    /// The registration as `tegata.toml` has it, for the audit log. There is no secret in it.
     pub written: serde_json::Value,
 }
 
@@ -58,7 +58,7 @@ pub enum ClientMethod {
 pub enum JwksLocation {
     /// In a file, which is read again whenever it changes.
     File(PathBuf),
-    /// In `tegata.toml`.
+    /// In `tegata.toml`, under the client.
     Inline(serde_json::Value),
     /// At the client's own server, which is asked again when a certificate comes that is not known.
     At(Uri),
@@ -67,9 +67,9 @@ pub enum JwksLocation {
 /// Who issues its certificates.
 #[derive(Clone, Debug)]
 pub enum ClientCa {
-    /// Those of `[clients]`.
+    /// The CAs that `[clients]` names for all clients.
     Shared,
-    /// This installation.
+    /// The issuing CAs of this installation.
     Own,
     /// The CAs of a file, with their revocation lists where there are any.
     File(PathBuf, Option<PathBuf>),

@@ -45,13 +45,13 @@ pub enum HeaderFormat {
     Nginx,
     /// `Client-Cert` of RFC 9440: `HAProxy`, Caddy
     Rfc9440,
-    /// `X-Forwarded-Client-Cert` of Envoy
+    /// `X-Forwarded-Client-Cert` as Envoy writes it
     Envoy,
     /// `X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through
     Alb,
     /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies
     AlbVerify,
-    /// `X-Forwarded-Tls-Client-Cert` of Traefik
+    /// `X-Forwarded-Tls-Client-Cert` as Traefik writes it
     Traefik,
 }
 

@@ -30,7 +30,7 @@ const ATTESTATION: &str = "\
 # require_attestation = false";
 
 impl ConfigTemplate<'_> {
-    /// Its text, explained.
+    /// The text of `tegata.toml`, with a comment for each setting.
     #[allow(clippy::too_many_lines)] // One text, in its order.
     pub fn render(&self) -> String {
         let Self { installation, portal, device, public, .. } = self;

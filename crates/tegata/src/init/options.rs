@@ -65,7 +65,7 @@ pub struct InitOptions {
     pub output: OutputFormat,
 }
 
-/// As it is kept.
+/// Parses the name of a tenant or site into the form in which it is stored.
 pub(super) fn place_name(text: &str) -> Result<String, NotAName> {
     Name::of_place(text).map(String::from)
 }

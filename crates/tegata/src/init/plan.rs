@@ -21,7 +21,7 @@ pub struct InitPlan {
     pub name: Installation,
     pub portal: HttpOrigin,
     pub device: HttpOrigin,
-    /// Written into certificates.
+    /// The origin that certificates carry, for CRLs, OCSP and CA certificates.
     pub public: HttpOrigin,
     pub listen: IpAddr,
     /// Of portal, device and public listener.
@@ -65,7 +65,7 @@ impl InitPlan {
         self.portal.host()
     }
 
-    /// `tegata.toml`.
+    /// The text of `tegata.toml` for this plan.
     pub fn config_text(&self, options: &InitOptions) -> String {
         ConfigTemplate {
             token: self.token.as_ref(),

@@ -29,9 +29,9 @@ pub struct HardwareToken {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HardwareKeyReference {
-    /// `CKA_LABEL`
+    /// The `CKA_LABEL` of the key.
     label: String,
-    /// `CKA_ID` in hex
+    /// The `CKA_ID` of the key in hexadecimal digits.
     id: String,
 }
 

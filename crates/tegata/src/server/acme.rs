@@ -12,7 +12,7 @@ use tegata_core::{Entropy, Timestamp};
 use tegata_enroll::{AcmeServer, AttestationPolicy, BindingSecret, EnrollmentService, OpenBindingSecret};
 use tegata_storage::Ledger;
 
-/// The server.
+/// Makes the ACME server that stands on the enrollment service.
 pub fn open(server: &Server, enrollment: EnrollmentService) -> Result<AcmeServer, Failure> {
     Ok(AcmeServer::new(enrollment, attestation(server)?))
 }
@@ -25,7 +25,7 @@ pub async fn open_secret(server: &Server) -> Result<OpenBindingSecret, Failure> 
     Ok(Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes))))
 }
 
-/// The secret, open.
+/// The secret behind external account bindings, opened.
 pub async fn binding_secret(
     ledger: &Ledger,
     ring: &KeyRing,
@@ -36,7 +36,7 @@ pub async fn binding_secret(
     Ok(BindingSecret::new(&ring.open_sealed(&sealed)?))
 }
 
-/// As it lies in the ledger, where the first who looks puts one.
+/// The sealed secret from the ledger. Where there is none yet, one is made and stored.
 pub async fn sealed_secret(
     ledger: &Ledger,
     ring: &KeyRing,

@@ -71,7 +71,7 @@ impl Canary {
         })
     }
 
-    /// Runs for ever.
+    /// Runs rounds until the task is dropped.
     pub async fn run(self) {
         let started = Instant::now();
         sleep(SETTLING).await;

@@ -36,7 +36,7 @@ struct ListenerFiles {
 }
 
 impl ListenerCertificates {
-    /// As configured.
+    /// Reads the certificates and keys that the configuration names.
     pub fn open(server: &Server) -> Result<Self, Failure> {
         let config = &server.config;
         let portal = ListenerFiles::open(server, "portal", &config.portal.certificate, &config.portal.key)?;

@@ -59,7 +59,7 @@ impl Listeners {
         Ok(())
     }
 
-    /// The same ports once more: what connects meanwhile waits for whoever accepts first.
+    /// Duplicates the listening sockets: connections that arrive meanwhile wait for whoever accepts first.
     pub fn again(&self) -> Result<Self, Failure> {
         Ok(Self {
             portal: again(&self.portal)?,
@@ -112,7 +112,7 @@ pub fn here(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
-/// Takes a port.
+/// Binds a TCP socket; a failure names the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.doing(format!("cannot listen at {address}; is another server running?"))
 }

@@ -51,7 +51,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Registers all metrics with the value zero.
     pub fn new(ledger: &Ledger) -> Arc<Self> {
         let mut registry = Registry::with_prefix("tegata");
         let gauges = gauges::Gauges::register(&mut registry, ledger);

@@ -20,7 +20,7 @@ pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<Liste
     Ok(ListenerKind::Proxy(Arc::new(config.doing("the device listener's certificate cannot be used")?)))
 }
 
-/// Whom it believes.
+/// The proxies whose statements about clients' certificates are believed.
 pub fn proxies(
     config: &Config,
     proxy: &ProxyConfig,

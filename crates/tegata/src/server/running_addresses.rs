@@ -23,7 +23,7 @@ pub fn portal(config: &Config) -> Option<HttpOrigin> {
     noted(config, "portal")
 }
 
-/// Its public address.
+/// The public listener of the running server, if one noted it.
 pub fn public(config: &Config) -> Option<HttpOrigin> {
     noted(config, "public")
 }

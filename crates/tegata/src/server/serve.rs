@@ -102,7 +102,7 @@ const RECOVERY: Duration = Duration::from_secs(1);
 
 /// Why serving ended well.
 enum ServingEnd {
-    /// Somebody said so.
+    /// The process was told to stop.
     Told,
     /// The process has to begin anew, at these ports.
     Outdated(Outdated, Box<Listeners>),

@@ -18,7 +18,7 @@ use tegata_ca::{CaKey, Issuer, LocalKey};
 use tegata_core::{IssuerId, Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-/// Lives, in days.
+/// How long the server's CA and its certificates are valid, in days.
 const AUTHORITY_DAYS: u32 = 10 * 365;
 const SERVER_DAYS: u32 = 397;
 

@@ -77,7 +77,7 @@ impl<'a> KeyChange<'a> {
         Ok(Self { ring, ledger, actor, now, succession: succession(ring)?, _lock: lock })
     }
 
-    /// As it is now.
+    /// The succession of keys as it is now.
     pub fn succession(&self) -> &KeySuccession {
         &self.succession
     }

@@ -54,7 +54,6 @@ struct DeviceSelection<'a> {
     due: Option<HashMap<DeviceId, &'static str>>,
 }
 
-/// Lists.
 pub async fn list(
     place: &InstallationArgs,
     ledger: &Ledger,

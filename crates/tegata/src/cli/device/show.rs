@@ -17,7 +17,6 @@ const ENTRIES: u32 = 50;
 /// Lines of its history that `show` ends with.
 const LINES: usize = 12;
 
-/// `tegata device show`.
 pub async fn show(ledger: &Ledger, options: &ShowOptions, now: Timestamp) -> Result<(), Failure> {
     let device = find(ledger, &options.device).await?;
     let id = &device.id;
@@ -47,7 +46,6 @@ pub async fn show(ledger: &Ledger, options: &ShowOptions, now: Timestamp) -> Res
     print_history(ledger, id, LINES).await
 }
 
-/// `tegata device history`.
 pub async fn history(ledger: &Ledger, named: &str, lines: usize, as_json: bool) -> Result<(), Failure> {
     let device = find(ledger, named).await?;
     if as_json {

@@ -21,7 +21,7 @@ pub async fn act(
     perform(ledger, &device, stop, (action, None), system).await
 }
 
-/// Stops for ever.
+/// Revokes devices for ever, each with all its certificates and tokens.
 pub async fn revoke(
     ledger: &Ledger,
     options: &RevokeDeviceOptions,

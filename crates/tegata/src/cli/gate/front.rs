@@ -24,7 +24,7 @@ pub struct FrontOptions {
     /// gate speaks TLS
     #[arg(long, value_name = "PEM", requires_all = ["upstream", "key", "client_ca"])]
     certificate: Option<PathBuf>,
-    /// Its key
+    /// The private key of that certificate (PEM)
     #[arg(long, value_name = "PEM", requires = "certificate")]
     key: Option<PathBuf>,
     /// Ask clients for certificates of these CAs: root and issuing CA

@@ -53,7 +53,7 @@ pub async fn run(ledger: &Ledger, options: &CrlOptions, system: &SystemContext) 
     stopping.report(&what, &name, event).await
 }
 
-/// A verified list.
+/// A revocation list whose signature was verified with the foreign CA's key.
 pub struct VerifiedList {
     stored: StoredCrl,
     entries: Vec<ImportedEntry>,
@@ -71,7 +71,7 @@ enum ImportAction {
 
 /// What a list did here.
 pub struct AppliedList {
-    /// What was news.
+    /// The entries by which something was revoked here.
     pub entries: Vec<AppliedEntry>,
     /// The last event of the feed, which gates acknowledge.
     pub event: u64,

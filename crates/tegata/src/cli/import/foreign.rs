@@ -26,7 +26,7 @@ pub struct ForeignCertificate {
 }
 
 impl ForeignCa {
-    /// From a file.
+    /// Reads the certificate of a foreign CA from a file, PEM or DER.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let certificate = read(file)?;
         let trusted = TrustedIssuers::new([], [], [certificate.as_slice()])

@@ -25,14 +25,14 @@ pub enum InvitationCommand {
     },
     /// Show an invitation or a kitting code, and what became of it
     Show {
-        /// Its identifier
+        /// Identifier of the invitation or kitting code
         id: String,
         #[command(flatten)]
         output: OutputFormat,
     },
     /// End an invitation or a kitting code at once; with --devices also every device that it made
     Revoke {
-        /// Its identifier
+        /// Identifier of the invitation or kitting code
         id: String,
         /// Revoke its devices too: the code was in other hands
         #[arg(long)]

@@ -22,7 +22,7 @@ pub struct CertificateUrls {
 }
 
 impl CertificateUrls {
-    /// As the certificate itself says.
+    /// The URLs that the certificate itself carries; `None` unless it names one of each.
     pub fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let (mut list, mut ocsp) = (None, None);

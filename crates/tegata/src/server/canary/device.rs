@@ -21,7 +21,7 @@ pub struct CanaryDevice {
     pub device: DeviceId,
     pub serial: Serial,
     pub thumbprint: Thumbprint,
-    /// DER.
+    /// The certificate in DER.
     pub certificate: Vec<u8>,
     /// The CA that issued it, DER.
     pub issuer: Vec<u8>,

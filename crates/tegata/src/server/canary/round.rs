@@ -35,7 +35,7 @@ pub struct CanaryRound<'a> {
     kept: Vec<RevokedWitness>,
 }
 
-/// What was measured.
+/// What one round of the canary measured.
 pub struct CanaryMeasurement {
     pub steps: Vec<(&'static str, Duration)>,
     /// Steps that did not come to an end in time.

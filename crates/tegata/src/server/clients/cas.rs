@@ -48,7 +48,7 @@ impl ClientCaFiles {
         Ok(Some(cas))
     }
 
-    /// Their names.
+    /// The names of the CAs, for the hints of the TLS handshake.
     pub fn hints(&self) -> Vec<DistinguishedName> {
         self.0.values().flat_map(|cas| cas.issuers().hints()).collect()
     }

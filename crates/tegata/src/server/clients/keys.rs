@@ -62,7 +62,7 @@ pub fn keepers(
     Ok(keepers)
 }
 
-/// From a file.
+/// Reads the keys of a client from a JWKS file.
 pub fn read(file: &Path) -> Result<CertificateKeys, Failure> {
     let what = || format!("cannot use the certificates of a registered client in {}", shown(file));
     let text = std::fs::read_to_string(file).doing(what())?;

@@ -25,7 +25,7 @@ pub fn counted(metrics: &Arc<Metrics>, is_read: bool, [portal, device, public]: 
     ]
 }
 
-/// Enrollments.
+/// Counts the answers to enrollments.
 async fn count_portal(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let is_counted = request.uri().path() == "/api/v1/enrollments";
     let response = next.run(request).await;
@@ -35,7 +35,7 @@ async fn count_portal(State(metrics): State<Arc<Metrics>>, request: Request, nex
     response
 }
 
-/// Renewals, tokens, introspections.
+/// Counts the answers to renewals, token requests and introspections.
 async fn count_device(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let count: Option<fn(&Metrics, &Response)> = match request.uri().path() {
         "/oauth/token" => Some(Metrics::token),

@@ -30,7 +30,7 @@ pub struct GaugeSource {
     pub authorities: Arc<IssuerSet>,
 }
 
-/// The gauges.
+/// The metrics that are read when they are asked for.
 #[derive(Default)]
 pub struct Gauges {
     up: Level,

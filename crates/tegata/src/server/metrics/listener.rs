@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// A list is published within this time of a change.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// The bound listener.
+/// The listener for metrics and probes, bound.
 pub struct MetricsListener {
     tcp: TcpListener,
     pub address: SocketAddr,

@@ -20,7 +20,7 @@ use tegata_web::WebResult;
 
 const MEDIA_TYPE: &str = "application/statuslist+jwt";
 
-/// As long as the lists say themselves.
+/// Caches may keep a list for as long as its own `ttl` says, 10 seconds.
 const CACHED: &str = "public, max-age=10, must-revalidate";
 
 /// The lists and the list of lists, open to the pages of any site: there is nothing in them that a page may not know.
