@@ -19,14 +19,14 @@ use tegata_core::Thumbprint;
 /// update old and new ones must not meet in one page.
 const FRESHNESS: &str = "public, max-age=0, must-revalidate";
 
-/// One file.
+/// A static file that the program carries.
 #[derive(Clone, Copy, Debug)]
 pub struct Asset {
     /// Below `/assets/`, such as `style.css`.
     pub name: &'static str,
     /// Such as `text/css; charset=utf-8`.
     pub content_type: &'static str,
-    /// What it contains.
+    /// Its content as it is sent, not compressed.
     pub bytes: &'static [u8],
 }
 

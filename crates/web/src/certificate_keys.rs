@@ -24,14 +24,14 @@ pub struct NotCertificateKeys(String);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum CertificateKey {
-    /// The uncompressed point.
+    /// The uncompressed point of a P-256 or P-384 key.
     Ec(Vec<u8>),
-    /// Modulus and exponent.
+    /// The modulus and the public exponent.
     Rsa(Vec<u8>, Vec<u8>),
 }
 
 impl CertificateKeys {
-    /// From a JWKS.
+    /// Reads the certificates and keys of a JWK Set (RFC 7517 section 5).
     ///
     /// # Errors
     /// [`NotCertificateKeys`] when one of its keys is of no use, or there is none: a set that is half understood would

@@ -52,6 +52,8 @@ pub enum UnfitLists {
 }
 
 impl ClientCas {
+    /// Reads the certificates of the CAs, each in DER.
+    ///
     /// # Errors
     /// [`UnfitIssuer`] when one of them cannot be a CA of clients.
     pub fn new(ders: Vec<Vec<u8>>) -> Result<Self, UnfitIssuer> {
@@ -59,7 +61,7 @@ impl ClientCas {
         Ok(Self { ders, issuers, lists: None })
     }
 
-    /// The same, whose certificates are looked up in lists.
+    /// These CAs, whose certificates are looked up in the given revocation lists.
     #[must_use]
     pub fn with_lists(self, lists: RevocationLists) -> Self {
         Self { lists: Some(ArcSwap::from_pointee(lists)), ..self }
@@ -80,7 +82,7 @@ impl ClientCas {
         RevocationLists::read(bytes, &self.ders)
     }
 
-    /// The CAs themselves.
+    /// The CAs that clients' certificates must lead to.
     pub fn issuers(&self) -> &TrustedIssuers {
         &self.issuers
     }

@@ -32,7 +32,7 @@ pub struct RegisteredClient {
 /// How a registered client authenticates.
 #[derive(Debug)]
 pub enum ClientAuthentication {
-    /// `tls_client_auth`.
+    /// `tls_client_auth`: by the subject of a certificate under a trusted CA (RFC 8705 section 2.1).
     TlsClientAuth {
         /// What the certificate must say.
         subject: SubjectRule,
@@ -56,7 +56,7 @@ pub struct ClientKeys {
 pub enum ClientIssuers {
     /// This installation: the certificate is in the ledger.
     Own,
-    /// CAs of others.
+    /// The CAs that the operator names.
     Of(Arc<ClientCas>),
 }
 
@@ -81,9 +81,9 @@ pub enum RegistrationError {
 /// A registered client that has just proved who it is.
 #[derive(Clone, Debug)]
 pub struct RecognizedClient {
-    /// As the operator registered it.
+    /// The registration by which the client was recognized.
     pub registration: Arc<RegisteredClient>,
-    /// What it presented.
+    /// The certificate that the client presented.
     pub certificate: PeerCertificate,
     /// When its certificate ends.
     pub not_after: Timestamp,
@@ -97,6 +97,8 @@ impl ClientAuthentication {
 }
 
 impl ClientRegistry {
+    /// Builds the registry from what the operator configured.
+    ///
     /// # Errors
     /// [`RegistrationError`] says what cannot be served.
     pub fn new(

@@ -25,9 +25,9 @@ pub struct ServerName(pub Option<String>);
 /// The certificate whose key the client proved to hold in this connection's handshake.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerCertificate {
-    /// The leaf.
+    /// The leaf certificate in DER.
     pub der: Arc<[u8]>,
-    /// Its name.
+    /// The SHA-256 of the DER, by which the ledger knows it.
     pub thumbprint: Thumbprint,
     /// Whether we issued it; judged once, when the connection was made.
     pub path: TrustVerdict,

@@ -26,15 +26,15 @@ pub struct ServerContext {
     pub clock: Arc<dyn Clock>,
     /// The one place a request gets randomness from.
     pub entropy: Arc<dyn Entropy>,
-    /// The ledger.
+    /// The ledger that changes are written to.
     pub ledger: Ledger,
-    /// The ledger's memory.
+    /// What this process remembers of the ledger, for decisions.
     pub status: Arc<StatusCache>,
     /// Tells this server from the others of the installation.
     pub server: ServerId,
-    /// The installation's name.
+    /// The installation that this server belongs to.
     pub installation: Installation,
-    /// Its addresses.
+    /// The public addresses of its listeners.
     pub addresses: Arc<InstallationAddresses>,
     /// The rules of renewal.
     pub renewal: RenewalPolicy,

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 
-/// As JSON. Nothing that is written here can fail to be written.
+/// The document in JSON. It must have nothing that cannot be serialized, such as a map with other keys than strings.
 pub fn written(document: &impl Serialize) -> Bytes {
     serde_json::to_vec(document).unwrap_or_default().into()
 }

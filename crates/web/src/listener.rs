@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 /// How a port is spoken with. What is swapped in holds for connections made afterwards.
 #[derive(Clone)]
 pub enum ListenerKind {
-    /// HTTP without TLS.
+    /// HTTP without TLS, for probes and public documents.
     Plain,
     /// HTTPS that never asks for a certificate.
     Portal(Arc<ArcSwap<ServerConfig>>),
@@ -47,7 +47,7 @@ pub async fn serve(
     serve_counting(tcp, kind, kept, limits, Arc::default(), shutdown).await;
 }
 
-/// The same, with the number of open connections kept in `open`.
+/// Serves as [`serve`] does, and keeps the number of open connections in `open`.
 pub async fn serve_counting(
     tcp: TcpListener,
     kind: ListenerKind,

@@ -36,7 +36,7 @@ impl ServerContext {
         self.standing_at(certificate, self.now()).await
     }
 
-    /// As [`ServerContext::caller`], for devices only.
+    /// The caller by its certificate, which must be a device's.
     pub async fn device(
         &self,
         certificate: Option<&PeerCertificate>,
@@ -45,7 +45,7 @@ impl ServerContext {
         if facts.role == Role::Device { Ok(facts) } else { Err(Refusal::NotADevice) }
     }
 
-    /// As [`ServerContext::caller`], for gates only.
+    /// The caller by its certificate, which must be a gate's.
     pub async fn gate(
         &self,
         certificate: Option<&PeerCertificate>,

@@ -21,7 +21,7 @@ pub type WebResult<T> = Result<T, Problem>;
 /// A refusal, and what is particular about this one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// Why.
+    /// Why the request is refused.
     pub refusal: Refusal,
     /// What exactly, for developers, in English unless the reader is a person. Never a value that was sent: it could be a secret.
     pub detail: Option<String>,

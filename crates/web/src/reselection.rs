@@ -33,7 +33,7 @@ pub(crate) struct PendingReselections(Mutex<HashMap<Thumbprint, Reselection>>);
 
 struct Reselection {
     until: Timestamp,
-    /// Refusals left.
+    /// How many handshakes are still refused.
     left: u8,
     /// Once this certificate is presented here, the choice is made and nobody is refused any more.
     successor: Thumbprint,

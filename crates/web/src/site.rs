@@ -24,7 +24,7 @@ const ALWAYS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// One listener's rules.
+/// What one listener adds to every response and asks of every request.
 #[derive(Clone, Debug, Default)]
 pub struct ListenerRules {
     /// The origins whose pages may change something here.
@@ -63,7 +63,7 @@ impl ListenerRules {
         in_own_form.unwrap_or_else(|| problem.into_response())
     }
 
-    /// Whatever goes out.
+    /// Adds the security headers to a response.
     fn secure(&self, mut response: Response) -> Response {
         let headers = response.headers_mut();
         headers.reserve(ALWAYS.len() + 2);

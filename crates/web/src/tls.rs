@@ -45,8 +45,8 @@ pub fn proxy_config(identity: &Arc<ServerIdentity>, versions: TlsVersions) -> Re
     server_config(identity, versions, Arc::new(PossessionVerifier::new(Vec::new())), BOTH_PROTOCOLS)
 }
 
-/// As [`device_config`], without HTTP/2: a browser may send requests for several hosts of one
-/// certificate over one HTTP/2 connection, and a probe is worth something only on its own connection.
+/// The configuration for devices without HTTP/2: a browser may send requests for several hosts of one certificate over
+/// one HTTP/2 connection, and a probe is worth something only on its own connection.
 fn probe_config(
     identity: &Arc<ServerIdentity>,
     versions: TlsVersions,

@@ -36,7 +36,7 @@ const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 pub enum TrustVerdict {
     /// Signed by one of our issuing CAs, or one taken over, for client authentication.
     Trusted,
-    /// From anywhere else.
+    /// The certificate leads to no trusted issuer.
     Foreign,
 }
 
@@ -56,7 +56,7 @@ const REMEMBERED: usize = 100_000;
 /// Why a CA certificate cannot be an issuer of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum UnfitIssuer {
-    /// Not a certificate.
+    /// It is not a certificate in DER.
     #[error("a CA certificate cannot be read")]
     Unreadable,
     /// Basic constraints do not say CA (RFC 5280 section 4.2.1.9).
@@ -107,7 +107,7 @@ impl TrustedIssuers {
         Self::new([], [], cas)
     }
 
-    /// The same issuers, with more names in [`TrustedIssuers::hints`].
+    /// These issuers with further names in [`TrustedIssuers::hints`].
     #[must_use]
     pub fn also_hinting(self, more_hints: Vec<DistinguishedName>) -> Self {
         Self { more_hints, ..self }
@@ -118,7 +118,7 @@ impl TrustedIssuers {
         self.judge_named(leaf, &Thumbprint::of(leaf), now)
     }
 
-    /// The same where the thumbprint of the leaf is known already.
+    /// The verdict on a leaf whose thumbprint is known already, as in [`TrustedIssuers::judge`].
     pub(crate) fn judge_named(&self, leaf: &[u8], thumbprint: &Thumbprint, now: Timestamp) -> TrustVerdict {
         if self.verified.get(thumbprint).is_some_and(|place| self.issuers[place].lives_at(now)) {
             return TrustVerdict::Trusted;
