@@ -104,6 +104,10 @@ identifier! {
     ApprovalId;
     /// One run of a server, from its start to its end: a process that is started again is another.
     ServerId;
+    /// Somebody who signs in (people of a company's own identity provider have none).
+    PersonId;
+    /// A sign-in of a person on one device, until it ends. It is no secret.
+    SessionId;
 }
 
 /// The tenant that an installation keeps for itself, to try its own doors.
@@ -158,36 +162,49 @@ impl<'de> Deserialize<'de> for Installation {
     }
 }
 
-/// The secret of an invitation: 160 random bits, 32 characters. It is handed to one person; the
-/// ledger keeps only [`InvitationCode::hash`]. It never prints itself.
-pub struct InvitationCode(Zeroizing<String>);
+macro_rules! one_time_code {
+    ($(#[$doc:meta] $name:ident;)*) => {$(
+        #[$doc]
+        ///
+        /// 160 random bits, 32 characters. It is handed to one person; the ledger keeps only its hash. It never prints
+        /// itself.
+        pub struct $name(Zeroizing<String>);
 
-impl InvitationCode {
-    /// Draws a new code from `entropy`.
-    pub fn random(entropy: &dyn Entropy) -> Self {
-        Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
-    }
+        impl $name {
+            /// Draws a new code from `entropy`.
+            pub fn random(entropy: &dyn Entropy) -> Self {
+                Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
+            }
 
-    /// From what somebody typed or a link carried; `None` unless it has the form of a code.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_base32(text, 32).then(|| Self(Zeroizing::new(text.to_owned())))
-    }
+            /// From what somebody typed or a link carried; `None` unless it has the form of a code.
+            pub fn parse(text: &str) -> Option<Self> {
+                is_base32(text, 32).then(|| Self(Zeroizing::new(text.to_owned())))
+            }
 
-    /// The text, for the one link that hands it over.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
+            /// The text, for the one link that hands it over.
+            pub fn reveal(&self) -> &str {
+                &self.0
+            }
 
-    /// What the ledger keeps. A plain hash suffices: 160 random bits cannot be searched.
-    pub fn hash(&self) -> Vec<u8> {
-        digest(&SHA256, self.0.as_bytes()).as_ref().to_vec()
-    }
+            /// What the ledger keeps. A plain hash suffices: 160 random bits cannot be searched.
+            pub fn hash(&self) -> Vec<u8> {
+                digest(&SHA256, self.0.as_bytes()).as_ref().to_vec()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("Code(…)")
+            }
+        }
+    )*};
 }
 
-impl fmt::Debug for InvitationCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Code(…)")
-    }
+one_time_code! {
+    /// The secret of an invitation.
+    InvitationCode;
+    /// The secret of a link by which a person chooses a password and a second factor.
+    SetupCode;
 }
 
 #[cfg(test)]

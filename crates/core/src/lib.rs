@@ -9,6 +9,7 @@
 //! | when a certificate may be used | [`certificate::standing`] |
 //! | what people call things | [`name`], [`spreadsheet`] |
 //! | who may enroll a first device | [`policy`] |
+//! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | what a gate tells its product | [`assertion`] |
@@ -19,10 +20,12 @@
 //! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
 
+pub mod access;
 pub mod assertion;
 pub mod certificate;
 pub mod claims;
 pub mod device;
+pub mod device_use;
 pub mod encoding;
 pub mod entropy;
 pub mod feed;
@@ -32,6 +35,7 @@ pub mod id;
 pub mod jws;
 pub mod key_id;
 pub mod language;
+pub mod login_id;
 pub mod name;
 pub mod network;
 pub mod policy;
@@ -49,16 +53,19 @@ pub mod timestamp;
 pub mod url;
 pub mod verified_cache;
 
+pub use access::{Act, ActTarget, Justification, PersonRole, RoleHolder, Roles};
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
 pub use device::{DeviceState, Role, TenantState};
+pub use device_use::{DeviceAssignment, DeviceUse};
 pub use entropy::Entropy;
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
-    IssuerId, KittingId, ServerId, SiteId, TenantId,
+    IssuerId, KittingId, PersonId, ServerId, SessionId, SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;
+pub use login_id::{LoginId, NotALoginId};
 pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
 pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};

@@ -536,6 +536,58 @@ refusals! {
         en: "There is no such product", "Name a product by its resource, as the installation's operator has configured it.";
     }
 
+    // U: People who sign in, and what they may do (from 20).
+    /// The login, the password or the second factor is wrong, or there is no such person: one answer for all of them.
+    SignInWrong "U-01" 401 {
+        ja: "サインインできませんでした", "ログインID、パスワード、確認コードのどれかが違います。大文字と小文字、アプリに出ている最新の6桁を確かめて、もう一度入力してください。";
+        en: "The sign-in failed", "The login ID, the password or the code is wrong. Check capital letters and the 6 digits your app shows now, and try again.";
+    }
+    /// Too many wrong attempts lately.
+    TooManySignIns "U-02" 429 {
+        ja: "間違いが続いたため、しばらくサインインを受け付けません", "10分ほど待ってから、もう一度お試しください。いつもお使いの端末からは、すぐにサインインできることがあります。";
+        en: "Too many wrong attempts: no sign-in is accepted for a while", "Wait ten minutes and try again. On the device you usually use it may work at once.";
+    }
+    /// There is no session, or it has ended.
+    SignInNeeded "U-03" 401 {
+        ja: "サインインが必要です", "しばらく操作がなかったときや、サインアウトしたときは、もう一度サインインしてください。";
+        en: "Sign in first", "After a while without activity, and after signing out, a new sign-in is needed.";
+    }
+    /// The person was stopped; said to nobody who has not proved to be them.
+    PersonDisabled "U-04" 403 {
+        ja: "このアカウントは停止されています", "再開は、コードを添えて管理者へご依頼ください。";
+        en: "This account is disabled", "Ask your administrator to enable it, and tell them this code.";
+    }
+    /// A form that was not made for this browser and this sign-in.
+    FormOutdated "U-05" 403 {
+        ja: "画面を開いてから時間がたったため、受け付けられません", "ページを読み込み直してから、もう一度お試しください。";
+        en: "This page is out of date", "Load the page again and repeat what you did.";
+    }
+    /// No living setup link has this code.
+    SetupLinkUnknown "U-10" 404 {
+        ja: "この設定用リンクは使えません", "リンクは一度だけ使えます。設定がお済みでなければ、リンクが途中で切れていないか確かめ、管理者に新しいリンクを依頼してください。";
+        en: "This setup link does not work", "A link works once. If you have not set up your account, check that the link is complete, or ask your administrator for a new one.";
+    }
+    /// The setup link is too old.
+    SetupLinkExpired "U-11" 410 {
+        ja: "設定用リンクの期限が切れています", "管理者に新しいリンクを依頼してください。";
+        en: "This setup link has expired", "Ask your administrator for a new one.";
+    }
+    /// The role of the person does not reach that far.
+    RoleMayNot "U-20" 403 {
+        ja: "この操作をする権限がありません", "必要なときは、管理者へご依頼ください。";
+        en: "Your role does not allow this", "Ask your administrator if it has to be done.";
+    }
+    /// Support acts without saying why.
+    ReasonMissing "U-21" 400 {
+        ja: "理由と受付番号が必要です", "サポートの操作には、理由と問い合わせの受付番号を入力してください。";
+        en: "A reason and a ticket are needed", "Whoever acts for support says why, and by which ticket.";
+    }
+    /// Somebody would decide on their own request.
+    OwnRequest "U-22" 403 {
+        ja: "ご自身に関わる申請は承認できません", "ほかの管理者に依頼してください。";
+        en: "Nobody decides on a request of their own", "Ask another administrator to decide.";
+    }
+
     // V: Streams of security events.
     /// No stream of security events of this name is the client's.
     StreamUnknown "V-01" 404 {
