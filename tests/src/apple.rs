@@ -77,8 +77,8 @@ pub fn install(
     Ok(client.read(&text_of(&done.json(), "certificate")).expect(200).text())
 }
 
-/// What the device does with its profile, by the door that it leads to: the chain and the key, in PEM. What a SCEP client
-/// needs lies in the folder `name`.
+/// What the device does with its profile, by the protocol that it names: the chain and the key, in PEM. What a SCEP
+/// client needs lies in the folder `name`.
 ///
 /// # Errors
 /// The refusal.

@@ -81,7 +81,7 @@ impl GateProcess {
         health.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Ends it without a farewell.
+    /// Kills it without a chance to clean up.
     pub fn kill(&mut self) {
         self.process.kill();
     }

@@ -70,7 +70,7 @@ impl RunningInstallation {
         }
     }
 
-    /// The server, gone without a farewell.
+    /// The server, killed without a chance to clean up.
     pub fn kill(&mut self) {
         self.server.kill();
     }

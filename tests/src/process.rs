@@ -65,7 +65,7 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Ends it as `kill -9` does: no farewell.
+    /// Ends it as `kill -9` does, without a chance to clean up.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

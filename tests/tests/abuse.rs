@@ -7,7 +7,7 @@ use std::thread;
 use tegata_tests::{Browser, RunningInstallation, csr};
 
 #[test]
-fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its_pages() {
+fn a_page_of_another_site_cannot_use_a_certificate_nor_frame_pages() {
     let installation = RunningInstallation::start();
     let lost = installation.enroll("調剤室タブレット");
     let mut browser = Browser::open(&installation);
@@ -40,7 +40,7 @@ fn a_page_of_another_site_neither_acts_with_a_devices_certificate_nor_frames_its
 }
 
 #[test]
-fn a_link_is_good_once_whoever_replays_it_at_whatever_door() {
+fn a_link_is_good_once_whoever_replays_it_by_whatever_protocol() {
     let installation = RunningInstallation::start();
     let link = installation.invite("one");
     let code = link.split('#').nth(1).expect("a code").to_owned();

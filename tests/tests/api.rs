@@ -9,7 +9,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_program_that_knows_only_the_description_enrolls_and_renews_and_every_answer_is_as_described() {
+fn a_program_that_knows_only_the_description_enrolls_and_renews() {
     let installation = RunningInstallation::start();
     let folder = installation.folder("api");
     for name in ["first", "second"] {
@@ -32,7 +32,7 @@ fn a_program_that_knows_only_the_description_enrolls_and_renews_and_every_answer
 }
 
 #[test]
-fn nothing_a_stranger_sends_to_the_portal_makes_the_api_fail_or_answer_otherwise_than_described() {
+fn nothing_sent_to_the_portal_makes_the_api_fail_or_differ() {
     let installation = RunningInstallation::start();
     let mut fuzzer = fuzzer(&installation, &installation.portal);
     fuzzer.args(["--exclude-path-regex", "renewals|handovers|loss-reports|invitations$|invitations/[{]list"]);
@@ -41,7 +41,7 @@ fn nothing_a_stranger_sends_to_the_portal_makes_the_api_fail_or_answer_otherwise
 }
 
 #[test]
-fn nothing_a_device_sends_makes_the_api_fail_or_answer_otherwise_than_described() {
+fn nothing_a_device_sends_makes_the_api_fail_or_differ() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let mut fuzzer = fuzzer(&installation, &installation.device);

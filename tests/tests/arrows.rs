@@ -1,11 +1,11 @@
-//! The arrows of the house: which room may use which. `docs/architecture.md` draws them, and whoever adds a
-//! dependency that is not drawn there is stopped here.
+//! The arrows between the crates: which may use which. `docs/architecture.md` draws them, and a dependency that is not
+//! drawn there fails here.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Room and the rooms it may use.
+/// Each crate and the crates it may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("net", &["core"]),
@@ -20,10 +20,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "signals", "oauth", "scheduler"]),
 ];
 
-/// Workshops beside the house: they try it from outside and may use any tool.
+/// Crates that test the others from outside. They may use any tool.
 const WORKSHOPS: &[&str] = &["tegata-tests", "tegata-bench", "tegata-testkit"];
 
-/// A foreign crate and the only rooms that may name it as a dependency of what is built for users.
+/// A foreign crate and the only crates that may name it as a dependency of what is built for users.
 const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &["storage"]),
     ("rcgen", &["ca"]),
@@ -36,7 +36,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["tegata"]),
 ];
 
-/// A room and what must not be anywhere below it.
+/// A crate and what must not be anywhere below it.
 const FAR_FROM: &[(&str, &[&str])] = &[
     ("core", &["tokio", "hyper", "axum", "sqlx", "rcgen", "rustls"]),
     ("net", &["sqlx", "rcgen", "axum", "x509-parser"]),
@@ -52,11 +52,11 @@ const FAR_FROM: &[(&str, &[&str])] = &[
 const NOWHERE: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"];
 
 #[test]
-fn every_room_uses_only_rooms_on_the_floors_below() {
+fn every_crate_uses_only_the_crates_below_it() {
     let workspace = Workspace::read();
     let rooms: BTreeSet<_> = ARROWS.iter().map(|(room, _)| format!("tegata-{room}")).collect();
     let found: BTreeSet<_> = workspace.rooms().collect();
-    assert_eq!(found, rooms, "a new room is drawn in docs/architecture.md and listed here");
+    assert_eq!(found, rooms, "a new crate is drawn in docs/architecture.md and listed here");
     for (room, allowed) in ARROWS {
         let allowed: BTreeSet<_> = allowed.iter().map(|below| format!("tegata-{below}")).collect();
         let used = workspace.declared(&format!("tegata-{room}"));
@@ -67,7 +67,7 @@ fn every_room_uses_only_rooms_on_the_floors_below() {
 }
 
 #[test]
-fn what_one_room_alone_may_do_no_other_room_can() {
+fn no_crate_uses_what_is_reserved_for_another() {
     let workspace = Workspace::read();
     for (foreign, allowed) in RESERVED {
         for room in workspace.rooms() {
@@ -79,7 +79,7 @@ fn what_one_room_alone_may_do_no_other_room_can() {
 }
 
 #[test]
-fn what_must_stay_far_from_a_room_is_nowhere_below_it() {
+fn nothing_below_a_crate_is_forbidden_for_it() {
     let workspace = Workspace::read();
     for (room, far) in FAR_FROM {
         let below = workspace.below(&format!("tegata-{room}"));

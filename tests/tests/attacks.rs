@@ -9,10 +9,10 @@ use tegata_tests::forgery::{Spelling, posing_as};
 use tegata_tests::tokens::{introspect, obtain, request};
 use tegata_tests::{CurlAnswer, DeviceIdentity, RunningInstallation, ports};
 
-/// nginx CVE-2025-23419, Apache CVE-2025-23048, Go CVE-2025-68121: a session of one door, or of before the revocation,
-/// is taken up at another, and no verifier is asked.
+/// nginx CVE-2025-23419, Apache CVE-2025-23048, Go CVE-2025-68121: a session of one listener, or of before the
+/// revocation, is taken up at another, and no verifier is asked.
 #[test]
-fn openssl_finds_no_session_to_take_up_at_any_door_nor_after_a_revocation() {
+fn openssl_can_resume_no_session_at_any_listener_nor_after_a_revocation() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("resuming");
     let portal = AttackedDoor { url: &installation.portal, path: "/" };

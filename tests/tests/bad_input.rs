@@ -4,7 +4,7 @@ use serde_json::json;
 use tegata_tests::{Curl, RunningInstallation, csr};
 
 #[test]
-fn a_bad_request_for_a_certificate_is_a_clear_problem_and_does_not_use_the_invitation_up() {
+fn a_bad_certificate_request_is_a_clear_problem_and_spends_no_invitation() {
     let installation = RunningInstallation::start();
     let code = code(&installation.invite("register-1"));
     for (name, csr, status, expected) in [

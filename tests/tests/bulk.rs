@@ -82,7 +82,7 @@ fn a_list_is_worked_off_line_by_line_and_its_links_are_shown_once() {
 }
 
 #[test]
-fn a_list_is_read_in_what_excel_saves_or_refused_as_a_whole_with_its_key_unspent() {
+fn a_list_is_read_as_excel_saves_it_or_refused_with_its_key_unspent() {
     let office = Office::open();
     let list = "site,label\r\n本店,\"受付\r\n2\"\r\n ﾎﾝ店,x\r\n本　店,ﾚｼﾞ1\r\n本店,受付\u{202e}PC\r\n";
     let utf16 = |order: fn(u16) -> [u8; 2]| list.encode_utf16().flat_map(order).collect::<Vec<_>>();
@@ -135,7 +135,7 @@ fn a_list_that_is_sent_again_invites_nobody_twice() {
 }
 
 #[test]
-fn a_server_that_is_killed_at_once_finishes_every_list_that_it_acknowledged() {
+fn a_server_killed_at_once_finishes_every_list_it_acknowledged() {
     let mut office = Office::open();
     let lines: Vec<_> =
         (0..1000).map(|place| json!({"site": "本店", "label": format!("端末{place}")})).collect();
@@ -160,7 +160,7 @@ fn a_server_that_is_killed_at_once_finishes_every_list_that_it_acknowledged() {
 }
 
 #[test]
-fn nobody_invites_who_may_not_where_they_may_not_or_more_than_anybody_needs() {
+fn a_client_invites_only_if_it_may_where_it_may_and_not_too_many() {
     let office = Office::open();
     let list = json!({"lines": [{"site": "本店", "label": "レジ1"}]}).to_string();
     let to = |client: &str| office.installation.at_device(&format!("/api/v1/invitations?client_id={client}"));

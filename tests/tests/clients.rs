@@ -117,7 +117,7 @@ fn as_identity(
 }
 
 #[test]
-fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() {
+fn a_product_with_a_certificate_of_ours_introspects_until_it_is_revoked() {
     let mut installation = RunningInstallation::start();
     let (device, product) = (installation.enroll("register-1"), installation.enroll_gate("rezept"));
     let uri = format!("https://{}/gate/{}", name_of(&installation), product.device);
@@ -151,7 +151,7 @@ fn a_product_with_a_certificate_of_this_installation_asks_until_it_is_revoked() 
 }
 
 #[test]
-fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_knows() {
+fn a_program_replaces_its_certificate_by_file_or_server_and_is_logged() {
     let mut installation = RunningInstallation::start();
     let folder = installation.folder("batch");
     let (first, second) = (Own::make(&folder, "first", "batch"), Own::make(&folder, "second", "batch"));
@@ -189,7 +189,7 @@ fn a_program_changes_its_certificate_in_a_file_or_on_its_own_server_and_the_log_
 }
 
 #[test]
-fn a_client_that_its_own_ca_has_revoked_is_refused_as_soon_as_the_list_says_so() {
+fn a_client_revoked_by_its_own_ca_is_refused_once_the_list_says_so() {
     let mut installation = RunningInstallation::start();
     let folder = installation.folder("ca");
     let ca = ClientTestCa::make(&folder);
@@ -220,7 +220,7 @@ fn a_client_that_its_own_ca_has_revoked_is_refused_as_soon_as_the_list_says_so()
 }
 
 #[test]
-fn a_registration_that_means_two_things_stops_the_start_and_names_its_line() {
+fn an_ambiguous_registration_stops_the_start_and_names_its_line() {
     let installation = RunningInstallation::start();
     let data = installation.folder("another");
     let at = data.display().to_string();

@@ -102,7 +102,7 @@ fn what_cannot_be_undone_asks_on_a_terminal_and_needs_a_word_without_one() {
 }
 
 #[test]
-fn a_second_stop_says_by_whom_and_when_and_no_environment_says_who_that_is() {
+fn a_second_stop_names_the_first_and_no_environment_names_the_operator() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register-1").device;
     installation.tell(&["device", "suspend", &device, "--note", "ticket 7"]);

@@ -14,7 +14,7 @@ const CROWD: usize = 1000;
 const SLOW: usize = 200;
 
 #[test]
-fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_their_own() {
+fn a_thousand_people_enroll_at_once_and_each_gets_a_certificate() {
     let installation = RunningInstallation::start();
     let list = installation.folder("lists").join("crowd.csv");
     let lines: Vec<_> = (1..=CROWD).map(|number| format!("本店,端末{number}")).collect();
@@ -37,7 +37,7 @@ fn a_thousand_people_press_the_button_at_once_and_each_gets_a_certificate_of_the
 }
 
 #[test]
-fn whoever_sends_or_reads_slowly_holds_no_connection_past_the_limit_and_keeps_nobody_else_out() {
+fn a_slow_client_keeps_no_connection_past_the_limit_and_nobody_out() {
     let installation = RunningInstallation::start();
     let before = installation.open_files();
     let url = |path: &str| format!("{}{path}", installation.portal);

@@ -1,4 +1,4 @@
-//! Every door tells every actor what they may know, and nothing more.
+//! Every endpoint tells every actor what they may know, and nothing more.
 
 use serde_json::{Value, json};
 use tegata_tests::openssl::{self, url_after};
@@ -146,7 +146,7 @@ const ROUTES: &[Route] = &[
 ];
 
 #[test]
-fn every_route_of_the_device_listener_tells_every_actor_what_they_may_know() {
+fn every_route_of_the_device_listener_tells_each_actor_what_it_may_know() {
     tells_every_actor_what_they_may_know(&RunningInstallation::start());
 }
 
@@ -189,7 +189,7 @@ fn the_feed_of_denials_is_for_gates_alone() {
 }
 
 #[test]
-fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
+fn the_portal_asks_for_no_certificate_and_has_no_route_that_needs_one() {
     let installation = RunningInstallation::start();
     for (path, status) in [
         ("/", 200),
@@ -224,7 +224,7 @@ fn the_portal_never_asks_for_a_certificate_and_has_no_door_that_needs_one() {
 /// Everything that the first page of an invitation fetches before somebody may press its button. A shop's line may be
 /// slow: 50 KB take a second and a half at 3G speed.
 #[test]
-fn the_first_page_weighs_less_than_fifty_kilobytes_with_all_it_needs_and_asks_nobody_else() {
+fn the_first_page_takes_less_than_fifty_kilobytes_and_asks_nobody_else() {
     let installation = RunningInstallation::start();
     let mut waiting = vec!["/enroll".to_owned()];
     let mut fetched: Vec<(String, usize)> = Vec::new();

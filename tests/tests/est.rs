@@ -7,7 +7,7 @@ use tegata_tests::{Curl, CurlAnswer, RunningInstallation, StrongSwan, csr, run};
 const EST: &str = "/.well-known/est";
 
 #[test]
-fn a_server_with_curl_and_openssl_enrolls_by_invitation_and_renews_by_certificate() {
+fn a_server_with_curl_and_openssl_enrolls_and_renews() {
     let installation = RunningInstallation::start();
     let folder = installation.folder("est");
     let path = |name: &str| show(&folder.join(name));

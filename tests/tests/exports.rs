@@ -6,7 +6,7 @@ use tegata_tests::stopwatch::eventually;
 use tegata_tests::{Poller, Receiver, RunningInstallation};
 
 #[test]
-fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kills() {
+fn a_receiver_gets_all_events_in_order_over_outages_and_kills() {
     let mut installation = RunningInstallation::start();
     let mut receiver = Receiver::new(&installation, "siem", None, None);
     installation.reconfigure(|text| text + &receiver.configuration());
@@ -62,7 +62,7 @@ fn a_receiver_misses_nothing_and_hears_nothing_out_of_order_over_outages_and_kil
 }
 
 #[test]
-fn a_receiver_of_one_tenant_never_hears_of_another_and_one_that_refuses_holds_nobody_up() {
+fn a_receiver_hears_of_its_tenant_alone_and_a_refusing_one_delays_nobody() {
     let mut installation = RunningInstallation::start();
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let site = installation.tell(&["site", "add", "駅前店", "--tenant", "みどり薬局"]);
@@ -134,8 +134,7 @@ fn payload(event: &Value) -> &Value {
 /// A receiver that asks is told everything, in order, whatever becomes of the server, of its own process, or of who of
 /// two asks.
 #[test]
-fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_nothing_twice_that_it_acknowledged()
- {
+fn a_polling_receiver_misses_nothing_over_kills_and_repeats_nothing() {
     let mut installation = RunningInstallation::start();
     let mut poller = Poller::new(&installation, "siem", None);
     installation.reconfigure(|text| text + &poller.configuration("issuance = true"));
@@ -208,7 +207,7 @@ fn a_receiver_that_polls_misses_nothing_over_kills_on_either_side_and_hears_noth
 }
 
 #[test]
-fn a_receiver_stops_its_own_stream_for_a_while_and_the_operator_for_as_long_as_they_like() {
+fn a_receiver_pauses_its_own_stream_and_the_operator_has_the_last_word() {
     let mut installation = RunningInstallation::start();
     installation.tell(&["tenant", "add", "みどり薬局"]);
     let (mut siem, mut midori) =

@@ -10,7 +10,7 @@ use tegata_tests::{
 };
 
 #[test]
-fn a_gate_goes_on_without_its_platform_for_ten_seconds_and_then_lets_nobody_through() {
+fn a_gate_without_its_platform_goes_on_for_ten_seconds_then_refuses_all() {
     let mut installation = RunningInstallation::start();
     let gate = installation.gate();
     let product = TestProductServer::behind_a_proxy();
@@ -57,7 +57,7 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
 }
 
 #[test]
-fn a_devices_certificate_is_no_gates_and_whoever_starts_one_with_it_reads_so() {
+fn a_devices_certificate_starts_no_gate_and_the_operator_reads_why() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let file = |path: &std::path::Path| path.display().to_string();
@@ -106,7 +106,7 @@ fn a_token_for_another_product_is_of_no_use() {
 }
 
 #[test]
-fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_it_stands() {
+fn a_person_refused_at_a_product_is_led_to_the_device_page() {
     let installation = RunningInstallation::start();
     let gate = installation.gate();
     let product = TestProductServer::behind_a_proxy();
@@ -134,7 +134,7 @@ fn whoever_is_refused_at_a_product_is_led_to_the_page_where_the_device_says_how_
 }
 
 #[test]
-fn people_who_are_refused_read_a_page_and_one_click_away_how_their_device_stands() {
+fn a_refused_person_reads_a_page_and_one_click_away_the_device_state() {
     let installation = RunningInstallation::start();
     let gate = installation.gate();
     let refusing = format!("http://127.0.0.1:{}/check", gate.port);

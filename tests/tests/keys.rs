@@ -8,7 +8,7 @@ use tegata_tests::tokens::obtain;
 use tegata_tests::{CommandOutcome, DeviceIdentity, Hsm, RunningInstallation, csr, tegata};
 
 #[test]
-fn an_installation_whose_ca_keys_never_leave_the_hsm_does_all_that_others_do() {
+fn an_installation_with_ca_keys_in_an_hsm_does_all_that_others_do() {
     let hsm = Hsm::new();
     let mut installation = in_hsm(&hsm);
     let keys = files_in(&installation.data().join("keys"));

@@ -10,7 +10,7 @@ use tegata_tests::stopwatch::eventually;
 use tegata_tests::{Browser, CommandOutcome, CurlAnswer, Download, RunningInstallation, csr, tegata};
 
 #[test]
-fn a_script_enrolls_one_device_after_the_other_by_their_asset_numbers_until_the_code_is_used_up() {
+fn a_script_enrolls_devices_by_asset_numbers_until_the_code_is_used_up() {
     let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
     let first = enroll(&installation, &kitting.link, "a", Some("A-0815")).good().json();
@@ -127,7 +127,7 @@ fn a_single_invitation_is_revoked_too_with_the_device_that_used_it() {
 }
 
 #[test]
-fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_foreign_page() {
+fn a_kitting_code_works_at_its_own_endpoints_and_networks_alone() {
     let installation = RunningInstallation::start();
     let elsewhere = kitting(&installation, 5, &["--network", "192.0.2.0/24"]);
     let refused = enroll(&installation, &elsewhere.link, "elsewhere", None);
@@ -173,7 +173,7 @@ fn a_kitting_code_opens_no_other_door_works_in_its_network_alone_and_for_no_fore
 }
 
 #[test]
-fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_prints_their_labels() {
+fn a_person_enrolls_three_devices_in_a_row_and_prints_their_labels() {
     let installation = RunningInstallation::start();
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);
     let mut browser = Browser::open(&installation);
@@ -236,7 +236,7 @@ fn whoever_unpacks_three_devices_goes_from_one_to_the_next_on_the_page_and_print
 }
 
 #[test]
-fn where_somebody_must_approve_the_page_waits_with_each_device_and_goes_on_by_itself() {
+fn a_kitting_page_waits_for_each_approval_and_goes_on_by_itself() {
     let installation = RunningInstallation::start();
     installation.tell(&["policy", "set", "--approval", "yes"]);
     let kitting = kitting(&installation, 3, &["--label", "棚卸-{n}"]);

@@ -20,7 +20,7 @@ fn is_refused(answer: &CurlAnswer) {
 }
 
 #[test]
-fn a_product_is_for_the_stores_it_was_sold_to_from_the_moment_the_command_returns() {
+fn a_product_is_for_licensed_stores_from_the_moment_the_command_returns() {
     let mut installation = RunningInstallation::start();
     installation.reconfigure(|text| format!("{text}\n[[product]]\naudience = \"{SOLD}\"\nlicensed = true\n"));
     let first = installation.enroll("register-1");

@@ -13,7 +13,7 @@ use tegata_tests::{RunningInstallation, TestProductServer, configure_proxy, port
 const FLOOD: usize = 4096;
 
 #[test]
-fn a_replaced_certificate_is_served_within_a_second_and_a_broken_one_never() {
+fn a_replaced_certificate_is_served_within_a_second_a_broken_one_never() {
     let mut installation = RunningInstallation::start();
     let (first, live) = (own_certificate(&installation, "first"), installation.folder("live"));
     put(&first, &live);

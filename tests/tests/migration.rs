@@ -187,7 +187,7 @@ fn devices_of_another_authority_work_on_and_move_over_at_their_renewal() {
     let again = installation.command(&[&arguments[..], &["--perform"]].concat()).json();
     assert_eq!((&again["taken_over"], &again["known"]), (&json!(0), &json!(2)), "{again}");
 
-    // Its renewal moves it to an authority of this house.
+    // Its renewal moves it to a CA of this installation.
     let kept = counter.kept_aside();
     let folder = counter.folder.display().to_string();
     let tls_ca = installation.tls_ca.display().to_string();

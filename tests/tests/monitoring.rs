@@ -41,7 +41,7 @@ impl Watched {
 }
 
 #[test]
-fn a_canary_reports_how_soon_every_door_refuses_what_was_revoked() {
+fn a_canary_reports_how_soon_every_endpoint_refuses_what_was_revoked() {
     let installation = RunningInstallation::start();
     let gate = installation.gate();
     let tenant = sql(&installation, "SELECT id FROM tenant");
@@ -111,7 +111,7 @@ fn a_list_that_is_not_published_any_more_raises_the_alarm() {
         "the log says so"
     );
     assert_eq!(watched.number("tegata_canary_last_success_timestamp_seconds"), Some(0.0));
-    // The other doors refuse all the same.
+    // The other endpoints refuse all the same.
     let token = watched.number("tegata_canary_seconds{step=\"token\"}");
     assert!(token.is_some_and(|took| took < 5.0), "{token:?}");
     assert_eq!(watched.get("/healthz").expect(200).text().trim(), "alive");

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use tegata_tests::{Browser, RunningInstallation, run};
 
 #[test]
-fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_misused() {
+fn a_script_tells_success_failure_and_misuse_by_the_exit_code() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     assert_eq!(installation.command(&["check"]).code, 0);
@@ -21,7 +21,7 @@ fn a_script_learns_from_the_exit_code_whether_it_went_well_went_wrong_or_was_mis
 }
 
 #[test]
-fn an_audit_log_that_somebody_edited_passes_neither_the_check_nor_beside_its_exports() {
+fn an_edited_audit_log_fails_the_check_and_differs_from_its_exports() {
     let mut installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let file = |name: &str| installation.data().join(name).display().to_string();
@@ -74,7 +74,7 @@ fn a_misspelt_setting_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_server_room_renews_from_the_command_line_and_is_never_without_a_certificate() {
+fn a_server_renews_from_the_command_line_and_always_has_a_certificate() {
     let installation = RunningInstallation::start();
     let first = installation.enroll("server-1");
     let mode = std::fs::metadata(first.folder.join("key.pem")).expect("the key").permissions().mode();

@@ -61,7 +61,7 @@ fn is_refused(answer: &CurlAnswer, status: u16, error: &str, code: &str) {
 }
 
 #[test]
-fn a_person_signs_in_and_the_product_learns_of_both_across_a_renewal_until_the_device_is_revoked() {
+fn a_product_learns_person_and_device_over_renewals_until_revocation() {
     let (installation, mut provider) = open("");
     let (device, gate) = (installation.enroll("register-1"), installation.gate());
     let signed_in = provider.sign_in("staff-1", &[STORE], "RS256", &installation.product);
@@ -99,7 +99,7 @@ fn a_person_signs_in_and_the_product_learns_of_both_across_a_renewal_until_the_d
 }
 
 #[test]
-fn providers_of_every_algorithm_are_believed_and_change_their_keys_when_they_like() {
+fn providers_of_every_algorithm_are_believed_and_may_change_keys() {
     let (installation, mut provider) = open("");
     let device = installation.enroll("register-1");
     for algorithm in ALGORITHMS {
@@ -119,7 +119,7 @@ fn providers_of_every_algorithm_are_believed_and_change_their_keys_when_they_lik
 }
 
 #[test]
-fn a_person_of_another_store_reads_why_and_the_log_says_where_it_was_tried() {
+fn a_person_of_another_store_reads_why_and_the_log_says_where() {
     let (installation, mut provider) = open("site_claim = \"stores\"");
     let device = installation.enroll("register-1");
     let stranger = provider.sign_in("staff-2", &["駅前店"], "RS256", &installation.product);

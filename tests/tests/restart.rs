@@ -45,7 +45,7 @@ fn an_acknowledged_enrollment_survives_a_kill_in_mid_flight() {
 }
 
 #[test]
-fn an_acknowledged_revocation_survives_a_kill_and_a_gate_takes_up_where_it_was() {
+fn an_acknowledged_revocation_survives_a_kill_and_a_gate_resumes() {
     let mut installation = RunningInstallation::start();
     let gate = installation.gate();
     let (stopped, other) = (installation.enroll("stopped"), installation.enroll("other"));

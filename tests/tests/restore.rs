@@ -75,7 +75,7 @@ fn stays_stopped(store: &Storehouse) {
 }
 
 #[test]
-fn where_nothing_was_stopped_since_the_backup_the_operators_word_begins_other_lists() {
+fn a_restore_without_revocations_begins_other_lists_on_command() {
     let store = Storehouse::sqlite();
     let mut installation = store.installation();
     let known = installation.enroll("known");
@@ -119,7 +119,7 @@ fn a_server_whose_ledger_is_restored_beneath_it_opens_it_again() {
 }
 
 #[test]
-fn a_device_that_renewed_after_the_backup_renews_by_the_certificate_before() {
+fn a_device_renewed_after_the_backup_renews_by_the_certificate_before() {
     let store = Storehouse::sqlite();
     let mut installation = store.installation();
     let device = installation.enroll("renewed since");

@@ -55,7 +55,7 @@ fn a_planned_rotation_costs_nobody_a_refusal_however_busy_the_product_is() {
 }
 
 #[test]
-fn a_renewal_s_token_is_bound_to_the_new_certificate_and_lies_where_only_its_owner_reads_it() {
+fn a_renewals_token_is_bound_to_the_new_certificate_and_kept_private() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register");
     let renew = |options: &[&str]| device.renew_with(&installation, options).good();

@@ -79,7 +79,7 @@ fn a_stolen_device_can_stop_two_others_a_day_and_no_more() {
 }
 
 #[test]
-fn a_shop_is_a_room_without_windows() {
+fn a_site_sees_no_devices_of_other_sites() {
     let installation = RunningInstallation::start();
     let own = installation.enroll("own");
     let gate = installation.enroll_gate("関所");

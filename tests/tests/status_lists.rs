@@ -9,7 +9,7 @@ const INVALID: u64 = 1;
 const SUSPENDED: u64 = 2;
 
 #[test]
-fn a_reader_sees_each_change_as_soon_as_it_is_acknowledged_and_after_a_kill() {
+fn a_reader_sees_each_change_once_it_is_acknowledged_and_after_a_kill() {
     let mut installation = RunningInstallation::start();
     let (device, other) = (installation.enroll("register-1"), of_another_tenant(&installation));
     let tokens = [obtain(&installation, &device), obtain(&installation, &other)];
@@ -47,7 +47,7 @@ fn a_reader_sees_each_change_as_soon_as_it_is_acknowledged_and_after_a_kill() {
 }
 
 #[test]
-fn whoever_was_signed_out_reads_that_the_old_token_is_over_and_the_new_one_is_not() {
+fn a_signed_out_device_sees_its_old_token_ended_and_the_new_one_valid() {
     let installation = RunningInstallation::start();
     let device = installation.enroll("register-1");
     let old = obtain(&installation, &device);

@@ -1,4 +1,4 @@
-//! Product teams take an OAuth library from the shelf, point it at the issuer, and it works.
+//! Product teams take any OAuth library, point it at the issuer, and it works.
 
 use serde_json::{Value, json};
 use tegata_tests::{DeviceIdentity, RunningInstallation, clients};

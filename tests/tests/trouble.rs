@@ -72,7 +72,7 @@ fn after_a_clock_that_was_ahead_revocations_bite_again_by_themselves() {
 }
 
 #[test]
-fn while_postgresql_is_frozen_every_door_says_so_within_two_seconds_and_goes_on_afterwards() {
+fn a_frozen_postgresql_is_reported_everywhere_within_two_seconds() {
     let mut cluster = Cluster::new();
     cluster.start(&[]);
     let store = Storehouse::postgres_at(&cluster.url());
@@ -162,7 +162,7 @@ fn request_revocation(installation: &RunningInstallation, device: &DeviceIdentit
 }
 
 #[test]
-fn a_revocation_that_the_ledger_cannot_take_is_called_accepted_and_is_done_when_there_is_room() {
+fn a_revocation_the_ledger_cannot_take_is_accepted_and_done_later() {
     let store = Storehouse::sqlite();
     let installation = store.installation();
     let (lost, other) = (installation.enroll("lost"), installation.enroll("other"));

@@ -130,7 +130,7 @@ fn pyhanko_agrees() {
 }
 
 #[test]
-fn certificates_are_spread_over_lists_and_a_client_that_has_a_list_is_not_sent_it_again() {
+fn certificates_are_spread_over_lists_and_no_list_is_sent_twice() {
     let court = Court::open();
     let urls: HashSet<_> =
         court.exhibits.iter().map(|exhibit| crl_url(&exhibit.identity.file("cert.pem"))).collect();

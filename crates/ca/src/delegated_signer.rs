@@ -1,5 +1,5 @@
-//! What the certificates of a CA's officers have in common: those of its OCSP responder and of its SCEP registrar. The CA
-//! makes them itself, for one purpose and a short while.
+//! What the certificates of a CA's delegated signers have in common: its OCSP responder and its SCEP registrar. The CA
+//! issues them itself, for one purpose and a short while.
 
 use crate::issuer::Issuer;
 use crate::prepare::{PrepareError, tbs_of};
@@ -15,7 +15,7 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 /// For clients whose clocks lag.
 const BACKDATE: Duration = Duration::from_hours(1);
 
-/// From when until when an officer may speak.
+/// The validity of a delegated signer's certificate.
 #[derive(Clone, Copy)]
 pub(crate) struct SignerValidity {
     pub(crate) not_before: Timestamp,
@@ -36,7 +36,7 @@ impl SignerValidity {
     }
 }
 
-/// An officer to be: whose, and what its certificate says of it.
+/// What the certificate of a new delegated signer is made from.
 pub(crate) struct DelegatedSigner<'a> {
     pub(crate) issuer: &'a Issuer,
     /// The `SubjectPublicKeyInfo` of the signer's key in DER.
@@ -69,7 +69,7 @@ impl DelegatedSigner<'_> {
     }
 
     /// Whether a certificate says this and has so many extensions, read with another library than the one that wrote it.
-    /// `own` judges those by which officers differ.
+    /// `own` judges those by which the kinds of signers differ.
     pub(crate) fn is_named_by(
         &self,
         der: &[u8],

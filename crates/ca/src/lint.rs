@@ -1,5 +1,5 @@
 //! Every MUST that a device certificate can break: of RFC 5280 sections 4.1 and 4.2, whose sections the findings name,
-//! and of this house. Checked before the real key signs, and again whenever somebody looks at what was issued.
+//! and of Tegata itself. Checked before the real key signs, and again whenever somebody looks at what was issued.
 //!
 //! The lint reads DER with other code than wrote it: rcgen writes, x509-parser and the strict reader here read.
 
@@ -47,7 +47,7 @@ pub(crate) struct IssuerReference<'a> {
 /// What a finding is measured by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LintKind {
-    /// RFC 5280, or what this house wants of every certificate.
+    /// RFC 5280, or what Tegata demands of every certificate.
     Rule,
     /// What was intended, and recorded in the ledger.
     Record,

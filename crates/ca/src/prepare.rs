@@ -68,7 +68,7 @@ pub struct Prepared {
 pub struct SignedCertificate {
     /// The whole certificate in DER.
     pub der: Vec<u8>,
-    /// Its name everywhere in the house.
+    /// The SHA-256 of its DER, by which ledger, logs and tokens name it.
     pub thumbprint: Thumbprint,
     /// Its serial, unique within its CA.
     pub serial: Serial,

@@ -1,6 +1,6 @@
 //! Profiles: what certificates of one kind look like, from `ca-config/*.toml`, checked when loaded.
 //!
-//! A profile chooses within what RFC 5280 and this house allow. What may not vary (clientAuth only, no
+//! A profile chooses within what RFC 5280 and Tegata allow. What may not vary (clientAuth only, no
 //! CA, one identity, where the CRL and the responder are) is not in it.
 
 mod written;

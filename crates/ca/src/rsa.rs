@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_modulus_of_the_broken_generator_is_noticed_and_one_step_beside_it_is_not() {
+    fn a_modulus_of_the_broken_generator_is_noticed_and_its_neighbor_not() {
         // Chinese remainders: 65537^5 modulo every telling prime at once.
         let mut number = modulus(7);
         let mut step = vec![2];

@@ -27,7 +27,7 @@ on_both_engines!(
     an_answer_is_signed_once_and_dropped_at_once_when_something_happens,
     a_memory_that_has_heard_nothing_for_a_second_is_not_believed,
     an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten,
-    a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life,
+    a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life,
     without_a_ledger_nothing_is_good,
 );
 
@@ -147,7 +147,7 @@ async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(
     );
 }
 
-async fn a_responder_is_recorded_before_it_speaks_and_gets_a_successor_at_half_its_life(place: LedgerPlace) {
+async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(place: LedgerPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let responder = Desk::open(&fixture, NOW).await;

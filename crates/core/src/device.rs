@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_tenant_stops_its_devices_and_brings_back_none_that_was_stopped_for_itself() {
+    fn a_resumed_tenant_brings_back_no_device_that_was_stopped_by_itself() {
         for &state in DeviceState::ALL {
             for &role in Role::ALL {
                 assert_eq!(state.within(TenantState::Active, role), state);

@@ -110,7 +110,7 @@ identifier! {
     SessionId;
 }
 
-/// The tenant that an installation keeps for itself, to try its own doors.
+/// The tenant that an installation keeps for itself, for the canary's devices.
 const SYSTEM: &str = "canary00000000000000000000";
 
 impl TenantId {

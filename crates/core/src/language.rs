@@ -1,4 +1,4 @@
-//! The languages that the house speaks.
+//! The languages of pages and refusals.
 
 use serde::{Deserialize, Serialize};
 

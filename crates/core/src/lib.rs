@@ -1,6 +1,6 @@
-//! The words of Tegata.
+//! The domain types and rules of Tegata.
 //!
-//! Pure rules and the shapes that travel between rooms: no I/O, no async, no clock, no randomness of
+//! Pure rules and the types that crates exchange: no I/O, no async, no clock, no randomness of
 //! its own. Whatever here needs the time takes `now`, whatever needs chance takes an [`Entropy`].
 //!
 //! | to learn about | read |

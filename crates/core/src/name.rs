@@ -1,5 +1,5 @@
-//! Names that people give: of tenants, sites, devices and clients. One rule at every door, so that what is shown is what
-//! was meant, and two names that look alike are one.
+//! Names that people give: of tenants, sites, devices and clients. One rule at every endpoint, so that what is shown is
+//! what was meant, and two names that look alike are one.
 
 mod characters;
 

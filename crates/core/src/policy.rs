@@ -53,7 +53,7 @@ pub struct EffectivePolicy {
     pub site: EnrollmentPolicy,
 }
 
-/// What a door knows of somebody who wants a first certificate.
+/// What is known of a requester who wants a first certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EnrollmentAttempt {
     /// What it calls itself.

@@ -1,6 +1,6 @@
 //! Why somebody is refused, in words they can act on and a code support can look up.
 //!
-//! Every refusal of the house is in one [table]. A code is a promise: it never changes its meaning and is never used again for
+//! Every refusal is in one [table]. A code is a promise: it never changes its meaning and is never used again for
 //! another.
 
 macro_rules! refusals {

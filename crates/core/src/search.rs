@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_found_by_any_four_of_its_characters_with_or_without_its_hyphen() {
+    fn a_number_is_found_by_any_four_characters_with_or_without_hyphen() {
         for word in ["4WD8-D86E", "4wd8d86e", "d86e", "４ｗｄ８", ID] {
             assert!(finds(&[word], TENANT, "本店", "PC"), "{word}");
         }

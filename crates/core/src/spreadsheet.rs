@@ -1,4 +1,4 @@
-//! Cells of CSV that a spreadsheet would calculate (CWE-1236). A file that the house writes is opened in Excel by people
+//! Cells of CSV that a spreadsheet would calculate (CWE-1236). A file that Tegata writes is opened in Excel by people
 //! who trust it; what a name says there must not become a formula.
 
 use std::borrow::Cow;

@@ -14,7 +14,8 @@ pub struct Timestamp(i64);
 /// wrong, and nobody waits for it.
 pub const CLOCKS_APART: Duration = Duration::from_secs(10);
 
-/// Whoever may ask what time it is: the program and the doors of the house, nobody inside.
+/// A source of the current time. Only the program and its request handlers have one; all else takes the time as an
+/// argument.
 pub trait Clock: Send + Sync {
     /// The current time by this clock.
     fn now(&self) -> Timestamp;

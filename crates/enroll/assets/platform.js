@@ -61,7 +61,7 @@ export const opensElsewhere = ({ userAgent }) => /\bLine\//.test(userAgent);
 
 /**
  * What a profile for this device orders: `{ by, hardwareBound }`, or undefined where it takes no profile, or where the key
- * would not reach this browser. `scep`: whether the server has that door, for whatever does not take the other.
+ * would not reach this browser. `scep`: whether the server serves SCEP, for whatever does not take ACME.
  *
  * ACME payloads came with iOS 16 and macOS 13.1, keys in the Secure Enclave with iOS 16 and macOS 14. What a Mac says of its
  * version has stood still since 2020, but Safari 18 runs on no Mac older than macOS 13, and Safari 26 on none older than

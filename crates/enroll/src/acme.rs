@@ -7,7 +7,7 @@
 //!
 //! Names are what the protocol needs to speak of, and identify nobody: a DNS name becomes the common name, because clients
 //! look for it there; the identity in the certificate is the device's, from the ledger, as always. The first certificate of an account claims
-//! its invitation, later ones are the next generations of that device. Everything is issued at the one desk.
+//! its invitation, later ones are the next generations of that device. The one enrollment service issues them all.
 
 mod account;
 mod attestation;
@@ -57,7 +57,7 @@ pub struct AcmeServer {
 }
 
 impl AcmeServer {
-    /// A server that issues at this desk.
+    /// A server that issues through this enrollment service.
     pub fn new(service: EnrollmentService, attestation: AttestationPolicy) -> Self {
         let nonces = Arc::new(NonceSource::new(service.opening.clone(), service.context.entropy.clone()));
         Self { service, nonces, attestation: Arc::new(attestation) }

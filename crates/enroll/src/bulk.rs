@@ -44,7 +44,7 @@ pub struct InvitationRights {
 pub type InvitingClientFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<InvitationRights>, Refusal>> + Send + 'a>>;
 
-/// Who knows the registered clients. The desk does not: `tegata` wires it to the token endpoint's registrations.
+/// Knows the registered clients. This crate does not: `tegata` wires it to the registrations of the token endpoint.
 pub trait InvitingClients: Send + Sync {
     /// Where the client of this name may invite, provided that the certificate is its own and works now.
     fn admit<'a>(
@@ -54,7 +54,7 @@ pub trait InvitingClients: Send + Sync {
     ) -> InvitingClientFuture<'a>;
 }
 
-/// The office for lists. Cloning shares it.
+/// The service for bulk invitations. Cloning shares it.
 #[derive(Clone)]
 pub struct BulkInvitations {
     context: ServerContext,
@@ -64,7 +64,7 @@ pub struct BulkInvitations {
 }
 
 impl BulkInvitations {
-    /// An office that knows its clients from `clients`, and the secret of its codes from `open`.
+    /// A service that knows its clients from `clients`, and the secret of its codes from `open`.
     pub fn new(context: ServerContext, clients: Arc<dyn InvitingClients>, open: OpenCodeSecret) -> Self {
         Self { context, clients, secret: CodeSecretOpening::new(open), wake: Arc::default() }
     }
@@ -114,7 +114,7 @@ impl BulkInvitations {
 fn logged(error: LedgerError) -> Refusal {
     let refusal = error.refusal();
     if refusal.status() >= 500 {
-        tracing::error!(%error, "the ledger did not answer the office for lists");
+        tracing::error!(%error, "the ledger failed during a bulk invitation");
     }
     refusal
 }

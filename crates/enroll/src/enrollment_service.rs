@@ -1,4 +1,4 @@
-//! The desk where rights are turned into certificates: no HTTP here.
+//! The service that turns rights into certificates: no HTTP here.
 
 mod delivering;
 mod invited;
@@ -34,7 +34,7 @@ const WRONG_LINKS: (u32, u32) = (100, 100_000);
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
 const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
-/// The desk. Cloning shares it.
+/// Issues certificates to whoever proves a right to one. Cloning shares it.
 #[derive(Clone)]
 pub struct EnrollmentService {
     pub(crate) context: ServerContext,
@@ -49,7 +49,7 @@ pub struct EnrollmentService {
     pub(crate) contact: Option<Contact>,
     guesses: Arc<CodeGuesses>,
     wrong_links: Arc<CodeGuesses>,
-    /// Who is at the desk.
+    /// Who sends the request that is being served.
     requester: Requester,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct HandedOverCertificate {
 }
 
 impl EnrollmentService {
-    /// A desk that issues with the CA of each tenant. All desks of an installation have the same secret.
+    /// A service that issues with the CA of each tenant. All servers of an installation have the same secret.
     pub fn new(context: ServerContext, authorities: Arc<IssuerSet>, open_secret: OpenBindingSecret) -> Self {
         Self {
             context,
@@ -244,6 +244,6 @@ fn issued_again(known: Certificate) -> Option<IssuedCertificate> {
 
 #[allow(clippy::needless_pass_by_value)]
 fn refusal(error: LedgerError) -> Refusal {
-    tracing::error!(%error, "the ledger did not answer the desk");
+    tracing::error!(%error, "the ledger failed during an enrollment");
     error.refusal()
 }

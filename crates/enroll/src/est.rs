@@ -1,9 +1,9 @@
 //! Enrollment over Secure Transport (RFC 7030, with the clarifications of RFC 8951), below the device listener's
 //! `/.well-known/est`: for routers, printers and servers that bring a client of their own.
 //!
-//! First enrollment is authorized by an invitation, whose code is the password of HTTP Basic; the user's name says nothing.
-//! Renewal is authorized by the working certificate of the connection. Both end at the same desk as the page. Who the
-//! device is comes from the ledger: names in a request are not read.
+//! First enrollment is authorized by an invitation, whose code is the password of HTTP Basic; the user's name says
+//! nothing. Renewal is authorized by the working certificate of the connection. Both are served by the same enrollment
+//! service as the page. Who the device is comes from the ledger: names in a request are not read.
 
 use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
 use crate::requester::Requester;

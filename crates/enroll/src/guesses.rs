@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_wrong_codes_close_the_desk_to_one_address_for_a_while_and_to_nobody_else() {
+    fn ten_wrong_codes_lock_out_one_address_for_a_while_and_nobody_else() {
         let guesses = CodeGuesses::default();
         for _ in 0..PER_ADDRESS {
             assert!(guess(&guesses, "192.0.2.1", NOW).is_some());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_ipv6_network_is_one_guest_and_newcomers_are_let_in_before_those_who_were_wrong() {
+    fn an_ipv6_network_counts_as_one_and_newcomers_pass_before_wrong_guessers() {
         let guesses = CodeGuesses::default();
         for last in 0..PER_ADDRESS {
             assert!(guess(&guesses, &format!("2001:db8::{last}"), NOW).is_some());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_address_is_not_known_is_not_taken_for_another_and_holds_up_nobody_who_is() {
+    fn a_requester_without_an_address_delays_nobody_with_one() {
         let guesses = CodeGuesses::default();
         for _ in 0..IN_ALL {
             assert!(guesses.begin(None, NOW).is_some(), "ten would be one address's");

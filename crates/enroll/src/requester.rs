@@ -1,4 +1,4 @@
-//! Who is at a door, as far as that can be told.
+//! Who sends a request, as far as that is known before they prove anything.
 
 use axum::extract::FromRequestParts;
 use http::header::USER_AGENT;
@@ -9,8 +9,8 @@ use std::net::IpAddr;
 use tegata_core::Platform;
 use tegata_web::{BehindProxy, PeerAddress};
 
-/// Somebody who wants something of the desk. What is not known is nothing: no network has it, and no rule that names
-/// platforms lets it in unless it names the unknown.
+/// The sender of a request to the enrollment service. An unknown address lies in no network, and an unknown platform is
+/// admitted only by rules that name `other`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Requester {
     /// From where the connection comes; not known behind a proxy, which does not tell.

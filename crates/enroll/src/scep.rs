@@ -2,8 +2,8 @@
 //! manages devices. Messages are signed and encrypted themselves, so the way there is plain HTTP.
 //!
 //! A first certificate is authorized by an invitation, whose code is the challenge password; the next one by the
-//! certificate that signs the request. Both end at the same desk as the page. Who the device is comes from the ledger:
-//! names in a request are not read.
+//! certificate that signs the request. Both are served by the same enrollment service as the page. Who the device is
+//! comes from the ledger: names in a request are not read.
 //!
 //! - `transactions` decides what a message gets.
 //! - Here is HTTP: three operations, and one of them with GET and POST.
@@ -28,8 +28,8 @@ use tegata_storage::StoredIssuer;
 use tegata_web::{Problem, WebResult, body};
 use transactions::{ScepDenial, ScepOutcome};
 
-/// What this server can do (RFC 8894 section 3.5.2): nothing that is weak, so neither DES nor SHA-1. SHA-384 is no word of
-/// the RFC's, but true, and strongSwan 5.9 finds no other common digest without it.
+/// What this server can do (RFC 8894 section 3.5.2): nothing that is weak, so neither DES nor SHA-1. SHA-384 is not in
+/// the RFC, but true, and strongSwan 5.9 finds no other common digest without it.
 const CAPABILITIES: &str = "AES\nPOSTPKIOperation\nRenewal\nSCEPStandard\nSHA-256\nSHA-384\nSHA-512\n";
 
 const MESSAGE: &str = "application/x-pki-message";
@@ -38,7 +38,7 @@ const CA_AND_RA: &str = "application/x-x509-ca-ra-cert";
 /// Messages that cannot be opened, from one address and from all, in ten minutes. Honest clients send none.
 const BAD_MESSAGES: (u32, u32) = (100, 100_000);
 
-/// The door. Cloning shares it.
+/// The SCEP server. Cloning shares it.
 #[derive(Clone)]
 pub struct ScepServer {
     service: EnrollmentService,
@@ -47,7 +47,7 @@ pub struct ScepServer {
 }
 
 impl ScepServer {
-    /// A door to a desk.
+    /// A server that issues through this enrollment service.
     pub fn new(service: EnrollmentService, registrars: Arc<Registrars>) -> Self {
         let (per_address, in_all) = BAD_MESSAGES;
         Self { service, registrars, bad_messages: Arc::new(CodeGuesses::limited(per_address, in_all)) }
@@ -212,7 +212,7 @@ fn upwards<'a>(issuers: &'a [StoredIssuer], from: &IssuerId) -> Vec<&'a [u8]> {
     let mut chain: Vec<&[u8]> = Vec::new();
     let mut next = Some(from);
     while let Some(issuer) = next.and_then(|id| issuers.iter().find(|issuer| issuer.id == *id)) {
-        // A house is not that high: whatever the ledger says, this ends.
+        // No chain is longer than there are CAs: this ends even if the rows form a circle.
         if chain.len() > issuers.len() {
             break;
         }

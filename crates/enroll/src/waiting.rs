@@ -128,7 +128,7 @@ impl EnrollmentService {
     }
 }
 
-/// What becomes of a request for a first certificate that the desk did not serve.
+/// What becomes of a request for a first certificate that the enrollment service refused.
 pub(crate) async fn told(
     service: &EnrollmentService,
     code: &str,

@@ -47,7 +47,7 @@ async fn a_calendar_entry_keeps_its_identifier_and_moves_with_the_renewal() {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_reads_since_when_and_by_what_and_the_calendar_says_no() {
+async fn a_refused_person_reads_since_when_and_why() {
     let (fixture, certificate, _) = enrolled().await;
     fixture.act(&certificate, DeviceAction::Suspend).await;
     is_told(&fixture, &certificate, "C-07", "停止した日時").await;

@@ -55,7 +55,7 @@ async fn a_gates_invitation_yields_a_gate() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_given_again_to_the_same_key_until_the_certificate_is_used() {
+async fn a_lost_answer_is_repeated_to_its_key_until_the_certificate_is_used() {
     let fixture = EnrollFixture::new().await;
     let (code, csr) = (fixture.invite(Role::Device).await, fresh_csr());
     let first = fixture.enroll(&code, &csr).await;
@@ -107,7 +107,7 @@ async fn a_renewal_gives_the_next_generation_and_a_lost_answer_is_given_again() 
 }
 
 #[tokio::test]
-async fn a_renewal_comes_with_a_token_for_the_new_certificate_if_one_was_asked_for() {
+async fn a_renewal_comes_with_a_token_for_the_new_certificate_on_request() {
     let fixture = EnrollFixture::new().await;
     let old = fixture::certificate(&fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await);
     let renew = async |csr: &str, token: Value| {
@@ -295,7 +295,7 @@ async fn of_sixteen_keys_at_once_one_gets_the_invitation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_key_sent_sixteen_times_at_once_gets_one_certificate_and_nobody_is_told_to_give_up() {
+async fn one_key_sent_sixteen_times_at_once_gets_one_certificate_everywhere() {
     let fixture = EnrollFixture::new().await;
     let (code, csr) = (fixture.invite(Role::Device).await, fresh_csr());
     let requests: Vec<_> = (0..16).map(|_| fixture::enrolling(&code, &csr)).collect();
@@ -359,7 +359,7 @@ fn now_of(fixture: &EnrollFixture) -> Timestamp {
 }
 
 #[tokio::test]
-async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_key_and_says_so() {
+async fn a_person_who_closed_the_page_too_early_may_replace_the_unused_key() {
     let fixture = EnrollFixture::new().await;
     let (code, lost, found) = (fixture.invite(Role::Device).await, fresh_csr(), fresh_csr());
     let first = fixture.enroll(&code, &lost).await;
@@ -388,7 +388,7 @@ async fn who_closed_the_page_before_the_certificate_was_used_may_make_another_ke
 }
 
 #[tokio::test]
-async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation_and_whom_to_call() {
+async fn staff_of_a_suspended_tenant_read_so_on_the_invitation_and_whom_to_call() {
     let fixture = EnrollFixture::new().await;
     let (code, gate) = (fixture.invite(Role::Device).await, fixture.invite(Role::Gate).await);
     let tenant = fixture.ca.invitation(&InvitationCode::parse(&code).unwrap()).await.tenant;
@@ -409,7 +409,7 @@ async fn the_staff_of_a_suspended_company_are_told_when_they_open_the_invitation
 }
 
 #[tokio::test]
-async fn a_person_who_renews_gets_a_name_that_tells_old_from_new_and_a_program_the_name_it_knows() {
+async fn a_person_gets_a_name_that_tells_old_from_new_a_program_the_known_one() {
     let fixture = EnrollFixture::new().await;
     let first = fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await;
     let old = fixture::certificate(&first);

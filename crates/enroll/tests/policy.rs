@@ -1,5 +1,5 @@
-//! Enrolling past a policy is tried at the page's door, and waiting for an approval is tried by everybody who has a part
-//! in it.
+//! Enrolling past a policy is tried through the page's endpoints, and waiting for an approval is tried by everybody who
+//! has a part in it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -181,7 +181,7 @@ async fn past_every_rule_a_renewal_works_and_a_first_certificate_does_not() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_so_and_gets_the_certificate_once_somebody_has_approved() {
+async fn a_waiting_device_is_told_so_and_gets_its_certificate_once_approved() {
     let fixture = EnrollFixture::new().await;
     fixture.rule(approval()).await;
     let (code, csr) = (fixture.invite(Role::Device).await, fresh_csr());
@@ -236,7 +236,7 @@ async fn an_approval_is_for_one_key_and_nobody_else_with_the_link_slips_in() {
 }
 
 #[tokio::test]
-async fn who_was_declined_reads_so_and_an_approval_that_nobody_gave_in_time_is_none() {
+async fn a_declined_person_reads_so_and_an_approval_must_come_in_time() {
     let fixture = EnrollFixture::new().await;
     fixture.rule(approval()).await;
     let code = fixture.invite(Role::Device).await;

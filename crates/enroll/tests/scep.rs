@@ -1,4 +1,4 @@
-//! What SCEP's door gives for a certificate that no longer holds, or that is another tenant's, on a clock that is moved.
+//! What SCEP answers for a certificate that no longer holds, or that is another tenant's, on a clock that is moved.
 
 #![allow(clippy::unwrap_used)]
 
@@ -46,7 +46,7 @@ impl KeySafe for Drawer {
     }
 }
 
-/// A world with the door, and a client before it.
+/// A service with SCEP, and a client of it.
 struct ScepDoor {
     fixture: EnrollFixture,
     routes: Router,

@@ -58,7 +58,7 @@ async fn nobody_makes_or_changes_a_ticket() {
 }
 
 #[tokio::test]
-async fn a_page_that_waits_learns_that_its_certificate_was_issued_and_can_do_nothing_else() {
+async fn a_waiting_page_learns_that_its_certificate_was_issued_and_no_more() {
     let fixture = EnrollFixture::new().await;
     let code = fixture.invite(Role::Device).await;
     let progress = opened(&fixture, &code).await;
@@ -79,7 +79,7 @@ async fn a_page_that_waits_learns_that_its_certificate_was_issued_and_can_do_not
 }
 
 #[tokio::test]
-async fn a_ticket_for_a_renewal_is_given_to_the_devices_certificate_and_is_no_invitation() {
+async fn a_renewal_ticket_is_given_to_a_devices_certificate_and_invites_nobody() {
     let fixture = EnrollFixture::new().await;
     let issued = fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await;
     let device = fixture::certificate(&issued);

@@ -29,7 +29,7 @@ fn revoked() -> Change {
 }
 
 #[tokio::test]
-async fn a_revocation_reaches_the_gate_within_a_second_and_the_platform_gets_a_receipt() {
+async fn a_revocation_reaches_the_gate_within_a_second_and_gets_a_receipt() {
     let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
@@ -53,7 +53,7 @@ async fn a_revocation_reaches_the_gate_within_a_second_and_the_platform_gets_a_r
 }
 
 #[tokio::test]
-async fn a_gate_outlives_the_platform_for_a_while_then_fails_closed_then_catches_up() {
+async fn a_gate_outlives_the_platform_a_while_then_fails_closed_then_catches_up() {
     let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
@@ -71,7 +71,7 @@ async fn a_gate_outlives_the_platform_for_a_while_then_fails_closed_then_catches
 }
 
 #[tokio::test]
-async fn a_platform_that_holds_the_line_and_says_nothing_is_left_for_a_new_connection() {
+async fn a_silent_feed_connection_is_replaced_by_a_new_one() {
     let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     let token = platform.token(&device(), certificate());
@@ -83,7 +83,7 @@ async fn a_platform_that_holds_the_line_and_says_nothing_is_left_for_a_new_conne
 }
 
 #[tokio::test]
-async fn a_new_signing_key_is_fetched_when_it_is_first_used_and_an_unpublished_one_never_believed() {
+async fn a_new_signing_key_is_fetched_on_use_and_an_unpublished_one_refused() {
     let platform = TestPlatform::start().await;
     let gate = platform.gate().await;
     // Keys younger than a second are not fetched again.
@@ -105,7 +105,7 @@ async fn a_new_signing_key_is_fetched_when_it_is_first_used_and_an_unpublished_o
 }
 
 #[tokio::test]
-async fn what_a_gate_keeps_on_disk_is_believed_after_the_key_that_signed_it_is_gone() {
+async fn a_gates_file_is_believed_after_the_key_that_signed_it_is_gone() {
     let platform = TestPlatform::start().await;
     let disk = tempfile::tempdir().unwrap();
     let mut config = platform.config();
@@ -173,7 +173,7 @@ async fn a_platform_that_lost_events_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_restarted_gate_serves_from_disk_while_the_platform_is_away_and_not_longer_than_allowed() {
+async fn a_restarted_gate_serves_from_disk_no_longer_than_allowed() {
     let platform = TestPlatform::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = platform.config();

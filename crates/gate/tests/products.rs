@@ -121,7 +121,7 @@ async fn ask(layer: &GateLayer, request: Request<String>) -> SeenRequest {
 }
 
 #[tokio::test]
-async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_certificates() {
+async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_forged_headers() {
     let fixture = ProductsFixture::new().await;
     let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
     let mut request = fixture.request();
@@ -134,7 +134,7 @@ async fn a_handler_behind_the_layer_knows_the_device_and_sees_no_claims_about_ce
 }
 
 #[tokio::test]
-async fn whoever_is_refused_reads_why_in_their_language_and_the_handler_never_runs() {
+async fn a_refused_person_reads_why_in_their_language_and_no_handler_runs() {
     let fixture = ProductsFixture::new().await;
     let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
     let mut request = fixture.request();
@@ -306,7 +306,7 @@ async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_say() {
+async fn a_silent_stream_ends_when_its_device_is_denied() {
     let fixture = ProductsFixture::new().await;
     let (say, words) = mpsc::channel(4);
     let service = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection)
@@ -328,7 +328,7 @@ async fn a_stream_ends_when_its_device_is_denied_even_while_it_has_nothing_to_sa
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_tenant_is_suspended_and_when_its_device_is_signed_out() {
+async fn a_stream_ends_when_its_tenant_is_suspended_or_its_device_signed_out() {
     let now = Timestamp::from_seconds(i64::from(u32::MAX));
     let signed_out = |of| Change::TokensDenied(TokensBefore { of, issued_before: now, until: now });
     for change in [

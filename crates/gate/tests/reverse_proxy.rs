@@ -104,7 +104,7 @@ async fn http_2_clients_reach_an_http_1_product_over_connections_that_are_kept()
 }
 
 #[tokio::test]
-async fn a_request_with_two_lengths_or_two_hosts_never_reaches_the_product_as_two() {
+async fn a_request_with_two_lengths_or_hosts_never_becomes_two_requests() {
     let gated = GatedProduct::build().await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let length = smuggled.len() + 5;
@@ -155,7 +155,7 @@ async fn a_product_that_changes_protocols_unasked_is_not_followed() {
 }
 
 #[tokio::test]
-async fn connections_of_a_denied_device_end_within_the_second_whatever_they_are_doing() {
+async fn connections_of_a_denied_device_end_within_a_second_whatever_they_do() {
     let gated = GatedProduct::build().await;
     let mut idle = gated.raw().await;
     idle.say(&gated.head("GET /headers", "")).await;

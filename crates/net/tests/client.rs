@@ -44,7 +44,7 @@ impl Asking {
 }
 
 #[tokio::test]
-async fn a_host_that_nobody_configured_is_not_asked_within_the_servers_own_network() {
+async fn a_host_that_is_not_configured_is_never_reached_in_the_servers_network() {
     let named = Asking::within(Destinations::named(["localhost"])).await;
     assert_eq!(named.get("/").await.unwrap(), "hello");
     let other = Asking::within(Destinations::named(["idp.example.jp"])).await;

@@ -30,7 +30,7 @@ async fn whoever_connects_and_says_nothing_is_let_go_in_every_protocol() {
 }
 
 #[tokio::test]
-async fn an_idle_http_2_connection_is_let_go_and_one_with_an_answer_under_way_is_not() {
+async fn an_idle_http_2_connection_is_closed_and_one_with_an_open_answer_not() {
     let limits = Limits { idle: SOON, stalled: SOON, drain: SOON, ..Limits::default() };
     let server = EchoServer::start(limits).await;
     let (mut idle, ended) = http2(server.connect(HOME, "h2").await).await;
@@ -44,7 +44,7 @@ async fn an_idle_http_2_connection_is_let_go_and_one_with_an_answer_under_way_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_silence_delays_nobody_and_costs_a_bounded_number_of_connections() {
+async fn a_flood_of_silent_connections_delays_nobody_and_is_bounded() {
     let limits = Limits { connections: 200, per_network: 60, silent: 100, ..Limits::default() };
     let server = EchoServer::start(limits).await;
     let (mut kept, still) = http2(server.connect(HOME, "h2").await).await;
@@ -139,7 +139,7 @@ async fn what_http_1_1_does_not_allow_is_refused_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn a_replaced_certificate_is_shown_to_the_next_connection_and_a_wrong_one_never() {
+async fn a_replaced_certificate_serves_the_next_connection_a_wrong_one_never() {
     let server = EchoServer::start(Limits::default()).await;
     let (mut kept, _connection) = http2(server.connect(HOME, "h2").await).await;
     let (old, old_key) = certificate();

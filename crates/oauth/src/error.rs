@@ -164,7 +164,7 @@ impl IntoResponse for OAuthError {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
         }
-        // For whoever counts refusals at the door.
+        // For the middleware that counts refusals.
         response.extensions_mut().insert(self.refusal);
         response
     }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_a_value_counts_as_absent_also_beside_one_that_has_one() {
+    fn a_parameter_without_a_value_counts_as_absent_even_beside_one_with() {
         let form = parse(b"scope=&client_secret&x=a+b%3d&").unwrap();
         assert_eq!((form.get("scope"), form.get("client_secret"), form.get("x")), (None, None, Some("a b=")));
         for body in ["a=1&a=", "a=&a=1", "a&a=1", "a=&a&a=1&a="] {

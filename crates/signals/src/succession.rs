@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_token_is_ever_met_whose_key_was_not_published_in_time_or_is_gone_too_early(acts in acts()) {
+        fn every_token_is_met_while_its_key_is_published(acts in acts()) {
             let (mut keys, mut now, mut count) = (KeySuccession::begin("0", START), START, 0);
             let mut signed: Vec<(String, Timestamp)> = Vec::new();
             for act in acts {

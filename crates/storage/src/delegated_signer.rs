@@ -1,5 +1,5 @@
-//! Offices that a CA gives away beside its own key: OCSP responder and SCEP registrar. Their certificates are written down
-//! before the CA signs, as those of devices are, and completed in the same way.
+//! Delegated signers of a CA: OCSP responder and SCEP registrar. Their certificates are recorded before the CA signs,
+//! as those of devices are, and completed in the same way.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;

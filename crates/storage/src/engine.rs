@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_breaks_off_reading_takes_their_connection_along_and_leaves_room_for_others() {
+    async fn a_reader_who_breaks_off_drops_its_connection_and_delays_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
         let Ok(Engine::Sqlite { read, .. }) = Engine::open(&url, Patience::Command).await else {

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 /// Operations in one transaction at most.
 const GROUP: usize = 256;
 
-/// Operations that may wait; further callers wait at the door.
+/// Operations that the queue holds; further callers wait until there is a place in it.
 const QUEUE: usize = 4096;
 
 /// Something to do within a write transaction that others share. It succeeds or fails alone.

@@ -1,7 +1,7 @@
 //! One look at the whole ledger as it stood at one moment, for re-auditing it.
 //!
-//! Everything else in this room trusts its own rows. Here nothing is taken for granted: columns are handed over as they
-//! are, joins keep rows whose partner is missing, and what the constraints forbid is looked for all the same.
+//! Everything else in this crate trusts its own rows. Here nothing is taken for granted: columns are handed over as
+//! they are, joins keep rows whose partner is missing, and what the constraints forbid is looked for all the same.
 
 mod anomalies;
 mod rows;

@@ -1,4 +1,4 @@
-//! The ledger: the only room that speaks SQL, and the only one that knows which engine it is.
+//! The ledger: the only crate that speaks SQL, and the only one that knows which engine it is.
 //!
 //! - Reads are methods of [`Ledger`].
 //! - Writes are methods of [`Transaction`], opened with the time: [`Ledger::begin`]. A state change, its audit

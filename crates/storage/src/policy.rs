@@ -15,9 +15,10 @@ pub struct PolicyPlace {
     pub site: Option<SiteId>,
 }
 
-/// Whether there is room for a device `d` of tenant `t` at site `s`, itself included, at a time. A device has its place
-/// until it is stopped for ever or has no certificate left that it could come with. One without any is about to get its
-/// first in this very transaction: writers come one after the other, so nobody else sees the same last place.
+/// Whether the limits on devices admit a device `d` of tenant `t` at site `s`, itself included, at a time. A device has
+/// its place until it is stopped for ever or has no certificate left that it could come with. One without any is about
+/// to get its first in this very transaction: writers come one after the other, so nobody else sees the same last
+/// place.
 macro_rules! has_room {
     ($at:literal) => {
         concat!(

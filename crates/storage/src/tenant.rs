@@ -28,7 +28,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// The one that the house keeps for itself, to try its own doors. It is nobody's customer.
+    /// The system tenant, which an installation keeps for the canary's devices. It is no customer.
     pub fn system() -> Self {
         Self::new(TenantId::system(), "canary")
     }

@@ -1,4 +1,5 @@
-//! `tegata enroll` and `tegata renew`: the kitting and server-room way in. The key is made here and stays here.
+//! `tegata enroll` and `tegata renew`, for kitting and for servers without a browser. The key is made here and stays
+//! here.
 
 mod link;
 mod options;

@@ -176,7 +176,7 @@ pub struct AcmeConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScepConfig {
-    /// Whether there is a door for SCEP, below the public address.
+    /// Whether SCEP is served below the public address.
     pub enabled: bool,
 }
 
@@ -196,7 +196,7 @@ pub struct CanaryConfig {
     /// How often a device of the system's own is enrolled and stopped; 0 for never. Unless it is said, every 15
     /// minutes by `tegata serve`, and never by `tegata dev`.
     pub every_minutes: Option<u32>,
-    /// How long each door may take to refuse what was revoked.
+    /// How long each endpoint may take to refuse what was revoked.
     pub deadline_seconds: u32,
     /// How long after a start it is not said that the names of the listeners do not resolve.
     pub grace_seconds: u32,

@@ -103,7 +103,7 @@ fn unsaid_identifier(event: &Event<'_>) -> Option<RequestId> {
     RequestId::current().filter(|_| event.fields().all(|field| field.name() != "request_id"))
 }
 
-/// Which room speaks is enough; modules move.
+/// The name of the crate is enough of a target: modules move.
 fn crate_of(target: &str) -> &str {
     target.split("::").next().unwrap_or(target)
 }

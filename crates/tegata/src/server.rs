@@ -1,4 +1,4 @@
-//! An installation, opened: configuration, ledger, keys, and the rooms wired together.
+//! An installation, opened: configuration, ledger and keys, and the services wired together.
 
 pub mod acme;
 pub mod bulk;

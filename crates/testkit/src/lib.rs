@@ -1,5 +1,5 @@
-//! What tests of several rooms need once: an installation with a ledger on disk, and devices and gates with certificates
-//! that the ledger knows.
+//! What the tests of several crates need once: an installation with a ledger on disk, and devices and gates with
+//! certificates that the ledger knows.
 //!
 //! The certificates are no X.509: their DER is the serial number. Tests of what a certificate contains make their own.
 

@@ -1,4 +1,4 @@
-//! What every door of the house holds.
+//! What the handlers of every listener share.
 
 use crate::probe::ProbeHosts;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who may connect, and what a certificate proves | [`tls`], [`trust_verdict`] |
 //! | who is calling behind a proxy | [`proxy`] |
-//! | who is calling | [`peer`], with the [`context`] all doors share |
+//! | who is calling | [`peer`], with the [`context`] all listeners share |
 //! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
 //! | what connections are asked for, and when they end | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |

@@ -1,4 +1,4 @@
-//! A page of another site must not act in the name of this one's visitor.
+//! A page of another site must not act in the name of the person whose browser shows it (CSRF).
 
 use axum::extract::Request;
 use http::header::ORIGIN;

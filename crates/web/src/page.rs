@@ -11,7 +11,7 @@ use tegata_core::{Contact, Language, Refusal};
 use crate::assets::{compressed, takes_gzip};
 use crate::probe::ProbeHosts;
 
-/// One page in the house's layout.
+/// One page in the common layout.
 #[derive(Debug)]
 pub struct HtmlPage {
     language: Language,

@@ -39,7 +39,7 @@ fn a_device_that_makes_its_own_key_enrolls_by_its_payload_once() {
 }
 
 #[test]
-fn what_a_maker_attests_fixes_the_key_and_whoever_attests_falsely_gets_nothing() {
+fn an_attestation_fixes_the_key_and_a_false_one_gets_nothing() {
     let mut installation = RunningInstallation::start();
     let (maker, stranger) = (Maker::new(), Maker::new());
     let unknown = payload(&installation, "early", true);

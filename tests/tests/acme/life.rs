@@ -82,7 +82,7 @@ fn whatever_is_asked_in_any_way_is_answered_in_the_words_of_acme() {
 }
 
 #[test]
-fn an_order_is_ready_at_once_and_its_certificate_names_the_device_of_the_ledger() {
+fn an_order_is_ready_at_once_and_its_certificate_names_the_device() {
     let installation = RunningInstallation::start();
     let (client, binding) = AcmeClient::registered(&installation, "server");
     let order = client.order("dns", &binding.identifier.to_uppercase()).expect(201);

@@ -10,7 +10,7 @@ use tegata_tests::openssl::openssl;
 use tegata_tests::{Curl, CurlAnswer, RunningInstallation};
 
 #[test]
-fn a_device_that_installs_the_profile_ends_with_a_working_certificate_and_the_profile_works_once() {
+fn a_profile_gives_a_device_a_working_certificate_and_works_once() {
     let installation = RunningInstallation::start();
     let code = Binding::invited(&installation, "<iPad> & 薬局").code;
     let answer = ask(&installation, &[("code", &code)]).expect(200);
@@ -76,7 +76,7 @@ fn a_short_code_is_as_good_for_a_profile_as_a_link_and_is_never_in_it() {
 }
 
 #[test]
-fn where_attestation_is_required_the_profile_asks_for_it_whatever_the_page_wished() {
+fn a_profile_asks_for_attestation_where_it_is_required() {
     let mut installation = RunningInstallation::start();
     let root = installation.tls_ca.display().to_string();
     installation.reconfigure(|text| {

@@ -71,7 +71,7 @@ fn a_successor_takes_over_while_the_server_runs_and_the_old_goes_on() {
 }
 
 #[test]
-fn a_revoked_ca_is_stopped_at_once_and_the_root_says_so_after_its_ceremony() {
+fn a_revoked_ca_stops_at_once_and_the_root_lists_it_after_a_ceremony() {
     let installation = RunningInstallation::start();
     let ceremony = Ceremony::of(&installation);
     let stolen = create_issuing(&ceremony, "Stolen", "");

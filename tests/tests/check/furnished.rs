@@ -39,7 +39,7 @@ pub(crate) static FURNISHED: LazyLock<Furnished> = LazyLock::new(|| {
     installation.tell(&["device", "revoke-tokens", &plain]);
     installation.tell(&["tenant", "add", "みどり薬局"]);
     installation.tell(&["tenant", "suspend", "みどり薬局"]);
-    // With the first question the SCEP door gets its registrar.
+    // The first SCEP request makes the registrar.
     Curl::to(&format!("{}/scep?operation=GetCACert", installation.public)).send().expect(200);
     installation.kill();
     let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join("check");

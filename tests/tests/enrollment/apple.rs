@@ -9,7 +9,7 @@ use tegata_tests::{Browser, CurlAnswer, Guise, RunningInstallation};
 const PLATFORMS: [&str; 7] = ["windows", "macos", "ios", "android", "chromeos", "linux", "firefox"];
 
 #[test]
-fn on_an_ipad_the_page_hands_out_a_profile_and_turns_green_by_itself_once_the_device_has_its_certificate() {
+fn an_ipads_page_gives_a_profile_and_turns_green_by_itself() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invitation);
@@ -107,7 +107,7 @@ fn where_there_is_no_scep_they_go_the_way_of_the_file() {
 }
 
 #[test]
-fn whoever_says_with_the_keyboard_that_this_is_another_device_gets_its_guide_and_keeps_the_invitation() {
+fn a_person_who_corrects_the_device_by_keyboard_gets_the_right_guide() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::ChromeOs);
     browser.go(&installation.invitation);
@@ -153,7 +153,7 @@ fn a_page_that_waits_for_a_profile_goes_back_when_this_is_no_such_device() {
 }
 
 #[test]
-fn on_an_ipad_the_device_page_renews_with_the_next_profile_which_works_once() {
+fn an_ipads_device_page_renews_with_the_next_profile_which_works_once() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open_as(&installation, Guise::IPad);
     browser.go(&installation.invitation);

@@ -8,7 +8,7 @@ use std::path::Path;
 use tegata_tests::{Browser, Curl, Download, RunningInstallation, run};
 
 #[test]
-fn staff_open_the_invitation_click_once_and_see_the_page_turn_green_by_itself() {
+fn staff_open_the_invitation_click_once_and_see_the_page_turn_green() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
 
@@ -59,7 +59,7 @@ fn somebody_without_mail_types_the_code_that_was_read_out() {
 }
 
 #[test]
-fn where_the_profile_wants_rsa_the_page_makes_rsa_keys_and_the_browser_enters_with_them() {
+fn a_page_makes_rsa_keys_where_the_profile_wants_them_and_they_work() {
     let mut installation = RunningInstallation::start();
     installation.kill();
     let profile = installation.data().join("ca-config/device.toml");
@@ -136,7 +136,7 @@ fn whoever_comes_without_a_certificate_or_with_a_revoked_one_reads_why() {
 }
 
 #[test]
-fn staff_renew_on_the_device_page_and_the_old_certificate_works_until_the_new_one_has() {
+fn staff_renew_on_the_device_page_and_the_old_works_until_the_new_has() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     browser.go(&installation.invitation);

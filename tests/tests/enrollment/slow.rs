@@ -6,7 +6,7 @@ use tegata_tests::{Browser, Guise, RunningInstallation};
 const FIRST_PAGE: u64 = 50_000;
 
 #[test]
-fn at_the_speed_of_3g_the_invitation_can_be_used_and_weighs_less_than_50_kilobytes_with_everything() {
+fn an_invitation_works_over_3g_and_takes_less_than_50_kilobytes() {
     let installation = RunningInstallation::start();
     for guise in [Guise::Plain, Guise::IPad] {
         let mut browser = Browser::open_as(&installation, guise);

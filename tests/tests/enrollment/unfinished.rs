@@ -3,7 +3,7 @@
 use tegata_tests::{Browser, Guise, RunningInstallation};
 
 #[test]
-fn a_reload_or_a_closed_tab_loses_nothing_and_another_browser_may_start_over() {
+fn a_reload_or_closed_tab_loses_nothing_and_another_browser_starts_over() {
     let installation = RunningInstallation::start();
     let tenant = installation.tell(&["tenant", "list"])[0]["name"].as_str().expect("a name").to_owned();
     let say = |what: &[&str]| installation.tell(&[&["tenant"], what].concat());
@@ -73,7 +73,7 @@ fn a_reload_or_a_closed_tab_loses_nothing_and_another_browser_may_start_over() {
 }
 
 #[test]
-fn whoever_opens_the_link_inside_an_app_or_is_suspended_is_told_before_any_click() {
+fn a_person_inside_an_app_or_suspended_is_told_before_any_click() {
     let installation = RunningInstallation::start();
     for (guise, name) in
         [(Guise::Line, "line"), (Guise::ChromeOnIphone, "chrome-ios"), (Guise::AndroidApp, "android-app")]
@@ -100,7 +100,7 @@ fn whoever_opens_the_link_inside_an_app_or_is_suspended_is_told_before_any_click
 }
 
 #[test]
-fn a_code_that_is_typed_wrongly_stays_in_its_field_with_the_reason_beside_it() {
+fn a_wrongly_typed_code_stays_in_its_field_with_the_reason_beside_it() {
     let installation = RunningInstallation::start();
     let mut browser = Browser::open(&installation);
     browser.go(&installation.portal);

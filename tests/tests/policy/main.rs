@@ -1,4 +1,4 @@
-//! Who may enroll is decided by the rules of tenant and site, at every door, from the moment the command returns.
+//! Who may enroll is decided by the rules of tenant and site, at every endpoint, from the moment the command returns.
 
 mod pages;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tegata_tests::acme::{AcmeClient, refusal};
 use tegata_tests::{CommandOutcome, CurlAnswer, Proxied, RunningInstallation, StrongSwan, csr, run, tegata};
 
-/// What opens an invitation at each door.
+/// What presents an invitation, by protocol.
 fn code(invitation: &str) -> String {
     invitation.split_once('#').expect("a link").1.to_owned()
 }
@@ -33,7 +33,7 @@ fn by_est(installation: &RunningInstallation, code: &str, csr: &str) -> CurlAnsw
     request.option("--user", &format!("x:{code}")).body("application/pkcs10", csr).send()
 }
 
-/// The code of the refusal, at each of the doors.
+/// The code of the refusal, by protocol.
 fn refused_everywhere(installation: &RunningInstallation, expected: &str) {
     let invitation = code(&installation.invite("somebody"));
     let page = at_page(installation, &invitation, &csr::honest());
@@ -61,7 +61,7 @@ fn refused_everywhere(installation: &RunningInstallation, expected: &str) {
 }
 
 #[test]
-fn past_a_rule_nobody_enrolls_by_any_door_and_whoever_is_known_renews() {
+fn a_rule_stops_enrollment_by_every_protocol_and_no_renewal() {
     let installation = RunningInstallation::start();
     let mut device = installation.enroll("register-1");
     let another_day = another_day();
@@ -91,7 +91,7 @@ fn another_day() -> String {
 }
 
 #[test]
-fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_force() {
+fn a_site_is_stricter_than_its_tenant_and_commands_show_what_is_in_force() {
     let installation = RunningInstallation::start();
     assert_eq!(installation.listed(&["policy", "show"]), json!([]));
     set(&installation, &["--network", "192.0.2.0/24", "--devices", "9"]);
@@ -122,7 +122,7 @@ fn a_site_is_only_ever_stricter_than_its_tenant_and_commands_say_what_is_in_forc
 }
 
 #[test]
-fn behind_a_proxy_nobody_knows_who_comes_from_where_and_the_proxys_own_address_lets_nobody_in() {
+fn a_network_rule_never_matches_the_address_of_a_proxy() {
     let proxied = Proxied::by_nginx();
     let installation = &proxied.installation;
     set(installation, &["--network", "127.0.0.1,::1"]);
@@ -141,7 +141,7 @@ fn behind_a_proxy_nobody_knows_who_comes_from_where_and_the_proxys_own_address_l
 }
 
 #[test]
-fn a_machine_waits_at_each_door_until_somebody_has_approved() {
+fn a_machine_waits_by_every_protocol_until_somebody_has_approved() {
     let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
 
@@ -178,7 +178,7 @@ fn a_machine_waits_at_each_door_until_somebody_has_approved() {
 }
 
 #[test]
-fn whoever_is_declined_hears_so_at_each_door() {
+fn a_declined_device_hears_so_by_every_protocol() {
     let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes", "--site", "本店"]);
     let est = code(&installation.invite("switch-1"));

@@ -82,7 +82,7 @@ fn the_page_says_why_and_what_to_do_for_each_rule_in_both_languages() {
 }
 
 #[test]
-fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
+fn an_ipads_page_waits_for_approval_and_then_sends_the_profile_by_itself() {
     let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
     for (guise, language) in [(Guise::IPad, "ja"), (Guise::OldIPhone, "en")] {
@@ -119,7 +119,7 @@ fn an_ipads_page_asks_before_it_hands_out_a_profile_and_sends_it_by_itself() {
 }
 
 #[test]
-fn on_an_ipad_whoever_is_declined_reads_so_and_a_claim_opens_nothing_before_somebody_approved() {
+fn a_declined_person_on_an_ipad_reads_so_and_a_claim_opens_nothing() {
     let installation = RunningInstallation::start();
     set(&installation, &["--approval", "yes"]);
     let mut browser = Browser::open_as(&installation, Guise::IPad);

@@ -178,7 +178,7 @@ fn codes_are_not_to_be_guessed_here_either() {
 }
 
 #[test]
-fn the_door_is_there_only_where_somebody_opened_it() {
+fn scep_is_served_only_where_it_is_enabled() {
     let mut installation = RunningInstallation::start();
     let open = |installation: &RunningInstallation| {
         tegata_tests::Curl::to(&format!("{}?operation=GetCACaps", scep(installation))).send()

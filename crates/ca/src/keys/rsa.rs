@@ -149,7 +149,7 @@ fn with_mask<D: Digest + FixedOutputReset>(mask: OaepDigest, act: impl WithPaddi
     }
 }
 
-/// The house's randomness for the `rsa` crate.
+/// The process's source of randomness in the form that the `rsa` crate takes.
 struct RsaRandomness<'a>(&'a dyn Entropy);
 
 impl TryRng for RsaRandomness<'_> {

@@ -42,7 +42,7 @@ fn a_request_gives_its_key_and_nothing_else() {
 }
 
 #[test]
-fn every_kind_of_key_that_openssl_makes_is_known_by_the_key_and_not_by_the_signature() {
+fn every_key_that_openssl_makes_is_known_by_itself_not_by_its_signature() {
     for (options, expected, bits) in [
         ("-newkey ec -pkeyopt ec_paramgen_curve:P-256", KeyType::P256, 256),
         ("-newkey ec -pkeyopt ec_paramgen_curve:P-256 -sha384", KeyType::P256, 256),

@@ -199,7 +199,7 @@ fn an_audit_verifies_the_issuers_signature_and_the_recorded_bytes() {
 }
 
 #[test]
-fn a_certificate_from_before_the_settings_changed_differs_in_settings_only() {
+fn a_certificate_from_before_a_settings_change_differs_in_settings_only() {
     let fixture = fixture();
     let draft = Draft::new();
     let changed = CertificateProfile::parse(

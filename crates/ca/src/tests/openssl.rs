@@ -121,7 +121,7 @@ fn ocsp(fixture: &CaWorld, options: &[&str], status: OcspStatus) -> String {
 }
 
 #[test]
-fn openssl_believes_our_ocsp_answers_with_either_hash_with_and_without_nonce() {
+fn openssl_believes_ocsp_responses_with_either_hash_and_any_nonce() {
     let fixture = CaWorld::new();
     for options in
         [["-sha1", "-nonce"], ["-sha256", "-nonce"], ["-sha1", "-no_nonce"], ["-sha256", "-no_nonce"]]
@@ -211,7 +211,7 @@ fn a_browser_reaches_the_listeners_by_each_of_their_names() {
 }
 
 #[test]
-fn a_device_certificate_serves_no_server_and_a_server_certificate_no_device() {
+fn a_device_certificate_serves_no_server_and_a_servers_no_device() {
     let fixture = CaWorld::new();
     let device = fixture.issue("本店", "受付PC");
     let server = create_server(

@@ -128,7 +128,7 @@ fn nine_policies_are_too_many() {
 }
 
 #[test]
-fn pages_learn_the_kinds_of_keys_in_the_order_of_the_profile_with_a_length_that_is_customary() {
+fn pages_learn_the_kinds_of_keys_in_the_order_of_the_profile() {
     let kinds = |keys: &str| {
         let text = DEVICE.replace("keys = [\"p256\"]", keys);
         CertificateProfile::parse("device.toml", &text).unwrap().key_kinds()

@@ -155,7 +155,7 @@ fn a_registrar_opens_what_openssl_encrypts_for_it_streamed_or_at_once() {
 }
 
 #[test]
-fn a_key_under_oaep_is_opened_with_every_mix_of_digests_that_openssl_makes() {
+fn a_key_under_oaep_is_opened_with_every_mix_of_digests_of_openssl() {
     let fixture = CaWorld::new();
     let (registrar, client) = (registrar(&fixture), ScepTestClient::new());
     write_pem(&client, "ra.pem", registrar.certificate());
@@ -222,7 +222,7 @@ fn an_envelope_that_was_changed_opens_to_noise_and_says_nothing_more() {
 }
 
 #[test]
-fn a_signature_by_openssl_is_believed_with_the_digests_that_are_taken_and_no_other() {
+fn a_signature_by_openssl_is_believed_with_the_allowed_digests_alone() {
     let client = ScepTestClient::new();
     let sign = |how: &[&str]| {
         let fixed = ["-sign", "-nodetach", "-outform", "DER", "-signer", "own.pem", "-inkey", "key.pem"];

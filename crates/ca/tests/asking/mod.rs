@@ -10,7 +10,7 @@ use tegata_core::{Serial, Timestamp};
 use tegata_storage::StatusCache;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The responders of a house with the memory they go by. It follows the feed only when told to.
+/// The OCSP responders of an installation with their status cache, which follows the feed only when told to.
 pub struct Desk {
     pub status: Arc<StatusCache>,
     pub responders: OcspResponders,

@@ -187,7 +187,7 @@ impl CaFixture {
         self.ledger.find_invitation(code).await.unwrap().unwrap()
     }
 
-    /// Issues to a device as the desk does.
+    /// Issues to a device as the enrollment service does.
     pub async fn issue(
         &self,
         device: &DeviceId,

@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_is_rewritten_when_enough_of_it_is_over_and_a_short_one_at_once() {
+    fn a_long_list_is_rewritten_when_enough_of_it_ended_a_short_one_at_once() {
         let entropy = Seeded::new(4);
         let entry = |minute: i64| {
             (

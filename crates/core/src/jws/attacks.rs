@@ -225,7 +225,7 @@ fn a_name_of_a_key_is_compared_and_never_interpreted() {
 }
 
 #[test]
-fn a_header_that_says_a_thing_twice_or_demands_what_nobody_here_knows_is_refused() {
+fn a_header_with_a_member_twice_or_an_unknown_critical_one_is_refused() {
     let scene = AttackSetup::new();
     let kid = scene.key.public().kid();
     let sign = |header: &str| {
@@ -301,7 +301,7 @@ fn a_token_has_three_parts_of_strict_base64url() {
 
 /// 64 bytes leave four bits over in the last character: only zeros are the signature's own writing.
 #[test]
-fn bits_that_are_left_over_are_not_room_for_another_writing() {
+fn unused_bits_are_no_second_encoding_of_a_token() {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let scene = AttackSetup::new();
     let (rest, last) = scene.token.split_at(scene.token.len() - 1);

@@ -68,7 +68,7 @@ fn what_nobody_sees_is_refused_and_named() {
 }
 
 #[test]
-fn a_selector_chooses_the_glyph_of_a_kanji_or_a_symbol_and_stands_nowhere_else() {
+fn a_variation_selector_stands_after_a_kanji_or_a_symbol_alone() {
     for wrong in
         ["PC\u{e0100}", "1\u{fe0f}", "受付\u{fe0f}", "\u{e0100}葛", "葛\u{e0100}\u{e0100}", "☎\u{e0101}"]
     {
@@ -109,7 +109,7 @@ fn names_that_look_alike_are_one() {
 }
 
 #[test]
-fn one_of_several_is_meant_by_its_identifier_or_by_a_name_that_looks_like_its_own() {
+fn one_of_several_is_found_by_its_identifier_or_a_name_that_looks_alike() {
     let all = [
         ("1", "本店"),
         ("2", "ドラッグ1号店"),

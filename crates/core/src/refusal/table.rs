@@ -86,7 +86,7 @@ refusals! {
         ja: "この招待は取り消されています", "新しい招待を依頼してください。";
         en: "This invitation has been withdrawn", "Ask for a new invitation.";
     }
-    /// A door that takes an invitation as a password got none, or one that does not exist.
+    /// A protocol that takes an invitation as a password got none, or one that does not exist.
     InvitationNotShown "I-05" 401 {
         ja: "招待のコードが示されていないか、正しくありません", "招待のコードをパスワードとして送ってください。それでも解決しないときは、新しい招待を依頼してください。";
         en: "No invitation was shown, or there is no such invitation", "Send the invitation's code as the password; if it is refused, ask for a new invitation.";
@@ -319,7 +319,7 @@ refusals! {
         en: "The server does not take requests of this form", "CONNECT, and a Transfer-Encoding other than chunked, are not implemented.";
     }
 
-    // A: ACME, and the rates that other doors share.
+    // A: ACME, and the rate limits that other protocols share.
     /// The nonce of an ACME request was used before, is too old or none of ours.
     AcmeNonce "A-01" 400 {
         ja: "要求の使い捨て番号(nonce)が正しくありません", "新しい番号でもう一度送ってください。ACME クライアントは自動で再送します。";

@@ -98,7 +98,7 @@ fn entries_are_packed_as_the_draft_packs_them() {
 }
 
 #[test]
-fn whoever_is_not_let_in_is_not_valid_and_what_ended_for_good_never_comes_back() {
+fn a_refused_device_is_not_valid_and_a_final_status_never_comes_back() {
     use crate::certificate::{Standing, standing};
     use crate::timestamp::Timestamp;
     let [start, now, end] = [1, 2, 3].map(Timestamp::from_seconds);

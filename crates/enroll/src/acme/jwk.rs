@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_key_signs_by_its_own_algorithm_and_is_found_in_a_certificate() {
+    fn each_kind_of_key_has_one_algorithm_and_is_found_in_a_certificate() {
         use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData};
         use ring::rand::SystemRandom;
         use ring::signature as s;

@@ -262,7 +262,8 @@ impl AcmeServer {
         Ok(account.ok_or(Refusal::Internal)?.invitation.is_none())
     }
 
-    /// The one path to a certificate: the order is taken for this key, the desk issues, the order is told.
+    /// The one path to a certificate: the order is claimed for this key, the enrollment service issues, the order is
+    /// completed.
     pub(super) async fn issue(
         &self,
         account: &AcmeAccount,

@@ -182,7 +182,7 @@ impl IntoResponse for AcmeError {
         if let Some(wait) = wait {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(wait));
         }
-        // For whoever counts refusals at the door.
+        // For the middleware that counts refusals.
         response.extensions_mut().insert(self.refusal);
         response
     }

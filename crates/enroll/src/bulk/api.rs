@@ -1,4 +1,4 @@
-//! The office for lists over HTTP.
+//! Bulk invitations over HTTP.
 
 use super::{
     BulkInvitations, InvitationRights, JudgedLine, RefusedLine, lines_of_csv, lines_of_json, logged,

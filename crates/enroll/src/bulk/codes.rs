@@ -75,7 +75,7 @@ mod tests {
     use tegata_core::entropy::Seeded;
 
     #[test]
-    fn each_invitation_has_a_code_of_its_own_and_it_is_the_same_in_every_process() {
+    fn each_invitation_has_a_code_of_its_own_that_every_process_derives() {
         let entropy = Seeded::new(1);
         let (one, other) = (InvitationId::random(&entropy), InvitationId::random(&entropy));
         let secret = CodeSecret::new(&[1; 32]);

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_line_is_named_by_its_number_and_its_reason_and_stops_no_other() {
+    fn each_wrong_line_is_reported_by_number_and_reason_and_stops_no_other() {
         let list =
             "\u{feff}site,label\n本店,レジ1\n\n北店,レジ1\n駅前店,レジ1\n本店,\n本店,a,b\n本店,レジ2\n";
         let lines = csv(list, &sites());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_is_found_however_wide_its_name_is_written_and_a_hidden_character_is_named() {
+    fn a_site_is_found_in_any_width_and_a_hidden_character_is_named() {
         let entropy = Seeded::new(1);
         let tenant = TenantId::random(&entropy);
         let sites = [Site { id: SiteId::random(&entropy), tenant, name: "ドラッグ 1号店".into() }];

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_separated_by_tabulators_is_one_too_and_one_with_other_columns_is_none() {
+    fn a_table_may_be_separated_by_tabs_and_may_not_have_other_columns() {
         let rows = records("site\tlabel\n本店\ta,b\n").unwrap();
         assert_eq!(rows[0].1.as_ref().unwrap().label, "a,b");
         for other in

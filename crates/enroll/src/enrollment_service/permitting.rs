@@ -51,7 +51,7 @@ impl EnrollmentService {
         let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
         match transaction.pass_approval_on(&id, &key_hash, request.der(), &actor).await {
             Ok(()) => transaction.commit().await.map_err(refusal),
-            // The invitation was used meanwhile, which the desk says better.
+            // The invitation was used meanwhile, for which enrolling has a better refusal.
             Err(LedgerError::Guard(_)) => Ok(()),
             Err(error) => Err(refusal(error)),
         }
@@ -83,7 +83,7 @@ impl EnrollmentService {
         self.enroll_with(invitation, &request, called).await
     }
 
-    /// Whether the rules would let somebody use the invitation now, as far as a door knows before there is a key.
+    /// Whether the rules would let somebody use the invitation now, as far as it is known before there is a key.
     pub(crate) fn would_permit(&self, invitation: &Invitation) -> Result<(), Refusal> {
         match invitation.role {
             Role::Device => invitation.policies.judge(&self.asking(self.context.now())).map(drop),

@@ -7,7 +7,7 @@ use tegata_ca::Issuer;
 use tegata_core::encoding::hex;
 use tegata_core::{Entropy, Refusal, TenantId};
 
-/// How the device makes its key, and by which door it comes with it.
+/// How the device makes its key, and by which protocol it requests a certificate.
 #[derive(Clone, Copy)]
 pub(super) enum PayloadKey {
     /// A P-256 or P-384 key, for which the device speaks ACME.

@@ -1,4 +1,4 @@
-//! What a message gets: the rights behind it, and the desk's word.
+//! What a message gets: the rights behind it, and the decision of the enrollment service.
 //!
 //! A transaction is for one key. The ledger remembers which, together with whose right it was, so that the same message
 //! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.
@@ -81,7 +81,7 @@ impl ScepContext<'_> {
             return Err(self.refused(actor, Refusal::InvitationUnknown).await);
         }
         self.service.pass_approval_on(password, &asked.request).await?;
-        // What the desk will refuse leaves no trace but its own.
+        // What the enrollment service will refuse leaves no other trace than its audit entry.
         if invitation.admits(Some(&asked.request.key_hash()), self.service.context.now()).is_ok() {
             self.begin(invitation.id.as_str(), &asked.request).await?;
         }
@@ -261,6 +261,6 @@ fn remembered(begun: &ScepTransaction) -> Result<ParsedRequest, ScepDenial> {
 
 #[allow(clippy::needless_pass_by_value)]
 fn ledger_refusal(error: tegata_storage::LedgerError) -> Refusal {
-    tracing::error!(%error, "the ledger did not answer the SCEP door");
+    tracing::error!(%error, "the ledger failed during a SCEP request");
     error.refusal()
 }

@@ -345,7 +345,7 @@ fn signed_out(of: TokenHolder, second: i64) -> Change {
 }
 
 #[test]
-fn a_gate_that_hears_nothing_for_ten_seconds_refuses_everybody_until_it_hears_again() {
+fn a_gate_without_news_for_ten_seconds_refuses_all_until_it_has_some() {
     let fixture = GateFixture::new();
     let token = fixture.token();
     let check = |second| fixture.gate.check(&token, Some(certificate()), at(second)).map(drop);

@@ -79,7 +79,7 @@ fn a_gate_believes_a_snapshot_and_what_follows_it_in_order() {
 }
 
 #[test]
-fn a_gate_that_is_older_than_the_platform_leaves_nothing_out_and_grows_stale() {
+fn a_gate_older_than_the_platform_leaves_nothing_out_and_grows_stale() {
     let platform = FeedPlatform::new();
     let (mut feed, state) = platform.follower();
     feed.take(&platform.snapshot(&Denials::default(), 1), at(1)).unwrap();
@@ -219,7 +219,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_network_does_a_gate_that_caught_up_denies_what_the_platform_denies(fates in fates()) {
+    fn a_gate_that_caught_up_denies_all_that_the_platform_denies(fates in fates()) {
         let platform = FeedPlatform::new();
         let (mut feed, state) = platform.follower();
         let mut truth = Denials::default();

@@ -24,7 +24,7 @@ fn a_refusal_carries_its_code_and_its_challenge() {
 }
 
 #[tokio::test]
-async fn a_browser_that_navigates_gets_a_page_with_a_link_and_everybody_else_a_problem_with_one() {
+async fn a_navigating_browser_gets_a_page_with_a_link_others_a_problem_with_one() {
     let people: [&[(&'static str, &'static str)]; 2] = [
         &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("sec-fetch-mode", "navigate")],
         &[("accept", "application/xhtml+xml, text/html;q=0.9")],

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_proxy_before_this_one_says_stays_and_what_only_looks_like_it_goes() {
+    fn headers_of_the_trusted_proxy_stay_and_forged_ones_are_removed() {
         let mut told =
             headers(&[("x-forwarded-for", "192.0.2.7"), ("X.Forwarded.For", "10.0.0.1"), ("proxy", "x")]);
         remove_claims(&mut told, true);

@@ -26,7 +26,7 @@ fn a_silent_network_at_its_limit_pushes_out_its_own_oldest() {
 }
 
 #[test]
-fn a_network_whose_connections_have_all_spoken_gets_no_more_than_its_share() {
+fn a_network_whose_connections_all_speak_gets_no_more_than_its_share() {
     let admission = admission(100, 2, 100);
     let both = ["192.0.2.1"; 2].map(|from| come(&admission, from).unwrap());
     for (place, _) in &both {

@@ -196,7 +196,7 @@ async fn one_token_names_the_person_and_the_device() {
 }
 
 #[tokio::test]
-async fn an_access_token_stands_for_the_person_too_and_neither_passes_for_the_other() {
+async fn an_access_token_proves_the_person_too_and_is_no_id_token() {
     let store = Store::open().await;
     let access = store.signed("at+jwt", &json!({"aud": PRODUCT, "client_id": "other-app"}));
     let answer = store.bring(&access, ACCESS, "").await;
@@ -284,7 +284,7 @@ async fn a_person_of_another_tenant_has_no_business_at_this_device() {
 }
 
 #[tokio::test]
-async fn at_a_provider_that_several_tenants_share_a_claim_tells_whose_a_person_is() {
+async fn a_shared_provider_tells_by_a_claim_whose_a_person_is() {
     let require = BTreeMap::from([("hd".to_owned(), "aoba.example".to_owned())]);
     let store = Store::open_with(|own| IdentityProvider { require, ..own }).await;
     let _ = store.is_let_in(&json!({"hd": "aoba.example"})).await;
@@ -347,7 +347,7 @@ async fn a_provider_that_is_away_is_remembered_for_a_day_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_discovery_document_that_speaks_for_another_or_leads_astray_is_nobody_s() {
+async fn a_discovery_document_of_another_issuer_or_host_is_refused() {
     for (issuer, jwks_uri) in [
         ("https://evil.example", JWKS),
         ("https://login.example/aoba/", JWKS),
@@ -417,7 +417,7 @@ async fn the_device_is_the_one_of_the_certificate_and_in_force() {
 }
 
 #[tokio::test]
-async fn a_sign_in_from_before_the_device_was_signed_out_is_no_proof_any_more_and_a_new_one_is() {
+async fn a_sign_in_from_before_a_sign_out_proves_nothing_and_a_new_one_does() {
     let store = Store::open().await;
     let (before, kept) = (store.is_let_in(&json!({})).await, store.id_token(&json!({})));
     store.fixture.advance(Duration::from_secs(2)).await;

@@ -89,7 +89,7 @@ async fn a_token_dies_and_returns_with_the_standing_of_its_device() {
 }
 
 #[tokio::test]
-async fn a_token_dies_and_returns_with_the_standing_of_its_tenant_while_gates_go_on_asking() {
+async fn a_token_follows_its_tenants_state_while_gates_go_on_asking() {
     let asked = IntrospectionRequest::new().await;
     asked.fixture.act_on_tenant(TenantAction::Suspend).await;
     asked.is_inactive(&asked.token).await;

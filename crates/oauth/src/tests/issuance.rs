@@ -146,7 +146,7 @@ async fn a_stopped_device_obtains_nothing_and_a_resumed_one_goes_on() {
 }
 
 #[tokio::test]
-async fn devices_of_a_stopped_tenant_obtain_nothing_and_go_on_when_it_is_resumed() {
+async fn devices_of_a_stopped_tenant_obtain_nothing_until_it_is_resumed() {
     let (fixture, device) = world_with_device().await;
     fixture.act_on_tenant(TenantAction::Suspend).await;
     fixture.ask_token(&device, "").await.is_error(401, "invalid_client", "C-07");
@@ -227,7 +227,7 @@ async fn a_gate_is_no_client_of_the_token_endpoint() {
 }
 
 #[tokio::test]
-async fn a_second_credential_beside_the_certificate_is_refused_at_every_endpoint() {
+async fn a_second_credential_beside_the_certificate_is_refused_everywhere() {
     let (fixture, device) = world_with_device().await;
     for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
         let body = format!("grant_type=client_credentials&token=x&client_id={}", device.id);

@@ -109,7 +109,7 @@ async fn line_36_another_device_gains_nothing_by_a_copy() {
 }
 
 #[tokio::test]
-async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_and_binds_to_it() {
+async fn lines_37_and_39_it_goes_on_with_the_renewed_certificate_bound_to_it() {
     let session = RefreshSession::begin().await;
     let renewed = session.fixture.renew(&session.device).await;
     let answer = session.refresh(&renewed, &session.first).await;

@@ -273,7 +273,7 @@ async fn a_client_takes_back_its_own_tokens_and_nobody_else_s() {
 }
 
 #[tokio::test]
-async fn another_certificate_takes_over_without_registering_again_and_the_old_one_s_tokens_end() {
+async fn a_new_certificate_needs_no_registration_and_ends_the_old_ones_tokens() {
     let asked = RegisteredRequest::new().await;
     let next = self_signed("batch");
     let token = asked.obtain("batch", &asked.batch).await;

@@ -27,7 +27,7 @@ async fn a_token_is_good_for_what_was_asked_for_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_the_product_does_not_have_is_refused_and_nothing_beside_it_granted() {
+async fn a_scope_that_the_product_lacks_is_refused_with_all_beside_it() {
     let (fixture, device) = world_with_device().await;
     let elsewhere = format!("&resource={OTHER_PRODUCT}&scope=stock.read");
     for asked in [

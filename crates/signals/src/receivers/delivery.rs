@@ -1,4 +1,4 @@
-//! One receiver's courier: one token under way at a time, so that order holds.
+//! Push delivery to one receiver (RFC 8935): one token under way at a time, so that order holds.
 
 use super::signing::{SignedEvent, of_notice, tokens_for};
 use super::stream_events::{self, StreamEvent};

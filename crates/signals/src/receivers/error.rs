@@ -108,7 +108,7 @@ impl IntoResponse for StreamError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // For whoever counts refusals at the door.
+        // For the middleware that counts refusals.
         response.extensions_mut().insert(self.refusal);
         response
     }

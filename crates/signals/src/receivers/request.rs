@@ -1,4 +1,4 @@
-//! What receivers send, read at the door.
+//! The requests of receivers, parsed before anything acts on them.
 
 use super::error::StreamError;
 use axum::extract::Request;
@@ -228,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_the_door_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        fn no_body_makes_the_handlers_panic(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             for body in [text.as_bytes(), &bytes] {
                 if let Ok(object) = read(body) {
                     let _ = (PollRequest::parse(&object), StatusRequest::parse(&object), VerificationRequest::parse(&object));

@@ -27,7 +27,7 @@ pub(super) struct EventSelection<'a> {
     pub(super) most: usize,
     /// Acknowledged, of old and by this request.
     pub(super) done: &'a HashSet<EventName>,
-    /// To be told again, but not in the same breath.
+    /// Reported as failed by this request: sent again, but not in this response.
     pub(super) later: &'a HashSet<EventName>,
 }
 

@@ -98,8 +98,8 @@ fn of_issuance(issuer: &SignalIssuer, receiver: &EventReceiver, issuance: &Issua
     }]
 }
 
-/// Tenants are walls: whose event it is has to be known, and to be the receiver's tenant. What the house does to try its
-/// own doors is nobody's business.
+/// Whether a receiver may be told of an event of this tenant. A receiver of one tenant gets that tenant's events alone,
+/// and none whose tenant is unknown. Nobody gets those of the system tenant, whose devices are the canary's.
 fn may_hear(receiver: &EventReceiver, tenant: Option<&TenantId>) -> bool {
     if tenant.is_some_and(TenantId::is_system) {
         return false;

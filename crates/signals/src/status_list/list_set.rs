@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_list_goes_when_its_last_certificate_and_its_tokens_have_ended_and_no_sooner() {
+    async fn a_full_list_goes_only_once_its_last_certificate_and_tokens_ended() {
         let fixture = SignalsFixture::new().await;
         fixture.enroll_for(Role::Device, START, START.plus(Duration::from_hours(1))).await;
         let mut lists = lists(&fixture).await;

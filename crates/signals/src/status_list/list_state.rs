@@ -22,7 +22,7 @@ pub(super) struct StatusListState {
     pub(super) last: Option<Timestamp>,
 }
 
-/// What is to be signed, apart from the sheet: that takes its time.
+/// A copy of what is to be signed: signing takes time, and the state goes on changing meanwhile.
 pub(super) struct StatusListDraft {
     list: Arc<StatusListPlace>,
     entries: StatusEntries,

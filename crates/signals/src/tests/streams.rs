@@ -170,7 +170,7 @@ fn receiver(id: &str, tenant: Option<TenantId>) -> EventReceiver {
 }
 
 #[tokio::test]
-async fn a_receiver_gets_its_first_word_then_what_happens_in_order_until_it_acknowledges() {
+async fn a_receiver_gets_events_in_order_again_until_it_acknowledges() {
     let pair = TwoServers::new().await;
     let first = pair.now("aoba", json!({})).await;
     let verification = names(&first);
@@ -304,7 +304,7 @@ async fn strangers_learn_nothing_and_are_told_why_in_the_form_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn what_a_receiver_refuses_for_good_is_recorded_and_what_can_be_mended_comes_again() {
+async fn a_final_refusal_is_recorded_and_a_passing_one_is_sent_again() {
     let pair = TwoServers::new().await;
     pair.empty("aoba").await;
     pair.stir(1, DeviceAction::Suspend).await;
@@ -324,7 +324,7 @@ async fn what_a_receiver_refuses_for_good_is_recorded_and_what_can_be_mended_com
 }
 
 #[tokio::test]
-async fn a_receiver_reads_and_stops_its_own_stream_and_the_operator_s_word_is_the_last() {
+async fn a_receiver_may_stop_its_own_stream_and_the_operator_decides_last() {
     let pair = TwoServers::new().await;
     pair.empty("aoba").await;
     let status = async || {
@@ -400,7 +400,7 @@ async fn the_metadata_and_the_configuration_say_where_and_how() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_wants_to_hears_of_certificates_between_the_changes_around_them() {
+async fn a_receiver_may_hear_of_certificates_in_order_between_other_events() {
     let pair = TwoServers::new().await;
     for who in RECEIVERS {
         pair.empty(who).await;

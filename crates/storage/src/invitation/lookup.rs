@@ -8,7 +8,7 @@ use crate::{LedgerError, Result};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, oneshot};
 
-/// Look-ups that may wait; further callers wait at the door.
+/// Lookups that the queue holds; further callers wait until there is a place in it.
 const QUEUE: usize = 4096;
 
 /// Rows of NULL among the hashes find nobody.
@@ -22,7 +22,7 @@ static BY_CODES: BatchStatement = BatchStatement::new(
 #[derive(Clone)]
 pub(crate) struct LookupQueue(mpsc::Sender<LookupRequest>);
 
-/// Who asks for the invitation with a code of this hash.
+/// A lookup of the invitation whose code has this hash.
 struct LookupRequest {
     hash: Vec<u8>,
     answer: oneshot::Sender<Result<Option<Invitation>>>,

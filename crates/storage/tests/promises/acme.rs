@@ -207,7 +207,7 @@ async fn complete(
     done.map_err(refused)
 }
 
-/// A certificate for this key, as the desk would issue it.
+/// A certificate for this key, as the enrollment service would issue it.
 async fn issue(
     fixture: &LedgerFixture,
     invitation: &InvitationId,

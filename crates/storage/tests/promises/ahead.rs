@@ -15,7 +15,7 @@ fn ahead() -> Timestamp {
 }
 
 on_both_engines! {
-    async fn a_surface_heard_of_in_the_future_is_not_waited_for_and_is_heard_of_again(fixture: LedgerFixture) {
+    async fn a_surface_seen_in_the_future_is_not_waited_for_and_is_seen_again(fixture: LedgerFixture) {
         fixture.ledger.acknowledge("gate:gone", 1, ahead()).await.unwrap();
         fixture.ledger.acknowledge("gate:a", 1, ahead()).await.unwrap();
         fixture.ledger.acknowledge("gate:a", 1, day(1)).await.unwrap();
@@ -39,7 +39,7 @@ on_both_engines! {
         assert!(matches!(rotation, Rotation::Refused), "it would live longer than any may");
     }
 
-    async fn a_device_signed_out_in_the_future_can_sign_in_again_and_be_signed_out_again(fixture: LedgerFixture) {
+    async fn a_device_signed_out_in_the_future_can_sign_in_and_out_again(fixture: LedgerFixture) {
         let (device, thumbprint) = fixture.enroll(day(0)).await;
         let holder = TokenHolder::Device(device.clone());
         fixture.sign_out(&holder, ahead()).await.unwrap();

@@ -47,7 +47,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn what_was_granted_before_there_was_a_key_goes_to_the_last_one_while_the_invitation_is_open(fixture: LedgerFixture) {
+    async fn an_approval_before_the_key_goes_to_the_last_key_while_the_code_is_open(fixture: LedgerFixture) {
         let invited = fixture.invite("iPad", day(0)).await;
         let [wish, other] = [fixture.wish(&invited), fixture.wish(&invited)];
         for asked in [&wish, &other] {

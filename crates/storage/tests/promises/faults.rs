@@ -18,14 +18,14 @@ const LOST: DeviceAction = DeviceAction::Revoke(RevocationReason::KeyCompromise)
 const FULL_DISK: &str = "TEGATA_TEST_FULL_DISK";
 
 #[test]
-fn a_revocation_log_without_room_revokes_nothing_in_silence() {
-    within_a_small_disk("faults::with_a_log_that_has_no_room");
+fn a_full_revocation_log_revokes_nothing_in_silence() {
+    within_a_small_disk("faults::with_a_full_log");
 }
 
 /// The ledger has room, its log has none: a piece of a line may be left there.
 #[test]
-#[ignore = "runs within a_revocation_log_without_room_revokes_nothing_in_silence"]
-fn with_a_log_that_has_no_room() {
+#[ignore = "runs within a_full_revocation_log_revokes_nothing_in_silence"]
+fn with_a_full_log() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
         let fixture = LedgerFixture::open(EnginePlace::sqlite()).await;
@@ -69,13 +69,13 @@ fn with_a_log_that_has_no_room() {
 
 #[test]
 fn a_full_disk_under_the_ledger_is_not_called_nothing_done() {
-    within_a_small_disk("faults::with_a_ledger_that_has_no_room");
+    within_a_small_disk("faults::with_a_full_ledger");
 }
 
 /// The log has room, its ledger has none: at each point the answer is true of what is found later.
 #[test]
 #[ignore = "runs within a_full_disk_under_the_ledger_is_not_called_nothing_done"]
-fn with_a_ledger_that_has_no_room() {
+fn with_a_full_ledger() {
     let folder = PathBuf::from(std::env::var_os(FULL_DISK).expect("the small file system"));
     run(async {
         let fixture = LedgerFixture::open(EnginePlace::sqlite_in(&folder)).await;
@@ -252,7 +252,7 @@ fn note() -> AuditNote {
     }
 }
 
-/// Cuts every connection of the house's ledger, and waits until the server has let go of them.
+/// Cuts every connection of the ledger, and waits until the server has let go of them.
 async fn cut(fixture: &LedgerFixture) {
     let mut connection = PgConnection::connect(&server(fixture)).await.expect("a connection");
     let sessions: Vec<(bool,)> = sqlx::query_as(

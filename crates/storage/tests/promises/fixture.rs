@@ -19,7 +19,7 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 pub(crate) const YEAR: Duration = Duration::from_hours(24 * 365);
 pub(crate) const GRACE: Duration = Duration::from_hours(24 * 7);
 
-/// Midnight of the day `days` after the house was opened.
+/// Midnight of the day `days` after the ledger was created.
 pub(crate) fn day(days: u32) -> Timestamp {
     Timestamp::from_seconds(1_767_225_600).plus(DAY * days)
 }
@@ -43,7 +43,7 @@ pub(crate) struct InvitedDevice {
     pub(crate) code: InvitationCode,
 }
 
-/// Opens a house, does `promise` in it, and clears up behind it when it held.
+/// Creates a ledger, checks `promise` on it, and removes it when the promise held.
 pub(crate) fn visit(place: EnginePlace, promise: impl AsyncFnOnce(&LedgerFixture)) {
     run(async {
         let fixture = LedgerFixture::open(place).await;

@@ -98,7 +98,7 @@ fn step() -> impl Strategy<Value = HistoryStep> {
     ]
 }
 
-/// A certificate that left the house.
+/// A certificate that was handed over.
 #[derive(Clone, Debug)]
 struct Given {
     device: DeviceId,
@@ -229,7 +229,7 @@ impl HistoryLife {
         }
     }
 
-    /// Doors ask before they note.
+    /// Handlers ask before they note a use.
     async fn present(&mut self, pick: usize) {
         if let Some(Given { thumbprint, .. }) = self.picked(pick)
             && self.is_let_in(&thumbprint).await

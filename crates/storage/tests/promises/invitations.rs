@@ -47,7 +47,7 @@ on_both_engines! {
         assert_eq!(fixture.ledger.find_invitation(&code).await.unwrap(), None);
     }
 
-    async fn a_short_code_finds_its_invitation_for_a_while_and_no_two_living_ones_are_alike(fixture: LedgerFixture) {
+    async fn a_short_code_finds_its_invitation_for_a_while_and_is_unique(fixture: LedgerFixture) {
         let (first, second) = (fixture.invite("受付PC", day(0)).await, fixture.invite("レジ", day(0)).await);
         let hash = [7; 32];
         let set = async |invited: &InvitedDevice, now, until| {

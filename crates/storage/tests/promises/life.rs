@@ -25,7 +25,7 @@ on_both_engines! {
         assert_eq!(fixture.states(&device).await, [InUse]);
     }
 
-    async fn the_old_generation_retires_only_after_the_new_one_worked_and_grace_ended(fixture: LedgerFixture) {
+    async fn the_old_generation_retires_after_the_new_one_worked_and_grace_ended(fixture: LedgerFixture) {
         let (device, first) = fixture.enroll(day(0)).await;
         fixture.present(&first, day(0)).await;
         let second = fixture.renew(&device, first, day(1)).await.unwrap();

@@ -79,7 +79,7 @@ fn step() -> impl Strategy<Value = MachineStep> {
     ]
 }
 
-/// Two devices in one house, and the clock on its wall.
+/// Two devices of one ledger, and its clock.
 struct MachineLife {
     fixture: LedgerFixture,
     status: Arc<StatusCache>,
@@ -185,7 +185,7 @@ impl MachineLife {
             }
             MachineStep::Use(pick) => {
                 let print = print(pick);
-                // Doors ask before they note.
+                // Handlers ask before they note a use.
                 match fixture.ledger.holding(&print).await.unwrap() {
                     Some(held) if held.standing(now) == Standing::Good => {
                         let first = fixture.present(&print, now).await;

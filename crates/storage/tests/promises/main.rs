@@ -1,4 +1,4 @@
-//! What the rest of the house may rely on, each promise on both engines: SQLite in a file of its own and PostgreSQL
+//! What the other crates may rely on, each promise on both engines: SQLite in a file of its own and PostgreSQL
 //! in a schema of its own. `TEGATA_TEST_POSTGRES` names the server (`postgres://…`); without it those tests fail.
 
 #![allow(clippy::unwrap_used)]

@@ -174,7 +174,7 @@ on_both_engines! {
         assert!(matches!(fixture.flow(StreamStatus::Disabled, false, day(1)).await, StreamChange::Done(_)));
     }
 
-    async fn issued_certificates_are_read_in_the_order_of_the_log_and_know_the_feed_before_them(fixture: LedgerFixture) {
+    async fn issued_certificates_are_read_in_log_order_with_the_event_before_them(fixture: LedgerFixture) {
         let ledger = &fixture.ledger;
         let (device, first) = fixture.enroll(day(0)).await;
         fixture.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();

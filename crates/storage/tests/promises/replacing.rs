@@ -26,7 +26,7 @@ impl LedgerFixture {
 }
 
 on_both_engines! {
-    async fn whoever_lost_the_first_key_makes_another_and_the_first_certificate_is_denied_at_once(fixture: LedgerFixture) {
+    async fn a_lost_first_key_is_replaced_and_its_certificate_denied_at_once(fixture: LedgerFixture) {
         let (invited, device, lost) = fixture.enrolled().await;
         assert!(fixture.ledger.is_replaceable(&invited.id).await.unwrap());
         let before = fixture.audited().await;

@@ -18,7 +18,7 @@ use tegata_storage::{
 };
 use tempfile::TempDir;
 
-/// A house with a revocation log on what stands for another disk.
+/// A ledger with a revocation log on what stands for another disk.
 pub(crate) struct KeptAnswer {
     pub(crate) fixture: LedgerFixture,
     disk: TempDir,
@@ -126,7 +126,7 @@ on_both_engines! {
         assert_eq!(rotation, Rotation::Refused, "it had been replaced, of which the restored ledger knows nothing");
     }
 
-    async fn a_restore_that_lacks_no_revocation_is_one_as_soon_as_an_operator_says_so(kept: KeptAnswer) {
+    async fn a_restore_without_its_log_is_accepted_only_on_an_operators_word(kept: KeptAnswer) {
         let session = kept.fixture.session().await;
         let secret = bytes(&kept.fixture.entropy);
         kept.fixture.ledger.begin_status_lists(&secret, day(0)).await.unwrap();
@@ -223,7 +223,7 @@ on_both_engines! {
         assert!(report.agrees && report.torn == 0 && report.last_event == head, "{report:?}");
     }
 
-    async fn a_tenant_that_was_stopped_after_the_backup_stays_stopped_with_devices_the_backup_does_not_have(kept: KeptAnswer) {
+    async fn a_tenant_stopped_after_the_backup_stays_stopped_with_all_its_devices(kept: KeptAnswer) {
         let fixture = &kept.fixture;
         let known = fixture.enroll(day(0)).await;
         let resting = fixture.enroll(day(0)).await;

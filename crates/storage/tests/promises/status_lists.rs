@@ -87,7 +87,7 @@ on_both_engines! {
         }
     }
 
-    async fn whoever_is_signed_out_goes_on_at_another_place_and_the_old_one_is_burned(fixture: LedgerFixture) {
+    async fn a_signed_out_holder_gets_another_entry_and_the_old_one_is_burned(fixture: LedgerFixture) {
         let (device, certificate) = fixture.enroll(day(0)).await;
         let (_, other) = fixture.enroll(day(0)).await;
         let status = StatusCache::load(fixture.ledger.clone(), day(1)).await.unwrap();

@@ -37,7 +37,7 @@ on_both_engines! {
         assert_eq!(fixture.ledger.feed_head().await.unwrap(), 0);
     }
 
-    async fn a_stopped_tenant_takes_its_devices_along_and_brings_them_back_as_they_were(fixture: LedgerFixture) {
+    async fn a_stopped_tenant_stops_its_devices_and_brings_them_back_as_they_were(fixture: LedgerFixture) {
         let (ours, lost) = (fixture.enroll(day(0)).await, fixture.enroll(day(0)).await);
         let suspended = fixture.enroll(day(0)).await;
         fixture.act(&lost.0, DeviceAction::Revoke(KeyCompromise), day(0)).await.unwrap();
@@ -153,7 +153,7 @@ on_both_engines! {
         assert_eq!(fixture.ledger.tokens_before(&elsewhere, &other).await.unwrap(), None);
     }
 
-    async fn whoever_is_signed_out_twice_in_a_second_loses_what_was_issued_in_between(fixture: LedgerFixture) {
+    async fn a_holder_signed_out_twice_in_a_second_loses_the_tokens_between(fixture: LedgerFixture) {
         let (device, _) = fixture.enroll(day(0)).await;
         let (one, all) = (TokenHolder::Device(device.clone()), TokenHolder::Tenant(fixture.tenant.clone()));
         let mut dated = None;

@@ -12,7 +12,7 @@ use x509_parser::prelude::FromDer;
 /// id-ad-caIssuers, 1.3.6.1.5.5.7.48.2, as the content bytes of its OID.
 const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 0x30, 2];
 
-/// Whether `certificate` is an issuing CA of this house below `root`, which publishes at `addresses`.
+/// Whether `certificate` is an issuing CA of this installation below `root`, which publishes at `addresses`.
 pub fn examine(
     certificate: &[u8],
     root: &[u8],

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const FULL: u64 = 64 << 20;
 const LOW: u64 = 1 << 30;
 
-/// The configuration, and the room there is.
+/// The permissions of the configuration, and the free disk space.
 pub fn look(report: &mut CheckReport, config: &Config, file: &Path) {
     let holds_password = config.storage.url.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
     let code = if holds_password { FindingCode::ConfigExposed } else { FindingCode::ConfigReadable };

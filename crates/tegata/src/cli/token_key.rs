@@ -77,7 +77,7 @@ async fn rotate(
     outcome.map(drop)
 }
 
-/// When it is the only one, its successor is made in the same breath.
+/// When it is the only one, its successor is made in the same step.
 async fn withdraw(
     place: &InstallationArgs,
     ring: &KeyRing,

@@ -53,7 +53,7 @@ pub struct InitOptions {
     /// Protects the keys instead of the file unlock.key; asked for again at every start
     #[arg(long, env = "TEGATA_PASSPHRASE", hide_env_values = true)]
     pub passphrase: Option<String>,
-    /// Open the door for SCEP, and allow devices the RSA keys that its clients have
+    /// Enable SCEP, and allow devices the RSA keys that its clients have
     #[arg(long)]
     pub scep: bool,
     /// Ask nothing, also on a terminal

@@ -23,7 +23,7 @@ pub async fn examine(server: &Server) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The office, with its secret still sealed.
+/// Opens the service for bulk invitations. Its secret stays sealed until it is first needed.
 pub async fn open(server: &Server, clients: &Arc<ClientRegistry>) -> Result<BulkInvitations, Failure> {
     let mut realms = HashMap::new();
     for client in &server.config.registered {

@@ -1,6 +1,6 @@
 //! The canary: a device of the system's own that is enrolled, works, and is stopped, again and again, from outside.
 //!
-//! It goes through the doors as every client does and measures how long each takes to refuse what was revoked: the
+//! It uses the endpoints as every client does and measures how long each takes to refuse what was revoked: the
 //! token endpoint, introspection, OCSP, the published list, and each connected gate. Whatever misses its deadline, or
 //! leaves its list before it expires, is an alarm: an error in the log and a number that monitoring watches. It never
 //! makes the server unready, because then nobody would be served. Where the names of the listeners do not resolve, it
@@ -44,7 +44,7 @@ pub struct Canary {
     pub period: Duration,
     /// How long after the start it is not said that a name does not resolve.
     pub grace: Duration,
-    /// How long each door may take to refuse.
+    /// How long each endpoint may take to refuse.
     pub deadline: Duration,
 }
 
@@ -167,7 +167,7 @@ impl Canary {
         if alarms.is_empty() && faults.is_empty() {
             self.metrics.canary_success.set(self.context.now().seconds());
             let slowest = steps.iter().map(|(_, took)| took.as_millis()).max().unwrap_or_default();
-            tracing::debug!(slowest, "canary: all doors refuse");
+            tracing::debug!(slowest, "canary: all endpoints refuse");
         }
     }
 }

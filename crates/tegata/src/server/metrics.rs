@@ -1,8 +1,7 @@
-//! What the running server says of itself, on loopback: `/metrics`, `/healthz`, `/readyz`.
-//!
-//! Rooms know nothing of the exporter. Answers are counted at the doors, by what they say; what only a room sees it
-//! keeps as a plain number; everything else is read from status memory and ledger when somebody asks. Labels name CAs
-//! and codes, never tenants, sites, devices or persons.
+//! What the running server says of itself, on loopback: `/metrics`, `/healthz`, `/readyz`. Other crates know nothing of
+//! the exporter. Responses are counted by middleware; what only another crate sees it keeps as a plain number;
+//! everything else is read from status cache and ledger on request. Labels name CAs and codes, never tenants, sites,
+//! devices or persons.
 
 mod counting;
 mod gauges;
@@ -41,9 +40,9 @@ pub struct Metrics {
     introspections: Family<Labels, Counter>,
     ocsp_answers: Family<Labels, Counter>,
     changes: Family<Labels, Counter>,
-    /// Open connections of each door.
+    /// Open connections of each listener.
     pub connections: [(&'static str, Arc<AtomicUsize>); 3],
-    /// How long each door took to refuse what the canary had revoked, in the last round.
+    /// How long each endpoint took to refuse what the canary had revoked, in the last round.
     pub canary_seconds: Family<Labels, Level>,
     pub canary_success: Gauge,
     pub canary_failures: Family<Labels, Counter>,

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn openssl_believes_what_either_kind_of_key_signs_and_nothing_that_was_changed() {
+    fn openssl_believes_what_either_key_signs_and_nothing_changed() {
         for key in [&["-newkey", "rsa:2048"][..], &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]] {
             let folder = tempfile::tempdir().unwrap();
             let signer = signer(&identity(folder.path(), key)).unwrap();

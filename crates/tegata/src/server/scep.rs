@@ -9,7 +9,7 @@ use tegata_ca::{KeySafe, KeyType, Registrars};
 use tegata_core::{Entropy, Role};
 use zeroize::Zeroizing;
 
-/// The registrars, if the door is open.
+/// The registrars, if SCEP is enabled.
 pub fn open(server: &Server) -> Result<Option<Arc<Registrars>>, Failure> {
     if !server.config.scep.enabled {
         return Ok(None);

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_starts_after_a_year_has_fresh_listener_certificates_for_the_same_names() {
+    async fn a_server_started_after_a_year_renews_its_listener_certificates() {
         let folder = tempfile::tempdir().unwrap();
         let start = Timestamp::parse("2026-11-21T00:00:00Z").unwrap();
         let clock = Arc::new(MovableClock(Mutex::new(start)));

@@ -64,7 +64,7 @@ fn whoever_is_on_the_list_is_refused_and_a_newer_list_counts_at_once() {
 }
 
 #[test]
-fn with_a_list_that_has_ended_nobody_is_let_in_and_the_revoked_stay_revoked() {
+fn an_expired_list_lets_nobody_in_and_the_revoked_stay_revoked() {
     let ca = list_signing_ca("Clients");
     let (kept, lost) = (numbered(7, &ca), numbered(8, &ca));
     let cas = cas(&[&ca]);

@@ -33,7 +33,7 @@ enum Speaking {
 }
 
 #[tokio::test]
-async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses() {
+async fn a_stopped_certificate_loses_its_idle_connections_and_nobody_else() {
     for speaking in [Speaking::Http1, Speaking::Http2] {
         for stop in [RegistryStop::Device, RegistryStop::Certificate, RegistryStop::Tenant] {
             let mut shop = RegistryShop::open().await;
@@ -51,7 +51,7 @@ async fn whatever_stops_a_certificate_ends_its_idle_connections_and_nobody_elses
 }
 
 #[tokio::test]
-async fn whoever_is_gone_is_no_visitor_any_more() {
+async fn a_closed_connection_is_no_longer_registered() {
     let mut shop = RegistryShop::open().await;
     let visit = shop.visit(Speaking::Http1).await;
     assert_eq!(shop.fixture.registry.count(), 1);
@@ -66,7 +66,7 @@ async fn whoever_is_gone_is_no_visitor_any_more() {
 }
 
 #[tokio::test]
-async fn a_browser_that_chooses_again_keeps_no_connection_with_the_older_certificate() {
+async fn a_browser_that_chooses_again_loses_connections_of_the_old_certificate() {
     for speaking in [Speaking::Http1, Speaking::Http2] {
         let mut shop = RegistryShop::open().await;
         let older = signed(leaf_params("Device"), &shop.fixture.ours.issuing);

@@ -70,7 +70,7 @@ fn tls12(fixture: &WebFixture) -> Arc<ClientConfig> {
 
 /// Where TLS 1.2 is spoken there are session identifiers as well as tickets, and openssl tries both.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn openssl_finds_no_session_to_take_up_in_either_version_of_tls_nor_at_the_other_listener() {
+async fn openssl_can_resume_no_session_in_any_tls_version_at_any_listener() {
     let fixture = WebFixture::with(limits(), TlsVersions::Tls12And13).await;
     let folder = tempfile::tempdir().unwrap();
     let pem = |name: &str, label: &str, der: &[u8]| {
@@ -271,7 +271,7 @@ async fn shutting_down_ends_connections_and_the_listener() {
 
 /// A browser sends its request right behind its certificate, and forgets a certificate by the alert alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_is_refused_in_the_handshake_hears_why_though_they_go_on_talking() {
+async fn a_client_refused_in_the_handshake_hears_why_though_it_goes_on_sending() {
     const LATER: Duration = Duration::from_hours(24 * 365 * 100);
     let fixture = WebFixture::with(limits(), TlsVersions::Tls13).await;
     let client = fixture.client(Some(&fixture.ours.device), &["http/1.1"]);

@@ -8,7 +8,7 @@ use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd};
 use tegata_core::{Thumbprint, Timestamp};
 
 #[tokio::test]
-async fn a_visitor_without_a_certificate_is_heard() {
+async fn a_client_without_a_certificate_is_served() {
     let seen = WebFixture::start().await.ask(None).await;
     assert_eq!((seen.thumbprint, seen.trusted), (None, None));
 }
@@ -225,7 +225,7 @@ async fn a_device_below_a_ca_without_key_cert_sign_is_foreign() {
 }
 
 #[test]
-fn a_ca_taken_over_vouches_for_its_devices_beside_ours_and_below_no_root_of_ours() {
+fn a_taken_over_ca_vouches_for_its_devices_below_no_root_of_ours() {
     let (ours, theirs) = (TestHierarchy::new(), TestHierarchy::new());
     let roots = [ours.root.der.as_ref()];
     let alone = TrustedIssuers::new(roots, [ours.issuing.der.as_ref()], []).unwrap();

@@ -39,7 +39,7 @@ fn known(made: &MadeCertificate, trusted: bool) -> SeenAnswer {
 }
 
 #[tokio::test]
-async fn a_certificate_in_the_proxys_header_is_judged_like_one_that_was_presented() {
+async fn a_certificate_in_the_proxys_header_is_judged_like_a_presented_one() {
     let fixture = WebFixture::start().await;
     let foreign = signed(leaf_params("Device"), &rooted(ca_params("Issuing")));
     let through = async |der: &[u8]| {

@@ -177,7 +177,7 @@ fn a_value_of_another_string_type_is_read_as_what_it_says() {
 }
 
 #[test]
-fn a_certificate_in_a_jwks_stands_for_itself_and_a_bare_key_for_all_certificates_of_it() {
+fn a_certificate_in_a_jwks_means_itself_and_a_bare_key_all_of_its_own() {
     let (own, stranger) = (rooted(leaf_params("Own")), rooted(leaf_params("Own")));
     let again = own.params.self_signed(&own.key).unwrap();
     let point =

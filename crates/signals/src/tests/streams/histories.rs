@@ -44,7 +44,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_event_reaches_its_receivers_none_a_stranger_and_none_comes_after_its_acknowledgement(
+    fn every_event_reaches_its_receivers_alone_until_it_is_acknowledged(
         steps in proptest::collection::vec(step(), 1..40)
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -29,7 +29,7 @@ pub struct CanaryDevice {
     client: HttpsClient,
 }
 
-/// How the canary reaches the doors.
+/// How the canary reaches the listeners.
 pub struct CanaryConnector<'a> {
     pub addresses: &'a InstallationAddresses,
     pub trust: &'a CanaryTrust,

@@ -12,7 +12,7 @@ use tegata_storage::{DeviceAction, Lineage, NewInvitation};
 use tegata_web::ServerContext;
 use tokio::time::{Instant, sleep};
 
-/// How often a door is asked whether it refuses by now.
+/// How often an endpoint is asked whether it refuses by now.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How often the public address is asked: a list may be large.
@@ -152,7 +152,7 @@ impl<'a> CanaryRound<'a> {
         Ok(revoked.event)
     }
 
-    /// Asks all doors at once, from the moment the revocation is durable.
+    /// Asks all endpoints at once, from the moment the revocation is durable.
     async fn watch(
         &mut self,
         first: &CanaryDevice,

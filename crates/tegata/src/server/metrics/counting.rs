@@ -1,4 +1,4 @@
-//! Counting at the doors: an answer is counted by its path and by the refusal it carries.
+//! Middleware that counts responses by their path and by the refusal they carry.
 
 use super::{Labels, Metrics, status_of_answer};
 use axum::Router;
@@ -13,7 +13,7 @@ use tegata_web::Problem;
 /// Longer than any OCSP answer.
 const LONGEST_OCSP: usize = 1 << 20;
 
-/// Puts a counter before each door, if anybody will read it: portal, device, public.
+/// Adds the counting middleware to the routers of portal, device and public listener, if metrics are served.
 pub fn counted(metrics: &Arc<Metrics>, is_read: bool, [portal, device, public]: [Router; 3]) -> [Router; 3] {
     if !is_read {
         return [portal, device, public];

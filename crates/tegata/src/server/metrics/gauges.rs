@@ -91,7 +91,7 @@ impl Gauges {
             "How long a receiver of security events has taken nothing it was sent",
             own.receiver_failing.clone(),
         );
-        registry.register("connections_open", "Open connections of each door", own.connections.clone());
+        registry.register("connections_open", "Open connections of each listener", own.connections.clone());
         own
     }
 

@@ -188,8 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_newer_list_is_given_at_once_when_it_is_ours_and_within_a_second_when_another_process_made_it()
-    {
+    async fn a_newer_list_is_given_at_once_and_another_processs_within_a_second() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger").display());
         let ledger = Ledger::open(&url).await.unwrap();
