@@ -16,7 +16,7 @@ const waiting = await overHttp1({ agent });
 const ended = Promise.all([ending(held), ending(waiting.socket)]);
 const [program, ...rest] = asked.revoke;
 execFileSync(program, rest, { stdio: 'ignore' });
-// The promise is a second after the acknowledgement.
+// The promise is a second after the acknowledgment.
 const late = new Promise((resolve) => { setTimeout(() => resolve(['open', 'open']), 1000); });
 const [http2, http1] = await Promise.race([ended, late]);
 held.destroy();

@@ -16,7 +16,7 @@ const agent = new Agent({ ...identity, keepAlive: true, maxSockets: 1 });
 const before = await ask({ agent });
 const [program, ...rest] = asked.act;
 execFileSync(program, rest, { stdio: 'ignore' });
-// The promise is a second after the acknowledgement.
+// The promise is a second after the acknowledgment.
 await new Promise((resolve) => { setTimeout(resolve, 1000); });
 const after = await ask({ agent });
 agent.destroy();

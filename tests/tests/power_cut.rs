@@ -16,7 +16,7 @@ use tegata_tests::{
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// So many of each are acknowledged before the power is cut.
-const ENROLMENTS: usize = 10;
+const ENROLLMENTS: usize = 10;
 const REVOCATIONS: usize = 5;
 const TOKENS: usize = 10;
 
@@ -130,7 +130,7 @@ struct Acknowledged {
 
 impl PowerCutWork {
     fn prepare(installation: &RunningInstallation) -> Self {
-        let enrollments = (0..ENROLMENTS * 4).map(|number| {
+        let enrollments = (0..ENROLLMENTS * 4).map(|number| {
             let link = installation.invite(&format!("register-{number}"));
             let (_, code) = link.split_once('#').expect("a code in the fragment");
             Enrollment { code: code.to_owned(), csr: csr::honest() }
@@ -188,7 +188,7 @@ impl PowerCutWork {
             });
             eventually("enough was acknowledged", PATIENCE, || {
                 let done = done.lock().expect("no panic");
-                done.enrollments.len() >= ENROLMENTS
+                done.enrollments.len() >= ENROLLMENTS
                     && done.revocations.len() >= REVOCATIONS
                     && done.tokens.len() >= TOKENS
             });

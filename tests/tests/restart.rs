@@ -9,7 +9,7 @@ use tegata_tests::stopwatch::{eventually, report};
 use tegata_tests::tokens::obtain;
 use tegata_tests::{Curl, RunningInstallation, csr};
 
-const ENROLMENTS: usize = 12;
+const ENROLLMENTS: usize = 12;
 const BEFORE_THE_PLUG: usize = 4;
 
 /// One enrollment by hand: the invitation's code, the request that was sent, and the answer if it came.
@@ -23,12 +23,12 @@ struct Attempt {
 fn an_acknowledged_enrollment_survives_a_kill_in_mid_flight() {
     let mut installation = RunningInstallation::start();
     let invitations: Vec<_> =
-        (0..ENROLMENTS).map(|number| installation.invite(&format!("register-{number}"))).collect();
+        (0..ENROLLMENTS).map(|number| installation.invite(&format!("register-{number}"))).collect();
     let attempts = kill_in_mid_flight(&mut installation, &invitations);
     let acknowledged = attempts.iter().filter(|attempt| attempt.acknowledged.is_some()).count();
     assert!(acknowledged >= BEFORE_THE_PLUG, "the plug was pulled after {BEFORE_THE_PLUG} answers");
     report(&format!(
-        "{acknowledged} of {ENROLMENTS} enrollments were acknowledged before the plug was pulled"
+        "{acknowledged} of {ENROLLMENTS} enrollments were acknowledged before the plug was pulled"
     ));
 
     installation.start_again();
@@ -69,7 +69,7 @@ fn kill_in_mid_flight(installation: &mut RunningInstallation, invitations: &[Str
     let (queue, requests): (Vec<_>, Vec<_>) =
         invitations.iter().map(|link| (code(link), csr::honest())).unzip();
     thread::scope(|scope| {
-        for part in queue.iter().zip(&requests).collect::<Vec<_>>().chunks(ENROLMENTS / 4) {
+        for part in queue.iter().zip(&requests).collect::<Vec<_>>().chunks(ENROLLMENTS / 4) {
             let (part, answers, attempts, at_portal) =
                 (part.to_vec(), &answers, &attempts, at_portal.clone());
             scope.spawn(move || {

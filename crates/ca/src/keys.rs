@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// A cloud KMS fits as well. It gives two things: the public point, fetched once when the key is opened (AWS
 /// `GetPublicKey`, Google `getPublicKey` and Azure `getKey` give a `SubjectPublicKeyInfo` or x and y), and signatures
 /// over the SHA-256 digest of the message (`ECDSA_SHA_256` with `MessageType=DIGEST`, `EC_SIGN_P256_SHA256`, `ES256`;
-/// Azure's r‖s needs the ASN.1 form). It says [`blocks`](Signer::blocks), so its `sign` may wait for the network; it
+/// Azure's r‖s needs the ASN.1 form). It says [`blocks`](CaKey::blocks), so its `sign` may wait for the network; it
 /// puts a deadline of seconds on every call, repeats only what the service says may be repeated, and holds its
 /// credentials so that they never appear in an error. What it cannot do becomes a [`CaKeyError`]: nothing is cached, and
 /// a caller who comes again tries anew.
@@ -34,7 +34,7 @@ pub trait CaKey: Send + Sync {
     /// [`CaKeyError`] when the key cannot be used now. Nothing was signed then, or nobody learned of it.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError>;
 
-    /// Whether [`sign`](Signer::sign) may wait for a device or a network: then servers call it on a thread that may
+    /// Whether [`sign`](CaKey::sign) may wait for a device or a network: then servers call it on a thread that may
     /// block, and it must come to an end by itself. It may be called from many threads at once.
     fn blocks(&self) -> bool {
         false

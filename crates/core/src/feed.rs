@@ -183,7 +183,7 @@ pub struct FeedClaims {
     pub message: FeedMessage,
 }
 
-/// A gate's acknowledgement: it now refuses everything up to `seq`.
+/// A gate's acknowledgment: it now refuses everything up to `seq`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {

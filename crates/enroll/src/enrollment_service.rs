@@ -28,7 +28,7 @@ const IN_PROGRESS: Duration = Duration::from_secs(10);
 const SYSTEM_LIFE: Duration = Duration::from_hours(1);
 
 /// Links that nobody was given, from one address in ten minutes before it is told to stop, and of how many it is remembered
-/// where they came from. A link has 160 bits: this is no defence of its code, and holds up nobody whose link is right.
+/// where they came from. A link has 160 bits: this is no defense of its code, and holds up nobody whose link is right.
 const WRONG_LINKS: (u32, u32) = (100, 100_000);
 
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
@@ -129,9 +129,9 @@ impl EnrollmentService {
         Problem::from(refusal).with_contact(self.guidance(site).await.contact)
     }
 
-    /// The kinds of keys that requests of this role may bring, the best first, as [`Profile::key_kinds`] names them.
+    /// The kinds of keys that requests of this role may bring, the best first, as [`CertificateProfile::key_kinds`] names them.
     ///
-    /// [`Profile::key_kinds`]: tegata_ca::Profile::key_kinds
+    /// [`CertificateProfile::key_kinds`]: tegata_ca::CertificateProfile::key_kinds
     pub(crate) fn key_kinds(&self, tenant: &TenantId, role: Role) -> Result<Vec<String>, Refusal> {
         Ok(self.authorities.for_tenant(tenant)?.key_kinds(role))
     }

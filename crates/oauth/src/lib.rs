@@ -7,7 +7,7 @@
 //! # What this authorization server does, where the standards leave a choice
 //!
 //! - Clients are devices and gates, by virtue of their certificate: `client_id` is the identifier in its SAN. Products
-//!   and programs that are nobody's device are registered ([`tegata_web::Registration`]), by one value of their certificate's
+//!   and programs that are nobody's device are registered ([`tegata_web::RegisteredClient`]), by one value of their certificate's
 //!   subject or by their own certificates. All of them authenticate by `tls_client_auth` or
 //!   `self_signed_tls_client_auth` (RFC 8705 section 2) and nothing else, at every endpoint. A request without
 //!   `client_id` gets `invalid_client`, whatever else it lacks. One that brings another credential along (a secret, an

@@ -6,7 +6,7 @@ use crate::{Ledger, Result, Transaction};
 use std::time::Duration;
 use tegata_core::{CLOCKS_APART, Timestamp};
 
-/// A surface's receipt. It is an acknowledgement, not a state change, so it has no audit entry.
+/// A surface's receipt. It is an acknowledgment, not a state change, so it has no audit entry.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct ReceiptRow {
     /// `token`, `introspection`, `ocsp`, `crl:{issuer}` or `gate:{id}`.

@@ -9,7 +9,7 @@
 //! opens nothing: the ledger holds the few certificates of it that were taken over, and refuses all others.
 //!
 //! A signature that held once holds for ever, so a leaf that was verified is remembered by its SHA-256 together with the
-//! issuer that signed it. Nothing else is: whether that issuer lives is asked at every judgement, a change of issuers
+//! issuer that signed it. Nothing else is: whether that issuer lives is asked at every judgment, a change of issuers
 //! makes a new set with an empty memory, and what may end between two connections (the leaf's life, its revocation) is
 //! the ledger's business at every request. That the client has the key is proved in every handshake.
 //!

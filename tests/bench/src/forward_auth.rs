@@ -1,5 +1,5 @@
 //! A gate that nginx asks before it lets a request through, next to a server that says yes to everybody, at once or after
-//! one verification. Neither is asked over TLS, and nginx has none towards the clients either: what they present comes
+//! one verification. Neither is asked over TLS, and nginx has none toward the clients either: what they present comes
 //! in a header, of the same length for all.
 
 use crate::BenchOutcome;

@@ -7,7 +7,7 @@ from .authority import CA, NO_PURPOSE, SERVER, Authority, self_signed
 from .means import Client
 
 DN = "/C=JP/O=Aoba Pharmacy/CN=stock-batch"
-# The same name spelt otherwise: RFC 4514 leaves case of types and the escaping of characters to the writer.
+# The same name spelled otherwise: RFC 4514 leaves case of types and the escaping of characters to the writer.
 DN_TEXT = r"cn=stock\2dbatch,O=Aoba\20Pharmacy,C=JP"
 
 

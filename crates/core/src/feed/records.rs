@@ -263,9 +263,9 @@ mod tests {
             assert_eq!(records.iter().collect::<BTreeMap<_, _>>(), told);
             assert!(told.iter().all(|(key, deny)| records.get(key) == Some(*deny)));
             assert_eq!(records.get(&bytes(&entropy)), None);
-            let travelled =
+            let decoded =
                 serde_json::from_str::<DenialRecords>(&serde_json::to_string(&records).unwrap()).unwrap();
-            assert_eq!(travelled, records);
+            assert_eq!(decoded, records);
         }
     }
 

@@ -36,8 +36,8 @@ fn a_snapshot_says_the_same_as_the_events_before_it() {
     denials.apply(&event(3, Change::TokenDenied { jti: "t".into(), until })).unwrap();
     let claims =
         FeedClaims { iss: "https://issuer".into(), message: FeedMessage::Snapshot(denials.snapshot(until)) };
-    let travelled: FeedClaims = serde_json::from_str(&serde_json::to_string(&claims).unwrap()).unwrap();
-    let FeedMessage::Snapshot(snapshot) = travelled.message else { panic!("a snapshot stays one") };
+    let decoded: FeedClaims = serde_json::from_str(&serde_json::to_string(&claims).unwrap()).unwrap();
+    let FeedMessage::Snapshot(snapshot) = decoded.message else { panic!("a snapshot stays one") };
     let copy = Denials::from(snapshot);
     assert_eq!(copy, denials);
     assert!(copy.token_denied("t"));

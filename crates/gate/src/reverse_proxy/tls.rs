@@ -1,4 +1,4 @@
-//! TLS towards clients.
+//! TLS with clients.
 
 use rustls::ServerConfig;
 use std::path::Path;

@@ -46,7 +46,7 @@ impl FeedSubscription {
                     self.seq = event.seq;
                     return Some(line.text);
                 }
-                // Said before the snapshot was taken, or by a clock that was set back: a gate would take offence.
+                // Said before the snapshot was taken, or by a clock that was set back: a gate would refuse it.
                 LineMeaning::Heartbeat { seq, at } if seq != self.seq || at < self.at => {}
                 LineMeaning::Heartbeat { at, .. } => {
                     self.at = at;

@@ -12,7 +12,7 @@ use tegata_web::{Presented, body};
 /// Tokens in one answer.
 pub(super) const MOST: usize = 100;
 
-/// Acknowledgements and errors in one request.
+/// Acknowledgments and errors in one request.
 const ANSWERS: usize = 1000;
 
 /// The longest `state` of a verification, in bytes.

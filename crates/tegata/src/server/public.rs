@@ -74,7 +74,7 @@ async fn certificate(
     Ok((headers, certificate).into_response())
 }
 
-/// `ISSUER.crl` or `ISSUER-SHARD.crl`, as [`tegata_ca::Endpoints::crl`] writes it.
+/// `ISSUER.crl` or `ISSUER-SHARD.crl`, as [`tegata_ca::IssuerEndpoints::crl`] writes it.
 fn shard_of(file: &str) -> Result<(IssuerId, u16), Refusal> {
     let name = file.strip_suffix(".crl").ok_or(Refusal::NotFound)?;
     let (issuer, shard) = match name.split_once('-') {

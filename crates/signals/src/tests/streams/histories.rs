@@ -1,4 +1,4 @@
-//! Histories of receivers that ask: whatever is lost, every word arrives, at nobody else, and not after its acknowledgement.
+//! Histories of receivers that ask: whatever is lost, every word arrives, at nobody else, and not after its acknowledgment.
 
 use super::*;
 
