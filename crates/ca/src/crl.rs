@@ -20,9 +20,9 @@ use tegata_core::{RevocationReason, Serial, Timestamp};
 pub enum CrlReason {
     /// No reason given: the list says nothing, as the RFC asks.
     Unspecified = 0,
-    /// The key may be in other hands.
+    /// The key may be compromised.
     KeyCompromise = 1,
-    /// The key of a CA may be in other hands. Only on a root's list.
+    /// The key of a CA may be compromised. Only on a root's list.
     AuthorityCompromise = 2,
     /// The holder belongs elsewhere now.
     AffiliationChanged = 3,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tegata_core::{DeviceId, Entropy, Installation, IssuerId, Refusal, Role, Serial, Timestamp};
 use tegata_storage::{IssuanceRight, Ledger, LedgerError, ReserveSerial, StoreCertificate};
 
-/// An issuing CA at work: its key, the rules and the ledger.
+/// An issuing CA with its key, its profiles and the ledger that it records in.
 pub struct IssuingCa {
     issuer: Arc<Issuer>,
     endpoints: IssuerEndpoints,
@@ -106,7 +106,7 @@ impl IssueError {
 }
 
 impl IssuingCa {
-    /// An issuing CA at work.
+    /// Puts an issuing CA together.
     pub fn new(
         issuer: Issuer,
         endpoints: IssuerEndpoints,

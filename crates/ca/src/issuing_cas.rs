@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use tegata_core::{IssuerId, Refusal, TenantId};
 
-/// All CAs that still publish. Those at work issue; those at rest only say what they have taken back.
+/// All CAs that still publish. Active ones issue; resting ones only sign revocation lists and OCSP responders.
 pub struct IssuerSet {
     shared: ArcSwap<IssuerSetShared>,
 }
 
-/// A CA and the post it holds.
+/// A CA, and whom it issues for.
 #[derive(Clone)]
 pub struct IssuerAssignment {
     /// The CA with its signing key.
@@ -41,7 +41,7 @@ impl IssuerSet {
         self.shared.store(Arc::new(IssuerSetShared { posts, silos }));
     }
 
-    /// The CA that issues for a tenant: the newest of its own at work, or else of the shared ones if its policy
+    /// The CA that issues for a tenant: the newest active one of its own, or else of the shared ones if its policy
     /// allows.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl IssuerSet {
         Ok(post.authority.clone())
     }
 
-    /// The newest CA at work that serves everybody who has none of their own.
+    /// The newest active CA that is shared by the tenants without CAs of their own.
     pub fn shared(&self) -> Option<Arc<IssuingCa>> {
         self.shared
             .load()

@@ -2,9 +2,9 @@
 //!
 //! | to learn about | read |
 //! |---|---|
-//! | keys in use and at rest | [`keys`], [`secret`] |
+//! | keys, opened and sealed | [`keys`], [`secret`] |
 //! | creating CAs and server certificates | [`create_ca`] |
-//! | a CA at work, and which serves whom | [`issuer`], [`endpoints`], [`issuing_cas`] |
+//! | issuing CAs, and which serves whom | [`issuer`], [`endpoints`], [`issuing_cas`] |
 //! | what certificates look like | [`profile`], [`policy`], [`subject`] |
 //! | from a request to a certificate | [`csr`], [`mod@prepare`], [`lint`], [`issuing_ca`], [`audit`] |
 //! | what other protocols want besides | [`pkcs7`], [`attributes`], [`scep`], [`registrar`] |

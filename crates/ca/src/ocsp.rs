@@ -2,7 +2,7 @@
 //!
 //! Every CA appoints a responder ([`OcspResponders`]): a key that lives in this process alone, with a short-lived
 //! certificate of the CA. So the CA's own key signs twice a month and not at every question, wherever it is kept.
-//! Answers are signed when first asked for and given again as long as the memory of the ledger says that nothing has
+//! Answers are signed when first asked for and given again as long as the status cache says that nothing has
 //! changed.
 
 mod answers;

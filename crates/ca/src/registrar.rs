@@ -51,7 +51,7 @@ pub struct Registrars {
     of: RwLock<HashMap<IssuerId, Arc<RegistrarStore>>>,
 }
 
-/// A registrar at work.
+/// A registrar with its certificate and its opened key.
 pub struct Registrar {
     key: Arc<RsaKey>,
     signer: ContentSigner,
@@ -66,7 +66,7 @@ impl Registrars {
         Self { safe, entropy, of: RwLock::default() }
     }
 
-    /// The one that speaks for a CA now: made when it is asked for first, and succeeded when half its life is over.
+    /// The current registrar of a CA: made when it is first asked for, and succeeded when half its life is over.
     pub async fn current(
         &self,
         authority: &IssuingCa,

@@ -169,8 +169,8 @@ impl VerifiedScepMessage<'_> {
         &self.key
     }
 
-    /// The certificate request in the envelope. Noise, and a request whose signature does not hold, look alike: whoever
-    /// changes an envelope learns nothing of what was in it.
+    /// The certificate request in the envelope. Random bytes, and a request whose signature does not hold, look alike:
+    /// whoever changes an envelope learns nothing of what was in it.
     ///
     /// # Errors
     /// [`Fault::CONTENT`].

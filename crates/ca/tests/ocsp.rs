@@ -126,7 +126,7 @@ async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: Led
         async |now| asking::status(&responder.answer(&fixture.authority, serial, now).await.der, serial);
     assert_eq!(ask(NOW).await, OcspReading::Good);
     act(&fixture, &device, LOST, NOW).await;
-    // The memory is not told. It may be believed for a second, and not longer.
+    // The cache is not told. It may be believed for a second, and not longer.
     assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 }
 

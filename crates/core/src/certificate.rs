@@ -148,7 +148,7 @@ pub enum RevocationReason {
     /// The operator gave no reason.
     #[default]
     Unspecified,
-    /// The key may be in other hands: lost, stolen, copied.
+    /// The key may be compromised: lost, stolen, copied.
     KeyCompromise,
     /// The holder belongs elsewhere now.
     AffiliationChanged,

@@ -46,7 +46,7 @@ impl DeviceState {
 
 impl DeviceState {
     /// What a holder in this state counts as while its tenant is in that one. A suspended tenant takes its devices along
-    /// and leaves its gates at work: they have to go on hearing whom to refuse, this tenant's devices among them.
+    /// and leaves its gates active: they have to go on hearing whom to refuse, this tenant's devices among them.
     #[must_use]
     pub fn within(self, tenant: TenantState, role: Role) -> Self {
         match (self, tenant, role) {

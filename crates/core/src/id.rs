@@ -80,7 +80,7 @@ macro_rules! identifier {
 pub struct NotAnIdentifier;
 
 identifier! {
-    /// A legal entity (法人): the wall between customers.
+    /// A legal entity (法人). Nothing of one tenant is ever shown to another.
     TenantId;
     /// A store (店舗) of a tenant.
     SiteId;
@@ -114,7 +114,7 @@ identifier! {
 const SYSTEM: &str = "canary00000000000000000000";
 
 impl TenantId {
-    /// The tenant that an installation keeps for itself: nobody's customer, and no secret.
+    /// The identifier of the system tenant, which is the same in every installation. It is no customer.
     pub fn system() -> Self {
         Self(SYSTEM.into())
     }

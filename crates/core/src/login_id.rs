@@ -42,7 +42,7 @@ impl LoginId {
         }
     }
 
-    /// As it is shown.
+    /// The identifier as people read and type it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

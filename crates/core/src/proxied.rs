@@ -1,4 +1,4 @@
-//! The certificate of whoever stands behind a proxy that terminates TLS.
+//! The certificate of a client behind a proxy that terminates TLS.
 //!
 //! Such a proxy says in a header which certificate its client presented and proved. A header is believed in one
 //! configured form, from a configured peer, and never otherwise.

@@ -32,7 +32,7 @@ macro_rules! causes {
 causes! {
     /// The device is not where it should be.
     Lost "lost" "紛失または盗難のため停止されました。" "It was stopped because it was lost or stolen.";
-    /// The key may be in other hands.
+    /// The key may be compromised.
     KeyCompromise "key_compromise" "鍵がほかの人の手に渡ったおそれがあるため停止されました。" "It was stopped because its key may be in other hands.";
     /// Another device or certificate took its place.
     Superseded "superseded" "新しい証明書や別の端末に置き換えられたため停止されました。" "It was stopped because a newer certificate or another device took its place.";

@@ -1,4 +1,4 @@
-//! What whoever enrolled or renewed is handed.
+//! The response to an enrollment or renewal: the certificate, and where to go on.
 
 use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
 use axum::Json;
@@ -26,7 +26,7 @@ pub(crate) struct EnrollmentResponse {
 }
 
 impl EnrollmentResponse {
-    /// To whoever has no certificate yet.
+    /// To a requester without a certificate.
     pub(crate) fn answer(
         service: &EnrollmentService,
         handed_over: HandedOverCertificate,

@@ -15,7 +15,7 @@ use tegata_core::{ApprovalId, Language, Platform, Refusal, Timestamp};
 use tegata_storage::{Approval, ApprovalState, Invitation};
 use tegata_web::{Problem, ReaderLanguage, StrictJson, WebResult};
 
-/// How long whoever waits should wait before asking again.
+/// When a waiting requester should ask again.
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 
 /// `POST {portal}/api/v1/approvals`: whoever was told this identifier asks how it stands. The answer is that of
@@ -30,7 +30,7 @@ pub(crate) struct ApprovalStatusRequest {
 #[derive(Serialize)]
 struct ApprovalPendingResponse {
     approval: ApprovalId,
-    /// What somebody reads out to whoever approves.
+    /// The number that the person at the device reads out to the approver.
     number: String,
     expires_at: Timestamp,
     /// When to ask again, in seconds.

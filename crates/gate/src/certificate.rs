@@ -22,7 +22,7 @@ impl ClientCertificate {
     }
 }
 
-/// The address of whoever opened the connection: needed only with [`CertificateSource::Header`].
+/// The address of the connection's peer: needed only with [`CertificateSource::Header`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -29,7 +29,7 @@ pub struct GateLayer {
     peer: PeerAddressOf,
 }
 
-/// How to find the address of whoever opened the connection.
+/// How to find the address of the connection's peer.
 type PeerAddressOf = fn(&Extensions) -> Option<IpAddr>;
 
 impl GateLayer {

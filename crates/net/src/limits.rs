@@ -17,7 +17,7 @@ pub struct Limits {
     pub header: Duration,
     /// Without any request, once there was one: the shorter of this and `header` in HTTP/1.1.
     pub idle: Duration,
-    /// From the wish to close to the cut.
+    /// How long a connection may take to end once it is asked to, before it is cut.
     pub drain: Duration,
     /// For a client to take the next 16 KiB of an answer. It is noticed after twice this time at most.
     pub stalled: Duration,

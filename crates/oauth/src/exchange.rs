@@ -68,7 +68,7 @@ async fn refuse_signed_out(
 ) -> Result<(), OAuthError> {
     let client = &call.client;
     let signed_out = tokens.context.ledger.tokens_before(&client.tenant, &client.device).await?;
-    // Nobody can have signed in since a moment that lies in the future: the memory has counted it as its own beginning.
+    // Nobody can have signed in since a moment that lies in the future: the cache has counted it as its own beginning.
     let signed_out = signed_out.map(|moment| {
         let is_ahead = moment.is_ahead_of(tokens.context.now());
         let counted = || tokens.context.status.tokens_before(client).unwrap_or(moment);

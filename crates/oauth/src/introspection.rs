@@ -21,7 +21,7 @@ pub(crate) async fn introspect(
     let asked = AuthenticatedRequest::read(&tokens, request).await?;
     let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
-    // Whether a token was taken back is known to the memory alone.
+    // Whether a token was taken back is known to the cache alone.
     tokens.fresh_at(now)?;
     let wanted = asked.form().get("audience");
     let found = tokens
@@ -134,7 +134,7 @@ impl AuthorizationServer {
         (own.issuer() == self.issuer() && now.seconds() < own.exp()).then_some(own)
     }
 
-    /// RFC 9701 section 5: for whoever has to show later what was answered.
+    /// A signed response (RFC 9701 section 5), for clients that have to show later what was answered.
     fn signed_answer(
         &self,
         asked: &AuthenticatedRequest,

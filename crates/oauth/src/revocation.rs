@@ -14,7 +14,7 @@ use tegata_core::{Refusal, Role, Timestamp};
 use tegata_storage::{Actor, StatusCache};
 use tokio::time::{sleep, timeout};
 
-/// How long an answer waits for this process's own memory to hear of the revocation.
+/// How long an answer waits for this process's own status cache to hear of the revocation.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How often it looks.
@@ -47,7 +47,7 @@ pub(crate) async fn revoke(
 
 impl AuthorizationServer {
     /// Durable when it returns; and introspection here knows of it, so that nobody who was told "revoked" is then told
-    /// "active". When the memory is slow, gates and introspection still hear of it by the feed.
+    /// "active". When the cache is slow, gates and introspection still hear of it by the feed.
     async fn deny(&self, own: &OwnToken, now: Timestamp) -> Result<(), OAuthError> {
         let (device, actor) = match own {
             OwnToken::Device(claims) => (Some(&claims.device), Actor::Device(claims.device.clone())),

@@ -9,13 +9,13 @@ use tegata_core::jws::JwkError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_web::ServerContext;
 
-/// From which age on the status memory is not believed: then no heartbeat is sent and nothing is called active.
+/// From which age on the status cache is not believed: then no heartbeat is sent and nothing is called active.
 const STALE: Duration = Duration::from_secs(1);
 
 /// The installation as an issuer of signed statements. Whatever signs shares it, so that a new key signs everywhere
 /// from the same moment on.
 pub struct SignalIssuer {
-    /// Ledger, status memory, clock and addresses.
+    /// Ledger, status cache, clock and addresses.
     pub context: ServerContext,
     keys: ArcSwap<PublishedKeys>,
 }
@@ -49,7 +49,7 @@ impl SignalIssuer {
         self.context.addresses.issuer()
     }
 
-    /// When the status memory last heard the ledger.
+    /// When the status cache last heard the ledger.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] if that is too long ago to be believed at `now`.

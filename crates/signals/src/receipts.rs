@@ -34,7 +34,7 @@ pub(crate) async fn receive(
 }
 
 impl Signals {
-    /// The memory knows of nearly all; another process of the installation may have told the gate of a newer one.
+    /// The cache knows of nearly all; another process of the installation may have told the gate of a newer one.
     async fn has_happened(&self, seq: u64) -> Result<bool> {
         Ok(seq <= self.issuer().context.status.freshness().seq
             || seq <= self.issuer().context.ledger.feed_head().await?)

@@ -1,4 +1,4 @@
-//! The platform's own receipts: its token endpoint and introspection refuse what the status memory refuses.
+//! The platform's own receipts: its token endpoint and introspection refuse what the status cache refuses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{sleep, timeout};
 
-/// What answers from the status memory.
+/// What answers from the status cache.
 const SURFACES: [&str; 2] = ["token", "introspection"];
 
 /// A receipt is due at least this often, as a sign of life.
@@ -19,7 +19,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Writes receipts for the surfaces of this process: at the start, after every change, and every five seconds. Runs
-/// until the status memory is gone or the task is dropped.
+/// until the status cache is gone or the task is dropped.
 pub async fn acknowledge_loop(context: ServerContext) {
     let (_, mut events) = context.status.subscribe();
     loop {
@@ -36,7 +36,7 @@ pub async fn acknowledge_loop(context: ServerContext) {
     }
 }
 
-/// The memory has applied an event before anybody hears of it, so what it has reached by now is what is acknowledged.
+/// The cache has applied an event before anybody hears of it, so what it has reached by now is what is acknowledged.
 async fn acknowledge(context: &ServerContext) -> Result<()> {
     let seq = context.status.freshness().seq;
     for surface in SURFACES {

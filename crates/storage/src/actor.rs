@@ -6,7 +6,7 @@ use tegata_core::{DeviceId, InvitationId};
 /// The actor that an audit entry names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Actor {
-    /// Whoever held an invitation.
+    /// The holder of an invitation.
     Invitation(InvitationId),
     /// A requester who proved nothing.
     Anonymous,

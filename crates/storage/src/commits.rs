@@ -1,4 +1,4 @@
-//! How the writer of grouped operations is doing: plain numbers, read by whoever watches.
+//! Counters of the group commit, read by the metrics.
 
 use crate::Ledger;
 use std::sync::atomic::{AtomicU64, Ordering};

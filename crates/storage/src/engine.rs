@@ -50,7 +50,7 @@ pub(crate) enum Engine {
     Sqlite {
         write: WriterConnection,
         read: ReaderPool,
-        /// For whoever keeps one state of the ledger before their eyes for long.
+        /// For readers that keep one snapshot of the ledger open for long.
         views: SqlitePool,
     },
     Postgres(Postgres),

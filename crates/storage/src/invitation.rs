@@ -78,12 +78,12 @@ pub struct Invitation {
     pub key_hash: Option<Vec<u8>>,
     /// The device it became.
     pub device: Option<DeviceId>,
-    /// The rules for whoever uses it.
+    /// The rules for enrolling with it.
     pub policies: EffectivePolicy,
 }
 
 impl Invitation {
-    /// Whether whoever uses it would get nothing, because its tenant is stopped. Gates go on.
+    /// Whether enrolling with it is refused because its tenant is stopped. Gates go on.
     pub fn falls_with_its_tenant(&self) -> bool {
         self.role == Role::Device && self.tenant_state != TenantState::Active
     }

@@ -31,7 +31,8 @@ pub enum IssuerState {
     Resting,
     /// Its planned end: none of its certificates is accepted.
     Retired,
-    /// Its key may be in other hands, or it was stopped: as retired, and its parent says so.
+    /// Its key may be compromised, or it was stopped: none of its certificates is accepted, and its parent's list names
+    /// it.
     Revoked,
 }
 

@@ -1,4 +1,4 @@
-//! Keys that are in other hands.
+//! Keys that are compromised and therefore blocked.
 
 use crate::actor::Actor;
 use crate::certificate::RevocationEffect;

@@ -5,7 +5,7 @@
 //!   entry and its feed event are one transaction. States move by guarded UPDATE, never by read-then-write.
 //! - Writes that many wait for (issuing, tokens, receipts) are handed to [`Ledger::group`], which commits all that
 //!   arrived while the previous commit was on its way to the disk.
-//! - [`StatusCache`] is the memory of the ledger on the token path, kept fresh by the feed.
+//! - [`StatusCache`] holds in memory what requests are decided by, kept fresh by the feed.
 //!
 //! To add a statement: write it once with `$1` parameters that both engines read, in the file of its noun, and
 //! let a test in `tests/` use it; every test there runs on both engines.

@@ -59,7 +59,7 @@ pub struct SiteDevice {
     pub state: DeviceState,
     /// What it last said it is.
     pub platform: Option<Platform>,
-    /// The day it last came is good to know, the hour nobody's business.
+    /// When it was last used. Pages show the day alone: the hour would tell about people.
     pub seen_at: Option<Timestamp>,
     /// When its state last changed.
     pub changed_at: Timestamp,
@@ -76,7 +76,7 @@ pub struct LossReport {
 }
 
 impl Ledger {
-    /// The devices of a site by label: those at work, suspended or stopped for ever, not those laid aside.
+    /// The devices of a site by label: active, suspended and revoked ones, but not retired ones.
     pub async fn devices_of_site(&self, site: &SiteId) -> Result<Vec<SiteDevice>> {
         let rows: Vec<SiteDeviceRow> = on_read!(self, connection => {
             sqlx::query_as(

@@ -26,7 +26,7 @@ const NOTICES: i64 = 16;
 /// How far a receiver is: all of it is done with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReceiverPosition {
-    /// The last event of the feed that it has taken, or that is none of its business.
+    /// The last event of the feed that it has taken, or that does not concern it.
     pub feed: u64,
     /// The entry of the audit log up to which the receiver has taken issued certificates. None where they are not
     /// wanted.
@@ -50,7 +50,7 @@ pub struct ReceiverRow {
     seq: i64,
     issued: Option<i64>,
     status: String,
-    /// Why it has that status, in the words of whoever wanted it.
+    /// Why it has that status, as the operator or the receiver gave it.
     pub status_reason: Option<String>,
     held: i64,
     failing_since: Option<i64>,
@@ -98,7 +98,7 @@ impl ReceiverRow {
         ReceiverPosition { feed: self.seq(), issued: self.issued.map(i64::unsigned_abs) }
     }
 
-    /// The last event of the feed that it has taken, or that is none of its business.
+    /// The last event of the feed that it has taken, or that does not concern it.
     pub fn seq(&self) -> u64 {
         self.seq.unsigned_abs()
     }

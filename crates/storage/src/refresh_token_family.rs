@@ -53,7 +53,7 @@ pub struct GrantedToken {
 /// Why a family is ended before its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FamilyEnd {
-    /// Whoever holds it gave it back.
+    /// Its holder revoked it (RFC 7009).
     Revoked,
     /// A value came back that had been replaced: somebody has a copy.
     Replayed,

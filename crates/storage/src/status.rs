@@ -1,4 +1,4 @@
-//! The memory of the ledger on the token path.
+//! The status cache: what requests are decided by without reading the database.
 //!
 //! What never changes of a certificate ([`CertificateHolder`]) is remembered at first sight; what may change is the set of
 //! denials, kept fresh by following the feed. While the feed is stale, the ledger itself is asked; when that fails
@@ -23,13 +23,13 @@ use tokio::sync::{Mutex, broadcast};
 /// How often the feed is looked at when nobody in this process has written to it.
 const PERIOD: Duration = Duration::from_millis(25);
 
-/// From which age on the ledger is asked instead of the memory.
+/// From which age on the ledger is asked instead of the cache.
 const STALE: Duration = Duration::from_secs(1);
 
 /// A clock that was set back by more than this was ahead: what was remembered under it is not gone on with.
 const SET_BACK: Duration = Duration::from_mins(1);
 
-/// How many certificates are remembered; beyond it the memory starts anew.
+/// How many certificates are remembered; beyond it the cache starts anew.
 const REMEMBERED: usize = 1 << 20;
 
 /// What never changes of a certificate and its holder.
@@ -68,7 +68,7 @@ pub enum Outdated {
     },
 }
 
-/// How far the memory follows the ledger.
+/// How far the cache follows the ledger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Freshness {
     /// The last event applied.
@@ -105,9 +105,9 @@ impl StatusCache {
         }))
     }
 
-    /// Follows the feed. A failing ledger makes the memory stale, never wrong; it ends when the ledger has become another
-    /// one, of which this memory knows nothing, or when this memory was kept by a wrong clock. From then on nobody is let
-    /// in by it.
+    /// Follows the feed. A failing ledger makes the cache stale, never wrong; it ends when the ledger has become
+    /// another one, of which this memory knows nothing, or when this memory was kept by a wrong clock. From then on
+    /// nobody is let in by it.
     pub async fn follow(self: Arc<Self>, clock: Arc<dyn Clock>) -> Outdated {
         let mut latest = clock.now();
         let mut failing = false;
@@ -160,7 +160,7 @@ impl StatusCache {
         Ok(())
     }
 
-    /// How far the memory is.
+    /// How far the cache follows the ledger now.
     pub fn freshness(&self) -> Freshness {
         Freshness {
             seq: read(&self.denials).seq(),
@@ -196,28 +196,28 @@ impl StatusCache {
         Ok(Some((facts, standing)))
     }
 
-    /// Whether a token was taken back. Only as fresh as the memory: callers look at [`StatusCache::freshness`].
+    /// Whether a token was taken back. Only as fresh as the cache: callers look at [`StatusCache::freshness`].
     pub fn token_denied(&self, jti: &str) -> bool {
         read(&self.denials).token_denied(jti)
     }
 
-    /// Whether a token was taken back, by its name or by its age. Only as fresh as the memory.
+    /// Whether a token was taken back, by its name or by its age. Only as fresh as the cache.
     pub fn denies_token(&self, claims: &AccessClaims) -> bool {
         read(&self.denials).denies_token(claims)
     }
 
-    /// Tokens of this holder that say they were issued before this moment are refused. Only as fresh as the memory.
+    /// Tokens of this holder that say they were issued before this moment are refused. Only as fresh as the cache.
     pub fn tokens_before(&self, facts: &CertificateHolder) -> Option<Timestamp> {
         read(&self.denials).tokens_before(&facts.tenant, &facts.device)
     }
 
-    /// The last event applied, unless the memory is too old to be asked.
+    /// The last event applied, unless the cache is too old to be asked.
     pub fn heard(&self, now: Timestamp) -> Option<u64> {
         let Freshness { seq, at } = self.freshness();
         (now.since(at).max(at.since(now)) <= STALE).then_some(seq)
     }
 
-    /// Whether a certificate of a device, of the tenant it falls with, is denied. Only as fresh as the memory: callers
+    /// Whether a certificate of a device, of the tenant it falls with, is denied. Only as fresh as the cache: callers
     /// look at [`StatusCache::heard`].
     pub fn is_denied(&self, tenant: Option<&TenantId>, device: &DeviceId, thumbprint: &Thumbprint) -> bool {
         read(&self.denials).denial_within(tenant, device, thumbprint).is_some()

@@ -50,7 +50,7 @@ pub enum TenantIssuers {
     /// The issuing CAs that all tenants share.
     #[default]
     Pool,
-    /// Its own alone: without one at work, it gets no certificates.
+    /// Its own alone: without an active one, it gets no certificates.
     Silo,
 }
 

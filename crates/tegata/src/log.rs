@@ -38,7 +38,7 @@ pub fn start(format: LogFormat, serves: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        // Whoever read standard error may have gone away; a word about that would have nowhere to go.
+        // The reader of standard error may have gone away; a message about that would have nowhere to go.
         .log_internal_errors(false)
         .event_format(LineFormat(format))
         .init();

@@ -38,7 +38,7 @@ pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const YEAR: Duration = Duration::from_hours(24 * 365);
 const OPERATOR: Actor = Actor::System("test");
 
-/// The ledger is SQLite in a folder of its own; the status memory follows it until this is dropped.
+/// The ledger is SQLite in a folder of its own; the status cache follows it until this is dropped.
 pub struct TestInstallation {
     pub context: ServerContext,
     pub clock: Arc<HandClock>,
@@ -91,7 +91,7 @@ impl HandClock {
     }
 }
 
-/// The memory follows the ledger by the same time, without setting off the hook.
+/// The cache follows the ledger by the same time, without setting off the hook.
 struct HooklessClock(Arc<HandClock>);
 
 impl Clock for HooklessClock {
@@ -129,14 +129,14 @@ impl TestInstallation {
         Self { context, clock, follower, issuer, tenant, site, _folder: folder }
     }
 
-    /// Lets time pass, and the memory notice.
+    /// Lets time pass, and the cache notice.
     pub async fn advance(&self, by: Duration) {
         let now = self.context.now().plus(by);
         self.clock.set(now);
         until(|| self.context.status.freshness().at == now).await;
     }
 
-    /// The memory no longer hears the ledger.
+    /// The cache no longer hears the ledger.
     pub async fn deafen(&self) {
         self.follower.abort();
         until(|| self.follower.is_finished()).await;
@@ -217,13 +217,13 @@ impl TestInstallation {
         }
     }
 
-    /// Until the memory knows.
+    /// Until the cache knows.
     pub async fn act(&self, holder: &CertificateHolderFixture, action: DeviceAction) {
         let seq = act(&self.context, &holder.id, action).await;
         until(|| self.context.status.freshness().seq >= seq).await;
     }
 
-    /// Stops or resumes the tenant of all holders, until the memory knows.
+    /// Stops or resumes the tenant of all holders, until the cache knows.
     pub async fn act_on_tenant(&self, action: TenantAction) {
         let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
         let seq = transaction.act_on_tenant(&self.tenant, action, "", &OPERATOR).await.unwrap();
@@ -231,7 +231,7 @@ impl TestInstallation {
         until(|| self.context.status.freshness().seq >= seq).await;
     }
 
-    /// Denies what was issued so far, until the memory knows.
+    /// Denies what was issued so far, until the cache knows.
     pub async fn sign_out(&self, of: &tegata_core::feed::TokenHolder) {
         let now = self.context.now();
         let mut transaction = self.context.ledger.begin(now).await.unwrap();

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// That the other end of the connection is a proxy: whoever sent the request is behind it, at an address that is not known.
+/// Says that the other end of the connection is a proxy, so that the client's own address is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BehindProxy;
 
@@ -38,7 +38,7 @@ pub struct PeerCertificate {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Presented(pub Option<PeerCertificate>);
 
-/// Lets whoever learns that a peer may not go on end its connection.
+/// Ends the connection of a peer that may not go on.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionControl(Arc<Notify>);
 

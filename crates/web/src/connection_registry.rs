@@ -31,8 +31,8 @@ pub(crate) struct RegisteredUntilDrop {
 }
 
 impl ConnectionRegistry {
-    /// Ends connections whose certificate is denied, by itself, its device or its tenant, as soon as the status memory
-    /// hears of it: no further request is read, those under way may end. Runs until the memory is gone.
+    /// Ends connections whose certificate is denied, by itself, its device or its tenant, as soon as the status cache
+    /// hears of it: no further request is read, those under way may end. Runs until the cache is gone.
     pub async fn follow(self: Arc<Self>, status: Arc<StatusCache>, clock: Arc<dyn Clock>) {
         let (_, mut events) = status.subscribe();
         while denied(&mut events).await {
@@ -88,7 +88,7 @@ impl Drop for RegisteredUntilDrop {
 }
 
 /// Waits until somebody was denied, and takes everything else that happened meanwhile along: many changes at once cost
-/// one look. Whatever was missed may have been a denial. False when the memory is gone.
+/// one look. Whatever was missed may have been a denial. False when the cache is gone.
 async fn denied(events: &mut Receiver<Arc<Event>>) -> bool {
     loop {
         let mut somebody = match events.recv().await {

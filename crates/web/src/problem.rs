@@ -117,7 +117,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Whoever asked, as far as it matters to how a problem is told.
+/// What is known of the reader, as far as it matters to the form of a problem.
 pub(crate) struct ProblemReader {
     language: Language,
     as_page: bool,

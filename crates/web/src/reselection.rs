@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many handshakes are refused within that time: one that counts, and those that were made on speculation.
 const REFUSALS: u8 = 4;
 
-/// Bounds the memory. Everybody in it has a good certificate of ours.
+/// Bounds the memory it takes. Every entry is a valid certificate of ours.
 const MOST: usize = 10_000;
 
 /// The certificates that are refused for a moment.

@@ -11,7 +11,7 @@
 //! A signature that held once holds for ever, so a leaf that was verified is remembered by its SHA-256 together with the
 //! issuer that signed it. Nothing else is: whether that issuer lives is asked at every judgment, a change of issuers
 //! makes a new set with an empty memory, and what may end between two connections (the leaf's life, its revocation) is
-//! the ledger's business at every request. That the client has the key is proved in every handshake.
+//! decided by the ledger at every request. That the client has the key is proved in every handshake.
 //!
 //! The end of the leaf's own life is no matter of the path: the ledger's standing rule says "expired",
 //! which a person can act on, where "foreign" would mislead them.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the library, the PIN, and why it is sent so rarely | [`module`] |
 //! | sessions, and what happens when they are lost | [`token`], [`fault`] |
-//! | a key at work | [`TokenKey`] |
+//! | a key that signs | [`TokenKey`] |
 
 pub(crate) mod encoding;
 mod fault;

@@ -1,8 +1,8 @@
 //! RSA keys that registrars decrypt and sign with: SCEP knows no other kind (RFC 8894 section 3.1).
 //!
-//! ring signs. It does not decrypt, so the `rsa` crate does, blinded. Decryption rejects implicitly, by either padding: what
-//! is wrong gives a key like any other, and what it opens is noise. Whoever sends forged ciphertexts (Bleichenbacher,
-//! Manger, Marvin) sees one answer, after the same work.
+//! ring signs. It does not decrypt, so the `rsa` crate does, blinded. Decryption rejects implicitly, by either padding:
+//! what is wrong gives a key like any other, and what it opens is random bytes. Whoever sends forged ciphertexts
+//! (Bleichenbacher, Manger, Marvin) sees one answer, after the same work.
 
 use super::CaKeyError;
 use crate::der::{self, DerReader, MalformedDer, tag};
@@ -51,8 +51,8 @@ impl RsaKey {
         &self.info
     }
 
-    /// The key of `length` bytes that was encrypted for this one (RFC 8017 sections 7.1.2 and 7.2.2). What was not opens to noise of
-    /// that length, and nobody learns which it was.
+    /// The key of `length` bytes that was encrypted for this one (RFC 8017 sections 7.1.2 and 7.2.2). What was not
+    /// opens to random bytes of that length, and nobody learns which it was.
     pub(crate) fn unwrap(
         &self,
         encrypted: &[u8],

@@ -1,4 +1,4 @@
-//! Keys at rest: PKCS#8 sealed with a passphrase.
+//! Sealed private keys: PKCS#8 encrypted with a passphrase.
 //!
 //! An `EncryptedPrivateKeyInfo` (RFC 5958 section 3) under PBES2 with scrypt and AES-256-CBC (RFC 8018, RFC 7914), in
 //! PEM, which `openssl pkey` reads too.
@@ -41,7 +41,7 @@ pub fn open(pem: &str, secret: &UnlockSecret) -> Result<Zeroizing<Vec<u8>>, CaKe
     }
     let sealed = EncryptedPrivateKeyInfo::try_from(sealed.as_bytes()).map_err(|_| CaKeyError::NotSealed)?;
     let opened = sealed.decrypt(secret.as_bytes()).map_err(|_| CaKeyError::WrongSecret)?;
-    // Wrong padding is noticed above; one wrong secret in 256 passes it and yields noise.
+    // Wrong padding is noticed above; one wrong secret in 256 passes it and yields random bytes.
     PrivateKeyInfo::try_from(opened.as_bytes()).map_err(|_| CaKeyError::WrongSecret)?;
     Ok(opened.to_bytes())
 }

@@ -47,10 +47,10 @@ impl SignedOcspResponse {
     }
 }
 
-/// Why a status is still true, as far as the memory of the ledger can tell.
+/// Why a status is still true, as far as the status cache can tell.
 #[derive(Clone)]
 pub(super) enum StatusEvidence {
-    /// It says good of a certificate, which it is until it ends or the memory denies it, its device or its tenant.
+    /// It says good of a certificate, which it is until it ends or the cache denies it, its device or its tenant.
     Undenied { device: DeviceId, tenant: Option<TenantId>, thumbprint: Thumbprint, not_after: Timestamp },
     /// It says since when and why a certificate has ended. That changes with the feed only: nothing was written to it
     /// since this event.
@@ -65,7 +65,7 @@ impl CachedOcspResponse {
         Arc::new(Self { signed: Some(signed), status: self.status, grounds: self.grounds.clone() })
     }
 
-    /// Whether the memory of the ledger says now what it said when this was signed.
+    /// Whether the status cache says now what it said when this was signed.
     pub(super) fn still_holds(&self, status: &StatusCache, now: Timestamp) -> bool {
         let Some(heard) = status.heard(now) else { return false };
         match &self.grounds {
@@ -79,7 +79,7 @@ impl CachedOcspResponse {
     }
 }
 
-/// The answers asked for last, in two halves: whoever is not asked for while one half fills up is forgotten.
+/// The answers asked for last, in two halves: an answer that nobody asks for while one half fills up is forgotten.
 #[derive(Default)]
 pub(super) struct OcspResponseCache(RwLock<CacheHalves>);
 

@@ -25,7 +25,7 @@ pub(crate) struct ResponderCandidate {
     pub(crate) term: SignerValidity,
 }
 
-/// A responder that speaks for a CA.
+/// A delegated OCSP responder (RFC 6960 section 4.2.2.2).
 pub(crate) struct DelegatedResponder {
     key: Arc<LocalKey>,
     id: Vec<u8>,

@@ -153,7 +153,7 @@ impl OcspResponder {
         Ok(OcspResponse::for_now(&der))
     }
 
-    /// What is true of a certificate of this CA: as remembered, if the memory of the ledger still says so, or else as the
+    /// What is true of a certificate of this CA: as remembered, if the status cache still says so, or else as the
     /// ledger says.
     async fn known(
         &self,
@@ -166,7 +166,7 @@ impl OcspResponder {
         if let Some(known) = remembered.as_ref().filter(|known| known.still_holds(&responders.status, now)) {
             return Ok(known.clone());
         }
-        // What the memory has heard is read before the ledger: the ledger is at least as new.
+        // What the cache has heard is read before the ledger: the ledger is at least as new.
         let heard = responders.status.heard(now);
         let found = match &id.serial {
             Some(serial) => authority.ocsp_status(serial).await?,

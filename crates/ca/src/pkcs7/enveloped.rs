@@ -101,8 +101,8 @@ impl EnvelopedData {
         Algorithms { cipher: self.cipher, transport }
     }
 
-    /// What is inside. There is no such thing as a failure: an envelope that was tampered with holds noise, and what is
-    /// wrong with it, its key or its padding, shows in no other way than that nothing can be made of the noise.
+    /// What is inside. There is no such thing as a failure: an envelope that was tampered with opens to random bytes,
+    /// so that an attacker cannot tell a wrong key from wrong padding (Bleichenbacher, Vaudenay).
     pub(crate) fn open(&self, id: &[u8], key: &RsaKey, entropy: &dyn Entropy) -> Zeroizing<Vec<u8>> {
         let own = self.recipients.iter().find(|recipient| recipient.id == id);
         let (encrypted, transport) = own.map_or((&[][..], KeyTransport::Pkcs1), |recipient| {

@@ -25,7 +25,7 @@ pub(crate) struct ParsedSignedData {
     signature: Vec<u8>,
 }
 
-/// Signed attributes, whoever signed them.
+/// Signed attributes (RFC 5652 section 5.3), not verified yet.
 #[derive(Debug)]
 pub(crate) struct SignedAttributes(Vec<SignedAttribute>);
 
@@ -36,7 +36,7 @@ struct SignedAttribute {
     value: Vec<u8>,
 }
 
-/// The certificate of whoever has signed.
+/// The certificate that the signature names.
 #[derive(Clone, Debug)]
 pub(crate) struct SignerCertificate {
     pub(crate) der: Vec<u8>,

@@ -22,13 +22,13 @@ impl Desk {
         Self { responders: OcspResponders::new(status.clone(), fixture.entropy.clone()), status }
     }
 
-    /// What the responder says of a serial after the memory has heard of everything.
+    /// What the responder says of a serial after the cache has heard of everything.
     pub async fn ask(&self, authority: &IssuingCa, serial: &Serial, now: Timestamp) -> OcspReading {
         self.status.catch_up(now).await.unwrap();
         status(&self.answer(authority, serial, now).await.der, serial)
     }
 
-    /// The answer as it leaves, by the memory as it is.
+    /// The answer as it leaves, by the cache as it is.
     pub async fn answer(&self, authority: &IssuingCa, serial: &Serial, now: Timestamp) -> OcspResponse {
         self.responders.answer(authority, ask_for(authority, serial), now).await
     }

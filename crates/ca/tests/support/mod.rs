@@ -107,7 +107,7 @@ impl CaFixture {
         open_authority(&self.place, &self.ledger, base, |key| key).await
     }
 
-    /// Another issuing CA, recorded and at work. Its certificate is its own: who stands above it is no matter here.
+    /// Another issuing CA, recorded and active. Its certificate is its own: who stands above it is no matter here.
     pub async fn another_authority(&self, shards: u16, now: Timestamp) -> IssuingCa {
         let key = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::default();

@@ -1,4 +1,4 @@
-//! Hours of the week, by the clock on the wall of a shop.
+//! Hours of the week in a shop's local time.
 
 use crate::language::Language;
 use crate::timestamp::Timestamp;
@@ -65,7 +65,7 @@ impl OpeningHours {
         self.windows.iter().any(|window| window.includes(day, minute))
     }
 
-    /// For whoever is to come at another time: `日本時間で月〜金 9:00〜20:00`.
+    /// The hours in words, for a person who has to come again at another time: `日本時間で月〜金 9:00〜20:00`.
     pub fn text(&self, language: Language) -> String {
         let windows: Vec<_> = self.windows.iter().map(|window| window.text(language)).collect();
         let zone = if self.zone == FixedOffset::JAPAN {

@@ -2,7 +2,7 @@
 //!
 //! Each form is read whole or refused: no text is skipped, no second certificate is tolerated where the
 //! form has one, and nothing is guessed. Parsing trusts nobody; whose header is parsed at all is
-//! [`super::HeaderSource`]'s business.
+//! decided by [`super::HeaderSource`].
 
 use super::statement::ProxiedCertificate;
 use super::{text, xfcc};

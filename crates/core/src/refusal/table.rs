@@ -251,12 +251,12 @@ refusals! {
         ja: "この証明書からは更新できません", "この端末のいちばん新しい証明書で更新してください。";
         en: "This certificate cannot be renewed", "Renew with the newest working certificate of this device.";
     }
-    /// The key is known to be in other hands.
+    /// The key is blocked: it is known to be compromised.
     KeyBlocked "K-07" 403 {
         ja: "この鍵はほかの人の手に渡ったおそれがあるため使えません", "ページを開き直すと、新しい鍵が作られます。続くときはコードをサポートへお知らせください。";
         en: "This key is blocked because it was reported as compromised", "Make a fresh key. If this surprises you, tell support this code.";
     }
-    /// There is no newer certificate at work that this one could make way for.
+    /// There is no newer working certificate that this one could make way for.
     NothingNewer "K-08" 409 {
         ja: "新しい証明書がまだ使われていません", "新しい証明書を取り込み、「取り込みを確認する」を押してください。";
         en: "No newer certificate has been seen at work", "Import the newer certificate and check the import first.";
@@ -414,7 +414,7 @@ refusals! {
         ja: "システムの内部で問題が起きました", "コードを添えてサポートへご連絡ください。";
         en: "Something went wrong on our side", "Tell support this code.";
     }
-    /// The tenant's policy asks for an issuing CA of its own, and there is none at work.
+    /// The tenant's policy asks for an issuing CA of its own, and there is no active one.
     NoIssuer "S-03" 503 {
         ja: "この法人の証明書を発行する認証局がありません", "コードを添えてサポートへご連絡ください。";
         en: "There is no issuing CA at work for this tenant", "Tell support this code.";

@@ -109,7 +109,7 @@ impl EnrollmentService {
             return Ok((request, number, invitation));
         }
         if kitting.taken >= kitting.places && !self.has_stale_place(kitting, now).await? {
-            // Whoever knocks at a used-up code costs a look, not a write.
+            // A request with a used-up code costs a read, not a write.
             return Err(Refusal::KittingUsedUp);
         }
         // A key that cannot be certified takes no place: it would cost rows for nothing.

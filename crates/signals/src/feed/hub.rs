@@ -1,4 +1,4 @@
-//! One follower of the status memory in this process, many gates that listen to it.
+//! One follower of the status cache in this process, many gates that listen to it.
 
 use crate::feed::line::FeedLine;
 use crate::issuer::SignalIssuer;
@@ -72,7 +72,7 @@ impl FeedHub {
         self.closed.send_replace(true);
     }
 
-    /// Until whoever waits here should go.
+    /// Completes when the connection should end.
     pub(crate) async fn closed(&self) {
         let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }

@@ -20,10 +20,10 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How long a receiver may take for one token.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How often the memory is asked for news.
+/// How often the cache is asked for news.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How often the ledger is asked for issued certificates, which the memory knows nothing of.
+/// How often the ledger is asked for issued certificates, which the cache knows nothing of.
 const LOOK_FOR_ISSUED: Duration = Duration::from_millis(250);
 
 /// Entries of the audit log without an issued certificate that are looked through again rather than noted.
@@ -114,7 +114,7 @@ impl PushDelivery {
                     self.note(DeliveryOutcome::Passed(*after)).await?;
                 }
             }
-            // What is none of its business is passed over in one step.
+            // Events that do not concern it are passed over in one step.
             if is_worth_noting(row.place(), page.place) {
                 self.note(DeliveryOutcome::Passed(page.place)).await?;
             }

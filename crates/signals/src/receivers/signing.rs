@@ -1,4 +1,4 @@
-//! Tokens for one receiver: what it may hear of something, in its audience's name.
+//! Security event tokens for one receiver: what it may be told of an event.
 
 use super::EventReceiver;
 use super::stream_events::StreamEvent;
@@ -34,7 +34,7 @@ struct OwnedSubject {
     serial: Option<String>,
 }
 
-/// The tokens that tell a receiver of something; none when it is none of its business.
+/// The tokens that tell a receiver of an event; none when the event does not concern it.
 pub(super) async fn tokens_for(
     issuer: &SignalIssuer,
     receiver: &EventReceiver,

@@ -15,7 +15,7 @@ pub(super) enum StreamEvent {
 pub(super) struct StreamEventPage {
     /// Each with the place after it.
     pub(super) happenings: Vec<(StreamEvent, ReceiverPosition)>,
-    /// The place after all of them, and after what is nobody's business.
+    /// The place after all of them, and after entries that no receiver is told of.
     pub(super) place: ReceiverPosition,
     /// Whether that is the end, as it was a moment ago.
     pub(super) is_last: bool,

@@ -158,7 +158,7 @@ async fn a_deaf_platform_is_silent_rather_than_wrong() {
     while !matches!(follower.take().await, Some(FeedMessage::Heartbeat { .. })) {}
     fixture.deafen().await;
     fixture.clock.set(START.plus(Duration::from_millis(1001)));
-    // A beat may have been on its way when the memory fell silent; after that, nothing.
+    // A beat may have been on its way when the cache fell silent; after that, nothing.
     let _ = timeout(Duration::from_millis(50), follower.line()).await;
     assert!(timeout(Duration::from_millis(2200), follower.line()).await.is_err());
     let refused = fixture.send(Some(&gate.certificate), get()).await;

@@ -32,7 +32,7 @@ pub struct AcmeAccount {
     pub binding: Option<String>,
     pub is_valid: bool,
     pub created_at: Timestamp,
-    /// Whether the ledger has it: whoever was not invited has an account in name only, until its first order.
+    /// Whether the ledger has it. An account without an invitation is not stored before its first order.
     pub is_stored: bool,
     /// The device that its invitation became through an order of its own.
     pub device: Option<DeviceId>,

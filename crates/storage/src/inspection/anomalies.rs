@@ -75,7 +75,7 @@ impl Inspection {
     }
 
     /// Certificates that would be let in though one they were renewed from, however far back, was revoked because its
-    /// key may be in other hands.
+    /// key may be compromised.
     pub async fn living_heirs_of_the_compromised(
         &mut self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! Look-ups by code that wait together go in one statement: while one is on its way, whoever else asks waits. Nobody
+//! Lookups by code that wait together go in one statement: while one is on its way, further ones wait. Nobody
 //! waits for a timer.
 
 use super::{Invitation, InvitationRow, select};
@@ -18,7 +18,7 @@ static BY_CODES: BatchStatement = BatchStatement::new(
     concat!(") ", select!("JOIN asked a ON a.hash = i.code_hash")),
 );
 
-/// The way to whoever looks up.
+/// Sends lookups to the worker.
 #[derive(Clone)]
 pub(crate) struct LookupQueue(mpsc::Sender<LookupRequest>);
 

@@ -28,12 +28,12 @@ pub struct KittingPlace {
     /// None while its certificate is being made.
     pub device: Option<DeviceId>,
     pub device_state: Option<DeviceState>,
-    /// Whether its certificate was seen at work.
+    /// Whether its certificate was used.
     pub in_use: bool,
 }
 
 impl KittingPlace {
-    /// Whether whoever took it is gone, so that the next may have it.
+    /// Whether its taker is gone, so that another key may have it.
     pub fn is_abandoned(&self, now: Timestamp) -> bool {
         self.device.is_none() && self.taken_at < now.minus(PATIENCE)
     }

@@ -21,7 +21,7 @@ pub(crate) enum LogRecord {
     Header(LogHeader),
     /// An event of the feed.
     Event(LoggedEvent),
-    /// A key that is in other hands. Base 16 of its SHA-256.
+    /// A compromised key, by its SHA-256 in hexadecimal digits.
     KeyBlocked {
         /// SHA-256 of the `SubjectPublicKeyInfo`.
         key: String,

@@ -43,7 +43,7 @@ impl PendingRecords {
 }
 
 impl Transaction {
-    /// A key that is in other hands goes to the log.
+    /// Writes that a compromised key is blocked.
     pub(crate) fn log_blocked_key(&mut self, key_hash: &[u8; 32], id: &[u8; 32], note: &str) {
         let at = self.now;
         let id = Some(hex(id));

@@ -159,7 +159,7 @@ async fn fail_while_replaying(place: EnginePlace) {
     kept.clear().await;
 }
 
-/// Both chains hold, the memory says what the rows say, and the log ends where the ledger does.
+/// Both chains hold, the cache says what the rows say, and the log ends where the ledger does.
 async fn whole(kept: &KeptAnswer) {
     // Whoever writes next brings the ledger up to its log.
     kept.fixture.write(day(40), async |_| Ok(())).await.unwrap();

@@ -115,7 +115,7 @@ async fn live(place: EnginePlace, steps: &[(usize, MachineStep)]) {
         certificates: HashMap::new(),
         stood: HashMap::new(),
     };
-    // The first device is at work already; the second has only just asked.
+    // The first device is in use already; the second has only just asked.
     for step in [MachineStep::Complete(0), MachineStep::Use(0)] {
         life.entries += life.take(0, step).await;
     }
@@ -264,7 +264,7 @@ impl MachineLife {
         }
     }
 
-    /// The memory says what the ledger says, and nothing good of a stopped device.
+    /// The cache says what the ledger says, and nothing good of a stopped device.
     async fn check_standing(&self, held: &HeldCertificate, step: MachineStep) {
         let by_ledger = held.standing(self.now);
         let (_, remembered) = self.status.standing(&held.thumbprint, self.now).await.unwrap().unwrap();

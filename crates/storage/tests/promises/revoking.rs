@@ -1,4 +1,4 @@
-//! Single certificates, their descendants, and keys in other hands.
+//! Single certificates, their descendants, and compromised keys.
 
 use crate::engines::on_both_engines;
 use crate::fixture::{LedgerFixture, day, operator, refusal};

@@ -1,4 +1,4 @@
-//! The memory of the token path: never behind what it admits, never more generous than the ledger.
+//! The cache of the token path: never behind what it admits, never more generous than the ledger.
 
 use crate::engines::on_both_engines;
 use crate::fixture::{GRACE, day};

@@ -28,7 +28,7 @@ impl OperatorConsent {
         }
         err!("{what}. That cannot be undone.\nGo on? [y/N] ");
         let mut answer = String::new();
-        // Whoever goes away has not consented.
+        // A closed standard input is no consent.
         let read = io::stdin().lock().read_line(&mut answer);
         if read.is_ok() && is_consent(&answer) { Ok(()) } else { Err(Failure::wrong("nothing was changed")) }
     }

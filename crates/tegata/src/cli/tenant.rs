@@ -173,7 +173,7 @@ async fn act(
     stopping.report(&json!({"tenant": tenant.id, "name": tenant.name}), &tenant.name, event).await
 }
 
-/// Whoever comes second learns by whom and when the tenant was brought to where it is.
+/// Says of a tenant that is in the wanted state already who brought it there, and when.
 async fn not_possible(ledger: &Ledger, tenant: &Tenant, as_json: bool) -> Result<Failure, Failure> {
     let now = TenantDirectory::read(ledger).await?.into_tenant(tenant.id.as_str())?;
     let action = match now.state {

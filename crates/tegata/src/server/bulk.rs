@@ -74,7 +74,7 @@ fn realm(place: &InvitesConfig) -> InvitationRights {
     InvitationRights { tenant: place.tenant.clone(), sites: place.sites.clone() }
 }
 
-/// Whoever writes a tenant or a site that is not there means another.
+/// A tenant or site that does not exist is a mistake in the configuration.
 async fn check(ledger: &Ledger, client: &str, place: &InvitesConfig) -> Result<(), Failure> {
     let what = "cannot read the sites";
     let tenants = ledger.tenants().await.doing(what)?;

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 /// How often the ledger is asked. What must be faster, the end of certificates, goes by the feed.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// The CAs of an installation at work.
+/// The CAs of an installation, opened.
 pub struct Hierarchy {
     config: Config,
     ledger: Ledger,
@@ -39,9 +39,9 @@ impl Hierarchy {
     /// Opens every CA of ours. The root key is not needed.
     ///
     /// # Errors
-    /// [`Failure`] when there is no CA, or the key of one at work cannot be used: better no server than one that
-    /// refuses every enrollment. A CA at rest, ended or past its own end does not stop the start: its last lists are
-    /// served.
+    /// [`Failure`] when there is no CA, or the key of an active one cannot be used: better no server than one that
+    /// refuses every enrollment. A CA that rests, has ended or past its own end does not stop the start: its last lists
+    /// are served.
     pub async fn open(
         config: Config,
         ledger: Ledger,

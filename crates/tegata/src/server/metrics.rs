@@ -132,7 +132,7 @@ impl Metrics {
         text
     }
 
-    /// Counts every change of status that this process hears of, whoever made it. Runs until the status memory is gone.
+    /// Counts every change of status that this process hears of, whoever made it. Runs until the status cache is gone.
     pub async fn follow(self: Arc<Self>, context: ServerContext) {
         let (_, mut events) = context.status.subscribe();
         loop {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 /// How often the renewal pass looks at the ledger.
 const RENEWAL_PERIOD: Duration = Duration::from_mins(1);
 
-/// How often the status memory is asked whether the feed has moved since the last CRL.
+/// How often the status cache is asked whether the feed has moved since the last CRL.
 const CRL_PERIOD: Duration = Duration::from_millis(20);
 
 /// How often the published CRL is looked at without news: it may have grown old.
@@ -120,7 +120,7 @@ fn is_over(since: Option<Instant>, period: Duration) -> bool {
 }
 
 /// Sees to it that every CA has an OCSP responder, and gives the receipt of OCSP: its answers are never older than the
-/// memory of the ledger.
+/// status cache.
 pub async fn respond(authorities: Arc<IssuerSet>, responders: Arc<OcspResponders>, context: ServerContext) {
     let [mut looked, mut spoken] = [None; 2];
     let mut heard = None;

@@ -45,7 +45,7 @@ pub async fn serve(place: &InstallationArgs, system: &SystemContext) -> Result<(
     Box::pin(keep_serving(server, doors, minutes, system, |server, _| tell(server))).await
 }
 
-/// Where it listens, for whoever started it.
+/// Prints where it listens.
 fn tell(server: &Server) {
     for (door, url) in [
         ("portal", &server.config.portal.url),

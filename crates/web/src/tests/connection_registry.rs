@@ -267,7 +267,7 @@ impl RegistryShop {
         .await;
     }
 
-    /// Writes, and lets the memory hear of it.
+    /// Writes, and lets the cache hear of it.
     async fn write(&self, body: impl AsyncFnOnce(&mut Transaction) -> Result<()>) {
         let mut transaction = self.ledger.begin(NOW).await.unwrap();
         body(&mut transaction).await.unwrap();

@@ -47,7 +47,7 @@ impl fmt::Debug for TokenPin {
     }
 }
 
-/// A library at work.
+/// A library that was loaded and initialized.
 pub(super) struct Pkcs11Module {
     context: Pkcs11,
     /// Tokens, by label, that refused a PIN, and how. Held while a PIN is sent, so that two threads do not send it twice.

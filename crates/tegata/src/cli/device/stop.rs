@@ -62,7 +62,7 @@ async fn perform(
     stopping.report(&json!({"device": device.id}), device.id.as_str(), event).await
 }
 
-/// Whoever comes second learns by whom and when the device was brought to where it is.
+/// Says of a device that is in the wanted state already who brought it there, and when.
 async fn not_possible(
     ledger: &Ledger,
     device: &Device,

@@ -16,7 +16,7 @@ use tegata_net::client::Destinations;
 use tegata_web::InstallationAddresses;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// A certificate in hand, with a connection of its own for each request.
+/// The canary's device with its certificate. Each request has a connection of its own.
 pub struct CanaryDevice {
     pub device: DeviceId,
     pub serial: Serial,

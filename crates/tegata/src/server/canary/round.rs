@@ -1,4 +1,4 @@
-//! One life of the canary: enrolled, at work, renewed, revoked, watched, retired.
+//! One round of the canary: its device is enrolled, used, renewed, revoked, watched and retired.
 
 use super::answers::{self, CertificateUrls};
 use super::device::{CanaryConnector, CanaryDevice};

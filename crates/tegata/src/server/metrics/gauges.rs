@@ -1,4 +1,4 @@
-//! Numbers that are read when somebody asks: from the status memory, from the ledger, from the certificates.
+//! Numbers that are read when somebody asks: from the status cache, from the ledger, from the certificates.
 
 use super::{Labels, Level};
 use prometheus_client::collector::Collector;
