@@ -1,4 +1,4 @@
-//! A second look at what was issued: by the certificate's bytes, its issuer's certificate and what the ledger recorded.
+//! Re-audits issued certificates: by the certificate's bytes, its issuer's certificate and what the ledger recorded.
 
 use crate::der::{DerReader, MalformedDer, octets_of_bit_string, tag};
 use crate::endpoints::IssuerEndpoints;

@@ -1,4 +1,4 @@
-//! A CA as it works: its certificate together with its key.
+//! A CA that can sign: its certificate together with its key.
 
 use crate::keys::{self, CaKey, CaKeyError};
 use crate::oid;

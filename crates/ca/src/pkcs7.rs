@@ -1,5 +1,5 @@
-//! Certificates in a bag: the degenerate `SignedData` that signs nothing (RFC 5652 section 5.2), which EST and SCEP
-//! hand over; content that is signed, and content in an envelope.
+//! Certificates and CRLs without a signature: the degenerate `SignedData` that signs nothing (RFC 5652 section 5.2),
+//! which EST and SCEP hand over; content that is signed, and content in an envelope.
 //!
 //! What comes from others may be BER: lengths left open and octets in pieces, as programs write that stream. What is
 //! written here is DER.

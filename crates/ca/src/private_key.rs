@@ -1,4 +1,4 @@
-//! A private key that somebody found where it should not be.
+//! Reads a leaked private key in any common form, so that it can be blocked.
 
 use rustls_pki_types::PrivatePkcs8KeyDer;
 

@@ -1,4 +1,4 @@
-//! The signature on certificates that are only looked at.
+//! A placeholder signature for certificates that are only linted, before the real key signs.
 
 use rustls_pki_types::CertificateDer;
 

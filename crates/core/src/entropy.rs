@@ -1,4 +1,4 @@
-//! Chance as an argument.
+//! Randomness as an argument, so that tests can fix it.
 
 use ring::digest::{SHA256, digest};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What a person types to say who they are.
+//! The identifier by which a person signs in.
 
 use crate::language::Language;
 use crate::name::comparison_key;

@@ -1,4 +1,4 @@
-//! Addresses that are trusted.
+//! Networks in CIDR notation, for trusted proxies and rules.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The name of a certificate.
+//! The SHA-256 thumbprint by which a certificate is named.
 
 use crate::encoding::{base64url, from_base64url};
 use ring::digest::{SHA256, digest};

@@ -1,4 +1,4 @@
-//! Time as an argument.
+//! Time as an argument, in milliseconds since the epoch.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How often somebody may be wrong about something that could be guessed, and that links which nobody was given are seen.
+//! Limits wrong guesses of codes that could be guessed, and notices links that were never given out.
 //!
 //! A short code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
 //! night, one would be found about once in fifteen years.

@@ -1,4 +1,4 @@
-//! Days as the readers live them.
+//! Dates and times in Japan's time zone, as pages show them.
 
 use std::time::Duration;
 use tegata_core::{Language, Timestamp};

@@ -1,4 +1,4 @@
-//! Kitting over HTTP: the page of whoever unpacks many devices, and its API.
+//! Kitting over HTTP: the page for enrolling many devices in a row, and its API.
 
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;

@@ -1,4 +1,4 @@
-//! From an invitation, or an old certificate, to a new certificate.
+//! Enrollment and renewal: pages, JSON API, ACME, EST and SCEP over one service that issues.
 //!
 //! - [`EnrollmentService`] turns rights into certificates; it knows no HTTP.
 //! - [`portal_routes`] is what a person without a certificate sees: home, the invitation page and its API.

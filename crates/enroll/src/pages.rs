@@ -1,4 +1,4 @@
-//! The pages of somebody who has no certificate yet. What they look like is in `templates/`.
+//! The pages for a person without a certificate. Their templates are in `templates/`.
 
 use crate::enrollment_service::EnrollmentService;
 use askama::Template;

@@ -1,4 +1,4 @@
-//! How far a device is that makes its key by itself: its page waits, and has no other way to know.
+//! Tells a waiting page how far a device is that makes its key by itself.
 
 use crate::enrolled::NO_STORE;
 use crate::enrollment_service::EnrollmentService;

@@ -1,4 +1,4 @@
-//! A link as a picture that a tablet's camera reads.
+//! A link as a QR code in SVG.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write;

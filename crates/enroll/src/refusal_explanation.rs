@@ -1,4 +1,4 @@
-//! What the ledger can tell somebody who was refused, about the certificate in their own hands.
+//! Explains to the holder of a refused certificate since when and why it is refused.
 
 use crate::enrollment_service::EnrollmentService;
 use crate::japan_date::{day, moment};

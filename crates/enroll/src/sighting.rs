@@ -1,4 +1,4 @@
-//! What devices say they are when they come by.
+//! Notes which platform a device claims to be when it is seen.
 
 use crate::enrollment_service::EnrollmentService;
 use http::HeaderMap;

@@ -1,4 +1,4 @@
-//! Tickets: what stands for a right for a while, where the right itself cannot go.
+//! Tickets: short-lived stand-ins for a right, for places that the right itself must not reach.
 //!
 //! A short code is for fingers and behind a throttle, a certificate stays in the browser, and what is written into a
 //! configuration profile lies in a folder afterwards. A ticket is worth no more than the right it was given for: the

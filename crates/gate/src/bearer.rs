@@ -1,4 +1,4 @@
-//! How a token comes in and how a refusal goes out (RFC 6750).
+//! Reads the token of a request and writes `WWW-Authenticate` (RFC 6750).
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};

@@ -1,4 +1,4 @@
-//! Two readings of time, and what they say about how old knowledge is.
+//! The time of a check by two clocks, and how old the gate's knowledge is by them.
 
 use std::time::Duration;
 use tegata_core::Timestamp;

@@ -1,4 +1,4 @@
-//! What a gate must be told.
+//! The configuration of a gate.
 
 use crate::check::GatePolicy;
 use http::Uri;

@@ -1,4 +1,4 @@
-//! What a follower believes, line by line.
+//! Verifies the lines of the feed: signature, order and freshness.
 
 use crate::check_time::{CheckTime, LastHeard};
 use crate::state::{GateState, GateStateWriter};

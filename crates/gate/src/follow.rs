@@ -1,4 +1,4 @@
-//! Following the feed: connect, believe, apply, acknowledge; and again.
+//! Follows the feed: connects, verifies, applies, acknowledges, and reconnects.
 
 use crate::assertion::AssertionSigner;
 use crate::backoff::Backoff;

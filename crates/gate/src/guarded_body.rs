@@ -1,4 +1,4 @@
-//! Answers that take their time: a download or an event stream is cut off when its device is denied.
+//! Response bodies that are cut off when their device is denied: downloads, event streams.
 
 use crate::check::VerifiedRequest;
 use crate::gate::Gate;

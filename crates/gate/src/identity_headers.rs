@@ -1,4 +1,4 @@
-//! Who asks, told to the product in headers.
+//! The headers that tell a product who sends the request.
 
 use crate::check::VerifiedRequest;
 use http::{HeaderMap, HeaderName, HeaderValue};

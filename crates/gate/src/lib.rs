@@ -1,4 +1,5 @@
-//! What a product embeds: certificate, token, binding and status, checked at every request.
+//! The gate, which a product embeds or stands behind: it checks certificate, token, binding and status at every
+//! request.
 //!
 //! A [`Gate`] follows the platform's feed of status changes and decides about requests from memory. It
 //! outlives the platform up to a declared staleness (ten seconds unless told otherwise) and then refuses

@@ -1,4 +1,4 @@
-//! An endless body as lines.
+//! Splits an endless body into lines of bounded length.
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;

@@ -1,4 +1,4 @@
-//! Telling the platform what this gate refuses by now.
+//! Acknowledges to the platform which events this gate has applied.
 
 use http::Uri;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a gate knows, published so that readers never wait for the writer.
+//! The state of a gate, published so that readers never wait for the writer.
 
 use crate::assertion::AssertionSigner;
 use crate::check_time::{CheckTime, LastHeard};

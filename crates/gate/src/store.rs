@@ -1,4 +1,4 @@
-//! What a gate heard, on disk, for a restart while the platform is away.
+//! The gate's copy of the feed on disk, for a restart while the platform is out of reach.
 //!
 //! | file | holds |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Whether anything happens on a connection.
+//! Counts what is under way on a connection, so that an idle one can be ended.
 
 use crate::limits::Limits;
 use hyper::body::{Body, Bytes, Frame, SizeHint};

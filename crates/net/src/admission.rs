@@ -1,4 +1,4 @@
-//! Who gets a connection, and who gives way.
+//! Admits connections up to the limits, and decides which silent ones give way.
 //!
 //! A connection is *silent* until its first request has arrived: it costs its client nothing. Silent connections have
 //! places of their own number, and make room for newcomers: first those of networks that nobody has spoken from, among

@@ -1,4 +1,4 @@
-//! What is left of a request's body when its answer is already known.
+//! Drains what is left of a request's body when its answer is already known.
 //!
 //! A refusal often comes before the body: no such route, no certificate, too large. Whoever drops the body then resets
 //! the stream or the connection, and a client that is still sending reports a broken connection in place of the answer

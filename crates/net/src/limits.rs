@@ -1,4 +1,4 @@
-//! What no client may exceed.
+//! The limits of a listener: times, sizes and numbers of connections.
 
 use std::time::Duration;
 

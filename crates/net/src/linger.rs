@@ -1,4 +1,4 @@
-//! The alert that ends a handshake, and how it arrives.
+//! Lingering close, so that the alert that ends a handshake arrives.
 //!
 //! A client of TLS 1.3 sends its request right behind its certificate. Whoever closes a socket while some of that is
 //! unread resets the connection, and a reset takes away what the client has not read yet (RFC 9112 section 9.6 says it of

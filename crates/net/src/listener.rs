@@ -1,4 +1,4 @@
-//! Accepting connections, and ending them.
+//! The accept loop: accepts connections, and ends them at shutdown.
 
 use crate::admission::{Admission, AdmittedConnection, Eviction, NotAdmitted};
 use crate::limits::Limits;

@@ -1,4 +1,4 @@
-//! What no listener takes, whoever answers there.
+//! Requests that every listener refuses, whatever service stands behind it.
 
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::Authority;

@@ -1,4 +1,4 @@
-//! What TLS is built of, on both sides.
+//! The TLS configurations of servers and clients.
 //!
 //! No session is ever resumed. A resumed session carries the peer's certificate without asking any
 //! verifier again, and an anonymous ticket of one listener could otherwise return on another.

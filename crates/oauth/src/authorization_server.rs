@@ -1,4 +1,4 @@
-//! What the OAuth endpoints share.
+//! The authorization server: what the OAuth endpoints share.
 
 use crate::error::OAuthError;
 use crate::form::FormParameters;

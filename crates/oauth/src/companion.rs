@@ -1,4 +1,4 @@
-//! The token that comes with a new certificate: whoever renews is never without one that fits.
+//! Issues an access token along with a renewed certificate, so that a client always has one that is bound to it.
 
 use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;

@@ -1,4 +1,4 @@
-//! Who a person is, as the identity provider of the tenant says it.
+//! Recognizes people by the ID tokens of their tenant's identity provider.
 //!
 //! A provider is found by OIDC Discovery and its keys are kept. Nothing about a person is kept: what leaves
 //! here is a subject that says nothing, and the sites the person may work at.

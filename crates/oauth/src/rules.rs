@@ -1,4 +1,4 @@
-//! What an operator decides about tokens.
+//! The operator's rules about tokens.
 
 use crate::authorization_server::ConfigurationError;
 use crate::people::IdentityProvider;

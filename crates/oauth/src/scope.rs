@@ -1,4 +1,4 @@
-//! What of a product a token is good for (RFC 6749 section 3.3).
+//! The scope of a token (RFC 6749 section 3.3).
 //!
 //! Products say which scopes they have. A token has those that were asked for, and none unless asked.
 

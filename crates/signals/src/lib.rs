@@ -1,4 +1,4 @@
-//! What tells others of changes of status: gates by the feed, receivers by security events, everybody by status lists.
+//! Tells others of changes of status: gates by the feed, receivers by security events, everybody by status lists.
 //!
 //! | to learn about | read |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Where things are, and what receivers of security events discover.
+//! The paths of the endpoints, and the metadata that receivers of security events discover.
 
 use crate::receivers::{POLL_DELIVERY, PUSH_DELIVERY};
 use crate::signals::Signals;

@@ -1,4 +1,4 @@
-//! What the routes and passes of this crate share.
+//! The state that the routes and passes of this crate share.
 
 use crate::feed::FeedHub;
 use crate::gate_keys::GateKeys;

@@ -1,4 +1,4 @@
-//! Who did something, as the audit log calls them.
+//! Actors, as the audit log names them.
 
 use std::fmt;
 use tegata_core::{DeviceId, InvitationId};

@@ -1,4 +1,4 @@
-//! The feed as it stands in the ledger, and the memory of what is denied.
+//! The feed in the ledger, and the denials that follow from it.
 
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};

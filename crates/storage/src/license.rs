@@ -1,4 +1,4 @@
-//! Licences: which products the devices of a tenant, or of one site, may ask tokens for.
+//! Licenses: which products the devices of a tenant, or of one site, may ask tokens for.
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};

@@ -1,4 +1,4 @@
-//! Refusals in the audit log: what a stranger is refused costs memory with a bound, not an entry each.
+//! Refusals in the audit log. Those of anonymous requesters cost bounded memory, not an entry each.
 //!
 //! The first refusal of a kind (what was tried, by whom, and why not) is an entry at once, so that somebody who calls support
 //! is found. Those that follow within the hour are counted, and the count is one entry when the hour is over. Whoever is

@@ -1,4 +1,5 @@
-//! What a restore must not forget, kept outside of the ledger: a file that only grows, on another disk.
+//! The revocation log, by which a restored ledger recovers what was revoked after its backup: a file that only grows,
+//! on another disk.
 //!
 //! Every event of the feed, every blocked key and every step in the life of a CA is a line there before the ledger
 //! commits it. A ledger that was restored from a backup is older than the log, sees it by the hash of the last line it

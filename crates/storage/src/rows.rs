@@ -1,4 +1,4 @@
-//! One statement for many rows.
+//! Builds one statement for many rows.
 //!
 //! The rows are a table of parameters that the rest of the statement selects from. A text exists for each power of two
 //! only, so that the engines keep few prepared statements; what is left over is filled with rows of NULL, which the

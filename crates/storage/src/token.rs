@@ -1,4 +1,4 @@
-//! What the ledger remembers of tokens: that they were issued, and which were taken back.
+//! Tokens in the ledger: that they were issued, and which were revoked.
 
 mod age;
 

@@ -1,4 +1,4 @@
-//! How a command ends badly: a sentence that says what to do, and an exit code.
+//! The failure of a command: a sentence that says what to do, and an exit code.
 
 use std::fmt::Display;
 use tegata_storage::LedgerError;

@@ -1,4 +1,4 @@
-//! Where an installation is.
+//! The options that name the installation a command acts on.
 
 use crate::config::Config;
 use crate::failure::Failure;

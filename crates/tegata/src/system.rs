@@ -1,4 +1,4 @@
-//! The machine: its clock and its randomness. The only place that asks for either.
+//! The operating system's clock, randomness and account. Nothing else asks the system for them.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! What a command gets from the machine it runs on.
+//! What commands get from the operating system: clock, randomness, and the operator's account.
 
 use crate::system::{self, SystemClock, SystemEntropy};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The CAs of registered clients, and what they have revoked.
+//! The CAs of registered clients, with their revocation lists.
 //!
 //! Their certificates are in no ledger. Where the operator names their revocation lists, each certificate is looked up
 //! in them at every request; without a list that is still in force nobody of theirs is let in.

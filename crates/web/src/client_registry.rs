@@ -1,4 +1,4 @@
-//! Registered clients: products, gates and programs that are nobody's device, known by their own certificates.
+//! Registered clients: products and programs that are no devices, known by their own certificates.
 //!
 //! By `tls_client_auth` (RFC 8705 section 2.1) a client is known by one value of its certificate's subject and by the
 //! CA that it registered: the same subject from another CA is somebody else, also when that one is trusted for another

@@ -1,4 +1,4 @@
-//! What a request knows about the connection it came on.
+//! What request handlers learn about the connection.
 
 use crate::problem::Problem;
 use crate::trust_verdict::TrustVerdict;

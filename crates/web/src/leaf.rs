@@ -1,4 +1,4 @@
-//! What a leaf says about itself, for certificates that no ledger knows.
+//! Reads validity and purpose of a leaf certificate that the ledger does not know.
 
 use tegata_core::{Refusal, Timestamp};
 use x509_parser::prelude::{FromDer, X509Certificate};

@@ -1,4 +1,4 @@
-//! How HTTP, peer certificates, problems and pages are spoken here.
+//! What all HTTPS services share: listeners, peer certificates, problems, bodies and pages.
 //!
 //! | to learn about | read |
 //! |---|---|

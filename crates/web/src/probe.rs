@@ -1,4 +1,4 @@
-//! The hosts that exist to be asked once.
+//! The host names below the probe suffix. A page requests each only once, so that the browser opens a new connection.
 //!
 //! A browser keeps its choice of a client certificate, or of none, per host until it is closed. A page
 //! that wants to see the choice made afresh asks a host that the browser has never met.

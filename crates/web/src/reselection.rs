@@ -1,4 +1,4 @@
-//! Letting a browser choose again.
+//! Makes a browser choose its client certificate again.
 //!
 //! A browser presents the certificate it chose for a host until it is closed, even after a newer one was imported. One
 //! refusal within TLS makes it forget the choice: the request fails, and the next one is made with a fresh choice

@@ -1,4 +1,4 @@
-//! What every response carries, and what every request must pass.
+//! The headers that every response carries, and the checks that every request must pass.
 
 use crate::problem::{Problem, ProblemReader};
 use crate::{host, origin};

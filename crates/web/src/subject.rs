@@ -1,4 +1,4 @@
-//! The subject values by which a registered client is known (RFC 8705 section 2.1.2).
+//! The subjects of certificates by which a registered client is known (RFC 8705 section 2.1.2).
 //!
 //! A certificate is parsed and its names are compared one by one; no text of a certificate is ever searched. What
 //! cannot be read matches nothing.

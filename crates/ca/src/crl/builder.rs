@@ -1,4 +1,4 @@
-//! Writing a list.
+//! Writes and signs a CRL.
 
 use super::entry::{LONGEST_ENTRY, Times, append_entry};
 use super::reading::reads_back;

@@ -1,4 +1,4 @@
-//! One entry of a list.
+//! One entry of a CRL, read and written.
 
 use super::{CrlReason, RevokedEntry};
 use crate::der::{self, tag};

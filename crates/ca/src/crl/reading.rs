@@ -1,4 +1,4 @@
-//! Reading a list: our own before it is published, and the one that is out.
+//! Reads and verifies a CRL: a new one before it is published, and the published one.
 
 use super::VerifiedCrl;
 use crate::der::{DerReader, Element, MalformedDer, octets_of_bit_string, tag};

@@ -1,4 +1,4 @@
-//! Signed answers, remembered.
+//! The cache of signed OCSP responses.
 
 use super::OcspStatus;
 use ring::digest::{SHA256, digest};

@@ -1,4 +1,4 @@
-//! Reading requests.
+//! Parses OCSP requests (RFC 6960 section 4.1).
 
 use super::{MAX_CERTIFICATES, MAX_LENGTH, OcspError};
 use crate::der::{self, DerReader, MalformedDer, tag};

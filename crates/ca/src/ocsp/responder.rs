@@ -1,4 +1,4 @@
-//! Who answers.
+//! The OCSP responders of all CAs, which answer requests.
 
 use super::answers::{CachedOcspResponse, LIFE, OcspResponseCache, SignedOcspResponse, StatusEvidence};
 use super::delegate::DelegatedResponder;

@@ -1,4 +1,4 @@
-//! Writing answers.
+//! Encodes and signs OCSP responses (RFC 6960 section 4.2).
 
 use super::OcspStatus;
 use super::request::{CertificateId, OcspRequest};

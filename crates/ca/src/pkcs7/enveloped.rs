@@ -1,4 +1,4 @@
-//! Content that only its recipient can read (RFC 5652 section 6): AES-CBC, with the key under RSA.
+//! `EnvelopedData` (RFC 5652 section 6), which only its recipient can read: AES-CBC, with the key under RSA.
 
 use super::ber;
 use super::reading::content_of;

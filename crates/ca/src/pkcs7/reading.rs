@@ -1,4 +1,4 @@
-//! Content with a signature around it (RFC 5652 section 5), as somebody sends it.
+//! Parses and verifies `SignedData` (RFC 5652 section 5) that a client sends.
 
 use super::ber;
 use crate::der::{self, DerReader, Element, MalformedDer, octets_of_bit_string, tag};

@@ -1,4 +1,4 @@
-//! Content with a signature around it (RFC 5652 section 5).
+//! Writes `SignedData` (RFC 5652 section 5).
 
 use super::content_info;
 use crate::der::{self, DerReader, MalformedDer, tag};

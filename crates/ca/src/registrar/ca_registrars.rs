@@ -1,4 +1,4 @@
-//! The registrars of one CA: the one that speaks, and those before it that can still be written to. One is made in the
+//! The registrars of one CA: the current one, and earlier ones to which clients may still encrypt. One is made in the
 //! same order as a device's certificate, so that none exists that the ledger did not record first.
 
 use super::candidate::RegistrarCandidate;

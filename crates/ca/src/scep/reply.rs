@@ -1,4 +1,4 @@
-//! What a client is told (RFC 8894 section 3.3.2).
+//! Writes `CertRep` messages (RFC 8894 section 3.3.2).
 
 use super::attributes::{ReplyAttributes, failure};
 use super::{Address, FailInfo, VerifiedScepMessage, id_of};

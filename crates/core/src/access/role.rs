@@ -1,4 +1,4 @@
-//! What a person is to an installation.
+//! The roles of people, and which role may give which.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What anybody who follows the feed keeps in memory.
+//! The denials that a follower of the feed keeps in memory.
 
 use super::records::{DenialReason, DenialRecords, RecordKey};
 use super::{Change, Denial, Event, Gap, Snapshot, TokenHolder, TokensBefore};

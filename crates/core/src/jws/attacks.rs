@@ -1,4 +1,4 @@
-//! Texts that somebody without the key might try, as whole tokens.
+//! Tokens that an attacker without the key might try.
 
 use super::*;
 use ring::hmac;

@@ -1,4 +1,4 @@
-//! Which characters nobody sees.
+//! Which characters are invisible, or change how others are shown.
 
 use crate::language::Language;
 use unicode_properties::{EmojiStatus, GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};

@@ -1,4 +1,4 @@
-//! What a device is, as far as it says so.
+//! The platform that a device claims to be.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What a header says, once it is read.
+//! The certificate that a proxy's header conveys.
 
 use crate::Thumbprint;
 

@@ -1,4 +1,4 @@
-//! Whether a stream flows (SSF 1.0 section 8.1.2).
+//! The status of an event stream (SSF 1.0 section 8.1.2).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Refusals in ACME's words (RFC 8555 section 6.7), with our code for support.
+//! Refusals as ACME errors (RFC 8555 section 6.7), with our code for support.
 
 use super::request::JOSE;
 use axum::response::{IntoResponse, Response};

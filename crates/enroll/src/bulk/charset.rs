@@ -1,5 +1,5 @@
-//! What a list is written in: UTF-8, or what Excel in Japan saves without being asked. What cannot be told for sure is not
-//! guessed: a list that was read wrongly would put wrong names into certificates.
+//! Detects the character set of a list: UTF-8, or what Excel in Japan saves without being asked. What cannot be told
+//! for sure is not guessed: a list that was read wrongly would put wrong names into certificates.
 
 use encoding_rs::{EUC_JP, Encoding, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 

@@ -1,4 +1,4 @@
-//! What is said of a certificate that arrived.
+//! Records that a device has received its certificate.
 
 use super::{EnrollmentService, refusal};
 use tegata_core::{DeviceId, Refusal};

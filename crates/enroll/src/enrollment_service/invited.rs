@@ -1,4 +1,4 @@
-//! From an invitation to a first certificate.
+//! Issues a first certificate by an invitation.
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use crate::ticket::{TicketPurpose, TicketRight};

@@ -1,4 +1,4 @@
-//! From a kitting code to the first certificates of many devices, one after the other.
+//! Issues the first certificates of many devices, one after the other, by a kitting code.
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use tegata_ca::ParsedRequest;

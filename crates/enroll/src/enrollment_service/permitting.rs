@@ -1,4 +1,4 @@
-//! What the rules of tenant and site say of a first certificate, and what was decided about it.
+//! Applies the enrollment policy of tenant and site to a request for a first certificate, and its approval.
 
 use super::{EnrollmentService, HandedOverCertificate, refusal};
 use crate::ticket::{TicketPurpose, TicketRight};

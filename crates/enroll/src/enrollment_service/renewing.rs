@@ -1,4 +1,4 @@
-//! From a working certificate to its successor.
+//! Renews a working certificate.
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
 use crate::japan_date::in_japan;

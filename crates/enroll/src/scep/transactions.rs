@@ -1,4 +1,4 @@
-//! What a message gets: the rights behind it, and the decision of the enrollment service.
+//! Decides what a SCEP message gets: which right it shows, and what the enrollment service makes of it.
 //!
 //! A transaction is for one key. The ledger remembers which, together with whose right it was, so that the same message
 //! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.

@@ -1,4 +1,4 @@
-//! What a listener shows of itself, which may be replaced while it serves.
+//! The certificate and key of a listener, which may be replaced while it serves.
 
 use super::{IdentityFiles, TlsError, provider};
 use arc_swap::ArcSwap;

@@ -1,4 +1,4 @@
-//! A provider's keys: found, kept, and asked for again.
+//! The keys of an identity provider: discovered, cached and refreshed.
 
 use super::{IdentityProvider, LONGEST};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What a provider's token says, and whether it says it to us, now.
+//! Checks the claims of an identity provider's token: issuer, audience, times and tenant.
 
 use super::{IdentityProvider, RecognizedPerson};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What a receiver may ask about its stream, and of it (SSF 1.0 section 8.1). Streams themselves are the operator's.
+//! The endpoints by which a receiver manages its stream (SSF 1.0 section 8.1). Streams themselves are the operator's.
 
 use super::client::ReceiverClient;
 use super::error::StreamError;

@@ -1,4 +1,4 @@
-//! Delivery to a receiver that asks (RFC 8936).
+//! Poll-based delivery (RFC 8936).
 //!
 //! An answer has what the receiver has not acknowledged, in the order of the feed; the same again until it does. What it
 //! acknowledges is durable before it is answered. Any number of its processes may ask any number of servers: one may

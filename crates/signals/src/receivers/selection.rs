@@ -1,4 +1,4 @@
-//! What a receiver that asks has not acknowledged, from its place on.
+//! Selects the events that a polling receiver has not acknowledged.
 
 use super::EventStream;
 use super::signing::{SignedEvent, of_notice, tokens_for};

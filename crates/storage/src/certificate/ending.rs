@@ -1,4 +1,4 @@
-//! From delivery to the planned end.
+//! The life of a certificate after its issuance: delivered, used, retired, or abandoned.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;

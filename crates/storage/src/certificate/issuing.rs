@@ -1,4 +1,4 @@
-//! Writing certificates down: the intention first, the signed bytes after.
+//! Records certificates: the intention before the key signs, the signed bytes after.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;

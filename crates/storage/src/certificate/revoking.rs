@@ -1,4 +1,4 @@
-//! Taking single certificates back, with what descends from them.
+//! Revokes single certificates, with those that were renewed from them.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;

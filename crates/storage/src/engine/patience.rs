@@ -1,4 +1,4 @@
-//! How long the ledger is waited for.
+//! How long servers and commands wait for the database.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Operations of one kind that wait together.
+//! Executes queued operations of one kind by one set of statements.
 
 use super::Operation;
 use crate::transaction::Transaction;

@@ -1,4 +1,4 @@
-//! What must not be, asked for in one statement each. A sound ledger answers with nothing.
+//! Queries for rows that must not exist. A sound ledger answers each with nothing.
 
 use super::Inspection;
 use crate::Result;

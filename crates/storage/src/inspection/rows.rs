@@ -1,4 +1,4 @@
-//! Rows as they are filed, a page at a time.
+//! Rows exactly as the database has them, read in pages.
 
 use super::Inspection;
 use crate::Result;

@@ -1,4 +1,4 @@
-//! The places of a kitting code: taken, given back, and free again when whoever took one is gone.
+//! The places of a kitting code: taken, given back, and free again when their taker is gone.
 
 use super::Kitting;
 use super::reading::{KittingRow, count, select};

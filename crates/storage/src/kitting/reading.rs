@@ -1,4 +1,4 @@
-//! Kitting codes as they are read.
+//! Reads kitting codes.
 
 use super::Kitting;
 use crate::engine::on_read;

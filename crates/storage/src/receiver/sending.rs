@@ -1,4 +1,4 @@
-//! To a receiver that is called: who calls it, and how that went.
+//! Push delivery: which server sends to a receiver, and how that went.
 
 use super::{ReceiverPosition, ReceiverRow, signed};
 use crate::engine::on_transaction;

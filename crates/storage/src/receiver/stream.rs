@@ -1,4 +1,4 @@
-//! A receiver's stream: whether it flows, and verifications.
+//! The status of a receiver's stream, and verification events.
 
 use super::{NOTICES, ReceiverPosition, ReceiverRow, signed};
 use crate::actor::Actor;

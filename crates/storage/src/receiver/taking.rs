@@ -1,4 +1,4 @@
-//! From a receiver that asks: what it has taken, and what it would not take.
+//! Poll delivery: what a receiver has acknowledged, and what it has refused.
 
 use super::{ReceiverPosition, signed};
 use crate::engine::on_transaction;

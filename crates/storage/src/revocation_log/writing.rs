@@ -1,4 +1,4 @@
-//! Writing the log: what a transaction has to say there, and when.
+//! Writes the log: which changes of a transaction go there, and when.
 
 use super::{
     BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, NamedCertificate, RevocationLog, VERSION,

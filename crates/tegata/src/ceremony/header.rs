@@ -1,4 +1,4 @@
-//! What the file of an act says whatever the act is.
+//! The part of a ceremony file that every act has.
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What an act brings into the world: all of it, or nothing.
+//! The files and keys that an act makes: all of them, or none.
 
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;

@@ -1,4 +1,4 @@
-//! Where an act takes place: its file, its inputs, the machine, and the transcript.
+//! One run of an act: its file, its inputs, the system context, and the transcript.
 
 use super::CeremonyOptions;
 use super::header::CeremonyHeader;

@@ -1,4 +1,4 @@
-//! What is said about an act while it goes on: to those present, and to a file that stays.
+//! The transcript of an act: to the terminal, and to a file that is kept.
 
 use crate::failure::{Failure, FailureContext};
 use crate::system_context::SystemContext;

@@ -1,4 +1,4 @@
-//! The published lists of revocations: theirs, current, and saying exactly what the ledger says.
+//! The published CRLs: signed by their CA, current, and with exactly the entries of the ledger.
 
 mod reading;
 

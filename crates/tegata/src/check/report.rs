@@ -1,4 +1,4 @@
-//! What was found, told to people and to programs.
+//! The report of the findings, for people and as JSON.
 
 use super::code::{FindingCode, Severity};
 use crate::failure::Failure;

@@ -1,4 +1,5 @@
-//! What must not be between rows: orphans, duplicates, gaps, and the living that should be dead.
+//! Relations between rows that must not exist: orphans, duplicates, gaps, and certificates in use that should have
+//! ended.
 
 use super::code::FindingCode;
 use super::{CheckContext, PAGE};

@@ -1,4 +1,4 @@
-//! `tegata key …`: keys that are in other hands.
+//! `tegata key …`: blocks compromised keys.
 
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::{OutputFormat, nothing_found};

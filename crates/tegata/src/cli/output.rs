@@ -1,4 +1,4 @@
-//! How a command answers.
+//! The output of commands: text or JSON.
 
 use crate::failure::Failure;
 use clap::Args;

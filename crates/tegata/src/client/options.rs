@@ -1,4 +1,4 @@
-//! What `tegata enroll` and `tegata renew` are told.
+//! The options of `tegata enroll` and `tegata renew`.
 
 use super::token::CompanionOptions;
 use crate::cli::output::OutputFormat;

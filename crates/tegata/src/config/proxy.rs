@@ -1,4 +1,4 @@
-//! `[device.proxy]`: whose word is taken about the certificates of devices.
+//! `[device.proxy]`: which proxies are believed about the certificates of devices.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer};

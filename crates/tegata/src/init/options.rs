@@ -1,4 +1,4 @@
-//! What `tegata init` is told.
+//! The options of `tegata init`.
 
 use crate::cli::output::OutputFormat;
 use clap::Args;

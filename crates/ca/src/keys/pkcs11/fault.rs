@@ -1,4 +1,4 @@
-//! What goes wrong with a token.
+//! Errors of PKCS#11 tokens, and which of them a new session may cure.
 
 use crate::keys::CaKeyError;
 use cryptoki::error::{Error, RvError};

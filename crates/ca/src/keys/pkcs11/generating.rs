@@ -1,4 +1,4 @@
-//! Making a key on a token.
+//! Generates a key on a token.
 
 use super::fault::Pkcs11Fault;
 use super::{KeyName, Pkcs11Token, TokenKey, encoding, no_key};

@@ -1,4 +1,4 @@
-//! Reading a list without holding a tree of it: a list of a million entries costs its serials.
+//! Reads a CRL without building a tree of it: a list of a million entries costs its serials.
 
 use tegata_storage::StoredCrl;
 use x509_parser::certificate::X509Certificate;

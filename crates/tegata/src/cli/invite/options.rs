@@ -1,4 +1,4 @@
-//! What `tegata invite` is told.
+//! The options of `tegata invite`.
 
 use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
 use crate::cli::output::OutputFormat;

@@ -1,4 +1,4 @@
-//! What the public address says: lists and OCSP, asked and read as a verifier would.
+//! Asks CRL and OCSP at the public address, and reads them as a verifier would.
 
 use crate::plain_http;
 use crate::server::metrics::status_of_answer;

@@ -1,4 +1,4 @@
-//! What verifies this installation's own listeners.
+//! The trust anchors by which the canary verifies this installation's listeners.
 
 use crate::client;
 use crate::config::Config;

@@ -1,4 +1,5 @@
-//! HTTP of what is signed: conditional requests (RFC 9110 section 13) and the headers that caches go by (RFC 9111).
+//! Responses with signed documents: conditional requests (RFC 9110 section 13) and the headers that caches go by (RFC
+//! 9111).
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
