@@ -164,7 +164,7 @@ impl IssuingCa {
         attributes::wanted(self.profile(role))
     }
 
-    /// Issues a certificate. `witness` hears of every step once it is done.
+    /// Issues a certificate. `witness` is called after every step.
     ///
     /// # Errors
     /// [`IssueError`]; whatever it is, no signed certificate has left this function.

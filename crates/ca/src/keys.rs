@@ -86,7 +86,7 @@ pub enum CaKeyError {
     Module {
         /// The path of the PKCS#11 library.
         path: PathBuf,
-        /// What the loader or the library said.
+        /// The error of the loader or of the library.
         reason: String,
     },
     /// No token of this label, or several.

@@ -45,7 +45,7 @@ pub enum OcspStatus {
     Unknown,
 }
 
-/// An answer without a signature: nothing was said about any certificate (RFC 6960 section 4.2.1).
+/// An unsigned response, which states nothing about any certificate (RFC 6960 section 4.2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum OcspError {

@@ -50,7 +50,7 @@ pub enum UnlockSecretError {
     Io {
         /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         error: io::Error,
     },
 }

@@ -78,7 +78,7 @@ macro_rules! text_form {
             /// All values, in the order of life.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The word in the ledger and in JSON.
+            /// Its name in the ledger and in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }

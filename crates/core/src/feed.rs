@@ -73,14 +73,14 @@ pub enum Change {
         thumbprint: Thumbprint,
         /// Why it is refused.
         reason: Denial,
-        /// Its last second of validity: afterwards nobody need remember.
+        /// Its last second of validity: afterwards the denial can be forgotten.
         until: Timestamp,
     },
     /// One access token is refused.
     TokenDenied {
         /// The `jti` of the refused access token.
         jti: String,
-        /// Its expiry: afterwards nobody need remember.
+        /// Its expiry: afterwards the denial can be forgotten.
         until: Timestamp,
     },
     /// All devices of the tenant are refused, with their certificates, tokens and connections. Its gates are not.
@@ -108,11 +108,11 @@ pub struct TokensBefore {
     pub of: TokenHolder,
     /// Tokens that were issued before this moment are refused.
     pub issued_before: Timestamp,
-    /// When the last of them has expired: afterwards nobody need remember.
+    /// When the last of them has expired: afterwards the denial can be forgotten.
     pub until: Timestamp,
 }
 
-/// Whose tokens are meant.
+/// The holder whose tokens are denied.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenHolder {
@@ -168,7 +168,7 @@ pub enum FeedMessage {
     Heartbeat {
         /// The number of the last event that was sent.
         seq: u64,
-        /// When this was said.
+        /// When it was sent.
         at: Timestamp,
     },
 }

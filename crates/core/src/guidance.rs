@@ -1,4 +1,4 @@
-//! Whom staff call and where they go on: what an operator says of a tenant or a site for its pages.
+//! Guidance on pages, by tenant and site: whom staff call, and where they go on.
 
 use crate::name::Name;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct ProductLink {
     url: String,
 }
 
-/// What pages say to the staff of a site beyond what they say to everybody.
+/// The guidance on pages for the staff of a site beyond what they say to everybody.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Guidance {
     /// Whom a person at a device may call.
@@ -106,7 +106,7 @@ impl ProductLink {
 }
 
 impl Guidance {
-    /// What is said here, and where nothing is, what `wider` says.
+    /// This guidance, completed by `wider` where it is silent.
     #[must_use]
     pub fn or(self, wider: Self) -> Self {
         Self { contact: self.contact.or(wider.contact), product: self.product.or(wider.product) }

@@ -165,7 +165,7 @@ pub fn position_of<T>(
 }
 
 impl NotAName {
-    /// In words, with the character that is meant.
+    /// A sentence for people that names the character.
     pub fn text(self, language: Language) -> String {
         match (self, language) {
             (Self::Empty, Language::Ja) => "名前が空です".into(),

@@ -39,7 +39,7 @@ impl EventType {
     pub const CHANGES: [Self; 3] =
         [Self::SessionRevoked, Self::CredentialChange, Self::DeviceComplianceChange];
 
-    /// Its name among the claims.
+    /// The URI by which the `events` claim names it.
     pub const fn uri(self) -> &'static str {
         match self {
             Self::SessionRevoked => "https://schemas.openid.net/secevent/caep/event-type/session-revoked",

@@ -32,7 +32,7 @@ pub const DECOYS: u32 = LENGTH / 8;
 /// Places in a list.
 pub const PLACES: u32 = LENGTH - DECOYS;
 
-/// What a list says of an entry (section 7.1 of the draft).
+/// The status of an entry (section 7.1 of the draft).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum TokenStatus {
     /// To be accepted. What has not been given out says so, too.
@@ -45,7 +45,7 @@ pub enum TokenStatus {
 }
 
 impl TokenStatus {
-    /// What is said of a certificate in this state, held by a device that counts as in that one.
+    /// The status of a certificate in this state, held by a device that counts as in that one.
     pub const fn of(certificate: CertificateState, device: DeviceState) -> Self {
         match (certificate, device) {
             (CertificateState::Retired | CertificateState::Revoked, _)

@@ -1,12 +1,12 @@
-//! Why somebody stopped a device or a certificate, as far as they said so. Lists for machines have RFC 5280's reasons; this is
-//! what people are told.
+//! Why a device or a certificate was stopped, as an operator gave it. CRLs have the reasons of RFC 5280; this is
+//! what pages show to people.
 
 use crate::certificate::RevocationReason;
 use crate::language::Language;
 
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident $word:literal $ja:literal $en:literal;)*) => {
-        /// What was said when a device or a certificate was stopped for ever.
+        /// The cause that was recorded when a device or a certificate was revoked.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum StopCause { $($(#[$doc])* $name),* }
 
@@ -14,7 +14,7 @@ macro_rules! causes {
             /// All causes, in the order in which they are offered.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The word in the ledger.
+            /// Its name in the ledger.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }
@@ -42,13 +42,13 @@ causes! {
     CessationOfOperation "cessation_of_operation" "使われなくなった端末として停止されました。" "It was stopped because it is no longer used.";
 }
 
-/// What is said where nobody gave a reason.
+/// The text where nobody gave a reason.
 pub const fn stopped_by_administrator(language: Language) -> &'static str {
     language.pick("管理者により停止されました。", "An administrator stopped it.")
 }
 
 impl StopCause {
-    /// From the word in the ledger.
+    /// Reads its name in the ledger.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|cause| cause.as_str() == word)
     }

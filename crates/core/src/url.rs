@@ -1,6 +1,6 @@
 //! Addresses of HTTP servers in the one form in which they are written and compared.
 //!
-//! Browsers, certificates and other servers leave out what goes without saying (RFC 6454 section 6.1): the default port
+//! Browsers, certificates and other servers leave out the default port (RFC 6454 section 6.1): the default port
 //! and capital letters of the host. An address that was written otherwise would never equal theirs, so everything is
 //! brought to that form when it is read, or refused.
 
@@ -83,7 +83,7 @@ pub enum UrlError {
 }
 
 impl Scheme {
-    /// The port that goes without saying.
+    /// The default port of the scheme.
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
@@ -148,7 +148,7 @@ impl HttpOrigin {
         self.port
     }
 
-    /// `:PORT`, or nothing where it goes without saying.
+    /// `:PORT`, or nothing for the default port.
     pub fn port_suffix(&self) -> String {
         if self.port == self.scheme.default_port() { String::new() } else { format!(":{}", self.port) }
     }

@@ -19,7 +19,7 @@ struct DevicePage {
     language: Language,
     device: Option<DeviceView>,
     problem: Option<ProblemView>,
-    /// What a gate in front of a product said, which is none of the certificate's doing.
+    /// The refusal of a gate in front of a product, whose cause is not the certificate.
     told: Option<ElsewhereRefusal>,
     contact: Option<Contact>,
 }

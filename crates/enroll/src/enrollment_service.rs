@@ -45,7 +45,7 @@ pub struct EnrollmentService {
     pub(crate) opening: BindingSecretOpening,
     /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
-    /// Whom somebody calls of whom nothing nearer is known.
+    /// The contact that is shown where neither site nor tenant has one.
     pub(crate) contact: Option<Contact>,
     guesses: Arc<CodeGuesses>,
     wrong_links: Arc<CodeGuesses>,
@@ -115,7 +115,7 @@ impl EnrollmentService {
         Ok(self.authorities.for_tenant(tenant)?.common_name(role, device, site, label))
     }
 
-    /// What the staff of a site are told. A ledger that does not answer costs what it would have said, and nothing else.
+    /// The guidance for the staff of a site. A failing ledger costs the guidance, and nothing else.
     pub(crate) async fn guidance(&self, site: &SiteId) -> Guidance {
         let told = self.context.ledger.guidance_of(site).await.unwrap_or_else(|error| {
             tracing::error!(%error, "whom the staff of a site call cannot be read");

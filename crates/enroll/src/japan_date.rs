@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 /// Calendar days are those of Japan, where the readers are.
 const JAPAN: Duration = Duration::from_hours(9);
 
-/// In words: `2026年11月22日`, `2026-11-22`.
+/// For people: `2026年11月22日`, `2026-11-22`.
 pub(crate) fn day(at: Timestamp, language: Language) -> String {
     let date = in_japan(at);
     let (year, month, day) = (date.year(), u8::from(date.month()), date.day());

@@ -19,7 +19,7 @@ pub(crate) struct RefusalExplanation {
     /// What support types to find the device.
     pub(crate) number: Option<String>,
     pub(crate) facts: Vec<CertificateFact>,
-    /// What was said when it was stopped for ever.
+    /// The cause that was recorded when it was revoked.
     pub(crate) cause: Option<StopCause>,
     /// Whom a person at the device may call.
     pub(crate) contact: Option<Contact>,

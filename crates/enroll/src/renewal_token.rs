@@ -16,7 +16,7 @@ pub trait RenewalTokens: Send + Sync {
     ) -> RenewalTokenFuture<'a>;
 }
 
-/// What a [`RenewalTokens`] will say.
+/// The answer of a [`RenewalTokens`].
 pub type RenewalTokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send + 'a>>;
 
 /// What a token is wanted for, in the words of the token endpoint.

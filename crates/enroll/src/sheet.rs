@@ -5,7 +5,7 @@ use crate::qr::qr_svg;
 use askama::Template;
 use tegata_core::{Contact, Language, Timestamp};
 
-/// What one sheet says. It is a secret, as the link is.
+/// The content of one sheet. It is a secret, as the link is.
 #[derive(Clone, Copy, Debug)]
 pub struct InvitationSheet<'a> {
     /// The display name of the store.

@@ -6,7 +6,7 @@ use http::header::USER_AGENT;
 use tegata_core::Platform;
 use tegata_storage::CertificateHolder;
 
-/// What a device says it is, for the list.
+/// The platform that a device claims to be, for the list.
 pub(crate) fn note_platform(
     service: &EnrollmentService,
     facts: &CertificateHolder,

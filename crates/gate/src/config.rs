@@ -28,7 +28,7 @@ pub enum ConfigError {
          enroll`, or do without assertions (--no-assertion)"
     )]
     Assertion(PathBuf, &'static str),
-    /// The folder for what was heard is not there.
+    /// The folder for the copy of the feed does not exist.
     #[error("{0} is not a folder")]
     State(PathBuf),
     /// Certificates, keys or trust anchors cannot be used.
@@ -36,7 +36,7 @@ pub enum ConfigError {
     Tls(#[from] TlsError),
 }
 
-/// Everything a gate must be told.
+/// The configuration of a gate.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
     /// Issuer, audience and tolerances.
@@ -48,7 +48,7 @@ pub struct GateConfig {
     /// The folder with the gate's own `key.pem` and `chain.pem`, read again at every connection, so
     /// that a renewal needs no restart.
     pub identity: PathBuf,
-    /// Where to keep what was heard, so that a restarted gate can serve while the platform is away. An
+    /// Where to keep a copy of the feed, so that a restarted gate can serve while the platform is away. An
     /// existing folder that only the gate may write: what lies there is checked against the keys that
     /// lie beside it.
     pub state: Option<PathBuf>,

@@ -157,7 +157,7 @@ impl Gate {
         signer.as_ref()?.sign(self.audience(), verified, asked, self.now(), &*self.0.entropy)
     }
 
-    /// What the gate's clock says.
+    /// The time by the gate's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.0.time.moment().now
     }

@@ -2,7 +2,7 @@
 //! request.
 //!
 //! A [`Gate`] follows the platform's feed of status changes and decides about requests from memory. It
-//! outlives the platform up to a declared staleness (ten seconds unless told otherwise) and then refuses
+//! outlives the platform up to a declared staleness (ten seconds by default) and then refuses
 //! everybody: it fails closed.
 //!
 //! ```ignore

@@ -55,7 +55,7 @@ pub enum ProxyFront {
     Proxy(HeaderSource),
 }
 
-/// What nobody may exceed.
+/// The limits of the proxy, for clients and product.
 #[derive(Clone, Copy, Debug)]
 pub struct ProxyLimits {
     /// Of clients. There may be as many `WebSockets` as connections.

@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 pub struct Listener<S> {
     /// The socket that accepts connections.
     pub tcp: TcpListener,
-    /// How it is spoken with.
+    /// The protocol that clients speak to it.
     pub transport: Transport,
     /// Answers the connections that are accepted.
     pub service: S,
@@ -31,7 +31,7 @@ pub struct Listener<S> {
     pub open: Arc<AtomicUsize>,
 }
 
-/// How a port is spoken with.
+/// The protocol of a listener.
 pub enum Transport {
     /// HTTP/1.1 without TLS, for probes and public documents.
     Plain,
@@ -133,7 +133,7 @@ impl<S: ConnectionService> Listener<S> {
     }
 }
 
-/// Where connections come in.
+/// The socket that accepts connections.
 struct ListenerEntrance<'a> {
     tcp: &'a TcpListener,
     admission: &'a Arc<Admission>,
@@ -142,7 +142,7 @@ struct ListenerEntrance<'a> {
 }
 
 impl ListenerEntrance<'_> {
-    /// May be dropped at any time: nobody is lost.
+    /// Cancel-safe: no connection is lost when this is dropped.
     async fn next(&mut self) -> (TcpStream, SocketAddr, AdmittedConnection, Eviction) {
         loop {
             self.admission.has_room().await;

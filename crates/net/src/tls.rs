@@ -21,7 +21,7 @@ mod identity;
 pub use files::{IdentityFiles, TlsError, read_identity, read_pem_identity, trust_from_pem_file};
 pub use identity::ServerIdentity;
 
-/// The versions of TLS that are spoken.
+/// The versions of TLS that are offered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum TlsVersions {
     /// TLS 1.3 and nothing older.
@@ -40,7 +40,7 @@ pub const HTTP1_ALONE: &[&[u8]] = &[b"http/1.1"];
 /// The configuration of a listener, for the protocols that ALPN offers.
 ///
 /// # Errors
-/// When the versions cannot be spoken.
+/// When the crypto provider lacks the versions.
 pub fn server_config(
     identity: &Arc<ServerIdentity>,
     versions: TlsVersions,

@@ -50,7 +50,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct EventReceiver {
     /// Its name, the same for ever: its place in the feed is found by it. It is also the name of its stream.
     pub id: String,
-    /// What the `aud` of its tokens says.
+    /// The `aud` of its tokens.
     pub audience: String,
     /// Whose events it hears; without one, everybody's.
     pub tenant: Option<TenantId>,

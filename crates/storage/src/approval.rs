@@ -78,7 +78,7 @@ pub struct Approval {
 }
 
 impl ApprovalState {
-    /// The word in the ledger.
+    /// Its name in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",

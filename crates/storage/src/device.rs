@@ -161,7 +161,7 @@ impl Ledger {
         }))
     }
 
-    /// What was said of why a device was stopped, or one of its certificates; the device's own end covers both.
+    /// The recorded cause why a device or one of its certificates was stopped; the device's own covers both.
     pub async fn stop_cause(&self, thumbprint: &Thumbprint) -> Result<Option<StopCause>> {
         let row: Option<(Option<String>,)> = on_read!(self, connection => {
             sqlx::query_as(

@@ -1,4 +1,4 @@
-//! What pages say to the staff of a tenant or a site: whom to call, and where to go on.
+//! The guidance on pages for the staff of a tenant or a site: whom to call, and where to go on.
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
@@ -52,7 +52,7 @@ impl Ledger {
         Ok(read((contact, product))?.or(read((wider_contact, wider_product))?))
     }
 
-    /// What is said at exactly this place.
+    /// The guidance of exactly this place.
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such place.

@@ -1,4 +1,4 @@
-//! What the audit log says about one thing.
+//! The entries of the audit log about one subject.
 
 use crate::audit::{AuditEntry, AuditRow};
 use crate::engine::on_read;

@@ -79,7 +79,7 @@ impl StoredIssuer {
 }
 
 impl IssuerKind {
-    /// The word in JSON.
+    /// Its name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",
@@ -108,7 +108,7 @@ impl IssuerKind {
 }
 
 impl IssuerState {
-    /// The word in the ledger and in JSON.
+    /// Its name in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",

@@ -28,7 +28,7 @@ pub enum LossReports {
 }
 
 impl LossReports {
-    /// The word in the ledger and in JSON.
+    /// Its name in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::On => "on",
@@ -57,7 +57,7 @@ pub struct SiteDevice {
     pub label: String,
     /// Its tenant's state included.
     pub state: DeviceState,
-    /// What it last said it is.
+    /// The platform that it last claimed to be.
     pub platform: Option<Platform>,
     /// When it was last used. Pages show the day alone: the hour would tell about people.
     pub seen_at: Option<Timestamp>,

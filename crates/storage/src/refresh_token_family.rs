@@ -62,7 +62,7 @@ pub enum FamilyEnd {
 }
 
 impl FamilyEnd {
-    /// The word in the ledger.
+    /// Its name in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",

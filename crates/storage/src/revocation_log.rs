@@ -47,7 +47,7 @@ pub enum LogError {
     Medium {
         /// The path of the log.
         file: String,
-        /// What the system said.
+        /// The error of the operating system.
         error: String,
     },
     /// The medium failed when it had taken a part, and does not give it back.
@@ -58,7 +58,7 @@ pub enum LogError {
     InPart {
         /// The path of the log.
         file: String,
-        /// What the system said.
+        /// The error of the operating system.
         error: String,
     },
     /// There is none where one should be.

@@ -1,4 +1,4 @@
-//! What token status lists are made of: each certificate's place, and what is to be said of it.
+//! What token status lists are made of: each certificate's place and its status.
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
@@ -19,12 +19,12 @@ pub struct StatusHead {
     pub secret: Option<[u8; 32]>,
 }
 
-/// What is to be said of the tokens at a place.
+/// The status of the tokens at one place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct StatusPlace {
     /// The place, counted through the installation.
     pub place: u64,
-    /// What is to be said.
+    /// The status that lists show.
     pub status: TokenStatus,
 }
 

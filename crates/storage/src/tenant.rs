@@ -55,7 +55,7 @@ pub enum TenantIssuers {
 }
 
 impl TenantIssuers {
-    /// The word in the ledger and in JSON.
+    /// Its name in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pool => "pool",

@@ -54,7 +54,7 @@ struct WaitingForApproval {
     retry_after: u64,
 }
 
-/// What a kitting code says beside the certificate.
+/// What the server sends beside the certificate for a kitting code.
 #[derive(Serialize, Deserialize)]
 struct KittedCertificate {
     number: u32,
@@ -248,7 +248,7 @@ pub async fn post(client: &HttpsClient, url: String, body: serde_json::Value) ->
     attempt(client, &url, &body).await?.map_err(|refusal| refusal.0)
 }
 
-/// What a server said no with, and its code.
+/// The refusal of a server as a failure, and its code.
 struct RefusedRequest(Failure, Option<String>);
 
 impl RefusedRequest {
@@ -341,7 +341,7 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&fresh, file).doing("cannot put the certificate in place")
 }
 
-/// What there is to say beside the certificate.
+/// What is printed beside the certificate.
 struct EnrollmentNotice {
     kitted: Option<KittedCertificate>,
     token: Option<token::TokenNotice>,

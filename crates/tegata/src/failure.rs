@@ -52,7 +52,7 @@ impl<T> CommittedExt<T> for Result<T, LedgerError> {
     }
 }
 
-/// Says what was being done when it went wrong.
+/// Adds to an error what was being done.
 pub trait FailureContext<T> {
     /// Puts `what` before the error, as in `"cannot read the ledger: …"`.
     fn doing(self, what: impl Display) -> Result<T, Failure>;

@@ -1,4 +1,4 @@
-//! What a command says: facts on standard output, the rest on standard error.
+//! The output of commands: facts on standard output, the rest on standard error.
 //!
 //! A reader may go away, as `head` does. What was left to say is then dropped, and the command does its work to the end
 //! with the exit code of that work: `println!` would panic, and a default SIGPIPE would kill a command between what it

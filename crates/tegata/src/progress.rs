@@ -11,7 +11,7 @@ const QUIET: Duration = Duration::from_secs(5);
 /// What a bar looks like.
 const STYLE: &str = "{msg} [{bar:40}] {pos}/{len}, {eta} to go";
 
-/// Says how far it is. The bar is gone when this is dropped.
+/// Shows the progress. The bar disappears when this is dropped.
 pub struct Progress {
     how: ProgressOutput,
 }

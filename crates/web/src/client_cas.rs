@@ -34,7 +34,7 @@ pub enum UnfitLists {
     /// Neither PEM nor DER of a list of all certificates of a CA.
     #[error("it is not a revocation list: {0}")]
     Unreadable(String),
-    /// Signed by nobody who is trusted here.
+    /// No trusted CA signed it.
     #[error("a list is signed by none of the CAs")]
     Foreign,
     /// Its CA may sign certificates and no lists (RFC 5280 sections 4.2.1.3 and 6.3.3).

@@ -7,7 +7,7 @@ use http::{HeaderMap, Uri};
 use std::convert::Infallible;
 use tegata_core::Language;
 
-/// `?lang=` when it names a language we speak, else the best of `Accept-Language`, else Japanese.
+/// `?lang=` when it names a supported language, else the best of `Accept-Language`, else Japanese.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReaderLanguage(pub Language);
 
@@ -32,7 +32,7 @@ fn named(uri: &Uri) -> Option<Language> {
     pairs.find(|(key, _)| *key == "lang").and_then(|(_, value)| Language::parse(value))
 }
 
-/// The first language of the greatest weight (RFC 9110 section 12.5.4) among those we speak.
+/// The first language of the greatest weight (RFC 9110 section 12.5.4) among the supported ones.
 fn best(header: &str) -> Option<Language> {
     let ranges = header.split(',').filter_map(weighed);
     let spoken = ranges.filter_map(|(tag, weight)| Some((Language::parse(tag)?, weight)));

@@ -8,7 +8,7 @@
 //! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
 //! | what connections are asked for, and when they end | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
-//! | how a refusal is told | [`problem`] |
+//! | how a refusal is answered | [`problem`] |
 //! | how a body is read | [`body`], [`json`] |
 //! | how a page is shown | [`page`], [`assets`], [`language`] |
 

@@ -22,7 +22,7 @@ use tegata_net::{
 };
 use tokio::net::TcpListener;
 
-/// How a port is spoken with. What is swapped in holds for connections made afterwards.
+/// The protocol of a listener. What is swapped in holds for connections made afterwards.
 #[derive(Clone)]
 pub enum ListenerKind {
     /// HTTP without TLS, for probes and public documents.

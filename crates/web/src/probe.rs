@@ -9,7 +9,7 @@ use tegata_core::url::Scheme;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProbeHosts {
     suffix: String,
-    /// `:PORT`, or nothing where it goes without saying: browsers write addresses so.
+    /// `:PORT`, or nothing for the default port: browsers write addresses so.
     port: String,
 }
 

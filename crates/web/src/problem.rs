@@ -1,4 +1,4 @@
-//! How a refusal is told: to programs as `application/problem+json` (RFC 9457), to people as a page.
+//! Responses with a refusal: to programs as `application/problem+json` (RFC 9457), to people as a page.
 //!
 //! Handlers return [`WebResult`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
 //! extensions, and the [`Site`](crate::Site), which knows the request, writes it in the reader's language and form.

@@ -23,7 +23,7 @@ use tegata_core::{Clock, Refusal, Thumbprint, Timestamp, header_name};
 use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The proxies that are believed, and how they speak.
+/// The trusted proxies, and the header in which they send the certificate.
 pub struct TrustedProxies {
     source: HeaderSource,
     pins: Vec<PinnedProxy>,
@@ -34,7 +34,7 @@ pub struct TrustedProxies {
 /// Why proxies cannot be trusted as configured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum ProxyConfigError {
-    /// Nobody could be told from anybody else.
+    /// Without an address or a certificate no proxy could be recognized.
     #[error("neither addresses nor a certificate say which proxy is trusted")]
     Anybody,
     /// One of the certificates cannot be read.

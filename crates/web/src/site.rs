@@ -34,9 +34,9 @@ pub struct ListenerRules {
     pub hsts: bool,
     /// Where somebody who was refused reads what their device's certificate has to do with it.
     pub why: Option<String>,
-    /// How a refusal is told to a protocol that has a form of its own, by the path that was asked for.
+    /// Renders a refusal in the form of the path's protocol, such as ACME; `None` for the common form.
     pub protocol_problem: Option<fn(&str, &Problem) -> Option<Response>>,
-    /// Whom somebody calls of whom nothing nearer is known.
+    /// The contact that is shown where neither site nor tenant has one.
     pub contact: Option<Contact>,
 }
 

@@ -44,7 +44,7 @@ pub enum TrustVerdict {
 #[derive(Debug)]
 pub struct TrustedIssuers {
     issuers: Vec<TrustedIssuer>,
-    /// Names that are told beside those of the issuers.
+    /// Names that are sent as hints beside those of the issuers.
     more_hints: Vec<DistinguishedName>,
     /// Leaves that were found to be signed, and the place of their issuer.
     verified: VerifiedCache<usize>,
@@ -68,7 +68,7 @@ pub enum UnfitIssuer {
     /// The extended key usage rules client authentication out.
     #[error("a CA certificate is not for client authentication")]
     NotForClients,
-    /// No root of ours signed it.
+    /// None of the installation's roots signed it.
     #[error("an issuing CA certificate is not signed by a root of this installation")]
     NotOfThisRoot,
 }

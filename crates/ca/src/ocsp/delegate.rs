@@ -14,7 +14,8 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 
 use super::response::{ResponseSigner, responder_id};
 
-/// How long a responder may speak. Nobody can take its certificate back (id-pkix-ocsp-nocheck), so it ends soon.
+/// How long a responder's certificate is valid. Nobody can take its certificate back (id-pkix-ocsp-nocheck), so it ends
+/// soon.
 const LIFE: Duration = Duration::from_hours(14 * 24);
 
 /// A responder's certificate before the CA has signed it, with the key that was made for it.

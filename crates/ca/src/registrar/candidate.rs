@@ -11,8 +11,8 @@ use std::time::Duration;
 use tegata_core::{Serial, Timestamp};
 use x509_parser::extensions::{ParsedExtension, X509Extension};
 
-/// How long a registrar may speak. What was written to it can be read as long as somebody has its key, so it is not kept
-/// long.
+/// How long a registrar's certificate is valid. What was written to it can be read as long as somebody has its key, so
+/// it is not kept long.
 const LIFE: Duration = Duration::from_hours(60 * 24);
 
 /// A registrar's certificate before the CA has signed it.

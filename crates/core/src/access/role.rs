@@ -12,7 +12,7 @@ macro_rules! roles {
             /// All of them, those of a tenant first.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The word in the ledger, on the command line and in JSON.
+            /// Its name in the ledger, on the command line and in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }
@@ -38,7 +38,7 @@ roles! {
 }
 
 impl PersonRole {
-    /// From its word.
+    /// Reads the name that `as_str` writes.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|role| role.as_str() == word)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for PersonRole {
     }
 }
 
-/// The roles of one person, each once. Written as their words with spaces between.
+/// The roles of one person, each once. Written as their names with spaces between.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Roles(Vec<PersonRole>);
 
@@ -89,7 +89,8 @@ impl Roles {
         Self(roles)
     }
 
-    /// From their words; `None` where one is unknown or there is none: somebody without a role is nobody.
+    /// Reads names separated by spaces; `None` where one is unknown or there is none: a person without a role may do
+    /// nothing.
     pub fn parse(words: &str) -> Option<Self> {
         let roles = words.split_whitespace().map(PersonRole::parse).collect::<Option<Vec<_>>>()?;
         (!roles.is_empty()).then(|| Self::new(roles))

@@ -13,7 +13,7 @@ macro_rules! acts {
             /// All of them, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// The word in documents and in JSON.
+            /// Its name in documents and in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }

@@ -23,7 +23,7 @@ pub struct OpeningHours {
     pub windows: Vec<WeeklyWindow>,
 }
 
-/// A clock that is ahead of UTC by a fixed number of minutes, all year round; Japan's unless said otherwise. Written as
+/// A clock that is ahead of UTC by a fixed number of minutes, all year round; Japan's by default. Written as
 /// `+09:00`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FixedOffset(i16);

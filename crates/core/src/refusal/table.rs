@@ -498,7 +498,7 @@ refusals! {
     }
 
     // L: Status lists.
-    /// What a status list said at an earlier time.
+    /// A status list as it was at an earlier time.
     NoHistory "L-01" 501 {
         ja: "過去の状態はお答えできません", "time を付けずに、いまの一覧をお求めください。";
         en: "Lists of the past are not kept", "Ask for the present list, without time.";

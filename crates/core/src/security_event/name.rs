@@ -2,10 +2,10 @@
 
 use super::EventType;
 
-/// What one token tells of.
+/// What one security event token reports.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum EventName {
-    /// An event of the feed, in one of the words that say it.
+    /// An event of the feed, in one of the event types that report it.
     Change {
         /// Its number in the feed.
         seq: u64,
@@ -27,7 +27,7 @@ pub enum EventName {
 }
 
 impl EventName {
-    /// The name of the token that tells this receiver.
+    /// The `jti` of the token for this receiver.
     pub fn jti(&self, receiver: &str) -> String {
         match self {
             Self::Change { seq, kind } => format!("{seq}.{}.{receiver}", kind.word()),
@@ -38,7 +38,7 @@ impl EventName {
         }
     }
 
-    /// What a token of this receiver tells of. Nothing for whatever was never the name of one.
+    /// Reads a `jti` that was given to this receiver; `None` for any other text.
     pub fn parse(jti: &str, receiver: &str) -> Option<Self> {
         let mut parts = jti.splitn(3, '.');
         let (number, kind) = (parts.next()?, EventType::parse(parts.next()?)?);

@@ -32,7 +32,7 @@ pub(super) enum AcmeSigner {
 }
 
 impl SignedAcmeRequest {
-    /// What is said, as one JSON object. Members that are not known say nothing (RFC 8555 section 7.1).
+    /// The payload as a JSON object. Members that are not known say nothing (RFC 8555 section 7.1).
     pub(super) fn json<T: DeserializeOwned>(&self) -> AcmeResult<T> {
         serde_json::from_slice(&self.payload)
             .map_err(|_| AcmeError::malformed("the payload is not what belongs here"))

@@ -43,7 +43,7 @@ pub(super) fn routes(bulk: BulkInvitations) -> Router {
         .with_state(bulk)
 }
 
-/// Who asks, in the query: a name is no secret.
+/// The `client_id` in the query: it is no secret.
 #[derive(Deserialize)]
 struct ListQuery {
     client_id: Option<String>,

@@ -84,7 +84,7 @@ struct PollState<'a> {
     most: usize,
 }
 
-/// What the request says of earlier tokens.
+/// The acknowledgments and errors of the request.
 struct PollReport {
     done: HashSet<EventName>,
     later: HashSet<EventName>,

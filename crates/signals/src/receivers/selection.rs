@@ -22,7 +22,7 @@ pub(super) struct CollectedEvents {
     pub(super) place: ReceiverPosition,
 }
 
-/// What is wanted of it.
+/// Which events a request asks for.
 pub(super) struct EventSelection<'a> {
     pub(super) most: usize,
     /// Acknowledged, of old and by this request.

@@ -95,7 +95,7 @@ pub struct AcmeOrder {
 }
 
 impl AcmeIdentifier {
-    /// The word of the protocol and the ledger.
+    /// Its name in the protocol and in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dns => "dns",
@@ -110,7 +110,7 @@ impl AcmeIdentifier {
 }
 
 impl AcmeState {
-    /// The word of the protocol and the ledger.
+    /// Its name in the protocol and in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -128,7 +128,7 @@ impl AcmeState {
 }
 
 impl AuthorizationState {
-    /// The word of the protocol and the ledger.
+    /// Its name in the protocol and in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",

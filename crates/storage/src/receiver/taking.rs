@@ -11,7 +11,7 @@ use tegata_core::security_event::{EventName, EventType};
 /// what comes later.
 const OUT_OF_TURN: i64 = 1000;
 
-/// What a receiver said when it asked. It is durable when the operation is.
+/// The acknowledgments of a receiver's poll. It is durable when the operation is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PollAcknowledgment {
     /// The receiver that acknowledges.

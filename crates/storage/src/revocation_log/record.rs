@@ -1,4 +1,4 @@
-//! What a line of the log says, and how the lines are chained.
+//! The content of a line of the log, and how the lines are chained.
 
 use crate::LedgerError;
 use crate::hash_chain::next_hash;

@@ -1,4 +1,5 @@
-//! What the audit log says about one thing, as sentences for people. Routine is folded: hundreds of tokens are one line.
+//! The entries of the audit log about one subject, as sentences for people. Routine is folded: hundreds of tokens are
+//! one line.
 
 use serde_json::Value;
 use tegata_core::Timestamp;

@@ -27,7 +27,7 @@ pub const TEMPLATE: &str = r#"
 pub struct ReceiverConfig {
     /// Its name, for ever: its place in the feed is found by it. Letters, digits and hyphens.
     pub id: String,
-    /// What the `aud` of its tokens says.
+    /// The `aud` of its tokens.
     pub audience: String,
     /// The tenant whose events it hears, by name or identifier. Without it: everybody's.
     pub tenant: Option<String>,

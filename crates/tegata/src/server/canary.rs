@@ -48,7 +48,7 @@ pub struct Canary {
     pub deadline: Duration,
 }
 
-/// How often, unless it is said otherwise.
+/// How often, by default.
 pub const EVERY_MINUTES: u32 = 15;
 
 impl Canary {

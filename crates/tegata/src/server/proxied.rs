@@ -11,7 +11,7 @@ use tegata_core::Clock;
 use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, proxy_config};
 use tegata_web::{ListenerKind, TrustedProxies};
 
-/// How its port is spoken with.
+/// The protocol of the listener for proxies.
 pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<ListenerKind, Failure> {
     if !proxy.tls {
         return Ok(ListenerKind::Plain);
