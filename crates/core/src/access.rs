@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 /// How far somebody reaches with an act. Each reach includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Reach {
-    /// Not at all.
+    /// The act is not allowed at all.
     Nowhere,
     /// To what is the person's own.
     Own,
@@ -31,20 +31,20 @@ pub enum Reach {
 /// Somebody who wants to do something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RoleHolder {
-    /// Who.
+    /// The person who acts.
     pub person: PersonId,
     /// Whose person it is.
     pub tenant: TenantId,
-    /// Where they work.
+    /// The sites that the person works at.
     pub sites: Vec<SiteId>,
-    /// What they are.
+    /// The roles that the person has.
     pub roles: Roles,
 }
 
 /// What an act is done to.
 #[derive(Clone, Copy, Debug)]
 pub struct ActTarget<'a> {
-    /// Whose it is.
+    /// The tenant that it belongs to.
     pub tenant: &'a TenantId,
     /// At which sites it is; none where it belongs to the tenant as a whole.
     pub sites: &'a [SiteId],
@@ -74,7 +74,7 @@ impl Justification {
         Some(Self { reason: said(reason)?, ticket: said(ticket)? })
     }
 
-    /// In words.
+    /// The reason as the person typed it.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 pub struct DeviceUse<'a> {
     /// Whose person it is.
     pub person_tenant: &'a TenantId,
-    /// What they are.
+    /// The roles that the person has.
     pub roles: &'a Roles,
     /// Whose device it is.
     pub device_tenant: &'a TenantId,

@@ -5,7 +5,7 @@ use crate::name::comparison_key;
 use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
-/// The most characters.
+/// The most characters of a login identifier.
 const LONGEST: usize = 64;
 
 /// The identifier a person signs in with: given once and never changed, one within a tenant. It is kept in the narrow forms of
@@ -60,7 +60,7 @@ impl fmt::Display for LoginId {
 }
 
 impl NotALoginId {
-    /// In words.
+    /// A sentence for the person who typed it.
     pub fn text(self, language: Language) -> String {
         match (self, language) {
             (Self::Empty, Language::Ja) => "ログインIDが空です".into(),

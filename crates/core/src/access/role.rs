@@ -31,7 +31,7 @@ roles! {
     Support "support";
     /// Answers for the vendor's support.
     SupportLead "support-lead";
-    /// Runs the installation.
+    /// Runs the installation for the vendor.
     Operator "operator";
     /// Reads everything and changes nothing.
     Auditor "auditor";
@@ -81,7 +81,7 @@ impl fmt::Display for PersonRole {
 pub struct Roles(Vec<PersonRole>);
 
 impl Roles {
-    /// Of these.
+    /// Sorts the roles and drops repetitions.
     pub fn new(roles: impl IntoIterator<Item = PersonRole>) -> Self {
         let mut roles: Vec<_> = roles.into_iter().collect();
         roles.sort_unstable();
@@ -96,7 +96,7 @@ impl Roles {
         (!roles.is_empty()).then(|| Self::new(roles))
     }
 
-    /// Each of them.
+    /// The roles in their order.
     pub fn iter(&self) -> impl Iterator<Item = PersonRole> {
         self.0.iter().copied()
     }

@@ -57,7 +57,7 @@ acts! {
     ReportLoss            "report-loss"             Sites Sites  Tenant No   No   No   No;
     /// See devices and their certificates.
     SeeDevices            "see-devices"             Sites Sites  Tenant All  All  All  All;
-    /// Invite a device.
+    /// Invite a device to enroll.
     InviteDevice          "invite-device"           No    Sites  Tenant All  All  All  No;
     /// Decide on a device that waits for approval.
     DecideApproval        "decide-approval"         No    Sites  Tenant No   All  All  No;
@@ -71,7 +71,7 @@ acts! {
     AssignDevice          "assign-device"           No    Sites  Tenant No   All  All  No;
     /// See people, their roles and their sessions.
     SeePeople             "see-people"              No    Sites  Tenant All  All  All  All;
-    /// Add a person.
+    /// Add a person to a tenant.
     AddPerson             "add-person"              No    No     Tenant No   All  All  No;
     /// Change the roles or the sites of a person.
     ChangePerson          "change-person"           No    No     Tenant No   All  All  No;
