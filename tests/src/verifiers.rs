@@ -18,7 +18,7 @@ use std::process::Command;
 pub enum Verdict {
     /// In force.
     Good,
-    /// Taken back because its key may be in other hands.
+    /// Revoked because its key may be compromised.
     Compromised,
     /// On hold.
     Held,

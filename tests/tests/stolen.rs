@@ -1,4 +1,4 @@
-//! A key in other hands: what support does about it, and what it may rely on.
+//! A stolen key: what support does about it, and what it may rely on.
 
 use serde_json::json;
 use tegata_tests::openssl::{ocsp, ocsp_status, openssl};

@@ -115,7 +115,7 @@ pub enum Command {
     /// Single certificates: find, show, revoke with what was renewed from them
     #[command(subcommand)]
     Certificate(CertificateCommand),
-    /// Keys in other hands: block for ever, list
+    /// Compromised keys: block for ever, list
     #[command(subcommand)]
     Key(KeyCommand),
     /// Keys that sign tokens and the feed: list, rotate, withdraw

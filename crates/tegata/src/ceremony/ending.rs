@@ -34,7 +34,7 @@ pub struct RetireIssuing {
     reason: RevocationReason,
 }
 
-/// Its key may be in other hands.
+/// Revokes an issuing CA whose key may be compromised.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeIssuing {

@@ -26,7 +26,7 @@ pub enum CertificateCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
-    /// Revoke one; the device keeps its others. For a key in other hands also what was renewed from it
+    /// Revoke one; the device keeps its others. For a compromised key also what was renewed from it
     Revoke(RevokeCertificateOptions),
 }
 
@@ -38,7 +38,7 @@ pub struct RevokeCertificateOptions {
     /// Why: the device's page says so. Not said, lists call it a compromised key
     #[arg(long, value_enum)]
     reason: Option<RevocationReasonArg>,
-    /// Leave what was renewed from it alone, though its key may be in other hands
+    /// Leave what was renewed from it alone, though its key may be compromised
     #[arg(long)]
     keep_descendants: bool,
     /// Take along what was renewed from it, whatever the reason

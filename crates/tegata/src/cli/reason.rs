@@ -9,7 +9,7 @@ use tegata_core::{RevocationReason, StopCause};
 pub enum RevocationReasonArg {
     /// The device is lost or stolen
     Lost,
-    /// The key may be in other hands: copied, or handed on
+    /// The key may be compromised: copied, or handed on
     KeyCompromise,
     /// The device belongs to somebody else now
     AffiliationChanged,

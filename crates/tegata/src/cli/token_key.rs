@@ -26,7 +26,7 @@ pub enum TokenKeyCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
-    /// Take a key out at once because it is in other hands: every token it signed is refused, clients ask for new ones
+    /// Take a compromised key out at once: every token it signed is refused, clients ask for new ones
     Withdraw {
         /// Its name, as `list` shows it
         kid: String,

@@ -34,7 +34,7 @@ pub enum InvitationCommand {
     Revoke {
         /// Identifier of the invitation or kitting code
         id: String,
-        /// Revoke its devices too: the code was in other hands
+        /// Revoke its devices too: the code was leaked
         #[arg(long)]
         devices: bool,
         /// Why the devices are revoked
