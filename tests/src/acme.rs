@@ -121,17 +121,17 @@ impl AcmeClient {
         answer
     }
 
-    /// As its account, with a payload.
+    /// Posts a payload, signed by the account.
     pub fn post(&self, url: &str, payload: &Value) -> CurlAnswer {
         self.send(url, &self.as_account(url, &self.nonce(), &payload.to_string()))
     }
 
-    /// As its account, without a payload: POST-as-GET.
+    /// Fetches by POST-as-GET, signed by the account.
     pub fn read(&self, url: &str) -> CurlAnswer {
         self.send(url, &self.as_account(url, &self.nonce(), ""))
     }
 
-    /// As its key.
+    /// Posts a payload, signed by the key without its account.
     pub fn post_as_key(&self, url: &str, payload: &Value) -> CurlAnswer {
         let header = json!({"alg": "ES256", "nonce": self.nonce(), "url": url, "jwk": self.jwk()});
         self.send(url, &self.sign(&header, &payload.to_string()))

@@ -111,7 +111,7 @@ impl Browser {
         Self::open_as(installation, Guise::Plain)
     }
 
-    /// The same, where the page takes it for another.
+    /// Opens a browser that the page takes for another one.
     #[must_use]
     pub fn open_as(installation: &RunningInstallation, guise: Guise) -> Self {
         let policy = chromium::policy(installation);
@@ -162,7 +162,7 @@ impl Browser {
         self.take_file();
     }
 
-    /// The same from where the page is ready.
+    /// Takes the file, beginning where the page is ready.
     pub fn take_file(&mut self) {
         self.reach("ready");
         self.click("#start");
@@ -336,7 +336,7 @@ fn create_certificate_store(folder: &Path, tls_ca: &Path) {
     run("certutil", &["-A", "-d", &store, "-n", "tls", "-t", "C,,", "-i", &anchor]);
 }
 
-/// As the programs of NSS want it named.
+/// The name of a certificate store in the form that the programs of NSS take.
 fn store(folder: &Path) -> String {
     format!("sql:{}", folder.display())
 }

@@ -56,7 +56,7 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     CommandOutcome::of(Command::new(program).args(arguments)).good().stdout
 }
 
-/// The same, in a folder.
+/// Runs a program in a folder.
 pub fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> String {
     CommandOutcome::of(Command::new(program).args(arguments).current_dir(folder)).good().stdout
 }

@@ -83,7 +83,7 @@ impl DebianMachine {
         self.shell(&format!("cat '{path}'")).good().stdout
     }
 
-    /// The same file for programs outside.
+    /// Copies a file out of the container, for programs outside.
     pub fn copy_out(&self, path: &str, name: &str) -> PathBuf {
         let out = self.folder.path().join(name);
         fs::write(&out, self.read(path)).expect("a file");

@@ -33,9 +33,9 @@ pub const FORGED: &str = "forged";
 /// How a header is written so that one program overlooks it and the next does not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Spelling {
-    /// As the proxy writes it itself.
+    /// The header's name as the proxy writes it itself.
     Usual,
-    /// The same, another time.
+    /// The header's name as the proxy writes it, a second time.
     Twice,
     /// In capital letters.
     Capitals,

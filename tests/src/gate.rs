@@ -32,7 +32,7 @@ impl GateProcess {
         Self::start(installation, audience, format, [port, port], &[])
     }
 
-    /// The same for a gate that passes requests on to a product on this port.
+    /// A gate that passes requests on to a product on this port.
     pub(crate) fn before(installation: &RunningInstallation, product: u16, format: &str) -> Self {
         let [port, health] = [ports::free(), ports::free()];
         let upstream = format!("http://127.0.0.1:{product}");
@@ -40,7 +40,7 @@ impl GateProcess {
         Self::start(installation, &installation.product, format, [port, health], &own)
     }
 
-    /// The same for a gate that terminates TLS itself, with `server.pem` and `server.key` of this folder.
+    /// A gate that terminates TLS itself, with `server.pem` and `server.key` of this folder.
     pub(crate) fn alone(installation: &RunningInstallation, product: u16, folder: &Path) -> Self {
         let [port, health] = [ports::free(), ports::free()];
         let file = |name: &str| folder.join(name).display().to_string();

@@ -38,7 +38,7 @@ impl DeviceIdentity {
         Self::told(self.folder.clone(), &self.renew_with(installation, &[]).good().json())
     }
 
-    /// The same with more options.
+    /// Renews the certificate with more options.
     #[must_use]
     pub fn renew_with(&self, installation: &RunningInstallation, options: &[&str]) -> CommandOutcome {
         let mut command = Command::new(tegata());
@@ -46,7 +46,7 @@ impl DeviceIdentity {
         CommandOutcome::of(command.args(options))
     }
 
-    /// The same with the token that came along.
+    /// Renews the certificate and gives the token that came along.
     #[must_use]
     pub fn renew_with_token(&self, installation: &RunningInstallation) -> (Self, String) {
         let told = self.renew_with(installation, &["--token"]).good().json();

@@ -48,7 +48,7 @@ impl RunningInstallation {
         Self::start_in(folder, Vec::new())
     }
 
-    /// The same in a folder where something may be already, with more in its environment.
+    /// Starts an installation in a folder where something may be already, with more in its environment.
     #[must_use]
     pub fn start_in(folder: TempDir, environment: Vec<(String, String)>) -> Self {
         let ports = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"];
@@ -148,7 +148,7 @@ impl RunningInstallation {
         CommandOutcome::of(Command::new(&line[0]).args(&line[1..]).envs(self.environment.iter().cloned()))
     }
 
-    /// The same for commands that speak to people only: `tegata ARGUMENTS --data DIR`.
+    /// A command that speaks to people only: `tegata ARGUMENTS --data DIR`.
     pub fn command_without_json(&self, arguments: &[&str]) -> CommandOutcome {
         let mut line = self.command_line(arguments);
         line.pop();
@@ -200,7 +200,7 @@ impl RunningInstallation {
         self.gate_reading("nginx")
     }
 
-    /// The same for a proxy that writes certificates in another format.
+    /// A gate for a proxy that writes certificates in another format.
     pub fn gate_reading(&self, format: &str) -> GateProcess {
         GateProcess::asked(self, &self.product, format)
     }

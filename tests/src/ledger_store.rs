@@ -146,7 +146,7 @@ ledger.execute('COMMIT')
         self.disk.path().join("backup")
     }
 
-    /// As `--storage` takes it.
+    /// The URL that `--storage` takes.
     pub fn url(&self) -> String {
         self.database.as_ref().map_or_else(|| "sqlite:ledger.db".to_owned(), Database::url)
     }

@@ -78,7 +78,7 @@ impl Poller {
         self.begin(&json!({"most": most}))
     }
 
-    /// The same for one that never acknowledges anything.
+    /// Starts a receiver that never acknowledges anything.
     pub fn start_forgetful(&mut self) -> Value {
         self.begin(&json!({"forgets": true}))
     }

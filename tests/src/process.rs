@@ -44,7 +44,7 @@ impl Process {
         self.lines.recv_timeout(PATIENCE).ok()
     }
 
-    /// The same line as JSON.
+    /// Reads the next line as JSON.
     pub fn line_as_json(&mut self) -> serde_json::Value {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"))

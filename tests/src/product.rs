@@ -116,7 +116,7 @@ async fn who_is_there(Extension(verified): Extension<Arc<VerifiedRequest>>) -> J
     Json(json!({ "device": verified.device(), "generation": verified.generation() }))
 }
 
-/// As the guide says: whatever certificate the handshake showed goes with every request of its connection.
+/// Serves as the guide says: the certificate of the handshake goes with every request of its connection.
 async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router) {
     while let Ok((stream, _)) = listener.accept().await {
         let (tls, app) = (tls.clone(), app.clone());

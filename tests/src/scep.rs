@@ -22,7 +22,7 @@ impl ScepClient {
         Self::of_ca(folder, url, "tegata")
     }
 
-    /// The same for one CA of several.
+    /// A client of one CA among several.
     pub fn of_ca(folder: PathBuf, url: &str, ca: &str) -> Self {
         let bag = Curl::to(&format!("{url}?operation=GetCACert&message={ca}")).send().expect(200);
         assert_eq!(bag.header("content-type"), "application/x-x509-ca-ra-cert");

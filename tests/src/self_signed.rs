@@ -33,7 +33,7 @@ impl Own {
         pem.lines().filter(|line| !line.starts_with('-')).collect()
     }
 
-    /// As a client registers it (RFC 8705 section 2.2).
+    /// The JWKS that a client registers (RFC 8705 section 2.2).
     pub fn jwks(&self) -> String {
         json!({"keys": [{"kty": "EC", "x5c": [self.base64()]}]}).to_string()
     }

@@ -17,7 +17,7 @@ pub fn request(installation: &RunningInstallation, device: &DeviceIdentity) -> C
     request_for(installation, device, &installation.product)
 }
 
-/// The same for another product.
+/// Requests a token for another product.
 pub fn request_for(installation: &RunningInstallation, device: &DeviceIdentity, product: &str) -> Curl {
     let fields =
         [("grant_type", "client_credentials"), ("client_id", &*device.device), ("resource", product)];

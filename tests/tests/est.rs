@@ -149,7 +149,7 @@ fn pem(answer: &CurlAnswer) -> String {
     format!("-----BEGIN PKCS7-----\n{}\n-----END PKCS7-----\n", wrapped(answer.text().trim()))
 }
 
-/// As clients send it: 64 characters a line.
+/// Wraps base64 as clients send it: 64 characters a line.
 fn wrapped(base64: &str) -> String {
     let lines: Vec<_> =
         base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("ASCII")).collect();

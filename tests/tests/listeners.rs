@@ -107,7 +107,7 @@ fn copy(folder: &Path, to: &Path) {
     }
 }
 
-/// As a copy that was broken off.
+/// The first third of the chain, like a copy that was broken off.
 fn half_of(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(folder.join("fullchain.pem")).expect("PEM");
     let half = folder.join("half.pem");

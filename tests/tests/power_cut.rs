@@ -221,7 +221,7 @@ impl Acknowledged {
     }
 }
 
-/// The same request gets the same certificate, if it is known.
+/// Whether another certificate came for a request that had one: a known request gets the same certificate again.
 fn is_another(installation: &RunningInstallation, enrollment: &Enrollment, made: &Value) -> bool {
     let answer = ask(&installation.at_portal("/api/v1/enrollments"), enrollment).send();
     answer.status != 201 || answer.json()["certificate"] != *made

@@ -224,7 +224,7 @@ fn token_key(installation: &RunningInstallation) -> PathBuf {
     opened
 }
 
-/// The same claims under a signature of nobody's.
+/// A token with these claims and a signature that no known key made.
 fn forged(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').expect("a signature");
     let first = if signature.starts_with('A') { 'B' } else { 'A' };

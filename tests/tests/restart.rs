@@ -89,7 +89,7 @@ fn kill_in_mid_flight(installation: &mut RunningInstallation, invitations: &[Str
     attempts.into_inner().expect("no panic")
 }
 
-/// As the page repeats it: the same request, until the server has given up on the one that was cut off.
+/// Repeats a request as the page does, until the server has given up on the attempt that was cut off.
 fn repeated(installation: &RunningInstallation, attempt: &Attempt) -> serde_json::Value {
     let mut answer = None;
     eventually("an answer to the repeated request", Duration::from_secs(20), || {

@@ -187,7 +187,7 @@ fn another_installations_log_is_refused() {
     assert!(refused.stderr.contains("of another installation"), "{}", refused.stderr);
 }
 
-/// As operators try it: beside the installation, which goes on.
+/// Runs the restore drill as operators do, beside the installation, which goes on.
 fn drill(installation: &RunningInstallation, store: &Storehouse) {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/restore-drill"));
     command.env("TEGATA_BIN", tegata()).arg("--data").arg(installation.data());

@@ -51,7 +51,7 @@ fn claims_are_right(claims: &Value, installation: &RunningInstallation, device: 
     }
 }
 
-/// As RFC 8705 section 3.1 has it, by openssl and not by us.
+/// The thumbprint that RFC 8705 section 3.1 asks for, computed by openssl.
 fn own_thumbprint(device: &DeviceIdentity) -> String {
     let certificate = device.file("cert.pem");
     let line =

@@ -213,7 +213,7 @@ impl AgreementFixture {
     }
 }
 
-/// As a verifier reads it: no reason is no reason code.
+/// The reading that a verifier should get: without a reason there is no reason code.
 fn said(ended: &EndedCertificate) -> OcspReading {
     OcspReading::Revoked(match ended.reason {
         None => Some(6),

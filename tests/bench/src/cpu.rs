@@ -18,7 +18,7 @@ pub fn of(pid: u32) -> BenchOutcome<f64> {
     read(&format!("/proc/{pid}/stat"))
 }
 
-/// The same of this process.
+/// The CPU time of this process.
 pub fn own() -> BenchOutcome<f64> {
     read("/proc/self/stat")
 }

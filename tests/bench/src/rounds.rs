@@ -10,7 +10,7 @@ pub async fn cost(pid: u32, load: impl Future<Output = BenchOutcome<u32>>) -> Be
     cost_together(&[pid], load).await
 }
 
-/// The same of servers that answer a request together.
+/// The CPU time of several servers that answer a request together.
 pub async fn cost_together(pids: &[u32], load: impl Future<Output = BenchOutcome<u32>>) -> BenchOutcome<f64> {
     let spent = || pids.iter().map(|pid| cpu::of(*pid)).sum::<BenchOutcome<f64>>();
     let before = spent()?;

@@ -15,7 +15,7 @@ pub(super) fn policy(installation: &RunningInstallation) -> Policy {
     Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))
 }
 
-/// The same on a machine with a name.
+/// The policy for an installation at a host name of its own.
 pub(super) fn policy_for(host: &str, port: u16) -> Policy {
     let hosts = [host.to_owned(), format!("[*.]probe.{host}")];
     Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))

@@ -18,7 +18,7 @@ impl Recipe {
         Self::nginx_by(include_str!("../../../docs/recipes/nginx.conf"), installation, gate, product)
     }
 
-    /// The same where the operator demands a certificate of everybody.
+    /// The recipe for nginx, changed to demand a certificate of everybody.
     #[must_use]
     pub fn nginx_demanding(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let recipe = include_str!("../../../docs/recipes/nginx.conf");

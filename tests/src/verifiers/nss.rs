@@ -29,7 +29,7 @@ impl Nss {
         self.vfychain(exhibit, &[])
     }
 
-    /// The same, and the certificate's source of revocations must have answered: `ocsp` or `crl`, fetched by the address
+    /// Verifies a certificate whose source of revocations must have answered: `ocsp` or `crl`, fetched by the address
     /// in the certificate.
     pub fn with(&self, exhibit: &Exhibit, source: &str) -> CommandOutcome {
         self.vfychain(exhibit, &["-g", "leaf", "-m", source, "-s", "requireInfo,failIfNoInfo"])

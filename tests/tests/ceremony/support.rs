@@ -54,7 +54,7 @@ pub fn sign_list(keys: &str, entries: &str) -> String {
     )
 }
 
-/// As if the machine of the root were this one.
+/// Gives the root's act the keys of the installation, as if both were on one host.
 pub fn with_keys_of_the_installation(ceremony: &Ceremony, act: &str) {
     let text = std::fs::read_to_string(ceremony.file(act)).expect("the act");
     let keys = "folder = \"../../keys\"\nunlock = \"../../unlock.key\"";

@@ -40,7 +40,7 @@ impl SmallDisk {
         self.mount("remount,nr_inodes=1000");
     }
 
-    /// As root, in a container that may mount.
+    /// Mounts it as root, in a container that may mount.
     fn mount(&self, options: &str) {
         run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", &self.0.path().display().to_string()]);
     }

@@ -56,7 +56,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// As the CA itself prepares it, on a day in the middle of its issuer's life.
+    /// A draft with the values of the CA's own certificates, on a day in the middle of its issuer's life.
     pub(crate) fn new() -> Self {
         let fixture = fixture();
         let now = NOW.plus(Duration::from_hours(1000));

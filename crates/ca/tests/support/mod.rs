@@ -77,12 +77,12 @@ impl CaFixture {
         Self::furnish(place, ledger, entropy, |key| key).await
     }
 
-    /// The same installation in another process, or another time in this one.
+    /// Opens the installation once more, for another process or a later time.
     pub async fn reopen(place: LedgerPlace, seed: u64) -> Self {
         Self::reopen_with(place, seed, |key| key).await
     }
 
-    /// The same with something around the issuing key.
+    /// Opens the installation once more, with a wrapper around the issuing key.
     pub async fn reopen_with(
         place: LedgerPlace,
         seed: u64,
@@ -158,7 +158,7 @@ impl CaFixture {
         self.invite_to(&tenant, role, now).await
     }
 
-    /// The same for the first site of a tenant.
+    /// Invites a device to the first site of another tenant.
     pub async fn invite_to(
         &self,
         tenant: &TenantId,

@@ -28,7 +28,7 @@ fn escaped(text: &str) -> String {
 
 const PROXY: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
-/// As an AWS load balancer escapes: `+`, `=` and `/` stay.
+/// Escapes a text as an AWS load balancer does: `+`, `=` and `/` stay.
 fn alb_escaped(pem: &str) -> String {
     escaped(pem).replace("%2B", "+").replace("%3D", "=").replace("%2F", "/").replace("%2D", "-")
 }

@@ -39,7 +39,7 @@ pub fn tls(roots: RootCertStore, party: Option<&Party>) -> Arc<ClientConfig> {
     })
 }
 
-/// As a browser whose reader thinks about the choice of a certificate for so long.
+/// A client that takes so long to choose its certificate, like a browser whose reader thinks about it.
 pub fn hesitant(tls: &ClientConfig, pause: Duration) -> Arc<ClientConfig> {
     let mut config = tls.clone();
     config.client_auth_cert_resolver =

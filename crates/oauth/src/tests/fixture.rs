@@ -58,7 +58,7 @@ impl OauthFixture {
         Self { installation, signals, tokens }
     }
 
-    /// The same installation with other products and rules.
+    /// Serves the installation with other products and rules.
     pub fn serve(&mut self, products: Vec<ProductAudience>, rules: impl Into<TokenRules>) {
         self.tokens = AuthorizationServer::new(&self.signals, Arc::default(), products, rules).unwrap();
     }

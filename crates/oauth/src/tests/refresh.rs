@@ -56,7 +56,7 @@ impl RefreshSession {
         answer.json()
     }
 
-    /// As [`RefreshSession::refresh`], for the next value only.
+    /// Refreshes as [`RefreshSession::refresh`] does, and gives the next value only.
     async fn next(&self, value: &str) -> String {
         self.refresh(&self.device, value).await["refresh_token"].as_str().unwrap().to_owned()
     }

@@ -89,7 +89,7 @@ impl LedgerFixture {
         (self.ledger.group(rotate).await.unwrap(), next)
     }
 
-    /// As [`LedgerFixture::present_value`], by the device the family belongs to.
+    /// Presents a value by the device that the family belongs to.
     pub(crate) async fn refresh(
         &self,
         session: &FamilySession,

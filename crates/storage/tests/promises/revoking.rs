@@ -195,7 +195,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     der(0x30, &[ALGORITHM, &der(3, &[&[0], &key])])
 }
 
-/// As much of a certificate as there has to be around its key.
+/// The least of a certificate that there has to be around its key.
 fn tbs(info: &[u8]) -> Vec<u8> {
     let empty = der(0x30, &[]);
     der(0x30, &[&der(2, &[&[1]]), &empty, &empty, &empty, &empty, info])

@@ -332,7 +332,7 @@ async fn ends(stream: &mut (impl AsyncReadExt + Unpin)) -> bool {
     ended.is_ok() && !answer.starts_with(b"HTTP/1.1 200")
 }
 
-/// As a browser whose reader thinks about it for so long.
+/// A client that takes so long to choose its certificate, like a browser whose reader thinks about it.
 fn hesitant(fixture: &WebFixture, pause: Duration) -> Arc<ClientConfig> {
     let mut config = ClientConfig::clone(&fixture.client(Some(&fixture.ours.device), &["http/1.1"]));
     config.client_auth_cert_resolver =

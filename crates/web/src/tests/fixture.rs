@@ -337,7 +337,7 @@ pub async fn call(request: Request<Body>) -> Response<Bytes> {
     whole(site.around(routes()).answer(request).await).await
 }
 
-/// The same behind proxies, from this address and with this certificate of the other end.
+/// Sends a request through a proxy with this address and this certificate.
 pub async fn call_through(
     proxies: TrustedProxies,
     address: &str,
