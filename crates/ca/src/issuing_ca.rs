@@ -38,7 +38,7 @@ pub struct RoleProfiles {
     pub gate: CertificateProfile,
 }
 
-/// What somebody asks for, and by what right.
+/// The certificate that is requested, and the right to it.
 #[derive(Debug)]
 pub struct IssuanceRequest<'a> {
     /// The device, new or known.
@@ -231,9 +231,9 @@ impl IssuingCa {
         })
     }
 
-    /// Does `work`, which signs once, where a key that waits for its device holds nobody else up.
+    /// Runs `work`, which signs once, on a thread that may block if the key has to wait for its device.
     ///
-    /// Whoever stops waiting stops neither the work nor the device; nobody learns of the signature then.
+    /// Dropping the future stops neither the work nor the device: the signature is made and thrown away.
     pub(crate) async fn signing<T, E>(
         &self,
         work: impl FnOnce(&Issuer) -> Result<T, E> + Send + 'static,

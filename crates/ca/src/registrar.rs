@@ -17,8 +17,8 @@ use tegata_core::{Entropy, IssuerId, Timestamp};
 use tegata_storage::LedgerError;
 use zeroize::Zeroizing;
 
-/// Seals keys so that only this installation opens them. Either may take a while: it is called where that holds nobody
-/// up.
+/// Seals keys so that only this installation opens them. Either may take a while: it is called on a thread that may
+/// block.
 pub trait KeySafe: Send + Sync {
     /// A PKCS#8 key as PEM; none if it cannot be sealed.
     fn seal(&self, pkcs8: &[u8]) -> Option<String>;

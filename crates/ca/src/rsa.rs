@@ -1,4 +1,4 @@
-//! RSA public keys: whether one is as strong as it is long, as far as a glance tells.
+//! Cheap checks for weak RSA public keys (small factors, ROCA).
 
 use crate::der::{DerReader, MalformedDer, tag};
 use std::sync::LazyLock;

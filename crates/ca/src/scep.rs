@@ -1,4 +1,4 @@
-//! Messages of SCEP (RFC 8894 section 3): what a client says, and what it is told. Bytes in, bytes out.
+//! SCEP messages (RFC 8894 section 3), parsed and written. No I/O here: bytes in, bytes out.
 
 mod attributes;
 mod reply;
@@ -61,12 +61,12 @@ pub struct Address {
     nonce: Option<Vec<u8>>,
 }
 
-/// What came is no message that says what is wanted.
+/// The bytes are no message that can be handled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum NoMessage {
     /// Not CMS, or without a transaction: there is no way to answer in kind.
     Unanswerable,
-    /// Its sender can be told.
+    /// The sender can be answered with this fault.
     Faulty(Address, Fault),
 }
 
@@ -236,7 +236,7 @@ impl Fault {
     };
     const TRANSACTION: Self = Self { info: FailInfo::BadRequest, detail: "the transactionID is empty" };
     const NONCE: Self = Self { info: FailInfo::BadRequest, detail: "there is no senderNonce" };
-    /// What was in the envelope is not what belongs there, or not its sender's. Which of both, nobody learns.
+    /// The envelope's content is malformed, or was not signed by its sender's key. A client must not learn which.
     pub const CONTENT: Self = Self {
         info: FailInfo::BadMessageCheck,
         detail: "the envelope holds nothing for this type of message that both its own key and the message's signer vouch for",

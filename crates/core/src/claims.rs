@@ -1,4 +1,4 @@
-//! What an access token says (RFC 9068, bound as RFC 8705 section 3.1).
+//! The claims of access tokens (RFC 9068), bound to a certificate (RFC 8705 section 3.1).
 
 use crate::encoding::base64url;
 use crate::id::{DeviceId, SiteId, TenantId};

@@ -156,7 +156,7 @@ pub struct Snapshot {
     pub tokens_before: Vec<TokensBefore>,
 }
 
-/// What one line of the feed says.
+/// The message of one line of the feed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum FeedMessage {

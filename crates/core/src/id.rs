@@ -1,4 +1,4 @@
-//! Names that nobody can mix up: each kind of thing has its own type of identifier.
+//! Identifiers, each kind with a type of its own, so that they cannot be mixed up.
 
 use crate::encoding::{base32, base32_bits, is_base32};
 use crate::entropy::{Entropy, bytes};
@@ -176,7 +176,7 @@ macro_rules! one_time_code {
                 Self(Zeroizing::new(base32(&bytes::<20>(entropy))))
             }
 
-            /// From what somebody typed or a link carried; `None` unless it has the form of a code.
+            /// Parses a code that was typed or carried by a link; `None` unless it has the form of a code.
             pub fn parse(text: &str) -> Option<Self> {
                 is_base32(text, 32).then(|| Self(Zeroizing::new(text.to_owned())))
             }

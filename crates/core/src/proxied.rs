@@ -68,8 +68,8 @@ impl HeaderSource {
         self.trusted_proxies.iter().any(|network| network.contains(peer))
     }
 
-    /// What the peer says, or `None` when there is no such header, an empty one, or an untrusted peer:
-    /// what strangers claim is not even read. `values` gives all values of a header.
+    /// The certificate that the peer's headers convey, or `None` when there is no such header, an empty one, or an
+    /// untrusted peer: what strangers claim is not even read. `values` gives all values of a header.
     ///
     /// # Errors
     /// [`MalformedHeader`] when a trusted peer sent anything but one certificate.

@@ -1,8 +1,8 @@
 //! Finding a device by what a caller says of it: "the tablet at the reception, the main store of Aoba".
 //!
-//! Everything is compared without regard to width, case, spaces, the kind of kana and the kind of dash. Each word must fit;
-//! their order says nothing. A word fits where it is part of the tenant's name, the site's, the label or the device's
-//! number. People also run names together and shorten them (`あおば薬局本店` for the site 本店 of あおば薬局グループ): a word
+//! Everything is compared without regard to width, case, spaces, the kind of kana and the kind of dash. Each word must
+//! fit; their order does not matter. A word fits where it is part of the tenant's name, the site's, the label or the
+//! device's number. People also run names together and shorten them (`あおば薬局本店` for the site 本店 of あおば薬局グループ): a word
 //! fits as well when it can be cut into pieces that are parts of different names.
 
 use crate::id::DeviceId;
@@ -17,7 +17,7 @@ const LEAST_PIECE: usize = 2;
 /// What stands between the pieces in running speech, as in `本店の受付`.
 const PARTICLE: &str = "の";
 
-/// The words that somebody looks for.
+/// The words of a search.
 #[derive(Clone, Debug)]
 pub struct Search {
     words: Vec<Word>,

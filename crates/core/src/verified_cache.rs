@@ -1,4 +1,4 @@
-//! A bounded memory of what has been verified before, by the SHA-256 of its bytes.
+//! A bounded cache of what has been verified before, by the SHA-256 of its bytes.
 
 use crate::thumbprint::Thumbprint;
 use std::collections::HashMap;

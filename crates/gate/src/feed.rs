@@ -112,7 +112,8 @@ impl FeedFollowerState {
         Ok(BelievedLine::Heartbeat)
     }
 
-    /// A last word that lies in the future was said by a clock that was ahead: nobody waits until then to hear the next.
+    /// A last message that is dated in the future was signed by a clock that was ahead: it does not keep newer ones
+    /// from being accepted.
     fn not_before_the_last_word(&self, found: Timestamp, moment: CheckTime) -> Result<(), FeedError> {
         match self.state.heard().map(|heard| heard.at()) {
             Some(held) if found < held && !held.is_ahead_of(moment.now) => {

@@ -220,7 +220,7 @@ struct FollowedFeed {
 }
 
 impl FollowedFeed {
-    /// Whether another key speaks than in the snapshot.
+    /// Whether another key signs than the one that signed the snapshot.
     fn hear(&mut self, taken: BelievedLine, line: &str) -> bool {
         let header = line.split('.').next();
         if taken == BelievedLine::Snapshot {

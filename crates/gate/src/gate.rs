@@ -167,7 +167,7 @@ impl Gate {
         *self.0.state.applied().borrow()
     }
 
-    /// Whether the feed denies somebody who passed, however old the feed is.
+    /// Whether the feed denies a caller who was admitted, however old the feed is.
     pub(crate) fn standing(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
         self.0.gatekeeper.standing(verified)
     }

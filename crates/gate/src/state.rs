@@ -21,9 +21,9 @@ pub(crate) struct GateState {
     /// Somebody met a key that is not in the set.
     pub(crate) keys_wanted: Notify,
     pub(crate) connected: AtomicBool,
-    /// Where the platform helps people who are refused, once it has said so.
+    /// The URL where the platform helps people who are refused, once it is known.
     help: ArcSwapOption<String>,
-    /// Who signs assertions; nobody where the product does without.
+    /// The signer of assertions; none where the product does without.
     pub(crate) signer: ArcSwapOption<AssertionSigner>,
     /// The platform said that the gate's certificate is none of a gate.
     pub(crate) not_a_gate: watch::Sender<bool>,
@@ -43,7 +43,7 @@ impl GateState {
         }
     }
 
-    /// When the platform last spoke; `None` before its first word.
+    /// When the platform last sent a message; `None` before the first one.
     pub(crate) fn heard(&self) -> Option<LastHeard> {
         self.heard.load().as_deref().copied()
     }

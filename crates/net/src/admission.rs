@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// Networks that are remembered as having spoken, twice this at most.
+/// Networks that are remembered for having sent requests, twice this at most.
 const REMEMBERED: usize = 16_384;
 
 /// The places of one listener.
@@ -39,7 +39,7 @@ pub(crate) struct AdmittedConnection {
 pub(crate) enum NotAdmitted {
     /// Its network has as many as it may.
     ForItsNetwork,
-    /// Every place is taken: somebody must leave first.
+    /// The listener is full: a connection must end first.
     ForAnybody,
 }
 
@@ -76,7 +76,7 @@ struct EvictionRank {
     network: ClientNetwork,
 }
 
-/// Networks that somebody has spoken from, in two generations: when the young one is full it becomes the old one.
+/// Networks that have sent requests, in two generations: when the young one is full it becomes the old one.
 #[derive(Default)]
 struct SpokenFrom {
     young: HashSet<ClientNetwork>,
@@ -97,7 +97,7 @@ impl Admission {
         Arc::new(Self { limits, state: Mutex::default(), freed: Notify::new() })
     }
 
-    /// Waits while every place is taken by somebody who has spoken. Newcomers stay in the kernel's queue.
+    /// Waits while every place is taken by a connection that has sent a request. Newcomers stay in the kernel's queue.
     pub(crate) async fn has_room(&self) {
         loop {
             {

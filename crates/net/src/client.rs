@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// How long a connection, an answer's head or the rest of a document may take, unless somebody has more patience.
+/// How long a connection, an answer's head or the rest of a document may take by default.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest document read at once, in bytes.
@@ -103,7 +103,7 @@ impl HttpsClient {
     /// A connection to be used for several requests, one after the other.
     ///
     /// # Errors
-    /// [`ClientError`] when it does not come about in time.
+    /// [`ClientError`] when it is not established in time.
     pub async fn open(&self, uri: &Uri) -> Result<HttpsConnection, ClientError> {
         timeout(self.patience, self.connect(uri)).await.map_err(|_| ClientError::Timeout)?
     }

@@ -85,7 +85,7 @@ impl<S: ConnectionService> ListenerShared<S> {
     }
 
     /// The protocol is the one that the handshake agreed on, never guessed from the first bytes: a listener may
-    /// have names that must not be spoken to in HTTP/2.
+    /// have names that must not be served over HTTP/2.
     async fn converse<IO>(
         &self,
         stream: IO,

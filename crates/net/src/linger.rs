@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The most that is read, in bytes.
 const LIMIT: u64 = 64 * 1024;
 
-/// Says that nothing else comes, and waits until the client has closed, a second at most.
+/// Shuts down the sending side, and waits until the client has closed, a second at most.
 pub async fn let_arrive(mut stream: TcpStream) {
     let rest = async {
         stream.shutdown().await?;

@@ -87,7 +87,7 @@ impl Drop for RegisteredUntilDrop {
     }
 }
 
-/// Waits until somebody was denied, and takes everything else that happened meanwhile along: many changes at once cost
+/// Waits for a denial, and takes everything else that happened meanwhile along: many changes at once cost
 /// one look. Whatever was missed may have been a denial. False when the cache is gone.
 async fn denied(events: &mut Receiver<Arc<Event>>) -> bool {
     loop {

@@ -63,7 +63,7 @@ impl HtmlPage {
         self
     }
 
-    /// With a form that goes to this site. Its page names itself to this site, and to nobody else: a browser that is to
+    /// With a form that goes to this site. Its page sends a `Referer` to this site alone: a browser that is to
     /// send no referrer would not say either where the form comes from.
     #[must_use]
     pub fn sending_forms(mut self) -> Self {

@@ -35,12 +35,12 @@ struct Reselection {
     until: Timestamp,
     /// How many handshakes are still refused.
     left: u8,
-    /// Once this certificate is presented here, the choice is made and nobody is refused any more.
+    /// Once this certificate is presented here, the choice is made and no handshake is refused any more.
     successor: Thumbprint,
 }
 
 impl PendingReselections {
-    /// Whether this handshake is one to refuse. Costs a lock and nothing more while nobody renews.
+    /// Whether this handshake is one to refuse. Costs a lock and nothing more while no renewal is pending.
     pub(crate) fn takes(&self, leaf: &[u8], now: Timestamp) -> bool {
         let mut waiting = self.waiting();
         if waiting.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{Element, tag};
 
-/// What a string says; none if it is no string, or not one of its type.
+/// The text of a string; none for any other element, or for characters that its type lacks.
 pub(crate) fn text_of(element: &Element<'_>) -> Option<String> {
     let content = element.content;
     match element.tag() {

@@ -12,7 +12,7 @@ use tegata_storage::StatusCache;
 /// How many answers a CA's responder remembers, about 1 kB each: the ones asked for last.
 const REMEMBERED: usize = 1 << 16;
 
-/// What is true of one certificate, what that stands on, and the answer that says so once somebody has asked for it.
+/// The status of one certificate, what it was concluded from, and the signed response once it was asked for.
 pub(super) struct CachedOcspResponse {
     pub(super) signed: Option<SignedOcspResponse>,
     pub(super) status: OcspStatus,

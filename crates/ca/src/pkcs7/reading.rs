@@ -10,7 +10,7 @@ use ring::digest::{self, digest};
 const MOST_CERTIFICATES: usize = 8;
 const MOST_ATTRIBUTES: usize = 16;
 
-/// A message whose parts can be told apart. Nothing of it is to be believed before [`ParsedSignedData::verify`].
+/// A message that was parsed. Nothing of it is to be believed before [`ParsedSignedData::verify`].
 #[derive(Debug)]
 pub(crate) struct ParsedSignedData {
     /// The encapsulated content, which the signature covers by its digest.

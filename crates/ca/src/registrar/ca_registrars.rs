@@ -181,7 +181,7 @@ async fn make(
     Registrar::new(key, certificate, issuer.certificate()).ok_or(RegistrarError::Issue(PrepareError::Altered))
 }
 
-/// Does what takes a while where it holds nobody up.
+/// Runs slow work on a thread that may block.
 async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistrarError> + Send + 'static,
 ) -> Result<T, RegistrarError> {

@@ -26,7 +26,7 @@ impl Address {
     }
 }
 
-/// What is wanted, of a message that says so as it should.
+/// The message type of a request whose transaction and nonce have their proper form, too.
 pub(super) fn check(attributes: &SignedAttributes) -> Result<ScepMessageType, Fault> {
     let value = |name| attributes.value(&oid::scep(name));
     let kind = value(MESSAGE_TYPE).and_then(string).and_then(kind).ok_or(Fault::TYPE)?;
@@ -80,7 +80,7 @@ impl ReplyAttributes {
     }
 }
 
-/// What a failure says besides, for programs and for people.
+/// The attributes that a failure has besides: `failInfo` for programs, `failInfoText` for people.
 pub(super) fn failure(info: char, text: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     vec![
         (oid::scep(FAIL_INFO).to_vec(), digit(info)),

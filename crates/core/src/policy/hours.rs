@@ -12,7 +12,7 @@ const WEEK: u8 = 7;
 /// 1970-01-01 was a Thursday, the fourth day after Monday's zeroth.
 const EPOCH: i64 = 3;
 
-/// When something is allowed: within any of the windows. None at all is never.
+/// When enrollment is allowed: within any of the windows. Without a window it is never allowed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpeningHours {

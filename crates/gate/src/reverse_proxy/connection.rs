@@ -28,7 +28,7 @@ const CUT: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(super) struct RequestTarget(pub(super) Authority);
 
-/// Who was admitted first on a connection whose requests all come from one device.
+/// The first admitted caller of a connection whose requests all come from one device.
 #[derive(Clone)]
 pub(super) struct FirstAdmitted(Arc<watch::Sender<Option<Arc<VerifiedRequest>>>>);
 
@@ -63,7 +63,7 @@ pub(super) struct ProxyConnection {
     gate: Gate,
     preflights: bool,
     facts: ConnectionFacts,
-    /// Of the connection's only client; where a proxy is at the other end, nobody is.
+    /// The only client of the connection; none where a proxy is at the other end.
     admitted: Option<watch::Receiver<Option<Arc<VerifiedRequest>>>>,
 }
 

@@ -21,7 +21,7 @@ pub(super) fn is_preflight<B: Body>(request: &Request<B>) -> bool {
         && request.body().is_end_stream()
 }
 
-/// Leaves out what nobody has checked.
+/// Removes headers that were not checked.
 pub(super) fn clean(headers: &mut HeaderMap) {
     for name in [http::header::COOKIE, CONTENT_LENGTH] {
         headers.remove(name);

@@ -51,7 +51,7 @@ pub(super) struct Upstream {
     is_edge: bool,
 }
 
-/// Nothing of what nobody has checked goes on but the head.
+/// Of a request that was not checked, only the head is passed on.
 type UpstreamConnections = Limited<Either<GuardedBody<Incoming>, Empty<Bytes>>>;
 
 pub(super) type UpstreamResponse = Response<Either<Full<Bytes>, Incoming>>;
@@ -125,7 +125,7 @@ impl Upstream {
         Ok(response.map(Either::Right))
     }
 
-    /// What a browser asks before a request to another origin. Nobody is introduced, and no body comes back.
+    /// A CORS preflight. It is passed on without identity headers, and no body comes back.
     pub(super) async fn preflight(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let reader = RefusedReader::of(request.headers());
         let answer = self.ask_beforehand(request).await;

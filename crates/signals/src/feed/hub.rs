@@ -154,7 +154,7 @@ impl FeedWriter<'_> {
     }
 
     /// Says "by `at` there was nothing after `seq`" when that is so: the date is read first, then everything that the
-    /// memory had applied by then is told. A stale memory or an event still on its way here make silence instead, and
+    /// cache had applied by then is sent. A stale cache or an event still on its way here make silence instead, and
     /// gates that hear nothing fail closed.
     fn beat(&mut self) -> Result<(), FeedInterruption> {
         let Ok(at) = self.issuer.fresh_at(self.issuer.context.now()) else { return Ok(()) };

@@ -73,7 +73,7 @@ url = "{portal}"
 certificate = "tls/portal.pem"
 key = "tls/portal.key"
 # Uncomment where a proxy or load balancer stands before it, which says in X-Forwarded-For who its client is: limits and
-# rules are about addresses of visitors.
+# rules are about addresses of clients.
 # trusted_proxies = ["10.1.0.0/16"]
 
 # HTTPS, asks for a certificate: tokens, renewal, probe, feed. Another host or port than the portal's.

@@ -58,7 +58,7 @@ fn private(name: &KeyName) -> Vec<Attribute> {
     ]
 }
 
-/// Whether the token did as it was told: some ignore what they do not know.
+/// Whether the token applied the requested attributes: some ignore those that they do not know.
 fn stays(session: &Session, private: ObjectHandle) -> Result<bool, Pkcs11Fault> {
     let asked = [AttributeType::Sensitive, AttributeType::Extractable];
     let found = session.get_attributes(private, &asked)?;

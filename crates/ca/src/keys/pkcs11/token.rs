@@ -2,7 +2,7 @@
 //!
 //! A few sessions are kept open and lent out; whoever finds none free waits. Sessions get lost: the device is
 //! restarted, its network fails, somebody logs out. Then all kept sessions are given up together (a *generation* of
-//! sessions ends), a new one is opened and logged in, and the work is tried once more. The second failure is told.
+//! sessions ends), a new one is opened and logged in, and the work is tried once more. The second failure is reported.
 
 use super::fault::Pkcs11Fault;
 use super::module::{Pkcs11Module, TokenPin};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The most sessions used at a time. A network HSM of 5 ms a signature gives 800 a second through them.
 const SESSIONS: usize = 4;
 
-/// How long somebody waits for a free session before the token counts as stuck.
+/// How long a signature waits for a free session before the token counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A token, found by its label, and the PIN that opens it.

@@ -28,8 +28,8 @@ pub struct KittingOptions {
     /// How long the code works, such as 30m, 8h or 2d; 7 days at most
     #[arg(long = "for", value_name = "TIME", requires = "kitting", default_value = "8h", value_parser = life)]
     life: Duration,
-    /// Where the code works, such as 192.0.2.0/24, as the portal sees its visitors; several times for several. Everywhere
-    /// without it
+    /// Where the code works, such as 192.0.2.0/24, as the portal sees its clients; several times for several.
+    /// Everywhere without it
     #[arg(long = "network", value_name = "NETWORK", requires = "kitting")]
     networks: Vec<Network>,
     /// How many devices it admits within a minute: a stolen code is slow
