@@ -71,7 +71,7 @@ impl CodeGuesses {
         false
     }
 
-    /// Lets somebody try once, or not.
+    /// Counts an attempt, and says whether it is allowed.
     pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<CountedGuess<'_>> {
         let address = address.map(network);
         let mut window = self.window_at(now);

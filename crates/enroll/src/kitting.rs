@@ -43,7 +43,7 @@ struct OpenKittingResponse {
     expires_at: Timestamp,
     places: u32,
     taken: u32,
-    /// What the next device is called, unless somebody says otherwise.
+    /// What the next device is called, by default.
     next_label: String,
     subject: String,
     /// Kinds of keys that a request may bring, the best first.

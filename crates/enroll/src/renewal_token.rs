@@ -19,7 +19,7 @@ pub trait RenewalTokens: Send + Sync {
 /// The answer of a [`RenewalTokens`].
 pub type RenewalTokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send + 'a>>;
 
-/// What a token is wanted for, in the words of the token endpoint.
+/// The parameters of a token request that a renewal may carry.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RenewalTokenRequest {

@@ -72,7 +72,7 @@ pub(crate) struct LossReportResponse {
 
 #[derive(Serialize)]
 struct LossReceipt {
-    /// Servers and gates that were heard of lately.
+    /// Servers and gates that were seen lately.
     surfaces: usize,
     /// Those of them that refuse the device already.
     confirmed: usize,

@@ -147,7 +147,7 @@ pub(crate) async fn told(
     Ok(ApprovalPendingResponse::of(known.ok_or(Refusal::Unavailable)?).answer())
 }
 
-/// What somebody is told whose request waits.
+/// The response to a request that waits for approval.
 pub(crate) fn answer(approval: Approval) -> Response {
     ApprovalPendingResponse::of(approval).answer()
 }

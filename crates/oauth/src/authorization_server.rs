@@ -36,7 +36,7 @@ pub enum ConfigurationError {
     /// No product, one without a name, or one that stands twice.
     #[error("products need names, each its own, and there must be one at least")]
     Products,
-    /// A scope that is no word in visible ASCII.
+    /// A scope value with other characters than RFC 6749 section 3.3 allows.
     #[error("a scope is a word in visible ASCII without quotes and backslashes")]
     Scopes,
     /// More than one default product.

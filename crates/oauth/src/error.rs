@@ -30,7 +30,7 @@ impl OAuthError {
         Self::of_protocol("invalid_request", fault)
     }
 
-    /// The client could not be told who it claims to be.
+    /// The client did not authenticate.
     pub(crate) const fn invalid_client(fault: &'static str) -> Self {
         Self { status: StatusCode::UNAUTHORIZED, ..Self::of_protocol("invalid_client", fault) }
     }

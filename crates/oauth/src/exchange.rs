@@ -94,7 +94,7 @@ async fn works_here(
     Ok(sites.contains(&device.site_name))
 }
 
-/// That somebody was refused is written down under the device; who it was is not.
+/// Records a refusal under the device, without anything about the person.
 async fn refused(tokens: &AuthorizationServer, call: &DeviceRequest, error: OAuthError) -> OAuthError {
     if let Some(refusal @ (Refusal::PersonElsewhere | Refusal::PersonUnproven)) = error.refusal() {
         let device = call.client.device.clone();

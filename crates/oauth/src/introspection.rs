@@ -157,7 +157,7 @@ impl AuthorizationServer {
 const SIGNED: &str = "token-introspection+jwt";
 const SIGNED_MEDIA_TYPE: &str = "application/token-introspection+jwt";
 
-/// Whether the client names the signed form, which nobody does by accident.
+/// Whether the client asks for the signed form by naming its media type.
 fn wants_signature(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let types = accepted.flat_map(|value| value.split(','));

@@ -34,7 +34,7 @@ pub struct IdentityProvider {
     pub issuer: String,
     /// What its tokens must be for: any of these.
     pub audiences: Vec<String>,
-    /// Claims and the values they must have: they tell the tenant's people from others of the same issuer.
+    /// Claims and the values they must have, by which the tenant's people are recognized among others of the issuer.
     pub require: BTreeMap<String, String>,
     /// The claim that names the person for ever; usually `sub`.
     pub person_claim: String,
@@ -52,7 +52,7 @@ pub(crate) struct RecognizedPerson {
     pub(crate) subject: String,
     /// Where the person works, unless everywhere.
     pub(crate) sites: Option<Vec<String>>,
-    /// When the provider said so.
+    /// When the provider authenticated the person.
     pub(crate) at: Timestamp,
 }
 

@@ -61,7 +61,7 @@ impl AuthorizationServer {
         Ok(())
     }
 
-    /// Waits until this process's own memory has heard of an event, but not for ever.
+    /// Waits until this process's own status cache has reached an event, but not for ever.
     pub(crate) async fn heard(&self, event: Option<u64>) {
         if let Some(seq) = event {
             let _ = timeout(PATIENCE, applied(&self.context.status, seq)).await;

@@ -49,7 +49,7 @@ impl SignalIssuer {
         self.context.addresses.issuer()
     }
 
-    /// When the status cache last heard the ledger.
+    /// When the status cache last read the ledger successfully.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`] if that is too long ago to be believed at `now`.

@@ -45,18 +45,18 @@ const POLLS: usize = 4;
 /// From a failure to make receivers known to the next attempt.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Somebody who is told security events.
+/// A receiver of security events.
 #[derive(Clone)]
 pub struct EventReceiver {
     /// Its name, the same for ever: its place in the feed is found by it. It is also the name of its stream.
     pub id: String,
     /// The `aud` of its tokens.
     pub audience: String,
-    /// Whose events it hears; without one, everybody's.
+    /// The tenant whose events it gets; without one, those of all tenants.
     pub tenant: Option<TenantId>,
     /// The types of events it wants.
     pub events: Vec<EventType>,
-    /// Whether it wants to hear of certificates when they are issued, too.
+    /// Whether it is told of issued certificates, too.
     pub issuance: bool,
     /// The registered client that it is, where it asks something itself.
     pub client: Option<String>,
@@ -69,7 +69,7 @@ pub struct EventReceiver {
 pub enum DeliveryMethod {
     /// The server sends them (RFC 8935).
     Push {
-        /// Where, as the receiver is told.
+        /// The endpoint, as the stream's configuration names it.
         endpoint: String,
         /// Sends one token to the endpoint.
         push: Arc<dyn EventPusher>,

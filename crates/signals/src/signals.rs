@@ -8,7 +8,7 @@ use crate::status_list::StatusLists;
 use std::sync::Arc;
 use tegata_web::ClientRegistry;
 
-/// Everything that tells others what changed, over one [`SignalIssuer`].
+/// All ways of telling others what changed, over one [`SignalIssuer`].
 pub struct Signals {
     issuer: Arc<SignalIssuer>,
     clients: Arc<ClientRegistry>,

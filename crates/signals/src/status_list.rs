@@ -33,11 +33,11 @@ pub struct SignedList {
     pub text: Bytes,
     /// The signed status list token, compressed with gzip.
     pub gzipped: Bytes,
-    /// What tells it from any other, without quotes.
+    /// The entity tag, without quotes.
     pub tag: String,
     /// When it was made.
     pub issued: Timestamp,
-    /// From when on nobody may rely on it.
+    /// When it expires.
     pub expires: Timestamp,
     kid: String,
 }

@@ -70,7 +70,7 @@ pub struct Approval {
     pub platform: Platform,
     pub address: Option<String>,
     pub state: ApprovalState,
-    /// Why it was declined, in the operator's words.
+    /// The reason that the operator gave for declining it.
     pub reason: String,
     pub asked_at: Timestamp,
     /// Until when it waits.

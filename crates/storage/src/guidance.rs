@@ -35,7 +35,7 @@ macro_rules! said_at {
 }
 
 impl Ledger {
-    /// What the staff of a site are told: by the site, or else by its tenant.
+    /// The guidance for the staff of a site: its own, or else its tenant's.
     pub async fn guidance_of(&self, site: &SiteId) -> Result<Guidance> {
         let row: Option<BothRows> = on_read!(self, connection => {
             sqlx::query_as(

@@ -45,14 +45,14 @@ pub struct Kitting {
     pub tenant_state: TenantState,
     pub site: SiteId,
     pub site_name: String,
-    /// What devices are called for which nobody says otherwise.
+    /// The label of devices that get no label of their own.
     pub label: String,
     pub places: u32,
     /// How many are taken now.
     pub taken: u32,
     pub per_minute: u32,
     pub networks: Vec<Network>,
-    /// Whether somebody ended it.
+    /// Whether the operator ended it.
     pub ended: bool,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,

@@ -17,7 +17,7 @@ pub struct ReceiptRow {
     /// When it applied it.
     #[sqlx(try_from = "i64")]
     pub applied_at: Timestamp,
-    /// When it was last heard of.
+    /// When it was last seen.
     #[sqlx(try_from = "i64")]
     pub seen_at: Timestamp,
 }
@@ -32,7 +32,7 @@ impl From<i64> for FeedPosition {
     }
 }
 
-/// A surface that was heard of within this time is expected to give its receipt.
+/// A surface that was seen within this time is expected to give its receipt.
 const ALIVE: Duration = Duration::from_secs(15);
 
 impl ReceiptRow {

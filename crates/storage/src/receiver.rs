@@ -62,7 +62,7 @@ pub struct ReceiverRow {
     pub rejections: i64,
     /// The last of them, and why.
     pub rejection: Option<String>,
-    /// How many events of the feed it will never hear of, as it was paused for too many.
+    /// How many events of the feed were dropped for it, because too many happened while it was paused.
     pub dropped: i64,
     heard_at: Option<i64>,
     verified_at: Option<i64>,
@@ -70,7 +70,7 @@ pub struct ReceiverRow {
     pub waiting: i64,
 }
 
-/// Something about the stream itself that is still to be told.
+/// A notice about the stream itself that is still to be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StreamNotice {
     /// Its number in the stream.
@@ -108,7 +108,7 @@ impl ReceiverRow {
         if self.status() == StreamStatus::Disabled { 0 } else { head.saturating_sub(self.seq()) }
     }
 
-    /// Whether it is told events. A word that is not known tells it none.
+    /// Whether it is sent events. An unknown status counts as disabled.
     pub fn status(&self) -> StreamStatus {
         StreamStatus::parse(&self.status).unwrap_or(StreamStatus::Paused)
     }
@@ -130,7 +130,7 @@ impl ReceiverRow {
 }
 
 impl Ledger {
-    /// All receivers that were ever heard of, by name.
+    /// All receivers that were ever seen, by name.
     pub async fn receivers(&self) -> Result<Vec<ReceiverRow>> {
         Ok(on_read!(self, connection => {
             sqlx::query_as(select!("ORDER BY id")).fetch_all(connection).await?
@@ -144,7 +144,7 @@ impl Ledger {
         }))
     }
 
-    /// What is still to be told of its stream, oldest first.
+    /// The notices about its stream that are still to be sent, the oldest first.
     pub async fn notices(&self, id: &str) -> Result<Vec<StreamNotice>> {
         let rows: Vec<(i64, String, String)> = on_read!(self, connection => {
             sqlx::query_as("SELECT number, kind, payload FROM receiver_notice WHERE receiver = $1 ORDER BY number")
@@ -182,7 +182,7 @@ impl Transaction {
         }))
     }
 
-    /// One that is heard of for the first time begins here and now, with a verification; and so do issued certificates
+    /// One that is seen for the first time begins here and now, with a verification; and so do issued certificates
     /// where they were not wanted before.
     async fn introduce(&mut self, id: &str, wants_issued: bool) -> Result<()> {
         let (feed, audit) = (self.head.feed_seq, self.head.audit_seq);

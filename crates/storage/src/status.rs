@@ -20,7 +20,7 @@ use tegata_core::{
 };
 use tokio::sync::{Mutex, broadcast};
 
-/// How often the feed is looked at when nobody in this process has written to it.
+/// How often the feed is read when no writer of this process announces an event.
 const PERIOD: Duration = Duration::from_millis(25);
 
 /// From which age on the ledger is asked instead of the cache.
@@ -63,7 +63,7 @@ pub enum Outdated {
     /// Denials were forgotten, and times taken down, by a clock that was ahead.
     #[error("the clock was ahead, until {ahead}, and was set back")]
     ClockSetBack {
-        /// The last it said before.
+        /// The latest time that the clock had shown.
         ahead: Timestamp,
     },
 }
@@ -73,7 +73,7 @@ pub enum Outdated {
 pub struct Freshness {
     /// The last event applied.
     pub seq: u64,
-    /// When the ledger was last heard.
+    /// When the ledger was last read successfully.
     pub at: Timestamp,
 }
 

@@ -232,7 +232,7 @@ macro_rules! renumber {
 }
 
 impl Transaction {
-    /// The next place, which nobody else gets.
+    /// Reserves the next place.
     pub(crate) fn take_status_place(&mut self) -> i64 {
         let place = self.head.status_next;
         self.head.status_next += 1;

@@ -148,7 +148,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it runs until it is told to stop.
+    /// Whether it runs until it is stopped.
     pub const fn serves(&self) -> bool {
         matches!(self, Self::Dev(_) | Self::Serve | Self::Gate(_))
     }

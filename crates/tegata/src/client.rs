@@ -164,7 +164,7 @@ async fn approved(
     Ok(answer)
 }
 
-/// In the words of policies; nothing where they have none.
+/// The platform by the name that policies use; none where they have no name for it.
 fn platform() -> Option<Platform> {
     Platform::parse(std::env::consts::OS)
 }

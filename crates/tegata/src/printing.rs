@@ -50,7 +50,7 @@ pub fn err(text: Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);
 }
 
-/// Says whether all was written that somebody wanted to read.
+/// Fails if some of the output was lost.
 ///
 /// # Errors
 /// Standard output could not be written, for another reason than that its reader went away.

@@ -38,12 +38,12 @@ impl SignedAcmeRequest {
             .map_err(|_| AcmeError::malformed("the payload is not what belongs here"))
     }
 
-    /// That nothing is said: a POST-as-GET (RFC 8555 section 6.3).
+    /// Checks that the payload is empty: a POST-as-GET (RFC 8555 section 6.3).
     pub(super) fn nothing(&self) -> AcmeResult<()> {
         if self.is_empty() { Ok(()) } else { Err(AcmeError::malformed("the payload must be empty here")) }
     }
 
-    /// Whether nothing is said.
+    /// Whether the payload is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.payload.is_empty()
     }

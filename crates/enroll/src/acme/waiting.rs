@@ -8,7 +8,7 @@ use tegata_ca::ParsedRequest;
 use tegata_core::Refusal;
 use tegata_storage::{AcmeAccount, AcmeOrder, AcmeState, Actor, Approval, ApprovalState};
 
-/// What a client is told of an order.
+/// The state of an order as the client sees it.
 pub(super) struct OrderStatus {
     pub(super) status: &'static str,
     /// Whether it should ask again.

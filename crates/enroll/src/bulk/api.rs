@@ -27,7 +27,7 @@ use tegata_web::{Presented, Problem, ReaderLanguage, WebResult, body};
 const LARGEST: usize = 256 * 1024;
 const MOST_LINES: usize = 1000;
 
-/// How long an invitation waits, in days, unless told otherwise, and at most.
+/// How long an invitation waits, in days, by default and at most.
 const DAYS: u32 = 7;
 const MOST_DAYS: u32 = 90;
 

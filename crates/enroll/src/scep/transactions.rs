@@ -29,7 +29,7 @@ pub(super) enum OwnedScepRequest {
 pub(super) struct ScepDenial {
     pub(super) info: FailInfo,
     pub(super) refusal: Refusal,
-    /// What exactly, in the place of the refusal's own words.
+    /// What exactly is wrong, in place of the refusal's own text.
     detail: Option<&'static str>,
 }
 
@@ -107,7 +107,7 @@ impl ScepContext<'_> {
         Ok(holding.map_err(ledger_refusal)?.is_some())
     }
 
-    /// The right was shown when the transaction began; whoever polls shows that it is the one that began it.
+    /// The right was shown when the transaction began; a poll shows that it is the one that began it.
     async fn poll(&self) -> ScepDecision {
         let ledger = &self.service.context.ledger;
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
@@ -221,7 +221,7 @@ impl ScepDenial {
         Self { info: FailInfo::BadCertId, refusal: Refusal::NotFound, detail: Some(detail) }
     }
 
-    /// A line for whoever reads the client's log.
+    /// A line for readers of the client's log.
     pub(super) fn text(&self) -> String {
         let said = self.detail.unwrap_or(self.refusal.title(Language::En));
         format!("{}: {said}", self.refusal.code())

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// How often gates hear that the platform lives.
+/// The period of heartbeats.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// Lines that a gate may fall behind before it is cut off.
@@ -135,7 +135,7 @@ struct FeedWriter<'a> {
     issuer: &'a SignalIssuer,
     lines: Sender<FeedLine>,
     events: Receiver<Arc<Event>>,
-    /// The last event told.
+    /// The last event that was sent.
     seq: u64,
 }
 

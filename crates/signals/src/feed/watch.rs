@@ -8,13 +8,13 @@ use tegata_core::{Clock, Timestamp};
 use tegata_storage::CertificateHolder;
 use tokio::sync::broadcast::Receiver;
 
-/// Passes on what follows the snapshot, for as long as the gate may hear it.
+/// Sends what follows the snapshot, for as long as the gate may follow the feed.
 pub(crate) struct FeedSubscription {
     lines: Receiver<FeedLine>,
     gate: Arc<CertificateHolder>,
     /// The last event the gate was sent.
     seq: u64,
-    /// The date of the last word the gate was sent.
+    /// The date of the last line that was sent to the gate.
     at: Timestamp,
     clock: Arc<dyn Clock>,
 }

@@ -14,7 +14,7 @@ use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{DeliveryOutcome, LedgerError, ReceiverPosition, ReceiverRow};
 use tokio::time::{sleep, timeout};
 
-/// How long the right to send is kept without a word. Longer than [`LIMIT`] for each token of one change.
+/// How long a server keeps the right to send without renewing it. Longer than [`LIMIT`] for each token of one change.
 const LEASE: Duration = Duration::from_secs(30);
 
 /// How long a receiver may take for one token.
@@ -126,7 +126,7 @@ impl PushDelivery {
         Ok(())
     }
 
-    /// Whether there was anything to tell.
+    /// Whether there was anything to send.
     async fn tell(&self, row: &ReceiverRow, happening: &StreamEvent) -> Result<bool, DeliveryHalt> {
         let receiver = &self.stream.receiver;
         let unsigned = tokens_for(&self.issuer, receiver, happening).await?;

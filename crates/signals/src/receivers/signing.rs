@@ -46,7 +46,7 @@ pub(super) async fn tokens_for(
     }
 }
 
-/// What tells of the stream itself (SSF 1.0 sections 8.1.4 and 8.1.5).
+/// A token about the stream itself (SSF 1.0 sections 8.1.4 and 8.1.5).
 pub(super) fn of_notice(receiver: &EventReceiver, notice: StreamNotice) -> UnsignedEvent {
     UnsignedEvent {
         told: EventName::Notice { number: notice.number, kind: notice.kind },

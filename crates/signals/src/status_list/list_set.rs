@@ -24,7 +24,7 @@ pub(super) struct StatusListSet {
 }
 
 impl StatusListSet {
-    /// Reads everything. What the ledger says is at least as new as the event `seq`, which was heard of before.
+    /// Reads everything. What the ledger says is at least as new as the event `seq`, which was seen before.
     pub(super) async fn read(
         order: Arc<ListAssignment>,
         ledger: &Ledger,

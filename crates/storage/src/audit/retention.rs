@@ -26,7 +26,7 @@ pub struct AuditRetention {
     pub others: Duration,
 }
 
-/// How many tokens somebody got on one day.
+/// How many tokens one device or client got on one day.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct TokenDay {
     /// Of Japan, counted from 1970.

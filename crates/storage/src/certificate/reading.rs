@@ -98,7 +98,7 @@ pub struct EndedCertificate {
     pub reason: Option<RevocationReason>,
 }
 
-/// A certificate whose renewal is worth a word.
+/// A certificate whose renewal the operator should know of.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
 pub struct DueRenewal {

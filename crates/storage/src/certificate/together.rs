@@ -12,7 +12,7 @@ use tegata_core::{InvitationId, Role, SiteId, TenantId};
 /// Of a first certificate.
 const FIRST: i64 = 1;
 
-/// Somebody is refused. Nobody is told so: alone, everybody hears the reason.
+/// One of the operations would be refused. None learns the reason here: each is then tried alone.
 const NOT_ALL: LedgerError = LedgerError::Guard("not all of them can be written together");
 
 static DEVICES: BatchStatement = BatchStatement::new(

@@ -1,4 +1,4 @@
-//! Issued certificates, for receivers that want to hear of them.
+//! Issued certificates, for receivers that are told of them.
 //!
 //! They are read from the audit log, where issuing writes each in its own transaction anyway; so nobody who is issued a
 //! certificate waits for this, and the order is that of the transactions.

@@ -23,11 +23,11 @@ pub struct ChangeStream {
     pub id: String,
     /// The status that it gets.
     pub status: StreamStatus,
-    /// Why, as it is told.
+    /// The reason that the receiver is told.
     pub reason: Option<String>,
     /// Who changes it, for the audit log.
     pub by: Actor,
-    /// Whether that is the operator, whose word the receiver cannot undo, and hears of.
+    /// Whether the operator changes it: the receiver cannot undo that, and is told.
     pub as_operator: bool,
     /// When it is changed.
     pub at: Timestamp,

@@ -22,7 +22,7 @@ pub struct PollAcknowledgment {
     pub told: Vec<EventName>,
     /// What it refuses for good, each with its reason; they are among the acknowledged.
     pub rejected: Vec<String>,
-    /// Why it could not take something that it will be told again.
+    /// Why it could not take a token that will be sent again.
     pub failed: Option<String>,
     /// When the acknowledgment arrived.
     pub at: Timestamp,

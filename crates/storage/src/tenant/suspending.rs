@@ -80,7 +80,7 @@ impl Transaction {
     }
 }
 
-/// The audit log's word for it.
+/// The action that the audit log names.
 pub(crate) const fn moved_to(state: TenantState) -> &'static str {
     match state {
         TenantState::Active => "tenant.resumed",

@@ -21,7 +21,7 @@ pub struct Participant {
     pub name: String,
 }
 
-/// The word in the file.
+/// Its name in the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepName {

@@ -41,7 +41,7 @@ pub struct RequestIssuing {
     install: PathBuf,
 }
 
-/// Over how many lists certificates are spread where nothing else is said.
+/// Over how many lists certificates are spread by default.
 pub fn usual_shards() -> u16 {
     ISSUING_SHARDS
 }

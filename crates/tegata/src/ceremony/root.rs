@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tegata_ca::create_ca::{self, CaName, Validity};
 use tegata_ca::{CaKey, Issuer, LocalKey};
 
-/// The name of a root's key where nothing else is said.
+/// The name of a root's key by default.
 pub fn usual_key() -> String {
     "root".to_owned()
 }

@@ -80,7 +80,7 @@ pub fn record_of<'a>(
     Some((profile, record))
 }
 
-/// What monitoring hears of a finding of the lint.
+/// The finding code for a finding of the lint.
 pub fn code_of(finding: Finding) -> FindingCode {
     match finding {
         Finding::Encoding => FindingCode::CertificateUnreadable,

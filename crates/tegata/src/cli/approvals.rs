@@ -10,7 +10,7 @@ use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
 use tegata_storage::{Approval, Ledger, LedgerError};
 
-/// Without a word more it lists.
+/// Without a subcommand it lists.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct ApprovalsOptions {

@@ -53,7 +53,7 @@ pub struct GateOptions {
     pub front: FrontOptions,
 }
 
-/// Runs the gate until it is told to stop, or the platform says that its certificate is none of a gate.
+/// Runs the gate until it is stopped, or the platform says that its certificate is none of a gate.
 pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Failure> {
     crate::system::raise_file_limit();
     let gate = Gate::connect(config(options)?, system.clock.clone(), system.entropy.clone())

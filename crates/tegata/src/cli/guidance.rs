@@ -8,7 +8,7 @@ use serde_json::json;
 use tegata_core::{Contact, Guidance, ProductLink};
 use tegata_storage::{Ledger, PolicyPlace};
 
-/// Whose staff is told.
+/// The tenant or site whose staff it is for.
 #[derive(clap::Args)]
 pub struct GuidanceAudience {
     /// Name or identifier of the tenant

@@ -22,7 +22,7 @@ pub struct HistoryLine {
     pub text: String,
 }
 
-/// Routine that has not been said yet, newest first.
+/// Routine entries that are not printed yet, the newest first.
 #[derive(Default)]
 struct RoutineCounts {
     tokens: u64,

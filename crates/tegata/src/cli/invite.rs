@@ -26,10 +26,10 @@ use tegata_enroll::{AccountBinding, BindingSecret};
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::ServerContext;
 
-/// How long an invitation waits, in days, unless told otherwise.
+/// How long an invitation waits, in days, by default.
 pub const DEFAULT_DAYS: u32 = 7;
 
-/// How long a short code lives, in minutes, unless told otherwise.
+/// How long a short code lives, in minutes, by default.
 pub const DEFAULT_CODE_MINUTES: u32 = 60;
 
 /// What was handed out. Link and code are secrets: whoever has them first uses them.

@@ -103,7 +103,7 @@ enum NamedKey {
 }
 
 impl NamedKey {
-    /// Whatever a person has at hand.
+    /// Any form of a key that a person may have.
     fn read(key: &str) -> Result<Self, Failure> {
         if let Some(hash) = from_hex(key).and_then(|bytes| bytes.try_into().ok()) {
             return Ok(Self::Hash(hash));

@@ -1,4 +1,4 @@
-//! `tegata receiver …`: who is told security events, how far each has got, a trial, and whether its stream flows.
+//! `tegata receiver …`: the receivers of security events, how far each has got, a trial, and whether its stream flows.
 
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::failure::{Failure, FailureContext};

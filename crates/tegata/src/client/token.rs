@@ -57,7 +57,7 @@ impl CompanionOptions {
         self.token.then(|| json!({"resource": self.resource, "scope": self.scope}))
     }
 
-    /// Keeps a token in the folder of its certificate. Gives what is told about it.
+    /// Keeps a token in the folder of its certificate. Gives what is printed about it.
     pub fn keep(
         &self,
         answer: RenewalTokenResponse,
@@ -84,14 +84,14 @@ impl CompanionOptions {
     }
 }
 
-/// What the user hears of a token.
+/// What the user is told of a token.
 pub enum TokenNotice {
     Kept { file: PathBuf, resource: String, expires_at: Timestamp, shown: Option<String> },
     Refused(RefusedToken),
 }
 
 impl TokenNotice {
-    /// Adds it to what is told in JSON.
+    /// Adds it to the JSON output.
     pub fn add_to(&self, told: &mut Value) {
         match self {
             Self::Kept { file, resource, expires_at, shown } => {

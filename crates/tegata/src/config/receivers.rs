@@ -1,4 +1,4 @@
-//! `[[receiver]]`: who is told security events.
+//! `[[receiver]]`: the receivers of security events.
 
 use super::ClientConfig;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub const TEMPLATE: &str = r#"
 # authorization = "siem.token"
 "#;
 
-/// Somebody who is told security events.
+/// A receiver of security events.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiverConfig {
@@ -29,12 +29,12 @@ pub struct ReceiverConfig {
     pub id: String,
     /// The `aud` of its tokens.
     pub audience: String,
-    /// The tenant whose events it hears, by name or identifier. Without it: everybody's.
+    /// The tenant whose events it gets, by name or identifier. Without it: those of all tenants.
     pub tenant: Option<String>,
-    /// Which of them. All, unless it is said.
+    /// Which types of events. All by default.
     #[serde(default = "all")]
     pub events: Vec<EventType>,
-    /// Whether it hears of certificates when they are issued, too.
+    /// Whether it is told of issued certificates, too.
     #[serde(default)]
     pub issuance: bool,
     /// The registered client that it is: needed to poll, and to ask about its stream.

@@ -16,7 +16,7 @@ pub const DEFAULT_SITE: &str = "本店";
 pub const DEFAULT_AUDIENCE: &str = "https://product.localhost";
 pub const DEFAULT_PORTS: [u16; 3] = [8443, 9443, 8080];
 
-/// Everything that was asked for or goes without saying.
+/// Every decision about the new installation, given or by default.
 pub struct InitPlan {
     pub name: Installation,
     pub portal: HttpOrigin,

@@ -31,7 +31,7 @@ pub struct Hierarchy {
     issuers: ArcSwap<Vec<StoredIssuer>>,
     silos: Mutex<HashSet<TenantId>>,
     authorities: Arc<IssuerSet>,
-    /// What was said last of each CA that cannot work, so that it is said once.
+    /// The last fault of each CA that cannot be used, so that it is logged once.
     faults: Mutex<HashMap<IssuerId, String>>,
 }
 

@@ -114,7 +114,7 @@ pub async fn first_lists(authorities: &IssuerSet, lists: &CrlCache) {
     }
 }
 
-/// By the clock that nobody sets.
+/// By the monotonic clock.
 fn is_over(since: Option<Instant>, period: Duration) -> bool {
     since.is_none_or(|since| since.elapsed() >= period)
 }

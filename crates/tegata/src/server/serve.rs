@@ -36,7 +36,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// Serves an installation until it is told to stop.
+/// Serves an installation until it is stopped.
 pub async fn serve(place: &InstallationArgs, system: &SystemContext) -> Result<(), Failure> {
     let config = place.config()?;
     let doors = Listeners::bind(&config).await?;
@@ -56,7 +56,7 @@ fn tell(server: &Server) {
     }
 }
 
-/// Serves until it is told to stop. Where what was remembered of the installation is not to be gone on with, because its
+/// Serves until it is stopped. Where what was remembered of the installation is not to be gone on with, because its
 /// ledger went back or the clock was ahead, the installation is opened again on the same ports. `ready` is called once, when
 /// everything has started.
 pub async fn keep_serving(

@@ -99,7 +99,7 @@ fn with_changed(mut state: Value) -> Value {
     state
 }
 
-/// The audit log's word for what brought a device into this state. One that was never stopped was made active by its
+/// The action of the audit log that brought a device into this state. One that was never stopped was made active by its
 /// first certificate, or has been resumed.
 const fn last_action(state: DeviceState) -> &'static str {
     match state {

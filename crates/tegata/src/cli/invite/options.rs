@@ -72,6 +72,6 @@ impl InviteOptions {
         Ok(sites.filter(|site| only.as_ref().is_none_or(|only| site.tenant == *only)).collect())
     }
 
-    /// What a device is called unless somebody says otherwise.
+    /// What a device is called by default.
     pub const LABEL: &str = "端末";
 }

@@ -15,7 +15,7 @@ const AD_OCSP: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 0x30, 1];
 /// `AlgorithmIdentifier` of SHA-1, which every responder knows (RFC 5019 section 2.1.1).
 const SHA1: [u8; 11] = [0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0];
 
-/// Where a certificate says that it is spoken about.
+/// The URLs of CRL and OCSP in a certificate.
 pub struct CertificateUrls {
     pub list: String,
     pub ocsp: String,

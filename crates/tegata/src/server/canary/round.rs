@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How often the public address is asked: a list may be large.
 const LIST_LOOK: Duration = Duration::from_millis(50);
 
-/// A gate that was heard of within this time must give its receipt.
+/// A gate that was seen within this time must give its receipt.
 const CONNECTED: Duration = Duration::from_secs(15);
 
 /// How long the invitation can be used.

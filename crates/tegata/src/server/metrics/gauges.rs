@@ -17,7 +17,7 @@ use tegata_web::ServerContext;
 use tokio::sync::Mutex;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// A gate that was heard of within this time is connected.
+/// A gate that was seen within this time is connected.
 const CONNECTED: Duration = Duration::from_secs(15);
 
 /// What is due for renewal is counted at most this often: it reads many rows.

@@ -53,7 +53,7 @@ struct MetricsShared {
     room: GaugeSource,
 }
 
-/// Serves until it is told to stop.
+/// Serves until it is stopped.
 pub async fn serve(
     listener: MetricsListener,
     metrics: Arc<Metrics>,
