@@ -37,7 +37,7 @@ pub struct SignedList {
     pub tag: String,
     /// When it was made.
     pub issued: Timestamp,
-    /// When it expires.
+    /// When the list expires, and must no longer be used.
     pub expires: Timestamp,
     kid: String,
 }

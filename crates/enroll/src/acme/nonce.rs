@@ -53,7 +53,7 @@ impl NonceSource {
         Self { opening, entropy, used: Mutex::default() }
     }
 
-    /// A fresh nonce.
+    /// Makes a nonce that was never handed out.
     pub(super) async fn issue(&self, now: Timestamp) -> Result<String, Refusal> {
         let said = [&now.millis().to_be_bytes()[..], &bytes::<{ SAID - TIME }>(&*self.entropy)].concat();
         let tag = hmac::sign(&self.key().await?, &said);
