@@ -17,7 +17,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("signals", &["core", "storage", "web"]),
     ("oauth", &["core", "storage", "web", "signals"]),
     ("scheduler", &["core", "storage"]),
-    ("tegata", &["core", "net", "storage", "gate", "ca", "web", "enroll", "signals", "oauth", "scheduler"]),
+    ("installation", &["core", "net", "storage", "ca"]),
+    (
+        "tegata",
+        &[
+            "core",
+            "net",
+            "storage",
+            "gate",
+            "ca",
+            "installation",
+            "web",
+            "enroll",
+            "signals",
+            "oauth",
+            "scheduler",
+        ],
+    ),
 ];
 
 /// Crates that test the others from outside. They may use any tool.
@@ -46,6 +62,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
     ("oauth", &["rcgen", "pkcs8", "tegata-ca"]),
     ("scheduler", &["axum", "hyper", "rcgen", "tegata-ca"]),
+    ("installation", &["axum", "clap"]),
 ];
 
 /// ring is the only provider of cryptography.

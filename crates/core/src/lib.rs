@@ -17,6 +17,7 @@
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`], [`header_name`] |
 //! | how addresses of servers are written and compared | [`url`] |
+//! | how an operator names the certificate of a client | [`subject`] |
 //! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
 
@@ -48,6 +49,7 @@ pub mod short_code;
 pub mod spreadsheet;
 pub mod status_list;
 pub mod stop_cause;
+pub mod subject;
 pub mod thumbprint;
 pub mod timestamp;
 pub mod url;

@@ -7,7 +7,7 @@
 //! | what a listener shows of itself, and what it asks of clients | [`tls`] |
 //! | files that are replaced while the program runs | [`WatchedFiles`] |
 //! | how a request is named in answers and logs | [`request_id`] |
-//! | outgoing requests | [`client`] |
+//! | outgoing requests | [`client`], and without TLS [`plain_http`] |
 
 mod activity;
 mod admission;
@@ -17,6 +17,7 @@ pub mod drain_on_drop;
 pub mod limits;
 mod linger;
 pub mod listener;
+pub mod plain_http;
 mod request;
 pub mod request_id;
 mod request_log;

@@ -38,13 +38,13 @@ use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::progress::Progress;
-use crate::server::running_addresses;
 use crate::system_context::SystemContext;
 use code::FindingCode;
 use report::CheckReport;
 use std::collections::HashSet;
 use std::path::Path;
 use tegata_core::{Entropy, HttpOrigin, Timestamp};
+use tegata_installation::running_addresses;
 use tegata_storage::{Inspection, IssuerKind, Ledger, LogPlace, StoredIssuer};
 
 /// Rows read at a time.

@@ -14,8 +14,6 @@ use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::server::hierarchy::write_anchors;
-use crate::server::server_certificates;
 use crate::server::token_keys;
 use crate::system_context::SystemContext;
 use authorities::InitialCas;
@@ -26,6 +24,7 @@ use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
 use tegata_ca::{UnlockSecret, secret};
+use tegata_installation::{anchors, server_certificates};
 use tegata_storage::{Ledger, LedgerError, LogError, LogPlace};
 
 const PROFILES: [(&str, &str); 2] = [
@@ -106,7 +105,7 @@ impl InstallationParts<'_> {
         for name in ["root.pem", "chain.pem"] {
             building.will_make(&self.data.join("ca").join(name))?;
         }
-        write_anchors(self.config, &issuers?);
+        anchors::write(self.config, &issuers?);
         self.write_config(building)
     }
 
@@ -256,3 +255,6 @@ fn discard_token_keys(ring: KeyRing, building: &PartialInstallation) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

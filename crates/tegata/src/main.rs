@@ -12,26 +12,20 @@ mod ceremony;
 mod check;
 mod cli;
 mod client;
-mod config;
-mod failure;
 mod init;
 mod installation_args;
-mod keys;
-mod ledger;
 mod log;
-mod pem;
-mod plain_http;
 mod progress;
 mod resolver;
 mod server;
 mod system;
-mod system_context;
 
 use clap::Parser;
 use cli::Cli;
 use failure::Failure;
 use std::process::ExitCode;
-use system_context::SystemContext;
+use tegata_installation::{config, failure, keys, ledger, pem, system_context};
+use tegata_net::plain_http;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -40,7 +34,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(&Failure::wrong(error)),
     };
-    match runtime.block_on(cli.run(&SystemContext::real())).and_then(|()| printing::finish()) {
+    match runtime.block_on(cli.run(&system::context())).and_then(|()| printing::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(&failure),
     }

@@ -15,10 +15,8 @@ pub mod profiles;
 pub mod proxied;
 pub mod public;
 pub mod receivers;
-pub mod running_addresses;
 pub mod scep;
 pub mod serve;
-pub mod server_certificates;
 pub mod startup;
 pub mod token_keys;
 
@@ -32,6 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::IssuerSet;
 use tegata_core::ServerId;
+use tegata_installation::server_certificates;
 use tegata_storage::{Ledger, StatusCache};
 use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext};
 

@@ -5,9 +5,10 @@
 //! client. By `self_signed_tls_client_auth` (section 2.2) it is known by its JWKS. In both cases nothing but the leaf
 //! is looked at, and a certificate of this installation has to be in good standing in the ledger too.
 
-use crate::{CertificateKeys, ClientCas, PeerCertificate, ServerContext, SubjectRule, TrustVerdict, leaf};
+use crate::{CertificateKeys, ClientCas, PeerCertificate, ServerContext, TrustVerdict, leaf, subject};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use tegata_core::subject::SubjectRule;
 use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -200,7 +201,7 @@ impl RegisteredClient {
         match &self.method {
             ClientAuthentication::TlsClientAuth { subject, issuers } => {
                 issuers.judge(certificate, now)?;
-                if !subject.matches(&certificate.der) {
+                if !subject::matches(subject, &certificate.der) {
                     return Err(Refusal::NotThisClient);
                 }
             }

@@ -60,7 +60,6 @@ pub use problem::{Problem, WebResult};
 pub use proxy::{ProxyConfigError, TrustedProxies};
 pub use reselection::CertificateReselection;
 pub use site::{ListenerRules, RuledRouter};
-pub use subject::SubjectRule;
 pub use tegata_net::{Limits, RequestId};
 pub use trust_verdict::{TrustVerdict, TrustedIssuers};
 

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::base64;
+use tegata_core::subject::{DistinguishedNameValue, SubjectRule};
 use tegata_core::{Role, Thumbprint, Timestamp};
 use tegata_storage::DeviceAction;
-use tegata_web::subject::DistinguishedNameValue;
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, PeerCertificate,
-    RegisteredClient, RegistrationError, SubjectRule, TrustVerdict,
+    RegisteredClient, RegistrationError, TrustVerdict,
 };
 
 const INTROSPECTION: &str = "/oauth/introspect";

@@ -12,13 +12,13 @@ use super::run::CeremonyRun;
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::server::hierarchy::write_anchors;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{CaKey, Issuer, IssuerEndpoints, LocalKey, PublicKey};
 use tegata_core::IssuerId;
+use tegata_installation::anchors;
 use tegata_storage::{IssuerKind, Ledger, StoredIssuer};
 
 /// What is to be made.
@@ -82,7 +82,7 @@ pub async fn create(details: &CreateIssuing, ceremony: &mut CeremonyRun<'_>) -> 
     let arrival = InstalledCa { root: None, issuing, list, revision: ground.revision, list_is_out: false };
     arrival.record(&ledger, ceremony).await?;
     outputs.keep();
-    write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
+    anchors::write(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
     let made = fields::certificate(&arrival.issuing.certificate, OpenField::Nothing);
     ceremony.say("made", &json!({"issuer": id, "certificate": made, "list": arrival.list.facts()}))
 }

@@ -2,11 +2,11 @@
 
 use super::run::CeremonyRun;
 use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::server::hierarchy::write_anchors;
 use crate::system_context::SystemContext;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tegata_core::{IssuerId, RevocationReason};
+use tegata_installation::anchors;
 use tegata_storage::{IssuerKind, IssuerState, Ledger, LedgerError, StoredIssuer, TenantIssuers};
 
 /// Certificates revoked in one transaction: other writers get their turn in between.
@@ -81,7 +81,7 @@ pub async fn retire(details: &RetireIssuing, ceremony: &mut CeremonyRun<'_>) -> 
         // What is left is denied before its CA is no longer believed, so that whoever is refused reads the true reason.
         let revoked = revoke_rest(&ledger, &issuer, details.reason, ceremony).await?;
         move_to(&ledger, &issuer, IssuerState::Retired, details.reason, ceremony).await?;
-        write_anchors(&config, &ledger.issuers().await.doing(READ)?);
+        anchors::write(&config, &ledger.issuers().await.doing(READ)?);
         ceremony.say("retired", &revoked)?;
     }
     Ok(())
@@ -109,7 +109,7 @@ pub async fn revoke(details: &RevokeIssuing, ceremony: &mut CeremonyRun<'_>) -> 
             move_to(&ledger, &issuer, IssuerState::Revoked, details.reason, ceremony).await?;
         }
         let revoked = revoke_rest(&ledger, &issuer, details.reason, ceremony).await?;
-        write_anchors(&config, &ledger.issuers().await.doing(READ)?);
+        anchors::write(&config, &ledger.issuers().await.doing(READ)?);
         ceremony.say("revoked", &revoked)?;
     }
     let Some(root) = &issuer.parent else { return Ok(()) };

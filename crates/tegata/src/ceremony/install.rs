@@ -10,7 +10,6 @@ use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::server::hierarchy::write_anchors;
 use crate::system_context::SystemContext;
 use serde::Deserialize;
 use serde_json::json;
@@ -18,6 +17,7 @@ use std::path::PathBuf;
 use tegata_ca::create_ca::RootAddresses;
 use tegata_ca::{Issuer, IssuerEndpoints};
 use tegata_core::{IssuerId, TenantId, Thumbprint};
+use tegata_installation::anchors;
 use tegata_storage::{IssuerKind, Ledger, LedgerError, StoredIssuer};
 
 /// What is to be taken in.
@@ -118,7 +118,7 @@ pub async fn install(details: &InstallIssuing, ceremony: &mut CeremonyRun<'_>) -
         return Ok(());
     }
     arrival.record(&ledger, ceremony).await?;
-    write_anchors(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
+    anchors::write(&config, &ledger.issuers().await.doing("cannot read the issuers")?);
     ceremony
         .say("installed", &json!({"issuer": issuing.id, "thumbprint": Thumbprint::of(&issuing.certificate)}))
 }

@@ -92,7 +92,7 @@ async fn list(
     let ledger = place.ledger(system).await?;
     let mut waiting = ledger.waiting(system.now()).await.doing(READ)?;
     let directory = TenantDirectory::read(&ledger).await?;
-    if let Some(scope) = directory.scope(&options.scope)? {
+    if let Some(scope) = options.scope.find_in(&directory)? {
         waiting.retain(|approval| scope.holds(&approval.tenant, &approval.site));
     }
     ledger.close().await;

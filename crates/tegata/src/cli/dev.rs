@@ -7,7 +7,6 @@ use crate::init::{self, InitOptions};
 use crate::installation_args::InstallationArgs;
 use crate::server::listeners::{Listeners, bind, here};
 use crate::server::metrics;
-use crate::server::running_addresses;
 use crate::server::serve;
 use crate::server::{Server, shown};
 use crate::system_context::SystemContext;
@@ -15,6 +14,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::Path;
 use tegata_core::Role;
+use tegata_installation::running_addresses;
 
 #[derive(Args)]
 pub struct DevOptions {
@@ -52,7 +52,7 @@ pub async fn run(
     doors.announce(&mut config)?;
     let server = Server::open(config, system).await?;
     let invited = invite::first_site(&server.context, Role::Device, system).await?;
-    running_addresses::write(&server.config, &server.context.addresses)?;
+    running_addresses::write(&server.config)?;
     let (config, minutes) = (server.config.clone(), server.config.canary.every_minutes.unwrap_or(0));
     let ended = serve::keep_serving(server, doors, minutes, system, |server, doors| {
         announce(server, &invited, doors.metrics.as_ref(), options.json);

@@ -5,6 +5,7 @@ use crate::config::HeaderFormat;
 use crate::failure::{Failure, FailureContext};
 use crate::system_context::SystemContext;
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tegata_core::{Language, Refusal};
@@ -38,7 +39,7 @@ pub struct GateOptions {
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// How the proxy hands the client certificate over
-    #[arg(long, value_enum, default_value_t = HeaderFormat::Nginx)]
+    #[arg(long, value_name = "FORMAT", value_parser = header_formats(), default_value = "nginx")]
     pub certificate_header: HeaderFormat,
     /// Address or network of a proxy that is believed; may be repeated
     #[arg(long, value_name = "CIDR", default_value = "127.0.0.1")]
@@ -52,6 +53,21 @@ pub struct GateOptions {
     #[command(flatten)]
     pub front: FrontOptions,
 }
+
+/// The forms of headers, each with where it is met.
+fn header_formats() -> impl TypedValueParser<Value = HeaderFormat> {
+    PossibleValuesParser::new(FORMATS.map(|(name, from)| PossibleValue::new(name).help(from)))
+        .try_map(|name| name.parse::<HeaderFormat>())
+}
+
+const FORMATS: [(&str, &str); 6] = [
+    ("nginx", "`X-Client-Cert` with nginx's `$ssl_client_escaped_cert`"),
+    ("rfc9440", "`Client-Cert` of RFC 9440: `HAProxy`, Caddy"),
+    ("envoy", "`X-Forwarded-Client-Cert` as Envoy writes it"),
+    ("alb", "`X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through"),
+    ("alb-verify", "`X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies"),
+    ("traefik", "`X-Forwarded-Tls-Client-Cert` as Traefik writes it"),
+];
 
 /// Runs the gate until it is stopped, or the platform says that its certificate is none of a gate.
 pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Failure> {
@@ -99,4 +115,16 @@ fn config(options: &GateOptions) -> Result<GateConfig, Failure> {
     }
     config.state.clone_from(&options.state);
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_header_that_is_offered_is_one() {
+        for (name, _) in FORMATS {
+            assert!(name.parse::<HeaderFormat>().is_ok(), "{name}");
+        }
+    }
 }

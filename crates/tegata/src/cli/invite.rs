@@ -16,13 +16,13 @@ use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
 use crate::server::acme;
-use crate::server::running_addresses;
 use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
 use tegata_enroll::{AccountBinding, BindingSecret};
+use tegata_installation::running_addresses;
 use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
 use tegata_web::ServerContext;
 

@@ -95,7 +95,7 @@ async fn withdraw(ledger: &Ledger, options: &LicenseOptions, system: &SystemCont
 
 async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let scope = directory.scope(scope)?;
+    let scope = scope.find_in(&directory)?;
     let licenses = ledger.licenses().await.doing(READ)?;
     let mut described = Vec::new();
     for tenant in directory.tenants_in(scope) {
@@ -130,7 +130,7 @@ struct LicenseScope<'a> {
 
 impl<'a> LicenseScope<'a> {
     fn find(directory: &'a TenantDirectory, options: &LicenseOptions) -> Result<Self, Failure> {
-        let place = directory.target(&options.target)?;
+        let place = options.target.find_in(&directory)?;
         let license = License {
             product: options.product.clone(),
             tenant: place.tenant.id.clone(),

@@ -114,7 +114,7 @@ pub async fn run(
 
 async fn show(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let scope = directory.scope(scope)?;
+    let scope = scope.find_in(&directory)?;
     let policies = ledger.policies().await.doing(READ)?;
     let mut described = Vec::new();
     for tenant in directory.tenants_in(scope) {
@@ -149,7 +149,7 @@ async fn change(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let meant = directory.target(target)?;
+    let meant = target.find_in(&directory)?;
     let place = PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) };
     let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;

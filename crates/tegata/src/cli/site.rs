@@ -78,7 +78,7 @@ async fn add_site(
 
 async fn list_sites(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let scope = directory.scope(scope)?;
+    let scope = scope.find_in(&directory)?;
     let mut described = Vec::new();
     for site in
         directory.sites.iter().filter(|site| scope.is_none_or(|scope| scope.holds(&site.tenant, &site.id)))

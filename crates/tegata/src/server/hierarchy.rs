@@ -4,16 +4,15 @@
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::pem;
 use arc_swap::ArcSwap;
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_ca::{
     CertificateProfile, Issuer, IssuerAssignment, IssuerEndpoints, IssuerSet, IssuingCa, RoleProfiles,
 };
 use tegata_core::{Clock, IssuerId, TenantId, Timestamp};
+use tegata_installation::anchors;
 use tegata_storage::{IssuerKind, IssuerState, Ledger, StoredIssuer};
 use tegata_web::TrustedIssuers;
 use tegata_web::tls::DeviceTls;
@@ -132,7 +131,7 @@ impl Hierarchy {
             *lock(&self.silos) = silos;
         }
         if changed {
-            write_anchors(&self.config, &issuers);
+            anchors::write(&self.config, &issuers);
             self.issuers.store(Arc::new(issuers));
         }
         Ok(changed)
@@ -226,36 +225,6 @@ impl Hierarchy {
 
 const NO_CA: &str =
     "the ledger has no issuing CA: `tegata init` makes an installation with one, `tegata ceremony` adds one";
-
-/// `ca/root.pem` (the roots) and `ca/chain.pem` (roots and issuing CAs), for those who verify certificates. They follow
-/// from the ledger, so a failure is worth a line and no more.
-pub fn write_anchors(config: &Config, issuers: &[StoredIssuer]) {
-    let of = |kind| {
-        issuers
-            .iter()
-            .filter(move |issuer: &&StoredIssuer| issuer.kind == kind && issuer.is_trusted())
-            .map(|issuer| issuer.certificate.as_slice())
-    };
-    let roots: Vec<_> = of(IssuerKind::Root).collect();
-    let chain: Vec<_> = roots.iter().copied().chain(of(IssuerKind::Issuing)).collect();
-    for (name, certificates) in [("ca/root.pem", &roots), ("ca/chain.pem", &chain)] {
-        let file = config.path(Path::new(name));
-        let text = pem::certificates(certificates);
-        if std::fs::read_to_string(&file).is_ok_and(|known| known == text) {
-            continue;
-        }
-        if let Err(error) = replace(&file, &text) {
-            tracing::warn!(file = %file.display(), %error, "the file with the CAs is not up to date");
-        }
-    }
-}
-
-/// Whoever reads meanwhile sees the old or the new.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let new = file.with_extension("pem.new");
-    std::fs::write(&new, text)?;
-    std::fs::rename(new, file)
-}
 
 /// A CA past its own end signs nothing, whatever its key.
 fn must_live(issuer: &StoredIssuer, now: Timestamp) -> Result<(), Failure> {

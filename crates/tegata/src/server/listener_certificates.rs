@@ -1,6 +1,6 @@
 //! The certificates that the HTTPS listeners show, and what happens when their files are replaced.
 
-use super::{profiles, server_certificates};
+use super::profiles;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::server::Server;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::pkcs7::ContentSigner;
+use tegata_installation::server_certificates;
 use tegata_net::WatchedFiles;
 use tegata_net::tls::ServerIdentity;
 use tokio::time::sleep;

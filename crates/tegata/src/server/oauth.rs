@@ -1,7 +1,7 @@
 //! The token endpoint of an installation: its products, its rules, and the way to where people sign in.
 
 use crate::client::SYSTEM_TRUST;
-use crate::config::{Config, IdentityProviderConfig, ProductConfig};
+use crate::config::{Config, IdentityProviderConfig, ProductConfig, TokensConfig};
 use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::metrics::Metrics;
@@ -18,7 +18,8 @@ use tegata_enroll::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_oauth::{
-    AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, ProductAudience, TokenRules,
+    AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, ProductAudience, RefreshRules,
+    TokenRules,
 };
 use tegata_signals::Signals;
 use tegata_storage::Tenant;
@@ -37,11 +38,21 @@ pub async fn open(
     check_shared(&people)?;
     let rules = TokenRules {
         lifetime: Duration::from_secs(config.tokens.lifetime_seconds.into()),
-        refresh: config.tokens.refresh(),
+        refresh: refresh_rules(&config.tokens),
         people,
     };
     AuthorizationServer::new(signals, clients, products(config), rules)
         .doing("cannot prepare the token endpoint")
+}
+
+/// How refresh tokens live.
+fn refresh_rules(tokens: &TokensConfig) -> RefreshRules {
+    let minutes = |minutes: u32| Duration::from_mins(minutes.into());
+    RefreshRules {
+        lifetime: minutes(tokens.refresh_minutes),
+        idle: minutes(tokens.refresh_idle_minutes),
+        grace: Duration::from_secs(tokens.refresh_grace_seconds.into()),
+    }
 }
 
 /// Where renewals get the token that fits the new certificate.
@@ -157,5 +168,15 @@ impl DocumentFetcher for DocumentClient {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_who_says_nothing_gets_the_usual_life_of_refresh_tokens() {
+        assert_eq!(refresh_rules(&TokensConfig::default()), RefreshRules::default());
     }
 }

@@ -76,7 +76,7 @@ pub async fn list(
 impl DeviceListOptions {
     async fn filter(&self, ledger: &Ledger, system: &SystemContext) -> Result<DeviceFilter, Failure> {
         let directory = TenantDirectory::read(ledger).await?;
-        let scope = directory.scope(&self.scope)?;
+        let scope = self.scope.find_in(&directory)?;
         let day = Duration::from_hours(24);
         Ok(DeviceFilter {
             tenant: scope.map(|scope| scope.tenant.id.clone()),

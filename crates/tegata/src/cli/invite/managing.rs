@@ -127,7 +127,7 @@ async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool, now: Timestamp)
     let mut invitations = ledger.open_invitations(now).await.doing(READ)?;
     let mut kittings = ledger.kittings().await.doing(READ)?;
     let directory = TenantDirectory::read(ledger).await?;
-    if let Some(scope) = directory.scope(scope)? {
+    if let Some(scope) = scope.find_in(&directory)? {
         invitations.retain(|invitation| scope.holds(&invitation.tenant, &invitation.site));
         kittings.retain(|kitting| scope.holds(&kitting.tenant, &kitting.site));
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tegata_core::{HttpUrl, UrlError};
-use tegata_oauth::RefreshRules;
 
+/// How tokens and the keys that sign them live.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokensConfig {
@@ -22,6 +22,7 @@ pub struct TokensConfig {
     pub key_days: u32,
 }
 
+/// A product behind a gate.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProductConfig {
@@ -65,31 +66,19 @@ fn sub() -> String {
 }
 
 impl Default for TokensConfig {
+    /// People stay signed in for a long working day, over a long lunch, and when the network comes back.
     fn default() -> Self {
-        let RefreshRules { lifetime, idle, grace } = RefreshRules::default();
-        let whole =
-            |duration: Duration, unit: u64| u32::try_from(duration.as_secs() / unit).unwrap_or(u32::MAX);
         Self {
             lifetime_seconds: 300,
-            refresh_minutes: whole(lifetime, 60),
-            refresh_idle_minutes: whole(idle, 60),
-            refresh_grace_seconds: whole(grace, 1),
+            refresh_minutes: 16 * 60,
+            refresh_idle_minutes: 3 * 60,
+            refresh_grace_seconds: 60,
             key_days: 90,
         }
     }
 }
 
 impl TokensConfig {
-    /// How refresh tokens live.
-    pub fn refresh(&self) -> RefreshRules {
-        let minutes = |minutes: u32| Duration::from_mins(minutes.into());
-        RefreshRules {
-            lifetime: minutes(self.refresh_minutes),
-            idle: minutes(self.refresh_idle_minutes),
-            grace: Duration::from_secs(self.refresh_grace_seconds.into()),
-        }
-    }
-
     /// How long a key signs, if that has an end.
     pub fn key_age(&self) -> Option<Duration> {
         (self.key_days > 0).then(|| Duration::from_hours(24) * self.key_days)

@@ -1,10 +1,8 @@
 //! Distinguished names as RFC 4514 writes them, compared attribute by attribute.
 
+use crate::encoding::from_hex;
 use std::fmt::Write;
 use thiserror::Error;
-use x509_parser::der_parser::asn1_rs::{Any, FromDer};
-use x509_parser::der_parser::ber::Tag;
-use x509_parser::prelude::{AttributeTypeAndValue, X509Name};
 
 /// A distinguished name. Two are the same when they have the same attributes in the same order with the same values,
 /// character by character: stricter than directories are, so that no two holders can look alike.
@@ -17,10 +15,10 @@ pub struct DistinguishedNameValue(Vec<RelativeName>);
 pub struct InvalidRelativeName(&'static str);
 
 /// One relative name: nearly always one attribute. Sorted, because it is a set.
-type RelativeName = Vec<NameAttribute>;
+pub type RelativeName = Vec<NameAttribute>;
 
 /// The type as a dotted OID, and the value.
-type NameAttribute = (String, String);
+pub type NameAttribute = (String, String);
 
 /// RFC 4514 section 3, and what CAs write besides.
 const TYPES: [(&str, &str); 15] = [
@@ -65,33 +63,42 @@ impl DistinguishedNameValue {
         Ok(Self(sets))
     }
 
-    /// Whether a certificate's name is this one.
-    pub fn is_of(&self, found: &X509Name<'_>) -> bool {
-        let sets = found.iter().map(|set| {
-            let mut attributes = set.iter().map(read).collect::<Option<RelativeName>>()?;
-            attributes.sort();
-            Some(attributes)
-        });
-        sets.collect::<Option<Vec<_>>>().is_some_and(|sets| sets == self.0)
+    /// In the order of a certificate, the most general first.
+    pub fn relative_names(&self) -> &[RelativeName] {
+        &self.0
     }
 }
 
-/// Nothing for a value that is not a text.
-fn read(attribute: &AttributeTypeAndValue<'_>) -> Option<NameAttribute> {
-    Some((attribute.attr_type().to_id_string(), text_of(attribute.attr_value())?))
-}
-
-fn text_of(value: &Any<'_>) -> Option<String> {
-    match value.header.tag() {
-        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString => {
-            std::str::from_utf8(value.data).ok().map(str::to_owned)
-        }
-        Tag::BmpString => {
-            let units = value.data.chunks(2).map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)));
+/// What a value of a name says, by its universal tag (X.680 section 8.6). Nothing for one that is not a text.
+pub fn attribute_text(tag: u8, content: &[u8]) -> Option<String> {
+    const UTF8: u8 = 12;
+    const NUMERIC: u8 = 18;
+    const PRINTABLE: u8 = 19;
+    const IA5: u8 = 22;
+    const BMP: u8 = 30;
+    match tag {
+        UTF8 | NUMERIC | PRINTABLE | IA5 => std::str::from_utf8(content).ok().map(str::to_owned),
+        BMP => {
+            let units = content.chunks(2).map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)));
             String::from_utf16(&units.collect::<Option<Vec<_>>>()?).ok()
         }
         _ => None,
     }
+}
+
+/// Tag and content of one value in DER with nothing after it; no name needs a length of more than two bytes.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let [tag, first, rest @ ..] = bytes else { return None };
+    let (length, shortest, content) = match first {
+        0..=0x7f => (usize::from(*first), 0, rest),
+        0x81 => rest.split_first().map(|(length, content)| (usize::from(*length), 0x80, content))?,
+        0x82 => {
+            let (length, content) = rest.split_first_chunk()?;
+            (usize::from(u16::from_be_bytes(*length)), 0x100, content)
+        }
+        _ => return None,
+    };
+    (length >= shortest && content.len() == length).then_some((*tag, content))
 }
 
 struct NameReader<'a> {
@@ -159,13 +166,9 @@ impl NameReader<'_> {
         let wrong = InvalidRelativeName("a value after # is not the encoding of a text");
         let end = self.rest.find([',', '+']).unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at(end);
-        let bytes =
-            tegata_core::encoding::from_hex(&digits[1..].to_ascii_lowercase()).ok_or(wrong.clone())?;
+        let bytes = from_hex(&digits[1..].to_ascii_lowercase()).ok_or(wrong.clone())?;
         self.rest = rest;
-        match Any::from_der(&bytes) {
-            Ok(([], value)) => text_of(&value).ok_or(wrong),
-            _ => Err(wrong),
-        }
+        der_value(&bytes).and_then(|(tag, content)| attribute_text(tag, content)).ok_or(wrong)
     }
 }
 
@@ -182,4 +185,69 @@ fn type_of(written: &str) -> Option<String> {
         write!(oid, "{dot}{number}").ok()?;
     }
     oid.contains('.').then_some(oid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_that_is_no_name_is_refused_rather_than_understood_somehow() {
+        for wrong in [
+            "",
+            "CN",
+            "CN=",
+            "=a",
+            "CN=a,",
+            "CN=a+",
+            ",CN=a",
+            "CN=a\\",
+            "CN=a\\4",
+            "CN=a\\zz",
+            "CN=a;O=b",
+            "CN=\"a\"",
+            "CN= a",
+            "CN=a ",
+            "XY=a",
+            "2.5=a,1..2=b",
+            "02.5=a",
+            "CN=#zz",
+            "CN=#0c",
+            "CN=#0c0161ff",
+            "CN=#0c810161",
+            "CN=#0c0261",
+            "CN=#040161",
+            "CN=\\ff",
+        ] {
+            assert!(DistinguishedNameValue::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_in_der_is_its_text_whatever_its_kind_and_length() {
+        let long = "a".repeat(200);
+        let encoded = |bytes: &[u8]| crate::encoding::hex(bytes);
+        for (value, written) in [
+            ("在庫", "#1e0457285eab".to_owned()),
+            ("7", "#120137".to_owned()),
+            (&long, format!("#0c81c8{}", encoded(long.as_bytes()))),
+            (&long.repeat(2), format!("#13820190{}", encoded(long.repeat(2).as_bytes()))),
+        ] {
+            let name = DistinguishedNameValue::parse(&format!("CN={written}")).unwrap();
+            assert_eq!(name.relative_names(), [[("2.5.4.3".to_owned(), value.to_owned())]]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in ".{0,60}") {
+            let _ = DistinguishedNameValue::parse(&text);
+        }
+
+        #[test]
+        fn no_encoding_makes_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let _ = DistinguishedNameValue::parse(&format!("CN=#{}", crate::encoding::hex(&bytes)));
+        }
+    }
 }

@@ -3,9 +3,8 @@
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use tegata_core::subject::{DistinguishedNameValue, SubjectRule};
 use tegata_core::{HttpUrl, SiteId, TenantId};
-use tegata_web::SubjectRule;
-use tegata_web::subject::DistinguishedNameValue;
 
 const LONGEST_ID: usize = 128;
 
@@ -25,11 +24,17 @@ pub struct ClientsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "WrittenClient")]
 pub struct ClientConfig {
+    /// What it calls itself.
     pub client_id: String,
+    /// How its certificate is known.
     pub method: ClientMethod,
+    /// Whether it may have tokens of its own.
     pub client_credentials: bool,
+    /// What those tokens are for.
     pub audiences: Vec<String>,
+    /// What they may be good for, separated by spaces.
     pub scope: String,
+    /// The products whose tokens it may ask about.
     pub introspects: Vec<String>,
     /// Where it may invite devices by lists; nowhere unless it is written.
     pub invites: Vec<InvitesConfig>,
@@ -41,6 +46,7 @@ pub struct ClientConfig {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvitesConfig {
+    /// Whose devices it invites.
     pub tenant: TenantId,
     /// These sites alone; all of them, also those to come, where there is none.
     pub sites: Option<Vec<SiteId>>,
@@ -49,7 +55,14 @@ pub struct InvitesConfig {
 /// How it is known.
 #[derive(Clone, Debug)]
 pub enum ClientMethod {
-    TlsClientAuth { subject: SubjectRule, ca: ClientCa },
+    /// By a value of the subject and the CA that issued it (RFC 8705 section 2.1).
+    TlsClientAuth {
+        /// What its certificate must say.
+        subject: SubjectRule,
+        /// Who issued it.
+        ca: ClientCa,
+    },
+    /// By a set of keys with its certificates (RFC 8705 section 2.2).
     SelfSigned(JwksLocation),
 }
 

@@ -1,15 +1,15 @@
 //! Where a development server really listens, when it was started with other ports than the configured ones.
 
-use crate::config::Config;
-use crate::failure::{Failure, FailureContext};
+use crate::{Config, Failure, FailureContext};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tegata_core::HttpOrigin;
-use tegata_web::InstallationAddresses;
 
-/// Notes it for other commands on the same folder.
-pub fn write(config: &Config, addresses: &InstallationAddresses) -> Result<(), Failure> {
-    let text = json!({"portal": addresses.portal, "device": addresses.device, "public": addresses.public});
+/// Notes the addresses of this configuration, into which the ports were written, for other commands on the same folder.
+pub fn write(config: &Config) -> Result<(), Failure> {
+    let [portal, device, public] =
+        [&config.portal.url, &config.device.url, &config.public.url].map(ToString::to_string);
+    let text = json!({"portal": portal, "device": device, "public": public});
     std::fs::write(file(config), text.to_string()).doing("cannot write running.json")
 }
 

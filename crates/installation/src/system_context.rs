@@ -1,27 +1,26 @@
 //! What commands get from the operating system: clock, randomness, and the operator's account.
 
-use crate::system::{self, SystemClock, SystemEntropy};
+use crate::operator;
 use std::sync::Arc;
 use tegata_core::{Clock, Entropy, Timestamp};
 use tegata_storage::Actor;
 
-/// Clock, randomness, and who sits at the machine.
+/// Clock and randomness. Whoever makes one decides whether they are the machine's own.
 pub struct SystemContext {
+    /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl SystemContext {
-    pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::new()) }
-    }
-
+    /// What time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Who runs the command, for the audit log.
+    /// Who runs the command, for the audit log: the account of the process, whatever the command is told.
     pub fn operator() -> Actor {
-        Actor::Operator(system::user())
+        Actor::Operator(operator::account_name())
     }
 }

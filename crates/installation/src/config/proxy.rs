@@ -1,9 +1,11 @@
 //! `[device.proxy]`: which proxies are believed about the certificates of devices.
 
-use clap::ValueEnum;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
 use serde::{Deserialize, Deserializer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use tegata_core::Network;
 use tegata_core::proxied::HeaderSource;
 
@@ -38,20 +40,20 @@ pub struct ProxyConfig {
 }
 
 /// The one format in which the certificate arrives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeaderFormat {
-    /// `X-Client-Cert` with nginx's `$ssl_client_escaped_cert`
+    /// `X-Client-Cert` with nginx's `$ssl_client_escaped_cert`.
     Nginx,
-    /// `Client-Cert` of RFC 9440: `HAProxy`, Caddy
+    /// `Client-Cert` of RFC 9440: `HAProxy`, Caddy.
     Rfc9440,
-    /// `X-Forwarded-Client-Cert` as Envoy writes it
+    /// `X-Forwarded-Client-Cert` as Envoy writes it.
     Envoy,
-    /// `X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through
+    /// `X-Amzn-Mtls-Clientcert` of an AWS load balancer that passes certificates through.
     Alb,
-    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies
+    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS load balancer that verifies.
     AlbVerify,
-    /// `X-Forwarded-Tls-Client-Cert` as Traefik writes it
+    /// `X-Forwarded-Tls-Client-Cert` as Traefik writes it.
     Traefik,
 }
 
@@ -66,6 +68,14 @@ impl HeaderFormat {
             Self::AlbVerify => HeaderSource::alb_verify(trusted),
             Self::Traefik => HeaderSource::traefik(trusted),
         }
+    }
+}
+
+impl FromStr for HeaderFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::deserialize(text.into_deserializer()).map_err(|error: ValueError| error.to_string())
     }
 }
 
@@ -128,12 +138,16 @@ mod tests {
         assert!(config.tls);
         read(&format!("{LISTEN}certificate = \"proxy.pem\"")).unwrap();
         read(&format!("{LISTEN}trusted = [\"127.0.0.1\"]\ntls = false")).unwrap();
-        for (written, format) in ["rfc9440", "envoy", "alb", "alb-verify", "traefik"]
-            .into_iter()
-            .zip(&HeaderFormat::value_variants()[1..])
-        {
+        for (written, format) in [
+            ("rfc9440", HeaderFormat::Rfc9440),
+            ("envoy", HeaderFormat::Envoy),
+            ("alb", HeaderFormat::Alb),
+            ("alb-verify", HeaderFormat::AlbVerify),
+            ("traefik", HeaderFormat::Traefik),
+        ] {
             let text = LISTEN.replace("nginx", written);
-            assert_eq!(read(&format!("{text}certificate = \"proxy.pem\"")).unwrap().format, *format);
+            assert_eq!(read(&format!("{text}certificate = \"proxy.pem\"")).unwrap().format, format);
+            assert_eq!(written.parse(), Ok(format));
         }
     }
 

@@ -25,30 +25,45 @@ pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// `[installation]`: its name, and where its profiles are.
     pub installation: InstallationConfig,
+    /// `[storage]`: where the ledger is.
     pub storage: StorageConfig,
+    /// `[revocations]`: what a restore must not undo.
     #[serde(default)]
     pub revocations: RevocationsConfig,
+    /// `[keys]`: where keys are, and what opens them.
     pub keys: KeysConfig,
-    pub portal: DoorConfig,
+    /// `[portal]`: the listener for browsers and OAuth metadata.
+    pub portal: PortalConfig,
+    /// `[device]`: the listener that asks for certificates.
     pub device: DeviceConfig,
+    /// `[public]`: the listener for lists and OCSP.
     pub public: PublicConfig,
+    /// `[tokens]`: how tokens and the keys that sign them live.
     #[serde(default)]
     pub tokens: TokensConfig,
+    /// `[renewal]`: when certificates are due, and how long old ones go on.
     #[serde(default)]
     pub renewal: RenewalPolicy,
+    /// `[acme]`: what makers of devices attest.
     #[serde(default)]
     pub acme: AcmeConfig,
+    /// `[scep]`: whether it is spoken.
     #[serde(default)]
     pub scep: ScepConfig,
+    /// `[audit]`: how long the audit log keeps its entries.
     #[serde(default)]
     pub audit: AuditConfig,
+    /// `[metrics]`: where monitoring asks, if it does.
     pub metrics: Option<MetricsConfig>,
+    /// `[canary]`: the device that tries every door.
     #[serde(default)]
     pub canary: CanaryConfig,
     /// Each product that tokens are for. The first is the default.
     #[serde(rename = "product")]
     pub products: Vec<ProductConfig>,
+    /// `[clients]`: what registered clients have in common.
     #[serde(default)]
     pub clients: ClientsConfig,
     /// Products and programs that are nobody's device.
@@ -67,6 +82,7 @@ pub struct Config {
     folder: PathBuf,
 }
 
+/// What it is called, and what its certificates are like.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstallationConfig {
@@ -76,6 +92,7 @@ pub struct InstallationConfig {
     pub profiles: PathBuf,
 }
 
+/// Which database the ledger is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StorageConfig {
@@ -83,6 +100,7 @@ pub struct StorageConfig {
     pub url: String,
 }
 
+/// The log beside the ledger.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RevocationsConfig {
@@ -90,6 +108,7 @@ pub struct RevocationsConfig {
     pub log: PathBuf,
 }
 
+/// Where keys are made and found.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeysConfig {
@@ -104,6 +123,7 @@ pub struct KeysConfig {
     pub pkcs11: Option<Pkcs11Config>,
 }
 
+/// Where the key of a new CA is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NewKeys {
@@ -114,6 +134,7 @@ pub enum NewKeys {
     Pkcs11,
 }
 
+/// A PKCS#11 token.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pkcs11Config {
@@ -125,9 +146,11 @@ pub struct Pkcs11Config {
     pub pin: Option<PathBuf>,
 }
 
+/// The listener that never asks for a certificate.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DoorConfig {
+pub struct PortalConfig {
+    /// Where it waits.
     pub listen: SocketAddr,
     /// How browsers reach it.
     pub url: HttpOrigin,
@@ -140,12 +163,17 @@ pub struct DoorConfig {
     pub trusted_proxies: Vec<Network>,
 }
 
+/// The listener that asks for certificates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceConfig {
+    /// Where it waits.
     pub listen: SocketAddr,
+    /// How devices reach it.
     pub url: HttpOrigin,
+    /// PEM, leaf first.
     pub certificate: PathBuf,
+    /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
     pub key: PathBuf,
     /// All hosts one label below this name lead to the device listener too: pages probe there.
     pub probe_suffix: String,
@@ -153,9 +181,11 @@ pub struct DeviceConfig {
     pub proxy: Option<ProxyConfig>,
 }
 
+/// The listener without TLS.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublicConfig {
+    /// Where it waits.
     pub listen: SocketAddr,
     /// Written into certificates: it must stay true as long as they live.
     pub url: HttpOrigin,
@@ -164,6 +194,7 @@ pub struct PublicConfig {
     pub trusted_proxies: Vec<Network>,
 }
 
+/// Attestation over ACME.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AcmeConfig {
@@ -173,6 +204,7 @@ pub struct AcmeConfig {
     pub require_attestation: bool,
 }
 
+/// Enrollment by SCEP.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScepConfig {
@@ -180,6 +212,7 @@ pub struct ScepConfig {
     pub enabled: bool,
 }
 
+/// The listener for monitoring.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricsConfig {
@@ -190,6 +223,7 @@ pub struct MetricsConfig {
     pub beyond_loopback: bool,
 }
 
+/// The self-test of a running server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CanaryConfig {

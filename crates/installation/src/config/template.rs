@@ -7,18 +7,29 @@ use tegata_core::HttpOrigin;
 
 /// The file that `tegata init` writes.
 pub struct ConfigTemplate<'a> {
+    /// The name of the installation.
     pub installation: &'a str,
+    /// The URL of the ledger.
     pub storage: &'a str,
+    /// The file of the revocation log.
     pub revocations: &'a str,
+    /// Whether a file unlocks the keys; a passphrase otherwise.
     pub unlock: bool,
+    /// The token with the keys of CAs, if they are on one.
     pub token: Option<&'a Pkcs11Config>,
+    /// How browsers reach the portal.
     pub portal: &'a HttpOrigin,
+    /// How devices reach their listener.
     pub device: &'a HttpOrigin,
+    /// What is written into certificates.
     pub public: &'a HttpOrigin,
-    /// Where the listeners wait, and at which ports: of portal, device and public listener.
+    /// Where the listeners wait.
     pub listen: IpAddr,
+    /// The ports of portal, device and public listener.
     pub ports: [u16; 3],
+    /// The first product.
     pub audience: &'a str,
+    /// Whether SCEP is spoken.
     pub scep: bool,
 }
 
