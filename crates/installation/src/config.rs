@@ -2,6 +2,8 @@
 
 mod audit;
 mod clients;
+mod keys;
+mod listeners;
 mod proxy;
 mod receivers;
 mod template;
@@ -9,13 +11,14 @@ mod tokens;
 
 use crate::failure::{Failure, FailureContext};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{Contact, HttpOrigin, Installation, Network};
+use tegata_core::{Contact, Installation};
 
 pub use audit::AuditConfig;
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, JwksLocation};
+pub use keys::{KeysConfig, NewKeys, Pkcs11Config};
+pub use listeners::{DeviceConfig, MetricsConfig, PortalConfig, PublicConfig};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
 pub use template::ConfigTemplate;
@@ -108,93 +111,7 @@ pub struct RevocationsConfig {
     pub log: PathBuf,
 }
 
-/// Where keys are made and found.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeysConfig {
-    /// The folder with the encrypted keys.
-    pub folder: PathBuf,
-    /// A file of mode 0600 that unlocks them. Without it, the passphrase is in `TEGATA_PASSPHRASE`.
-    pub unlock: Option<PathBuf>,
-    /// Where keys of new CAs are made.
-    #[serde(default)]
-    pub new: NewKeys,
-    /// The token that holds keys of CAs.
-    pub pkcs11: Option<Pkcs11Config>,
-}
-
-/// Where the key of a new CA is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NewKeys {
-    /// In the folder, encrypted.
-    #[default]
-    File,
-    /// On the token of `[keys.pkcs11]`.
-    Pkcs11,
-}
-
-/// A PKCS#11 token.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pkcs11Config {
-    /// The path of the vendor's PKCS#11 library.
-    pub module: PathBuf,
-    /// The label of the token.
-    pub token: String,
-    /// A file of mode 0600 with the user's PIN. Without it, the PIN is in `TEGATA_PIN`.
-    pub pin: Option<PathBuf>,
-}
-
-/// The listener that never asks for a certificate.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PortalConfig {
-    /// Where it waits.
-    pub listen: SocketAddr,
-    /// How browsers reach it.
-    pub url: HttpOrigin,
-    /// PEM with the chain, the leaf first.
-    pub certificate: PathBuf,
-    /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
-    pub key: PathBuf,
-    /// The proxies that stand before it: they say in `X-Forwarded-For` who their clients are.
-    #[serde(default, deserialize_with = "proxy::networks")]
-    pub trusted_proxies: Vec<Network>,
-}
-
-/// The listener that asks for certificates.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeviceConfig {
-    /// Where it waits.
-    pub listen: SocketAddr,
-    /// How devices reach it.
-    pub url: HttpOrigin,
-    /// PEM, leaf first.
-    pub certificate: PathBuf,
-    /// PEM, PKCS#8, plain or encrypted with the same secret as the other keys.
-    pub key: PathBuf,
-    /// All hosts one label below this name lead to the device listener too: pages probe there.
-    pub probe_suffix: String,
-    /// The proxies that terminate TLS for devices.
-    pub proxy: Option<ProxyConfig>,
-}
-
-/// The listener without TLS.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublicConfig {
-    /// Where it waits.
-    pub listen: SocketAddr,
-    /// Written into certificates: it must stay true as long as they live.
-    pub url: HttpOrigin,
-    /// The proxies that stand before the public listener, as in `portal.trusted_proxies`.
-    #[serde(default, deserialize_with = "proxy::networks")]
-    pub trusted_proxies: Vec<Network>,
-}
-
-/// Attestation over ACME.
+/// What is believed of devices that enroll by ACME.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AcmeConfig {
@@ -204,23 +121,12 @@ pub struct AcmeConfig {
     pub require_attestation: bool,
 }
 
-/// Enrollment by SCEP.
+/// Whether devices may enroll by SCEP (RFC 8894).
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScepConfig {
     /// Whether SCEP is served below the public address.
     pub enabled: bool,
-}
-
-/// The listener for monitoring.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricsConfig {
-    /// Where `/metrics`, `/healthz` and `/readyz` are, over plain HTTP.
-    pub listen: SocketAddr,
-    /// Whether another address than one of loopback is meant.
-    #[serde(default)]
-    pub beyond_loopback: bool,
 }
 
 /// The self-test of a running server.

@@ -13,7 +13,7 @@ const CHOICES: usize = 20;
 
 /// The tenants and sites of an installation, without the system's own.
 pub struct TenantDirectory {
-    /// By name.
+    /// All of them, by name.
     pub tenants: Vec<Tenant>,
     /// By tenant and name.
     pub sites: Vec<Site>,
@@ -22,7 +22,7 @@ pub struct TenantDirectory {
 /// A tenant, or one site of it.
 #[derive(Clone, Copy)]
 pub struct TenantSite<'a> {
-    /// Which tenant.
+    /// The tenant that is meant.
     pub tenant: &'a Tenant,
     /// One site of it; all of them where none is named.
     pub site: Option<&'a Site>,

@@ -14,11 +14,11 @@ const LARGEST: u64 = 128 << 20;
 
 /// A response without TLS, its head not parsed.
 pub struct PlainResponse {
-    /// The status code.
+    /// The status code of the answer.
     pub status: u16,
     /// Status line and headers, as they came.
     pub head: String,
-    /// What followed them.
+    /// The body, to the end of the connection.
     pub body: Vec<u8>,
 }
 

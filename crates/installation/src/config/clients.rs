@@ -59,7 +59,7 @@ pub enum ClientMethod {
     TlsClientAuth {
         /// What its certificate must say.
         subject: SubjectRule,
-        /// Who issued it.
+        /// The CA that must have issued it.
         ca: ClientCa,
     },
     /// By a set of keys with its certificates (RFC 8705 section 2.2).

@@ -27,7 +27,7 @@ pub struct ConfigTemplate<'a> {
     pub listen: IpAddr,
     /// The ports of portal, device and public listener.
     pub ports: [u16; 3],
-    /// The first product.
+    /// The audience of the first product.
     pub audience: &'a str,
     /// Whether SCEP is spoken.
     pub scep: bool,
