@@ -71,15 +71,15 @@ const NOWHERE: &[&str] = &["openssl", "openssl-sys", "native-tls", "aws-lc-rs", 
 #[test]
 fn every_crate_uses_only_the_crates_below_it() {
     let workspace = Workspace::read();
-    let rooms: BTreeSet<_> = ARROWS.iter().map(|(room, _)| format!("tegata-{room}")).collect();
-    let found: BTreeSet<_> = workspace.rooms().collect();
-    assert_eq!(found, rooms, "a new crate is drawn in docs/architecture.md and listed here");
-    for (room, allowed) in ARROWS {
+    let crates: BTreeSet<_> = ARROWS.iter().map(|(krate, _)| format!("tegata-{krate}")).collect();
+    let found: BTreeSet<_> = workspace.crates().collect();
+    assert_eq!(found, crates, "a new crate is drawn in docs/architecture.md and listed here");
+    for (krate, allowed) in ARROWS {
         let allowed: BTreeSet<_> = allowed.iter().map(|below| format!("tegata-{below}")).collect();
-        let used = workspace.declared(&format!("tegata-{room}"));
-        let used: BTreeSet<_> = used.into_iter().filter(|name| rooms.contains(name)).collect();
+        let used = workspace.declared(&format!("tegata-{krate}"));
+        let used: BTreeSet<_> = used.into_iter().filter(|name| crates.contains(name)).collect();
         let wrong: Vec<_> = used.difference(&allowed).collect();
-        assert!(wrong.is_empty(), "{room} must not use {wrong:?}");
+        assert!(wrong.is_empty(), "{krate} must not use {wrong:?}");
     }
 }
 
@@ -87,9 +87,9 @@ fn every_crate_uses_only_the_crates_below_it() {
 fn no_crate_uses_what_is_reserved_for_another() {
     let workspace = Workspace::read();
     for (foreign, allowed) in RESERVED {
-        for room in workspace.rooms() {
-            let short = room.trim_start_matches("tegata-");
-            let uses = workspace.declared(&room).contains(*foreign);
+        for krate in workspace.crates() {
+            let short = krate.trim_start_matches("tegata-");
+            let uses = workspace.declared(&krate).contains(*foreign);
             assert!(!uses || allowed.contains(&short), "{short} must not depend on {foreign}");
         }
     }
@@ -98,10 +98,10 @@ fn no_crate_uses_what_is_reserved_for_another() {
 #[test]
 fn nothing_below_a_crate_is_forbidden_for_it() {
     let workspace = Workspace::read();
-    for (room, far) in FAR_FROM {
-        let below = workspace.below(&format!("tegata-{room}"));
+    for (krate, far) in FAR_FROM {
+        let below = workspace.below(&format!("tegata-{krate}"));
         for name in *far {
-            assert!(!below.contains(*name), "{name} is below {room}");
+            assert!(!below.contains(*name), "{name} is below {krate}");
         }
     }
 }
@@ -144,7 +144,7 @@ impl Workspace {
 
     /// Names of the workspace's own packages.
     /// Members of the workspace that are built for users.
-    fn rooms(&self) -> impl Iterator<Item = String> {
+    fn crates(&self) -> impl Iterator<Item = String> {
         let is_member = |package: &&Value| self.members.contains(&text(&package["id"]));
         let names = self.packages.iter().filter(is_member).map(|package| text(&package["name"]));
         names.filter(|name| !WORKSHOPS.contains(&name.as_str()))

@@ -6,7 +6,7 @@
 mod asking;
 mod support;
 
-use asking::{Desk, OcspReading};
+use asking::{OcspFixture, OcspReading};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ proptest! {
 
 struct AgreementFixture {
     fixture: CaFixture,
-    responder: Desk,
+    responder: OcspFixture,
     /// The last one issues.
     authorities: Vec<Arc<IssuingCa>>,
     issued: Vec<(usize, IssuedCertificate)>,
@@ -93,7 +93,7 @@ struct AgreementFixture {
 impl AgreementFixture {
     async fn new() -> Self {
         let fixture = CaFixture::found_with(LedgerPlace::sqlite(), SHARDS).await;
-        let responder = Desk::open(&fixture, NOW).await;
+        let responder = OcspFixture::open(&fixture, NOW).await;
         let authorities = vec![fixture.authority.clone()];
         Self { fixture, responder, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
     }

@@ -5,7 +5,7 @@
 mod asking;
 mod support;
 
-use asking::{Desk, OcspReading};
+use asking::{OcspFixture, OcspReading};
 use std::time::Duration;
 use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request};
 use tegata_ca::{IssuanceStep, IssuedCertificate};
@@ -43,7 +43,7 @@ async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
     act(&fixture, &lost, LOST, later).await;
     act(&fixture, &paused, DeviceAction::Suspend, later).await;
     act(&fixture, &laid_aside, DeviceAction::Retire, later).await;
-    let responder = Desk::open(&fixture, later).await;
+    let responder = OcspFixture::open(&fixture, later).await;
     let ask = async |serial: &Serial| responder.ask(&fixture.authority, serial, later).await;
     assert_eq!(ask(&good.certificate.serial).await, OcspReading::Good);
     assert_eq!(ask(&lost.certificate.serial).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
@@ -70,7 +70,7 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     let fixture = CaFixture::found(place).await;
     let [one, other, third] =
         [fixture.enroll(NOW).await, fixture.enroll(NOW).await, fixture.enroll(NOW).await];
-    let responder = Desk::open(&fixture, NOW).await;
+    let responder = OcspFixture::open(&fixture, NOW).await;
     let (authority, serial) = (&fixture.authority, &one.certificate.serial);
     let answer = async |now| {
         responder.status.catch_up(now).await.unwrap();
@@ -120,7 +120,7 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
 async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: LedgerPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
-    let responder = Desk::open(&fixture, NOW).await;
+    let responder = OcspFixture::open(&fixture, NOW).await;
     let serial = &device.certificate.serial;
     let ask =
         async |now| asking::status(&responder.answer(&fixture.authority, serial, now).await.der, serial);
@@ -135,7 +135,7 @@ async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(
     let device = fixture.enroll(NOW).await;
     let (serial, end) = (&device.certificate.serial, device.not_after);
     let before = end.minus(MINUTE);
-    let responder = Desk::open(&fixture, before).await;
+    let responder = OcspFixture::open(&fixture, before).await;
     assert_eq!(responder.ask(&fixture.authority, serial, before).await, OcspReading::Good);
     act(&fixture, &device, LOST, before).await;
     let after = end.plus(Duration::from_secs(1));
@@ -150,7 +150,7 @@ async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(
 async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(place: LedgerPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
-    let responder = Desk::open(&fixture, NOW).await;
+    let responder = OcspFixture::open(&fixture, NOW).await;
     let (authority, serial) = (&fixture.authority, &device.certificate.serial);
     let ask = async |serial: &Serial, now: Timestamp| responder.answer(authority, serial, now).await.der;
     responder.responders.appoint(authority, NOW).await.unwrap();
@@ -176,7 +176,7 @@ async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(p
 async fn without_a_ledger_nothing_is_good(place: LedgerPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
-    let responder = Desk::open(&fixture, NOW).await;
+    let responder = OcspFixture::open(&fixture, NOW).await;
     let serial = &device.certificate.serial;
     assert_eq!(responder.ask(&fixture.authority, serial, NOW).await, OcspReading::Good);
     fixture.ledger.close().await;

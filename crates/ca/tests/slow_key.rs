@@ -4,7 +4,7 @@
 mod asking;
 mod support;
 
-use asking::Desk;
+use asking::OcspFixture;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -69,7 +69,7 @@ async fn while_the_key_takes_its_time_everything_else_goes_on() {
     let (published, ()) = tokio::join!(fixture.authority.publish_crls(NOW), device.answer(true));
     published.unwrap();
     assert!(fixture.ledger.crl(fixture.authority.issuer().id(), 0).await.unwrap().is_some());
-    let (responder, question) = (Desk::open(&fixture, NOW).await, question(&fixture));
+    let (responder, question) = (OcspFixture::open(&fixture, NOW).await, question(&fixture));
     let ask = || responder.responders.answer(&fixture.authority, Ok(question.clone()), NOW);
     let (answer, ()) = tokio::join!(ask(), device.answer(true));
     assert_eq!(status(&answer.der), SUCCESSFUL);
@@ -87,7 +87,7 @@ async fn a_key_that_does_not_answer_is_an_error_and_the_next_attempt_succeeds() 
     let (published, ()) = tokio::join!(fixture.authority.publish_crls(NOW), device.answer(false));
     assert!(matches!(published, Err(PublishError::Crl(_))));
     assert!(fixture.ledger.crl(fixture.authority.issuer().id(), 0).await.unwrap().is_none());
-    let (responder, question) = (Desk::open(&fixture, NOW).await, question(&fixture));
+    let (responder, question) = (OcspFixture::open(&fixture, NOW).await, question(&fixture));
     let ask = |now| responder.responders.answer(&fixture.authority, Ok(question.clone()), now);
     let (answer, ()) = tokio::join!(ask(NOW), device.answer(false));
     assert_eq!(status(&answer.der), TRY_LATER);

@@ -1,5 +1,5 @@
-//! What a person with an invitation, a device with a certificate, and an operator reading the log may rely on at the
-//! desk.
+//! What a person with an invitation, a device with a certificate, and an operator reading the log may rely on when
+//! they enroll and renew.
 
 #![allow(clippy::unwrap_used)]
 

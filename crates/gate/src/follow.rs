@@ -71,8 +71,13 @@ impl FeedFollower {
     pub(crate) async fn run(self) {
         let feed = FeedFollowerState::new(self.config.policy.issuer.clone(), Arc::clone(&self.state));
         let store = self.config.state.clone().map(GateStore::new);
-        let mut session =
-            FollowedFeed { feed, store, backoff: Backoff::new(), voice: None, newer_certificate: None };
+        let mut session = FollowedFeed {
+            feed,
+            store,
+            backoff: Backoff::new(),
+            snapshot_header: None,
+            newer_certificate: None,
+        };
         self.restore(&mut session).await;
         loop {
             let error = match self.follow(&mut session).await {
@@ -197,14 +202,14 @@ impl FeedFollower {
             session.backoff.reset();
             self.renew_signer(Some(&mut session.newer_certificate));
         }
-        let is_another_voice = session.hear(taken, line);
-        if is_another_voice {
+        let is_another_key = session.hear(taken, line);
+        if is_another_key {
             // The key that spoke before may have been withdrawn.
             self.state.keys_wanted.notify_one();
         }
         session.keep(taken, line).await?;
         // Some day the old key is no longer published; what lies on disk must be believed even then.
-        if is_another_voice && session.store.is_some() { Err(FollowError::SnapshotDue) } else { Ok(()) }
+        if is_another_key && session.store.is_some() { Err(FollowError::SnapshotDue) } else { Ok(()) }
     }
 }
 
@@ -214,7 +219,7 @@ struct FollowedFeed {
     store: Option<GateStore>,
     backoff: Backoff,
     /// The JWS header of this connection's snapshot, which names the key.
-    voice: Option<String>,
+    snapshot_header: Option<String>,
     /// A certificate that has not signed yet, and since when it is there, in the gate's uptime.
     newer_certificate: Option<(Thumbprint, Duration)>,
 }
@@ -224,9 +229,9 @@ impl FollowedFeed {
     fn hear(&mut self, taken: BelievedLine, line: &str) -> bool {
         let header = line.split('.').next();
         if taken == BelievedLine::Snapshot {
-            self.voice = header.map(str::to_owned);
+            self.snapshot_header = header.map(str::to_owned);
         }
-        self.voice.as_deref() != header
+        self.snapshot_header.as_deref() != header
     }
 
     /// A disk that fails costs the next restart its memory, not the gate its feed.

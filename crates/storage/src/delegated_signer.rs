@@ -42,7 +42,7 @@ impl SignerTable {
 
 impl Transaction {
     /// Stores the signed certificate of a reserved serial.
-    pub(crate) async fn complete_office(
+    pub(crate) async fn complete_signer(
         &mut self,
         signer: SignerTable,
         issuer: &IssuerId,

@@ -160,15 +160,15 @@ impl Transaction {
         let (lines, life) = self.waiting_lines(id, most).await?;
         let expires_at = self.now.plus(life);
         let actor = Actor::Client(client.to_owned());
-        for (number, guest) in &lines {
+        for (number, holder) in &lines {
             let (invitation, code) = fresh();
             let new = NewInvitation {
                 id: invitation,
                 code: &code,
-                tenant: guest.tenant.clone(),
-                site: guest.site.clone(),
+                tenant: holder.tenant.clone(),
+                site: holder.site.clone(),
                 role: Role::Device,
-                label: guest.label.clone(),
+                label: holder.label.clone(),
                 expires_at,
             };
             let outcome = match self.invite(&new, &actor).await {
@@ -310,7 +310,7 @@ impl Transaction {
     }
 
     async fn write_line(&mut self, list: &InvitationListId, line: &NewInvitationLine) -> Result<()> {
-        let guest = line.judged.as_ref().ok();
+        let holder = line.judged.as_ref().ok();
         let refusal = line.judged.as_ref().err();
         on_transaction!(self.engine, connection => {
             sqlx::query(
@@ -319,10 +319,10 @@ impl Transaction {
             )
             .bind(list.as_str())
             .bind(i64::from(line.number))
-            .bind(guest.map(|guest| guest.tenant.as_str()))
-            .bind(guest.map(|guest| guest.site.as_str()))
-            .bind(guest.map(|guest| guest.label.as_str()))
-            .bind(if guest.is_some() { "waiting" } else { "refused" })
+            .bind(holder.map(|holder| holder.tenant.as_str()))
+            .bind(holder.map(|holder| holder.site.as_str()))
+            .bind(holder.map(|holder| holder.label.as_str()))
+            .bind(if holder.is_some() { "waiting" } else { "refused" })
             .bind(refusal.map(|judged| judged.refusal.code()))
             .bind(refusal.and_then(|judged| judged.hidden).map(|hidden| i64::from(u32::from(hidden))))
             .execute(connection)

@@ -89,6 +89,6 @@ impl Transaction {
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        self.complete_office(SignerTable::Registrar, issuer, serial, der, actor).await
+        self.complete_signer(SignerTable::Registrar, issuer, serial, der, actor).await
     }
 }

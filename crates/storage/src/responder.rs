@@ -92,6 +92,6 @@ impl Transaction {
         der: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        self.complete_office(SignerTable::Responder, issuer, serial, der, actor).await
+        self.complete_signer(SignerTable::Responder, issuer, serial, der, actor).await
     }
 }

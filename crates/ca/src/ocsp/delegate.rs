@@ -75,7 +75,7 @@ impl ResponderCandidate {
 }
 
 impl DelegatedResponder {
-    pub(crate) fn voice(&self) -> ResponseSigner<'_> {
+    pub(crate) fn signer(&self) -> ResponseSigner<'_> {
         ResponseSigner::new(self.key.as_ref(), &self.id, &self.certificate)
     }
 

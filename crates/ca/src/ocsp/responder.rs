@@ -195,7 +195,7 @@ impl OcspResponder {
             Some(delegate) => delegate,
             None => self.appoint_for_a_question(responders, authority, now).await?,
         };
-        Ok(delegate.voice().say(request, statuses, now, LIFE)?)
+        Ok(delegate.signer().say(request, statuses, now, LIFE)?)
     }
 
     async fn appoint_for_a_question(

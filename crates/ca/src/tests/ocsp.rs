@@ -59,7 +59,7 @@ fn a_client_gets_its_own_nonce_back_unless_it_is_too_long() {
     let responder = fixture.responder();
     let asked = |nonce: &[u8]| -> Result<_, OcspError> {
         let request = OcspRequest::parse(&request(&ids, Some(nonce)))?;
-        Ok(responder.voice().say(&request, &[OcspStatus::Good], NOW, LIFETIME)?)
+        Ok(responder.signer().say(&request, &[OcspStatus::Good], NOW, LIFETIME)?)
     };
     for length in [1, 16, 32] {
         assert!(contains(&asked(&vec![7; length]).unwrap(), &nonce_extension(&vec![7; length])));
@@ -86,7 +86,7 @@ fn every_certificate_in_a_request_is_answered_in_its_place() {
         OcspStatus::Good,
         OcspStatus::Revoked { at: NOW, reason: CrlReason::KeyCompromise },
     ];
-    let answer = fixture.responder().voice().say(&request, &statuses, NOW, LIFETIME).unwrap();
+    let answer = fixture.responder().signer().say(&request, &statuses, NOW, LIFETIME).unwrap();
     let followed_by = |id: &Vec<u8>, status: &[u8]| contains(&answer, &[id.as_slice(), status].concat());
     assert!(followed_by(&ids[0], &[0x82, 0]));
     assert!(followed_by(&ids[1], &[0x80, 0]));
@@ -175,7 +175,7 @@ proptest! {
         match OcspRequest::parse(&request) {
             Ok(parsed) => {
                 prop_assert!(!parsed.certificates.is_empty());
-                let answer = fixture.responder().voice().say(&parsed, &[OcspStatus::Unknown], NOW, LIFETIME).unwrap();
+                let answer = fixture.responder().signer().say(&parsed, &[OcspStatus::Unknown], NOW, LIFETIME).unwrap();
                 prop_assert!(der::is_der(&answer));
                 prop_assert!(parsed.certificate_ids().all(|id| contains(&answer, id)));
             }

@@ -107,7 +107,7 @@ fn ocsp(fixture: &CaWorld, options: &[&str], status: OcspStatus) -> String {
     let ask = ["ocsp", "-reqout", text(&asked)].into_iter().chain(options.iter().copied()).chain(about);
     openssl(ask);
     let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
-    let answered = fixture.responder().voice().say(&request, &[status], NOW, MONTH).unwrap();
+    let answered = fixture.responder().signer().say(&request, &[status], NOW, MONTH).unwrap();
     let answer: PathBuf = fixture.file("response.der", &answered);
     let at = at_now();
     // The request read back keeps its nonce, which openssl compares, only if no new one is added.

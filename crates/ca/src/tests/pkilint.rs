@@ -90,7 +90,7 @@ fn ocsp_answers_pass() {
         let ask = ["ocsp", nonce, "-reqout", text(&asked), "-issuer", text(&issuing), "-cert", text(&leaf)];
         super::tools::openssl(ask);
         let request = OcspRequest::parse(&std::fs::read(&asked).unwrap()).unwrap();
-        let answer = responder.voice().say(&request, &[status], NOW, DAY).unwrap();
+        let answer = responder.signer().say(&request, &[status], NOW, DAY).unwrap();
         let findings = pkilint("lint_ocsp_response", &[], &fixture.file("response.der", &answer));
         assert!(findings.is_empty(), "{findings:?}");
     }

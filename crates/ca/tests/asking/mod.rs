@@ -11,12 +11,12 @@ use tegata_storage::StatusCache;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The OCSP responders of an installation with their status cache, which follows the feed only when told to.
-pub struct Desk {
+pub struct OcspFixture {
     pub status: Arc<StatusCache>,
     pub responders: OcspResponders,
 }
 
-impl Desk {
+impl OcspFixture {
     pub async fn open(fixture: &CaFixture, now: Timestamp) -> Self {
         let status = StatusCache::load(fixture.ledger.clone(), now).await.unwrap();
         Self { responders: OcspResponders::new(status.clone(), fixture.entropy.clone()), status }

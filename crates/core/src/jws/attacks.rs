@@ -57,8 +57,8 @@ fn by(key: &SigningKey) -> impl Fn(&[u8]) -> Vec<u8> + '_ {
 
 #[test]
 fn a_signature_is_two_numbers_below_the_order_and_above_zero() {
-    let scene = AttackSetup::new();
-    let good = scene.signature();
+    let setup = AttackSetup::new();
+    let good = setup.signature();
     let (r, s) = good.split_at(32);
     let (zero, one) = ([0; 32], [&[0; 31][..], &[1]].concat());
     let above = [&ORDER[..31], &[ORDER[31] + 1]].concat();
@@ -80,7 +80,7 @@ fn a_signature_is_two_numbers_below_the_order_and_above_zero() {
         (r, r),
     ] {
         assert_eq!(
-            scene.check(&scene.signed_by(&[r, s].concat())),
+            setup.check(&setup.signed_by(&[r, s].concat())),
             Err(JwsError::Signature),
             "{r:x?} {s:x?}"
         );
@@ -89,8 +89,8 @@ fn a_signature_is_two_numbers_below_the_order_and_above_zero() {
 
 #[test]
 fn a_signature_has_sixty_four_bytes_and_no_other_form() {
-    let scene = AttackSetup::new();
-    let good = scene.signature();
+    let setup = AttackSetup::new();
+    let good = setup.signature();
     let (r, s) = good.split_at(32);
     let integer = |number: &[u8]| [&[2, 33, 0], number].concat();
     let der = [&[0x30, 70][..], &integer(r), &integer(s)].concat();
@@ -107,7 +107,7 @@ fn a_signature_has_sixty_four_bytes_and_no_other_form() {
         &der,
     ] {
         let length = signature.len();
-        assert_eq!(scene.check(&scene.signed_by(signature)), Err(JwsError::Signature), "{length} bytes");
+        assert_eq!(setup.check(&setup.signed_by(signature)), Err(JwsError::Signature), "{length} bytes");
     }
 }
 
@@ -115,12 +115,12 @@ fn a_signature_has_sixty_four_bytes_and_no_other_form() {
 /// Nothing may depend on there being one; what is taken back is taken back by what is signed.
 #[test]
 fn the_other_writing_of_a_signature_says_the_same() {
-    let scene = AttackSetup::new();
-    let good = scene.signature();
+    let setup = AttackSetup::new();
+    let good = setup.signature();
     let (r, s) = good.split_at(32);
-    let text = scene.signed_by(&[r, &negative(s)].concat());
-    assert_ne!(text, scene.token);
-    assert_eq!(scene.check(&text).as_deref(), Ok(PAYLOAD));
+    let text = setup.signed_by(&[r, &negative(s)].concat());
+    assert_ne!(text, setup.token);
+    assert_eq!(setup.check(&text).as_deref(), Ok(PAYLOAD));
 }
 
 /// The order less `s`.
@@ -137,10 +137,10 @@ fn negative(s: &[u8]) -> Vec<u8> {
 
 #[test]
 fn the_published_key_is_no_secret_to_make_a_mac_with() {
-    let scene = AttackSetup::new();
-    let public = scene.key.public();
+    let setup = AttackSetup::new();
+    let public = setup.key.public();
     let jwk = serde_json::to_vec(&public.jwk()).unwrap();
-    let jwks = serde_json::to_vec(&scene.set.jwks()).unwrap();
+    let jwks = serde_json::to_vec(&setup.set.jwks()).unwrap();
     for secret in [&public.point[..], &public.point[1..], public.kid().as_bytes(), &jwk, &jwks, b""] {
         for alg in ["HS256", "HS384", "ES256"] {
             let header = json!({ "alg": alg, "typ": TYPE, "kid": public.kid() });
@@ -148,35 +148,35 @@ fn the_published_key_is_no_secret_to_make_a_mac_with() {
                 |text: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), text).as_ref().to_vec();
             let text = AttackSetup::under(&header, mac);
             let expected = if alg == "ES256" { JwsError::Signature } else { JwsError::Algorithm };
-            assert_eq!(scene.check(&text), Err(expected), "{alg}");
+            assert_eq!(setup.check(&text), Err(expected), "{alg}");
         }
     }
 }
 
 #[test]
 fn no_other_name_of_an_algorithm_will_do_even_under_the_right_signature() {
-    let scene = AttackSetup::new();
-    let kid = scene.key.public().kid();
+    let setup = AttackSetup::new();
+    let kid = setup.key.public().kid();
     for alg in
         ["none", "None", "NONE", "nOnE", "", "es256", "ES256 ", "ES256K", "ES384", "ES512", "RS256", "EdDSA"]
     {
         let header = json!({ "alg": alg, "typ": TYPE, "kid": kid });
-        for text in [AttackSetup::under(&header, by(&scene.key)), AttackSetup::under(&header, |_| Vec::new())]
+        for text in [AttackSetup::under(&header, by(&setup.key)), AttackSetup::under(&header, |_| Vec::new())]
         {
-            assert_eq!(scene.check(&text), Err(JwsError::Algorithm), "{alg:?}");
+            assert_eq!(setup.check(&text), Err(JwsError::Algorithm), "{alg:?}");
         }
     }
     for alg in [json!(["ES256"]), json!(null), json!(0), json!({ "ES256": true })] {
-        let text = AttackSetup::under(&json!({ "alg": alg, "typ": TYPE, "kid": kid }), by(&scene.key));
-        assert_eq!(scene.check(&text), Err(JwsError::Malformed), "{alg}");
+        let text = AttackSetup::under(&json!({ "alg": alg, "typ": TYPE, "kid": kid }), by(&setup.key));
+        assert_eq!(setup.check(&text), Err(JwsError::Malformed), "{alg}");
     }
 }
 
 #[test]
 fn a_key_that_the_token_brings_along_is_not_looked_at() {
-    let scene = AttackSetup::new();
+    let setup = AttackSetup::new();
     let thief = AttackSetup::new();
-    let (own, theirs) = (scene.key.public(), thief.key.public());
+    let (own, theirs) = (setup.key.public(), thief.key.public());
     for bait in [
         json!({ "jwk": theirs.jwk() }),
         json!({ "jku": "https://evil.example/jwks" }),
@@ -189,15 +189,15 @@ fn a_key_that_the_token_brings_along_is_not_looked_at() {
             header["alg"] = json!(ALGORITHM);
             header["typ"] = json!(TYPE);
             header["kid"] = json!(kid);
-            assert_eq!(scene.check(&AttackSetup::under(&header, by(&thief.key))), Err(error), "{header}");
+            assert_eq!(setup.check(&AttackSetup::under(&header, by(&thief.key))), Err(error), "{header}");
         }
     }
 }
 
 #[test]
 fn a_name_of_a_key_is_compared_and_never_interpreted() {
-    let scene = AttackSetup::new();
-    let own = scene.key.public().kid();
+    let setup = AttackSetup::new();
+    let own = setup.key.public().kid();
     for kid in [
         format!("{own} "),
         own.to_ascii_uppercase() + "x",
@@ -209,7 +209,7 @@ fn a_name_of_a_key_is_compared_and_never_interpreted() {
     ] {
         let header = json!({ "alg": ALGORITHM, "typ": TYPE, "kid": kid });
         assert_eq!(
-            scene.check(&AttackSetup::under(&header, by(&scene.key))),
+            setup.check(&AttackSetup::under(&header, by(&setup.key))),
             Err(JwsError::UnknownKey),
             "{kid:?}"
         );
@@ -217,7 +217,7 @@ fn a_name_of_a_key_is_compared_and_never_interpreted() {
     for kid in [json!(7), json!([own]), json!({ "kid": own })] {
         let header = json!({ "alg": ALGORITHM, "typ": TYPE, "kid": kid });
         assert_eq!(
-            scene.check(&AttackSetup::under(&header, by(&scene.key))),
+            setup.check(&AttackSetup::under(&header, by(&setup.key))),
             Err(JwsError::Malformed),
             "{kid}"
         );
@@ -226,11 +226,11 @@ fn a_name_of_a_key_is_compared_and_never_interpreted() {
 
 #[test]
 fn a_header_with_a_member_twice_or_an_unknown_critical_one_is_refused() {
-    let scene = AttackSetup::new();
-    let kid = scene.key.public().kid();
+    let setup = AttackSetup::new();
+    let kid = setup.key.public().kid();
     let sign = |header: &str| {
         let signed = format!("{}.{}", base64url(header.as_bytes()), base64url(PAYLOAD));
-        let signature = by(&scene.key)(signed.as_bytes());
+        let signature = by(&setup.key)(signed.as_bytes());
         format!("{signed}.{}", base64url(&signature))
     };
     for twice in [
@@ -238,18 +238,18 @@ fn a_header_with_a_member_twice_or_an_unknown_critical_one_is_refused() {
         format!(r#"{{"alg":"none","typ":"at+jwt","kid":"{kid}","alg":"ES256"}}"#),
         format!(r#"{{"alg":"ES256","typ":"JWT","typ":"at+jwt","kid":"{kid}"}}"#),
     ] {
-        assert_eq!(scene.check(&sign(&twice)), Err(JwsError::Malformed), "{twice}");
+        assert_eq!(setup.check(&sign(&twice)), Err(JwsError::Malformed), "{twice}");
     }
     for crit in [r#"["exp"]"#, r#"["b64"],"b64":false"#, "[]", r#""b64""#, "{}", r#"["alg"]"#] {
         let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{kid}","crit":{crit}}}"#);
-        assert_eq!(scene.check(&sign(&header)), Err(JwsError::Critical), "{crit}");
+        assert_eq!(setup.check(&sign(&header)), Err(JwsError::Critical), "{crit}");
     }
 }
 
 #[test]
 fn a_set_believes_no_key_of_another_curve_or_purpose_and_no_name_twice() {
-    let scene = AttackSetup::new();
-    let good = scene.key.public().jwk();
+    let setup = AttackSetup::new();
+    let good = setup.key.public().jwk();
     let other = AttackSetup::new().key.public().jwk();
     let with =
         |keys: &[&Jwk]| KeySet::from_jwks(&Jwks { keys: keys.iter().map(|key| (*key).clone()).collect() });
@@ -261,7 +261,7 @@ fn a_set_believes_no_key_of_another_curve_or_purpose_and_no_name_twice() {
         assert_eq!(with(&[passed_over]), Err(JwkError));
         let set = with(&[&good, passed_over]).unwrap();
         let header = json!({ "alg": ALGORITHM, "typ": TYPE, "kid": passed_over.kid });
-        let text = AttackSetup::under(&header, by(&scene.key));
+        let text = AttackSetup::under(&header, by(&setup.key));
         assert_eq!(set.verify(&text, TYPE), Err(JwsError::UnknownKey));
     }
     let impostor = Jwk { kid: good.kid.clone(), ..other };
@@ -271,9 +271,9 @@ fn a_set_believes_no_key_of_another_curve_or_purpose_and_no_name_twice() {
 
 #[test]
 fn a_token_has_three_parts_of_strict_base64url() {
-    let scene = AttackSetup::new();
+    let setup = AttackSetup::new();
     let [header, payload, signature] =
-        <[&str; 3]>::try_from(scene.token.split('.').collect::<Vec<_>>()).unwrap();
+        <[&str; 3]>::try_from(setup.token.split('.').collect::<Vec<_>>()).unwrap();
     let general =
         json!({ "payload": payload, "signatures": [{ "protected": header, "signature": signature }] });
     let flattened = json!({ "payload": payload, "protected": header, "signature": signature });
@@ -295,7 +295,7 @@ fn a_token_has_three_parts_of_strict_base64url() {
         general.to_string(),
         flattened.to_string(),
     ] {
-        assert!(scene.check(&text).is_err(), "{text:?}");
+        assert!(setup.check(&text).is_err(), "{text:?}");
     }
 }
 
@@ -303,11 +303,11 @@ fn a_token_has_three_parts_of_strict_base64url() {
 #[test]
 fn unused_bits_are_no_second_encoding_of_a_token() {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let scene = AttackSetup::new();
-    let (rest, last) = scene.token.split_at(scene.token.len() - 1);
+    let setup = AttackSetup::new();
+    let (rest, last) = setup.token.split_at(setup.token.len() - 1);
     let place = ALPHABET.iter().position(|letter| *letter == last.as_bytes()[0]).unwrap();
     for left_over in 1..16 {
         let text = format!("{rest}{}", char::from(ALPHABET[place + left_over]));
-        assert_eq!(scene.check(&text), Err(JwsError::Malformed), "{left_over}");
+        assert_eq!(setup.check(&text), Err(JwsError::Malformed), "{left_over}");
     }
 }

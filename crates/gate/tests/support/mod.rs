@@ -185,13 +185,14 @@ impl TestPlatform {
     }
 
     fn open(&self, listener: tokio::net::TcpListener) {
-        let voice = server::Voice {
+        let platform = server::PlatformState {
             facts: Arc::clone(&self.facts),
             changed: self.changed.subscribe(),
             clock: self.clock.clone(),
             origin: format!("https://localhost:{}", self.port),
         };
-        *self.server.lock().unwrap() = Some(server::TestServer::open(listener, Arc::clone(&self.tls), voice));
+        *self.server.lock().unwrap() =
+            Some(server::TestServer::open(listener, Arc::clone(&self.tls), platform));
     }
 
     /// Every connection breaks, and nobody answers any more.

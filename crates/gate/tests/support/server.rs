@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 const HEARTBEAT: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
-pub struct Voice {
+pub struct PlatformState {
     pub facts: Arc<Mutex<DeviceFacts>>,
     pub changed: watch::Receiver<u64>,
     pub clock: Arc<TestClock>,
@@ -50,13 +50,13 @@ pub fn tls(authority: &Authority) -> Arc<rustls::ServerConfig> {
 }
 
 impl TestServer {
-    pub fn open(listener: TcpListener, tls: Arc<rustls::ServerConfig>, voice: Voice) -> Self {
+    pub fn open(listener: TcpListener, tls: Arc<rustls::ServerConfig>, platform: PlatformState) -> Self {
         Self(tokio::spawn(async move {
             let acceptor = TlsAcceptor::from(tls);
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(converse(stream, acceptor.clone(), voice.clone()));
+                connections.spawn(converse(stream, acceptor.clone(), platform.clone()));
             }
         }))
     }
@@ -67,38 +67,38 @@ impl TestServer {
     }
 }
 
-async fn converse(stream: TcpStream, acceptor: TlsAcceptor, voice: Voice) {
+async fn converse(stream: TcpStream, acceptor: TlsAcceptor, platform: PlatformState) {
     stream.set_nodelay(true).unwrap();
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let has_certificate = stream.get_ref().1.peer_certificates().is_some();
     let service = service_fn(move |request: Request<Incoming>| {
-        let voice = voice.clone();
-        async move { Ok::<_, Infallible>(answer(request, voice, has_certificate).await) }
+        let platform = platform.clone();
+        async move { Ok::<_, Infallible>(answer(request, platform, has_certificate).await) }
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 type ServerAnswer = Response<BoxBody<Bytes, Infallible>>;
 
-async fn answer(request: Request<Incoming>, voice: Voice, has_certificate: bool) -> ServerAnswer {
+async fn answer(request: Request<Incoming>, platform: PlatformState, has_certificate: bool) -> ServerAnswer {
     let path = request.uri().path().to_owned();
     match (request.method().clone(), path.as_str()) {
-        (Method::GET, "/.well-known/oauth-authorization-server") => text(&voice.metadata()),
+        (Method::GET, "/.well-known/oauth-authorization-server") => text(&platform.metadata()),
         (Method::GET, "/jwks.json") => {
-            let mut facts = voice.facts.lock().unwrap();
+            let mut facts = platform.facts.lock().unwrap();
             facts.jwks_fetched += 1;
             text(&serde_json::to_string(&facts.published.jwks()).unwrap())
         }
         (Method::GET, "/feed") if has_certificate => {
-            voice.facts.lock().unwrap().feeds_opened += 1;
-            let mut response = Response::new(voice.feed().boxed());
+            platform.facts.lock().unwrap().feeds_opened += 1;
+            let mut response = Response::new(platform.feed().boxed());
             response.headers_mut().insert("content-type", "application/vnd.tegata.feed".parse().unwrap());
             response
         }
         (Method::POST, "/feed/receipts") if has_certificate => {
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let receipt: Receipt = serde_json::from_slice(&body).unwrap();
-            voice.facts.lock().unwrap().receipts.push(receipt.seq);
+            platform.facts.lock().unwrap().receipts.push(receipt.seq);
             status(StatusCode::NO_CONTENT)
         }
         (_, "/feed" | "/feed/receipts") => status(StatusCode::UNAUTHORIZED),
@@ -116,7 +116,7 @@ fn status(status: StatusCode) -> ServerAnswer {
     response
 }
 
-impl Voice {
+impl PlatformState {
     fn metadata(&self) -> String {
         let origin = &self.origin;
         json!({

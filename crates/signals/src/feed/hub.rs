@@ -103,16 +103,16 @@ impl FeedHub {
         };
         let lines = channel(BACKLOG).0;
         *self.lines() = Some(lines.clone());
-        let mut voice = FeedWriter { issuer, lines, events, seq };
+        let mut writer = FeedWriter { issuer, lines, events, seq };
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                event = voice.events.recv() => match event {
-                    Ok(event) => voice.tell(event)?,
+                event = writer.events.recv() => match event {
+                    Ok(event) => writer.tell(event)?,
                     Err(RecvError::Lagged(_) | RecvError::Closed) => return Err(FeedInterruption::Missed),
                 },
-                _ = beat.tick() => voice.beat()?,
+                _ = beat.tick() => writer.beat()?,
             }
         }
     }

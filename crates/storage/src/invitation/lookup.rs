@@ -36,11 +36,11 @@ struct LookupWorker {
 impl LookupQueue {
     pub(crate) fn start(engine: Engine) -> Self {
         let (sender, mut receiver) = mpsc::channel(QUEUE);
-        let clerk = LookupWorker { engine };
+        let worker = LookupWorker { engine };
         tokio::spawn(async move {
             let mut asked = Vec::with_capacity(MOST);
             while receiver.recv_many(&mut asked, MOST).await > 0 {
-                clerk.answer(&mut asked).await;
+                worker.answer(&mut asked).await;
             }
         });
         Self(sender)

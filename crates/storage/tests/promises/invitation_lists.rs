@@ -48,10 +48,10 @@ on_both_engines! {
             label: "受付PC".into(),
         };
         let lines = vec![
-            NewInvitationLine { number: 2, judged: Ok(guest(fixture, "受付PC")) },
+            NewInvitationLine { number: 2, judged: Ok(holder(fixture, "受付PC")) },
             NewInvitationLine { number: 3, judged: Err(Refusal::LineMalformed.into()) },
             NewInvitationLine { number: 4, judged: Ok(elsewhere) },
-            NewInvitationLine { number: 5, judged: Ok(guest(fixture, "レジ")) },
+            NewInvitationLine { number: 5, judged: Ok(holder(fixture, "レジ")) },
         ];
         let list = send(fixture, CLIENT, "monday", lines, day(0)).await.unwrap();
         assert!(work_off(fixture, &list, 10).await);
@@ -117,7 +117,7 @@ on_both_engines! {
     }
 }
 
-fn guest(fixture: &LedgerFixture, label: &str) -> InvitedHolder {
+fn holder(fixture: &LedgerFixture, label: &str) -> InvitedHolder {
     InvitedHolder { tenant: fixture.tenant.clone(), site: fixture.site.clone(), label: label.into() }
 }
 
@@ -129,7 +129,7 @@ async fn receive(
     now: Timestamp,
 ) -> Result<InvitationListId> {
     let lines = (1..=lines)
-        .map(|number| NewInvitationLine { number, judged: Ok(guest(fixture, "受付PC")) })
+        .map(|number| NewInvitationLine { number, judged: Ok(holder(fixture, "受付PC")) })
         .collect();
     send(fixture, client, key, lines, now).await
 }

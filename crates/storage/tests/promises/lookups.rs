@@ -7,13 +7,13 @@ use tegata_storage::{Actor, DeviceAction, DeviceFilter, IssuanceRight, member_of
 
 on_both_engines! {
     async fn devices_are_listed_by_site_and_label_and_narrowed(fixture: LedgerFixture) {
-        let (tablet, desk) = (named(fixture, "調剤室 iPad").await, named(fixture, "Reception_PC 100% 受付").await);
+        let (tablet, reception) = (named(fixture, "調剤室 iPad").await, named(fixture, "Reception_PC 100% 受付").await);
         let listed = |filter: DeviceFilter| async move {
             let devices = fixture.ledger.devices(&filter).await.unwrap();
             devices.into_iter().map(|listed| listed.device.id).collect::<Vec<_>>()
         };
         let all = listed(DeviceFilter::default()).await;
-        assert_eq!(all, [desk, tablet], "by label");
+        assert_eq!(all, [reception, tablet], "by label");
         let here = DeviceFilter { site: Some(fixture.site.clone()), ..DeviceFilter::default() };
         assert_eq!(listed(here).await, all);
         let elsewhere = DeviceFilter { tenant: Some(TenantId::system()), ..DeviceFilter::default() };

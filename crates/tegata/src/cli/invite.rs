@@ -180,13 +180,13 @@ async fn one(
 
 async fn invite(
     ledger: &Ledger,
-    guest: &InvitationHolder<'_>,
+    holder: &InvitationHolder<'_>,
     terms: &InvitationTerms<'_>,
     system: &SystemContext,
 ) -> Result<InvitationOutput, Failure> {
     let what = "cannot write the invitation";
     let mut transaction = ledger.begin(system.now()).await.doing(what)?;
-    let invited = write(&mut transaction, guest, terms, system).await.doing(what)?;
+    let invited = write(&mut transaction, holder, terms, system).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     Ok(invited)
 }
@@ -194,7 +194,7 @@ async fn invite(
 /// Writes one invitation within a transaction.
 async fn write(
     transaction: &mut Transaction,
-    guest: &InvitationHolder<'_>,
+    holder: &InvitationHolder<'_>,
     terms: &InvitationTerms<'_>,
     system: &SystemContext,
 ) -> Result<InvitationOutput, LedgerError> {
@@ -203,18 +203,18 @@ async fn write(
     let new = NewInvitation {
         id: InvitationId::random(entropy),
         code: &code,
-        tenant: guest.site.tenant.clone(),
-        site: guest.site.id.clone(),
-        role: guest.role,
-        label: guest.label.to_owned(),
+        tenant: holder.site.tenant.clone(),
+        site: holder.site.id.clone(),
+        role: holder.role,
+        label: holder.label.to_owned(),
         expires_at: now.plus(Duration::from_hours(24) * terms.days),
     };
     transaction.invite(&new, &SystemContext::operator()).await?;
     let mut invited = InvitationOutput {
         invitation: new.id,
-        site: guest.site.name.clone(),
-        site_id: guest.site.id.clone(),
-        role: guest.role,
+        site: holder.site.name.clone(),
+        site_id: holder.site.id.clone(),
+        role: holder.role,
         label: new.label,
         expires_at: new.expires_at,
         link: format!("{}/enroll#{}", terms.portal, code.reveal()),

@@ -49,8 +49,8 @@ pub async fn run(
         let mut transaction = ledger.begin(system.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
         for line in batch {
-            let guest = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
-            written.push(super::write(&mut transaction, &guest, terms, system).await.doing(what)?);
+            let holder = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
+            written.push(super::write(&mut transaction, &holder, terms, system).await.doing(what)?);
         }
         transaction.commit().await.committed(what)?;
         invited.append(&mut written);
