@@ -24,21 +24,21 @@ pub struct IssuerAssignment {
 
 struct IssuerSetShared {
     /// All assignments, the oldest CA first.
-    posts: Vec<IssuerAssignment>,
+    assignments: Vec<IssuerAssignment>,
     /// Tenants that are served by their own CAs alone.
     silos: HashSet<TenantId>,
 }
 
 impl IssuerSet {
     /// From the CAs, oldest first, and the tenants that are served by their own alone.
-    pub fn new(posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) -> Self {
-        Self { shared: ArcSwap::from_pointee(IssuerSetShared { posts, silos }) }
+    pub fn new(assignments: Vec<IssuerAssignment>, silos: HashSet<TenantId>) -> Self {
+        Self { shared: ArcSwap::from_pointee(IssuerSetShared { assignments, silos }) }
     }
 
     /// Takes over what the ledger says now. What is being issued meanwhile goes on with the CA it began with; the
     /// ledger refuses it if that CA has come to rest.
-    pub fn replace(&self, posts: Vec<IssuerAssignment>, silos: HashSet<TenantId>) {
-        self.shared.store(Arc::new(IssuerSetShared { posts, silos }));
+    pub fn replace(&self, assignments: Vec<IssuerAssignment>, silos: HashSet<TenantId>) {
+        self.shared.store(Arc::new(IssuerSetShared { assignments, silos }));
     }
 
     /// The CA that issues for a tenant: the newest active one of its own, or else of the shared ones if its policy
@@ -49,50 +49,58 @@ impl IssuerSet {
     pub fn for_tenant(&self, tenant: &TenantId) -> Result<Arc<IssuingCa>, Refusal> {
         let shared = self.shared.load();
         let newest = |own: Option<&TenantId>| {
-            shared.posts.iter().rev().find(|post| post.at_work && post.tenant.as_ref() == own)
+            shared
+                .assignments
+                .iter()
+                .rev()
+                .find(|assignment| assignment.at_work && assignment.tenant.as_ref() == own)
         };
         let shared = || if shared.silos.contains(tenant) { None } else { newest(None) };
-        let post = newest(Some(tenant)).or_else(shared).ok_or(Refusal::NoIssuer)?;
-        Ok(post.authority.clone())
+        let assignment = newest(Some(tenant)).or_else(shared).ok_or(Refusal::NoIssuer)?;
+        Ok(assignment.authority.clone())
     }
 
     /// The newest active CA that is shared by the tenants without CAs of their own.
     pub fn shared(&self) -> Option<Arc<IssuingCa>> {
         self.shared
             .load()
-            .posts
+            .assignments
             .iter()
             .rev()
-            .find(|post| post.at_work && post.tenant.is_none())
-            .map(|post| post.authority.clone())
+            .find(|assignment| assignment.at_work && assignment.tenant.is_none())
+            .map(|assignment| assignment.authority.clone())
     }
 
     /// The CA with this identifier, if it issues.
     pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
         let shared = self.shared.load();
-        let post = shared.posts.iter().find(|post| post.at_work && post.authority.issuer().id() == issuer);
-        post.map(|post| post.authority.clone())
+        let assignment = shared
+            .assignments
+            .iter()
+            .find(|assignment| assignment.at_work && assignment.authority.issuer().id() == issuer);
+        assignment.map(|assignment| assignment.authority.clone())
     }
 
     /// Whether a CA is there for this tenant: its own, or a shared one.
     pub fn serves(&self, issuer: &IssuerId, tenant: &TenantId) -> bool {
         let shared = self.shared.load();
-        let post = shared.posts.iter().find(|post| post.authority.issuer().id() == issuer);
-        post.is_some_and(|post| post.tenant.as_ref().is_none_or(|own| own == tenant))
+        let assignment =
+            shared.assignments.iter().find(|assignment| assignment.authority.issuer().id() == issuer);
+        assignment.is_some_and(|assignment| assignment.tenant.as_ref().is_none_or(|own| own == tenant))
     }
 
     /// The CA with this identifier.
     pub fn get(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
         self.shared
             .load()
-            .posts
+            .assignments
             .iter()
-            .find(|post| post.authority.issuer().id() == issuer)
-            .map(|post| post.authority.clone())
+            .find(|assignment| assignment.authority.issuer().id() == issuer)
+            .map(|assignment| assignment.authority.clone())
     }
 
     /// All of them, oldest first.
     pub fn all(&self) -> Vec<Arc<IssuingCa>> {
-        self.shared.load().posts.iter().map(|post| post.authority.clone()).collect()
+        self.shared.load().assignments.iter().map(|assignment| assignment.authority.clone()).collect()
     }
 }

@@ -22,7 +22,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 const SHARDS: u16 = 3;
 
 #[derive(Clone, Debug)]
-enum Happening {
+enum AgreementStep {
     Enroll,
     Act(prop::sample::Index, DeviceAction),
     RevokeCertificate(prop::sample::Index, RevocationReason),
@@ -34,7 +34,7 @@ enum Happening {
     Publish,
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+fn step() -> impl Strategy<Value = AgreementStep> {
     let reason = || {
         prop::sample::select(vec![
             RevocationReason::Unspecified,
@@ -52,26 +52,26 @@ fn happening() -> impl Strategy<Value = Happening> {
     ];
     let minutes = prop_oneof![4 => 0u64..10, 2 => 10u64..120, 1 => Just(4 * 24 * 60)];
     prop_oneof![
-        4 => Just(Happening::Enroll),
-        8 => (any::<prop::sample::Index>(), action).prop_map(|(at, action)| Happening::Act(at, action)),
+        4 => Just(AgreementStep::Enroll),
+        8 => (any::<prop::sample::Index>(), action).prop_map(|(at, action)| AgreementStep::Act(at, action)),
         2 => (any::<prop::sample::Index>(), reason())
-            .prop_map(|(at, reason)| Happening::RevokeCertificate(at, reason)),
-        1 => Just(Happening::RollCa),
-        1 => Just(Happening::RollResponder),
-        3 => minutes.prop_map(|minutes| Happening::Wait(Duration::from_mins(minutes))),
-        4 => Just(Happening::Publish),
+            .prop_map(|(at, reason)| AgreementStep::RevokeCertificate(at, reason)),
+        1 => Just(AgreementStep::RollCa),
+        1 => Just(AgreementStep::RollResponder),
+        3 => minutes.prop_map(|minutes| AgreementStep::Wait(Duration::from_mins(minutes))),
+        4 => Just(AgreementStep::Publish),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn list_responder_and_ledger_agree(happenings in prop::collection::vec(happening(), 1..40)) {
+    fn list_responder_and_ledger_agree(steps in prop::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut world = AgreementFixture::new().await;
-            for happening in happenings {
-                world.happen(happening).await;
+            for step in steps {
+                world.happen(step).await;
                 world.responder_agrees().await;
             }
             world.publish().await;
@@ -98,19 +98,19 @@ impl AgreementFixture {
         Self { fixture, responder, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }
     }
 
-    async fn happen(&mut self, happening: Happening) {
-        match happening {
-            Happening::Enroll => self.enroll().await,
-            Happening::Act(at, action) => self.act(at, action).await,
-            Happening::RevokeCertificate(at, reason) => self.revoke_certificate(at, reason).await,
-            Happening::RollCa => self.roll_ca().await,
-            Happening::RollResponder => {
+    async fn happen(&mut self, step: AgreementStep) {
+        match step {
+            AgreementStep::Enroll => self.enroll().await,
+            AgreementStep::Act(at, action) => self.act(at, action).await,
+            AgreementStep::RevokeCertificate(at, reason) => self.revoke_certificate(at, reason).await,
+            AgreementStep::RollCa => self.roll_ca().await,
+            AgreementStep::RollResponder => {
                 for authority in &self.authorities {
                     self.responder.responders.appoint(authority, self.now).await.unwrap();
                 }
             }
-            Happening::Wait(time) => self.now = self.now.plus(time),
-            Happening::Publish => self.publish().await,
+            AgreementStep::Wait(time) => self.now = self.now.plus(time),
+            AgreementStep::Publish => self.publish().await,
         }
     }
 

@@ -108,8 +108,8 @@ impl PushDelivery {
         let mut place = row.place();
         while row.status() == StreamStatus::Enabled {
             let page = stream_events::after(&self.issuer.context.ledger, place).await?;
-            for (happening, after) in &page.happenings {
-                if self.tell(&row, happening).await? {
+            for (stream_event, after) in &page.events {
+                if self.tell(&row, stream_event).await? {
                     row.failures = 0;
                     self.note(DeliveryOutcome::Passed(*after)).await?;
                 }
@@ -127,9 +127,9 @@ impl PushDelivery {
     }
 
     /// Whether there was anything to send.
-    async fn tell(&self, row: &ReceiverRow, happening: &StreamEvent) -> Result<bool, DeliveryHalt> {
+    async fn tell(&self, row: &ReceiverRow, stream_event: &StreamEvent) -> Result<bool, DeliveryHalt> {
         let receiver = &self.stream.receiver;
-        let unsigned = tokens_for(&self.issuer, receiver, happening).await?;
+        let unsigned = tokens_for(&self.issuer, receiver, stream_event).await?;
         if unsigned.is_empty() {
             return Ok(false);
         }
@@ -171,7 +171,7 @@ impl PushDelivery {
 
     async fn has_issued(&self, place: ReceiverPosition) -> Result<bool, DeliveryHalt> {
         let page = stream_events::after(&self.issuer.context.ledger, place).await?;
-        Ok(!page.happenings.is_empty() || is_worth_noting(place, page.place))
+        Ok(!page.events.is_empty() || is_worth_noting(place, page.place))
     }
 
     async fn claim(&self) -> Result<ReceiverRow, DeliveryHalt> {

@@ -42,10 +42,10 @@ pub(super) async fn collect(
     let mut found = CollectedEvents { tokens: Vec::new(), more: false, place: row.place() };
     found.add_notices(issuer, stream, wanted).await?;
     match row.status() {
-        StreamStatus::Enabled => found.add_happenings(issuer, stream, wanted).await?,
+        StreamStatus::Enabled => found.add_events(issuer, stream, wanted).await?,
         StreamStatus::Paused => {
             let (told, more) = (found.tokens.len(), found.more);
-            found.add_happenings(issuer, stream, &EventSelection { most: told, ..*wanted }).await?;
+            found.add_events(issuer, stream, &EventSelection { most: told, ..*wanted }).await?;
             found.more = more;
         }
         StreamStatus::Disabled => {}
@@ -76,7 +76,7 @@ impl CollectedEvents {
         Ok(())
     }
 
-    async fn add_happenings(
+    async fn add_events(
         &mut self,
         issuer: &SignalIssuer,
         stream: &EventStream,
@@ -87,8 +87,8 @@ impl CollectedEvents {
         for _ in 0..PAGES {
             let page =
                 stream_events::after(&issuer.context.ledger, from).await.map_err(|error| error.refusal())?;
-            for (happening, after) in &page.happenings {
-                let mut left = tokens_for(issuer, &stream.receiver, happening).await?;
+            for (stream_event, after) in &page.events {
+                let mut left = tokens_for(issuer, &stream.receiver, stream_event).await?;
                 left.retain(|unsigned| !wanted.done.contains(&unsigned.told));
                 all_done &= left.is_empty();
                 if all_done {

@@ -38,9 +38,9 @@ struct OwnedSubject {
 pub(super) async fn tokens_for(
     issuer: &SignalIssuer,
     receiver: &EventReceiver,
-    happening: &StreamEvent,
+    stream_event: &StreamEvent,
 ) -> Result<Vec<UnsignedEvent>, Refusal> {
-    match happening {
+    match stream_event {
         StreamEvent::Changed(event) => of_change(issuer, receiver, event).await,
         StreamEvent::Issued(issuance) => Ok(of_issuance(issuer, receiver, issuance)),
     }

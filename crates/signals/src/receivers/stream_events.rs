@@ -14,7 +14,7 @@ pub(super) enum StreamEvent {
 /// A page of stream events in their order.
 pub(super) struct StreamEventPage {
     /// Each with the place after it.
-    pub(super) happenings: Vec<(StreamEvent, ReceiverPosition)>,
+    pub(super) events: Vec<(StreamEvent, ReceiverPosition)>,
     /// The place after all of them, and after entries that no receiver is told of.
     pub(super) place: ReceiverPosition,
     /// Whether that is the end, as it was a moment ago.
@@ -46,9 +46,9 @@ pub(super) async fn after(ledger: &Ledger, place: ReceiverPosition) -> Result<St
         issued.truncate(keep);
     }
     let is_last = is_scanned && reach >= ends.feed;
-    let happenings = merged(events, issued, place);
+    let events = merged(events, issued, place);
     Ok(StreamEventPage {
-        happenings,
+        events,
         place: ReceiverPosition { feed: reach.max(place.feed), issued: scanned },
         is_last,
     })
