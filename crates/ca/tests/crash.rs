@@ -17,6 +17,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::InvitationCode;
 use tegata_core::{CertificateState, DeviceId, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Certificate, InvitationState, IssuanceRight};
+use tegata_testkit::Everything;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const STEPS: [IssuanceStep; 4] =
@@ -36,13 +37,13 @@ async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
         let device = DeviceId::random(&*fixture.entropy);
         kill_at(&fixture, step, &["invitation", code.reveal(), device.as_str()], &csr);
 
-        let rows = fixture.ledger.certificates_of(&device).await.unwrap();
+        let rows = fixture.ledger.everything().certificates_of(&device).await.unwrap();
         let found = fixture.invitation(&code).await;
         let later = NOW.plus(Duration::from_mins(1));
         match step {
             IssuanceStep::Prepared => {
                 assert_eq!((rows.len(), found.state), (0, InvitationState::Open), "nothing has happened");
-                assert_eq!(fixture.ledger.device(&device).await.unwrap(), None);
+                assert_eq!(fixture.ledger.everything().device(&device).await.unwrap(), None);
                 let issued = fixture.issue(&device, first_time(&invitation), &request, later).await.unwrap();
                 is_whole(&fixture, &issued).await;
             }
@@ -55,7 +56,7 @@ async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
                     .await
                     .unwrap();
                 is_whole(&fixture, &issued).await;
-                let state = fixture.ledger.certificates_of(&device).await.unwrap()[0].state;
+                let state = fixture.ledger.everything().certificates_of(&device).await.unwrap()[0].state;
                 assert_eq!(state, CertificateState::Revoked, "the attempt cut short is given up");
                 is_on_the_crl(&fixture, &rows[0], later).await;
             }
@@ -80,7 +81,7 @@ async fn a_renewal_survives_a_kill_at_every_step(place: LedgerPlace) {
         let thumbprint = old.certificate.thumbprint.to_string();
         kill_at(&fixture, step, &["renewal", &thumbprint, old.device.as_str()], &csr);
 
-        let rows = fixture.ledger.certificates_of(&old.device).await.unwrap();
+        let rows = fixture.ledger.everything().certificates_of(&old.device).await.unwrap();
         assert_eq!(rows[0].state, CertificateState::InUse, "the old certificate goes on working");
         let later = NOW.plus(Duration::from_mins(1));
         match step {
@@ -227,7 +228,7 @@ fn is_stored_once(fixture: &CaFixture, rows: &[Certificate], generation: i64, re
 
 /// What was handed over is what the ledger has.
 async fn is_whole(fixture: &CaFixture, issued: &IssuedCertificate) {
-    let rows = fixture.ledger.certificates_of(&issued.device).await.unwrap();
+    let rows = fixture.ledger.everything().certificates_of(&issued.device).await.unwrap();
     let row = rows.last().unwrap();
     assert_eq!(row.generation, i64::from(issued.generation));
     assert_eq!(row.der.as_ref(), Some(&issued.certificate.der));

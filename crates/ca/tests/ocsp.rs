@@ -11,6 +11,7 @@ use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request}
 use tegata_ca::{IssuanceStep, IssuedCertificate};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::{DeviceAction, TenantAction};
+use tegata_testkit::Everything;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -100,7 +101,7 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
         responder.status.catch_up(now).await.unwrap();
         responder.ask(authority, third, now).await
     };
-    let tenant = fixture.ledger.tenants().await.unwrap().remove(0).id;
+    let tenant = fixture.ledger.everything().tenants().await.unwrap().remove(0).id;
     let fourth = fixture.enroll(later).await.certificate.serial;
     assert_eq!(responder.ask(authority, &fourth, later).await, OcspReading::Good);
     for (action, said) in
@@ -206,5 +207,5 @@ async fn reserve(fixture: &CaFixture) -> Serial {
         authority.issue(order(&id, first_time(&invitation), &request), NOW, &*entropy, &witness).await
     });
     assert!(cut_short.await.unwrap_err().is_panic());
-    fixture.ledger.certificates_of(&device).await.unwrap()[0].serial
+    fixture.ledger.everything().certificates_of(&device).await.unwrap()[0].serial
 }

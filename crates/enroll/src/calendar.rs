@@ -21,7 +21,7 @@ pub(crate) async fn get(
     Presented(certificate): Presented,
 ) -> WebResult<impl IntoResponse> {
     let facts = service.context.caller(certificate.as_ref()).await?;
-    let device = service.device(&facts.device).await?;
+    let device = service.device(&facts).await?;
     let entry = CalendarEntry {
         uid: format!("{}@{}", facts.device, service.context.installation.as_str()),
         sequence: facts.generation,

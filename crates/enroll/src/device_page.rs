@@ -149,7 +149,7 @@ async fn show(
     facts: &CertificateHolder,
     language: Language,
 ) -> Result<DeviceView, Refusal> {
-    let device = service.device(&facts.device).await?;
+    let device = service.device(facts).await?;
     let due_at = service.context.renewal.due_at(facts.not_before, facts.not_after);
     let due = due_at <= service.context.now();
     let guidance = service.guidance(&facts.site).await;
@@ -169,7 +169,7 @@ async fn show(
         number: number(&facts.device),
         not_after: day(facts.not_after, language),
         due_at: day(due_at, language),
-        profiles: service.invitation_of(&facts.device).await?.is_some(),
+        profiles: service.invitation_of(facts).await?.is_some(),
         probe_pattern: service.context.addresses.probes.pattern(),
         url: format!("{}/", service.context.addresses.device),
         due,

@@ -17,7 +17,10 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
 };
-use tegata_storage::{Actor, Certificate, Device, LedgerError, RefusalNote};
+use tegata_storage::{
+    Actor, Certificate, CertificateHolder, Device, Invitation, LedgerError, Principal, RefusalNote,
+    ScopedLedger,
+};
 use tegata_web::{Problem, ServerContext};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
@@ -103,6 +106,21 @@ impl EnrollmentService {
         self
     }
 
+    /// What the holder of a certificate sees of the ledger: the rows of its own tenant.
+    pub(crate) fn own_rows(&self, holder: &CertificateHolder) -> ScopedLedger {
+        self.context.ledger.within(Principal::device(holder).scope())
+    }
+
+    /// What whoever has shown the right to an invitation sees of the ledger: the rows of its tenant.
+    pub(crate) fn rows_of(&self, invitation: &Invitation) -> ScopedLedger {
+        self.context.ledger.within(Principal::invited(invitation).scope())
+    }
+
+    /// What lies behind a right that was shown and is judged here, whichever tenant's it is.
+    pub(crate) fn all_rows(&self) -> ScopedLedger {
+        self.context.ledger.within(Principal::system("enrollment").scope())
+    }
+
     /// What the certificate of this holder will be called in the browser's list.
     pub(crate) fn common_name(
         &self,
@@ -117,7 +135,7 @@ impl EnrollmentService {
 
     /// The guidance for the staff of a site. A failing ledger costs the guidance, and nothing else.
     pub(crate) async fn guidance(&self, site: &SiteId) -> Guidance {
-        let told = self.context.ledger.guidance_of(site).await.unwrap_or_else(|error| {
+        let told = self.all_rows().guidance_of(site).await.unwrap_or_else(|error| {
             tracing::error!(%error, "whom the staff of a site call cannot be read");
             Guidance::default()
         });
@@ -143,8 +161,8 @@ impl EnrollmentService {
     }
 
     /// The device behind a certificate.
-    pub(crate) async fn device(&self, id: &DeviceId) -> Result<Device, Refusal> {
-        self.context.ledger.device(id).await.map_err(refusal)?.ok_or(Refusal::Internal)
+    pub(crate) async fn device(&self, holder: &CertificateHolder) -> Result<Device, Refusal> {
+        self.own_rows(holder).device(&holder.device).await.map_err(refusal)?.ok_or(Refusal::Internal)
     }
 
     /// What was already issued to this device for this key and has not been used: the answer that was lost. A key whose
@@ -156,7 +174,7 @@ impl EnrollmentService {
         used: Refusal,
         now: Timestamp,
     ) -> Result<Option<IssuedCertificate>, Refusal> {
-        let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
         let own = certificates.into_iter().rev().find(|known| known.key_hash == request.key_hash());
         match own {
             Some(known)

@@ -156,8 +156,8 @@ async fn next(
     let service = &profiles.service;
     let old = service.renewing(certificate.as_ref()).await?;
     // The ACME server writes down by which invitation it knows a device.
-    service.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?;
-    let device = service.device(&old.device).await?;
+    service.invitation_of(&old).await?.ok_or(Refusal::RenewalNotPossible)?;
+    let device = service.device(&old).await?;
     let ticket =
         service.give_ticket(TicketPurpose::Certificate, TicketRight::Renewal(old.thumbprint)).await?;
     let profile = ConfigurationProfile {

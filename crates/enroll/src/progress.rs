@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use tegata_core::{CertificateState, DeviceId, Refusal, Thumbprint, Timestamp};
-use tegata_storage::Certificate;
+use tegata_storage::{Certificate, ScopedLedger};
 use tegata_web::{Presented, StrictJson, WebResult};
 
 /// `POST {portal}/api/v1/invitations/progress`, with the ticket that came when the invitation was opened.
@@ -41,10 +41,10 @@ pub(crate) async fn of_invitation(
     let Some(TicketRight::Invitation(id)) = ticket.map(|ticket| ticket.right) else {
         return Err(Refusal::InvitationUnknown.into());
     };
-    let found = service.context.ledger.invitation(&id).await.map_err(|error| error.refusal())?;
+    let found = service.all_rows().invitation(&id).await.map_err(|error| error.refusal())?;
     let invitation = found.ok_or(Refusal::InvitationUnknown)?;
     let progress = match &invitation.device {
-        Some(device) => service.progress(device, 0).await?,
+        Some(device) => service.progress(&service.rows_of(&invitation), device, 0).await?,
         None => invitation.admits(None, service.context.now()).map(|()| EnrollmentProgress::Waiting)?,
     };
     Ok((NO_STORE, Json(progress)))
@@ -57,12 +57,20 @@ pub(crate) async fn of_renewal(
     StrictJson(body): StrictJson<RenewalProgressRequest>,
 ) -> WebResult<impl IntoResponse> {
     let caller = service.context.caller(certificate.as_ref()).await?;
-    Ok((NO_STORE, Json(service.progress(&caller.device, i64::from(body.after)).await?)))
+    Ok((
+        NO_STORE,
+        Json(service.progress(&service.own_rows(&caller), &caller.device, i64::from(body.after)).await?),
+    ))
 }
 
 impl EnrollmentService {
-    async fn progress(&self, device: &DeviceId, after: i64) -> Result<EnrollmentProgress, Refusal> {
-        let certificates = self.context.ledger.certificates_of(device).await;
+    async fn progress(
+        &self,
+        rows: &ScopedLedger,
+        device: &DeviceId,
+        after: i64,
+    ) -> Result<EnrollmentProgress, Refusal> {
+        let certificates = rows.certificates_of(device).await;
         let certificates = certificates.map_err(|error| error.refusal())?;
         let is_new = |known: &&Certificate| {
             use CertificateState::{Delivered, InUse, Issued};
@@ -72,7 +80,7 @@ impl EnrollmentService {
         let Some((newest, thumbprint)) = newest.and_then(|known| Some((known, known.thumbprint()?))) else {
             return Ok(EnrollmentProgress::Waiting);
         };
-        let device = self.device(device).await?;
+        let device = rows.device(device).await.map_err(|error| error.refusal())?.ok_or(Refusal::Internal)?;
         let name =
             self.common_name(&device.tenant, device.role, &device.id, &device.site_name, &device.label)?;
         Ok(EnrollmentProgress::Issued { thumbprint, not_after: newest.not_after, name })

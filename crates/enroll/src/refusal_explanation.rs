@@ -74,8 +74,9 @@ impl EnrollmentService {
     ) -> Result<Option<(HeldCertificate, Device, Vec<Certificate>)>, LedgerError> {
         let ledger = &self.context.ledger;
         let Some(holding) = ledger.holding(&certificate.thumbprint).await? else { return Ok(None) };
-        let Some(device) = ledger.device(&holding.device).await? else { return Ok(None) };
-        let certificates = ledger.certificates_of(&holding.device).await?;
+        let rows = self.all_rows();
+        let Some(device) = rows.device(&holding.device).await? else { return Ok(None) };
+        let certificates = rows.certificates_of(&holding.device).await?;
         Ok(Some((holding, device, certificates)))
     }
 }
@@ -93,7 +94,7 @@ impl EnrollmentService {
         let mut facts = facts(refusal, holding, device, certificates, language);
         if refusal == Refusal::DeviceSuspended {
             // Without it the refusal is told all the same.
-            let report = self.context.ledger.loss_report_on(&device.id).await.ok().flatten();
+            let report = self.all_rows().loss_report_on(&device.id).await.ok().flatten();
             let name = language.pick("紛失として止めた端末", "Reported lost from");
             facts.extend(report.map(|report| CertificateFact { name, value: report.reporter }));
         }

@@ -147,7 +147,7 @@ impl EnrollmentService {
         device: &DeviceId,
         now: Timestamp,
     ) -> Result<u64, LedgerError> {
-        let mut transaction = self.context.ledger.begin(now).await?;
+        let mut transaction = self.own_rows(facts).begin(now).await?;
         let event = transaction.report_lost(&facts.device, device).await?;
         transaction.commit().await?;
         Ok(event)
@@ -180,11 +180,11 @@ async fn show(
     headers: &HeaderMap,
     language: Language,
 ) -> Result<SitePage, Refusal> {
-    let ledger = &service.context.ledger;
+    let rows = service.own_rows(facts);
     let platform = note_platform(service, facts, headers);
-    let device = service.device(&facts.device).await?;
-    let neighbors = ledger.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
-    let takes = ledger.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
+    let device = service.device(facts).await?;
+    let neighbors = rows.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
+    let takes = rows.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
     let own = |neighbor: SiteDevice| {
         let is_this = neighbor.id == facts.device;
         let now = service.context.now();

@@ -126,8 +126,8 @@ impl EnrollmentService {
         key_hash: Option<&[u8]>,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
         let facts = self.context.holder_of(old).await?;
-        let ledger = &self.context.ledger;
-        let certificates = ledger.certificates_of(&facts.device).await.map_err(|error| error.refusal())?;
+        let certificates =
+            self.own_rows(&facts).certificates_of(&facts.device).await.map_err(|error| error.refusal())?;
         let is_used = certificates.iter().any(|known| {
             known.generation > i64::from(facts.generation)
                 && known.reserved_at >= given_at

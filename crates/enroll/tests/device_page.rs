@@ -14,6 +14,7 @@ use std::time::Duration;
 use support::DAY;
 use tegata_core::{DeviceId, RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
+use tegata_testkit::Everything;
 use tegata_web::PeerCertificate;
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn a_good_device_shows_when_it_is_due_and_the_number_that_support_types() 
     assert_eq!(page.status, StatusCode::OK);
     let number = &device.as_str()[..8];
     assert!(page.text.contains(number), "{}", page.text);
-    let found = fixture.ca.ledger.devices_numbered(number).await.unwrap();
+    let found = fixture.ca.ledger.everything().devices_numbered(number).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].id, device);
 }
@@ -93,7 +94,7 @@ async fn is_told(fixture: &EnrollFixture, certificate: &PeerCertificate, code: &
 
 async fn suspend_tenant(fixture: &EnrollFixture) {
     let ledger = &fixture.ca.ledger;
-    let tenant = ledger.tenants().await.unwrap().remove(0).id;
+    let tenant = ledger.everything().tenants().await.unwrap().remove(0).id;
     let mut transaction = ledger.begin(support::NOW).await.unwrap();
     transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &support::OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();

@@ -20,6 +20,7 @@ use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, Refusal, RevocationReason, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{DeviceAction, PolicyPlace, TenantAction};
+use tegata_testkit::Everything;
 use tegata_web::{PeerAddress, TrustVerdict};
 
 #[tokio::test]
@@ -48,7 +49,7 @@ async fn a_gates_invitation_yields_a_gate() {
     let answer = fixture.enroll(&fixture.invite(Role::Gate).await, &fresh_csr()).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
-    assert_eq!(fixture.ca.ledger.device(&device).await.unwrap().unwrap().role, Role::Gate);
+    assert_eq!(fixture.ca.ledger.everything().device(&device).await.unwrap().unwrap().role, Role::Gate);
     let der = from_base64(answer.json["certificate"].as_str().unwrap()).unwrap();
     let uri = format!("https://tegata.example.jp/gate/{device}");
     assert!(der.windows(uri.len()).any(|window| window == uri.as_bytes()));
@@ -82,7 +83,7 @@ async fn a_delivery_is_noted_once_and_only_for_ones_own_certificate() {
         assert_eq!(noted.status, StatusCode::NO_CONTENT);
     }
     let device = DeviceId::parse(answer.json["device"].as_str().unwrap()).unwrap();
-    let rows = fixture.ca.ledger.certificates_of(&device).await.unwrap();
+    let rows = fixture.ca.ledger.everything().certificates_of(&device).await.unwrap();
     assert_eq!(rows[0].state, CertificateState::Delivered);
     assert_eq!(fixture.audited("certificate.delivered").await, 1);
     for thumbprint in [&foreign.json["thumbprint"], &json!("x"), &json!("")] {

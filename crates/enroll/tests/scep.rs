@@ -28,6 +28,7 @@ use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{Clock, DeviceId, Role, TenantId, Thumbprint, Timestamp};
 use tegata_enroll::{ScepServer, scep_routes};
 use tegata_storage::DeviceAction;
+use tegata_testkit::Everything;
 use tegata_web::PeerAddress;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -119,14 +120,14 @@ impl ScepDoor {
     async fn refusals(&self, of: Option<&DeviceId>) -> usize {
         let ledger = &self.fixture.ca.ledger;
         let entries = match of {
-            Some(device) => ledger.audit_of(device, 1000).await.unwrap(),
+            Some(device) => ledger.everything().audit_of(device, 1000).await.unwrap(),
             None => ledger.audit_entries(0, 100_000).await.unwrap(),
         };
         entries.iter().filter(|line| line.entry.contains("certificate.refused")).count()
     }
 
     async fn first_tenant(&self) -> TenantId {
-        self.fixture.ca.ledger.tenants().await.unwrap().remove(0).id
+        self.fixture.ca.ledger.everything().tenants().await.unwrap().remove(0).id
     }
 
     /// The last moment of a certificate.
@@ -166,7 +167,7 @@ async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
     door.move_to(end).await;
     let reply = door.renew("punctual", "in-time").await;
     door.client.keep(&reply, "in-time");
-    assert_eq!(door.fixture.ca.ledger.certificates_of(&punctual).await.unwrap().len(), 2);
+    assert_eq!(door.fixture.ca.ledger.everything().certificates_of(&punctual).await.unwrap().len(), 2);
 
     for wait in [Duration::from_millis(1), DAY, 400 * DAY] {
         door.move_to(end.plus(wait)).await;
@@ -220,7 +221,7 @@ async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
     door.client.hear_of(&certificates(&door.routes, &name).await);
     let reply = door.renew("native", "native-2").await;
     door.client.keep(&reply, "native-2");
-    assert_eq!(door.fixture.ca.ledger.certificates_of(&native).await.unwrap().len(), 2);
+    assert_eq!(door.fixture.ca.ledger.everything().certificates_of(&native).await.unwrap().len(), 2);
 
     door.client.new_key("next");
     let content = door.client.request("next", "native", "");

@@ -3,7 +3,7 @@
 //! Either is named by its identifier or its name; a name counts without regard to width, case and spaces, unless another
 //! has exactly it. A site needs no tenant where its name is the only one. What is ambiguous is refused with the choices.
 
-use crate::{Failure, FailureContext};
+use crate::{Failure, FailureContext, SystemContext};
 use std::fmt::Write;
 use tegata_core::name::is_same;
 use tegata_storage::{Ledger, Site, Tenant};
@@ -32,9 +32,10 @@ impl TenantDirectory {
     /// Reads all tenants and sites but the system's own.
     pub async fn read(ledger: &Ledger) -> Result<Self, Failure> {
         let what = "cannot read the tenants and sites";
-        let mut tenants = ledger.tenants().await.doing(what)?;
+        let rows = ledger.within(SystemContext::principal(None).scope());
+        let mut tenants = rows.tenants().await.doing(what)?;
         tenants.retain(|tenant| !tenant.is_system());
-        let mut sites = ledger.all_sites().await.doing(what)?;
+        let mut sites = rows.all_sites().await.doing(what)?;
         sites.retain(|site| !site.tenant.is_system());
         Ok(Self { tenants, sites })
     }

@@ -8,7 +8,7 @@ use crate::people::{RecognizedPerson, SubjectTokenKind};
 use crate::refresh;
 use axum::response::Response;
 use tegata_core::Refusal;
-use tegata_storage::{Actor, RefusalNote};
+use tegata_storage::{Actor, Principal, RefusalNote};
 
 /// The name of the grant.
 pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -90,7 +90,13 @@ async fn works_here(
     if sites.iter().any(|named| named == site.as_str()) {
         return Ok(true);
     }
-    let device = tokens.context.ledger.device(&call.client.device).await?.ok_or(Refusal::Internal)?;
+    let device = tokens
+        .context
+        .ledger
+        .within(Principal::device(&call.client).scope())
+        .device(&call.client.device)
+        .await?
+        .ok_or(Refusal::Internal)?;
     Ok(sites.contains(&device.site_name))
 }
 

@@ -13,6 +13,7 @@ use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
 use tegata_scheduler::{PassReport, pass};
 use tegata_storage::DueRenewal;
+use tegata_testkit::Everything;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -165,7 +166,7 @@ async fn standing(fixture: &CaFixture, certificate: &IssuedCertificate, now: Tim
 }
 
 async fn states(fixture: &CaFixture, certificate: &IssuedCertificate) -> Vec<CertificateState> {
-    let rows = fixture.ledger.certificates_of(&certificate.device).await.unwrap();
+    let rows = fixture.ledger.everything().certificates_of(&certificate.device).await.unwrap();
     rows.iter().map(|row| row.state).collect()
 }
 

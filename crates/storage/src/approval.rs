@@ -8,7 +8,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -123,20 +124,30 @@ impl Ledger {
         });
         row.map(Approval::try_from).transpose()
     }
+}
 
+impl ScopedLedger {
     /// The approval with this identifier.
     pub async fn approval(&self, id: &ApprovalId) -> Result<Option<Approval>> {
-        let row: Option<ApprovalRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE a.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
+        let row: Option<ApprovalRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE a.id = $1 AND ($2 IS NULL OR i.tenant = $2)"))
+                .bind(id.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
         });
         row.map(Approval::try_from).transpose()
     }
 
     /// Who waits now, the longest first.
     pub async fn waiting(&self, now: Timestamp) -> Result<Vec<Approval>> {
-        let rows: Vec<ApprovalRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE a.state = 'waiting' AND a.expires_at >= $1 ORDER BY a.asked_at, a.id"))
+        let rows: Vec<ApprovalRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!(
+                "WHERE a.state = 'waiting' AND a.expires_at >= $1 AND ($2 IS NULL OR i.tenant = $2) \
+                 ORDER BY a.asked_at, a.id"
+            ))
                 .bind(now.millis())
+                .bind(self.scope.bound())
                 .fetch_all(connection)
                 .await?
         });
@@ -187,11 +198,13 @@ impl Transaction {
             sqlx::query(
                 "UPDATE approval SET state = 'granted', decided_at = $2 \
                  WHERE id = $1 AND state = 'waiting' AND expires_at >= $2 \
-                 AND EXISTS (SELECT 1 FROM invitation i WHERE i.id = approval.invitation AND i.state = 'open') \
+                 AND EXISTS (SELECT 1 FROM invitation i WHERE i.id = approval.invitation AND i.state = 'open' \
+                 AND ($3 IS NULL OR i.tenant = $3)) \
                  AND NOT EXISTS (SELECT 1 FROM approval o WHERE o.invitation = approval.invitation AND o.state = 'granted')",
             )
             .bind(id.as_str())
             .bind(now)
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()
@@ -243,11 +256,13 @@ impl Transaction {
         let now = self.now.millis();
         let declined = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "UPDATE approval SET state = 'declined', reason = $2, decided_at = $3 WHERE id = $1 AND state = 'waiting'",
+                "UPDATE approval SET state = 'declined', reason = $2, decided_at = $3 WHERE id = $1 AND state = 'waiting' \
+                 AND EXISTS (SELECT 1 FROM invitation i WHERE i.id = approval.invitation AND ($4 IS NULL OR i.tenant = $4))",
             )
             .bind(id.as_str())
             .bind(reason)
             .bind(now)
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()

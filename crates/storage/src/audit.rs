@@ -9,7 +9,8 @@ pub use retention::{AuditRetention, TokenDay};
 use crate::actor::Actor;
 use crate::engine::on_read;
 use crate::group_commit::Operation;
-use crate::{Ledger, Result, Transaction};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, Result, ScopedLedger, Transaction};
 use tegata_core::{DeviceId, Timestamp};
 
 /// One line of the log.
@@ -77,18 +78,6 @@ impl Ledger {
         Ok(rows.into_iter().map(AuditRow::entry).collect())
     }
 
-    /// What happened to one device, newest first.
-    pub async fn audit_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditEntry>> {
-        let rows: Vec<AuditRow> = on_read!(self, connection => {
-            sqlx::query_as("SELECT seq, at, entry FROM audit WHERE device = $1 ORDER BY seq DESC LIMIT $2")
-                .bind(device.as_str())
-                .bind(i64::from(limit))
-                .fetch_all(connection)
-                .await?
-        });
-        Ok(rows.into_iter().map(AuditRow::entry).collect())
-    }
-
     /// Walks the whole chain. Gives the number of entries, or where it breaks first.
     pub async fn verify_audit(&self) -> Result<std::result::Result<u64, AuditFault>> {
         let (head_seq, head_hash, last) = self.audit_head().await?;
@@ -130,6 +119,25 @@ impl Ledger {
                 .fetch_all(connection)
                 .await?
         }))
+    }
+}
+
+impl ScopedLedger {
+    /// What happened to one device, newest first.
+    pub async fn audit_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<AuditEntry>> {
+        let rows: Vec<AuditRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT seq, at, entry FROM audit WHERE device = $1 \
+                 AND ($3 IS NULL OR EXISTS (SELECT 1 FROM device d WHERE d.id = audit.device AND d.tenant = $3)) \
+                 ORDER BY seq DESC LIMIT $2",
+            )
+            .bind(device.as_str())
+            .bind(i64::from(limit))
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        });
+        Ok(rows.into_iter().map(AuditRow::entry).collect())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
@@ -93,16 +94,36 @@ impl Device {
 }
 
 impl Ledger {
+    /// The recorded cause why a device or one of its certificates was stopped; the device's own covers both.
+    pub async fn stop_cause(&self, thumbprint: &Thumbprint) -> Result<Option<StopCause>> {
+        let row: Option<(Option<String>,)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT CASE WHEN d.state <> 'active' THEN d.cause ELSE COALESCE(c.cause, \
+                 (SELECT 'key_compromise' FROM blocked_key b WHERE b.key_hash = c.key_hash), \
+                 CASE WHEN c.reason = 'superseded' THEN c.reason END) END \
+                 FROM certificate c JOIN device d ON d.id = c.device WHERE c.thumbprint = $1",
+            )
+            .bind(thumbprint.as_bytes().to_vec())
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(row.and_then(|(word,)| StopCause::parse(&word?)))
+    }
+}
+
+impl ScopedLedger {
     /// Reads one device; `None` if there is none.
     pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>> {
-        Ok(on_read!(self, connection => {
+        Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
                  COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
-                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site WHERE d.id = $1",
+                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
+                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
             )
             .bind(id.as_str())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         }))
@@ -115,7 +136,7 @@ impl Ledger {
         filter: &DeviceFilter,
         mut visit: impl FnMut(ListedDevice) + Send,
     ) -> Result<()> {
-        on_read!(self, connection => {
+        on_scoped_read!(self, connection => {
             let mut devices = sqlx::query_as(
                 "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
                  COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
@@ -124,11 +145,13 @@ impl Ledger {
                  FROM tenant t CROSS JOIN site s CROSS JOIN device d WHERE s.tenant = t.id AND d.site = s.id \
                  AND ($1 IS NULL OR t.id = $1) AND ($2 IS NULL OR s.id = $2) AND ($3 IS NULL OR COALESCE(d.seen_at, \
                  (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id), d.created_at) < $3) \
+                 AND ($4 IS NULL OR d.tenant = $4) \
                  ORDER BY t.name, s.name, d.label, d.id",
             )
             .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()))
             .bind(filter.site.as_ref().map(|site| site.as_str().to_owned()))
             .bind(filter.unseen_since.map(Timestamp::millis))
+            .bind(self.scope.bound())
             .fetch(connection);
             while let Some(device) = devices.try_next().await? {
                 visit(device);
@@ -147,34 +170,19 @@ impl Ledger {
     /// Devices whose identifier begins so, two at most: enough to tell whether one is meant.
     pub async fn devices_numbered(&self, beginning: &str) -> Result<Vec<Device>> {
         let pattern = format!("{}%", beginning.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-        Ok(on_read!(self, connection => {
+        Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
                  COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
                  d.state, d.reason, d.generation, d.created_at, d.changed_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE d.id LIKE $1 ESCAPE '!' ORDER BY d.id LIMIT 2",
+                 WHERE d.id LIKE $1 ESCAPE '!' AND ($2 IS NULL OR d.tenant = $2) ORDER BY d.id LIMIT 2",
             )
             .bind(pattern)
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         }))
-    }
-
-    /// The recorded cause why a device or one of its certificates was stopped; the device's own covers both.
-    pub async fn stop_cause(&self, thumbprint: &Thumbprint) -> Result<Option<StopCause>> {
-        let row: Option<(Option<String>,)> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT CASE WHEN d.state <> 'active' THEN d.cause ELSE COALESCE(c.cause, \
-                 (SELECT 'key_compromise' FROM blocked_key b WHERE b.key_hash = c.key_hash), \
-                 CASE WHEN c.reason = 'superseded' THEN c.reason END) END \
-                 FROM certificate c JOIN device d ON d.id = c.device WHERE c.thumbprint = $1",
-            )
-            .bind(thumbprint.as_bytes().to_vec())
-            .fetch_optional(connection)
-            .await?
-        });
-        Ok(row.and_then(|(word,)| StopCause::parse(&word?)))
     }
 }
 
@@ -237,7 +245,8 @@ impl Transaction {
         let now = self.now.millis();
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
-                "UPDATE device SET state = $3, reason = $4, changed_at = $5, cause = $6 WHERE id = $1 AND state = $2",
+                "UPDATE device SET state = $3, reason = $4, changed_at = $5, cause = $6 \
+                 WHERE id = $1 AND state = $2 AND ($7 IS NULL OR tenant = $7)",
             )
             .bind(id.as_str())
             .bind(from.as_str())
@@ -245,6 +254,7 @@ impl Transaction {
             .bind(reason)
             .bind(now)
             .bind(cause.map(StopCause::as_str))
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()

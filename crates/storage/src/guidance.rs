@@ -1,9 +1,10 @@
 //! The guidance on pages for the staff of a tenant or a site: whom to call, and where to go on.
 
 use crate::actor::Actor;
-use crate::engine::{on_read, on_transaction};
+use crate::engine::on_transaction;
 use crate::policy::PolicyPlace;
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::scope::on_scoped_read;
+use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -34,15 +35,17 @@ macro_rules! said_at {
     }};
 }
 
-impl Ledger {
+impl ScopedLedger {
     /// The guidance for the staff of a site: its own, or else its tenant's.
     pub async fn guidance_of(&self, site: &SiteId) -> Result<Guidance> {
-        let row: Option<BothRows> = on_read!(self, connection => {
+        let row: Option<BothRows> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.contact, s.product_link, t.contact, t.product_link \
-                 FROM site s JOIN tenant t ON t.id = s.tenant WHERE s.id = $1",
+                 FROM site s JOIN tenant t ON t.id = s.tenant \
+                 WHERE s.id = $1 AND ($2 IS NULL OR s.tenant = $2)",
             )
             .bind(site.as_str())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         });
@@ -57,7 +60,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such place.
     pub async fn guidance_at(&self, place: &PolicyPlace) -> Result<Guidance> {
-        let row: Option<GuidanceRow> = on_read!(self, connection => said_at!(place, connection));
+        if !self.scope.holds(&place.tenant) {
+            return Err(NO_PLACE);
+        }
+        let row: Option<GuidanceRow> = on_scoped_read!(self, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)
     }
 }
@@ -103,6 +109,9 @@ impl Transaction {
 
     /// The transaction holds the right to write: what it reads stays so.
     async fn guidance(&mut self, place: &PolicyPlace) -> Result<Guidance> {
+        if !self.scope.holds(&place.tenant) {
+            return Err(NO_PLACE);
+        }
         let row: Option<GuidanceRow> =
             on_transaction!(self.engine, connection => said_at!(place, connection));
         read(row.ok_or(NO_PLACE)?)

@@ -7,7 +7,8 @@ pub(crate) use lookup::LookupQueue;
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::InvitationCode;
 use tegata_core::{
@@ -137,49 +138,6 @@ impl Ledger {
         self.lookups.invitation(code.hash()).await
     }
 
-    /// Invitations that can be used still, by the time they end. Places of kitting codes are not among them.
-    pub async fn open_invitations(&self, now: Timestamp) -> Result<Vec<Invitation>> {
-        let rows: Vec<InvitationRow> = on_read!(self, connection => {
-            sqlx::query_as(select!(
-                "WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 ORDER BY i.expires_at, i.id"
-            ))
-            .bind(now.millis())
-            .fetch_all(connection)
-            .await?
-        });
-        rows.into_iter().map(TryInto::try_into).collect()
-    }
-
-    /// The invitation that became this device, if it came by one.
-    pub async fn invitation_of(&self, device: &DeviceId) -> Result<Option<InvitationId>> {
-        let row: Option<(String,)> = on_read!(self, connection => {
-            sqlx::query_as("SELECT id FROM invitation WHERE device = $1")
-                .bind(device.as_str())
-                .fetch_optional(connection)
-                .await?
-        });
-        row.map(|(id,)| InvitationId::parse(&id).ok_or(LedgerError::Unreadable("invitation.id"))).transpose()
-    }
-
-    /// The invitation with this identifier.
-    pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
-        let row: Option<InvitationRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE i.id = $1")).bind(id.as_str()).fetch_optional(connection).await?
-        });
-        row.map(TryInto::try_into).transpose()
-    }
-
-    /// Whether another key may still take the place of the one that claimed this invitation.
-    pub async fn is_replaceable(&self, id: &InvitationId) -> Result<bool> {
-        let row: Option<(String,)> = on_read!(self, connection => {
-            sqlx::query_as(concat!("SELECT i.id FROM invitation i WHERE i.id = $1 AND i.kitting IS NULL AND ", never_used!("i")))
-                .bind(id.as_str())
-                .fetch_optional(connection)
-                .await?
-        });
-        Ok(row.is_some())
-    }
-
     /// The invitation with this hash of a short code, while the code lives.
     pub async fn find_invitation_by_short_code(
         &self,
@@ -197,6 +155,62 @@ impl Ledger {
     }
 }
 
+impl ScopedLedger {
+    /// Invitations that can be used still, by the time they end. Places of kitting codes are not among them.
+    pub async fn open_invitations(&self, now: Timestamp) -> Result<Vec<Invitation>> {
+        let rows: Vec<InvitationRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!(
+                "WHERE i.state = 'open' AND i.kitting IS NULL AND i.expires_at >= $1 \
+                 AND ($2 IS NULL OR i.tenant = $2) ORDER BY i.expires_at, i.id"
+            ))
+            .bind(now.millis())
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The invitation that became this device, if it came by one.
+    pub async fn invitation_of(&self, device: &DeviceId) -> Result<Option<InvitationId>> {
+        let row: Option<(String,)> = on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT id FROM invitation WHERE device = $1 AND ($2 IS NULL OR tenant = $2)")
+                .bind(device.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(|(id,)| InvitationId::parse(&id).ok_or(LedgerError::Unreadable("invitation.id"))).transpose()
+    }
+
+    /// The invitation with this identifier.
+    pub async fn invitation(&self, id: &InvitationId) -> Result<Option<Invitation>> {
+        let row: Option<InvitationRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE i.id = $1 AND ($2 IS NULL OR i.tenant = $2)"))
+                .bind(id.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(TryInto::try_into).transpose()
+    }
+
+    /// Whether another key may still take the place of the one that claimed this invitation.
+    pub async fn is_replaceable(&self, id: &InvitationId) -> Result<bool> {
+        let row: Option<(String,)> = on_scoped_read!(self, connection => {
+            sqlx::query_as(concat!(
+                "SELECT i.id FROM invitation i WHERE i.id = $1 AND i.kitting IS NULL AND ($2 IS NULL OR i.tenant = $2) AND ",
+                never_used!("i")
+            ))
+                .bind(id.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(row.is_some())
+    }
+}
+
 impl Transaction {
     /// Inserts an invitation and an audit entry about it.
     pub async fn invite(&mut self, new: &NewInvitation<'_>, actor: &Actor) -> Result<()> {
@@ -204,7 +218,8 @@ impl Transaction {
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO invitation (id, code_hash, tenant, site, role, label, state, created_at, expires_at) \
-                 SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8 FROM site s WHERE s.tenant = $3 AND s.id = $4",
+                 SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8 FROM site s \
+                 WHERE s.tenant = $3 AND s.id = $4 AND ($9 IS NULL OR s.tenant = $9)",
             )
             .bind(new.id.as_str())
             .bind(new.code.hash())
@@ -214,6 +229,7 @@ impl Transaction {
             .bind(new.label.as_str())
             .bind(now)
             .bind(new.expires_at.millis())
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()
@@ -243,16 +259,22 @@ impl Transaction {
                 .bind(now)
                 .execute(&mut *connection)
                 .await?;
-            sqlx::query(
+            let set = sqlx::query(
                 "UPDATE invitation SET short_hash = $2, short_until = $3 WHERE id = $1 AND state = 'open' \
-                 AND NOT EXISTS (SELECT 1 FROM invitation o WHERE o.short_hash = $2 AND o.id <> $1)",
+                 AND ($4 IS NULL OR tenant = $4) AND NOT EXISTS (SELECT 1 FROM invitation o WHERE o.short_hash = $2 AND o.id <> $1)",
             )
             .bind(id.as_str())
             .bind(hash.to_vec())
             .bind(until.millis())
+            .bind(self.scope.bound())
             .execute(connection)
-            .await?
-            .rows_affected()
+            .await;
+            match set {
+                Ok(set) => set.rows_affected(),
+                // The row of another tenant that has it is not seen from within a scope.
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => 0,
+                Err(error) => return Err(error.into()),
+            }
         });
         changed_one(set, "the invitation is not open, or the code is taken")?;
         self.audit(actor, "invitation.short_code", None, json!({"invitation": id, "until": until})).await
@@ -261,8 +283,12 @@ impl Transaction {
     /// Takes an unused invitation back.
     pub async fn withdraw_invitation(&mut self, id: &InvitationId, actor: &Actor) -> Result<()> {
         let withdrawn = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open'")
+            sqlx::query(
+                "UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open' \
+                 AND ($2 IS NULL OR tenant = $2)",
+            )
                 .bind(id.as_str())
+                .bind(self.scope.bound())
                 .execute(connection)
                 .await?
                 .rows_affected()

@@ -91,7 +91,7 @@ impl Transaction {
             sqlx::query(
                 "INSERT INTO kitting (id, code_hash, tenant, site, label, places, per_minute, networks, state, \
                  created_at, expires_at) SELECT $1, $2, s.tenant, s.id, $5, $6, $7, $8, 'open', $9, $10 \
-                 FROM site s WHERE s.tenant = $3 AND s.id = $4",
+                 FROM site s WHERE s.tenant = $3 AND s.id = $4 AND ($11 IS NULL OR s.tenant = $11)",
             )
             .bind(new.id.as_str())
             .bind(new.code.hash())
@@ -103,6 +103,7 @@ impl Transaction {
             .bind(networks.as_str())
             .bind(now)
             .bind(new.expires_at.millis())
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()
@@ -121,13 +122,18 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is none, or it was ended.
     pub async fn end_kitting(&mut self, id: &KittingId, actor: &Actor) -> Result<()> {
         let ended = on_transaction!(self.engine, connection => {
-            let ended = sqlx::query("UPDATE kitting SET state = 'ended' WHERE id = $1 AND state = 'open'")
+            let ended = sqlx::query(
+                "UPDATE kitting SET state = 'ended' WHERE id = $1 AND state = 'open' AND ($2 IS NULL OR tenant = $2)",
+            )
                 .bind(id.as_str())
+                .bind(self.scope.bound())
                 .execute(&mut *connection)
                 .await?
                 .rows_affected();
-            sqlx::query("UPDATE invitation SET state = 'withdrawn' WHERE kitting = $1 AND state = 'open'")
+            sqlx::query("UPDATE invitation SET state = 'withdrawn' WHERE kitting = $1 AND state = 'open' \
+                 AND ($2 IS NULL OR tenant = $2)")
                 .bind(id.as_str())
+                .bind(self.scope.bound())
                 .execute(connection)
                 .await?;
             ended

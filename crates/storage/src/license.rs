@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId, Timestamp};
 
@@ -33,14 +34,17 @@ impl Ledger {
         });
         Ok(found.is_some())
     }
+}
 
+impl ScopedLedger {
     /// All licenses with when they were granted: by product and tenant, those of whole tenants first.
     pub async fn licenses(&self) -> Result<Vec<(License, Timestamp)>> {
-        let rows: Vec<(String, String, Option<String>, i64)> = on_read!(self, connection => {
+        let rows: Vec<(String, String, Option<String>, i64)> = on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT product, tenant, site, granted_at FROM licence \
+                "SELECT product, tenant, site, granted_at FROM licence WHERE $1 IS NULL OR tenant = $1 \
                  ORDER BY product, tenant, CASE WHEN site IS NULL THEN 0 ELSE 1 END, site",
             )
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });
@@ -54,7 +58,7 @@ impl Transaction {
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such tenant, or the site is not one of its sites.
     pub async fn grant_license(&mut self, license: &License, actor: &Actor) -> Result<bool> {
-        if !self.has_place(license).await? {
+        if !self.scope.holds(&license.tenant) || !self.has_place(license).await? {
             return Err(LedgerError::Guard("there is no such tenant, or the site is not one of its sites"));
         }
         let now = self.now.millis();
@@ -76,6 +80,9 @@ impl Transaction {
     /// Withdraws a license: exactly this one. One for a whole tenant leaves those of its sites in force. Gives whether there
     /// was one.
     pub async fn withdraw_license(&mut self, license: &License, actor: &Actor) -> Result<bool> {
+        if !self.scope.holds(&license.tenant) {
+            return Ok(false);
+        }
         let withdrawn = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM licence WHERE product = $1 AND tenant = $2 AND COALESCE(site, '') = COALESCE($3, '')",

@@ -2,8 +2,9 @@
 
 use crate::actor::Actor;
 use crate::device::DeviceAction;
-use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::engine::on_transaction;
+use crate::scope::on_scoped_read;
+use crate::{LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::policy::Platform;
@@ -75,18 +76,20 @@ pub struct LossReport {
     pub at: Timestamp,
 }
 
-impl Ledger {
+impl ScopedLedger {
     /// The devices of a site by label: active, suspended and revoked ones, but not retired ones.
     pub async fn devices_of_site(&self, site: &SiteId) -> Result<Vec<SiteDevice>> {
-        let rows: Vec<SiteDeviceRow> = on_read!(self, connection => {
+        let rows: Vec<SiteDeviceRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT d.id, d.label, d.state, t.state AS tenant_state, d.platform, d.changed_at, \
                  COALESCE(d.seen_at, (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id)) AS seen_at \
                  FROM device d JOIN tenant t ON t.id = d.tenant \
-                 WHERE d.site = $1 AND d.role = 'device' AND d.state <> 'retired' ORDER BY d.label, d.id LIMIT $2",
+                 WHERE d.site = $1 AND d.role = 'device' AND d.state <> 'retired' \
+                 AND ($3 IS NULL OR d.tenant = $3) ORDER BY d.label, d.id LIMIT $2",
             )
             .bind(site.as_str())
             .bind(SHOWN)
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });
@@ -95,9 +98,10 @@ impl Ledger {
 
     /// Whether the devices of a tenant may report each other lost.
     pub async fn loss_reports(&self, tenant: &TenantId) -> Result<LossReports> {
-        let row: Option<(String,)> = on_read!(self, connection => {
-            sqlx::query_as("SELECT loss_reports FROM tenant WHERE id = $1")
+        let row: Option<(String,)> = on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT loss_reports FROM tenant WHERE id = $1 AND ($2 IS NULL OR id = $2)")
                 .bind(tenant.as_str())
+                .bind(self.scope.bound())
                 .fetch_optional(connection)
                 .await?
         });
@@ -106,12 +110,14 @@ impl Ledger {
 
     /// The report that stopped a device, as long as nothing has become of it.
     pub async fn loss_report_on(&self, device: &DeviceId) -> Result<Option<LossReport>> {
-        Ok(on_read!(self, connection => {
+        Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT r.label AS reporter, l.at FROM loss_report l JOIN device d ON d.id = l.device \
-                 JOIN device r ON r.id = l.reporter WHERE l.device = $1 AND l.at = d.changed_at AND d.state = 'suspended'",
+                 JOIN device r ON r.id = l.reporter WHERE l.device = $1 AND l.at = d.changed_at AND d.state = 'suspended' \
+                 AND ($2 IS NULL OR d.tenant = $2)",
             )
             .bind(device.as_str())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         }))
@@ -161,9 +167,12 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<()> {
         let changed = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE tenant SET loss_reports = $2 WHERE id = $1 AND loss_reports <> $2")
+            sqlx::query(
+                "UPDATE tenant SET loss_reports = $2 WHERE id = $1 AND loss_reports <> $2 AND ($3 IS NULL OR id = $3)",
+            )
                 .bind(tenant.as_str())
                 .bind(wanted.as_str())
+                .bind(self.scope.bound())
                 .execute(connection)
                 .await?
                 .rows_affected()
@@ -177,9 +186,11 @@ impl Transaction {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "SELECT d.site, d.role, d.state, t.state AS tenant_state, t.loss_reports \
-                 FROM device d JOIN tenant t ON t.id = d.tenant WHERE d.id = $1",
+                 FROM device d JOIN tenant t ON t.id = d.tenant \
+                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
             )
             .bind(device.as_str())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         }))

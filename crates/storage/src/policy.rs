@@ -1,8 +1,9 @@
 //! Policies: who may enroll a first device, by tenant and by site.
 
 use crate::actor::Actor;
-use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::engine::on_transaction;
+use crate::scope::on_scoped_read;
+use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, EffectivePolicy, EnrollmentPolicy, SiteId, TenantId, Timestamp};
 
@@ -39,14 +40,17 @@ macro_rules! has_room {
 }
 pub(crate) use has_room;
 
-impl Ledger {
+impl ScopedLedger {
     /// All policies that have a rule: by tenant, those of whole tenants first.
     pub async fn policies(&self) -> Result<Vec<(PolicyPlace, EnrollmentPolicy)>> {
-        let rows: Vec<(String, Option<String>, String)> = on_read!(self, connection => {
+        let rows: Vec<(String, Option<String>, String)> = on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT id AS tenant, NULL AS site, policy FROM tenant WHERE policy IS NOT NULL \
-                 UNION ALL SELECT tenant, id, policy FROM site WHERE policy IS NOT NULL",
+                "SELECT id AS tenant, NULL AS site, policy FROM tenant \
+                 WHERE policy IS NOT NULL AND ($1 IS NULL OR id = $1) \
+                 UNION ALL SELECT tenant, id, policy FROM site \
+                 WHERE policy IS NOT NULL AND ($1 IS NULL OR tenant = $1)",
             )
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });
@@ -64,6 +68,9 @@ impl Transaction {
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such tenant, or the site is not one of its sites.
     pub async fn policy(&mut self, place: &PolicyPlace) -> Result<EnrollmentPolicy> {
+        if !self.scope.holds(&place.tenant) {
+            return Err(NO_PLACE);
+        }
         let row: Option<(Option<String>,)> = on_transaction!(self.engine, connection => {
             let query = match &place.site {
                 Some(site) => sqlx::query_as("SELECT policy FROM site WHERE tenant = $1 AND id = $2")

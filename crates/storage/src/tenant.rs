@@ -7,7 +7,8 @@ pub(crate) use suspending::moved_to;
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId, TenantState};
 
@@ -90,13 +91,6 @@ pub struct Site {
 }
 
 impl Ledger {
-    /// All tenants, by name.
-    pub async fn tenants(&self) -> Result<Vec<Tenant>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT id, name, issuing, state FROM tenant ORDER BY name").fetch_all(connection).await?
-        }))
-    }
-
     /// The tenants that are served by their own CAs alone.
     pub async fn silos(&self) -> Result<Vec<TenantId>> {
         let rows: Vec<(String,)> = on_read!(self, connection => {
@@ -105,13 +99,27 @@ impl Ledger {
         let read = |id| TenantId::try_from(id).map_err(|_| LedgerError::Unreadable("tenant.id"));
         rows.into_iter().map(|(id,)| read(id)).collect()
     }
+}
+
+impl ScopedLedger {
+    /// All tenants, by name.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT id, name, issuing, state FROM tenant WHERE $1 IS NULL OR id = $1 ORDER BY name")
+                .bind(self.scope.bound())
+                .fetch_all(connection)
+                .await?
+        }))
+    }
 
     /// The sites of all tenants, by tenant and name.
     pub async fn all_sites(&self) -> Result<Vec<Site>> {
-        Ok(on_read!(self, connection => {
+        Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT s.id, s.tenant, s.name FROM site s JOIN tenant t ON t.id = s.tenant ORDER BY t.name, s.name, s.id",
+                "SELECT s.id, s.tenant, s.name FROM site s JOIN tenant t ON t.id = s.tenant \
+                 WHERE $1 IS NULL OR s.tenant = $1 ORDER BY t.name, s.name, s.id",
             )
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         }))
@@ -119,9 +127,10 @@ impl Ledger {
 
     /// The sites of a tenant, by name.
     pub async fn sites(&self, tenant: &TenantId) -> Result<Vec<Site>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as("SELECT id, tenant, name FROM site WHERE tenant = $1 ORDER BY name")
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT id, tenant, name FROM site WHERE tenant = $1 AND ($2 IS NULL OR tenant = $2) ORDER BY name")
                 .bind(tenant.as_str())
+                .bind(self.scope.bound())
                 .fetch_all(connection)
                 .await?
         }))
@@ -169,17 +178,26 @@ impl Transaction {
     }
 
     /// Adds a site to its tenant.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such tenant.
     pub async fn add_site(&mut self, site: &Site, actor: &Actor) -> Result<()> {
         let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
-            sqlx::query("INSERT INTO site (id, tenant, name, created_at) VALUES ($1, $2, $3, $4)")
-                .bind(site.id.as_str())
-                .bind(site.tenant.as_str())
-                .bind(site.name.as_str())
-                .bind(now)
-                .execute(connection)
-                .await?;
+        let added = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO site (id, tenant, name, created_at) SELECT $1, t.id, $3, $4 FROM tenant t \
+                 WHERE t.id = $2 AND ($5 IS NULL OR t.id = $5)",
+            )
+            .bind(site.id.as_str())
+            .bind(site.tenant.as_str())
+            .bind(site.name.as_str())
+            .bind(now)
+            .bind(self.scope.bound())
+            .execute(connection)
+            .await?
+            .rows_affected()
         });
+        changed_one(added, "there is no such tenant")?;
         self.audit(
             actor,
             "site.added",

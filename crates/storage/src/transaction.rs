@@ -8,7 +8,7 @@ use crate::head::{HeadEntry, LedgerHead, TransactionEnd, insert};
 use crate::refusals::Refusals;
 use crate::revocation_log::{PendingRecords, RevocationLog};
 use crate::rows::MOST;
-use crate::{Ledger, LedgerError, Result};
+use crate::{Ledger, LedgerError, Result, Scope};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,6 +27,8 @@ pub struct Transaction {
     entries: Vec<HeadEntry>,
     pub(crate) pending: PendingRecords,
     pub(crate) shared: Arc<LedgerShared>,
+    /// Whose rows it sees and changes.
+    pub(crate) scope: Scope,
 }
 
 /// What all transactions of an opened ledger share.
@@ -93,7 +95,28 @@ impl Transaction {
             Some(log) => PendingRecords::behind(log.end()),
             None => PendingRecords::none(head.has_log),
         };
-        Ok(Self { engine, now, written: head.clone(), head, entries: Vec::new(), pending, shared })
+        Ok(Self {
+            engine,
+            now,
+            written: head.clone(),
+            head,
+            entries: Vec::new(),
+            pending,
+            shared,
+            scope: Scope::Installation,
+        })
+    }
+
+    /// From here on it sees and changes the rows of a scope alone, until it ends.
+    pub(crate) async fn narrow(&mut self, scope: &Scope) -> Result<()> {
+        self.scope = scope.clone();
+        if let (EngineTransaction::Postgres(_), Some(tenant)) = (&self.engine, scope.bound()) {
+            let tenant = tenant.to_owned();
+            on_transaction!(self.engine, connection => {
+                sqlx::query("SELECT set_config('tegata.tenant', $1, true)").bind(tenant).execute(connection).await?;
+            });
+        }
+        Ok(())
     }
 
     /// The time of the transaction.

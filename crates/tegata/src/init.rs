@@ -10,6 +10,7 @@ mod questions;
 pub use options::InitOptions;
 pub use plan::DEFAULT_PORTS;
 
+use crate::cli::scope::rows;
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
@@ -183,7 +184,7 @@ async fn open_empty(config: &Config, system: &SystemContext) -> Result<Ledger, F
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let what = "cannot open the ledger";
     let ledger = Ledger::open_beside(&url, &log).await.doing(what)?;
-    let tenants = ledger.tenants().await;
+    let tenants = rows(&ledger, None).tenants().await;
     ledger.close().await;
     if !tenants.doing("cannot read the ledger")?.is_empty() {
         return Err(Failure::misuse(

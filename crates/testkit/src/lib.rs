@@ -21,8 +21,8 @@ use tegata_core::{
     Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    Actor, DeviceAction, IssuanceRight, IssuerKind, Ledger, NewInvitation, ReserveSerial, Site, StatusCache,
-    StoreCertificate, StoredIssuer, Tenant, TenantAction,
+    Actor, DeviceAction, IssuanceRight, IssuerKind, Ledger, NewInvitation, Principal, ReserveSerial,
+    ScopedLedger, Site, StatusCache, StoreCertificate, StoredIssuer, Tenant, TenantAction,
 };
 use tegata_web::{
     InstallationAddresses, PeerCertificate, Presented, ProbeHosts, ServerContext, TrustVerdict,
@@ -37,6 +37,17 @@ pub const DEVICE: &str = "https://device.example";
 pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 pub const YEAR: Duration = Duration::from_hours(24 * 365);
 const OPERATOR: Actor = Actor::System("test");
+
+/// The ledger as nobody but a test sees it: with every row, and without a reason.
+pub trait Everything {
+    fn everything(&self) -> ScopedLedger;
+}
+
+impl Everything for Ledger {
+    fn everything(&self) -> ScopedLedger {
+        self.within(Principal::system("test").scope())
+    }
+}
 
 /// The ledger is SQLite in a folder of its own; the status cache follows it until this is dropped.
 pub struct TestInstallation {

@@ -149,6 +149,7 @@ async fn write(
     codes: &[InvitationCode],
     now: Timestamp,
 ) -> BenchOutcome<()> {
+    let ledger = ledger.within(tegata_storage::Principal::system("bench").scope());
     let tenants = ledger.tenants().await?;
     let sites = ledger.sites(&tenants.first().ok_or("no tenant")?.id).await?;
     let site = sites.first().ok_or("no site")?;

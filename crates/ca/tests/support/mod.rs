@@ -21,6 +21,7 @@ use tegata_storage::{
     Actor, EndedCertificate, Invitation, IssuanceRight, IssuerKind, Ledger, NewInvitation, Site,
     StoredIssuer, Tenant,
 };
+use tegata_testkit::Everything;
 
 /// 2026-07-01T00:00:00.250Z
 pub const NOW: Timestamp = Timestamp::from_millis(1_782_864_000_250);
@@ -154,7 +155,7 @@ impl CaFixture {
 
     /// A new invitation for the first site, good for a day.
     pub async fn invite(&self, role: Role, now: Timestamp) -> (InvitationCode, Invitation) {
-        let tenant = self.ledger.tenants().await.unwrap().remove(0).id;
+        let tenant = self.ledger.everything().tenants().await.unwrap().remove(0).id;
         self.invite_to(&tenant, role, now).await
     }
 
@@ -166,7 +167,7 @@ impl CaFixture {
         now: Timestamp,
     ) -> (InvitationCode, Invitation) {
         let code = InvitationCode::random(&*self.entropy);
-        let site = self.ledger.sites(tenant).await.unwrap().remove(0);
+        let site = self.ledger.everything().sites(tenant).await.unwrap().remove(0);
         let new = NewInvitation {
             id: InvitationId::random(&*self.entropy),
             code: &code,

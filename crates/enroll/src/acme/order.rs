@@ -139,7 +139,7 @@ pub(super) async fn certificate(
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
     let thumbprint = order.certificate.ok_or(AcmeError::not_found())?;
-    let found = acme.service.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
+    let found = acme.service.all_rows().find_certificates(thumbprint.as_bytes()).await?;
     let known = found.into_iter().find(|known| known.thumbprint() == Some(thumbprint));
     let known = known.ok_or(Refusal::Internal)?;
     let authority = acme.service.authorities.get(&known.issuer).ok_or(Refusal::NoIssuer)?;
@@ -217,7 +217,7 @@ impl AcmeServer {
             return Err(Refusal::AcmeIdentifier.into());
         }
         if account.device.is_none() {
-            let found = self.service.context.ledger.invitation(invitation).await?;
+            let found = self.service.all_rows().invitation(invitation).await?;
             found.ok_or(Refusal::InvitationUnknown)?.admits(None, self.now())?;
         }
         Ok((invitation.clone(), own.into_bytes()))
@@ -237,7 +237,7 @@ impl AcmeServer {
         let invitation = match &ticket {
             Some(Ticket { right: TicketRight::Renewal(old), given_at }) => {
                 let old = self.service.renewed_by_ticket(old, *given_at, None).await?;
-                self.service.invitation_of(&old.device).await?.ok_or(Refusal::RenewalNotPossible)?
+                self.service.invitation_of(&old).await?.ok_or(Refusal::RenewalNotPossible)?
             }
             // A short code, which can be guessed, is for typing.
             None if InvitationCode::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
@@ -320,7 +320,7 @@ impl AcmeServer {
             }
             self.service.pass_approval_on(&shown, request).await?;
         }
-        let invitation = self.service.context.ledger.invitation(&order.invitation).await;
+        let invitation = self.service.all_rows().invitation(&order.invitation).await;
         let invitation = invitation.map_err(|error| error.refusal())?.ok_or(Refusal::InvitationUnknown)?;
         // Clients that order a DNS name look for it in what they got when they renew it.
         let name = identifier(&order.invitation, &self.service.context.installation);

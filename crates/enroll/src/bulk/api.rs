@@ -19,7 +19,7 @@ use tegata_core::{
 };
 use tegata_storage::{
     InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
-    NewInvitationList, Site,
+    NewInvitationList, Principal, Site,
 };
 use tegata_web::{Presented, Problem, ReaderLanguage, WebResult, body};
 
@@ -129,7 +129,7 @@ async fn receive(
     let life = life(asking.days)?;
     let form = ListFormat::of(request.headers())?;
     let bytes = body::read(request.into_body(), LARGEST).await.map_err(too_large)?;
-    let sites = bulk.sites(&client.realms).await?;
+    let sites = bulk.sites(&client.id, &client.realms).await?;
     let lines = form.lines(&bytes, &sites)?;
     let said = form.name();
     let hash = digest(&SHA256, &[said.as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
@@ -177,7 +177,7 @@ async fn hand_over(
     transaction.hand_list_over(&list, &client.id).await.map_err(logged)?;
     transaction.commit().await.map_err(logged)?;
     let portal = &bulk.context.addresses.portal;
-    let lines = bulk.context.ledger.invitation_lines(&list).await.map_err(logged)?;
+    let lines = bulk.context.ledger.invitation_lines(&client.id, &list).await.map_err(logged)?;
     let handed: Vec<_> = lines
         .into_iter()
         .filter_map(|line| match line.outcome {
@@ -227,10 +227,12 @@ impl BulkInvitations {
     }
 
     /// The sites of its realms: no other site has a name here.
-    async fn sites(&self, realms: &[InvitationRights]) -> WebResult<Vec<Site>> {
+    async fn sites(&self, client: &str, realms: &[InvitationRights]) -> WebResult<Vec<Site>> {
         let mut all = Vec::new();
         for realm in realms {
-            let sites = self.context.ledger.sites(&realm.tenant).await.map_err(logged)?;
+            let principal = Principal::client(client, &realm.tenant);
+            let rows = self.context.ledger.within(principal.scope());
+            let sites = rows.sites(&realm.tenant).await.map_err(logged)?;
             let within = |site: &Site| realm.sites.as_ref().is_none_or(|named| named.contains(&site.id));
             all.extend(sites.into_iter().filter(within));
         }
@@ -246,7 +248,7 @@ impl BulkInvitations {
         let ledger = &self.context.ledger;
         let list = ledger.invitation_list(&client.id, id).await.map_err(logged)?;
         let list = list.ok_or(Refusal::ListUnknown)?;
-        let lines = ledger.invitation_lines(id).await.map_err(logged)?;
+        let lines = ledger.invitation_lines(&client.id, id).await.map_err(logged)?;
         Ok(InvitationListReport::new(list, lines, language))
     }
 }

@@ -22,14 +22,13 @@ impl EnrollmentService {
         certificate: &str,
         actor: Actor,
     ) -> Result<(), Refusal> {
-        let ledger = &self.context.ledger;
-        let certificates = ledger.certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
         let thumbprint = certificates
             .iter()
             .filter_map(Certificate::thumbprint)
             .find(|thumbprint| thumbprint.to_string() == certificate)
             .ok_or(Refusal::RequestMalformed)?;
-        let mut transaction = ledger.begin(self.context.now()).await.map_err(refusal)?;
+        let mut transaction = self.context.ledger.begin(self.context.now()).await.map_err(refusal)?;
         transaction.mark_delivered(&thumbprint, &actor).await.map_err(refusal)?;
         transaction.commit().await.map_err(refusal)
     }

@@ -31,7 +31,7 @@ impl EnrollmentService {
             return Err(Refusal::InvitationExpired);
         }
         let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
-        let is_replaceable = self.context.ledger.is_replaceable(&invitation.id).await.map_err(refusal)?;
+        let is_replaceable = self.all_rows().is_replaceable(&invitation.id).await.map_err(refusal)?;
         if is_replaceable && !is_approved { Ok(()) } else { Err(Refusal::InvitationUsed) }
     }
 
@@ -83,7 +83,7 @@ impl EnrollmentService {
             && invitation.device.is_none()
         {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
-            match self.context.ledger.invitation(&invitation.id).await {
+            match self.all_rows().invitation(&invitation.id).await {
                 Ok(Some(claimed)) if claimed.device.is_some() => {
                     result = self.enroll_invited(&claimed, request, called, replace).await;
                 }
@@ -134,7 +134,7 @@ impl EnrollmentService {
                 TicketRight::Approved(id) => self.known_approval(&id).await?.invitation,
                 TicketRight::Renewal(_) => return Err(Refusal::InvitationUnknown),
             };
-            let found = self.context.ledger.invitation(&id).await.map_err(refusal)?;
+            let found = self.all_rows().invitation(&id).await.map_err(refusal)?;
             return found.ok_or(Refusal::InvitationUnknown);
         }
         let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;

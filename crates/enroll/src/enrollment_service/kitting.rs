@@ -20,7 +20,7 @@ impl EnrollmentService {
     /// the list.
     pub(crate) async fn open_kitting(&self, code: &str) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
         let kitting = self.find_kitting(code).await?;
-        let places = self.context.ledger.kitting_places(&kitting.id).await.map_err(refusal)?;
+        let places = self.all_rows().kitting_places(&kitting.id).await.map_err(refusal)?;
         Ok((kitting, places))
     }
 
@@ -41,7 +41,7 @@ impl EnrollmentService {
             Ok(taken) => taken,
             Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
         };
-        let known = self.context.ledger.invitation(&invitation).await.map_err(refusal)?;
+        let known = self.all_rows().invitation(&invitation).await.map_err(refusal)?;
         let known = known.ok_or(Refusal::Internal)?;
         match self.enroll_with(&known, &request, None).await {
             Ok(handed_over) => {
@@ -61,7 +61,7 @@ impl EnrollmentService {
         let key_hash = parse(request)?.key_hash();
         let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await.map_err(refusal)?;
         let (_, place) = place.ok_or(Refusal::Unavailable)?;
-        let place = self.context.ledger.invitation(&place).await.map_err(refusal)?;
+        let place = self.all_rows().invitation(&place).await.map_err(refusal)?;
         let waiting = self.approval_for(&place.ok_or(Refusal::Internal)?, &key_hash).await?;
         waiting.ok_or(Refusal::Unavailable)
     }
@@ -128,7 +128,7 @@ impl EnrollmentService {
     }
 
     async fn has_stale_place(&self, kitting: &Kitting, now: Timestamp) -> Result<bool, Refusal> {
-        let places = self.context.ledger.kitting_places(&kitting.id).await.map_err(refusal)?;
+        let places = self.all_rows().kitting_places(&kitting.id).await.map_err(refusal)?;
         Ok(places.iter().any(|place| place.is_abandoned(now)))
     }
 

@@ -12,12 +12,12 @@ impl EnrollmentService {
     /// What waits under this identifier, with its invitation.
     pub(crate) async fn approval(&self, id: &str) -> Result<(Approval, Invitation), Refusal> {
         let approval = self.known_approval(&ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?).await?;
-        let invitation = self.context.ledger.invitation(&approval.invitation).await.map_err(refusal)?;
+        let invitation = self.all_rows().invitation(&approval.invitation).await.map_err(refusal)?;
         Ok((approval, invitation.ok_or(Refusal::Internal)?))
     }
 
     pub(crate) async fn known_approval(&self, id: &ApprovalId) -> Result<Approval, Refusal> {
-        let known = self.context.ledger.approval(id).await.map_err(refusal)?;
+        let known = self.all_rows().approval(id).await.map_err(refusal)?;
         known.ok_or(Refusal::InvitationUnknown)
     }
 

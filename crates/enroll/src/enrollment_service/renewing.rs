@@ -112,7 +112,7 @@ impl EnrollmentService {
 
     /// The newest certificate of the same device, once it has been seen at work, so that this one may be let go.
     pub(crate) async fn successor(&self, facts: &CertificateHolder) -> Result<Thumbprint, Refusal> {
-        let certificates = self.context.ledger.certificates_of(&facts.device).await.map_err(refusal)?;
+        let certificates = self.own_rows(facts).certificates_of(&facts.device).await.map_err(refusal)?;
         let newer = certificates.iter().rfind(|known| {
             known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
         });
@@ -120,12 +120,15 @@ impl EnrollmentService {
     }
 
     /// The invitation that the device came with, unless it came another way.
-    pub(crate) async fn invitation_of(&self, device: &DeviceId) -> Result<Option<InvitationId>, Refusal> {
-        self.context.ledger.invitation_of(device).await.map_err(refusal)
+    pub(crate) async fn invitation_of(
+        &self,
+        holder: &CertificateHolder,
+    ) -> Result<Option<InvitationId>, Refusal> {
+        self.own_rows(holder).invitation_of(&holder.device).await.map_err(refusal)
     }
 
     async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
-        let certificates = self.context.ledger.certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
         let newest = |states: &[CertificateState]| {
             let of_state = certificates.iter().rev().find(|known| states.contains(&known.state));
             of_state.and_then(Certificate::thumbprint)
@@ -150,7 +153,7 @@ impl EnrollmentService {
         naming: Naming<'_>,
         now: Timestamp,
     ) -> Result<HandedOverCertificate, Refusal> {
-        let device = self.device(&old.device).await?;
+        let device = self.device(old).await?;
         let label = |end| if naming.until { until(&device.label, end) } else { device.label.clone() };
         let named =
             |label: &str| self.common_name(&old.tenant, old.role, &old.device, &device.site_name, label);

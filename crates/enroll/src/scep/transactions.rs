@@ -113,7 +113,7 @@ impl ScepContext<'_> {
         let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
             let id = InvitationId::parse(&first.holder).ok_or(ScepDenial::NO_TRANSACTION)?;
-            let invitation = ledger.invitation(&id).await.map_err(ledger_refusal)?;
+            let invitation = self.service.all_rows().invitation(&id).await.map_err(ledger_refusal)?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
             let invitation = invitation.ok_or(ScepDenial::NO_TRANSACTION)?;
             return outcome(self.service.enroll_with(&invitation, &remembered(first)?, None).await);
@@ -129,7 +129,7 @@ impl ScepContext<'_> {
         let device = self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
         let own =
-            self.service.context.ledger.certificates_of(&device.device).await.map_err(ledger_refusal)?;
+            self.service.own_rows(&device).certificates_of(&device.device).await.map_err(ledger_refusal)?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
         let der = wanted.and_then(|wanted| wanted.der).ok_or(ScepDenial::NO_CERTIFICATE)?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(der)))
@@ -156,7 +156,7 @@ impl ScepContext<'_> {
         let known = self.service.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
         let path = match known {
             Some(known) => {
-                let own = self.service.context.ledger.certificates_of(&known.device).await;
+                let own = self.service.all_rows().certificates_of(&known.device).await;
                 let own = own.map_err(ledger_refusal)?;
                 let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
                 own.and_then(|own| self.service.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)

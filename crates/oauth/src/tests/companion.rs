@@ -9,6 +9,7 @@ use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::{CertificateState, Refusal, RevocationReason, Role};
 use tegata_storage::DeviceAction;
+use tegata_testkit::Everything;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -88,7 +89,8 @@ async fn giving_it_is_no_use_of_the_certificate() {
     let renewed = Renewed::new().await;
     renewed.ask(None, None).await.unwrap();
     let states = async || {
-        let rows = renewed.fixture.context.ledger.certificates_of(&renewed.new.id).await.unwrap();
+        let rows =
+            renewed.fixture.context.ledger.everything().certificates_of(&renewed.new.id).await.unwrap();
         rows.into_iter().map(|row| row.state).collect::<Vec<_>>()
     };
     assert_eq!(states().await[1], CertificateState::Issued, "the old one need not retire yet");

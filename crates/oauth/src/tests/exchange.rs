@@ -17,6 +17,7 @@ use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceState, RevocationReason, Role, TenantId};
 use tegata_signals::SigningKeys;
 use tegata_storage::DeviceAction;
+use tegata_testkit::Everything;
 
 const ISSUER: &str = "https://login.example/aoba";
 const DISCOVERY: &str = "https://login.example/aoba/.well-known/openid-configuration";
@@ -411,7 +412,7 @@ async fn the_device_is_the_one_of_the_certificate_and_in_force() {
     store.bring(&token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-07");
     store.fixture.act(&store.device, DeviceAction::Revoke(RevocationReason::KeyCompromise)).await;
     store.bring(&token, ID_TOKEN, "").await.is_error(401, "invalid_client", "C-06");
-    let device = store.fixture.context.ledger.device(&store.device.id).await.unwrap().unwrap();
+    let device = store.fixture.context.ledger.everything().device(&store.device.id).await.unwrap().unwrap();
     assert_eq!(device.state, DeviceState::Revoked);
     assert!(!store.log().await.concat().contains("token_family"));
 }

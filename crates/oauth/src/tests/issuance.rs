@@ -15,6 +15,7 @@ use tegata_core::encoding::from_base64url;
 use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
+use tegata_testkit::Everything;
 use tegata_web::{PeerCertificate, TrustVerdict};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -60,7 +61,7 @@ async fn a_device_obtains_a_token_bound_to_the_certificate_it_presents() {
 async fn no_token_leaves_before_its_record_is_in_the_ledger() {
     let (fixture, device) = world_with_device().await;
     let claims = claims_of(&fixture, &fixture.obtain(&device).await);
-    let log = fixture.context.ledger.audit_of(&device.id, 1).await.unwrap();
+    let log = fixture.context.ledger.everything().audit_of(&device.id, 1).await.unwrap();
     let entry: Value = serde_json::from_str(&log[0].entry).unwrap();
     assert_eq!(entry["action"], "token.issued");
     assert_eq!(entry["detail"]["tokens"][0][4], claims["jti"]);

@@ -11,6 +11,7 @@ use tegata_core::claims::{ACCESS_TOKEN, person_subject};
 use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::{RevocationReason, Role};
 use tegata_storage::DeviceAction;
+use tegata_testkit::Everything;
 
 const REVOKE: &str = "/oauth/revoke";
 
@@ -71,7 +72,7 @@ impl RefreshSession {
     }
 
     async fn newest_entry(&self) -> Value {
-        let log = self.fixture.context.ledger.audit_of(&self.device.id, 1).await.unwrap();
+        let log = self.fixture.context.ledger.everything().audit_of(&self.device.id, 1).await.unwrap();
         serde_json::from_str(&log[0].entry).unwrap()
     }
 }
@@ -100,7 +101,7 @@ async fn line_36_another_device_gains_nothing_by_a_copy() {
     let session = RefreshSession::begin().await;
     let other = session.fixture.enroll(Role::Device).await;
     session.ask(&other, &session.first, "").await.is_error(400, "invalid_grant", "T-01");
-    let log = session.fixture.context.ledger.audit_of(&other.id, 1).await.unwrap();
+    let log = session.fixture.context.ledger.everything().audit_of(&other.id, 1).await.unwrap();
     assert!(log[0].entry.contains("token_family.refused"), "{}", log[0].entry);
     let impostor =
         CertificateHolderFixture { id: session.device.id.clone(), certificate: other.certificate.clone() };

@@ -3,6 +3,7 @@
 use crate::tests::fixture::{LIFETIME, OauthFixture};
 use serde_json::{Value, json};
 use tegata_core::Role;
+use tegata_testkit::Everything;
 
 const PATH: &str = "/oauth/revoke";
 
@@ -18,7 +19,7 @@ async fn whoever_was_told_revoked_is_never_then_told_active() {
     }
     assert_eq!(fixture.introspect(&gate, &other).await["active"], true, "one token, not the device");
     assert_eq!(fixture.context.ledger.feed_head().await.unwrap(), 1, "twice is once");
-    let log = fixture.context.ledger.audit_of(&device.id, 1).await.unwrap();
+    let log = fixture.context.ledger.everything().audit_of(&device.id, 1).await.unwrap();
     let entry: Value = serde_json::from_str(&log[0].entry).unwrap();
     assert_eq!(
         (&entry["action"], &entry["actor"]),

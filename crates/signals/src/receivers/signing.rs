@@ -10,7 +10,7 @@ use tegata_core::security_event::{
     told_of_issuance,
 };
 use tegata_core::{Refusal, TenantId};
-use tegata_storage::{Issuance, StreamNotice};
+use tegata_storage::{Issuance, Principal, StreamNotice};
 
 /// A token that is not signed yet.
 pub(super) struct UnsignedEvent {
@@ -116,7 +116,11 @@ async fn owned(issuer: &SignalIssuer, about: EventSubject<'_>) -> Result<OwnedSu
             serial: None,
         },
         EventSubject::Device(device) => {
-            let found = ledger.device(device).await.map_err(|error| error.refusal())?;
+            let found = ledger
+                .within(Principal::system("receivers").scope())
+                .device(device)
+                .await
+                .map_err(|error| error.refusal())?;
             let tenant = found.map(|found| found.tenant);
             OwnedSubject {
                 subject: SubjectIdentifier::device(iss, device, tenant.as_ref()),

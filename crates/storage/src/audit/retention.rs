@@ -9,8 +9,9 @@ use super::chain::{AuditGap, AuditLink, FOLDED, LinkRow, PRUNED, digest_of, link
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::rows::{BatchStatement, MOST, bind_rows};
+use crate::scope::on_scoped_read;
 use crate::sighting::day_of;
-use crate::{Ledger, Result, Transaction};
+use crate::{Ledger, Result, ScopedLedger, Transaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -164,20 +165,6 @@ impl Ledger {
         Ok(forgotten)
     }
 
-    /// How many tokens a device got on each day whose entries were let go, the newest first.
-    pub async fn token_days_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<TokenDay>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT day, tokens, refreshed, first_at, last_at FROM token_day WHERE holder = $1 \
-                 ORDER BY day DESC LIMIT $2",
-            )
-            .bind(device.as_str())
-            .bind(i64::from(limit))
-            .fetch_all(connection)
-            .await?
-        }))
-    }
-
     /// The log after an entry, gaps included, at most `limit` steps.
     pub async fn audit_links(&self, after: u64, limit: u32) -> Result<Vec<AuditLink>> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -219,6 +206,24 @@ impl Ledger {
             }
         }
         Ok((slice.through > slice.after).then_some(slice))
+    }
+}
+
+impl ScopedLedger {
+    /// How many tokens a device got on each day whose entries were let go, the newest first.
+    pub async fn token_days_of(&self, device: &DeviceId, limit: u32) -> Result<Vec<TokenDay>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT day, tokens, refreshed, first_at, last_at FROM token_day WHERE holder = $1 \
+                 AND ($3 IS NULL OR EXISTS (SELECT 1 FROM device d WHERE d.id = token_day.holder AND d.tenant = $3)) \
+                 ORDER BY day DESC LIMIT $2",
+            )
+            .bind(device.as_str())
+            .bind(i64::from(limit))
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        }))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reading certificates.
 
 use crate::engine::on_read;
-use crate::{Ledger, Result};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, Result, ScopedLedger};
 use futures_util::TryStreamExt;
 use tegata_core::{
     CertificateState, DeviceId, DeviceState, IssuerId, RevocationReason, Role, Serial, SiteId, Standing,
@@ -114,20 +115,6 @@ pub struct DueRenewal {
 }
 
 impl Ledger {
-    /// Every certificate with this serial, thumbprint or hash of its public key.
-    pub async fn find_certificates(&self, bytes: &[u8]) -> Result<Vec<Certificate>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, \
-                 not_after, reserved_at FROM certificate WHERE (issuer IN (SELECT id FROM issuer) AND serial = $1) \
-                 OR thumbprint = $1 OR key_hash = $1 OR key_id = $1 ORDER BY device, generation",
-            )
-            .bind(bytes.to_vec())
-            .fetch_all(connection)
-            .await?
-        }))
-    }
-
     /// The signed certificate with this thumbprint and its holder.
     pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<HeldCertificate>> {
         Ok(on_read!(self, connection => {
@@ -139,19 +126,6 @@ impl Ledger {
             )
             .bind(thumbprint.as_bytes().to_vec())
             .fetch_optional(connection)
-            .await?
-        }))
-    }
-
-    /// All certificates of a device, oldest first.
-    pub async fn certificates_of(&self, device: &DeviceId) -> Result<Vec<Certificate>> {
-        Ok(on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, not_after, reserved_at \
-                 FROM certificate WHERE device = $1 ORDER BY generation",
-            )
-            .bind(device.as_str())
-            .fetch_all(connection)
             .await?
         }))
     }
@@ -296,6 +270,41 @@ impl Ledger {
                  AND n.state = 'in_use') ORDER BY c.not_after",
             )
             .bind(before.millis())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+}
+
+impl ScopedLedger {
+    /// Every certificate with this serial, thumbprint or hash of its public key.
+    pub async fn find_certificates(&self, bytes: &[u8]) -> Result<Vec<Certificate>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, \
+                 not_after, reserved_at FROM certificate WHERE ((issuer IN (SELECT id FROM issuer) AND serial = $1) \
+                 OR thumbprint = $1 OR key_hash = $1 OR key_id = $1) \
+                 AND ($2 IS NULL OR EXISTS (SELECT 1 FROM device d WHERE d.id = certificate.device AND d.tenant = $2)) \
+                 ORDER BY device, generation",
+            )
+            .bind(bytes.to_vec())
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// All certificates of a device, oldest first.
+    pub async fn certificates_of(&self, device: &DeviceId) -> Result<Vec<Certificate>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT issuer, serial, shard, device, generation, parent, state, key_hash, tbs, der, not_before, not_after, reserved_at \
+                 FROM certificate WHERE device = $1 \
+                 AND ($2 IS NULL OR EXISTS (SELECT 1 FROM device d WHERE d.id = certificate.device AND d.tenant = $2)) \
+                 ORDER BY generation",
+            )
+            .bind(device.as_str())
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         }))

@@ -87,8 +87,12 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<RevocationEffect> {
         let found: Option<(String, i64)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT device, generation FROM certificate WHERE thumbprint = $1")
+            sqlx::query_as(
+                "SELECT c.device, c.generation FROM certificate c JOIN device d ON d.id = c.device \
+                 WHERE c.thumbprint = $1 AND ($2 IS NULL OR d.tenant = $2)",
+            )
                 .bind(thumbprint.as_bytes().to_vec())
+                .bind(self.scope.bound())
                 .fetch_optional(connection)
                 .await?
         });

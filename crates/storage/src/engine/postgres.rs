@@ -6,7 +6,7 @@
 //!
 //! A pool that knows nothing of this would keep connections that never answer, and wait for them when they come back.
 
-use crate::{LedgerError, Patience, Result};
+use crate::{LedgerError, Patience, Result, Scope};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use std::ops::{Deref, DerefMut};
@@ -90,6 +90,20 @@ impl Postgres {
             timeout(patience, self.take_in_turn()).await.map_err(|_| LedgerError::OutOfReach)?
         })
         .await
+    }
+
+    /// A connection for reading that shows the rows of a scope alone. A tenant's is in a transaction, which says so for as
+    /// long as it lasts: nothing of it stays on the connection.
+    pub(crate) async fn take_within(&self, scope: &Scope) -> Result<TakenConnection> {
+        let mut taken = self.take().await?;
+        if let Some(tenant) = scope.bound() {
+            taken.is_in_transaction = true;
+            // An identifier is letters and digits.
+            let begin = format!("BEGIN READ ONLY; SET LOCAL tegata.tenant = '{tenant}'");
+            let begin = sqlx::raw_sql(AssertSqlSafe(begin));
+            self.within(async { Ok(begin.execute(&mut *taken).await.map(drop)?) }).await?;
+        }
+        Ok(taken)
     }
 
     async fn take_in_turn(&self) -> Result<TakenConnection> {
@@ -242,6 +256,11 @@ impl TakenConnection {
     /// Gives the connection back after all was read, or the transaction has ended by a statement.
     pub(crate) fn end(mut self) {
         self.go_home();
+    }
+
+    /// Gives the connection back after all was read. Nobody waits for the end of a transaction that only read.
+    pub(crate) fn end_reading(self) {
+        if self.is_in_transaction { drop(self) } else { self.end() }
     }
 
     fn go_home(&mut self) {

@@ -29,16 +29,18 @@ impl Ledger {
         }))
     }
 
-    /// Its lines, in order.
-    pub async fn invitation_lines(&self, id: &InvitationListId) -> Result<Vec<InvitationLine>> {
+    /// The lines of a list of this client, in order.
+    pub async fn invitation_lines(&self, client: &str, id: &InvitationListId) -> Result<Vec<InvitationLine>> {
         let rows: Vec<LineRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT l.number, l.site, s.name AS site_name, l.label, l.state, l.refusal, l.hidden, l.invitation, \
-                 i.state AS invitation_state, i.device, i.expires_at FROM invitation_line l \
+                 i.state AS invitation_state, i.device, i.expires_at FROM invitation_list j \
+                 JOIN invitation_line l ON l.list = j.id \
                  LEFT JOIN site s ON s.id = l.site LEFT JOIN invitation i ON i.id = l.invitation \
-                 WHERE l.list = $1 ORDER BY l.number",
+                 WHERE j.id = $1 AND j.client = $2 ORDER BY l.number",
             )
             .bind(id.as_str())
+            .bind(client)
             .fetch_all(connection)
             .await?
         });

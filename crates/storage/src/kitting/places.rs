@@ -4,7 +4,8 @@ use super::Kitting;
 use super::reading::{KittingRow, count, select};
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::name::comparison_key;
@@ -52,24 +53,6 @@ pub struct TakePlace<'a> {
 }
 
 impl Ledger {
-    /// The places that are taken, by number.
-    pub async fn kitting_places(&self, id: &KittingId) -> Result<Vec<KittingPlace>> {
-        let rows: Vec<PlaceRow> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT i.kitting_number AS number, i.id AS invitation, i.label, i.created_at AS taken_at, i.device, \
-                 (SELECT COUNT(*) FROM approval a WHERE a.invitation = i.id AND a.state = 'waiting') AS waiting, \
-                 d.state AS device_state, (SELECT COUNT(*) FROM certificate c \
-                 WHERE c.device = i.device AND c.used_at IS NOT NULL) AS used \
-                 FROM invitation i LEFT JOIN device d ON d.id = i.device \
-                 WHERE i.kitting = $1 AND i.state <> 'withdrawn' ORDER BY i.kitting_number",
-            )
-            .bind(id.as_str())
-            .fetch_all(connection)
-            .await?
-        });
-        rows.into_iter().map(TryInto::try_into).collect()
-    }
-
     /// The place that this key has taken: its number, and the invitation that it is.
     pub async fn kitting_place_of(
         &self,
@@ -90,6 +73,28 @@ impl Ledger {
             Ok((count(number)?, InvitationId::parse(&id).ok_or(LedgerError::Unreadable("invitation.id"))?))
         })
         .transpose()
+    }
+}
+
+impl ScopedLedger {
+    /// The places that are taken, by number.
+    pub async fn kitting_places(&self, id: &KittingId) -> Result<Vec<KittingPlace>> {
+        let rows: Vec<PlaceRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT i.kitting_number AS number, i.id AS invitation, i.label, i.created_at AS taken_at, i.device, \
+                 (SELECT COUNT(*) FROM approval a WHERE a.invitation = i.id AND a.state = 'waiting') AS waiting, \
+                 d.state AS device_state, (SELECT COUNT(*) FROM certificate c \
+                 WHERE c.device = i.device AND c.used_at IS NOT NULL) AS used \
+                 FROM invitation i LEFT JOIN device d ON d.id = i.device \
+                 WHERE i.kitting = $1 AND i.state <> 'withdrawn' AND ($2 IS NULL OR i.tenant = $2) \
+                 ORDER BY i.kitting_number",
+            )
+            .bind(id.as_str())
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        });
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::Kitting;
 use crate::engine::on_read;
-use crate::{Ledger, LedgerError, Result};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger};
 use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, SiteId, TenantId, TenantState};
 
@@ -24,33 +25,35 @@ pub(super) use select;
 impl Ledger {
     /// The kitting code with this secret.
     pub async fn find_kitting(&self, code: &InvitationCode) -> Result<Option<Kitting>> {
-        self.kitting_where("", code.hash()).await
+        let row: Option<KittingRow> = on_read!(self, connection => {
+            sqlx::query_as(select!("WHERE k.code_hash = $1")).bind(code.hash()).fetch_optional(connection).await?
+        });
+        row.map(TryInto::try_into).transpose()
     }
+}
 
+impl ScopedLedger {
     /// The kitting code with this identifier.
     pub async fn kitting(&self, id: &KittingId) -> Result<Option<Kitting>> {
-        self.kitting_where(id.as_str(), Vec::new()).await
+        let row: Option<KittingRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE k.id = $1 AND ($2 IS NULL OR k.tenant = $2)"))
+                .bind(id.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(TryInto::try_into).transpose()
     }
 
     /// All of them, the newest first.
     pub async fn kittings(&self) -> Result<Vec<Kitting>> {
-        let rows: Vec<KittingRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("ORDER BY k.created_at DESC, k.id"))
+        let rows: Vec<KittingRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE $1 IS NULL OR k.tenant = $1 ORDER BY k.created_at DESC, k.id"))
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });
         rows.into_iter().map(TryInto::try_into).collect()
-    }
-
-    async fn kitting_where(&self, id: &str, code_hash: Vec<u8>) -> Result<Option<Kitting>> {
-        let row: Option<KittingRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE k.id = $1 OR k.code_hash = $2"))
-            .bind(id)
-            .bind(code_hash)
-            .fetch_optional(connection)
-            .await?
-        });
-        row.map(TryInto::try_into).transpose()
     }
 }
 

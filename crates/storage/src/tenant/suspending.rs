@@ -69,10 +69,13 @@ impl Transaction {
         at: Timestamp,
     ) -> Result<u64> {
         Ok(on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE tenant SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2")
+            sqlx::query(
+                "UPDATE tenant SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2 AND ($4 IS NULL OR id = $4)",
+            )
                 .bind(tenant.as_str())
                 .bind(to.as_str())
                 .bind(at.millis())
+                .bind(self.scope.bound())
                 .execute(connection)
                 .await?
                 .rows_affected()

@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::scope::on_scoped_read;
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
@@ -49,6 +50,24 @@ impl Ledger {
             Ok(TokensBefore { issued_before, ..tokens })
         };
         rows.into_iter().map(read).collect()
+    }
+}
+
+impl ScopedLedger {
+    /// [`Ledger::tokens_before`] of one device; nothing where it is not there.
+    pub async fn tokens_before(&self, device: &DeviceId) -> Result<Option<Timestamp>> {
+        let (moment,): (Option<i64>,) = on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT MAX(t.issued_before) FROM device d JOIN denied_tokens t \
+                 ON (t.kind = 'device' AND t.holder = d.id) OR (t.kind = 'tenant' AND t.holder = d.tenant) \
+                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
+            )
+            .bind(device.as_str())
+            .bind(self.scope.bound())
+            .fetch_one(connection)
+            .await?
+        });
+        Ok(moment.map(Timestamp::from_millis))
     }
 }
 
@@ -155,11 +174,12 @@ impl Transaction {
         let (kind, holder) = name_of(of);
         let found: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "SELECT d.id FROM device d WHERE d.id = $2 AND $1 = 'device' \
-                 UNION ALL SELECT t.id FROM tenant t WHERE t.id = $2 AND $1 = 'tenant'",
+                "SELECT d.id FROM device d WHERE d.id = $2 AND $1 = 'device' AND ($3 IS NULL OR d.tenant = $3) \
+                 UNION ALL SELECT t.id FROM tenant t WHERE t.id = $2 AND $1 = 'tenant' AND ($3 IS NULL OR t.id = $3)",
             )
             .bind(kind)
             .bind(holder)
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         });

@@ -1,6 +1,7 @@
 //! What ACME clients may rely on in the ledger: one account a key and an invitation, one certificate an order.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
@@ -215,7 +216,7 @@ async fn issue(
     now: Timestamp,
 ) -> (DeviceId, Thumbprint) {
     let device = DeviceId::random(&fixture.entropy);
-    let label = fixture.ledger.invitation(invitation).await.unwrap().unwrap().label;
+    let label = fixture.ledger.everything().invitation(invitation).await.unwrap().unwrap().label;
     let mut origin = fixture.by_invitation(invitation);
     if let IssuanceRight::Invitation { label: called, .. } = &mut origin {
         *called = label;

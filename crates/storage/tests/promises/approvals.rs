@@ -1,6 +1,7 @@
 //! Approvals: a key waits, somebody decides, and the decision is for that key alone.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator, refusal};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
@@ -42,7 +43,7 @@ impl LedgerFixture {
     }
 
     async fn waiting_now(&self, now: Timestamp) -> Vec<ApprovalId> {
-        self.ledger.waiting(now).await.unwrap().into_iter().map(|approval| approval.id).collect()
+        self.ledger.everything().waiting(now).await.unwrap().into_iter().map(|approval| approval.id).collect()
     }
 }
 

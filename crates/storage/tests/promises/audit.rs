@@ -1,6 +1,7 @@
 //! The audit log: one entry a change, and nobody edits it unseen.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join;
 use std::time::Duration;
@@ -75,10 +76,10 @@ on_both_engines! {
         let (device, first) = fixture.enroll(day(0)).await;
         fixture.enroll(day(0)).await;
         fixture.present(&first, day(1)).await;
-        let entries = fixture.ledger.audit_of(&device, 10).await.unwrap();
+        let entries = fixture.ledger.everything().audit_of(&device, 10).await.unwrap();
         let actions: Vec<_> = entries.iter().map(|entry| crate::fixture::action(&entry.entry)).collect();
         assert_eq!(actions, ["certificate.used", "certificate.issued", "certificate.reserved"]);
-        assert_eq!(fixture.ledger.audit_of(&device, 1).await.unwrap(), entries[..1]);
+        assert_eq!(fixture.ledger.everything().audit_of(&device, 1).await.unwrap(), entries[..1]);
     }
 
     async fn an_entry_that_was_edited_is_found(fixture: LedgerFixture) {
@@ -162,9 +163,9 @@ on_both_engines! {
         retain(fixture, day(3).plus(MINUTE)).await;
         assert_eq!(fixture.audited().await, entries + 1, "the chain is whole, and says that entries were let go");
         assert_eq!(rows - row_count(fixture).await, 30 - 1, "what is young is kept");
-        let [days] = <[_; 1]>::try_from(fixture.ledger.token_days_of(&device, 9).await.unwrap()).unwrap();
+        let [days] = <[_; 1]>::try_from(fixture.ledger.everything().token_days_of(&device, 9).await.unwrap()).unwrap();
         assert_eq!((days.tokens, days.first_at, days.last_at), (20, day(1).plus(MINUTE), day(1).plus(MINUTE * 29)));
-        assert_eq!(fixture.ledger.token_days_of(&other, 9).await.unwrap()[0].tokens, 10);
+        assert_eq!(fixture.ledger.everything().token_days_of(&other, 9).await.unwrap()[0].tokens, 10);
         retain(fixture, day(3).plus(MINUTE)).await;
         assert_eq!(fixture.audited().await, entries + 1, "once more changes nothing");
     }

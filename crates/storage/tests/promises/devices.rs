@@ -1,6 +1,7 @@
 //! The switch that stops a device.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{day, guarded};
 use futures_util::future::join_all;
 use tegata_core::feed::{Change, Denial};
@@ -29,7 +30,7 @@ on_both_engines! {
                 let step = u64::from(moved.is_ok());
                 assert_eq!(fixture.audited().await - entries, step, "one entry a change, none a refusal");
                 assert_eq!(fixture.ledger.feed_head().await.unwrap() - events, step);
-                let stands = fixture.ledger.device(&device).await.unwrap().unwrap().state;
+                let stands = fixture.ledger.everything().device(&device).await.unwrap().unwrap().state;
                 assert_eq!(stands, if moved.is_ok() { to } else { from });
             }
         }

@@ -2,6 +2,7 @@
 //! acknowledged is lost, and whoever tries again succeeds.
 
 use crate::engines::{EnginePlace, run};
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day, operator};
 use crate::restoring::KeptAnswer;
 use tegata_core::RevocationReason::KeyCompromise;
@@ -197,7 +198,7 @@ impl Subject {
         let now = day(2);
         match deed {
             Deed::Issue => {
-                let claimed = fixture.ledger.device(&self.newcomer).await?.is_some();
+                let claimed = fixture.ledger.everything().device(&self.newcomer).await?.is_some();
                 let origin = if claimed {
                     IssuanceRight::Again(self.invitation.clone())
                 } else {
@@ -267,7 +268,7 @@ impl Subject {
     /// What the deed consists of: all of it or nothing must be so.
     async fn parts_done(&self, fixture: &LedgerFixture, deed: Deed) -> Vec<bool> {
         use CertificateState::{InUse, Retired, Retiring, Revoked};
-        let device = fixture.ledger.device(&self.device).await.unwrap().unwrap();
+        let device = fixture.ledger.everything().device(&self.device).await.unwrap().unwrap();
         let states = fixture.states(&self.device).await;
         let denials = fixture.ledger.denials(day(2)).await.unwrap();
         let denied = |thumbprint| denials.denial(&self.device, thumbprint).is_some();
@@ -281,7 +282,7 @@ impl Subject {
             Deed::Present => vec![states[0] == Retiring, states[1] == InUse],
             Deed::Suspend => vec![device.state == DeviceState::Suspended, denied(&self.younger)],
             Deed::SuspendTenant => {
-                let tenant = fixture.ledger.tenants().await.unwrap().remove(0);
+                let tenant = fixture.ledger.everything().tenants().await.unwrap().remove(0);
                 let denied = denials.denial_within(Some(&tenant.id), &self.device, &self.younger);
                 vec![tenant.state == TenantState::Suspended, denied.is_some()]
             }

@@ -1,6 +1,7 @@
 //! When the machine fails: nothing acknowledged is lost, and the ledger goes on when it can.
 
 use crate::engines::{EnginePlace, run};
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, operator, visit};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ fn with_a_full_log() {
             writing.act_on_device(device, LOST, "", &operator()).await.expect("an active device");
             if let Err(error) = writing.commit().await {
                 assert!(matches!(error, LedgerError::Log(LogError::Medium { .. })), "{error}");
-                let state = ledger.device(device).await.unwrap().unwrap().state;
+                let state = ledger.everything().device(device).await.unwrap().unwrap().state;
                 assert_eq!(state, DeviceState::Active, "what was refused is not done");
                 refused += 1;
             }
@@ -108,7 +109,7 @@ fn with_a_full_ledger() {
         ledger.group(note()).await.expect("the next writer");
         for (devices, expected) in [(&accepted, DeviceState::Revoked), (&refused, DeviceState::Active)] {
             for device in devices {
-                let state = ledger.device(device).await.unwrap().unwrap().state;
+                let state = ledger.everything().device(device).await.unwrap().unwrap().state;
                 assert_eq!(state, expected, "what was said is what was done");
             }
         }
@@ -184,16 +185,16 @@ fn on_a_disk_that_fills() {
         for round in 0..3 {
             fill(&folder);
             let acknowledged = write_until_full(&ledger, &entropy).await;
-            let tenants = ledger.tenants().await.expect("reading needs no room");
+            let tenants = ledger.everything().tenants().await.expect("reading needs no room");
             assert!(acknowledged.iter().all(|name| tenants.iter().any(|tenant| tenant.name == *name)));
             std::fs::remove_file(folder.join("filler")).expect("room again");
             add(&ledger, &entropy).await.unwrap_or_else(|error| panic!("round {round}: {error}"));
             ledger.verify_audit().await.unwrap().expect("an unbroken chain");
         }
-        let before = ledger.tenants().await.unwrap();
+        let before = ledger.everything().tenants().await.unwrap();
         ledger.close().await;
         let again = Ledger::open(&url).await.unwrap();
-        assert_eq!(again.tenants().await.unwrap(), before);
+        assert_eq!(again.everything().tenants().await.unwrap(), before);
         again.verify_audit().await.unwrap().expect("an unbroken chain");
     });
 }

@@ -1,6 +1,7 @@
 //! The feed: no gaps, and the same as the states themselves.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::day;
 use futures_util::future::{join, join_all};
 use tegata_core::RevocationReason::KeyCompromise;
@@ -109,7 +110,7 @@ on_both_engines! {
         let again = Ledger::open(&fixture.place.url()).await.unwrap();
         assert_eq!(again.verify_audit().await.unwrap(), Ok(entries));
         assert_eq!(again.denials(day(1)).await.unwrap(), denials);
-        assert_eq!(again.certificates_of(&device).await.unwrap(), certificates);
+        assert_eq!(again.everything().certificates_of(&device).await.unwrap(), certificates);
         assert!(again.holding(&thumbprint).await.unwrap().is_some());
         let mut transaction = again.begin(day(2)).await.unwrap();
         transaction

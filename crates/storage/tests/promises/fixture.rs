@@ -11,8 +11,8 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, Certificate, DeviceAction, EndedCertificate, IssuanceRight, IssuerKind, Ledger, LedgerError,
-    NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
-    Transaction,
+    NewInvitation, Principal, ReserveSerial, Result, ScopedLedger, Site, StoreCertificate, StoredIssuer,
+    Tenant, TenantAction, Transaction,
 };
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -26,6 +26,17 @@ pub(crate) fn day(days: u32) -> Timestamp {
 
 pub(crate) fn operator() -> Actor {
     Actor::Operator("test".into())
+}
+
+/// The ledger as nobody but a test sees it: with every row, and without a reason.
+pub(crate) trait Everything {
+    fn everything(&self) -> ScopedLedger;
+}
+
+impl Everything for Ledger {
+    fn everything(&self) -> ScopedLedger {
+        self.within(Principal::system("test").scope())
+    }
 }
 
 pub(crate) struct LedgerFixture {
@@ -223,7 +234,7 @@ impl LedgerFixture {
     }
 
     pub(crate) async fn certificates(&self, device: &DeviceId) -> Vec<Certificate> {
-        self.ledger.certificates_of(device).await.expect("the certificates")
+        self.ledger.everything().certificates_of(device).await.expect("the certificates")
     }
 
     /// The states of a device's certificates, oldest generation first.

@@ -1,6 +1,7 @@
 //! Group commit: many share a commit, and each succeeds or fails alone.
 
 use crate::engines::{EnginePlace, on_both_engines};
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, guarded, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -55,14 +56,14 @@ on_both_engines! {
             }
         }
         assert_eq!(fixture.audited().await, before + 4, "numbers have no gaps");
-        assert_eq!(fixture.ledger.tenants().await.unwrap().len(), 5);
+        assert_eq!(fixture.ledger.everything().tenants().await.unwrap().len(), 5);
     }
 
     async fn a_panicking_operation_harms_nobody_after_it(fixture: LedgerFixture) {
         let outcome = fixture.ledger.group(add(fixture, End::Panic)).await;
         assert!(matches!(outcome, Err(LedgerError::Closing)));
         fixture.ledger.group(add(fixture, End::Well)).await.expect("the writer goes on");
-        assert_eq!(fixture.ledger.tenants().await.unwrap().len(), 2);
+        assert_eq!(fixture.ledger.everything().tenants().await.unwrap().len(), 2);
         fixture.audited().await;
     }
 
@@ -95,7 +96,7 @@ on_both_engines! {
         drop(tasks.0.take());
         let outcomes = join_all(tasks.1).await;
         assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Ok(Ok(_)))).count(), 32);
-        let written = fixture.ledger.tenants().await.unwrap().len() - 1;
+        let written = fixture.ledger.everything().tenants().await.unwrap().len() - 1;
         assert!((32..=64).contains(&written));
         assert_eq!(fixture.audited().await, before + u64::try_from(written).unwrap());
     }
@@ -114,7 +115,7 @@ on_both_engines! {
         assert_eq!(fixture.audited().await, before);
         fixture.ledger.group(add(fixture, End::Well)).await.expect("the next writer is served");
         assert_eq!(fixture.audited().await, before + 1);
-        assert_eq!(fixture.ledger.tenants().await.unwrap().len(), 2);
+        assert_eq!(fixture.ledger.everything().tenants().await.unwrap().len(), 2);
     }
 
     async fn operations_waiting_at_the_close_are_told(fixture: LedgerFixture) {
@@ -128,7 +129,7 @@ on_both_engines! {
         let acknowledged = outcome.into_iter().filter(|one| matches!(one, Ok(Ok(_)))).count();
         assert!(fixture.ledger.group(add(fixture, End::Well)).await.is_err(), "closed is closed");
         let again = tegata_storage::Ledger::open(&fixture.place.url()).await.unwrap();
-        assert_eq!(again.tenants().await.unwrap().len(), 1 + acknowledged);
+        assert_eq!(again.everything().tenants().await.unwrap().len(), 1 + acknowledged);
         again.close().await;
     }
 }
@@ -147,7 +148,7 @@ fn sixty_four_operations_share_few_commits() {
         let log = std::fs::read(folder.path().join("ledger.db-wal")).expect("the write-ahead log");
         let commits = commits_in(&log);
         assert!((1..=4).contains(&commits), "{commits} commits");
-        assert_eq!(fixture.ledger.tenants().await.unwrap().len(), 65);
+        assert_eq!(fixture.ledger.everything().tenants().await.unwrap().len(), 65);
     });
 }
 

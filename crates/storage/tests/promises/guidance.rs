@@ -1,6 +1,7 @@
 //! What staff are told: whom to call, where to go on, and why a device was stopped.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, guarded, operator};
 use tegata_core::{Contact, Guidance, ProductLink, SiteId, StopCause, TenantId};
 use tegata_storage::{DeviceAction, Lineage, PolicyPlace, Result};
@@ -16,26 +17,26 @@ on_both_engines! {
     async fn a_site_says_whom_to_call_or_else_its_tenant_does(fixture: LedgerFixture) {
         let tenant = PolicyPlace { tenant: fixture.tenant.clone(), site: None };
         let site = PolicyPlace { site: Some(fixture.site.clone()), ..tenant.clone() };
-        assert_eq!(fixture.ledger.guidance_of(&fixture.site).await.unwrap(), Guidance::default());
+        assert_eq!(fixture.ledger.everything().guidance_of(&fixture.site).await.unwrap(), Guidance::default());
         let product = ProductLink::new("電子薬歴", "https://yakureki.example.jp").ok();
         let wide = Guidance { contact: Contact::new("本部", "03-1234-5678").ok(), product: product.clone() };
         let near = Guidance { contact: Contact::new("エリア担当", "06-1234-5678").ok(), product: None };
         assert!(fixture.guide(&tenant, &wide).await.unwrap());
-        assert_eq!(fixture.ledger.guidance_of(&fixture.site).await.unwrap(), wide);
+        assert_eq!(fixture.ledger.everything().guidance_of(&fixture.site).await.unwrap(), wide);
         let before = fixture.audited().await;
         assert!(fixture.guide(&site, &near).await.unwrap());
         assert!(!fixture.guide(&site, &near).await.unwrap(), "it is so already");
         assert_eq!(fixture.actions_after(before).await, ["guidance.set"]);
-        let told = fixture.ledger.guidance_of(&fixture.site).await.unwrap();
+        let told = fixture.ledger.everything().guidance_of(&fixture.site).await.unwrap();
         assert_eq!(told, Guidance { product, ..near.clone() });
-        assert_eq!(fixture.ledger.guidance_at(&site).await.unwrap(), near);
+        assert_eq!(fixture.ledger.everything().guidance_at(&site).await.unwrap(), near);
         fixture.guide(&site, &Guidance::default()).await.unwrap();
-        assert_eq!(fixture.ledger.guidance_of(&fixture.site).await.unwrap(), wide);
+        assert_eq!(fixture.ledger.everything().guidance_of(&fixture.site).await.unwrap(), wide);
         let nowhere = SiteId::random(&fixture.entropy);
-        assert_eq!(fixture.ledger.guidance_of(&nowhere).await.unwrap(), Guidance::default());
+        assert_eq!(fixture.ledger.everything().guidance_of(&nowhere).await.unwrap(), Guidance::default());
         let of_nobody = PolicyPlace { tenant: TenantId::random(&fixture.entropy), site: Some(fixture.site.clone()) };
         assert!(guarded(&fixture.guide(&of_nobody, &wide).await), "another tenant's site is none");
-        assert!(guarded(&fixture.ledger.guidance_at(&of_nobody).await));
+        assert!(guarded(&fixture.ledger.everything().guidance_at(&of_nobody).await));
     }
 
     async fn what_was_said_of_a_stop_is_told_and_nothing_is_made_up(fixture: LedgerFixture) {
@@ -46,7 +47,7 @@ on_both_engines! {
                 transaction.act_on_device_because(&device, action, cause, "", &operator()).await
             }).await.unwrap();
             assert_eq!(fixture.ledger.stop_cause(&thumbprint).await.unwrap(), cause);
-            assert_eq!(fixture.ledger.device(&device).await.unwrap().unwrap().reason.as_deref(), Some(cause.map(StopCause::reason).unwrap_or_default().as_str()));
+            assert_eq!(fixture.ledger.everything().device(&device).await.unwrap().unwrap().reason.as_deref(), Some(cause.map(StopCause::reason).unwrap_or_default().as_str()));
         }
         let (_, thumbprint) = fixture.enroll(day(0)).await;
         fixture.write(day(0), async |transaction| {

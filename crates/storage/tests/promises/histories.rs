@@ -2,6 +2,7 @@
 //! does not know, or that was ever acknowledged to be revoked; and list, responder, memory and ledger agree.
 
 use crate::engines::{EnginePlace, runtime};
+use crate::fixture::Everything;
 use crate::fixture::{DAY, day, operator};
 use crate::restoring::KeptAnswer;
 use proptest::prelude::*;
@@ -398,7 +399,7 @@ impl HistoryLife {
         for (jti, until) in &self.denied {
             assert!(*until < self.now || denials.token_denied(jti), "{jti} came back after {step:?}");
         }
-        let tenants = ledger.tenants().await.unwrap();
+        let tenants = ledger.everything().tenants().await.unwrap();
         assert_eq!(tenants[0].state == TenantState::Suspended, self.is_tenant_stopped, "after {step:?}");
         for (device, moment) in &self.signed_out {
             let known = ledger.tokens_before(&self.kept.fixture.tenant, device).await.unwrap();

@@ -57,7 +57,7 @@ on_both_engines! {
         assert!(work_off(fixture, &list, 10).await);
         let outcomes: Vec<_> = fixture
             .ledger
-            .invitation_lines(&list)
+            .invitation_lines(CLIENT, &list)
             .await
             .unwrap()
             .into_iter()
@@ -88,9 +88,10 @@ on_both_engines! {
             fixture.write(day(0), async |transaction| transaction.withdraw_list(&list, client).await).await
         };
         assert_eq!(refusal(withdraw("another").await), Refusal::ListUnknown);
+        assert!(fixture.ledger.invitation_lines("another", &list).await.unwrap().is_empty());
         assert_eq!(withdraw(CLIENT).await.unwrap(), 5);
         assert!(work_off(fixture, &list, 10).await);
-        let lines = fixture.ledger.invitation_lines(&list).await.unwrap();
+        let lines = fixture.ledger.invitation_lines(CLIENT, &list).await.unwrap();
         for line in &lines {
             match &line.outcome {
                 LineOutcome::Invited { state, .. } => assert_eq!(*state, InvitationState::Withdrawn),
@@ -169,7 +170,7 @@ async fn work_off(fixture: &LedgerFixture, list: &InvitationListId, most: u32) -
 }
 
 async fn invited(fixture: &LedgerFixture, list: &InvitationListId) -> Vec<InvitationId> {
-    let lines = fixture.ledger.invitation_lines(list).await.unwrap();
+    let lines = fixture.ledger.invitation_lines(CLIENT, list).await.unwrap();
     let mut invited: Vec<_> = lines
         .into_iter()
         .filter_map(|line| match line.outcome {

@@ -1,6 +1,7 @@
 //! Tenants, sites and invitations.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, InvitedDevice, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::InvitationCode;
@@ -11,9 +12,9 @@ use tegata_storage::{
 
 on_both_engines! {
     async fn tenants_and_sites_are_found_again(fixture: LedgerFixture) {
-        let tenants = fixture.ledger.tenants().await.unwrap();
+        let tenants = fixture.ledger.everything().tenants().await.unwrap();
         assert_eq!(tenants, [Tenant::new(fixture.tenant.clone(), "あおば薬局")]);
-        let sites = fixture.ledger.sites(&fixture.tenant).await.unwrap();
+        let sites = fixture.ledger.everything().sites(&fixture.tenant).await.unwrap();
         assert_eq!(sites, [Site { id: fixture.site.clone(), tenant: fixture.tenant.clone(), name: "本店".into() }]);
     }
 
@@ -111,7 +112,7 @@ on_both_engines! {
             };
             let reserved = fixture.ledger.group(fixture.intent(&device, origin, day(0))).await;
             assert!(guarded(&reserved), "{tenant} {site} {role}");
-            assert_eq!(fixture.ledger.device(&device).await.unwrap(), None);
+            assert_eq!(fixture.ledger.everything().device(&device).await.unwrap(), None);
         }
     }
 
@@ -126,7 +127,7 @@ on_both_engines! {
         for loser in losers {
             assert_eq!(refusal(loser), Refusal::InvitationUsed);
         }
-        assert_eq!(fixture.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "losers leave no device behind");
+        assert_eq!(fixture.ledger.everything().devices(&DeviceFilter::default()).await.unwrap().len(), 1, "losers leave no device behind");
         let invitation = fixture.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
         assert_eq!(invitation.state, InvitationState::Claimed);
         assert_eq!(invitation.admits(Some(&[1; 32]), day(0)), Err(Refusal::InvitationUsed));

@@ -1,6 +1,7 @@
 //! Certificates: recorded before they are signed, and one key for each.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, day, guarded, operator, refusal};
 use tegata_core::CertificateState::{InUse, Issued, Reserved, Revoked};
 use tegata_core::feed::{Change, Denial};
@@ -121,7 +122,7 @@ on_both_engines! {
         }
         let generations: Vec<_> = fixture.certificates(&device).await.iter().map(|c| c.generation).collect();
         assert_eq!(generations, [1, 2, 3, 4, 5]);
-        assert_eq!(fixture.ledger.device(&device).await.unwrap().unwrap().generation, 5);
+        assert_eq!(fixture.ledger.everything().device(&device).await.unwrap().unwrap().generation, 5);
     }
 
     async fn a_key_gets_one_certificate(fixture: LedgerFixture) {

@@ -1,6 +1,7 @@
 //! Many devices in a row by one code: never more than it says, and none after it was ended.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -23,8 +24,8 @@ on_both_engines! {
         for loser in losers {
             assert_eq!(refusal(loser), Refusal::KittingUsedUp);
         }
-        assert_eq!(fixture.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 3);
-        let places = fixture.ledger.kitting_places(&kitting.id).await.unwrap();
+        assert_eq!(fixture.ledger.everything().devices(&DeviceFilter::default()).await.unwrap().len(), 3);
+        let places = fixture.ledger.everything().kitting_places(&kitting.id).await.unwrap();
         let named: Vec<_> = places.iter().map(|place| (place.number, place.label.as_str())).collect();
         assert_eq!(named, [(1, "棚卸-1"), (2, "棚卸-2"), (3, "棚卸-3")]);
         assert!(places.iter().all(|place| place.device.is_some() && !place.in_use));
@@ -40,7 +41,7 @@ on_both_engines! {
             .unwrap();
         assert_eq!(refusal(kitting.claim(fixture, &invitation, &key, "棚卸-1", day(0)).await), Refusal::InvitationWithdrawn);
         assert_eq!(refusal(kitting.enroll(fixture, day(0)).await), Refusal::InvitationWithdrawn);
-        let known = fixture.ledger.kitting(&kitting.id).await.unwrap().unwrap();
+        let known = fixture.ledger.everything().kitting(&kitting.id).await.unwrap().unwrap();
         assert_eq!(known.admits(day(0)), Err(Refusal::InvitationWithdrawn));
         let again = fixture
             .write(day(0), async |transaction| transaction.end_kitting(&kitting.id, &operator()).await)
@@ -70,7 +71,7 @@ on_both_engines! {
         let later = day(0).plus(MINUTE * 11);
         kitting.enroll(fixture, later).await.expect("whoever took it is gone for more than ten minutes");
         assert_eq!(refusal(kitting.claim(fixture, &lost, &abandoned, "棚卸-2", later).await), Refusal::InvitationWithdrawn);
-        assert_eq!(fixture.ledger.kitting(&kitting.id).await.unwrap().unwrap().taken, 1);
+        assert_eq!(fixture.ledger.everything().kitting(&kitting.id).await.unwrap().unwrap().taken, 1);
     }
 
     async fn a_place_with_a_device_is_never_given_back(fixture: LedgerFixture) {
@@ -166,7 +167,7 @@ impl Batch {
     ) -> Result<(DeviceId, InvitationId)> {
         let key = bytes(&fixture.entropy);
         let invitation = self.take(fixture, &key, label, now).await?;
-        let known = fixture.ledger.invitation(&invitation).await?.unwrap();
+        let known = fixture.ledger.everything().invitation(&invitation).await?.unwrap();
         let device = self.claim(fixture, &invitation, &key, &known.label, now).await?;
         Ok((device, invitation))
     }

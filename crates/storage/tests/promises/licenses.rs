@@ -1,6 +1,7 @@
 //! Licences: granted to a tenant or a site, withdrawn one by one, and each change is in the log.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, guarded, operator};
 use tegata_core::{SiteId, TenantId};
 use tegata_storage::{License, Result, Site, Tenant};
@@ -59,7 +60,7 @@ on_both_engines! {
             assert!(fixture.grant(license).await.unwrap());
             assert!(!fixture.grant(license).await.unwrap(), "there is one already");
         }
-        let known = fixture.ledger.licenses().await.unwrap();
+        let known = fixture.ledger.everything().licenses().await.unwrap();
         assert_eq!(known, [(all.clone(), day(1)), (one.clone(), day(1))]);
         for license in [&all, &one] {
             assert!(fixture.withdraw(license).await);
@@ -69,7 +70,7 @@ on_both_engines! {
             fixture.actions_after(before).await,
             ["licence.granted", "licence.granted", "licence.withdrawn", "licence.withdrawn"]
         );
-        assert_eq!(fixture.ledger.licenses().await.unwrap(), []);
+        assert_eq!(fixture.ledger.everything().licenses().await.unwrap(), []);
     }
 
     async fn nobody_gets_a_license_for_another_s_site(fixture: LedgerFixture) {

@@ -1,6 +1,7 @@
 //! How support finds a terminal, and how re-auditing walks the ledger.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day};
 use tegata_core::{DeviceId, Role, TenantId};
 use tegata_storage::{Actor, DeviceAction, DeviceFilter, IssuanceRight, member_of};
@@ -9,7 +10,7 @@ on_both_engines! {
     async fn devices_are_listed_by_site_and_label_and_narrowed(fixture: LedgerFixture) {
         let (tablet, reception) = (named(fixture, "調剤室 iPad").await, named(fixture, "Reception_PC 100% 受付").await);
         let listed = |filter: DeviceFilter| async move {
-            let devices = fixture.ledger.devices(&filter).await.unwrap();
+            let devices = fixture.ledger.everything().devices(&filter).await.unwrap();
             devices.into_iter().map(|listed| listed.device.id).collect::<Vec<_>>()
         };
         let all = listed(DeviceFilter::default()).await;
@@ -27,7 +28,7 @@ on_both_engines! {
         let device = named(fixture, "受付PC").await;
         let numbered = |beginning: &str| {
             let beginning = beginning.to_owned();
-            async move { fixture.ledger.devices_numbered(&beginning).await.unwrap() }
+            async move { fixture.ledger.everything().devices_numbered(&beginning).await.unwrap() }
         };
         assert_eq!(numbered(&device.as_str()[..8]).await[0].id, device);
         named(fixture, "調剤室").await;
@@ -43,15 +44,15 @@ on_both_engines! {
             transaction.act_on_device(&device, action, "100%_sure", &Actor::Anonymous).await.unwrap();
             transaction.commit().await.unwrap();
         }
-        let history = fixture.ledger.history_of(&device, u64::MAX, 2).await.unwrap();
+        let history = fixture.ledger.everything().history_of(&device, u64::MAX, 2).await.unwrap();
         assert!(history[0].entry.contains("device.suspended") && history[1].entry.contains("device.resumed"));
-        let before = fixture.ledger.history_of(&device, history[1].seq, 1).await.unwrap();
-        let last = fixture.ledger.last_entry_of(&device, "device.suspended", "").await.unwrap().unwrap();
+        let before = fixture.ledger.everything().history_of(&device, history[1].seq, 1).await.unwrap();
+        let last = fixture.ledger.everything().last_entry_of(&device, "device.suspended", "").await.unwrap().unwrap();
         assert!(last.seq == history[0].seq && before[0].seq < history[1].seq);
         let noted = &member_of("note", "100%_sure");
-        assert_eq!(fixture.ledger.last_entry_of(&device, "device.resumed", noted).await.unwrap().unwrap(), history[1]);
+        assert_eq!(fixture.ledger.everything().last_entry_of(&device, "device.resumed", noted).await.unwrap().unwrap(), history[1]);
         let other = &member_of("note", "100_sure");
-        assert!(fixture.ledger.last_entry_of(&device, "device.resumed", other).await.unwrap().is_none());
+        assert!(fixture.ledger.everything().last_entry_of(&device, "device.resumed", other).await.unwrap().is_none());
         assert!(fixture.ledger.last_entry("device.suspended", "").await.unwrap().is_none(), "it is about a device");
     }
 

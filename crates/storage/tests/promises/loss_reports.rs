@@ -1,6 +1,7 @@
 //! A device may stop others of its own shop, a few a day, and support undoes it.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -21,13 +22,13 @@ on_both_engines! {
         assert_eq!(fixture.audited().await, before + 1);
         let told = &fixture.ledger.feed_after(event - 1).await.unwrap()[0];
         assert_eq!(told.change, Change::DeviceDenied { device: lost.clone(), reason: Denial::Suspended });
-        let entry = &fixture.ledger.audit_of(&lost, 1).await.unwrap()[0].entry;
+        let entry = &fixture.ledger.everything().audit_of(&lost, 1).await.unwrap()[0].entry;
         assert!(entry.contains(&format!("\"device:{reporter}\"")) && entry.contains("device.suspended"), "{entry}");
-        let said = fixture.ledger.loss_report_on(&lost).await.unwrap().unwrap();
+        let said = fixture.ledger.everything().loss_report_on(&lost).await.unwrap().unwrap();
         assert_eq!((said.reporter.as_str(), said.at), ("受付PC", day(1)));
         fixture.act(&lost, Resume, day(2)).await.unwrap();
-        assert_eq!(fixture.ledger.device(&lost).await.unwrap().unwrap().state, DeviceState::Active);
-        assert_eq!(fixture.ledger.loss_report_on(&lost).await.unwrap(), None, "it is over");
+        assert_eq!(fixture.ledger.everything().device(&lost).await.unwrap().unwrap().state, DeviceState::Active);
+        assert_eq!(fixture.ledger.everything().loss_report_on(&lost).await.unwrap(), None, "it is over");
     }
 
     async fn nobody_reports_more_than_two_a_day_however_many_come_at_once(fixture: LedgerFixture) {
@@ -86,14 +87,14 @@ on_both_engines! {
         fixture.act(&stopped, Suspend, day(1)).await.unwrap();
         assert_eq!(refused(&report(fixture, &reporter, &stopped, day(1)).await), Some(Refusal::DeviceStopped));
         assert_eq!((fixture.audited().await, fixture.ledger.feed_head().await.unwrap()), (before.0 + 1, before.1 + 1));
-        let shown = fixture.ledger.devices_of_site(&fixture.site).await.unwrap();
+        let shown = fixture.ledger.everything().devices_of_site(&fixture.site).await.unwrap();
         let ids: Vec<_> = shown.iter().map(|neighbor| &neighbor.id).collect();
         assert!(ids.len() == 2 && ids.contains(&&reporter) && ids.contains(&&stopped), "{ids:?}");
     }
 
     async fn a_tenant_that_wants_no_reports_gets_none(fixture: LedgerFixture) {
         let [reporter, lost] = enrolled(fixture).await;
-        assert_eq!(fixture.ledger.loss_reports(&fixture.tenant).await.unwrap(), LossReports::On);
+        assert_eq!(fixture.ledger.everything().loss_reports(&fixture.tenant).await.unwrap(), LossReports::On);
         let set = async |wanted| {
             fixture.write(day(1), async |transaction| {
                 transaction.set_loss_reports(&fixture.tenant, wanted, &operator()).await
@@ -108,7 +109,7 @@ on_both_engines! {
 
     async fn on_which_day_a_device_was_last_seen_is_written_once_a_day(fixture: LedgerFixture) {
         let (device, thumbprint) = fixture.enroll(day(0)).await;
-        let seen = async || fixture.ledger.devices_of_site(&fixture.site).await.unwrap().remove(0);
+        let seen = async || fixture.ledger.everything().devices_of_site(&fixture.site).await.unwrap().remove(0);
         assert_eq!((seen().await.seen_at, seen().await.platform), (None, None));
         let status = StatusCache::load(fixture.ledger.clone(), day(1)).await.unwrap();
         let visit = async |at: Timestamp| {

@@ -1,6 +1,7 @@
 //! The state machine of certificates under any interleaving: what must hold after every step.
 
 use crate::engines::{EnginePlace, runtime};
+use crate::fixture::Everything;
 use crate::fixture::{DAY, GRACE, LedgerFixture, day, operator};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -252,7 +253,7 @@ impl MachineLife {
     /// Nothing moves but forward, and nothing comes back from where there is no way back.
     async fn check_ways(&mut self, step: MachineStep) {
         for Enrolled { id, .. } in &self.devices {
-            let state = self.fixture.ledger.device(id).await.unwrap().unwrap().state;
+            let state = self.fixture.ledger.everything().device(id).await.unwrap().unwrap().state;
             let before = self.stood.insert(id.clone(), state).unwrap_or(state);
             assert!(before == state || before.may_become(state), "{before} → {state} after {step:?}");
             for certificate in self.fixture.certificates(id).await {
@@ -279,7 +280,7 @@ impl MachineLife {
     }
 
     async fn check_device(&self, id: &DeviceId, step: MachineStep) {
-        let device = self.fixture.ledger.device(id).await.unwrap().unwrap();
+        let device = self.fixture.ledger.everything().device(id).await.unwrap().unwrap();
         let certificates = self.fixture.certificates(id).await;
         let generations: Vec<_> = certificates.iter().map(|one| one.generation).collect();
         assert_eq!(generations, (1..=device.generation).collect::<Vec<_>>(), "after {step:?}");
@@ -304,7 +305,8 @@ impl MachineLife {
         listed.sort_by_key(|one| one.serial);
         let mut expected = Vec::new();
         for device in &self.devices {
-            let state = self.fixture.ledger.device(&device.id).await.unwrap().unwrap().effective_state();
+            let state =
+                self.fixture.ledger.everything().device(&device.id).await.unwrap().unwrap().effective_state();
             let over = |one: &Certificate| is_over(one.state) || state != DeviceState::Active;
             let certificates = self.fixture.certificates(&device.id).await;
             let current = certificates.into_iter().filter(|one| one.not_after >= self.now && over(one));

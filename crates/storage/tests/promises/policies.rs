@@ -1,6 +1,7 @@
 //! Policies: rules of a tenant and of its sites, and the last place that is left goes to one.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, YEAR, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::InvitationCode;
@@ -68,7 +69,7 @@ impl LedgerFixture {
         devices.extend(all.iter().map(|intent| intent.device.clone()));
         let outcomes = join_all(all.into_iter().map(|intent| self.ledger.group(intent))).await;
         for (outcome, device) in outcomes.into_iter().zip(devices) {
-            let exists = self.ledger.device(&device).await.unwrap().is_some();
+            let exists = self.ledger.everything().device(&device).await.unwrap().is_some();
             assert_eq!(exists, outcome.is_ok(), "no device comes of a refusal");
             if outcome.is_ok() {
                 served += 1;
@@ -99,17 +100,17 @@ on_both_engines! {
         assert!(fixture.set(&here, &places(1)).await.unwrap());
         assert_eq!(fixture.own_rules(&everywhere).await, strict);
         assert_eq!(
-            fixture.ledger.policies().await.unwrap(),
+            fixture.ledger.everything().policies().await.unwrap(),
             [(everywhere.clone(), strict.clone()), (here.clone(), places(1))]
         );
         let invited = fixture.invite("受付PC", day(0)).await;
         let by_code = fixture.ledger.find_invitation(&invited.code).await.unwrap().unwrap();
         let both = EffectivePolicy { tenant: strict, site: places(1) };
         assert_eq!(by_code.policies, both, "whoever is invited is judged by both");
-        assert_eq!(fixture.ledger.invitation(&invited.id).await.unwrap().unwrap().policies, both);
+        assert_eq!(fixture.ledger.everything().invitation(&invited.id).await.unwrap().unwrap().policies, both);
         assert!(fixture.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
         assert!(!fixture.set(&everywhere, &EnrollmentPolicy::default()).await.unwrap());
-        assert_eq!(fixture.ledger.policies().await.unwrap(), [(here, places(1))]);
+        assert_eq!(fixture.ledger.everything().policies().await.unwrap(), [(here, places(1))]);
         let actions = fixture.actions_after(before).await;
         let actions: Vec<_> = actions.iter().filter(|action| action.starts_with("policy")).collect();
         assert_eq!(actions, ["policy.set", "policy.set", "policy.cleared"]);
@@ -179,7 +180,7 @@ on_both_engines! {
         assert_eq!(fixture.served(&fixture.site, 1).await, 0);
         let gate = fixture.newcomer(&fixture.site, Role::Gate).await;
         fixture.ledger.group(gate).await.expect("a gate is nobody's device");
-        let entries = fixture.ledger.audit_of(&device, 10).await.unwrap();
+        let entries = fixture.ledger.everything().audit_of(&device, 10).await.unwrap();
         assert!(entries.iter().any(|entry| entry.entry.contains(&Actor::Device(device.clone()).to_string())));
     }
 }

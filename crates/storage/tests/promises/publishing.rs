@@ -1,6 +1,7 @@
 //! Receipts, published lists and tokens.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day, operator};
 use tegata_core::{CLOCKS_APART, Timestamp};
 use tegata_storage::{FeedPosition, IssuedToken, StoredCrl};
@@ -60,7 +61,7 @@ on_both_engines! {
             at: day(1),
         };
         fixture.ledger.record_token(token).await.unwrap();
-        let entry = fixture.ledger.audit_of(&device, 1).await.unwrap().remove(0);
+        let entry = fixture.ledger.everything().audit_of(&device, 1).await.unwrap().remove(0);
         assert!(entry.entry.contains("a-token"));
         assert_eq!(entry.at, day(1));
     }

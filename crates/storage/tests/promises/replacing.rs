@@ -1,6 +1,7 @@
 //! An invitation whose device was never used goes to another key, and to nobody once it was.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, InvitedDevice, LedgerFixture, day, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::{CertificateState as State, DeviceId, Refusal, RevocationReason, Thumbprint, Timestamp};
@@ -28,19 +29,19 @@ impl LedgerFixture {
 on_both_engines! {
     async fn a_lost_first_key_is_replaced_and_its_certificate_denied_at_once(fixture: LedgerFixture) {
         let (invited, device, lost) = fixture.enrolled().await;
-        assert!(fixture.ledger.is_replaceable(&invited.id).await.unwrap());
+        assert!(fixture.ledger.everything().is_replaceable(&invited.id).await.unwrap());
         let before = fixture.audited().await;
         let found = fixture.replace(&invited, &device, day(0)).await.unwrap();
         assert_eq!(fixture.states(&device).await, [State::Revoked, State::Issued], "generations are never used twice");
         assert!(fixture.folded().await.denial(&device, &lost).is_some(), "gates hear of it");
-        assert_eq!(fixture.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "no second device");
+        assert_eq!(fixture.ledger.everything().devices(&DeviceFilter::default()).await.unwrap().len(), 1, "no second device");
         let actions = fixture.actions_after(before).await;
         assert_eq!(actions, ["certificate.superseded", "certificate.reserved", "certificate.issued"]);
         // Once more, and then it is used.
         let last = fixture.replace(&invited, &device, day(0)).await.unwrap();
         assert!(fixture.folded().await.denial(&device, &found).is_some());
         fixture.present(&last, day(0)).await;
-        assert!(!fixture.ledger.is_replaceable(&invited.id).await.unwrap());
+        assert!(!fixture.ledger.everything().is_replaceable(&invited.id).await.unwrap());
         assert_eq!(refusal(fixture.replace(&invited, &device, day(0)).await), Refusal::InvitationUsed);
         assert_eq!(fixture.states(&device).await.last(), Some(&State::InUse), "who is at work stays so");
         fixture.audited().await;
@@ -72,13 +73,13 @@ on_both_engines! {
 
         let (stopped, device, _) = fixture.enrolled().await;
         fixture.act(&device, DeviceAction::Suspend, day(0)).await.unwrap();
-        assert!(!fixture.ledger.is_replaceable(&stopped.id).await.unwrap());
+        assert!(!fixture.ledger.everything().is_replaceable(&stopped.id).await.unwrap());
         assert_eq!(refusal(fixture.replace(&stopped, &device, day(0)).await), Refusal::InvitationUsed);
 
         let (invited, _, _) = fixture.enrolled().await;
         let (_, other, _) = fixture.enrolled().await;
         assert!(fixture.replace(&invited, &other, day(0)).await.is_err(), "another device is not the invitation's");
         let open = fixture.invite("受付PC", day(0)).await;
-        assert!(!fixture.ledger.is_replaceable(&open.id).await.unwrap(), "nothing is there to be replaced");
+        assert!(!fixture.ledger.everything().is_replaceable(&open.id).await.unwrap(), "nothing is there to be replaced");
     }
 }

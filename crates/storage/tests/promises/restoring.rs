@@ -2,6 +2,7 @@
 //! heard of it.
 
 use crate::engines::{EnginePlace, run};
+use crate::fixture::Everything;
 use crate::fixture::{DAY, LedgerFixture, day, operator};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl KeptAnswer {
     }
 
     async fn state(&self, device: &DeviceId) -> Option<DeviceState> {
-        self.fixture.ledger.device(device).await.unwrap().map(|device| device.state)
+        self.fixture.ledger.everything().device(device).await.unwrap().map(|device| device.state)
     }
 
     async fn serial(&self, device: &DeviceId) -> Serial {
@@ -242,7 +243,7 @@ on_both_engines! {
 
         kept.restore(day(2)).await.unwrap();
         assert_eq!(kept.fixture.folded().await, before);
-        assert_eq!(kept.fixture.ledger.tenants().await.unwrap()[0].state, TenantState::Suspended);
+        assert_eq!(kept.fixture.ledger.everything().tenants().await.unwrap()[0].state, TenantState::Suspended);
         is_refused_by_the_memory(&kept, &[&known, &resting], &[]).await;
         for serial in [&kept.serial(&known.0).await, &kept.serial(&resting.0).await, &lost_serial] {
             assert_eq!(kept.listed(serial, day(2)).await, Some(None), "on hold");
@@ -256,7 +257,7 @@ on_both_engines! {
         kept.fixture.place.backup().await;
         kept.fixture.act_on_tenant(TenantAction::Resume, day(3)).await.unwrap();
         kept.restore(day(4)).await.unwrap();
-        assert_eq!(kept.fixture.ledger.tenants().await.unwrap()[0].state, TenantState::Active, "stopped and let in again");
+        assert_eq!(kept.fixture.ledger.everything().tenants().await.unwrap()[0].state, TenantState::Active, "stopped and let in again");
         is_refused_by_the_memory(&kept, &[], &[&known, &resting]).await;
     }
 

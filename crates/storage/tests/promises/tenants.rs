@@ -1,6 +1,7 @@
 //! The switch that stops a tenant with all its devices, and signing out.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, guarded, operator, refusal};
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::feed::{Change, Denial, TokenHolder};
@@ -24,7 +25,7 @@ on_both_engines! {
             assert_eq!(fixture.ledger.feed_head().await.unwrap(), seq);
             let event = fixture.ledger.feed_after(seq - 1).await.unwrap().remove(0);
             assert_eq!((event.at, event.change), (day(1), change));
-            assert_eq!(fixture.ledger.tenants().await.unwrap()[0].state, state);
+            assert_eq!(fixture.ledger.everything().tenants().await.unwrap()[0].state, state);
         }
     }
 
@@ -46,7 +47,7 @@ on_both_engines! {
         act(fixture, Suspend).await.unwrap();
         assert_eq!(revision + 1, self::revision(fixture).await, "the list is to be made anew");
         stands(fixture, &[(&ours, Standing::Suspended), (&lost, Standing::Revoked), (&suspended, Standing::Suspended)]).await;
-        assert_eq!(fixture.ledger.device(&ours.0).await.unwrap().unwrap().effective_state(), DeviceState::Suspended);
+        assert_eq!(fixture.ledger.everything().device(&ours.0).await.unwrap().unwrap().effective_state(), DeviceState::Suspended);
         fixture.act(&suspended.0, DeviceAction::Resume, day(2)).await.unwrap();
         stands(fixture, &[(&suspended, Standing::Suspended)]).await;
         act(fixture, Resume).await.unwrap();
@@ -106,7 +107,7 @@ on_both_engines! {
             assert_eq!(refusal(refused), Refusal::TenantSuspended);
         }
         assert_eq!(refusal(fixture.renew(&device, first, day(1)).await), Refusal::TenantSuspended);
-        assert_eq!(fixture.ledger.devices(&DeviceFilter::default()).await.unwrap().len(), 1, "nothing of the attempts is left");
+        assert_eq!(fixture.ledger.everything().devices(&DeviceFilter::default()).await.unwrap().len(), 1, "nothing of the attempts is left");
         act(fixture, Resume).await.unwrap();
         for (device, origin) in origins {
             fixture.issue(fixture.intent(&device, origin, day(1))).await.expect("the same invitation");

@@ -1,6 +1,7 @@
 //! Many certificates in one commit: whoever is refused alone is refused among others, and harms nobody.
 
 use crate::engines::on_both_engines;
+use crate::fixture::Everything;
 use crate::fixture::{DAY, InvitedDevice, LedgerFixture, day, guarded, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -64,10 +65,10 @@ on_both_engines! {
             assert!(fixture.audited().await >= before + 7, "each has its entry, and the chain is whole");
             for device in &good[..6] {
                 assert_eq!(fixture.states(device).await, [Reserved]);
-                assert_eq!(fixture.ledger.device(device).await.unwrap().unwrap().generation, 1);
+                assert_eq!(fixture.ledger.everything().device(device).await.unwrap().unwrap().generation, 1);
             }
             if device != enrolled && device != suspended {
-                assert_eq!(fixture.ledger.device(&device).await.unwrap(), None, "no device comes of a refusal");
+                assert_eq!(fixture.ledger.everything().device(&device).await.unwrap(), None, "no device comes of a refusal");
             }
         }
     }
@@ -90,7 +91,7 @@ on_both_engines! {
         let outcomes = together(fixture, group).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 4);
         for (device, outcome) in devices.iter().zip(&outcomes) {
-            let exists = fixture.ledger.device(device).await.unwrap().is_some();
+            let exists = fixture.ledger.everything().device(device).await.unwrap().is_some();
             assert_eq!(exists, outcome.is_ok());
             assert!(outcome.is_ok() || is_refused(outcome, Refusal::InvitationUsed));
         }

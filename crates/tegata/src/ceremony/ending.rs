@@ -1,6 +1,7 @@
 //! `rest-issuing`, `retire-issuing`, `revoke-issuing`: the ends of an issuing CA.
 
 use super::run::CeremonyRun;
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde::Deserialize;
@@ -160,7 +161,7 @@ async fn must_have_successor(
     if others().any(|other| other.tenant.as_ref() == Some(tenant)) {
         return Ok(());
     }
-    let tenants = ledger.tenants().await.doing(READ)?;
+    let tenants = rows(ledger, None).tenants().await.doing(READ)?;
     let is_silo = tenants.iter().any(|known| known.id == *tenant && known.issuing == TenantIssuers::Silo);
     if is_shared && !is_silo { Ok(()) } else { Err(nobody("its tenant")) }
 }

@@ -1,14 +1,14 @@
 //! `tegata approvals`: devices that wait where the policy asks for an approval.
 
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
-use tegata_storage::{Approval, Ledger, LedgerError};
+use tegata_storage::{Approval, LedgerError, ScopedLedger};
 
 /// Without a subcommand it lists.
 #[derive(clap::Args)]
@@ -90,8 +90,9 @@ async fn list(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let ledger = place.ledger(system).await?;
-    let mut waiting = ledger.waiting(system.now()).await.doing(READ)?;
     let directory = TenantDirectory::read(&ledger).await?;
+    let rows = options.scope.rows(&directory, &ledger)?;
+    let mut waiting = rows.waiting(system.now()).await.doing(READ)?;
     if let Some(scope) = options.scope.find_in(&directory)? {
         waiting.retain(|approval| scope.holds(&approval.tenant, &approval.site));
     }
@@ -114,8 +115,9 @@ pub async fn approve(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let ledger = place.ledger(system).await?;
-    let approval = find(&ledger, &options.approval, system.now()).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let rows = rows(&ledger, None);
+    let approval = find(&rows, &options.approval, system.now()).await?;
+    let mut transaction = rows.begin(system.now()).await.doing(WRITE)?;
     transaction.approve(&approval.id, &SystemContext::operator()).await.map_err(failure)?;
     transaction.commit().await.committed(WRITE)?;
     ledger.close().await;
@@ -129,8 +131,9 @@ pub async fn decline(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let ledger = place.ledger(system).await?;
-    let approval = find(&ledger, &options.approval, system.now()).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let rows = rows(&ledger, None);
+    let approval = find(&rows, &options.approval, system.now()).await?;
+    let mut transaction = rows.begin(system.now()).await.doing(WRITE)?;
     transaction.decline(&approval.id, &options.reason, &SystemContext::operator()).await.map_err(failure)?;
     if options.withdraw {
         transaction
@@ -145,14 +148,14 @@ pub async fn decline(
 }
 
 /// Identifiers are random: a few characters name one of those that wait.
-async fn find(ledger: &Ledger, wanted: &str, now: Timestamp) -> Result<Approval, Failure> {
+async fn find(rows: &ScopedLedger, wanted: &str, now: Timestamp) -> Result<Approval, Failure> {
     let wanted: String = wanted.to_lowercase().chars().filter(|letter| *letter != '-').collect();
     if wanted.len() < ENOUGH {
         return Err(Failure::misuse(
             "name it by its identifier or the number that its page shows: tegata approvals",
         ));
     }
-    let waiting = ledger.waiting(now).await.doing(READ)?;
+    let waiting = rows.waiting(now).await.doing(READ)?;
     let mut found = waiting.into_iter().filter(|approval| approval.id.as_str().starts_with(&wanted));
     match (found.next(), found.next()) {
         (Some(approval), None) => Ok(approval),

@@ -5,6 +5,7 @@ use crate::cli::history::HistoryEvent;
 use crate::cli::output::OutputFormat;
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
 use crate::cli::reason::{self, RevocationReasonArg};
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::pem;
@@ -123,7 +124,7 @@ async fn revoke(
         if lineage == Lineage::Whole { ", with all that was renewed from it," } else { "" }
     ))?;
     let stopping = ReceiptWait::begin(ledger, proof, system).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let mut transaction = rows(ledger, None).begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&proof.note, SystemContext::operator());
     let revoked = match reason::of(options.reason) {
         (_, Some(cause)) => {
@@ -151,7 +152,7 @@ const READ: &str = "cannot read the ledger";
 async fn already_ended(ledger: &Ledger, certificate: &Certificate, why: &str) -> Result<Failure, Failure> {
     let Certificate { device, generation, .. } = certificate;
     let member = format!("\"generation\":{generation},");
-    let last = ledger.last_entry_of(device, "certificate.revoked", &member).await.doing(READ)?;
+    let last = rows(ledger, None).last_entry_of(device, "certificate.revoked", &member).await.doing(READ)?;
     let event = last.as_ref().and_then(HistoryEvent::parse);
     let by = event.map_or_else(String::new, |event| format!(", {}", event.by_whom_and_when()));
     Ok(Failure::wrong(format!("generation {generation} of device {device}: {why}{by}")))
@@ -171,7 +172,7 @@ async fn one(ledger: &Ledger, which: &str) -> Result<(Certificate, Thumbprint), 
 }
 
 async fn find(ledger: &Ledger, which: &str) -> Result<Vec<Certificate>, Failure> {
-    let found = ledger.find_certificates(&name(which)?).await.doing(READ)?;
+    let found = rows(ledger, None).find_certificates(&name(which)?).await.doing(READ)?;
     if found.is_empty() { Err(Failure::wrong("the ledger has no such certificate")) } else { Ok(found) }
 }
 

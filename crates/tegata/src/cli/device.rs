@@ -9,13 +9,14 @@ use super::output::OutputFormat;
 use super::proof::ReceiptOptions;
 use super::reason::RevocationReasonArg;
 use super::sign_out::{self, SignOut};
+use crate::cli::scope::rows;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
 use serde_json::json;
 use tegata_core::DeviceId;
 use tegata_core::feed::TokenHolder;
-use tegata_storage::{Device, DeviceAction, Ledger};
+use tegata_storage::{Device, DeviceAction, Ledger, ScopedLedger};
 
 #[derive(clap::Subcommand)]
 pub enum DeviceCommand {
@@ -83,9 +84,9 @@ pub async fn run(
     let ledger = place.ledger(system).await?;
     let result = match command {
         DeviceCommand::List(options) => list::list(place, &ledger, options, system).await,
-        DeviceCommand::Show(options) => show::show(&ledger, options, system.now()).await,
+        DeviceCommand::Show(options) => show::show(&rows(&ledger, None), options, system.now()).await,
         DeviceCommand::History { device, lines, output } => {
-            show::history(&ledger, device, *lines, output.json).await
+            show::history(&rows(&ledger, None), device, *lines, output.json).await
         }
         DeviceCommand::Suspend(stop) => stop::act(&ledger, stop, DeviceAction::Suspend, system).await,
         DeviceCommand::Resume(stop) => stop::act(&ledger, stop, DeviceAction::Resume, system).await,
@@ -99,11 +100,11 @@ pub async fn run(
 }
 
 /// The one device that is meant: by its identifier, or by the beginning of it that people read on its page.
-async fn find(ledger: &Ledger, named: &str) -> Result<Device, Failure> {
+async fn find(rows: &ScopedLedger, named: &str) -> Result<Device, Failure> {
     let unknown =
         || Failure::wrong(format!("there is no device {named}: tegata device list finds it by its names"));
     if let Ok(id) = named.parse::<DeviceId>() {
-        return ledger.device(&id).await.doing(READ)?.ok_or_else(unknown);
+        return rows.device(&id).await.doing(READ)?.ok_or_else(unknown);
     }
     let number: String =
         named.chars().filter(|letter| *letter != '-').collect::<String>().to_ascii_lowercase();
@@ -112,7 +113,7 @@ async fn find(ledger: &Ledger, named: &str) -> Result<Device, Failure> {
             "{named:?} is no device number: it has {LEAST_NUMBER} characters. tegata device list finds a device by its names"
         )));
     }
-    let mut found = ledger.devices_numbered(&number).await.doing(READ)?.into_iter();
+    let mut found = rows.devices_numbered(&number).await.doing(READ)?.into_iter();
     match (found.next(), found.next()) {
         (Some(device), None) => Ok(device),
         (Some(_), Some(_)) => {
@@ -133,7 +134,7 @@ async fn sign_out_all(
     options: &SignOut,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let device = find(ledger, named).await?.id;
+    let device = find(&rows(ledger, None), named).await?.id;
     let said = (json!({"device": device}), device.as_str());
     sign_out::run(ledger, &TokenHolder::Device(device.clone()), said, options, system).await
 }

@@ -1,7 +1,7 @@
 //! `tegata tenant contact …` and `tegata tenant product …`: what the pages of a tenant or a site say to staff.
 
 use crate::cli::output::OutputFormat;
-use crate::cli::scope::{TenantDirectory, TenantSite};
+use crate::cli::scope::{TenantDirectory, TenantSite, rows};
 use crate::failure::{Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde_json::json;
@@ -92,10 +92,11 @@ async fn set(
         None => TenantSite { tenant: directory.tenant(Some(&audience.tenant))?, site: None },
     };
     let place = PolicyPlace { tenant: tenant.id.clone(), site: site.map(|site| site.id.clone()) };
-    let mut guidance = ledger.guidance_at(&place).await.doing("cannot read the ledger")?;
+    let rows = rows(ledger, Some(&tenant.id));
+    let mut guidance = rows.guidance_at(&place).await.doing("cannot read the ledger")?;
     if is_given || audience.clear {
         change(&mut guidance);
-        let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+        let mut transaction = rows.begin(system.now()).await.doing(WRITE)?;
         transaction.set_guidance(&place, &guidance, &SystemContext::operator()).await.doing(WRITE)?;
         transaction.commit().await.doing(WRITE)?;
     }

@@ -10,7 +10,7 @@ pub use kitting::KittingOptions;
 pub use managing::InvitationCommand;
 pub use options::InviteOptions;
 
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
@@ -23,7 +23,7 @@ use tegata_core::id::InvitationCode;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
 use tegata_enroll::{AccountBinding, BindingSecret};
 use tegata_installation::running_addresses;
-use tegata_storage::{Ledger, LedgerError, NewInvitation, Site, Transaction};
+use tegata_storage::{Ledger, LedgerError, NewInvitation, ScopedTransaction, Site};
 use tegata_web::ServerContext;
 
 /// How long an invitation waits, in days, by default.
@@ -157,7 +157,8 @@ async fn one(
     let invited =
         invite(ledger, &InvitationHolder { site: &site, role, label: label.as_str() }, terms, system).await?;
     if let Some(file) = &options.sheet {
-        sheet::write(ledger, terms.contact, file, std::slice::from_ref(&invited)).await?;
+        sheet::write(&rows(ledger, Some(&site.tenant)), terms.contact, file, std::slice::from_ref(&invited))
+            .await?;
     }
     if options.output.json {
         outln!("{}", serde_json::to_string(&invited).doing("cannot write JSON")?);
@@ -193,7 +194,7 @@ async fn invite(
 
 /// Writes one invitation within a transaction.
 async fn write(
-    transaction: &mut Transaction,
+    transaction: &mut ScopedTransaction,
     holder: &InvitationHolder<'_>,
     terms: &InvitationTerms<'_>,
     system: &SystemContext,

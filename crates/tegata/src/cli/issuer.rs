@@ -2,6 +2,7 @@
 
 use crate::ceremony::candidate;
 use crate::cli::output::{OutputFormat, nothing_found};
+use crate::cli::scope::rows;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::pem;
@@ -43,7 +44,7 @@ pub async fn run(
 const READ: &str = "cannot read the ledger";
 
 async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    let tenants = ledger.tenants().await.doing(READ)?;
+    let tenants = rows(ledger, None).tenants().await.doing(READ)?;
     let mut described = Vec::new();
     for issuer in ledger.issuers().await.doing(READ)? {
         described.push(describe(ledger, &issuer, &tenants, now).await?);
@@ -60,7 +61,7 @@ async fn list(ledger: &Ledger, as_json: bool, now: Timestamp) -> Result<(), Fail
 }
 
 async fn show(ledger: &Ledger, id: &IssuerId, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    let tenants = ledger.tenants().await.doing(READ)?;
+    let tenants = rows(ledger, None).tenants().await.doing(READ)?;
     let issuers = ledger.issuers().await.doing(READ)?;
     let issuer = issuers.iter().find(|issuer| issuer.id == *id);
     let issuer = issuer.ok_or_else(|| Failure::misuse(format!("the ledger has no CA {id}")))?;

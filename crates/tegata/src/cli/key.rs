@@ -3,6 +3,7 @@
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::pem;
@@ -57,7 +58,7 @@ async fn block(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let key = NamedKey::read(key)?;
-    let known = ledger.find_certificates(&key.id()).await.doing(READ)?.len();
+    let known = rows(ledger, None).find_certificates(&key.id()).await.doing(READ)?.len();
     consent.obtain(format!(
         "the {known} certificates with the key {} end for ever, with what was renewed from them, and the key is refused \
          from now on",

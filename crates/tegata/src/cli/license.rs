@@ -1,7 +1,7 @@
 //! `tegata license …`: which tenants and stores may ask tokens for a product.
 
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
@@ -69,7 +69,7 @@ async fn grant(
     })?;
     let directory = TenantDirectory::read(ledger).await?;
     let meant = LicenseScope::find(&directory, options)?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&meant.license.tenant)).begin(system.now()).await.doing(WRITE)?;
     let changed = transaction.grant_license(&meant.license, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if !known.licensed {
@@ -82,7 +82,7 @@ async fn grant(
 async fn withdraw(ledger: &Ledger, options: &LicenseOptions, system: &SystemContext) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let meant = LicenseScope::find(&directory, options)?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&meant.license.tenant)).begin(system.now()).await.doing(WRITE)?;
     let changed =
         transaction.withdraw_license(&meant.license, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
@@ -96,7 +96,8 @@ async fn withdraw(ledger: &Ledger, options: &LicenseOptions, system: &SystemCont
 async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let scope = scope.find_in(&directory)?;
-    let licenses = ledger.licenses().await.doing(READ)?;
+    let rows = rows(ledger, scope.map(|place| &place.tenant.id));
+    let licenses = rows.licenses().await.doing(READ)?;
     let mut described = Vec::new();
     for tenant in directory.tenants_in(scope) {
         for (license, at) in licenses.iter().filter(|(license, _)| counts(license, tenant, scope)) {

@@ -1,7 +1,7 @@
 //! `tegata policy …`: who may enroll a first device, with what, from where and when.
 
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
@@ -115,7 +115,8 @@ pub async fn run(
 async fn show(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let scope = scope.find_in(&directory)?;
-    let policies = ledger.policies().await.doing(READ)?;
+    let rows = rows(ledger, scope.map(|place| &place.tenant.id));
+    let policies = rows.policies().await.doing(READ)?;
     let mut described = Vec::new();
     for tenant in directory.tenants_in(scope) {
         for (of, policy) in policies.iter().filter(|(of, _)| of.tenant == tenant.id && counts(of, scope)) {
@@ -151,7 +152,7 @@ async fn change(
     let directory = TenantDirectory::read(ledger).await?;
     let meant = target.find_in(&directory)?;
     let place = PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) };
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&place.tenant)).begin(system.now()).await.doing(WRITE)?;
     let mut policy = transaction.policy(&place).await.doing(WRITE)?;
     change(&mut policy);
     let changed = transaction.set_policy(&place, &policy, &SystemContext::operator()).await.doing(WRITE)?;

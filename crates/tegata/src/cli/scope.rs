@@ -1,8 +1,16 @@
 //! `--tenant` and `--site`: what a command is about.
 
 use crate::failure::Failure;
+use tegata_core::TenantId;
+use tegata_installation::SystemContext;
+use tegata_storage::{Ledger, ScopedLedger};
 
 pub use tegata_installation::{TenantDirectory, TenantSite};
+
+/// The ledger as whoever sits at this machine sees it: all of it, or the one tenant that they named.
+pub fn rows(ledger: &Ledger, tenant: Option<&TenantId>) -> ScopedLedger {
+    ledger.within(SystemContext::principal(tenant).scope())
+}
 
 /// Restricts what a command lists to one tenant or site.
 #[derive(Clone, Default, clap::Args)]
@@ -27,6 +35,11 @@ pub struct ScopeTarget {
 }
 
 impl ScopeArgs {
+    /// What a list shows: the rows of the tenant that it is restricted to, or everybody's.
+    pub fn rows(&self, directory: &TenantDirectory, ledger: &Ledger) -> Result<ScopedLedger, Failure> {
+        Ok(rows(ledger, self.find_in(directory)?.map(|place| &place.tenant.id)))
+    }
+
     /// What a list is restricted to; nothing where it is of everything.
     pub fn find_in<'a>(&self, directory: &'a TenantDirectory) -> Result<Option<TenantSite<'a>>, Failure> {
         if self.tenant.is_none() && self.site.is_none() {

@@ -1,6 +1,7 @@
 //! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
 
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ pub async fn run(
         )));
     }
     let stopping = ReceiptWait::begin(ledger, proof, system).await?;
-    let mut transaction = ledger.begin(now).await.doing("cannot read the ledger")?;
+    let mut transaction = rows(ledger, None).begin(now).await.doing("cannot read the ledger")?;
     let event =
         match transaction.deny_tokens(of, options.before, &proof.note, &SystemContext::operator()).await {
             Ok(event) => event,

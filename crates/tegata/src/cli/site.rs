@@ -3,6 +3,7 @@
 use super::output::{OutputFormat, nothing_found};
 use super::scope::{ScopeArgs, TenantDirectory, TenantSite};
 use super::tenant::{READ, WRITE, place_name};
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
@@ -59,13 +60,14 @@ async fn add_site(
     let name = place_name(name)?;
     let directory = TenantDirectory::read(ledger).await?;
     let tenant = directory.tenant(tenant)?;
-    let known = ledger.sites(&tenant.id).await.doing(READ)?;
+    let rows = rows(ledger, Some(&tenant.id));
+    let known = rows.sites(&tenant.id).await.doing(READ)?;
     if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
         return Err(Failure::misuse(format!("{} has a site {:?} already", tenant.name, known.name)));
     }
     let site =
         Site { id: SiteId::random(system.entropy.as_ref()), tenant: tenant.id.clone(), name: name.into() };
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows.begin(system.now()).await.doing(WRITE)?;
     transaction.add_site(&site, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {

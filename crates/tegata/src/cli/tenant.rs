@@ -4,7 +4,7 @@ use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use crate::cli::sign_out::{self, SignOut};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
@@ -119,7 +119,7 @@ async fn add(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let name = place_name(name)?;
-    let known = ledger.tenants().await.doing(READ)?;
+    let known = rows(ledger, None).tenants().await.doing(READ)?;
     if let Some(known) = known.iter().find(|known| is_same(&known.name, name.as_str())) {
         return Err(Failure::misuse(format!("there is a tenant {:?} already", known.name)));
     }
@@ -159,7 +159,7 @@ async fn act(
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(&stop.tenant)?;
     let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let mut transaction = rows(ledger, Some(&tenant.id)).begin(system.now()).await.doing(READ)?;
     let note = &stop.proof.note;
     let event = match transaction.act_on_tenant(&tenant.id, action, note, &SystemContext::operator()).await {
         Ok(event) => event,
@@ -201,8 +201,9 @@ async fn set_loss_reports(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
-    if ledger.loss_reports(&tenant.id).await.doing(READ)? != reports {
-        let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let rows = rows(ledger, Some(&tenant.id));
+    if rows.loss_reports(&tenant.id).await.doing(READ)? != reports {
+        let mut transaction = rows.begin(system.now()).await.doing(READ)?;
         let changed = transaction.set_loss_reports(&tenant.id, reports, &SystemContext::operator()).await;
         changed.doing("nothing was changed")?;
         transaction.commit().await.committed("the change is not durable; nothing was changed")?;

@@ -10,7 +10,7 @@ use tegata_core::{Refusal, SiteId};
 use tegata_enroll::{
     BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
 };
-use tegata_storage::Ledger;
+use tegata_storage::{Ledger, Principal};
 use tegata_web::{ClientRegistry, PeerCertificate, ServerContext};
 
 /// Whether the places that clients may invite to are there.
@@ -77,11 +77,11 @@ fn realm(place: &InvitesConfig) -> InvitationRights {
 /// A tenant or site that does not exist is a mistake in the configuration.
 async fn check(ledger: &Ledger, client: &str, place: &InvitesConfig) -> Result<(), Failure> {
     let what = "cannot read the sites";
-    let tenants = ledger.tenants().await.doing(what)?;
+    let tenants = ledger.within(Principal::system("startup").scope()).tenants().await.doing(what)?;
     if !tenants.iter().any(|tenant| tenant.id == place.tenant && !tenant.is_system()) {
         return Err(Failure::misuse(format!("client {client}: invites names a tenant that is not there")));
     }
-    let sites = ledger.sites(&place.tenant).await.doing(what)?;
+    let sites = ledger.within(Principal::system("startup").scope()).sites(&place.tenant).await.doing(what)?;
     let known = |named: &SiteId| sites.iter().any(|site| site.id == *named);
     match &place.sites {
         Some(named) if !named.iter().all(known) => Err(Failure::misuse(format!(

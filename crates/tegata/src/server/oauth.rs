@@ -22,6 +22,7 @@ use tegata_oauth::{
     TokenRules,
 };
 use tegata_signals::Signals;
+use tegata_storage::Principal;
 use tegata_storage::Tenant;
 use tegata_web::ClientRegistry;
 
@@ -32,7 +33,14 @@ pub async fn open(
     clients: Arc<ClientRegistry>,
 ) -> Result<Arc<AuthorizationServer>, Failure> {
     let config = &server.config;
-    let known = KnownTenants(server.ledger.tenants().await.doing("cannot read the tenants")?);
+    let known = KnownTenants(
+        server
+            .ledger
+            .within(Principal::system("startup").scope())
+            .tenants()
+            .await
+            .doing("cannot read the tenants")?,
+    );
     let people = config.identity_providers.iter().map(|provider| identity_provider(server, &known, provider));
     let people = people.collect::<Result<Vec<_>, _>>()?;
     check_shared(&people)?;

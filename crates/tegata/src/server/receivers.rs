@@ -15,10 +15,16 @@ use tegata_core::security_event::quotable;
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
+use tegata_storage::Principal;
 
 /// The receivers that are configured.
 pub async fn open(server: &Server) -> Result<Vec<EventReceiver>, Failure> {
-    let tenants = server.ledger.tenants().await.doing("cannot read the tenants")?;
+    let tenants = server
+        .ledger
+        .within(Principal::system("startup").scope())
+        .tenants()
+        .await
+        .doing("cannot read the tenants")?;
     let receiver = |configured: &ReceiverConfig| {
         let tenant = configured.tenant.as_ref().map(|named| {
             let position = position_of(&tenants, named, |tenant| (tenant.id.as_str(), &tenant.name));

@@ -249,7 +249,12 @@ impl RegistryShop {
     }
 
     async fn stop(&self, stop: RegistryStop, device: &DeviceId) {
-        let certificates = self.ledger.certificates_of(device).await.unwrap();
+        let certificates = self
+            .ledger
+            .within(tegata_storage::Principal::system("test").scope())
+            .certificates_of(device)
+            .await
+            .unwrap();
         let thumbprint = certificates[0].thumbprint().unwrap();
         let reason = RevocationReason::KeyCompromise;
         self.write(async |writing| match stop {

@@ -5,7 +5,7 @@
 
 use super::READ;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::printing;
@@ -61,9 +61,10 @@ pub async fn list(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let filter = options.filter(ledger, system).await?;
+    let rows = rows(ledger, filter.tenant.as_ref());
     let mut wanted = options.wanted(place, ledger, system).await?;
     let mut lines = DeviceLines::new(options.output.json);
-    let reading = ledger.each_device(&filter, |listed| {
+    let reading = rows.each_device(&filter, |listed| {
         if wanted.is_meant(&listed) {
             lines.push(&listed, wanted.due_word(&listed));
         }

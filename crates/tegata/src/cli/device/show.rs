@@ -6,7 +6,7 @@ use crate::cli::history::{HistoryEvent, HistoryFolding};
 use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
-use tegata_storage::{AuditEntry, Certificate, Device, Ledger};
+use tegata_storage::{AuditEntry, Certificate, Device, ScopedLedger};
 
 /// Entries read at a time.
 const PAGE: u32 = 500;
@@ -17,13 +17,13 @@ const ENTRIES: u32 = 50;
 /// Lines of its history that `show` ends with.
 const LINES: usize = 12;
 
-pub async fn show(ledger: &Ledger, options: &ShowOptions, now: Timestamp) -> Result<(), Failure> {
-    let device = find(ledger, &options.device).await?;
+pub async fn show(rows: &ScopedLedger, options: &ShowOptions, now: Timestamp) -> Result<(), Failure> {
+    let device = find(rows, &options.device).await?;
     let id = &device.id;
-    let certificates = ledger.certificates_of(id).await.doing(READ)?;
-    let signed_out = ledger.tokens_before(&device.tenant, id).await.doing(READ)?;
+    let certificates = rows.certificates_of(id).await.doing(READ)?;
+    let signed_out = rows.tokens_before(id).await.doing(READ)?;
     if options.output.json {
-        let history = ledger.history_of(id, u64::MAX, ENTRIES).await.doing(READ)?;
+        let history = rows.history_of(id, u64::MAX, ENTRIES).await.doing(READ)?;
         let mut shown = describe(&device);
         shown["tokens_denied_before"] = json!(signed_out);
         shown["certificates"] = certificates.iter().map(|known| certificate(&device, known, now)).collect();
@@ -43,27 +43,27 @@ pub async fn show(ledger: &Ledger, options: &ShowOptions, now: Timestamp) -> Res
         let (state, not_after) = (known.state, known.not_after);
         outln!("  generation {}  {state:9}  serial {}  until {not_after}", known.generation, known.serial);
     }
-    print_history(ledger, id, LINES).await
+    print_history(rows, id, LINES).await
 }
 
-pub async fn history(ledger: &Ledger, named: &str, lines: usize, as_json: bool) -> Result<(), Failure> {
-    let device = find(ledger, named).await?;
+pub async fn history(rows: &ScopedLedger, named: &str, lines: usize, as_json: bool) -> Result<(), Failure> {
+    let device = find(rows, named).await?;
     if as_json {
         let limit = u32::try_from(lines).unwrap_or(u32::MAX);
-        let entries = ledger.history_of(&device.id, u64::MAX, limit).await.doing(READ)?;
+        let entries = rows.history_of(&device.id, u64::MAX, limit).await.doing(READ)?;
         outln!("{}", as_written(&entries));
         return Ok(());
     }
     let Device { id, tenant_name, site_name, label, .. } = &device;
     outln!("{id}  {tenant_name} {site_name} {label}");
-    print_history(ledger, id, lines).await
+    print_history(rows, id, lines).await
 }
 
 /// Newest first, and no more than `most` lines, however many entries they stand for.
-async fn print_history(ledger: &Ledger, device: &DeviceId, most: usize) -> Result<(), Failure> {
+async fn print_history(rows: &ScopedLedger, device: &DeviceId, most: usize) -> Result<(), Failure> {
     let (mut folding, mut before) = (HistoryFolding::default(), u64::MAX);
     while folding.len() <= most {
-        let entries = ledger.history_of(device, before, PAGE).await.doing(READ)?;
+        let entries = rows.history_of(device, before, PAGE).await.doing(READ)?;
         entries.iter().filter_map(HistoryEvent::parse).for_each(|event| folding.push(&event));
         match entries.last() {
             Some(oldest) => before = oldest.seq,

@@ -4,6 +4,7 @@ use super::{READ, RevokeDeviceOptions, StopDeviceOptions, find};
 use crate::cli::history::HistoryEvent;
 use crate::cli::proof::ReceiptWait;
 use crate::cli::reason;
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ pub async fn act(
     action: DeviceAction,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let device = find(ledger, &stop.device).await?;
+    let device = find(&rows(ledger, None), &stop.device).await?;
     perform(ledger, &device, stop, (action, None), system).await
 }
 
@@ -27,7 +28,7 @@ pub async fn revoke(
     options: &RevokeDeviceOptions,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let device = find(ledger, &options.stop.device).await?;
+    let device = find(&rows(ledger, None), &options.stop.device).await?;
     if device.state.may_become(DeviceState::Revoked) {
         options.consent.obtain(format!(
             "{} ends for ever: the device, its {} certificates, its tokens and connections",
@@ -47,7 +48,7 @@ async fn perform(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let mut transaction = rows(ledger, None).begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&stop.proof.note, SystemContext::operator());
     let acted = transaction.act_on_device_because(&device.id, action, cause, note, &actor).await;
     let event = match acted {
@@ -68,9 +69,10 @@ async fn not_possible(
     device: &Device,
     stop: &StopDeviceOptions,
 ) -> Result<Failure, Failure> {
-    let now = ledger.device(&device.id).await.doing(READ)?;
+    let rows = rows(ledger, None);
+    let now = rows.device(&device.id).await.doing(READ)?;
     let device = now.as_ref().unwrap_or(device);
-    let last = ledger.last_entry_of(&device.id, last_action(device.state), "").await.doing(READ)?;
+    let last = rows.last_entry_of(&device.id, last_action(device.state), "").await.doing(READ)?;
     let event = last.as_ref().and_then(HistoryEvent::parse);
     if stop.proof.output.json {
         let by = event.as_ref().map(HistoryEvent::actor);

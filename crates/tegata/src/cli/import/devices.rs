@@ -3,7 +3,7 @@
 use super::DevicesOptions;
 use super::crl::VerifiedList;
 use super::foreign::{self, ForeignCa, ForeignCertificate};
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::progress::Progress;
 use crate::system_context::SystemContext;
@@ -105,7 +105,7 @@ impl<'a> DeviceMigration<'a> {
         system: &'a SystemContext,
     ) -> Result<Self, Failure> {
         let tenant = TenantDirectory::read(ledger).await?.tenant(options.tenant.as_deref())?.clone();
-        let sites = ledger.sites(&tenant.id).await.doing(READ)?;
+        let sites = rows(ledger, Some(&tenant.id)).sites(&tenant.id).await.doing(READ)?;
         let issuers = ledger.issuers().await.doing(READ)?;
         let known = issuers.into_iter().find(|issuer| issuer.certificate == ca.certificate);
         let is_new = known.is_none();

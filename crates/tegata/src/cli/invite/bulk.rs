@@ -38,7 +38,7 @@ pub async fn run(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     sheet::check_free(options.sheet.as_deref())?;
-    let sites = options.sites(ledger).await?;
+    let (rows, sites) = options.sites(ledger).await?;
     let lines = lines_of_csv(&read(list)?, None, &sites);
     let lines = lines.map_err(|why| Failure::misuse(format!("{}: {why}", list.display())))?;
     let good = check(lines, options.output.json)?;
@@ -46,7 +46,7 @@ pub async fn run(
     let what = "cannot write the invitations";
     let mut progress = Progress::new();
     for batch in good.chunks(BATCH) {
-        let mut transaction = ledger.begin(system.now()).await.doing(what)?;
+        let mut transaction = rows.begin(system.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
         for line in batch {
             let holder = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
@@ -58,7 +58,7 @@ pub async fn run(
     }
     drop(progress);
     if let Some(file) = &options.sheet {
-        sheet::write(ledger, terms.contact, file, &invited).await?;
+        sheet::write(&rows, terms.contact, file, &invited).await?;
     }
     report(&good, &invited, options.output.json)
 }

@@ -2,6 +2,7 @@
 
 use super::InviteOptions;
 use super::device_label;
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde::Serialize;
@@ -75,7 +76,7 @@ pub async fn run(
         expires_at: now.plus(wanted.life),
     };
     let what = "cannot write the kitting code";
-    let mut transaction = ledger.begin(now).await.doing(what)?;
+    let mut transaction = rows(ledger, Some(&new.tenant)).begin(now).await.doing(what)?;
     transaction.add_kitting(&new, &SystemContext::operator()).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     show(

@@ -4,14 +4,15 @@ use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptWait};
 use crate::cli::reason::RevocationReasonArg;
-use crate::cli::scope::{ScopeArgs, TenantDirectory};
+use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
 use tegata_storage::{
-    DeviceAction, Invitation, InvitationState, Kitting, KittingPlace, Ledger, LedgerError, Transaction,
+    DeviceAction, Invitation, InvitationState, Kitting, KittingPlace, Ledger, LedgerError, ScopedLedger,
+    ScopedTransaction,
 };
 
 #[derive(clap::Subcommand)]
@@ -75,20 +76,20 @@ enum HandedLink {
 }
 
 impl HandedLink {
-    async fn find(ledger: &Ledger, id: &str) -> Result<Self, Failure> {
+    async fn find(rows: &ScopedLedger, id: &str) -> Result<Self, Failure> {
         let unknown = || Failure::wrong("there is no such invitation or kitting code");
         let one = InvitationId::parse(id).ok_or_else(|| Failure::misuse("that is no identifier"))?;
-        if let Some(invitation) = ledger.invitation(&one).await.doing(READ)? {
+        if let Some(invitation) = rows.invitation(&one).await.doing(READ)? {
             return Ok(Self::One(invitation));
         }
         let many = KittingId::parse(id).ok_or_else(unknown)?;
-        let kitting = ledger.kitting(&many).await.doing(READ)?.ok_or_else(unknown)?;
-        let places = ledger.kitting_places(&many).await.doing(READ)?;
+        let kitting = rows.kitting(&many).await.doing(READ)?.ok_or_else(unknown)?;
+        let places = rows.kitting_places(&many).await.doing(READ)?;
         Ok(Self::Many(kitting, places))
     }
 
     /// The devices it has made that are still there to be revoked.
-    async fn devices(&self, ledger: &Ledger) -> Result<Vec<DeviceId>, Failure> {
+    async fn devices(&self, rows: &ScopedLedger) -> Result<Vec<DeviceId>, Failure> {
         match self {
             Self::Many(_, places) => Ok(places
                 .iter()
@@ -96,7 +97,7 @@ impl HandedLink {
                 .filter_map(|place| place.device.clone())
                 .collect()),
             Self::One(Invitation { device: Some(id), .. }) => {
-                let device = ledger.device(id).await.doing(READ)?;
+                let device = rows.device(id).await.doing(READ)?;
                 let living = device.filter(|device| may_be_revoked(device.state));
                 Ok(living.map(|device| device.id).into_iter().collect())
             }
@@ -105,7 +106,7 @@ impl HandedLink {
     }
 
     /// Ends it, if there is anything to end. Gives whether there was.
-    async fn end(&self, transaction: &mut Transaction) -> Result<bool, LedgerError> {
+    async fn end(&self, transaction: &mut ScopedTransaction) -> Result<bool, LedgerError> {
         let operator = SystemContext::operator();
         match self {
             Self::One(Invitation { id, state: InvitationState::Open, .. }) => {
@@ -124,9 +125,10 @@ fn may_be_revoked(state: DeviceState) -> bool {
 }
 
 async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    let mut invitations = ledger.open_invitations(now).await.doing(READ)?;
-    let mut kittings = ledger.kittings().await.doing(READ)?;
     let directory = TenantDirectory::read(ledger).await?;
+    let rows = scope.rows(&directory, ledger)?;
+    let mut invitations = rows.open_invitations(now).await.doing(READ)?;
+    let mut kittings = rows.kittings().await.doing(READ)?;
     if let Some(scope) = scope.find_in(&directory)? {
         invitations.retain(|invitation| scope.holds(&invitation.tenant, &invitation.site));
         kittings.retain(|kitting| scope.holds(&kitting.tenant, &kitting.site));
@@ -150,7 +152,7 @@ async fn list(ledger: &Ledger, scope: &ScopeArgs, as_json: bool, now: Timestamp)
 }
 
 async fn show(ledger: &Ledger, id: &str, as_json: bool, now: Timestamp) -> Result<(), Failure> {
-    match HandedLink::find(ledger, id).await? {
+    match HandedLink::find(&rows(ledger, None), id).await? {
         HandedLink::One(invitation) if as_json => outln!("{}", describe_one(&invitation)),
         HandedLink::One(invitation) => {
             let Invitation { id, site_name, label, expires_at, state, device, .. } = &invitation;
@@ -183,16 +185,17 @@ async fn revoke(
     proof: &ReceiptOptions,
     system: &SystemContext,
 ) -> Result<(), Failure> {
+    let rows = rows(ledger, None);
     if action.is_some() {
-        let devices = HandedLink::find(ledger, id).await?.devices(ledger).await?;
+        let devices = HandedLink::find(&rows, id).await?.devices(&rows).await?;
         consent.obtain(ends(id, &devices))?;
     }
     let stopping = ReceiptWait::begin(ledger, proof, system).await?;
     let what = "nothing was changed";
-    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let mut transaction = rows.begin(system.now()).await.doing(READ)?;
     // With the right to write in hand nobody takes another place while the devices are counted.
-    let handed = HandedLink::find(ledger, id).await?;
-    let devices = handed.devices(ledger).await?;
+    let handed = HandedLink::find(&rows, id).await?;
+    let devices = handed.devices(&rows).await?;
     let ended = handed.end(&mut transaction).await.doing(what)?;
     let mut event = None;
     if let Some(action) = action {

@@ -2,12 +2,12 @@
 
 use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
 use crate::cli::output::OutputFormat;
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
 use tegata_core::HttpOrigin;
-use tegata_storage::{Ledger, Site};
+use tegata_storage::{Ledger, ScopedLedger, Site};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -63,13 +63,14 @@ impl InviteOptions {
         place.site.cloned().ok_or_else(|| Failure::misuse("name a site with --site"))
     }
 
-    /// The sites that the lines of a list may name.
-    pub async fn sites(&self, ledger: &Ledger) -> Result<Vec<Site>, Failure> {
+    /// The sites that the lines of a list may name, and the ledger as whoever names them sees it.
+    pub async fn sites(&self, ledger: &Ledger) -> Result<(ScopedLedger, Vec<Site>), Failure> {
         let directory = TenantDirectory::read(ledger).await?;
         let tenant = self.tenant.as_deref().map(|tenant| directory.tenant(Some(tenant))).transpose()?;
         let only = tenant.map(|tenant| tenant.id.clone());
         let sites = directory.sites.into_iter();
-        Ok(sites.filter(|site| only.as_ref().is_none_or(|only| site.tenant == *only)).collect())
+        let within = |site: &Site| only.as_ref().is_none_or(|only| site.tenant == *only);
+        Ok((rows(ledger, only.as_ref()), sites.filter(within).collect()))
     }
 
     /// What a device is called by default.

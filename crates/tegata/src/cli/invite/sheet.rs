@@ -7,7 +7,7 @@ use std::path::Path;
 use tegata_ca::secret::write_private_file;
 use tegata_core::Contact;
 use tegata_enroll::{InvitationSheet, sheets};
-use tegata_storage::Ledger;
+use tegata_storage::ScopedLedger;
 
 /// Before anything is written to the ledger: a sheet never overwrites another.
 pub fn check_free(file: Option<&Path>) -> Result<(), Failure> {
@@ -21,7 +21,7 @@ pub fn check_free(file: Option<&Path>) -> Result<(), Failure> {
 
 /// Readable by their owner alone.
 pub async fn write(
-    ledger: &Ledger,
+    rows: &ScopedLedger,
     everybody: Option<&Contact>,
     file: &Path,
     invited: &[InvitationOutput],
@@ -29,7 +29,7 @@ pub async fn write(
     let mut contacts = HashMap::new();
     for InvitationOutput { site_id, .. } in invited {
         if !contacts.contains_key(site_id) {
-            let guidance = ledger.guidance_of(site_id).await.doing("cannot read whom staff call")?;
+            let guidance = rows.guidance_of(site_id).await.doing("cannot read whom staff call")?;
             contacts.insert(site_id, guidance.contact.or_else(|| everybody.cloned()));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, FailureContext};
 use tegata_core::{SiteId, Timestamp};
-use tegata_storage::{Actor, Ledger, Site, Tenant};
+use tegata_storage::{Actor, Ledger, Principal, Site, Tenant};
 
 /// Who acts, in the audit log.
 pub const ACTOR: Actor = Actor::System("canary");
@@ -11,7 +11,14 @@ pub const ACTOR: Actor = Actor::System("canary");
 pub async fn site(ledger: &Ledger, now: Timestamp) -> Result<Site, Failure> {
     let what = "cannot make the canary's place";
     let tenant = Tenant::system();
-    if let Some(site) = ledger.sites(&tenant.id).await.doing(what)?.into_iter().next() {
+    if let Some(site) = ledger
+        .within(Principal::system("canary").scope())
+        .sites(&tenant.id)
+        .await
+        .doing(what)?
+        .into_iter()
+        .next()
+    {
         return Ok(site);
     }
     let id = SiteId::parse(tenant.id.as_str()).ok_or_else(|| Failure::wrong(what))?;

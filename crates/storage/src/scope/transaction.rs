@@ -1,0 +1,83 @@
+//! What may be written within a scope.
+
+use super::Scope;
+use crate::{
+    Actor, DeviceAction, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, PolicyPlace,
+    Result, RevocationEffect, Site, TenantAction, Transaction,
+};
+use tegata_core::feed::TokenHolder;
+use tegata_core::{
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, RevocationReason, StopCause,
+    TenantId, Thumbprint, Timestamp,
+};
+
+/// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
+/// undoes everything.
+pub struct ScopedTransaction(Transaction);
+
+/// Each does what the method of this name does in the whole installation; what belongs to another tenant is not there.
+macro_rules! scoped_writes {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
+        impl ScopedTransaction {$(
+            #[doc = concat!("[`Transaction::", stringify!($name), "`] within the scope.")]
+            ///
+            /// # Errors
+            /// Those of the whole installation; another tenant's things do not exist.
+            #[allow(clippy::too_many_arguments)]
+            pub async fn $name(&mut self, $($argument: $type),*) -> Result<$output> {
+                self.0.$name($($argument),*).await
+            }
+        )*}
+    };
+}
+
+scoped_writes! {
+    add_site(site: &Site, actor: &Actor) -> ();
+    set_loss_reports(tenant: &TenantId, wanted: LossReports, actor: &Actor) -> ();
+    set_guidance(place: &PolicyPlace, wanted: &Guidance, actor: &Actor) -> bool;
+    policy(place: &PolicyPlace) -> EnrollmentPolicy;
+    set_policy(place: &PolicyPlace, policy: &EnrollmentPolicy, actor: &Actor) -> bool;
+    grant_license(license: &License, actor: &Actor) -> bool;
+    withdraw_license(license: &License, actor: &Actor) -> bool;
+    act_on_tenant(tenant: &TenantId, action: TenantAction, note: &str, actor: &Actor) -> u64;
+    deny_tokens(of: &TokenHolder, issued_before: Option<Timestamp>, note: &str, actor: &Actor) -> u64;
+    act_on_device(id: &DeviceId, action: DeviceAction, note: &str, actor: &Actor) -> u64;
+    act_on_device_because(
+        id: &DeviceId, action: DeviceAction, cause: Option<StopCause>, note: &str, actor: &Actor
+    ) -> u64;
+    report_lost(reporter: &DeviceId, device: &DeviceId) -> u64;
+    revoke_certificate(
+        thumbprint: &Thumbprint, reason: RevocationReason, lineage: Lineage, note: &str, actor: &Actor
+    ) -> RevocationEffect;
+    revoke_certificate_because(
+        thumbprint: &Thumbprint, cause: StopCause, lineage: Lineage, note: &str, actor: &Actor
+    ) -> RevocationEffect;
+    invite(new: &NewInvitation<'_>, actor: &Actor) -> ();
+    set_short_code(id: &InvitationId, hash: &[u8], until: Timestamp, actor: &Actor) -> ();
+    withdraw_invitation(id: &InvitationId, actor: &Actor) -> ();
+    add_kitting(new: &NewKitting<'_>, actor: &Actor) -> ();
+    end_kitting(id: &KittingId, actor: &Actor) -> ();
+    approve(id: &ApprovalId, actor: &Actor) -> ();
+    decline(id: &ApprovalId, reason: &str, actor: &Actor) -> ();
+}
+
+impl ScopedTransaction {
+    pub(super) async fn begin(ledger: &Ledger, scope: &Scope, now: Timestamp) -> Result<Self> {
+        let mut transaction = ledger.begin(now).await?;
+        transaction.narrow(scope).await?;
+        Ok(Self(transaction))
+    }
+
+    /// The time of the transaction.
+    pub fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    /// Makes it durable, as [`Transaction::commit`] does.
+    ///
+    /// # Errors
+    /// Nothing was changed, unless [`LedgerError::may_be_done`](crate::LedgerError::may_be_done) says otherwise.
+    pub async fn commit(self) -> Result<()> {
+        self.0.commit().await
+    }
+}
