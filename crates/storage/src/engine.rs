@@ -152,9 +152,9 @@ impl Engine {
     }
 
     pub(crate) async fn migrate(&self) -> Result<(), LedgerError> {
-        let migrator = sqlx::migrate!();
         match self {
             Self::Sqlite { write, .. } => {
+                let migrator = sqlx::migrate!();
                 let mut connection = write.take().await?;
                 migrator.run(&mut *connection).await.map_err(LedgerError::Migration)?;
                 sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut *connection).await?;
@@ -162,6 +162,7 @@ impl Engine {
             }
             Self::Postgres(database) => {
                 let mut connection = database.patient().await?;
+                let migrator = postgres::migrator();
                 migrator.run(&mut connection).await.map_err(LedgerError::Migration)?;
                 sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut connection).await?;
                 connection.close().await?;

@@ -7,6 +7,7 @@
 //! A pool that knows nothing of this would keep connections that never answer, and wait for them when they come back.
 
 use crate::{LedgerError, Patience, Result, Scope};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use std::ops::{Deref, DerefMut};
@@ -154,6 +155,12 @@ impl Postgres {
         // A poisoned lock means a panic between two whole steps: the connections behind it are still whole.
         self.0.home.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The migrations of both engines and those that PostgreSQL alone has, in the order of their numbers.
+pub(crate) fn migrator() -> Migrator {
+    let (both, own) = (sqlx::migrate!(), sqlx::migrate!("migrations/postgres"));
+    Migrator::with_migrations(both.iter().chain(own.iter()).cloned().collect())
 }
 
 /// Asks the database whether it is there, on a connection of its own, for as long as somebody has it open.

@@ -38,7 +38,12 @@ pub(crate) use on_both_engines;
 /// Where one ledger of one test lives.
 pub(crate) enum EnginePlace {
     Sqlite(TempDir),
-    Postgres { server: String, schema: String },
+    Postgres {
+        server: String,
+        schema: String,
+        /// Whose it is; the server's own role where there is none.
+        owner: Option<String>,
+    },
 }
 
 impl EnginePlace {
@@ -56,14 +61,25 @@ impl EnginePlace {
             panic!("{VARIABLE} must name a PostgreSQL server (postgres://…): without it nothing was tested")
         });
         let schema = format!("promise_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::Postgres { server, schema }
+        Self::Postgres { server, schema, owner: None }
+    }
+
+    /// A place whose tables belong to a role that is no superuser, so that policies bind it.
+    pub(crate) fn postgres_of_owner() -> Self {
+        match Self::postgres() {
+            Self::Postgres { server, schema, .. } => {
+                Self::Postgres { server, owner: Some(format!("{schema}_owner")), schema }
+            }
+            sqlite @ Self::Sqlite(_) => sqlite,
+        }
     }
 
     /// The URL that opens the ledger there. On PostgreSQL its sessions carry the schema as their name.
     pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite:{}", folder.path().join("ledger.db").display()),
-            Self::Postgres { server, schema } => {
+            Self::Postgres { server, schema, owner } => {
+                let server = owner.as_ref().map_or_else(|| server.clone(), |owner| as_role(server, owner));
                 let joint = if server.contains('?') { '&' } else { '?' };
                 format!("{server}{joint}options[search_path]={schema}&application_name={schema}")
             }
@@ -71,16 +87,24 @@ impl EnginePlace {
     }
 
     pub(crate) async fn prepare(&self) {
-        if let Self::Postgres { server, schema } = self {
+        if let Self::Postgres { server, schema, owner } = self {
             administer(server, &format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).await;
             administer(server, &format!("CREATE SCHEMA {schema}")).await;
+            if let Some(owner) = owner {
+                administer(server, &format!("DROP ROLE IF EXISTS {owner}")).await;
+                administer(server, &format!("CREATE ROLE {owner} LOGIN PASSWORD '{owner}'")).await;
+                administer(server, &format!("ALTER SCHEMA {schema} OWNER TO {owner}")).await;
+            }
         }
     }
 
     pub(crate) async fn clear(&self) {
-        if let Self::Postgres { server, schema } = self {
+        if let Self::Postgres { server, schema, owner } = self {
             administer(server, &format!("DROP SCHEMA {schema} CASCADE")).await;
             administer(server, &format!("DROP SCHEMA IF EXISTS {schema}_backup CASCADE")).await;
+            if let Some(owner) = owner {
+                administer(server, &format!("DROP ROLE {owner}")).await;
+            }
         }
     }
 
@@ -94,7 +118,7 @@ impl EnginePlace {
                 sqlx::raw_sql(AssertSqlSafe(copy)).execute(&mut connection).await.expect("a backup");
                 connection.close().await.expect("a closed connection");
             }
-            Self::Postgres { server, schema } => {
+            Self::Postgres { server, schema, .. } => {
                 administer(server, &format!("DROP SCHEMA IF EXISTS {schema}_backup CASCADE")).await;
                 administer(server, &format!("CREATE SCHEMA {schema}_backup")).await;
                 for table in tables(server, schema).await {
@@ -118,7 +142,7 @@ impl EnginePlace {
                 std::fs::copy(folder.path().join(BACKUP), folder.path().join("ledger.db"))
                     .expect("a restored file");
             }
-            Self::Postgres { server, schema } => {
+            Self::Postgres { server, schema, .. } => {
                 let tables = tables(server, schema).await;
                 let all: Vec<_> = tables.iter().map(|table| format!("{schema}.{table}")).collect();
                 let begin = format!(
@@ -241,7 +265,7 @@ impl EnginePlace {
                 connection.close().await.expect("a closed connection");
                 rows.into_iter().map(|(name,)| name).collect()
             }
-            Self::Postgres { server, schema } => tables(server, schema).await,
+            Self::Postgres { server, schema, .. } => tables(server, schema).await,
         };
         let of_the_ledger =
             tables.into_iter().filter(|table| !table.starts_with(['_', 'f']) || table == "feed");
@@ -305,6 +329,13 @@ async fn tables(server: &str, schema: &str) -> Vec<String> {
         .expect("the tables");
     connection.close().await.expect("a closed connection");
     rows.into_iter().map(|(name,)| name).collect()
+}
+
+/// The server's URL for another role, whose password is its name.
+fn as_role(server: &str, role: &str) -> String {
+    let (scheme, rest) = server.split_once("://").expect("a URL");
+    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{role}:{role}@{place}")
 }
 
 async fn administer(server: &str, statement: &str) {

@@ -33,6 +33,7 @@ mod receivers;
 mod replacing;
 mod restoring;
 mod revoking;
+mod row_level_security;
 mod scep;
 mod status;
 mod status_lists;
