@@ -6,9 +6,7 @@ use crate::fixture::{DAY, InvitedDevice, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId};
-use tegata_storage::{
-    DeviceFilter, InvitationState, IssuanceRight, LedgerError, NewInvitation, Site, Tenant,
-};
+use tegata_storage::{DeviceFilter, InvitationState, IssuanceRight, NewInvitation, Site, Tenant};
 
 on_both_engines! {
     async fn tenants_and_sites_are_found_again(fixture: LedgerFixture) {
