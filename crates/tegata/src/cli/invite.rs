@@ -186,7 +186,7 @@ async fn invite(
     system: &SystemContext,
 ) -> Result<InvitationOutput, Failure> {
     let what = "cannot write the invitation";
-    let mut transaction = ledger.begin(system.now()).await.doing(what)?;
+    let mut transaction = rows(ledger, Some(&holder.site.tenant)).begin(system.now()).await.doing(what)?;
     let invited = write(&mut transaction, holder, terms, system).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     Ok(invited)
