@@ -10,7 +10,8 @@ use tegata_tests::openssl::{fetch_crl, ocsp, ocsp_status, openssl};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::{obtain, request};
 use tegata_tests::{
-    Cluster, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, RunningInstallation, Storehouse, ports,
+    Cluster, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, Process, RunningInstallation, Storehouse,
+    ports, run, tegata,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -230,4 +231,124 @@ fn crl_number(identity: &DeviceIdentity) -> u128 {
     let said = openssl(&["crl", "-in", &file, "-noout", "-crlnumber"]).good().stdout;
     let (_, number) = said.trim().split_once('=').expect("a number");
     u128::from_str_radix(number.trim_start_matches("0x"), 16).expect("a number")
+}
+
+#[test]
+fn when_the_server_that_publishes_dies_another_one_does() {
+    let store = Storehouse::postgres();
+    let mut installation = store.installation();
+    let (first, second) = (installation.enroll("first"), installation.enroll("second"));
+    let holder = || crl_pass(&installation)["server"].clone();
+    eventually("the lists have a publisher", PATIENCE, || holder().is_string());
+    let dies = holder();
+    let other = OtherServer::beside(&installation);
+    eventually("both servers say what they do", PATIENCE, || {
+        let passes = installation.command(&["passes", "list"]).json();
+        passes
+            .as_array()
+            .is_some_and(|all| all.iter().filter(|pass| pass["name"] == "hierarchy").count() == 2)
+    });
+    let confirmed = installation.tell(&["device", "revoke", &first.device, "--yes"]);
+    assert!(confirmed.to_string().contains("crl:"), "{confirmed}");
+    eventually("the other server gives the list too", PATIENCE, || other.lists(&first));
+    assert_eq!(holder(), dies, "whoever publishes goes on");
+
+    installation.kill();
+    let watch = Stopwatch::start();
+    installation.command(&["device", "revoke", &second.device, "--yes", "--wait-ms", "0"]);
+    eventually("the other server publishes", PATIENCE, || other.lists(&second));
+    report(&format!("{:.0} ms from the death of the publisher to the list", watch.millis()));
+    assert!(
+        watch.elapsed() < Duration::from_secs(12),
+        "5 s of a lease, and a busy machine: {:?}",
+        watch.elapsed()
+    );
+    let taken_over = crl_pass(&installation);
+    assert_ne!(taken_over["server"], dies);
+    assert!(taken_over["lease"]["token"].as_u64() >= Some(2), "{taken_over}");
+    // The names in its configuration lead to the server that is dead.
+    eventually("its canary finds its own listeners good", PATIENCE * 2, || {
+        other.metric("tegata_canary_last_success_timestamp_seconds").is_some_and(|at| at > 0.0)
+    });
+    assert_eq!(other.metric("tegata_pass_runs_total{pass=\"canary\",outcome=\"done\"}"), Some(1.0));
+    eventually("all is well without the one that died", PATIENCE * 2, || {
+        installation.command(&["passes", "list"]).code == 0
+    });
+    drop(other);
+    eventually("nothing is well where no server runs", PATIENCE * 2, || {
+        installation.command(&["passes", "list"]).code == 1
+    });
+}
+
+/// The pass that publishes the only issuing CA's lists.
+fn crl_pass(installation: &RunningInstallation) -> serde_json::Value {
+    let passes = installation.command(&["passes", "list"]).json();
+    let passes = passes.as_array().expect("a list").clone();
+    let is_crl =
+        |pass: &serde_json::Value| pass["name"].as_str().is_some_and(|name| name.starts_with("crl:"));
+    passes.into_iter().find(is_crl).unwrap_or_default()
+}
+
+/// A second server of an installation, at ports of its own, with the addresses of the first.
+struct OtherServer {
+    _process: Process,
+    public: u16,
+    metrics: u16,
+}
+
+impl OtherServer {
+    fn beside(installation: &RunningInstallation) -> Self {
+        let data = installation.folder("other");
+        for name in ["keys", "unlock.key", "tls", "ca-config", "ca"] {
+            let from = installation.data().join(name).display().to_string();
+            run("cp", &["-r", &from, &data.display().to_string()]);
+        }
+        let [portal, device, public, metrics] = [(); 4].map(|()| ports::free());
+        let text = fs::read_to_string(installation.data().join("tegata.toml")).expect("the configuration");
+        let mut section = String::new();
+        let mut changed =
+            format!("[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n\n[canary]\nevery_minutes = 1\n\n");
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line.to_owned();
+            }
+            let place = match section.as_str() {
+                "[portal]" => Some((portal, &installation.portal)),
+                "[device]" => Some((device, &installation.device)),
+                "[public]" => Some((public, &installation.public)),
+                _ => None,
+            };
+            match place {
+                Some((port, _)) if line.starts_with("listen = ") => {
+                    changed += &format!("listen = \"127.0.0.1:{port}\"\n");
+                }
+                Some((_, url)) if line.starts_with("url = ") => changed += &format!("url = \"{url}\"\n"),
+                _ => changed += &format!("{line}\n"),
+            }
+        }
+        fs::write(data.join("tegata.toml"), changed).expect("a configuration");
+        let mut command = Command::new(tegata());
+        command.arg("serve").arg("--data").arg(&data);
+        let process = Process::start("tegata serve", &mut command, &data.join("server.log"));
+        Self { _process: process, public, metrics }
+    }
+
+    /// Whether the list that this server gives names the device.
+    fn lists(&self, device: &DeviceIdentity) -> bool {
+        let url = tegata_tests::openssl::crl_url(&device.file("cert.pem"));
+        let path = url.splitn(4, '/').nth(3).expect("a path").to_owned();
+        let Ok(answer) = Curl::to(&format!("http://127.0.0.1:{}/{path}", self.public)).attempt() else {
+            return false;
+        };
+        let der = device.folder.join("of-the-other.crl");
+        fs::write(&der, answer.body).expect("a file");
+        let text = openssl(&["crl", "-inform", "DER", "-in", &der.display().to_string(), "-noout", "-text"]);
+        names(&text.stdout, device)
+    }
+
+    fn metric(&self, name: &str) -> Option<f64> {
+        let text = Curl::to(&format!("http://127.0.0.1:{}/metrics", self.metrics)).attempt().ok()?.text();
+        let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(found, _)| found == name))?;
+        line.rsplit_once(' ')?.1.parse().ok()
+    }
 }

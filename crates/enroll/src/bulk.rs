@@ -18,18 +18,13 @@ use axum::Router;
 use codes::CodeSecretOpening;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId};
 use tegata_storage::LedgerError;
 use tegata_web::{PeerCertificate, ServerContext};
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 /// Lines in one transaction: few enough that others get their turn.
 const STEP: u32 = 50;
-
-/// How often it is looked for lists that another process received, or left behind.
-const LOOK: Duration = Duration::from_secs(2);
 
 /// Where a client may invite.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,27 +69,28 @@ impl BulkInvitations {
         api::routes(self.clone())
     }
 
-    /// Works lists off for as long as it is asked to. A failure is tried again at the next turn.
-    pub async fn run(self) {
-        loop {
-            if let Err(refusal) = self.work_off().await {
-                tracing::error!(code = refusal.code(), "a list of invitations is not worked off yet");
-            }
-            let _ = timeout(LOOK, self.wake.notified()).await;
-        }
+    /// Until this process has received a list.
+    pub async fn received(&self) {
+        self.wake.notified().await;
     }
 
-    async fn work_off(&self) -> Result<(), Refusal> {
-        for (list, client) in self.context.ledger.unfinished_lists().await.map_err(logged)? {
+    /// Works off what there is, and gives how many lists. Several servers may do so at once: each step takes lines that still
+    /// wait, under the lock of all writers.
+    ///
+    /// # Errors
+    /// What the ledger refused, or the secret's. What was done is done; the rest is left for the next time.
+    pub async fn work_off(&self) -> Result<usize, Refusal> {
+        let lists = self.context.ledger.unfinished_lists().await.map_err(logged)?;
+        for (list, client) in &lists {
             let secret = self.secret.secret().await?;
             let fresh = || {
                 let id = InvitationId::random(self.context.entropy.as_ref());
                 let code = secret.code(&id);
                 (id, code)
             };
-            while !self.step(&list, &client, &fresh).await.map_err(logged)? {}
+            while !self.step(list, client, &fresh).await.map_err(logged)? {}
         }
-        Ok(())
+        Ok(lists.len())
     }
 
     async fn step(

@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Clock, Language, Refusal};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -173,8 +173,7 @@ impl HttpsClient {
         }
         let host = uri.host().ok_or(ClientError::Malformed)?.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ClientError::Malformed)?;
-        let found = lookup_host((host, uri.port_u16().unwrap_or(443))).await?;
-        let allowed: Vec<_> = found.filter(|address| self.destinations.allow(host, address.ip())).collect();
+        let allowed = self.destinations.addresses(host, uri.port_u16().unwrap_or(443)).await?;
         if allowed.is_empty() {
             return Err(ClientError::Forbidden(host.to_owned()));
         }

@@ -1,6 +1,7 @@
 //! Just enough of an HTTP client for what lies on the public address: one request, one answer, no TLS.
 
 use http::Uri;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,31 +23,41 @@ pub struct PlainResponse {
     pub body: Vec<u8>,
 }
 
-/// Fetches a URL; `None` for any failure.
-pub async fn get(url: &str) -> Option<PlainResponse> {
-    exchange(url, "GET", "", &[]).await
+/// Fetches a URL from an address, whatever its host leads to; `None` for any failure.
+pub async fn get(at: SocketAddr, url: &str) -> Option<PlainResponse> {
+    exchange(Some(at), url, &PlainRequest { method: "GET", headers: "", body: &[] }).await
 }
 
 /// Asks for the head alone.
 pub async fn head(url: &str) -> Option<PlainResponse> {
-    exchange(url, "HEAD", "", &[]).await
+    exchange(None, url, &PlainRequest { method: "HEAD", headers: "", body: &[] }).await
 }
 
-/// Posts a body of a media type.
-pub async fn post(url: &str, media_type: &str, body: &[u8]) -> Option<PlainResponse> {
+/// Posts a body of a media type to an address, whatever the host of the URL leads to.
+pub async fn post(at: SocketAddr, url: &str, media_type: &str, body: &[u8]) -> Option<PlainResponse> {
     let headers = format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", body.len());
-    exchange(url, "POST", &headers, body).await
+    exchange(Some(at), url, &PlainRequest { method: "POST", headers: &headers, body }).await
+}
+
+struct PlainRequest<'a> {
+    method: &'static str,
+    headers: &'a str,
+    body: &'a [u8],
 }
 
 /// HTTP/1.0, whose answers end with the connection and are never in pieces (RFC 9112 section 6.3).
-async fn exchange(url: &str, method: &str, headers: &str, body: &[u8]) -> Option<PlainResponse> {
+async fn exchange(at: Option<SocketAddr>, url: &str, request: &PlainRequest<'_>) -> Option<PlainResponse> {
     let uri: Uri = url.parse().ok()?;
     let (host, port) = (uri.host()?, uri.port_u16().unwrap_or(80));
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let answer = timeout(PATIENCE, async {
-        let mut stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.ok()?;
-        let request = format!("{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut stream = match at {
+            Some(at) => TcpStream::connect(at).await.ok()?,
+            None => TcpStream::connect((host.trim_matches(['[', ']']), port)).await.ok()?,
+        };
+        let PlainRequest { method, headers, body } = request;
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await.ok()?;
         stream.write_all(body).await.ok()?;
         let mut answer = Vec::new();
         stream.take(LARGEST).read_to_end(&mut answer).await.ok()?;

@@ -11,7 +11,7 @@ use tegata_ca::IssuedCertificate;
 use tegata_core::CertificateState::{InUse, Retired};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
-use tegata_scheduler::{PassReport, pass};
+use tegata_scheduler::{RenewalReport, renew};
 use tegata_storage::DueRenewal;
 use tegata_testkit::Everything;
 
@@ -90,7 +90,7 @@ async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: LedgerP
     assert_eq!(standing(&fixture, &lost, now).await, Standing::Revoked);
     assert_eq!(standing(&fixture, &first, now).await, Standing::Good);
     present(&fixture, &third, now).await;
-    assert_eq!(turn(&fixture, now).await, PassReport::default(), "in its grace");
+    assert_eq!(turn(&fixture, now).await, RenewalReport::default(), "in its grace");
     assert_eq!(standing(&fixture, &first, now).await, Standing::Good);
     let over = RenewalPolicy::default().retire_at(now);
     assert_eq!(turn(&fixture, over.minus(SECOND)).await.retired, 0);
@@ -133,7 +133,7 @@ async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: LedgerP
     let now = NOW.plus(DAY * 8);
     let passes = [&fixture, &other, &fixture, &other].map(|fixture| {
         let ledger = fixture.ledger.clone();
-        tokio::spawn(async move { pass(&ledger, &RenewalPolicy::default(), now).await.unwrap().retired })
+        tokio::spawn(async move { renew(&ledger, &RenewalPolicy::default(), now).await.unwrap().retired })
     });
     let mut retired = 0;
     for pass in passes {
@@ -142,17 +142,17 @@ async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: LedgerP
     assert_eq!(retired, expected);
     let (feed, audit) =
         (fixture.ledger.feed_head().await.unwrap(), fixture.ledger.verify_audit().await.unwrap());
-    assert_eq!(turn(&fixture, now).await, PassReport::default());
+    assert_eq!(turn(&fixture, now).await, RenewalReport::default());
     assert_eq!(fixture.ledger.feed_head().await.unwrap(), feed, "nothing more was said");
     assert_eq!(fixture.ledger.verify_audit().await.unwrap(), audit, "nothing more was written");
 }
 
 /// A pass, and the same pass once more: the second finds the same and does nothing.
-async fn turn(fixture: &CaFixture, now: Timestamp) -> PassReport {
+async fn turn(fixture: &CaFixture, now: Timestamp) -> RenewalReport {
     let policy = RenewalPolicy::default();
-    let first = pass(&fixture.ledger, &policy, now).await.unwrap();
-    let second = pass(&fixture.ledger, &policy, now).await.unwrap();
-    assert_eq!(second, PassReport { retired: 0, abandoned: 0, forgotten: 0, ..first.clone() });
+    let first = renew(&fixture.ledger, &policy, now).await.unwrap();
+    let second = renew(&fixture.ledger, &policy, now).await.unwrap();
+    assert_eq!(second, RenewalReport { retired: 0, abandoned: 0, forgotten: 0, ..first.clone() });
     first
 }
 

@@ -34,6 +34,7 @@ mod key;
 mod kitting;
 mod license;
 mod loss_report;
+mod pass;
 mod policy;
 mod receipt;
 mod receiver;
@@ -86,6 +87,7 @@ pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
 pub use license::License;
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
+pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use policy::PolicyPlace;
 pub use receipt::{FeedPosition, ReceiptRow};
 pub use receiver::{

@@ -27,6 +27,7 @@ mod history;
 mod keys;
 mod listeners;
 mod lists;
+mod passes;
 mod profiles;
 mod receivers;
 mod report;
@@ -150,6 +151,7 @@ async fn everything(look: &mut CheckContext<'_>) -> Result<(), Failure> {
     clocks::look(look).await?;
     revocation_log::look(look).await;
     receivers::look(look).await?;
+    passes::look(look).await?;
     Box::pin(startup::look(look)).await;
     renewal(look).await
 }

@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod key;
 pub mod license;
 pub mod output;
+pub mod passes;
 pub mod policy;
 pub mod proof;
 pub mod reason;
@@ -50,6 +51,7 @@ use issuer::IssuerCommand;
 use key::KeyCommand;
 use license::LicenseCommand;
 use output::OutputFormat;
+use passes::PassesCommand;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
 use revocations::RevocationsCommand;
@@ -133,6 +135,9 @@ pub enum Command {
     /// The audit log: export it to files that prove themselves, verify them
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What servers do by the clock: list it, with who does it and how it went
+    #[command(subcommand)]
+    Passes(PassesCommand),
     /// Make an invitation: a link that works once, or for many devices in a row; list, show, revoke them
     Invite(InviteOptions),
     /// Obtain a certificate on this machine with an invitation; the key is made here
@@ -179,6 +184,7 @@ impl Cli {
             Command::Import(command) => import::run(place, command, system).await,
             Command::Audit(command) => audit::run(place, command, system).await,
             Command::Revocations(command) => revocations::run(place, command, system).await,
+            Command::Passes(command) => passes::run(place, command, system).await,
             Command::Invite(options) => invite::run(place, options, system).await,
             Command::Enroll(options) => client::enroll(options, system).await,
             Command::Renew(options) => client::renew(options, system).await,

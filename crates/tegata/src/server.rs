@@ -1,22 +1,28 @@
 //! An installation, opened: configuration, ledger and keys, and the services wired together.
 
+pub mod accepting;
 pub mod acme;
 pub mod bulk;
 pub mod canary;
 pub mod clients;
 pub mod dates;
+pub mod followers;
 pub mod hierarchy;
 pub mod listener_certificates;
 pub mod listeners;
 pub mod metrics;
 pub mod oauth;
 pub mod passes;
+pub mod previous_run;
 pub mod profiles;
 pub mod proxied;
 pub mod public;
 pub mod receivers;
+pub mod routes;
+pub mod running;
 pub mod scep;
 pub mod serve;
+pub mod services;
 pub mod startup;
 pub mod token_keys;
 

@@ -2,8 +2,10 @@
 
 use crate::listener::normalized;
 use http::Uri;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tegata_core::Network;
+use tokio::net::lookup_host;
 
 /// Where requests may go. The addresses that a name leads to are looked at, and the connection is made to one of those:
 /// a name that leads elsewhere a moment later changes nothing.
@@ -11,6 +13,8 @@ use tegata_core::Network;
 pub enum Destinations {
     /// To whatever address: the other end is this installation, whose word is trusted about where it is.
     Anywhere,
+    /// To this address and no other, whatever the name of the host leads to. The name is still verified by the certificate.
+    At(SocketAddr),
     /// To these hosts, which the operator wrote down, wherever they are; to every other one, which some document named,
     /// only at a public address. So nobody outside sends the server into the network it stands in.
     Named(Vec<String>),
@@ -27,9 +31,19 @@ impl Destinations {
         Self::named(url.host())
     }
 
-    pub(super) fn allow(&self, host: &str, address: IpAddr) -> bool {
+    /// Where a connection to the host may be made.
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Self::At(only) = self {
+            return Ok(vec![*only]);
+        }
+        let found = lookup_host((host, port)).await?;
+        Ok(found.filter(|address| self.allow(host, address.ip())).collect())
+    }
+
+    fn allow(&self, host: &str, address: IpAddr) -> bool {
         match self {
             Self::Anywhere => true,
+            Self::At(only) => only.ip() == address,
             Self::Named(hosts) => hosts.contains(&normalized(host)) || is_public(address),
         }
     }

@@ -27,6 +27,7 @@ mod life;
 mod lookups;
 mod loss_reports;
 mod machine;
+mod passes;
 mod policies;
 mod publishing;
 mod receivers;

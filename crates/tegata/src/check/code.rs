@@ -110,6 +110,7 @@ codes! {
     ServerRefuses "server-refuses" Wrong "a server does not start with this: correct what is named";
     ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
     ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";
+    PassFailing "pass-failing" Warning "look at the server's log and at `tegata passes list`: what it does is not done, or not seen to";
     RevocationLogTogether "revocation-log-together" Warning "put the log on another device: what takes the ledger must not take it too";
 }
 

@@ -1,20 +1,27 @@
 //! Registered clients: from the configuration and its files to the token endpoint, and kept up to date.
 
-mod audit;
+pub mod audit;
 mod cas;
 mod changed_files;
 mod keys;
 
 use crate::config::{ClientConfig, ClientMethod, Config, JwksLocation};
 use crate::failure::{Failure, FailureContext};
-use cas::ClientCaFiles;
-use serde_json::json;
+use cas::{ClientCaFiles, RevocationListWatch};
+use keys::JwksWatch;
 use std::sync::Arc;
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, RegisteredClient, ServerContext,
 };
-use tokio::task::JoinSet;
+
+/// What keeps up with whatever says who the registered clients are.
+pub struct ClientWatches {
+    /// The registrations as they are written, for the audit log.
+    pub registered: Vec<serde_json::Value>,
+    pub keys: Vec<JwksWatch>,
+    pub lists: Vec<RevocationListWatch>,
+}
 
 /// Everything that the registrations name, read.
 pub struct RegisteredClients {
@@ -35,36 +42,22 @@ impl RegisteredClients {
         self.cas.hints()
     }
 
-    /// Registers them all. Gives the registry, and what has to run beside it: it writes down who is registered, then
-    /// keeps up with the files and servers that say which certificates are theirs, and which are revoked. What cannot
-    /// be read changes nothing.
+    /// Registers them all. Gives the registry, and what keeps up with the files and servers that say which certificates
+    /// are theirs, and which are revoked.
     pub fn register(
         self,
         config: &Config,
         context: &ServerContext,
-    ) -> Result<(Arc<ClientRegistry>, impl Future<Output = ()> + use<>), Failure> {
+    ) -> Result<(Arc<ClientRegistry>, ClientWatches), Failure> {
         let is_product = |name: &str| config.products.iter().any(|product| product.audience == name);
         let registry = ClientRegistry::new(self.registrations, is_product).map_err(Failure::misuse)?;
         let registry = Arc::new(registry);
-        let keepers = (keys::keepers(config, &registry, context)?, self.cas.keepers(context));
-        let clients: Vec<_> = config.registered.iter().map(|client| client.written.clone()).collect();
-        let context = context.clone();
-        let passes = async move {
-            if !clients.is_empty() {
-                audit::record(&context, "clients.registered", json!({"clients": clients})).await;
-            }
-            let mut passes = JoinSet::new();
-            for keeper in keepers.0 {
-                passes.spawn(keeper.keep());
-            }
-            for keeper in keepers.1 {
-                passes.spawn(keeper.keep());
-            }
-            passes.join_all().await;
-            // Like every pass: it ends with the program.
-            std::future::pending::<()>().await;
+        let watches = ClientWatches {
+            registered: config.registered.iter().map(|client| client.written.clone()).collect(),
+            keys: keys::watches(config, &registry, context)?,
+            lists: self.cas.watches(context),
         };
-        Ok((registry, passes))
+        Ok((registry, watches))
     }
 }
 

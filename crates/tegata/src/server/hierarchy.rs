@@ -7,7 +7,6 @@ use crate::keys::KeyRing;
 use arc_swap::ArcSwap;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tegata_ca::{
     CertificateProfile, Issuer, IssuerAssignment, IssuerEndpoints, IssuerSet, IssuingCa, RoleProfiles,
 };
@@ -15,11 +14,6 @@ use tegata_core::{Clock, IssuerId, TenantId, Timestamp};
 use tegata_installation::anchors;
 use tegata_storage::{IssuerKind, IssuerState, Ledger, StoredIssuer};
 use tegata_web::TrustedIssuers;
-use tegata_web::tls::DeviceTls;
-use tokio::time::sleep;
-
-/// How often the ledger is asked. What must be faster, the end of certificates, goes by the feed.
-const PERIOD: Duration = Duration::from_millis(500);
 
 /// The CAs of an installation, opened.
 pub struct Hierarchy {
@@ -90,34 +84,8 @@ impl Hierarchy {
         .doing("an issuing CA cannot be trusted")
     }
 
-    /// Follows the ledger for ever. What cannot be read or used leaves everything as it was.
-    pub async fn follow(
-        self: Arc<Self>,
-        door: Arc<ArcSwap<DeviceTls>>,
-        make_door: impl Fn(TrustedIssuers) -> Result<DeviceTls, Failure> + Send,
-    ) {
-        let mut door_is_due = false;
-        loop {
-            sleep(PERIOD).await;
-            match self.catch_up().await {
-                Ok(changed) => door_is_due |= changed,
-                Err(error) => tracing::error!(%error, "the CAs cannot be read"),
-            }
-            if door_is_due {
-                match self.trusted_issuers().and_then(&make_door) {
-                    Ok(new) => {
-                        door.store(Arc::new(new));
-                        door_is_due = false;
-                        tracing::info!("the CAs have changed: taken over");
-                    }
-                    Err(error) => tracing::error!(%error, "the device listener keeps the CAs it had"),
-                }
-            }
-        }
-    }
-
     /// Takes over what the ledger says. Gives whether the CAs are others than before.
-    async fn catch_up(&self) -> Result<bool, Failure> {
+    pub async fn catch_up(&self) -> Result<bool, Failure> {
         const WHAT: &str = "cannot read the CAs";
         let issuers = self.ledger.issuers().await.doing(WHAT)?;
         let silos: HashSet<_> = self.ledger.silos().await.doing(WHAT)?.into_iter().collect();

@@ -4,19 +4,12 @@ use super::profiles;
 use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
 use crate::server::Server;
-use crate::system_context::SystemContext;
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_ca::pkcs7::ContentSigner;
-use tegata_installation::server_certificates;
 use tegata_net::WatchedFiles;
 use tegata_net::tls::ServerIdentity;
-use tokio::time::sleep;
-
-/// How often the server looks whether what its own CA signed ends soon.
-const RENEWAL_PERIOD: Duration = Duration::from_hours(1);
 
 /// What portal and device listener show. A proxy's listener shows what the device listener does.
 pub struct ListenerCertificates {
@@ -24,7 +17,13 @@ pub struct ListenerCertificates {
     pub device: Arc<ServerIdentity>,
     /// Signs profiles with the portal's key, where it can.
     pub profile_signer: Arc<ArcSwapOption<ContentSigner>>,
-    files: [ListenerFiles; 2],
+}
+
+/// Takes over what is put in place of the files.
+pub struct ListenerFileWatch {
+    portal: ListenerFiles,
+    device: ListenerFiles,
+    profile_signer: Arc<ArcSwapOption<ContentSigner>>,
 }
 
 /// Where one of them comes from.
@@ -37,25 +36,29 @@ struct ListenerFiles {
 }
 
 impl ListenerCertificates {
-    /// Reads the certificates and keys that the configuration names.
-    pub fn open(server: &Server) -> Result<Self, Failure> {
+    /// Reads the configured files. Gives what is shown, and what keeps up with the files.
+    pub fn open(server: &Server) -> Result<(Self, ListenerFileWatch), Failure> {
         let config = &server.config;
         let portal = ListenerFiles::open(server, "portal", &config.portal.certificate, &config.portal.key)?;
         let device = ListenerFiles::open(server, "device", &config.device.certificate, &config.device.key)?;
         let signer = profiles::signer(&portal.identity.current()).map(Arc::new);
-        Ok(Self {
+        let profile_signer = Arc::new(ArcSwapOption::new(signer));
+        let shown = Self {
             portal: portal.identity.clone(),
             device: device.identity.clone(),
-            profile_signer: Arc::new(ArcSwapOption::new(signer)),
-            files: [portal, device],
-        })
+            profile_signer: profile_signer.clone(),
+        };
+        Ok((shown, ListenerFileWatch { portal, device, profile_signer }))
     }
+}
 
-    /// Takes over what is put in place of the files, and renews what the server's own CA signed, for ever.
-    pub async fn follow(self, server: &Server) {
-        let Self { portal, profile_signer, files: [portal_files, device_files], .. } = self;
-        let sign = || profile_signer.store(profiles::signer(&portal.current()).map(Arc::new));
-        tokio::join!(portal_files.follow(sign), device_files.follow(|| ()), renew(server));
+impl ListenerFileWatch {
+    /// Looks at the files for ever.
+    pub async fn follow(self) {
+        let Self { portal, device, profile_signer } = self;
+        let shown = portal.identity.clone();
+        let sign = move || profile_signer.store(profiles::signer(&shown.current()).map(Arc::new));
+        tokio::join!(portal.follow(sign), device.follow(|| ()));
     }
 }
 
@@ -76,17 +79,5 @@ impl ListenerFiles {
             Ok::<_, Failure>(())
         };
         watched.follow(take_over).await;
-    }
-}
-
-/// The files that this writes are noticed as everybody else's.
-async fn renew(server: &Server) {
-    let system =
-        SystemContext { clock: server.context.clock.clone(), entropy: server.context.entropy.clone() };
-    loop {
-        sleep(RENEWAL_PERIOD).await;
-        if let Err(error) = server_certificates::renew_due(&server.config, &server.ring, &system) {
-            tracing::error!(%error, "a listener's certificate cannot be renewed");
-        }
     }
 }

@@ -7,6 +7,7 @@ mod counting;
 mod gauges;
 mod listener;
 mod ocsp;
+mod passes;
 
 pub use counting::counted;
 pub use listener::{MetricsListener, serve};
@@ -18,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tegata_core::feed::{Change, Denial};
 use tegata_storage::Ledger;
 use tegata_web::ServerContext;
@@ -30,6 +31,22 @@ pub type Labels = Vec<(&'static str, String)>;
 /// A number with a fraction that goes up and down.
 pub type Level = Gauge<f64, AtomicU64>;
 
+/// Open connections of each listener.
+#[derive(Default)]
+pub struct OpenConnections {
+    pub portal: Arc<AtomicUsize>,
+    pub device: Arc<AtomicUsize>,
+    pub public: Arc<AtomicUsize>,
+}
+
+impl OpenConnections {
+    /// How many each has, with its name.
+    fn each(&self) -> [(&'static str, usize); 3] {
+        let count = |open: &AtomicUsize| open.load(Ordering::Relaxed);
+        [("portal", count(&self.portal)), ("device", count(&self.device)), ("public", count(&self.public))]
+    }
+}
+
 /// All that is counted in this process. Cheap to share.
 pub struct Metrics {
     registry: Registry,
@@ -40,8 +57,8 @@ pub struct Metrics {
     introspections: Family<Labels, Counter>,
     ocsp_answers: Family<Labels, Counter>,
     changes: Family<Labels, Counter>,
-    /// Open connections of each listener.
-    pub connections: [(&'static str, Arc<AtomicUsize>); 3],
+    pub connections: OpenConnections,
+    passes: passes::PassMetrics,
     /// How long each endpoint took to refuse what the canary had revoked, in the last round.
     pub canary_seconds: Family<Labels, Level>,
     pub canary_success: Gauge,
@@ -63,7 +80,8 @@ impl Metrics {
             introspections: Family::default(),
             ocsp_answers: Family::default(),
             changes: Family::default(),
-            connections: ["portal", "device", "public"].map(|door| (door, Arc::default())),
+            connections: OpenConnections::default(),
+            passes: passes::PassMetrics::default(),
             canary_seconds: Family::default(),
             canary_success: Gauge::default(),
             canary_failures: Family::default(),
@@ -74,6 +92,7 @@ impl Metrics {
     }
 
     fn register(&mut self) {
+        self.passes.register(&mut self.registry);
         let registry = &mut self.registry;
         registry.register(
             "certificates_issued",
@@ -125,7 +144,7 @@ impl Metrics {
 
     /// The text that Prometheus reads.
     pub async fn text(&self, room: &gauges::GaugeSource) -> String {
-        self.gauges.refresh(room, &self.connections).await;
+        self.gauges.refresh(room, self.connections.each()).await;
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -5,15 +5,14 @@ use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
-use crate::server::clients::RegisteredClients;
-use crate::server::listener_certificates::ListenerCertificates;
+use crate::server::clients::{ClientWatches, RegisteredClients};
+use crate::server::listener_certificates::{ListenerCertificates, ListenerFileWatch};
 use crate::server::oauth;
 use crate::server::proxied;
 use crate::server::receivers;
 use crate::server::scep;
 use crate::server::token_keys::TokenKeys;
 use arc_swap::ArcSwap;
-use std::pin::Pin;
 use std::sync::Arc;
 use tegata_ca::Registrars;
 use tegata_oauth::AuthorizationServer;
@@ -24,12 +23,19 @@ use tegata_web::trust_verdict::DistinguishedName;
 
 /// Everything that is read from configuration, files and ledger before anybody is served.
 pub struct StartupParts {
+    pub opened: OpenedServices,
+    /// What keeps up with the files and servers that say who the registered clients are.
+    pub client_watches: ClientWatches,
+    /// What keeps up with the files of the listeners' certificates.
+    pub file_watch: ListenerFileWatch,
+}
+
+/// The services that a start may be refused for.
+pub struct OpenedServices {
     pub issuer: Arc<SignalIssuer>,
     pub signals: Arc<Signals>,
     pub tokens: Arc<AuthorizationServer>,
     pub clients: Arc<ClientRegistry>,
-    /// Keeps up with the files that say who the clients are. Nothing is done before it is polled.
-    pub keep_clients: Pin<Box<dyn Future<Output = ()> + Send>>,
     pub client_hints: Vec<DistinguishedName>,
     pub registrars: Option<Arc<Registrars>>,
     pub certificates: ListenerCertificates,
@@ -40,26 +46,17 @@ pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Fa
     let issuer = SignalIssuer::new(server.context.clone(), keys);
     let registered = RegisteredClients::open(&server.config)?;
     let client_hints = registered.hints();
-    let (clients, keep_clients) = registered.register(&server.config, &server.context)?;
+    let (clients, client_watches) = registered.register(&server.config, &server.context)?;
     let receivers = receivers::open(server).await?;
     let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
     let tokens = oauth::open(server, &signals, clients.clone()).await?;
     acme::attestation(server)?;
     bulk::examine(server).await?;
     let registrars = scep::open(server)?;
-    let certificates = ListenerCertificates::open(server)?;
+    let (certificates, file_watch) = ListenerCertificates::open(server)?;
     listeners(server, &certificates, client_hints.clone())?;
-    let keep_clients = Box::pin(keep_clients);
-    Ok(StartupParts {
-        issuer,
-        signals,
-        tokens,
-        clients,
-        keep_clients,
-        client_hints,
-        registrars,
-        certificates,
-    })
+    let opened = OpenedServices { issuer, signals, tokens, clients, client_hints, registrars, certificates };
+    Ok(StartupParts { opened, client_watches, file_watch })
 }
 
 /// Whether an installation would start, apart from its ports, which a running server has.

@@ -27,8 +27,6 @@ use tegata_signals::{KeySuccession, NOTICE, SignalIssuer, SigningKeys};
 use tegata_storage::{Actor, Ledger};
 use tegata_web::ServerContext;
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 /// How soon a running server acts on a changed succession.
 pub const LOOK: Duration = Duration::from_secs(2);
@@ -173,33 +171,21 @@ impl TokenKeys {
         Ok(Some(SigningKeys::new(keys[0].clone(), others)))
     }
 
-    /// Changes keys when it is time to, appoints the next one when the last has signed for `age`, and clears up. A
-    /// failure leaves things as they are until the next look.
-    pub async fn follow(mut self, issuer: Arc<SignalIssuer>, age: Option<Duration>) {
-        let context = issuer.context.clone();
-        loop {
-            let (at, runtime) = (context.clone(), Handle::current());
-            // Making and opening a key take their time by intention, and another server may hold the lock.
-            let turn = move || {
-                let looked_after = runtime.block_on(look_after(&self.ring, &at, age));
-                let news = self.news(at.now());
-                (self, looked_after, news)
-            };
-            let Ok((keys, looked_after, news)) = spawn_blocking(turn).await else { return };
-            self = keys;
-            if let Err(error) = looked_after {
-                tracing::error!(%error, "the token keys cannot be looked after");
-            }
-            match news {
-                Ok(Some(keys)) => {
-                    tracing::info!(kid = keys.signing_kid(), "the token keys have changed");
-                    issuer.set_keys(keys);
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!(%error, "the token keys stay as they were"),
-            }
-            sleep(LOOK).await;
+    /// Changes keys when it is time to, appoints the next one when the last has signed for `age`, and clears up. Takes its
+    /// time: making and opening a key do by intention, and another server may hold the lock. A failure leaves things as they
+    /// are until the next look.
+    pub fn turn(
+        &mut self,
+        issuer: &SignalIssuer,
+        age: Option<Duration>,
+        runtime: &Handle,
+    ) -> Result<(), Failure> {
+        let looked_after = runtime.block_on(look_after(&self.ring, &issuer.context, age));
+        if let Some(keys) = self.news(issuer.context.now())? {
+            tracing::info!(kid = keys.signing_kid(), "the token keys have changed");
+            issuer.set_keys(keys);
         }
+        looked_after
     }
 
     fn open(&mut self, kid: &str) -> Result<Arc<SigningKey>, Failure> {

@@ -4,6 +4,7 @@ use crate::plain_http;
 use crate::server::metrics::status_of_answer;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
@@ -55,16 +56,21 @@ fn uri(name: &GeneralName<'_>) -> Option<String> {
 }
 
 /// The serials on a published list; nothing when there is none.
-pub async fn listed(list: &str) -> Option<HashSet<Vec<u8>>> {
-    let answer = plain_http::get(list).await.filter(|answer| answer.status == 200)?;
+pub async fn listed(at: SocketAddr, list: &str) -> Option<HashSet<Vec<u8>>> {
+    let answer = plain_http::get(at, list).await.filter(|answer| answer.status == 200)?;
     let (_, list) = CertificateRevocationList::from_der(&answer.body).ok()?;
     Some(list.iter_revoked_certificates().map(|entry| entry.raw_serial().to_vec()).collect())
 }
 
 /// What the responder says of a serial: `good`, `revoked`, `unknown`, or an error.
-pub async fn ocsp_status(responder: &str, issuer: &[u8], serial: &[u8]) -> Option<&'static str> {
+pub async fn ocsp_status(
+    at: SocketAddr,
+    responder: &str,
+    issuer: &[u8],
+    serial: &[u8],
+) -> Option<&'static str> {
     let request = ocsp_request(issuer, serial)?;
-    let answer = plain_http::post(responder, "application/ocsp-request", &request).await?;
+    let answer = plain_http::post(at, responder, "application/ocsp-request", &request).await?;
     status_of_answer(&answer.body)
 }
 

@@ -1,11 +1,13 @@
 //! The canary as a device: its keys and certificates live in memory and nowhere else.
 
+use super::own_listeners::OwnListeners;
 use super::trust::CanaryTrust;
 use crate::client::{self, EnrolledCertificate};
 use crate::failure::{Failure, FailureContext};
 use http::Uri;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
@@ -33,13 +35,14 @@ pub struct CanaryDevice {
 pub struct CanaryConnector<'a> {
     pub addresses: &'a InstallationAddresses,
     pub trust: &'a CanaryTrust,
+    pub own: OwnListeners,
     pub clock: Arc<dyn Clock>,
 }
 
 impl CanaryConnector<'_> {
     /// Turns an invitation into a certificate, as a machine does.
     pub async fn enroll(&self, code: &InvitationCode) -> Result<CanaryDevice, Failure> {
-        let anonymous = self.client(None)?;
+        let anonymous = self.client(self.own.portal, None)?;
         let portal = &self.addresses.portal;
         let code = code.reveal();
         client::post(&anonymous, format!("{portal}/api/v1/invitations/open"), json!({"code": code})).await?;
@@ -114,7 +117,7 @@ impl CanaryConnector<'_> {
             X509Certificate::from_der(&certificate).doing("the certificate")?.1.validity().not_after;
         let der = [&certificate].into_iter().chain(&chain).map(|der| CertificateDer::from(der.clone()));
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
-        let client = self.client(Some((der.collect(), private)))?;
+        let client = self.client(self.own.device, Some((der.collect(), private)))?;
         Ok(CanaryDevice {
             device,
             serial,
@@ -126,8 +129,12 @@ impl CanaryConnector<'_> {
         })
     }
 
-    fn client(&self, identity: Option<tegata_net::tls::IdentityFiles>) -> Result<HttpsClient, Failure> {
-        HttpsClient::new(self.trust.read()?, self.clock.clone(), identity, Destinations::Anywhere)
+    fn client(
+        &self,
+        at: SocketAddr,
+        identity: Option<tegata_net::tls::IdentityFiles>,
+    ) -> Result<HttpsClient, Failure> {
+        HttpsClient::new(self.trust.read()?, self.clock.clone(), identity, Destinations::At(at))
             .map_err(Failure::wrong)
     }
 }

@@ -2,8 +2,7 @@
 
 use super::answers::{self, CertificateUrls};
 use super::device::{CanaryConnector, CanaryDevice};
-use super::trust::CanaryTrust;
-use super::{FailedStep, place};
+use super::{Canary, FailedStep, place};
 use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
@@ -50,8 +49,10 @@ pub struct RevokedWitness {
 }
 
 impl<'a> CanaryRound<'a> {
-    pub fn begin(context: &'a ServerContext, trust: &'a CanaryTrust, deadline: Duration) -> Self {
-        let way = CanaryConnector { addresses: &context.addresses, trust, clock: context.clock.clone() };
+    pub fn begin(canary: &'a Canary) -> Self {
+        let Canary { context, trust, own, deadline, .. } = canary;
+        let (own, deadline, clock) = (*own, *deadline, context.clock.clone());
+        let way = CanaryConnector { addresses: &context.addresses, trust, own, clock };
         Self { context, way, deadline, steps: vec![], late: vec![], device: None, kept: vec![] }
     }
 
@@ -164,17 +165,17 @@ impl<'a> CanaryRound<'a> {
     ) {
         let begun = Instant::now();
         let round = &*self;
-        let (way, deadline) = (&round.way, round.deadline);
+        let (way, public, deadline) = (&round.way, round.way.own.public, round.deadline);
         let until = |pause| Deadline { begun, limit: deadline, pause };
         let serial = first.serial.as_bytes();
         let (token, introspection, ocsp, crl, receipts) = tokio::join!(
             until(LOOK).holds(|| async move { matches!(way.token(first).await, Ok(None)) }),
             until(LOOK).holds(|| async move { matches!(way.is_active(second, token).await, Ok(false)) }),
             until(LIST_LOOK).holds(|| async move {
-                answers::ocsp_status(&spoken.ocsp, &first.issuer, serial).await == Some("revoked")
+                answers::ocsp_status(public, &spoken.ocsp, &first.issuer, serial).await == Some("revoked")
             }),
             until(LIST_LOOK).holds(|| async move {
-                answers::listed(&spoken.list).await.is_some_and(|named| named.contains(serial))
+                answers::listed(public, &spoken.list).await.is_some_and(|named| named.contains(serial))
             }),
             until(LOOK).holds(|| async move { round.have_acknowledged(expected, event).await }),
         );

@@ -1,5 +1,6 @@
 //! The CAs of clients, each file read once, and their revocation lists.
 
+use super::changed_files::FileStamp;
 use super::{audit, changed_files};
 use crate::config::{ClientCa, Config};
 use crate::failure::{Failure, FailureContext};
@@ -10,9 +11,16 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
+use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{ClientCas, RevocationLists, ServerContext};
+use tokio::sync::Mutex;
+
+/// How often the lists are read though their file seems to be the same.
+const PERIOD: Duration = Duration::from_hours(1);
 
 /// By the files of their certificates and of their lists.
 #[derive(Default)]
@@ -20,11 +28,20 @@ pub struct ClientCaFiles(BTreeMap<ClientCaSources, Arc<ClientCas>>);
 
 type ClientCaSources = (PathBuf, Option<PathBuf>);
 
-/// Who watches one file of lists.
+/// Keeps up with one file of lists.
 pub struct RevocationListWatch {
     file: PathBuf,
     cas: Arc<ClientCas>,
     context: ServerContext,
+    known: Mutex<KnownLists>,
+}
+
+/// What was taken over last.
+#[derive(Default)]
+struct KnownLists {
+    stamp: FileStamp,
+    /// The SHA-256 of the file, in hexadecimal.
+    hash: Option<String>,
 }
 
 impl ClientCaFiles {
@@ -53,33 +70,56 @@ impl ClientCaFiles {
         self.0.values().flat_map(|cas| cas.issuers().hints()).collect()
     }
 
-    /// Who watches their lists.
-    pub fn keepers(&self, context: &ServerContext) -> Vec<RevocationListWatch> {
-        let keeper = |((_, crl), cas): (&ClientCaSources, &Arc<ClientCas>)| {
-            let file = crl.clone()?;
-            Some(RevocationListWatch { file, cas: cas.clone(), context: context.clone() })
+    /// What keeps up with their lists.
+    pub fn watches(&self, context: &ServerContext) -> Vec<RevocationListWatch> {
+        let watch = |((_, crl), cas): (&ClientCaSources, &Arc<ClientCas>)| {
+            let (file, cas, context) = (crl.clone()?, cas.clone(), context.clone());
+            Some(RevocationListWatch { file, cas, context, known: Mutex::default() })
         };
-        self.0.iter().filter_map(keeper).collect()
+        self.0.iter().filter_map(watch).collect()
     }
 }
 
 impl RevocationListWatch {
-    /// Reads the lists whenever they change. Those of the start are read once more, for the audit log.
-    pub async fn keep(self) {
-        loop {
-            let stamp = changed_files::stamp(&self.file);
-            match read_lists(&self.cas, &self.file) {
-                Ok((lists, hash)) => {
-                    let (revoked, until) = (lists.revoked(), lists.until());
-                    let detail = json!({"sha256": hash, "revoked": revoked, "until": until});
-                    self.cas.replace_lists(lists);
-                    audit::record(&self.context, "clients.revoked", detail).await;
-                    tracing::info!(revoked, %until, "the revocation lists of clients' CAs are taken over");
-                }
-                Err(error) => tracing::error!(%error, "the revocation lists of before stay in force"),
-            }
-            changed_files::of(&self.file, stamp).await;
+    /// Takes the lists over when they have changed. Those of the start are read once more, for the audit log. What cannot be
+    /// read changes nothing.
+    async fn take_over(&self) -> Result<PassReport, PassError> {
+        let mut known = self.known.lock().await;
+        known.stamp = changed_files::stamp(&self.file);
+        let (lists, hash) = read_lists(&self.cas, &self.file).map_err(|error| {
+            PassError::new(format!("the revocation lists of before stay in force: {error}"))
+        })?;
+        let (revoked, until) = (lists.revoked(), lists.until());
+        if known.hash.as_ref() == Some(&hash) {
+            return Ok(PassReport::nothing().with("revoked", revoked));
         }
+        let detail = json!({"sha256": hash, "revoked": revoked, "until": until});
+        // Whoever is revoked is refused at once, also while the log does not answer.
+        self.cas.replace_lists(lists);
+        audit::record(&self.context, "clients.revoked", detail).await?;
+        known.hash = Some(hash);
+        tracing::info!(revoked, %until, "the revocation lists of clients' CAs are taken over");
+        Ok(PassReport::nothing().with("revoked", revoked))
+    }
+
+    async fn until_changed(&self) {
+        let stamp = self.known.lock().await.stamp;
+        changed_files::of(&self.file, stamp).await;
+    }
+}
+
+impl Pass for RevocationListWatch {
+    fn schedule(&self) -> Schedule {
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        Schedule::every(PERIOD, format!("client-lists:{name}"))
+    }
+
+    fn run(&self, _: Timestamp) -> PassFuture<'_, Result<PassReport, PassError>> {
+        Box::pin(self.take_over())
+    }
+
+    fn news(&self) -> PassFuture<'_, ()> {
+        Box::pin(self.until_changed())
     }
 }
 

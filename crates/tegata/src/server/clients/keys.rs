@@ -11,10 +11,13 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_core::Timestamp;
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
+use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
 use tegata_web::{CertificateKeys, ClientRegistry, ServerContext};
-use tokio::time::{sleep, timeout};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 /// How long a client's server is left alone, however many unknown certificates come.
 const BETWEEN_WISHES: Duration = Duration::from_secs(5);
@@ -22,13 +25,23 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 /// After this long it is asked without being wished for: a certificate that was taken out is let in no longer.
 const REFRESH: Duration = Duration::from_mins(1);
 
-/// Who watches one set.
+/// How often a file is read though it seems to be the same.
+const PERIOD: Duration = Duration::from_hours(1);
+
+/// Keeps up with one set.
 pub struct JwksWatch {
     client_id: String,
     source: JwksSource,
-    known: Option<CertificateKeys>,
+    known: Mutex<KnownKeys>,
     clients: Arc<ClientRegistry>,
     context: ServerContext,
+}
+
+/// What was taken over last.
+#[derive(Default)]
+struct KnownKeys {
+    stamp: FileStamp,
+    keys: Option<CertificateKeys>,
 }
 
 enum JwksSource {
@@ -36,13 +49,13 @@ enum JwksSource {
     Server(Arc<HttpsClient>, Uri),
 }
 
-/// Who watches the sets of all clients that have one elsewhere.
-pub fn keepers(
+/// What keeps up with the sets of all clients that have one elsewhere.
+pub fn watches(
     config: &Config,
     clients: &Arc<ClientRegistry>,
     context: &ServerContext,
 ) -> Result<Vec<JwksWatch>, Failure> {
-    let mut keepers = Vec::new();
+    let mut watches = Vec::new();
     for client in &config.registered {
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
         let source = match jwks {
@@ -50,16 +63,15 @@ pub fn keepers(
             JwksLocation::At(uri) => JwksSource::Server(anonymous(config, context, uri)?, uri.clone()),
             JwksLocation::Inline(_) => continue,
         };
-        let client_id = client.client_id.clone();
-        keepers.push(JwksWatch {
-            client_id,
+        watches.push(JwksWatch {
+            client_id: client.client_id.clone(),
             source,
-            known: None,
+            known: Mutex::default(),
             clients: clients.clone(),
             context: context.clone(),
         });
     }
-    Ok(keepers)
+    Ok(watches)
 }
 
 /// Reads the keys of a client from a JWKS file.
@@ -78,43 +90,56 @@ fn anonymous(config: &Config, context: &ServerContext, uri: &Uri) -> Result<Arc<
 }
 
 impl JwksWatch {
-    /// Reads the set whenever it may have changed. What cannot be read changes nothing.
-    pub async fn keep(mut self) {
-        loop {
-            let stamp = self.source.stamp();
-            match self.source.read().await {
-                Ok(keys) => self.take_over(keys).await,
-                Err(error) => {
-                    let client = &self.client_id;
-                    tracing::error!(client, %error, "a client keeps the certificates it had");
-                }
-            }
-            self.until_news(stamp).await;
-        }
-    }
-
-    /// Whoever may enter from now on is in the log before they may.
-    async fn take_over(&mut self, keys: CertificateKeys) {
-        if self.known.as_ref() == Some(&keys) {
-            return;
+    /// Takes the set over when it has changed: whoever may enter from now on is in the log before they may. What cannot be read
+    /// changes nothing.
+    async fn take_over(&self) -> Result<PassReport, PassError> {
+        let mut known = self.known.lock().await;
+        known.stamp = self.source.stamp();
+        let keys = self.source.read().await.map_err(|error| {
+            PassError::new(format!("client {} keeps the certificates it had: {error}", self.client_id))
+        })?;
+        if known.keys.as_ref() == Some(&keys) {
+            return Ok(PassReport::nothing());
         }
         let certificates: Vec<_> = keys.thumbprints().collect();
         let detail =
             json!({"client": self.client_id, "certificates": certificates, "bare_keys": keys.bare_keys()});
-        audit::record(&self.context, "client.keys", detail).await;
+        audit::record(&self.context, "client.keys", detail).await?;
         self.clients.replace_keys(&self.client_id, keys.clone());
-        self.known = Some(keys);
+        known.keys = Some(keys);
         tracing::info!(client = self.client_id, "a client's certificates are taken over");
+        Ok(PassReport::nothing().with("changed", 1))
     }
 
-    async fn until_news(&self, stamp: FileStamp) {
+    async fn until_news(&self) {
         match &self.source {
-            JwksSource::File(file) => changed_files::of(file, stamp).await,
+            JwksSource::File(file) => {
+                let stamp = self.known.lock().await.stamp;
+                changed_files::of(file, stamp).await;
+            }
             JwksSource::Server(..) => {
                 sleep(BETWEEN_WISHES).await;
-                let _ = timeout(REFRESH, self.clients.keys_wanted(&self.client_id)).await;
+                self.clients.keys_wanted(&self.client_id).await;
             }
         }
+    }
+}
+
+impl Pass for JwksWatch {
+    fn schedule(&self) -> Schedule {
+        let period = match &self.source {
+            JwksSource::File(_) => PERIOD,
+            JwksSource::Server(..) => REFRESH,
+        };
+        Schedule::every(period, format!("client-keys:{}", self.client_id))
+    }
+
+    fn run(&self, _: Timestamp) -> PassFuture<'_, Result<PassReport, PassError>> {
+        Box::pin(self.take_over())
+    }
+
+    fn news(&self) -> PassFuture<'_, ()> {
+        Box::pin(self.until_news())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Middleware that counts responses by their path and by the refusal they carry.
 
 use super::{Labels, Metrics, status_of_answer};
-use axum::Router;
+use crate::server::routes::Routes;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -13,16 +13,16 @@ use tegata_web::Problem;
 /// Longer than any OCSP answer.
 const LONGEST_OCSP: usize = 1 << 20;
 
-/// Adds the counting middleware to the routers of portal, device and public listener, if metrics are served.
-pub fn counted(metrics: &Arc<Metrics>, is_read: bool, [portal, device, public]: [Router; 3]) -> [Router; 3] {
+/// Adds the counting middleware to the routes of portal, device and public listener, if metrics are served.
+pub fn counted(metrics: &Arc<Metrics>, is_read: bool, routes: Routes) -> Routes {
     if !is_read {
-        return [portal, device, public];
+        return routes;
     }
-    [
-        portal.layer(from_fn_with_state(metrics.clone(), count_portal)),
-        device.layer(from_fn_with_state(metrics.clone(), count_device)),
-        public.layer(from_fn_with_state(metrics.clone(), count_public)),
-    ]
+    Routes {
+        portal: routes.portal.layer(from_fn_with_state(metrics.clone(), count_portal)),
+        device: routes.device.layer(from_fn_with_state(metrics.clone(), count_device)),
+        public: routes.public.layer(from_fn_with_state(metrics.clone(), count_public)),
+    }
 }
 
 /// Counts the answers to enrollments.

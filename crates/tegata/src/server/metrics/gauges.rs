@@ -8,7 +8,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tegata_ca::IssuerSet;
 use tegata_core::Timestamp;
@@ -96,15 +95,14 @@ impl Gauges {
     }
 
     /// Reads everything anew. What the ledger does not answer keeps its last value, and `ledger_up` says so.
-    pub async fn refresh(&self, room: &GaugeSource, doors: &[(&'static str, Arc<AtomicUsize>)]) {
+    pub async fn refresh(&self, room: &GaugeSource, doors: [(&'static str, usize); 3]) {
         let mut due_at = self.due_at.lock().await;
         let now = room.context.now();
         let freshness = room.context.status.freshness();
         self.feed_seq.set(number(freshness.seq));
         self.feed_age.set(now.since(freshness.at).as_secs_f64());
         for (door, open) in doors {
-            let open = open.load(Ordering::Relaxed);
-            self.connections.get_or_create(&vec![("door", (*door).into())]).set(number(open as u64));
+            self.connections.get_or_create(&vec![("door", door.into())]).set(number(open as u64));
         }
         let read = self.read_ledger(room, &mut due_at, freshness.seq, now).await;
         if let Err(error) = &read {

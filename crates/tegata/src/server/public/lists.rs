@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tegata_core::{IssuerId, Timestamp};
 use tegata_storage::{Ledger, LedgerError, StoredCrl};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How long a list is given without asking the ledger whether another process has published a newer one. No longer
 /// than caches are told to keep it.
@@ -29,8 +29,10 @@ pub struct ServedCrl {
 #[derive(Default)]
 pub struct CrlCache {
     published: Mutex<CrlCacheState>,
-    /// The CAs that have tried to publish.
+    /// The CAs whose lists are out, or could not be published.
     turned: watch::Sender<HashSet<IssuerId>>,
+    /// Lists may be out that were not.
+    news: Notify,
 }
 
 #[derive(Default)]
@@ -112,12 +114,22 @@ impl CrlCache {
         }
     }
 
-    /// A CA has published, or failed to.
+    /// This server has published something.
+    pub fn has_news(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits until this server has published something.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// A CA's lists are out, or could not be published.
     pub fn turned(&self, issuer: &IssuerId) {
         self.turned.send_if_modified(|turned| turned.insert(issuer.clone()));
     }
 
-    /// Waits until these have.
+    /// Waits until that is so of all of these.
     pub async fn all_turned(&self, issuers: &[IssuerId]) {
         let mut turned = self.turned.subscribe();
         drop(turned.wait_for(|turned| issuers.iter().all(|issuer| turned.contains(issuer))).await);

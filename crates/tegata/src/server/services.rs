@@ -1,0 +1,67 @@
+//! What a server answers with, opened and wired.
+
+use crate::failure::Failure;
+use crate::server::Server;
+use crate::server::acme;
+use crate::server::bulk;
+use crate::server::metrics::Metrics;
+use crate::server::oauth::RenewalTokenIssuer;
+use crate::server::public::CrlCache;
+use crate::server::startup::OpenedServices;
+use std::sync::Arc;
+use tegata_ca::{IssuerSet, OcspResponders};
+use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService};
+
+/// All services of a server.
+pub struct Services {
+    /// Those that a start may be refused for.
+    pub opened: OpenedServices,
+    /// The CAs that work and publish.
+    pub authorities: Arc<IssuerSet>,
+    /// First certificates and renewals.
+    pub enrollment: EnrollmentService,
+    /// Certificates over ACME, by attestation or invitation.
+    pub acme: AcmeServer,
+    /// Lists of invitations from registered clients.
+    pub bulk: BulkInvitations,
+    /// Published CRLs, in memory.
+    pub lists: Arc<CrlCache>,
+    /// What signs OCSP answers.
+    pub responders: Arc<OcspResponders>,
+    /// Everything that is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Services {
+    /// Wires the rest around what was opened.
+    pub async fn open(server: &Server, opened: OpenedServices) -> Result<Self, Failure> {
+        let context = &server.context;
+        let metrics = Metrics::new(&server.ledger);
+        let enrollment = enrollment(server, &opened, &metrics).await?;
+        Ok(Self {
+            authorities: server.authorities.clone(),
+            acme: acme::open(server, enrollment.clone())?,
+            bulk: bulk::open(server, &opened.clients).await?,
+            enrollment,
+            lists: Arc::new(CrlCache::default()),
+            responders: Arc::new(OcspResponders::new(context.status.clone(), context.entropy.clone())),
+            metrics,
+            opened,
+        })
+    }
+}
+
+async fn enrollment(
+    server: &Server,
+    opened: &OpenedServices,
+    metrics: &Arc<Metrics>,
+) -> Result<EnrollmentService, Failure> {
+    let secret = acme::open_secret(server).await?;
+    let at_renewal = RenewalTokenIssuer::new(opened.tokens.clone(), metrics.clone());
+    // A profile leads nowhere where less is asked of keys than the configuration asks.
+    let profiles_by_scep = opened.registrars.is_some() && !server.config.acme.require_attestation;
+    Ok(EnrollmentService::new(server.context.clone(), server.authorities.clone(), secret)
+        .with_tokens(at_renewal)
+        .with_contact(server.config.contact.clone())
+        .beside_scep(profiles_by_scep))
+}
