@@ -165,7 +165,9 @@ fn the_document_shows_the_table() {
 
 fn table() -> String {
     let mut text = String::from("| act |");
-    PersonRole::ALL.iter().for_each(|role| write!(text, " {role} |").unwrap());
+    for role in PersonRole::ALL {
+        write!(text, " {role} |").unwrap();
+    }
     text.push_str(" two people |\n|---|");
     text.push_str(&"---|".repeat(PersonRole::ALL.len() + 1));
     for act in Act::ALL {
