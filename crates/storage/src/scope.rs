@@ -21,7 +21,7 @@ pub enum Scope {
     /// Everybody's: the operator's, and the program's own passes.
     #[non_exhaustive]
     Installation,
-    /// This tenant's alone.
+    /// What belongs to this tenant alone.
     #[non_exhaustive]
     Tenant(TenantId),
 }

@@ -131,7 +131,7 @@ struct LicenseScope<'a> {
 
 impl<'a> LicenseScope<'a> {
     fn find(directory: &'a TenantDirectory, options: &LicenseOptions) -> Result<Self, Failure> {
-        let place = options.target.find_in(&directory)?;
+        let place = options.target.find_in(directory)?;
         let license = License {
             product: options.product.clone(),
             tenant: place.tenant.id.clone(),
