@@ -22,6 +22,9 @@ pub trait Clock: Send + Sync {
 }
 
 impl Timestamp {
+    /// Later than everything that happens.
+    pub const END: Self = Self(i64::MAX);
+
     /// From milliseconds since the epoch, as the ledger keeps it.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)

@@ -1,7 +1,7 @@
 //! Actors, as the audit log names them.
 
 use std::fmt;
-use tegata_core::{DeviceId, InvitationId};
+use tegata_core::{DeviceId, InvitationId, PersonId};
 
 /// The actor that an audit entry names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub enum Actor {
     Device(DeviceId),
     /// A registered OAuth client, by its certificate.
     Client(String),
+    /// Somebody who signed in, or used a setup link.
+    Person(PersonId),
     /// A person at the machine itself, by the name of the account.
     Operator(String),
     /// A pass of the program, by its name.
@@ -27,6 +29,7 @@ impl fmt::Display for Actor {
             Self::Anonymous => formatter.write_str("anonymous"),
             Self::Device(id) => write!(formatter, "device:{id}"),
             Self::Client(id) => write!(formatter, "client:{id}"),
+            Self::Person(id) => write!(formatter, "person:{id}"),
             Self::Operator(name) => write!(formatter, "operator:{name}"),
             Self::System(name) => write!(formatter, "system:{name}"),
         }

@@ -221,6 +221,9 @@ impl Transaction {
         }
         changed_one(moved, "the device is not in a state that allows this")?;
         self.touch_shards_of(id).await?;
+        if next != DeviceState::Active {
+            self.drop_sessions_on(id, Timestamp::END).await?;
+        }
         let change = match action.denial() {
             Some(reason) => Change::DeviceDenied { device: id.clone(), reason },
             None => Change::DeviceAllowed { device: id.clone() },

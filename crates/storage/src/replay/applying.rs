@@ -100,6 +100,9 @@ impl Transaction {
         });
         if moved > 0 {
             self.touch_shards_of(device).await?;
+            if to != DeviceState::Active {
+                self.drop_sessions_on(device, Timestamp::END).await?;
+            }
             let detail = json!({"event": logged.event.seq, "reason": logged.reason, "at": logged.event.at});
             self.audit(&LOG, moved_to(to), Some(device), detail).await?;
         }

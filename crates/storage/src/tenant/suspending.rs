@@ -68,7 +68,7 @@ impl Transaction {
         to: TenantState,
         at: Timestamp,
     ) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
+        let moved = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE tenant SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2 AND ($4 IS NULL OR id = $4)",
             )
@@ -79,7 +79,11 @@ impl Transaction {
                 .execute(connection)
                 .await?
                 .rows_affected()
-        }))
+        });
+        if moved > 0 && to == TenantState::Suspended {
+            self.drop_sessions_within(tenant, Timestamp::END).await?;
+        }
+        Ok(moved)
     }
 }
 

@@ -147,6 +147,14 @@ impl Transaction {
             .await?
             .rows_affected()
         });
+        if changed == 1 {
+            match &tokens.of {
+                TokenHolder::Device(device) => self.drop_sessions_on(device, tokens.issued_before).await?,
+                TokenHolder::Tenant(tenant) => {
+                    self.drop_sessions_within(tenant, tokens.issued_before).await?
+                }
+            };
+        }
         Ok(changed == 1)
     }
 

@@ -28,6 +28,7 @@ mod lookups;
 mod loss_reports;
 mod machine;
 mod passes;
+mod people;
 mod policies;
 mod publishing;
 mod receivers;

@@ -1,0 +1,104 @@
+//! What people prove with who they are: setup links, passwords, second factors, and codes for when one is not at hand.
+
+mod codes;
+mod setup;
+
+pub use codes::EmergencyCode;
+pub use setup::{NewCredential, OpenSetup};
+
+use crate::engine::on_read;
+use crate::person::{PersonState, read_roles};
+use crate::{Ledger, Result};
+use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, TenantId};
+
+/// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
+pub struct SignInCandidate {
+    /// Who.
+    pub person: PersonId,
+    /// Whether they may sign in at all.
+    pub state: PersonState,
+    /// What they are.
+    pub roles: Roles,
+    /// Argon2id, as a PHC string.
+    pub password: String,
+    /// The sealed secret of TOTP.
+    pub totp: Vec<u8>,
+    /// The last step whose code was taken.
+    pub totp_step: i64,
+    /// Whether they have signed in on this device before.
+    pub is_known_here: bool,
+    /// Whether they work at the device's site.
+    pub works_at_site: bool,
+    /// Whom the device is for.
+    pub assigned: DeviceAssignment,
+}
+
+impl Ledger {
+    /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and has chosen a password, before a device of the
+    /// same tenant.
+    pub async fn sign_in_candidate(
+        &self,
+        tenant: &TenantId,
+        login_key: &str,
+        device: &DeviceId,
+    ) -> Result<Option<SignInCandidate>> {
+        let row: Option<CandidateRow> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT p.id, p.state, p.roles, c.password, c.totp, c.totp_step, \
+                 (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = $3) AS known, \
+                 (SELECT COUNT(*) FROM device d JOIN person_site w ON w.site = d.site \
+                 WHERE d.id = $3 AND w.person = p.id) AS works_at_site, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = $3) AS assigned, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = $3 AND a.person = p.id) AS assigned_this \
+                 FROM person p JOIN credential c ON c.person = p.id WHERE p.tenant = $1 AND p.login_key = $2",
+            )
+            .bind(tenant.as_str())
+            .bind(login_key)
+            .bind(device.as_str())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map(CandidateRow::candidate).transpose()
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CandidateRow {
+    #[sqlx(try_from = "String")]
+    id: PersonId,
+    #[sqlx(try_from = "String")]
+    state: PersonState,
+    roles: String,
+    password: String,
+    totp: Vec<u8>,
+    totp_step: i64,
+    known: i64,
+    works_at_site: i64,
+    assigned: i64,
+    assigned_this: i64,
+}
+
+impl CandidateRow {
+    fn candidate(self) -> Result<SignInCandidate> {
+        Ok(SignInCandidate {
+            roles: read_roles(&self.roles)?,
+            person: self.id,
+            state: self.state,
+            password: self.password,
+            totp: self.totp,
+            totp_step: self.totp_step,
+            is_known_here: self.known > 0,
+            works_at_site: self.works_at_site > 0,
+            assigned: assignment(self.assigned, self.assigned_this),
+        })
+    }
+}
+
+/// From how many people a device is for, and whether this is one.
+pub(crate) const fn assignment(people: i64, this: i64) -> DeviceAssignment {
+    match (people, this) {
+        (0, _) => DeviceAssignment::Shared,
+        (_, 0) => DeviceAssignment::OthersOnly,
+        _ => DeviceAssignment::ThisPerson,
+    }
+}

@@ -1,0 +1,183 @@
+//! People who sign in: who they are, where they work, and which devices are theirs alone.
+//!
+//! Every statement names the tenant: a person of another one is not there.
+
+mod changing;
+mod devices;
+
+pub use changing::NewPerson;
+
+use crate::engine::on_read;
+use crate::{Ledger, LedgerError, Result};
+use tegata_core::{PersonId, Roles, SiteId, TenantId, Timestamp};
+
+/// Where a person stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PersonState {
+    /// May sign in.
+    Active,
+    /// May not, until somebody lets them.
+    Disabled,
+}
+
+/// A person as the ledger knows them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// The identifier that records carry.
+    pub id: PersonId,
+    /// Whose person it is.
+    pub tenant: TenantId,
+    /// What they sign in with.
+    pub login: String,
+    /// What they are called.
+    pub name: String,
+    /// What they are.
+    pub roles: Roles,
+    /// Whether they may sign in.
+    pub state: PersonState,
+    /// Whether they have chosen a password and a second factor.
+    pub is_set_up: bool,
+    /// Until when a setup link of theirs works, if there is one.
+    pub setup_until: Option<Timestamp>,
+    /// When they were added.
+    pub created_at: Timestamp,
+    /// When their state, roles or sites last changed.
+    pub changed_at: Timestamp,
+    /// Where they work, by name of the site.
+    pub sites: Vec<PersonSite>,
+}
+
+/// A site where a person works.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct PersonSite {
+    /// The site.
+    #[sqlx(try_from = "String")]
+    pub id: SiteId,
+    /// Its name.
+    pub name: String,
+}
+
+impl PersonState {
+    /// The word in the ledger and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl TryFrom<String> for PersonState {
+    type Error = LedgerError;
+
+    fn try_from(word: String) -> Result<Self> {
+        let known = [Self::Active, Self::Disabled].into_iter().find(|state| state.as_str() == word);
+        known.ok_or(LedgerError::Unreadable("person.state"))
+    }
+}
+
+/// What is read of each.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT p.id, p.tenant, p.login, p.name, p.roles, p.state, p.created_at, p.changed_at, \
+             (SELECT COUNT(*) FROM credential c WHERE c.person = p.id) AS credentials, \
+             (SELECT l.expires_at FROM setup_link l WHERE l.person = p.id) AS setup_until FROM person p ",
+            $rest
+        )
+    };
+}
+
+impl Ledger {
+    /// The people of a tenant, by login.
+    pub async fn people(&self, tenant: &TenantId) -> Result<Vec<Person>> {
+        let rows: Vec<PersonRow> = on_read!(self, connection => {
+            sqlx::query_as(select!("WHERE p.tenant = $1 ORDER BY p.login_key"))
+                .bind(tenant.as_str())
+                .fetch_all(connection)
+                .await?
+        });
+        let sites: Vec<(String, String, String)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT w.person, s.id, s.name FROM site s JOIN person_site w ON w.site = s.id WHERE s.tenant = $1 \
+                 ORDER BY s.name, s.id",
+            )
+            .bind(tenant.as_str())
+            .fetch_all(connection)
+            .await?
+        });
+        let of = |row: PersonRow| {
+            let own = sites.iter().filter(|(person, ..)| *person == row.id.as_str());
+            let sites = own.map(|(_, id, name)| {
+                let id = SiteId::parse(id).ok_or(LedgerError::Unreadable("site.id"))?;
+                Ok(PersonSite { id, name: name.clone() })
+            });
+            let sites = sites.collect::<Result<Vec<_>>>()?;
+            row.with_sites(sites)
+        };
+        rows.into_iter().map(of).collect()
+    }
+
+    /// One person of a tenant.
+    pub async fn person(&self, tenant: &TenantId, person: &PersonId) -> Result<Option<Person>> {
+        let row: Option<PersonRow> = on_read!(self, connection => {
+            sqlx::query_as(select!("WHERE p.tenant = $1 AND p.id = $2"))
+                .bind(tenant.as_str())
+                .bind(person.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        let Some(row) = row else { return Ok(None) };
+        let sites = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
+                 WHERE s.tenant = $1 AND w.person = $2 ORDER BY s.name, s.id",
+            )
+            .bind(tenant.as_str())
+            .bind(person.as_str())
+            .fetch_all(connection)
+            .await?
+        });
+        row.with_sites(sites).map(Some)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct PersonRow {
+    #[sqlx(try_from = "String")]
+    id: PersonId,
+    #[sqlx(try_from = "String")]
+    tenant: TenantId,
+    login: String,
+    name: String,
+    roles: String,
+    #[sqlx(try_from = "String")]
+    state: PersonState,
+    created_at: i64,
+    changed_at: i64,
+    credentials: i64,
+    setup_until: Option<i64>,
+}
+
+impl PersonRow {
+    fn with_sites(self, sites: Vec<PersonSite>) -> Result<Person> {
+        Ok(Person {
+            id: self.id,
+            tenant: self.tenant,
+            login: self.login,
+            name: self.name,
+            roles: read_roles(&self.roles)?,
+            state: self.state,
+            is_set_up: self.credentials > 0,
+            setup_until: self.setup_until.map(Timestamp::from_millis),
+            created_at: self.created_at.into(),
+            changed_at: self.changed_at.into(),
+            sites,
+        })
+    }
+}
+
+/// A role that this version does not know gives no right that it does.
+pub(crate) fn read_roles(words: &str) -> Result<Roles> {
+    Roles::parse(words).ok_or(LedgerError::Unreadable("person.roles"))
+}

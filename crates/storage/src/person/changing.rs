@@ -1,0 +1,132 @@
+//! Adding people, and letting them in or not.
+
+use super::PersonState;
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::{LedgerError, Result, Transaction, changed_one};
+use serde_json::json;
+use tegata_core::{LoginId, Name, PersonId, Roles, SiteId, TenantId};
+
+/// Somebody to be added.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// The identifier, which nobody has.
+    pub id: PersonId,
+    /// Whose person it is.
+    pub tenant: TenantId,
+    /// What they sign in with, from now on and for ever.
+    pub login: LoginId,
+    /// What they are called.
+    pub name: Name,
+    /// What they are, at least one.
+    pub roles: Roles,
+    /// Where they work.
+    pub sites: Vec<SiteId>,
+}
+
+impl Transaction {
+    /// Adds a person, who cannot sign in before a setup link was used.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the tenant has the login already, a site is not the tenant's, or a role that belongs to
+    /// sites comes without one.
+    pub async fn add_person(&mut self, new: &NewPerson, actor: &Actor) -> Result<()> {
+        if new.roles.iter().any(tegata_core::PersonRole::is_of_sites) && new.sites.is_empty() {
+            return Err(LedgerError::Guard("staff and site managers work at one site at least"));
+        }
+        let now = self.now.millis();
+        let added = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO person (id, tenant, login, login_key, name, roles, state, created_at, changed_at) \
+                 SELECT $1, t.id, $3, $4, $5, $6, 'active', $7, $7 FROM tenant t WHERE t.id = $2 \
+                 AND NOT EXISTS (SELECT 1 FROM person p WHERE p.tenant = $2 AND p.login_key = $4)",
+            )
+            .bind(new.id.as_str())
+            .bind(new.tenant.as_str())
+            .bind(new.login.as_str())
+            .bind(new.login.key())
+            .bind(new.name.as_str())
+            .bind(new.roles.to_string())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(added, "the tenant has somebody with this login ID, or there is no such tenant")?;
+        for site in &new.sites {
+            self.add_person_site(&new.tenant, &new.id, site).await?;
+        }
+        let detail = json!({
+            "tenant": new.tenant, "person": new.id, "roles": new.roles.to_string(), "sites": new.sites,
+        });
+        self.audit(actor, "person.added", None, detail).await
+    }
+
+    async fn add_person_site(&mut self, tenant: &TenantId, person: &PersonId, site: &SiteId) -> Result<()> {
+        let added = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO person_site (person, site) SELECT $2, s.id FROM site s WHERE s.id = $3 AND s.tenant = $1 \
+                 ON CONFLICT (person, site) DO NOTHING",
+            )
+            .bind(tenant.as_str())
+            .bind(person.as_str())
+            .bind(site.as_str())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(added, "the site is not one of the tenant's, or was named twice")
+    }
+
+    /// Stops a person for now, with all of their sessions. Gives how many sessions ended.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person, or they are stopped already.
+    pub async fn disable_person(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<u64> {
+        self.move_person(tenant, person, PersonState::Disabled).await?;
+        let ended = self.drop_sessions_of(tenant, person).await?;
+        self.drop_setup_link(person).await?;
+        let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
+        self.audit(actor, "person.disabled", None, detail).await?;
+        Ok(ended)
+    }
+
+    /// Lets a person go on who was stopped, with the password and the second factor they had.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person, or they are not stopped.
+    pub async fn enable_person(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<()> {
+        self.move_person(tenant, person, PersonState::Active).await?;
+        let detail = json!({"tenant": tenant, "person": person, "note": note});
+        self.audit(actor, "person.enabled", None, detail).await
+    }
+
+    async fn move_person(&mut self, tenant: &TenantId, person: &PersonId, to: PersonState) -> Result<()> {
+        let now = self.now.millis();
+        let moved = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE person SET state = $3, changed_at = $4 WHERE tenant = $1 AND id = $2 AND state <> $3",
+            )
+            .bind(tenant.as_str())
+            .bind(person.as_str())
+            .bind(to.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(moved, "there is no such person, or it is so already")
+    }
+}

@@ -1,0 +1,184 @@
+//! Sessions: a person signed in on one device. A session is a row as long as it lasts, so that any server serves it.
+
+mod ending;
+mod starting;
+
+pub use starting::{SecondFactorUse, StartSession, StartedSession};
+
+use crate::credential::assignment;
+use crate::engine::{on_read, on_transaction};
+use crate::person::read_roles;
+use crate::{Ledger, LedgerError, Result};
+use std::time::Duration;
+use tegata_core::{
+    CLOCKS_APART, DeviceId, DeviceUse, PersonId, Refusal, Roles, SessionId, SiteId, TenantId, Timestamp,
+};
+
+/// A session that was presented and lasts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveSession {
+    /// Which.
+    pub id: SessionId,
+    /// Whose person it is.
+    pub tenant: TenantId,
+    /// Who.
+    pub person: PersonId,
+    /// What they sign in with.
+    pub login: String,
+    /// What they are called.
+    pub name: String,
+    /// What they are.
+    pub roles: Roles,
+    /// By what the session was begun, in the words of RFC 8176.
+    pub amr: String,
+    /// When the person signed in.
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute or so.
+    pub used_at: Timestamp,
+    /// When it ends in any case.
+    pub expires_at: Timestamp,
+}
+
+/// A session in its person's list.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct ListedSession {
+    /// Which.
+    #[sqlx(try_from = "String")]
+    pub id: SessionId,
+    /// On which device.
+    #[sqlx(try_from = "String")]
+    pub device: DeviceId,
+    /// What the device is called.
+    pub label: String,
+    /// Where the device is.
+    #[sqlx(try_from = "String")]
+    pub site: SiteId,
+    /// What that site is called.
+    pub site_name: String,
+    /// When the person signed in.
+    #[sqlx(try_from = "i64")]
+    pub created_at: Timestamp,
+    /// When it was last used, to the minute or so.
+    #[sqlx(try_from = "i64")]
+    pub used_at: Timestamp,
+}
+
+impl Ledger {
+    /// The session with this hash of its token, presented by this device. `None` where there is none that lasts: it was
+    /// ended, is too old, is another device's, or its person may sign in no longer, or no longer here.
+    pub async fn session(
+        &self,
+        token_hash: &[u8],
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<LiveSession>> {
+        let row: Option<SessionRow> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
+                 d.tenant AS device_tenant, \
+                 (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
+                 FROM session s JOIN person p ON p.id = s.person JOIN device d ON d.id = s.device \
+                 WHERE s.token_hash = $1 AND s.device = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
+                 AND s.created_at <= $4 AND p.state = 'active' AND d.state = 'active'",
+            )
+            .bind(token_hash.to_vec())
+            .bind(device.as_str())
+            .bind(now.millis())
+            .bind(now.plus(CLOCKS_APART).millis())
+            .fetch_optional(connection)
+            .await?
+        });
+        row.map_or(Ok(None), SessionRow::live)
+    }
+
+    /// The sessions of a person that last, the newest first.
+    pub async fn sessions_of(
+        &self,
+        tenant: &TenantId,
+        person: &PersonId,
+        now: Timestamp,
+    ) -> Result<Vec<ListedSession>> {
+        Ok(on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT s.id, s.device, d.label, d.site, w.name AS site_name, s.created_at, s.used_at FROM session s \
+                 JOIN device d ON d.id = s.device JOIN site w ON w.id = d.site \
+                 WHERE s.tenant = $1 AND s.person = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
+                 AND d.state = 'active' ORDER BY s.created_at DESC, s.id",
+            )
+            .bind(tenant.as_str())
+            .bind(person.as_str())
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// Writes down that a session is used, and until when it lasts if it is not used again. Bookkeeping, as of days on which
+    /// devices were seen: no entry of the audit log.
+    pub async fn use_session(&self, session: &SessionId, idle: Duration, now: Timestamp) -> Result<()> {
+        let mut transaction = self.begin(now).await?;
+        on_transaction!(transaction.engine, connection => {
+            sqlx::query("UPDATE session SET used_at = $2, idle_until = $3 WHERE id = $1 AND used_at < $2")
+                .bind(session.as_str())
+                .bind(now.millis())
+                .bind(now.plus(idle).millis())
+                .execute(connection)
+                .await?;
+        });
+        transaction.commit().await
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRow {
+    #[sqlx(try_from = "String")]
+    id: SessionId,
+    #[sqlx(try_from = "String")]
+    tenant: TenantId,
+    #[sqlx(try_from = "String")]
+    person: PersonId,
+    login: String,
+    name: String,
+    roles: String,
+    amr: String,
+    created_at: i64,
+    used_at: i64,
+    expires_at: i64,
+    device_tenant: String,
+    works_at_site: i64,
+    assigned: i64,
+    assigned_this: i64,
+}
+
+impl SessionRow {
+    /// The rule of account and terminal holds at every use: a device or a person that has moved since is elsewhere.
+    fn live(self) -> Result<Option<LiveSession>> {
+        let roles = read_roles(&self.roles)?;
+        let device_tenant =
+            TenantId::try_from(self.device_tenant).map_err(|_| LedgerError::Unreadable("device.tenant"))?;
+        let here = DeviceUse {
+            person_tenant: &self.tenant,
+            roles: &roles,
+            device_tenant: &device_tenant,
+            works_at_site: self.works_at_site > 0,
+            assigned: assignment(self.assigned, self.assigned_this),
+        };
+        if here.check() == Err(Refusal::PersonElsewhere) {
+            return Ok(None);
+        }
+        Ok(Some(LiveSession {
+            id: self.id,
+            tenant: self.tenant,
+            person: self.person,
+            login: self.login,
+            name: self.name,
+            roles,
+            amr: self.amr,
+            created_at: self.created_at.into(),
+            used_at: self.used_at.into(),
+            expires_at: self.expires_at.into(),
+        }))
+    }
+}

@@ -1,0 +1,101 @@
+//! The end of sessions: by their person, by others, and with what they depend on.
+
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::{Result, Transaction, changed_one};
+use serde_json::json;
+use tegata_core::{DeviceId, PersonId, SessionId, TenantId, Timestamp};
+
+impl Transaction {
+    /// Ends one session of a person.
+    ///
+    /// # Errors
+    /// [`crate::LedgerError::Guard`] when the person has no such session.
+    pub async fn end_session(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        session: &SessionId,
+        actor: &Actor,
+    ) -> Result<()> {
+        let ended = on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2 AND id = $3")
+                .bind(tenant.as_str())
+                .bind(person.as_str())
+                .bind(session.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        changed_one(ended, "the person has no such session")?;
+        let detail = json!({"tenant": tenant, "person": person, "session": session});
+        self.audit(actor, "session.ended", None, detail).await
+    }
+
+    /// Ends all sessions of a person. Gives how many.
+    pub async fn sign_out_person(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        note: &str,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let ended = self.drop_sessions_of(tenant, person).await?;
+        let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
+        self.audit(actor, "person.signed_out", None, detail).await?;
+        Ok(ended)
+    }
+
+    /// Forgets sessions, setup links and emergency codes that ended by the clock: each ended by itself at its time. Gives
+    /// how many rows.
+    pub async fn forget_ended_sign_ins(&mut self) -> Result<u64> {
+        let now = self.now.millis();
+        let mut forgotten = 0;
+        on_transaction!(self.engine, connection => {
+            for statement in [
+                "DELETE FROM session WHERE idle_until <= $1 OR expires_at <= $1",
+                "DELETE FROM person_code WHERE expires_at <= $1",
+                // For a day longer, so that whoever comes late reads that it was too late.
+                "DELETE FROM setup_link WHERE expires_at <= $1 - 86400000",
+            ] {
+                forgotten += sqlx::query(statement).bind(now).execute(&mut *connection).await?.rows_affected();
+            }
+        });
+        Ok(forgotten)
+    }
+
+    pub(crate) async fn drop_sessions_of(&mut self, tenant: &TenantId, person: &PersonId) -> Result<u64> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2")
+                .bind(tenant.as_str())
+                .bind(person.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }))
+    }
+
+    /// Those sessions on a device that began before a moment: it is stopped, or its people are signed out.
+    pub(crate) async fn drop_sessions_on(&mut self, device: &DeviceId, before: Timestamp) -> Result<u64> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM session WHERE device = $1 AND created_at < $2")
+                .bind(device.as_str())
+                .bind(before.millis())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }))
+    }
+
+    /// Those sessions of a tenant's people that began before a moment: it is stopped, or they are signed out.
+    pub(crate) async fn drop_sessions_within(&mut self, tenant: &TenantId, before: Timestamp) -> Result<u64> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM session WHERE tenant = $1 AND created_at < $2")
+                .bind(tenant.as_str())
+                .bind(before.millis())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        }))
+    }
+}

@@ -1,0 +1,206 @@
+//! The begin of a session: the second factor is used up, and everything else is looked at once more where nobody can change
+//! it meanwhile.
+
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::{LedgerError, Result, Transaction};
+use serde_json::json;
+use tegata_core::{DeviceId, PersonId, Refusal, SessionId, TenantId, Timestamp};
+
+/// Sessions that one person has at most: the one that was unused for longest makes room.
+const PER_PERSON: i64 = 20;
+
+/// A session to be begun by somebody whose password was right.
+#[derive(Clone, Debug)]
+pub struct StartSession {
+    /// Its identifier.
+    pub id: SessionId,
+    /// The hash of its token.
+    pub token_hash: Vec<u8>,
+    /// The hash of the token that the browser had before: that session ends, so that nobody goes on with it.
+    pub replaces: Option<Vec<u8>>,
+    /// Whose person it is.
+    pub tenant: TenantId,
+    /// Who.
+    pub person: PersonId,
+    /// On which device.
+    pub device: DeviceId,
+    /// The second factor.
+    pub factor: SecondFactorUse,
+    /// When it ends if nobody uses it.
+    pub idle_until: Timestamp,
+    /// When it ends in any case.
+    pub expires_at: Timestamp,
+}
+
+/// A second factor that fits, as far as that can be told without the ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SecondFactorUse {
+    /// The code of TOTP of this step.
+    Totp(i64),
+    /// A recovery or emergency code with this hash.
+    Code(Vec<u8>),
+}
+
+/// How a session was begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartedSession {
+    /// By TOTP.
+    Totp,
+    /// By one of the person's recovery codes.
+    Recovery,
+    /// By an emergency code that somebody gave: worth an alarm.
+    Emergency,
+}
+
+impl StartedSession {
+    /// In the words of RFC 8176.
+    const fn amr(self) -> &'static str {
+        match self {
+            Self::Totp => "pwd otp mfa",
+            // A secret on paper is something one has; what somebody else gave is nothing of the person's.
+            Self::Recovery => "pwd mfa",
+            Self::Emergency => "pwd",
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Recovery => "recovery",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+impl Transaction {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInWrong`] where the second factor was used before, or the person may not sign in on this device any more.
+    pub async fn start_session(&mut self, new: &StartSession) -> Result<StartedSession> {
+        let by = self.use_second_factor(new).await?;
+        self.make_room(new).await?;
+        self.insert_session(new, by).await?;
+        self.know_device(new).await?;
+        let detail = json!({
+            "tenant": new.tenant, "person": new.person, "session": new.id, "factor": by.as_str(),
+        });
+        let actor = Actor::Person(new.person.clone());
+        self.audit(&actor, "session.started", Some(&new.device), detail).await?;
+        Ok(by)
+    }
+
+    async fn use_second_factor(&mut self, new: &StartSession) -> Result<StartedSession> {
+        let now = self.now.millis();
+        match &new.factor {
+            SecondFactorUse::Totp(step) => {
+                let used = on_transaction!(self.engine, connection => {
+                    sqlx::query("UPDATE credential SET totp_step = $2 WHERE person = $1 AND totp_step < $2")
+                        .bind(new.person.as_str())
+                        .bind(*step)
+                        .execute(connection)
+                        .await?
+                        .rows_affected()
+                });
+                one_or_wrong(used)?;
+                Ok(StartedSession::Totp)
+            }
+            SecondFactorUse::Code(hash) => {
+                let used: Option<(String,)> = on_transaction!(self.engine, connection => {
+                    sqlx::query_as(
+                        "DELETE FROM person_code WHERE person = $1 AND code_hash = $2 \
+                         AND (expires_at IS NULL OR expires_at > $3) RETURNING kind",
+                    )
+                    .bind(new.person.as_str())
+                    .bind(hash.clone())
+                    .bind(now)
+                    .fetch_optional(connection)
+                    .await?
+                });
+                match used.as_ref().map(|(kind,)| kind.as_str()) {
+                    Some("recovery") => Ok(StartedSession::Recovery),
+                    Some("emergency") => Ok(StartedSession::Emergency),
+                    Some(_) => Err(LedgerError::Unreadable("person_code.kind")),
+                    None => Err(LedgerError::Refused(Refusal::SignInWrong)),
+                }
+            }
+        }
+    }
+
+    /// Sessions that are over, the browser's own before, and the one that was unused for longest.
+    async fn make_room(&mut self, new: &StartSession) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM session WHERE person = $1 AND (idle_until <= $2 OR expires_at <= $2 OR token_hash = $3)",
+            )
+            .bind(new.person.as_str())
+            .bind(now)
+            .bind(new.replaces.clone())
+            .execute(&mut *connection)
+            .await?;
+            // Whoever signs in at the same browser takes it over: the session before ends, whosever it was.
+            sqlx::query("DELETE FROM session WHERE token_hash = $1 AND device = $2")
+                .bind(new.replaces.clone())
+                .bind(new.device.as_str())
+                .execute(&mut *connection)
+                .await?;
+            sqlx::query(
+                "DELETE FROM session WHERE person = $1 AND id NOT IN \
+                 (SELECT s.id FROM session s WHERE s.person = $1 ORDER BY s.used_at DESC, s.id LIMIT $2)",
+            )
+            .bind(new.person.as_str())
+            .bind(PER_PERSON - 1)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+
+    async fn insert_session(&mut self, new: &StartSession, by: StartedSession) -> Result<()> {
+        let now = self.now.millis();
+        let started = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO session (id, token_hash, tenant, person, device, amr, created_at, used_at, idle_until, \
+                 expires_at) SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9 FROM person p \
+                 JOIN device d ON d.tenant = p.tenant JOIN tenant t ON t.id = p.tenant \
+                 WHERE p.tenant = $3 AND p.id = $4 AND d.id = $5 \
+                 AND p.state = 'active' AND d.state = 'active' AND d.role = 'device' AND t.state = 'active'",
+            )
+            .bind(new.id.as_str())
+            .bind(new.token_hash.clone())
+            .bind(new.tenant.as_str())
+            .bind(new.person.as_str())
+            .bind(new.device.as_str())
+            .bind(by.amr())
+            .bind(now)
+            .bind(new.idle_until.millis())
+            .bind(new.expires_at.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        one_or_wrong(started)
+    }
+
+    async fn know_device(&mut self, new: &StartSession) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO person_device (person, device, signed_in_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (person, device) DO UPDATE SET signed_in_at = $3",
+            )
+            .bind(new.person.as_str())
+            .bind(new.device.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
+    }
+}
+
+fn one_or_wrong(rows: u64) -> Result<()> {
+    if rows == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::SignInWrong)) }
+}
