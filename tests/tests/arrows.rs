@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("enroll", &["core", "storage", "web", "ca"]),
     ("signals", &["core", "storage", "web"]),
     ("oauth", &["core", "storage", "web", "signals"]),
+    ("identity", &["core", "storage", "web"]),
     ("scheduler", &["core", "storage"]),
     ("installation", &["core", "net", "storage", "ca"]),
     (
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "enroll",
             "signals",
             "oauth",
+            "identity",
             "scheduler",
         ],
     ),
@@ -45,9 +47,10 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rcgen", &["ca"]),
     ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
-    ("axum", &["web", "enroll", "signals", "oauth", "tegata"]),
+    ("axum", &["web", "enroll", "signals", "oauth", "identity", "tegata"]),
     ("tokio-rustls", &["net"]),
-    ("askama", &["web", "enroll"]),
+    ("argon2", &["identity"]),
+    ("askama", &["web", "enroll", "identity"]),
     ("clap", &["tegata"]),
     ("tracing-subscriber", &["tegata"]),
 ];
@@ -61,6 +64,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("ca", &["axum", "hyper"]),
     ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
     ("oauth", &["rcgen", "pkcs8", "tegata-ca"]),
+    ("identity", &["rcgen", "pkcs8", "tegata-ca"]),
     ("scheduler", &["axum", "hyper", "rcgen", "tegata-ca"]),
     ("installation", &["axum", "clap"]),
 ];

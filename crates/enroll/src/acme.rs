@@ -222,7 +222,7 @@ async fn bind(
     let code = InvitationCode::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
     let invitation = acme.service.open(code.reveal()).await?;
     let secret = acme.service.opening.secret().await?;
-    let binding = secret.binding(&invitation.id, &acme.service.context.installation);
+    let binding = AccountBinding::of(&secret, &invitation.id, &acme.service.context.installation);
     Ok((
         [(CACHE_CONTROL, "no-store")],
         Json(AcmeBindingResponse { directory: acme.url("/acme/directory"), binding }),

@@ -2,7 +2,6 @@
 
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
-use crate::qr::qr_svg;
 use crate::renewal_token::RenewalTokenRequest;
 use crate::requester::Requester;
 use crate::ticket::{TicketPurpose, TicketRight};
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tegata_core::{Contact, DeviceId, Platform, ProductLink, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
+use tegata_web::qr::qr_svg;
 use tegata_web::{CertificateReselection, Presented, ReaderLanguage, StrictJson, WebResult};
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.

@@ -3,12 +3,12 @@
 //! The entry keeps its identifier across generations: taking the file of a renewed certificate moves the entry.
 
 use crate::enrollment_service::EnrollmentService;
-use crate::japan_date::{day, in_japan};
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::time::Duration;
 use tegata_core::{Language, Timestamp};
+use tegata_web::japan_date::{day, in_japan};
 use tegata_web::{Presented, ReaderLanguage, WebResult};
 
 /// The last call, before the certificate ends.

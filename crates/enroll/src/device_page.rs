@@ -1,7 +1,6 @@
 //! The page of the device itself: its certificate, or why it is refused.
 
 use crate::enrollment_service::EnrollmentService;
-use crate::japan_date::day;
 use crate::refusal_explanation::{CertificateFact, number};
 use crate::sighting::note_platform;
 use askama::Template;
@@ -11,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use tegata_core::stop_cause::stopped_by_administrator;
 use tegata_core::{Contact, Language, ProductLink, Refusal, Role, StopCause};
 use tegata_storage::CertificateHolder;
+use tegata_web::japan_date::day;
 use tegata_web::{HtmlPage, PeerCertificate, Presented, ReaderLanguage};
 
 #[derive(Template)]

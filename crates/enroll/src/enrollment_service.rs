@@ -9,7 +9,6 @@ mod renewing;
 use crate::guesses::CodeGuesses;
 use crate::renewal_token::RenewalTokens;
 use crate::requester::Requester;
-use crate::secret::{BindingSecretOpening, OpenBindingSecret};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{IssuanceRequest, IssuedCertificate, IssuerSet, ParsedRequest, SignedCertificate};
@@ -21,6 +20,7 @@ use tegata_storage::{
     Actor, Certificate, CertificateHolder, Device, Invitation, LedgerError, Principal, RefusalNote,
     ScopedLedger,
 };
+use tegata_web::{InstallationSecretSource, OpenInstallationSecret};
 use tegata_web::{Problem, ServerContext};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
@@ -45,7 +45,7 @@ pub struct EnrollmentService {
     /// Who gives the token that may come with a renewed certificate, if anybody does.
     pub(crate) tokens: Option<Arc<dyn RenewalTokens>>,
     /// What tickets and bindings of ACME accounts are derived from.
-    pub(crate) opening: BindingSecretOpening,
+    pub(crate) opening: InstallationSecretSource,
     /// Whether profiles may lead to SCEP.
     pub(crate) scep: bool,
     /// The contact that is shown where neither site nor tenant has one.
@@ -65,14 +65,18 @@ pub(crate) struct HandedOverCertificate {
 
 impl EnrollmentService {
     /// A service that issues with the CA of each tenant. All servers of an installation have the same secret.
-    pub fn new(context: ServerContext, authorities: Arc<IssuerSet>, open_secret: OpenBindingSecret) -> Self {
+    pub fn new(
+        context: ServerContext,
+        authorities: Arc<IssuerSet>,
+        open_secret: OpenInstallationSecret,
+    ) -> Self {
         Self {
             context,
             authorities,
             tokens: None,
             scep: false,
             contact: None,
-            opening: BindingSecretOpening::new(open_secret),
+            opening: InstallationSecretSource::new(open_secret),
             guesses: Arc::default(),
             wrong_links: Arc::new(CodeGuesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
             requester: Requester::UNKNOWN,

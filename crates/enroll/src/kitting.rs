@@ -2,7 +2,6 @@
 
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
-use crate::qr::qr_svg;
 use crate::refusal_explanation::number as device_number;
 use crate::requester::Requester;
 use crate::waiting;
@@ -17,6 +16,7 @@ use tegata_core::{
     Contact, DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{Kitting, KittingPlace};
+use tegata_web::qr::qr_svg;
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, StrictJson, WebResult};
 
 pub(crate) fn routes(service: EnrollmentService) -> Router {

@@ -1,9 +1,9 @@
 //! Explains to the holder of a refused certificate since when and why it is refused.
 
 use crate::enrollment_service::EnrollmentService;
-use crate::japan_date::{day, moment};
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, StopCause};
 use tegata_storage::{Certificate, Device, HeldCertificate, LedgerError};
+use tegata_web::japan_date::{day, moment};
 use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// One line: its name and its value, in the reader's language.

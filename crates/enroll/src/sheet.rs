@@ -1,9 +1,9 @@
 //! The sheet that goes with a device: what a person needs who has no mail, on paper.
 
-use crate::japan_date::moment;
-use crate::qr::qr_svg;
 use askama::Template;
 use tegata_core::{Contact, Language, Timestamp};
+use tegata_web::japan_date::moment;
+use tegata_web::qr::qr_svg;
 
 /// The content of one sheet. It is a secret, as the link is.
 #[derive(Clone, Copy, Debug)]

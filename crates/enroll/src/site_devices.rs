@@ -5,7 +5,6 @@
 
 use crate::device_page::refuse;
 use crate::enrollment_service::EnrollmentService;
-use crate::japan_date::{day, moment};
 use crate::refusal_explanation::number;
 use crate::sighting::note_platform;
 use askama::Template;
@@ -18,6 +17,7 @@ use std::time::Duration;
 use tegata_core::policy::Platform;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, SiteDevice};
+use tegata_web::japan_date::{day, moment};
 use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictJson, WebResult};
 
 /// How long a report waits for the receipts of those who have to refuse the device from now on.

@@ -9,7 +9,7 @@ pub use setup::{NewCredential, OpenSetup};
 use crate::engine::on_read;
 use crate::person::{PersonState, read_roles};
 use crate::{Ledger, Result};
-use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, TenantId};
+use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, TenantId, Timestamp};
 
 /// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
 pub struct SignInCandidate {
@@ -59,6 +59,23 @@ impl Ledger {
             .await?
         });
         row.map(CandidateRow::candidate).transpose()
+    }
+
+    /// Whether a person has a recovery or emergency code with this hash that works now. Only the transaction that uses it up
+    /// knows that nobody else does.
+    pub async fn has_person_code(&self, person: &PersonId, hash: &[u8], now: Timestamp) -> Result<bool> {
+        let found: Option<(String,)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT kind FROM person_code WHERE person = $1 AND code_hash = $2 \
+                 AND (expires_at IS NULL OR expires_at > $3)",
+            )
+            .bind(person.as_str())
+            .bind(hash.to_vec())
+            .bind(now.millis())
+            .fetch_optional(connection)
+            .await?
+        });
+        Ok(found.is_some())
     }
 }
 

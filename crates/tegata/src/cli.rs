@@ -17,6 +17,7 @@ pub mod key;
 pub mod license;
 pub mod output;
 pub mod passes;
+pub mod person;
 pub mod policy;
 pub mod proof;
 pub mod reason;
@@ -52,6 +53,7 @@ use key::KeyCommand;
 use license::LicenseCommand;
 use output::OutputFormat;
 use passes::PassesCommand;
+use person::PersonCommand;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
 use revocations::RevocationsCommand;
@@ -114,6 +116,9 @@ pub enum Command {
     /// Devices and gates: find, show, stop, sign out
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// People who sign in: add, list, show, disable, sign out, reset
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Single certificates: find, show, revoke with what was renewed from them
     #[command(subcommand)]
     Certificate(CertificateCommand),
@@ -177,6 +182,7 @@ impl Cli {
             Command::Approve(options) => approvals::approve(place, options, system).await,
             Command::Decline(options) => approvals::decline(place, options, system).await,
             Command::Device(command) => device::run(place, command, system).await,
+            Command::Person(command) => person::run(place, command, system).await,
             Command::Certificate(command) => certificate::run(place, command, system).await,
             Command::Key(command) => key::run(place, command, system).await,
             Command::TokenKey(command) => token_key::run(place, command, system).await,

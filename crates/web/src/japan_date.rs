@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 const JAPAN: Duration = Duration::from_hours(9);
 
 /// For people: `2026年11月22日`, `2026-11-22`.
-pub(crate) fn day(at: Timestamp, language: Language) -> String {
+pub fn day(at: Timestamp, language: Language) -> String {
     let date = in_japan(at);
     let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
     match language {
@@ -18,7 +18,7 @@ pub(crate) fn day(at: Timestamp, language: Language) -> String {
 }
 
 /// With the time of day: `2026年11月22日 0:30`, `2026-11-22 00:30 (Japan)`.
-pub(crate) fn moment(at: Timestamp, language: Language) -> String {
+pub fn moment(at: Timestamp, language: Language) -> String {
     let date = in_japan(at);
     let (day, hour, minute) = (day(at, language), date.hour(), date.minute());
     match language {
@@ -28,7 +28,7 @@ pub(crate) fn moment(at: Timestamp, language: Language) -> String {
 }
 
 /// The wall clock of Japan; its offset says UTC.
-pub(crate) fn in_japan(at: Timestamp) -> OffsetDateTime {
+pub fn in_japan(at: Timestamp) -> OffsetDateTime {
     at.plus(JAPAN).date_time()
 }
 

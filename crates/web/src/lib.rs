@@ -10,7 +10,8 @@
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
 //! | how a refusal is answered | [`problem`] |
 //! | how a body is read | [`body`], [`json`] |
-//! | how a page is shown | [`page`], [`assets`], [`language`] |
+//! | how a page is shown | [`page`], [`assets`], [`language`], [`japan_date`], [`qr`] |
+//! | what secrets are derived from and sealed with | [`InstallationSecret`] |
 
 pub mod assets;
 pub mod body;
@@ -24,6 +25,8 @@ pub mod document;
 mod form;
 pub mod forwarded;
 pub mod host;
+mod installation_secret;
+pub mod japan_date;
 pub mod json;
 pub mod language;
 pub mod leaf;
@@ -34,6 +37,7 @@ pub mod peer;
 pub mod probe;
 pub mod problem;
 pub mod proxy;
+pub mod qr;
 mod reselection;
 pub mod site;
 pub mod subject;
@@ -51,6 +55,7 @@ pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificat
 pub use connection_registry::ConnectionRegistry;
 pub use context::{InstallationAddresses, ServerContext};
 pub use form::StrictForm;
+pub use installation_secret::{InstallationSecret, InstallationSecretSource, OpenInstallationSecret};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};

@@ -7,7 +7,7 @@ use std::fmt::Write;
 const QUIET: i32 = 4;
 
 /// An SVG of one path; `None` when the text is too long for any QR code (about 2,300 bytes).
-pub(crate) fn qr_svg(text: &str) -> Option<String> {
+pub fn qr_svg(text: &str) -> Option<String> {
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
     let size = code.size() + 2 * QUIET;
     let mut path = String::new();

@@ -1,6 +1,7 @@
 //! Accounts (RFC 8555 section 7.3).
 
 use super::AcmeServer;
+use super::binding::verification;
 use super::jwk::AcmeJwk;
 use super::jws::{AcmeJws, ClaimedSigner};
 use super::problem::{AcmeError, AcmeResult};
@@ -223,7 +224,7 @@ async fn bound_to(acme: &AcmeServer, binding: &Value, key: &AcmeJwk, url: &str) 
     };
     let invitation = InvitationId::parse(kid).ok_or(Refusal::AcmeNotBound)?;
     let secret = acme.service.opening.secret().await?;
-    let payload = jws.verify_mac(&secret.verification(&invitation))?;
+    let payload = jws.verify_mac(&verification(&secret, &invitation))?;
     let bound = serde_json::from_slice(&payload).map_err(|_| Refusal::AcmeNotBound)?;
     if AcmeJwk::parse(&bound)?.thumbprint() != key.thumbprint() {
         return Err(AcmeError::malformed("the binding is for another key"));

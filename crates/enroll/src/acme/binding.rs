@@ -4,12 +4,10 @@
 //! Both are derived from one secret, and from nothing that the ledger has in the clear: whoever reads the ledger alone can
 //! use no invitation.
 
-use crate::secret::BindingSecret;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 use tegata_core::encoding::base64url;
-use tegata_core::entropy::bytes;
 use tegata_core::{AcmeOrderId, Entropy, Installation, InvitationId, Refusal};
+use tegata_web::InstallationSecret;
 
 /// What a client needs to register an account for an invitation. Key identifier and name are no secrets; the key is.
 #[derive(Clone, PartialEq, Eq, serde::Serialize)]
@@ -22,60 +20,47 @@ pub struct AccountBinding {
     pub identifier: String,
 }
 
-impl BindingSecret {
+impl AccountBinding {
     /// The binding to an invitation.
-    pub fn binding(&self, invitation: &InvitationId, installation: &Installation) -> AccountBinding {
-        AccountBinding {
+    pub fn of(secret: &InstallationSecret, invitation: &InvitationId, installation: &Installation) -> Self {
+        Self {
             kid: invitation.to_string(),
-            hmac_key: base64url(&self.mac_key(invitation)),
+            hmac_key: base64url(&mac_key(secret, invitation)),
             identifier: identifier(invitation, installation),
         }
     }
+}
 
-    /// The key with which a binding is verified.
-    pub(super) fn verification(&self, invitation: &InvitationId) -> hmac::Key {
-        hmac::Key::new(hmac::HMAC_SHA256, &self.mac_key(invitation))
-    }
+/// The key with which a binding is verified.
+pub(super) fn verification(secret: &InstallationSecret, invitation: &InvitationId) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &mac_key(secret, invitation))
+}
 
-    /// Seals what a client called itself, for the ledger.
-    pub(super) fn seal(
-        &self,
-        order: &AcmeOrderId,
-        text: &str,
-        entropy: &dyn Entropy,
-    ) -> Result<Vec<u8>, Refusal> {
-        let nonce = bytes::<NONCE_LEN>(entropy);
-        let mut sealed = text.as_bytes().to_vec();
-        self.sealing_key()?
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(order.as_str()),
-                &mut sealed,
-            )
-            .map_err(|_| Refusal::Internal)?;
-        Ok([&nonce[..], &sealed].concat())
-    }
+/// Seals what a client called itself, for the ledger.
+pub(super) fn seal(
+    secret: &InstallationSecret,
+    order: &AcmeOrderId,
+    text: &str,
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, Refusal> {
+    secret.seal(IDENTIFIERS, order.as_str(), text.as_bytes(), entropy)
+}
 
-    /// What was sealed for this order.
-    pub(super) fn unseal(&self, order: &AcmeOrderId, sealed: &[u8]) -> Result<String, Refusal> {
-        let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or(Refusal::Internal)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refusal::Internal)?;
-        let mut text = sealed.to_vec();
-        let key = self.sealing_key()?;
-        let text =
-            key.open_in_place(nonce, Aad::from(order.as_str()), &mut text).map_err(|_| Refusal::Internal)?;
-        String::from_utf8(text.to_vec()).map_err(|_| Refusal::Internal)
-    }
+/// What was sealed for this order.
+pub(super) fn unseal(
+    secret: &InstallationSecret,
+    order: &AcmeOrderId,
+    sealed: &[u8],
+) -> Result<String, Refusal> {
+    let text = secret.unseal(IDENTIFIERS, order.as_str(), sealed)?;
+    String::from_utf8(text.to_vec()).map_err(|_| Refusal::Internal)
+}
 
-    fn mac_key(&self, invitation: &InvitationId) -> Vec<u8> {
-        self.derived(&format!("external account binding {invitation}")).as_ref().to_vec()
-    }
+/// What the seals of orders are for.
+const IDENTIFIERS: &str = "identifiers of orders";
 
-    fn sealing_key(&self) -> Result<LessSafeKey, Refusal> {
-        let key = self.derived("identifiers of orders");
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key.as_ref()).map_err(|_| Refusal::Internal)?;
-        Ok(LessSafeKey::new(key))
-    }
+fn mac_key(secret: &InstallationSecret, invitation: &InvitationId) -> Vec<u8> {
+    secret.derived(&format!("external account binding {invitation}")).as_ref().to_vec()
 }
 
 /// The DNS name that stands for an invitation. It says nothing about whose it is.
@@ -94,7 +79,7 @@ mod tests {
         let [one, two] = [(); 2].map(|()| InvitationId::random(&entropy));
         let installation = Installation::parse("tegata.example.jp").unwrap();
         let binding = |secret: &[u8], invitation| {
-            BindingSecret::new(secret).binding(invitation, &installation).hmac_key
+            AccountBinding::of(&InstallationSecret::new(secret), invitation, &installation).hmac_key
         };
         assert_eq!(binding(b"a secret", &one), binding(b"a secret", &one));
         assert_ne!(binding(b"a secret", &one), binding(b"a secret", &two));
@@ -104,13 +89,13 @@ mod tests {
     #[test]
     fn a_seal_holds_for_one_order() {
         let entropy = Seeded::new(1);
-        let secret = BindingSecret::new(b"a secret");
+        let secret = InstallationSecret::new(b"a secret");
         let [one, two] = [(); 2].map(|()| AcmeOrderId::random(&entropy));
-        let sealed = secret.seal(&one, "a code", &entropy).unwrap();
-        assert_eq!(secret.unseal(&one, &sealed).unwrap(), "a code");
+        let sealed = seal(&secret, &one, "a code", &entropy).unwrap();
+        assert_eq!(unseal(&secret, &one, &sealed).unwrap(), "a code");
         assert!(!sealed.windows(6).any(|window| window == b"a code"));
-        assert!(secret.unseal(&two, &sealed).is_err());
-        assert!(BindingSecret::new(b"another").unseal(&one, &sealed).is_err());
-        assert!(secret.unseal(&one, &sealed[..5]).is_err());
+        assert!(unseal(&secret, &two, &sealed).is_err());
+        assert!(unseal(&InstallationSecret::new(b"another"), &one, &sealed).is_err());
+        assert!(unseal(&secret, &one, &sealed[..5]).is_err());
     }
 }

@@ -5,7 +5,6 @@
 //! by the holder of an account or of an invitation, it is then written into the ledger: no other server takes it again. What a
 //! stranger signs with changes nothing, however often it comes, and is never a row.
 
-use crate::secret::BindingSecretOpening;
 use ring::hmac;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +13,7 @@ use tegata_core::encoding::{base64url, from_base64url};
 use tegata_core::entropy::bytes;
 use tegata_core::{Entropy, Refusal, Timestamp};
 use tegata_storage::UseNonce;
+use tegata_web::InstallationSecretSource;
 
 /// How long a nonce may wait for its request.
 const LIFE: Duration = Duration::from_mins(30);
@@ -31,7 +31,7 @@ const SAID: usize = TIME + 8;
 const TAG: usize = 16;
 
 pub(super) struct NonceSource {
-    opening: BindingSecretOpening,
+    opening: InstallationSecretSource,
     entropy: Arc<dyn Entropy>,
     used: Mutex<Used>,
 }
@@ -49,7 +49,7 @@ struct Used {
 pub(super) struct Nonce([u8; SAID]);
 
 impl NonceSource {
-    pub(super) fn new(opening: BindingSecretOpening, entropy: Arc<dyn Entropy>) -> Self {
+    pub(super) fn new(opening: InstallationSecretSource, entropy: Arc<dyn Entropy>) -> Self {
         Self { opening, entropy, used: Mutex::default() }
     }
 
@@ -122,13 +122,13 @@ impl Nonce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::BindingSecret;
     use tegata_core::entropy::Seeded;
+    use tegata_web::InstallationSecret;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
     fn nonces(secret: &'static [u8], seed: u64) -> NonceSource {
-        let opening = BindingSecretOpening::new(Arc::new(move || Some(BindingSecret::new(secret))));
+        let opening = InstallationSecretSource::new(Arc::new(move || Some(InstallationSecret::new(secret))));
         NonceSource::new(opening, Arc::new(Seeded::new(seed)))
     }
 

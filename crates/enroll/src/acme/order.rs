@@ -1,7 +1,7 @@
 //! Orders (RFC 8555 section 7.4): one name, one invitation, one certificate.
 
 use super::AcmeServer;
-use super::binding::identifier;
+use super::binding::{identifier, seal, unseal};
 use super::problem::{AcmeError, AcmeResult};
 use super::request::{SignedAcmeRequest, key_of};
 use crate::enrollment_service::HandedOverCertificate;
@@ -169,7 +169,10 @@ impl AcmeServer {
     pub(super) async fn identifier(&self, order: &AcmeOrder) -> AcmeResult<OrderIdentifier> {
         let plain = String::from_utf8(order.identifier.clone());
         let value = match (self.account_is_unbound(order).await?, plain) {
-            (true, _) => self.service.opening.secret().await?.unseal(&order.id, &order.identifier)?,
+            (true, _) => {
+                let secret = self.service.opening.secret().await?;
+                unseal(&secret, &order.id, &order.identifier)?
+            }
             (false, Ok(plain)) => plain,
             (false, Err(_)) => return Err(Refusal::Internal.into()),
         };
@@ -244,7 +247,8 @@ impl AcmeServer {
             _ => self.service.open(code).await?.id,
         };
         let entropy = self.service.context.entropy.as_ref();
-        let sealed = self.service.opening.secret().await?.seal(order, code, entropy)?;
+        let secret = self.service.opening.secret().await?;
+        let sealed = seal(&secret, order, code, entropy)?;
         Ok((invitation, sealed))
     }
 
@@ -339,7 +343,8 @@ impl AcmeServer {
         if account.invitation.is_some() {
             return Ok(None);
         }
-        Ok(Some(self.service.opening.secret().await?.unseal(&order.id, &order.identifier)?))
+        let secret = self.service.opening.secret().await?;
+        Ok(Some(unseal(&secret, &order.id, &order.identifier)?))
     }
 
     async fn show(&self, status: StatusCode, order: &AcmeOrder) -> AcmeResult<Response> {

@@ -1,11 +1,11 @@
 //! Renews a working certificate.
 
 use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
-use crate::japan_date::in_japan;
 use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Certificate, CertificateHolder, IssuanceRight};
+use tegata_web::japan_date::in_japan;
 use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// How a renewed certificate is called.

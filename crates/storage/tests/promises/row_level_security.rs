@@ -22,6 +22,14 @@ const WALLED: &[(&str, i64)] = &[
     ("token_family", 0),
     ("loss_report", 0),
     ("approval", 0),
+    ("person", 0),
+    ("session", 0),
+    ("person_site", 0),
+    ("credential", 0),
+    ("person_code", 0),
+    ("setup_link", 0),
+    ("person_device", 0),
+    ("device_person", 0),
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! `tegata dev`: a local installation, made if it is not there, that shows an invitation to try.
 
 use crate::cli::invite::{self, InvitationOutput};
+use crate::cli::person;
 use crate::config::{Config, MetricsConfig};
 use crate::failure::Failure;
 use crate::init::{self, InitOptions};
@@ -52,10 +53,12 @@ pub async fn run(
     doors.announce(&mut config)?;
     let server = Server::open(config, system).await?;
     let invited = invite::first_site(&server.context, Role::Device, system).await?;
+    let setup = person::first_operator(&server.ledger, &server.context.addresses.portal, system).await?;
+    let setup = setup.as_deref().map(String::as_str);
     running_addresses::write(&server.config)?;
     let (config, minutes) = (server.config.clone(), server.config.canary.every_minutes.unwrap_or(0));
     let ended = serve::keep_serving(server, doors, minutes, system, |server, doors| {
-        announce(server, &invited, doors.metrics.as_ref(), options.json);
+        announce(server, (&invited, setup), doors.metrics.as_ref(), options.json);
     });
     let ended = Box::pin(ended).await;
     running_addresses::remove(&config);
@@ -87,7 +90,7 @@ async fn make_installation(
 
 fn announce(
     server: &Server,
-    invited: &InvitationOutput,
+    (invited, setup): (&InvitationOutput, Option<&str>),
     metrics: Option<&metrics::MetricsListener>,
     as_json: bool,
 ) {
@@ -99,6 +102,9 @@ fn announce(
             "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
             "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
         });
+        if let Some(setup) = setup {
+            line["setup"] = setup.into();
+        }
         if let Some(metrics) = metrics {
             line["metrics"] = format!("http://{}", metrics.address).into();
         }
@@ -117,8 +123,13 @@ fn announce(
             "\nOpen this invitation in a browser to put a certificate on this device:\n\n  {}\n",
             invited.link
         );
+        if let Some(setup) = setup {
+            outln!(
+                "Open this link to set up the account of the first operator (login: operator). It works once, for a day:\n\n  {setup}\n"
+            );
+        }
         outln!(
-            "It works once, for {} days. More: tegata invite --data {}",
+            "The invitation works once, for {} days. More: tegata invite --data {}",
             invite::DEFAULT_DAYS,
             shown(server.config.folder())
         );

@@ -100,7 +100,7 @@ pub async fn run(
 }
 
 /// The one device that is meant: by its identifier, or by the beginning of it that people read on its page.
-async fn find(rows: &ScopedLedger, named: &str) -> Result<Device, Failure> {
+pub(super) async fn find(rows: &ScopedLedger, named: &str) -> Result<Device, Failure> {
     let unknown =
         || Failure::wrong(format!("there is no device {named}: tegata device list finds it by its names"));
     if let Ok(id) = named.parse::<DeviceId>() {

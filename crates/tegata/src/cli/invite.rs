@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
-use tegata_enroll::{AccountBinding, BindingSecret};
+use tegata_enroll::AccountBinding;
 use tegata_installation::running_addresses;
 use tegata_storage::{Ledger, LedgerError, NewInvitation, ScopedTransaction, Site};
 use tegata_web::ServerContext;
@@ -76,7 +76,7 @@ struct InvitationTerms<'a> {
     /// With a short code that lives so many minutes.
     code_minutes: Option<u32>,
     /// With what an ACME client needs.
-    acme: Option<&'a BindingSecret>,
+    acme: Option<&'a InstallationSecret>,
     /// Whom staff call of whom nothing nearer is known.
     contact: Option<&'a Contact>,
 }
@@ -137,7 +137,7 @@ async fn acme_secret(
     config: &Config,
     ledger: &Ledger,
     system: &SystemContext,
-) -> Result<BindingSecret, Failure> {
+) -> Result<InstallationSecret, Failure> {
     acme::binding_secret(ledger, &KeyRing::open(config)?, system.entropy.as_ref(), system.now()).await
 }
 
@@ -224,7 +224,7 @@ async fn write(
         acme: None,
     };
     if let Some(secret) = terms.acme {
-        let binding = secret.binding(&invited.invitation, terms.installation);
+        let binding = AccountBinding::of(secret, &invited.invitation, terms.installation);
         invited.acme =
             Some(AcmeInvitation { directory: format!("{}/acme/directory", terms.portal), binding });
     }

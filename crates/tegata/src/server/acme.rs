@@ -9,8 +9,9 @@ use crate::server::Server;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};
-use tegata_enroll::{AcmeServer, AttestationPolicy, BindingSecret, EnrollmentService, OpenBindingSecret};
+use tegata_enroll::{AcmeServer, AttestationPolicy, EnrollmentService};
 use tegata_storage::Ledger;
+use tegata_web::{InstallationSecret, OpenInstallationSecret};
 
 /// Makes the ACME server that stands on the enrollment service.
 pub fn open(server: &Server, enrollment: EnrollmentService) -> Result<AcmeServer, Failure> {
@@ -18,11 +19,11 @@ pub fn open(server: &Server, enrollment: EnrollmentService) -> Result<AcmeServer
 }
 
 /// What opens the secret, which is still sealed.
-pub async fn open_secret(server: &Server) -> Result<OpenBindingSecret, Failure> {
+pub async fn open_secret(server: &Server) -> Result<OpenInstallationSecret, Failure> {
     let context = &server.context;
     let sealed = sealed_secret(&server.ledger, &server.ring, context.entropy.as_ref(), context.now()).await?;
     let ring = server.ring.clone();
-    Ok(Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| BindingSecret::new(&bytes))))
+    Ok(Arc::new(move || ring.open_sealed(&sealed).ok().map(|bytes| InstallationSecret::new(&bytes))))
 }
 
 /// The secret behind external account bindings, opened.
@@ -31,9 +32,9 @@ pub async fn binding_secret(
     ring: &KeyRing,
     entropy: &dyn Entropy,
     now: Timestamp,
-) -> Result<BindingSecret, Failure> {
+) -> Result<InstallationSecret, Failure> {
     let sealed = sealed_secret(ledger, ring, entropy, now).await?;
-    Ok(BindingSecret::new(&ring.open_sealed(&sealed)?))
+    Ok(InstallationSecret::new(&ring.open_sealed(&sealed)?))
 }
 
 /// The sealed secret from the ledger. Where there is none yet, one is made and stored.

@@ -43,6 +43,7 @@ fn portal(services: &Services, profiles: ProfileService) -> Router {
     let opened = &services.opened;
     tegata_enroll::portal_routes(services.enrollment.clone())
         .merge(profiles.portal_routes())
+        .merge(tegata_identity::portal_routes(services.identity.clone()))
         .merge(tegata_enroll::acme_routes(services.acme.clone()))
         .merge(tegata_signals::portal_router(opened.signals.clone()))
         .merge(tegata_oauth::portal_router(opened.tokens.clone()))
@@ -51,6 +52,7 @@ fn portal(services: &Services, profiles: ProfileService) -> Router {
 fn device(services: &Services, profiles: ProfileService) -> Router {
     let opened = &services.opened;
     tegata_enroll::device_routes(services.enrollment.clone())
+        .merge(tegata_identity::device_routes(services.identity.clone()))
         .merge(services.bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(opened.signals.clone()))

@@ -11,6 +11,7 @@ use crate::server::startup::OpenedServices;
 use std::sync::Arc;
 use tegata_ca::{IssuerSet, OcspResponders};
 use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService};
+use tegata_identity::IdentityService;
 
 /// All services of a server.
 pub struct Services {
@@ -20,6 +21,8 @@ pub struct Services {
     pub authorities: Arc<IssuerSet>,
     /// First certificates and renewals.
     pub enrollment: EnrollmentService,
+    /// Accounts, sign-ins and sessions of people.
+    pub identity: IdentityService,
     /// Certificates over ACME, by attestation or invitation.
     pub acme: AcmeServer,
     /// Lists of invitations from registered clients.
@@ -37,12 +40,15 @@ impl Services {
     pub async fn open(server: &Server, opened: OpenedServices) -> Result<Self, Failure> {
         let context = &server.context;
         let metrics = Metrics::new(&server.ledger);
+        let identity = IdentityService::new(context.clone(), acme::open_secret(server).await?)
+            .with_contact(server.config.contact.clone());
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
             authorities: server.authorities.clone(),
             acme: acme::open(server, enrollment.clone())?,
             bulk: bulk::open(server, &opened.clients).await?,
             enrollment,
+            identity,
             lists: Arc::new(CrlCache::default()),
             responders: Arc::new(OcspResponders::new(context.status.clone(), context.entropy.clone())),
             metrics,

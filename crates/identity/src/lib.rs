@@ -1,0 +1,60 @@
+//! Who a person is: accounts of the installation's own, second factors, and sessions.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | what a password must be, and how it is hashed | [`password`], [`password_hasher`] |
+//! | second factors | [`totp`], [`one_time_code`] |
+//! | how often somebody may be wrong | [`throttle`] |
+//! | how a person comes to a password | [`setup`], on the portal |
+//! | how a person signs in and out | [`sign_in`], [`account`], on the device listener |
+//! | what a browser holds | [`cookie`] |
+//!
+//! A person signs in on a device: the device listener has proved the certificate, which names the tenant, so that nobody
+//! without an enrolled device can try a password at all. Accounts of other providers, and passkeys, have their place beside
+//! [`sign_in`].
+
+mod account;
+mod address;
+mod assets;
+mod cookie;
+mod local_path;
+mod one_time_code;
+mod password;
+mod password_hasher;
+mod service;
+mod session;
+mod setup;
+mod sign_in;
+mod throttle;
+mod totp;
+mod typed_secret;
+
+pub use one_time_code::OneTimeCode;
+pub use service::IdentityService;
+pub use setup::setup_link;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+/// Routes of the portal listener: the page of a setup link.
+pub fn portal_routes(service: IdentityService) -> Router {
+    Router::new()
+        .route("/setup", get(setup::ask).post(setup::open))
+        .route("/setup/complete", post(setup::complete))
+        .with_state(service)
+        .merge(assets::routes())
+}
+
+/// Routes of the device listener: sign-in, and a person's own sessions.
+pub fn device_routes(service: IdentityService) -> Router {
+    Router::new()
+        .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/account", get(account::show))
+        .route("/account/sign-out", post(account::sign_out))
+        .route("/account/sessions/end", post(account::end_one))
+        .route("/account/sessions/end-others", post(account::end_others))
+        .with_state(service)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! `{portal}/setup#CODE`: a person who was handed a link chooses a password and a second factor.
+//!
+//! The code travels in the fragment and in bodies of forms, never in an address that somebody logs. Nothing is written before
+//! the last step, which uses the link up.
+
+use crate::one_time_code::{OneTimeCode, TypedFactor};
+use crate::password::{Password, SHORTEST};
+use crate::service::{IdentityService, refusal};
+use crate::totp::TotpSecret;
+use crate::typed_secret::TypedSecret;
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use std::sync::Arc;
+use tegata_core::encoding::base64;
+use tegata_core::{Language, Refusal, SetupCode};
+use tegata_storage::{NewCredential, OpenSetup};
+use tegata_web::qr::qr_svg;
+use tegata_web::{HtmlPage, ReaderLanguage, StrictForm, WebResult};
+use zeroize::Zeroizing;
+
+/// Recovery codes that a person gets.
+const RECOVERY_CODES: usize = 10;
+
+/// The link that hands a code over.
+pub fn setup_link(portal: &str, code: &SetupCode) -> Zeroizing<String> {
+    Zeroizing::new(format!("{portal}/setup#{}", code.reveal()))
+}
+
+#[derive(Template)]
+#[template(path = "setup-code.html")]
+struct SetupCodePage {
+    language: Language,
+}
+
+#[derive(Template)]
+#[template(path = "setup.html")]
+struct SetupPage<'a> {
+    language: Language,
+    open: &'a OpenSetup,
+    code: &'a str,
+    picture: String,
+    secret: String,
+    shortest: usize,
+    wrong_password: Option<&'static str>,
+    wrong_code: bool,
+}
+
+#[derive(Template)]
+#[template(path = "recovery-codes.html")]
+struct RecoveryCodesPage<'a> {
+    language: Language,
+    login: &'a str,
+    codes: Vec<Zeroizing<String>>,
+    sign_in: String,
+}
+
+/// The code of the link.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetupCodeForm {
+    #[serde(default)]
+    code: TypedSecret,
+}
+
+/// What was chosen.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetupForm {
+    #[serde(default)]
+    code: TypedSecret,
+    #[serde(default)]
+    password: TypedSecret,
+    #[serde(default)]
+    again: TypedSecret,
+    #[serde(default)]
+    totp: TypedSecret,
+}
+
+/// What is wrong with what was chosen.
+#[derive(Default)]
+struct SetupFaults {
+    password: Option<&'static str>,
+    code: bool,
+}
+
+pub(crate) async fn ask(
+    State(service): State<IdentityService>,
+    ReaderLanguage(language): ReaderLanguage,
+) -> HtmlPage {
+    page(&service, language, &SetupCodePage { language }).script("/assets/setup.js")
+}
+
+pub(crate) async fn open(
+    State(service): State<IdentityService>,
+    ReaderLanguage(language): ReaderLanguage,
+    StrictForm(form): StrictForm<SetupCodeForm>,
+) -> WebResult<Response> {
+    let code = code_of(&form.code)?;
+    let open = service.open_setup(&code).await?;
+    service.setup_page(&open, &code, &SetupFaults::default(), language).await
+}
+
+pub(crate) async fn complete(
+    State(service): State<IdentityService>,
+    ReaderLanguage(language): ReaderLanguage,
+    StrictForm(form): StrictForm<SetupForm>,
+) -> WebResult<Response> {
+    let code = code_of(&form.code)?;
+    let open = service.open_setup(&code).await?;
+    let totp = service.totp_of_link(&code).await?;
+    let password = Password::typed(&form.password);
+    let step = match TypedFactor::parse(&form.totp) {
+        TypedFactor::Totp(typed) => totp.step_of(typed, service.context.now(), 0),
+        _ => None,
+    };
+    let wrong = fault_of(&password, &form, &open.login, language);
+    let (None, Some(step)) = (wrong, step) else {
+        let faults = SetupFaults { password: wrong, code: step.is_none() };
+        return service.setup_page(&open, &code, &faults, language).await;
+    };
+    let codes = service.set_up(&code, &open, password, (&totp, step)).await?;
+    let sign_in = format!("{}/sign-in?lang={}", service.context.addresses.device, language.tag());
+    let codes = codes.iter().map(OneTimeCode::reveal).collect();
+    let body = RecoveryCodesPage { language, login: &open.login, codes, sign_in };
+    Ok(page(&service, language, &body).script("/assets/setup.js").into_response())
+}
+
+impl IdentityService {
+    async fn open_setup(&self, code: &SetupCode) -> Result<OpenSetup, Refusal> {
+        self.context.ledger.open_setup(code, self.context.now()).await.map_err(refusal)
+    }
+
+    /// Uses the link; gives the recovery codes, which nobody can show again.
+    async fn set_up(
+        &self,
+        code: &SetupCode,
+        open: &OpenSetup,
+        password: Password,
+        (totp, step): (&TotpSecret, i64),
+    ) -> Result<Vec<OneTimeCode>, Refusal> {
+        let entropy = self.context.entropy.clone();
+        let password = self.hasher.hash(password, Arc::clone(&entropy)).await?;
+        let codes: Vec<_> = (0..RECOVERY_CODES).map(|_| OneTimeCode::random(entropy.as_ref())).collect();
+        let chosen = NewCredential {
+            password,
+            totp: self.seal_totp(&open.person, totp).await?,
+            totp_step: step,
+            recovery: codes.iter().map(OneTimeCode::hash).collect(),
+        };
+        let used = async {
+            let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+            transaction.set_up_person(code, &chosen).await?;
+            transaction.commit().await
+        };
+        used.await.map_err(refusal)?;
+        Ok(codes)
+    }
+
+    async fn setup_page(
+        &self,
+        open: &OpenSetup,
+        code: &SetupCode,
+        faults: &SetupFaults,
+        language: Language,
+    ) -> WebResult<Response> {
+        let totp = self.totp_of_link(code).await?;
+        let picture = qr_svg(&totp.uri(&open.tenant_name, &open.login)).ok_or(Refusal::Internal)?;
+        let body = SetupPage {
+            language,
+            open,
+            code: code.reveal(),
+            picture: base64(picture.as_bytes()),
+            secret: totp.typed_form(),
+            shortest: SHORTEST,
+            wrong_password: faults.password,
+            wrong_code: faults.code,
+        };
+        let is_wrong = faults.password.is_some() || faults.code;
+        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        Ok((status, page(self, language, &body)).into_response())
+    }
+}
+
+fn fault_of(password: &Password, form: &SetupForm, login: &str, language: Language) -> Option<&'static str> {
+    if let Err(unfit) = password.check(login) {
+        return Some(unfit.text(language));
+    }
+    let is_same = Password::typed(&form.again).as_bytes() == password.as_bytes();
+    (!is_same).then(|| {
+        language.pick(
+            "2回の入力が違います。もう一度入力してください。",
+            "The two entries differ. Type both again.",
+        )
+    })
+}
+
+fn code_of(typed: &str) -> Result<SetupCode, Refusal> {
+    SetupCode::parse(typed.trim()).ok_or(Refusal::SetupLinkUnknown)
+}
+
+fn page(service: &IdentityService, language: Language, body: &impl Template) -> HtmlPage {
+    let title = language.pick("アカウントの設定", "Set up your account");
+    HtmlPage::new(language, title, body).contact(service.contact()).sending_forms()
+}

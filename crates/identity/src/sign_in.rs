@@ -1,0 +1,276 @@
+//! `GET` and `POST {device}/sign-in`: a person proves who they are, on a device.
+
+use crate::address::ClientAddress;
+use crate::cookie::{BrowserSecret, CookieName};
+use crate::local_path::LocalPath;
+use crate::one_time_code::TypedFactor;
+use crate::password::Password;
+use crate::service::{IdentityService, refusal};
+use crate::session::{IDLE, LONGEST};
+use crate::throttle::SignInAttempt;
+use crate::typed_secret::TypedSecret;
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
+use tegata_core::{Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId};
+use tegata_storage::{
+    CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
+    StartedSession,
+};
+use tegata_web::{HtmlPage, Presented, Problem, ReaderLanguage, StrictForm, WebResult};
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignInPage<'a> {
+    language: Language,
+    site: String,
+    label: String,
+    form_token: String,
+    next: &'a str,
+    login: &'a str,
+    refusal: Option<Refusal>,
+    contact: Option<&'a Contact>,
+}
+
+/// Where to go on.
+#[derive(Deserialize)]
+pub(crate) struct SignInQuery {
+    next: Option<String>,
+}
+
+/// What was typed. A field that was left empty is missing, and as wrong as any other.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignInForm {
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    password: TypedSecret,
+    #[serde(default)]
+    code: TypedSecret,
+    #[serde(default)]
+    form_token: String,
+    next: Option<String>,
+}
+
+/// Where whoever signs in goes on, if nobody says otherwise.
+const ACCOUNT: &str = "/account";
+
+pub(crate) async fn show(
+    State(service): State<IdentityService>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    headers: HeaderMap,
+    Query(query): Query<SignInQuery>,
+) -> WebResult<Response> {
+    let holder = service.context.device(certificate.as_ref()).await?;
+    let next = path_of(query.next.as_deref());
+    service.sign_in_page(&holder, &headers, language, (&next, "", None)).await
+}
+
+pub(crate) async fn submit(
+    State(service): State<IdentityService>,
+    ReaderLanguage(language): ReaderLanguage,
+    Presented(certificate): Presented,
+    ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
+    StrictForm(form): StrictForm<SignInForm>,
+) -> WebResult<Response> {
+    let holder = service.context.device(certificate.as_ref()).await?;
+    let next = path_of(form.next.as_deref());
+    let secret = BrowserSecret::of(&headers, CookieName::Form);
+    let outcome = if secret.is_some_and(|secret| secret.made(&form.form_token)) {
+        service.sign_in(&holder, &form, address, &headers).await
+    } else {
+        Err(Refusal::FormOutdated)
+    };
+    match outcome {
+        Ok(session) => Ok(entered(&session, &next, language)),
+        Err(refusal @ (Refusal::Unavailable | Refusal::Internal)) => Err(Problem::from(refusal)),
+        Err(refusal) => {
+            let shown = (next.as_str(), form.login.as_str(), Some(refusal));
+            service.sign_in_page(&holder, &headers, language, shown).await
+        }
+    }
+}
+
+impl IdentityService {
+    /// Gives the token of the session.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInWrong`] whatever was wrong; others only to whoever has proved to be the person, or tried too often.
+    async fn sign_in(
+        &self,
+        holder: &CertificateHolder,
+        form: &SignInForm,
+        address: Option<std::net::IpAddr>,
+        headers: &HeaderMap,
+    ) -> Result<BrowserSecret, Refusal> {
+        // No login is so long that its key could not be: nobody has it.
+        let login_key = LoginId::parse(&form.login).map_or_else(|_| String::new(), |login| login.key());
+        let ledger = &self.context.ledger;
+        let candidate = ledger.sign_in_candidate(&holder.tenant, &login_key, &holder.device).await;
+        let candidate = candidate.map_err(refusal)?;
+        let known = candidate.as_ref().filter(|candidate| candidate.is_known_here);
+        let attempt = SignInAttempt {
+            tenant: &holder.tenant,
+            login_key: &login_key,
+            known: known.map(|known| &known.person),
+            device: &holder.device,
+            address,
+        };
+        let refused = async |refusal| self.refused("session.refused", &holder.device, refusal).await;
+        if !self.throttle.begin(&attempt, self.context.now()) {
+            return Err(refused(Refusal::TooManySignIns).await);
+        }
+        let password = Password::typed(&form.password);
+        let hash = candidate.as_ref().map(|candidate| candidate.password.as_str());
+        let is_right =
+            self.hasher.verify(password, hash).await.inspect_err(|_| self.throttle.was_right(&attempt))?;
+        // Looked at whether the password is right or not, so that the time does not tell.
+        let factor = self.second_factor(candidate.as_ref(), &form.code).await?;
+        let (Some(candidate), Some(factor), true) = (&candidate, factor, is_right) else {
+            return Err(refused(Refusal::SignInWrong).await);
+        };
+        if let Err(refusal) = may_enter(candidate, holder) {
+            return Err(refused(refusal).await);
+        }
+        match self.start_session(candidate, holder, factor, headers).await {
+            Ok(secret) => {
+                self.throttle.was_right(&attempt);
+                Ok(secret)
+            }
+            Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
+            Err(error) => Err(refusal(error)),
+        }
+    }
+
+    /// The second factor, if it fits. Whether it was used before, only the transaction knows that uses it.
+    async fn second_factor(
+        &self,
+        candidate: Option<&SignInCandidate>,
+        typed: &str,
+    ) -> Result<Option<SecondFactorUse>, Refusal> {
+        let now = self.context.now();
+        Ok(match (TypedFactor::parse(typed), candidate) {
+            (TypedFactor::Totp(code), Some(candidate)) => {
+                let secret = self.unseal_totp(&candidate.person, &candidate.totp).await?;
+                secret.step_of(code, now, candidate.totp_step).map(SecondFactorUse::Totp)
+            }
+            (TypedFactor::Code(code), _) => {
+                let nobody = || PersonId::random(self.context.entropy.as_ref());
+                let person = candidate.map_or_else(nobody, |candidate| candidate.person.clone());
+                let has = self.context.ledger.has_person_code(&person, &code.hash(), now).await;
+                has.map_err(refusal)?.then(|| SecondFactorUse::Code(code.hash()))
+            }
+            _ => None,
+        })
+    }
+
+    /// A new token for every sign-in: nobody knows it who knew the browser's before.
+    async fn start_session(
+        &self,
+        candidate: &SignInCandidate,
+        holder: &CertificateHolder,
+        factor: SecondFactorUse,
+        headers: &HeaderMap,
+    ) -> Result<BrowserSecret, LedgerError> {
+        let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
+        let secret = BrowserSecret::random(entropy);
+        let new = StartSession {
+            id: SessionId::random(entropy),
+            token_hash: secret.hash(),
+            replaces: BrowserSecret::of(headers, CookieName::Session).map(|before| before.hash()),
+            tenant: holder.tenant.clone(),
+            person: candidate.person.clone(),
+            device: holder.device.clone(),
+            factor,
+            idle_until: now.plus(IDLE),
+            expires_at: now.plus(LONGEST),
+        };
+        let mut transaction = self.context.ledger.begin(now).await?;
+        let begun = transaction.start_session(&new).await?;
+        transaction.commit().await?;
+        if begun == StartedSession::Emergency {
+            // Whoever watches the log is woken: a second factor was done without.
+            tracing::error!(
+                person = %new.person, session = %new.id, device = %new.device, alarm = "emergency_code",
+                "a person signed in with an emergency code"
+            );
+        }
+        Ok(secret)
+    }
+
+    async fn sign_in_page(
+        &self,
+        holder: &CertificateHolder,
+        headers: &HeaderMap,
+        language: Language,
+        (next, login, refusal): (&str, &str, Option<Refusal>),
+    ) -> WebResult<Response> {
+        let device = self.context.ledger.device(&holder.device).await.map_err(crate::service::refusal)?;
+        let device = device.ok_or(Refusal::Internal)?;
+        let guidance = self.context.ledger.guidance_of(&holder.site).await.unwrap_or_default();
+        let contact = guidance.contact.as_ref().or(self.contact());
+        let known = BrowserSecret::of(headers, CookieName::Form);
+        let secret = known.unwrap_or_else(|| BrowserSecret::random(self.context.entropy.as_ref()));
+        let body = SignInPage {
+            language,
+            site: device.site_name,
+            label: device.label,
+            form_token: secret.form_token(),
+            next,
+            login,
+            refusal,
+            contact,
+        };
+        let title = language.pick("サインイン", "Sign in");
+        let page = HtmlPage::new(language, title, &body).contact(contact).sending_forms();
+        let status = refusal.and_then(|refusal| StatusCode::from_u16(refusal.status()).ok());
+        let mut response = (status.unwrap_or(StatusCode::OK), page).into_response();
+        response.headers_mut().append(SET_COOKIE, secret.given(CookieName::Form));
+        if let Some(refusal) = refusal {
+            // For whoever counts or logs refusals.
+            response.extensions_mut().insert(refusal);
+        }
+        Ok(response)
+    }
+}
+
+/// Said to nobody who has not proved to be the person.
+fn may_enter(candidate: &SignInCandidate, holder: &CertificateHolder) -> Result<(), Refusal> {
+    if candidate.state == PersonState::Disabled {
+        return Err(Refusal::PersonDisabled);
+    }
+    let here = DeviceUse {
+        person_tenant: &holder.tenant,
+        roles: &candidate.roles,
+        device_tenant: &holder.tenant,
+        works_at_site: candidate.works_at_site,
+        assigned: candidate.assigned,
+    };
+    here.check()
+}
+
+fn entered(secret: &BrowserSecret, next: &str, language: Language) -> Response {
+    let mut response = redirect(next, language);
+    let headers = response.headers_mut();
+    headers.append(SET_COOKIE, secret.given(CookieName::Session));
+    headers.append(SET_COOKIE, CookieName::Form.taken_back());
+    response
+}
+
+/// Goes on with `GET` (RFC 9110 section 15.4.4), in the language of the page before.
+pub(crate) fn redirect(path: &str, language: Language) -> Response {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let location = format!("{path}{joint}lang={}", language.tag());
+    let location = HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static(ACCOUNT));
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}
+
+fn path_of(next: Option<&str>) -> String {
+    next.and_then(LocalPath::parse).map_or(ACCOUNT.to_owned(), |path| path.as_str().to_owned())
+}
