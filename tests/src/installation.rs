@@ -33,6 +33,8 @@ pub struct RunningInstallation {
     pub tls_ca: PathBuf,
     /// A link nobody has used yet.
     pub invitation: String,
+    /// The link that makes the first operator, until somebody has used it.
+    pub setup: Option<String>,
     /// What tokens are for, as the configuration has it.
     pub product: String,
     /// What every command of it finds in its environment, beside what the test has.
@@ -64,6 +66,7 @@ impl RunningInstallation {
             chain: text("chain").into(),
             tls_ca: text("tls_ca").into(),
             invitation: text("invitation"),
+            setup: ready["setup"].as_str().map(str::to_owned),
             product: first_product(folder.path()),
             environment,
             folder,
@@ -90,6 +93,7 @@ impl RunningInstallation {
         assert_eq!(text_of(&ready, "issuer"), self.issuer, "the issuer is the same after a restart");
         self.server = server;
         self.invitation = text_of(&ready, "invitation");
+        self.setup = ready["setup"].as_str().map(str::to_owned);
     }
 
     /// The server once more, with `change` made to its configuration.

@@ -40,6 +40,7 @@ pub mod scep;
 pub mod stopwatch;
 pub mod strongswan;
 pub mod tokens;
+pub mod totp;
 pub mod traffic;
 pub mod verifiers;
 

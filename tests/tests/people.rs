@@ -4,10 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Curl, CurlAnswer, DeviceIdentity, RunningInstallation, TestIdentityProvider, escaped};
+use tegata_tests::{
+    Browser, Curl, CurlAnswer, DeviceIdentity, RunningInstallation, TestIdentityProvider, escaped, totp,
+};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -151,4 +153,112 @@ fn neither_a_redirect_nor_a_server_of_another_ca_is_followed() {
     installation.reconfigure(|text| text.replace(&own_ca, &other_ca));
     let answer = exchange(&installation, &device, &token, "id_token");
     is_refused(&answer, 503, "temporarily_unavailable", "S-01");
+}
+
+#[test]
+fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
+    let installation = RunningInstallation::start();
+    let sato = ["person", "add", "--login", "sato", "--name", "佐藤 花子", "--role", "staff", "--site", STORE];
+    let added = installation.tell(&sato);
+    let setup = added["setup"].as_str().expect("a setup link").to_owned();
+    assert!(setup.starts_with(&format!("{}/setup#", installation.portal)), "{setup}");
+    assert_eq!(installation.command(&sato).code, 2, "one login is one person");
+    let mut browser = Browser::open(&installation);
+    browser.enroll(&installation.invitation);
+
+    browser.go(&setup);
+    browser.see("#setup");
+    assert!(!browser.address().contains('#'), "the code does not stay in the address bar");
+    browser.picture("person-setup");
+    let secret = browser.text("#totp-secret");
+    choose(&mut browser, "password", &totp::code(&secret, 0));
+    browser.see("#password-problem");
+    browser.picture("person-setup-weak");
+    choose(&mut browser, PASSWORD, &totp::code(&secret, 0));
+    browser.see("#recovery");
+    browser.picture("person-recovery-codes");
+    assert_eq!(browser.text("#recovery .codes").split_whitespace().count(), 10);
+    browser.click("#to-sign-in");
+
+    browser.see("#sign-in");
+    browser.picture("sign-in");
+    sign_in(&mut browser, "another password", &totp::code(&secret, 1));
+    browser.see("#problem");
+    assert!(browser.text("#problem").contains("U-01"));
+    browser.picture("sign-in-wrong");
+    sign_in(&mut browser, PASSWORD, &totp::code(&secret, 1));
+    browser.see("#account");
+    browser.picture("account");
+    assert!(browser.text("#account h1").contains("佐藤 花子"));
+    assert!(browser.text("#sessions").contains("受付PC"));
+    browser.go(&format!("{}/account?lang=en", installation.device));
+    browser.see("#account");
+    browser.picture("account-english");
+    browser.go(&format!("{}/sign-in?lang=en", installation.device));
+    browser.picture("sign-in-english");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+
+    let shown = installation.tell(&["person", "show", "ＳＡＴＯ"]);
+    assert_eq!((&shown["set_up"], shown["sessions"].as_array().map(Vec::len)), (&json!(true), Some(1)), "{shown}");
+    let device = shown["sessions"][0]["device"].as_str().expect("a device").to_owned();
+    installation.act_on(&device, "revoke");
+    let revoked = Instant::now();
+    browser.go(&format!("{}/account", installation.device));
+    let refused = browser.text("main");
+    assert!(revoked.elapsed() < Duration::from_secs(2) && refused.contains("C-06"), "{refused}");
+    assert_eq!(installation.tell(&["person", "show", "sato"])["sessions"], json!([]));
+    installation.command(&["check"]).good();
+    assert!(!installation.log().contains("佐藤") && !installation.log().contains(PASSWORD));
+}
+
+#[test]
+fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
+    let mut installation = RunningInstallation::start();
+    let operator = installation.tell(&["person", "show", "operator"]);
+    assert_eq!((&operator["roles"], &operator["set_up"]), (&json!(["operator"]), &json!(false)), "{operator}");
+    let setup = installation.setup.clone().expect("a link that makes the first operator");
+    installation.start_again();
+    assert_ne!(installation.setup.clone().expect("another one"), setup, "until somebody has used it");
+    for (wrong, why) in [
+        (&["--login", "a b", "--name", "x", "--role", "staff", "--site", STORE][..], "U+0020"),
+        (&["--login", "a", "--name", "x", "--role", "staff"], "--site"),
+        (&["--login", "a", "--name", "x", "--role", "root", "--site", STORE], "site-manager"),
+        (&["--login", "a", "--name", "", "--role", "operator"], "empty"),
+    ] {
+        let outcome = installation.command(&[&["person", "add"], wrong].concat());
+        assert!(outcome.code == 2 && outcome.stderr.contains(why), "{}", outcome.said());
+    }
+    installation.tell(&["person", "add", "--login", "sato", "--name", "佐藤", "--role", "auditor"]);
+    let listed = installation.listed(&["person", "list"]);
+    let logins: Vec<_> = listed.as_array().into_iter().flatten().map(|person| &person["login"]).collect();
+    assert_eq!(logins, ["operator", "sato"]);
+    assert_eq!(installation.tell(&["person", "disable", "sato"])["state"], "disabled");
+    assert_eq!(installation.command(&["person", "disable", "sato"]).code, 1, "it is so already");
+    assert_eq!(installation.command(&["person", "reset", "sato"]).code, 1, "nobody who is disabled gets a link");
+    assert_eq!(installation.tell(&["person", "enable", "sato"])["state"], "active");
+    assert!(installation.tell(&["person", "reset", "sato"])["setup"].as_str().is_some_and(|link| link.contains("/setup#")));
+    assert_eq!(installation.tell(&["person", "sign-out", "sato"])["sessions_ended"], 0);
+    assert_eq!(installation.command(&["person", "show", "nobody"]).code, 1);
+    let device = installation.enroll("院長室");
+    let assigned = installation.tell(&["person", "assign", &device.device[..8], "--person", "sato"]);
+    assert_eq!(assigned["people"][0], listed[1]["person"]);
+    let code = ["person", "emergency-code", "sato", "--reason", "電話機の故障", "--ticket", "T-7"];
+    assert_eq!(installation.command(&code).code, 1, "there is no password beside which it could stand");
+    installation.command(&["check"]).good();
+}
+
+const PASSWORD: &str = "むかしむかし、あるところに";
+
+fn choose(browser: &mut Browser, password: &str, code: &str) {
+    browser.type_in("#password", password);
+    browser.type_in("#again", password);
+    browser.type_in("#totp-code", code);
+    browser.click("#setup button[type=submit]");
+}
+
+fn sign_in(browser: &mut Browser, password: &str, code: &str) {
+    browser.type_in("#login", "sato");
+    browser.type_in("#password", password);
+    browser.type_in("#totp-code", code);
+    browser.click("#sign-in button[type=submit]");
 }

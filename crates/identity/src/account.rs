@@ -2,7 +2,7 @@
 
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::service::{IdentityService, refusal};
-use crate::session::SignedIn;
+use crate::session::SessionHolder;
 use crate::sign_in::redirect;
 use askama::Template;
 use axum::extract::State;
@@ -132,7 +132,7 @@ pub(crate) async fn end_others(
 
 impl IdentityService {
     /// Ends a session of the same person. One that is over already is none to end.
-    async fn end(&self, signed_in: &SignedIn, session: &SessionId) -> Result<(), Refusal> {
+    async fn end(&self, signed_in: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {
         let own = &signed_in.session;
         let actor = Actor::Person(own.person.clone());
         let ended = async {

@@ -8,9 +8,9 @@ use tegata_web::{BehindProxy, PeerAddress};
 
 /// The address of whoever sent a request; none behind a proxy, which does not tell.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+pub(crate) struct RequestAddress(pub(crate) Option<IpAddr>);
 
-impl<S: Sync> FromRequestParts<S> for ClientAddress {
+impl<S: Sync> FromRequestParts<S> for RequestAddress {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {

@@ -21,7 +21,7 @@ pub(crate) enum TypedFactor {
     Totp(u32),
     /// A code on paper.
     Code(OneTimeCode),
-    /// Neither.
+    /// Something that is neither.
     Neither,
 }
 
@@ -31,7 +31,7 @@ impl OneTimeCode {
         Self(Zeroizing::new(base32(&bytes::<10>(entropy))))
     }
 
-    /// As it is written down: `7K3Q-9FMX-21VE-W0T8`.
+    /// The form that is written down: `7K3Q-9FMX-21VE-W0T8`.
     pub fn reveal(&self) -> Zeroizing<String> {
         let code = self.0.to_ascii_uppercase();
         let groups: Vec<_> = code.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect();

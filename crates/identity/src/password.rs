@@ -6,10 +6,10 @@ use tegata_core::Language;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// The fewest characters.
+/// The fewest characters of a password.
 pub(crate) const SHORTEST: usize = 8;
 
-/// The most characters: what is hashed has a bound.
+/// The most characters of a password: what is hashed has a bound.
 const LONGEST: usize = 128;
 
 /// Words that people put digits around, and passwords that lists of stolen ones begin with. Lower-case letters only.

@@ -37,6 +37,8 @@ pub(crate) struct PasswordHasher {
 }
 
 impl PasswordHasher {
+    /// Makes the pool, and hashes once for whoever is nobody.
+    ///
     /// # Panics
     /// Where the constants of this file are no parameters of Argon2.
     pub(crate) fn new(entropy: &dyn Entropy) -> Self {

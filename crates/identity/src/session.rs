@@ -20,7 +20,7 @@ pub(crate) const LONGEST: Duration = Duration::from_hours(12);
 const STEP: Duration = Duration::from_mins(1);
 
 /// Somebody who is signed in on the device that they stand before.
-pub(crate) struct SignedIn {
+pub(crate) struct SessionHolder {
     pub(crate) session: LiveSession,
     pub(crate) holder: Arc<CertificateHolder>,
     /// What the browser proves it with.
@@ -37,7 +37,7 @@ impl IdentityService {
         &self,
         certificate: Option<&PeerCertificate>,
         headers: &HeaderMap,
-    ) -> Result<SignedIn, Refusal> {
+    ) -> Result<SessionHolder, Refusal> {
         let holder = self.context.device(certificate).await?;
         let secret = BrowserSecret::of(headers, CookieName::Session).ok_or(Refusal::SignInNeeded)?;
         let (ledger, now) = (&self.context.ledger, self.context.now());
@@ -46,6 +46,6 @@ impl IdentityService {
         if now.since(session.used_at) >= STEP {
             ledger.use_session(&session.id, IDLE, now).await.map_err(refusal)?;
         }
-        Ok(SignedIn { session, holder, secret })
+        Ok(SessionHolder { session, holder, secret })
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct SetupCodeForm {
     code: TypedSecret,
 }
 
-/// What was chosen.
+/// What the person chose.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SetupForm {

@@ -1,6 +1,6 @@
 //! `GET` and `POST {device}/sign-in`: a person proves who they are, on a device.
 
-use crate::address::ClientAddress;
+use crate::address::RequestAddress;
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::local_path::LocalPath;
 use crate::one_time_code::TypedFactor;
@@ -75,7 +75,7 @@ pub(crate) async fn submit(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
-    ClientAddress(address): ClientAddress,
+    RequestAddress(address): RequestAddress,
     headers: HeaderMap,
     StrictForm(form): StrictForm<SignInForm>,
 ) -> WebResult<Response> {

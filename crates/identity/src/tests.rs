@@ -21,14 +21,14 @@ use tegata_web::{InstallationSecret, ListenerRules};
 const PASSWORD: &str = "むかしむかし、あるところに";
 const OPERATOR: Actor = Actor::System("test");
 
-struct Company {
+struct TestCompany {
     installation: TestInstallation,
     service: IdentityService,
 }
 
 /// A browser on a device, with its cookies.
 struct TestBrowser<'a> {
-    company: &'a Company,
+    company: &'a TestCompany,
     device: CertificateHolderFixture,
     cookies: RefCell<BTreeMap<String, String>>,
 }
@@ -40,7 +40,7 @@ struct SetUpPerson {
     recovery: Vec<String>,
 }
 
-impl Company {
+impl TestCompany {
     async fn new() -> Self {
         let installation = TestInstallation::new().await;
         let secret = Arc::new(|| Some(InstallationSecret::new(b"a secret of sixteen")));
@@ -181,7 +181,7 @@ fn goes_to(response: &TestResponse) -> &str {
 
 #[tokio::test]
 async fn a_person_sets_up_an_account_signs_in_and_sees_the_session() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     assert_eq!(person.recovery.len(), 10);
     let browser = company.browser().await;
@@ -199,7 +199,7 @@ async fn a_person_sets_up_an_account_signs_in_and_sees_the_session() {
 
 #[tokio::test]
 async fn every_wrong_sign_in_is_answered_alike_and_costs_one_hash() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     company.add("sato").await;
     let browser = company.browser().await;
@@ -236,7 +236,7 @@ async fn every_wrong_sign_in_is_answered_alike_and_costs_one_hash() {
 
 #[tokio::test]
 async fn whoever_belongs_elsewhere_is_told_so_once_they_have_proved_it() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let (own, other) = (company.set_up("tanaka").await, company.set_up("sato").await);
     let browser = company.browser().await;
     let (ledger, tenant) = (&company.installation.context.ledger, &company.installation.tenant);
@@ -262,7 +262,7 @@ async fn whoever_belongs_elsewhere_is_told_so_once_they_have_proved_it() {
 
 #[tokio::test]
 async fn without_a_device_s_certificate_nobody_can_even_try_a_password() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let gate = company.installation.enroll(Role::Gate).await;
     let before = company.service.hasher.done();
     for certificate in [None, Some(&gate.certificate)] {
@@ -279,7 +279,7 @@ async fn without_a_device_s_certificate_nobody_can_even_try_a_password() {
 
 #[tokio::test]
 async fn strangers_lock_nobody_out_of_the_device_they_always_use() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let (own, stranger) = (company.browser().await, company.browser().await);
     own.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 1).await).await;
@@ -297,7 +297,7 @@ async fn strangers_lock_nobody_out_of_the_device_they_always_use() {
 
 #[tokio::test]
 async fn a_recovery_code_works_once_and_an_emergency_code_is_in_the_audit_log() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     let code = &person.recovery[3];
@@ -322,7 +322,7 @@ async fn a_recovery_code_works_once_and_an_emergency_code_is_in_the_audit_log() 
 
 #[tokio::test]
 async fn what_does_not_fit_is_said_at_its_field_and_the_link_still_works() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let (_, code) = company.add("tanaka").await;
     let digits = company.digits(&code, 0).await;
     for (password, again, totp, problem) in [
@@ -347,7 +347,7 @@ async fn what_does_not_fit_is_said_at_its_field_and_the_link_still_works() {
 
 #[tokio::test]
 async fn a_session_idles_out_and_its_use_is_written_once_a_minute() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     browser.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 1).await).await;
@@ -373,8 +373,8 @@ async fn a_session_idles_out_and_its_use_is_written_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_revoked_device_ends_its_sessions_and_a_token_is_worth_nothing_elsewhere() {
-    let company = Company::new().await;
+async fn a_session_ends_with_its_device_and_is_worth_nothing_on_another() {
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     browser.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 1).await).await;
@@ -394,7 +394,7 @@ async fn a_revoked_device_ends_its_sessions_and_a_token_is_worth_nothing_elsewhe
 
 #[tokio::test]
 async fn a_person_ends_their_own_sessions_and_nobody_else_s() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let (person, other) = (company.set_up("tanaka").await, company.set_up("sato").await);
     let [one, two, others] = [company.browser().await, company.browser().await, company.browser().await];
     one.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 1).await).await;
@@ -417,7 +417,7 @@ async fn a_person_ends_their_own_sessions_and_nobody_else_s() {
 
 #[tokio::test]
 async fn csrf_by_token_a_form_of_another_browser_changes_nothing() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let (browser, attacker) = (company.browser().await, company.browser().await);
     let digits = company.digits(&person.code, 1).await;
@@ -440,7 +440,7 @@ async fn csrf_by_token_a_form_of_another_browser_changes_nothing() {
 
 #[tokio::test]
 async fn csrf_by_origin_a_page_of_another_site_is_refused() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let router = || {
         let rules = ListenerRules { origins: vec![DEVICE.into()], ..ListenerRules::default() };
         rules.around(device_routes(company.service.clone()))
@@ -462,7 +462,7 @@ async fn csrf_by_origin_a_page_of_another_site_is_refused() {
 
 #[tokio::test]
 async fn fixation_a_session_that_was_planted_is_never_signed_in_to() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     let planted = BrowserSecret::random(company.installation.context.entropy.as_ref());
@@ -484,7 +484,7 @@ async fn fixation_a_session_that_was_planted_is_never_signed_in_to() {
 
 #[tokio::test]
 async fn clickjacking_no_page_can_be_framed_or_kept() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     let sign_in = browser.go("/sign-in").await;
@@ -506,7 +506,7 @@ async fn clickjacking_no_page_can_be_framed_or_kept() {
 
 #[tokio::test]
 async fn open_redirect_a_sign_in_goes_on_within_this_host_alone() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     let mut steps = 0;
@@ -535,7 +535,7 @@ async fn open_redirect_a_sign_in_goes_on_within_this_host_alone() {
 
 #[tokio::test]
 async fn host_cookies_no_other_host_and_no_script_has_them() {
-    let company = Company::new().await;
+    let company = TestCompany::new().await;
     let person = company.set_up("tanaka").await;
     let browser = company.browser().await;
     let page = browser.go("/sign-in").await;

@@ -30,7 +30,7 @@ const PER_ADDRESS: u32 = 100;
 /// Entries of each of the two tables. When the strangers' is full, strangers wait until the window is over.
 const MOST: usize = 50_000;
 
-/// Somebody who tries.
+/// Somebody who tries to sign in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignInAttempt<'a> {
     pub(crate) tenant: &'a TenantId,
@@ -144,13 +144,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    struct Company {
+    struct ThrottleFixture {
         tenant: TenantId,
         person: PersonId,
         entropy: Seeded,
     }
 
-    impl Company {
+    impl ThrottleFixture {
         fn new() -> Self {
             let entropy = Seeded::new(1);
             Self { tenant: TenantId::random(&entropy), person: PersonId::random(&entropy), entropy }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn strangers_lock_nobody_out_of_a_device_that_knows_them() {
-        let (throttle, company) = (SignInThrottle::default(), Company::new());
+        let (throttle, company) = (SignInThrottle::default(), ThrottleFixture::new());
         let own = company.device();
         let many: Vec<_> = (0..20).map(|_| company.device()).collect();
         let let_in: u32 =
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn one_device_and_one_address_try_so_many_logins_and_no_more() {
-        let (throttle, company) = (SignInThrottle::default(), Company::new());
+        let (throttle, company) = (SignInThrottle::default(), ThrottleFixture::new());
         let device = company.device();
         let logins: Vec<_> = (0..60).map(|number| format!("login{number}")).collect();
         let let_in =
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn whoever_is_right_is_not_counted_and_the_window_ends() {
-        let (throttle, company) = (SignInThrottle::default(), Company::new());
+        let (throttle, company) = (SignInThrottle::default(), ThrottleFixture::new());
         let device = company.device();
         for _ in 0..10 * PER_LOGIN {
             assert!(throttle.begin(&company.stranger("tanaka", &device), NOW));
@@ -219,8 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn what_strangers_do_has_an_end_in_memory_and_holds_up_nobody_who_is_known() {
-        let (throttle, company) = (SignInThrottle::default(), Company::new());
+    fn strangers_fill_a_bounded_table_and_hold_up_nobody_who_is_known() {
+        let (throttle, company) = (SignInThrottle::default(), ThrottleFixture::new());
         for number in 0..MOST {
             let (device, login) = (company.device(), format!("{number}{}", "x".repeat(1000)));
             throttle.begin(&company.stranger(&login, &device), NOW);

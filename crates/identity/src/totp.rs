@@ -41,7 +41,7 @@ impl TotpSecret {
         hotp(&self.0, step.cast_unsigned()) % 10_u32.pow(DIGITS)
     }
 
-    /// As people type it into an app: base 32 (RFC 4648 section 6) in groups of four.
+    /// The form that people type into an app: base 32 (RFC 4648 section 6) in groups of four.
     pub(crate) fn typed_form(&self) -> String {
         let text = base32(&self.0);
         let groups: Vec<_> = text.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect();

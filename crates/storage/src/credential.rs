@@ -13,11 +13,11 @@ use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, TenantId, Timesta
 
 /// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
 pub struct SignInCandidate {
-    /// Who.
+    /// The identifier that records carry.
     pub person: PersonId,
     /// Whether they may sign in at all.
     pub state: PersonState,
-    /// What they are.
+    /// The roles of the person.
     pub roles: Roles,
     /// Argon2id, as a PHC string.
     pub password: String,

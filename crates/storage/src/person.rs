@@ -1,6 +1,6 @@
 //! People who sign in: who they are, where they work, and which devices are theirs alone.
 //!
-//! Every statement names the tenant: a person of another one is not there.
+//! Whoever a caller names is looked for within a tenant: a person of another one is not there.
 
 mod changing;
 mod devices;
@@ -14,7 +14,7 @@ use tegata_core::{PersonId, Roles, SiteId, TenantId, Timestamp};
 /// Where a person stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PersonState {
-    /// May sign in.
+    /// The person may sign in.
     Active,
     /// May not, until somebody lets them.
     Disabled,
@@ -31,7 +31,7 @@ pub struct Person {
     pub login: String,
     /// What they are called.
     pub name: String,
-    /// What they are.
+    /// The roles of the person.
     pub roles: Roles,
     /// Whether they may sign in.
     pub state: PersonState,
@@ -50,10 +50,10 @@ pub struct Person {
 /// A site where a person works.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct PersonSite {
-    /// The site.
+    /// Identifier of the site.
     #[sqlx(try_from = "String")]
     pub id: SiteId,
-    /// Its name.
+    /// Name of the site.
     pub name: String,
 }
 

@@ -17,17 +17,17 @@ use tegata_core::{
 /// A session that was presented and lasts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LiveSession {
-    /// Which.
+    /// Identifier of the session.
     pub id: SessionId,
     /// Whose person it is.
     pub tenant: TenantId,
-    /// Who.
+    /// Identifier of the person.
     pub person: PersonId,
     /// What they sign in with.
     pub login: String,
     /// What they are called.
     pub name: String,
-    /// What they are.
+    /// The roles of the person.
     pub roles: Roles,
     /// By what the session was begun, in the words of RFC 8176.
     pub amr: String,
@@ -42,10 +42,10 @@ pub struct LiveSession {
 /// A session in its person's list.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct ListedSession {
-    /// Which.
+    /// Identifier of the session.
     #[sqlx(try_from = "String")]
     pub id: SessionId,
-    /// On which device.
+    /// The device it belongs to.
     #[sqlx(try_from = "String")]
     pub device: DeviceId,
     /// What the device is called.

@@ -9,7 +9,7 @@ use tegata_core::{Justification, PersonId, TenantId, Timestamp};
 /// A code that support or an administrator hands to a person whose second factor is not at hand.
 #[derive(Clone, Debug)]
 pub struct EmergencyCode<'a> {
-    /// Its hash.
+    /// SHA-256 of the code.
     pub hash: Vec<u8>,
     /// Until when it works.
     pub expires_at: Timestamp,

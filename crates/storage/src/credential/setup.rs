@@ -9,7 +9,7 @@ use tegata_core::{PersonId, Refusal, SetupCode, TenantId, Timestamp};
 /// A setup link that works.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct OpenSetup {
-    /// Whose.
+    /// The person it was made for.
     #[sqlx(try_from = "String")]
     pub person: PersonId,
     /// Whose person it is.

@@ -20,7 +20,7 @@ pub struct NewPerson {
     pub name: Name,
     /// What they are, at least one.
     pub roles: Roles,
-    /// Where they work.
+    /// The sites where they work.
     pub sites: Vec<SiteId>,
 }
 

@@ -13,7 +13,7 @@ const PER_PERSON: i64 = 20;
 /// A session to be begun by somebody whose password was right.
 #[derive(Clone, Debug)]
 pub struct StartSession {
-    /// Its identifier.
+    /// Identifier of the session.
     pub id: SessionId,
     /// The hash of its token.
     pub token_hash: Vec<u8>,
@@ -21,11 +21,11 @@ pub struct StartSession {
     pub replaces: Option<Vec<u8>>,
     /// Whose person it is.
     pub tenant: TenantId,
-    /// Who.
+    /// Identifier of the person.
     pub person: PersonId,
-    /// On which device.
+    /// The device it belongs to.
     pub device: DeviceId,
-    /// The second factor.
+    /// The second factor, which is used up.
     pub factor: SecondFactorUse,
     /// When it ends if nobody uses it.
     pub idle_until: Timestamp,
@@ -45,7 +45,7 @@ pub enum SecondFactorUse {
 /// How a session was begun.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartedSession {
-    /// By TOTP.
+    /// By a code of TOTP.
     Totp,
     /// By one of the person's recovery codes.
     Recovery,
@@ -74,7 +74,7 @@ impl StartedSession {
 }
 
 impl Transaction {
-    /// Begins a session.
+    /// Begins a session of whoever has proved who they are.
     ///
     /// # Errors
     /// [`Refusal::SignInWrong`] where the second factor was used before, or the person may not sign in on this device any more.

@@ -38,7 +38,7 @@ pub enum PersonCommand {
     Assign(stopping::AssignOptions),
 }
 
-/// One person.
+/// One person, by login or identifier.
 #[derive(Args)]
 pub struct NamedPerson {
     /// Login ID or identifier of the person
@@ -50,7 +50,7 @@ pub struct NamedPerson {
     output: OutputFormat,
 }
 
-/// Runs the command.
+/// Runs a command about people.
 pub async fn run(
     place: &InstallationArgs,
     command: &PersonCommand,

@@ -29,7 +29,7 @@ pub struct AssignOptions {
     output: OutputFormat,
 }
 
-/// Stops a person.
+/// Stops a person for now.
 pub async fn disable(
     ledger: &Ledger,
     options: &StopPersonOptions,
