@@ -24,7 +24,7 @@ use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, Si
 use tegata_enroll::AccountBinding;
 use tegata_installation::running_addresses;
 use tegata_storage::{Ledger, LedgerError, NewInvitation, ScopedTransaction, Site};
-use tegata_web::ServerContext;
+use tegata_web::{InstallationSecret, ServerContext};
 
 /// How long an invitation waits, in days, by default.
 pub const DEFAULT_DAYS: u32 = 7;
