@@ -158,7 +158,8 @@ fn neither_a_redirect_nor_a_server_of_another_ca_is_followed() {
 #[test]
 fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     let installation = RunningInstallation::start();
-    let sato = ["person", "add", "--login", "sato", "--name", "佐藤 花子", "--role", "staff", "--site", STORE];
+    let sato =
+        ["person", "add", "--login", "sato", "--name", "佐藤 花子", "--role", "staff", "--site", STORE];
     let added = installation.tell(&sato);
     let setup = added["setup"].as_str().expect("a setup link").to_owned();
     assert!(setup.starts_with(&format!("{}/setup#", installation.portal)), "{setup}");
@@ -199,7 +200,11 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
     let shown = installation.tell(&["person", "show", "ＳＡＴＯ"]);
-    assert_eq!((&shown["set_up"], shown["sessions"].as_array().map(Vec::len)), (&json!(true), Some(1)), "{shown}");
+    assert_eq!(
+        (&shown["set_up"], shown["sessions"].as_array().map(Vec::len)),
+        (&json!(true), Some(1)),
+        "{shown}"
+    );
     let device = shown["sessions"][0]["device"].as_str().expect("a device").to_owned();
     installation.act_on(&device, "revoke");
     let revoked = Instant::now();
@@ -215,7 +220,11 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
 fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
     let mut installation = RunningInstallation::start();
     let operator = installation.tell(&["person", "show", "operator"]);
-    assert_eq!((&operator["roles"], &operator["set_up"]), (&json!(["operator"]), &json!(false)), "{operator}");
+    assert_eq!(
+        (&operator["roles"], &operator["set_up"]),
+        (&json!(["operator"]), &json!(false)),
+        "{operator}"
+    );
     let setup = installation.setup.clone().expect("a link that makes the first operator");
     installation.start_again();
     assert_ne!(installation.setup.clone().expect("another one"), setup, "until somebody has used it");
@@ -234,9 +243,17 @@ fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
     assert_eq!(logins, ["operator", "sato"]);
     assert_eq!(installation.tell(&["person", "disable", "sato"])["state"], "disabled");
     assert_eq!(installation.command(&["person", "disable", "sato"]).code, 1, "it is so already");
-    assert_eq!(installation.command(&["person", "reset", "sato"]).code, 1, "nobody who is disabled gets a link");
+    assert_eq!(
+        installation.command(&["person", "reset", "sato"]).code,
+        1,
+        "nobody who is disabled gets a link"
+    );
     assert_eq!(installation.tell(&["person", "enable", "sato"])["state"], "active");
-    assert!(installation.tell(&["person", "reset", "sato"])["setup"].as_str().is_some_and(|link| link.contains("/setup#")));
+    assert!(
+        installation.tell(&["person", "reset", "sato"])["setup"]
+            .as_str()
+            .is_some_and(|link| link.contains("/setup#"))
+    );
     assert_eq!(installation.tell(&["person", "sign-out", "sato"])["sessions_ended"], 0);
     assert_eq!(installation.command(&["person", "show", "nobody"]).code, 1);
     let device = installation.enroll("院長室");

@@ -6,7 +6,6 @@ use crate::cli::scope::TenantDirectory;
 use crate::config::Config;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
-use crate::server::running_addresses;
 use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
@@ -15,6 +14,7 @@ use tegata_core::{
     Entropy, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, TenantId, Timestamp,
 };
 use tegata_identity::{OneTimeCode, setup_link};
+use tegata_installation::running_addresses;
 use tegata_storage::{Actor, EmergencyCode, Ledger, LedgerError, NewPerson, Person};
 use zeroize::Zeroizing;
 
