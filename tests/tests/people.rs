@@ -171,6 +171,11 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     browser.see("#setup");
     assert!(!browser.address().contains('#'), "the code does not stay in the address bar");
     browser.picture("person-setup");
+    browser.click("#language");
+    browser.see("html[lang=en] #setup");
+    browser.picture("person-setup-english");
+    browser.click("#language");
+    browser.see("html[lang=ja] #setup");
     let secret = browser.text("#totp-secret");
     choose(&mut browser, "password", &totp::code(&secret, 0));
     browser.see("#password-problem");

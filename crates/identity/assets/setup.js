@@ -9,4 +9,10 @@ if (form && code) {
   form.submit();
 }
 
+// The other language is another page: the code goes along. Recovery codes are shown once, so that nothing leads away.
+const kept = document.querySelector("#setup input[name=code]");
+const other = document.querySelector("#language");
+if (kept && other) other.href = `/setup${other.search}#${kept.value}`;
+if (document.querySelector("#recovery")) other?.remove();
+
 document.querySelector("#print")?.addEventListener("click", () => print());

@@ -40,7 +40,7 @@ use axum::routing::{get, post};
 pub fn portal_routes(service: IdentityService) -> Router {
     Router::new()
         .route("/setup", get(setup::ask).post(setup::open))
-        .route("/setup/complete", post(setup::complete))
+        .route("/setup/complete", get(setup::ask).post(setup::complete))
         .with_state(service)
         .merge(assets::routes())
 }

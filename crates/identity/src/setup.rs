@@ -180,7 +180,7 @@ impl IdentityService {
         };
         let is_wrong = faults.password.is_some() || faults.code;
         let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, page(self, language, &body)).into_response())
+        Ok((status, page(self, language, &body).script("/assets/setup.js")).into_response())
     }
 }
 
