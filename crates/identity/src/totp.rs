@@ -51,10 +51,7 @@ impl TotpSecret {
     /// What an app reads from the picture. What every app takes for granted is left out, so that the picture stays coarse.
     pub(crate) fn uri(&self, issuer: &str, account: &str) -> Zeroizing<String> {
         let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
-        Zeroizing::new(format!(
-            "otpauth://totp/{account}?secret={}&issuer={issuer}",
-            base32(&self.0)
-        ))
+        Zeroizing::new(format!("otpauth://totp/{account}?secret={}&issuer={issuer}", base32(&self.0)))
     }
 }
 
@@ -140,7 +137,8 @@ mod tests {
         let secret = TotpSecret::new(b"12345678901234567890");
         assert_eq!(secret.typed_form(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ");
         let uri = secret.uri("Tegata", "田中@a");
-        let expected = "otpauth://totp/%E7%94%B0%E4%B8%AD%40a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Tegata";
+        let expected =
+            "otpauth://totp/%E7%94%B0%E4%B8%AD%40a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Tegata";
         assert_eq!(*uri, expected);
     }
 }
