@@ -66,7 +66,8 @@ pub(crate) async fn show(
     let session = &signed_in.session;
     let (ledger, now) = (&service.context.ledger, service.context.now());
     let sessions = ledger.sessions_of(&session.tenant, &session.person, now).await.map_err(refusal)?;
-    let guidance = ledger.guidance_of(&signed_in.holder.site).await.unwrap_or_default();
+    let guidance =
+        service.rows(&signed_in.holder).guidance_of(&signed_in.holder.site).await.unwrap_or_default();
     let body = AccountPage {
         language,
         name: &session.name,

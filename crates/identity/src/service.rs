@@ -5,7 +5,7 @@ use crate::throttle::SignInThrottle;
 use crate::totp::TotpSecret;
 use std::sync::Arc;
 use tegata_core::{Contact, DeviceId, PersonId, Refusal, SetupCode};
-use tegata_storage::{Actor, LedgerError, RefusalNote};
+use tegata_storage::{Actor, CertificateHolder, LedgerError, Principal, RefusalNote, ScopedLedger};
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServerContext};
 
 /// What the seals of second factors are for.
@@ -33,6 +33,11 @@ impl IdentityService {
     #[must_use]
     pub fn with_contact(self, contact: Option<Contact>) -> Self {
         Self { contact, ..self }
+    }
+
+    /// The ledger as the device of whoever asks may see it.
+    pub(crate) fn rows(&self, holder: &CertificateHolder) -> ScopedLedger {
+        self.context.ledger.within(Principal::device(holder).scope())
     }
 
     pub(crate) fn contact(&self) -> Option<&Contact> {

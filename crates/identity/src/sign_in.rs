@@ -211,9 +211,10 @@ impl IdentityService {
         language: Language,
         (next, login, refusal): (&str, &str, Option<Refusal>),
     ) -> WebResult<Response> {
-        let device = self.context.ledger.device(&holder.device).await.map_err(crate::service::refusal)?;
+        let rows = self.rows(holder);
+        let device = rows.device(&holder.device).await.map_err(crate::service::refusal)?;
         let device = device.ok_or(Refusal::Internal)?;
-        let guidance = self.context.ledger.guidance_of(&holder.site).await.unwrap_or_default();
+        let guidance = rows.guidance_of(&holder.site).await.unwrap_or_default();
         let contact = guidance.contact.as_ref().or(self.contact());
         let known = BrowserSecret::of(headers, CookieName::Form);
         let secret = known.unwrap_or_else(|| BrowserSecret::random(self.context.entropy.as_ref()));

@@ -12,7 +12,7 @@ mod transaction;
 pub use transaction::ScopedTransaction;
 
 use crate::engine::Engine;
-use crate::{Actor, CertificateHolder, Invitation, Ledger, Result};
+use crate::{Actor, CertificateHolder, Invitation, Ledger, LiveSession, Result};
 use tegata_core::{TenantId, Timestamp};
 
 /// Whose rows a handle sees and changes. Only [`Principal::scope`] gives one.
@@ -70,6 +70,12 @@ impl Principal {
     pub fn invited(invitation: &Invitation) -> Self {
         let scope = Scope::Tenant(invitation.tenant.clone());
         Self { actor: Actor::Invitation(invitation.id.clone()), scope }
+    }
+
+    /// A person whose session was presented by its device: they see their own tenant. What they may do there is
+    /// [`tegata_core::access`]'s to say.
+    pub fn person(session: &LiveSession) -> Self {
+        Self { actor: Actor::Person(session.person.clone()), scope: Scope::Tenant(session.tenant.clone()) }
     }
 
     /// A registered client whose certificate was verified, for one of the tenants that its registration names.

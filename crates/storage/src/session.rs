@@ -14,8 +14,9 @@ use tegata_core::{
     CLOCKS_APART, DeviceId, DeviceUse, PersonId, Refusal, Roles, SessionId, SiteId, TenantId, Timestamp,
 };
 
-/// A session that was presented and lasts.
+/// A session that was presented and lasts. [`Ledger::session`] alone makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct LiveSession {
     /// Identifier of the session.
     pub id: SessionId,

@@ -3,6 +3,7 @@
 use super::{NamedPerson, READ, WRITE, find};
 use crate::cli::device;
 use crate::cli::output::OutputFormat;
+use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use clap::Args;
@@ -78,7 +79,7 @@ pub async fn sign_out(
 
 /// Says for whom a device is.
 pub async fn assign(ledger: &Ledger, options: &AssignOptions, system: &SystemContext) -> Result<(), Failure> {
-    let device = device::find(ledger, &options.device).await?;
+    let device = device::find(&rows(ledger, None), &options.device).await?;
     let mut people = Vec::new();
     for named in &options.people {
         let person = find(ledger, &device.tenant, named).await?;
