@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &["core", "storage", "web"]),
     ("scheduler", &["core", "storage"]),
     ("installation", &["core", "net", "storage", "ca"]),
+    ("admin", &["core", "net", "storage", "ca", "installation", "scheduler"]),
     (
         "tegata",
         &[
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gate",
             "ca",
             "installation",
+            "admin",
             "web",
             "enroll",
             "signals",
@@ -67,6 +69,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("identity", &["rcgen", "pkcs8", "tegata-ca"]),
     ("scheduler", &["axum", "hyper", "rcgen", "tegata-ca"]),
     ("installation", &["axum", "clap"]),
+    ("admin", &["axum", "clap", "askama", "tegata-web"]),
 ];
 
 /// ring is the only provider of cryptography.

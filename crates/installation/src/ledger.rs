@@ -3,7 +3,9 @@
 use crate::config::Config;
 use crate::failure::{Failure, FailureContext};
 use crate::system_context::SystemContext;
-use tegata_storage::{Ledger, LogPlace, Patience};
+use std::path::Path;
+use tegata_core::TenantId;
+use tegata_storage::{Ledger, LogPlace, Patience, ScopedLedger};
 
 /// Opens the ledger, and brings it up to its revocation log when it was restored from a backup.
 pub async fn open_ledger(config: &Config, system: &SystemContext) -> Result<Ledger, Failure> {
@@ -20,4 +22,21 @@ async fn open(config: &Config, patience: Patience, system: &SystemContext) -> Re
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let opened = Ledger::open_patiently(&url, patience, &log, system.now(), system.entropy.as_ref()).await;
     opened.doing("cannot open the ledger")
+}
+
+/// Opens the ledger as it is, for whoever only looks: opening a SQLite ledger would make one where none is, and joining
+/// it to its log would change it.
+pub async fn open_beside(config: &Config) -> Result<Ledger, Failure> {
+    let (url, file) = (config.ledger_url(), config.revocation_log());
+    let path = url.strip_prefix("sqlite:").map(|path| path.split('?').next().unwrap_or(path));
+    if let Some(path) = path.filter(|path| !Path::new(path).exists()) {
+        return Err(Failure::wrong(format!("{path} is not there")));
+    }
+    let log = LogPlace { file: &file, installation: &config.installation.name };
+    Ledger::open_beside(&url, &log).await.doing("cannot open the ledger")
+}
+
+/// The ledger as whoever sits at this machine sees it: all of it, or the one tenant that they named.
+pub fn rows(ledger: &Ledger, tenant: Option<&TenantId>) -> ScopedLedger {
+    ledger.within(SystemContext::principal(tenant).scope())
 }

@@ -28,5 +28,5 @@ pub use config::Config;
 pub use directory::{TenantDirectory, TenantSite};
 pub use failure::{CommittedExt, Failure, FailureContext};
 pub use keys::KeyRing;
-pub use ledger::{open_ledger, open_to_serve};
+pub use ledger::{open_beside, open_ledger, open_to_serve, rows};
 pub use system_context::SystemContext;

@@ -2,7 +2,9 @@
 
 pub mod approvals;
 pub mod audit;
+pub mod ceremony;
 pub mod certificate;
+pub mod check;
 pub mod confirm;
 pub mod dev;
 pub mod device;
@@ -11,6 +13,7 @@ pub mod gate;
 pub mod guidance;
 pub mod history;
 pub mod import;
+pub mod init;
 pub mod invite;
 pub mod issuer;
 pub mod key;
@@ -19,27 +22,26 @@ pub mod output;
 pub mod passes;
 pub mod person;
 pub mod policy;
+pub mod progress;
 pub mod proof;
 pub mod reason;
 pub mod receiver;
 pub mod revocations;
 pub mod scope;
+pub mod serve;
 pub mod sign_out;
 pub mod site;
 pub mod tenant;
 pub mod token_key;
 
-use crate::ceremony::{self, CeremonyOptions};
-use crate::check;
 use crate::client::{self, EnrollOptions, RenewOptions};
 use crate::failure::Failure;
-use crate::init::{self, InitOptions};
 use crate::installation_args::InstallationArgs;
 use crate::log::LogFormat;
-use crate::server::serve;
 use crate::system_context::SystemContext;
 use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
 use audit::AuditCommand;
+use ceremony::CeremonyArgs;
 use certificate::CertificateCommand;
 use clap::{Parser, Subcommand};
 use dev::DevOptions;
@@ -47,6 +49,7 @@ use device::DeviceCommand;
 use documentation::{CompletionsOptions, ManOptions};
 use gate::GateOptions;
 use import::ImportCommand;
+use init::InitArgs;
 use invite::InviteOptions;
 use issuer::IssuerCommand;
 use key::KeyCommand;
@@ -83,13 +86,13 @@ pub enum Command {
     /// Run a local installation, making it first if need be, and show an invitation
     Dev(DevOptions),
     /// Make a new installation: root and issuing CA, ledger, first tenant and site, tegata.toml
-    Init(InitOptions),
+    Init(InitArgs),
     /// Serve an installation until it is stopped
     Serve,
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
     Check(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
-    Ceremony(CeremonyOptions),
+    Ceremony(CeremonyArgs),
     /// CAs of the installation: list, show
     #[command(subcommand)]
     Issuer(IssuerCommand),
@@ -170,8 +173,8 @@ impl Cli {
         match &self.command {
             Command::Dev(options) => Box::pin(dev::run(place, options, system)).await,
             Command::Init(options) => init::run(place, options, system).await,
-            Command::Serve => Box::pin(serve::serve(place, system)).await,
-            Command::Check(output) => Box::pin(check::run(place, output.json, system)).await,
+            Command::Serve => Box::pin(serve::run(place, system)).await,
+            Command::Check(output) => Box::pin(check::run(place, output, system)).await,
             Command::Ceremony(options) => ceremony::run(place, options, system).await,
             Command::Issuer(command) => issuer::run(place, command, system).await,
             Command::Tenant(command) => tenant::run(place, command, system).await,

@@ -8,14 +8,10 @@
 #[macro_use]
 mod printing;
 
-mod ceremony;
-mod check;
 mod cli;
 mod client;
-mod init;
 mod installation_args;
 mod log;
-mod progress;
 mod resolver;
 mod server;
 mod system;

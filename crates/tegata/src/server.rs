@@ -4,6 +4,7 @@ pub mod accepting;
 pub mod acme;
 pub mod bulk;
 pub mod canary;
+pub mod checks;
 pub mod clients;
 pub mod dates;
 pub mod followers;

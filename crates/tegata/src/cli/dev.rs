@@ -4,16 +4,17 @@ use crate::cli::invite::{self, InvitationOutput};
 use crate::cli::person;
 use crate::config::{Config, MetricsConfig};
 use crate::failure::Failure;
-use crate::init::{self, InitOptions};
 use crate::installation_args::InstallationArgs;
 use crate::server::listeners::{Listeners, bind, here};
 use crate::server::metrics;
 use crate::server::serve;
+use crate::server::token_keys;
 use crate::server::{Server, shown};
 use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
+use tegata_admin::init::{DEFAULT_PORTS, InitOptions, init as make};
 use tegata_core::Role;
 use tegata_installation::running_addresses;
 
@@ -72,7 +73,7 @@ async fn make_installation(
     system: &SystemContext,
 ) -> Result<(Config, Listeners), Failure> {
     let mut init = InitOptions::for_development();
-    let [portal, device, public] = init::DEFAULT_PORTS;
+    let [portal, device, public] = DEFAULT_PORTS;
     let doors = Listeners {
         portal: bind(here(options.portal_port.unwrap_or(portal))).await?,
         device: bind(here(options.device_port.unwrap_or(device))).await?,
@@ -84,7 +85,7 @@ async fn make_installation(
         },
     };
     [init.portal_port, init.device_port, init.public_port] = doors.ports()?.map(Some);
-    init::init(&place.data, &init, system).await?;
+    make(&place.data, &init, &token_keys::create, system).await?;
     Ok((place.config()?, doors))
 }
 

@@ -1,6 +1,5 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
-use crate::ceremony::candidate;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::rows;
 use crate::failure::{Failure, FailureContext};
@@ -8,6 +7,7 @@ use crate::installation_args::InstallationArgs;
 use crate::pem;
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
+use tegata_admin::ceremony::ca_serial;
 use tegata_core::encoding::hex;
 use tegata_core::{IssuerId, Thumbprint, Timestamp};
 use tegata_storage::{IssuerKind, Ledger, StoredIssuer, Tenant};
@@ -112,7 +112,7 @@ async fn describe(
         "issuer": issuer.id, "kind": issuer.kind.as_str(), "state": issuer.state.as_str(), "parent": issuer.parent,
         "tenant": issuer.tenant, "tenant_name": tenant_name.map(|tenant| &tenant.name), "shards": issuer.shards,
         "subject": certificate.subject().to_string(),
-        "serial": hex(candidate::serial(&issuer.certificate)?.as_bytes()),
+        "serial": hex(ca_serial(&issuer.certificate)?.as_bytes()),
         "thumbprint": Thumbprint::of(&issuer.certificate),
         "not_before": Timestamp::from_seconds(validity.not_before.timestamp()),
         "not_after": Timestamp::from_seconds(validity.not_after.timestamp()),

@@ -1,16 +1,9 @@
 //! `--tenant` and `--site`: what a command is about.
 
 use crate::failure::Failure;
-use tegata_core::TenantId;
-use tegata_installation::SystemContext;
 use tegata_storage::{Ledger, ScopedLedger};
 
-pub use tegata_installation::{TenantDirectory, TenantSite};
-
-/// The ledger as whoever sits at this machine sees it: all of it, or the one tenant that they named.
-pub fn rows(ledger: &Ledger, tenant: Option<&TenantId>) -> ScopedLedger {
-    ledger.within(SystemContext::principal(tenant).scope())
-}
+pub use tegata_installation::{TenantDirectory, TenantSite, rows};
 
 /// Restricts what a command lists to one tenant or site.
 #[derive(Clone, Default, clap::Args)]

@@ -2,9 +2,7 @@
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
 use crate::server::Server;
-use crate::server::canary;
 use crate::server::listeners::Listeners;
 use crate::server::running::{RunningServer, WhyEnded};
 use crate::system;
@@ -15,26 +13,6 @@ use tokio::time::sleep;
 
 /// From a failure to the next attempt.
 const RECOVERY: Duration = Duration::from_secs(1);
-
-/// Serves an installation until it is stopped.
-pub async fn serve(place: &InstallationArgs, system: &SystemContext) -> Result<(), Failure> {
-    let config = place.config()?;
-    let doors = Listeners::bind(&config).await?;
-    let server = Server::open(config, system).await?;
-    let minutes = server.config.canary.every_minutes.unwrap_or(canary::EVERY_MINUTES);
-    Box::pin(keep_serving(server, doors, minutes, system, |server, _| tell(server))).await
-}
-
-/// Prints where it listens.
-fn tell(server: &Server) {
-    for (door, url) in [
-        ("portal", &server.config.portal.url),
-        ("device", &server.config.device.url),
-        ("public", &server.config.public.url),
-    ] {
-        errln!("{door:8}{url}");
-    }
-}
 
 /// Serves until it is stopped. Where what was remembered of the installation is not to be gone on with, because its
 /// ledger went back or the clock was ahead, the installation is opened again on the same ports. `ready` is called once, when

@@ -2,12 +2,13 @@
 
 use super::InviteOptions;
 use super::{InvitationHolder, InvitationOutput, InvitationTerms, sheet};
+use crate::cli::progress::TerminalProgress;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::printing;
-use crate::progress::Progress;
 use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::path::Path;
+use tegata_admin::Progress;
 use tegata_core::spreadsheet::neutralized;
 use tegata_enroll::{InvitableLine, RefusedLine, lines_of_csv};
 use tegata_storage::Ledger;
@@ -44,7 +45,7 @@ pub async fn run(
     let good = check(lines, options.output.json)?;
     let mut invited = Vec::with_capacity(good.len());
     let what = "cannot write the invitations";
-    let mut progress = Progress::new();
+    let mut progress = TerminalProgress::new();
     for batch in good.chunks(BATCH) {
         let mut transaction = rows.begin(system.now()).await.doing(what)?;
         let mut written = Vec::with_capacity(batch.len());
