@@ -96,7 +96,7 @@ impl CheckReport {
         self.areas.push(CheckArea { check, ok: found == 0, detail });
     }
 
-    /// Ends the report.
+    /// Ends the report: counts what was found, and puts the worst first.
     pub fn finish(mut self) -> CheckFacts {
         self.mention_the_rest();
         let (wrong, warnings) = (self.count(Severity::Wrong), self.count(Severity::Warning));

@@ -107,7 +107,7 @@ pub struct AppliedEntry {
     pub device: DeviceId,
     /// The serial number of that certificate.
     pub serial: Serial,
-    /// `revoked` or `suspended`.
+    /// What was done to it here: `revoked` or `suspended`.
     pub action: &'static str,
 }
 

@@ -39,7 +39,7 @@ pub struct GateOptions {
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// How the proxy hands the client certificate over
-    #[arg(long, value_name = "FORMAT", value_parser = header_formats(), default_value = "nginx")]
+    #[arg(long, value_parser = header_formats(), default_value = "nginx")]
     pub certificate_header: HeaderFormat,
     /// Address or network of a proxy that is believed; may be repeated
     #[arg(long, value_name = "CIDR", default_value = "127.0.0.1")]
