@@ -1,0 +1,221 @@
+//! Whose rows each method of the ledger is about. A new method finds its place here, or this fails.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// About the whole installation by nature: what servers, passes and the operator do for everybody.
+const INSTALLATION: &[&str] = &[
+    // Opening, the group of writers, and what all transactions have.
+    "open",
+    "open_with",
+    "open_patiently",
+    "open_beside",
+    "open_with_new_log",
+    "close",
+    "commits",
+    "group",
+    "within",
+    "begin",
+    "now",
+    "feed_seq",
+    "commit",
+    "audit",
+    "inspect",
+    "engine_clock",
+    // The audit chain, the feed, the revocation log.
+    "audit_entries",
+    "verify_audit",
+    "retain_audit",
+    "audit_links",
+    "audit_hash_at",
+    "last_entry",
+    "feed_head",
+    "feed_after",
+    "denials",
+    "verify_log",
+    "note_restored",
+    "note_refusal",
+    "write_refusals",
+    // Issuers, their lists, responders, registrars and blocked keys.
+    "issuers",
+    "living_certificates",
+    "add_issuer",
+    "move_issuer",
+    "crl",
+    "crl_number",
+    "shards",
+    "publish_crl",
+    "status_of",
+    "ended",
+    "responders",
+    "has_responder",
+    "reserve_responder",
+    "complete_responder",
+    "forget_responders",
+    "registrars",
+    "reserve_registrar",
+    "complete_registrar",
+    "blocked_keys",
+    "block_public_key",
+    "block_key",
+    "revoke_certificates_of",
+    "take_over",
+    // Which tenants there are, and who serves them.
+    "add_tenant",
+    "set_issuing",
+    "silos",
+    "suspended_tenants",
+    // Passes.
+    "ending_before",
+    "retire_due",
+    "abandon_reserved",
+    "forget_approvals",
+    "forget_acme",
+    "prune_families",
+    "unfinished_lists",
+    "work_off_list",
+    "certificates_after",
+    "gate_certificates",
+    // Receipts, status lists, and receivers of security events, which the configuration names.
+    "acknowledge",
+    "surfaces_alive",
+    "receipts",
+    "status_head",
+    "begin_status_lists",
+    "statuses",
+    "statuses_of",
+    "last_of_places",
+    "receivers",
+    "receiver",
+    "notices",
+    "acknowledged",
+    "ends",
+    "issued_after",
+    "claim_receiver",
+    "note_delivery",
+    "ask_verification",
+    "introduce_receiver",
+    "acme_secret",
+    "keep_acme_secret",
+];
+
+/// About what a right names that nobody guesses and the caller has shown: a code, a key, a certificate, a token, the
+/// name of a client whose certificate was verified.
+const RIGHT: &[&str] = &[
+    // A code.
+    "find_invitation",
+    "find_invitation_by_short_code",
+    "find_kitting",
+    "kitting_place_of",
+    "take_place",
+    "give_place_back",
+    "approval_for",
+    "ask_approval",
+    "pass_approval_on",
+    // A certificate, with the tenant that the status cache knows of it.
+    "holding",
+    "stop_cause",
+    "mark_delivered",
+    "mark_used",
+    "is_licensed",
+    "tokens_before",
+    "record_token",
+    // A token of the caller's.
+    "family",
+    "end_family",
+    "deny_token",
+    "tenant_of_denied_token",
+    // The key of an ACME account, or of a SCEP transaction.
+    "acme_account",
+    "acme_account_of",
+    "add_acme_account",
+    "keep_acme_account",
+    "change_acme_key",
+    "close_acme_account",
+    "acme_order",
+    "acme_orders_of",
+    "is_acme_certificate_of",
+    "add_acme_order",
+    "authorize_acme_order",
+    "end_acme_order",
+    "take_acme_order",
+    "release_acme_order",
+    "complete_acme_order",
+    "scep_transactions",
+    "keep_scep_transaction",
+    // The client that sent a list.
+    "invitation_list",
+    "invitation_lines",
+    "receive_list",
+    "hand_list_over",
+    "withdraw_list",
+];
+
+/// Writes for a tenant: methods of `Transaction` that a scope hands out as those of `ScopedTransaction`. What
+/// `scoped_writes!` names and nothing else.
+fn tenants_writes() -> BTreeSet<String> {
+    let text = read("scope/transaction.rs");
+    let list =
+        text.split("scoped_writes! {\n").nth(1).expect("the list").split("\n}").next().expect("its end");
+    let names =
+        list.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' '));
+    names
+        .filter_map(|line| line.split_once('('))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_method_of_the_ledger_has_a_place_in_the_table() {
+    let mut found = public_methods("impl Ledger {");
+    found.extend(public_methods("impl Transaction {"));
+    let mut classified = tenants_writes();
+    for name in INSTALLATION.iter().chain(RIGHT) {
+        assert!(classified.insert((*name).to_owned()), "{name} has two places");
+    }
+    let missing: Vec<_> = found.difference(&classified).collect();
+    assert!(missing.is_empty(), "whose rows are these about? {missing:?}");
+    let gone: Vec<_> = classified.difference(&found).collect();
+    assert!(gone.is_empty(), "there are no such methods: {gone:?}");
+}
+
+/// The reads of a scope and its writes, as another tenant tries them.
+pub(crate) fn scoped_methods() -> BTreeSet<String> {
+    let mut found = public_methods("impl ScopedLedger {");
+    found.retain(|name| !["scope", "begin"].contains(&name.as_str()));
+    found.extend(tenants_writes());
+    found
+}
+
+/// What blocks with this head give to other crates.
+fn public_methods(head: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source");
+            for block in text.split(&format!("\n{head}\n")).skip(1) {
+                let block = block.split("\n}\n").next().expect("a block");
+                found.extend(block.lines().filter_map(public_method));
+            }
+        }
+    }
+    found
+}
+
+fn public_method(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("    pub ")?;
+    let rest = rest.strip_prefix("async ").unwrap_or(rest).strip_prefix("fn ")?;
+    Some(rest.split(['(', '<']).next()?.to_owned())
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).expect("a source")
+}
