@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 /// Each crate and the crates it may use.
@@ -122,6 +123,96 @@ fn ring_is_the_only_provider_of_cryptography() {
         assert!(wrong.is_empty(), "{name} brings {wrong:?} in");
     }
     assert!(workspace.below("tegata-tegata").contains("ring"), "the tree was read");
+}
+
+/// Who may say on whose behalf something is done, and where. A device's and an invitation's principal need no line: they are made
+/// of what the ledger alone can give.
+const PRINCIPALS: &[(&str, &[&str])] = &[
+    ("Principal::operator(", &["installation/src/system_context.rs"]),
+    ("Principal::client(", &["enroll/src/bulk/api.rs"]),
+    (
+        "Principal::system(",
+        &[
+            // The service judges the rights to a certificate itself, for all tenants.
+            "enroll/src/enrollment_service.rs",
+            // An event says whose device it is about, and only its tenant's receivers hear it.
+            "signals/src/receivers/signing.rs",
+            // What the configuration names is looked up before anybody is served.
+            "tegata/src/server/bulk.rs",
+            "tegata/src/server/oauth.rs",
+            "tegata/src/server/receivers.rs",
+            "tegata/src/server/canary/place.rs",
+        ],
+    ),
+];
+
+/// Where people and programs of a tenant are served, or an operator names one: writes go through a scope.
+const TENANT_FACING: &[&str] = &[
+    "enroll/src/calendar.rs",
+    "enroll/src/device_page.rs",
+    "enroll/src/progress.rs",
+    "enroll/src/site_devices.rs",
+    "tegata/src/cli/approvals.rs",
+    "tegata/src/cli/certificate.rs",
+    "tegata/src/cli/device.rs",
+    "tegata/src/cli/device/list.rs",
+    "tegata/src/cli/device/show.rs",
+    "tegata/src/cli/device/stop.rs",
+    "tegata/src/cli/guidance.rs",
+    "tegata/src/cli/invite.rs",
+    "tegata/src/cli/invite/bulk.rs",
+    "tegata/src/cli/invite/kitting.rs",
+    "tegata/src/cli/invite/managing.rs",
+    "tegata/src/cli/license.rs",
+    "tegata/src/cli/policy.rs",
+    "tegata/src/cli/sign_out.rs",
+    "tegata/src/cli/site.rs",
+];
+
+#[test]
+fn a_principal_is_made_only_where_somebody_was_recognized() {
+    let sources = sources();
+    for (made, allowed) in PRINCIPALS {
+        for (file, text) in sources.iter().filter(|(file, _)| !file.starts_with("storage/")) {
+            assert!(!text.contains(made) || allowed.contains(&file.as_str()), "{file} says {made}…)");
+        }
+        for file in *allowed {
+            assert!(
+                sources.get(*file).is_some_and(|text| text.contains(made)),
+                "{file} is no exception to {made}…)"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_serves_a_tenant_writes_through_its_scope() {
+    let sources = sources();
+    for file in TENANT_FACING {
+        let text = sources.get(*file).unwrap_or_else(|| panic!("{file} is there"));
+        let text: String = text.split_whitespace().collect();
+        assert!(!text.contains("ledger.begin("), "{file} opens a transaction of the whole installation");
+    }
+}
+
+/// What is built for users, by its path below `crates/`, tests left out.
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(&root).expect("below crates/").to_string_lossy().into_owned();
+            let is_test = name.contains("/tests") || name.starts_with("testkit");
+            if path.is_dir() && !is_test {
+                folders.push(path);
+            } else if name.ends_with(".rs") && !is_test {
+                found.insert(name, std::fs::read_to_string(path).expect("a source"));
+            }
+        }
+    }
+    found
 }
 
 /// The workspace as cargo resolves it.

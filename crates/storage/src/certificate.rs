@@ -1,5 +1,6 @@
 //! Certificates: reserved before the key signs, and every step after it.
 
+mod eligibility;
 mod ending;
 mod issuing;
 mod reading;
@@ -7,6 +8,7 @@ mod revoking;
 mod taking_over;
 mod together;
 
+pub(crate) use eligibility::may_claim;
 pub use issuing::{IssuanceRight, ReserveSerial, StoreCertificate};
 pub use reading::{Certificate, DueRenewal, EndedCertificate, HeldCertificate, SerialStatus};
 pub use revoking::{Lineage, RevocationEffect};

@@ -5,6 +5,7 @@ mod lookup;
 pub(crate) use lookup::LookupQueue;
 
 use crate::actor::Actor;
+use crate::certificate::may_claim;
 use crate::engine::{on_read, on_transaction};
 use crate::policy::read_both;
 use crate::scope::on_scoped_read;
@@ -64,6 +65,7 @@ pub struct NewInvitation<'a> {
 /// An invitation as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
+#[non_exhaustive]
 pub struct Invitation {
     pub id: InvitationId,
     pub tenant: TenantId,
@@ -306,12 +308,12 @@ impl Transaction {
     ) -> Result<()> {
         let now = self.now.millis();
         let claimed = on_transaction!(self.engine, connection => {
-            sqlx::query(
+            sqlx::query(concat!(
                 "UPDATE invitation SET state = 'claimed', key_hash = $2, device = $3 \
-                 WHERE id = $1 AND state = 'open' AND expires_at >= $4 AND EXISTS (SELECT 1 FROM device d \
-                 WHERE d.id = $3 AND d.tenant = invitation.tenant AND d.site = invitation.site \
-                 AND d.role = invitation.role AND d.label = invitation.label)",
-            )
+                 WHERE id = $1 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $3 AND ",
+                may_claim!(at "$4"),
+                ")"
+            ))
             .bind(id.as_str())
             .bind(key_hash.to_vec())
             .bind(device.as_str())

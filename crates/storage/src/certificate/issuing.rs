@@ -1,10 +1,10 @@
 //! Records certificates: the intention before the key signs, the signed bytes after.
 
+use super::eligibility::may_reserve;
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::group_commit::Operation;
 use crate::key::key_id;
-use crate::policy::has_room;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
@@ -317,11 +317,8 @@ impl Transaction {
                  not_before, not_after, reserved_at, status_place) \
                  SELECT i.id, $2, $3, d.id, $5, $6, 'reserved', $7, $8, $9, $10, $11, $12, $13 \
                  FROM issuer i JOIN device d ON d.id = $4 JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE i.id = $1 AND i.state = 'active' \
-                 AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
-                 AND (t.state = 'active' OR d.role = 'gate') AND ($5 > 1 OR ",
-                has_room!("$12"),
-                ")"
+                 WHERE i.id = $1 AND ",
+                may_reserve!(generation "$5", at "$12")
             ))
             .bind(intent.issuer.as_str())
             .bind(intent.serial.as_bytes().to_vec())

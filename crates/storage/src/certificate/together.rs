@@ -1,9 +1,9 @@
 //! Many certificates in few statements. Each statement says how many rows it must change when nobody is refused; when
 //! it changes fewer, [`Operation::apply`](crate::Operation::apply) finds out who is refused and why.
 
+use super::eligibility::{may_claim, may_reserve};
 use super::issuing::{IssuanceRight, ReserveSerial, StoreCertificate};
 use crate::engine::on_transaction;
-use crate::policy::has_room;
 use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::{LedgerError, Operation, Result, Transaction};
 use std::collections::HashSet;
@@ -25,10 +25,11 @@ static DEVICES: BatchStatement = BatchStatement::new(
 static CLAIMS: BatchStatement = BatchStatement::new(
     "WITH new (invitation, key_hash, device, at) AS (VALUES ",
     4,
-    ") UPDATE invitation SET state = 'claimed', key_hash = new.key_hash, device = new.device FROM new, device d \
-     WHERE invitation.id = new.invitation AND invitation.state = 'open' AND invitation.expires_at >= new.at \
-     AND d.id = new.device AND d.tenant = invitation.tenant AND d.site = invitation.site \
-     AND d.role = invitation.role AND d.label = invitation.label",
+    concat!(
+        ") UPDATE invitation SET state = 'claimed', key_hash = new.key_hash, device = new.device FROM new, device d \
+     WHERE invitation.id = new.invitation AND d.id = new.device AND ",
+        may_claim!(at "new.at")
+    ),
 );
 
 /// A device that was not there before has no certificate, so a key that anybody has used is another's.
@@ -40,11 +41,9 @@ static RESERVATIONS: BatchStatement = BatchStatement::new(
      not_after, reserved_at, status_place) SELECT i.id, n.serial, n.shard, n.device, 1, 'reserved', n.key_hash, n.key_id, n.tbs, \
      n.not_before, n.not_after, n.at, n.place FROM new n JOIN issuer i ON i.id = n.issuer \
      JOIN device d ON d.id = n.device JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-     WHERE i.state = 'active' AND (i.tenant = d.tenant OR (i.tenant IS NULL AND t.issuing = 'pool')) \
-     AND (t.state = 'active' OR d.role = 'gate') \
-     AND NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_id = n.key_id OR b.key_hash = n.key_hash) \
+     WHERE NOT EXISTS (SELECT 1 FROM blocked_key b WHERE b.key_id = n.key_id OR b.key_hash = n.key_hash) \
      AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.key_id = n.key_id) AND ",
-        has_room!("n.at")
+        may_reserve!(generation "1", at "n.at")
     ),
 );
 
