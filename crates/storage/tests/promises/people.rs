@@ -219,7 +219,7 @@ on_both_engines! {
             let at = day(1).plus(Duration::from_secs(step));
             tokens.push(start(fixture, &person, &device, step.cast_signed(), at).await.unwrap());
         }
-        let at = day(1).plus(Duration::from_secs(60));
+        let at = day(1).plus(Duration::from_mins(1));
         let listed = fixture.ledger.sessions_of(&fixture.tenant, &person, at).await.unwrap();
         assert_eq!(listed.len(), 20);
         assert!(!lasts(fixture, &tokens[1], &device, at).await && lasts(fixture, &tokens[2], &device, at).await);

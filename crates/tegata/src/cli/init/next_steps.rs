@@ -160,7 +160,7 @@ impl NextSteps {
         let mut text = String::from("Back up, and try the restore once (docs/restore.md):\n");
         let ledger = match &self.ledger {
             Some(file) => format!("{}   with VACUUM INTO, daily", file.display()),
-            None => "the database   by pg_dump or its own means, daily".to_owned(),
+            None => "the database   by pg_dump --enable-row-security or its own means, daily".to_owned(),
         };
         let _ = writeln!(text, "  {ledger}");
         let _ = writeln!(
