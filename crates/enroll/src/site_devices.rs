@@ -16,15 +16,12 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::policy::Platform;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
-use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, SiteDevice};
+use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, ReceiptWait, SiteDevice};
 use tegata_web::japan_date::{day, moment};
 use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictJson, WebResult};
 
 /// How long a report waits for the receipts of those who have to refuse the device from now on.
 const PROOF: Duration = Duration::from_secs(4);
-
-/// How often it looks for them.
-const LOOK: Duration = Duration::from_millis(20);
 
 #[derive(Template)]
 #[template(path = "shop.html")]
@@ -72,7 +69,7 @@ pub(crate) struct LossReportResponse {
 
 #[derive(Serialize)]
 struct LossReceipt {
-    /// Servers and gates that were seen lately.
+    /// Surfaces of servers, and gates, that have to refuse the device.
     surfaces: usize,
     /// Those of them that refuse the device already.
     confirmed: usize,
@@ -124,14 +121,14 @@ impl EnrollmentService {
         if report.device == facts.device && !report.own {
             return Err(refused(Refusal::OwnDevice).await);
         }
-        let expected = self.context.ledger.surfaces_alive(now).await.map_err(|error| error.refusal())?;
+        let wait = ReceiptWait::begin(&self.context.ledger, now).await.map_err(|error| error.refusal())?;
         match self.suspend_lost(facts, &report.device, now).await {
             Ok(event) => Ok(LossReportResponse {
                 device: report.device.clone(),
                 number: number(&report.device),
                 event,
                 stopped_at: now,
-                proof: self.proof(&expected, event, now).await,
+                proof: self.proof(wait, event, now).await,
             }),
             Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
             Err(error) => {
@@ -153,23 +150,23 @@ impl EnrollmentService {
         Ok(event)
     }
 
-    /// Waits for the receipts of `expected`. What cannot be read is not proved; the suspension holds all the same.
-    async fn proof(&self, expected: &[String], event: u64, now: Timestamp) -> LossReceipt {
-        let deadline = tokio::time::Instant::now() + PROOF;
-        loop {
-            let known = self.context.ledger.receipts().await.unwrap_or_default();
-            let relevant = known.iter().filter(|receipt| expected.contains(&receipt.surface));
-            let applied: Vec<_> = relevant.filter_map(|receipt| receipt.applied(event)).collect();
-            let complete = applied.len() == expected.len();
-            if complete || tokio::time::Instant::now() >= deadline {
-                let last = applied.iter().copied().max().unwrap_or(now).max(now);
-                return LossReceipt {
-                    surfaces: expected.len(),
-                    confirmed: applied.len(),
-                    proved_at: complete.then_some(last),
-                };
+    /// Waits for the receipts. What cannot be read is not proved; the suspension holds all the same.
+    async fn proof(&self, wait: ReceiptWait, event: u64, now: Timestamp) -> LossReceipt {
+        let seen = async { wait.committed(event, now).await?.wait(PROOF, |_, _| {}).await }.await;
+        let receipts = match seen {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                tracing::warn!(%error, "who has confirmed a report of loss is not known");
+                return LossReceipt { surfaces: 0, confirmed: 0, proved_at: None };
             }
-            tokio::time::sleep(LOOK).await;
+        };
+        let confirmed_at: Vec<_> = receipts.iter().filter_map(|receipt| receipt.confirmed_at(now)).collect();
+        let is_complete = confirmed_at.len() == receipts.len();
+        let last = confirmed_at.iter().copied().max().unwrap_or(now).max(now);
+        LossReceipt {
+            surfaces: receipts.len(),
+            confirmed: confirmed_at.len(),
+            proved_at: is_complete.then_some(last),
         }
     }
 }

@@ -3,17 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::feed::Event;
-use tegata_storage::Result;
+use tegata_storage::{Result, SIGN_OF_LIFE, ServerSurface};
 use tegata_web::ServerContext;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{sleep, timeout};
 
 /// What answers from the status cache.
-const SURFACES: [&str; 2] = ["token", "introspection"];
-
-/// A receipt is due at least this often, as a sign of life.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+const SURFACES: [ServerSurface; 2] = [ServerSurface::Token, ServerSurface::Introspection];
 
 /// From a failure to the next attempt.
 const RETRY: Duration = Duration::from_millis(500);
@@ -40,7 +37,7 @@ pub async fn acknowledge_loop(context: ServerContext) {
 async fn acknowledge(context: &ServerContext) -> Result<()> {
     let seq = context.status.freshness().seq;
     for surface in SURFACES {
-        context.ledger.acknowledge(surface, seq, context.now()).await?;
+        context.acknowledge(surface, seq).await?;
     }
     Ok(())
 }

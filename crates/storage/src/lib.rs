@@ -49,6 +49,7 @@ mod revocation_log;
 mod rows;
 mod scep;
 mod scope;
+mod server;
 mod session;
 mod sighting;
 mod status;
@@ -94,7 +95,10 @@ pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use person::{NewPerson, Person, PersonSite, PersonState};
 pub use policy::PolicyPlace;
-pub use receipt::{FeedPosition, ReceiptRow};
+pub use receipt::{
+    AnsweringServer, Confirmation, ExpectedReceipt, FeedPosition, PendingReceipts, ReceiptRow, ReceiptWait,
+    SILENCE_REFUSES, ServerSurface, SurfaceReceipt,
+};
 pub use receiver::{
     ChangeStream, DeliveryOutcome, Issuance, IssuedPage, PollAcknowledgment, ReceiverPosition, ReceiverRow,
     StreamChange, StreamEnds, StreamNotice, VerificationAsked,
@@ -108,8 +112,9 @@ pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
 pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction};
+pub use server::{FORGOTTEN, RunningServer, SIGN_OF_LIFE};
 pub use session::{ListedSession, LiveSession, SecondFactorUse, StartSession, StartedSession};
-pub use status::{CertificateHolder, Freshness, Outdated, StatusCache};
+pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};
 pub use tenant::{Site, Tenant, TenantAction, TenantIssuers};
 pub use token::IssuedToken;

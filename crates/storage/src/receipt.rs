@@ -1,15 +1,61 @@
 //! Receipts: what each surface has applied.
 
+mod expected;
+mod wait;
+
+pub use expected::{AnsweringServer, Confirmation, ExpectedReceipt, SILENCE_REFUSES, SurfaceReceipt};
+pub use wait::{PendingReceipts, ReceiptWait};
+
 use crate::engine::{on_read, on_transaction};
 use crate::group_commit::Operation;
 use crate::{Ledger, Result, Transaction};
-use std::time::Duration;
-use tegata_core::{CLOCKS_APART, Timestamp};
+use std::fmt;
+use tegata_core::{CLOCKS_APART, ServerId, Timestamp};
+
+/// What of a server answers by what it remembers of the ledger. Each server gives its own receipt for each.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ServerSurface {
+    /// Introspection of tokens.
+    Introspection,
+    /// OCSP responses.
+    Ocsp,
+    /// Token status lists.
+    StatusList,
+    /// Whatever asks for a certificate: the device listener, and the token endpoint first of all.
+    Token,
+}
+
+impl ServerSurface {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Introspection, Self::Ocsp, Self::StatusList, Self::Token];
+
+    /// Its name, which is also the whole surface of a server of the version before receipts carried the server.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Ocsp => "ocsp",
+            Self::StatusList => "status-list",
+            Self::Token => "token",
+        }
+    }
+
+    /// The surface in the ledger: this one of that server.
+    pub fn of(self, server: &ServerId) -> String {
+        format!("{self}:{server}")
+    }
+}
+
+impl fmt::Display for ServerSurface {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
 
 /// A surface's receipt. It is an acknowledgment, not a state change, so it has no audit entry.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct ReceiptRow {
-    /// `token`, `introspection`, `ocsp`, `crl:{issuer}` or `gate:{id}`.
+    /// `gate:{id}`; `crl:{issuer}`, whoever published; or, of each server, `token:{server}`, `introspection:{server}`,
+    /// `ocsp:{server}` and `status-list:{server}`. A server of the version before gives those four without its name.
     pub surface: String,
     /// The last event it has applied.
     #[sqlx(try_from = "i64")]
@@ -32,9 +78,6 @@ impl From<i64> for FeedPosition {
     }
 }
 
-/// A surface that was seen within this time is expected to give its receipt.
-const ALIVE: Duration = Duration::from_secs(15);
-
 impl ReceiptRow {
     /// When the surface had applied this event at the latest, if it has.
     pub fn applied(&self, event: u64) -> Option<Timestamp> {
@@ -53,15 +96,6 @@ impl Ledger {
     /// was ahead has written.
     pub async fn acknowledge(&self, surface: impl Into<String>, seq: u64, at: Timestamp) -> Result<()> {
         self.group(AcknowledgeFeed { surface: surface.into(), seq, at }).await
-    }
-
-    /// The surfaces that a running server and its gates have shown lately: whose receipts make the proof.
-    pub async fn surfaces_alive(&self, now: Timestamp) -> Result<Vec<String>> {
-        let receipts = self.receipts().await?.into_iter();
-        Ok(receipts
-            .filter(|receipt| now.since(receipt.seen_at) < ALIVE && !receipt.seen_at.is_ahead_of(now))
-            .map(|receipt| receipt.surface)
-            .collect())
     }
 
     /// All receipts, by surface.

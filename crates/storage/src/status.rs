@@ -19,12 +19,14 @@ use tegata_core::{
     Timestamp,
 };
 use tokio::sync::{Mutex, broadcast};
+use tokio::time::timeout;
 
 /// How often the feed is read when no writer of this process announces an event.
 const PERIOD: Duration = Duration::from_millis(25);
 
-/// From which age on the ledger is asked instead of the cache.
-const STALE: Duration = Duration::from_secs(1);
+/// From which age on the ledger is asked instead of the cache; and an answer of the ledger that takes longer is none. So
+/// nobody is let in by what the ledger said longer ago than this.
+pub const STATUS_STALENESS: Duration = Duration::from_secs(1);
 
 /// A clock that was set back by more than this was ahead: what was remembered under it is not gone on with.
 const SET_BACK: Duration = Duration::from_mins(1);
@@ -133,7 +135,7 @@ impl StatusCache {
                     tracing::warn!(%error, "the status memory cannot follow the ledger");
                 }
             }
-            let _ = tokio::time::timeout(PERIOD, woken).await;
+            let _ = timeout(PERIOD, woken).await;
         }
     }
 
@@ -214,7 +216,7 @@ impl StatusCache {
     /// The last event applied, unless the cache is too old to be asked.
     pub fn heard(&self, now: Timestamp) -> Option<u64> {
         let Freshness { seq, at } = self.freshness();
-        (now.since(at).max(at.since(now)) <= STALE).then_some(seq)
+        (now.since(at).max(at.since(now)) <= STATUS_STALENESS).then_some(seq)
     }
 
     /// Whether a certificate of a device, of the tenant it falls with, is denied. Only as fresh as the cache: callers
@@ -291,7 +293,8 @@ impl StatusCache {
         thumbprint: &Thumbprint,
         now: Timestamp,
     ) -> Result<Option<(Arc<CertificateHolder>, Standing)>> {
-        let holding = self.ledger.holding(thumbprint).await?;
+        let asked = timeout(STATUS_STALENESS, self.ledger.holding(thumbprint)).await;
+        let holding = asked.map_err(|_| LedgerError::OutOfReach)??;
         Ok(holding.map(|holding| (Arc::new(CertificateHolder::from(&holding)), holding.standing(now))))
     }
 }

@@ -19,6 +19,7 @@ pub mod profiles;
 pub mod proxied;
 pub mod public;
 pub mod receivers;
+pub mod registration;
 pub mod routes;
 pub mod running;
 pub mod scep;

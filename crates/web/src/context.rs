@@ -4,7 +4,7 @@ use crate::probe::ProbeHosts;
 use std::sync::Arc;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Entropy, Installation, ServerId, Timestamp};
-use tegata_storage::{Ledger, StatusCache};
+use tegata_storage::{Ledger, ServerSurface, StatusCache};
 
 /// The addresses under which the installation is reached, without a trailing slash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +44,14 @@ impl ServerContext {
     /// The time of this request.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Gives this server's receipt for one of its surfaces: it refuses whatever the feed has denied up to `seq`.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn acknowledge(&self, surface: ServerSurface, seq: u64) -> tegata_storage::Result<()> {
+        self.ledger.acknowledge(surface.of(&self.server), seq, self.now()).await
     }
 }
 

@@ -12,8 +12,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tegata_core::{Entropy, IssuerId, Serial, Timestamp};
-use tegata_storage::{SerialStatus, StatusCache};
+use tegata_storage::{STATUS_STALENESS, SerialStatus, StatusCache};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// After a responder could not be appointed, questions do not try again for so long.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -169,7 +170,11 @@ impl OcspResponder {
         // What the cache has heard is read before the ledger: the ledger is at least as new.
         let heard = responders.status.heard(now);
         let found = match &id.serial {
-            Some(serial) => authority.ocsp_status(serial).await?,
+            Some(serial) => {
+                // What the ledger said longer ago may not be true any more.
+                let asked = timeout(STATUS_STALENESS, authority.ocsp_status(serial)).await;
+                asked.map_err(|_| OcspError::TryLater)??
+            }
             None => SerialFound { status: OcspStatus::Unknown, known: None },
         };
         let grounds = found.known.map_or(StatusEvidence::None, |known| grounds(known, heard));

@@ -16,7 +16,7 @@ use tegata_signals::{
     STATUS_LIST_LIFE, STATUS_LIST_TTL, SignalIssuer, Signals, SignedList, SigningKeys, begin_status_lists,
     publish_statuses,
 };
-use tegata_storage::{DeviceAction, TenantAction};
+use tegata_storage::{DeviceAction, ServerSurface, TenantAction};
 use tokio::task::JoinHandle;
 
 /// A world whose lists are published.
@@ -110,9 +110,10 @@ async fn a_receipt_means_that_the_list_is_out() {
     let token = fixture.obtain(&device).await;
     fixture.act(&device, DeviceAction::Suspend).await;
     let seq = fixture.context.status.freshness().seq;
+    let own = ServerSurface::StatusList.of(&fixture.context.server);
     loop {
         let receipts = fixture.context.ledger.receipts().await.unwrap();
-        if receipts.iter().any(|receipt| receipt.surface == "status-list" && receipt.seq.0 >= seq) {
+        if receipts.iter().any(|receipt| receipt.surface == own && receipt.seq.0 >= seq) {
             break;
         }
         tokio::task::yield_now().await;

@@ -8,19 +8,13 @@ use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::entropy::bytes;
 use tegata_core::feed::Event;
-use tegata_storage::LedgerError;
+use tegata_storage::{LedgerError, SIGN_OF_LIFE, ServerSurface};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{sleep, timeout};
 
-/// The surface that gives the receipt.
-const SURFACE: &str = "status-list";
-
 /// How often it is looked, without news, whether a list has grown old or the key has changed.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// How often the ledger is asked how far places are given out, and a sign of life is given. Nobody fills a list meanwhile.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether a list is needed no more.
 const RETIREMENT: Duration = Duration::from_hours(1);
@@ -104,6 +98,7 @@ impl StatusListPublisher<'_> {
     async fn turn(&mut self) -> Result<(), PublishingInterruption> {
         let context = &self.signals.issuer().context;
         let now = context.now();
+        // Nobody fills a list meanwhile.
         if now.since(self.looked) >= SIGN_OF_LIFE {
             begin_status_lists(self.signals).await?;
             if !self.signals.status_lists().order().is_some_and(|order| self.lists.is_of(&order)) {
@@ -116,7 +111,8 @@ impl StatusListPublisher<'_> {
             self.lists.retire(&context.ledger, now).await?;
             self.retired = now;
         }
-        // What the ledger was not heard of cannot be called true at this moment. What is out holds to its end.
+        // What the ledger was not heard of cannot be called true at this moment. What is out holds to its end for whoever has
+        // it; nobody is given it any more.
         if context.status.heard(now).is_none() {
             return Ok(());
         }
@@ -131,12 +127,7 @@ impl StatusListPublisher<'_> {
         let seq = self.lists.seq();
         let is_news = self.acknowledged.is_none_or(|(told, _)| told < seq);
         if is_news || self.acknowledged.is_some_and(|(_, at)| now.since(at) >= SIGN_OF_LIFE) {
-            self.signals
-                .issuer()
-                .context
-                .ledger
-                .acknowledge(SURFACE, seq, self.signals.issuer().context.now())
-                .await?;
+            self.signals.issuer().context.acknowledge(ServerSurface::StatusList, seq).await?;
             self.acknowledged = Some((seq, now));
         }
         Ok(())

@@ -2,7 +2,7 @@ use crate::acknowledge_loop;
 use crate::tests::fixture::SignalsFixture;
 use std::time::Duration;
 use tegata_core::Role;
-use tegata_storage::{DeviceAction, ReceiptRow};
+use tegata_storage::{DeviceAction, ReceiptRow, ServerSurface};
 use tokio::time::sleep;
 
 async fn receipts(fixture: &SignalsFixture) -> Vec<(String, u64)> {
@@ -11,7 +11,8 @@ async fn receipts(fixture: &SignalsFixture) -> Vec<(String, u64)> {
 }
 
 async fn until_receipts_say(fixture: &SignalsFixture, seq: u64) {
-    let wanted = vec![("introspection".to_owned(), seq), ("token".to_owned(), seq)];
+    let of = |surface: ServerSurface| (surface.of(&fixture.context.server), seq);
+    let wanted = vec![of(ServerSurface::Introspection), of(ServerSurface::Token)];
     for _ in 0..2000 {
         if receipts(fixture).await == wanted {
             return;

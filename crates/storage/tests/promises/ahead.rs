@@ -7,7 +7,7 @@ use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::feed::TokenHolder;
 use tegata_core::{Clock, Timestamp};
-use tegata_storage::{DeviceAction, Outdated, Rotation, StatusCache};
+use tegata_storage::{DeviceAction, Outdated, ReceiptWait, Rotation, StatusCache};
 
 /// Half a year later, as a wrong clock says.
 fn ahead() -> Timestamp {
@@ -19,7 +19,9 @@ on_both_engines! {
         fixture.ledger.acknowledge("gate:gone", 1, ahead()).await.unwrap();
         fixture.ledger.acknowledge("gate:a", 1, ahead()).await.unwrap();
         fixture.ledger.acknowledge("gate:a", 1, day(1)).await.unwrap();
-        assert_eq!(fixture.ledger.surfaces_alive(day(1)).await.unwrap(), ["gate:a"]);
+        let wait = ReceiptWait::begin(&fixture.ledger, day(1)).await.unwrap();
+        let seen = wait.committed(1, day(1)).await.unwrap().look().await.unwrap();
+        assert_eq!(seen.iter().map(|one| &*one.of.surface).collect::<Vec<_>>(), ["gate:a"]);
     }
 
     async fn a_right_to_send_taken_in_the_future_ends_now(fixture: LedgerFixture) {

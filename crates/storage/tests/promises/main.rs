@@ -39,6 +39,7 @@ mod revoking;
 mod row_level_security;
 mod scep;
 mod scope_classes;
+mod servers;
 mod status;
 mod status_lists;
 mod tenants;

@@ -3,7 +3,7 @@
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::history::HistoryEvent;
 use crate::cli::output::OutputFormat;
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason::{self, RevocationReasonArg};
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
@@ -123,7 +123,7 @@ async fn revoke(
         certificate.device,
         if lineage == Lineage::Whole { ", with all that was renewed from it," } else { "" }
     ))?;
-    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, proof, system).await?;
     let mut transaction = rows(ledger, None).begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&proof.note, SystemContext::operator());
     let revoked = match reason::of(options.reason) {

@@ -6,7 +6,7 @@
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::OutputFormat;
 use crate::cli::progress::TerminalProgress;
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::failure::Failure;
 use crate::installation_args::InstallationArgs;
 use crate::server::checks::DeviceListenerTrust;
@@ -131,7 +131,7 @@ async fn crl(ledger: &Ledger, options: &CrlOptions, system: &SystemContext) -> R
     options
         .consent
         .obtain(format!("whatever this list of {count} entries names as revoked ends here for ever"))?;
-    let stopping = ReceiptWait::begin(ledger, &options.proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, &options.proof, system).await?;
     let mut progress = TerminalProgress::new();
     let AppliedList { entries, event } =
         list.apply(ledger, &options.proof.note, &mut progress, system).await?;

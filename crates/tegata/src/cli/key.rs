@@ -2,7 +2,7 @@
 
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
@@ -64,7 +64,7 @@ async fn block(
          from now on",
         hex(&key.hash())
     ))?;
-    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, proof, system).await?;
     let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
     let operator = SystemContext::operator();
     let revoked = match &key {

@@ -1,6 +1,6 @@
 //! Signing out: tokens of a device or a tenant are denied by their age, here and at every gate.
 
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
@@ -33,7 +33,7 @@ pub async fn run(
             "{before} has not come yet: tokens of the future cannot be denied"
         )));
     }
-    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, proof, system).await?;
     let mut transaction = rows(ledger, None).begin(now).await.doing("cannot read the ledger")?;
     let event =
         match transaction.deny_tokens(of, options.before, &proof.note, &SystemContext::operator()).await {

@@ -3,7 +3,7 @@
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::{TenantDirectory, rows};
 use crate::cli::sign_out::{self, SignOut};
 use crate::failure::{CommittedExt, Failure, FailureContext};
@@ -158,7 +158,7 @@ async fn act(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(&stop.tenant)?;
-    let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, &stop.proof, system).await?;
     let mut transaction = rows(ledger, Some(&tenant.id)).begin(system.now()).await.doing(READ)?;
     let note = &stop.proof.note;
     let event = match transaction.act_on_tenant(&tenant.id, action, note, &SystemContext::operator()).await {

@@ -7,6 +7,7 @@ mod ocsp_receipts;
 use crate::server::Server;
 use crate::server::accepting::DeviceTlsSource;
 use crate::server::listener_certificates::ListenerFileWatch;
+use crate::server::registration;
 use crate::server::services::Services;
 use list_receipts::ListReceipts;
 use tegata_signals::FeedHub;
@@ -25,7 +26,8 @@ pub fn start(
     followers.spawn(FeedHub::run(signals.clone()));
     followers.spawn(tegata_signals::deliver(signals.clone()));
     followers.spawn(tegata_signals::publish_statuses(signals.clone()));
-    // What each surface of this server has applied.
+    // That this server is there, and what each of its surfaces has applied.
+    followers.spawn(registration::keep(context.clone()));
     followers.spawn(tegata_signals::acknowledge_loop(context.clone()));
     followers.spawn(ocsp_receipts::give(context.clone()));
     followers.spawn(ListReceipts::new(&server.authorities, &services.lists, context).give());

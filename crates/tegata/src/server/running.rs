@@ -10,6 +10,7 @@ use crate::server::metrics::Metrics;
 use crate::server::passes::{self, OwnedByPasses};
 use crate::server::previous_run;
 use crate::server::public::CrlCache;
+use crate::server::registration;
 use crate::server::services::Services;
 use crate::server::startup::{self, StartupParts};
 use crate::server::token_keys::TokenKeys;
@@ -59,6 +60,7 @@ impl RunningServer {
         let canary = Canary::of(server, &services.metrics, &doors, canary_minutes)?;
         let device_tls = Arc::new(DeviceTlsSource::open(server, &services.opened)?);
         let (stop, stopping) = watch::channel(false);
+        registration::begin(&server.context).await?;
         let listeners = accepting::start(server, doors, &services, &device_tls, &stopping)?;
         let mut status = JoinSet::new();
         status.spawn(server.context.status.clone().follow(server.context.clock.clone()));
@@ -96,6 +98,7 @@ impl RunningServer {
         self.stop_accepting();
         while self.listeners.join_next().await.is_some() {}
         self.end_background().await;
+        registration::end(&server.context).await;
         if let Err(error) = server.ledger.write_refusals(server.context.now(), true).await {
             tracing::warn!(%error, "how many were refused could not be written down");
         }
@@ -106,10 +109,11 @@ impl RunningServer {
     pub async fn abandon(mut self, server: &Server) {
         self.stop_accepting();
         self.end_background().await;
-        let ledger = server.ledger.clone();
+        let context = server.context.clone();
         tokio::spawn(async move {
             while self.listeners.join_next().await.is_some() {}
-            ledger.close().await;
+            registration::end(&context).await;
+            context.ledger.close().await;
         });
     }
 

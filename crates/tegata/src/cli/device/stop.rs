@@ -2,7 +2,7 @@
 
 use super::{READ, RevokeDeviceOptions, StopDeviceOptions, find};
 use crate::cli::history::HistoryEvent;
-use crate::cli::proof::ReceiptWait;
+use crate::cli::proof::ReceiptReport;
 use crate::cli::reason;
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
@@ -47,7 +47,7 @@ async fn perform(
     (action, cause): (DeviceAction, Option<StopCause>),
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let stopping = ReceiptWait::begin(ledger, &stop.proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, &stop.proof, system).await?;
     let mut transaction = rows(ledger, None).begin(system.now()).await.doing(READ)?;
     let (note, actor) = (&stop.proof.note, SystemContext::operator());
     let acted = transaction.act_on_device_because(&device.id, action, cause, note, &actor).await;

@@ -2,7 +2,7 @@
 
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::proof::{ReceiptOptions, ReceiptWait};
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason::RevocationReasonArg;
 use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
 use crate::failure::{CommittedExt, Failure, FailureContext};
@@ -190,7 +190,7 @@ async fn revoke(
         let devices = HandedLink::find(&rows, id).await?.devices(&rows).await?;
         consent.obtain(ends(id, &devices))?;
     }
-    let stopping = ReceiptWait::begin(ledger, proof, system).await?;
+    let stopping = ReceiptReport::begin(ledger, proof, system).await?;
     let what = "nothing was changed";
     let mut transaction = rows.begin(system.now()).await.doing(READ)?;
     // With the right to write in hand nobody takes another place while the devices are counted.

@@ -7,7 +7,7 @@ use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
-use tegata_storage::{DeviceAction, Lineage, NewInvitation};
+use tegata_storage::{DeviceAction, Lineage, NewInvitation, PendingReceipts, ReceiptWait, SurfaceReceipt};
 use tegata_web::ServerContext;
 use tokio::time::{Instant, sleep};
 
@@ -16,9 +16,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How often the public address is asked: a list may be large.
 const LIST_LOOK: Duration = Duration::from_millis(50);
-
-/// A gate that was seen within this time must give its receipt.
-const CONNECTED: Duration = Duration::from_secs(15);
 
 /// How long the invitation can be used.
 const INVITED: Duration = Duration::from_mins(5);
@@ -75,9 +72,11 @@ impl<'a> CanaryRound<'a> {
         }
         let spoken = CertificateUrls::of(&first.certificate)
             .ok_or(("enrollment", Failure::wrong("the certificate names no list or no responder")))?;
-        let gates = self.gates().await.map_err(by("gates"))?;
+        let (ledger, now) = (&self.context.ledger, self.context.now());
+        let gates = ReceiptWait::begin(ledger, now).await.doing(LEDGER).map_err(by("gates"))?.of_gates();
         let event = self.revoke(&first).await.map_err(by("revocation"))?;
-        Box::pin(self.watch(&first, &second, &token, &spoken, &gates, event)).await;
+        let gates = gates.committed(event, now).await.doing(LEDGER).map_err(by("gates"))?;
+        Box::pin(self.watch(&first, &second, &token, &spoken, &gates)).await;
         Ok(())
     }
 
@@ -134,14 +133,6 @@ impl<'a> CanaryRound<'a> {
         token.ok_or_else(|| Failure::wrong("a working certificate gets no token"))
     }
 
-    /// The gates that listen.
-    async fn gates(&self) -> Result<Vec<String>, Failure> {
-        let now = self.context.now();
-        let receipts = self.context.ledger.receipts().await.doing(LEDGER)?;
-        let connected = receipts.into_iter().filter(|receipt| now.since(receipt.seen_at) < CONNECTED);
-        Ok(connected.map(|receipt| receipt.surface).filter(|surface| surface.starts_with("gate:")).collect())
-    }
-
     async fn revoke(&self, holder: &CanaryDevice) -> Result<u64, Failure> {
         let reason = RevocationReason::CessationOfOperation;
         let mut transaction = self.context.ledger.begin(self.context.now()).await.doing(LEDGER)?;
@@ -160,12 +151,10 @@ impl<'a> CanaryRound<'a> {
         second: &CanaryDevice,
         token: &str,
         spoken: &CertificateUrls,
-        expected: &[String],
-        event: u64,
+        gates: &PendingReceipts,
     ) {
         let begun = Instant::now();
-        let round = &*self;
-        let (way, public, deadline) = (&round.way, round.way.own.public, round.deadline);
+        let (way, public, deadline) = (&self.way, self.way.own.public, self.deadline);
         let until = |pause| Deadline { begun, limit: deadline, pause };
         let serial = first.serial.as_bytes();
         let (token, introspection, ocsp, crl, receipts) = tokio::join!(
@@ -177,13 +166,13 @@ impl<'a> CanaryRound<'a> {
             until(LIST_LOOK).holds(|| async move {
                 answers::listed(public, &spoken.list).await.is_some_and(|named| named.contains(serial))
             }),
-            until(LOOK).holds(|| async move { round.have_acknowledged(expected, event).await }),
+            until(LOOK).holds(|| async move { have_confirmed(gates).await }),
         );
         for (step, took) in [("token", token), ("introspection", introspection), ("ocsp", ocsp), ("crl", crl)]
         {
             self.note(step, took);
         }
-        if !expected.is_empty() {
+        if !gates.is_empty() {
             self.note("gates", receipts);
         }
         if crl.is_some() {
@@ -198,13 +187,10 @@ impl<'a> CanaryRound<'a> {
             None => self.late.push(step),
         }
     }
+}
 
-    async fn have_acknowledged(&self, gates: &[String], event: u64) -> bool {
-        let Ok(receipts) = self.context.ledger.receipts().await else { return false };
-        gates
-            .iter()
-            .all(|gate| receipts.iter().any(|receipt| receipt.surface == *gate && receipt.seq.0 >= event))
-    }
+async fn have_confirmed(gates: &PendingReceipts) -> bool {
+    gates.look().await.is_ok_and(|receipts| receipts.iter().all(SurfaceReceipt::is_confirmed))
 }
 
 /// Waiting for something that must become true before a deadline.

@@ -2,12 +2,10 @@
 
 use std::future::pending;
 use std::time::Duration;
+use tegata_storage::{SIGN_OF_LIFE, ServerSurface};
 use tegata_web::ServerContext;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
-
-/// How often a surface without news says that it is there.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// From a failure to the next attempt.
 const RETRY: Duration = Duration::from_millis(500);
@@ -17,7 +15,7 @@ pub async fn give(context: ServerContext) {
     let mut events = context.status.listen();
     loop {
         let seq = context.status.freshness().seq;
-        if let Err(error) = context.ledger.acknowledge("ocsp", seq, context.now()).await {
+        if let Err(error) = context.acknowledge(ServerSurface::Ocsp, seq).await {
             tracing::warn!(%error, "the receipt of OCSP could not be written");
             sleep(RETRY).await;
             continue;

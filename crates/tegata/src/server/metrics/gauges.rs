@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::IssuerSet;
-use tegata_core::Timestamp;
-use tegata_storage::{COMMIT_BOUNDS, IssuerKind, Ledger, StoredIssuer};
+use tegata_core::{ServerId, Timestamp};
+use tegata_storage::{COMMIT_BOUNDS, IssuerKind, Ledger, ReceiptRow, StoredIssuer};
 use tegata_web::ServerContext;
 use tokio::sync::Mutex;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -119,7 +119,7 @@ impl Gauges {
         now: Timestamp,
     ) -> tegata_storage::Result<()> {
         let ledger = &room.context.ledger;
-        self.receipts(&ledger.receipts().await?, seq, now);
+        self.receipts(&ledger.receipts().await?, &room.context.server, seq, now);
         for receiver in ledger.receivers().await? {
             let labels = vec![("receiver", receiver.id.clone())];
             self.receiver_lag.get_or_create(&labels).set(number(receiver.behind(seq)));
@@ -148,22 +148,27 @@ impl Gauges {
         Ok(())
     }
 
-    /// Gates are not told apart: their identifiers are devices'.
-    fn receipts(&self, receipts: &[tegata_storage::ReceiptRow], seq: u64, now: Timestamp) {
+    /// Gates are not told apart: their identifiers are devices'. Of the servers' surfaces each server shows its own.
+    fn receipts(&self, receipts: &[ReceiptRow], server: &ServerId, seq: u64, now: Timestamp) {
         let (mut connected, mut slowest) = (0u64, 0);
         for receipt in receipts {
             let lag = seq.saturating_sub(receipt.seq.0);
-            if receipt.surface.starts_with("gate:") {
-                if now.since(receipt.seen_at) < CONNECTED {
+            match receipt.surface.split_once(':') {
+                Some(("gate", _)) if now.since(receipt.seen_at) < CONNECTED => {
                     connected += 1;
                     slowest = slowest.max(lag);
                 }
-            } else {
-                self.surfaces.get_or_create(&vec![("surface", receipt.surface.clone())]).set(number(lag));
+                Some(("crl", _)) => self.surface(&receipt.surface, lag),
+                Some((surface, of)) if of == server.as_str() => self.surface(surface, lag),
+                _ => {}
             }
         }
         self.gates.set(number(connected));
         self.gate_lag.set(number(slowest));
+    }
+
+    fn surface(&self, surface: &str, lag: u64) {
+        self.surfaces.get_or_create(&vec![("surface", surface.to_owned())]).set(number(lag));
     }
 
     fn authority(&self, issuer: &StoredIssuer, now: Timestamp) {

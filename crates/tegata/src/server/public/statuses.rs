@@ -47,7 +47,8 @@ async fn list(
     let missing = || if public.statuses.all().is_some() { Refusal::NotFound } else { Refusal::Unavailable };
     let list = public.statuses.get(&name).ok_or_else(missing)?;
     let now = public.context.now();
-    if now >= list.expires {
+    // Somebody may have been stopped of whom this server has not heard: another one may have.
+    if now >= list.expires || public.context.status.heard(now).is_none() {
         return Err(Refusal::Unavailable.into());
     }
     let gzip = headers.contains_key(ACCEPT_ENCODING) && names(&headers, &ACCEPT_ENCODING, &["gzip", "*"]);
