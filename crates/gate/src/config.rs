@@ -5,6 +5,7 @@ use http::Uri;
 use rustls::RootCertStore;
 use std::path::PathBuf;
 use tegata_core::{HttpUrl, UrlError};
+use tegata_net::client::ConnectTo;
 use tegata_net::tls::TlsError;
 
 /// A gate cannot be built from this.
@@ -54,6 +55,9 @@ pub struct GateConfig {
     pub state: Option<PathBuf>,
     /// Whether each request that passes is asserted to the product, signed by the gate's own key.
     pub assertions: bool,
+    /// Where the platform's servers are, when names do not lead to all of them. Several for one name are tried beside each
+    /// other, as several addresses of one name are.
+    pub connect_to: Vec<ConnectTo>,
     /// How many verified tokens to remember, about 1 kB each.
     pub cached_tokens: usize,
 }
@@ -80,6 +84,7 @@ impl GateConfig {
             identity: identity.into(),
             state: None,
             assertions: true,
+            connect_to: Vec::new(),
             cached_tokens: 10_000,
         })
     }

@@ -13,17 +13,21 @@ use http::Uri;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::jws::{JwsError, KeySet};
 use tegata_core::{Entropy, Refusal, Thumbprint};
-use tegata_net::client::{AbortOnDrop, ClientError, Destinations, HttpsClient};
-use tegata_net::tls::{TlsError, read_identity};
+use tegata_net::client::{AbortOnDrop, ClientError, Destinations, Endpoints, HttpsClient, HttpsConnection};
+use tegata_net::tls::{IdentityFiles, TlsError, read_identity};
 use tracing::{info, warn};
 
 /// How long a key is published before it signs. Libraries that find a name unknown ask again, but not more often than
 /// every half minute.
 const PUBLISHED_BEFORE: Duration = Duration::from_mins(1);
+
+/// How long a server may take for each step before another one is asked.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 const FEED_TYPE: &str = "application/vnd.tegata.feed";
 
@@ -75,6 +79,8 @@ impl FeedFollower {
             feed,
             store,
             backoff: Backoff::new(),
+            endpoints: Endpoints::new(self.config.connect_to.clone()),
+            server: None,
             snapshot_header: None,
             newer_certificate: None,
         };
@@ -86,6 +92,7 @@ impl FeedFollower {
             };
             self.state.set_connected(false);
             warn!(%error, "the feed is interrupted");
+            session.leave(&error);
             let is_no_gate = matches!(error, FollowError::Client(ClientError::Refused(Refusal::NotAGate)));
             self.state.not_a_gate.send_replace(is_no_gate);
             tokio::time::sleep(session.backoff.next(&*self.entropy)).await;
@@ -114,16 +121,10 @@ impl FeedFollower {
     }
 
     async fn follow(&self, session: &mut FollowedFeed) -> Result<std::convert::Infallible, FollowError> {
-        let anonymous =
-            HttpsClient::new(self.config.trust.clone(), self.time.clock(), None, Destinations::Anywhere)?;
+        let anonymous = self.client(None, &session.endpoints)?;
         let identity = read_identity(&self.config.identity)?;
         self.renew_signer(None);
-        let client = HttpsClient::new(
-            self.config.trust.clone(),
-            self.time.clock(),
-            Some(identity),
-            Destinations::Anywhere,
-        )?;
+        let client = self.client(Some(identity), &session.endpoints)?;
         let metadata = self.metadata(&anonymous).await?;
         let jwks_uri = require_https(&metadata.jwks_uri)?;
         let keys = IssuerKeys::new(anonymous, jwks_uri, Arc::clone(&self.state), self.config.state.clone());
@@ -132,7 +133,9 @@ impl FeedFollower {
         let receipt_endpoint = require_https(&metadata.tegata_receipt_endpoint)?;
         let help = metadata.tegata_help_uri.filter(|page| require_https(page).is_ok());
         self.state.set_help(help);
-        let (mut lines, _connection) = open(&client, &endpoint).await?;
+        let mut connection = client.open(&endpoint).await?;
+        session.server = Some(connection.address());
+        let mut lines = open(&mut connection, &endpoint).await?;
 
         session.feed.begin();
         let first = lines.next().await?;
@@ -174,6 +177,16 @@ impl FeedFollower {
             }
         }
         self.state.signer.store(Some(Arc::new(signer)));
+    }
+
+    fn client(
+        &self,
+        identity: Option<IdentityFiles>,
+        endpoints: &Endpoints,
+    ) -> Result<HttpsClient, TlsError> {
+        let (trust, clock) = (self.config.trust.clone(), self.time.clock());
+        let client = HttpsClient::new(trust, clock, identity, Destinations::Anywhere)?;
+        Ok(client.with_patience(PATIENCE).with_endpoints(endpoints.clone()))
     }
 
     async fn metadata(&self, client: &HttpsClient) -> Result<IssuerMetadata, FollowError> {
@@ -218,6 +231,10 @@ struct FollowedFeed {
     feed: FeedFollowerState,
     store: Option<GateStore>,
     backoff: Backoff,
+    /// What is known of the platform's servers.
+    endpoints: Endpoints,
+    /// The one whose feed this is.
+    server: Option<SocketAddr>,
     /// The JWS header of this connection's snapshot, which names the key.
     snapshot_header: Option<String>,
     /// A certificate that has not signed yet, and since when it is there, in the gate's uptime.
@@ -225,7 +242,15 @@ struct FollowedFeed {
 }
 
 impl FollowedFeed {
-    /// Whether another key signs than the one that signed the snapshot.
+    /// The feed goes on at another server, if there is one, unless this one did nothing wrong.
+    fn leave(&mut self, error: &FollowError) {
+        let Some(server) = self.server.take() else { return };
+        if !matches!(error, FollowError::SnapshotDue) {
+            self.endpoints.failed(server);
+        }
+    }
+
+    /// Whether another key speaks than in the snapshot.
     fn hear(&mut self, taken: BelievedLine, line: &str) -> bool {
         let header = line.split('.').next();
         if taken == BelievedLine::Snapshot {
@@ -249,12 +274,8 @@ impl FollowedFeed {
     }
 }
 
-async fn open(
-    client: &HttpsClient,
-    endpoint: &Uri,
-) -> Result<(LineReader, tegata_net::client::HttpsConnection), FollowError> {
-    let mut connection = client.open(endpoint).await?;
+async fn open(connection: &mut HttpsConnection, endpoint: &Uri) -> Result<LineReader, FollowError> {
     let response = connection.get(endpoint, FEED_TYPE).await?;
     let is_feed = response.headers().get(CONTENT_TYPE).is_some_and(|found| found == FEED_TYPE);
-    if is_feed { Ok((LineReader::new(response.into_body()), connection)) } else { Err(FollowError::NotAFeed) }
+    if is_feed { Ok(LineReader::new(response.into_body())) } else { Err(FollowError::NotAFeed) }
 }

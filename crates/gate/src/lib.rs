@@ -62,4 +62,5 @@ pub use gate::{Gate, GateStatus};
 pub use guarded_body::{CutReason, GuardedBody};
 pub use layer::{GateFuture, GateLayer, GateService};
 pub use tegata_core::{Network, NotANetwork};
+pub use tegata_net::client::{ConnectTo, NotAConnectTo};
 pub use tegata_net::tls::{IdentityFiles, TlsError, read_identity, trust_from_pem_file};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// A feed that says nothing for this long has lost its other end: a heartbeat is due every second.
-const LONGEST_SILENCE: Duration = Duration::from_secs(4);
+const LONGEST_SILENCE: Duration = Duration::from_millis(2500);
 
 /// The longest line, in bytes: a snapshot of two million denials.
 pub(crate) const MAX_LINE: usize = 256 * 1024 * 1024;

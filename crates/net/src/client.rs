@@ -2,8 +2,12 @@
 //! and every document a size.
 
 mod destinations;
+mod endpoints;
 
 pub use destinations::Destinations;
+pub use endpoints::{ConnectTo, Endpoints, NotAConnectTo};
+
+use endpoints::first_of;
 
 use crate::tls::{IdentityFiles, TlsError};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -20,6 +24,7 @@ use rustls_pki_types::{ServerName, UnixTime};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Clock, Language, Refusal};
@@ -70,6 +75,7 @@ pub struct HttpsClient {
     tls: TlsConnector,
     patience: Duration,
     destinations: Destinations,
+    endpoints: Endpoints,
 }
 
 impl HttpsClient {
@@ -90,13 +96,25 @@ impl HttpsClient {
         };
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), patience: PATIENCE, destinations })
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            patience: PATIENCE,
+            destinations,
+            endpoints: Endpoints::default(),
+        })
     }
 
     /// Allows each step of an exchange to take this long, for callers that can wait.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Takes what is known of servers and where they are from here, and adds to it.
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: Endpoints) -> Self {
+        self.endpoints = endpoints;
         self
     }
 
@@ -173,30 +191,49 @@ impl HttpsClient {
         }
         let host = uri.host().ok_or(ClientError::Malformed)?.trim_matches(['[', ']']);
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ClientError::Malformed)?;
-        let allowed = self.destinations.addresses(host, uri.port_u16().unwrap_or(443)).await?;
-        if allowed.is_empty() {
-            return Err(ClientError::Forbidden(host.to_owned()));
-        }
-        let tcp = TcpStream::connect(&allowed[..]).await?;
-        tcp.set_nodelay(true)?;
-        let tls = self.tls.connect(name, tcp).await?;
+        let addresses = self.addresses(host, uri.port_u16().unwrap_or(443)).await?;
+        let (address, tls) = first_of(self.endpoints.ordered(addresses), |address| {
+            let (tls, name) = (self.tls.clone(), name.clone());
+            async move {
+                let tcp = TcpStream::connect(address).await?;
+                tcp.set_nodelay(true)?;
+                tls.connect(name, tcp).await
+            }
+        })
+        .await?;
+        self.endpoints.answered(address);
         let (sender, driver) = handshake(TokioIo::new(tls)).await?;
         let driver = tokio::spawn(async move {
             // An error here shows as an error of the request or the body it cut short.
             let _ = driver.await;
         });
-        Ok(HttpsConnection { sender, patience: self.patience, _driver: AbortOnDrop(driver) })
+        Ok(HttpsConnection { sender, address, patience: self.patience, _driver: AbortOnDrop(driver) })
+    }
+
+    /// Where the operator said that the host is, or else where its name leads and requests may go.
+    async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ClientError> {
+        if let Some(configured) = self.endpoints.configured(host, port).await? {
+            return Ok(configured);
+        }
+        let allowed = self.destinations.addresses(host, port).await?;
+        if allowed.is_empty() { Err(ClientError::Forbidden(host.to_owned())) } else { Ok(allowed) }
     }
 }
 
 /// One open connection, for several requests one after the other.
 pub struct HttpsConnection {
     sender: SendRequest<Full<Bytes>>,
+    address: SocketAddr,
     patience: Duration,
     _driver: AbortOnDrop,
 }
 
 impl HttpsConnection {
+    /// Which of the servers it leads to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks for a document, whose body is left to the caller.
     ///
     /// # Errors

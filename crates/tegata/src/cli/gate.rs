@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use tegata_core::{Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
-use tegata_gate::{Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
+use tegata_gate::{ConnectTo, Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
 use tokio::net::TcpListener;
 
 mod front;
@@ -50,6 +50,10 @@ pub struct GateOptions {
     /// How old the gate's knowledge may become before it refuses everybody, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub max_staleness: u64,
+    /// Where one of the platform's servers is, for a host and port of the platform: HOST:PORT=ADDRESS:PORT; may be repeated.
+    /// All that are given for one host and port are tried beside each other
+    #[arg(long, value_name = "RULE")]
+    pub connect_to: Vec<ConnectTo>,
     #[command(flatten)]
     pub front: FrontOptions,
 }
@@ -110,6 +114,7 @@ fn config(options: &GateOptions) -> Result<GateConfig, Failure> {
     let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
     let mut config = GateConfig::new(policy, &options.identity, trust).map_err(Failure::misuse)?;
     config.assertions = !options.no_assertion;
+    config.connect_to.clone_from(&options.connect_to);
     if let Some(state) = &options.state {
         std::fs::create_dir_all(state).doing("cannot make the state folder")?;
     }
