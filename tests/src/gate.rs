@@ -1,5 +1,6 @@
 //! `tegata gate`: the checkpoint that a proxy asks.
 
+use crate::another_server::AnotherServer;
 use crate::binary::tegata;
 use crate::curl::Curl;
 use crate::installation::RunningInstallation;
@@ -30,6 +31,14 @@ impl GateProcess {
     pub(crate) fn asked(installation: &RunningInstallation, audience: &str, format: &str) -> Self {
         let port = ports::free();
         Self::start(installation, audience, format, [port, port], &[])
+    }
+
+    /// A gate that is told where both servers are.
+    pub(crate) fn beside(installation: &RunningInstallation, another: &AnotherServer) -> Self {
+        let port = ports::free();
+        let rules = another.rules();
+        let rules: Vec<_> = rules.iter().flat_map(|rule| ["--connect-to", rule]).collect();
+        Self::start(installation, &installation.product, "nginx", [port, port], &rules)
     }
 
     /// A gate that passes requests on to a product on this port.

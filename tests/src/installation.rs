@@ -1,5 +1,6 @@
 //! An installation of one's own: `tegata dev` in a folder that is gone when the test is over.
 
+use crate::another_server::AnotherServer;
 use crate::binary::tegata;
 use crate::command::CommandOutcome;
 use crate::curl::Curl;
@@ -217,6 +218,17 @@ impl RunningInstallation {
     /// `tegata gate --upstream` that terminates TLS itself, with `server.pem` and `server.key` of this folder.
     pub fn gate_alone(&self, product: u16, folder: &Path) -> GateProcess {
         GateProcess::alone(self, product, folder)
+    }
+
+    /// `tegata gate` that finds another server beside this one.
+    pub fn gate_beside(&self, another: &AnotherServer) -> GateProcess {
+        GateProcess::beside(self, another)
+    }
+
+    /// Stops the server's clock, as a machine that hangs looks from outside; or lets it run again.
+    pub fn freeze(&self, is_frozen: bool) {
+        let signal = if is_frozen { "-STOP" } else { "-CONT" };
+        CommandOutcome::of(Command::new("kill").args([signal, &self.server.id().to_string()])).good();
     }
 
     /// `tegata gate` for another audience than tokens have here.

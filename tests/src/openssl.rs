@@ -99,10 +99,19 @@ pub fn verify_to_the_root(installation: &RunningInstallation, identity: &DeviceI
 
 /// `openssl ocsp` against the responder that the certificate names.
 pub fn ocsp(installation: &RunningInstallation, identity: &DeviceIdentity) -> CommandOutcome {
+    ocsp_at(installation, identity, &ocsp_url(identity))
+}
+
+/// Where the certificate says that its responder is.
+pub fn ocsp_url(identity: &DeviceIdentity) -> String {
+    url_after(&text(&identity.file("cert.pem")), "OCSP - URI:")
+}
+
+/// `openssl ocsp` against a responder.
+pub fn ocsp_at(installation: &RunningInstallation, identity: &DeviceIdentity, url: &str) -> CommandOutcome {
     let certificate = identity.file("cert.pem");
     let issuing = identity.folder.join("issuing.pem");
     std::fs::write(&issuing, second_certificate(&identity.file("chain.pem"))).expect("a file");
-    let url = url_after(&text(&certificate), "OCSP - URI:");
     openssl(&[
         "ocsp",
         "-issuer",
@@ -110,7 +119,7 @@ pub fn ocsp(installation: &RunningInstallation, identity: &DeviceIdentity) -> Co
         "-cert",
         &certificate,
         "-url",
-        &url,
+        url,
         "-CAfile",
         &show(&installation.chain),
         "-nonce",

@@ -219,7 +219,7 @@ pub(crate) async fn hand_over(
 ) -> WebResult<StatusCode> {
     let caller = service.context.caller(certificate.as_ref()).await?;
     let successor = service.successor(&caller).await?;
-    choice.release(successor, service.context.now());
+    choice.release_everywhere(successor, &service.context).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

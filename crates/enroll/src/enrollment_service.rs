@@ -6,7 +6,7 @@ mod kitting;
 mod permitting;
 mod renewing;
 
-use crate::guesses::CodeGuesses;
+use crate::guesses::{CodeGuesses, SharedGuesses};
 use crate::renewal_token::RenewalTokens;
 use crate::requester::Requester;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ const SYSTEM_LIFE: Duration = Duration::from_hours(1);
 /// where they came from. A link has 160 bits: this is no defense of its code, and holds up nobody whose link is right.
 const WRONG_LINKS: (u32, u32) = (100, 100_000);
 
+/// What the counters of wrong short codes are called in the ledger.
+const SHORT_CODES: &str = "short-code";
+
 /// The longest base64 of a certificate request: 8 KiB of DER and its padding.
 const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
@@ -51,6 +54,7 @@ pub struct EnrollmentService {
     /// The contact that is shown where neither site nor tenant has one.
     pub(crate) contact: Option<Contact>,
     guesses: Arc<CodeGuesses>,
+    shared_guesses: Arc<SharedGuesses>,
     wrong_links: Arc<CodeGuesses>,
     /// Who sends the request that is being served.
     requester: Requester,
@@ -71,6 +75,7 @@ impl EnrollmentService {
         open_secret: OpenInstallationSecret,
     ) -> Self {
         Self {
+            shared_guesses: SharedGuesses::new(context.clone(), SHORT_CODES),
             context,
             authorities,
             tokens: None,

@@ -1,11 +1,16 @@
 //! Limits wrong guesses of codes that could be guessed, and notices links that were never given out.
 //!
 //! A short code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
-//! night, one would be found about once in fifteen years.
+//! night, one would be found about once in fifteen years. Wrong short codes are therefore counted for all servers together
+//! ([`SharedGuesses`]); what nobody can guess is counted by each server, to spare itself the work.
 //!
 //! Whoever has been wrong makes room for those who have not: an address that comes for the first time is let in long after
 //! many others were too often wrong. Those whose address is not known are never counted as one: they have a common limit that
 //! the others have no part in.
+
+mod shared;
+
+pub(crate) use shared::SharedGuesses;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,10 +24,10 @@ const PER_ADDRESS: u32 = 10;
 const IN_ALL: u32 = 1200;
 /// How many times as often others may be wrong for the first time.
 const NEWCOMERS: u32 = 10;
-/// The time in which they count.
-const WINDOW: Duration = Duration::from_mins(10);
+/// The time in which they count: by the clock, so that all servers begin anew together.
+const PERIOD: Duration = Duration::from_mins(10);
 
-/// The wrong guesses of the last while. Memory is bounded by how many there may be in all.
+/// The wrong guesses of this period, as this server has seen them. Memory is bounded by how many there may be in all.
 pub(crate) struct CodeGuesses {
     per_address: u32,
     in_all: u32,
@@ -38,16 +43,26 @@ impl Default for CodeGuesses {
 
 #[derive(Default)]
 struct GuessWindow {
-    began: Option<Timestamp>,
+    period: u64,
+    wrong: WrongSoFar,
+    by_network: HashMap<IpAddr, u32>,
+}
+
+/// How often somebody was wrong in this period.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct WrongSoFar {
+    /// From the network of the one who asks.
+    own: u32,
+    /// From all networks that are known.
     known: u32,
+    /// From nobody knows where.
     unknown: u32,
-    by_address: HashMap<IpAddr, u32>,
 }
 
 /// One attempt, counted as wrong until [`CountedGuess::was_right`].
 pub(crate) struct CountedGuess<'a> {
     guesses: &'a CodeGuesses,
-    address: Option<IpAddr>,
+    network: Option<IpAddr>,
 }
 
 impl CodeGuesses {
@@ -59,42 +74,54 @@ impl CodeGuesses {
     /// For what nobody guesses: only what turned out wrong is counted, and whoever is right is never asked. Gives whether
     /// this address was wrong too often before.
     pub(crate) fn was_wrong(&self, address: Option<IpAddr>, now: Timestamp) -> bool {
-        let Some(address) = address.map(network) else { return false };
+        let Some(network) = address.map(network) else { return false };
         let mut window = self.window_at(now);
-        if window.by_address.get(&address).is_some_and(|wrong| *wrong >= self.per_address) {
+        if window.by_network.get(&network).is_some_and(|wrong| *wrong >= self.per_address) {
             return true;
         }
-        if window.known < self.in_all {
-            window.known += 1;
-            *window.by_address.entry(address).or_default() += 1;
+        if window.wrong.known < self.in_all {
+            window.wrong.known += 1;
+            *window.by_network.entry(network).or_default() += 1;
         }
         false
     }
 
     /// Counts an attempt, and says whether it is allowed.
     pub(crate) fn begin(&self, address: Option<IpAddr>, now: Timestamp) -> Option<CountedGuess<'_>> {
-        let address = address.map(network);
+        self.begin_after(address, WrongSoFar::default(), now)
+    }
+
+    /// Lets somebody try once, or not, where all servers together have counted this much.
+    pub(crate) fn begin_after(
+        &self,
+        address: Option<IpAddr>,
+        together: WrongSoFar,
+        now: Timestamp,
+    ) -> Option<CountedGuess<'_>> {
+        let network = address.map(network);
         let mut window = self.window_at(now);
-        match address {
+        match network {
             Some(known) => {
-                let wrong = window.by_address.get(&known).copied().unwrap_or_default();
+                let here = window.by_network.get(&known).copied().unwrap_or_default();
+                let wrong = here.max(together.own);
                 let in_all = if wrong == 0 { self.in_all.saturating_mul(NEWCOMERS) } else { self.in_all };
-                if window.known >= in_all || wrong >= self.per_address {
+                if window.wrong.known.max(together.known) >= in_all || wrong >= self.per_address {
                     return None;
                 }
-                window.known += 1;
-                window.by_address.insert(known, wrong + 1);
+                window.wrong.known += 1;
+                window.by_network.insert(known, here + 1);
             }
-            None if window.unknown >= self.in_all => return None,
-            None => window.unknown += 1,
+            None if window.wrong.unknown.max(together.unknown) >= self.in_all => return None,
+            None => window.wrong.unknown += 1,
         }
-        Some(CountedGuess { guesses: self, address })
+        Some(CountedGuess { guesses: self, network })
     }
 
     fn window_at(&self, now: Timestamp) -> std::sync::MutexGuard<'_, GuessWindow> {
         let mut window = self.window();
-        if window.began.is_none_or(|began| now < began || now.since(began) >= WINDOW) {
-            *window = GuessWindow { began: Some(now), ..GuessWindow::default() };
+        let period = period_of(now);
+        if window.period != period {
+            *window = GuessWindow { period, ..GuessWindow::default() };
         }
         window
     }
@@ -108,18 +135,23 @@ impl CountedGuess<'_> {
     /// It was no guess at all.
     pub(crate) fn was_right(self) {
         let mut window = self.guesses.window();
-        let Some(address) = self.address else {
-            window.unknown = window.unknown.saturating_sub(1);
+        let Some(network) = self.network else {
+            window.wrong.unknown = window.wrong.unknown.saturating_sub(1);
             return;
         };
-        window.known = window.known.saturating_sub(1);
-        if let Some(wrong) = window.by_address.get_mut(&address) {
+        window.wrong.known = window.wrong.known.saturating_sub(1);
+        if let Some(wrong) = window.by_network.get_mut(&network) {
             *wrong = wrong.saturating_sub(1);
             if *wrong == 0 {
-                window.by_address.remove(&address);
+                window.by_network.remove(&network);
             }
         }
     }
+}
+
+/// The number of the period in which a moment lies.
+fn period_of(now: Timestamp) -> u64 {
+    now.seconds().unsigned_abs() / PERIOD.as_secs()
 }
 
 /// A home has one IPv4 address, but 2^64 of IPv6.
@@ -134,7 +166,7 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+    const NOW: Timestamp = Timestamp::from_seconds(1_200);
 
     fn guess<'a>(guesses: &'a CodeGuesses, from: &str, now: Timestamp) -> Option<CountedGuess<'a>> {
         guesses.begin(Some(from.parse().unwrap()), now)
@@ -149,7 +181,7 @@ mod tests {
         assert!(guess(&guesses, "192.0.2.1", NOW).is_none());
         assert!(guess(&guesses, "::ffff:192.0.2.1", NOW).is_none());
         assert!(guess(&guesses, "192.0.2.2", NOW).is_some());
-        assert!(guess(&guesses, "192.0.2.1", NOW.plus(WINDOW)).is_some());
+        assert!(guess(&guesses, "192.0.2.1", NOW.plus(PERIOD)).is_some());
     }
 
     #[test]
@@ -176,7 +208,7 @@ mod tests {
             let _ = guess(&guesses, &format!("2001:db8:2:{network:x}::1"), NOW);
         }
         assert!(guess(&guesses, "198.51.100.2", NOW).is_none(), "but all have a limit");
-        assert!(guesses.window().by_address.len() <= (NEWCOMERS * IN_ALL) as usize);
+        assert!(guesses.window().by_network.len() <= (NEWCOMERS * IN_ALL) as usize);
     }
 
     #[test]
@@ -197,7 +229,7 @@ mod tests {
         let wrong = |from: &str, at| guesses.was_wrong(Some(from.parse().unwrap()), at);
         assert_eq!([(); 3].map(|()| wrong("192.0.2.1", NOW)), [false, false, true]);
         assert_eq!([(); 3].map(|()| wrong("192.0.2.2", NOW)), [false; 3]);
-        assert_eq!(guesses.window().by_address.len(), 2, "beyond the limit nobody is counted any more");
-        assert!(!wrong("192.0.2.1", NOW.plus(WINDOW)));
+        assert_eq!(guesses.window().by_network.len(), 2, "beyond the limit nobody is counted any more");
+        assert!(!wrong("192.0.2.1", NOW.plus(PERIOD)));
     }
 }

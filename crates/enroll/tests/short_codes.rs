@@ -59,6 +59,22 @@ async fn whoever_guesses_is_shut_out_while_links_and_other_places_go_on() {
 }
 
 #[tokio::test]
+async fn wrong_short_codes_count_at_every_server_within_a_second() {
+    let (fixture, typed, link) = invited().await;
+    assert_eq!(fixture.send_elsewhere(opening(&typed, 1)).await.status, StatusCode::OK);
+    for last in 0..10 {
+        let wrong = format!("0000-000{last}");
+        is_problem(&fixture.send(opening(&wrong, 1)).await, Refusal::ShortCodeUnknown);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    is_problem(&fixture.send_elsewhere(opening(&typed, 1)).await, Refusal::TooManyGuesses);
+    assert_eq!(fixture.send_elsewhere(opening(&typed, 2)).await.status, StatusCode::OK);
+    assert_eq!(fixture.send_elsewhere(opening(&link, 1)).await.status, StatusCode::OK);
+    fixture.clock.set(NOW.plus(Duration::from_mins(10)));
+    assert_eq!(fixture.send_elsewhere(opening(&typed, 1)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_right_link_is_answered_whatever_others_try_from_the_same_address() {
     let (fixture, typed, link) = invited().await;
     let before = fixture.ca.ledger.verify_audit().await.unwrap().unwrap();

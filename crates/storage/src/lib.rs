@@ -23,6 +23,7 @@ mod device;
 mod engine;
 mod feed;
 mod group_commit;
+mod guess;
 mod guidance;
 mod hash_chain;
 mod head;
@@ -44,6 +45,7 @@ mod refresh_token_family;
 mod refusals;
 mod registrar;
 mod replay;
+mod reselection;
 mod responder;
 mod revocation_log;
 mod rows;
@@ -77,6 +79,7 @@ pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use engine::Patience;
 pub use group_commit::Operation;
+pub use guess::{GUESS_SLOTS, WrongGuesses};
 pub use history::member_of;
 pub use inspection::{
     ChainHeads, FiledCertificate, FiledDevice, FiledEvent, FiledResponder, FiledTenant, FiledTokens,
@@ -96,8 +99,8 @@ pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use person::{NewPerson, Person, PersonSite, PersonState};
 pub use policy::PolicyPlace;
 pub use receipt::{
-    AnsweringServer, Confirmation, ExpectedReceipt, FeedPosition, PendingReceipts, ReceiptRow, ReceiptWait,
-    SILENCE_REFUSES, ServerSurface, SurfaceReceipt,
+    AnsweringServer, ExpectedReceipt, FeedPosition, PendingReceipts, ReceiptRow, ReceiptWait,
+    SILENCE_REFUSES, ServerSurface, SurfaceConfirmation, SurfaceReceipt,
 };
 pub use receiver::{
     ChangeStream, DeliveryOutcome, Issuance, IssuedPage, PollAcknowledgment, ReceiverPosition, ReceiverRow,
@@ -108,11 +111,12 @@ pub use refresh_token_family::{
 };
 pub use refusals::RefusalNote;
 pub use registrar::{NewRegistrar, StoredRegistrar};
+pub use reselection::AnnouncedReselection;
 pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
 pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction};
-pub use server::{FORGOTTEN, RunningServer, SIGN_OF_LIFE};
+pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
 pub use session::{ListedSession, LiveSession, SecondFactorUse, StartSession, StartedSession};
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};

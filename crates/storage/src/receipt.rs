@@ -3,7 +3,7 @@
 mod expected;
 mod wait;
 
-pub use expected::{AnsweringServer, Confirmation, ExpectedReceipt, SILENCE_REFUSES, SurfaceReceipt};
+pub use expected::{AnsweringServer, ExpectedReceipt, SILENCE_REFUSES, SurfaceConfirmation, SurfaceReceipt};
 pub use wait::{PendingReceipts, ReceiptWait};
 
 use crate::engine::{on_read, on_transaction};
@@ -15,18 +15,18 @@ use tegata_core::{CLOCKS_APART, ServerId, Timestamp};
 /// What of a server answers by what it remembers of the ledger. Each server gives its own receipt for each.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum ServerSurface {
-    /// Introspection of tokens.
+    /// What introspection says of tokens (RFC 7662).
     Introspection,
-    /// OCSP responses.
+    /// What OCSP says of certificates (RFC 6960).
     Ocsp,
-    /// Token status lists.
+    /// The token status lists that are given.
     StatusList,
     /// Whatever asks for a certificate: the device listener, and the token endpoint first of all.
     Token,
 }
 
 impl ServerSurface {
-    /// All of them.
+    /// Each surface that a server has.
     pub const ALL: [Self; 4] = [Self::Introspection, Self::Ocsp, Self::StatusList, Self::Token];
 
     /// Its name, which is also the whole surface of a server of the version before receipts carried the server.

@@ -18,7 +18,7 @@ pub const FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// A running server.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
-pub struct RunningServer {
+pub struct RegisteredServer {
     /// It is another after every start.
     #[sqlx(try_from = "String")]
     pub id: ServerId,
@@ -32,7 +32,7 @@ pub struct RunningServer {
     pub seen_at: Timestamp,
 }
 
-impl RunningServer {
+impl RegisteredServer {
     /// Whether it has been silent for so long that it is as good as gone.
     pub(crate) fn is_forgotten(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) >= FORGOTTEN
@@ -62,8 +62,8 @@ impl Ledger {
     }
 
     /// The servers that are there, or were a moment ago; the eldest first.
-    pub async fn servers(&self, now: Timestamp) -> Result<Vec<RunningServer>> {
-        let mut servers: Vec<RunningServer> = on_read!(self, connection => {
+    pub async fn servers(&self, now: Timestamp) -> Result<Vec<RegisteredServer>> {
+        let mut servers: Vec<RegisteredServer> = on_read!(self, connection => {
             sqlx::query_as("SELECT id, name, started_at, seen_at FROM server ORDER BY started_at, id")
                 .fetch_all(connection)
                 .await?

@@ -63,7 +63,7 @@ pub use page::HtmlPage;
 pub use probe::ProbeHosts;
 pub use problem::{Problem, WebResult};
 pub use proxy::{ProxyConfigError, TrustedProxies};
-pub use reselection::CertificateReselection;
+pub use reselection::{CertificateReselection, follow_reselections};
 pub use site::{ListenerRules, RuledRouter};
 pub use tegata_net::{Limits, RequestId};
 pub use trust_verdict::{TrustVerdict, TrustedIssuers};

@@ -8,14 +8,19 @@
 //! asks: any other one that the browser keeps goes on with the older certificate.
 
 use crate::connection_registry::ConnectionRegistry;
+use crate::context::ServerContext;
 use crate::problem::Problem;
+use crate::tls::DeviceTls;
+use arc_swap::ArcSwap;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tegata_core::{Refusal, Thumbprint, Timestamp};
+use tegata_storage::{AnnouncedReselection, LedgerError};
+use tokio::time::sleep;
 
 /// A browser that does not come back within this time keeps its choice. Other programs of the device that still present
 /// the older certificate wait no longer than this.
@@ -101,6 +106,12 @@ impl CertificateReselection {
         Self { pending, registry, thumbprint }
     }
 
+    /// Lets go of this certificate, here and at every other server.
+    pub async fn release_everywhere(&self, successor: Thumbprint, context: &ServerContext) {
+        announce(context, self.thumbprint, successor).await;
+        self.release(successor, context.now());
+    }
+
     /// Ends the connections made with this certificate, the one that asks among them, once their requests are answered;
     /// refuses it at its next handshakes, until its successor is presented.
     pub fn release(&self, successor: Thumbprint, now: Timestamp) {
@@ -119,6 +130,55 @@ impl<S: Sync> FromRequestParts<S> for CertificateReselection {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         parts.extensions.get().cloned().ok_or_else(|| Refusal::NoCertificate.into())
+    }
+}
+
+/// How often a server looks for what the others were asked.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// By then every other server that hears the ledger knows.
+const TOLD: Duration = Duration::from_millis(400);
+
+/// Lets every server know of the choice, before the browser comes back to whichever it comes to. Alone, a server waits for
+/// nobody.
+async fn announce(context: &ServerContext, thumbprint: Thumbprint, successor: Thumbprint) {
+    let at = context.now();
+    let announced = async {
+        if context.ledger.servers(at).await?.len() > 1 {
+            let reselection = AnnouncedReselection { thumbprint, successor, at };
+            context.ledger.announce_reselection(reselection, &context.server).await?;
+            sleep(TOLD).await;
+        }
+        Ok::<_, LedgerError>(())
+    };
+    if let Err(error) = announced.await {
+        tracing::warn!(%error, "other servers do not know that a browser is to choose again");
+    }
+}
+
+/// Lets go of the certificates that other servers were asked about. Runs until it is dropped.
+pub async fn follow_reselections(
+    context: ServerContext,
+    listener: Arc<ArcSwap<DeviceTls>>,
+    registry: Arc<ConnectionRegistry>,
+) {
+    let mut known: HashSet<AnnouncedReselection> = HashSet::new();
+    loop {
+        sleep(LOOK).await;
+        let now = context.now();
+        let found = context.ledger.reselections_elsewhere(&context.server, now.minus(PATIENCE)).await;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::debug!(%error, "which browsers are to choose again is not known");
+                continue;
+            }
+        };
+        for new in found.iter().filter(|one| !known.contains(*one)) {
+            listener.load().reselections.add(new.thumbprint, new.successor, now);
+            registry.close(&new.thumbprint);
+        }
+        known = found.into_iter().collect();
     }
 }
 

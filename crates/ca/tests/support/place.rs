@@ -63,8 +63,8 @@ impl LedgerPlace {
     pub async fn content(&self) -> String {
         let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
         let tables: Vec<(String,)> = sqlx::query_as(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('audit', 'head') \
-             AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name",
+            "SELECT name FROM sqlite_master WHERE type = 'table' \
+             AND name NOT IN ('audit', 'head', 'guess', 'guess_secret') AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY name",
         )
         .fetch_all(&mut connection)
         .await

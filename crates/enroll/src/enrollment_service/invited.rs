@@ -145,13 +145,17 @@ impl EnrollmentService {
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
     async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
         let now = self.context.now();
-        let guess = self.guesses.begin(self.requester.address, now).ok_or(Refusal::TooManyGuesses)?;
+        let address = self.requester.address;
+        let together = self.shared_guesses.so_far(address, now).await.map_err(refusal)?;
+        let guess = self.guesses.begin_after(address, together, now).ok_or(Refusal::TooManyGuesses)?;
+        let unsettled = self.shared_guesses.attempt(address);
         let installation = self.context.installation.clone();
         let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
         let hash = hash.await.map_err(|_| Refusal::Internal)?;
         let found = self.context.ledger.find_invitation_by_short_code(&hash, now).await.map_err(refusal)?;
         let invitation = found.ok_or(Refusal::ShortCodeUnknown)?;
         guess.was_right();
+        unsettled.was_right();
         Ok(invitation)
     }
 

@@ -6,7 +6,7 @@
 //! confirmation then, and none before.
 
 use super::{ReceiptRow, ServerSurface};
-use crate::server::RunningServer;
+use crate::server::RegisteredServer;
 use crate::status::STATUS_STALENESS;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub struct AnsweringServer {
 
 /// How it is known that a surface refuses what was stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Confirmation {
+pub enum SurfaceConfirmation {
     /// It said so, having applied it at this time.
     Receipt(Timestamp),
     /// Its server has been silent for [`SILENCE_REFUSES`] since the change, and refuses everybody by now.
@@ -57,24 +57,24 @@ pub enum Confirmation {
 /// A surface, and what is known of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SurfaceReceipt {
-    /// Whose.
+    /// The surface, and whose it is.
     pub of: ExpectedReceipt,
-    /// What is known.
-    pub confirmation: Confirmation,
+    /// How it is known that it refuses, if it is.
+    pub confirmation: SurfaceConfirmation,
 }
 
 impl SurfaceReceipt {
     /// Whether the surface refuses what was stopped.
     pub fn is_confirmed(&self) -> bool {
-        self.confirmation != Confirmation::Missing
+        self.confirmation != SurfaceConfirmation::Missing
     }
 
     /// From when on it refuses what was stopped, durably, at `durable`.
     pub fn confirmed_at(&self, durable: Timestamp) -> Option<Timestamp> {
         match self.confirmation {
-            Confirmation::Receipt(at) => Some(at.max(durable)),
-            Confirmation::Silence => Some(durable.plus(SILENCE_REFUSES)),
-            Confirmation::Missing => None,
+            SurfaceConfirmation::Receipt(at) => Some(at.max(durable)),
+            SurfaceConfirmation::Silence => Some(durable.plus(SILENCE_REFUSES)),
+            SurfaceConfirmation::Missing => None,
         }
     }
 }
@@ -92,7 +92,7 @@ impl ExpectedReceipt {
 /// Everybody who may let somebody in: each surface of every server that is there, and the gates and lists that were heard of
 /// lately.
 pub(super) fn expected(
-    servers: &[RunningServer],
+    servers: &[RegisteredServer],
     receipts: &[ReceiptRow],
     now: Timestamp,
 ) -> Vec<ExpectedReceipt> {
@@ -147,9 +147,11 @@ pub(super) fn confirmations(
     let heard: HashSet<_> =
         expected.iter().filter(|one| applied(one).is_some()).filter_map(|one| one.server_id()).collect();
     let confirmation = |one: &ExpectedReceipt| match (applied(one), one.server_id()) {
-        (Some(at), _) => Confirmation::Receipt(at),
-        (None, Some(server)) if since >= SILENCE_REFUSES && !heard.contains(&server) => Confirmation::Silence,
-        (None, _) => Confirmation::Missing,
+        (Some(at), _) => SurfaceConfirmation::Receipt(at),
+        (None, Some(server)) if since >= SILENCE_REFUSES && !heard.contains(&server) => {
+            SurfaceConfirmation::Silence
+        }
+        (None, _) => SurfaceConfirmation::Missing,
     };
     expected.iter().map(|one| SurfaceReceipt { of: one.clone(), confirmation: confirmation(one) }).collect()
 }

@@ -16,6 +16,7 @@ mod feed;
 mod fixture;
 mod foreign_tenants;
 mod group;
+mod guesses;
 mod guidance;
 mod histories;
 mod inspecting;

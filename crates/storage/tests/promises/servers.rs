@@ -5,7 +5,9 @@ use crate::fixture::{LedgerFixture, day};
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use tegata_core::{ServerId, Timestamp};
-use tegata_storage::{Confirmation, FORGOTTEN, ReceiptWait, SILENCE_REFUSES, ServerSurface, SurfaceReceipt};
+use tegata_storage::{
+    FORGOTTEN, ReceiptWait, SILENCE_REFUSES, ServerSurface, SurfaceConfirmation, SurfaceReceipt,
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,7 +25,7 @@ async fn acknowledge(fixture: &LedgerFixture, seed: u64, seq: u64) {
     }
 }
 
-fn servers_of(receipts: &[SurfaceReceipt], confirmation: Confirmation) -> usize {
+fn servers_of(receipts: &[SurfaceReceipt], confirmation: SurfaceConfirmation) -> usize {
     receipts.iter().filter(|one| one.confirmation == confirmation).count() / ServerSurface::ALL.len()
 }
 
@@ -67,12 +69,12 @@ on_both_engines! {
         acknowledge(fixture, 2, 3).await;
         acknowledge(fixture, 3, 5).await;
         let mut named = 0;
-        let seen = pending.wait(PATIENCE, |_, seen| named = named.max(servers_of(seen, Confirmation::Missing)));
+        let seen = pending.wait(PATIENCE, |_, seen| named = named.max(servers_of(seen, SurfaceConfirmation::Missing)));
         let seen = seen.await.unwrap();
         assert!(begun.elapsed() >= SILENCE_REFUSES, "{:?}", begun.elapsed());
         assert_eq!(named, 1, "the one that is silent, and whoever came during the change was asked too");
-        assert_eq!(servers_of(&seen, Confirmation::Receipt(day(1))), 2);
-        assert_eq!(servers_of(&seen, Confirmation::Silence), 1);
+        assert_eq!(servers_of(&seen, SurfaceConfirmation::Receipt(day(1))), 2);
+        assert_eq!(servers_of(&seen, SurfaceConfirmation::Silence), 1);
     }
 
     async fn a_server_that_only_one_surface_is_missing_of_is_not_called_silent(fixture: LedgerFixture) {

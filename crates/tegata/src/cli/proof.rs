@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_storage::{AnsweringServer, Confirmation, Ledger, ReceiptWait, SurfaceReceipt};
+use tegata_storage::{AnsweringServer, Ledger, ReceiptWait, SurfaceConfirmation, SurfaceReceipt};
 
 /// Whoever has not confirmed by then is named while the command goes on waiting.
 const NAMED_AFTER: Duration = Duration::from_millis(300);
@@ -114,9 +114,9 @@ fn view(receipt: &SurfaceReceipt, durable: Timestamp) -> ReceiptView {
         }),
         milliseconds: milliseconds(receipt, durable),
         confirmed_by: match receipt.confirmation {
-            Confirmation::Receipt(_) => Some("receipt"),
-            Confirmation::Silence => Some("silence"),
-            Confirmation::Missing => None,
+            SurfaceConfirmation::Receipt(_) => Some("receipt"),
+            SurfaceConfirmation::Silence => Some("silence"),
+            SurfaceConfirmation::Missing => None,
         },
     }
 }
@@ -127,7 +127,7 @@ fn print(name: &str, event: u64, receipts: &[SurfaceReceipt], durable: Timestamp
     for receipt in receipts {
         let surface = names.surface(receipt);
         match (milliseconds(receipt, durable), receipt.confirmation) {
-            (Some(after), Confirmation::Silence) => {
+            (Some(after), SurfaceConfirmation::Silence) => {
                 outln!("  {surface:40} {after:5} ms  silent: refuses, having heard nothing of the ledger");
             }
             (Some(after), _) => outln!("  {surface:40} {after:5} ms"),

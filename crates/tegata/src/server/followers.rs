@@ -34,6 +34,9 @@ pub fn start(
     // Connections of whoever is denied end.
     let connections = device_tls.connections.clone().follow(context.status.clone(), context.clock.clone());
     followers.spawn(connections);
+    // Browsers choose their certificate again, whichever server was asked.
+    let (tls, connections) = (device_tls.current.clone(), device_tls.connections.clone());
+    followers.spawn(tegata_web::follow_reselections(context.clone(), tls, connections));
     followers.spawn(services.metrics.clone().follow(context.clone()));
     followers.spawn(file_watch.follow());
     followers

@@ -10,8 +10,8 @@ fn id(seed: u64) -> ServerId {
     ServerId::random(&Seeded::new(seed))
 }
 
-fn server(seed: u64) -> RunningServer {
-    RunningServer { id: id(seed), name: format!("host-{seed}"), started_at: NOW, seen_at: NOW }
+fn server(seed: u64) -> RegisteredServer {
+    RegisteredServer { id: id(seed), name: format!("host-{seed}"), started_at: NOW, seen_at: NOW }
 }
 
 fn receipt(surface: impl Into<String>, seq: u64, age: u64) -> ReceiptRow {
@@ -60,9 +60,9 @@ proptest! {
             let server = one.of.server.clone().and_then(|server| server.id).expect("a server's");
             let is_silent = ServerSurface::ALL.iter().all(|surface| !has_said(&surface.of(&server)));
             match one.confirmation {
-                Confirmation::Receipt(_) => prop_assert!(has_said(&one.of.key)),
-                Confirmation::Silence => prop_assert!(is_silent && waited >= SILENCE_REFUSES),
-                Confirmation::Missing => {
+                SurfaceConfirmation::Receipt(_) => prop_assert!(has_said(&one.of.key)),
+                SurfaceConfirmation::Silence => prop_assert!(is_silent && waited >= SILENCE_REFUSES),
+                SurfaceConfirmation::Missing => {
                     prop_assert!(!has_said(&one.of.key) && !(is_silent && waited >= SILENCE_REFUSES));
                 }
             }
@@ -97,7 +97,7 @@ fn a_gate_or_a_list_confirms_by_its_own_receipt_alone() {
 }
 
 #[test]
-fn a_server_that_writes_receipts_though_nobody_registered_it_is_waited_for() {
+fn a_server_that_gives_receipts_is_waited_for_though_unregistered() {
     let expected = expected(&[], &[receipt(ServerSurface::Ocsp.of(&id(3)), 1, 1)], NOW);
     assert_eq!(expected[0].surface, "ocsp");
     assert_eq!(expected[0].server.as_ref().unwrap().id, Some(id(3)));
