@@ -79,10 +79,20 @@ const INSTALLATION: &[&str] = &[
     "work_off_list",
     "certificates_after",
     "gate_certificates",
-    // Receipts, status lists, and receivers of security events, which the configuration names.
+    // Receipts of surfaces.
     "acknowledge",
-    "surfaces_alive",
     "receipts",
+    // What servers tell each other.
+    "register_server",
+    "remove_server",
+    "servers",
+    "announce_reselection",
+    "reselections_elsewhere",
+    "count_wrong_guesses",
+    "wrong_guesses",
+    "guess_secret",
+    "keep_guess_secret",
+    // Status lists, and receivers of security events, which the configuration names.
     "status_head",
     "begin_status_lists",
     "statuses",
