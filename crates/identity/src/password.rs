@@ -134,7 +134,7 @@ mod tests {
             ("ｐａｓｓｗｏｒｄ１", UnfitPassword::Common),
             ("12345678", UnfitPassword::Simple),
             ("98765432", UnfitPassword::Simple),
-            ("aaaaaaaa", UnfitPassword::Simple),
+            ("zzzzzzzz", UnfitPassword::Simple),
             ("12121212", UnfitPassword::Simple),
             ("abcdefghij", UnfitPassword::Simple),
             ("Tanaka.Hanako1", UnfitPassword::Login),

@@ -145,7 +145,7 @@ mod tests {
         let held = hasher
             .running
             .clone()
-            .acquire_many_owned(hasher.running.available_permits() as u32)
+            .acquire_many_owned(u32::try_from(hasher.running.available_permits()).unwrap())
             .await
             .unwrap();
         let mut waiting = tokio::task::JoinSet::new();

@@ -73,6 +73,7 @@ impl IdentityService {
 }
 
 /// The refusal to show for an error of the ledger, which is logged where it is no refusal of its own.
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub(crate) fn refusal(error: LedgerError) -> Refusal {
     if !matches!(error, LedgerError::Refused(_)) {
         tracing::error!(%error, "an account or a session could not be read or changed");

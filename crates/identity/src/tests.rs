@@ -153,8 +153,7 @@ impl TestBrowser<'_> {
 
 fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
     let pairs = fields.iter().map(|(name, value)| {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        format!("{name}={value}")
+        value.bytes().fold(format!("{name}="), |text, byte| format!("{text}%{byte:02X}"))
     });
     let body = pairs.collect::<Vec<_>>().join("&");
     let request = Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
