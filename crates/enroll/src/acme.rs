@@ -22,13 +22,13 @@ mod problem;
 mod renewal;
 mod request;
 mod revocation;
+mod server;
 mod waiting;
 
 pub use attestation::AttestationPolicy;
 pub use binding::AccountBinding;
+pub use server::AcmeServer;
 
-use crate::enrollment_service::EnrollmentService;
-use crate::requester::Requester;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -36,66 +36,15 @@ use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::header::{ALLOW, CACHE_CONTROL, LINK};
 use http::{HeaderName, HeaderValue, StatusCode};
-use nonce::NonceSource;
 use problem::AcmeError;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_json::Value;
+use tegata_core::Refusal;
 use tegata_core::id::InvitationCode;
-use tegata_core::{Refusal, Timestamp};
 use tegata_web::problem::problem_of;
 use tegata_web::{Problem, StrictJson};
 
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
-
-/// The ACME server. Cloning shares it.
-#[derive(Clone)]
-pub struct AcmeServer {
-    service: EnrollmentService,
-    nonces: Arc<NonceSource>,
-    attestation: Arc<AttestationPolicy>,
-}
-
-impl AcmeServer {
-    /// A server that issues through this enrollment service.
-    pub fn new(service: EnrollmentService, attestation: AttestationPolicy) -> Self {
-        let nonces = Arc::new(NonceSource::new(service.opening.clone(), service.context.entropy.clone()));
-        Self { service, nonces, attestation: Arc::new(attestation) }
-    }
-
-    /// Reads a request by an account that says nothing but who asks.
-    async fn as_get(&self, request: Request) -> problem::AcmeResult<()> {
-        let signed = self.signed(request).await?;
-        signed.account()?;
-        signed.nothing()
-    }
-
-    /// This server with the sender of `request` as its requester, by whom rate limits and rules are decided.
-    fn serving(mut self, request: &Request) -> Self {
-        self.service = self.service.serving(Requester::of(request.extensions(), request.headers()));
-        self
-    }
-
-    fn now(&self) -> Timestamp {
-        self.service.context.now()
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.service.context.addresses.portal)
-    }
-
-    fn directory(&self, new_account: &str, is_bound: bool) -> Value {
-        json!({
-            "newNonce": self.url("/acme/new-nonce"),
-            "newAccount": self.url(new_account),
-            "newOrder": self.url("/acme/new-order"),
-            "revokeCert": self.url("/acme/revoke-cert"),
-            "keyChange": self.url("/acme/key-change"),
-            "renewalInfo": self.url("/acme/renewal-info"),
-            "meta": {"externalAccountRequired": is_bound},
-        })
-    }
-}
 
 /// Routes of the portal listener.
 pub fn acme_routes(acme: AcmeServer) -> Router {

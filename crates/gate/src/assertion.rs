@@ -1,7 +1,7 @@
 //! `Tegata-Assertion`: who asks, and for what, signed by the key of the gate's own certificate.
 
-use crate::check::VerifiedRequest;
 use crate::config::ConfigError;
+use crate::verified_request::VerifiedRequest;
 use http::HeaderValue;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

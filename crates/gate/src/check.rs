@@ -1,92 +1,14 @@
 //! The decision: may the holder of this token and this certificate enter now?
 
 use crate::check_time::CheckTime;
+use crate::policy::GatePolicy;
 use crate::state::GateState;
-use serde::Deserialize;
+use crate::verified_request::VerifiedRequest;
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
-use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp, VerifiedCache};
-
-/// What a gate insists on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GatePolicy {
-    /// The only issuer believed, compared character by character.
-    pub issuer: String,
-    /// The product's name: the only audience accepted.
-    pub audience: String,
-    /// What a token's scope must have, all of it (RFC 6750 section 3.1). Usually nothing.
-    pub scopes: Vec<String>,
-    /// How far ahead of the gate's clock `iat` and `nbf` may lie. `exp` gets no leeway.
-    pub leeway: Duration,
-    /// How old the knowledge of revocations may be before everybody is refused.
-    pub max_staleness: Duration,
-}
-
-impl GatePolicy {
-    /// Ten seconds of leeway and ten seconds of staleness.
-    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
-        let ten_seconds = Duration::from_secs(10);
-        Self {
-            issuer: issuer.into(),
-            audience: audience.into(),
-            scopes: Vec::new(),
-            leeway: ten_seconds,
-            max_staleness: ten_seconds,
-        }
-    }
-}
-
-/// A token that passed, as handlers find it in the request's extensions.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct VerifiedRequest {
-    claims: AccessClaims,
-    not_before: Option<i64>,
-}
-
-impl VerifiedRequest {
-    /// Everything the token says.
-    pub fn claims(&self) -> &AccessClaims {
-        &self.claims
-    }
-
-    /// The device that asks.
-    pub fn device(&self) -> &DeviceId {
-        &self.claims.device
-    }
-
-    /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
-    pub fn subject(&self) -> &str {
-        &self.claims.sub
-    }
-
-    /// The person who uses it, by a name that is stable and says nothing; none where the device asks for itself.
-    pub fn person(&self) -> Option<&str> {
-        self.claims.person()
-    }
-
-    /// The legal entity it belongs to.
-    pub fn tenant(&self) -> &TenantId {
-        &self.claims.tenant
-    }
-
-    /// The store it stands in.
-    pub fn site(&self) -> &SiteId {
-        &self.claims.site
-    }
-
-    /// Which certificate of the device it presented, counted from 1.
-    pub fn generation(&self) -> u32 {
-        self.claims.generation
-    }
-
-    /// The certificate it presented.
-    pub fn thumbprint(&self) -> &Thumbprint {
-        &self.claims.cnf.x5t_s256
-    }
-}
+use tegata_core::{Refusal, Thumbprint, VerifiedCache};
 
 /// Applies a [`GatePolicy`] to requests, with what the feed says.
 pub(crate) struct RequestVerifier {
@@ -185,31 +107,6 @@ impl RequestVerifier {
             Ok(())
         } else {
             Err(Refusal::TokenInvalid)
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct NotBefore {
-    nbf: Option<i64>,
-}
-
-impl VerifiedRequest {
-    fn parse(payload: &[u8]) -> Option<Self> {
-        let claims = serde_json::from_slice(payload).ok()?;
-        let NotBefore { nbf } = serde_json::from_slice(payload).ok()?;
-        Some(Self { claims, not_before: nbf })
-    }
-
-    fn in_time(&self, now: Timestamp, leeway: Duration) -> Result<(), Refusal> {
-        let horizon = now.plus(leeway);
-        let begun = |seconds: i64| Timestamp::from_seconds(seconds) <= horizon;
-        if now >= Timestamp::from_seconds(self.claims.exp) {
-            Err(Refusal::TokenEnded)
-        } else if begun(self.claims.iat) && self.not_before.is_none_or(begun) {
-            Ok(())
-        } else {
-            Err(Refusal::TokenNotYetValid)
         }
     }
 }

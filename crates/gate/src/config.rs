@@ -1,6 +1,6 @@
 //! The configuration of a gate.
 
-use crate::check::GatePolicy;
+use crate::policy::GatePolicy;
 use http::Uri;
 use rustls::RootCertStore;
 use std::path::PathBuf;

@@ -10,9 +10,9 @@
 
 use crate::assertion::AssertedRequest;
 use crate::certificate::{HeaderSource, told_by};
-use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use crate::identity_headers::introduce;
+use crate::verified_request::VerifiedRequest;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;

@@ -2,11 +2,12 @@
 
 use crate::assertion::{AssertedRequest, AssertionSigner, check_role};
 use crate::bearer;
-use crate::check::{RequestVerifier, VerifiedRequest};
+use crate::check::RequestVerifier;
 use crate::config::{ConfigError, GateConfig};
 use crate::follow::FeedFollower;
 use crate::problem::RefusedReader;
 use crate::state::{GateState, MonotonicClock};
+use crate::verified_request::VerifiedRequest;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::Full;
 use hyper::body::Bytes;

@@ -1,7 +1,7 @@
 //! Response bodies that are cut off when their device is denied: downloads, event streams.
 
-use crate::check::VerifiedRequest;
 use crate::gate::Gate;
+use crate::verified_request::VerifiedRequest;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::error::Error;
 use std::pin::Pin;

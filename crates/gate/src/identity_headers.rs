@@ -1,6 +1,6 @@
 //! The headers that tell a product who sends the request.
 
-use crate::check::VerifiedRequest;
+use crate::verified_request::VerifiedRequest;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Writes `Tegata-Device`, `Tegata-Tenant`, `Tegata-Site`, `Tegata-Generation`, `Tegata-Subject` and, where the gate

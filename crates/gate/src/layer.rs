@@ -3,11 +3,11 @@
 //! the device is denied does not leave, or ends where it is.
 
 use crate::certificate::{CertificateSource, ClientAddress, strip};
-use crate::check::VerifiedRequest;
 use crate::cookies;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
+use crate::verified_request::VerifiedRequest;
 use http::{Extensions, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;

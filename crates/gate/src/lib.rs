@@ -49,18 +49,21 @@ mod identity_headers;
 mod keys;
 mod layer;
 mod line_reader;
+mod policy;
 mod receipts;
 mod state;
 mod store;
+mod verified_request;
 
 pub use certificate::{
     CertificateSource, ClientAddress, ClientCertificate, HeaderEncoding, HeaderSource, ProxiedCertificate,
 };
-pub use check::{GatePolicy, VerifiedRequest};
 pub use config::{ConfigError, GateConfig};
 pub use gate::{Gate, GateStatus};
 pub use guarded_body::{CutReason, GuardedBody};
 pub use layer::{GateFuture, GateLayer, GateService};
+pub use policy::GatePolicy;
 pub use tegata_core::{Network, NotANetwork};
 pub use tegata_net::client::{ConnectTo, NotAConnectTo};
 pub use tegata_net::tls::{IdentityFiles, TlsError, read_identity, trust_from_pem_file};
+pub use verified_request::VerifiedRequest;

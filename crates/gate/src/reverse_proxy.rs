@@ -9,14 +9,10 @@
 //! When a device is denied, what it has under way ends: bodies, answers not yet given, `WebSockets` and,
 //! with TLS, its connections.
 
-use crate::certificate::{CertificateSource, HeaderSource};
+use crate::certificate::CertificateSource;
 use crate::gate::Gate;
 use crate::layer::GateLayer;
-use arc_swap::ArcSwap;
-use http::uri::Authority;
-use rustls::ServerConfig;
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_net::{Listener, Transport};
 use tokio::net::TcpListener;
 use upstream::Upstream;
@@ -26,61 +22,14 @@ mod headers;
 mod host;
 mod method;
 mod preflight;
+mod request_facts;
+mod settings;
 mod tls;
 mod tunnel;
 mod upstream;
 
+pub use settings::{ProxyFront, ProxyLimits, ReverseProxy};
 pub use tls::server_config;
-
-/// What stands before the product.
-#[derive(Clone)]
-pub struct ReverseProxy {
-    /// Host and port of the product, spoken to in plain HTTP/1.1.
-    pub upstream: Authority,
-    /// How clients reach the proxy.
-    pub front: ProxyFront,
-    /// What no client, and no product, may exceed.
-    pub limits: ProxyLimits,
-    /// Whether questions of browsers before requests to other origins (`OPTIONS` with
-    /// `Access-Control-Request-Method`) reach the product although nobody proved who asks.
-    pub preflights: bool,
-}
-
-/// How clients reach the proxy, and who terminates their TLS.
-#[derive(Clone)]
-pub enum ProxyFront {
-    /// Over TLS, by [`server_config`]. What is swapped in holds for connections made afterwards.
-    Tls(Arc<ArcSwap<ServerConfig>>),
-    /// Through a proxy that terminates TLS and speaks HTTP/1.1. Nobody else gets an answer.
-    Proxy(HeaderSource),
-}
-
-/// The limits of the proxy, for clients and product.
-#[derive(Clone, Copy, Debug)]
-pub struct ProxyLimits {
-    /// Of clients. There may be as many `WebSockets` as connections.
-    pub listener: tegata_net::Limits,
-    /// Until the product begins to answer.
-    pub answer: Duration,
-    /// Bytes of a request's body.
-    pub body: usize,
-    /// How long a `WebSocket` may go on after the end of the token it was opened with.
-    pub tunnel_grace: Duration,
-}
-
-impl Default for ProxyLimits {
-    fn default() -> Self {
-        // Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
-        let listener =
-            tegata_net::Limits { header: Duration::from_secs(75), ..tegata_net::Limits::default() };
-        Self {
-            listener,
-            answer: Duration::from_mins(1),
-            body: 100 * 1024 * 1024,
-            tunnel_grace: Duration::from_mins(1),
-        }
-    }
-}
 
 /// Serves until `shutdown` completes and what was under way has ended or been cut.
 pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: impl Future<Output = ()>) {

@@ -4,8 +4,8 @@ use crate::error::OAuthError;
 use crate::form::FormParameters;
 use crate::metadata::MetadataDocuments;
 use crate::people::IdentityProviders;
-use crate::rules::{RefreshRules, TokenRules};
-use crate::scope::is_scope;
+use crate::product::{ProductAudience, check_products};
+use crate::rules::{ConfigurationError, RefreshRules, TokenRules};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,42 +15,6 @@ use tegata_core::{Refusal, Timestamp};
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
 use tegata_web::{ClientRegistry, ServerContext};
-use thiserror::Error;
-
-/// A product that tokens are for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProductAudience {
-    /// Its name, as `aud` carries it. An absolute URI if clients are to ask by `resource` (RFC 8707).
-    pub audience: String,
-    /// Whether a request that names no product is for this one. At most one is.
-    pub default: bool,
-    /// Whether devices need a license for it, by tenant or site, as the ledger has them.
-    pub licensed: bool,
-    /// Its scopes: what of it a token may be good for.
-    pub scopes: Vec<String>,
-}
-
-/// A configuration that cannot be served.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum ConfigurationError {
-    /// No product, one without a name, or one that stands twice.
-    #[error("products need names, each its own, and there must be one at least")]
-    Products,
-    /// A scope value with other characters than RFC 6749 section 3.3 allows.
-    #[error("a scope is a word in visible ASCII without quotes and backslashes")]
-    Scopes,
-    /// More than one default product.
-    #[error("more than one product is the default")]
-    Defaults,
-    /// A lifetime under a second or over an hour.
-    #[error("tokens live from one second to one hour")]
-    Lifetime,
-    /// Refresh tokens that end before the access tokens they come with, or whose window of grace outlives them.
-    #[error(
-        "refresh tokens live longer than access tokens, and than the time in which a replaced one works again"
-    )]
-    Refresh,
-}
 
 /// The authorization server. Requests share it.
 pub struct AuthorizationServer {
@@ -183,20 +147,4 @@ impl AuthorizationServer {
     pub(crate) fn fresh_at(&self, now: Timestamp) -> Result<Timestamp, Refusal> {
         self.issuer.fresh_at(now)
     }
-}
-
-fn check_products(products: &[ProductAudience]) -> Result<(), ConfigurationError> {
-    let unnamed = products.iter().any(|product| product.audience.is_empty());
-    let twice = products
-        .iter()
-        .enumerate()
-        .any(|(place, product)| products[..place].iter().any(|earlier| earlier.audience == product.audience));
-    if products.is_empty() || unnamed || twice {
-        return Err(ConfigurationError::Products);
-    }
-    if !products.iter().flat_map(|product| &product.scopes).all(|scope| is_scope(scope)) {
-        return Err(ConfigurationError::Scopes);
-    }
-    let defaults = products.iter().filter(|product| product.default).count();
-    if defaults <= 1 { Ok(()) } else { Err(ConfigurationError::Defaults) }
 }

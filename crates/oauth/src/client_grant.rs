@@ -2,12 +2,13 @@
 
 use crate::authorization_server::AuthorizationServer;
 use crate::client::unrecognized;
-use crate::error::{NOT_STORED, OAuthError};
+use crate::error::OAuthError;
 use crate::form::FormParameters;
-use axum::response::{IntoResponse, Response};
+use crate::metadata::CLIENT_CREDENTIALS;
+use crate::token_response::{TokenClaims, TokenResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tegata_core::claims::{ACCESS_TOKEN, Confirmation};
+use tegata_core::claims::Confirmation;
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
 use tegata_core::{Refusal, Timestamp};
@@ -31,14 +32,24 @@ pub(crate) struct ClientClaims {
     pub(crate) cnf: Confirmation,
 }
 
+impl TokenClaims for ClientClaims {
+    fn lifetime(&self) -> i64 {
+        self.exp - self.iat
+    }
+
+    fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+}
+
 /// The token endpoint, for a registered client.
 pub(crate) async fn grant(
     tokens: &AuthorizationServer,
     form: &FormParameters,
     client: &RecognizedClient,
-) -> Result<Response, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
     let registration = &client.registration;
-    if form.require("grant_type", "grant_type is missing")? != "client_credentials" {
+    if form.require("grant_type", "grant_type is missing")? != CLIENT_CREDENTIALS {
         return Err(OAuthError::unsupported_grant_type(
             "The only grant of registered clients is client_credentials",
         ));
@@ -56,7 +67,7 @@ pub(crate) async fn grant(
     tokens.context.ledger.group(record_of(&claims, now)).await?;
     // While the record was on its way to the disk, the certificate may have been revoked.
     registration.recognize(&tokens.context, Some(&client.certificate)).await.map_err(unrecognized)?;
-    answer(tokens, &claims)
+    tokens.token_response(&claims)
 }
 
 /// A token does not outlive its certificate.
@@ -89,14 +100,4 @@ fn record_of(claims: &ClientClaims, at: Timestamp) -> AuditNote {
         detail: json!({"audience": claims.aud, "jti": claims.jti, "thumbprint": claims.cnf.x5t_s256}),
         at,
     }
-}
-
-fn answer(tokens: &AuthorizationServer, claims: &ClientClaims) -> Result<Response, OAuthError> {
-    let token = tokens.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
-    let lifetime = claims.exp - claims.iat;
-    let mut body = json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime});
-    if let Some(scope) = &claims.scope {
-        body["scope"] = scope.as_str().into();
-    }
-    Ok((NOT_STORED, body.to_string()).into_response())
 }

@@ -3,28 +3,15 @@
 use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
-use serde::Serialize;
-use tegata_core::claims::ACCESS_TOKEN;
+use crate::token_response::TokenResponse;
 use tegata_core::{Refusal, Role, Thumbprint};
-
-/// An access token and the product it is for, written as the members of RFC 6749 section 5.1 with a `resource`.
-#[derive(Serialize)]
-pub struct RenewalToken {
-    access_token: String,
-    token_type: &'static str,
-    /// How long the token is valid, in seconds.
-    expires_in: i64,
-    resource: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
-}
 
 impl AuthorizationServer {
     /// A token of the device that this certificate was issued to, bound to it. Nobody has to have presented the
     /// certificate: the request for it proved who has the key, and without the key the token is of no use. Giving it is
     /// no use of the certificate either, so the grace of the older generation does not begin.
     ///
-    /// `resource` and `scope` mean what they mean at the token endpoint.
+    /// The answer names the product. `resource` and `scope` mean what they mean at the token endpoint.
     ///
     /// # Errors
     /// What the token endpoint would answer whoever presents this certificate.
@@ -33,7 +20,7 @@ impl AuthorizationServer {
         certificate: &Thumbprint,
         resource: Option<&str>,
         scope: Option<&str>,
-    ) -> Result<RenewalToken, OAuthError> {
+    ) -> Result<TokenResponse, OAuthError> {
         let form = FormParameters::of([("resource", resource), ("scope", scope)]);
         let holder = self.context.holder_of(certificate).await?;
         if holder.role != Role::Device {
@@ -42,13 +29,7 @@ impl AuthorizationServer {
         let claims = self.recorded(&holder, &form).await?;
         // While the record was on its way to the disk, the device may have been stopped.
         self.context.holder_of(certificate).await?;
-        let access_token = self.sign(ACCESS_TOKEN, &claims).map_err(|_| Refusal::Internal)?;
-        Ok(RenewalToken {
-            access_token,
-            token_type: "Bearer",
-            expires_in: claims.exp - claims.iat,
-            resource: claims.aud,
-            scope: claims.scope,
-        })
+        let response = self.token_response(&claims)?;
+        Ok(response.for_resource(claims.aud))
     }
 }

@@ -1,17 +1,14 @@
 //! Token exchange (RFC 8693): a person's sign-in and the device's certificate become one token that names both.
 
+use crate::access_token::TokenRequest;
 use crate::authorization_server::AuthorizationServer;
 use crate::client::DeviceRequest;
 use crate::error::OAuthError;
-use crate::issuance::TokenRequest;
 use crate::people::{RecognizedPerson, SubjectTokenKind};
-use crate::refresh;
-use axum::response::Response;
+use crate::refresh_grant;
+use crate::token_response::TokenResponse;
 use tegata_core::Refusal;
 use tegata_storage::{Actor, Principal, RefusalNote};
-
-/// The name of the grant.
-pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 const ID_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:id_token";
@@ -23,7 +20,7 @@ const REQUESTED: [&str; 2] = [ACCESS_TOKEN_TYPE, "urn:ietf:params:oauth:token-ty
 pub(crate) async fn exchange(
     tokens: &AuthorizationServer,
     call: &DeviceRequest,
-) -> Result<Response, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
     if call.form.get("actor_token").or(call.form.get("actor_token_type")).is_some() {
         return Err(OAuthError::invalid_request("The actor is the device, by its certificate"));
     }
@@ -39,9 +36,10 @@ pub(crate) async fn exchange(
     let now = tokens.context.now();
     let claims =
         tokens.claims(&call.client, TokenRequest { audience, scope, person: Some(&person.subject) }, now);
-    let refresh_token = refresh::start(tokens, &claims, Some(&person.subject), now).await?;
+    let refresh_token = refresh_grant::start(tokens, &claims, Some(&person.subject), now).await?;
     call.authenticate_again(&tokens.context).await?;
-    tokens.granted(&claims, &format!(r#","issued_token_type":"{ACCESS_TOKEN_TYPE}"{refresh_token}"#))
+    let response = tokens.token_response(&claims)?;
+    Ok(response.issued_as(ACCESS_TOKEN_TYPE).refreshed_by(refresh_token))
 }
 
 async fn recognize(

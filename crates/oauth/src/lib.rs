@@ -39,6 +39,7 @@
 //! - Errors are those of RFC 6749 section 5.2 with two members more: `code`, the code that support looks up, and
 //!   `error_description_ja`, the description in Japanese.
 
+mod access_token;
 mod authorization_server;
 mod client;
 mod client_grant;
@@ -47,21 +48,25 @@ mod error;
 mod exchange;
 mod form;
 mod introspection;
-mod issuance;
 mod metadata;
 mod people;
-mod refresh;
+mod product;
+mod refresh_grant;
+mod refresh_token;
 mod revocation;
 mod routes;
 mod rules;
 mod scope;
+mod token_endpoint;
+mod token_response;
 
-pub use authorization_server::{AuthorizationServer, ConfigurationError, ProductAudience};
-pub use companion::RenewalToken;
+pub use authorization_server::AuthorizationServer;
 pub use error::OAuthError;
 pub use people::{DocumentFetcher, IdentityProvider};
+pub use product::ProductAudience;
 pub use routes::{device_router, portal_router};
-pub use rules::{RefreshRules, TokenRules};
+pub use rules::{ConfigurationError, RefreshRules, TokenRules};
+pub use token_response::TokenResponse;
 
 #[cfg(test)]
 mod tests;

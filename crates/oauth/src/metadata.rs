@@ -1,40 +1,36 @@
 //! What clients and gates discover (RFC 8414).
 
-use crate::authorization_server::{AuthorizationServer, ProductAudience};
-use crate::exchange;
+use crate::product::ProductAudience;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::response::Response;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use tegata_signals::STATUS_LISTS;
 use tegata_signals::metadata::{FEED, GATE_KEYS, JWKS, RECEIPTS};
 use tegata_web::InstallationAddresses;
-use tegata_web::document::{public, written};
+use tegata_web::document::written;
 
 pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
 
-const GRANTS: [&str; 3] = ["client_credentials", "refresh_token", exchange::GRANT];
+pub(crate) const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
+pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+const GRANTS: [&str; 3] = [CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE];
 
 const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
 
 /// Written once: it changes only with the configuration.
 pub(crate) struct MetadataDocuments {
-    metadata: Bytes,
+    pub(crate) metadata: Bytes,
 }
 
 impl MetadataDocuments {
     pub(crate) fn new(addresses: &InstallationAddresses, products: &[ProductAudience]) -> Self {
         Self { metadata: written(&ServerMetadata::of(addresses, products)) }
     }
-}
-
-pub(crate) async fn metadata(State(tokens): State<Arc<AuthorizationServer>>) -> Response {
-    public(tokens.documents.metadata.clone(), "application/json")
 }
 
 #[derive(Serialize)]

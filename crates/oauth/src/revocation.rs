@@ -4,7 +4,8 @@ use crate::authorization_server::AuthorizationServer;
 use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
 use crate::introspection::OwnToken;
-use crate::refresh::{self, RefreshToken};
+use crate::refresh_grant;
+use crate::refresh_token::RefreshToken;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
@@ -31,7 +32,7 @@ pub(crate) async fn revoke(
     let text = asked.form().require("token", "token is missing")?;
     let now = tokens.context.now();
     if let Some(presented) = RefreshToken::parse(text) {
-        let event = refresh::give_back(&tokens, &asked, &presented, now).await?;
+        let event = refresh_grant::give_back(&tokens, &asked, &presented, now).await?;
         tokens.heard(event).await;
         return Ok([(CACHE_CONTROL, "no-store")].into_response());
     }

@@ -1,8 +1,8 @@
 //! The operator's rules about tokens.
 
-use crate::authorization_server::ConfigurationError;
 use crate::people::IdentityProvider;
 use std::time::Duration;
+use thiserror::Error;
 
 /// How long tokens live, and where people sign in for them.
 #[derive(Clone)]
@@ -24,6 +24,28 @@ pub struct RefreshRules {
     pub idle: Duration,
     /// How long a replaced value works once more.
     pub grace: Duration,
+}
+
+/// A configuration that cannot be served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum ConfigurationError {
+    /// No product, one without a name, or one that stands twice.
+    #[error("products need names, each its own, and there must be one at least")]
+    Products,
+    /// A scope value with other characters than RFC 6749 section 3.3 allows.
+    #[error("a scope is a word in visible ASCII without quotes and backslashes")]
+    Scopes,
+    /// More than one default product.
+    #[error("more than one product is the default")]
+    Defaults,
+    /// A lifetime under a second or over an hour.
+    #[error("tokens live from one second to one hour")]
+    Lifetime,
+    /// Refresh tokens that end before the access tokens they come with, or whose window of grace outlives them.
+    #[error(
+        "refresh tokens live longer than access tokens, and than the time in which a replaced one works again"
+    )]
+    Refresh,
 }
 
 impl Default for RefreshRules {

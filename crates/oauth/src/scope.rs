@@ -37,16 +37,6 @@ impl AuthorizationServer {
     }
 }
 
-/// The member of an answer that says what was granted; nothing in it needs escaping.
-pub(crate) fn member(scope: Option<&str>) -> String {
-    scope.map(|scope| format!(r#","scope":"{scope}""#)).unwrap_or_default()
-}
-
-/// Whether it can be one: visible ASCII without quotes and backslashes.
-pub(crate) fn is_scope(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-}
-
 fn listed<'a>(scopes: impl Iterator<Item = &'a str>) -> Option<String> {
     let scopes: Vec<_> = scopes.collect();
     (!scopes.is_empty()).then(|| scopes.join(" "))

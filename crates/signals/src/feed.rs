@@ -39,6 +39,13 @@ pub(crate) async fn feed(State(signals): State<Arc<Signals>>, presented: Present
     Ok((headers, Body::from_stream(body)).into_response())
 }
 
+impl FeedHub {
+    /// Serves the feed until [`FeedHub::close`], or until the task is dropped.
+    pub async fn run(signals: Arc<Signals>) {
+        Arc::clone(signals.feed()).serve_until_closed(signals.issuer()).await;
+    }
+}
+
 /// The beginning of a gate's stream.
 struct FeedStart {
     seq: u64,

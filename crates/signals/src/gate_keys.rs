@@ -3,18 +3,13 @@
 //! Anybody may ask, so the list is made anew at most every few seconds, and at once after any change of status: a gate
 //! that was stopped is not in the next answer.
 
-use crate::signals::Signals;
+use crate::issuer::SignalIssuer;
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::jws::Jwks;
 use tegata_core::{Refusal, Thumbprint, Timestamp};
 use tegata_web::certificate_keys::p256_key;
 use tegata_web::document::written;
-use tegata_web::problem::WebResult;
 use tokio::sync::Mutex;
 
 /// How long a list may be answered again. A gate that was just enrolled is known after this time.
@@ -31,20 +26,13 @@ struct PublishedGateKeys {
     jwks: Bytes,
 }
 
-/// A JWK Set (RFC 7517) of all living certificates of gates; `kid` is the certificate's `x5t#S256`.
-pub(crate) async fn gate_keys(State(signals): State<Arc<Signals>>) -> WebResult<Response> {
-    let jwks = signals.gate_keys().await?;
-    let headers = [(CONTENT_TYPE, "application/jwk-set+json"), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, jwks).into_response())
-}
-
-impl Signals {
-    /// One question to the ledger at a time, whoever asks.
-    async fn gate_keys(&self) -> Result<Bytes, Refusal> {
-        let context = &self.issuer().context;
-        let mut made = self.gate_keys.0.lock().await;
+impl GateKeys {
+    /// A JWK Set (RFC 7517) of all living certificates of gates; `kid` is the certificate's `x5t#S256`. One question to the ledger at a time, whoever asks.
+    pub(crate) async fn jwks(&self, issuer: &SignalIssuer) -> Result<Bytes, Refusal> {
+        let context = &issuer.context;
+        let mut made = self.0.lock().await;
         let now = context.now();
-        self.issuer().fresh_at(now)?;
+        issuer.fresh_at(now)?;
         let seq = context.status.freshness().seq;
         if let Some(made) = &*made
             && made.seq == seq

@@ -1,7 +1,7 @@
 //! The routes, by listener.
 
 use crate::signals::Signals;
-use crate::{feed, gate_keys, metadata, receipts, receivers};
+use crate::{feed, metadata, receipts, receivers};
 use axum::Router;
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -27,6 +27,6 @@ pub fn device_router(signals: Arc<Signals>) -> Router {
 fn discovery() -> Router<Arc<Signals>> {
     Router::new()
         .route(metadata::JWKS, get(metadata::jwks))
-        .route(metadata::GATE_KEYS, get(gate_keys::gate_keys))
+        .route(metadata::GATE_KEYS, get(metadata::gate_keys))
         .route(metadata::SHARED_SIGNALS, get(metadata::shared_signals))
 }

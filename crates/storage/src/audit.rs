@@ -1,12 +1,13 @@
 //! The audit log: append-only, each entry chained to its predecessor by SHA-256.
 
 pub(crate) mod chain;
+mod note;
 mod retention;
 
 pub use chain::{AuditChain, AuditGap, AuditLink};
+pub use note::AuditNote;
 pub use retention::{AuditRetention, TokenDay};
 
-use crate::actor::Actor;
 use crate::engine::on_read;
 use crate::group_commit::Operation;
 use crate::scope::on_scoped_read;
@@ -39,21 +40,6 @@ pub enum AuditFault {
     /// Entries are gone, and no entry says that they were let go.
     #[error("audit entries from {0} on are gone, and no entry of the log says that they were let go")]
     Unfounded(u64),
-}
-
-/// An audit entry of its own, for what was refused: nothing else is written.
-#[derive(Debug)]
-pub struct AuditNote {
-    /// Who did it, or tried to.
-    pub actor: Actor,
-    /// What was done or refused, as `certificate.refused`.
-    pub action: &'static str,
-    /// The device that it concerns, if it concerns one.
-    pub device: Option<DeviceId>,
-    /// No secret, nothing about a person.
-    pub detail: serde_json::Value,
-    /// When it was done or refused.
-    pub at: Timestamp,
 }
 
 impl Operation for AuditNote {

@@ -1,6 +1,5 @@
 //! Counters of the group commit, read by the metrics.
 
-use crate::Ledger;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -39,18 +38,14 @@ impl CommitCounter {
             self.classes[class].fetch_add(1, Ordering::Relaxed);
         }
     }
-}
 
-impl Ledger {
-    /// What the writer of grouped operations has done in this process.
-    pub fn commits(&self) -> CommitCounts {
-        let CommitCounter { groups, operations, micros, classes } = &self.shared.commits;
+    pub(crate) fn counts(&self) -> CommitCounts {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         CommitCounts {
-            groups: read(groups),
-            operations: read(operations),
-            micros: read(micros),
-            classes: std::array::from_fn(|class| read(&classes[class])),
+            groups: read(&self.groups),
+            operations: read(&self.operations),
+            micros: read(&self.micros),
+            classes: std::array::from_fn(|class| read(&self.classes[class])),
         }
     }
 }

@@ -9,7 +9,7 @@ mod set;
 
 use crate::engine::Engine;
 use crate::transaction::{LedgerShared, Transaction};
-use crate::{Ledger, LedgerError, Result};
+use crate::{LedgerError, Result};
 use futures_util::FutureExt;
 use set::{AnyOperationSet, OperationSet};
 use std::panic::AssertUnwindSafe;
@@ -47,14 +47,12 @@ pub trait Operation: Sized + Send + Sync + 'static {
 
 pub(crate) type GroupSender = mpsc::Sender<Box<dyn AnyOperationSet>>;
 
-impl Ledger {
-    /// Hands an operation to the group and waits until it is durable.
-    pub async fn group<O: Operation>(&self, operation: O) -> Result<O::Output> {
-        let (answer, receive) = oneshot::channel();
-        let alone: Box<dyn AnyOperationSet> = Box::new(OperationSet::new(operation, answer));
-        self.group.send(alone).await.map_err(|_| LedgerError::Closing)?;
-        receive.await.map_err(|_| LedgerError::Closing)?
-    }
+/// Queues an operation and waits until it is durable.
+pub(crate) async fn hand_over<O: Operation>(queue: &GroupSender, operation: O) -> Result<O::Output> {
+    let (answer, receive) = oneshot::channel();
+    let alone: Box<dyn AnyOperationSet> = Box::new(OperationSet::new(operation, answer));
+    queue.send(alone).await.map_err(|_| LedgerError::Closing)?;
+    receive.await.map_err(|_| LedgerError::Closing)?
 }
 
 pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> GroupSender {

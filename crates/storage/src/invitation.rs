@@ -1,48 +1,20 @@
 //! Invitations: a one-time right to enroll one device, kept as the hash of its code.
 
 mod lookup;
+mod row;
 
 pub(crate) use lookup::LookupQueue;
+pub use row::{Invitation, InvitationState};
 
 use crate::actor::Actor;
 use crate::certificate::may_claim;
 use crate::engine::{on_read, on_transaction};
-use crate::policy::read_both;
 use crate::scope::on_scoped_read;
 use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
+use row::{InvitationRow, select};
 use serde_json::json;
 use tegata_core::id::InvitationCode;
-use tegata_core::{
-    DeviceId, EffectivePolicy, InvitationId, Refusal, Role, SiteId, TenantId, TenantState, Timestamp,
-};
-
-/// Where an invitation stands. Expiry is the clock's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum InvitationState {
-    /// No key has used it.
-    Open,
-    /// Used by one key for one device.
-    Claimed,
-    /// The operator withdrew it.
-    Withdrawn,
-}
-
-impl InvitationState {
-    /// Its name in the ledger.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Claimed => "claimed",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
-    pub(crate) fn parse(text: &str) -> Result<Self> {
-        let all = [Self::Open, Self::Claimed, Self::Withdrawn];
-        let found = all.into_iter().find(|state| state.as_str() == text);
-        found.ok_or(LedgerError::Unreadable("invitation.state"))
-    }
-}
+use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
 
 /// An invitation to write.
 pub struct NewInvitation<'a> {
@@ -61,62 +33,6 @@ pub struct NewInvitation<'a> {
     /// When it ceases to work.
     pub expires_at: Timestamp,
 }
-
-/// An invitation as the ledger knows it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[allow(missing_docs)]
-#[non_exhaustive]
-pub struct Invitation {
-    pub id: InvitationId,
-    pub tenant: TenantId,
-    pub tenant_name: String,
-    pub tenant_state: TenantState,
-    pub site: SiteId,
-    pub site_name: String,
-    pub role: Role,
-    pub label: String,
-    pub state: InvitationState,
-    pub expires_at: Timestamp,
-    /// The key that claimed it.
-    pub key_hash: Option<Vec<u8>>,
-    /// The device it became.
-    pub device: Option<DeviceId>,
-    /// The rules for enrolling with it.
-    pub policies: EffectivePolicy,
-}
-
-impl Invitation {
-    /// Whether enrolling with it is refused because its tenant is stopped. Gates go on.
-    pub fn falls_with_its_tenant(&self) -> bool {
-        self.role == Role::Device && self.tenant_state != TenantState::Active
-    }
-
-    /// Whether the holder of `key_hash` may still enroll with it, or why not. A key that has claimed it may
-    /// come again until it expires: its answer may have been lost.
-    pub fn admits(&self, key_hash: Option<&[u8]>, now: Timestamp) -> std::result::Result<(), Refusal> {
-        match self.state {
-            InvitationState::Withdrawn => Err(Refusal::InvitationWithdrawn),
-            InvitationState::Claimed if key_hash.is_none() || key_hash != self.key_hash.as_deref() => {
-                Err(Refusal::InvitationUsed)
-            }
-            _ if now > self.expires_at => Err(Refusal::InvitationExpired),
-            _ => Ok(()),
-        }
-    }
-}
-
-macro_rules! select {
-    ($where:literal) => {
-        concat!(
-            "SELECT i.id, i.tenant, t.name AS tenant_name, t.state AS tenant_state, i.site, s.name AS site_name, i.role, i.label, i.state, \
-             i.expires_at, i.key_hash, i.device, i.code_hash, t.policy AS tenant_policy, s.policy AS site_policy \
-             FROM invitation i JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site ",
-            $where
-        )
-    };
-}
-
-use select;
 
 /// Whether an invitation was claimed and its device has never presented a certificate; nor has anybody stopped the device, or
 /// revoked one of its certificates for another reason than that a next one took its place.
@@ -400,52 +316,5 @@ impl Transaction {
             _ => return Ok(LedgerError::Guard("the invitation does not name this device")),
         };
         Ok(LedgerError::Refused(refusal))
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct InvitationRow {
-    #[sqlx(try_from = "String")]
-    id: InvitationId,
-    #[sqlx(try_from = "String")]
-    tenant: TenantId,
-    tenant_name: String,
-    #[sqlx(try_from = "String")]
-    tenant_state: TenantState,
-    #[sqlx(try_from = "String")]
-    site: SiteId,
-    site_name: String,
-    #[sqlx(try_from = "String")]
-    role: Role,
-    label: String,
-    state: String,
-    expires_at: i64,
-    key_hash: Option<Vec<u8>>,
-    device: Option<String>,
-    tenant_policy: Option<String>,
-    site_policy: Option<String>,
-    code_hash: Vec<u8>,
-}
-
-impl TryFrom<InvitationRow> for Invitation {
-    type Error = LedgerError;
-
-    fn try_from(row: InvitationRow) -> Result<Self> {
-        let state = InvitationState::parse(&row.state)?;
-        Ok(Self {
-            id: row.id,
-            tenant: row.tenant,
-            tenant_name: row.tenant_name,
-            tenant_state: row.tenant_state,
-            site: row.site,
-            site_name: row.site_name,
-            role: row.role,
-            label: row.label,
-            state,
-            expires_at: row.expires_at.into(),
-            key_hash: row.key_hash,
-            device: row.device.as_deref().and_then(DeviceId::parse),
-            policies: read_both(row.tenant_policy.as_deref(), row.site_policy.as_deref())?,
-        })
     }
 }

@@ -1,11 +1,16 @@
 //! Policies: who may enroll a first device, by tenant and by site.
 
+mod stored;
+
+pub(crate) use stored::read_both;
+
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
-use tegata_core::{DeviceId, EffectivePolicy, EnrollmentPolicy, SiteId, TenantId, Timestamp};
+use stored::read;
+use tegata_core::{DeviceId, EnrollmentPolicy, SiteId, TenantId, Timestamp};
 
 /// The tenant or site that rules apply to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -139,17 +144,6 @@ impl Transaction {
 
 const NO_PLACE: LedgerError =
     LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
-
-/// The rules of a site with those of its tenant, as an invitation's row brings them.
-pub(crate) fn read_both(tenant: Option<&str>, site: Option<&str>) -> Result<EffectivePolicy> {
-    Ok(EffectivePolicy { tenant: read(tenant)?, site: read(site)? })
-}
-
-/// A rule that cannot be read is no permission.
-fn read(text: Option<&str>) -> Result<EnrollmentPolicy> {
-    let read = text.map(serde_json::from_str).transpose();
-    Ok(read.map_err(|_| LedgerError::Unreadable("a policy"))?.unwrap_or_default())
-}
 
 fn place_and_policy(
     (tenant, site, policy): (String, Option<String>, String),

@@ -13,15 +13,19 @@
 //! What ends between 2 and 3 is in the log and not in the ledger. It was never acknowledged, but it was asked for: the
 //! next writer does it before anything else.
 
+mod error;
 mod file;
+mod pending;
 mod reading;
 mod record;
 mod writing;
 
+pub use error::LogError;
+pub(crate) use pending::PendingRecords;
 pub use reading::LogReport;
 pub(crate) use reading::{LogScan, WantedLogPlace};
 pub(crate) use record::{BEGINNING, LogHeader, LogRecord, LoggedEvent, NamedCertificate, VERSION};
-pub(crate) use writing::{LogLines, PendingRecords};
+pub(crate) use writing::LogLines;
 
 use file::{LogExtent, LogFile};
 use record::SealedRecord;
@@ -39,74 +43,7 @@ pub struct LogPlace<'a> {
     pub installation: &'a Installation,
 }
 
-/// Why the revocation log was not written or not believed. Each says what to do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file system failed before anything was written.
-    #[error("the revocation log {file} cannot be used: {error}. Without it nothing is revoked")]
-    Medium {
-        /// The path of the log.
-        file: String,
-        /// The error of the operating system.
-        error: String,
-    },
-    /// The medium failed when it had taken a part, and does not give it back.
-    #[error(
-        "the revocation log {file} took only a part of it: {error}. What it took will be done as soon as the ledger can be \
-         written: look what is left, and do that again"
-    )]
-    InPart {
-        /// The path of the log.
-        file: String,
-        /// The error of the operating system.
-        error: String,
-    },
-    /// There is none where one should be.
-    #[error(
-        "the revocation log {0} is missing. Put it back, or correct `log` under [revocations]. If it is lost for ever \
-         and this ledger was not restored from a backup, `tegata revocations new-log` begins another"
-    )]
-    Missing(String),
-    /// It belongs to another ledger.
-    #[error("{0} is the revocation log of another installation: correct `log` under [revocations]")]
-    Foreign(String),
-    /// There is one where none should be.
-    #[error("{0} exists: name another file for the new revocation log, or move this one away")]
-    Exists(String),
-    /// The file is no such log, or of a later version.
-    #[error("{0} is no revocation log that this version can read")]
-    Unreadable(String),
-    /// A line was changed or taken away.
-    #[error(
-        "line {line} of the revocation log {file} does not follow its predecessor: it was changed, or lines before it \
-         were taken away. Put back a copy of the log that is whole"
-    )]
-    Broken {
-        /// The path of the log.
-        file: String,
-        /// The number of the line, counted from 1.
-        line: u64,
-    },
-    /// Ledger and log both went on without each other.
-    #[error(
-        "the ledger and the revocation log {file} disagree about event {seq}: one of them went on without the other. \
-         Keep both, and restore a backup of the ledger from before that event: the log brings it up to date"
-    )]
-    Diverged {
-        /// The path of the log.
-        file: String,
-        /// The first event known to differ, at the latest.
-        seq: u64,
-    },
-    /// Somebody else wrote at the same moment.
-    #[error("the revocation log has moved on meanwhile: try again")]
-    Moved,
-    /// A ledger with a log was opened without it.
-    #[error("this ledger has a revocation log and was opened without it: nothing can be revoked")]
-    NotOpened,
-}
-
-/// The revocation log of one installation, with what is known of its end.
+/// The log, opened.
 pub(crate) struct RevocationLog {
     file: LogFile,
     pub(crate) installation: Installation,

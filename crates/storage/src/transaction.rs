@@ -8,7 +8,8 @@ use crate::head::{HeadEntry, LedgerHead, TransactionEnd, insert};
 use crate::refusals::Refusals;
 use crate::revocation_log::{PendingRecords, RevocationLog};
 use crate::rows::MOST;
-use crate::{Ledger, LedgerError, Result, Scope};
+use crate::scope::Scope;
+use crate::{LedgerError, Result};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -57,13 +58,6 @@ struct ChainedEntry<'a, D> {
 /// Where the chains were when something began that may be undone alone.
 pub(crate) struct Savepoint {
     head: LedgerHead,
-}
-
-impl Ledger {
-    /// Opens a write transaction at a time. Other writers wait until it ends.
-    pub async fn begin(&self, now: Timestamp) -> Result<Transaction> {
-        Transaction::begin(&self.engine, &self.shared, now).await
-    }
 }
 
 impl Transaction {

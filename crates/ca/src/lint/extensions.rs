@@ -1,6 +1,7 @@
 //! Each extension is there once, with its one criticality and value.
 
-use super::{Finding, LintCheck, LintExpectation};
+use super::expectation::LintExpectation;
+use super::finding::{Finding, LintCheck};
 use crate::der::{DerReader, MalformedDer, tag};
 use crate::oid;
 use crate::policy::CertificatePolicy;

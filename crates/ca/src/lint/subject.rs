@@ -1,6 +1,7 @@
 //! The subject, for the people who read it.
 
-use super::{Finding, LintCheck, LintExpectation};
+use super::expectation::LintExpectation;
+use super::finding::{Finding, LintCheck};
 use crate::der::tag;
 use crate::subject::{LONGEST, is_invisible};
 use x509_parser::asn1_rs::Oid;

@@ -3,9 +3,12 @@
 use super::*;
 use crate::audit::{self, AuditedIssuer, RecordedCertificate};
 use crate::der::{self, DerReader, tag};
+use crate::endpoints::IssuerEndpoints;
+use crate::profile::CertificateProfile;
 use crate::tests::draft::{Draft, endpoints, extension, fixture, general_names, rdn};
 use crate::tests::fixture::{NOW, request};
 use std::collections::BTreeSet;
+use tegata_core::Serial;
 
 const DAY: Duration = Duration::from_hours(24);
 

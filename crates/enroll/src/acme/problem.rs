@@ -1,6 +1,5 @@
 //! Refusals as ACME errors (RFC 8555 section 6.7), with our code for support.
 
-use super::request::JOSE;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -9,6 +8,9 @@ use serde_json::{Value, json};
 use tegata_core::{Language, Refusal};
 use tegata_storage::LedgerError;
 use tegata_web::{Problem, RequestId};
+
+/// The media type of a request (RFC 8555 section 6.2).
+pub(super) const JOSE: &str = "application/jose+json";
 
 /// What a handler answers.
 pub(super) type AcmeResult<T> = Result<T, AcmeError>;

@@ -4,7 +4,7 @@ use super::AcmeServer;
 use super::jwk::AcmeJwk;
 use super::jws::{AcmeJws, ClaimedSigner};
 use super::nonce::Nonce;
-use super::problem::{AcmeError, AcmeResult};
+use super::problem::{AcmeError, AcmeResult, JOSE};
 use axum::extract::Request;
 use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,13 @@ impl SignedAcmeRequest {
 }
 
 impl AcmeServer {
+    /// Reads a request by an account that says nothing but who asks.
+    pub(super) async fn as_get(&self, request: Request) -> AcmeResult<()> {
+        let signed = self.signed(request).await?;
+        signed.account()?;
+        signed.nothing()
+    }
+
     /// Reads and verifies a request. Its nonce is used up whatever comes of it.
     pub(super) async fn signed(&self, request: Request) -> AcmeResult<SignedAcmeRequest> {
         let url = self.url(request.uri().path());
@@ -136,9 +143,6 @@ pub(super) fn key_of(account: &AcmeAccount) -> AcmeResult<AcmeJwk> {
     let value = serde_json::from_str(&account.jwk).map_err(|_| Refusal::Internal)?;
     AcmeJwk::parse(&value)
 }
-
-/// The media type of a request (RFC 8555 section 6.2).
-pub(super) const JOSE: &str = "application/jose+json";
 
 fn is_jose(request: &Request) -> bool {
     let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());

@@ -4,10 +4,12 @@ use super::*;
 use crate::check_time::LastHeard;
 use crate::state::GateStateWriter;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::Seeded;
 use tegata_core::feed::{Change, Event, TokenHolder, TokensBefore};
 use tegata_core::jws::SigningKey;
+use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
 
 const ISSUER: &str = "https://ca.example";
 const NOW: i64 = 1_800_000_000;

@@ -1,13 +1,13 @@
 //! One connection of a client, or of the proxy before this one.
 
+use super::request_facts::{FirstAdmitted, RequestTarget};
 use super::upstream::Upstream;
 use super::{ProxyFront, ProxyShared, host, method, preflight};
 use crate::certificate::{ClientAddress, ClientCertificate};
-use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::layer::GateLayer;
-use http::uri::Authority;
+use crate::verified_request::VerifiedRequest;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
@@ -23,24 +23,6 @@ use tracing::debug;
 
 /// How long a connection may take to end after its device was denied.
 const CUT: Duration = Duration::from_millis(250);
-
-/// The host and port a request is for.
-#[derive(Clone)]
-pub(super) struct RequestTarget(pub(super) Authority);
-
-/// The first admitted caller of a connection whose requests all come from one device.
-#[derive(Clone)]
-pub(super) struct FirstAdmitted(Arc<watch::Sender<Option<Arc<VerifiedRequest>>>>);
-
-impl FirstAdmitted {
-    pub(super) fn note(&self, verified: &Arc<VerifiedRequest>) {
-        self.0.send_if_modified(|first| {
-            let is_first = first.is_none();
-            first.get_or_insert_with(|| Arc::clone(verified));
-            is_first
-        });
-    }
-}
 
 /// What a request knows about its connection.
 #[derive(Clone)]

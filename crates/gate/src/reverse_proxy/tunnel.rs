@@ -1,8 +1,8 @@
 //! What a connection becomes after a change of protocol: bytes in both directions, until one side ends,
 //! the device is denied, its token has ended, or the gate has heard nothing for too long.
 
-use crate::check::VerifiedRequest;
 use crate::gate::Gate;
+use crate::verified_request::VerifiedRequest;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;

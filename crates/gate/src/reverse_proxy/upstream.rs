@@ -1,14 +1,15 @@
 //! The product, as a service behind the gate's layer.
 
-use super::connection::{FirstAdmitted, RequestTarget};
-use super::{ProxyLimits, ReverseProxy, headers, preflight, tunnel};
+use super::request_facts::{FirstAdmitted, RequestTarget};
+use super::settings::{ProxyFront, ProxyLimits, ReverseProxy};
+use super::{headers, preflight, tunnel};
 use crate::assertion::AssertedRequest;
 use crate::certificate::{CertificateSource, ClientAddress, strip};
-use crate::check::VerifiedRequest;
 use crate::gate::Gate;
 use crate::guarded_body::{CutReason, GuardedBody};
 use crate::identity_headers::introduce;
 use crate::problem::RefusedReader;
+use crate::verified_request::VerifiedRequest;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -72,7 +73,7 @@ impl Upstream {
             limits: proxy.limits,
             source,
             tunnels: Arc::new(Semaphore::new(proxy.limits.listener.connections)),
-            is_edge: matches!(proxy.front, super::ProxyFront::Tls(_)),
+            is_edge: matches!(proxy.front, ProxyFront::Tls(_)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The keys of an identity provider: discovered, cached and refreshed.
 
-use super::{IdentityProvider, LONGEST};
+use super::identity_provider::{IdentityProvider, LONGEST};
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Checks the claims of an identity provider's token: issuer, audience, times and tenant.
 
-use super::{IdentityProvider, RecognizedPerson};
+use super::identity_provider::{IdentityProvider, RecognizedPerson};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::time::Duration;

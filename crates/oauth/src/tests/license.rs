@@ -82,10 +82,10 @@ async fn a_sign_in_goes_on_for_as_long_as_the_product_is_licensed() {
     let facts = fixture.context.caller(Some(&device.certificate)).await.unwrap();
     let now = fixture.context.now();
     let terms =
-        crate::issuance::TokenRequest { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };
+        crate::access_token::TokenRequest { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };
     let claims = fixture.tokens.claims(&facts, terms, now);
-    let member = crate::refresh::start(&fixture.tokens, &claims, Some("person:x"), now).await.unwrap();
-    let value = member.rsplit('"').nth(1).unwrap();
+    let value = crate::refresh_grant::start(&fixture.tokens, &claims, Some("person:x"), now).await.unwrap();
+    let value = value.reveal();
     let refresh = async || {
         let body = format!("grant_type=refresh_token&client_id={}&refresh_token={value}", device.id);
         fixture.post("/oauth/token", Some(&device.certificate), body).await

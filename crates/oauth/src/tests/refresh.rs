@@ -1,8 +1,8 @@
 //! Lines 36-40 of what a conformance run checks: a refresh token belongs to the device.
 
 use crate::RefreshRules;
-use crate::issuance::TokenRequest;
-use crate::refresh;
+use crate::access_token::TokenRequest;
+use crate::refresh_grant;
 use crate::tests::fixture::{CertificateHolderFixture, OTHER_PRODUCT, OauthFixture, PRODUCT, TestResponse};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -39,10 +39,9 @@ impl RefreshSession {
         let terms =
             TokenRequest { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
         let claims = fixture.tokens.claims(&facts, terms, now);
-        let member = refresh::start(&fixture.tokens, &claims, Some(&person), now).await.unwrap();
-        let first = member.rsplit('"').nth(1).unwrap().to_owned();
+        let first = refresh_grant::start(&fixture.tokens, &claims, Some(&person), now).await.unwrap();
         let access = fixture.tokens.sign(ACCESS_TOKEN, &claims).unwrap();
-        Self { fixture, device, person, first, access }
+        Self { fixture, device, person, first: first.reveal(), access }
     }
 
     async fn ask(&self, holder: &CertificateHolderFixture, value: &str, more: &str) -> TestResponse {

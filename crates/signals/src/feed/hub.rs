@@ -2,7 +2,6 @@
 
 use crate::feed::line::FeedLine;
 use crate::issuer::SignalIssuer;
-use crate::signals::Signals;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::feed::Event;
@@ -54,15 +53,14 @@ enum FeedInterruption {
 }
 
 impl FeedHub {
-    /// Serves the feed until [`FeedHub::close`], or until the task is dropped; then all gates are hung up on. Until it
-    /// runs, gates are refused.
-    pub async fn run(signals: Arc<Signals>) {
-        let hub = Arc::clone(signals.feed());
-        let _quiet = HangUpOnDrop(Arc::clone(&hub));
-        let mut closed = hub.closed.subscribe();
+    /// Serves the feed until [`FeedHub::close`], or until this is dropped; then all gates are hung up on. Until it runs,
+    /// gates are refused.
+    pub(super) async fn serve_until_closed(self: Arc<Self>, issuer: &SignalIssuer) {
+        let _quiet = HangUpOnDrop(Arc::clone(&self));
+        let mut closed = self.closed.subscribe();
         tokio::select! {
             _ = closed.wait_for(|closed| *closed) => {}
-            () = hub.serve(signals.issuer()) => {}
+            () = self.serve(issuer) => {}
         }
     }
 

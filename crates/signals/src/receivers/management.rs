@@ -11,14 +11,15 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Refusal;
-use tegata_core::security_event::EventType;
+use tegata_core::security_event::{EventType, StreamStatus};
 use tegata_storage::{Actor, ChangeStream, ReceiverRow, StreamChange, VerificationAsked};
 use tegata_web::Presented;
+use tegata_web::document::written;
 
 /// RFC 8935 and RFC 8936, as SSF names them.
 pub(crate) const PUSH_DELIVERY: &str = "urn:ietf:rfc:8935";
@@ -40,11 +41,14 @@ pub(crate) async fn configuration(
     presented: Presented,
 ) -> Result<Response, StreamError> {
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
-    let described = |stream: &Arc<EventStream>| described(signals.issuer(), &stream.receiver);
-    Ok(told(&match &which.stream_id {
-        Some(id) => described(caller.stream(id)?),
-        None => caller.streams.iter().map(described).collect(),
-    }))
+    let issuer = signals.issuer();
+    Ok(match &which.stream_id {
+        Some(id) => told(&StreamConfiguration::of(issuer, &caller.stream(id)?.receiver)),
+        None => {
+            let own = caller.streams.iter().map(|stream| StreamConfiguration::of(issuer, &stream.receiver));
+            told(&own.collect::<Vec<_>>())
+        }
+    })
 }
 
 /// To make, change or delete a stream is not a receiver's to do.
@@ -65,7 +69,8 @@ pub(crate) async fn status(
     let id = which.stream_id.ok_or(StreamError::malformed("stream_id is missing"))?;
     let stream = caller.stream(&id)?;
     let row = signals.issuer().context.ledger.receiver(&stream.receiver.id).await?;
-    Ok(told(&row.map_or_else(|| json!({"stream_id": id, "status": "enabled"}), |row| status_of(&row))))
+    let enabled = StreamStatusResponse { stream_id: &id, status: StreamStatus::Enabled, reason: None };
+    Ok(told(&row.as_ref().map_or(enabled, StreamStatusResponse::from)))
 }
 
 /// A change is durable when it is answered. What the operator has stopped, only the operator lets go on.
@@ -89,7 +94,7 @@ pub(crate) async fn set_status(
     match signals.issuer().context.ledger.group(change).await? {
         StreamChange::Done(row) => {
             stream.stirred.notify_waiters();
-            Ok(told(&status_of(&row)))
+            Ok(told(&StreamStatusResponse::from(&*row)))
         }
         StreamChange::Held => Err(Refusal::StreamHeld.into()),
         StreamChange::Unknown => Err(Refusal::StreamUnknown.into()),
@@ -128,35 +133,70 @@ impl EventStream {
     }
 }
 
-fn described(issuer: &SignalIssuer, receiver: &EventReceiver) -> Value {
-    let uris = |kinds: &[EventType]| kinds.iter().map(|kind| kind.uri()).collect::<Vec<_>>();
-    let delivery = match &receiver.way {
-        DeliveryMethod::Push { endpoint, .. } => json!({"method": PUSH_DELIVERY, "endpoint_url": endpoint}),
-        DeliveryMethod::Poll => {
-            let address = format!("{}{POLL}/{}", issuer.context.addresses.device, receiver.id);
-            json!({"method": POLL_DELIVERY, "endpoint_url": address})
+fn told(answer: &impl Serialize) -> Response {
+    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], written(answer)).into_response()
+}
+
+/// Section 8.1.1. The operator's configuration is what was requested.
+#[derive(Serialize)]
+struct StreamConfiguration<'a> {
+    stream_id: &'a str,
+    iss: &'a str,
+    aud: &'a str,
+    delivery: StreamDelivery<'a>,
+    events_supported: Vec<&'static str>,
+    events_requested: Vec<&'static str>,
+    events_delivered: Vec<&'static str>,
+    min_verification_interval: u32,
+}
+
+#[derive(Serialize)]
+struct StreamDelivery<'a> {
+    method: &'static str,
+    endpoint_url: Cow<'a, str>,
+}
+
+/// Section 8.1.2.
+#[derive(Serialize)]
+struct StreamStatusResponse<'a> {
+    stream_id: &'a str,
+    status: StreamStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> StreamConfiguration<'a> {
+    fn of(issuer: &'a SignalIssuer, receiver: &'a EventReceiver) -> Self {
+        let uris = |kinds: &[EventType]| kinds.iter().map(|kind| kind.uri()).collect::<Vec<_>>();
+        Self {
+            stream_id: &receiver.id,
+            iss: issuer.url(),
+            aud: &receiver.audience,
+            delivery: StreamDelivery::of(issuer, receiver),
+            events_supported: uris(&EventType::CHANGES),
+            events_requested: uris(&receiver.events),
+            events_delivered: uris(&receiver.events),
+            min_verification_interval: VERIFICATION_SECONDS,
         }
-    };
-    json!({
-        "stream_id": receiver.id,
-        "iss": issuer.url(),
-        "aud": receiver.audience,
-        "delivery": delivery,
-        "events_supported": uris(&EventType::CHANGES),
-        "events_requested": uris(&receiver.events),
-        "events_delivered": uris(&receiver.events),
-        "min_verification_interval": VERIFICATION_SECONDS,
-    })
-}
-
-fn status_of(row: &ReceiverRow) -> Value {
-    let mut status = json!({"stream_id": row.id, "status": row.status()});
-    if let Some(reason) = &row.status_reason {
-        status["reason"] = json!(reason);
     }
-    status
 }
 
-fn told(value: &Value) -> Response {
-    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], value.to_string()).into_response()
+impl<'a> StreamDelivery<'a> {
+    fn of(issuer: &SignalIssuer, receiver: &'a EventReceiver) -> Self {
+        match &receiver.way {
+            DeliveryMethod::Push { endpoint, .. } => {
+                Self { method: PUSH_DELIVERY, endpoint_url: endpoint.as_str().into() }
+            }
+            DeliveryMethod::Poll => {
+                let address = format!("{}{POLL}/{}", issuer.context.addresses.device, receiver.id);
+                Self { method: POLL_DELIVERY, endpoint_url: address.into() }
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a ReceiverRow> for StreamStatusResponse<'a> {
+    fn from(row: &'a ReceiverRow) -> Self {
+        Self { stream_id: &row.id, status: row.status(), reason: row.status_reason.as_deref() }
+    }
 }

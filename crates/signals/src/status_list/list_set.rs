@@ -3,7 +3,7 @@
 use super::list_state::StatusListState;
 use super::{ListAssignment, PublishedLists, STATUS_LIST_LIFE, SignedList};
 use crate::issuer::SignalIssuer;
-use serde_json::json;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tegata_core::feed::{Change, Event};
@@ -114,7 +114,7 @@ impl StatusListSet {
         addresses.sort_unstable();
         PublishedLists {
             lists: self.sheets.values().filter_map(signed).collect(),
-            all: written(&json!({ "status_lists": addresses })),
+            all: written(&StatusListAggregation { status_lists: addresses }),
         }
     }
 
@@ -144,6 +144,12 @@ impl StatusListSet {
 #[derive(Debug, thiserror::Error)]
 #[error("a status list cannot be signed")]
 pub(super) struct ListNotSigned;
+
+/// Where all lists are (draft-ietf-oauth-status-list section 9.3).
+#[derive(Serialize)]
+struct StatusListAggregation<'a> {
+    status_lists: Vec<&'a str>,
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Lookups by code that wait together go in one statement: while one is on its way, further ones wait. Nobody
 //! waits for a timer.
 
-use super::{Invitation, InvitationRow, select};
+use super::row::{Invitation, InvitationRow, select};
 use crate::engine::{Engine, on_read};
 use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::{LedgerError, Result};

@@ -12,14 +12,6 @@ use tegata_core::entropy::bytes;
 use tegata_core::feed::{Change, Event};
 use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp};
 
-/// What a transaction will write to the log, and behind which end.
-pub(crate) struct PendingRecords {
-    /// The ledger has a log.
-    pub(crate) has_log: bool,
-    pub(crate) end: std::result::Result<LogEnd, LogError>,
-    records: Vec<LogRecord>,
-}
-
 /// Lines that are ready to be written.
 pub(crate) struct LogLines {
     log: Arc<RevocationLog>,
@@ -30,17 +22,6 @@ pub(crate) struct LogLines {
 }
 
 type NamedRow = (String, i64, Vec<u8>, Option<Vec<u8>>, i64, i64, String, Option<String>);
-
-impl PendingRecords {
-    /// For a ledger without a log, or one that was opened without it.
-    pub(crate) fn none(has_log: bool) -> Self {
-        Self { has_log, end: Err(LogError::NotOpened), records: Vec::new() }
-    }
-
-    pub(crate) fn behind(end: std::result::Result<LogEnd, LogError>) -> Self {
-        Self { has_log: true, end, records: Vec::new() }
-    }
-}
 
 impl Transaction {
     /// Writes that a compromised key is blocked.

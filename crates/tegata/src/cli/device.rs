@@ -1,29 +1,27 @@
 //! `tegata device …`: find, show, stop, sign out, and see the proof that it is stopped.
 
 mod list;
+mod lookup;
 mod show;
 mod stop;
 
-use super::confirm::OperatorConsent;
 use super::output::OutputFormat;
-use super::proof::ReceiptOptions;
-use super::reason::RevocationReasonArg;
 use super::sign_out::{self, SignOut};
 use crate::cli::scope::rows;
-use crate::failure::{Failure, FailureContext};
+use crate::failure::Failure;
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
+pub(super) use lookup::find;
 use serde_json::json;
-use tegata_core::DeviceId;
 use tegata_core::feed::TokenHolder;
-use tegata_storage::{Device, DeviceAction, Ledger, ScopedLedger};
+use tegata_storage::{DeviceAction, Ledger};
 
 #[derive(clap::Subcommand)]
 pub enum DeviceCommand {
     /// Find devices and gates, or list them all
     List(list::DeviceListOptions),
     /// Show one with its certificates and what happened last
-    Show(ShowOptions),
+    Show(show::ShowOptions),
     /// What happened to one, newest first; routine such as tokens is folded
     History {
         /// Its identifier, or the device number that its page shows
@@ -35,11 +33,11 @@ pub enum DeviceCommand {
         output: OutputFormat,
     },
     /// Stop it for now; `resume` lets it go on with the same certificate
-    Suspend(StopDeviceOptions),
+    Suspend(stop::StopDeviceOptions),
     /// Let a suspended one go on
-    Resume(StopDeviceOptions),
+    Resume(stop::StopDeviceOptions),
     /// Stop it for ever: device, certificates, tokens and connections
-    Revoke(RevokeDeviceOptions),
+    Revoke(stop::RevokeDeviceOptions),
     /// Sign it out: its tokens are refused, its certificate stays and may obtain others
     RevokeTokens {
         /// Its identifier, or the device number that its page shows
@@ -49,33 +47,7 @@ pub enum DeviceCommand {
     },
 }
 
-#[derive(clap::Args)]
-pub struct ShowOptions {
-    /// Its identifier, or the device number that its page shows
-    device: String,
-    #[command(flatten)]
-    output: OutputFormat,
-}
-
-#[derive(clap::Args)]
-pub struct StopDeviceOptions {
-    /// Its identifier, or the device number that its page shows
-    device: String,
-    #[command(flatten)]
-    proof: ReceiptOptions,
-}
-
-#[derive(clap::Args)]
-pub struct RevokeDeviceOptions {
-    #[command(flatten)]
-    stop: StopDeviceOptions,
-    /// Why: its page says so. Not said, lists call it a compromised key, and the page an act of the administrator
-    #[arg(long, value_enum)]
-    reason: Option<RevocationReasonArg>,
-    #[command(flatten)]
-    consent: OperatorConsent,
-}
-
+/// Runs the command.
 pub async fn run(
     place: &InstallationArgs,
     command: &DeviceCommand,
@@ -98,35 +70,6 @@ pub async fn run(
     ledger.close().await;
     result
 }
-
-/// The one device that is meant: by its identifier, or by the beginning of it that people read on its page.
-pub(super) async fn find(rows: &ScopedLedger, named: &str) -> Result<Device, Failure> {
-    let unknown =
-        || Failure::wrong(format!("there is no device {named}: tegata device list finds it by its names"));
-    if let Ok(id) = named.parse::<DeviceId>() {
-        return rows.device(&id).await.doing(READ)?.ok_or_else(unknown);
-    }
-    let number: String =
-        named.chars().filter(|letter| *letter != '-').collect::<String>().to_ascii_lowercase();
-    if number.len() < LEAST_NUMBER || !number.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(Failure::misuse(format!(
-            "{named:?} is no device number: it has {LEAST_NUMBER} characters. tegata device list finds a device by its names"
-        )));
-    }
-    let mut found = rows.devices_numbered(&number).await.doing(READ)?.into_iter();
-    match (found.next(), found.next()) {
-        (Some(device), None) => Ok(device),
-        (Some(_), Some(_)) => {
-            Err(Failure::wrong(format!("{named} is the number of several devices: name one whole")))
-        }
-        (None, _) => Err(unknown()),
-    }
-}
-
-/// The least characters by which a device can be named: as many as pages show.
-const LEAST_NUMBER: usize = 8;
-
-const READ: &str = "cannot read the ledger";
 
 async fn sign_out_all(
     ledger: &Ledger,

@@ -5,10 +5,10 @@ mod kitting;
 mod managing;
 mod options;
 mod sheet;
+mod writing;
 
-pub use kitting::KittingOptions;
-pub use managing::InvitationCommand;
-pub use options::InviteOptions;
+pub use options::{DEFAULT_DAYS, InviteOptions};
+pub use writing::{InvitationOutput, device_label};
 
 use crate::cli::scope::{TenantDirectory, rows};
 use crate::config::Config;
@@ -17,69 +17,11 @@ use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
 use crate::server::acme;
 use crate::system_context::SystemContext;
-use serde::Serialize;
-use std::time::Duration;
-use tegata_core::id::InvitationCode;
-use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
-use tegata_enroll::AccountBinding;
+use tegata_core::Role;
 use tegata_installation::running_addresses;
-use tegata_storage::{Ledger, LedgerError, NewInvitation, ScopedTransaction, Site};
+use tegata_storage::Ledger;
 use tegata_web::{InstallationSecret, ServerContext};
-
-/// How long an invitation waits, in days, by default.
-pub const DEFAULT_DAYS: u32 = 7;
-
-/// How long a short code lives, in minutes, by default.
-pub const DEFAULT_CODE_MINUTES: u32 = 60;
-
-/// What was handed out. Link and code are secrets: whoever has them first uses them.
-#[derive(Serialize)]
-pub struct InvitationOutput {
-    invitation: InvitationId,
-    site: String,
-    #[serde(skip)]
-    site_id: SiteId,
-    role: Role,
-    label: String,
-    expires_at: Timestamp,
-    /// The link, which is as secret as the invitation code in it.
-    #[serde(rename = "url")]
-    pub link: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code_until: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    acme: Option<AcmeInvitation>,
-}
-
-/// How an ACME client uses the invitation.
-#[derive(Serialize)]
-struct AcmeInvitation {
-    directory: String,
-    #[serde(flatten)]
-    binding: AccountBinding,
-}
-
-/// For what an invitation is.
-struct InvitationHolder<'a> {
-    site: &'a Site,
-    role: Role,
-    label: &'a str,
-}
-
-/// What all invitations of one call have in common.
-struct InvitationTerms<'a> {
-    portal: &'a str,
-    installation: &'a Installation,
-    days: u32,
-    /// With a short code that lives so many minutes.
-    code_minutes: Option<u32>,
-    /// With what an ACME client needs.
-    acme: Option<&'a InstallationSecret>,
-    /// Whom staff call of whom nothing nearer is known.
-    contact: Option<&'a Contact>,
-}
+use writing::{AcmeInvitation, InvitationHolder, InvitationTerms, write};
 
 /// Writes invitations and shows their links, once.
 pub async fn run(
@@ -190,56 +132,4 @@ async fn invite(
     let invited = write(&mut transaction, holder, terms, system).await.doing(what)?;
     transaction.commit().await.committed(what)?;
     Ok(invited)
-}
-
-/// Writes one invitation within a transaction.
-async fn write(
-    transaction: &mut ScopedTransaction,
-    holder: &InvitationHolder<'_>,
-    terms: &InvitationTerms<'_>,
-    system: &SystemContext,
-) -> Result<InvitationOutput, LedgerError> {
-    let (entropy, now) = (system.entropy.as_ref(), system.now());
-    let code = InvitationCode::random(entropy);
-    let new = NewInvitation {
-        id: InvitationId::random(entropy),
-        code: &code,
-        tenant: holder.site.tenant.clone(),
-        site: holder.site.id.clone(),
-        role: holder.role,
-        label: holder.label.to_owned(),
-        expires_at: now.plus(Duration::from_hours(24) * terms.days),
-    };
-    transaction.invite(&new, &SystemContext::operator()).await?;
-    let mut invited = InvitationOutput {
-        invitation: new.id,
-        site: holder.site.name.clone(),
-        site_id: holder.site.id.clone(),
-        role: holder.role,
-        label: new.label,
-        expires_at: new.expires_at,
-        link: format!("{}/enroll#{}", terms.portal, code.reveal()),
-        code: None,
-        code_until: None,
-        acme: None,
-    };
-    if let Some(secret) = terms.acme {
-        let binding = AccountBinding::of(secret, &invited.invitation, terms.installation);
-        invited.acme =
-            Some(AcmeInvitation { directory: format!("{}/acme/directory", terms.portal), binding });
-    }
-    if let Some(minutes) = terms.code_minutes {
-        let code = ShortCode::random(entropy);
-        let until = now.plus(Duration::from_mins(1) * minutes).min(new.expires_at);
-        let hash = code.hash(terms.installation);
-        transaction.set_short_code(&invited.invitation, &hash, until, &SystemContext::operator()).await?;
-        invited.code = Some(code.reveal().to_string());
-        invited.code_until = Some(until);
-    }
-    Ok(invited)
-}
-
-/// A label becomes part of the name in the browser's list.
-pub fn device_label(text: &str) -> Result<Name, Failure> {
-    Name::label(text).map_err(Failure::misuse)
 }

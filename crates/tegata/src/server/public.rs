@@ -2,13 +2,14 @@
 //! check another one; everything here is signed.
 
 mod answer;
+mod context;
 mod lists;
 mod ocsp;
 mod statuses;
 
+pub use context::PublicContext;
 pub use lists::CrlCache;
 
-use crate::server::hierarchy::Hierarchy;
 use answer::{SignedRepresentation, respond};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -17,20 +18,8 @@ use axum::routing::{get, post};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
-use tegata_ca::{IssuerSet, OcspResponders};
 use tegata_core::{IssuerId, Refusal};
-use tegata_signals::StatusLists;
-use tegata_web::{ServerContext, WebResult};
-
-/// What the routes need.
-pub struct PublicContext {
-    pub context: ServerContext,
-    pub authorities: Arc<IssuerSet>,
-    pub hierarchy: Arc<Hierarchy>,
-    pub lists: Arc<CrlCache>,
-    pub responders: Arc<OcspResponders>,
-    pub statuses: Arc<StatusLists>,
-}
+use tegata_web::WebResult;
 
 /// The routes below the public address.
 pub fn routes(public: PublicContext) -> Router {

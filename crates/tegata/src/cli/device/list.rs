@@ -3,7 +3,7 @@
 //! The ledger is read in one go and nothing waits for whoever reads the list: lines are kept in memory up to a few
 //! megabytes, and beyond in a nameless file, until the last is found.
 
-use super::READ;
+use super::lookup::READ;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
 use crate::failure::{Failure, FailureContext};

@@ -1,12 +1,21 @@
 //! `tegata device show` and `tegata device history`.
 
 use super::list::describe;
-use super::{READ, ShowOptions, find};
+use super::lookup::{READ, find};
 use crate::cli::history::{HistoryEvent, HistoryFolding};
+use crate::cli::output::OutputFormat;
 use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
 use tegata_storage::{AuditEntry, Certificate, Device, ScopedLedger};
+
+#[derive(clap::Args)]
+pub struct ShowOptions {
+    /// Its identifier, or the device number that its page shows
+    device: String,
+    #[command(flatten)]
+    output: OutputFormat,
+}
 
 /// Entries read at a time.
 const PAGE: u32 = 500;

@@ -1,15 +1,36 @@
 //! Stopping a device, letting it go on, and the proof of either.
 
-use super::{READ, RevokeDeviceOptions, StopDeviceOptions, find};
+use super::lookup::{READ, find};
+use crate::cli::confirm::OperatorConsent;
 use crate::cli::history::HistoryEvent;
-use crate::cli::proof::ReceiptReport;
+use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason;
+use crate::cli::reason::RevocationReasonArg;
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceState, StopCause};
 use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
+
+#[derive(clap::Args)]
+pub struct StopDeviceOptions {
+    /// Its identifier, or the device number that its page shows
+    device: String,
+    #[command(flatten)]
+    proof: ReceiptOptions,
+}
+
+#[derive(clap::Args)]
+pub struct RevokeDeviceOptions {
+    #[command(flatten)]
+    stop: StopDeviceOptions,
+    /// Why: its page says so. Not said, lists call it a compromised key, and the page an act of the administrator
+    #[arg(long, value_enum)]
+    reason: Option<RevocationReasonArg>,
+    #[command(flatten)]
+    consent: OperatorConsent,
+}
 
 /// Stops for now, or lets go on.
 pub async fn act(

@@ -1,7 +1,8 @@
 //! Invitations for every line of a list.
 
-use super::InviteOptions;
-use super::{InvitationHolder, InvitationOutput, InvitationTerms, sheet};
+use super::options::InviteOptions;
+use super::sheet;
+use super::writing::{InvitationHolder, InvitationOutput, InvitationTerms, write};
 use crate::cli::progress::TerminalProgress;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::printing;
@@ -51,7 +52,7 @@ pub async fn run(
         let mut written = Vec::with_capacity(batch.len());
         for line in batch {
             let holder = InvitationHolder { site: &sites[line.site], role: line.role, label: &line.label };
-            written.push(super::write(&mut transaction, &holder, terms, system).await.doing(what)?);
+            written.push(write(&mut transaction, &holder, terms, system).await.doing(what)?);
         }
         transaction.commit().await.committed(what)?;
         invited.append(&mut written);

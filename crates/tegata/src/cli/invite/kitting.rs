@@ -1,7 +1,7 @@
 //! `tegata invite --kitting`: one code for many devices in a row, in the warehouse where they are unpacked.
 
-use super::InviteOptions;
-use super::device_label;
+use super::options::InviteOptions;
+use super::writing::device_label;
 use crate::cli::scope::rows;
 use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::system_context::SystemContext;

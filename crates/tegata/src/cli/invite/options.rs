@@ -1,6 +1,7 @@
 //! The options of `tegata invite`.
 
-use super::{DEFAULT_CODE_MINUTES, DEFAULT_DAYS, InvitationCommand, KittingOptions};
+use super::kitting::KittingOptions;
+use super::managing::InvitationCommand;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, rows};
 use crate::failure::Failure;
@@ -8,6 +9,12 @@ use clap::Args;
 use std::path::PathBuf;
 use tegata_core::HttpOrigin;
 use tegata_storage::{Ledger, ScopedLedger, Site};
+
+/// How long an invitation waits, in days, by default.
+pub const DEFAULT_DAYS: u32 = 7;
+
+/// How long a short code lives, in minutes, by default.
+pub const DEFAULT_CODE_MINUTES: u32 = 60;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]

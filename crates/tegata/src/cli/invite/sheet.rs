@@ -1,6 +1,6 @@
 //! Sheets to print: one file for all invitations of a call.
 
-use super::InvitationOutput;
+use super::writing::InvitationOutput;
 use crate::failure::{Failure, FailureContext};
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! OCSP over HTTP (RFC 6960 appendix A, RFC 5019 sections 5 and 6).
 
-use super::PublicContext;
 use super::answer::{SignedRepresentation, respond};
+use super::context::PublicContext;
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};

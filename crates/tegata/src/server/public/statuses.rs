@@ -1,7 +1,7 @@
 //! Token status lists over HTTP (draft-ietf-oauth-status-list section 8).
 
-use super::PublicContext;
 use super::answer::{SignedRepresentation, respond};
+use super::context::PublicContext;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::middleware::map_response;

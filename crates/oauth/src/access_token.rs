@@ -1,44 +1,13 @@
-//! The token endpoint.
+//! What an access token says, and its record.
 
 use crate::authorization_server::AuthorizationServer;
-use crate::client::{AuthenticatedRequest, DeviceRequest};
-use crate::error::{NOT_STORED, OAuthError};
+use crate::error::OAuthError;
 use crate::form::FormParameters;
-use crate::{client_grant, exchange, refresh, scope};
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use std::sync::Arc;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, ActorClaim, Confirmation, device_subject};
+use tegata_core::Timestamp;
+use tegata_core::claims::{AccessClaims, ActorClaim, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
-use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{CertificateHolder, IssuedToken};
-
-pub(crate) async fn token(
-    State(tokens): State<Arc<AuthorizationServer>>,
-    request: Request,
-) -> Result<Response, OAuthError> {
-    let call = match AuthenticatedRequest::read(&tokens, request).await? {
-        AuthenticatedRequest::Holder(call) => call.of_device()?,
-        AuthenticatedRequest::Registered(form, client) => {
-            return client_grant::grant(&tokens, &form, &client).await;
-        }
-    };
-    let grant = call.form.require("grant_type", "grant_type is missing")?;
-    match grant {
-        "client_credentials" => for_the_device(&tokens, &call).await,
-        "refresh_token" => refresh::refresh(&tokens, &call).await,
-        exchange::GRANT => exchange::exchange(&tokens, &call).await,
-        _ => Err(OAuthError::unsupported_grant_type("There is no such grant here")),
-    }
-}
-
-async fn for_the_device(tokens: &AuthorizationServer, call: &DeviceRequest) -> Result<Response, OAuthError> {
-    let claims = tokens.recorded(&call.client, &call.form).await?;
-    // While the record was on its way to the disk, the device may have been stopped.
-    call.authenticate_again(&tokens.context).await?;
-    tokens.granted(&claims, "")
-}
 
 /// What a token is to be for, beside the device.
 pub(crate) struct TokenRequest<'a> {
@@ -96,17 +65,6 @@ impl AuthorizationServer {
 
     fn issued_at(&self, device: &CertificateHolder, now: Timestamp) -> Timestamp {
         self.context.status.tokens_before(device).map_or(now, |signed_out| now.max(signed_out))
-    }
-
-    /// `more` are further members, each after a comma. Nothing in it needs escaping: the token is base64url and dots.
-    pub(crate) fn granted(&self, claims: &AccessClaims, more: &str) -> Result<Response, OAuthError> {
-        let token = self.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?;
-        let lifetime = claims.exp - claims.iat;
-        let scope = scope::member(claims.scope.as_deref());
-        let body = format!(
-            r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}{scope}{more}}}"#
-        );
-        Ok((NOT_STORED, body).into_response())
     }
 }
 

@@ -1,48 +1,24 @@
 //! Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): they belong to the device and outlive its certificates.
 
+use crate::access_token::TokenRequest;
 use crate::authorization_server::AuthorizationServer;
 use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::OAuthError;
-use crate::issuance::TokenRequest;
-use axum::response::Response;
+use crate::refresh_token::RefreshToken;
+use crate::token_response::TokenResponse;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
-use tegata_core::id::InvitationCode;
-use tegata_core::{Entropy, FamilyId, Refusal, Timestamp};
+use tegata_core::{FamilyId, Refusal, Timestamp};
 use tegata_storage::{
     Actor, AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation,
     StartFamily,
 };
 
-/// One value of a family: the family's name, a dot, and 160 random bits. It never prints itself.
-#[derive(Debug)]
-pub(crate) struct RefreshToken {
-    family: FamilyId,
-    secret: InvitationCode,
-}
-
-impl RefreshToken {
-    /// `None` unless it has the form of one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (family, secret) = text.split_once('.')?;
-        Some(Self { family: FamilyId::parse(family)?, secret: InvitationCode::parse(secret)? })
-    }
-
-    fn next(family: &FamilyId, entropy: &dyn Entropy) -> Self {
-        Self { family: family.clone(), secret: InvitationCode::random(entropy) }
-    }
-
-    /// The member that hands it over.
-    fn member(&self) -> String {
-        format!(r#","refresh_token":"{}.{}""#, self.family, self.secret.reveal())
-    }
-}
-
 /// Answers a token request with the grant type `refresh_token` (RFC 6749 section 6).
 pub(crate) async fn refresh(
     tokens: &AuthorizationServer,
     call: &DeviceRequest,
-) -> Result<Response, OAuthError> {
+) -> Result<TokenResponse, OAuthError> {
     let text = call.form.require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
     let now = tokens.context.now();
@@ -54,16 +30,16 @@ pub(crate) async fn refresh(
     let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
     rotate(tokens, &claims, &presented, &next, now).await?;
     call.authenticate_again(&tokens.context).await?;
-    tokens.granted(&claims, &next.member())
+    Ok(tokens.token_response(&claims)?.refreshed_by(next))
 }
 
-/// A family that begins with these claims. Gives the member with its first value.
+/// A family that begins with these claims. Gives its first value.
 pub(crate) async fn start(
     tokens: &AuthorizationServer,
     claims: &AccessClaims,
     person: Option<&str>,
     now: Timestamp,
-) -> Result<String, LedgerError> {
+) -> Result<RefreshToken, LedgerError> {
     let entropy = &*tokens.context.entropy;
     let first = RefreshToken::next(&FamilyId::random(entropy), entropy);
     let rules = &tokens.refresh;
@@ -80,7 +56,7 @@ pub(crate) async fn start(
         at: now,
     };
     tokens.context.ledger.group(start).await?;
-    Ok(first.member())
+    Ok(first)
 }
 
 /// Revocation (RFC 7009) of any value of a family ends the family; what is over already is as good as revoked. Gives the

@@ -1,0 +1,113 @@
+//! The opened ledger.
+
+use crate::Result;
+use crate::commits::CommitCounts;
+use crate::engine::{Engine, Patience};
+use crate::group_commit::{self, GroupSender, Operation};
+use crate::invitation::LookupQueue;
+use crate::revocation_log::{LogPlace, RevocationLog};
+use crate::transaction::{LedgerShared, Transaction};
+use std::sync::Arc;
+use tegata_core::{Entropy, Timestamp};
+
+/// The ledger of one installation. Cloning shares it.
+#[derive(Clone)]
+pub struct Ledger {
+    pub(crate) engine: Engine,
+    queue: GroupSender,
+    pub(crate) lookups: LookupQueue,
+    pub(crate) shared: Arc<LedgerShared>,
+}
+
+impl Ledger {
+    /// Opens the ledger at a URL (`sqlite:PATH` or `postgres://…`), creating or updating its schema. Needs a
+    /// tokio runtime, where it keeps one task for grouped writes. A ledger that has a revocation log cannot revoke
+    /// when it is opened without it.
+    pub async fn open(url: &str) -> Result<Self> {
+        Self::open_sharing(url, Patience::Command, LedgerShared::with(None)).await
+    }
+
+    /// Opens the ledger with its revocation log, and does again whatever the log says and the ledger lacks because it
+    /// was restored from a backup. A ledger that never had a log begins one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Log`] when the log is missing, another's, or tells another story.
+    pub async fn open_with(
+        url: &str,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        Self::open_patiently(url, Patience::Command, place, now, entropy).await
+    }
+
+    /// Opens the ledger as [`Ledger::open_with`] does, waiting for the database as long as `patience` allows.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_with`].
+    pub async fn open_patiently(
+        url: &str,
+        patience: Patience,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let log = RevocationLog::at(place);
+        let ledger = Self::open_sharing(url, patience, LedgerShared::with(Some(log))).await?;
+        if let Some(log) = &ledger.shared.log {
+            ledger.join_log(log, now, entropy).await?;
+        }
+        Ok(ledger)
+    }
+
+    /// Opens the ledger to look at it and its revocation log as they are, without bringing the two together.
+    pub async fn open_beside(url: &str, place: &LogPlace<'_>) -> Result<Self> {
+        Self::open_sharing(url, Patience::Command, LedgerShared::with(Some(RevocationLog::at(place)))).await
+    }
+
+    /// Opens a ledger whose revocation log is lost, and begins a new log with all that the ledger knows.
+    ///
+    /// # Errors
+    /// [`LogError::Exists`] when there is a file at the place of the log.
+    pub async fn open_with_new_log(
+        url: &str,
+        place: &LogPlace<'_>,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Result<Self> {
+        let ledger = Self::open_sharing(url, Patience::Command, LedgerShared::with(None)).await?;
+        ledger.forget_log(&RevocationLog::at(place), now).await?;
+        ledger.close().await;
+        Self::open_with(url, place, now, entropy).await
+    }
+
+    async fn open_sharing(url: &str, patience: Patience, shared: Arc<LedgerShared>) -> Result<Self> {
+        let engine = Engine::open(url, patience).await?;
+        engine.migrate().await?;
+        let queue = group_commit::start(engine.clone(), shared.clone());
+        let lookups = LookupQueue::start(engine.clone());
+        let ledger = Self { engine, queue, lookups, shared };
+        ledger.identify_keys().await?;
+        Ok(ledger)
+    }
+
+    /// Opens a write transaction at a time. Other writers wait until it ends.
+    pub async fn begin(&self, now: Timestamp) -> Result<Transaction> {
+        Transaction::begin(&self.engine, &self.shared, now).await
+    }
+
+    /// Hands an operation to the group and waits until it is durable.
+    pub async fn group<O: Operation>(&self, operation: O) -> Result<O::Output> {
+        group_commit::hand_over(&self.queue, operation).await
+    }
+
+    /// What the writer of grouped operations has done in this process.
+    pub fn commits(&self) -> CommitCounts {
+        self.shared.commits.counts()
+    }
+
+    /// Waits for the connections to come home. Without it a process that ends is still safe.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+}
