@@ -29,6 +29,7 @@ pub use attestation::AttestationPolicy;
 pub use binding::AccountBinding;
 pub use server::AcmeServer;
 
+use crate::api_refusals::INVITATION;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -41,8 +42,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tegata_core::Refusal;
 use tegata_core::id::InvitationCode;
+use tegata_web::api::{BODY, REQUEST};
 use tegata_web::problem::problem_of;
 use tegata_web::{Problem, StrictJson};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
@@ -68,8 +73,13 @@ pub fn acme_routes(acme: AcmeServer) -> Router {
         .route("/acme", any(nothing_here))
         .route("/acme/{*rest}", any(nothing_here))
         .layer(from_fn_with_state(acme.clone(), with_nonce))
-        .route("/api/v1/invitations/acme", post(bind))
+        .merge(api().split_for_parts().0)
         .with_state(acme)
+}
+
+/// The part of the portal's API.
+pub(crate) fn api() -> OpenApiRouter<AcmeServer> {
+    OpenApiRouter::new().routes(routes!(bind))
 }
 
 async fn directory(State(acme): State<AcmeServer>) -> Json<Value> {
@@ -148,22 +158,34 @@ fn in_acmes_words(response: Response) -> Response {
     written
 }
 
+tegata_web::refusals! {
+    BindRefusals = REQUEST, BODY, INVITATION
+}
+
 /// The body of `POST {portal}/api/v1/invitations/acme`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AcmeBindingRequest {
+    /// The whole code of a link, not a short one.
+    #[schema(max_length = 128)]
     code: String,
 }
 
 /// What an ACME client is to be configured with.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AcmeBindingResponse {
+    /// The ACME directory.
+    #[schema(format = "uri")]
     directory: String,
     #[serde(flatten)]
     binding: AccountBinding,
 }
 
-/// The binding of an invitation, for whoever has its code.
+/// External account binding of an invitation (RFC 8555 section 7.3.4).
+///
+/// For clients that can do nothing but ACME. The whole code of a link, not a short one.
+#[utoipa::path(post, path = "/api/v1/invitations/acme", operation_id = "bindAcme", request_body = AcmeBindingRequest,
+    responses((status = OK, description = "What the ACME client is configured with", body = AcmeBindingResponse), BindRefusals))]
 async fn bind(
     State(acme): State<AcmeServer>,
     StrictJson(body): StrictJson<AcmeBindingRequest>,

@@ -1,11 +1,12 @@
 //! The JSON API of enrollment and renewal.
 
+use crate::api_refusals::{CSR, INVITATION, ISSUER, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
 use crate::renewal_token::RenewalTokenRequest;
 use crate::requester::Requester;
 use crate::ticket::{TicketPurpose, TicketRight};
-use crate::waiting;
+use crate::waiting::{self, ApprovalPendingResponse};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -15,12 +16,43 @@ use serde_json::{Value, json};
 use tegata_core::{Contact, DeviceId, Platform, ProductLink, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
 use tegata_web::qr::qr_svg;
+use tegata_web::api::{
+    BODY, CALLER, ContactSchema, PlatformSchema, ProductLinkSchema, REQUEST, RoleSchema, ThumbprintSchema,
+    WRITING,
+};
 use tegata_web::{CertificateReselection, Presented, ReaderLanguage, StrictJson, WebResult};
+use utoipa::ToSchema;
+
+tegata_web::refusals! {
+    OpenRefusals = REQUEST, BODY, INVITATION, ISSUER
+}
+
+tegata_web::refusals! {
+    EnrollRefusals = REQUEST, BODY, INVITATION, POLICY, CSR, ISSUER, WRITING
+}
+
+tegata_web::refusals! {
+    RenewRefusals = REQUEST, BODY, CALLER, CSR, ISSUER, WRITING, &[Refusal::RenewalNotPossible]
+}
+
+tegata_web::refusals! {
+    DeliverInvitedRefusals = REQUEST, BODY, INVITATION, WRITING
+}
+
+tegata_web::refusals! {
+    DeliverRefusals = REQUEST, BODY, CALLER, WRITING, &[Refusal::NotFound]
+}
+
+tegata_web::refusals! {
+    HandOverRefusals = REQUEST, CALLER, &[Refusal::NothingNewer]
+}
 
 /// `POST {portal}/api/v1/invitations/open`. The code is a secret: it travels in a body, never in a URL.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenInvitationRequest {
+    /// What follows `#` in its link, or the short one that was read out.
+    #[schema(max_length = 128)]
     code: String,
     /// Also one that was used for a device which was never at work: to make another key for it.
     #[serde(default)]
@@ -28,39 +60,56 @@ pub(crate) struct OpenInvitationRequest {
 }
 
 /// For whom an invitation is, so that the person can see it before using it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct OpenInvitationResponse {
+    /// Name of the tenant.
     tenant: String,
+    /// Name of the site.
     site: String,
+    /// What the device will be called.
     label: String,
+    #[schema(value_type = RoleSchema)]
     role: Role,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// What a browser's list of certificates will show.
     subject: String,
     /// Kinds of keys that a request may bring, the best first.
+    #[schema(min_items = 1)]
     keys: Vec<String>,
+    /// Where the device goes with its certificate.
+    #[schema(format = "uri")]
     device_origin: String,
     /// Whether somebody has to approve of the device.
     approval: bool,
     /// Whether profiles may lead to SCEP.
     scep: bool,
+    /// Where a browser proves its certificate: `{nonce}` stands for letters and digits that were never used before.
     probe_pattern: String,
     /// The link as an SVG, for a tablet that reads it from this screen.
     qr: String,
     /// Shows how far the device is, for whoever waits.
     progress: String,
     /// Whom a person at the device may call.
+    #[schema(value_type = Option<ContactSchema>)]
     contact: Option<Contact>,
     /// Where to go on once the certificate works.
+    #[schema(value_type = Option<ProductLinkSchema>)]
     product: Option<ProductLink>,
 }
 
 /// The body of `POST {portal}/api/v1/enrollments`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnrollmentRequest {
+    /// The invitation's code: what follows `#` in its link, or the short one that was read out.
+    #[schema(max_length = 128)]
     code: String,
+    /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
+    #[schema(content_encoding = "base64")]
     csr: String,
     /// What the device is, where its page or program knows better than its `User-Agent`.
+    #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
     /// Whether this key takes the place of one that was lost before the device was ever used.
     #[serde(default)]
@@ -68,9 +117,11 @@ pub(crate) struct EnrollmentRequest {
 }
 
 /// The body of `POST {device}/api/v1/renewals`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenewalRequest {
+    /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
+    #[schema(content_encoding = "base64")]
     csr: String,
     /// Nobody gets a token who did not ask for one.
     token: Option<RenewalTokenRequest>,
@@ -80,33 +131,46 @@ pub(crate) struct RenewalRequest {
 }
 
 /// The next certificate, and the token that was wished for, or why there is none.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct RenewalResponse {
     #[serde(flatten)]
     enrolled: EnrollmentResponse,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// As the token endpoint answers, with the product as `resource`.
+    #[schema(value_type = Option<Object>)]
     token: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// As the token endpoint refuses.
+    #[schema(value_type = Option<Object>)]
     token_error: Option<Value>,
 }
 
 /// The body of `POST {portal}/api/v1/deliveries`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InvitedDeliveryRequest {
+    #[schema(max_length = 128)]
     code: Option<String>,
     /// Instead of the code, which a person may have typed and which may be over by now.
+    #[schema(max_length = 128)]
     approval: Option<String>,
+    #[schema(value_type = ThumbprintSchema)]
     thumbprint: String,
 }
 
 /// The body of `POST {device}/api/v1/deliveries`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeliveryRequest {
+    #[schema(value_type = ThumbprintSchema)]
     thumbprint: String,
 }
-
+/// For whom an invitation is.
+///
+/// Changes nothing. The code is a secret: it travels in bodies, never in a URL. Short codes are throttled by address and as a
+/// whole (I-11), wrong links by address (I-12).
+#[utoipa::path(post, path = "/api/v1/invitations/open", operation_id = "openInvitation", request_body = OpenInvitationRequest,
+    responses((status = OK, description = "The invitation can be used", body = OpenInvitationResponse), OpenRefusals))]
 pub(crate) async fn open(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -149,7 +213,13 @@ pub(crate) async fn open(
     };
     Ok((NO_STORE, Json(opened)))
 }
-
+/// From an invitation to a certificate.
+///
+/// The same key may come again with the same code until the invitation expires, and gets the same certificate: an answer that
+/// was lost locks nobody out. Another key is refused (I-02), unless it says `replace` and the device was never at work.
+#[utoipa::path(post, path = "/api/v1/enrollments", operation_id = "enroll", request_body = EnrollmentRequest,
+    responses((status = CREATED, description = "The certificate", body = EnrollmentResponse),
+        (status = ACCEPTED, description = "Somebody has to approve first: ask /api/v1/approvals again after `retry_after` seconds", body = ApprovalPendingResponse), EnrollRefusals))]
 pub(crate) async fn enroll(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -162,7 +232,12 @@ pub(crate) async fn enroll(
         Err(refusal) => waiting::told(&service, &body.code, &body.csr, refusal, language).await,
     }
 }
-
+/// The next generation of the device that asks.
+///
+/// The older generation goes on working until the new one was presented, and for a grace period after that. With `token`, an
+/// access token bound to the new certificate comes in the same answer.
+#[utoipa::path(post, path = "/api/v1/renewals", operation_id = "renew", request_body = RenewalRequest,
+    responses((status = CREATED, description = "The next certificate", body = RenewalResponse), RenewRefusals))]
 pub(crate) async fn renew(
     State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
@@ -182,7 +257,11 @@ pub(crate) async fn renew(
     };
     Ok((StatusCode::CREATED, NO_STORE, Json(RenewalResponse { enrolled, token, token_error })))
 }
-
+/// Notes that a certificate has arrived.
+///
+/// At the portal with the invitation's code, or with the approval that stood for it.
+#[utoipa::path(post, path = "/api/v1/deliveries", operation_id = "deliver", request_body = InvitedDeliveryRequest,
+    responses((status = NO_CONTENT, description = "Noted"), DeliverInvitedRefusals))]
 pub(crate) async fn deliver_invited(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -198,7 +277,11 @@ pub(crate) async fn deliver_invited(
     service.deliver_invited(invitation, &body.thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
-
+/// Notes that a certificate has arrived.
+///
+/// At the device listener with any certificate of the same device.
+#[utoipa::path(post, path = "/api/v1/deliveries", operation_id = "deliver", request_body = DeliveryRequest,
+    responses((status = NO_CONTENT, description = "Noted"), DeliverRefusals))]
 pub(crate) async fn deliver(
     State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
@@ -210,8 +293,12 @@ pub(crate) async fn deliver(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST {device}/api/v1/handovers`: the page of a device has seen its newer certificate at work. The browser is made to
-/// choose again: all connections of the older certificate end, and it is refused within TLS for a moment.
+/// Makes a browser choose its certificate again.
+///
+/// Asked with the older certificate once the newer one was seen at work: all connections of the older certificate end, and it is
+/// refused within TLS for a moment. Nothing is revoked.
+#[utoipa::path(post, path = "/api/v1/handovers", operation_id = "handOver",
+    responses((status = NO_CONTENT, description = "The connection ends"), HandOverRefusals))]
 pub(crate) async fn hand_over(
     State(service): State<EnrollmentService>,
     Presented(certificate): Presented,

@@ -4,7 +4,7 @@
 //! The list is durable before it is acknowledged; a pass works it off in small transactions, so whatever stops a server, the
 //! next one goes on. Codes are not kept: they are derived again when they are handed over ([`CodeSecret`]).
 
-mod api;
+pub(crate) mod api;
 mod charset;
 mod codes;
 mod list;
@@ -80,7 +80,7 @@ impl BulkInvitations {
     /// # Errors
     /// What the ledger refused, or the secret's. What was done is done; the rest is left for the next time.
     pub async fn work_off(&self) -> Result<usize, Refusal> {
-        let lists = self.context.ledger.unfinished_lists().await.map_err(logged)?;
+        let lists = self.context.ledger.unfinished_lists().await?;
         for (list, client) in &lists {
             let secret = self.secret.secret().await?;
             let fresh = || {
@@ -88,7 +88,7 @@ impl BulkInvitations {
                 let code = secret.code(&id);
                 (id, code)
             };
-            while !self.step(list, client, &fresh).await.map_err(logged)? {}
+            while !self.step(list, client, &fresh).await? {}
         }
         Ok(lists.len())
     }
@@ -104,13 +104,4 @@ impl BulkInvitations {
         transaction.commit().await?;
         Ok(done)
     }
-}
-
-#[allow(clippy::needless_pass_by_value)]
-fn logged(error: LedgerError) -> Refusal {
-    let refusal = error.refusal();
-    if refusal.status() >= 500 {
-        tracing::error!(%error, "the ledger failed during a bulk invitation");
-    }
-    refusal
 }

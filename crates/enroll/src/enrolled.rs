@@ -9,19 +9,33 @@ use serde::Serialize;
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Refusal, Serial, Thumbprint, Timestamp};
 use tegata_web::WebResult;
+use tegata_web::api::ThumbprintSchema;
+use utoipa::ToSchema;
 
 pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// A certificate with what its holder needs to install and to name it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct EnrollmentResponse {
+    /// The device, which stays the same over its generations.
+    #[schema(value_type = String)]
     device: DeviceId,
+    /// Counts the certificates of a device, from 1.
+    #[schema(minimum = 1)]
     generation: u32,
+    /// Hexadecimal.
+    #[schema(value_type = String, pattern = "^[0-9a-f]+$")]
     serial: Serial,
+    #[schema(value_type = ThumbprintSchema)]
     pub(crate) thumbprint: Thumbprint,
+    #[schema(value_type = String, format = DateTime)]
     not_after: Timestamp,
+    /// DER in base64.
+    #[schema(content_encoding = "base64")]
     certificate: String,
+    /// The certificates above it, each DER in base64, the nearest first.
     chain: Vec<String>,
+    /// What a browser's list of certificates shows.
     name: String,
 }
 

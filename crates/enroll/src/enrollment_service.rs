@@ -17,7 +17,7 @@ use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    Actor, Certificate, CertificateHolder, Device, Invitation, LedgerError, Principal, RefusalNote,
+    Actor, Certificate, CertificateHolder, Device, Invitation, Principal, RefusalNote,
     ScopedLedger,
 };
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret};
@@ -171,7 +171,7 @@ impl EnrollmentService {
 
     /// The device behind a certificate.
     pub(crate) async fn device(&self, holder: &CertificateHolder) -> Result<Device, Refusal> {
-        self.own_rows(holder).device(&holder.device).await.map_err(refusal)?.ok_or(Refusal::Internal)
+        self.own_rows(holder).device(&holder.device).await?.ok_or(Refusal::Internal)
     }
 
     /// What was already issued to this device for this key and has not been used: the answer that was lost. A key whose
@@ -183,7 +183,7 @@ impl EnrollmentService {
         used: Refusal,
         now: Timestamp,
     ) -> Result<Option<IssuedCertificate>, Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await?;
         let own = certificates.into_iter().rev().find(|known| known.key_hash == request.key_hash());
         match own {
             Some(known)
@@ -216,10 +216,7 @@ impl EnrollmentService {
         } else {
             authority.issue(order, now, entropy, &witness).await
         };
-        issued.map_err(|error| {
-            tracing::warn!(%error, "a certificate was not issued");
-            error.refusal()
-        })
+        Ok(issued?)
     }
 
     /// Writes a refusal down, the only thing it writes: the first of its kind in an hour as a line of the audit log, those
@@ -267,10 +264,4 @@ fn issued_again(known: Certificate) -> Option<IssuedCertificate> {
         certificate: SignedCertificate { der: known.der?, thumbprint, serial: known.serial },
         not_after: known.not_after,
     })
-}
-
-#[allow(clippy::needless_pass_by_value)]
-fn refusal(error: LedgerError) -> Refusal {
-    tracing::error!(%error, "the ledger failed during an enrollment");
-    error.refusal()
 }

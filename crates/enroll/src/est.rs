@@ -45,7 +45,7 @@ async fn cacerts(
     Presented(certificate): Presented,
 ) -> WebResult<Response> {
     let tenant = service.context.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
-    let issuers = service.context.ledger.issuers().await.map_err(|error| error.refusal())?;
+    let issuers = service.context.ledger.issuers().await?;
     let trusted: Vec<&[u8]> = issuers
         .iter()
         .filter(|issuer| serves(issuer, tenant.as_ref()))

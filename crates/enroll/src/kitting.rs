@@ -1,14 +1,16 @@
 //! Kitting over HTTP: the page for enrolling many devices in a row, and its API.
 
+use crate::api_refusals::{CSR, INVITATION, ISSUER, KITTING, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
 use crate::refusal_explanation::number as device_number;
 use crate::requester::Requester;
 use crate::waiting;
+use crate::waiting::ApprovalPendingResponse;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -17,31 +19,53 @@ use tegata_core::{
 };
 use tegata_storage::{Kitting, KittingPlace};
 use tegata_web::qr::qr_svg;
+use tegata_web::api::{
+    BODY, ContactSchema, DeviceStateSchema, PlatformSchema, REQUEST, ThumbprintSchema, WRITING,
+};
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, StrictJson, WebResult};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub(crate) fn routes(service: EnrollmentService) -> Router {
-    Router::new()
-        .route("/kitting", get(page))
-        .route("/api/v1/kitting/open", post(open))
-        .route("/api/v1/kitting/enrollments", post(enroll))
-        .route("/api/v1/kitting/deliveries", post(deliver))
-        .with_state(service)
+    api().split_for_parts().0.route("/kitting", get(page)).with_state(service)
+}
+
+/// The part of the portal's API.
+pub(crate) fn api() -> OpenApiRouter<EnrollmentService> {
+    OpenApiRouter::new().routes(routes!(open)).routes(routes!(enroll)).routes(routes!(deliver))
+}
+
+tegata_web::refusals! {
+    OpenKittingRefusals = REQUEST, BODY, INVITATION, KITTING, ISSUER
+}
+
+tegata_web::refusals! {
+    KittingRefusals = REQUEST, BODY, INVITATION, KITTING, POLICY, CSR, ISSUER, WRITING
+}
+
+tegata_web::refusals! {
+    KittingDeliveryRefusals = REQUEST, BODY, INVITATION, KITTING, WRITING
 }
 
 /// `POST {portal}/api/v1/kitting/open`. The code is a secret: it travels in a body, never in a URL.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OpenKittingRequest {
+    #[schema(max_length = 128)]
     code: String,
 }
 
 /// What a kitting code is for, and how far it is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct OpenKittingResponse {
     tenant: String,
     site: String,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// How many devices it is for.
     places: u32,
+    /// How many it has made.
     taken: u32,
     /// What the next device is called, by default.
     next_label: String,
@@ -56,38 +80,46 @@ struct OpenKittingResponse {
     device_page_qr: String,
     devices: Vec<KittedDeviceView>,
     /// Whom a person at the device may call.
+    #[schema(value_type = Option<ContactSchema>)]
     contact: Option<Contact>,
 }
 
 /// A device that the code has made.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct KittedDeviceView {
     number: u32,
     label: String,
     /// Nothing while its certificate is being made.
+    #[schema(value_type = Option<String>)]
     device: Option<DeviceId>,
     /// What support types to find it.
     device_number: Option<String>,
+    #[schema(value_type = Option<DeviceStateSchema>)]
     state: Option<DeviceState>,
     /// Whether somebody has to approve of it first.
     waits: bool,
     in_use: bool,
+    #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
 
 /// The body of `POST {portal}/api/v1/kitting/enrollments`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KittingEnrollmentRequest {
+    #[schema(max_length = 128)]
     code: String,
+    /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
+    #[schema(content_encoding = "base64")]
     csr: String,
     /// Such as the asset number that a scanner reads from the device.
     label: Option<String>,
     /// What the device is, where its page or program knows better than its `User-Agent`.
+    #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct KittingEnrollmentResponse {
     #[serde(flatten)]
     enrolled: EnrollmentResponse,
@@ -99,10 +131,12 @@ struct KittingEnrollmentResponse {
 }
 
 /// The body of `POST {portal}/api/v1/kitting/deliveries`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KittingDeliveryRequest {
+    #[schema(max_length = 128)]
     code: String,
+    #[schema(value_type = ThumbprintSchema)]
     thumbprint: String,
 }
 
@@ -125,7 +159,11 @@ async fn page(
         .script("/assets/kitting.js")
         .asking(&service.context.addresses.probes)
 }
-
+/// What a kitting code is for, and what it has made.
+///
+/// A kitting code enrolls many devices of one site in a row (`tegata invite --kitting`).
+#[utoipa::path(post, path = "/api/v1/kitting/open", operation_id = "openKitting", request_body = OpenKittingRequest,
+    responses((status = OK, description = "The batch", body = OpenKittingResponse), OpenKittingRefusals))]
 async fn open(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -136,7 +174,14 @@ async fn open(
     let contact = service.guidance(&kitting.site).await.contact;
     Ok((NO_STORE, Json(opened(&service, kitting, places, &body.code, contact)?)))
 }
-
+/// From a kitting code to the certificate of one more device.
+///
+/// Never more than the code admits (I-30). The same key may come again while the code lives, and gets the same certificate. Two
+/// devices of a batch are not called the same (I-31). Where somebody has to approve, the same request is sent again until the
+/// answer is another.
+#[utoipa::path(post, path = "/api/v1/kitting/enrollments", operation_id = "enrollKitting", request_body = KittingEnrollmentRequest,
+    responses((status = CREATED, description = "The certificate", body = KittingEnrollmentResponse),
+        (status = ACCEPTED, description = "Somebody has to approve first: send the same request again after `retry_after` seconds", body = ApprovalPendingResponse), KittingRefusals))]
 async fn enroll(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -166,7 +211,11 @@ async fn enroll(
     };
     Ok((StatusCode::CREATED, NO_STORE, Json(kitted)).into_response())
 }
-
+/// Notes that a certificate has arrived.
+///
+/// With the code that it was obtained with.
+#[utoipa::path(post, path = "/api/v1/kitting/deliveries", operation_id = "deliverKitting", request_body = KittingDeliveryRequest,
+    responses((status = NO_CONTENT, description = "Noted"), KittingDeliveryRefusals))]
 async fn deliver(
     State(service): State<EnrollmentService>,
     requester: Requester,

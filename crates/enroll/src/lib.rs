@@ -9,6 +9,7 @@
 
 mod acme;
 mod api;
+mod api_refusals;
 mod assets;
 mod bulk;
 mod calendar;
@@ -18,7 +19,6 @@ mod enrollment_service;
 mod est;
 mod guesses;
 mod kitting;
-mod openapi;
 mod pages;
 mod probe;
 mod profiles;
@@ -45,39 +45,68 @@ pub use scep::{ScepServer, scep_routes};
 pub use sheet::{InvitationSheet, sheets};
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
+use tegata_web::api::ApiDescription;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Adds the operations of this crate to the description of the API.
+#[must_use]
+pub fn describe(description: ApiDescription) -> ApiDescription {
+    description
+        .portal(portal_api().into_openapi())
+        .portal(kitting::api().into_openapi())
+        .portal(profiles::portal_api().into_openapi())
+        .portal(acme::api().into_openapi())
+        .device(device_api().into_openapi())
+        .device(profiles::device_api().into_openapi())
+        .device(bulk::api::api().into_openapi())
+}
+
+fn portal_api() -> OpenApiRouter<EnrollmentService> {
+    OpenApiRouter::new()
+        .routes(routes!(api::open))
+        .routes(routes!(api::enroll))
+        .routes(routes!(waiting::ask))
+        .routes(routes!(waiting::ask_before))
+        .routes(routes!(api::deliver_invited))
+        .routes(routes!(progress::of_invitation))
+}
+
+fn device_api() -> OpenApiRouter<EnrollmentService> {
+    OpenApiRouter::new()
+        .routes(routes!(site_devices::report))
+        .routes(routes!(api::renew))
+        .routes(routes!(api::deliver))
+        .routes(routes!(api::hand_over))
+        .routes(routes!(progress::of_renewal))
+}
 
 /// Routes of the portal listener.
 pub fn portal_routes(service: EnrollmentService) -> Router {
-    let description = openapi::routes(&service);
-    Router::new()
+    portal_api()
+        .split_for_parts()
+        .0
         .route("/", get(pages::home))
         .route("/enroll", get(pages::enroll))
-        .route("/api/v1/invitations/open", post(api::open))
-        .route("/api/v1/enrollments", post(api::enroll))
-        .route("/api/v1/approvals", post(waiting::ask))
-        .route("/api/v1/approvals/profile", post(waiting::ask_before))
-        .route("/api/v1/deliveries", post(api::deliver_invited))
-        .route("/api/v1/invitations/progress", post(progress::of_invitation))
         .with_state(service.clone())
         .merge(kitting::routes(service))
-        .merge(description)
         .merge(assets::routes())
 }
 
 /// Routes of the device listener.
 pub fn device_routes(service: EnrollmentService) -> Router {
-    Router::new()
+    device_api()
+        .split_for_parts()
+        .0
         .route("/", get(device_page::get))
         .route("/calendar.ics", get(calendar::get))
         .route("/shop", get(site_devices::get))
-        .route("/api/v1/loss-reports", post(site_devices::report))
         .route("/probe", get(probe::get))
-        .route("/api/v1/renewals", post(api::renew))
-        .route("/api/v1/deliveries", post(api::deliver))
-        .route("/api/v1/handovers", post(api::hand_over))
-        .route("/api/v1/renewals/progress", post(progress::of_renewal))
         .with_state(service.clone())
         .merge(est::routes(service))
         .merge(assets::routes())
 }
+
+#[cfg(test)]
+mod tests;

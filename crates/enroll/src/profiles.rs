@@ -7,6 +7,7 @@
 mod payload;
 mod plist;
 
+use crate::api_refusals::{INVITATION, POLICY};
 use crate::enrollment_service::EnrollmentService;
 use crate::requester::Requester;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
@@ -14,14 +15,17 @@ use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use payload::{ConfigurationProfile, PayloadKey};
 use serde::Deserialize;
 use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
 use tegata_core::{Platform, Refusal};
+use tegata_web::api::{BODY, CALLER, PlatformSchema, REQUEST};
 use tegata_web::{Presented, StrictForm, WebResult};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const MEDIA_TYPE: &str = "application/x-apple-aspen-config";
 
@@ -36,17 +40,38 @@ pub struct ProfileService {
     pub attest: bool,
 }
 
+/// The part of the portal's API.
+pub(crate) fn portal_api() -> OpenApiRouter<ProfileService> {
+    OpenApiRouter::new().routes(routes!(first))
+}
+
+/// The part of the device listener's API.
+pub(crate) fn device_api() -> OpenApiRouter<ProfileService> {
+    OpenApiRouter::new().routes(routes!(next))
+}
+
+tegata_web::refusals! {
+    FirstProfileRefusals = REQUEST, BODY, INVITATION, POLICY, &[Refusal::NotFound]
+}
+
+tegata_web::refusals! {
+    NextProfileRefusals = REQUEST, BODY, CALLER, &[Refusal::RenewalNotPossible]
+}
+
 /// `POST {portal}/api/v1/profiles`, as a form.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FirstProfileRequest {
     /// Of the invitation: the one in the link, or the short one.
+    #[schema(max_length = 128)]
     code: String,
     /// Whether the key is made in the Secure Enclave. Profiles may ask that of every iPhone and iPad, and since macOS 14 of
     /// Macs that have one.
     #[serde(default = "yes")]
+    #[schema(default = true)]
     hardware_bound: bool,
     /// What the page knows of the device.
+    #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
     /// How the device comes for its certificate.
     #[serde(default)]
@@ -54,14 +79,16 @@ struct FirstProfileRequest {
 }
 
 /// `POST {device}/api/v1/profiles`, as a form, with the certificate that is to be renewed.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NextProfileRequest {
     #[serde(default = "yes")]
+    /// Whether the key is made in the Secure Enclave.
+    #[schema(default = true)]
     hardware_bound: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum ProfileProtocol {
     /// For iOS 16, macOS 13.1 and later.
@@ -78,16 +105,12 @@ const fn yes() -> bool {
 impl ProfileService {
     /// Routes of the portal listener.
     pub fn portal_routes(self) -> Router {
-        self.routes_with(post(first))
+        portal_api().split_for_parts().0.with_state(self)
     }
 
     /// Routes of the device listener.
     pub fn device_routes(self) -> Router {
-        self.routes_with(post(next))
-    }
-
-    fn routes_with(self, handler: axum::routing::MethodRouter<Self>) -> Router {
-        Router::new().route("/api/v1/profiles", handler).with_state(self)
+        device_api().split_for_parts().0.with_state(self)
     }
 
     fn key(&self, hardware_bound: bool) -> PayloadKey {
@@ -110,7 +133,14 @@ impl ProfileService {
     }
 }
 
-/// For somebody who is invited. The invitation is looked at, not used up: the device does that.
+/// A signed configuration profile for iPhone, iPad and Mac.
+///
+/// A form, because Safari takes profiles from pages it goes to: at the portal with an invitation's code. The invitation is looked
+/// at, not used up: the device makes its key and comes to the ACME server by itself, within half an hour.
+#[utoipa::path(post, path = "/api/v1/profiles", operation_id = "makeProfile",
+    request_body(content = FirstProfileRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = OK, description = "A profile", body = Vec<u8>, content_type = "application/x-apple-aspen-config"),
+        FirstProfileRefusals))]
 async fn first(
     State(profiles): State<ProfileService>,
     requester: Requester,
@@ -147,7 +177,13 @@ async fn first(
     profiles.answer(text)
 }
 
-/// For a device whose certificate is to be renewed.
+/// A signed configuration profile for iPhone, iPad and Mac.
+///
+/// At the device listener with the certificate that is to be renewed.
+#[utoipa::path(post, path = "/api/v1/profiles", operation_id = "makeProfile",
+    request_body(content = NextProfileRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = OK, description = "A profile", body = Vec<u8>, content_type = "application/x-apple-aspen-config"),
+        NextProfileRefusals))]
 async fn next(
     State(profiles): State<ProfileService>,
     Presented(certificate): Presented,

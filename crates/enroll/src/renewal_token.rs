@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
 use tegata_core::Thumbprint;
+use utoipa::ToSchema;
 
 /// Where access tokens are given for certificates that were just issued.
 pub trait RenewalTokens: Send + Sync {
@@ -20,7 +21,7 @@ pub trait RenewalTokens: Send + Sync {
 pub type RenewalTokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send + 'a>>;
 
 /// The parameters of a token request that a renewal may carry.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewalTokenRequest {
     /// The product (RFC 8707). Without it, the default one.

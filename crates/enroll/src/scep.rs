@@ -109,7 +109,7 @@ impl ScepServer {
     async fn certificates(&self, name: &str) -> WebResult<Response> {
         let authority = self.authority(name)?;
         let registrar = self.registrar(&authority).await?;
-        let issuers = self.service.context.ledger.issuers().await.map_err(|error| error.refusal())?;
+        let issuers = self.service.context.ledger.issuers().await?;
         let mut bag = vec![registrar.certificate()];
         bag.extend(upwards(&issuers, authority.issuer().id()));
         Ok(answer(CA_AND_RA, pkcs7::certs_only(&bag)))
@@ -238,10 +238,12 @@ fn no_such_operation() -> Problem {
 
 #[allow(clippy::needless_pass_by_value)]
 fn unavailable(error: RegistrarError) -> Refusal {
-    tracing::error!(%error, "there is no SCEP registrar");
     match error {
-        RegistrarError::Ledger(error) => error.refusal(),
-        _ => Refusal::Internal,
+        RegistrarError::Ledger(error) => error.into(),
+        error => {
+            tracing::error!(%error, "there is no SCEP registrar");
+            Refusal::Internal
+        }
     }
 }
 

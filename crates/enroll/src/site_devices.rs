@@ -18,7 +18,9 @@ use tegata_core::policy::Platform;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, ReceiptWait, SiteDevice};
 use tegata_web::japan_date::{day, moment};
+use tegata_web::api::{BODY, CALLER, REQUEST, WRITING};
 use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictJson, WebResult};
+use utoipa::ToSchema;
 
 /// How long a report waits for the receipts of those who have to refuse the device from now on.
 const PROOF: Duration = Duration::from_secs(4);
@@ -46,10 +48,22 @@ struct SiteDeviceView {
     seen: String,
 }
 
+tegata_web::refusals! {
+    LossRefusals = REQUEST, BODY, CALLER, WRITING, &[
+        Refusal::NotADevice,
+        Refusal::DeviceNotHere,
+        Refusal::DeviceStopped,
+        Refusal::TooManyLossReports,
+        Refusal::LossReportsOff,
+        Refusal::OwnDevice,
+    ]
+}
+
 /// The body of `POST {device}/api/v1/loss-reports`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LossReportRequest {
+    #[schema(value_type = String)]
     device: DeviceId,
     /// Whoever reports the device in hand has to say so.
     #[serde(default)]
@@ -57,23 +71,28 @@ pub(crate) struct LossReportRequest {
 }
 
 /// The device is suspended, durably, and so many of those who have to know have said that they do.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct LossReportResponse {
+    #[schema(value_type = String)]
     device: DeviceId,
+    /// What support types to find it.
     number: String,
+    /// The event of the feed that stopped it.
     event: u64,
+    #[schema(value_type = String, format = DateTime)]
     stopped_at: Timestamp,
     #[serde(flatten)]
     proof: LossReceipt,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct LossReceipt {
     /// Surfaces of servers, and gates, that have to refuse the device.
     surfaces: usize,
     /// Those of them that refuse the device already.
     confirmed: usize,
     /// When the last of them did; nothing until all have.
+    #[schema(value_type = Option<String>, format = DateTime)]
     proved_at: Option<Timestamp>,
 }
 
@@ -97,7 +116,12 @@ pub(crate) async fn get(
         Err(refusal) => refuse(&service, certificate.as_ref(), refusal, language).await,
     }
 }
-
+/// Stops a device of the same site that was lost.
+///
+/// The device is suspended at once; support alone undoes that. Two reports a device and day. Devices of other sites, other
+/// tenants and none at all get the same refusal (D-01).
+#[utoipa::path(post, path = "/api/v1/loss-reports", operation_id = "reportLost", request_body = LossReportRequest,
+    responses((status = OK, description = "It is suspended, durably", body = LossReportResponse), LossRefusals))]
 pub(crate) async fn report(
     State(service): State<EnrollmentService>,
     Presented(certificate): Presented,
@@ -121,7 +145,7 @@ impl EnrollmentService {
         if report.device == facts.device && !report.own {
             return Err(refused(Refusal::OwnDevice).await);
         }
-        let wait = ReceiptWait::begin(&self.context.ledger, now).await.map_err(|error| error.refusal())?;
+        let wait = ReceiptWait::begin(&self.context.ledger, now).await?;
         match self.suspend_lost(facts, &report.device, now).await {
             Ok(event) => Ok(LossReportResponse {
                 device: report.device.clone(),
@@ -131,10 +155,7 @@ impl EnrollmentService {
                 proof: self.proof(wait, event, now).await,
             }),
             Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
-            Err(error) => {
-                tracing::error!(%error, "a report of loss was not written");
-                Err(error.refusal())
-            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -180,8 +201,8 @@ async fn show(
     let rows = service.own_rows(facts);
     let platform = note_platform(service, facts, headers);
     let device = service.device(facts).await?;
-    let neighbors = rows.devices_of_site(&facts.site).await.map_err(|error| error.refusal())?;
-    let takes = rows.loss_reports(&facts.tenant).await.map_err(|error| error.refusal())?;
+    let neighbors = rows.devices_of_site(&facts.site).await?;
+    let takes = rows.loss_reports(&facts.tenant).await?;
     let own = |neighbor: SiteDevice| {
         let is_this = neighbor.id == facts.device;
         let now = service.context.now();

@@ -1,5 +1,6 @@
 //! What the page and `tegata enroll` are told where somebody has to approve, and how they ask again.
 
+use crate::api_refusals::{CSR, INVITATION, ISSUER, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::{EnrollmentService, parse};
 use crate::requester::Requester;
@@ -13,30 +14,49 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tegata_core::{ApprovalId, Language, Platform, Refusal, Timestamp};
 use tegata_storage::{Approval, ApprovalState, Invitation};
+use tegata_web::api::{BODY, PlatformSchema, REQUEST, WRITING};
 use tegata_web::{Problem, ReaderLanguage, StrictJson, WebResult};
+use utoipa::ToSchema;
 
 /// When a waiting requester should ask again.
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 
+tegata_web::refusals! {
+    AskRefusals = REQUEST, BODY, INVITATION, POLICY, CSR, ISSUER, WRITING
+}
+
 /// `POST {portal}/api/v1/approvals`: whoever was told this identifier asks how it stands. The answer is that of
 /// `/api/v1/enrollments`; the certificate is for the key that was asked about, and of use to nobody else.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApprovalStatusRequest {
+    /// What the one who waits was told.
+    #[schema(max_length = 128)]
     approval: String,
 }
 
 /// Nobody has decided yet: status 202.
-#[derive(Serialize)]
-struct ApprovalPendingResponse {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApprovalPendingResponse {
+    /// The approval that is waited for.
+    #[schema(value_type = String)]
     approval: ApprovalId,
     /// The number that the person at the device reads out to the approver.
     number: String,
+    /// Nobody waits longer than this.
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
     /// When to ask again, in seconds.
+    #[schema(minimum = 1)]
     retry_after: u64,
 }
-
+/// How an approval stands.
+///
+/// The answer is that of /api/v1/enrollments: the certificate for the key that was asked about, once somebody has approved of
+/// it; E-06 when it was declined.
+#[utoipa::path(post, path = "/api/v1/approvals", operation_id = "askApproval", request_body = ApprovalStatusRequest,
+    responses((status = CREATED, description = "The certificate", body = EnrollmentResponse),
+        (status = ACCEPTED, description = "Nobody has decided yet", body = ApprovalPendingResponse), AskRefusals))]
 pub(crate) async fn ask(
     State(service): State<EnrollmentService>,
     requester: Requester,
@@ -54,30 +74,40 @@ pub(crate) async fn ask(
 
 /// `POST {portal}/api/v1/approvals/profile`: for a device that will make its key by itself, once it has its profile. First with
 /// the code, then with the claim that came in answer to it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProfileApprovalRequest {
+    #[schema(max_length = 128)]
     code: Option<String>,
+    #[schema(max_length = 128)]
     claim: Option<String>,
+    #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
 }
 
 /// Nobody has decided yet, status 202; or what stands for the invitation from now on.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ApprovalClaim {
     #[serde(flatten)]
     waiting: ApprovalPendingResponse,
+    /// Asks again in place of the code.
     claim: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ApprovedResponse {
     /// In place of the code.
     code: String,
     /// A ticket for `/api/v1/invitations/progress`.
     progress: String,
 }
-
+/// Approval of a device that will make its key by itself.
+///
+/// For a configuration profile: asked before there is a key. With `code` somebody is asked; with the `claim` that came in answer
+/// the caller learns what they said.
+#[utoipa::path(post, path = "/api/v1/approvals/profile", operation_id = "askApprovalBefore", request_body = ProfileApprovalRequest,
+    responses((status = OK, description = "Somebody has approved", body = ApprovedResponse),
+        (status = ACCEPTED, description = "Nobody has decided yet: ask again with `claim` after `retry_after` seconds", body = ApprovalClaim), AskRefusals))]
 pub(crate) async fn ask_before(
     State(service): State<EnrollmentService>,
     requester: Requester,

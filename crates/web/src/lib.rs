@@ -13,6 +13,7 @@
 //! | how a page is shown | [`page`], [`assets`], [`language`], [`japan_date`], [`qr`] |
 //! | what secrets are derived from and sealed with | [`InstallationSecret`] |
 
+pub mod api;
 pub mod assets;
 pub mod body;
 pub mod certificate_keys;

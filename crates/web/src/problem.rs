@@ -3,6 +3,7 @@
 //! Handlers return [`WebResult`] and use `?` on a [`Refusal`]. The response carries the [`Problem`] in its
 //! extensions, and the [`Site`](crate::Site), which knows the request, writes it in the reader's language and form.
 
+use crate::api::ContactSchema;
 use crate::language::{ReaderLanguage, weighed};
 use crate::page::HtmlPage;
 use askama::Template;
@@ -14,6 +15,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use tegata_core::{Contact, Language, Refusal};
 use tegata_net::RequestId;
+use tegata_storage::LedgerError;
+use utoipa::ToSchema;
 
 /// What a handler answers.
 pub type WebResult<T> = Result<T, Problem>;
@@ -108,6 +111,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
 /// Complete even where no [`Site`](crate::Site) is around: JSON in the default language.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -158,18 +167,27 @@ impl ProblemReader {
     }
 }
 
-#[derive(Serialize)]
-struct ProblemJson<'a> {
+/// A refusal (RFC 9457): what is wrong and what to do, in the reader's language.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemJson<'a> {
+    /// Always `about:blank`: `code` says which it is.
     r#type: &'static str,
+    /// What is wrong.
     title: &'a str,
+    /// The status of the response.
     status: u16,
+    /// Stable, for programs and for support.
     code: &'a str,
+    /// What to do, and what exactly is wrong, for whoever reads it.
     detail: String,
+    /// The language of `title` and `detail`.
     lang: &'static str,
     /// What support finds the log line by.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ContactSchema>)]
     contact: Option<&'a Contact>,
 }
 

@@ -10,7 +10,7 @@ use tegata_core::{AcmeOrderId, Entropy, Installation, InvitationId, Refusal};
 use tegata_web::InstallationSecret;
 
 /// What a client needs to register an account for an invitation. Key identifier and name are no secrets; the key is.
-#[derive(Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct AccountBinding {
     /// The key identifier of the external account binding.
     pub kid: String,

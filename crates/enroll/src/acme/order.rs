@@ -325,7 +325,7 @@ impl AcmeServer {
             self.service.pass_approval_on(&shown, request).await?;
         }
         let invitation = self.service.all_rows().invitation(&order.invitation).await;
-        let invitation = invitation.map_err(|error| error.refusal())?.ok_or(Refusal::InvitationUnknown)?;
+        let invitation = invitation?.ok_or(Refusal::InvitationUnknown)?;
         // Clients that order a DNS name look for it in what they got when they renew it.
         let name = identifier(&order.invitation, &self.service.context.installation);
         let called = (order.kind == AcmeIdentifier::Dns).then_some(&*name);

@@ -148,10 +148,7 @@ impl From<Refusal> for AcmeError {
 
 impl From<LedgerError> for AcmeError {
     fn from(error: LedgerError) -> Self {
-        if !matches!(error, LedgerError::Refused(_)) {
-            tracing::error!(%error, "the ledger did not do its part of an ACME request");
-        }
-        error.refusal().into()
+        Refusal::from(error).into()
     }
 }
 

@@ -1,12 +1,10 @@
 //! Bulk invitations over HTTP.
 
-use super::{
-    BulkInvitations, InvitationRights, JudgedLine, RefusedLine, lines_of_csv, lines_of_json, logged,
-};
+use super::{BulkInvitations, InvitationRights, JudgedLine, RefusedLine, lines_of_csv, lines_of_json};
+use crate::api_refusals::{CLIENT, LIST};
 use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
@@ -21,7 +19,11 @@ use tegata_storage::{
     InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
     NewInvitationList, Principal, Site,
 };
+use tegata_web::api::{CALLER, REQUEST, WRITING};
 use tegata_web::{Presented, Problem, ReaderLanguage, WebResult, body};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The most that a list may be, in bytes and in lines.
 const LARGEST: usize = 256 * 1024;
@@ -36,61 +38,118 @@ const LONGEST_KEY: usize = 64;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub(super) fn routes(bulk: BulkInvitations) -> Router {
-    Router::new()
-        .route("/api/v1/invitations", post(receive))
-        .route("/api/v1/invitations/{list}", get(report).delete(withdraw))
-        .route("/api/v1/invitations/{list}/codes", post(hand_over))
-        .with_state(bulk)
+    api().split_for_parts().0.with_state(bulk)
+}
+
+/// The part of the device listener's API.
+pub(crate) fn api() -> OpenApiRouter<BulkInvitations> {
+    OpenApiRouter::new().routes(routes!(receive)).routes(routes!(report, withdraw)).routes(routes!(hand_over))
+}
+
+tegata_web::refusals! {
+    ReceiveRefusals = REQUEST, CALLER, CLIENT, WRITING, &[
+        Refusal::MediaType,
+        Refusal::IdempotencyKeyMissing,
+        Refusal::IdempotencyKeyReused,
+        Refusal::ListSize,
+        Refusal::ListUnreadable,
+        Refusal::TooManyRequests,
+    ]
+}
+
+tegata_web::refusals! {
+    ListRefusals = REQUEST, CALLER, CLIENT, LIST
+}
+
+tegata_web::refusals! {
+    WithdrawRefusals = REQUEST, CALLER, CLIENT, LIST, WRITING
+}
+
+tegata_web::refusals! {
+    HandOverRefusals = REQUEST, CALLER, CLIENT, LIST, WRITING, &[Refusal::ListUnfinished, Refusal::CodesHandedOver]
 }
 
 /// The `client_id` in the query: it is no secret.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// The name under which the client is registered (docs/tokens.md), with a permission to invite.
+    #[param(required = true)]
     client_id: Option<String>,
+    /// How many days invitations of a new list wait.
+    #[param(default = 7, minimum = 1, maximum = 90)]
     days: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct JsonListRequest {
+    #[schema(value_type = Vec<ListLineSchema>, min_items = 1, max_items = 1000)]
     lines: Vec<Value>,
 }
 
+/// A line of a list, as its sender writes it.
+#[derive(ToSchema)]
+#[schema(as = ListLine)]
+#[allow(dead_code)]
+struct ListLineSchema {
+    /// The site, by name or identifier.
+    site: String,
+    /// What the device will be called.
+    label: String,
+    /// `device`, which goes without saying.
+    role: Option<String>,
+}
+
 /// How far a list is, and what became of each line.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct InvitationListReport {
+    #[schema(value_type = String)]
     list: InvitationListId,
+    /// `working` or `done`.
+    #[schema(value_type = String)]
     state: &'static str,
     /// Whether the links wait to be fetched, or were.
     codes: &'static str,
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
     done_at: Option<Timestamp>,
     lines: usize,
+    /// Lines that became an invitation.
     invited: usize,
+    /// Lines with a mistake.
     refused: usize,
+    /// Lines that were not yet looked at.
     waiting: usize,
     #[serde(rename = "report")]
     each: Vec<LineReport>,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
 struct LineReport {
     line: u32,
+    /// `invited`, `refused` or `waiting`.
+    #[schema(value_type = String)]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     site_id: Option<SiteId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     invitation: Option<InvitationId>,
     /// Where the invitation stands now: open, claimed or withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     device: Option<DeviceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
@@ -101,13 +160,15 @@ struct LineReport {
 }
 
 /// A link, for whoever equips the device. A secret.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HandedOverLink {
     line: u32,
     site: Option<String>,
     label: Option<String>,
+    #[schema(value_type = String)]
     invitation: InvitationId,
     url: String,
+    #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }
 
@@ -116,7 +177,16 @@ struct InvitingClient {
     id: String,
     realms: Vec<InvitationRights>,
 }
-
+/// A list of invitations.
+///
+/// At most 256 KiB. Durable when it is answered, and worked off from then on; a line with a mistake stops no other. At most 60
+/// new lists an hour. As CSV it is UTF-8 with the columns site and label, unless the content type names another charset.
+#[utoipa::path(post, path = "/api/v1/invitations", operation_id = "sendInvitations", security(("client" = [])),
+    params(ListQuery, ("Idempotency-Key" = String, Header, description = "Names the list: 1 to 64 visible characters. The same key with the same list is the same list",
+        min_length = 1, max_length = 64, pattern = "^[!-~]+$")),
+    request_body(content((JsonListRequest = "application/json"), (String = "text/csv"))),
+    responses((status = ACCEPTED, description = "Received", body = InvitationListReport),
+        (status = OK, description = "Received before", body = InvitationListReport), ReceiveRefusals))]
 async fn receive(
     State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
@@ -142,16 +212,21 @@ async fn receive(
         life,
         lines: lines.into_iter().map(|line| to_write(line, &sites)).collect(),
     };
-    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
-    let known = transaction.receive_list(&new).await.map_err(logged)?;
-    transaction.commit().await.map_err(logged)?;
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
+    let known = transaction.receive_list(&new).await?;
+    transaction.commit().await?;
     bulk.wake.notify_one();
     let status = if known == id { StatusCode::ACCEPTED } else { StatusCode::OK };
     let place = (LOCATION, format!("/api/v1/invitations/{known}"));
     let report = bulk.report(&client, &known, language).await?;
     Ok((status, NO_STORE, [place], Json(report)))
 }
-
+/// How far a list is, and what became of each line.
+///
+/// Without a secret, as often as it is wanted.
+#[utoipa::path(get, path = "/api/v1/invitations/{list}", operation_id = "watchInvitations", security(("client" = [])),
+    params(("client_id" = String, Query, description = "The name under which the client is registered"), ("list" = String, Path, description = "Identifier of the list")),
+    responses((status = OK, description = "The report", body = InvitationListReport), ListRefusals))]
 async fn report(
     State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
@@ -163,7 +238,13 @@ async fn report(
     Ok((NO_STORE, Json(bulk.report(&client, &identifier(&list)?, language).await?)))
 }
 
-/// Marked as handed over before they leave: an answer that is lost is not given again.
+/// The links of a list, once.
+///
+/// When all lines are done (I-25 before). A second time they are refused (I-26): if the answer was lost, withdraw the list and
+/// send it again with another key. Links are marked as handed over before they leave.
+#[utoipa::path(post, path = "/api/v1/invitations/{list}/codes", operation_id = "fetchInvitationLinks", security(("client" = [])),
+    params(("client_id" = String, Query, description = "The name under which the client is registered"), ("list" = String, Path, description = "Identifier of the list")),
+    responses((status = OK, description = "The links", body = Vec<HandedOverLink>), HandOverRefusals))]
 async fn hand_over(
     State(bulk): State<BulkInvitations>,
     Presented(certificate): Presented,
@@ -173,11 +254,11 @@ async fn hand_over(
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     let list = identifier(&list)?;
     let secret = bulk.secret.secret().await?;
-    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
-    transaction.hand_list_over(&list, &client.id).await.map_err(logged)?;
-    transaction.commit().await.map_err(logged)?;
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
+    transaction.hand_list_over(&list, &client.id).await?;
+    transaction.commit().await?;
     let portal = &bulk.context.addresses.portal;
-    let lines = bulk.context.ledger.invitation_lines(&client.id, &list).await.map_err(logged)?;
+    let lines = bulk.context.ledger.invitation_lines(&client.id, &list).await?;
     let handed: Vec<_> = lines
         .into_iter()
         .filter_map(|line| match line.outcome {
@@ -194,7 +275,12 @@ async fn hand_over(
         .collect();
     Ok((NO_STORE, Json(handed)))
 }
-
+/// Takes back every invitation of a list that nobody has used.
+///
+/// Lines that wait are refused (I-04).
+#[utoipa::path(delete, path = "/api/v1/invitations/{list}", operation_id = "withdrawInvitations", security(("client" = [])),
+    params(("client_id" = String, Query, description = "The name under which the client is registered"), ("list" = String, Path, description = "Identifier of the list")),
+    responses((status = OK, description = "The report", body = InvitationListReport), WithdrawRefusals))]
 async fn withdraw(
     State(bulk): State<BulkInvitations>,
     ReaderLanguage(language): ReaderLanguage,
@@ -204,9 +290,9 @@ async fn withdraw(
 ) -> WebResult<impl IntoResponse> {
     let client = bulk.client(&asking, certificate.as_ref()).await?;
     let list = identifier(&list)?;
-    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await.map_err(logged)?;
-    transaction.withdraw_list(&list, &client.id).await.map_err(logged)?;
-    transaction.commit().await.map_err(logged)?;
+    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
+    transaction.withdraw_list(&list, &client.id).await?;
+    transaction.commit().await?;
     Ok((NO_STORE, Json(bulk.report(&client, &list, language).await?)))
 }
 
@@ -232,7 +318,7 @@ impl BulkInvitations {
         for realm in realms {
             let principal = Principal::client(client, &realm.tenant);
             let rows = self.context.ledger.within(principal.scope());
-            let sites = rows.sites(&realm.tenant).await.map_err(logged)?;
+            let sites = rows.sites(&realm.tenant).await?;
             let within = |site: &Site| realm.sites.as_ref().is_none_or(|named| named.contains(&site.id));
             all.extend(sites.into_iter().filter(within));
         }
@@ -246,9 +332,9 @@ impl BulkInvitations {
         language: Language,
     ) -> WebResult<InvitationListReport> {
         let ledger = &self.context.ledger;
-        let list = ledger.invitation_list(&client.id, id).await.map_err(logged)?;
+        let list = ledger.invitation_list(&client.id, id).await?;
         let list = list.ok_or(Refusal::ListUnknown)?;
-        let lines = ledger.invitation_lines(&client.id, id).await.map_err(logged)?;
+        let lines = ledger.invitation_lines(&client.id, id).await?;
         Ok(InvitationListReport::new(list, lines, language))
     }
 }

@@ -1,6 +1,6 @@
 //! Records that a device has received its certificate.
 
-use super::{EnrollmentService, refusal};
+use super::EnrollmentService;
 use tegata_core::{DeviceId, Refusal};
 use tegata_storage::{Actor, Certificate, Invitation};
 
@@ -22,14 +22,14 @@ impl EnrollmentService {
         certificate: &str,
         actor: Actor,
     ) -> Result<(), Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await?;
         let thumbprint = certificates
             .iter()
             .filter_map(Certificate::thumbprint)
             .find(|thumbprint| thumbprint.to_string() == certificate)
             .ok_or(Refusal::RequestMalformed)?;
-        let mut transaction = self.context.ledger.begin(self.context.now()).await.map_err(refusal)?;
-        transaction.mark_delivered(&thumbprint, &actor).await.map_err(refusal)?;
-        transaction.commit().await.map_err(refusal)
+        let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+        transaction.mark_delivered(&thumbprint, &actor).await?;
+        transaction.commit().await.map_err(Refusal::from)
     }
 }

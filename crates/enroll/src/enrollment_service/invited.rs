@@ -1,6 +1,6 @@
 //! Issues a first certificate by an invitation.
 
-use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
+use super::{EnrollmentService, HandedOverCertificate, parse};
 use crate::ticket::{TicketPurpose, TicketRight};
 use tegata_ca::{IssuanceRequest, IssuedCertificate, ParsedRequest};
 use tegata_core::id::InvitationCode;
@@ -31,7 +31,7 @@ impl EnrollmentService {
             return Err(Refusal::InvitationExpired);
         }
         let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
-        let is_replaceable = self.all_rows().is_replaceable(&invitation.id).await.map_err(refusal)?;
+        let is_replaceable = self.all_rows().is_replaceable(&invitation.id).await?;
         if is_replaceable && !is_approved { Ok(()) } else { Err(Refusal::InvitationUsed) }
     }
 
@@ -134,11 +134,11 @@ impl EnrollmentService {
                 TicketRight::Approved(id) => self.known_approval(&id).await?.invitation,
                 TicketRight::Renewal(_) => return Err(Refusal::InvitationUnknown),
             };
-            let found = self.all_rows().invitation(&id).await.map_err(refusal)?;
+            let found = self.all_rows().invitation(&id).await?;
             return found.ok_or(Refusal::InvitationUnknown);
         }
         let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        let found = self.context.ledger.find_invitation(&code).await.map_err(refusal)?;
+        let found = self.context.ledger.find_invitation(&code).await?;
         found.ok_or(Refusal::InvitationUnknown)
     }
 
@@ -152,7 +152,7 @@ impl EnrollmentService {
         let installation = self.context.installation.clone();
         let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
         let hash = hash.await.map_err(|_| Refusal::Internal)?;
-        let found = self.context.ledger.find_invitation_by_short_code(&hash, now).await.map_err(refusal)?;
+        let found = self.context.ledger.find_invitation_by_short_code(&hash, now).await?;
         let invitation = found.ok_or(Refusal::ShortCodeUnknown)?;
         guess.was_right();
         unsettled.was_right();

@@ -1,6 +1,6 @@
 //! Issues the first certificates of many devices, one after the other, by a kitting code.
 
-use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
+use super::{EnrollmentService, HandedOverCertificate, parse};
 use tegata_ca::ParsedRequest;
 use tegata_core::id::InvitationCode;
 use tegata_core::{InvitationId, Name, Refusal, Role, Thumbprint, Timestamp};
@@ -20,7 +20,7 @@ impl EnrollmentService {
     /// the list.
     pub(crate) async fn open_kitting(&self, code: &str) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
         let kitting = self.find_kitting(code).await?;
-        let places = self.all_rows().kitting_places(&kitting.id).await.map_err(refusal)?;
+        let places = self.all_rows().kitting_places(&kitting.id).await?;
         Ok((kitting, places))
     }
 
@@ -41,7 +41,7 @@ impl EnrollmentService {
             Ok(taken) => taken,
             Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
         };
-        let known = self.all_rows().invitation(&invitation).await.map_err(refusal)?;
+        let known = self.all_rows().invitation(&invitation).await?;
         let known = known.ok_or(Refusal::Internal)?;
         match self.enroll_with(&known, &request, None).await {
             Ok(handed_over) => {
@@ -59,9 +59,9 @@ impl EnrollmentService {
     pub(crate) async fn waiting_in_kitting(&self, code: &str, request: &str) -> Result<Approval, Refusal> {
         let kitting = self.find_kitting(code).await?;
         let key_hash = parse(request)?.key_hash();
-        let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await.map_err(refusal)?;
+        let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await?;
         let (_, place) = place.ok_or(Refusal::Unavailable)?;
-        let place = self.all_rows().invitation(&place).await.map_err(refusal)?;
+        let place = self.all_rows().invitation(&place).await?;
         let waiting = self.approval_for(&place.ok_or(Refusal::Internal)?, &key_hash).await?;
         waiting.ok_or(Refusal::Unavailable)
     }
@@ -69,7 +69,7 @@ impl EnrollmentService {
     /// Notes that a certificate obtained with this code has arrived.
     pub(crate) async fn deliver_kitting(&self, code: &str, certificate: &Thumbprint) -> Result<(), Refusal> {
         let (_, places) = self.open_kitting(code).await?;
-        let holding = self.context.ledger.holding(certificate).await.map_err(refusal)?;
+        let holding = self.context.ledger.holding(certificate).await?;
         let device = holding.map(|holding| holding.device).ok_or(Refusal::RequestMalformed)?;
         let place = places.into_iter().find(|place| place.device.as_ref() == Some(&device));
         let place = place.ok_or(Refusal::RequestMalformed)?;
@@ -89,7 +89,7 @@ impl EnrollmentService {
 
     async fn known_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
         let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        let found = self.context.ledger.find_kitting(&code).await.map_err(refusal)?;
+        let found = self.context.ledger.find_kitting(&code).await?;
         found.ok_or(Refusal::InvitationUnknown)
     }
 
@@ -103,9 +103,7 @@ impl EnrollmentService {
         let request = parse(request)?;
         let ledger = &self.context.ledger;
         let key_hash = request.key_hash();
-        if let Some((number, invitation)) =
-            ledger.kitting_place_of(&kitting.id, &key_hash).await.map_err(refusal)?
-        {
+        if let Some((number, invitation)) = ledger.kitting_place_of(&kitting.id, &key_hash).await? {
             return Ok((request, number, invitation));
         }
         if kitting.taken >= kitting.places && !self.has_stale_place(kitting, now).await? {
@@ -121,14 +119,14 @@ impl EnrollmentService {
             key_hash: &key_hash,
             label: label.map(Name::as_str),
         };
-        let mut transaction = ledger.begin(now).await.map_err(refusal)?;
-        let number = transaction.take_place(&wanted).await.map_err(|error| error.refusal())?;
-        transaction.commit().await.map_err(refusal)?;
+        let mut transaction = ledger.begin(now).await?;
+        let number = transaction.take_place(&wanted).await?;
+        transaction.commit().await?;
         Ok((request, number, invitation))
     }
 
     async fn has_stale_place(&self, kitting: &Kitting, now: Timestamp) -> Result<bool, Refusal> {
-        let places = self.all_rows().kitting_places(&kitting.id).await.map_err(refusal)?;
+        let places = self.all_rows().kitting_places(&kitting.id).await?;
         Ok(places.iter().any(|place| place.is_abandoned(now)))
     }
 

@@ -1,6 +1,6 @@
 //! Applies the enrollment policy of tenant and site to a request for a first certificate, and its approval.
 
-use super::{EnrollmentService, HandedOverCertificate, refusal};
+use super::{EnrollmentService, HandedOverCertificate};
 use crate::ticket::{TicketPurpose, TicketRight};
 use ring::digest::{SHA256, digest};
 use tegata_ca::ParsedRequest;
@@ -12,12 +12,12 @@ impl EnrollmentService {
     /// What waits under this identifier, with its invitation.
     pub(crate) async fn approval(&self, id: &str) -> Result<(Approval, Invitation), Refusal> {
         let approval = self.known_approval(&ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?).await?;
-        let invitation = self.all_rows().invitation(&approval.invitation).await.map_err(refusal)?;
+        let invitation = self.all_rows().invitation(&approval.invitation).await?;
         Ok((approval, invitation.ok_or(Refusal::Internal)?))
     }
 
     pub(crate) async fn known_approval(&self, id: &ApprovalId) -> Result<Approval, Refusal> {
-        let known = self.all_rows().approval(id).await.map_err(refusal)?;
+        let known = self.all_rows().approval(id).await?;
         known.ok_or(Refusal::InvitationUnknown)
     }
 
@@ -48,12 +48,12 @@ impl EnrollmentService {
         }
         let now = self.context.now();
         let actor = Actor::Invitation(known.invitation);
-        let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
+        let mut transaction = self.context.ledger.begin(now).await?;
         match transaction.pass_approval_on(&id, &key_hash, request.der(), &actor).await {
-            Ok(()) => transaction.commit().await.map_err(refusal),
+            Ok(()) => transaction.commit().await.map_err(Refusal::from),
             // The invitation was used meanwhile, for which enrolling has a better refusal.
             Err(LedgerError::Guard(_)) => Ok(()),
-            Err(error) => Err(refusal(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -63,7 +63,7 @@ impl EnrollmentService {
         invitation: &Invitation,
         key_hash: &[u8],
     ) -> Result<Option<Approval>, Refusal> {
-        self.context.ledger.approval_for(&invitation.id, key_hash).await.map_err(refusal)
+        self.context.ledger.approval_for(&invitation.id, key_hash).await.map_err(Refusal::from)
     }
 
     /// Goes on with the request that is on record for this key, for somebody who only asks how things stand. `called` as
@@ -146,9 +146,9 @@ impl EnrollmentService {
             address: self.requester.address,
         };
         let actor = Actor::Invitation(invitation.id.clone());
-        let mut transaction = self.context.ledger.begin(now).await.map_err(refusal)?;
-        let state = transaction.ask_approval(&new, &actor).await.map_err(refusal)?;
-        transaction.commit().await.map_err(refusal)?;
+        let mut transaction = self.context.ledger.begin(now).await?;
+        let state = transaction.ask_approval(&new, &actor).await?;
+        transaction.commit().await?;
         Ok(state)
     }
 

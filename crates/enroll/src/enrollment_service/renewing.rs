@@ -1,6 +1,6 @@
 //! Renews a working certificate.
 
-use super::{EnrollmentService, HandedOverCertificate, parse, refusal};
+use super::{EnrollmentService, HandedOverCertificate, parse};
 use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
@@ -112,7 +112,7 @@ impl EnrollmentService {
 
     /// The newest certificate of the same device, once it has been seen at work, so that this one may be let go.
     pub(crate) async fn successor(&self, facts: &CertificateHolder) -> Result<Thumbprint, Refusal> {
-        let certificates = self.own_rows(facts).certificates_of(&facts.device).await.map_err(refusal)?;
+        let certificates = self.own_rows(facts).certificates_of(&facts.device).await?;
         let newer = certificates.iter().rfind(|known| {
             known.generation > i64::from(facts.generation) && known.state == CertificateState::InUse
         });
@@ -124,11 +124,11 @@ impl EnrollmentService {
         &self,
         holder: &CertificateHolder,
     ) -> Result<Option<InvitationId>, Refusal> {
-        self.own_rows(holder).invitation_of(&holder.device).await.map_err(refusal)
+        self.own_rows(holder).invitation_of(&holder.device).await.map_err(Refusal::from)
     }
 
     async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await.map_err(refusal)?;
+        let certificates = self.all_rows().certificates_of(device).await?;
         let newest = |states: &[CertificateState]| {
             let of_state = certificates.iter().rev().find(|known| states.contains(&known.state));
             of_state.and_then(Certificate::thumbprint)

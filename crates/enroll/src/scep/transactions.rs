@@ -9,7 +9,7 @@ use tegata_ca::scep::{FailInfo, Fault, GrantedContent, ScepMessage, ScepMessageT
 use tegata_ca::{IssuingCa, ParsedRequest, PublicKey, Registrar};
 use tegata_core::id::InvitationId;
 use tegata_core::{Language, Refusal, TenantId};
-use tegata_storage::{Actor, Certificate, CertificateHolder, ScepTransaction};
+use tegata_storage::{Actor, Certificate, CertificateHolder, LedgerError, ScepTransaction};
 use tegata_web::{PeerCertificate, TrustVerdict};
 
 /// What becomes of a message that is not refused.
@@ -104,16 +104,16 @@ impl ScepContext<'_> {
     /// certificate is one of a device, good or not.
     async fn is_by_device(&self) -> Result<bool, ScepDenial> {
         let holding = self.service.context.ledger.holding(&self.message.signer()).await;
-        Ok(holding.map_err(ledger_refusal)?.is_some())
+        Ok(holding?.is_some())
     }
 
     /// The right was shown when the transaction began; a poll shows that it is the one that began it.
     async fn poll(&self) -> ScepDecision {
         let ledger = &self.service.context.ledger;
-        let begun = ledger.scep_transactions(&self.message.transaction()).await.map_err(ledger_refusal)?;
+        let begun = ledger.scep_transactions(&self.message.transaction()).await?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
             let id = InvitationId::parse(&first.holder).ok_or(ScepDenial::NO_TRANSACTION)?;
-            let invitation = self.service.all_rows().invitation(&id).await.map_err(ledger_refusal)?;
+            let invitation = self.service.all_rows().invitation(&id).await?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
             let invitation = invitation.ok_or(ScepDenial::NO_TRANSACTION)?;
             return outcome(self.service.enroll_with(&invitation, &remembered(first)?, None).await);
@@ -129,7 +129,7 @@ impl ScepContext<'_> {
         let device = self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
         let own =
-            self.service.own_rows(&device).certificates_of(&device.device).await.map_err(ledger_refusal)?;
+            self.service.own_rows(&device).certificates_of(&device.device).await?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
         let der = wanted.and_then(|wanted| wanted.der).ok_or(ScepDenial::NO_CERTIFICATE)?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(der)))
@@ -145,7 +145,7 @@ impl ScepContext<'_> {
             return Err(ScepDenial::NO_CERTIFICATE);
         }
         let shard = self.authority.endpoints().shard_of(&serial);
-        let list = self.service.context.ledger.crl(own.id(), shard).await.map_err(ledger_refusal)?;
+        let list = self.service.context.ledger.crl(own.id(), shard).await?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Crl(list.ok_or(ScepDenial::NO_LIST)?.der)))
     }
 
@@ -153,11 +153,11 @@ impl ScepContext<'_> {
     /// of ours.
     async fn signing_device(&self) -> Result<Arc<CertificateHolder>, ScepDenial> {
         let thumbprint = self.message.signer();
-        let known = self.service.context.ledger.holding(&thumbprint).await.map_err(ledger_refusal)?;
+        let known = self.service.context.ledger.holding(&thumbprint).await?;
         let path = match known {
             Some(known) => {
                 let own = self.service.all_rows().certificates_of(&known.device).await;
-                let own = own.map_err(ledger_refusal)?;
+                let own = own?;
                 let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
                 own.and_then(|own| self.service.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)
             }
@@ -194,12 +194,11 @@ impl ScepContext<'_> {
 
     async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), ScepDenial> {
         let context = &self.service.context;
-        let mut transaction = context.ledger.begin(context.now()).await.map_err(ledger_refusal)?;
+        let mut transaction = context.ledger.begin(context.now()).await?;
         transaction
             .keep_scep_transaction(&self.message.transaction(), holder, request.public_key_info())
-            .await
-            .map_err(ledger_refusal)?;
-        Ok(transaction.commit().await.map_err(ledger_refusal)?)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 }
 
@@ -235,6 +234,12 @@ impl From<Fault> for ScepDenial {
     }
 }
 
+impl From<LedgerError> for ScepDenial {
+    fn from(error: LedgerError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
 impl From<Refusal> for ScepDenial {
     fn from(refusal: Refusal) -> Self {
         let info = match refusal {
@@ -257,10 +262,4 @@ fn outcome(handed_over: Result<HandedOverCertificate, Refusal>) -> ScepDecision 
 
 fn remembered(begun: &ScepTransaction) -> Result<ParsedRequest, ScepDenial> {
     Ok(ParsedRequest::remembered(PublicKey::read(&begun.public_key)?))
-}
-
-#[allow(clippy::needless_pass_by_value)]
-fn ledger_refusal(error: tegata_storage::LedgerError) -> Refusal {
-    tracing::error!(%error, "the ledger failed during a SCEP request");
-    error.refusal()
 }

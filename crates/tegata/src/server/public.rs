@@ -40,7 +40,7 @@ async fn crl(
     let (issuer, shard) = shard_of(&file)?;
     let now = public.context.now();
     let found = public.lists.get(&public.context.ledger, &issuer, shard, now).await;
-    let list = found.map_err(|error| error.refusal())?.ok_or(Refusal::NotFound)?;
+    let list = found?.ok_or(Refusal::NotFound)?;
     let representation = SignedRepresentation {
         media_type: "application/pkix-crl",
         bytes: list.der.clone(),
