@@ -189,6 +189,22 @@ fn a_revocation_the_ledger_cannot_take_is_accepted_and_done_later() {
     installation.command(&["check"]).good();
 }
 
+#[test]
+fn whoever_is_refused_for_a_fault_of_ours_names_the_line_with_its_cause() {
+    let installation = RunningInstallation::start();
+    let code = installation.invite("register-1").split_once('#').expect("a code").1.to_owned();
+    sql(&installation, "ALTER TABLE site RENAME TO hidden");
+    let open = format!("{}/api/v1/invitations/open", installation.portal);
+    let answer = Curl::to(&open).trusting(&installation.tls_ca).json(&json!({"code": code})).send();
+    sql(&installation, "ALTER TABLE hidden RENAME TO site");
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("S-01")), "{}", answer.text());
+    let id = answer.json()["request_id"].as_str().expect("an identifier").to_owned();
+    let log = installation.log();
+    let errors: Vec<_> = log.lines().filter(|line| line.contains("ERROR") && line.contains(&id)).collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    assert!(errors[0].contains("no such table") && !errors[0].contains(&code), "{}", errors[0]);
+}
+
 fn sql(installation: &RunningInstallation, script: &str) {
     let python = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=20).executescript(sys.argv[2])";
     let ledger = installation.data().join("ledger.db");

@@ -105,6 +105,23 @@ impl IssueError {
     }
 }
 
+/// What a requester is told. The cause goes to the log here, and nowhere else.
+impl From<IssueError> for Refusal {
+    fn from(error: IssueError) -> Self {
+        let refusal = error.refusal();
+        match error {
+            IssueError::Ledger(error) => return error.into(),
+            IssueError::Issue(PrepareError::Refused(_)) => {
+                tracing::debug!(%error, code = refusal.code(), "a certificate was refused");
+            }
+            IssueError::Issue(_) => {
+                tracing::error!(%error, code = refusal.code(), "a certificate was not issued");
+            }
+        }
+        refusal
+    }
+}
+
 impl IssuingCa {
     /// Puts an issuing CA together.
     pub fn new(

@@ -17,8 +17,7 @@ use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    Actor, Certificate, CertificateHolder, Device, Invitation, Principal, RefusalNote,
-    ScopedLedger,
+    Actor, Certificate, CertificateHolder, Device, Invitation, Principal, RefusalNote, ScopedLedger,
 };
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret};
 use tegata_web::{Problem, ServerContext};

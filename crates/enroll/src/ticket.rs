@@ -126,8 +126,7 @@ impl EnrollmentService {
         key_hash: Option<&[u8]>,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
         let facts = self.context.holder_of(old).await?;
-        let certificates =
-            self.own_rows(&facts).certificates_of(&facts.device).await?;
+        let certificates = self.own_rows(&facts).certificates_of(&facts.device).await?;
         let is_used = certificates.iter().any(|known| {
             known.generation > i64::from(facts.generation)
                 && known.reserved_at >= given_at

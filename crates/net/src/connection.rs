@@ -10,7 +10,7 @@ use crate::request;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::request_log::RequestLog;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
 
 /// Bytes of a request's header in HTTP/1.1.
 const MAX_HEADER: usize = 32 * 1024;
@@ -143,7 +143,7 @@ fn answer<H: ConnectionHandler>(
     let is_http1 = request.version() < Version::HTTP_2;
     let id = RequestId::next();
     let log = RequestLog::begin(id, &request, H::LOGS_PATHS);
-    let span = tracing::debug_span!("request", request_id = id.as_str(), method = %request.method());
+    let span = request_span(id, request.method());
     let answer = id.within(|| match request::check(&request) {
         Ok(()) => Ok(handler.answer(request)),
         Err(refusal) => Err(handler.refuse(refusal, request)),
@@ -160,6 +160,7 @@ fn answer<H: ConnectionHandler>(
             }
         };
         log.end(&response);
+        Span::current().record(STATUS, response.status().as_u16());
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -167,6 +168,22 @@ fn answer<H: ConnectionHandler>(
     };
     id.scope(answered.instrument(span))
 }
+
+/// Named by the semantic conventions of OpenTelemetry. Whoever routes the request records its route: a path may hold what
+/// somebody typed, a route never does.
+fn request_span(id: RequestId, method: &Method) -> Span {
+    tracing::debug_span!(
+        "request",
+        otel.kind = "server",
+        request_id = id.as_str(),
+        http.request.method = %method,
+        http.route = field::Empty,
+        http.response.status_code = field::Empty,
+    )
+}
+
+/// The field of a request's span that holds the status of its response.
+const STATUS: &str = "http.response.status_code";
 
 fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     if let Err(error) = result {

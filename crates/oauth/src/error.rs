@@ -138,8 +138,7 @@ impl From<Problem> for OAuthError {
 
 impl From<LedgerError> for OAuthError {
     fn from(error: LedgerError) -> Self {
-        tracing::error!(%error, "the ledger did not do its part of an OAuth request");
-        error.refusal().into()
+        Refusal::from(error).into()
     }
 }
 

@@ -41,7 +41,7 @@ impl GateKeys {
         {
             return Ok(made.jwks.clone());
         }
-        let certificates = context.ledger.gate_certificates(now).await.map_err(|_| Refusal::Unavailable)?;
+        let certificates = context.ledger.gate_certificates(now).await?;
         let keys = certificates.iter().filter_map(|der| {
             let key = p256_key(der)?;
             Some(key.named(Thumbprint::of(der).to_string()).jwk())

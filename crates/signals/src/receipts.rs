@@ -6,7 +6,7 @@ use http::StatusCode;
 use std::sync::Arc;
 use tegata_core::Refusal;
 use tegata_core::feed::Receipt;
-use tegata_storage::{LedgerError, Result};
+use tegata_storage::Result;
 use tegata_web::problem::WebResult;
 use tegata_web::{Presented, Problem, StrictJson};
 
@@ -17,19 +17,13 @@ pub(crate) async fn receive(
     StrictJson(receipt): StrictJson<Receipt>,
 ) -> WebResult<StatusCode> {
     let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
-    if !signals.has_happened(receipt.seq).await.map_err(|error| told(&error))? {
+    if !signals.has_happened(receipt.seq).await? {
         let detail = "seq is beyond the last event of the feed";
         return Err(Problem::with_detail(Refusal::RequestMalformed, detail));
     }
     let surface = format!("gate:{}", gate.device);
     let now = signals.issuer().context.now();
-    signals
-        .issuer()
-        .context
-        .ledger
-        .acknowledge(surface, receipt.seq, now)
-        .await
-        .map_err(|error| told(&error))?;
+    signals.issuer().context.ledger.acknowledge(surface, receipt.seq, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -39,9 +33,4 @@ impl Signals {
         Ok(seq <= self.issuer().context.status.freshness().seq
             || seq <= self.issuer().context.ledger.feed_head().await?)
     }
-}
-
-fn told(error: &LedgerError) -> Refusal {
-    tracing::error!(%error, "a receipt cannot be kept");
-    error.refusal()
 }

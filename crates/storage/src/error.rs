@@ -1,6 +1,7 @@
 //! Why the ledger did not do what it was asked.
 
 use crate::revocation_log::LogError;
+use tegata_core::Refusal;
 
 /// Why the ledger did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub enum LedgerError {
     Guard(&'static str),
     /// The requester can do something about it.
     #[error("refused: {}", .0.code())]
-    Refused(tegata_core::Refusal),
+    Refused(Refusal),
     /// The revocation log is not to be believed, or cannot be written.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -55,16 +56,14 @@ pub(crate) fn changed_one(rows: u64, otherwise: &'static str) -> Result<()> {
 
 impl LedgerError {
     /// The refusal to show for it.
-    pub fn refusal(&self) -> tegata_core::Refusal {
+    pub fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
-            Self::Engine(_) | Self::OutOfReach | Self::Closing | Self::WentBack => {
-                tegata_core::Refusal::Unavailable
-            }
-            Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => tegata_core::Refusal::Accepted,
-            Self::InDoubt(_) => tegata_core::Refusal::InDoubt,
-            Self::Log(_) => tegata_core::Refusal::Unavailable,
-            _ => tegata_core::Refusal::Internal,
+            Self::Engine(_) | Self::OutOfReach | Self::Closing | Self::WentBack => Refusal::Unavailable,
+            Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => Refusal::Accepted,
+            Self::InDoubt(_) => Refusal::InDoubt,
+            Self::Log(_) => Refusal::Unavailable,
+            _ => Refusal::Internal,
         }
     }
 
@@ -91,3 +90,16 @@ impl LedgerError {
 
 /// The result of a storage call.
 pub type Result<T, E = LedgerError> = std::result::Result<T, E>;
+
+/// What a requester is told. The cause goes to the log here, and nowhere else; lines within a request carry its identifier.
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        let refusal = error.refusal();
+        if refusal.status() >= 500 {
+            tracing::error!(%error, code = refusal.code(), "the ledger did not do its part");
+        } else {
+            tracing::debug!(%error, code = refusal.code(), "the ledger refused");
+        }
+        refusal
+    }
+}

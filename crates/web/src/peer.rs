@@ -26,7 +26,7 @@ impl ServerContext {
         let now = self.now();
         let facts = self.standing_at(&certificate.thumbprint, now).await?;
         let retire_at = self.renewal.retire_at(now);
-        self.status.note_use(&facts, retire_at, now).await.map_err(|error| error.refusal())?;
+        self.status.note_use(&facts, retire_at, now).await?;
         Ok(facts)
     }
 
@@ -59,10 +59,7 @@ impl ServerContext {
         thumbprint: &Thumbprint,
         now: Timestamp,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
-        let known = self.status.standing(thumbprint, now).await.map_err(|error| {
-            tracing::error!(%error, "the standing of a certificate cannot be read");
-            error.refusal()
-        })?;
+        let known = self.status.standing(thumbprint, now).await?;
         let (facts, standing) = known.ok_or(Refusal::UnknownCertificate)?;
         refuse(standing)?;
         Ok(facts)

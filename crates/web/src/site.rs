@@ -3,7 +3,8 @@
 use crate::problem::{Problem, ProblemReader};
 use crate::{host, origin};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::header::{
     CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -12,6 +13,7 @@ use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 use tegata_core::{Contact, Refusal};
 use tower::ServiceExt;
+use tracing::Span;
 
 /// For whatever is not a page: JSON opened in a tab, an image.
 const NOTHING_ACTIVE: &str =
@@ -45,12 +47,14 @@ pub struct ListenerRules {
 pub struct RuledRouter {
     site: Option<Arc<ListenerRules>>,
     router: Router,
+    /// The same routes, each of which tells the span of the request its name: for when somebody listens to spans.
+    traced: Router,
 }
 
 impl ListenerRules {
     /// The router with all of them: around it, not as a layer, which would cost every request boxes for what is behind it.
     pub fn around(self, router: Router) -> RuledRouter {
-        RuledRouter { site: Some(Arc::new(self)), router }
+        RuledRouter { site: Some(Arc::new(self)), ..RuledRouter::from(router) }
     }
 
     fn check(&self, request: &Request) -> Result<(), Refusal> {
@@ -81,17 +85,19 @@ impl ListenerRules {
 impl From<Router> for RuledRouter {
     /// Without rules, for a listener that only the machine itself can reach.
     fn from(router: Router) -> Self {
-        Self { site: None, router }
+        let traced = router.clone().layer(from_fn(record_route));
+        Self { site: None, router, traced }
     }
 }
 
 impl RuledRouter {
     /// The answer to a request.
     pub async fn answer(self, request: Request) -> Response {
-        let Some(site) = self.site else { return routed(self.router, request).await };
+        let router = if Span::current().is_disabled() { self.router } else { self.traced };
+        let Some(site) = self.site else { return routed(router, request).await };
         let reader = ProblemReader::of(&request);
         let response = match site.check(&request) {
-            Ok(()) => routed(self.router, request).await,
+            Ok(()) => routed(router, request).await,
             Err(refusal) => site.refused(request.uri().path(), refusal.into()),
         };
         site.secure(reader.told(response, site.why.as_deref(), site.contact.as_ref()))
@@ -103,6 +109,14 @@ impl RuledRouter {
         let Some(site) = &self.site else { return refused };
         site.secure(ProblemReader::of(request).told(refused, site.why.as_deref(), site.contact.as_ref()))
     }
+}
+
+/// Only what was routed has a route: whatever else somebody typed is nobody's path.
+async fn record_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    if let Some(route) = route {
+        Span::current().record("http.route", route.as_str());
+    }
+    next.run(request).await
 }
 
 async fn routed(router: Router, request: Request) -> Response {

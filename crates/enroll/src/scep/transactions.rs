@@ -128,8 +128,7 @@ impl ScepContext<'_> {
     async fn certificate(&self) -> ScepDecision {
         let device = self.signing_device().await?;
         let (issuer, serial) = self.certificate_id()?;
-        let own =
-            self.service.own_rows(&device).certificates_of(&device.device).await?;
+        let own = self.service.own_rows(&device).certificates_of(&device.device).await?;
         let wanted = own.into_iter().find(|own| own.serial == serial && self.is_of(own, &issuer));
         let der = wanted.and_then(|wanted| wanted.der).ok_or(ScepDenial::NO_CERTIFICATE)?;
         Ok(ScepOutcome::Granted(OwnedScepRequest::Certificate(der)))

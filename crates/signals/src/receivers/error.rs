@@ -66,8 +66,7 @@ impl From<Refusal> for StreamError {
 
 impl From<LedgerError> for StreamError {
     fn from(error: LedgerError) -> Self {
-        tracing::error!(%error, "the ledger did not do its part of a receiver's request");
-        error.refusal().into()
+        Refusal::from(error).into()
     }
 }
 

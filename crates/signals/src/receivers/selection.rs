@@ -61,7 +61,7 @@ impl CollectedEvents {
         wanted: &EventSelection<'_>,
     ) -> Result<(), Refusal> {
         let ledger = &issuer.context.ledger;
-        let notices = ledger.notices(&stream.receiver.id).await.map_err(|error| error.refusal())?;
+        let notices = ledger.notices(&stream.receiver.id).await?;
         for notice in notices {
             let unsigned = of_notice(&stream.receiver, notice);
             if wanted.done.contains(&unsigned.told) || wanted.later.contains(&unsigned.told) {
@@ -85,8 +85,7 @@ impl CollectedEvents {
         let mut all_done = true;
         let mut from = self.place;
         for _ in 0..PAGES {
-            let page =
-                stream_events::after(&issuer.context.ledger, from).await.map_err(|error| error.refusal())?;
+            let page = stream_events::after(&issuer.context.ledger, from).await?;
             for (stream_event, after) in &page.events {
                 let mut left = tokens_for(issuer, &stream.receiver, stream_event).await?;
                 left.retain(|unsigned| !wanted.done.contains(&unsigned.told));

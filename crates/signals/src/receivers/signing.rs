@@ -116,11 +116,7 @@ async fn owned(issuer: &SignalIssuer, about: EventSubject<'_>) -> Result<OwnedSu
             serial: None,
         },
         EventSubject::Device(device) => {
-            let found = ledger
-                .within(Principal::system("receivers").scope())
-                .device(device)
-                .await
-                .map_err(|error| error.refusal())?;
+            let found = ledger.within(Principal::system("receivers").scope()).device(device).await?;
             let tenant = found.map(|found| found.tenant);
             OwnedSubject {
                 subject: SubjectIdentifier::device(iss, device, tenant.as_ref()),
@@ -129,7 +125,7 @@ async fn owned(issuer: &SignalIssuer, about: EventSubject<'_>) -> Result<OwnedSu
             }
         }
         EventSubject::Certificate(thumbprint) => {
-            match ledger.holding(thumbprint).await.map_err(|error| error.refusal())? {
+            match ledger.holding(thumbprint).await? {
                 Some(held) => OwnedSubject {
                     subject: SubjectIdentifier::device(iss, &held.device, Some(&held.tenant)),
                     serial: Some(held.serial.to_string()),
@@ -144,7 +140,7 @@ async fn owned(issuer: &SignalIssuer, about: EventSubject<'_>) -> Result<OwnedSu
             }
         }
         EventSubject::Token(jti) => {
-            let tenant = ledger.tenant_of_denied_token(jti).await.map_err(|error| error.refusal())?;
+            let tenant = ledger.tenant_of_denied_token(jti).await?;
             let subject = SubjectIdentifier::JwtId { iss: iss.to_owned(), jti: jti.to_owned() };
             OwnedSubject { subject, tenant, serial: None }
         }
