@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tegata_core::{Contact, DeviceId, Platform, ProductLink, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::Actor;
-use tegata_web::qr::qr_svg;
 use tegata_web::api::{
     BODY, CALLER, ContactSchema, PlatformSchema, ProductLinkSchema, REQUEST, RoleSchema, ThumbprintSchema,
     WRITING,
 };
+use tegata_web::qr::qr_svg;
 use tegata_web::{CertificateReselection, Presented, ReaderLanguage, StrictJson, WebResult};
 use utoipa::ToSchema;
 

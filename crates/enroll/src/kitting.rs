@@ -18,10 +18,10 @@ use tegata_core::{
     Contact, DeviceId, DeviceState, Language, Name, NotAName, Platform, Refusal, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{Kitting, KittingPlace};
-use tegata_web::qr::qr_svg;
 use tegata_web::api::{
     BODY, ContactSchema, DeviceStateSchema, PlatformSchema, REQUEST, ThumbprintSchema, WRITING,
 };
+use tegata_web::qr::qr_svg;
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, StrictJson, WebResult};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

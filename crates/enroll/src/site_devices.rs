@@ -17,8 +17,8 @@ use std::time::Duration;
 use tegata_core::policy::Platform;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, LossReports, ReceiptWait, SiteDevice};
-use tegata_web::japan_date::{day, moment};
 use tegata_web::api::{BODY, CALLER, REQUEST, WRITING};
+use tegata_web::japan_date::{day, moment};
 use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictJson, WebResult};
 use utoipa::ToSchema;
 

@@ -1,7 +1,7 @@
 //! The one place where passes meet the ledger: leases are renewed and taken, and runs are told, together.
 
+use crate::environment::PassEnvironment;
 use crate::leases::{BEAT, LEASE};
-use crate::scheduler::PassEnvironment;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::ServerId;

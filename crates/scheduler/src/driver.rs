@@ -1,8 +1,8 @@
 //! The life of one pass on one server: it waits for its lease, its time or its news, runs, and begins again.
 
+use crate::environment::PassEnvironment;
 use crate::pass::{Lease, Pass, Schedule};
 use crate::run::{RunEnd, run_once};
-use crate::scheduler::PassEnvironment;
 use futures_util::FutureExt;
 use std::future::pending;
 use std::panic::AssertUnwindSafe;

@@ -10,6 +10,7 @@
 mod audit_retention;
 mod beat;
 mod driver;
+mod environment;
 mod leases;
 mod overview;
 mod pass;
@@ -19,8 +20,9 @@ mod run;
 mod scheduler;
 
 pub use audit_retention::AuditRetentionPass;
+pub use environment::PassObserver;
 pub use leases::LEASE;
 pub use overview::{PassCondition, PassOverview, overview};
 pub use pass::{Lease, Pass, PassError, PassFuture, PassReport, Schedule};
 pub use renewal::{RenewalPass, RenewalReport, due, renew};
-pub use scheduler::{PassObserver, Scheduler, SchedulerContext};
+pub use scheduler::{Scheduler, SchedulerContext};

@@ -2,21 +2,15 @@
 
 use crate::beat::PassReporter;
 use crate::driver::PassDriver;
+use crate::environment::{PassEnvironment, PassObserver};
 use crate::leases::LeaseBook;
 use crate::pass::Pass;
 use crate::records::PassRecords;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tegata_core::{Clock, Entropy, ServerId, Timestamp};
-use tegata_storage::{Ledger, PassOutcome};
+use tegata_core::{Clock, Entropy, ServerId};
+use tegata_storage::Ledger;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// Whoever counts how runs end.
-pub trait PassObserver: Send + Sync + 'static {
-    /// A run has ended at `at`, after so long.
-    fn ended(&self, pass: &str, outcome: PassOutcome, took: Duration, at: Timestamp);
-}
 
 /// What a scheduler needs.
 #[derive(Clone)]
@@ -42,15 +36,6 @@ pub struct Scheduler {
     tasks: Mutex<JoinSet<()>>,
     /// True once a driver itself has broken.
     broken: watch::Sender<bool>,
-}
-
-/// What is around the passes of a server.
-pub(crate) struct PassEnvironment {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) observer: Arc<dyn PassObserver>,
-    pub(crate) leases: LeaseBook,
-    pub(crate) records: PassRecords,
 }
 
 impl Scheduler {

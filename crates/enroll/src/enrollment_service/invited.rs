@@ -146,7 +146,7 @@ impl EnrollmentService {
     async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
         let now = self.context.now();
         let address = self.requester.address;
-        let together = self.shared_guesses.so_far(address, now).await.map_err(refusal)?;
+        let together = self.shared_guesses.so_far(address, now).await?;
         let guess = self.guesses.begin_after(address, together, now).ok_or(Refusal::TooManyGuesses)?;
         let unsettled = self.shared_guesses.attempt(address);
         let installation = self.context.installation.clone();

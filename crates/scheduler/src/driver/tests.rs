@@ -1,10 +1,10 @@
 //! Passes that misbehave, with a clock that runs as fast as it can.
 
 use super::*;
+use crate::environment::{PassEnvironment, PassObserver};
 use crate::leases::LeaseBook;
 use crate::pass::{PassError, PassFuture, PassReport};
 use crate::records::PassRecords;
-use crate::scheduler::{PassEnvironment, PassObserver};
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use tegata_core::entropy::Seeded;

@@ -1,6 +1,7 @@
 //! What may be written within a scope.
 
-use super::Scope;
+use super::ScopedLedger;
+use super::extent::Scope;
 use crate::{
     Actor, DeviceAction, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, PolicyPlace,
     Result, RevocationEffect, Site, TenantAction, Transaction,
@@ -18,7 +19,14 @@ pub struct ScopedTransaction(Transaction);
 /// Each does what the method of this name does in the whole installation; what belongs to another tenant is not there.
 macro_rules! scoped_writes {
     ($($name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
-        impl ScopedTransaction {$(
+        impl ScopedLedger {
+    /// Opens a write transaction of this scope at a time. Other writers wait until it ends.
+    pub async fn begin(&self, now: Timestamp) -> Result<ScopedTransaction> {
+        ScopedTransaction::begin(&self.ledger, &self.scope, now).await
+    }
+}
+
+impl ScopedTransaction {$(
             #[doc = concat!("[`Transaction::", stringify!($name), "`] within the scope.")]
             ///
             /// # Errors

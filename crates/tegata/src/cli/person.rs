@@ -1,20 +1,17 @@
 //! `tegata person …`: people who sign in with an account of the installation's own.
 
 mod adding;
+mod lookup;
 mod showing;
 mod stopping;
 
 pub use adding::first_operator;
 
-use super::output::OutputFormat;
-use super::scope::TenantDirectory;
-use crate::failure::{Failure, FailureContext};
+use crate::failure::Failure;
 use crate::installation_args::InstallationArgs;
 use crate::system_context::SystemContext;
-use clap::{Args, Subcommand};
-use tegata_core::name::comparison_key;
-use tegata_core::{PersonId, TenantId};
-use tegata_storage::{Ledger, Person};
+use clap::Subcommand;
+use lookup::NamedPerson;
 
 #[derive(Subcommand)]
 pub enum PersonCommand {
@@ -38,18 +35,6 @@ pub enum PersonCommand {
     Assign(stopping::AssignOptions),
 }
 
-/// One person, by login or identifier.
-#[derive(Args)]
-pub struct NamedPerson {
-    /// Login ID or identifier of the person
-    person: String,
-    /// Name or identifier of the tenant; not needed where there is only one
-    #[arg(long)]
-    tenant: Option<String>,
-    #[command(flatten)]
-    output: OutputFormat,
-}
-
 /// Runs a command about people.
 pub async fn run(
     place: &InstallationArgs,
@@ -70,25 +55,4 @@ pub async fn run(
     };
     ledger.close().await;
     result
-}
-
-const READ: &str = "cannot read the ledger";
-const WRITE: &str = "nothing was changed";
-
-impl NamedPerson {
-    /// The person that is meant.
-    async fn find(&self, ledger: &Ledger) -> Result<Person, Failure> {
-        let directory = TenantDirectory::read(ledger).await?;
-        let tenant = directory.tenant(self.tenant.as_deref())?;
-        find(ledger, &tenant.id, &self.person).await
-    }
-}
-
-async fn find(ledger: &Ledger, tenant: &TenantId, named: &str) -> Result<Person, Failure> {
-    let people = ledger.people(tenant).await.doing(READ)?;
-    let (id, key) = (PersonId::parse(named), comparison_key(named));
-    let is_meant = |person: &Person| Some(&person.id) == id.as_ref() || comparison_key(&person.login) == key;
-    people.into_iter().find(is_meant).ok_or_else(|| {
-        Failure::wrong(format!("there is no person {named:?} in this tenant: tegata person list shows them"))
-    })
 }

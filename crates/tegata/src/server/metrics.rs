@@ -5,6 +5,7 @@
 
 mod counting;
 mod gauges;
+mod labels;
 mod listener;
 mod ocsp;
 mod passes;
@@ -13,23 +14,18 @@ pub use counting::counted;
 pub use listener::{MetricsListener, serve};
 pub use ocsp::status_of_answer;
 
+use labels::{Labels, Level};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tegata_core::feed::{Change, Denial};
 use tegata_storage::Ledger;
 use tegata_web::ServerContext;
 use tokio::sync::broadcast::error::RecvError;
-
-/// Name and value of each label.
-pub type Labels = Vec<(&'static str, String)>;
-
-/// A number with a fraction that goes up and down.
-pub type Level = Gauge<f64, AtomicU64>;
 
 /// Open connections of each listener.
 #[derive(Default)]

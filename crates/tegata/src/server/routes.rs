@@ -5,6 +5,7 @@ use crate::server::public::{self, PublicContext};
 use crate::server::services::Services;
 use axum::Router;
 use tegata_enroll::{ProfileService, ScepServer};
+use tegata_web::api::ApiDescription;
 
 /// The routes of the three listeners.
 pub struct Routes {
@@ -25,7 +26,7 @@ impl Routes {
             attest: server.config.acme.require_attestation,
         };
         Self {
-            portal: portal(services, profiles.clone()),
+            portal: portal(server, services, profiles.clone()),
             device: device(services, profiles),
             public: public(server, services),
         }
@@ -39,9 +40,11 @@ impl Routes {
     }
 }
 
-fn portal(services: &Services, profiles: ProfileService) -> Router {
+fn portal(server: &Server, services: &Services, profiles: ProfileService) -> Router {
     let opened = &services.opened;
+    let description = tegata_enroll::describe(ApiDescription::new(&server.context.addresses));
     tegata_enroll::portal_routes(services.enrollment.clone())
+        .merge(description.routes())
         .merge(profiles.portal_routes())
         .merge(tegata_identity::portal_routes(services.identity.clone()))
         .merge(tegata_enroll::acme_routes(services.acme.clone()))

@@ -1,6 +1,6 @@
 //! What lets a person in: accounts, setup links, emergency codes.
 
-use super::{NamedPerson, READ, WRITE, find};
+use super::lookup::{NamedPerson, READ, WRITE, find};
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::TenantDirectory;
 use crate::config::Config;

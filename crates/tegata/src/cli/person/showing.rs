@@ -1,6 +1,6 @@
 //! Who there is.
 
-use super::{NamedPerson, READ};
+use super::lookup::{NamedPerson, READ};
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::TenantDirectory;
 use crate::failure::{Failure, FailureContext};

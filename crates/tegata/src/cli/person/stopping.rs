@@ -1,6 +1,6 @@
 //! What keeps a person out, or lets them go on.
 
-use super::{NamedPerson, READ, WRITE, find};
+use super::lookup::{NamedPerson, READ, WRITE, find};
 use crate::cli::device;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::rows;

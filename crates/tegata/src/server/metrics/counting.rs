@@ -1,6 +1,7 @@
 //! Middleware that counts responses by their path and by the refusal they carry.
 
-use super::{Labels, Metrics, status_of_answer};
+use super::labels::Labels;
+use super::{Metrics, status_of_answer};
 use crate::server::routes::Routes;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};

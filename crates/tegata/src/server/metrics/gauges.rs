@@ -1,6 +1,6 @@
 //! Numbers that are read when somebody asks: from the status cache, from the ledger, from the certificates.
 
-use super::{Labels, Level};
+use super::labels::{Labels, Level};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;

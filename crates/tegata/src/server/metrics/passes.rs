@@ -1,6 +1,7 @@
 //! What is counted of passes, in one family for all.
 
-use super::{Labels, Level, Metrics};
+use super::Metrics;
+use super::labels::{Labels, Level};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
